@@ -1,0 +1,98 @@
+"""``python -m airflow_provider_meetings.emulator``: serve the default company until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections import Counter
+
+from airflow_provider_meetings.emulator.company import (
+    FEISHU_APP_ID,
+    FEISHU_APP_SECRET,
+    WECOM_CORP_ID,
+    WECOM_CORP_SECRET,
+    Company,
+)
+from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.emulator.state import EmulatorState
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    options = _parser().parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    state = EmulatorState(not_ready_polls=options.not_ready_polls, token_seconds=options.token_seconds)
+    try:
+        with serve(state, options.host, options.port) as base_url:
+            sys.stdout.write(f"Emulator listening on {base_url}\n{_introduction(state.company)}")
+            sys.stdout.flush()
+            stop.wait()
+    except OSError as error:
+        reason = error.strerror or error
+        sys.stderr.write(f"Cannot listen on {options.host} port {options.port}: {reason}. Choose another --port.\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m airflow_provider_meetings.emulator",
+        description="Emulate the HTTP APIs of Feishu/Lark and WeCom for meeting recordings.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=8765, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--not-ready-polls",
+        type=_count,
+        default=1,
+        help='polls that recordings in the making answer with "not ready", at each stage (default: %(default)s)',
+    )
+    parser.add_argument(
+        "--token-seconds", type=_count, default=7200, help="lifetime of an access token (default: %(default)s)"
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{value} is no port")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value} is below zero")
+    return value
+
+
+def _introduction(company: Company) -> str:
+    """Return what there is to try: credentials, and ids with what they show."""
+    lines = [
+        f"{company.name}; all data is invented",
+        f"Feishu app id {FEISHU_APP_ID}, app secret {FEISHU_APP_SECRET}",
+        f"WeCom corp id {WECOM_CORP_ID}, corp secret {WECOM_CORP_SECRET}",
+        "Feishu meetings:",
+    ]
+    for meeting in company.feishu_meetings.values():
+        minute = company.feishu_minutes.get(meeting.minute_token)
+        minute_part = f", minute {minute.token} {minute.fate}" if minute else ""
+        lines.append(f"  {meeting.meeting_id}  {meeting.fate}{minute_part}")
+    lines.append("Feishu Moments posts:")
+    for post in company.feishu_posts.values():
+        lines.append(f"  {post.post_id}  user_type {post.user_type}{', forbidden' if post.forbidden else ''}")
+    lines.append("WeCom userids:")
+    creators = Counter(recording.creator for recording in company.wecom_recordings.values())
+    lines += [f"  {userid}  {number} recordings" for userid, number in creators.items()]
+    moments = [recording.meeting_start_time for recording in company.wecom_recordings.values()]
+    lines.append(f"WeCom meetings from {min(moments):%Y-%m-%d} to {max(moments):%Y-%m-%d}, Asia/Shanghai")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""The ASGI application: both vendors' routes, the log of requests, and errors in each vendor's own shape."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from airflow_provider_meetings.emulator import feishu_answers, wecom_answers
+from airflow_provider_meetings.emulator.downloads import Downloads
+from airflow_provider_meetings.emulator.feishu import Feishu
+from airflow_provider_meetings.emulator.feishu_answers import FeishuError
+from airflow_provider_meetings.emulator.state import EmulatorState, RequestRecord
+from airflow_provider_meetings.emulator.wecom import Wecom
+from airflow_provider_meetings.emulator.wecom_answers import WecomError
+
+
+def create_app(state: EmulatorState) -> Starlette:
+    """Return the application that serves ``state.company``."""
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            error = _unrouted(request, error.status_code)
+        if isinstance(error, WecomError):
+            return wecom_answers.refusal(error, request)
+        if isinstance(error, FeishuError):
+            return feishu_answers.refusal(error, state.clock())
+        raise error
+
+    app = Starlette(
+        routes=[*Feishu(state).routes(), *Wecom(state).routes(), *Downloads(state).routes()],
+        middleware=[Middleware(RequestLog, state=state), Middleware(HeaderCase)],
+        exception_handlers={FeishuError: refuse, WecomError: refuse, HTTPException: refuse},
+    )
+    # The vendors redirect nothing; a client that needs it should fail here too.
+    app.router.redirect_slashes = False
+    return app
+
+
+def _unrouted(request: Request, status: int) -> FeishuError | WecomError:
+    """Return what a request that fits no route is refused with; what an unknown path answers is assumed."""
+    if not request.url.path.startswith("/cgi-bin/"):
+        return FeishuError(*feishu_answers.PATH_UNKNOWN)
+    if status != 405:
+        return WecomError(*wecom_answers.PATH_UNKNOWN)
+    return WecomError(*(wecom_answers.GET_REQUIRED if request.method == "POST" else wecom_answers.POST_REQUIRED))
+
+
+class RequestLog:
+    """Log each request before it is answered. Plain ASGI: Starlette's own middleware class would slow down streams."""
+
+    def __init__(self, app: ASGIApp, state: EmulatorState) -> None:
+        self.app = app
+        self.state = state
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body, log it, and hand it on as if unread."""
+        request = Request(scope, receive)
+        body = await request.body()
+        self.state.log(
+            RequestRecord(
+                method=request.method,
+                path=request.url.path,
+                query=dict(request.query_params),
+                headers=dict(request.headers),
+                body=_parsed(body),
+            )
+        )
+        unread = [body]
+
+        async def replay() -> Message:
+            if unread:
+                return {"type": "http.request", "body": unread.pop(), "more_body": False}
+            return await receive()
+
+        await self.app(scope, replay, send)
+
+
+class HeaderCase:
+    """Send header names as ``X-Tt-Logid``: Feishu's Python SDK looks them up in that case, Starlette sends lower."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Capitalize the names of each answer's headers."""
+
+        async def send_capitalized(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [(name.title(), value) for name, value in message["headers"]]
+            await send(message)
+
+        await self.app(scope, receive, send_capitalized)
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None

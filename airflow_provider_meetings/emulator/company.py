@@ -1,0 +1,35 @@
+"""The company that the emulator serves unless told otherwise, and the credentials that it accepts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from airflow_provider_meetings.emulator.model import Company
+from airflow_provider_meetings.emulator.seed_feishu import MEETINGS, MINUTES, POSTS
+from airflow_provider_meetings.emulator.seed_wecom import recordings
+
+__all__ = [
+    "FEISHU_APP_ID",
+    "FEISHU_APP_SECRET",
+    "WECOM_CORP_ID",
+    "WECOM_CORP_SECRET",
+    "Company",
+    "default_company",
+]
+
+# Invented, like all that they open.
+FEISHU_APP_ID: Final = "cli_bluewave0emulator"
+FEISHU_APP_SECRET: Final = "emulator-feishu-secret"  # noqa: S105
+WECOM_CORP_ID: Final = "ww0bluewave0emulator"
+WECOM_CORP_SECRET: Final = "emulator-wecom-secret"  # noqa: S105
+
+
+def default_company() -> Company:
+    """Return 蓝海机器人 (Bluewave Robotics): meetings from 2026-10-05 to 2026-11-13, Asia/Shanghai."""
+    return Company(
+        name="Bluewave Robotics",
+        feishu_meetings={meeting.meeting_id: meeting for meeting in MEETINGS},
+        feishu_minutes={minute.token: minute for minute in MINUTES},
+        feishu_posts={post.post_id: post for post in POSTS},
+        wecom_recordings={recording.meeting_record_id: recording for recording in recordings()},
+    )

@@ -1,0 +1,79 @@
+"""The vendor's own client, unchanged, reads the emulator: it knows nothing of us and we nothing of it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from typing import Any
+
+import pytest
+import requests
+
+from airflow_provider_meetings.emulator import seed_feishu as seed
+from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
+
+with warnings.catch_warnings():
+    # What the SDK's own imports warn of is not ours to mend.
+    warnings.simplefilter("ignore")
+    lark = pytest.importorskip("lark_oapi")
+    from lark_oapi.api.minutes.v1 import GetMinuteMediaRequest, GetMinuteRequest, GetMinuteTranscriptRequest
+    from lark_oapi.api.moments.v1 import GetPostRequest
+    from lark_oapi.api.vc.v1 import GetMeetingRecordingRequest
+    from lark_oapi.core.cache import LocalCache
+    from lark_oapi.core.token import TokenManager
+
+
+@pytest.fixture
+def client(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    # The SDK keeps tokens by app id for the life of the process, whichever the domain.
+    monkeypatch.setattr(TokenManager, "cache", LocalCache())
+    return lark.Client.builder().app_id(FEISHU_APP_ID).app_secret(FEISHU_APP_SECRET).domain(emulator.url).build()
+
+
+def test_minute(client: Any) -> None:
+    request = GetMinuteRequest.builder().minute_token(seed.READY_MINUTE).user_id_type("union_id").build()
+    response = client.minutes.v1.minute.get(request)
+    assert response.success()
+    assert response.data.minute.title == "Q4 路线图 / roadmap 评审"
+    assert response.data.minute.owner_id == seed.CHEN_YU.union_id
+    assert response.get_log_id()
+
+
+def test_media_link(client: Any) -> None:
+    request = GetMinuteMediaRequest.builder().minute_token(seed.READY_MINUTE).build()
+    response = client.minutes.v1.minute_media.get(request)
+    assert response.success()
+    expected = {minute.token: minute for minute in seed.MINUTES}[seed.READY_MINUTE].media
+    assert requests.get(response.data.download_url).content == expected.read()
+
+
+def test_transcript(client: Any) -> None:
+    request = GetMinuteTranscriptRequest.builder().minute_token(seed.ENGLISH_MINUTE)
+    request = request.need_speaker(True).need_timestamp(True).file_format("srt").build()
+    response = client.minutes.v1.minute_transcript.get(request)
+    assert response.success()
+    assert response.file_name.endswith(".srt")
+    assert response.file.read().decode().splitlines()[2].startswith("Mia Wang: Welcome")
+
+
+def test_recording(client: Any) -> None:
+    request = GetMeetingRecordingRequest.builder().meeting_id(seed.READY_MEETING).build()
+    response = client.vc.v1.meeting_recording.get(request)
+    assert response.success()
+    assert response.data.recording.url.endswith(seed.READY_MINUTE)
+
+
+def test_post(client: Any) -> None:
+    request = GetPostRequest.builder().post_id(seed.NAMED_POST).user_id_type("open_id").build()
+    response = client.moments.v1.post.get(request)
+    assert response.success()
+    assert response.data.post.user_id == seed.CHEN_YU.open_id
+    assert response.data.post.reaction_set.total_count == 17
+    assert json.loads(response.data.post.content)[0][0]["tag"] == "hashtag"
+
+
+def test_refusal(client: Any) -> None:
+    request = GetMeetingRecordingRequest.builder().meeting_id(seed.RUNNING_MEETING).build()
+    response = client.vc.v1.meeting_recording.get(request)
+    assert (response.code, response.raw.status_code) == (122001, 400)
+    assert response.error["log_id"] == response.get_log_id()
