@@ -1,0 +1,1 @@
+"""The core: HTTP and meetings, no vendor, no Airflow, no store."""

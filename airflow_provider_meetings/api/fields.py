@@ -1,0 +1,108 @@
+"""Read the fields of a platform's JSON: the documented forms give a value, any other a typed error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pendulum
+from pendulum import DateTime
+
+from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.api.times import parse_time
+
+Raw = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Read fields of one platform's answers. An absent field and an empty text are None.
+
+    Every method raises ServerError for a form that is not documented: a guessed value would be worse.
+    """
+
+    platform: str
+
+    def mapping(self, value: object, name: str) -> Raw:
+        """Return a JSON object."""
+        if not isinstance(value, Mapping):
+            raise self.undocumented(name, value)
+        return value
+
+    def array(self, value: object, name: str) -> list[Any]:
+        """Return a JSON array; absent is empty."""
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self.undocumented(name, value)
+        return value
+
+    def text(self, raw: Raw, name: str) -> str | None:
+        """Return a text; a number is one that was not written as text."""
+        value = raw.get(name)
+        if value is None or value == "":
+            return None
+        if isinstance(value, str):
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        raise self.undocumented(name, value)
+
+    def required(self, raw: Raw, name: str) -> str:
+        """Return a text that must be there."""
+        value = self.text(raw, name)
+        if value is None:
+            raise ServerError(f"the answer has no {name}, which its document promises", platform=self.platform)
+        return value
+
+    def texts(self, raw: Raw, name: str) -> tuple[str, ...]:
+        """Return a list of texts."""
+        return tuple(str(value) for value in self.array(raw.get(name), name))
+
+    def integer(self, raw: Raw, name: str) -> int | None:
+        """Return a whole number, written as a number or as text."""
+        value = raw.get(name)
+        if value is None or value == "":
+            return None
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
+            return int(value)
+        raise self.undocumented(name, value)
+
+    def boolean(self, raw: Raw, name: str) -> bool | None:
+        """Return a truth value, also where it is written 0 or 1."""
+        value = raw.get(name)
+        if value is None or isinstance(value, bool):
+            return value
+        if value in (0, 1):
+            return bool(value)
+        raise self.undocumented(name, value)
+
+    def milliseconds(self, raw: Raw, name: str) -> DateTime | None:
+        """Return the time of a UNIX stamp in milliseconds; 0 means: not there yet."""
+        value = self.integer(raw, name)
+        if not value:
+            return None
+        try:
+            return pendulum.from_timestamp(value / 1000)
+        except (ValueError, OverflowError, OSError):
+            raise self.undocumented(name, value) from None
+
+    def rfc3339(self, raw: Raw, name: str) -> DateTime | None:
+        """Return the time of an RFC 3339 text."""
+        value = self.text(raw, name)
+        try:
+            return None if value is None else parse_time(value, name)
+        except ValueError:
+            raise self.undocumented(name, value) from None
+
+    def undocumented(self, name: str, value: object) -> ServerError:
+        """Build the error for a field of an unknown form; its value stays out, it may be a secret."""
+        return ServerError(
+            f"the answer has a {name} of an undocumented form ({type(value).__name__})",
+            platform=self.platform,
+            next_step="Please report this with the endpoint's name: the platform's answer has changed.",
+        )

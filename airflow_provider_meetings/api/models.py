@@ -1,0 +1,240 @@
+"""The neutral values that flow from question to row.
+
+All are frozen and slotted; times are aware UTC; between tasks they travel as plain JSON (`to_dict`, `from_dict`).
+None of them but `Download` ever holds a download link, and `Download` has no way to JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Self
+
+from pendulum import DateTime
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.times import parse_time
+
+
+class RecordingState(StrEnum):
+    """Where a recording stands. The first three mean "not yet", `overdue` is a sensor's word, the rest are answers."""
+
+    RECORDING = "recording"
+    PROCESSING = "processing"
+    ABSENT = "absent"
+    READY = "ready"
+    GONE = "gone"
+    FORBIDDEN = "forbidden"
+    UNKNOWN = "unknown"
+    OVERDUE = "overdue"
+
+    @property
+    def waits(self) -> bool:
+        """Tell whether asking again later can change the answer."""
+        return self in {RecordingState.RECORDING, RecordingState.PROCESSING, RecordingState.ABSENT}
+
+
+class MediaKind(StrEnum):
+    """What a file of a recording is. A kind in several formats carries the format: ``transcript-srt``."""
+
+    VIDEO = "video"
+    AUDIO = "audio"
+    TRANSCRIPT = "transcript"
+    SUMMARY = "summary"
+
+    @classmethod
+    def check(cls, kinds: Sequence[str]) -> tuple[str, ...]:
+        """Return `kinds` if each is a kind or ``kind-format``; raise InvalidRequest naming the kinds there are."""
+        if isinstance(kinds, str) or not kinds:
+            raise InvalidRequest(f"kinds must be a non-empty list of {[str(k) for k in cls]}, got {kinds!r}")
+        for kind in kinds:
+            if kind.partition("-")[0] not in {str(k) for k in cls}:
+                raise InvalidRequest(f"kinds: {kind!r} is not one of {[str(k) for k in cls]} (or kind-format)")
+        return tuple(kinds)
+
+    @staticmethod
+    def wanted(kind: str, kinds: Sequence[str]) -> bool:
+        """Tell whether `kind` was asked for: by its full name, or by its name without the format."""
+        return kind in kinds or kind.partition("-")[0] in kinds
+
+
+class _Json:
+    """Give a dataclass its plain-JSON form: ISO 8601 times, enum values, nested values as dicts."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]  # a mixin
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild the value; unknown keys raise ValueError, since they would be lost in silence."""
+        known = {f.name for f in fields(cls)}  # type: ignore[arg-type]  # a mixin
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; its fields: {', '.join(sorted(known))}")
+        return cls(**data)
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, _Json):
+        return value.to_dict()
+    if isinstance(value, DateTime):
+        return value.isoformat()
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _set_times(value: object, *names: str) -> None:
+    # object.__setattr__: the values are frozen; this is their own constructor.
+    for name in names:
+        given = getattr(value, name)
+        if given is not None:
+            object.__setattr__(value, name, parse_time(given, name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFile(_Json):
+    """One file of one kind of a recording: what to land, by id and never by link.
+
+    `declared_size` is the platform's word in bytes, never proof of anything.
+    """
+
+    platform: str
+    tenant: str
+    recording_id: str
+    meeting_id: str | None
+    file_id: str
+    kind: str
+    declared_size: int | None = None
+    started_at: DateTime | None = None
+    ended_at: DateTime | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _set_times(self, "started_at", "ended_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording(_Json):
+    """A recording as both platforms can say it; `source` keeps the platform's own fields, links removed.
+
+    `recording_id` is None until the platform has named the recording (Feishu, while it is still being made).
+    `state` decides what may be done with it, `reason` says why where that is not plain.
+    """
+
+    platform: str
+    tenant: str
+    recording_id: str | None
+    state: RecordingState
+    meeting_id: str | None = None
+    meeting_number: str | None = None
+    owner_id: str | None = None
+    title: str | None = None
+    started_at: DateTime | None = None
+    ended_at: DateTime | None = None
+    duration_ms: int | None = None
+    reason: str | None = None
+    page_url: str | None = None
+    files: tuple[MediaFile, ...] = ()
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _set_times(self, "started_at", "ended_at")
+        object.__setattr__(self, "state", RecordingState(self.state))
+        files = (f if isinstance(f, MediaFile) else MediaFile.from_dict(f) for f in self.files)
+        object.__setattr__(self, "files", tuple(files))
+
+    @property
+    def label(self) -> str:
+        """Name the recording in a log line: ids only, never its title."""
+        return self.recording_id or f"meeting {self.meeting_id}"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Download:
+    """A link resolved a moment ago. It is a credential: it has no JSON form and does not show itself."""
+
+    url: str
+    file_type: str = ""
+    """The platform's word for the format (``mp4``), where it has one; the served type comes first."""
+
+    def __repr__(self) -> str:
+        return "Download(url=***)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile(_Json):
+    """A file that was landed and verified; `uri` names the object, `sha256` its bytes in hexadecimal."""
+
+    platform: str
+    tenant: str
+    recording_id: str
+    file_id: str
+    kind: str
+    uri: str | None
+    size: int | None
+    sha256: str | None
+    media_type: str | None
+    landed_at: DateTime | None
+    outcome: str
+
+    def __post_init__(self) -> None:
+        _set_times(self, "landed_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post(_Json):
+    """A Moments post; `deleted` marks a tombstone, of which only the ids are known.
+
+    `author_id` is set only for real-name posts (`author_kind` ``named``): for the others it must not be guessed.
+    `content` holds the rich text as paragraphs of nodes, `content_text` the same as plain text.
+    """
+
+    platform: str
+    tenant: str
+    post_id: str
+    author_id: str | None = None
+    author_kind: str | None = None
+    created_at: DateTime | None = None
+    content_text: str | None = None
+    content: Sequence[Any] | None = None
+    comment_count: int | None = None
+    reaction_total: int | None = None
+    dislike_count: int | None = None
+    reactions: Sequence[Mapping[str, Any]] = ()
+    category_ids: Sequence[str] = ()
+    link: str | None = None
+    deleted: bool = False
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _set_times(self, "created_at")
+
+
+def without_links(raw: object) -> Any:
+    """Copy a platform's answer without links and passwords, so that it may be stored.
+
+    A link may be a credential, and which field holds one is the platform's to change: so every text that
+    is a link goes, under whatever name, empty or not under a name that says address or url.
+    """
+    if isinstance(raw, Mapping):
+        kept = {k: without_links(v) for k, v in raw.items() if not _secret(k, v)}
+        if "password" in raw:
+            kept["has_password"] = bool(raw["password"])
+        return kept
+    if isinstance(raw, list):
+        return [without_links(v) for v in raw if not _secret("", v)]
+    return raw
+
+
+def _secret(key: str, value: object) -> bool:
+    if key == "password":
+        return True
+    if not isinstance(value, str):
+        return False
+    return key.endswith(("url", "address")) or value.lower().startswith(("http://", "https://"))

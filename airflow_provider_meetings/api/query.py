@@ -1,0 +1,155 @@
+"""The one question type: which recordings are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from pendulum import DateTime
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.models import Recording
+from airflow_provider_meetings.api.times import parse_time
+
+SELECTORS = ("meeting_ids", "meeting_numbers", "owner_ids", "recording_ids", "recordings")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingRef:
+    """The ids by which a recording can be asked for again."""
+
+    recording_id: str | None
+    meeting_id: str | None
+    started_at: DateTime | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain-JSON form."""
+        started = self.started_at.isoformat() if self.started_at else None
+        return {"recording_id": self.recording_id, "meeting_id": self.meeting_id, "started_at": started}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingQuery:
+    """Ask for recordings by any of the selectors, within a window where the platform needs one.
+
+    Neutral ids mean: `recording_ids` Feishu's minute tokens; `meeting_ids` Feishu's long meeting ids and WeCom's
+    ``meetingid``; `meeting_numbers` Feishu's 9-digit numbers and WeCom's ``meeting_code``; `owner_ids` Feishu's user
+    ids and WeCom's ``userid``; `recordings` those that an earlier listing named.
+
+    :param start: begin of the window, aware, inclusive.
+    :param end: end of the window, aware, exclusive.
+    :raises InvalidRequest: for a naive time, a window that is empty, reversed or half given, or no selector at all.
+    """
+
+    start: DateTime | None = None
+    end: DateTime | None = None
+    meeting_ids: tuple[str, ...] = ()
+    meeting_numbers: tuple[str, ...] = ()
+    owner_ids: tuple[str, ...] = ()
+    recording_ids: tuple[str, ...] = ()
+    recordings: tuple[RecordingRef, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in SELECTORS[:-1]:
+            object.__setattr__(self, name, _ids(getattr(self, name), name))
+        for name in ("start", "end"):
+            object.__setattr__(self, name, _time(getattr(self, name), name))
+        if (self.start is None) != (self.end is None):
+            raise InvalidRequest("start and end belong together: give both, or neither")
+        if self.start is not None and self.end is not None:
+            check_window(self.start, self.end)
+        if not self.selectors:
+            raise InvalidRequest(f"No recording is named. Give one of {', '.join(SELECTORS)}")
+
+    @property
+    def selectors(self) -> tuple[str, ...]:
+        """Name the selectors that are set."""
+        return tuple(name for name in SELECTORS if getattr(self, name))
+
+    def require(self, supported: Iterable[str], *, window: bool, platform: str) -> None:
+        """Raise InvalidRequest, before any request, if the platform cannot answer one of the selectors."""
+        works = tuple(supported)
+        for name in self.selectors:
+            if name not in works:
+                raise InvalidRequest(f"{platform} cannot be asked by {name}. What works: {', '.join(works)}")
+        if self.start is not None and not window:
+            raise InvalidRequest(f"{platform} answers by ids alone: leave start and end out")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plain-JSON form, without what is not set."""
+        data: dict[str, Any] = {name: list(getattr(self, name)) for name in self.selectors if name != "recordings"}
+        if self.recordings:
+            data["recordings"] = [ref.to_dict() for ref in self.recordings]
+        if self.start and self.end:
+            data.update(start=self.start.isoformat(), end=self.end.isoformat())
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild the question."""
+        refs = tuple(
+            RecordingRef(
+                recording_id=ref["recording_id"],
+                meeting_id=ref["meeting_id"],
+                started_at=_time(ref["started_at"], "started_at"),
+            )
+            for ref in data.get("recordings", ())
+        )
+        return cls(**{**data, "recordings": refs})
+
+    @staticmethod
+    def refs(recordings: Iterable[Recording]) -> tuple[RecordingRef, ...]:
+        """Name recordings of an earlier listing, once each."""
+        return tuple(
+            dict.fromkeys(
+                RecordingRef(recording_id=r.recording_id, meeting_id=r.meeting_id, started_at=r.started_at)
+                for r in recordings
+            )
+        )
+
+
+def check_window(start: DateTime, end: DateTime) -> None:
+    """Raise InvalidRequest for a window that is empty or reversed."""
+    if start == end:
+        raise InvalidRequest(
+            f"The window is empty: start and end are both {start.isoformat()}. In Airflow 3 a schedule such as "
+            "'@daily' has an empty data interval; use CronDataIntervalTimetable, or give start and end"
+        )
+    if end < start:
+        raise InvalidRequest(f"end ({end.isoformat()}) is before start ({start.isoformat()}): swap them")
+
+
+def windows(start: DateTime, end: DateTime, longest: timedelta) -> Iterator[tuple[DateTime, DateTime]]:
+    """Cut a window into consecutive pieces of at most `longest`."""
+    check_window(start, end)
+    while start < end:
+        until = min(start + longest, end)
+        yield start, until
+        start = until
+
+
+def _ids(given: object, name: str) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        raise InvalidRequest(
+            f"{name} must be a list of ids, got the single text {given[:40]!r}: write [{given[:40]!r}]"
+        )
+    if not isinstance(given, Iterable):
+        raise InvalidRequest(f"{name} must be a list of ids, got {type(given).__name__}")
+    ids = tuple(dict.fromkeys(given))
+    for value in ids:
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidRequest(f"{name} must hold non-empty texts, got {value!r}")
+    return ids
+
+
+def _time(given: object, name: str) -> DateTime | None:
+    if given is None:
+        return None
+    try:
+        return parse_time(given, name)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None

@@ -1,0 +1,207 @@
+"""Send requests: always with timeouts, decided by typed errors, and with nothing secret in logs or errors."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import requests
+from requests.utils import get_environ_proxies
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from airflow_provider_meetings.api.auth import Signature, TokenAuth
+from airflow_provider_meetings.api.errors import (
+    AuthenticationError,
+    InvalidRequest,
+    MeetingsApiError,
+    RateLimited,
+    ServerError,
+)
+from airflow_provider_meetings.api.stream import MediaStream
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 60.0
+"""A longer wait is not slept through here: the error carries it to whoever schedules the next try."""
+
+Decode = Callable[[requests.Response], Any]
+"""Reads an answer: returns its payload, or raises the typed error that its body names."""
+
+
+def redact(url: str, *, path: bool = True) -> str:
+    """Show where a request goes without what it carries: no user, no query."""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    origin = f"{parts.scheme}://{parts.hostname or ''}{port}"
+    return f"{origin}{parts.path}{'?***' if parts.query else ''}" if path else origin
+
+
+def secrets_of(url: str) -> tuple[str, ...]:
+    """Take a signed link apart into everything that must not be read in a log, raw and decoded."""
+    parts = urlsplit(url)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    values = [value for _, value in parse_qsl(parts.query)]
+    return tuple(dict.fromkeys([url, target, *values, *(quote(v, safe="") for v in values)]))
+
+
+class Transport:
+    """Wrap one `requests.Session` for one platform and one identity.
+
+    :param base_url: scheme and host of the API, without a trailing slash.
+    :param platform: for error texts.
+    :param max_attempts: how often one call may be sent; 1 where the caller polls anyway.
+    :param proxy: for API and media alike; None takes the environment's.
+    :param ca_bundle: a path; None takes the usual certificates.
+    :param on_secret: is told tokens and signed links before they are used, so that logs can mask them.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        platform: str,
+        max_attempts: int = 4,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+        on_secret: Callable[[str], None] = lambda value: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise InvalidRequest(
+                f"host must be a URL with its scheme, got {base_url[:80]!r}",
+                next_step=f"Write https://{base_url.rpartition('//')[2][:80]} in the connection.",
+            )
+        self.base_url = base_url.rstrip("/")
+        self.platform = platform
+        self._max_attempts = max_attempts
+        self._proxies = {"http": proxy, "https": proxy} if proxy else None
+        self.on_secret = on_secret
+        self._sleep = sleep
+        self._session = requests.Session()
+        # With trust_env, requests would send a .netrc login to hosts that only a signed link leads to.
+        self._session.trust_env = False
+        self._session.max_redirects = 5
+        if ca_bundle:
+            self._session.verify = ca_bundle
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        decode: Decode,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Mapping[str, Any] | None = None,
+        auth: TokenAuth | None = None,
+        max_attempts: int | None = None,
+    ) -> Any:
+        """Send one API call and return what `decode` makes of the answer.
+
+        Retries what a later try can mend, waiting as long as the platform said or else exponentially; renews a
+        rejected token once. Raises the last typed error.
+        """
+        retrying = Retrying(
+            stop=stop_after_attempt(max_attempts or self._max_attempts),
+            retry=retry_if_exception(_worth_retrying),
+            wait=_wait,
+            before_sleep=self._log_retry,
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+        def send(signature: Signature | None) -> Any:
+            request = requests.Request(method, self.base_url + path, params=params, json=json, auth=signature)
+            with self._send(request) as response:
+                return decode(response)
+
+        def once() -> Any:
+            if auth is None:
+                return send(None)
+            signature = auth.signature()
+            try:
+                return send(signature)
+            except AuthenticationError as error:
+                if not error.token_rejected:
+                    raise
+                log.info("%s rejected the token (code %s); renewing it once", self.platform, error.code)
+            return send(auth.signature(rejected=signature))
+
+        return retrying(once)
+
+    def stream(self, url: str) -> MediaStream:
+        """Open a media link: no token, no cookie of the API, no login of the machine.
+
+        :raises InvalidRequest: if the link is neither http nor https.
+        :raises MeetingsApiError: if the host cannot be reached, or as `MediaStream` judges its status.
+        """
+        if urlsplit(url).scheme not in {"http", "https"}:
+            raise InvalidRequest(f"{self.platform} gave a link that is not http(s)", platform=self.platform)
+        for secret in secrets_of(url):
+            self.on_secret(secret)
+        # identity: a compressed body could not be checked against its Content-Length.
+        headers = {"Accept-Encoding": "identity"}
+        self._session.cookies.clear()
+        return MediaStream(self._send(requests.Request("GET", url, headers=headers), stream=True), self.platform)
+
+    def _send(self, request: requests.Request, *, stream: bool = False) -> requests.Response:
+        prepared = self._session.prepare_request(request)
+        url = str(prepared.url)
+        proxies = self._proxies or get_environ_proxies(url)
+        timeout = (CONNECT_SECONDS, READ_SECONDS)
+        failure = ""
+        response: requests.Response | None = None
+        try:
+            response = self._session.send(prepared, stream=stream, timeout=timeout, proxies=proxies)
+        except requests.RequestException as error:
+            failure = _kind_of_failure(error)
+        # Raised outside the except block: the exception of requests names the whole URL, token included,
+        # and must not come along as this one's context.
+        if response is None:
+            raise ServerError(
+                f"{self.platform} could not be reached at {redact(url, path=False)}: {failure}",
+                next_step="Check the connection's host (and proxy, ca_bundle), DNS and firewall; "
+                "if they are right, try again later.",
+                platform=self.platform,
+            )
+        log.debug("%s %s answered %s", request.method, redact(url), response.status_code)
+        return response
+
+    def _log_retry(self, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        pause = state.next_action.sleep if state.next_action else 0.0
+        log.warning("Trying again in %.1f s (try %s): %s", pause, state.attempt_number + 1, error)
+
+
+def _worth_retrying(error: BaseException) -> bool:
+    # Not ready is an answer, not a failure; a wait beyond the limit belongs to the scheduler.
+    return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= LONGEST_WAIT_SECONDS
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, MeetingsApiError) and error.retry_after is not None:
+        return error.retry_after
+    return wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_SECONDS)(state)
+
+
+def _kind_of_failure(error: requests.RequestException) -> str:
+    """Name the failure without the text of `error`, which holds the URL."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the TLS certificate or handshake was refused"
+    if isinstance(error, requests.exceptions.ProxyError):
+        return "the proxy failed"
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.TooManyRedirects):
+        return "more than 5 redirects"
+    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
