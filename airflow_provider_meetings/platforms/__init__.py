@@ -1,0 +1,1 @@
+"""One folder per vendor; no folder knows another."""

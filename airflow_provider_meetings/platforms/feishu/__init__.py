@@ -1,0 +1,37 @@
+"""Feishu and Lark: minutes, meeting recordings, Moments posts."""
+
+MANIFEST = {
+    "connection-type": "feishu",
+    "hook-class-name": "airflow_provider_meetings.platforms.feishu.hook.FeishuHook",
+    "hook-name": "Feishu / Lark meetings",
+    "ui-field-behaviour": {
+        "hidden-fields": ["port", "schema"],
+        "relabeling": {"login": "App ID", "password": "App Secret", "host": "Base URL"},
+        "placeholders": {
+            "login": "cli_…",
+            "host": "https://open.feishu.cn (blank), or https://open.larksuite.com",
+        },
+    },
+    "conn-fields": {
+        "tenant": {
+            "label": "Tenant",
+            "description": "Your name for the tenant, as it stands in every row; blank: the App ID.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "user_id_type": {
+            "label": "User ID type",
+            "description": "Which id of a person the answers give. open_id differs from app to app.",
+            "schema": {"type": ["string", "null"], "enum": ["open_id", "union_id", "user_id"]},
+        },
+        "proxy": {
+            "label": "Proxy",
+            "description": "URL of an HTTP proxy for API and media; blank: the environment's.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "ca_bundle": {
+            "label": "CA bundle",
+            "description": "Path of a file with certificates to trust; blank: the usual ones.",
+            "schema": {"type": ["string", "null"]},
+        },
+    },
+}
