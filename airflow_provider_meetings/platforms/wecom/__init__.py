@@ -1,0 +1,24 @@
+"""WeCom: meeting recordings."""
+
+MANIFEST = {
+    "connection-type": "wecom",
+    "hook-class-name": "airflow_provider_meetings.platforms.wecom.hook.WeComHook",
+    "hook-name": "WeCom meetings",
+    "ui-field-behaviour": {
+        "hidden-fields": ["port", "schema"],
+        "relabeling": {"login": "Corp ID", "password": "App Secret", "host": "Base URL"},
+        "placeholders": {"login": "ww…", "host": "https://qyapi.weixin.qq.com (blank)"},
+    },
+    "conn-fields": {
+        "proxy": {
+            "label": "Proxy",
+            "description": "URL of an HTTP proxy for API and media; blank: the environment's.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "ca_bundle": {
+            "label": "CA bundle",
+            "description": "Path of a file with certificates to trust; blank: the usual ones.",
+            "schema": {"type": ["string", "null"]},
+        },
+    },
+}

@@ -1,0 +1,83 @@
+"""WeCom's codes, and what each means for us. The HTTP status is 200 for all of them: only `errcode` decides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from airflow_provider_meetings.api.codes import Rule, no_code
+from airflow_provider_meetings.api.errors import (
+    AuthenticationError,
+    InvalidRequest,
+    MeetingsApiError,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+)
+
+PLATFORM = "wecom"
+
+
+_LOGIN = "Check login (corp id) and password (the app's secret, not the corp's) of the connection."
+_REFUSED_TWICE = (
+    "The token was renewed once and refused again: check that the secret is that of the app that owns the meetings."
+)
+_ARGUMENT = "Check the ids and the window that were given."
+_LATER = "Try again later."
+
+# https://developer.work.weixin.qq.com/document/path/90455  (global codes)
+# https://developer.work.weixin.qq.com/document/path/90454  (limits: a minute's limit blocks for 60 s)
+CODES: Mapping[int, Rule] = {
+    -1: Rule(ServerError, _LATER),
+    6000: Rule(ServerError, _LATER),
+    40001: Rule(AuthenticationError, _LOGIN),
+    40013: Rule(AuthenticationError, _LOGIN),
+    40014: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
+    42001: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
+    41001: Rule(AuthenticationError, _REFUSED_TWICE),
+    41002: Rule(AuthenticationError, _LOGIN),
+    41004: Rule(AuthenticationError, _LOGIN),
+    40035: Rule(InvalidRequest, _ARGUMENT),
+    40058: Rule(InvalidRequest, _ARGUMENT),
+    45009: Rule(RateLimited, "The API is blocked for a minute, an hour or the day: fewer calls, and later.", wait=60.0),
+    45033: Rule(RateLimited, "Too many calls at once: run fewer tasks at a time (an Airflow pool helps)."),
+    48002: Rule(PermissionDenied, "Have an administrator add this app to the meeting API's list of allowed apps."),
+    60011: Rule(PermissionDenied, "Have an administrator add this person to the app's visible range."),
+    60020: Rule(PermissionDenied, "Have an administrator add this worker's address to the app's trusted IPs."),
+    301002: Rule(PermissionDenied, "The secret belongs to another app: use that of the app that created the meetings."),
+}
+
+
+def decode(response: requests.Response) -> dict[str, Any]:
+    """Return the JSON object of a successful answer, or raise what its errcode means.
+
+    :raises MeetingsApiError: the class that the code's rule names; unknown codes are permanent.
+    """
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict) or not isinstance(body.get("errcode"), int):
+        raise no_code(
+            response,
+            platform=PLATFORM,
+            log_id="",
+            next_step="If it lasts, check the connection's host (https://qyapi.weixin.qq.com) and the proxy.",
+        )
+    if body["errcode"] == 0:
+        return body
+    raise error_of(body, response)
+
+
+def error_of(body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
+    """Build the typed error of an answer whose errcode is not 0."""
+    code = body["errcode"]
+    message = str(body.get("errmsg") or "")
+    rule = CODES.get(code) or Rule.unknown(response, f"See https://open.work.weixin.qq.com/devtool/query?e={code}.")
+    hint = re.search(r"hint: \[([^\]]*)\]", message)
+    return rule.build(
+        response, platform=PLATFORM, code=code, vendor_message=message, log_id=hint.group(1) if hint else ""
+    )

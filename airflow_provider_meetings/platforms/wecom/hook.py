@@ -1,0 +1,31 @@
+"""The hook of WeCom."""
+
+from __future__ import annotations
+
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
+from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
+from airflow_provider_meetings.platforms.wecom.client import DEFAULT_BASE_URL, WeComClient
+
+
+class WeComHook(MeetingsHook):
+    """Connect to WeCom as a self-built app; `get_conn` returns a `WeComClient`.
+
+    :param meetings_conn_id: a connection of type ``wecom``: login is the corp id, password the app's secret; extras
+        ``proxy``, ``ca_bundle``.
+    """
+
+    default_conn_name = "wecom_default"
+    conn_type = "wecom"
+    hook_name = "WeCom meetings"
+    default_base_url = DEFAULT_BASE_URL
+
+    def make_client(self, transport: Transport, login: Login) -> WeComClient:
+        """Build the client; see `MeetingsHook`."""
+        return WeComClient(transport, corp_id=login.id, corp_secret=login.secret, tokens=PROCESS_TOKENS)
+
+    def get_conn(self) -> WeComClient:
+        """Return the client, whose methods are WeCom's endpoints."""
+        client = super().get_conn()
+        assert isinstance(client, WeComClient)  # noqa: S101  # made above
+        return client

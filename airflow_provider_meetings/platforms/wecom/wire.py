@@ -1,0 +1,212 @@
+"""WeCom's objects as the documents describe them: seconds in questions, milliseconds in answers, two spellings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pendulum import DateTime
+
+from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.api.fields import Fields, Raw
+from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, without_links
+
+_read = Fields("wecom")
+
+FILE_LISTS = ("record_file_list", "record_files")
+"""The table's name and the example's name of a recording's files."""
+
+STATE_RECORDING = 1
+STATE_TRANSCODED = 3
+"""Only this state has files. 2 (transcoding) is not documented here but is by the sister product Tencent Meeting."""
+
+
+# https://developer.work.weixin.qq.com/document/path/98192
+@dataclass(frozen=True, slots=True)
+class RecordFile:
+    """A file of a recording: times in UTC, `record_size` in bytes as declared, `sharing_expire` as it came.
+
+    `password` and `sharing_url` are secrets and do not show in the repr.
+    """
+
+    record_file_id: str
+    record_start_time: DateTime | None
+    record_end_time: DateTime | None
+    record_size: int | None
+    sharing_state: int | None
+    sharing_url: str | None = field(repr=False)
+    required_same_corp: bool | None
+    required_attendee: bool | None
+    password: str | None = field(repr=False)
+    sharing_expire: int | None
+    allow_download: bool | None
+    raw: Raw = field(repr=False)
+
+    @classmethod
+    def parse(cls, value: object) -> RecordFile:
+        """Read one RecordFile."""
+        raw = _read.mapping(value, "record_files[]")
+        return cls(
+            record_file_id=_read.required(raw, "record_file_id"),
+            record_start_time=_read.milliseconds(raw, "record_start_time"),
+            record_end_time=_read.milliseconds(raw, "record_end_time"),
+            record_size=_size(raw),
+            sharing_state=_read.integer(raw, "sharing_state"),
+            sharing_url=_read.text(raw, "sharing_url"),
+            required_same_corp=_read.boolean(raw, "required_same_corp"),
+            required_attendee=_read.boolean(raw, "required_attendee"),
+            password=_read.text(raw, "password"),
+            sharing_expire=_read.integer(raw, "sharing_expire"),
+            allow_download=_read.boolean(raw, "allow_download"),
+            raw=raw,
+        )
+
+
+# https://developer.work.weixin.qq.com/document/path/98192
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A recording of a meeting; `meeting_start_time` in UTC. It has files only at state 3."""
+
+    meeting_record_id: str
+    meetingid: str | None
+    meeting_code: str | None
+    host_user_id: str | None
+    meeting_start_time: DateTime | None
+    title: str | None
+    state: int | None
+    record_file_list: tuple[RecordFile, ...]
+    raw: Raw = field(repr=False)
+
+    @classmethod
+    def parse(cls, value: object) -> Record:
+        """Read one Record, under either spelling of its files."""
+        raw = _read.mapping(value, "record_list[]")
+        files = _either(raw, *FILE_LISTS)
+        return cls(
+            meeting_record_id=_read.required(raw, "meeting_record_id"),
+            meetingid=_read.text(raw, "meetingid"),
+            meeting_code=_read.text(raw, "meeting_code"),
+            host_user_id=_read.text(raw, "host_user_id"),
+            meeting_start_time=_read.milliseconds(raw, "meeting_start_time"),
+            title=_read.text(raw, "title"),
+            state=_read.integer(raw, "state"),
+            record_file_list=tuple(RecordFile.parse(f) for f in files),
+            raw=raw,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """One page of a listing."""
+
+    record_list: tuple[Record, ...]
+    next_cursor: str | None
+
+    @classmethod
+    def parse(cls, body: Raw) -> RecordPage:
+        """Read an answer; without ``has_more``, as in the document's own example, it is the last page.
+
+        :raises ServerError: if more is said to follow but no cursor says where: the rest would be lost.
+        """
+        records = tuple(Record.parse(r) for r in _either(body, "record_list", "record_meetings"))
+        more = _read.boolean(body, "has_more") or False
+        cursor = _read.text(body, "next_cursor") if more else None
+        if more and cursor is None:
+            raise ServerError("wecom says that more recordings follow but gives no cursor", platform="wecom")
+        return cls(records, cursor)
+
+
+# https://developer.work.weixin.qq.com/document/path/98196
+@dataclass(frozen=True, slots=True)
+class FileAddresses:
+    """Where a file can be had now: signed links that die within hours, perhaps minutes. None shows in the repr."""
+
+    record_file_id: str
+    view_address: str | None = field(repr=False)
+    download_address: str | None = field(repr=False)
+    download_address_file_type: str | None
+    audio_address: str | None = field(repr=False)
+    audio_address_file_type: str | None
+    meeting_summary: tuple[tuple[str, str], ...] = field(repr=False)
+    raw: Raw = field(repr=False)
+
+    @classmethod
+    def parse(cls, value: object) -> FileAddresses:
+        """Read one file; `meeting_summary` becomes (file_type, address) pairs, those without an address left out."""
+        raw = _read.mapping(value, "record_files[]")
+        summary = raw.get("meeting_summary") or []
+        # One page of the documents shows an object, the table a list.
+        entries = [summary] if isinstance(summary, Mapping) else _read.array(summary, "meeting_summary")
+        pairs = [
+            (_read.text(e, "file_type") or "bin", _read.text(e, "download_address"))
+            for e in (_read.mapping(entry, "meeting_summary[]") for entry in entries)
+        ]
+        return cls(
+            record_file_id=_read.required(raw, "record_file_id"),
+            view_address=_read.text(raw, "view_address"),
+            download_address=_read.text(raw, "download_address"),
+            download_address_file_type=_read.text(raw, "download_address_file_type"),
+            audio_address=_read.text(raw, "audio_address"),
+            audio_address_file_type=_read.text(raw, "audio_address_file_type"),
+            meeting_summary=tuple((file_type.lower(), address) for file_type, address in pairs if address),
+            raw=raw,
+        )
+
+
+def parse_addresses(body: Raw) -> tuple[FileAddresses, ...]:
+    """Read the answer of get_file_list."""
+    return tuple(FileAddresses.parse(f) for f in _either(body, "record_files", "record_file_list"))
+
+
+def neutral_recording(record: Record, state: RecordingState, *, tenant: str) -> Recording:
+    """Read a record: it begins with its first file, or with the meeting while it has none."""
+    files = tuple(
+        MediaFile(
+            platform="wecom",
+            tenant=tenant,
+            recording_id=record.meeting_record_id,
+            meeting_id=record.meetingid,
+            file_id=file.record_file_id,
+            kind=str(MediaKind.VIDEO),
+            declared_size=file.record_size,
+            started_at=file.record_start_time,
+            ended_at=file.record_end_time,
+            source=without_links(file.raw),
+        )
+        for file in record.record_file_list
+    )
+    spans = [(f.ended_at - f.started_at).total_seconds() for f in files if f.started_at and f.ended_at]
+    return Recording(
+        platform="wecom",
+        tenant=tenant,
+        recording_id=record.meeting_record_id,
+        state=state,
+        meeting_id=record.meetingid,
+        meeting_number=record.meeting_code,
+        owner_id=record.host_user_id,
+        title=record.title,
+        started_at=min((f.started_at for f in files if f.started_at), default=record.meeting_start_time),
+        ended_at=max((f.ended_at for f in files if f.ended_at), default=None),
+        duration_ms=round(sum(spans) * 1000) if spans else None,
+        reason=None if state is RecordingState.READY else f"state {record.state}",
+        files=files,
+        source=without_links({k: v for k, v in record.raw.items() if k not in FILE_LISTS}),
+    )
+
+
+def seconds(time: DateTime) -> int:
+    """Write a time as WeCom's questions want it."""
+    return int(time.timestamp())
+
+
+def _either(raw: Raw, name: str, other: str) -> list[Any]:
+    """Read a list under one of two names: the document's table and its example disagree."""
+    value = raw[name] if raw.get(name) is not None else raw.get(other)
+    return _read.array(value, name)
+
+
+def _size(raw: Raw) -> int | None:
+    # Declared int32: past 2 GiB it may come wrapped. A negative size is no size; `raw` keeps it.
+    size = _read.integer(raw, "record_size")
+    return size if size is not None and size >= 0 else None
