@@ -1,0 +1,48 @@
+"""What Airflow reads of this package without importing any hook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_meetings import __version__
+from airflow_provider_meetings.platforms import feishu, wecom
+
+_PACKAGE = "airflow_provider_meetings"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's description: connection types and the modules of each kind."""
+    return {
+        "package-name": "airflow-provider-meetings",
+        "name": "Meetings",
+        "description": "Meeting recordings and their metadata, from Feishu/Lark and WeCom into a lake and a warehouse.",
+        "versions": [__version__],
+        "integrations": [
+            {"integration-name": "Feishu", "external-doc-url": "https://open.feishu.cn/document", "tags": ["service"]},
+            {
+                "integration-name": "WeCom",
+                "external-doc-url": "https://developer.work.weixin.qq.com/document",
+                "tags": ["service"],
+            },
+        ],
+        "connection-types": [feishu.MANIFEST, wecom.MANIFEST],
+        "hooks": [
+            {"integration-name": "Feishu", "python-modules": [f"{_PACKAGE}.platforms.feishu.hook"]},
+            {"integration-name": "WeCom", "python-modules": [f"{_PACKAGE}.platforms.wecom.hook"]},
+        ],
+        "operators": [
+            {
+                "integration-name": "Feishu",
+                "python-modules": [f"{_PACKAGE}.operators.recordings", f"{_PACKAGE}.platforms.feishu.operators"],
+            },
+            {"integration-name": "WeCom", "python-modules": [f"{_PACKAGE}.operators.recordings"]},
+        ],
+        "sensors": [
+            {"integration-name": name, "python-modules": [f"{_PACKAGE}.sensors.recordings"]}
+            for name in ("Feishu", "WeCom")
+        ],
+        "triggers": [
+            {"integration-name": name, "python-modules": [f"{_PACKAGE}.triggers.recordings"]}
+            for name in ("Feishu", "WeCom")
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Connection to client: the border between Airflow and the core."""

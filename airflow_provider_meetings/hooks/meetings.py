@@ -1,0 +1,139 @@
+"""The hook that every platform's hook extends: a connection becomes a client, its errors become Airflow's."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+from urllib.parse import quote
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseHook, mask_secret
+
+from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.models import Recording
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.transport import Transport
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Login:
+    """What a connection says: who asks, with which secret, and the extras."""
+
+    id: str
+    secret: str
+    extra: dict[str, Any]
+
+
+class MeetingsHook(BaseHook):
+    """Connect to a meeting platform.
+
+    :param meetings_conn_id: the Airflow connection: login and password are the app's id and secret, host is the base
+        URL with its scheme (blank: the platform's own); extras as the connection form shows them.
+    """
+
+    conn_name_attr = "meetings_conn_id"
+    default_conn_name: ClassVar[str]
+    conn_type: ClassVar[str]
+    hook_name: ClassVar[str]
+    default_base_url: ClassVar[str]
+
+    def __init__(self, meetings_conn_id: str | None = None) -> None:
+        super().__init__()
+        self.meetings_conn_id = meetings_conn_id or self.default_conn_name
+        self._max_attempts = 4
+        self._masked: set[str] = set()
+
+    @classmethod
+    def for_connection(cls, conn_id: str, *, patient: bool = True) -> MeetingsHook:
+        """Find the platform's hook through the type of the connection.
+
+        :param patient: whether a failed call is tried again here; not where the caller polls anyway.
+        :raises AirflowFailException: if the connection is not one of a meeting platform.
+        """
+        hook = BaseHook.get_hook(conn_id)
+        if not isinstance(hook, MeetingsHook):
+            raise AirflowFailException(
+                f"meetings_conn_id: connection {conn_id!r} is of another kind ({type(hook).__name__}). "
+                "Name a connection of a meeting platform, such as type feishu or wecom"
+            )
+        if not patient:
+            hook._max_attempts = 1
+        return hook
+
+    @abstractmethod
+    def make_client(self, transport: Transport, login: Login) -> MeetingsClient:
+        """Build the platform's client."""
+
+    @cached_property
+    def client(self) -> MeetingsClient:
+        """The client of this connection, made once."""
+        conn = self.get_connection(self.meetings_conn_id)
+        missing = [name for name in ("login", "password") if not getattr(conn, name)]
+        if missing:
+            raise AirflowFailException(
+                f"Connection {self.meetings_conn_id!r} ({self.conn_type}) has no {' and no '.join(missing)}: "
+                "login is the app's or corp's id, password the app's secret"
+            )
+        self._mask(str(conn.password))
+        extra = conn.extra_dejson
+        base_url = (conn.host or "").strip() or self.default_base_url
+        if conn.port:
+            base_url = f"{base_url.rstrip('/')}:{conn.port}"
+        transport = Transport(
+            base_url=base_url,
+            platform=self.conn_type,
+            max_attempts=self._max_attempts,
+            proxy=extra.get("proxy") or None,
+            ca_bundle=extra.get("ca_bundle") or None,
+            on_secret=self._mask,
+        )
+        return self.make_client(transport, Login(str(conn.login), str(conn.password), extra))
+
+    def get_conn(self) -> MeetingsClient:
+        """Return the client, whose methods are the platform's endpoints."""
+        with self.airflow_errors():
+            return self.client
+
+    def check(self, query: RecordingQuery) -> tuple[Recording, ...]:
+        """Ask one round; see `MeetingsClient.check`. Sensor and trigger both come here.
+
+        :raises AirflowFailException: for what trying again cannot mend; AirflowException for the rest. The typed
+            error is the cause.
+        """
+        with self.airflow_errors():
+            return self.client.check(query)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Fetch a token; what the button in the UI and ``airflow connections test`` call."""
+        self._max_attempts = 1
+        try:
+            whom = self.get_conn_identity()
+        except AirflowException as error:
+            return False, str(error)
+        return True, f"{self.hook_name}: got a token for {whom}"
+
+    def get_conn_identity(self) -> str:
+        """Fetch a token and tell for whom."""
+        with self.airflow_errors():
+            return self.client.whoami()
+
+    @contextmanager
+    def airflow_errors(self) -> Iterator[Self]:
+        """Turn the core's errors into Airflow's: permanent ones are not tried again."""
+        try:
+            yield self
+        except MeetingsApiError as error:
+            kind = AirflowFailException if error.permanent else AirflowException
+            raise kind(f"{error} (connection {self.meetings_conn_id!r})") from error
+
+    def _mask(self, secret: str) -> None:
+        # Masking is by literal value: WeCom's secret and token also stand percent-encoded in URLs that lower
+        # layers log at DEBUG. Each is registered once, since it costs a round trip to the supervisor.
+        for form in (secret, quote(secret, safe="")):
+            if form not in self._masked:
+                self._masked.add(form)
+                mask_secret(form)

@@ -1,0 +1,89 @@
+"""Airflow's home for the tests, and the emulator as the connections see it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Airflow reads its settings on import, and writes into its home: both must be said before any test module imports it.
+for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+    del os.environ[_name]
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-provider-meetings-tests-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).resolve().parent.parent / "dags")
+
+from airflow_provider_meetings.coordination.process import PROCESS_TOKENS, ProcessTokenStore
+from airflow_provider_meetings.emulator.company import (
+    FEISHU_APP_ID,
+    FEISHU_APP_SECRET,
+    WECOM_CORP_ID,
+    WECOM_CORP_SECRET,
+)
+from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.emulator.state import EmulatorState
+
+
+def connection(conn_type: str, url: str | None, **changes: Any) -> str:
+    """Write a connection to the emulator as Airflow's environment variables take it."""
+    login, password = {
+        "feishu": (FEISHU_APP_ID, FEISHU_APP_SECRET),
+        "wecom": (WECOM_CORP_ID, WECOM_CORP_SECRET),
+    }[conn_type]
+    return json.dumps({"conn_type": conn_type, "login": login, "password": password, "host": url, **changes})
+
+
+@dataclass
+class Emulated:
+    """A running emulator, which ``feishu_default`` and ``wecom_default`` lead to."""
+
+    url: str
+    state: EmulatorState
+    monkeypatch: pytest.MonkeyPatch
+
+    def connect(self, conn_type: str, url: str | None = None, **changes: Any) -> None:
+        """Change the connection of a platform."""
+        value = connection(conn_type, url or self.url, **changes)
+        self.monkeypatch.setenv(f"AIRFLOW_CONN_{conn_type.upper()}_DEFAULT", value)
+
+
+@pytest.fixture
+def emulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulated]:
+    # A store of their own: another test's emulator had the same app id and other tokens.
+    for name, value in vars(ProcessTokenStore()).items():
+        monkeypatch.setattr(PROCESS_TOKENS, name, value)
+    state = EmulatorState()
+    with serve(state) as url:
+        running = Emulated(url, state, monkeypatch)
+        running.connect("feishu")
+        running.connect("wecom")
+        yield running
+
+
+@dataclass
+class TaskInstance:
+    """What an operator sees of its task instance when its `execute` is called by hand."""
+
+    dag_id: str = "dag"
+    run_id: str = "run"
+    task_id: str = "task"
+    map_index: int = -1
+    try_number: int = 1
+    pushed: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = json.loads(json.dumps(value))
+
+    def get_first_reschedule_date(self, context: Any) -> None:
+        return None
+
+
+@pytest.fixture
+def context() -> Any:
+    return {"ti": TaskInstance()}

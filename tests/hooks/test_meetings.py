@@ -1,0 +1,160 @@
+"""The hook: connection to client, errors to Airflow's, secrets to the masker."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.sdk.log import redact
+
+from airflow_provider_meetings.api.errors import MeetingsApiError, PermissionDenied, ServerError
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET, WECOM_CORP_SECRET
+from airflow_provider_meetings.emulator.seed_feishu import FORBIDDEN_POST, READY_MINUTE
+from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
+from airflow_provider_meetings.platforms.wecom.client import WeComClient
+from airflow_provider_meetings.platforms.wecom.hook import WeComHook
+
+HOOKS = {"feishu": (FeishuHook, FeishuClient), "wecom": (WeComHook, WeComClient)}
+SECRETS = {"feishu": FEISHU_APP_SECRET, "wecom": WECOM_CORP_SECRET}
+both = pytest.mark.parametrize("conn_type", list(HOOKS))
+
+
+@both
+def test_the_type_of_the_connection_picks_hook_and_client(emulated: Any, conn_type: str) -> None:
+    hook = MeetingsHook.for_connection(f"{conn_type}_default")
+    assert type(hook) is HOOKS[conn_type][0]
+    assert type(hook.get_conn()) is HOOKS[conn_type][1]
+
+
+def test_a_connection_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps({"conn_type": "sqlite", "host": "/tmp/x"}))
+    with pytest.raises(AirflowFailException, match=r"'other' is of another kind .*feishu or wecom"):
+        MeetingsHook.for_connection("other")
+
+
+@both
+@pytest.mark.parametrize("field", ["login", "password"])
+def test_a_missing_login_is_named(emulated: Any, conn_type: str, field: str) -> None:
+    emulated.connect(conn_type, **{field: ""})
+    with pytest.raises(AirflowFailException, match=f"has no {field}"):
+        MeetingsHook.for_connection(f"{conn_type}_default").get_conn()
+
+
+@both
+def test_a_blank_host_is_the_platforms_own(emulated: Any, conn_type: str) -> None:
+    emulated.connect(conn_type, host="")
+    client = MeetingsHook.for_connection(f"{conn_type}_default").get_conn()
+    assert client.transport.base_url == HOOKS[conn_type][0].default_base_url
+
+
+def test_a_host_without_scheme_is_refused(emulated: Any) -> None:
+    emulated.connect("feishu", host="open.larksuite.com")
+    with pytest.raises(AirflowFailException, match="host must be a URL with its scheme"):
+        FeishuHook().get_conn()
+
+
+def test_a_port_of_its_own_is_appended(emulated: Any) -> None:
+    emulated.connect("feishu", host="http://127.0.0.1", port=int(emulated.url.rpartition(":")[2]))
+    assert FeishuHook().test_connection()[0]
+
+
+def test_extras_reach_the_client(emulated: Any) -> None:
+    emulated.connect("feishu", extra={"tenant": "bluewave", "user_id_type": "union_id"})
+    recording = FeishuHook().check(RecordingQuery(recording_ids=(READY_MINUTE,)))[0]
+    assert recording.tenant == "bluewave"
+    assert emulated.state.requests[-1].query["user_id_type"] == "union_id"
+
+
+def test_an_unknown_user_id_type_is_refused(emulated: Any) -> None:
+    emulated.connect("feishu", extra={"user_id_type": "email"})
+    with pytest.raises(AirflowFailException, match=r"user_id_type must be one of .*open_id"):
+        FeishuHook().get_conn()
+
+
+@both
+def test_the_connection_test_says_yes(emulated: Any, conn_type: str) -> None:
+    good, text = HOOKS[conn_type][0]().test_connection()
+    assert good
+    assert "got a token" in text
+
+
+@both
+def test_the_connection_test_says_what_is_wrong_with_the_secret(emulated: Any, conn_type: str) -> None:
+    emulated.connect(conn_type, password="a-wrong-secret")
+    good, text = HOOKS[conn_type][0]().test_connection()
+    assert not good
+    assert "Check login" in text
+    assert "password" in text
+    assert "a-wrong-secret" not in text
+
+
+@both
+def test_the_connection_test_of_an_unreachable_host(emulated: Any, conn_type: str) -> None:
+    emulated.connect(conn_type, host="http://127.0.0.1:9")
+    good, text = HOOKS[conn_type][0]().test_connection()
+    assert not good
+    assert "could not be reached at http://127.0.0.1:9" in text
+    assert "host" in text
+    assert SECRETS[conn_type] not in text
+
+
+def test_permanent_errors_are_not_tried_again(emulated: Any) -> None:
+    hook = FeishuHook()
+    with pytest.raises(AirflowFailException) as caught, hook.airflow_errors():
+        hook.get_conn().get_post(FORBIDDEN_POST)
+    assert isinstance(caught.value.__cause__, PermissionDenied)
+    assert "feishu_default" in str(caught.value)
+
+
+def test_passing_errors_are_tried_again(emulated: Any) -> None:
+    emulated.connect("wecom", host="http://127.0.0.1:9")
+    hook = MeetingsHook.for_connection("wecom_default", patient=False)
+    with pytest.raises(AirflowException) as caught, hook.airflow_errors():
+        hook.get_conn().whoami()
+    assert not isinstance(caught.value, AirflowFailException)
+    assert isinstance(caught.value.__cause__, ServerError)
+
+
+@both
+def test_secret_token_and_signed_link_are_masked(emulated: Any, conn_type: str) -> None:
+    secret = f"{SECRETS[conn_type]}/+ä"
+    emulated.connect(conn_type, password=secret)
+    hook = HOOKS[conn_type][0]()
+    hook.get_conn()
+    assert secret not in str(redact(f"the secret {secret} in a text"))
+    assert quote(secret, safe="") not in str(redact(f"corpsecret={quote(secret, safe='')}&x=1"))
+
+    emulated.connect(conn_type)
+    HOOKS[conn_type][0]().get_conn().whoami()
+    token = _live_token(emulated, conn_type)
+    assert token not in str(redact(f"Bearer {token}"))
+
+    link = f"{emulated.url}/media?code=s3cr%2Fet-code&sign=abcdefgh"
+    with pytest.raises(MeetingsApiError):
+        HOOKS[conn_type][0]().get_conn().transport.stream(link)
+    for part in (link, "/media?code=s3cr%2Fet-code&sign=abcdefgh", "s3cr%2Fet-code", "s3cr/et-code", "abcdefgh"):
+        assert part not in str(redact(f"GET {part} HTTP/1.1"))
+
+
+def _live_token(emulated: Any, conn_type: str) -> str:
+    hook = HOOKS[conn_type][0]()
+    if conn_type == "feishu":
+        hook.check(RecordingQuery(recording_ids=(READY_MINUTE,)))
+        return str(emulated.state.requests[-1].headers["authorization"].removeprefix("Bearer "))
+    hook.check(RecordingQuery(meeting_ids=("hy-x",)))
+    return str(emulated.state.requests[-1].query["access_token"])
+
+
+def test_the_logs_of_lower_layers_show_no_secret_once_masked(emulated: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    WeComHook().check(RecordingQuery(meeting_ids=("hy-x",)))
+    lines = [str(redact(record.getMessage())) for record in caplog.records]
+    assert any("gettoken" in line for line in lines)
+    assert not any(WECOM_CORP_SECRET in line for line in lines)

@@ -1,0 +1,60 @@
+"""What Airflow sees of the provider without importing a hook."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import airflow
+import jsonschema
+import pytest
+from airflow.providers_manager import ProvidersManager
+
+from airflow_provider_meetings.get_provider_info import get_provider_info
+
+INFO = get_provider_info()
+
+
+def test_the_entry_point_leads_here() -> None:
+    found = [e for e in entry_points(group="apache_airflow_provider") if e.dist and e.dist.name == INFO["package-name"]]
+    assert [e.load() for e in found] == [get_provider_info]
+
+
+def test_the_info_has_the_documented_form() -> None:
+    folder = Path(airflow.__file__).parent
+    jsonschema.validate(INFO, json.loads((folder / "provider_info.schema.json").read_text()))
+    authoring = json.loads((folder / "provider.yaml.schema.json").read_text())
+    jsonschema.validate(INFO["connection-types"], authoring["properties"]["connection-types"])
+
+
+@pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda e: str(e["connection-type"]))
+def test_the_manifest_agrees_with_the_hook(entry: dict[str, Any]) -> None:
+    module, _, name = entry["hook-class-name"].rpartition(".")
+    hook = getattr(importlib.import_module(module), name)
+    assert (hook.conn_type, hook.hook_name) == (entry["connection-type"], entry["hook-name"])
+    assert hook.default_conn_name == f"{hook.conn_type}_default"
+    assert hook.conn_name_attr == "meetings_conn_id"
+
+
+def test_every_platform_folder_is_announced() -> None:
+    platforms = importlib.import_module("airflow_provider_meetings.platforms")
+    folders = {p.name for p in Path(platforms.__path__[0]).iterdir() if (p / "__init__.py").exists()}
+    assert folders == {entry["connection-type"] for entry in INFO["connection-types"]}
+
+
+def test_every_module_that_is_named_exists() -> None:
+    kinds = ("hooks", "operators", "sensors", "triggers")
+    for module in {m for kind in kinds for entry in INFO[kind] for m in entry["python-modules"]}:
+        importlib.import_module(module)
+
+
+def test_airflow_builds_the_connection_forms() -> None:
+    manager = ProvidersManager()
+    for entry in INFO["connection-types"]:
+        conn_type = entry["connection-type"]
+        assert manager.field_behaviours[conn_type]["relabeling"] == entry["ui-field-behaviour"]["relabeling"]
+        fields = {name for name in manager.connection_form_widgets if name.startswith(f"extra__{conn_type}__")}
+        assert fields == {f"extra__{conn_type}__{field}" for field in entry["conn-fields"]}
