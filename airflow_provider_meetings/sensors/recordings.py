@@ -1,0 +1,173 @@
+"""Wait until recordings are no longer being made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, get_args
+
+import pendulum
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    BaseSensorOperator,
+    Context,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_meetings.api.models import Recording
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
+from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
+
+DEADLINE_SLACK = timedelta(minutes=2)
+"""The trigger ends the wait itself and says what is missing; Airflow's own timeout is the net below it."""
+
+
+class RecordingReadySensor(BaseSensorOperator):
+    """Wait until every recording that is meant is ready, and return them.
+
+    A meeting on WeCom is ready when it has a recording in the window and all of them are transcoded; on Feishu,
+    when its recording and then its minute are made.
+
+    :param meetings_conn_id: a connection of a meeting platform; its type decides which. (templated)
+    :param recordings: what an earlier listing returned. Resolved from XComs, never rendered.
+    :param meeting_ids: the platform's meeting ids; a list, or its JSON text. (templated)
+    :param recording_ids: Feishu's minute tokens; the same. (templated)
+    :param owner_ids: WeCom's userids: everything they recorded in the window; the same. (templated)
+    :param start: begin of the window, aware; WeCom only, without it the last 31 days. (templated)
+    :param end: end of the window, aware, exclusive. (templated)
+    :param until: ``ready``: all must be ready, one that is gone, forbidden or unknown fails the task at once;
+        ``settled``: each must have an answer, whichever, and what still waits when `timeout` has passed is returned
+        with state ``overdue``.
+    :param deferrable: wait in the triggerer, without a worker slot. The first round is asked on the worker.
+    :returns: list of recordings as dicts, each with its ``state``.
+    """
+
+    template_fields: Sequence[str] = (
+        "meetings_conn_id",
+        "recordings",
+        "meeting_ids",
+        "recording_ids",
+        "owner_ids",
+        "start",
+        "end",
+    )
+
+    def __init__(
+        self,
+        *,
+        meetings_conn_id: str,
+        recordings: Any = None,
+        meeting_ids: Any = None,
+        recording_ids: Any = None,
+        owner_ids: Any = None,
+        start: Any = None,
+        end: Any = None,
+        until: Until = "ready",
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.meetings_conn_id = meetings_conn_id
+        self.recordings = arguments.verbatim(recordings)
+        self.meeting_ids = meeting_ids
+        self.recording_ids = recording_ids
+        self.owner_ids = owner_ids
+        self.start = start
+        self.end = end
+        self.until: Until = arguments.choice(self, "until", until, get_args(Until))  # type: ignore[assignment]
+        self.deferrable = deferrable
+        self._found: tuple[Recording, ...] = ()
+
+    def execute(self, context: Context) -> Any:
+        """Wait in the way that was chosen."""
+        self._begun = time.monotonic()
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout:
+            return self._at_timeout()
+        except AirflowSkipException as skip:
+            # With soft_fail the base class turns a timeout into a skip: its own has no cause, ours is the cause.
+            if skip.__cause__ is None or isinstance(skip.__cause__, AirflowSensorTimeout):
+                return self._at_timeout()
+            raise
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Ask one round; a deferrable sensor then leaves for the triggerer.
+
+        Deferring from within `poke` keeps the base class's handling of soft_fail, never_fail and timeout for the
+        first round too: TaskDeferred is no Exception and passes through it.
+        """
+        hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=not self.deferrable)
+        query = None
+        try:
+            with hook.airflow_errors():
+                query = self._query(context)
+                self._found = hook.check(query)
+                done = over(self._found, self.until)
+        except AirflowFailException:
+            raise
+        except AirflowException:
+            if not (self.deferrable and self.silent_fail and query):
+                raise
+            self.log.exception("The first round failed; asking on in the triggerer")
+            done = False
+        if done:
+            self.log.info("All %d recordings have an answer", len(self._found))
+            return PokeReturnValue(True, [recording.to_dict() for recording in self._found])
+        self.log.info("Still waiting for %s", waiting(self._found))
+        if self.deferrable and query:
+            self._defer(query)
+        return PokeReturnValue(False)
+
+    def _query(self, context: Context) -> RecordingQuery:
+        named: Iterable[Recording] = ()
+        if self.recordings is not None:
+            named = arguments.recordings(self.recordings, "recordings", context)
+        return RecordingQuery(
+            start=self.start,
+            end=self.end,
+            meeting_ids=arguments.ids(self.meeting_ids, "meeting_ids"),
+            recording_ids=arguments.ids(self.recording_ids, "recording_ids"),
+            owner_ids=arguments.ids(self.owner_ids, "owner_ids"),
+            recordings=RecordingQuery.refs(named),
+        )
+
+    def _defer(self, query: RecordingQuery) -> None:
+        left = timedelta(seconds=self.timeout - (time.monotonic() - self._begun))
+        if left <= timedelta(0):
+            raise AirflowSensorTimeout(f"The time is up; still waiting for {waiting(self._found)}")
+        trigger = RecordingReadyTrigger(
+            meetings_conn_id=self.meetings_conn_id,
+            query=query.to_dict(),
+            until=self.until,
+            poke_interval=self.poke_interval,
+            deadline=(pendulum.now("UTC") + left).isoformat(),
+            max_failures=None if self.silent_fail else 5,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=left + DEADLINE_SLACK)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """Take up the trigger's event: return the recordings, or raise what it says."""
+        found: list[dict[str, Any]] = event["recordings"]
+        if event["status"] == "done":
+            self.log.info("%d recordings have an answer", len(found))
+            return found
+        if event["status"] == "timeout":
+            raise AirflowSensorTimeout(event["message"])
+        raise (AirflowFailException if event["permanent"] else AirflowException)(event["message"])
+
+    def _at_timeout(self) -> list[dict[str, Any]]:
+        """Settle what was found, or fail as any sensor does."""
+        if self.until == "settled" and self._found:
+            self.log.warning("The time is up; overdue: %s", waiting(self._found))
+            return [recording.to_dict() for recording in overdue(self._found)]
+        message = f"The time ({self.timeout:.0f} s) is up; still waiting for {waiting(self._found)}"
+        raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)

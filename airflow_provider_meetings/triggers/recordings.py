@@ -1,0 +1,126 @@
+"""Wait for recordings in the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+from asgiref.sync import sync_to_async
+
+from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.models import Recording
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
+from airflow_provider_meetings.hooks.meetings import MeetingsHook
+
+FIRST_POLL_SECONDS = 15.0
+"""A deferral that ends sooner can be failed by a race in the scheduler (apache/airflow#66374, #67287, #71580)."""
+
+# An executor of our own: the loop's default one also looks up host names for every other trigger.
+_POLLS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="meetings-poll")
+
+
+class RecordingReadyTrigger(BaseTrigger):
+    """Ask again and again until the recordings are ready, settled, or the deadline has come.
+
+    Yields one event, always classified: ``{"status": "done" | "timeout" | "failed", "permanent": bool,
+    "message": str, "recordings": [...]}``. It may run again elsewhere at any time, so nothing but its arguments counts.
+
+    :param meetings_conn_id: the connection to ask.
+    :param query: a `RecordingQuery` as a dict: ids and a window, nothing else.
+    :param until: ``ready`` or ``settled``; see `RecordingReadySensor`.
+    :param poke_interval: seconds between two rounds.
+    :param deadline: ISO 8601 UTC; the last round is asked then.
+    :param max_failures: rounds in a row that may fail for passing reasons; None for any number.
+    """
+
+    def __init__(
+        self,
+        *,
+        meetings_conn_id: str,
+        query: dict[str, Any],
+        until: Until,
+        poke_interval: float,
+        deadline: str,
+        max_failures: int | None = 5,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.meetings_conn_id = meetings_conn_id
+        self.query = query
+        self.until = until
+        self.poke_interval = poke_interval
+        self.deadline = deadline
+        self.max_failures = max_failures
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class and its arguments."""
+        names = ("meetings_conn_id", "query", "until", "poke_interval", "deadline", "max_failures")
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Poll, and yield the one event."""
+        ask = sync_to_async(self._ask, thread_sensitive=False, executor=_POLLS)
+        deadline = pendulum.parse(self.deadline)
+        pause = max(self.poke_interval, FIRST_POLL_SECONDS)
+        failures = 0
+        recordings: tuple[Recording, ...] = ()
+        while True:
+            left = (deadline - pendulum.now("UTC")).total_seconds()  # type: ignore[operator]  # a DateTime
+            await asyncio.sleep(max(0.0, min(pause, left)))
+            pause = self.poke_interval
+            try:
+                recordings, done = await ask()
+            except AirflowFailException as error:
+                yield _event("failed", recordings, message=str(error), permanent=True)
+                return
+            except AirflowException as error:
+                failures += 1
+                if self.max_failures is not None and failures > self.max_failures:
+                    yield _event("failed", recordings, message=str(error))
+                    return
+                pause = max(pause, _vendor_wait(error))
+                self.log.warning("Round failed (%s in a row), asking again in %.0f s: %s", failures, pause, error)
+            else:
+                failures = 0
+                if done:
+                    yield _event("done", recordings)
+                    return
+                self.log.info("Still waiting for %s", waiting(recordings))
+            if pendulum.now("UTC") >= deadline:  # type: ignore[operator]  # a DateTime
+                yield self._at_deadline(recordings)
+                return
+
+    def _ask(self) -> tuple[tuple[Recording, ...], bool]:
+        # Runs in a thread: the hook is built here, since reading a connection blocks.
+        hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=False)
+        with hook.airflow_errors():
+            recordings = hook.check(RecordingQuery.from_dict(self.query))
+            return recordings, over(recordings, self.until)
+
+    def _at_deadline(self, recordings: tuple[Recording, ...]) -> TriggerEvent:
+        if self.until == "settled" and recordings:
+            return _event("done", overdue(recordings))
+        return _event("timeout", recordings, message=f"The time is up; still waiting for {waiting(recordings)}")
+
+
+def _event(
+    status: str, recordings: tuple[Recording, ...], *, message: str = "", permanent: bool = False
+) -> TriggerEvent:
+    payload = {
+        "status": status,
+        "permanent": permanent,
+        "message": message,
+        "recordings": [recording.to_dict() for recording in recordings],
+    }
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+
+
+def _vendor_wait(error: AirflowException) -> float:
+    cause = error.__cause__
+    return (cause.retry_after or 0.0) if isinstance(cause, MeetingsApiError) else 0.0
