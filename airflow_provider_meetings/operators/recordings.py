@@ -1,0 +1,89 @@
+"""List recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, Context
+
+from airflow_provider_meetings.api.client import ListedWindow
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.meetings import MeetingsHook
+
+
+class ListRecordingsOperator(BaseOperator):
+    """List recordings of a window or of named meetings, in whatever state they are.
+
+    Pushes a second XCom, ``summary``: each window whose listing was followed to its end, with pages and items. Hand
+    it to `RecordingsToSqlOperator` to have it written down.
+
+    :param meetings_conn_id: a connection of a meeting platform; its type decides which. (templated)
+    :param start: begin of the window, aware; WeCom needs one. (templated)
+    :param end: end of the window, aware, exclusive. (templated)
+    :param meeting_ids: the platform's meeting ids; a list, or its JSON text. (templated)
+    :param meeting_numbers: WeCom's meeting codes; the same. (templated)
+    :param owner_ids: WeCom's userids: meetings that they created; the same. (templated)
+    :param batch_size: return lists of at most so many recordings, to map a task over; None for one list.
+    :returns: list of recordings as dicts; with `batch_size`, a list of such lists.
+    """
+
+    template_fields: Sequence[str] = (
+        "meetings_conn_id",
+        "start",
+        "end",
+        "meeting_ids",
+        "meeting_numbers",
+        "owner_ids",
+    )
+
+    def __init__(
+        self,
+        *,
+        meetings_conn_id: str,
+        start: Any = None,
+        end: Any = None,
+        meeting_ids: Any = None,
+        meeting_numbers: Any = None,
+        owner_ids: Any = None,
+        batch_size: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"{self.task_id}: batch_size must be at least 1, got {batch_size}")
+        self.meetings_conn_id = meetings_conn_id
+        self.start = start
+        self.end = end
+        self.meeting_ids = meeting_ids
+        self.meeting_numbers = meeting_numbers
+        self.owner_ids = owner_ids
+        self.batch_size = batch_size
+
+    def execute(self, context: Context) -> list[Any]:
+        """List, prove it complete, and return the recordings."""
+        windows: list[ListedWindow] = []
+        hook = MeetingsHook.for_connection(self.meetings_conn_id)
+        with hook.airflow_errors():
+            client = hook.get_conn()
+            found = [recording.to_dict() for recording in client.list(self._query(), windows.append)]
+        summary = {
+            "platform": client.platform,
+            "tenant": client.tenant,
+            "windows": [window.to_dict() for window in windows],
+        }
+        context["ti"].xcom_push(key="summary", value=summary)
+        self.log.info("%d recordings in %d windows", len(found), len(windows))
+        if self.batch_size is None:
+            return found
+        return [found[i : i + self.batch_size] for i in range(0, len(found), self.batch_size)]
+
+    def _query(self) -> RecordingQuery:
+        return RecordingQuery(
+            start=self.start,
+            end=self.end,
+            meeting_ids=arguments.ids(self.meeting_ids, "meeting_ids"),
+            meeting_numbers=arguments.ids(self.meeting_numbers, "meeting_numbers"),
+            owner_ids=arguments.ids(self.owner_ids, "owner_ids"),
+        )
