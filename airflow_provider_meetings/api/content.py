@@ -1,0 +1,86 @@
+"""What the bytes are: the file's extension, and whether they are a recording at all."""
+
+from __future__ import annotations
+
+import re
+
+from airflow_provider_meetings.api.errors import MediaCorrupt
+from airflow_provider_meetings.api.models import MediaFile, MediaKind
+
+HEAD_BYTES = 512
+
+_EXTENSIONS = {
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+    "video/quicktime": "mov",
+    "audio/mp4": "m4a",
+    "audio/x-m4a": "m4a",
+    "audio/m4a": "m4a",
+    "audio/aac": "aac",
+    "audio/mpeg": "mp3",
+    "audio/mp3": "mp3",
+    "audio/wav": "wav",
+    "audio/x-wav": "wav",
+    "audio/ogg": "ogg",
+}
+_MEDIA_TYPES = {ext: media_type for media_type, ext in reversed(_EXTENSIONS.items())} | {
+    "txt": "text/plain",
+    "srt": "application/x-subrip",
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+}
+_MAGIC = (
+    (re.compile(rb".{4}ftypM4A", re.DOTALL), "m4a"),
+    (re.compile(rb".{4}ftypqt", re.DOTALL), "mov"),
+    (re.compile(rb".{4}ftyp", re.DOTALL), "mp4"),
+    (re.compile(rb"ID3|\xff[\xfb\xf3\xf2]"), "mp3"),
+    (re.compile(rb"\xff[\xf1\xf9]"), "aac"),
+    (re.compile(rb"RIFF.{4}WAVE", re.DOTALL), "wav"),
+    (re.compile(rb"OggS"), "ogg"),
+    (re.compile(rb"\x1a\x45\xdf\xa3"), "webm"),
+)
+# An error document or a login page, whatever type and status it comes with.
+_PAGE = re.compile(rb"\s*(<!doctype|<html|<head|<body|<\?xml|<error)", re.IGNORECASE)
+_ANSWER = re.compile(rb"""\s*\{\s*"(code|errcode|error|errmsg|msg|message)"\s*:""")
+_BOM = b"\xef\xbb\xbf"
+
+
+def refuse_documents(media: MediaFile, head: bytes) -> None:
+    """Raise MediaCorrupt if the first bytes are an API's answer or a page instead of the file.
+
+    :param head: the first `HEAD_BYTES` bytes, or all if there are fewer.
+    """
+    text = head.removeprefix(_BOM)
+    name = f"{media.platform} file {media.file_id} ({media.kind})"
+    if not head:
+        raise MediaCorrupt(f"{name}: nothing was served, not one byte", platform=media.platform)
+    # Text kinds may well begin with a brace or a bracket; sound and pictures never do.
+    audible = media.kind in {MediaKind.VIDEO, MediaKind.AUDIO}
+    if _PAGE.match(text) or _ANSWER.match(text) or (audible and text.lstrip()[:1] in {b"{", b"[", b"<"}):
+        raise MediaCorrupt(
+            f"{name}: a page or an error document was served instead of the file",
+            platform=media.platform,
+            next_step="Try again: the link may have died. If it lasts, open the recording in the platform itself.",
+        )
+
+
+def extension(media: MediaFile, *, content_type: str, file_type: str, head: bytes) -> str:
+    """Choose the file's extension: the kind's format, else the served type, else the platform's word, else the bytes.
+
+    :param content_type: the Content-Type header, or empty.
+    :param file_type: the platform's name of the format, or empty.
+    """
+    kind_format = media.kind.partition("-")[2]
+    if kind_format:
+        return kind_format
+    served = _EXTENSIONS.get(content_type.partition(";")[0].strip().lower())
+    if served:
+        return served
+    if re.fullmatch(r"[a-z0-9]{1,8}", file_type.lower()):
+        return file_type.lower()
+    return next((ext for magic, ext in _MAGIC if magic.match(head)), "bin")
+
+
+def media_type(ext: str) -> str:
+    """Name the media type of an extension."""
+    return _MEDIA_TYPES.get(ext, "application/octet-stream")

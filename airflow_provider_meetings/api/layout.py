@@ -1,0 +1,94 @@
+"""Where an object stands: names made of typed fields, safe in any store, the same on every run."""
+
+from __future__ import annotations
+
+import hashlib
+import string
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.models import MediaFile, Recording
+
+DEFAULT_LAYOUT = "{platform}/{date}/{recording_id}/{file_id}.{kind}.{ext}"
+FIELDS = ("platform", "tenant", "date", "recording_id", "meeting_id", "file_id", "kind", "ext")
+UNDATED = "undated"
+LONGEST_NAME = 180
+
+
+class Layout:
+    """Make object names from a template of typed fields, and the receipt's name beside each.
+
+    ``{date}`` is the day on which the recording itself began, in `timezone`: never the run's date, or a file that
+    comes late would land twice. A recording without a time stands under ``undated``.
+
+    :param template: fields in braces, of those in `FIELDS`; the last part must hold file_id, kind and ext.
+    :param timezone: an IANA name.
+    :raises InvalidRequest: for an unknown field, a format or an attribute, a missing field, an unknown zone.
+    """
+
+    def __init__(self, template: str = DEFAULT_LAYOUT, timezone: str = "UTC") -> None:
+        self._check(template)
+        folder, _, self._name = template.rpartition("/")
+        self._folders = folder.split("/") if folder else []
+        try:
+            self._zone = ZoneInfo(timezone)
+        except (KeyError, ValueError, OSError):
+            raise InvalidRequest(
+                f"timezone {timezone!r} is not known; give an IANA name, such as Asia/Shanghai"
+            ) from None
+
+    @staticmethod
+    def _check(template: str) -> None:
+        try:
+            parsed = list(string.Formatter().parse(template))
+        except ValueError as error:
+            raise InvalidRequest(f"layout {template!r} cannot be read: {error}") from None
+        for _, name, spec, conversion in parsed:
+            if name is not None and (name not in FIELDS or spec or conversion):
+                raise InvalidRequest(f"layout: {{{name}}} is not one of {', '.join(FIELDS)} (without format)")
+        folder, _, last = template.rpartition("/")
+        missing = [name for name in ("file_id", "kind", "ext") if f"{{{name}}}" not in last]
+        if missing:
+            raise InvalidRequest(f"layout: the last part needs {{{missing[0]}}}, or files would share a name")
+        if "{ext}" in folder:
+            raise InvalidRequest("layout: {ext} may stand in the last part only, it is known last")
+        if any(part in {"", ".", ".."} for part in template.split("/")):
+            raise InvalidRequest("layout: no empty, '.' or '..' part, and no leading slash")
+
+    def object_key(self, recording: Recording, media: MediaFile, ext: str) -> str:
+        """Name the object that holds the file."""
+        return self._key(recording, media, self._name, ext)
+
+    def receipt_key(self, recording: Recording, media: MediaFile) -> str:
+        """Name the receipt, which is known before the served type is."""
+        return self._key(recording, media, "{file_id}.{kind}.receipt.json", "")
+
+    def _key(self, recording: Recording, media: MediaFile, name: str, ext: str) -> str:
+        start = recording.started_at
+        fields = {
+            "platform": media.platform,
+            "tenant": media.tenant,
+            "date": start.astimezone(self._zone).date().isoformat() if start else UNDATED,
+            "recording_id": media.recording_id,
+            "meeting_id": media.meeting_id or "no-meeting",
+            "file_id": media.file_id,
+            "kind": media.kind,
+            "ext": ext,
+        }
+        safe = {field: safe_name(value) for field, value in fields.items()}
+        return "/".join(part.format_map(safe) for part in [*self._folders, name])
+
+
+def safe_name(value: str) -> str:
+    """Write an id so that it is one harmless part of a path, and two ids never become one.
+
+    Ids are made of letters, digits, ``-`` and ``_``; anything else is percent-encoded, a leading dot too. A very
+    long one is cut and ends in a digest of the whole.
+    """
+    name = quote(value, safe="")
+    if name.startswith("."):
+        name = "%2E" + name[1:]
+    if len(name) > LONGEST_NAME:
+        name = f"{name[: LONGEST_NAME - 65]}~{hashlib.sha256(value.encode()).hexdigest()}"
+    return name

@@ -1,0 +1,24 @@
+"""Sinks of the landing engine: one file per kind of store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.landing import Store
+from airflow_provider_meetings.storage.local import LocalStore
+
+
+def store_for(fs: Any, root: str, uri: str) -> Store:
+    """Choose the store for a file system of fsspec.
+
+    :param fs: the file system.
+    :param root: the folder within it.
+    :param uri: the address as the user wrote it.
+    :raises InvalidRequest: for a file system that has no store yet.
+    """
+    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
+    if "file" in protocols:
+        return LocalStore(Path(root), uri)
+    raise InvalidRequest(f"target {uri.partition('://')[0]}:// has no store yet; what works: file://")

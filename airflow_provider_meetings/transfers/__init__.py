@@ -1,0 +1,1 @@
+"""From a platform into a store, from a listing into a warehouse."""

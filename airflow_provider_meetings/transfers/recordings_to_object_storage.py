@@ -1,0 +1,123 @@
+"""Land the media of recordings in a store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+from airflow.providers.common.compat.sdk import BaseOperator, Context
+from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.landing import IfPresent, Landing, Store
+from airflow_provider_meetings.api.layout import DEFAULT_LAYOUT, Layout
+from airflow_provider_meetings.api.models import MediaKind, Recording, RecordingState, StoredFile
+from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.storage import store_for
+
+
+class RecordingsToObjectStorageOperator(BaseOperator):
+    """Land the media of ready recordings, each verified and with a receipt beside it.
+
+    A download link is resolved the moment it is used and never leaves the worker. Names are deterministic and
+    nothing stands under its final name before it is whole, so that any run may be repeated. Recordings that are not
+    ready are passed over and named in the log and in the second XCom, ``summary``.
+
+    :param meetings_conn_id: a connection of the platform the recordings are from. (templated)
+    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them. Resolved from
+        XComs, never rendered.
+    :param target: where to: a URL that ObjectStoragePath takes, such as ``file:///data/lake``. (templated)
+    :param kinds: which files: video, audio, transcript, summary; one format of a kind is ``transcript-srt``. A kind
+        that the platform lacks is said once. (templated)
+    :param layout: names of objects below `target`, made of the fields in `api.layout.FIELDS`.
+    :param timezone: IANA name of the zone whose days make ``{date}``. (templated)
+    :param if_present: for a file that is there: ``verify`` keeps it if receipt and object agree, else lands it again;
+        ``skip`` trusts the receipt; ``replace`` lands it again; ``fail`` is an error.
+    :returns: list of stored files as dicts; ``outcome`` is landed, replaced, skipped, or absent where the platform
+        has no such file.
+    """
+
+    template_fields: Sequence[str] = ("meetings_conn_id", "recordings", "target", "kinds", "timezone")
+
+    def __init__(
+        self,
+        *,
+        meetings_conn_id: str,
+        recordings: Any,
+        target: str,
+        kinds: Sequence[str] = (MediaKind.VIDEO.value,),
+        layout: str = DEFAULT_LAYOUT,
+        timezone: str = "UTC",
+        if_present: IfPresent = "verify",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        Layout(layout)
+        self.meetings_conn_id = meetings_conn_id
+        self.recordings = arguments.verbatim(recordings)
+        self.target = target
+        self.kinds = kinds
+        self.layout = layout
+        self.timezone = timezone
+        self.if_present: IfPresent = arguments.choice(self, "if_present", if_present, get_args(IfPresent))  # type: ignore[assignment]
+
+    def execute(self, context: Context) -> list[dict[str, Any]]:
+        """Land each file of each ready recording."""
+        hook = MeetingsHook.for_connection(self.meetings_conn_id)
+        with hook.airflow_errors():
+            layout = Layout(self.layout, self.timezone)
+            client = hook.get_conn()
+            kinds = self._offered(client)
+            recordings = list(arguments.recordings(self.recordings, "recordings", context))
+            ready = self._ready(client, recordings)
+            store = self._store()
+            store.check_writable()
+            landing = Landing(client, store, layout=layout, if_present=self.if_present)
+            stored = [landing.land(recording, media) for recording in ready for media in client.media(recording, kinds)]
+        context["ti"].xcom_push(key="summary", value=self._summary(stored, recordings))
+        return [file.to_dict() for file in stored]
+
+    def _store(self) -> Store:
+        try:
+            path = ObjectStoragePath(self.target)
+            file_system = path.fs
+        except (ImportError, ValueError) as error:
+            scheme = self.target.partition("://")[0]
+            raise InvalidRequest(
+                f"target {scheme}:// is not known here ({error}); install the Airflow provider of that store"
+            ) from None
+        return store_for(file_system, path.path, self.target)
+
+    def _offered(self, client: MeetingsClient) -> tuple[str, ...]:
+        kinds = MediaKind.check(self.kinds)
+        lacking = [kind for kind in kinds if kind.partition("-")[0] not in client.kinds]
+        if lacking:
+            self.log.info("%s offers no %s, only %s", client.platform, ", ".join(lacking), ", ".join(client.kinds))
+        if len(lacking) == len(kinds):
+            raise InvalidRequest(f"kinds: {client.platform} offers none of these; it has {', '.join(client.kinds)}")
+        return tuple(kind for kind in kinds if kind not in lacking)
+
+    def _ready(self, client: MeetingsClient, recordings: Sequence[Recording]) -> Iterator[Recording]:
+        for recording in recordings:
+            if recording.platform != client.platform:
+                raise InvalidRequest(
+                    f"recordings: {recording.label} is from {recording.platform}, but the connection "
+                    f"{self.meetings_conn_id!r} is of type {client.platform}"
+                )
+            if recording.state is not RecordingState.READY:
+                self.log.info("Passed over %s: it is %s", recording.label, recording.state)
+        return (recording for recording in recordings if recording.state is RecordingState.READY)
+
+    def _summary(self, stored: Sequence[StoredFile], recordings: Sequence[Recording]) -> dict[str, Any]:
+        outcomes = Counter(file.outcome for file in stored)
+        passed_over = [
+            {"recording_id": r.recording_id, "meeting_id": r.meeting_id, "state": str(r.state)}
+            for r in recordings
+            if r.state is not RecordingState.READY
+        ]
+        written = sum(file.size or 0 for file in stored if file.outcome in {"landed", "replaced"})
+        self.log.info("%s; %d bytes; %d recordings passed over", dict(outcomes), written, len(passed_over))
+        return {"outcomes": dict(outcomes), "bytes": written, "passed_over": passed_over}

@@ -1,0 +1,201 @@
+"""Landing media through the operator."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_meetings.emulator.seed_feishu import AUDIO_ONLY_MEETING, READY_MEETING, RUNNING_MEETING
+from airflow_provider_meetings.emulator.seed_wecom import AUDIO_ONLY_RECORD, TWO_FILES_RECORD
+from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
+
+
+def listed(emulated: Any, context: Any, record: str) -> list[dict[str, Any]]:
+    meeting = emulated.state.company.wecom_recordings[record].meetingid
+    return ListRecordingsOperator(
+        task_id="list",
+        meetings_conn_id="wecom_default",
+        meeting_ids=[meeting],
+        start="2026-10-20T00:00:00+08:00",
+        end="2026-11-14T00:00:00+08:00",
+    ).execute(context)
+
+
+def feishu_meetings(context: Any, *meeting_ids: str) -> list[dict[str, Any]]:
+    return ListRecordingsOperator(
+        task_id="list", meetings_conn_id="feishu_default", meeting_ids=list(meeting_ids)
+    ).execute(context)
+
+
+def land(context: Any, target: Path, **arguments: Any) -> list[dict[str, Any]]:
+    return RecordingsToObjectStorageOperator(
+        **{"task_id": "land", "meetings_conn_id": "wecom_default", "target": f"file://{target}", **arguments}
+    ).execute(context)
+
+
+def test_wecom_video_audio_and_summaries(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = listed(emulated, context, TWO_FILES_RECORD)
+    stored = land(
+        context, tmp_path, recordings=recordings, kinds=("video", "audio", "summary"), timezone="Asia/Shanghai"
+    )
+    kinds = {(f["file_id"][-1], f["kind"]) for f in stored}
+    assert {("1", "video"), ("1", "audio"), ("2", "video"), ("2", "audio")} <= kinds
+    assert any(kind.startswith("summary-") for _, kind in kinds)
+    files = {f.record_file_id: f for f in emulated.state.company.wecom_recordings[TWO_FILES_RECORD].files}
+    for file in stored:
+        path = Path(file["uri"].removeprefix("file://"))
+        assert path.parent == tmp_path / "wecom" / "2026-11-12" / TWO_FILES_RECORD
+        content = path.read_bytes()
+        assert (file["outcome"], len(content)) == ("landed", file["size"])
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+        if file["kind"] == "video":
+            media = files[file["file_id"]].video
+            assert content == media.read(0, media.size)
+        receipt = json.loads(path.with_name(f"{file['file_id']}.{file['kind']}.receipt.json").read_text())
+        assert (receipt["sha256"], receipt["size"], receipt["name"]) == (file["sha256"], file["size"], path.name)
+        assert "title" not in receipt
+
+
+def test_a_second_time_nothing_is_fetched(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = listed(emulated, context, TWO_FILES_RECORD)
+    first = land(context, tmp_path, recordings=recordings)
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.rglob("*") if p.is_file()}
+    asked = len(emulated.state.requests)
+    second = land(context, tmp_path, recordings=[recordings])
+    assert [f["outcome"] for f in second] == ["skipped", "skipped"]
+    assert [{**f, "outcome": ""} for f in second] == [{**f, "outcome": ""} for f in first]
+    assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.rglob("*") if p.is_file()} == before
+    assert len(emulated.state.requests) == asked
+
+
+def test_feishu_video_and_transcripts(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = feishu_meetings(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    stored = land(
+        context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings, kinds=["video", "transcript-srt"]
+    )
+    found = [(f["kind"], f["outcome"], (f["uri"] or "").rpartition(".")[2]) for f in stored]
+    assert found == [
+        ("video", "landed", "mp4"),
+        ("transcript-srt", "landed", "srt"),
+        ("video", "landed", "m4a"),
+        ("transcript-srt", "absent", ""),
+    ]
+
+
+def test_an_empty_address_is_absent(emulated: Any, context: Any, tmp_path: Path) -> None:
+    stored = land(context, tmp_path, recordings=listed(emulated, context, AUDIO_ONLY_RECORD), kinds=["video", "audio"])
+    assert [(f["kind"], f["outcome"]) for f in stored] == [("video", "absent"), ("audio", "landed")]
+
+
+def test_what_is_not_ready_is_passed_over_and_named(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = feishu_meetings(context, RUNNING_MEETING, READY_MEETING)
+    stored = land(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings)
+    assert [f["outcome"] for f in stored] == ["landed"]
+    passed_over = [{"recording_id": None, "meeting_id": RUNNING_MEETING, "state": "recording"}]
+    assert context["ti"].pushed["summary"]["passed_over"] == passed_over
+
+
+def test_no_token_reaches_the_media_host_and_no_link_leaves_the_task(
+    emulated: Any, context: Any, tmp_path: Path
+) -> None:
+    recordings = feishu_meetings(context, READY_MEETING)
+    stored = land(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings)
+    (media,) = [r for r in emulated.state.requests if "code" in r.query]
+    assert "authorization" not in media.headers
+    assert "cookie" not in media.headers
+    code = media.query["code"]
+    texts = [json.dumps([recordings, stored, context["ti"].pushed])]
+    texts += [p.read_text() for p in tmp_path.rglob("*.receipt.json")]
+    assert not any(code in text or "authcode" in text for text in texts)
+
+
+def test_a_kind_that_the_platform_lacks(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = feishu_meetings(context, READY_MEETING)
+    arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
+    assert [f["kind"] for f in land(context, tmp_path, **arguments, kinds=["video", "summary"])] == ["video"]
+    with pytest.raises(AirflowFailException, match="kinds: feishu offers none of these; it has video, transcript"):
+        land(context, tmp_path, **arguments, kinds=["summary"])
+    with pytest.raises(AirflowFailException, match="kinds: 'vidoe' is not one of"):
+        land(context, tmp_path, **arguments, kinds=["vidoe"])
+
+
+def test_a_connection_of_the_other_platform(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = feishu_meetings(context, READY_MEETING)
+    with pytest.raises(
+        AirflowFailException, match="is from feishu, but the connection 'wecom_default' is of type wecom"
+    ):
+        land(context, tmp_path / "lake", recordings=recordings)
+    assert not (tmp_path / "lake").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"timezone": "Asia/Nowhere"}, "timezone 'Asia/Nowhere' is not known"),
+        ({"kinds": []}, "kinds must be a non-empty list"),
+    ],
+)
+def test_bad_input(emulated: Any, context: Any, tmp_path: Path, arguments: dict[str, Any], text: str) -> None:
+    recordings = listed(emulated, context, TWO_FILES_RECORD)
+    before = len(emulated.state.requests)
+    with pytest.raises(AirflowFailException, match=text):
+        land(context, tmp_path / "lake", recordings=recordings, **arguments)
+    assert not (tmp_path / "lake").exists()
+    assert len(emulated.state.requests) == before
+
+
+def test_a_target_without_a_store(emulated: Any, context: Any) -> None:
+    operator = RecordingsToObjectStorageOperator(
+        task_id="land", meetings_conn_id="wecom_default", recordings=[], target="nowhere://bucket/lake"
+    )
+    with pytest.raises(AirflowFailException, match="target nowhere://"):
+        operator.execute(context)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"if_present": "keep"}, "if_present must be one of verify, skip, replace, fail"),
+        ({"layout": "{title}/{file_id}.{kind}.{ext}"}, "layout"),
+        ({"layout": "{platform}/{ext}"}, "needs {file_id}"),
+    ],
+)
+def test_constants_are_checked_while_the_dag_is_read(arguments: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        land(None, Path("/x"), recordings=[], **arguments)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become an unprivileged user")
+def test_a_target_without_write_permission(emulated: Any, context: Any, tmp_path: Path) -> None:
+    """Run in a child that gives up root, as the target belongs to root."""
+    recordings = listed(emulated, context, TWO_FILES_RECORD)
+    target = tmp_path / "lake"
+    target.mkdir(mode=0o755)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == 0 and folder != Path("/tmp"):
+            folder.chmod(folder.stat().st_mode | 0o055)
+    asked = len(emulated.state.requests)
+    report = tmp_path / "report"
+    report.touch()
+    report.chmod(0o666)
+    if (child := os.fork()) == 0:
+        os.setuid(65534)
+        try:
+            land(context, target, recordings=recordings)
+        except BaseException as error:
+            report.write_text(f"{type(error).__name__}: {error}")
+        os._exit(0)
+    os.waitpid(child, 0)
+    text = report.read_text()
+    assert text.startswith("PermissionError")
+    assert f"target file://{target} cannot be written by user id 65534" in text
+    assert "choose another target" in text
+    assert list(target.iterdir()) == []
+    assert len(emulated.state.requests) == asked
