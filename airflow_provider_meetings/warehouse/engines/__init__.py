@@ -1,0 +1,26 @@
+"""One file per kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from airflow_provider_meetings.warehouse.engine import Engine, Hook
+from airflow_provider_meetings.warehouse.engines.duckdb import DuckDBEngine
+from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
+from airflow_provider_meetings.warehouse.errors import LoadError
+
+_ENGINES: Mapping[str, Callable[[Hook], Engine]] = {"duckdb": DuckDBEngine, "sqlite": SQLiteEngine}
+
+
+def engine_for(hook: Hook) -> Engine:
+    """Return the engine for the hook's connection type.
+
+    :raises LoadError: naming the types that work, if there is none for this one.
+    """
+    make = _ENGINES.get(hook.conn_type)
+    if make is None:
+        raise LoadError(
+            f"connection {hook.get_conn_id()!r} is of type {hook.conn_type!r}; "
+            f"rows can be loaded through the types {', '.join(sorted(_ENGINES))}"
+        )
+    return make(hook)

@@ -1,0 +1,236 @@
+"""Real files, opened through Airflow's own hooks; each test that takes `hook` runs on each engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Airflow writes its configuration there on import.
+os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
+
+from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.loader import load_posts, load_recordings
+from airflow_provider_meetings.warehouse.rows import RunKey
+
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+RUN = RunKey(dag_id="dag", run_id="run", task_id="load", map_index=-1, try_number=1)
+
+
+def _sqlite() -> Hook:
+    from airflow.providers.sqlite.hooks.sqlite import SqliteHook
+
+    return SqliteHook(sqlite_conn_id="warehouse_test")  # type: ignore[no-untyped-call]
+
+
+def _duckdb() -> Hook:
+    from airflow.providers.duckdb.hooks.duckdb import DuckDBHook
+
+    return DuckDBHook(duckdb_conn_id="warehouse_test")
+
+
+@pytest.fixture
+def make_hook(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path | str], Hook]:
+    def make(engine: str, path: Path | str) -> Hook:
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_TEST", json.dumps({"conn_type": engine, "host": str(path)}))
+        return {"sqlite": _sqlite, "duckdb": _duckdb}[engine]()
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "duckdb"])
+def hook(request: pytest.FixtureRequest, make_hook: Callable[[str, Path | str], Hook], tmp_path: Path) -> Hook:
+    return make_hook(request.param, tmp_path / f"warehouse.{request.param}")
+
+
+@pytest.fixture
+def load(hook: Hook) -> Callable[..., dict[str, int]]:
+    """Load recordings; every argument has a default."""
+
+    def run(**arguments: Any) -> dict[str, int]:
+        defaults: dict[str, Any] = {"recordings": [], "stored_files": [], "summaries": [], "run": RUN, "now": NOW}
+        return load_recordings(
+            hook, **{**defaults, "schema": None, "table_prefix": "", "schema_changes": "add", **arguments}
+        )
+
+    return run
+
+
+@pytest.fixture
+def load_post(hook: Hook) -> Callable[..., dict[str, int]]:
+    """Load the posts given; every other argument has a default."""
+
+    def run(*posts: dict[str, Any], **arguments: Any) -> dict[str, int]:
+        defaults: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": NOW}
+        return load_posts(hook, posts=posts, **{**defaults, **arguments})
+
+    return run
+
+
+@pytest.fixture
+def sql(hook: Hook) -> Callable[[str], list[dict[str, Any]]]:
+    """Run SQL as a user of the database would, and return the rows."""
+
+    def run(statement: str) -> list[dict[str, Any]]:
+        with closing(hook.get_conn()) as connection:
+            cursor = connection.execute(statement)
+            names = [column[0] for column in cursor.description or ()]
+            found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            connection.commit()
+        return found
+
+    return run
+
+
+@pytest.fixture
+def dump(hook: Hook, sql: Callable[[str], list[dict[str, Any]]]) -> Callable[..., list[dict[str, Any]]]:
+    """Return all rows of a table, times as the text of UTC."""
+
+    def run(table: str) -> list[dict[str, Any]]:
+        if hook.conn_type == "sqlite":
+            return sql(f'SELECT * FROM "{table}" ORDER BY 1, 2, 3, 4')
+        with closing(hook.get_conn()) as connection:
+            connection.execute("SET timezone = 'UTC'")
+            # As text: DuckDB needs pytz to hand out a time with zone.
+            cursor = connection.execute(_as_text(connection, table))
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    return run
+
+
+def _as_text(connection: Any, table: str) -> str:
+    columns = connection.execute(
+        "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = ? ORDER BY ordinal_position",
+        [table],
+    ).fetchall()
+    given = (f'"{n}"::TEXT AS "{n}"' if kind.startswith("TIMESTAMP") else f'"{n}"' for n, kind in columns)
+    return f'SELECT {", ".join(given)} FROM "{table}" ORDER BY 1, 2, 3, 4'
+
+
+@pytest.fixture
+def recording() -> Callable[..., dict[str, Any]]:
+    def make(**changes: Any) -> dict[str, Any]:
+        recording_id = changes.get("recording_id", "rec-1")
+        file = {
+            "platform": "wecom",
+            "tenant": "corp",
+            "recording_id": recording_id,
+            "meeting_id": "m-1",
+            "file_id": "f-1",
+            "kind": "video",
+            "declared_size": 2**40,
+            "started_at": "2026-05-01T09:00:00+08:00",
+            "ended_at": "2026-05-01T02:00:00+00:00",
+            "source": {"record_file_id": "f-1"},
+        }
+        return {
+            "platform": "wecom",
+            "tenant": "corp",
+            "recording_id": recording_id,
+            "state": "ready",
+            "meeting_id": "m-1",
+            "meeting_number": "123456789",
+            "owner_id": "zhang",
+            "title": "周会",
+            "started_at": "2026-05-01T09:00:00+08:00",
+            "ended_at": None,
+            "duration_ms": 3_600_000,
+            "reason": None,
+            "page_url": None,
+            "files": [file],
+            "source": {"b": 1, "a": ["x"]},
+            **changes,
+        }
+
+    return make
+
+
+@pytest.fixture
+def stored() -> Callable[..., dict[str, Any]]:
+    def make(**changes: Any) -> dict[str, Any]:
+        return {
+            "platform": "wecom",
+            "tenant": "corp",
+            "recording_id": "rec-1",
+            "file_id": "f-1",
+            "kind": "video",
+            "uri": "s3://lake@bucket/f-1.video.mp4",
+            "size": 7,
+            "sha256": "ab" * 32,
+            "media_type": "video/mp4",
+            "landed_at": "2026-05-02T00:00:00+00:00",
+            "outcome": "landed",
+            **changes,
+        }
+
+    return make
+
+
+@pytest.fixture
+def post() -> Callable[..., dict[str, Any]]:
+    def make(**changes: Any) -> dict[str, Any]:
+        return {
+            "platform": "feishu",
+            "tenant": "t",
+            "post_id": "p-1",
+            "author_id": "ou_1",
+            "author_kind": "named",
+            "created_at": "2026-05-01T00:00:00+00:00",
+            "content_text": "hello",
+            "content": [[{"tag": "text", "text": "hello"}]],
+            "comment_count": 1,
+            "reaction_total": 3,
+            "dislike_count": 0,
+            "reactions": [{"type": "OK", "count": 2}, {"type": "HEART", "count": 1}],
+            "category_ids": ["c1"],
+            "link": "https://example.com/p-1",
+            "deleted": False,
+            "source": {"id": "p-1"},
+            **changes,
+        }
+
+    return make
+
+
+@pytest.fixture
+def run_key() -> RunKey:
+    return RUN
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def chain() -> Callable[[BaseException], str]:
+    """Write out an exception and everything that its traceback could show beside it."""
+
+    def run(error: BaseException) -> str:
+        told, left = "", [error]
+        while left:
+            one = left.pop()
+            told += f"{one!r} {one} {vars(one)}\n"
+            left += [e for e in (one.__cause__, one.__context__) if e is not None]
+        return told
+
+    return run
+
+
+@pytest.fixture
+def child() -> Iterator[list[Any]]:
+    """Take processes that a test starts, and end them."""
+    started: list[Any] = []
+    yield started
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.engines.duckdb import DuckDBEngine
+from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.loader import load_posts
+from airflow_provider_meetings.warehouse.session import session
+
+MakeHook = Callable[[str, Path | str], Hook]
+
+HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.readline()"
+
+
+def _hold(path: Path, child: list[Any]) -> Any:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    child.append(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_waits_until_another_process_lets_go(make_hook: MakeHook, tmp_path: Path, child: list[Any]) -> None:
+    path = tmp_path / "x.duckdb"
+    holder = _hold(path, child)
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            holder.communicate("go\n")
+
+    engine = DuckDBEngine(make_hook("duckdb", path), sleep=sleep, clock=lambda: sum(waits))
+    with session(engine) as opened:
+        assert opened.engine.run(opened.connection, "SELECT 1") == [(1,)]
+    assert waits == [0.1, 0.2, 0.5]
+
+
+def test_gives_up_after_its_time_and_says_who_holds_the_file(
+    make_hook: MakeHook, tmp_path: Path, child: list[Any], chain: Callable[[BaseException], str]
+) -> None:
+    path = tmp_path / "x.duckdb"
+    holder = _hold(path, child)
+    waits: list[float] = []
+    engine = DuckDBEngine(make_hook("duckdb", path), sleep=waits.append, clock=lambda: sum(waits))
+    with pytest.raises(LoadError, match=rf"PID {holder.pid}\) holds its file for 120 s; .*pool") as caught:
+        engine.open()
+    assert sum(waits) == pytest.approx(120)
+    assert str(path) not in chain(caught.value)
+    holder.communicate("go\n")
+
+
+@pytest.mark.parametrize("make", ["missing directory", "no database"])
+def test_what_cannot_be_opened_says_what_to_do(make_hook: MakeHook, tmp_path: Path, make: str) -> None:
+    path = tmp_path / "no" / "x.duckdb"
+    if make == "no database":
+        path.parent.mkdir()
+        path.write_bytes(b"PRIVATE" * 10_000)
+
+    def never(seconds: float) -> None:
+        raise AssertionError("waiting does not help here")
+
+    with pytest.raises(LoadError, match=r"'warehouse_test' cannot be opened \(\w+\)\. .* directory that exists"):
+        DuckDBEngine(make_hook("duckdb", path), sleep=never).open()
+
+
+def test_memory_is_refused(make_hook: MakeHook) -> None:
+    with pytest.raises(LoadError, match="names no file"):
+        DuckDBEngine(make_hook("duckdb", "")).open()
+
+
+def test_times_are_instants_in_any_zone_of_the_session(
+    make_hook: MakeHook, tmp_path: Path, post: Callable[..., dict[str, Any]], now: Any
+) -> None:
+    hook = make_hook("duckdb", tmp_path / "x.duckdb")
+
+    class Abroad:
+        conn_type = "duckdb"
+
+        def get_conn(self) -> Any:
+            connection = hook.get_conn()
+            connection.execute("SET timezone = 'Asia/Shanghai'")
+            return connection
+
+        def get_conn_id(self) -> str:
+            return "abroad"
+
+    load_posts(Abroad(), posts=[post()], schema=None, table_prefix="", schema_changes="add", now=now)
+    with closing(hook.get_conn()) as connection:
+        found = connection.execute("SELECT epoch(created_at), epoch(_landed_at) FROM posts").fetchall()
+    assert found == [(1777593600.0, now.timestamp())]
+
+
+def test_comments_and_types_are_in_the_database(make_hook: MakeHook, tmp_path: Path, now: Any) -> None:
+    hook = make_hook("duckdb", tmp_path / "x.duckdb")
+    load_posts(hook, posts=[], schema="lake", table_prefix="", schema_changes="add", now=now)
+    with closing(hook.get_conn()) as connection:
+        columns = connection.execute("SELECT column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal")
+        found = {name: (kind, comment) for name, kind, comment in columns.fetchall()}
+        assert connection.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'posts'").fetchone()[0]
+    assert all(comment for _, comment in found.values())
+    types = {name: found[name][0] for name in ("post_id", "created_at", "comment_count", "source")}
+    assert types == {
+        "post_id": "VARCHAR",
+        "created_at": "TIMESTAMP WITH TIME ZONE",
+        "comment_count": "BIGINT",
+        "source": "JSON",
+    }

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
+from airflow_provider_meetings.warehouse.errors import LoadError
+
+MakeHook = Callable[[str, Path | str], Hook]
+
+
+def test_a_directory_that_is_missing_says_what_to_do(make_hook: MakeHook, tmp_path: Path) -> None:
+    with pytest.raises(LoadError, match=r"'warehouse_test' cannot be opened .*SQLITE_CANTOPEN.* directory that exists"):
+        SQLiteEngine(make_hook("sqlite", tmp_path / "no" / "x.db")).open()
+
+
+def test_a_file_that_is_no_database_is_an_error(make_hook: MakeHook, tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_bytes(b"PRIVATE" * 1000)
+    with pytest.raises(LoadError, match="SQLITE_NOTADB"):
+        SQLiteEngine(make_hook("sqlite", tmp_path / "x.db")).open()
+
+
+def test_memory_is_refused(make_hook: MakeHook) -> None:
+    with pytest.raises(LoadError, match="names no file"):
+        SQLiteEngine(make_hook("sqlite", "")).open()
+
+
+def test_another_writer_is_waited_for_and_then_named(make_hook: MakeHook, tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    hook = make_hook("sqlite", path)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LoadError, match=r"SQLITE_BUSY, another process was writing for 0\.01 s"):
+            SQLiteEngine(hook, wait=0.01).open()
+        other.rollback()
+    with closing(SQLiteEngine(hook, wait=7).open()) as connection:
+        assert connection.execute("PRAGMA busy_timeout").fetchone() == (7000,)
+
+
+def test_times_are_text_of_one_width_that_sqlite_reads(make_hook: MakeHook, tmp_path: Path) -> None:
+    engine = SQLiteEngine(make_hook("sqlite", tmp_path / "x.db"))
+    with closing(engine.open()) as connection:
+        times = [datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, 0, 0, 0, 5, tzinfo=UTC)]
+        ((first, second, unix),) = engine.run(connection, "SELECT ?, ?, unixepoch(?)", [*times, times[0]])
+    assert (first, second) == ("2026-05-01 00:00:00.000000+00:00", "2026-05-01 00:00:00.000005+00:00")
+    assert unix == times[0].timestamp()

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.loader import BATCH
+from airflow_provider_meetings.warehouse.rows import RunKey
+
+Load = Callable[..., dict[str, int]]
+Make = Callable[..., dict[str, Any]]
+Dump = Callable[[str], list[dict[str, Any]]]
+Sql = Callable[[str], list[dict[str, Any]]]
+
+SUMMARY = {
+    "platform": "wecom",
+    "tenant": "corp",
+    "windows": [
+        {
+            "endpoint": "/cgi-bin/meeting/record/list",
+            "selector": "",
+            "start": "2026-05-01T00:00:00+00:00",
+            "end": "2026-05-02T00:00:00+00:00",
+            "pages": 2,
+            "items": 21,
+            "complete": True,
+        },
+        {"endpoint": "/minutes", "selector": "m-1", "start": None, "end": None, "pages": 1, "items": 1},
+    ],
+}
+NONE = {"recordings": 0, "recording_files": 0, "landings": 0, "pending_items": 0, "discovery_windows": 0}
+
+
+def test_writes_each_column_of_a_recording(load: Load, recording: Make, dump: Dump) -> None:
+    assert load(recordings=[recording()]) == {**NONE, "recordings": 1, "recording_files": 1}
+    (row,) = dump("recordings")
+    assert row["recording_id"] == "rec-1"
+    assert row["title"] == "周会"
+    assert row["duration_ms"] == 3_600_000
+    assert row["source"] == '{"a":["x"],"b":1}'
+    assert row["started_at"].startswith("2026-05-01 01:00:00")
+    assert row["ended_at"] is None
+    assert row["_landed_at"].startswith("2026-05-04 03:02:01")
+    (file,) = dump("recording_files")
+    assert (file["declared_size"], file["uri"], file["_stored_hash"]) == (2**40, None, None)
+
+
+def test_the_same_load_again_changes_nothing(
+    load: Load, recording: Make, stored: Make, dump: Dump, now: datetime
+) -> None:
+    given = {"recordings": [recording()], "stored_files": [stored()], "summaries": [SUMMARY]}
+    load(**given)
+    before = {table: dump(table) for table in NONE}
+    assert load(**given) == {**NONE, "landings": 1, "discovery_windows": 2}
+    assert {table: dump(table) for table in NONE} == before
+    load(**given, now=now + timedelta(hours=1))
+    assert dump("recordings") == before["recordings"]
+    assert dump("recording_files") == before["recording_files"]
+
+
+def test_a_change_moves_landed_at_and_only_of_that_row(load: Load, recording: Make, dump: Dump, now: datetime) -> None:
+    load(recordings=[recording(), recording(recording_id="rec-2", files=[])])
+    changed = [recording(title="new"), recording(recording_id="rec-2", files=[])]
+    assert load(recordings=changed, now=now + timedelta(hours=1)) == {**NONE, "recordings": 1}
+    first, second = dump("recordings")
+    assert first["title"] == "new"
+    assert first["_landed_at"].startswith("2026-05-04 04:02:01")
+    assert second["_landed_at"].startswith("2026-05-04 03:02:01")
+
+
+def test_a_column_of_the_user_keeps_its_values(load: Load, recording: Make, dump: Dump, sql: Sql) -> None:
+    load(recordings=[recording()])
+    sql("ALTER TABLE recordings ADD COLUMN note TEXT")
+    sql("UPDATE recordings SET note = 'mine'")
+    load(recordings=[recording(title="new")])
+    (row,) = dump("recordings")
+    assert (row["title"], row["note"]) == ("new", "mine")
+
+
+def test_an_unchanged_row_is_not_rewritten(load: Load, recording: Make, dump: Dump, sql: Sql) -> None:
+    load(recordings=[recording()])
+    sql("UPDATE recordings SET title = 'edited by hand'")
+    assert load(recordings=[recording()])["recordings"] == 0
+    assert dump("recordings")[0]["title"] == "edited by hand"
+
+
+def test_the_two_halves_of_a_file_leave_each_other_alone(
+    load: Load, recording: Make, stored: Make, dump: Dump, now: datetime
+) -> None:
+    later = now + timedelta(hours=1)
+    assert load(stored_files=[stored()])["recording_files"] == 1
+    assert load(recordings=[recording()], now=later)["recording_files"] == 1
+    (row,) = dump("recording_files")
+    assert (row["uri"], row["size"], row["declared_size"]) == ("s3://lake@bucket/f-1.video.mp4", 7, 2**40)
+    load(stored_files=[stored(size=8)], now=later)
+    (row,) = dump("recording_files")
+    assert (row["size"], row["declared_size"], row["source"]) == (8, 2**40, '{"record_file_id":"f-1"}')
+    assert row["_source_hash"] != row["_stored_hash"]
+
+
+@pytest.mark.parametrize("outcome", ["landed", "resumed", "skipped", "replaced", "absent", "failed"])
+def test_only_an_object_that_is_there_has_a_file_row(load: Load, stored: Make, dump: Dump, outcome: str) -> None:
+    has_object = outcome not in {"absent", "failed"}
+    nothing = {} if has_object else {"uri": None, "size": None, "sha256": None, "media_type": None, "landed_at": None}
+    load(stored_files=[stored(outcome=outcome, **nothing)])
+    assert [row["uri"] for row in dump("recording_files")] == (["s3://lake@bucket/f-1.video.mp4"] * has_object)
+    assert [row["outcome"] for row in dump("landings")] == [outcome]
+
+
+def test_a_landing_is_one_row_per_try(load: Load, stored: Make, dump: Dump, run_key: RunKey) -> None:
+    load(stored_files=[stored(outcome="failed", uri=None)])
+    load(stored_files=[stored()])
+    assert [row["outcome"] for row in dump("landings")] == ["landed"]
+    load(stored_files=[stored()], run=replace(run_key, try_number=2))
+    load(stored_files=[stored()], run=replace(run_key, map_index=4))
+    assert sorted((r["map_index"], r["try_number"]) for r in dump("landings")) == [(-1, 1), (-1, 2), (4, 1)]
+    assert {r["task_id"] for r in dump("landings")} == {"load"}
+
+
+def test_windows_are_written_down(load: Load, dump: Dump, run_key: RunKey) -> None:
+    assert load(summaries=[SUMMARY])["discovery_windows"] == 2
+    load(summaries=[SUMMARY])
+    listed, by_id = sorted(dump("discovery_windows"), key=lambda row: -row["items"])
+    assert (listed["pages"], listed["items"], bool(listed["complete"])) == (2, 21, True)
+    assert listed["to_at"].startswith("2026-05-02 00:00:00")
+    assert (by_id["from_at"], by_id["complete"], by_id["tenant"]) == (None, None, "corp")
+    load(summaries=[SUMMARY], run=replace(run_key, run_id="other"))
+    assert len(dump("discovery_windows")) == 4
+
+
+@pytest.mark.parametrize("state", ["recording", "processing", "absent", "overdue"])
+def test_a_recording_that_waits_is_a_pending_item(
+    load: Load, recording: Make, dump: Dump, now: datetime, state: str
+) -> None:
+    waiting = recording(recording_id=None, state=state, files=[], reason="why")
+    assert load(recordings=[waiting]) == {**NONE, "pending_items": 1}
+    load(recordings=[waiting], now=now + timedelta(hours=1))
+    (item,) = dump("pending_items")
+    assert (item["item_key"], item["state"], item["reason"]) == ("meeting:m-1", state, "why")
+    assert item["first_seen_at"].startswith("2026-05-04 03:02:01")
+    assert item["last_seen_at"].startswith("2026-05-04 04:02:01")
+    assert item["settled_at"] is None
+
+
+@pytest.mark.parametrize("state", ["ready", "gone", "forbidden", "unknown"])
+@pytest.mark.parametrize("waited_as", ["recording", "meeting", "meeting_number"])
+def test_an_answer_settles_what_waited(
+    load: Load, recording: Make, dump: Dump, now: datetime, state: str, waited_as: str
+) -> None:
+    waiting = {"recording": {}, "meeting": {"recording_id": None}, "meeting_number": {}}[waited_as]
+    if waited_as == "meeting_number":
+        waiting = {"recording_id": None, "meeting_id": None}
+    load(recordings=[recording(state="processing", files=[], **waiting)])
+    load(recordings=[recording(recording_id="rec-9", meeting_id="m-9", meeting_number="9", state=state, files=[])])
+    assert [item["settled_at"] for item in dump("pending_items")] == [None]
+    counts = load(recordings=[recording(state=state)], now=now + timedelta(hours=1))
+    assert counts["pending_items"] == 1
+    (item,) = dump("pending_items")
+    assert (item["state"], item["recording_id"]) == (state, "rec-1")
+    assert item["settled_at"].startswith("2026-05-04 04:02:01")
+    assert item["first_seen_at"].startswith("2026-05-04 03:02:01")
+    assert load(recordings=[recording(state=state)], now=now + timedelta(hours=2))["pending_items"] == 0
+    assert dump("pending_items") == [item]
+
+
+def test_an_answer_inserts_no_pending_item(load: Load, recording: Make, dump: Dump) -> None:
+    assert load(recordings=[recording()])["pending_items"] == 0
+    assert dump("pending_items") == []
+
+
+def test_within_a_batch_the_last_word_on_an_item_wins(load: Load, recording: Make, dump: Dump) -> None:
+    waiting = recording(state="processing", files=[])
+    load(recordings=[waiting])
+    load(recordings=[waiting, recording()])
+    assert dump("pending_items")[0]["settled_at"] is not None
+    load(recordings=[recording(), waiting])
+    assert dump("pending_items")[0]["settled_at"] is None
+
+
+def test_the_last_of_a_key_wins_within_and_across_batches(load: Load, recording: Make, dump: Dump) -> None:
+    twice = [recording(title="first"), recording(title="last")]
+    assert load(recordings=twice)["recordings"] == 1
+    assert dump("recordings")[0]["title"] == "last"
+    between = (recording(recording_id=f"x-{i}", files=[], source={}) for i in range(BATCH))
+    load(recordings=[recording(title="first"), *between, recording(title="later")])
+    rows = {row["recording_id"]: row["title"] for row in dump("recordings")}
+    assert (len(rows), rows["rec-1"]) == (BATCH + 1, "later")
+
+
+def test_a_failure_in_a_later_batch_leaves_nothing(load: Load, recording: Make, dump: Dump) -> None:
+    load(recordings=[recording(title="before")])
+    before = {table: dump(table) for table in NONE}
+
+    def given() -> Iterator[dict[str, Any]]:
+        yield from (recording(recording_id=f"x-{i}", state="processing") for i in range(BATCH))
+        yield recording(title="secret title", tenant=None)
+
+    with pytest.raises(LoadError, match=r"'recordings' \(key: platform, tenant, recording_id\).*'tenant'"):
+        load(recordings=given())
+    assert {table: dump(table) for table in NONE} == before
+
+
+def test_an_error_of_the_input_rolls_back_and_passes_through(load: Load, recording: Make, dump: Dump) -> None:
+    def given() -> Iterator[dict[str, Any]]:
+        yield from (recording(recording_id=f"x-{i}") for i in range(BATCH))
+        raise ConnectionError("the upstream result could not be read")
+
+    load()
+    with pytest.raises(ConnectionError, match="upstream"):
+        load(recordings=given())
+    assert dump("recordings") == []
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        'it\'s "quoted" `x` \\ -- ; DROP TABLE recordings; /* ? :p %s */',
+        "{{ conn.x.password }} ${HOME} $1",
+        "😀 emoji 👩‍👩‍👧 \u202e rtl",
+        "line\nbreak\ttab\r\x01\x7f",
+        "long " + "会" * 1_000_000,
+        "",
+    ],
+)
+def test_a_title_stays_as_it_is(load: Load, recording: Make, dump: Dump, title: str) -> None:
+    load(recordings=[recording(title=title, source={"topic": title})])
+    (row,) = dump("recordings")
+    assert row["title"] == title
+
+
+def test_what_no_engine_can_store_is_replaced_the_same_everywhere(load: Load, recording: Make, dump: Dump) -> None:
+    hostile = recording(title="a\x00b\ud83dc", source={"k\x00": ["\udc00", float("nan")]}, recording_id="r\x00")
+    load(recordings=[hostile])
+    assert load(recordings=[hostile])["recordings"] == 0
+    (row,) = dump("recordings")
+    assert (row["recording_id"], row["title"]) == ("r\ufffd", "a\ufffdb\ufffdc")
+    assert row["source"] == '{"k\ufffd":["\ufffd",null]}'
+
+
+def test_ids_stay_text(load: Load, recording: Make, dump: Dump) -> None:
+    load(recordings=[recording(recording_id="0012", meeting_id="7012345678901234567")])
+    (row,) = dump("recordings")
+    assert (row["recording_id"], row["meeting_id"]) == ("0012", "7012345678901234567")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("duration_ms", 2**63),
+        ("duration_ms", "PRIVATE"),
+        ("started_at", "2026-05-01 PRIVATE"),
+        ("started_at", "2026-05-01T00:00:00"),
+        ("state", "PRIVATE"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named_by_its_column_only(
+    load: Load, recording: Make, chain: Callable[[BaseException], str], column: str, value: object
+) -> None:
+    with pytest.raises(LoadError, match=f"'{column}'") as caught:
+        load(recordings=[recording(title="PRIVATE", **{column: value})])
+    assert "PRIVATE" not in chain(caught.value)
+    assert caught.value.table == "recordings"

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_meetings.api.models import MediaFile, Recording, RecordingState
+from airflow_provider_meetings.warehouse import rows
+from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.tables import tables
+
+NOW = datetime(2026, 5, 4, tzinfo=UTC)
+LATER = datetime(2026, 5, 5, tzinfo=UTC)
+IDS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8)
+OPTIONAL = st.none() | IDS
+TIMES = st.none() | st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC))
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> dict[str, Any]:
+    owner: dict[str, Any] = {"platform": draw(st.sampled_from(["feishu", "wecom"])), "tenant": draw(IDS)}
+    recording_id = draw(OPTIONAL)
+    files = [
+        MediaFile(**owner, recording_id=recording_id, meeting_id=None, file_id=draw(IDS), kind="video")
+        for _ in range(draw(st.integers(0, 3)))
+        if recording_id
+    ]
+    return Recording(
+        **owner,
+        recording_id=recording_id,
+        state=draw(st.sampled_from(RecordingState)),
+        meeting_id=draw(IDS),
+        title=draw(OPTIONAL),
+        started_at=draw(TIMES),  # type: ignore[arg-type]  # turned to pendulum's there
+        duration_ms=draw(st.none() | st.integers(0, 10**9)),
+        files=tuple(files),
+        source=draw(st.dictionaries(IDS, OPTIONAL, max_size=3)),
+    ).to_dict()
+
+
+@given(recordings())
+def test_a_recording_has_a_row_as_soon_as_it_has_an_id(recording: dict[str, Any]) -> None:
+    row = rows.recording_row(recording, NOW)
+    assert (row is None) == (recording["recording_id"] is None)
+    files = list(rows.declared_file_rows(recording, NOW))
+    assert [f["file_id"] for f in files] == [f["file_id"] for f in recording["files"]]
+    if row is not None:
+        assert set(row) == set(tables().recordings.columns.keys())
+        again = rows.recording_row(recording, LATER)
+        assert again is not None
+        assert {**again, "_landed_at": NOW} == row
+
+
+@given(recordings())
+def test_a_recording_waits_under_the_key_that_it_settles(recording: dict[str, Any]) -> None:
+    keys = rows.item_keys(recording)
+    assert keys[0] == (recording["recording_id"] or f"meeting:{recording['meeting_id']}")
+    assert f"meeting:{recording['meeting_id']}" in keys
+    row = rows.pending_row(recording, keys[0], NOW)
+    assert (row["settled_at"] is None) == (recording["state"] in {"recording", "processing", "absent", "overdue"})
+
+
+@given(recordings(), st.sampled_from(["title", "state", "source", "started_at", "duration_ms"]))
+def test_the_hash_follows_the_content(recording: dict[str, Any], name: str) -> None:
+    recording["recording_id"] = "r"
+    values = {"title": "-new-", "state": "gone", "source": {"-new-": 1}, "duration_ms": -1}
+    changed = {**recording, name: values.get(name, "1999-01-01T00:00:00+00:00")}
+    one, two = rows.recording_row(recording, NOW), rows.recording_row(changed, NOW)
+    assert one is not None
+    assert two is not None
+    assert (one["_source_hash"] == two["_source_hash"]) == (recording[name] == changed[name])
+
+
+def test_a_declared_file_belongs_to_the_recording_it_stands_in() -> None:
+    recording: dict[str, Any] = {"platform": "p", "tenant": "t", "recording_id": "r", "files": []}
+    recording["files"] = [{"tenant": "other", "recording_id": "other", "file_id": "f", "kind": "audio"}]
+    (row,) = rows.declared_file_rows(recording, NOW)
+    assert (row["platform"], row["tenant"], row["recording_id"]) == ("p", "t", "r")
+    assert not {"uri", "size", "sha256", "media_type", "landed_at", "_stored_hash"} & set(row)
+
+
+@pytest.mark.parametrize("missing", ["platform", "tenant", "post_id"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_key_without_a_value_is_an_error(missing: str, value: str | None) -> None:
+    post = {"platform": "feishu", "tenant": "t", "post_id": "p", missing: value}
+    for build in (rows.post_row, rows.tombstone_row):
+        with pytest.raises(LoadError, match=f"'{missing}' has no value"):
+            build(post, NOW)
+
+
+def test_a_recording_without_any_id_is_an_error() -> None:
+    with pytest.raises(LoadError, match="neither recording_id, meeting_id nor meeting_number"):
+        rows.item_keys({"platform": "p", "tenant": "t"})

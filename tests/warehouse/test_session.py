@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.engines import engine_for
+from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.session import session
+from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.upsert import Upsert
+
+Load = Callable[..., dict[str, int]]
+Make = Callable[..., dict[str, Any]]
+Dump = Callable[[str], list[dict[str, Any]]]
+Sql = Callable[[str], list[dict[str, Any]]]
+Chain = Callable[[BaseException], str]
+
+
+def test_a_constraint_error_names_the_column_and_no_value(load: Load, recording: Make, sql: Sql, chain: Chain) -> None:
+    sql(
+        "CREATE TABLE recordings (platform TEXT NOT NULL, tenant TEXT NOT NULL, recording_id TEXT NOT NULL, "
+        "note TEXT NOT NULL, PRIMARY KEY (platform, tenant, recording_id))"
+    )
+    with pytest.raises(
+        LoadError, match=r"\(key: platform, tenant, recording_id\).*column 'note' is NOT NULL"
+    ) as caught:
+        load(recordings=[recording(title="PRIVATE", recording_id="PRIVATE")])
+    assert "PRIVATE" not in chain(caught.value)
+
+
+def test_a_drivers_text_with_a_value_in_it_is_not_shown(load: Load, recording: Make, sql: Sql, chain: Chain) -> None:
+    load()
+    sql("CREATE UNIQUE INDEX one_title ON recordings (title)")
+    twice = [recording(title="PRIVATE"), recording(title="PRIVATE", recording_id="rec-2")]
+    with pytest.raises(LoadError, match=r"'recordings' \(key: .*(IntegrityError|ConstraintException)") as caught:
+        load(recordings=twice)
+    assert "PRIVATE" not in chain(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_a_failed_statement_in_the_middle_rolls_all_back(
+    load: Load, recording: Make, stored: Make, dump: Dump, sql: Sql
+) -> None:
+    load()
+    sql("CREATE UNIQUE INDEX one_outcome ON landings (outcome)")
+    files = [stored(), stored(file_id="f-2")]
+    with pytest.raises(LoadError, match="'landings'"):
+        load(recordings=[recording()], stored_files=files)
+    assert (dump("recordings"), dump("recording_files"), dump("landings")) == ([], [], [])
+
+
+def test_the_connection_is_closed_after_an_error_too(hook: Hook) -> None:
+    seen: list[Any] = []
+
+    def fail() -> None:
+        with session(engine_for(hook)) as opened:
+            seen.append(opened.connection)
+            raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        fail()
+    with pytest.raises(Exception, match=r"(?i)closed"):
+        seen[0].execute("SELECT 1")
+
+
+def test_a_commit_that_fails_is_a_load_error(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def __init__(self, connection: Any) -> None:
+            self.connection = connection
+
+        def commit(self) -> None:
+            raise OSError("PRIVATE")
+
+        def rollback(self) -> None:
+            raise OSError("PRIVATE, too")
+
+        def close(self) -> None:
+            self.connection.close()
+
+    engine = engine_for(hook)
+    opened = engine.open()
+    monkeypatch.setattr(engine, "open", lambda: Broken(opened))
+    with pytest.raises(LoadError) as caught, session(engine):
+        pass
+    assert str(caught.value) == "OSError"
+
+
+def test_counts_only_what_was_written(hook: Hook, load: Load) -> None:
+    load()
+    table = tables().landings
+    row = {"platform": "p", "tenant": "t", "size": 1}
+    with session(engine_for(hook)) as opened:
+        upsert = Upsert(
+            table,
+            ("platform", "tenant", "landing_id", "size"),
+            when=lambda there, comes: there["size"].is_distinct_from(comes["size"]),
+        )
+        many = [{**row, "landing_id": str(i), "size": i} for i in range(250)]
+        assert opened.upsert(upsert, many) == 250
+        assert opened.upsert(upsert, many) == 0
+        assert opened.upsert(upsert, [{**row, "landing_id": str(i), "size": max(i, 7)} for i in range(250)]) == 7
+        assert opened.upsert(upsert, []) == 0
+
+
+def test_an_error_survives_being_sent_between_processes() -> None:
+    error = LoadError.at(tables("x_").posts, "no")
+    again = pickle.loads(pickle.dumps(error))
+    assert (str(again), again.table, again.key) == (str(error), "x_posts", ("platform", "tenant", "post_id"))

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_meetings.warehouse.values import content_hash, document, moment, text, truth, whole
+
+# `st.characters()` alone leaves surrogates out.
+ANY_TEXT = st.text(st.one_of(st.characters(), st.characters(categories=["Cs"]), st.just("\x00")))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(ANY_TEXT)
+def test_text_is_storable_and_otherwise_as_it_was(value: str) -> None:
+    stored = text(value)
+    stored.encode()
+    assert "\x00" not in stored
+    assert text(stored) == stored
+    assert len(stored) == len(value)
+    kept = [(a, b) for a, b in zip(value, stored, strict=True) if a != b]
+    assert all(b == "\ufffd" and (a == "\x00" or 0xD800 <= ord(a) < 0xE000) for a, b in kept)
+
+
+@given(JSON)
+def test_a_document_is_strict_json_and_canonical(value: Any) -> None:
+    written = document(value)
+    written.encode()
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    again = json.loads(written, parse_constant=refuse)
+    assert document(again) == written
+    assert "\\u0000" not in written
+
+
+@given(st.dictionaries(st.text(min_size=1), st.integers(), min_size=1))
+def test_a_document_does_not_depend_on_the_order_of_keys(value: dict[str, int]) -> None:
+    assert document(dict(reversed(value.items()))) == document(value)
+
+
+@given(st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29)), st.integers(-1439, 1439))
+def test_a_moment_is_the_same_instant_in_utc(naive: datetime, minutes: int) -> None:
+    aware = naive.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    for given_as in (aware, aware.isoformat()):
+        found = moment(given_as)
+        assert found == aware
+        assert (type(found), found.tzinfo) == (datetime, UTC)
+
+
+def test_a_moment_is_never_pendulums() -> None:
+    assert type(moment(pendulum.datetime(2026, 5, 1, tz="Asia/Shanghai"))) is datetime
+
+
+@pytest.mark.parametrize(
+    "value", ["", "2026-05-01", "2026-05-01T00:00:00", datetime(2026, 5, 1), 1, "0001-01-01T00:00+23:00"]
+)
+def test_what_is_no_moment_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=r"is (not|a time)"):
+        moment(value)
+
+
+@pytest.mark.parametrize("value", [True, 1.0, "1", 2**63, -(2**63) - 1, math.nan])
+def test_what_is_no_bigint_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="64 bits"):
+        whole(value)
+
+
+def test_the_ends_of_bigint_fit() -> None:
+    assert (whole(2**63 - 1), whole(-(2**63)), truth(False)) == (2**63 - 1, -(2**63), False)
+
+
+def test_the_hash_leaves_out_house_columns_and_nulls() -> None:
+    row = {"platform": "p", "title": "a"}
+    assert content_hash({**row, "_landed_at": 1, "new": None}) == content_hash(row)
+    assert content_hash({**row, "title": "b"}) != content_hash(row)
+    assert content_hash({"platform": "p", "owner_id": "a"}) != content_hash(row)
