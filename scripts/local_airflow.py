@@ -1,0 +1,190 @@
+"""An Airflow of its own for a while: every component, loopback only, free ports, a home that can be thrown away."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+
+from airflow_provider_meetings.emulator.company import (
+    FEISHU_APP_ID,
+    FEISHU_APP_SECRET,
+    WECOM_CORP_ID,
+    WECOM_CORP_SECRET,
+    default_company,
+)
+
+STARTUP_SECONDS = 150
+ENDED = {"success", "failed"}
+
+
+def settings(emulator: str, lake: Path, warehouse: Path) -> dict[str, str]:
+    """Return the connections and variables that the example DAGs need."""
+    owners = sorted({recording.creator for recording in default_company().wecom_recordings.values()})
+
+    def connection(conn_type: str, login: str, password: str) -> str:
+        return json.dumps({"conn_type": conn_type, "login": login, "password": password, "host": emulator})
+
+    return {
+        "AIRFLOW_CONN_FEISHU_DEFAULT": connection("feishu", FEISHU_APP_ID, FEISHU_APP_SECRET),
+        "AIRFLOW_CONN_WECOM_DEFAULT": connection("wecom", WECOM_CORP_ID, WECOM_CORP_SECRET),
+        "AIRFLOW_CONN_MEETINGS_WAREHOUSE": json.dumps({"conn_type": "duckdb", "host": str(warehouse)}),
+        "AIRFLOW_VAR_MEETINGS_LAKE": f"file://{lake}",
+        "AIRFLOW_VAR_WECOM_OWNER_IDS": json.dumps(owners),
+    }
+
+
+class LocalAirflow:
+    """Run ``airflow standalone`` in a session of its own, and end it by its own process group.
+
+    :param home: the AIRFLOW_HOME; made if need be.
+    :param dags: the DAGs folder.
+    :param emulator: base URL of the emulator.
+    :param lake: folder that media lands in.
+    :param warehouse: file of the DuckDB database.
+    """
+
+    def __init__(self, home: Path, dags: Path, emulator: str, lake: Path, warehouse: Path) -> None:
+        self._home = home
+        api, worker_logs, trigger_logs = _free_ports(3)
+        self.url = f"http://127.0.0.1:{api}"
+        self._session = requests.Session()
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
+            **settings(emulator, lake, warehouse),
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(api),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "3",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
+            # Only what is triggered runs: the daily DAG must not start a run for today by itself.
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "NO_PROXY": "127.0.0.1,localhost",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "no_proxy": "127.0.0.1,localhost",
+        }
+
+    def __enter__(self) -> Self:
+        self._home.mkdir(parents=True, exist_ok=True)
+        self._log = (self._home / "standalone.log").open("wb")
+        self._process = subprocess.Popen(  # noqa: S603  # fixed arguments
+            [str(Path(sys.executable).parent / "airflow"), "standalone"],
+            env=self._environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            self._wait(self._healthy, STARTUP_SECONDS, "Airflow did not come up")
+            token = self._session.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
+            self._session.headers["Authorization"] = f"Bearer {token}"
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def trigger(self, dag_id: str, run_id: str, body: dict[str, Any]) -> None:
+        """Trigger a run as soon as the DAG is known."""
+        self._wait(lambda: self._get(f"/dags/{dag_id}").ok, STARTUP_SECONDS, f"DAG {dag_id} was not found")
+        url = f"{self.url}/api/v2/dags/{dag_id}/dagRuns"
+        answer = self._session.post(url, json={"dag_run_id": run_id, **body}, timeout=60)
+        if not answer.ok:
+            raise RuntimeError(f"{dag_id} could not be triggered: {answer.status_code} {answer.text[:500]}")
+
+    def follow(self, dag_ids: list[str], run_id: str, say: Callable[[str], None], seconds: float) -> dict[str, float]:
+        """Tell each change of a task's state until all runs have ended; return how long each deferred task waited.
+
+        :raises RuntimeError: if a run fails, or does not end in time.
+        """
+        states: dict[str, str] = {}
+        left_at: dict[str, float] = {}
+        waited: dict[str, float] = {}
+        ended: dict[str, str] = {}
+
+        def step() -> bool:
+            for dag_id in dag_ids:
+                tasks = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances").json()["task_instances"]
+                for task in tasks:
+                    name, state = f"{dag_id}.{task['task_id']}", task["state"] or "none"
+                    if states.get(name) != state:
+                        states[name] = state
+                        if state in {"deferred", "failed", "success", "up_for_retry"}:
+                            say(f"{name}: {state}")
+                    if state == "deferred":
+                        left_at.setdefault(name, time.monotonic())
+                    elif name in left_at:
+                        waited.setdefault(name, time.monotonic() - left_at[name])
+                ended[dag_id] = self._get(f"/dags/{dag_id}/dagRuns/{run_id}").json()["state"]
+            return all(state in ENDED for state in ended.values())
+
+        self._wait(step, seconds, "the runs did not end")
+        failed = [dag_id for dag_id, state in ended.items() if state != "success"]
+        if failed:
+            raise RuntimeError(f"{', '.join(failed)} failed; see the logs below {self._home / 'logs'}")
+        return waited
+
+    def _get(self, path: str) -> requests.Response:
+        return self._session.get(f"{self.url}/api/v2{path}", timeout=30)
+
+    def _healthy(self) -> bool:
+        parts = self._get("/monitor/health").json()
+        names = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        return all((parts.get(name) or {}).get("status") == "healthy" for name in names)
+
+    def _wait(self, ready: Callable[[], bool], seconds: float, failure: str) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"Airflow ended by itself; the end of its log:\n{self._tail()}")
+            with suppress(requests.ConnectionError, requests.Timeout, ValueError):
+                if ready():
+                    return
+            time.sleep(0.5)
+        raise RuntimeError(f"{failure} within {seconds:.0f} s; the end of its log:\n{self._tail()}")
+
+    def _tail(self) -> str:
+        text = (self._home / "standalone.log").read_text(errors="replace")
+        return "\n".join(text.splitlines()[-30:])
+
+    def _stop(self) -> None:
+        # Its children outlive it for a while; the group is its own (start_new_session), so nobody else's is hit.
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(10)
+        self._session.close()
+        self._log.close()
+
+
+def _free_ports(count: int) -> list[int]:
+    holders = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [holder.getsockname()[1] for holder in holders]
+    for holder in holders:
+        holder.close()
+    return ports

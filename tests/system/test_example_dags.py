@@ -1,0 +1,162 @@
+"""The example DAGs by ``airflow dags test``, twice: the second time nothing changes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from local_airflow import settings
+
+from airflow_provider_meetings.emulator.company import default_company
+from airflow_provider_meetings.emulator.seed_feishu import (
+    DELETED_MINUTE_MEETING,
+    GONE_POST,
+    PROCESSING_MEETING,
+    PROCESSING_MINUTE,
+    READY_MEETING,
+)
+from airflow_provider_meetings.emulator.seed_wecom import SPECIAL_DAY, TWO_FILES_RECORD
+from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.emulator.state import EmulatorState
+
+ROOT = Path(__file__).resolve().parents[2]
+JOURNALS = {"landings", "discovery_windows", "pending_items"}
+MEETINGS = [READY_MEETING, PROCESSING_MEETING, DELETED_MINUTE_MEETING]
+POSTS = ["7571000000000000201", "7571000000000000203", GONE_POST]
+LOGICAL_DATE = "2026-11-12T18:00:00+00:00"
+RUNS = {
+    "wecom_recordings_daily": {},
+    "feishu_recordings": {"meeting_ids": MEETINGS},
+    "feishu_moments": {"post_ids": POSTS},
+}
+Start = Callable[..., subprocess.Popen[str]]
+
+
+def tables(warehouse: Path) -> dict[str, list[dict[str, Any]]]:
+    with closing(duckdb.connect(str(warehouse), read_only=True)) as db:
+        names = [name for (name,) in db.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        found = {}
+        for name in names:
+            rows = db.execute(f'SELECT COLUMNS(*)::VARCHAR FROM "{name}" ORDER BY ALL')
+            columns = [column[0] for column in rows.description]
+            found[name] = [dict(zip(columns, row, strict=True)) for row in rows.fetchall()]
+        return found
+
+
+def files(lake: Path) -> dict[str, tuple[bytes, int]]:
+    return {str(p.relative_to(lake)): (p.read_bytes(), p.stat().st_mtime_ns) for p in lake.rglob("*") if p.is_file()}
+
+
+def finish(runs: dict[str, subprocess.Popen[str]]) -> dict[str, str]:
+    printed = {}
+    for dag_id, process in runs.items():
+        try:
+            printed[dag_id] = process.communicate(timeout=240)[0]
+        except subprocess.TimeoutExpired:
+            process.kill()
+            printed[dag_id] = process.communicate()[0]
+        assert process.returncode == 0, f"{dag_id}\n{printed[dag_id][-6000:]}"
+    return printed
+
+
+def test_the_examples_import_without_error() -> None:
+    bag = DagBag(dag_folder=str(ROOT / "dags"))
+    assert bag.import_errors == {}
+    assert set(bag.dags) == set(RUNS)
+
+
+def test_a_second_run_changes_nothing(start_airflow: Start, tmp_path: Path) -> None:
+    lake, warehouse = tmp_path / "lake", tmp_path / "warehouse.duckdb"
+
+    def run_all(not_ready_polls: int) -> dict[str, str]:
+        with serve(EmulatorState(not_ready_polls=not_ready_polls)) as url:
+            env = settings(url, lake, warehouse)
+            # All three at once: they must also share the one warehouse file.
+            return finish(
+                {
+                    dag_id: start_airflow(
+                        "dags", "test", dag_id, LOGICAL_DATE, "--conf", json.dumps(conf), env=env, dags=ROOT / "dags"
+                    )
+                    for dag_id, conf in RUNS.items()
+                }
+            )
+
+    printed = run_all(not_ready_polls=1)
+    assert "TaskDeferred" in printed["feishu_recordings"] or "defer" in printed["feishu_recordings"].lower()
+    first, landed = tables(warehouse), files(lake)
+
+    recordings = {row["recording_id"]: row for row in first["recordings"]}
+    assert recordings[PROCESSING_MINUTE]["state"] == "ready"
+    wecom = [row for row in first["recordings"] if row["platform"] == "wecom"]
+    assert len(wecom) == 4
+    assert all(row["started_at"].startswith(SPECIAL_DAY.isoformat()) for row in wecom)
+    assert any(TWO_FILES_RECORD in name for name in landed)
+    assert not any(name.endswith(".part") for name in landed)
+    objects = {row["uri"].removeprefix(f"file://{lake}/") for row in first["recording_files"] if row["uri"]}
+    assert objects == {name for name in landed if not name.endswith(".receipt.json")}
+    assert {row["post_id"]: bool(row["_deleted_at"]) for row in first["posts"]} == {
+        POSTS[0]: False,
+        POSTS[1]: False,
+        GONE_POST: True,
+    }
+    waiting = [row["recording_id"] for row in first["pending_items"] if row["settled_at"] is None]
+    assert len(waiting) == 2  # of WeCom's day: one in the making, one that never ends
+
+    run_all(not_ready_polls=1)
+    second = tables(warehouse)
+    assert files(lake) == landed
+    assert {n: rows for n, rows in second.items() if n not in JOURNALS} == {
+        n: rows for n, rows in first.items() if n not in JOURNALS
+    }
+    for name in JOURNALS:
+        keys = [tuple(v for k, v in row.items() if k.endswith("_id") or k.endswith("_key")) for row in second[name]]
+        assert len(keys) == len(set(keys))
+    assert [row["item_key"] for row in second["pending_items"]] == [row["item_key"] for row in first["pending_items"]]
+
+
+def test_titles_are_never_rendered(start_airflow: Start, tmp_path: Path) -> None:
+    titles = ["{{ conn.feishu_default.password }}", "{% raw %}{{ 7 * 7 }}", "'); DROP TABLE recordings; --"]
+    company = default_company()
+    records = [r for r in company.wecom_recordings.values() if r.meeting_start_time.date() == SPECIAL_DAY]
+    changed = {r.meeting_record_id: replace(r, title=t) for r, t in zip(records, titles, strict=False)}
+    hostile = replace(company, wecom_recordings={**company.wecom_recordings, **changed})
+    warehouse = tmp_path / "warehouse.duckdb"
+    with serve(EmulatorState(hostile)) as url:
+        env = settings(url, tmp_path / "lake", warehouse)
+        dags = Path(__file__).parent / "dags"
+        run = start_airflow("dags", "test", "hostile_titles", LOGICAL_DATE, env=env, dags=dags)
+        printed = finish({"hostile_titles": run})["hostile_titles"]
+    found = {row["recording_id"]: row["title"] for row in tables(warehouse)["recordings"]}
+    assert {recording_id: found[recording_id] for recording_id in changed} == {
+        recording_id: record.title for recording_id, record in changed.items()
+    }
+    assert "emulator-feishu-secret" not in printed
+
+
+@pytest.mark.parametrize("conn_type", ["feishu", "wecom"])
+def test_airflow_knows_and_tests_the_connections(start_airflow: Start, tmp_path: Path, conn_type: str) -> None:
+    with serve(EmulatorState()) as url:
+        env = {**settings(url, tmp_path, tmp_path / "w.duckdb"), "AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}
+        name = f"AIRFLOW_CONN_{conn_type.upper()}_DEFAULT"
+        wrong = json.dumps({**json.loads(env[name]), "password": "not-the-secret"})
+        runs = {
+            "hooks": start_airflow("providers", "hooks", "--output", "json", env=env, dags=tmp_path),
+            "good": start_airflow("connections", "test", f"{conn_type}_default", env=env, dags=tmp_path),
+            "wrong": start_airflow(
+                "connections", "test", f"{conn_type}_default", env={**env, name: wrong}, dags=tmp_path
+            ),
+        }
+        printed = {key: run.communicate(timeout=240)[0] for key, run in runs.items()}
+    hooks = {row["connection_type"]: row for row in json.loads(printed["hooks"][printed["hooks"].index("[") :])}
+    assert hooks[conn_type]["package_name"] == "airflow-provider-meetings"
+    assert "Connection success!" in printed["good"]
+    assert "Check login" in printed["wrong"]
+    assert "not-the-secret" not in printed["wrong"]
