@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, dag
+from airflow.sdk import CronDataIntervalTimetable, XComArg, dag
 
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
@@ -48,7 +48,7 @@ def wecom_recordings_daily() -> None:
         sql_conn_id="meetings_warehouse",
         recordings=listed.output,
         stored_files=landed.output,
-        summary=listed.output["summary"],
+        summary=XComArg(listed, key="summary"),
     )
 
 

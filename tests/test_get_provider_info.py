@@ -52,7 +52,7 @@ def test_every_module_that_is_named_exists() -> None:
 
 
 def test_airflow_builds_the_connection_forms() -> None:
-    manager = ProvidersManager()
+    manager = ProvidersManager()  # type: ignore[no-untyped-call]
     for entry in INFO["connection-types"]:
         conn_type = entry["connection-type"]
         assert manager.field_behaviours[conn_type]["relabeling"] == entry["ui-field-behaviour"]["relabeling"]

@@ -88,9 +88,10 @@ class MeetingsClient(ABC):
     @staticmethod
     def _once_each(recordings: Iterator[Recording]) -> Iterator[Recording]:
         # Windows touch and pages shift while a list grows: the same recording may be listed twice.
-        seen: set[tuple[str | None, str | None]] = set()
+        seen: set[tuple[str | None, ...]] = set()
         for recording in recordings:
-            key = (recording.recording_id, None if recording.recording_id else recording.meeting_id)
+            meeting = () if recording.recording_id else (recording.meeting_id, recording.meeting_number)
+            key = (recording.recording_id, *meeting)
             if key not in seen:
                 seen.add(key)
                 yield recording

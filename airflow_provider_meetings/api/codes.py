@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 
@@ -46,6 +47,15 @@ class Rule:
         if isinstance(error, AuthenticationError):
             error.token_rejected = self.renew
         return error
+
+
+def json_object(response: requests.Response) -> dict[str, Any] | None:
+    """Return the answer's JSON object; None if it is none, or nested beyond sense."""
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def asked_path(response: requests.Response) -> str:

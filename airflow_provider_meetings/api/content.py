@@ -9,6 +9,8 @@ from airflow_provider_meetings.api.models import MediaFile, MediaKind
 
 HEAD_BYTES = 512
 
+_EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+
 _EXTENSIONS = {
     "video/mp4": "mp4",
     "video/webm": "webm",
@@ -70,13 +72,13 @@ def extension(media: MediaFile, *, content_type: str, file_type: str, head: byte
     :param content_type: the Content-Type header, or empty.
     :param file_type: the platform's name of the format, or empty.
     """
-    kind_format = media.kind.partition("-")[2]
-    if kind_format:
+    kind_format = f"{media.kind}-".split("-")[1]  # of transcript-srt, and of a second one, summary-txt-2
+    if _EXTENSION.fullmatch(kind_format):
         return kind_format
     served = _EXTENSIONS.get(content_type.partition(";")[0].strip().lower())
     if served:
         return served
-    if re.fullmatch(r"[a-z0-9]{1,8}", file_type.lower()):
+    if _EXTENSION.fullmatch(file_type.lower()):
         return file_type.lower()
     return next((ext for magic, ext in _MAGIC if magic.match(head)), "bin")
 

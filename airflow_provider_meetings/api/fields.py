@@ -59,7 +59,7 @@ class Fields:
 
     def texts(self, raw: Raw, name: str) -> tuple[str, ...]:
         """Return a list of texts."""
-        return tuple(str(value) for value in self.array(raw.get(name), name))
+        return tuple(self.required({name: value}, name) for value in self.array(raw.get(name), name))
 
     def integer(self, raw: Raw, name: str) -> int | None:
         """Return a whole number, written as a number or as text."""

@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.models import MediaFile, Recording
 DEFAULT_LAYOUT = "{platform}/{date}/{recording_id}/{file_id}.{kind}.{ext}"
 FIELDS = ("platform", "tenant", "date", "recording_id", "meeting_id", "file_id", "kind", "ext")
 UNDATED = "undated"
-LONGEST_NAME = 180
+LONGEST_NAME = 110  # two of them, a suffix and .part stay below the 255 bytes that a file's name may have
 
 
 class Layout:
@@ -48,10 +48,11 @@ class Layout:
             if name is not None and (name not in FIELDS or spec or conversion):
                 raise InvalidRequest(f"layout: {{{name}}} is not one of {', '.join(FIELDS)} (without format)")
         folder, _, last = template.rpartition("/")
-        missing = [name for name in ("file_id", "kind", "ext") if f"{{{name}}}" not in last]
+        named = _fields(last)
+        missing = [name for name in ("file_id", "kind", "ext") if name not in named]
         if missing:
             raise InvalidRequest(f"layout: the last part needs {{{missing[0]}}}, or files would share a name")
-        if "{ext}" in folder:
+        if "ext" in _fields(folder):
             raise InvalidRequest("layout: {ext} may stand in the last part only, it is known last")
         if any(part in {"", ".", ".."} for part in template.split("/")):
             raise InvalidRequest("layout: no empty, '.' or '..' part, and no leading slash")
@@ -80,15 +81,21 @@ class Layout:
         return "/".join(part.format_map(safe) for part in [*self._folders, name])
 
 
+def _fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
+
+
 def safe_name(value: str) -> str:
     """Write an id so that it is one harmless part of a path, and two ids never become one.
 
     Ids are made of letters, digits, ``-`` and ``_``; anything else is percent-encoded, a leading dot too. A very
     long one is cut and ends in a digest of the whole.
     """
-    name = quote(value, safe="")
+    name = quote(value, safe="", errors="surrogatepass")
     if name.startswith("."):
         name = "%2E" + name[1:]
     if len(name) > LONGEST_NAME:
-        name = f"{name[: LONGEST_NAME - 65]}~{hashlib.sha256(value.encode()).hexdigest()}"
+        # "+" stands in no quoted name, so that no id can spell the name of a cut one.
+        digest = hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
+        name = f"{name[: LONGEST_NAME - 65]}+{digest}"
     return name

@@ -55,8 +55,8 @@ class MediaKind(StrEnum):
 
     @staticmethod
     def wanted(kind: str, kinds: Sequence[str]) -> bool:
-        """Tell whether `kind` was asked for: by its full name, or by its name without the format."""
-        return kind in kinds or kind.partition("-")[0] in kinds
+        """Tell whether `kind` was asked for: by its full name, or without its format or number."""
+        return any(kind == asked or kind.startswith(f"{asked}-") for asked in kinds)
 
 
 class _Json:
@@ -152,7 +152,7 @@ class Recording(_Json):
     @property
     def label(self) -> str:
         """Name the recording in a log line: ids only, never its title."""
-        return self.recording_id or f"meeting {self.meeting_id}"
+        return self.recording_id or f"meeting {self.meeting_id or self.meeting_number}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -214,6 +214,8 @@ class Post(_Json):
 
     def __post_init__(self) -> None:
         _set_times(self, "created_at")
+        for name in ("reactions", "category_ids"):  # lists, where they come from JSON
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 def without_links(raw: object) -> Any:

@@ -22,12 +22,18 @@ class RecordingRef:
 
     recording_id: str | None
     meeting_id: str | None
+    meeting_number: str | None = None
     started_at: DateTime | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.recording_id or self.meeting_id or self.meeting_number):
+            raise InvalidRequest("A recording without any id cannot be asked for again")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain-JSON form."""
         started = self.started_at.isoformat() if self.started_at else None
-        return {"recording_id": self.recording_id, "meeting_id": self.meeting_id, "started_at": started}
+        ids = {"recording_id": self.recording_id, "meeting_id": self.meeting_id, "meeting_number": self.meeting_number}
+        return {**ids, "started_at": started}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +96,7 @@ class RecordingQuery:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild the question."""
         refs = tuple(
-            RecordingRef(
-                recording_id=ref["recording_id"],
-                meeting_id=ref["meeting_id"],
-                started_at=_time(ref["started_at"], "started_at"),
-            )
+            RecordingRef(**{**ref, "started_at": _time(ref["started_at"], "started_at")})
             for ref in data.get("recordings", ())
         )
         return cls(**{**data, "recordings": refs})
@@ -104,7 +106,12 @@ class RecordingQuery:
         """Name recordings of an earlier listing, once each."""
         return tuple(
             dict.fromkeys(
-                RecordingRef(recording_id=r.recording_id, meeting_id=r.meeting_id, started_at=r.started_at)
+                RecordingRef(
+                    recording_id=r.recording_id,
+                    meeting_id=r.meeting_id,
+                    meeting_number=r.meeting_number,
+                    started_at=r.started_at,
+                )
                 for r in recordings
             )
         )
@@ -139,11 +146,11 @@ def _ids(given: object, name: str) -> tuple[str, ...]:
         )
     if not isinstance(given, Iterable):
         raise InvalidRequest(f"{name} must be a list of ids, got {type(given).__name__}")
-    ids = tuple(dict.fromkeys(given))
+    ids = tuple(given)
     for value in ids:
         if not isinstance(value, str) or not value.strip():
-            raise InvalidRequest(f"{name} must hold non-empty texts, got {value!r}")
-    return ids
+            raise InvalidRequest(f"{name} must hold non-empty texts, got {value!r:.60}")
+    return tuple(dict.fromkeys(ids))
 
 
 def _time(given: object, name: str) -> DateTime | None:

@@ -53,7 +53,9 @@ class Receipt:
             receipt = cls(**fields)
         except (ValueError, TypeError):
             return None
-        return receipt if receipt.schema == SCHEMA and isinstance(receipt.size, int) else None
+        # Whoever can write to the lake can write receipts: a name must not lead out of the receipt's folder.
+        sound = isinstance(receipt.size, int) and isinstance(receipt.name, str) and "/" not in receipt.name
+        return receipt if sound and receipt.schema == SCHEMA else None
 
     def stored_file(self, outcome: str, uri: str) -> StoredFile:
         """Say what stands in the store, under the address it has today."""

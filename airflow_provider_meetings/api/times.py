@@ -24,7 +24,10 @@ def parse_time(value: object, name: str) -> DateTime:
             f"{name} has no time zone: {value.isoformat()}. Give an aware time, such as "
             f"pendulum.datetime({value.year}, {value.month}, {value.day}, tz='Asia/Shanghai')"
         )
-    return pendulum.instance(value).in_timezone("UTC")
+    try:
+        return pendulum.instance(value).in_timezone("UTC")
+    except OverflowError:
+        raise ValueError(f"{name} is beyond the calendar: {value.isoformat()}") from None
 
 
 def _parse_text(text: str, name: str) -> datetime:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.utils import get_environ_proxies
@@ -20,6 +21,7 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
+from airflow_provider_meetings.api.redaction import keep_queries_out_of_logs, redact
 from airflow_provider_meetings.api.stream import MediaStream
 
 log = logging.getLogger(__name__)
@@ -33,20 +35,13 @@ Decode = Callable[[requests.Response], Any]
 """Reads an answer: returns its payload, or raises the typed error that its body names."""
 
 
-def redact(url: str, *, path: bool = True) -> str:
-    """Show where a request goes without what it carries: no user, no query."""
-    parts = urlsplit(url)
-    port = f":{parts.port}" if parts.port else ""
-    origin = f"{parts.scheme}://{parts.hostname or ''}{port}"
-    return f"{origin}{parts.path}{'?***' if parts.query else ''}" if path else origin
-
-
-def secrets_of(url: str) -> tuple[str, ...]:
-    """Take a signed link apart into everything that must not be read in a log, raw and decoded."""
-    parts = urlsplit(url)
-    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    values = [value for _, value in parse_qsl(parts.query)]
-    return tuple(dict.fromkeys([url, target, *values, *(quote(v, safe="") for v in values)]))
+def is_http(url: str) -> bool:
+    """Tell whether `url` is an address of HTTP with a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket or a port that is none
+        return False
 
 
 class Transport:
@@ -56,8 +51,8 @@ class Transport:
     :param platform: for error texts.
     :param max_attempts: how often one call may be sent; 1 where the caller polls anyway.
     :param proxy: for API and media alike; None takes the environment's.
-    :param ca_bundle: a path; None takes the usual certificates.
-    :param on_secret: is told tokens and signed links before they are used, so that logs can mask them.
+    :param ca_bundle: a path; None takes ``REQUESTS_CA_BUNDLE``, else the usual certificates.
+    :param on_secret: is told tokens before they are used, so that logs can mask them.
     """
 
     def __init__(
@@ -71,8 +66,7 @@ class Transport:
         on_secret: Callable[[str], None] = lambda value: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if not is_http(base_url):
             raise InvalidRequest(
                 f"host must be a URL with its scheme, got {base_url[:80]!r}",
                 next_step=f"Write https://{base_url.rpartition('//')[2][:80]} in the connection.",
@@ -87,8 +81,8 @@ class Transport:
         # With trust_env, requests would send a .netrc login to hosts that only a signed link leads to.
         self._session.trust_env = False
         self._session.max_redirects = 5
-        if ca_bundle:
-            self._session.verify = ca_bundle
+        self._session.hooks["response"] = _keep_redirects_out_of_logs
+        self._session.verify = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or True
 
     def close(self) -> None:
         """Close the connections."""
@@ -141,45 +135,52 @@ class Transport:
     def stream(self, url: str) -> MediaStream:
         """Open a media link: no token, no cookie of the API, no login of the machine.
 
-        :raises InvalidRequest: if the link is neither http nor https.
-        :raises MeetingsApiError: if the host cannot be reached, or as `MediaStream` judges its status.
+        :raises MeetingsApiError: ServerError if the link is no http(s) address or the host cannot be reached; else
+            as `MediaStream` judges the status.
         """
-        if urlsplit(url).scheme not in {"http", "https"}:
-            raise InvalidRequest(f"{self.platform} gave a link that is not http(s)", platform=self.platform)
-        for secret in secrets_of(url):
-            self.on_secret(secret)
+        if not is_http(url):
+            raise ServerError(f"{self.platform} gave a link that is no http(s) address", platform=self.platform)
         # identity: a compressed body could not be checked against its Content-Length.
         headers = {"Accept-Encoding": "identity"}
         self._session.cookies.clear()
         return MediaStream(self._send(requests.Request("GET", url, headers=headers), stream=True), self.platform)
 
     def _send(self, request: requests.Request, *, stream: bool = False) -> requests.Response:
-        prepared = self._session.prepare_request(request)
-        url = str(prepared.url)
-        proxies = self._proxies or get_environ_proxies(url)
-        timeout = (CONNECT_SECONDS, READ_SECONDS)
+        keep_queries_out_of_logs(request.url)
         failure = ""
         response: requests.Response | None = None
         try:
-            response = self._session.send(prepared, stream=stream, timeout=timeout, proxies=proxies)
-        except requests.RequestException as error:
+            prepared = self._session.prepare_request(request)
+            proxies = self._proxies or get_environ_proxies(request.url)
+            timeout = (CONNECT_SECONDS, READ_SECONDS)
+            # The APIs never redirect: a redirect would carry the secret to another host. Media hosts may.
+            response = self._session.send(
+                prepared, stream=stream, timeout=timeout, proxies=proxies, allow_redirects=stream
+            )
+        except (requests.RequestException, ValueError) as error:
             failure = _kind_of_failure(error)
         # Raised outside the except block: the exception of requests names the whole URL, token included,
         # and must not come along as this one's context.
         if response is None:
             raise ServerError(
-                f"{self.platform} could not be reached at {redact(url, path=False)}: {failure}",
+                f"{self.platform} could not be reached at {redact(request.url, path=False)}: {failure}",
                 next_step="Check the connection's host (and proxy, ca_bundle), DNS and firewall; "
                 "if they are right, try again later.",
                 platform=self.platform,
             )
-        log.debug("%s %s answered %s", request.method, redact(url), response.status_code)
+        log.debug("%s %s answered %s", request.method, redact(request.url), response.status_code)
         return response
 
     def _log_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         pause = state.next_action.sleep if state.next_action else 0.0
         log.warning("Trying again in %.1f s (try %s): %s", pause, state.attempt_number + 1, error)
+
+
+def _keep_redirects_out_of_logs(response: requests.Response, **_: Any) -> None:
+    # Called before a redirect is followed: the link behind it is as secret as the first.
+    if location := response.headers.get("Location"):
+        keep_queries_out_of_logs(urljoin(response.url, location))
 
 
 def _worth_retrying(error: BaseException) -> bool:
@@ -194,7 +195,7 @@ def _wait(state: RetryCallState) -> float:
     return wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_SECONDS)(state)
 
 
-def _kind_of_failure(error: requests.RequestException) -> str:
+def _kind_of_failure(error: Exception) -> str:
     """Name the failure without the text of `error`, which holds the URL."""
     if isinstance(error, requests.exceptions.SSLError):
         return "the TLS certificate or handshake was refused"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
 
 from airflow_provider_meetings.api.auth import Token
@@ -20,11 +19,14 @@ class ProcessTokenStore:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._tokens: dict[str, Token] = {}
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
 
     def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
         """Return a fresh token under `key`; see `TokenStore`."""
-        with self._locks[key]:
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        with lock:
             held = self._tokens.get(key)
             if held is not None and held.value != rejected and held.fresh(self._clock()):
                 return held

@@ -10,8 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow.sdk import literal
-from airflow.sdk.bases.operator import BaseOperator
+from airflow.providers.common.compat.sdk import BaseOperator, literal
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Recording

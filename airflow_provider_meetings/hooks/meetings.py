@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseHook
+from airflow.sdk.log import mask_secret
 
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError
@@ -121,6 +122,11 @@ class MeetingsHook(BaseHook):
         with self.airflow_errors():
             return self.client.whoami()
 
+    def close(self) -> None:
+        """Close the connections of the client, if it was made; a poll every minute would pile them up."""
+        if client := self.__dict__.get("client"):
+            client.transport.close()
+
     @contextmanager
     def airflow_errors(self) -> Iterator[Self]:
         """Turn the core's errors into Airflow's: permanent ones are not tried again."""
@@ -131,8 +137,8 @@ class MeetingsHook(BaseHook):
             raise kind(f"{error} (connection {self.meetings_conn_id!r})") from error
 
     def _mask(self, secret: str) -> None:
-        # Masking is by literal value: WeCom's secret and token also stand percent-encoded in URLs that lower
-        # layers log at DEBUG. Each is registered once, since it costs a round trip to the supervisor.
+        # Masking is by literal value, and WeCom's secret and token stand percent-encoded in URLs. Each is registered
+        # once: it costs a round trip to the supervisor, and all that is registered makes every log line slower.
         for form in (secret, quote(secret, safe="")):
             if form not in self._masked:
                 self._masked.add(form)

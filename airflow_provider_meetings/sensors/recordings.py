@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -108,7 +109,7 @@ class RecordingReadySensor(BaseSensorOperator):
         hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=not self.deferrable)
         query = None
         try:
-            with hook.airflow_errors():
+            with closing(hook), hook.airflow_errors():
                 query = self._query(context)
                 self._found = hook.check(query)
                 done = over(self._found, self.until)

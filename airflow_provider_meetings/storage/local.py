@@ -125,13 +125,13 @@ class LocalSink:
         """Make the bytes durable, give them their name, make that durable, and return what stands there."""
         os.fsync(self._fd)
         self._part.replace(self._path)
+        os.close(self._fd)
+        self._fd = -1  # from here on the name .part may be another writer's: `discard` must not touch it
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-        os.close(self._fd)
-        self._fd = -1
         return _stat(self._path)
 
     def discard(self) -> None:

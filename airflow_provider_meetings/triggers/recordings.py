@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
 import pendulum
@@ -99,7 +100,7 @@ class RecordingReadyTrigger(BaseTrigger):
     def _ask(self) -> tuple[tuple[Recording, ...], bool]:
         # Runs in a thread: the hook is built here, since reading a connection blocks.
         hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=False)
-        with hook.airflow_errors():
+        with closing(hook), hook.airflow_errors():
             recordings = hook.check(RecordingQuery.from_dict(self.query))
             return recordings, over(recordings, self.until)
 

@@ -65,5 +65,5 @@ def test_a_hostile_title_is_never_rendered_and_dependencies_are_seen() -> None:
         nested = Reader(task_id="nested", recordings=[upstream.output, [title]])
         direct = Reader(task_id="direct", recordings=upstream.output)
     assert direct.upstream_task_ids == nested.upstream_task_ids == {"upstream"}
-    plain.render_template_fields({})  # type: ignore[typeddict-item]
+    plain.render_template_fields({})
     assert plain.recordings == [title]

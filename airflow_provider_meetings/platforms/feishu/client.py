@@ -40,6 +40,7 @@ from airflow_provider_meetings.platforms.feishu.wire import (
     neutral_post,
     neutral_recording,
     parse_download_url,
+    parse_token,
 )
 
 DEFAULT_BASE_URL = "https://open.feishu.cn"
@@ -110,9 +111,8 @@ class FeishuClient(MeetingsClient):
             json={"app_id": self._app_id, "app_secret": self._app_secret},
             max_attempts=1,  # the call that needs the token is the one that is retried
         )
-        # Flat, not under `data`; `expire` is what is left, since an older token is given again.
-        lifetime = float(body["expire"])
-        return Token(body["tenant_access_token"], self._clock() + lifetime, lifetime)
+        value, seconds = parse_token(body)
+        return Token(value, self._clock() + seconds, seconds)
 
     # https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
     def get_minute(self, minute_token: str, *, user_id_type: UserIdType | None = None) -> Minute:
@@ -191,18 +191,20 @@ class FeishuClient(MeetingsClient):
         tokens: list[tuple[str, str | None]] = [(token, None) for token in query.recording_ids]
         tokens += [(ref.recording_id, ref.meeting_id) for ref in query.recordings if ref.recording_id]
         meetings = [*query.meeting_ids]
-        meetings += [ref.meeting_id for ref in query.recordings if not ref.recording_id and ref.meeting_id]
+        meetings += [ref.meeting_id or "" for ref in query.recordings if not ref.recording_id]
         # Every id is looked at before the first request: one wrong id must not cost a half-done round.
         for meeting_id in meetings:
             _digits(meeting_id, "meeting id")
         for token, _ in tokens:
             _minute_token(token)
         for token, known_meeting in tokens:
-            yield self._minute_recording(token, known_meeting)
-            report(_asked("minutes", token))
+            recording = self._minute_recording(token, known_meeting)
+            report(_asked("minutes", token, recording))
+            yield recording
         for meeting_id in meetings:
-            yield self._meeting_recording(meeting_id)
-            report(_asked("meeting_recording", meeting_id))
+            recording = self._meeting_recording(meeting_id)
+            report(_asked("meeting_recording", meeting_id, recording))
+            yield recording
 
     def _meeting_recording(self, meeting_id: str) -> Recording:
         # Two stages of not yet: the meeting's recording (124002), then its minute (2091003).
@@ -280,5 +282,6 @@ def _digits(value: str, name: str) -> str:
     return value
 
 
-def _asked(endpoint: str, selector: str) -> ListedWindow:
-    return ListedWindow(endpoint=endpoint, selector=selector, start=None, end=None, pages=1, items=1)
+def _asked(endpoint: str, selector: str, recording: Recording) -> ListedWindow:
+    found = int(recording.recording_id is not None)
+    return ListedWindow(endpoint=endpoint, selector=selector, start=None, end=None, pages=1, items=found)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.codes import Rule, no_code
+from airflow_provider_meetings.api.codes import Rule, json_object, no_code
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     Gone,
@@ -99,11 +100,8 @@ def decode(response: requests.Response) -> dict[str, Any]:
     :raises MeetingsApiError: the class that the code's rule names; unknown codes are permanent unless the
         status says that the server failed.
     """
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict) or not isinstance(body.get("code"), int):
+    body = json_object(response)
+    if body is None or type(body.get("code")) is not int:
         raise no_code(
             response,
             platform=PLATFORM,
@@ -145,6 +143,7 @@ def _log_id(body: Mapping[str, Any], response: requests.Response) -> str:
 # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (frequency control)
 def _reset_seconds(response: requests.Response) -> float | None:
     try:
-        return max(0.0, float(response.headers.get("x-ogw-ratelimit-reset", "")))
+        seconds = float(response.headers.get("x-ogw-ratelimit-reset", ""))
     except ValueError:
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -52,6 +52,12 @@ class Minute:
         )
 
 
+# https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
+def parse_token(body: Raw) -> tuple[str, int]:
+    """Read a token and the seconds it has left; flat, not under ``data``. An older token may be given again."""
+    return _read.required(body, "tenant_access_token"), _read.integer(body, "expire") or 0
+
+
 # https://open.feishu.cn/document/minutes-v1/minute-media/get
 def parse_download_url(data: object) -> str:
     """Read ``data.download_url``."""
@@ -140,7 +146,10 @@ class MomentsPost:
 def neutral_recording(minute: Minute, *, tenant: str, meeting_id: str | None) -> Recording:
     """Read a minute as a ready recording: its video and its transcripts, under the minute's own token."""
     start = minute.create_time
-    end = start.add(seconds=minute.duration / 1000) if start and minute.duration is not None else None
+    try:
+        end = start.add(seconds=minute.duration / 1000) if start and minute.duration is not None else None
+    except (OverflowError, ValueError):
+        raise _read.undocumented("duration", minute.duration) from None
     kinds = (MediaKind.VIDEO, *(f"{MediaKind.TRANSCRIPT}-{file_format}" for file_format in get_args(TranscriptFormat)))
     return Recording(
         platform="feishu",
@@ -204,7 +213,7 @@ def _content(value: object) -> tuple[list[Any] | None, str | None]:
         return None, None
     try:
         nodes = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None, value
     if not isinstance(nodes, list):
         return None, value

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import pendulum
@@ -14,7 +15,7 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.auth import Token, TokenAuth, TokenStore, token_key
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import InvalidRequest, NotFound
 from airflow_provider_meetings.api.models import (
     Download,
     MediaFile,
@@ -34,6 +35,7 @@ from airflow_provider_meetings.platforms.wecom.wire import (
     RecordPage,
     neutral_recording,
     parse_addresses,
+    parse_token,
     seconds,
 )
 
@@ -80,8 +82,8 @@ class WeComClient(MeetingsClient):
     def _fetch_token(self) -> Token:
         params = {"corpid": self._corp_id, "corpsecret": self._corp_secret}
         body = self.transport.call("GET", "/cgi-bin/gettoken", decode, params=params, max_attempts=1)
-        lifetime = float(body["expires_in"])
-        return Token(body["access_token"], self._clock() + lifetime, lifetime)
+        value, lifetime = parse_token(body)
+        return Token(value, self._clock() + lifetime, lifetime)
 
     # https://developer.work.weixin.qq.com/document/path/98192
     def list_recordings(
@@ -158,27 +160,27 @@ class WeComClient(MeetingsClient):
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         if query.start is None or query.end is None:
             raise InvalidRequest("wecom lists by window only: give start and end")
-        for ref in query.recordings:
-            if not ref.recording_id or not ref.meeting_id:
-                raise InvalidRequest("wecom needs both recording_id and meeting_id of each recording")
+        if any(ref.recording_id and not ref.meeting_id for ref in query.recordings):
+            raise InvalidRequest("wecom needs both recording_id and meeting_id of each recording")
+        records = partial(self._records, query.start, query.end, report)
         for owner_id in query.owner_ids:
-            yield from map(self._recording, self._records(query, report, userid=owner_id))
-        for number in query.meeting_numbers:
-            found = self._records(query, report, meeting_code=number)
-            yield from self._or_absent(found, meeting_number=number)
-        for meeting_id in query.meeting_ids:
-            found = self._records(query, report, meetingid=meeting_id)
-            yield from self._or_absent(found, meeting_id=meeting_id)
-        for named_meeting in dict.fromkeys(ref.meeting_id for ref in query.recordings):
-            found = self._records(query, report, meetingid=named_meeting)
-            yield from self._named(found, [ref for ref in query.recordings if ref.meeting_id == named_meeting])
+            yield from map(self._recording, records(userid=owner_id))
+        unnamed = [ref for ref in query.recordings if not ref.recording_id]
+        for number in (*query.meeting_numbers, *(r.meeting_number for r in unnamed if not r.meeting_id)):
+            yield from self._or_absent(records(meeting_code=number), meeting_number=number)
+        for meeting_id in (*query.meeting_ids, *(r.meeting_id for r in unnamed if r.meeting_id)):
+            yield from self._or_absent(records(meetingid=meeting_id), meeting_id=meeting_id)
+        named = [ref for ref in query.recordings if ref.recording_id]
+        for known_meeting in dict.fromkeys(ref.meeting_id for ref in named):
+            refs = [ref for ref in named if ref.meeting_id == known_meeting]
+            yield from self._named(records(meetingid=known_meeting), refs)
 
-    def _records(self, query: RecordingQuery, report: Report, **selector: str | None) -> Iterator[Record]:
-        assert query.start is not None  # noqa: S101  # _list has looked
-        assert query.end is not None  # noqa: S101
-        return self.list_recordings(query.start, query.end, report=report, **selector)
+    def _records(self, start: DateTime, end: DateTime, report: Report, **selector: str | None) -> Iterator[Record]:
+        # The document does not say whether end is inclusive; what begins then belongs to the next window.
+        listed = self.list_recordings(start, end, report=report, **selector)
+        return (record for record in listed if not (record.meeting_start_time and record.meeting_start_time >= end))
 
-    def _or_absent(self, found: Iterator[Record], **meeting: str) -> Iterator[Recording]:
+    def _or_absent(self, found: Iterator[Record], **meeting: str | None) -> Iterator[Recording]:
         empty = True
         for record in found:
             empty = False
@@ -221,29 +223,30 @@ class WeComClient(MeetingsClient):
         formatted = any(k.partition("-")[0] == MediaKind.SUMMARY for k in kinds)
         addresses = self._addresses(recording.recording_id, recording.meeting_id) if formatted else {}
         for file in recording.files:
-            names: list[str] = [MediaKind.VIDEO, MediaKind.AUDIO]
-            if file.file_id in addresses:
-                names += [f"{MediaKind.SUMMARY}-{t}" for t, _ in addresses[file.file_id].meeting_summary]
-            for name in dict.fromkeys(names):
+            names = [str(MediaKind.VIDEO), str(MediaKind.AUDIO)]
+            if formatted:
+                summaries = _found(addresses, file.file_id).meeting_summary
+                names += [f"{MediaKind.SUMMARY}-{file_type}" for file_type in summaries]
+            for name in names:
                 if MediaKind.wanted(name, kinds):
                     # The declared size is the video's.
                     size = file.declared_size if name == MediaKind.VIDEO else None
-                    yield replace(file, kind=str(name), declared_size=size)
+                    yield replace(file, kind=name, declared_size=size)
 
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
-        """Resolve the link of the wanted kind now; None where the platform has no such file."""
-        file = self._addresses(media.recording_id, media.meeting_id).get(media.file_id)
-        if file is None:
-            return None
+        """Resolve the link of the wanted kind now; None where the platform says that it has no such file.
+
+        :raises NotFound: if the platform no longer knows the file, although it listed it.
+        """
+        file = _found(self._addresses(media.recording_id, media.meeting_id), media.file_id)
         if media.kind == MediaKind.VIDEO:
-            found = (file.download_address, file.download_address_file_type)
+            address, file_type = file.download_address, file.download_address_file_type
         elif media.kind == MediaKind.AUDIO:
-            found = (file.audio_address, file.audio_address_file_type)
+            address, file_type = file.audio_address, file.audio_address_file_type
         else:
             file_type = media.kind.partition("-")[2]
-            found = (dict(file.meeting_summary).get(file_type), file_type)
-        address, file_type = found[0], found[1] or ""
-        return Download(address, file_type) if address else None
+            address = file.meeting_summary.get(file_type)
+        return Download(address, file_type or "") if address else None
 
     def _addresses(self, recording_id: str | None, meeting_id: str | None) -> dict[str, FileAddresses]:
         if not recording_id or not meeting_id:
@@ -257,3 +260,13 @@ class WeComClient(MeetingsClient):
 
 def _in_query(request: requests.PreparedRequest, token: str) -> None:
     request.prepare_url(request.url, {"access_token": token})
+
+
+def _found(addresses: dict[str, FileAddresses], file_id: str) -> FileAddresses:
+    if file_id not in addresses:
+        raise NotFound(
+            f"wecom listed file {file_id} but has no addresses for it",
+            platform="wecom",
+            next_step="It may have been deleted meanwhile: list the recordings again.",
+        )
+    return addresses[file_id]

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.codes import Rule, no_code
+from airflow_provider_meetings.api.codes import Rule, json_object, no_code
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
@@ -56,11 +56,8 @@ def decode(response: requests.Response) -> dict[str, Any]:
 
     :raises MeetingsApiError: the class that the code's rule names; unknown codes are permanent.
     """
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict) or not isinstance(body.get("errcode"), int):
+    body = json_object(response)
+    if body is None or type(body.get("errcode")) is not int:
         raise no_code(
             response,
             platform=PLATFORM,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,8 @@ from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.fields import Fields, Raw
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, without_links
 
+_FILE_TYPE = re.compile(r"[a-z0-9]{1,8}")
+
 _read = Fields("wecom")
 
 FILE_LISTS = ("record_file_list", "record_files")
@@ -20,6 +23,12 @@ FILE_LISTS = ("record_file_list", "record_files")
 STATE_RECORDING = 1
 STATE_TRANSCODED = 3
 """Only this state has files. 2 (transcoding) is not documented here but is by the sister product Tencent Meeting."""
+
+
+# https://developer.work.weixin.qq.com/document/path/91039
+def parse_token(body: Raw) -> tuple[str, int]:
+    """Read a token and its lifetime in seconds."""
+    return _read.required(body, "access_token"), _read.integer(body, "expires_in") or 0
 
 
 # https://developer.work.weixin.qq.com/document/path/98192
@@ -112,8 +121,8 @@ class RecordPage:
         records = tuple(Record.parse(r) for r in _either(body, "record_list", "record_meetings"))
         more = _read.boolean(body, "has_more") or False
         cursor = _read.text(body, "next_cursor") if more else None
-        if more and cursor is None:
-            raise ServerError("wecom says that more recordings follow but gives no cursor", platform="wecom")
+        if more and (cursor is None or not (body.keys() & {"record_list", "record_meetings"})):
+            raise ServerError("wecom says that more recordings follow but gives no list or no cursor", platform="wecom")
         return cls(records, cursor)
 
 
@@ -128,20 +137,24 @@ class FileAddresses:
     download_address_file_type: str | None
     audio_address: str | None = field(repr=False)
     audio_address_file_type: str | None
-    meeting_summary: tuple[tuple[str, str], ...] = field(repr=False)
+    meeting_summary: Mapping[str, str] = field(repr=False)
     raw: Raw = field(repr=False)
 
     @classmethod
     def parse(cls, value: object) -> FileAddresses:
-        """Read one file; `meeting_summary` becomes (file_type, address) pairs, those without an address left out."""
+        """Read one file; `meeting_summary` becomes addresses by file type, a second txt being ``txt-2``."""
         raw = _read.mapping(value, "record_files[]")
         summary = raw.get("meeting_summary") or []
         # One page of the documents shows an object, the table a list.
         entries = [summary] if isinstance(summary, Mapping) else _read.array(summary, "meeting_summary")
-        pairs = [
-            (_read.text(e, "file_type") or "bin", _read.text(e, "download_address"))
-            for e in (_read.mapping(entry, "meeting_summary[]") for entry in entries)
-        ]
+        summaries: dict[str, str] = {}
+        for entry in (_read.mapping(e, "meeting_summary[]") for e in entries):
+            file_type = (_read.text(entry, "file_type") or "").lower()
+            if not _FILE_TYPE.fullmatch(file_type):  # it becomes a part of a name
+                file_type = "bin"
+            same = sum(known.partition("-")[0] == file_type for known in summaries)
+            if address := _read.text(entry, "download_address"):
+                summaries[f"{file_type}-{same + 1}" if same else file_type] = address
         return cls(
             record_file_id=_read.required(raw, "record_file_id"),
             view_address=_read.text(raw, "view_address"),
@@ -149,7 +162,7 @@ class FileAddresses:
             download_address_file_type=_read.text(raw, "download_address_file_type"),
             audio_address=_read.text(raw, "audio_address"),
             audio_address_file_type=_read.text(raw, "audio_address_file_type"),
-            meeting_summary=tuple((file_type.lower(), address) for file_type, address in pairs if address),
+            meeting_summary=summaries,
             raw=raw,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, dag
+from airflow.sdk import CronDataIntervalTimetable, XComArg, dag
 
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
@@ -35,7 +35,7 @@ def hostile_titles() -> None:
         sql_conn_id="meetings_warehouse",
         recordings=waited.output,
         stored_files=landed.output,
-        summary=listed.output["summary"],
+        summary=XComArg(listed, key="summary"),
     )
 
 

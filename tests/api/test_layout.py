@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+import pendulum
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.layout import FIELDS, Layout, safe_name
+from airflow_provider_meetings.api.models import MediaFile, Recording, RecordingState
+
+RECORDING = Recording(
+    platform="acme",
+    tenant="t",
+    recording_id="rec",
+    state=RecordingState.READY,
+    title="../../title",
+    started_at=pendulum.datetime(2026, 11, 9, 20, tz="UTC"),
+)
+MEDIA = MediaFile(
+    platform="acme", tenant="t", recording_id="rec", meeting_id="m", file_id="f-1", kind="video", declared_size=1
+)
+hostile = st.one_of(
+    st.text(max_size=40),
+    st.text(alphabet="./\\%~\0\n \u202e蓝aA\U0001f600", max_size=12),
+    st.text(alphabet="ab%/", min_size=150, max_size=400),
+    st.sampled_from(["..", ".", "../../etc/passwd", "/", "a/../b", ".part", "a\0b", "CON", "~root", "%2E", "%2E%2E"]),
+).filter(bool)
+
+
+def test_the_default_names() -> None:
+    layout = Layout()
+    assert layout.object_key(RECORDING, MEDIA, "mp4") == "acme/2026-11-09/rec/f-1.video.mp4"
+    assert layout.receipt_key(RECORDING, MEDIA) == "acme/2026-11-09/rec/f-1.video.receipt.json"
+
+
+def test_the_date_is_the_recordings_own_in_the_given_zone() -> None:
+    assert "/2026-11-10/" in Layout(timezone="Asia/Shanghai").object_key(RECORDING, MEDIA, "mp4")
+    assert "/2026-11-09/" in Layout(timezone="America/New_York").object_key(RECORDING, MEDIA, "mp4")
+
+
+def test_a_recording_without_a_time_is_undated() -> None:
+    undated = replace(RECORDING, started_at=None)
+    assert Layout().object_key(undated, MEDIA, "mp4") == "acme/undated/rec/f-1.video.mp4"
+
+
+def test_a_layout_of_ones_own() -> None:
+    layout = Layout("raw/{tenant}/{meeting_id}/{platform}-{file_id}-{kind}.{ext}")
+    assert layout.object_key(RECORDING, MEDIA, "mp4") == "raw/t/m/acme-f-1-video.mp4"
+    assert layout.receipt_key(RECORDING, MEDIA) == "raw/t/m/f-1.video.receipt.json"
+    assert "/no-meeting/" in layout.object_key(RECORDING, replace(MEDIA, meeting_id=None), "mp4")
+
+
+@settings(max_examples=150, deadline=None)
+@given(recording_id=hostile, file_id=hostile, tenant=hostile)
+def test_a_hostile_id_is_one_harmless_part(recording_id: str, file_id: str, tenant: str) -> None:
+    media = replace(MEDIA, recording_id=recording_id, file_id=file_id, tenant=tenant)
+    layout = Layout("{tenant}/{date}/{recording_id}/{file_id}.{kind}.{ext}")
+    for key in (layout.object_key(RECORDING, media, "mp4"), layout.receipt_key(RECORDING, media)):
+        parts = key.split("/")
+        assert len(parts) == 4
+        assert PurePosixPath(key).parts == tuple(parts)
+        assert key.isascii()
+        assert key.isprintable()
+        assert not {"", ".", ".."} & set(parts)
+        # A .part stands beside it for a while; file systems end at 255.
+        assert max(map(len, parts)) + len(".part") <= 255
+
+
+@settings(max_examples=200, deadline=None)
+@given(one=hostile, other=hostile)
+@example(one="a" * 200, other="a" * 201)
+@example(one="%2E", other=".")
+def test_two_ids_never_give_the_same_name(one: str, other: str) -> None:
+    assume(one != other)
+    assert safe_name(one) != safe_name(other)
+
+
+def test_an_id_spelled_like_the_name_of_a_long_one_is_told_apart() -> None:
+    long = "a" * 400
+    assert safe_name(safe_name(long)) != safe_name(long)
+
+
+def test_an_id_with_a_lone_surrogate_has_a_name() -> None:
+    assert safe_name("a\ud800").isascii()
+
+
+def test_a_long_kind_leaves_the_name_short_enough() -> None:
+    media = replace(MEDIA, file_id="f" * 300, kind="summary-" + "x" * 300)
+    assert len(Layout().receipt_key(RECORDING, media).rpartition("/")[2]) + len(".part") <= 255
+
+
+@pytest.mark.parametrize(
+    "value", ["rec-1", "mr-20261112-alex.chen-1630", "obcnroadmap0000000000001", "7571000000000000101", "a_b"]
+)
+def test_an_ordinary_id_stays_readable(value: str) -> None:
+    assert safe_name(value) == value
+
+
+@pytest.mark.parametrize(
+    ("template", "says"),
+    [
+        ("{title}/{file_id}.{kind}.{ext}", "not one of"),
+        ("{file_id.__class__}.{kind}.{ext}{file_id}", "not one of"),
+        ("{file_id[0]}{file_id}.{kind}.{ext}", "not one of"),
+        ("{file_id:>300}{file_id}.{kind}.{ext}", "not one of"),
+        ("{file_id!r}{file_id}.{kind}.{ext}", "not one of"),
+        ("{}{file_id}.{kind}.{ext}", "not one of"),
+        ("{0}{file_id}.{kind}.{ext}", "not one of"),
+        ("{file_id}.{kind}.{ext", "cannot be read"),
+        ("{file_id}.{kind}", "needs {ext}"),
+        ("{file_id}.{ext}", "needs {kind}"),
+        ("{file_id}/{kind}.{ext}", "needs {file_id}"),
+        ("{date}/", "needs {file_id}"),
+        ("{ext}/{file_id}.{kind}.{ext}", "last part only"),
+        ("/{file_id}.{kind}.{ext}", "no empty"),
+        ("a//{file_id}.{kind}.{ext}", "no empty"),
+        ("../{file_id}.{kind}.{ext}", "no empty"),
+        ("./{file_id}.{kind}.{ext}", "no empty"),
+    ],
+)
+def test_a_template_that_is_no_layout_is_refused(template: str, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says) as caught:
+        Layout(template)
+    assert "layout" in str(caught.value)
+
+
+def test_an_escaped_field_is_no_field() -> None:
+    with pytest.raises(InvalidRequest, match=r"needs \{file_id\}"):
+        Layout("x/{{file_id}}.{{kind}}.{{ext}}")
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "a\0b"])
+def test_an_unknown_zone_is_refused_by_name(zone: str) -> None:
+    with pytest.raises(InvalidRequest, match="IANA"):
+        Layout(timezone=zone)
+
+
+def test_every_field_is_usable() -> None:
+    folder = "/".join(f"{{{name}}}" for name in FIELDS if name != "ext")
+    key = Layout(folder + "/{file_id}.{kind}.{ext}").object_key(RECORDING, MEDIA, "mp4")
+    assert key == "acme/t/2026-11-09/rec/m/f-1/video/f-1.video.mp4"

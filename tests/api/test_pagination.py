@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.api.pagination import Page, pages
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.lists(st.integers(), max_size=3), min_size=1, max_size=8))
+def test_every_page_is_fetched_once_and_in_order(content: list[list[int]]) -> None:
+    asked: list[str | None] = []
+
+    def fetch(cursor: str | None) -> Page[int]:
+        asked.append(cursor)
+        number = int(cursor or 0)
+        return Page(tuple(content[number]), str(number + 1) if number + 1 < len(content) else None)
+
+    assert [list(page.items) for page in pages(fetch, what="x")] == content
+    assert asked == [None, *map(str, range(1, len(content)))]
+
+
+@pytest.mark.parametrize("circle", [["a", "a"], ["a", "b", "a"], ["a", "b", "b"]])
+def test_a_cursor_seen_twice_raises(circle: list[str]) -> None:
+    cursors = iter(circle)
+    listing = pages(lambda _: Page((1,), next(cursors)), what="acme recordings")
+    got: list[Page[int]] = []
+    with pytest.raises(ServerError, match="acme recordings: the platform named the same page twice"):
+        got.extend(listing)
+    assert len(got) == len(circle)

@@ -1,0 +1,40 @@
+"""What logs show of URLs."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.api.redaction import redact
+from airflow_provider_meetings.emulator.company import WECOM_CORP_SECRET
+from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
+from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
+from airflow_provider_meetings.platforms.wecom.hook import WeComHook
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:secret@host/path?x=1", "https://host/path?***"),
+        ("http://host:8080/path", "http://host:8080/path"),
+        ("https://host", "https://host"),
+    ],
+)
+def test_redact(url: str, shown: str) -> None:
+    assert redact(url) == shown
+
+
+def test_the_http_layer_logs_no_query_even_at_debug(emulated: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    WeComHook().get_conn().whoami()
+    client = FeishuHook().get_conn()
+    link = client.get_minute_media_url(READY_MINUTE)
+    with client.transport.stream(link.url) as stream:
+        assert next(stream.chunks())
+    lines = "\n".join(record.getMessage() for record in caplog.records)
+    assert "GET /cgi-bin/gettoken?***" in lines
+    assert "GET /space/api/box/stream/download/authcode/?***" in lines
+    assert WECOM_CORP_SECRET not in lines
+    assert link.url.partition("?")[2] not in lines

@@ -1,0 +1,453 @@
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from airflow_provider_meetings.api import transport as transport_module
+from airflow_provider_meetings.api.auth import Token, TokenAuth
+from airflow_provider_meetings.api.errors import (
+    AuthenticationError,
+    InvalidRequest,
+    LinkExpired,
+    MediaCorrupt,
+    MeetingsApiError,
+    NotFound,
+    NotReady,
+    RateLimited,
+    ServerError,
+)
+from airflow_provider_meetings.api.stream import CHUNK_BYTES
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from tests.contract.leaks import logged, told
+from tests.contract.origin import Handler, Origin, chunked, json_body, raw_body, video
+
+REFUSED = json_body({"error": "token"}, 401)
+OK = json_body({"value": 1})
+Start = Callable[..., Transport]
+NAMED: dict[str, type[MeetingsApiError]] = {
+    "busy": RateLimited,
+    "server": ServerError,
+    "missing": NotFound,
+    "making": NotReady,
+    "token": AuthenticationError,
+    "secret": AuthenticationError,
+}
+
+
+def decode(response: requests.Response) -> Any:
+    """Stand in for a platform's decoder: the body names the error."""
+    body = response.json()
+    if name := body.get("error"):
+        wait = response.headers.get("x-wait")
+        error = NAMED[name](f"acme refused: {name}", platform="acme", retry_after=float(wait) if wait else None)
+        if isinstance(error, AuthenticationError):
+            error.token_rejected = name == "token"
+        raise error
+    return body
+
+
+def token_auth(transport: Transport, place_in: str = "header") -> TokenAuth:
+    def fetch() -> Token:
+        body = transport.call("POST", "/token", decode, json={"app_secret": "S3CRET-APP"}, max_attempts=1)
+        return Token(str(body["token"]), 1e12, 7200)
+
+    def place(request: requests.PreparedRequest, value: str) -> None:
+        if place_in == "header":
+            request.headers["Authorization"] = f"Bearer {value}"
+        else:
+            request.prepare_url(request.url, {"access_token": value})
+
+    return TokenAuth(key="k", fetch=fetch, place=place, store=ProcessTokenStore(), on_secret=transport.on_secret)
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def test_params_and_json_arrive(origin: Origin, start: Start) -> None:
+    origin.on("/api", OK)
+    assert start(origin.url + "/").call("POST", "/api", decode, params={"a": "1"}, json={"b": "蓝"}) == {"value": 1}
+    assert (origin.seen[0].method, origin.seen[0].query) == ("POST", "a=1")
+    assert b'"b"' in origin.seen[0].body
+
+
+def test_a_rejected_token_is_renewed_once(origin: Origin, start: Start) -> None:
+    origin.on("/token", json_body({"token": "t-one"}), json_body({"token": "t-two"}))
+    origin.on("/api", REFUSED, OK)
+    transport = start(origin.url)
+    assert transport.call("GET", "/api", decode, auth=token_auth(transport)) == {"value": 1}
+    signed = [seen.headers["authorization"] for seen in origin.seen if seen.path == "/api"]
+    assert signed == ["Bearer t-one", "Bearer t-two"]
+
+
+@pytest.mark.parametrize("tokens", [("t-one", "t-two"), ("t-same", "t-same")])
+def test_a_token_that_is_rejected_for_ever_ends_after_two_calls(
+    origin: Origin, start: Start, tokens: tuple[str, str]
+) -> None:
+    origin.on("/token", *(json_body({"token": token}) for token in tokens))
+    origin.on("/api", REFUSED)
+    transport = start(origin.url)
+    with pytest.raises(AuthenticationError):
+        transport.call("GET", "/api", decode, auth=token_auth(transport))
+    assert (origin.asked("/api"), origin.asked("/token")) == (2, 2)
+
+
+def test_a_refused_secret_is_sent_once(origin: Origin, start: Start) -> None:
+    origin.on("/token", json_body({"error": "secret"}))
+    transport = start(origin.url)
+    with pytest.raises(AuthenticationError):
+        transport.call("GET", "/api", decode, auth=token_auth(transport))
+    assert (origin.asked("/api"), origin.asked("/token")) == (0, 1)
+
+
+def test_a_failing_token_endpoint_is_retried_by_the_call_that_needs_it(origin: Origin, start: Start) -> None:
+    origin.on("/token", json_body({"error": "server"}), json_body({"token": "t-one"}))
+    origin.on("/api", OK)
+    transport = start(origin.url)
+    assert transport.call("GET", "/api", decode, auth=token_auth(transport)) == {"value": 1}
+    assert (origin.asked("/api"), origin.asked("/token")) == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["busy", "server"])
+def test_the_platforms_wait_is_taken(origin: Origin, start: Start, name: str) -> None:
+    sleeps: list[float] = []
+    origin.on("/api", json_body({"error": name}, 429, {"x-wait": "7.5"}), OK)
+    assert start(origin.url, sleep=sleeps.append).call("GET", "/api", decode) == {"value": 1}
+    assert sleeps == [7.5]
+
+
+def test_without_a_wait_the_pauses_grow_within_bounds(origin: Origin, start: Start) -> None:
+    sleeps: list[float] = []
+    origin.on("/api", json_body({"error": "server"}, 500))
+    with pytest.raises(ServerError):
+        start(origin.url, sleep=sleeps.append).call("GET", "/api", decode)
+    assert origin.asked("/api") == 4
+    assert len(sleeps) == 3
+    assert all(0 <= pause <= limit for pause, limit in zip(sleeps, (0.5, 1.0, 2.0), strict=True))
+
+
+def test_a_retry_signs_anew(origin: Origin, start: Start) -> None:
+    origin.on("/token", json_body({"token": "t-one"}))
+    origin.on("/api", json_body({"error": "server"}), OK)
+    transport = start(origin.url)
+    transport.call("GET", "/api", decode, auth=token_auth(transport, "query"))
+    assert [seen.query for seen in origin.seen if seen.path == "/api"] == ["access_token=t-one"] * 2
+
+
+@pytest.mark.parametrize(("wait", "calls"), [("60", 2), ("60.1", 1), ("3600", 1), ("inf", 1)])
+def test_a_long_wait_is_given_back_at_once(origin: Origin, start: Start, wait: str, calls: int) -> None:
+    sleeps: list[float] = []
+    origin.on("/api", json_body({"error": "busy"}, 429, {"x-wait": wait}))
+    with pytest.raises(RateLimited) as caught:
+        start(origin.url, sleep=sleeps.append, max_attempts=2).call("GET", "/api", decode)
+    assert caught.value.retry_after == float(wait)
+    assert (origin.asked("/api"), len(sleeps)) == (calls, calls - 1)
+
+
+@pytest.mark.parametrize("name", ["missing", "making", "secret"])
+def test_an_answer_is_not_asked_for_twice(origin: Origin, start: Start, name: str) -> None:
+    origin.on("/api", json_body({"error": name}, 400))
+    with pytest.raises(NAMED[name]):
+        start(origin.url, sleep=pytest.fail).call("GET", "/api", decode)
+    assert origin.asked("/api") == 1
+
+
+def test_one_attempt_is_one_call(origin: Origin, start: Start) -> None:
+    origin.on("/api", json_body({"error": "server"}, 500))
+    with pytest.raises(ServerError):
+        start(origin.url, max_attempts=1, sleep=pytest.fail).call("GET", "/api", decode)
+    assert origin.asked("/api") == 1
+
+
+def test_an_error_has_no_context(origin: Origin, start: Start) -> None:
+    origin.on("/token", json_body({"token": "t-S3CRET"}))
+    origin.on("/api", REFUSED)
+    transport = start(origin.url)
+    with pytest.raises(AuthenticationError) as caught:
+        transport.call("GET", "/api", decode, params={"x": "S3CRET"}, auth=token_auth(transport, "query"))
+    assert "S3CRET" not in told(caught.value)
+
+
+@pytest.mark.parametrize("host", ["closed", "no-such-host.invalid"])
+def test_an_unreachable_host_is_named_and_nothing_secret_is(
+    start: Start, caplog: pytest.LogCaptureFixture, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    caplog.set_level(logging.DEBUG)
+    address = f"http://127.0.0.1:{closed_port()}" if host == "closed" else f"http://{host}"
+    transport = start(address)
+    with pytest.raises(ServerError) as caught:
+        transport.call("GET", "/api", decode, params={"corpsecret": "S3CRET", "access_token": "T0KEN"})
+    error = caught.value
+    assert address in str(error)
+    assert "host" in error.next_step
+    assert "DNS" in error.next_step
+    for text in (told(error), logged(caplog.records)):
+        assert "S3CRET" not in text
+        assert "T0KEN" not in text
+        assert "corpsecret" not in text
+    assert "Trying again" in logged(caplog.records)
+    with pytest.raises(ServerError) as caught:
+        transport.stream(f"{address}/media?sign=S3CRET")
+    assert "S3CRET" not in told(caught.value)
+
+
+def test_a_password_in_the_host_is_not_shown(start: Start) -> None:
+    transport = start(f"http://user:S3CRET@127.0.0.1:{closed_port()}", max_attempts=1)
+    with pytest.raises(ServerError) as caught:
+        transport.call("GET", "/api", decode)
+    assert "S3CRET" not in told(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://?sign=S3CRET", "http://example.invalid:99999/x?sign=S3CRET", "http://*.invalid/x?sign=S3CRET"]
+)
+def test_a_link_that_cannot_be_requested_is_a_typed_error_without_the_link(start: Start, url: str) -> None:
+    transport = start("http://127.0.0.1:9")
+    with pytest.raises(MeetingsApiError) as caught:
+        transport.stream(url)
+    assert "S3CRET" not in told(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://" + "a" * 70 + ".invalid/x?sign=S3CRET", "http://[::1/x?sign=S3CRET"])
+def test_a_name_that_no_resolver_takes_is_a_typed_error(start: Start, url: str) -> None:
+    transport = start("http://127.0.0.1:9")
+    with pytest.raises(MeetingsApiError) as caught:
+        transport.stream(url)
+    assert "S3CRET" not in told(caught.value)
+
+
+@pytest.mark.parametrize("host", ["open.feishu.cn", "", "ftp://example.com", "file:///etc/passwd", "https://"])
+def test_a_host_that_is_no_url_is_refused(host: str) -> None:
+    with pytest.raises(InvalidRequest, match="scheme"):
+        Transport(base_url=host, platform="acme")
+
+
+@pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://example.com/x?sign=S3CRET", "//example.com/x", ""])
+def test_a_link_that_is_not_http_is_refused(start: Start, link: str) -> None:
+    with pytest.raises(ServerError, match="no http") as caught:
+        start("http://127.0.0.1:9").stream(link)
+    assert "S3CRET" not in told(caught.value)
+
+
+def test_no_request_waits_for_ever(origin: Origin, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_module, "READ_SECONDS", 0.05)
+    origin.on("/api", origin.hang())
+    origin.on("/token", origin.hang())
+    origin.on("/half", origin.hang(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"))
+    transport = start(origin.url, max_attempts=1)
+    with pytest.raises(ServerError, match="no answer in time"):
+        transport.call("GET", "/api", decode)
+    with pytest.raises(ServerError, match="no answer in time"):
+        transport.call("GET", "/x", decode, auth=token_auth(transport))
+    with pytest.raises(ServerError, match="no answer in time"):
+        transport.stream(origin.url + "/api")
+    with pytest.raises(ServerError):
+        transport.call("GET", "/half", decode)
+    with (
+        transport.stream(origin.url + "/half?sign=S3CRET") as stream,
+        pytest.raises(ServerError, match="cut after 0 bytes") as caught,
+    ):
+        list(stream.chunks())
+    assert "S3CRET" not in told(caught.value)
+
+
+def test_the_connect_timeout_is_given_too(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    def send(_: object, __: object, **arguments: Any) -> requests.Response:
+        given.append(arguments["timeout"])
+        raise requests.ConnectTimeout
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
+    with pytest.raises(ServerError):
+        start("http://127.0.0.1:9", max_attempts=1).call("GET", "/", decode)
+    assert given == [(transport_module.CONNECT_SECONDS, transport_module.READ_SECONDS)]
+
+
+def test_the_media_host_is_told_nothing(
+    origin: Origin, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password S3CRET\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    origin.on("/token", json_body({"token": "t-one"}))
+    origin.on("/api", json_body({"value": 1}, headers={"Set-Cookie": "session=S3CRET; Path=/"}))
+    origin.on("/media", raw_body(b"", status=302, headers={"Location": "/media2?sign=b"}))
+    origin.on("/media2", video(b"abc"))
+    transport = start(origin.url)
+    transport.call("GET", "/api", decode, auth=token_auth(transport))
+    with transport.stream(origin.url + "/media?sign=a") as stream:
+        assert b"".join(stream.chunks()) == b"abc"
+    media = [seen for seen in origin.seen if seen.path.startswith("/media")]
+    assert [seen.query for seen in media] == ["sign=a", "sign=b"]
+    for seen in media:
+        assert not {"authorization", "cookie", "proxy-authorization", "referer"} & set(seen.headers)
+        assert "access_token" not in seen.query
+        assert seen.headers["accept-encoding"] == "identity"
+
+
+def test_a_netrc_is_not_used_for_the_api(
+    origin: Origin, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password S3CRET\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    origin.on("/api", OK)
+    start(origin.url).call("GET", "/api", decode)
+    assert "authorization" not in origin.seen[0].headers
+
+
+def test_a_signed_link_keeps_its_spelling(origin: Origin, start: Start) -> None:
+    origin.on("/media", video(b"abc"))
+    query = "q-sign=a%2Fb%3D&x=1+2&y=%E8%93%9D"
+    with start(origin.url).stream(f"{origin.url}/media?{query}") as stream:
+        list(stream.chunks())
+    assert origin.seen[0].query == query
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_the_api_is_not_followed_to_another_host(origin: Origin, start: Start, status: int) -> None:
+    """What was posted, a secret among it, would go along."""
+    there = origin.url.replace("127.0.0.1", "localhost") + "/elsewhere"
+    origin.on("/token", raw_body(b'{"error": "missing"}', status=status, headers={"Location": there}))
+    origin.on("/elsewhere", json_body({"token": "t-one"}))
+    transport = start(origin.url)
+    with pytest.raises(NotFound):
+        transport.call("GET", "/api", decode, auth=token_auth(transport))
+    assert [seen.path for seen in origin.seen] == ["/token"]
+
+
+def test_redirects_in_a_circle_end(origin: Origin, start: Start) -> None:
+    origin.on("/media", raw_body(b"", status=302, headers={"Location": "/media?sign=S3CRET"}))
+    with pytest.raises(ServerError, match="5 redirects") as caught:
+        start(origin.url).stream(origin.url + "/media")
+    assert origin.asked("/media") == 6
+    assert "S3CRET" not in told(caught.value)
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://example.invalid/S3CRET"])
+def test_a_redirect_out_of_http_is_refused(origin: Origin, start: Start, location: str) -> None:
+    origin.on("/media", raw_body(b"", status=302, headers={"Location": location}))
+    with pytest.raises(ServerError) as caught:
+        start(origin.url).stream(origin.url + "/media")
+    assert "S3CRET" not in told(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, LinkExpired),
+        (403, LinkExpired),
+        (404, LinkExpired),
+        (410, LinkExpired),
+        (429, ServerError),
+        (500, ServerError),
+        (503, ServerError),
+        (204, MediaCorrupt),
+        (206, MediaCorrupt),
+        (400, MediaCorrupt),
+    ],
+)
+def test_the_status_of_a_media_host(origin: Origin, start: Start, status: int, kind: type[MeetingsApiError]) -> None:
+    headers = {} if status == 204 else {"Content-Type": "video/mp4"}
+    origin.on("/media", raw_body(b"" if status == 204 else b"x", status=status, headers=headers))
+    with pytest.raises(kind, match=f"status {status}"):
+        start(origin.url).stream(origin.url + "/media")
+
+
+def test_the_promised_length(origin: Origin, start: Start) -> None:
+    transport = start(origin.url)
+    origin.on("/known", video(b"abc"))
+    origin.on("/unknown", chunked(b"ab", b"c", finished=True))
+    origin.on("/packed", video(b"abc", {"Content-Encoding": "weird"}))
+    for path, length in (("/known", 3), ("/unknown", None), ("/packed", None)):
+        with transport.stream(origin.url + path) as stream:
+            assert stream.length == length
+            assert b"".join(stream.chunks()) == b"abc"
+
+
+def test_pieces_are_at_most_one_mebibyte(origin: Origin, start: Start) -> None:
+    body = bytes(CHUNK_BYTES * 2 + 5)
+    origin.on("/media", video(body))
+    with start(origin.url).stream(origin.url + "/media") as stream:
+        sizes = [len(chunk) for chunk in stream.chunks()]
+    assert sum(sizes) == len(body)
+    assert max(sizes) <= CHUNK_BYTES
+
+
+@pytest.mark.parametrize("how", ["length", "chunked"])
+def test_a_cut_stream_is_noticed(origin: Origin, start: Start, how: str) -> None:
+    cut = video(b"abc", {"Content-Length": "10"}) if how == "length" else chunked(b"abc", finished=False)
+    origin.on("/media", cut)
+    with (
+        start(origin.url).stream(origin.url + "/media?sign=S3CRET") as stream,
+        pytest.raises(ServerError, match="was cut") as caught,
+    ):
+        list(stream.chunks())
+    assert "S3CRET" not in told(caught.value)
+
+
+def test_a_token_is_announced_before_it_is_used(origin: Origin, start: Start) -> None:
+    announced: list[str] = []
+    heard: list[list[str]] = []
+
+    def answer(handler: Handler) -> None:
+        heard.append([*announced])
+        OK(handler)
+
+    origin.on("/token", json_body({"token": "t-one"}), json_body({"token": "t-two"}))
+    origin.on("/api", REFUSED, answer)
+    transport = start(origin.url, on_secret=announced.append)
+    transport.call("GET", "/api", decode, auth=token_auth(transport))
+    assert heard == [["t-one", "t-two"]]
+
+
+def test_the_link_behind_a_redirect_is_in_no_log(
+    origin: Origin, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    there = origin.url.replace("127.0.0.1", "localhost") + "/media2?sign=S3CRET"
+    origin.on("/media", raw_body(b"", status=302, headers={"Location": there}))
+    origin.on("/media2", video(b"abc"))
+    with start(origin.url).stream(origin.url + "/media?sign=S3CRET") as stream:
+        assert b"".join(stream.chunks()) == b"abc"
+    assert "S3CRET" not in "\n".join(record.getMessage() for record in caplog.records)
+
+
+def test_our_logs_show_no_query(origin: Origin, start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    origin.on("/token", json_body({"token": "T0KEN"}))
+    origin.on("/api", json_body({"error": "server"}, 500), REFUSED, OK)
+    transport = start(origin.url)
+    transport.call("GET", "/api", decode, params={"x": "S3CRET"}, auth=token_auth(transport, "query"))
+    text = logged(caplog.records)
+    assert f"GET {origin.url}/api" in text
+    assert "renewing it once" in text
+    assert "S3CRET" not in text
+    assert "T0KEN" not in text
+
+
+def test_a_proxy_is_used_and_its_failure_is_named(start: Start) -> None:
+    proxy = f"http://user:S3CRET@127.0.0.1:{closed_port()}"
+    with pytest.raises(ServerError, match="the proxy failed") as caught:
+        start("http://example.invalid", proxy=proxy, max_attempts=1).call("GET", "/", decode)
+    assert "S3CRET" not in told(caught.value)
+
+
+def test_the_environments_proxy_is_used(origin: Origin, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", origin.url)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    origin.on("http://example.invalid/api", OK)
+    assert start("http://example.invalid").call("GET", "/api", decode) == {"value": 1}

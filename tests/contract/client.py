@@ -1,0 +1,258 @@
+"""What every platform's client must do, whichever vendor stands behind it."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+import pendulum
+import pytest
+
+from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
+from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, ServerError
+from airflow_provider_meetings.api.landing import Landing
+from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.models import Download, MediaKind, Recording, RecordingState
+from airflow_provider_meetings.api.query import SELECTORS, RecordingQuery
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.emulator.state import EmulatorState, Platform
+from airflow_provider_meetings.storage.local import LocalStore
+from tests.contract.leaks import told
+
+
+class Clock:
+    """The day after the company's last meeting, until the test moves it."""
+
+    def __init__(self) -> None:
+        self.now = pendulum.datetime(2026, 11, 14, tz="Asia/Shanghai").timestamp()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class ClientContract(ABC):
+    """Inherit it as ``TestXContract`` and fill the abstract parts."""
+
+    platform: ClassVar[Platform]
+    secret: ClassVar[str]
+
+    @abstractmethod
+    def make(self, transport: Transport, clock: Clock, *, secret: str) -> MeetingsClient:
+        """Return a client of the emulator's company, with a token store of its own."""
+
+    @abstractmethod
+    def questions(self) -> dict[str, RecordingQuery]:
+        """Return one question for each selector but ``recordings``, that finds recordings in several states."""
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def state(self, clock: Clock) -> EmulatorState:
+        return EmulatorState(clock=clock)
+
+    @pytest.fixture
+    def base_url(self, state: EmulatorState) -> Iterator[str]:
+        with serve(state) as base_url:
+            yield base_url
+
+    @pytest.fixture
+    def told_secrets(self) -> list[str]:
+        return []
+
+    @pytest.fixture
+    def transport(self, base_url: str, told_secrets: list[str]) -> Iterator[Transport]:
+        with ExitStack() as stack:
+            transport = Transport(
+                base_url=base_url, platform=self.platform, sleep=lambda _: None, on_secret=told_secrets.append
+            )
+            stack.callback(transport.close)
+            yield transport
+
+    @pytest.fixture
+    def client(self, transport: Transport, clock: Clock) -> MeetingsClient:
+        return self.make(transport, clock, secret=self.secret)
+
+    def everything(self, client: MeetingsClient) -> list[Recording]:
+        return [recording for query in self.questions().values() for recording in client.list(query)]
+
+    def ready(self, client: MeetingsClient) -> list[Recording]:
+        return [recording for recording in self.everything(client) if recording.state is RecordingState.READY]
+
+    def test_there_is_a_question_for_every_declared_selector(self, client: MeetingsClient) -> None:
+        assert {*self.questions(), "recordings"} == set(client.selectors)
+        assert client.platform == self.platform
+
+    def test_other_selectors_are_refused_before_the_first_request(
+        self, client: MeetingsClient, state: EmulatorState
+    ) -> None:
+        for name in set(SELECTORS) - set(client.selectors):
+            arguments: dict[str, Any] = {name: ("x",)}
+            with pytest.raises(InvalidRequest) as caught:
+                client.list(RecordingQuery(**arguments))
+            assert name in str(caught.value)
+            for works in client.selectors:
+                assert works in str(caught.value)
+        assert state.requests == []
+
+    def test_every_recording_is_listed_once(self, client: MeetingsClient) -> None:
+        for query in self.questions().values():
+            names = [(r.recording_id, r.recording_id or r.meeting_id) for r in client.list(query)]
+            assert names
+            assert len(names) == len(set(names))
+
+    def test_a_doubled_question_is_answered_once(self, client: MeetingsClient) -> None:
+        for query in self.questions().values():
+            found = tuple(client.list(query))
+            both = replace(query, recordings=RecordingQuery.refs(r for r in found if r.recording_id))
+            assert {r.recording_id for r in client.list(both)} == {r.recording_id for r in found}
+            assert len(tuple(client.list(both))) == len(found)
+
+    def test_check_is_one_round_of_list(self, client: MeetingsClient) -> None:
+        for query in self.questions().values():
+            assert client.check(query) == tuple(client.list(query))
+
+    def test_what_was_listed_can_be_asked_for_again(self, client: MeetingsClient) -> None:
+        for query in self.questions().values():
+            found = {r.recording_id: r for r in client.list(query) if r.recording_id}
+            again = client.check(RecordingQuery(recordings=RecordingQuery.refs(found.values())))
+            assert {r.recording_id: r for r in again} == found
+
+    def test_every_recording_makes_the_round_trip_through_json(self, client: MeetingsClient) -> None:
+        for recording in self.everything(client):
+            assert Recording.from_dict(json.loads(json.dumps(recording.to_dict()))) == recording
+            assert (recording.platform, recording.tenant) == (self.platform, client.tenant)
+
+    def test_only_what_is_ready_has_files(self, client: MeetingsClient) -> None:
+        assert self.ready(client)
+        for recording in self.everything(client):
+            assert bool(recording.files) == (recording.state is RecordingState.READY)
+            assert (recording.reason is None) == (recording.state is RecordingState.READY)
+            for file in recording.files:
+                assert (file.platform, file.tenant) == (self.platform, client.tenant)
+                assert (file.recording_id, file.meeting_id) == (recording.recording_id, recording.meeting_id)
+
+    def test_media_are_of_the_wanted_kinds_only(self, client: MeetingsClient) -> None:
+        offered = set()
+        for recording in self.ready(client)[::5]:
+            for kind in MediaKind:
+                files = list(client.media(recording, [kind]))
+                assert {file.kind.partition("-")[0] for file in files} <= {kind}
+                assert len({(file.file_id, file.kind) for file in files}) == len(files)
+                assert all(file.recording_id == recording.recording_id for file in files)
+                offered |= {str(kind) for _ in files}
+            everything = list(client.media(recording, list(MediaKind)))
+            assert len(everything) == sum(len(list(client.media(recording, [kind]))) for kind in MediaKind)
+        assert offered == set(map(str, client.kinds))
+
+    def test_open_gives_bytes_or_a_link_that_streams(self, client: MeetingsClient, transport: Transport) -> None:
+        opened = 0
+        for recording in self.ready(client)[:4]:
+            for media in client.media(recording, client.kinds):
+                content = client.open(media)
+                if isinstance(content, Download):
+                    with transport.stream(content.url) as stream:
+                        assert sum(map(len, stream.chunks())) == stream.length
+                    opened += 1
+                elif content is not None:
+                    assert b"".join(content)
+                    opened += 1
+        assert opened
+
+    def test_everything_ready_lands(self, client: MeetingsClient, tmp_path: Path, state: EmulatorState) -> None:
+        store = LocalStore(tmp_path, "file:///target")
+        landing = Landing(client, store, layout=Layout(timezone="Asia/Shanghai"))
+        recording = self.ready(client)[0]
+        stored = [landing.land(recording, media) for media in client.media(recording, client.kinds)]
+        assert {file.outcome for file in stored} == {"landed"}
+        for file in stored:
+            path = tmp_path / str(file.uri).removeprefix("file:///target/")
+            assert path.stat().st_size == file.size
+        # The media host is never shown the token.
+        for request in state.requests:
+            if "media" in request.path.split("/")[1] or "/stream/" in request.path:
+                assert not {"authorization", "cookie"} & set(request.headers)
+                assert "access_token" not in request.query
+
+    def test_a_link_that_died_is_resolved_anew_once(
+        self, client: MeetingsClient, tmp_path: Path, state: EmulatorState
+    ) -> None:
+        recording = self.ready(client)[0]
+        video = next(iter(client.media(recording, ["video"])))
+        state.link_seconds = 0
+        landing = Landing(client, LocalStore(tmp_path, "file:///target"), layout=Layout())
+        with pytest.raises(Exception, match="status 403") as caught:
+            landing.land(recording, video)
+        assert type(caught.value).__name__ == "LinkExpired"
+        assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+    def test_no_secret_in_anything_that_travels(self, client: MeetingsClient, told_secrets: list[str]) -> None:
+        recordings = self.everything(client)
+        files = [media for r in recordings if r.files for media in client.media(r, client.kinds)]
+        links = [content.url for media in files[:6] if isinstance(content := client.open(media), Download)]
+        assert links
+        assert told_secrets
+        signatures = [value for link in links for value in dict(parse_qsl(urlsplit(link).query)).values()]
+        travelling = json.dumps([value.to_dict() for value in (*recordings, *files)]) + client.whoami()
+        for secret in {self.secret, "Bw-8731", *told_secrets, *links, *signatures}:
+            assert secret not in travelling
+
+    def test_a_wrong_secret_is_named_but_not_shown(
+        self, transport: Transport, clock: Clock, state: EmulatorState
+    ) -> None:
+        client = self.make(transport, clock, secret="wr0ng-S3CRET")
+        for ask in (client.whoami, lambda: [*client.list(next(iter(self.questions().values())))]):
+            before = state.token_requests[self.platform]
+            with pytest.raises(AuthenticationError) as caught:
+                ask()
+            for word in ("login", "password", self.platform):
+                assert word in str(caught.value)
+            assert caught.value.permanent
+            assert "wr0ng-S3CRET" not in told(caught.value)
+            assert state.token_requests[self.platform] == before + 1
+
+    def test_a_token_is_fetched_once_and_again_when_it_was_revoked(
+        self, client: MeetingsClient, state: EmulatorState
+    ) -> None:
+        self.everything(client)
+        assert state.token_requests[self.platform] == 1
+        state.revoke_tokens()
+        self.everything(client)
+        assert state.token_requests[self.platform] == 2
+
+    def test_a_token_is_renewed_before_it_ends(
+        self, client: MeetingsClient, state: EmulatorState, clock: Clock
+    ) -> None:
+        client.whoami()
+        clock.now += 7200 - 301
+        client.whoami()
+        assert state.token_requests[self.platform] == 1
+        clock.now += 2
+        client.whoami()
+        assert state.token_requests[self.platform] == 2
+
+    def test_an_unreachable_host_is_named(self, clock: Clock) -> None:
+        transport = Transport(base_url="http://no-such-host.invalid", platform=self.platform, sleep=lambda _: None)
+        client = self.make(transport, clock, secret=self.secret)
+        with pytest.raises(ServerError, match=r"http://no-such-host\.invalid") as caught:
+            client.whoami()
+        assert self.secret not in told(caught.value)
+        transport.close()
+
+    def test_every_listing_is_reported_to_its_end(self, client: MeetingsClient) -> None:
+        for query in self.questions().values():
+            windows: list[ListedWindow] = []
+            found = list(client.list(query, windows.append))
+            assert sum(window.items for window in windows) >= len([r for r in found if r.recording_id])
+            for window in windows:
+                assert window.to_dict()["complete"] is True
+                assert json.loads(json.dumps(window.to_dict())) == window.to_dict()
+                assert (window.start is None) == (not client.takes_window)

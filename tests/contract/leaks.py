@@ -1,0 +1,30 @@
+"""What an error would tell whoever logs, pickles or prints it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable
+
+
+def told(error: BaseException) -> str:
+    """Return all text of an error and of every error it came from, whether or not that one is shown."""
+    parts: list[str] = []
+    waiting: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        parts += [str(current), repr(current), repr(current.args), repr(getattr(current, "__dict__", {}))]
+        parts += traceback.format_exception_only(current)
+        parts.append(str(getattr(getattr(current, "request", None), "url", "")))
+        waiting += [current.__cause__, current.__context__]
+    return "\n".join(parts)
+
+
+def logged(records: Iterable[logging.LogRecord]) -> str:
+    """Return what our own loggers wrote, arguments included."""
+    ours = [record for record in records if record.name.startswith("airflow_provider_meetings")]
+    return "\n".join(f"{record.getMessage()} {record.args!r} {record.exc_info!r}" for record in ours)

@@ -1,0 +1,131 @@
+"""An HTTP origin on a loopback port that answers each path as the test says, however wrong that is."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One request as it arrived; header names in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.close_connection = True
+        self.server.origin.answer(Seen(self.command, path, query, headers, body), self)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *_: Any) -> None:
+        """Stay silent."""
+
+    def send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+
+Answer = Callable[[Handler], None]
+
+
+def json_body(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    body = json.dumps(content).encode()
+    return raw_body(body, status=status, headers={"Content-Type": "application/json", **(headers or {})})
+
+
+def raw_body(body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """Send `body`; a Content-Length among `headers` is sent as it stands, however wrong."""
+    return lambda handler: handler.send(status, {"Content-Length": str(len(body)), **(headers or {})}, body)
+
+
+def video(body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+    return raw_body(body, headers={"Content-Type": "video/mp4", **(headers or {})})
+
+
+def chunked(*pieces: bytes, finished: bool) -> Answer:
+    """Send a chunked body; without `finished` the end is missing, as when a connection breaks."""
+    body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + (b"0\r\n\r\n" if finished else b"")
+    return lambda handler: handler.send(200, {"Content-Type": "video/mp4", "Transfer-Encoding": "chunked"}, body)
+
+
+@dataclass
+class Origin:
+    """The origin's address, what it was asked, and what it answers."""
+
+    url: str
+    seen: list[Seen] = field(default_factory=list)
+    closing: threading.Event = field(default_factory=threading.Event)
+    _answers: dict[str, list[Answer]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def on(self, path: str, *answers: Answer) -> str:
+        """Answer `path` with each in turn, with the last one for ever; return the address."""
+        self._answers[path] = list(answers)
+        return self.url + path
+
+    def answer(self, seen: Seen, handler: Handler) -> None:
+        with self._lock:
+            self.seen.append(seen)
+            answers = self._answers.get(seen.path, [raw_body(b"unknown path", status=404)])
+            answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        answer(handler)
+
+    def asked(self, path: str) -> int:
+        return sum(seen.path == path for seen in self.seen)
+
+    def hang(self, sent: bytes = b"") -> Answer:
+        """Send `sent` as it stands and then nothing, until the test ends."""
+
+        def answer(handler: Handler) -> None:
+            handler.wfile.write(sent)
+            handler.wfile.flush()
+            # A client that never gives up shall fail its test, not hang it.
+            self.closing.wait(10)
+
+        return answer
+
+
+class _Server(ThreadingHTTPServer):
+    origin: Origin
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that hangs up is what some tests are about."""
+
+
+@contextmanager
+def serve_origin() -> Iterator[Origin]:
+    server = _Server(("127.0.0.1", 0), Handler)
+    server.origin = Origin(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server.origin
+    finally:
+        server.origin.closing.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,125 @@
+"""A client whose answers are written down, for landing; run as a script, it lands one file in a process of its own.
+
+``python scripted.py MODE ROOT URL [TIMES]`` prints one JSON line per landing. MODE is one of
+
+* ``land``: land as anybody would;
+* ``nobody``: as a user that may not write, after looking whether the target is writable;
+* ``small-disk``: where no file may grow beyond 64 KiB;
+* ``announce``: as ``land``, but say ``written`` after each piece.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import pendulum
+
+from airflow_provider_meetings.api.client import MeetingsClient, Report
+from airflow_provider_meetings.api.landing import Landing
+from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.storage.local import LocalSink, LocalStore
+
+Opened = Download | Iterator[bytes] | None
+NOBODY = 65534
+
+MEDIA = MediaFile(
+    platform="acme",
+    tenant="t1",
+    recording_id="rec-1",
+    meeting_id="m-1",
+    file_id="file-1",
+    kind="video",
+    started_at=pendulum.datetime(2026, 11, 9, 20, tz="UTC"),
+)
+RECORDING = Recording(
+    platform="acme",
+    tenant="t1",
+    recording_id="rec-1",
+    state=RecordingState.READY,
+    title="Board: salaries",
+    started_at=pendulum.datetime(2026, 11, 9, 20, tz="UTC"),
+    files=(MEDIA,),
+)
+
+
+class ScriptedClient(MeetingsClient):
+    """Open what the test wrote down, one after the other, the last one for ever."""
+
+    platform: ClassVar[str] = "acme"
+    selectors: ClassVar[tuple[str, ...]] = ("recording_ids",)
+    takes_window: ClassVar[bool] = False
+    kinds: ClassVar[tuple[str, ...]] = ("video", "transcript")
+
+    def __init__(self, transport: Transport, *opens: Callable[[], Opened]) -> None:
+        super().__init__(transport, tenant="t1")
+        self._opens = list(opens)
+        self.opened = 0
+
+    def open(self, media: MediaFile) -> Opened:
+        self.opened += 1
+        return self._opens.pop(0)() if len(self._opens) > 1 else self._opens[0]()
+
+    def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+        raise NotImplementedError
+
+    def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
+        raise NotImplementedError
+
+    def whoami(self) -> str:
+        raise NotImplementedError
+
+
+class _AnnouncingSink(LocalSink):
+    def write(self, chunk: bytes) -> None:
+        super().write(chunk)
+        sys.stdout.write("written\n")
+        sys.stdout.flush()
+
+
+class _AnnouncingStore(LocalStore):
+    def sink(self, key: str) -> LocalSink:
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _AnnouncingSink(path)
+
+
+def _prepare(mode: str, store: LocalStore) -> None:
+    if mode == "nobody":
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        store.check_writable()
+    elif mode == "small-disk":
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, resource.RLIM_INFINITY))
+
+
+def main(mode: str, root: str, url: str, times: str = "1") -> None:
+    store = (_AnnouncingStore if mode == "announce" else LocalStore)(Path(root), f"file://{root}")
+    transport = Transport(base_url="http://127.0.0.1:9", platform="acme")
+    landing = Landing(ScriptedClient(transport, lambda: Download(url)), store, layout=Layout(), if_present="replace")
+    # The other process begins at the same moment.
+    sys.stdin.readline()
+    for _ in range(int(times)):
+        try:
+            _prepare(mode, store)
+            answer = {"outcome": landing.land(RECORDING, MEDIA).outcome}
+        except Exception as error:
+            answer = {"error": type(error).__name__, "text": str(error), "oserror": str(isinstance(error, OSError))}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    transport.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_provider_meetings.api.auth import Token, token_key
+from airflow_provider_meetings.coordination.process import PROCESS_TOKENS, ProcessTokenStore
+
+
+class Platform:
+    """Hand out numbered tokens that live for an hour, and count."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.fetched = 0
+
+    def clock(self) -> float:
+        return self.now
+
+    def fetch(self) -> Token:
+        self.fetched += 1
+        return Token(f"token-{self.fetched}", self.now + 3600, 3600)
+
+
+@pytest.fixture
+def platform() -> Platform:
+    return Platform()
+
+
+@pytest.fixture
+def store(platform: Platform) -> ProcessTokenStore:
+    return ProcessTokenStore(platform.clock)
+
+
+def test_many_threads_fetch_once(store: ProcessTokenStore, platform: Platform) -> None:
+    threads = 16
+    together = threading.Barrier(threads)
+    second = threading.Event()
+
+    def fetch() -> Token:
+        token = platform.fetch()
+        if platform.fetched > 1:
+            second.set()
+        # Leave a second fetch, were there one, the time to begin.
+        second.wait(0.05)
+        return token
+
+    def ask() -> str:
+        together.wait()
+        return store.token("k", fetch).value
+
+    with ThreadPoolExecutor(threads) as pool:
+        values = {future.result() for future in [pool.submit(ask) for _ in range(threads)]}
+    assert (values, platform.fetched) == ({"token-1"}, 1)
+
+
+def test_many_threads_that_saw_one_rejection_fetch_once_more(store: ProcessTokenStore, platform: Platform) -> None:
+    rejected = store.token("k", platform.fetch).value
+    with ThreadPoolExecutor(8) as pool:
+        values = set(pool.map(lambda _: store.token("k", platform.fetch, rejected=rejected).value, range(8)))
+    assert (values, platform.fetched) == ({"token-2"}, 2)
+
+
+def test_a_slow_fetch_of_one_identity_does_not_hold_up_another(store: ProcessTokenStore, platform: Platform) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Token:
+        begun.set()
+        go_on.wait(10)
+        return platform.fetch()
+
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(store.token, "slow", slow)
+        begun.wait(10)
+        assert store.token("fast", platform.fetch).value == "token-1"
+        go_on.set()
+        assert waiting.result().value == "token-2"
+
+
+def test_a_token_is_renewed_early(store: ProcessTokenStore, platform: Platform) -> None:
+    store.token("k", platform.fetch)
+    platform.now = 3600 - 301
+    assert store.token("k", platform.fetch).value == "token-1"
+    platform.now = 3600 - 300
+    assert store.token("k", platform.fetch).value == "token-2"
+
+
+def test_an_old_rejection_does_not_void_the_token_that_followed(store: ProcessTokenStore, platform: Platform) -> None:
+    store.token("k", platform.fetch)
+    store.token("k", platform.fetch, rejected="token-1")
+    assert store.token("k", platform.fetch, rejected="token-1").value == "token-2"
+    assert platform.fetched == 2
+
+
+def test_a_failed_fetch_leaves_the_store_usable(store: ProcessTokenStore, platform: Platform) -> None:
+    def fail() -> Token:
+        raise OSError("down")
+
+    with pytest.raises(OSError, match="down"):
+        store.token("k", fail)
+    assert store.token("k", platform.fetch).value == "token-1"
+
+
+def test_a_rotated_secret_starts_anew(store: ProcessTokenStore, platform: Platform) -> None:
+    old, new = (token_key("feishu", "https://open.feishu.cn", "app", secret) for secret in ("old", "new"))
+    assert store.token(old, platform.fetch).value == "token-1"
+    assert store.token(new, platform.fetch).value == "token-2"
+
+
+def test_there_is_one_store_for_the_process() -> None:
+    assert isinstance(PROCESS_TOKENS, ProcessTokenStore)

@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, cast
+
+import pytest
+
+from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
+from airflow_provider_meetings.api.errors import (
+    Gone,
+    InvalidRequest,
+    MeetingsApiError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+)
+from airflow_provider_meetings.api.models import Download, Post, RecordingState
+from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.emulator import seed_feishu as seed
+from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
+from airflow_provider_meetings.emulator.state import EmulatorState, Platform
+from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from tests.contract.client import ClientContract, Clock
+from tests.contract.leaks import told
+from tests.contract.origin import Origin, json_body, raw_body, serve_origin
+
+TOKEN_PATH = "/open-apis/auth/v3/tenant_access_token/internal"
+MINUTE_PATH = f"/open-apis/minutes/v1/minutes/{seed.READY_MINUTE}"
+
+
+class TestFeishuContract(ClientContract):
+    platform: ClassVar[Platform] = "feishu"
+    secret: ClassVar[str] = FEISHU_APP_SECRET
+
+    def make(self, transport: Transport, clock: Clock, *, secret: str) -> FeishuClient:
+        return FeishuClient(
+            transport, app_id=FEISHU_APP_ID, app_secret=secret, tokens=ProcessTokenStore(clock), clock=clock
+        )
+
+    def questions(self) -> dict[str, RecordingQuery]:
+        return {
+            "meeting_ids": RecordingQuery(meeting_ids=tuple(meeting.meeting_id for meeting in seed.MEETINGS)),
+            "recording_ids": RecordingQuery(recording_ids=tuple(minute.token for minute in seed.MINUTES)),
+        }
+
+    @pytest.fixture
+    def feishu(self, client: MeetingsClient) -> FeishuClient:
+        return cast(FeishuClient, client)
+
+    def test_where_every_meeting_stands(self, client: MeetingsClient) -> None:
+        found = {r.meeting_id: (r.state, r.recording_id) for r in client.list(self.questions()["meeting_ids"])}
+        assert found == {
+            seed.READY_MEETING: ("ready", seed.READY_MINUTE),
+            seed.ENGLISH_MEETING: ("ready", seed.ENGLISH_MINUTE),
+            seed.AUDIO_ONLY_MEETING: ("ready", seed.AUDIO_ONLY_MINUTE),
+            seed.PROCESSING_MEETING: ("ready", seed.PROCESSING_MINUTE),
+            seed.RUNNING_MEETING: ("recording", None),
+            seed.UNRECORDED_MEETING: ("absent", None),
+            seed.FORBIDDEN_MEETING: ("forbidden", None),
+            seed.DELETED_MINUTE_MEETING: ("gone", seed.DELETED_MINUTE),
+            seed.FORBIDDEN_MINUTE_MEETING: ("forbidden", seed.FORBIDDEN_MINUTE),
+        }
+
+    def test_unknown_ids_are_an_answer(self, client: MeetingsClient) -> None:
+        query = RecordingQuery(meeting_ids=("123",), recording_ids=("x" * 24,))
+        found = {(r.meeting_id, r.recording_id): (r.state, r.reason) for r in client.list(query)}
+        assert found == {
+            ("123", None): ("unknown", "meeting not exist (code 122002)"),
+            (None, "x" * 24): ("unknown", "resource not found (code 2091002)"),
+        }
+
+    def test_the_two_stages_of_not_yet(self, client: MeetingsClient, state: EmulatorState) -> None:
+        state.not_ready_polls = 2
+        query = RecordingQuery(meeting_ids=(seed.PROCESSING_MEETING,))
+        seen = []
+        for _ in range(5):
+            (recording,) = client.check(query)
+            seen.append((recording.state, recording.recording_id, recording.reason))
+        processing, token = RecordingState.PROCESSING, seed.PROCESSING_MINUTE
+        assert seen == [
+            (processing, None, "record processing (code 124002)"),
+            (processing, None, "record processing (code 124002)"),
+            (processing, token, "minute not ready , try later (code 2091003)"),
+            (processing, token, "minute not ready , try later (code 2091003)"),
+            (RecordingState.READY, token, None),
+        ]
+
+    def test_the_media_of_a_minute(self, feishu: FeishuClient, transport: Transport) -> None:
+        (recording,) = feishu.list(RecordingQuery(meeting_ids=(seed.READY_MEETING,)))
+        content = {media.kind: feishu.open(media) for media in feishu.media(recording, ["video", "transcript"])}
+        assert set(content) == {"video", "transcript-txt", "transcript-srt"}
+        download = content["video"]
+        assert isinstance(download, Download)
+        with transport.stream(download.url) as stream:
+            assert b"".join(stream.chunks()) == seed.MINUTES[0].media.read()
+        text, cues = content["transcript-txt"], content["transcript-srt"]
+        assert text is not None
+        assert cues is not None
+        assert not isinstance(text, Download)
+        assert not isinstance(cues, Download)
+        assert b"".join(text).decode().startswith("陈宇 00:00:00.000\n大家好")
+        assert b"".join(cues).decode().startswith("1\n00:00:00,000 --> 00:00:05,400\n陈宇: 大家好")
+
+    def test_a_minute_without_a_transcript(self, feishu: FeishuClient) -> None:
+        (recording,) = feishu.list(RecordingQuery(recording_ids=(seed.AUDIO_ONLY_MINUTE,)))
+        assert [feishu.open(media) for media in feishu.media(recording, ["transcript"])] == [None, None]
+
+    def test_all_three_parameters_of_a_transcript_are_sent(self, feishu: FeishuClient, state: EmulatorState) -> None:
+        plain = feishu.get_minute_transcript(seed.READY_MINUTE, need_speaker=False, need_timestamp=False)
+        assert plain.decode().startswith("大家好")
+        assert state.requests[-1].query == {"need_speaker": "false", "need_timestamp": "false", "file_format": "txt"}
+        feishu.get_minute_transcript(seed.READY_MINUTE, file_format="srt")
+        assert state.requests[-1].query == {"need_speaker": "true", "need_timestamp": "true", "file_format": "srt"}
+        with pytest.raises(InvalidRequest, match="txt"):
+            feishu.get_minute_transcript(seed.READY_MINUTE, file_format=cast(Any, "docx"))
+
+    @pytest.mark.parametrize(
+        "token", ["x" * 23, "x" * 25, "", "../../../auth/v3/x/yyyyy", "x" * 23 + "?", "x" * 24 + "\n"]
+    )
+    def test_a_wrong_minute_token_is_refused_before_any_request(
+        self, feishu: FeishuClient, state: EmulatorState, token: str
+    ) -> None:
+        # The listing looks at every id first: the good one before it is not asked for either.
+        listing = RecordingQuery(recording_ids=(seed.READY_MINUTE, token)) if token else None
+        asks: list[Callable[[], Any]] = [
+            lambda: feishu.get_minute(token),
+            lambda: feishu.get_minute_media_url(token),
+            lambda: feishu.get_minute_transcript(token),
+            lambda: list(feishu.list(listing)) if listing else feishu.get_minute(token),
+        ]
+        for ask in asks:
+            with pytest.raises(InvalidRequest, match="24 letters and digits"):
+                ask()
+        assert state.requests == []
+
+    @pytest.mark.parametrize("number", ["12a", "", "1/2", "１２", "1" * 33, "12\n"])
+    def test_a_wrong_meeting_or_post_id_is_refused_before_any_request(
+        self, feishu: FeishuClient, state: EmulatorState, number: str
+    ) -> None:
+        for ask in (feishu.get_meeting_recording, feishu.get_post):
+            with pytest.raises(InvalidRequest, match="row of digits"):
+                ask(number)
+        assert state.requests == []
+
+    def test_a_window_means_nothing_here(self, client: MeetingsClient, state: EmulatorState) -> None:
+        window: Any = {"start": "2026-11-12T00:00:00Z", "end": "2026-11-13T00:00:00Z"}
+        with pytest.raises(InvalidRequest, match="leave start and end out"):
+            client.list(RecordingQuery(meeting_ids=("1",), **window))
+        assert state.requests == []
+
+    def test_a_recording_known_by_its_meeting_only(self, client: MeetingsClient) -> None:
+        ref = RecordingRef(recording_id=None, meeting_id=seed.READY_MEETING)
+        (recording,) = client.check(RecordingQuery(recordings=(ref,)))
+        assert (recording.state, recording.recording_id) == ("ready", seed.READY_MINUTE)
+
+    def test_a_reference_without_any_id_is_refused(self, client: MeetingsClient) -> None:
+        with pytest.raises(InvalidRequest):
+            client.check(RecordingQuery(recordings=(RecordingRef(recording_id=None, meeting_id=None),)))
+
+    def test_what_was_asked_is_reported(self, client: MeetingsClient) -> None:
+        windows: list[ListedWindow] = []
+        query = RecordingQuery(recording_ids=(seed.READY_MINUTE,), meeting_ids=(seed.READY_MEETING,))
+        list(client.list(query, windows.append))
+        assert [(w.endpoint, w.selector, w.pages, w.items) for w in windows] == [
+            ("minutes", seed.READY_MINUTE, 1, 1),
+            ("meeting_recording", seed.READY_MEETING, 1, 1),
+        ]
+
+    @pytest.mark.parametrize("kind", ["open_id", "union_id", "user_id"])
+    def test_which_id_of_a_person_is_given(self, transport: Transport, clock: Clock, kind: Any) -> None:
+        client = FeishuClient(
+            transport,
+            app_id=FEISHU_APP_ID,
+            app_secret=self.secret,
+            tokens=ProcessTokenStore(clock),
+            user_id_type=kind,
+            tenant="bluewave",
+        )
+        assert client.get_minute(seed.READY_MINUTE).owner_id == getattr(seed.CHEN_YU, kind)
+        post = client.read_post(seed.NAMED_POST)
+        assert (post.author_id, post.tenant) == (getattr(seed.CHEN_YU, kind), "bluewave")
+        assert client.get_minute(seed.READY_MINUTE, user_id_type="union_id").owner_id == seed.CHEN_YU.union_id
+
+    def test_an_unknown_kind_of_id_is_refused(self, transport: Transport) -> None:
+        with pytest.raises(InvalidRequest, match="open_id"):
+            FeishuClient(
+                transport, app_id="a", app_secret="b", tokens=ProcessTokenStore(), user_id_type=cast(Any, "email")
+            )
+
+    @pytest.mark.parametrize(
+        ("post_id", "kind", "author"),
+        [
+            (seed.NAMED_POST, "named", seed.CHEN_YU.open_id),
+            (seed.NICKNAME_POST, "nickname", None),
+            (seed.ANONYMOUS_POST, "anonymous", None),
+            (seed.OFFICIAL_POST, "official", None),
+        ],
+    )
+    def test_posts_of_the_four_kinds_of_authors(
+        self, feishu: FeishuClient, post_id: str, kind: str, author: str | None
+    ) -> None:
+        post = feishu.read_post(post_id)
+        given = next(given for given in seed.POSTS if given.post_id == post_id)
+        assert (post.post_id, post.author_kind, post.author_id) == (post_id, kind, author)
+        assert post.created_at == given.create_time
+        assert (post.comment_count, post.dislike_count) == (given.comment_count, given.dislike_count)
+        assert [(r["type"], r["count"]) for r in post.reactions] == list(given.reactions)
+        assert post.reaction_total == sum(count for _, count in given.reactions)
+        assert post.category_ids == given.category_ids
+        assert post.content == json.loads(json.dumps([list(p) for p in given.content]))
+        assert Post.from_dict(json.loads(json.dumps(post.to_dict()))) == post
+
+    def test_the_text_of_a_post(self, feishu: FeishuClient) -> None:
+        assert (
+            feishu.read_post(seed.NAMED_POST).content_text == "#新品发布 周五见！感谢 @赵敏\n彩排安排在这里：查看原文"
+        )
+
+    @pytest.mark.parametrize(("post_id", "kind"), [(seed.FORBIDDEN_POST, PermissionDenied), (seed.GONE_POST, NotFound)])
+    def test_posts_that_cannot_be_read(self, feishu: FeishuClient, post_id: str, kind: type[MeetingsApiError]) -> None:
+        with pytest.raises(kind) as caught:
+            feishu.get_post(post_id)
+        assert caught.value.log_id
+
+    @pytest.mark.parametrize(
+        ("token", "kind"),
+        [(seed.DELETED_MINUTE, Gone), (seed.FORBIDDEN_MINUTE, PermissionDenied), ("x" * 24, NotFound)],
+    )
+    def test_minutes_that_cannot_be_read(self, feishu: FeishuClient, token: str, kind: type[MeetingsApiError]) -> None:
+        for ask in (feishu.get_minute, feishu.get_minute_media_url, feishu.get_minute_transcript):
+            with pytest.raises(kind):
+                ask(token)
+
+    def test_the_token_travels_in_the_header_only(self, client: MeetingsClient, state: EmulatorState) -> None:
+        list(client.list(RecordingQuery(recording_ids=(seed.READY_MINUTE,))))
+        token_request, api_request = state.requests
+        assert (token_request.method, token_request.path, token_request.query) == ("POST", TOKEN_PATH, {})
+        assert token_request.body == {"app_id": FEISHU_APP_ID, "app_secret": FEISHU_APP_SECRET}
+        assert "authorization" not in token_request.headers
+        assert api_request.headers["authorization"].startswith("Bearer t-")
+        assert api_request.query == {"user_id_type": "open_id"}
+
+
+# Against an origin that answers as no document says
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with serve_origin() as origin:
+        origin.on(TOKEN_PATH, json_body({"code": 0, "msg": "ok", "tenant_access_token": "t-S3CRET", "expire": 7200}))
+        yield origin
+
+
+@pytest.fixture
+def sleeps() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def client(origin: Origin, sleeps: list[float]) -> Iterator[FeishuClient]:
+    transport = Transport(base_url=origin.url, platform="feishu", sleep=sleeps.append)
+    yield FeishuClient(transport, app_id="a", app_secret="b", tokens=ProcessTokenStore())
+    transport.close()
+
+
+def test_a_limit_is_waited_for(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
+    refused = json_body({"code": 99991400, "msg": "slow"}, 429, {"x-ogw-ratelimit-reset": "3"})
+    good = json_body({"code": 0, "data": {"minute": {"token": seed.READY_MINUTE}}})
+    origin.on(MINUTE_PATH, refused, refused, good)
+    assert client.get_minute(seed.READY_MINUTE).token == seed.READY_MINUTE
+    assert sleeps == [3.0, 3.0]
+
+
+def test_a_long_limit_is_given_back(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
+    origin.on(MINUTE_PATH, json_body({"code": 99991400, "msg": "slow"}, 429, {"x-ogw-ratelimit-reset": "61"}))
+    with pytest.raises(RateLimited) as caught:
+        client.get_minute(seed.READY_MINUTE)
+    assert (caught.value.retry_after, sleeps, origin.asked(MINUTE_PATH)) == (61.0, [], 1)
+
+
+def test_a_token_that_is_refused_for_ever(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
+    origin.on(MINUTE_PATH, json_body({"code": 99991663, "msg": "Invalid access token"}))
+    with pytest.raises(MeetingsApiError, match="renewed once") as caught:
+        client.get_minute(seed.READY_MINUTE)
+    assert (origin.asked(MINUTE_PATH), origin.asked(TOKEN_PATH), sleeps) == (2, 2, [])
+    assert "S3CRET" not in told(caught.value)
+
+
+@pytest.mark.parametrize(("status", "prefix"), [(200, b""), (400, b""), (500, b""), (400, b" \n")])
+def test_an_error_is_no_transcript(origin: Origin, client: FeishuClient, status: int, prefix: bytes) -> None:
+    origin.on(MINUTE_PATH + "/transcript", raw_body(prefix + b'{"code": 2091005, "msg": "deny"}', status=status))
+    with pytest.raises(PermissionDenied):
+        client.get_minute_transcript(seed.READY_MINUTE)
+
+
+def test_an_empty_envelope_is_no_transcript(origin: Origin, client: FeishuClient) -> None:
+    origin.on(MINUTE_PATH + "/transcript", json_body({"code": 0, "msg": "ok", "data": {}}))
+    with pytest.raises(ServerError, match="instead of a file"):
+        client.get_minute_transcript(seed.READY_MINUTE)
+
+
+@pytest.mark.parametrize("data", [{}, {"data": None}, {"data": {}}, {"data": {"download_url": ""}}])
+def test_a_success_without_a_link_is_undocumented(origin: Origin, client: FeishuClient, data: dict[str, Any]) -> None:
+    origin.on(MINUTE_PATH + "/media", json_body({"code": 0, "msg": "ok", **data}))
+    with pytest.raises(ServerError):
+        client.get_minute_media_url(seed.READY_MINUTE)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"tenant_access_token": ["t"], "expire": 1}, {"tenant_access_token": "t", "expire": "soon"}, {"expire": 7200}],
+)
+def test_a_token_answer_of_another_form_is_undocumented(
+    origin: Origin, client: FeishuClient, answer: dict[str, Any]
+) -> None:
+    origin.on(TOKEN_PATH, json_body({"code": 0, "msg": "ok", **answer}))
+    with pytest.raises(ServerError):
+        client.whoami()
+
+
+def test_a_token_of_unknown_life_is_used_once(origin: Origin, client: FeishuClient) -> None:
+    origin.on(TOKEN_PATH, json_body({"code": 0, "msg": "ok", "tenant_access_token": "t"}))
+    client.whoami()
+    client.whoami()
+    assert origin.asked(TOKEN_PATH) == 2

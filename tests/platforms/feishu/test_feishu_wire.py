@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.api.models import Post, Recording, RecordingState
+from airflow_provider_meetings.platforms.feishu.wire import (
+    MeetingRecording,
+    Minute,
+    MomentsPost,
+    is_minute_token,
+    neutral_post,
+    neutral_recording,
+    parse_download_url,
+)
+
+
+def answer(name: str) -> Any:
+    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())["data"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["0", "[[", "[]"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def test_the_example_of_a_minute() -> None:
+    data = answer("minute")
+    minute = Minute.parse(data)
+    assert minute == Minute(
+        token="obcnq3b9jl72l83w4f14xxxx",
+        owner_id="ou_612b787ccd3259fb3c816b3f678dxxxx",
+        create_time=pendulum.datetime(2022, 11, 22, 6, 26, 0, 477000, tz="UTC"),
+        title="xxx的视频会议",
+        cover="https://internal-api-drive-stream.feishu-pre.cn/space/api/box/stream/download/all/"
+        "boxcncsI4EIhCSA1RLDsXDpxxxx",
+        duration=314_000,
+        url="https://bytedance.feishu-pre.cn/minutes/obcnq3b9jl72l83w4f14xxxx",
+        raw=data["minute"],
+    )
+    assert minute.create_time is not None
+    assert minute.create_time.timezone_name == "UTC"
+
+
+def test_the_example_of_a_minute_as_a_recording() -> None:
+    recording = neutral_recording(Minute.parse(answer("minute")), tenant="t", meeting_id="5")
+    assert recording == Recording(
+        platform="feishu",
+        tenant="t",
+        recording_id="obcnq3b9jl72l83w4f14xxxx",
+        state=RecordingState.READY,
+        meeting_id="5",
+        owner_id="ou_612b787ccd3259fb3c816b3f678dxxxx",
+        title="xxx的视频会议",
+        started_at=pendulum.datetime(2022, 11, 22, 6, 26, 0, 477000, tz="UTC"),
+        ended_at=pendulum.datetime(2022, 11, 22, 6, 31, 14, 477000, tz="UTC"),
+        duration_ms=314_000,
+        page_url="https://bytedance.feishu-pre.cn/minutes/obcnq3b9jl72l83w4f14xxxx",
+        files=recording.files,
+        source={
+            "token": "obcnq3b9jl72l83w4f14xxxx",
+            "owner_id": "ou_612b787ccd3259fb3c816b3f678dxxxx",
+            "create_time": "1669098360477",
+            "title": "xxx的视频会议",
+            "duration": "314000",
+        },
+    )
+    assert [file.kind for file in recording.files] == ["video", "transcript-txt", "transcript-srt"]
+    assert {file.file_id for file in recording.files} == {recording.recording_id}
+
+
+def test_the_example_of_a_media_link() -> None:
+    assert parse_download_url(answer("minute_media")) == (
+        "https://internal-api-drive-stream.feishu-boe.cn/space/api/box/stream/download/authcode/?code=xxx"
+    )
+
+
+def test_the_example_of_a_meetings_recording() -> None:
+    recording = MeetingRecording.parse(answer("meeting_recording"))
+    assert (recording.url, recording.duration) == (
+        "https://meetings.feishu.cn/minutes/obcn37dxcftoc3656rgyejm7",
+        30_000,
+    )
+    assert recording.minute_token == "obcn37dxcftoc3656rgyejm7"
+
+
+@pytest.mark.parametrize("end", ["", "/", "?from=x", "/?a=/minutes/b", "#t"])
+def test_the_token_in_a_page_address(end: str) -> None:
+    url = f"https://meetings.feishu.cn/minutes/obcn37dxcftoc3656rgyejm7{end}"
+    assert MeetingRecording(url, None, {}).minute_token == "obcn37dxcftoc3656rgyejm7"
+
+
+@pytest.mark.parametrize("path", ["", "minutes/short", "minutes/me/obcn37dxcftoc3656rgyejm7", "x/obcn37dxcftoc365"])
+def test_an_address_without_a_token_is_undocumented(path: str) -> None:
+    with pytest.raises(ServerError, match="24 characters"):
+        _ = MeetingRecording(f"https://meetings.feishu.cn/{path}", None, {}).minute_token
+
+
+@pytest.mark.parametrize(
+    "value", ["obcnq3b9jl72l83w4f14xxx", "obcnq3b9jl72l83w4f14xxxxx", "obcn/3b9jl72l83w4f14xxxx", ""]
+)
+def test_what_is_no_minute_token(value: str) -> None:
+    assert not is_minute_token(value)
+    assert not is_minute_token("obcnq3b9jl72l83w4f14xxxx\n")
+    assert is_minute_token("obcnq3b9jl72l83w4f14xxxx")
+
+
+def test_the_example_of_a_post() -> None:
+    data = answer("post")
+    post = MomentsPost.parse(data)
+    assert post == MomentsPost(
+        id="6934510454161014804",
+        user_id="ou_xxxxx",
+        user_type=1,
+        content=[
+            [
+                {"tag": "text", "text": "豪华中型车…………"},
+                {"tag": "a", "text": "查看原文", "href": "https://www.autohome.com.cn/advice/202204/1244455.html"},
+            ]
+        ],
+        content_text="豪华中型车…………查看原文",
+        create_time=pendulum.datetime(2022, 5, 22, 16, tz="UTC"),
+        comment_count=1,
+        dislike_count=0,
+        total_count=12,
+        reactions=(("OK", 12),),
+        category_ids=("71123",),
+        image_key_list=("暂不支持下载图片",),
+        media_file_token="该字段暂不支持使用",
+        media_cover_image_key="该字段暂不支持使用",
+        link="https://applink.feishu.cn/client/moments/detail?postId=6934510454161014804",
+        raw=data["post"],
+    )
+    neutral = neutral_post(post, tenant="t")
+    assert (neutral.author_id, neutral.author_kind, neutral.reaction_total) == ("ou_xxxxx", "named", 12)
+    assert neutral.reactions == ({"type": "OK", "count": 12},)
+    assert (neutral.created_at, neutral.category_ids, neutral.deleted) == (post.create_time, ("71123",), False)
+    assert Post.from_dict(json.loads(json.dumps(neutral.to_dict()))) == neutral
+
+
+@pytest.mark.parametrize(
+    ("user_type", "kind"), [(1, "named"), (2, "nickname"), (3, "anonymous"), (4, "official"), (9, None), (None, None)]
+)
+def test_only_a_named_author_is_taken(user_type: int | None, kind: str | None) -> None:
+    data = answer("post")
+    data["post"]["user_type"] = user_type
+    neutral = neutral_post(MomentsPost.parse(data), tenant="t")
+    assert (neutral.author_kind, neutral.author_id) == (kind, "ou_xxxxx" if kind == "named" else None)
+
+
+@pytest.mark.parametrize(
+    ("content", "nodes", "text"),
+    [
+        ("not rich text", None, "not rich text"),
+        ('{"a": 1}', None, '{"a": 1}'),
+        ("", None, ""),
+        (None, None, None),
+        ("[]", [], ""),
+        (
+            '[[{"tag":"at","user_name":"赵敏"},{"tag":"new"}],[{"tag":"hashtag","text":"#x"}], 5, [7]]',
+            [[{"tag": "at", "user_name": "赵敏"}, {"tag": "new"}], [{"tag": "hashtag", "text": "#x"}], 5, [7]],
+            "@赵敏\n#x\n\n",
+        ),
+    ],
+)
+def test_rich_text(content: Any, nodes: Any, text: str | None) -> None:
+    data = answer("post")
+    data["post"]["content"] = content
+    post = MomentsPost.parse(data)
+    assert (post.content, post.content_text) == (nodes, text)
+
+
+def test_rich_text_of_endless_depth_is_plain_text() -> None:
+    data = answer("post")
+    data["post"]["content"] = "[" * 100_000
+    assert MomentsPost.parse(data).content is None
+
+
+@pytest.mark.parametrize("name", ["note_id", "anything"])
+def test_a_new_field_is_borne(name: str) -> None:
+    data = answer("minute")
+    data["minute"][name] = {"x": 1}
+    assert neutral_recording(Minute.parse(data), tenant="t", meeting_id=None).source[name] == {"x": 1}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    field=st.sampled_from(["token", "owner_id", "create_time", "title", "duration", "url", "cover"]), value=json_values
+)
+def test_any_minute_is_read_or_refused(field: str, value: Any) -> None:
+    data = answer("minute")
+    data["minute"][field] = value
+    try:
+        recording = neutral_recording(Minute.parse(data), tenant="t", meeting_id=None)
+    except ServerError:
+        return
+    assert Recording.from_dict(recording.to_dict()) == recording
+
+
+def test_a_duration_beyond_the_calendar_is_read_or_refused() -> None:
+    data = answer("minute")
+    data["minute"]["duration"] = "9" * 18
+    try:
+        neutral_recording(Minute.parse(data), tenant="t", meeting_id=None)
+    except ServerError:
+        return
+
+
+@settings(max_examples=150, deadline=None)
+@given(field=st.sampled_from(sorted(answer("post")["post"])), value=json_values)
+def test_any_post_is_read_or_refused(field: str, value: Any) -> None:
+    data = answer("post")
+    data["post"][field] = value
+    try:
+        post = neutral_post(MomentsPost.parse(data), tenant="t")
+    except ServerError:
+        return
+    assert post.post_id
+
+
+@settings(max_examples=60, deadline=None)
+@given(json_values)
+def test_any_answer_is_read_or_refused(data: Any) -> None:
+    for parse in (Minute.parse, MeetingRecording.parse, MomentsPost.parse, parse_download_url):
+        for shape in (data, {"minute": data}, {"recording": data}, {"post": data}, {"download_url": data}):
+            try:
+                parse(shape)
+            except ServerError:
+                continue
+            assert shape == {"download_url": data}
+            assert data not in (None, "")

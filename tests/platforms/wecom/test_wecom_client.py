@@ -1,0 +1,372 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, ClassVar, cast
+
+import pendulum
+import pytest
+
+from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
+from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, NotFound, RateLimited, ServerError
+from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
+from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.emulator import seed_wecom as seed
+from airflow_provider_meetings.emulator.company import WECOM_CORP_ID, WECOM_CORP_SECRET
+from airflow_provider_meetings.emulator.state import EmulatorState, Platform, WecomSpelling
+from airflow_provider_meetings.platforms.wecom.client import WeComClient
+from tests.contract.client import ClientContract, Clock
+from tests.contract.leaks import told
+from tests.contract.origin import Origin, json_body, serve_origin
+
+LIST, FILES = "/cgi-bin/meeting/record/list", "/cgi-bin/meeting/record/get_file_list"
+START = pendulum.datetime(2026, 10, 14, tz="Asia/Shanghai")
+END = pendulum.datetime(2026, 11, 14, tz="Asia/Shanghai")
+DAY = pendulum.datetime(2026, 11, 12, tz="Asia/Shanghai")
+COMPANY = {recording.meeting_record_id: recording for recording in seed.recordings()}
+
+
+class TestWeComContract(ClientContract):
+    platform: ClassVar[Platform] = "wecom"
+    secret: ClassVar[str] = WECOM_CORP_SECRET
+
+    def make(self, transport: Transport, clock: Clock, *, secret: str) -> WeComClient:
+        return WeComClient(
+            transport, corp_id=WECOM_CORP_ID, corp_secret=secret, tokens=ProcessTokenStore(clock), clock=clock
+        )
+
+    def questions(self) -> dict[str, RecordingQuery]:
+        return {
+            "owner_ids": RecordingQuery(owner_ids=seed.OWNERS, start=START, end=END),
+            "meeting_ids": RecordingQuery(
+                meeting_ids=(seed.STANDUP_MEETINGID, COMPANY[seed.SHARED_RECORD].meetingid), start=START, end=END
+            ),
+            "meeting_numbers": RecordingQuery(meeting_numbers=(seed.STANDUP_CODE,), start=START, end=END),
+        }
+
+    @pytest.fixture
+    def wecom(self, client: MeetingsClient) -> WeComClient:
+        return cast(WeComClient, client)
+
+    def special_day(self, client: MeetingsClient) -> dict[str, Recording]:
+        found = client.list(RecordingQuery(owner_ids=seed.OWNERS, start=DAY, end=DAY.add(days=1)))
+        return {str(recording.recording_id): recording for recording in found}
+
+    @pytest.mark.parametrize("spelling", ["record_list", "record_meetings"])
+    def test_the_day_with_every_state_in_both_spellings(
+        self, client: MeetingsClient, state: EmulatorState, spelling: WecomSpelling
+    ) -> None:
+        state.wecom_spelling = spelling
+        found = self.special_day(client)
+        assert {name: (str(r.state), len(r.files)) for name, r in found.items()} == {
+            seed.TWO_FILES_RECORD: ("ready", 2),
+            seed.SHARED_RECORD: ("ready", 1),
+            seed.PROCESSING_RECORD: ("ready", 1),
+            seed.ENDLESS_RECORD: ("recording", 0),
+        }
+        shared = found[seed.SHARED_RECORD]
+        given = COMPANY[seed.SHARED_RECORD]
+        assert shared.started_at == given.files[0].record_start_time
+        assert shared.ended_at == given.files[0].record_end_time
+        assert shared.duration_ms == 30 * 60 * 1000
+        assert (shared.meeting_id, shared.meeting_number) == (given.meetingid, given.meeting_code)
+        assert (shared.owner_id, shared.title, shared.tenant) == ("lina", given.title, WECOM_CORP_ID)
+        assert shared.files[0].source["has_password"] is True
+
+    def test_the_stages_of_not_yet(self, client: MeetingsClient, state: EmulatorState) -> None:
+        state.not_ready_polls = 1
+        ref = RecordingRef(recording_id=seed.PROCESSING_RECORD, meeting_id=COMPANY[seed.PROCESSING_RECORD].meetingid)
+        query = RecordingQuery(recordings=(ref,))
+        seen = [client.check(query)[0] for _ in range(3)]
+        assert [(str(r.state), r.reason) for r in seen] == [
+            ("recording", "state 1"),
+            ("processing", "state 2"),
+            ("ready", None),
+        ]
+
+    def test_more_than_31_days_are_asked_for_in_pieces(self, client: MeetingsClient, state: EmulatorState) -> None:
+        start = END.subtract(days=62)
+        windows: list[ListedWindow] = []
+        query = RecordingQuery(owner_ids=("zhangwei",), start=start, end=END)
+        found = [recording.recording_id for recording in client.list(query, windows.append)]
+        expected = {name for name, recording in COMPANY.items() if recording.creator == "zhangwei"}
+        assert set(found) == expected
+        assert len(found) == len(expected)
+        bodies = [request.body for request in state.requests if request.path == LIST]
+        middle = start.add(days=31)
+        spans = {(body["start_time"], body["end_time"]) for body in bodies}
+        assert spans == {(start.timestamp(), middle.timestamp()), (middle.timestamp(), END.timestamp())}
+        assert {body["limit"] for body in bodies} == {20}
+        assert all(type(body[name]) is int for body in bodies for name in ("start_time", "end_time", "limit"))
+        assert {body["userid"] for body in bodies} == {"zhangwei"}
+        assert not any({"meetingid", "meeting_code"} & set(body) for body in bodies)
+        # one chain has more than one page, and differs in nothing but the cursor
+        assert ["cursor" in body for body in bodies] == [False, False, True]
+        assert {**bodies[2], "cursor": None} == {**bodies[1], "cursor": None}
+        assert [(w.pages, w.start, w.end) for w in windows] == [(1, start, middle), (2, middle, END)]
+        assert sum(w.items for w in windows) == len(expected)
+
+    def test_a_window_of_31_days_is_one_piece(self, client: MeetingsClient, state: EmulatorState) -> None:
+        list(client.list(RecordingQuery(owner_ids=("nobody",), start=END.subtract(days=31), end=END)))
+        assert sum(request.path == LIST for request in state.requests) == 1
+
+    def test_listing_needs_a_window(self, client: MeetingsClient, state: EmulatorState) -> None:
+        with pytest.raises(InvalidRequest, match="give start and end"):
+            list(client.list(RecordingQuery(owner_ids=("lina",))))
+        assert state.requests == []
+
+    def test_a_check_without_a_window_looks_back_31_days(
+        self, client: MeetingsClient, state: EmulatorState, clock: Clock
+    ) -> None:
+        client.check(RecordingQuery(meeting_ids=(seed.STANDUP_MEETINGID,)))
+        (body,) = {(r.body["start_time"], r.body["end_time"]) for r in state.requests if r.path == LIST}
+        assert body == (int(clock.now) - 31 * 24 * 3600, int(clock.now))
+
+    def test_a_check_looks_back_further_for_what_began_earlier(
+        self, client: MeetingsClient, state: EmulatorState, clock: Clock
+    ) -> None:
+        oldest = min(COMPANY.values(), key=lambda recording: recording.meeting_start_time)
+        clock.now += 40 * 24 * 3600
+        ref = RecordingRef(
+            recording_id=oldest.meeting_record_id,
+            meeting_id=oldest.meetingid,
+            started_at=pendulum.instance(oldest.files[0].record_start_time),
+        )
+        (recording,) = client.check(RecordingQuery(recordings=(ref,)))
+        assert (recording.recording_id, str(recording.state)) == (oldest.meeting_record_id, "ready")
+        assert sum(request.path == LIST for request in state.requests) > 1
+
+    def test_a_meeting_without_a_recording_is_absent(self, client: MeetingsClient) -> None:
+        query = RecordingQuery(meeting_ids=("hy-none", "hy-nothing"), start=START, end=END)
+        found = [(r.meeting_id, r.recording_id, str(r.state)) for r in client.list(query)]
+        assert found == [("hy-none", None, "absent"), ("hy-nothing", None, "absent")]
+
+    def test_every_meeting_number_without_a_recording_is_absent(self, client: MeetingsClient) -> None:
+        query = RecordingQuery(meeting_numbers=("111", "222"), start=START, end=END)
+        found = [(r.meeting_number, str(r.state)) for r in client.list(query)]
+        assert found == [("111", "absent"), ("222", "absent")]
+
+    def test_a_recording_that_is_no_longer_listed_is_unknown(self, client: MeetingsClient) -> None:
+        ref = RecordingRef(recording_id="mr-deleted", meeting_id=seed.STANDUP_MEETINGID)
+        (recording,) = client.check(RecordingQuery(recordings=(ref,)))
+        assert (recording.recording_id, recording.meeting_id) == ("mr-deleted", seed.STANDUP_MEETINGID)
+        assert str(recording.state) == "unknown"
+
+    def test_a_recording_is_asked_for_with_its_meeting(self, client: MeetingsClient, state: EmulatorState) -> None:
+        ref = RecordingRef(recording_id="r", meeting_id=None)
+        with pytest.raises(InvalidRequest, match="both recording_id and meeting_id"):
+            client.check(RecordingQuery(recordings=(ref,)))
+        assert state.requests == []
+
+    def test_the_end_is_exclusive(self, client: MeetingsClient) -> None:
+        begins = pendulum.instance(COMPANY[seed.SHARED_RECORD].meeting_start_time)
+        before = RecordingQuery(owner_ids=("lina",), start=begins.subtract(hours=1), end=begins)
+        after = RecordingQuery(owner_ids=("lina",), start=begins, end=begins.add(hours=1))
+        assert [r.recording_id for r in client.list(after)] == [seed.SHARED_RECORD]
+        assert [r.recording_id for r in client.list(before)] == []
+
+    def test_exactly_one_of_three_ids(self, wecom: WeComClient, state: EmulatorState) -> None:
+        wrong: tuple[dict[str, Any], ...] = ({}, {"meetingid": "a", "userid": "b"}, {"meetingid": ""})
+        for given in wrong:
+            with pytest.raises(InvalidRequest, match="exactly one"):
+                list(wecom.list_recordings(START, END, **given))
+        assert state.requests == []
+
+    def test_all_media_of_two_files(self, client: MeetingsClient, transport: Transport) -> None:
+        recording = self.special_day(client)[seed.TWO_FILES_RECORD]
+        media = list(client.media(recording, ["video", "audio", "summary"]))
+        kinds = ["video", "audio", "summary-docx", "summary-txt", "summary-pdf"]
+        assert [(m.file_id, m.kind) for m in media] == [
+            (file.record_file_id, kind) for file in COMPANY[seed.TWO_FILES_RECORD].files for kind in kinds
+        ]
+        for m in media:
+            file = next(f for f in COMPANY[seed.TWO_FILES_RECORD].files if f.record_file_id == m.file_id)
+            summaries = {f"summary-{s.kind}": s for s in file.summaries}
+            given = {"video": file.video, "audio": file.audio, **summaries}[m.kind]
+            assert given is not None
+            assert m.declared_size == (given.size if m.kind == "video" else None)
+            download = client.open(m)
+            assert isinstance(download, Download)
+            with transport.stream(download.url) as stream:
+                assert b"".join(stream.chunks()) == given.read()
+
+    def test_one_format_of_a_summary(self, client: MeetingsClient) -> None:
+        recording = self.special_day(client)[seed.SHARED_RECORD]
+        assert [m.kind for m in client.media(recording, ["summary-txt"])] == ["summary-txt"]
+
+    def test_no_addresses_are_asked_for_where_none_are_needed(
+        self, client: MeetingsClient, state: EmulatorState
+    ) -> None:
+        recording = self.special_day(client)[seed.SHARED_RECORD]
+        assert [m.kind for m in client.media(recording, ["video", "audio"])] == ["video", "audio"]
+        assert not any(request.path == FILES for request in state.requests)
+
+    def test_a_recording_without_video(self, client: MeetingsClient) -> None:
+        query = RecordingQuery(owner_ids=("wangfang",), start=START, end=END)
+        recording = next(r for r in client.list(query) if r.recording_id == seed.AUDIO_ONLY_RECORD)
+        opened = {m.kind: client.open(m) for m in client.media(recording, ["video", "audio"])}
+        assert opened["video"] is None
+        assert isinstance(opened["audio"], Download)
+        assert opened["audio"].file_type == "m4a"
+
+    def test_a_file_needs_its_meeting(self, client: MeetingsClient, state: EmulatorState) -> None:
+        media = MediaFile(platform="wecom", tenant="t", recording_id="r", meeting_id=None, file_id="f", kind="video")
+        with pytest.raises(InvalidRequest, match="together"):
+            client.open(media)
+        assert state.requests == []
+
+    def test_the_token_travels_in_the_query_of_the_api_only(self, client: MeetingsClient, state: EmulatorState) -> None:
+        recording = self.special_day(client)[seed.SHARED_RECORD]
+        client.open(next(iter(client.media(recording, ["video"]))))
+        token, *others = state.requests
+        assert (token.method, token.path) == ("GET", "/cgi-bin/gettoken")
+        assert token.query == {"corpid": WECOM_CORP_ID, "corpsecret": WECOM_CORP_SECRET}
+        assert {tuple(request.query) for request in others} == {("access_token",)}
+        assert not any("authorization" in request.headers for request in state.requests)
+
+
+# Against an origin that answers as no document says
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with serve_origin() as origin:
+        token = {"errcode": 0, "errmsg": "ok", "access_token": "T0KEN", "expires_in": 7200}
+        origin.on("/cgi-bin/gettoken", json_body(token))
+        yield origin
+
+
+@pytest.fixture
+def sleeps() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def client(origin: Origin, sleeps: list[float]) -> Iterator[WeComClient]:
+    transport = Transport(base_url=origin.url, platform="wecom", sleep=sleeps.append)
+    yield WeComClient(transport, corp_id="ww1", corp_secret="S3CRET", tokens=ProcessTokenStore())
+    transport.close()
+
+
+QUERY = RecordingQuery(owner_ids=("a",), start=DAY, end=DAY.add(days=1))
+
+
+def page(*records: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"errcode": 0, "errmsg": "ok", "record_list": list(records), **more}
+
+
+@pytest.mark.parametrize(
+    ("state", "neutral"),
+    [(1, "recording"), (2, "processing"), (3, "ready"), (0, "processing"), (9, "processing"), (None, "processing")],
+)
+def test_only_state_3_is_ready(origin: Origin, client: WeComClient, state: int | None, neutral: str) -> None:
+    origin.on(LIST, json_body(page({"meeting_record_id": "r", "meetingid": "m", "state": state})))
+    (recording,) = client.list(QUERY)
+    assert str(recording.state) == neutral
+
+
+def test_pages_that_shift_name_a_recording_once(origin: Origin, client: WeComClient) -> None:
+    one, two = ({"meeting_record_id": name, "meetingid": "m", "state": 3} for name in ("r1", "r2"))
+    origin.on(LIST, json_body(page(one, two, has_more=True, next_cursor="c")), json_body(page(two)))
+    assert [recording.recording_id for recording in client.list(QUERY)] == ["r1", "r2"]
+    assert json.loads(origin.seen[-1].body)["cursor"] == "c"
+
+
+def test_a_cursor_in_a_circle_ends(origin: Origin, client: WeComClient) -> None:
+    origin.on(LIST, json_body(page(has_more=True, next_cursor="c")))
+    with pytest.raises(ServerError, match="same page twice"):
+        list(client.list(QUERY))
+    assert origin.asked(LIST) == 2
+
+
+def test_more_without_a_cursor_is_an_error(origin: Origin, client: WeComClient) -> None:
+    origin.on(LIST, json_body(page({"meeting_record_id": "r", "state": 3}, has_more=True, next_cursor="")))
+    windows: list[ListedWindow] = []
+    with pytest.raises(ServerError, match="no cursor"):
+        list(client.list(QUERY, windows.append))
+    assert windows == []  # nothing was proven
+
+
+def test_the_block_of_a_minute_is_waited_for(origin: Origin, client: WeComClient, sleeps: list[float]) -> None:
+    origin.on(LIST, json_body({"errcode": 45009, "errmsg": "api freq out of limit"}), json_body(page()))
+    assert list(client.list(QUERY)) == []
+    assert sleeps == [60.0]
+
+
+def test_a_block_that_stays_is_given_back(origin: Origin, client: WeComClient, sleeps: list[float]) -> None:
+    origin.on(LIST, json_body({"errcode": 45009, "errmsg": "api freq out of limit"}))
+    with pytest.raises(RateLimited) as caught:
+        list(client.list(QUERY))
+    assert (caught.value.retry_after, sleeps) == (60.0, [60.0] * 3)
+
+
+@pytest.mark.parametrize("code", [40014, 42001])
+def test_a_token_that_is_refused_for_ever(origin: Origin, client: WeComClient, sleeps: list[float], code: int) -> None:
+    origin.on(LIST, json_body({"errcode": code, "errmsg": "invalid access_token"}))
+    with pytest.raises(MeetingsApiError, match="renewed once") as caught:
+        list(client.list(QUERY))
+    assert (origin.asked(LIST), origin.asked("/cgi-bin/gettoken"), sleeps) == (2, 2, [])
+    for secret in ("T0KEN", "S3CRET"):
+        assert secret not in told(caught.value)
+
+
+@pytest.mark.parametrize("code", [48002, 60020, 301002, 40058, 4711])
+def test_a_permanent_error_is_sent_once(origin: Origin, client: WeComClient, sleeps: list[float], code: int) -> None:
+    origin.on(LIST, json_body({"errcode": code, "errmsg": "no"}))
+    with pytest.raises(MeetingsApiError):
+        list(client.list(QUERY))
+    assert (origin.asked(LIST), sleeps) == (1, [])
+
+
+def test_a_broken_token_endpoint_shows_no_secret(origin: Origin, client: WeComClient) -> None:
+    origin.on("/cgi-bin/gettoken", origin.hang(b"nonsense\r\n\r\n"))
+    with pytest.raises(ServerError) as caught:
+        client.whoami()
+    assert "S3CRET" not in told(caught.value)
+
+
+@pytest.mark.parametrize("files", [{}, {"record_files": []}, {"record_files": [{"record_file_id": "other"}]}])
+def test_a_listed_file_without_addresses_is_an_error(
+    origin: Origin, client: WeComClient, files: dict[str, Any]
+) -> None:
+    origin.on(FILES, json_body({"errcode": 0, "errmsg": "ok", **files}))
+    media = MediaFile(platform="wecom", tenant="t", recording_id="r", meeting_id="m", file_id="f", kind="video")
+    with pytest.raises(NotFound, match="list the recordings again"):
+        client.open(media)
+    with pytest.raises(NotFound):
+        list(client.media(recording_with(media), ["summary"]))
+
+
+def recording_with(media: MediaFile) -> Recording:
+    return Recording(
+        platform="wecom", tenant="t", recording_id="r", meeting_id="m", state=RecordingState.READY, files=(media,)
+    )
+
+
+def test_two_summaries_of_one_format_are_two_files(origin: Origin, client: WeComClient) -> None:
+    summary = [{"download_address": f"https://example.invalid/{n}", "file_type": "txt"} for n in (1, 2)]
+    origin.on(FILES, json_body({"errcode": 0, "record_files": [{"record_file_id": "f", "meeting_summary": summary}]}))
+    file = {"record_file_id": "f"}
+    origin.on(LIST, json_body(page({"meeting_record_id": "r", "meetingid": "m", "state": 3, "record_files": [file]})))
+    (recording,) = client.list(QUERY)
+    assert len(list(client.media(recording, ["summary"]))) == 2
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"access_token": ["t"], "expires_in": 1}, {"access_token": "t", "expires_in": "soon"}]
+)
+def test_a_token_answer_of_another_form_is_undocumented(
+    origin: Origin, client: WeComClient, answer: dict[str, Any]
+) -> None:
+    origin.on("/cgi-bin/gettoken", json_body({"errcode": 0, "errmsg": "ok", **answer}))
+    with pytest.raises(ServerError):
+        client.whoami()
+
+
+def test_a_token_of_unknown_life_is_used_once(origin: Origin, client: WeComClient) -> None:
+    origin.on("/cgi-bin/gettoken", json_body({"errcode": 0, "errmsg": "ok", "access_token": "t"}))
+    client.whoami()
+    client.whoami()
+    assert origin.asked("/cgi-bin/gettoken") == 2

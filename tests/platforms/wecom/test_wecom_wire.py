@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.api.models import Recording, RecordingState
+from airflow_provider_meetings.platforms.wecom.wire import (
+    FileAddresses,
+    Record,
+    RecordFile,
+    RecordPage,
+    neutral_recording,
+    parse_addresses,
+    seconds,
+)
+
+UTC = "UTC"
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def answer(name: str) -> Any:
+    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())
+
+
+def test_the_example_of_a_list() -> None:
+    """Names of the example, no has_more, and times that are too short to be milliseconds but are read as such."""
+    body = answer("record_list")
+    page = RecordPage.parse(body)
+    raw = body["record_meetings"][0]
+    assert page.next_cursor is None
+    assert page.record_list == (
+        Record(
+            meeting_record_id="GEIGN",
+            meetingid="GEMIGE",
+            meeting_code="GEJIGNEO",
+            host_user_id="XGMEIG",
+            meeting_start_time=pendulum.datetime(1970, 1, 3, 1, 22, 57, 777000, tz=UTC),
+            title="TJIE",
+            state=1,
+            record_file_list=(
+                RecordFile(
+                    record_file_id="FILEID",
+                    record_start_time=pendulum.datetime(1970, 1, 1, 0, 0, 15, 555000, tz=UTC),
+                    record_end_time=pendulum.datetime(1970, 1, 1, 0, 29, 37, 777000, tz=UTC),
+                    record_size=323235325,
+                    sharing_state=1,
+                    sharing_url="https://share.url",
+                    required_same_corp=True,
+                    required_attendee=True,
+                    password="fgjisnge",
+                    sharing_expire=3323,
+                    allow_download=True,
+                    raw=raw["record_files"][0],
+                ),
+            ),
+            raw=raw,
+        ),
+    )
+
+
+def test_the_secrets_of_a_file_do_not_show() -> None:
+    for shown in (repr(RecordPage.parse(answer("record_list"))), repr(parse_addresses(answer("get_file_list")))):
+        for secret in ("fgjisnge", "https://", "S3CRET"):
+            assert secret not in shown
+
+
+def test_the_names_of_the_table_and_sizes_of_every_form() -> None:
+    page = RecordPage.parse(answer("record_list_by_table"))
+    assert page.next_cursor == "NGEING"
+    (record,) = page.record_list
+    assert record.meeting_start_time == pendulum.datetime(2025, 11, 12, 1, 20, 0, 123000, tz=UTC)
+    first, second = record.record_file_list
+    assert first.record_size is None  # wrapped past 2 GiB: no size
+    assert first.raw["record_size"] == -2047483648
+    assert second.record_size == 4294967296
+    assert second.record_start_time == pendulum.datetime(2025, 11, 12, 1, 25, tz=UTC)
+    assert (second.required_same_corp, second.required_attendee, second.allow_download) == (True, False, False)
+    assert (first.sharing_url, first.password, first.allow_download) == (None, None, None)
+
+
+def test_a_record_as_a_recording() -> None:
+    (record,) = RecordPage.parse(answer("record_list_by_table")).record_list
+    recording = neutral_recording(record, RecordingState.READY, tenant="ww1")
+    assert (recording.recording_id, recording.meeting_id, recording.meeting_number) == ("GEIGN", "GEMIGE", "520013140")
+    assert (recording.owner_id, recording.title, recording.reason) == ("XGMEIG", "TJIE", None)
+    # it begins with its first file, though that comes second
+    assert recording.started_at == pendulum.datetime(2025, 11, 12, 1, 25, tz=UTC)
+    assert recording.ended_at == pendulum.datetime(2025, 11, 12, 2, 30, 0, 500000, tz=UTC)
+    assert recording.duration_ms == 3_600_500 + 60_000
+    assert [(file.file_id, file.declared_size) for file in recording.files] == [
+        ("FILEID", None),
+        ("FILEID2", 4294967296),
+    ]
+    assert set(recording.source) == {
+        "meeting_record_id",
+        "meetingid",
+        "meeting_code",
+        "host_user_id",
+        "meeting_start_time",
+        "title",
+        "state",
+    }
+    assert recording.files[1].source["has_password"] is True
+    assert "fgjisnge" not in json.dumps(recording.to_dict())
+    assert "share.url" not in json.dumps(recording.to_dict())
+
+
+def test_a_record_without_files_begins_with_its_meeting() -> None:
+    record = Record.parse({"meeting_record_id": "R", "meeting_start_time": 1762910400123, "state": 2})
+    recording = neutral_recording(record, RecordingState.PROCESSING, tenant="ww1")
+    assert recording.started_at == pendulum.datetime(2025, 11, 12, 1, 20, 0, 123000, tz=UTC)
+    assert (recording.ended_at, recording.duration_ms, recording.files) == (None, None, ())
+    assert recording.reason == "state 2"
+
+
+@pytest.mark.parametrize("more", [{}, {"has_more": False}, {"has_more": 0}, {"has_more": None}])
+def test_without_more_it_is_the_last_page(more: dict[str, Any]) -> None:
+    page = RecordPage.parse({"errcode": 0, "record_list": [], "next_cursor": "left over", **more})
+    assert (page.record_list, page.next_cursor) == ((), None)
+
+
+@pytest.mark.parametrize("cursor", [{}, {"next_cursor": ""}, {"next_cursor": None}])
+def test_more_without_a_cursor_would_lose_the_rest(cursor: dict[str, Any]) -> None:
+    with pytest.raises(ServerError, match="no cursor"):
+        RecordPage.parse({"errcode": 0, "record_list": [], "has_more": True, **cursor})
+
+
+def test_more_without_a_list_is_undocumented() -> None:
+    with pytest.raises(ServerError):
+        RecordPage.parse({"errcode": 0, "has_more": True, "next_cursor": "NGEING", "records": [{}]})
+
+
+@pytest.mark.parametrize("files", [{}, {"record_file_list": None}, {"record_files": []}])
+def test_a_record_without_files(files: dict[str, Any]) -> None:
+    assert Record.parse({"meeting_record_id": "R", **files}).record_file_list == ()
+
+
+@pytest.mark.parametrize("field", ["meeting_record_id"])
+def test_a_record_without_its_id_is_undocumented(field: str) -> None:
+    with pytest.raises(ServerError, match=field):
+        Record.parse({"state": 3})
+
+
+def test_the_addresses_of_files() -> None:
+    first, second, third = parse_addresses(answer("get_file_list"))
+    assert first == FileAddresses(
+        record_file_id="FILEID",
+        view_address="https://media.example.invalid/view?sign=S3CRET",
+        download_address="https://media.example.invalid/video?sign=S3CRET",
+        download_address_file_type="mp4",
+        audio_address="https://media.example.invalid/audio?sign=S3CRET",
+        audio_address_file_type="m4a",
+        meeting_summary={
+            "docx": "https://media.example.invalid/docx?sign=S3CRET",
+            "txt": "https://media.example.invalid/txt?sign=S3CRET",
+        },
+        raw=answer("get_file_list")["record_files"][0],
+    )
+    # empty texts, and a summary that is an object
+    assert (second.view_address, second.download_address, second.audio_address) == (None, None, None)
+    assert second.meeting_summary == {"docx": "https://media.example.invalid/one?sign=S3CRET"}
+    assert (third.download_address, third.meeting_summary) == (None, {})
+
+
+def test_questions_are_asked_in_seconds() -> None:
+    assert seconds(pendulum.datetime(2026, 11, 12, tz="Asia/Shanghai")) == 1_794_412_800
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    where=st.sampled_from(["page", "record", "file"]),
+    field=st.sampled_from(
+        sorted(
+            {
+                *answer("record_list_by_table"),
+                *answer("record_list_by_table")["record_list"][0],
+                *answer("record_list_by_table")["record_list"][0]["record_file_list"][1],
+            }
+        )
+    ),
+    value=json_values,
+)
+def test_any_page_is_read_or_refused(where: str, field: str, value: Any) -> None:
+    body = answer("record_list_by_table")
+    record = body["record_list"][0]
+    {"page": body, "record": record, "file": record["record_file_list"][1]}[where][field] = value
+    try:
+        recordings = [
+            neutral_recording(r, RecordingState.READY, tenant="ww1") for r in RecordPage.parse(body).record_list
+        ]
+    except ServerError:
+        return
+    for recording in recordings:
+        assert Recording.from_dict(recording.to_dict()) == recording
+
+
+@settings(max_examples=100, deadline=None)
+@given(field=st.sampled_from(sorted(answer("get_file_list")["record_files"][0])), value=json_values)
+def test_any_addresses_are_read_or_refused(field: str, value: Any) -> None:
+    body = answer("get_file_list")
+    body["record_files"][0][field] = value
+    try:
+        files = parse_addresses(body)
+    except ServerError:
+        return
+    for file_type, address in files[0].meeting_summary.items():
+        assert file_type
+        assert address

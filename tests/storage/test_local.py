@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.storage import store_for
+from airflow_provider_meetings.storage.local import LocalSink, LocalStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "a" / "b", "file://conn@/a/b/")
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+def test_put_read_stat_delete(store: LocalStore, tmp_path: Path) -> None:
+    assert store.read("x/y.json") is None
+    assert store.stat("x/y.json") is None
+    store.put("x/y.json", b"content")
+    path = tmp_path / "a" / "b" / "x" / "y.json"
+    assert path.read_bytes() == b"content"
+    assert store.read("x/y.json") == b"content"
+    stat = store.stat("x/y.json")
+    assert stat is not None
+    assert (stat.size, stat.validator) == (7, f"mtime-ns:{path.stat().st_mtime_ns}")
+    store.delete("x/y.json")
+    store.delete("x/y.json")
+    assert store.stat("x/y.json") is None
+
+
+def test_a_file_where_a_folder_should_be_holds_nothing(store: LocalStore) -> None:
+    store.put("x", b"1")
+    assert store.read("x/y") is None
+    assert store.stat("x/y") is None
+
+
+def test_the_uri_is_as_the_user_wrote_it(store: LocalStore) -> None:
+    assert store.uri("x/y.mp4") == "file://conn@/a/b/x/y.mp4"
+
+
+def test_nothing_stands_before_it_is_published(store: LocalStore, tmp_path: Path) -> None:
+    sink = store.sink("v.mp4")
+    sink.write(b"one")
+    sink.write(b"two")
+    assert names(tmp_path) == {"v.mp4.part"}
+    stat = sink.publish()
+    assert names(tmp_path) == {"v.mp4"}
+    assert (store.read("v.mp4"), stat) == (b"onetwo", store.stat("v.mp4"))
+    sink.discard()
+    assert store.read("v.mp4") == b"onetwo"
+
+
+def test_discard_leaves_no_trace_and_keeps_what_was_there(store: LocalStore, tmp_path: Path) -> None:
+    store.put("v.mp4", b"old")
+    sink = store.sink("v.mp4")
+    sink.write(b"new")
+    sink.discard()
+    sink.discard()
+    assert names(tmp_path) == {"v.mp4"}
+    assert store.read("v.mp4") == b"old"
+
+
+def test_what_a_dead_process_left_is_not_built_upon(store: LocalStore, tmp_path: Path) -> None:
+    left = tmp_path / "a" / "b" / "v.mp4.part"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"a long rest of an earlier try")
+    sink = store.sink("v.mp4")
+    sink.write(b"new")
+    sink.publish()
+    assert store.read("v.mp4") == b"new"
+
+
+def test_only_one_writes_at_a_time(store: LocalStore, tmp_path: Path) -> None:
+    first = store.sink("v.mp4")
+    first.write(b"first")
+    with pytest.raises(BlockingIOError) as caught:
+        store.sink("v.mp4")
+    assert str(tmp_path / "a" / "b" / "v.mp4") in str(caught.value)
+    assert "try again later" in str(caught.value)
+    first.publish()
+    assert store.read("v.mp4") == b"first"
+    store.put("v.mp4", b"second")
+    assert store.read("v.mp4") == b"second"
+
+
+@pytest.mark.parametrize("race", ["published", "discarded"])
+def test_a_lock_on_a_file_that_lost_its_name_is_not_enough(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, race: str
+) -> None:
+    """Between open and lock the other process ends, and the file that was opened is no longer the .part."""
+    import fcntl
+
+    other = store.sink("v.mp4")
+    other.write(b"the other's")
+    flock = fcntl.flock
+    calls = []
+
+    def ended_in_between(fd: int, how: int) -> None:
+        calls.append(fd)
+        if len(calls) == 1:
+            other.publish() if race == "published" else other.discard()
+        flock(fd, how)
+
+    monkeypatch.setattr(fcntl, "flock", ended_in_between)
+    sink = store.sink("v.mp4")
+    assert len(calls) == 2
+    assert store.read("v.mp4") == (b"the other's" if race == "published" else None)
+    sink.write(b"mine")
+    sink.publish()
+    assert store.read("v.mp4") == b"mine"
+
+
+@pytest.mark.parametrize("broken", ["write", "fsync", "replace"])
+def test_a_failed_put_leaves_nothing_and_no_lock(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        if broken == "replace":
+            patch.setattr(Path, "replace", fail)
+        else:
+            patch.setattr(os, broken, fail)
+        with pytest.raises(OSError, match="No space"):
+            store.put("x.json", b"1")
+    assert names(tmp_path) == set()
+    store.put("x.json", b"2")
+    assert store.read("x.json") == b"2"
+
+
+def test_short_writes_are_completed(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, bytes(data)[:3]))
+    store.put("x", b"0123456789")
+    assert store.read("x") == b"0123456789"
+
+
+def test_bytes_are_durable_before_they_have_their_name(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a" / "b" / "x"
+    seen: list[tuple[bool, bool]] = []
+    fsync = os.fsync
+
+    def watched(fd: int) -> None:
+        seen.append((Path(f"/proc/self/fd/{fd}").is_dir(), path.exists()))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    store.put("x", b"1")
+    assert seen == [(False, False), (True, True)]
+
+
+def test_no_descriptor_is_left_open(store: LocalStore) -> None:
+    fds = Path("/proc/self/fd")
+    before = len(list(fds.iterdir()))
+    for _ in range(3):
+        store.put("x", b"1")
+        sink = store.sink("y")
+        with pytest.raises(BlockingIOError):
+            store.sink("y")
+        sink.discard()
+    assert len(list(fds.iterdir())) == before
+
+
+def test_check_writable_leaves_nothing_behind(store: LocalStore, tmp_path: Path) -> None:
+    store.check_writable()
+    assert names(tmp_path) == set()
+
+
+def test_a_target_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for root in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OSError, match="target file:///t cannot be written") as caught:
+            LocalStore(root, "file:///t").check_writable()
+        assert "choose another target" in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; as root the landing tests become another user")
+def test_a_target_without_permission_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError, match="target file:///t cannot be written"):
+        LocalStore(tmp_path, "file:///t").check_writable()
+
+
+def test_a_failure_after_the_rename_does_not_take_another_writers_part(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = store.sink("v.mp4")
+    sink.write(b"mine")
+    others: list[LocalSink] = []
+    fsync = os.fsync
+
+    def fail_on_folder(fd: int) -> None:
+        if Path(f"/proc/self/fd/{fd}").is_dir():
+            others.append(store.sink("v.mp4"))
+            others[0].write(b"the other's")
+            raise OSError(5, "Input/output error")
+        fsync(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail_on_folder)
+        with pytest.raises(OSError, match="Input/output"):
+            sink.publish()
+        sink.discard()
+    others[0].publish()
+    assert store.read("v.mp4") == b"the other's"
+
+
+@pytest.mark.parametrize("protocol", ["file", ("file", "local")])
+def test_the_local_store_is_chosen(protocol: Any, tmp_path: Path) -> None:
+    store = store_for(SimpleNamespace(protocol=protocol), str(tmp_path), "file:///t")
+    store.put("x", b"1")
+    assert (tmp_path / "x").read_bytes() == b"1"
+    assert store.uri("x") == "file:///t/x"
+
+
+def test_a_store_that_does_not_exist_yet_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="file://"):
+        store_for(SimpleNamespace(protocol=("gopher",)), "/t", "gopher://bucket/t")
