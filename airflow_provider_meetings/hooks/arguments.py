@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseOperator, literal
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Recording
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def verbatim(value: Any) -> Any:
@@ -70,7 +72,7 @@ def ids(value: Any, name: str) -> Any:
     return found
 
 
-def choice(operator: BaseOperator, name: str, value: str, choices: tuple[str, ...]) -> str:
+def choice(operator: BaseOperator, name: str, value: Choice, choices: tuple[Choice, ...]) -> Choice:
     """Return `value` if it is one of `choices`; fail while the DAG is read, naming them."""
     if value not in choices:
         raise ValueError(f"{operator.task_id}: {name} must be one of {', '.join(choices)}, got {value!r}")

@@ -83,7 +83,7 @@ class RecordingReadySensor(BaseSensorOperator):
         self.owner_ids = owner_ids
         self.start = start
         self.end = end
-        self.until: Until = arguments.choice(self, "until", until, get_args(Until))  # type: ignore[assignment]
+        self.until: Until = arguments.choice(self, "until", until, get_args(Until))
         self.deferrable = deferrable
         self._found: tuple[Recording, ...] = ()
 

@@ -62,7 +62,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         self.kinds = kinds
         self.layout = layout
         self.timezone = timezone
-        self.if_present: IfPresent = arguments.choice(self, "if_present", if_present, get_args(IfPresent))  # type: ignore[assignment]
+        self.if_present: IfPresent = arguments.choice(self, "if_present", if_present, get_args(IfPresent))
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Land each file of each ready recording."""

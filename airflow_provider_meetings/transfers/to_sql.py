@@ -61,7 +61,9 @@ class RecordingsToSqlOperator(BaseOperator):
         self.summary = arguments.verbatim(summary)
         self.schema = schema
         self.table_prefix = table_prefix
-        self.schema_changes: SchemaChanges = _schema_changes(self, schema_changes)
+        self.schema_changes: SchemaChanges = arguments.choice(
+            self, "schema_changes", schema_changes, get_args(SchemaChanges)
+        )
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
@@ -110,7 +112,9 @@ class PostsToSqlOperator(BaseOperator):
         self.posts = arguments.verbatim(posts)
         self.schema = schema
         self.table_prefix = table_prefix
-        self.schema_changes: SchemaChanges = _schema_changes(self, schema_changes)
+        self.schema_changes: SchemaChanges = arguments.choice(
+            self, "schema_changes", schema_changes, get_args(SchemaChanges)
+        )
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
@@ -124,10 +128,6 @@ class PostsToSqlOperator(BaseOperator):
                 now=pendulum.now("UTC"),
             ),
         )
-
-
-def _schema_changes(operator: BaseOperator, value: str) -> SchemaChanges:
-    return arguments.choice(operator, "schema_changes", value, get_args(SchemaChanges))  # type: ignore[return-value]
 
 
 def _sql_hook(conn_id: str) -> DbApiHook:

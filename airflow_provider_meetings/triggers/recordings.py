@@ -16,6 +16,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.times import parse_time
 from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 
@@ -50,7 +51,7 @@ class RecordingReadyTrigger(BaseTrigger):
         deadline: str,
         max_failures: int | None = 5,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
         self.meetings_conn_id = meetings_conn_id
         self.query = query
         self.until = until
@@ -67,12 +68,12 @@ class RecordingReadyTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll, and yield the one event."""
         ask = sync_to_async(self._ask, thread_sensitive=False, executor=_POLLS)
-        deadline = pendulum.parse(self.deadline)
+        deadline = parse_time(self.deadline, "deadline")
         pause = max(self.poke_interval, FIRST_POLL_SECONDS)
         failures = 0
         recordings: tuple[Recording, ...] = ()
         while True:
-            left = (deadline - pendulum.now("UTC")).total_seconds()  # type: ignore[operator]  # a DateTime
+            left = (deadline - pendulum.now("UTC")).total_seconds()
             await asyncio.sleep(max(0.0, min(pause, left)))
             pause = self.poke_interval
             try:
@@ -93,7 +94,7 @@ class RecordingReadyTrigger(BaseTrigger):
                     yield _event("done", recordings)
                     return
                 self.log.info("Still waiting for %s", waiting(recordings))
-            if pendulum.now("UTC") >= deadline:  # type: ignore[operator]  # a DateTime
+            if pendulum.now("UTC") >= deadline:
                 yield self._at_deadline(recordings)
                 return
 
@@ -119,7 +120,7 @@ def _event(
         "message": message,
         "recordings": [recording.to_dict() for recording in recordings],
     }
-    return TriggerEvent(payload)  # type: ignore[no-untyped-call]
+    return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's own
 
 
 def _vendor_wait(error: AirflowException) -> float:

@@ -243,7 +243,7 @@ class FeishuClient(MeetingsClient):
         kind, _, file_format = media.kind.partition("-")
         if kind == MediaKind.VIDEO:
             return self.get_minute_media_url(media.file_id)
-        content = self.get_minute_transcript(media.file_id, file_format=file_format)  # type: ignore[arg-type]
+        content = self.get_minute_transcript(media.file_id, file_format=file_format)  # type: ignore[arg-type]  # checked there
         return iter([content]) if content else None
 
     def _get(self, path: str, params: dict[str, str] | None = None) -> Any:
