@@ -1,52 +1,24 @@
-"""The Feishu/Lark endpoints, one method each, and their neutral reading."""
+"""Feishu and Lark in neutral terms: where each recording stands, which files it has, how to open them."""
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar, Literal, get_args
+from typing import ClassVar
 
-import requests
-
-from airflow_provider_meetings.api.auth import Token, TokenAuth, TokenStore, token_key
+from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report
-from airflow_provider_meetings.api.errors import (
-    Gone,
-    InvalidRequest,
-    MeetingsApiError,
-    NotFound,
-    NotReady,
-    PermissionDenied,
-    ServerError,
-)
-from airflow_provider_meetings.api.models import (
-    Download,
-    MediaFile,
-    MediaKind,
-    Post,
-    Recording,
-    RecordingState,
-)
+from airflow_provider_meetings.api.errors import Gone, MeetingsApiError, NotFound, NotReady, PermissionDenied
+from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.platforms.feishu.errors import decode
-from airflow_provider_meetings.platforms.feishu.wire import (
-    MeetingRecording,
-    Minute,
-    MomentsPost,
-    TranscriptFormat,
-    is_minute_token,
-    neutral_post,
-    neutral_recording,
-    parse_download_url,
-    parse_token,
+from airflow_provider_meetings.platforms.feishu.endpoints import (
+    FeishuEndpoints,
+    UserIdType,
+    check_digits,
+    check_minute_token,
 )
-
-DEFAULT_BASE_URL = "https://open.feishu.cn"
-UserIdType = Literal["open_id", "union_id", "user_id"]
-
-_DIGITS = re.compile(r"[0-9]{1,32}\Z")
+from airflow_provider_meetings.platforms.feishu.wire import neutral_post, neutral_recording
 
 _STATES: dict[type[MeetingsApiError], RecordingState] = {
     Gone: RecordingState.GONE,
@@ -61,14 +33,10 @@ _NOT_READY = {
 }
 
 
-class FeishuClient(MeetingsClient):
-    """Ask Feishu or Lark as one self-built app.
+class FeishuClient(FeishuEndpoints, MeetingsClient):
+    """Ask Feishu or Lark as one self-built app; the endpoints are those of `FeishuEndpoints`.
 
-    :param transport: bound to ``https://open.feishu.cn`` or ``https://open.larksuite.com``.
-    :param app_id: the app's id, ``cli_…``.
-    :param app_secret: its secret.
     :param tenant: as it shall stand in rows; the app id if None, since no answer names the tenant.
-    :param user_id_type: which id of a person the answers give.
     """
 
     platform: ClassVar[str] = "feishu"
@@ -87,105 +55,20 @@ class FeishuClient(MeetingsClient):
         user_id_type: UserIdType = "open_id",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if user_id_type not in get_args(UserIdType):
-            raise InvalidRequest(f"user_id_type must be one of {get_args(UserIdType)}, got {user_id_type!r}")
-        super().__init__(transport, tenant=tenant or app_id)
-        self._app_id = app_id
-        self._app_secret = app_secret
-        self._user_id_type = user_id_type
-        self._clock = clock
-        self._auth = TokenAuth(
-            key=token_key(self.platform, transport.base_url, app_id, app_secret),
-            fetch=self._fetch_token,
-            place=_bearer,
-            store=tokens,
-            on_secret=transport.on_secret,
+        MeetingsClient.__init__(self, transport, tenant=tenant or app_id)
+        FeishuEndpoints.__init__(
+            self,
+            transport,
+            app_id=app_id,
+            app_secret=app_secret,
+            tokens=tokens,
+            user_id_type=user_id_type,
+            clock=clock,
         )
-
-    # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
-    def _fetch_token(self) -> Token:
-        body = self.transport.call(
-            "POST",
-            "/open-apis/auth/v3/tenant_access_token/internal",
-            decode,
-            json={"app_id": self._app_id, "app_secret": self._app_secret},
-            max_attempts=1,  # the call that needs the token is the one that is retried
-        )
-        value, seconds = parse_token(body)
-        return Token(value, self._clock() + seconds, seconds)
-
-    # https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
-    def get_minute(self, minute_token: str, *, user_id_type: UserIdType | None = None) -> Minute:
-        """Return a minute's basic facts.
-
-        :raises NotReady: 2091003, while it is transcribed; `Gone` 2091004; `PermissionDenied` 2091005;
-            `NotFound` 2091002; `InvalidRequest` for a token that is not 24 characters.
-        """
-        path = f"/open-apis/minutes/v1/minutes/{_minute_token(minute_token)}"
-        return Minute.parse(self._get(path, {"user_id_type": user_id_type or self._user_id_type}))
-
-    # https://open.feishu.cn/document/minutes-v1/minute-media/get
-    def get_minute_media_url(self, minute_token: str) -> Download:
-        """Return a link to the minute's video or audio; the platform keeps it valid for one day.
-
-        :raises MeetingsApiError: as `get_minute`.
-        """
-        path = f"/open-apis/minutes/v1/minutes/{_minute_token(minute_token)}/media"
-        return Download(parse_download_url(self._get(path)))
-
-    # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
-    def get_minute_transcript(
-        self,
-        minute_token: str,
-        *,
-        file_format: TranscriptFormat = "txt",
-        need_speaker: bool = True,
-        need_timestamp: bool = True,
-    ) -> bytes:
-        """Return the transcript as the file that the platform makes; empty where the minute has none.
-
-        :raises MeetingsApiError: as `get_minute`; `PermissionDenied` also means: may be read, not exported.
-        """
-        if file_format not in get_args(TranscriptFormat):
-            raise InvalidRequest(f"file_format must be one of {get_args(TranscriptFormat)}, got {file_format!r}")
-        path = f"/open-apis/minutes/v1/minutes/{_minute_token(minute_token)}/transcript"
-        # The defaults are not documented: always send all three.
-        params = {
-            "need_speaker": str(need_speaker).lower(),
-            "need_timestamp": str(need_timestamp).lower(),
-            "file_format": file_format,
-        }
-        content: bytes = self.transport.call("GET", path, _decode_file, params=params, auth=self._auth)
-        return content
-
-    # https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
-    def get_meeting_recording(self, meeting_id: str) -> MeetingRecording:
-        """Return where a meeting's recording is.
-
-        :param meeting_id: the long id that exists once the meeting has begun, not the 9-digit number.
-        :raises NotReady: 124002 while it is made, 122001 while the meeting runs, 121004 while there is none
-            (a recording under 5 seconds never comes); `PermissionDenied` 121005; `NotFound` 122002.
-        """
-        path = f"/open-apis/vc/v1/meetings/{_digits(meeting_id, 'meeting id')}/recording"
-        return MeetingRecording.parse(self._get(path))
-
-    # https://open.feishu.cn/document/moments-v1/post/get
-    def get_post(self, post_id: str, *, user_id_type: UserIdType | None = None) -> MomentsPost:
-        """Return a Moments post.
-
-        :raises NotFound: 1420004, unknown or deleted; `PermissionDenied` 1420002; `RateLimited` 1420003.
-        """
-        path = f"/open-apis/moments/v1/posts/{_digits(post_id, 'post id')}"
-        return MomentsPost.parse(self._get(path, {"user_id_type": user_id_type or self._user_id_type}))
 
     def read_post(self, post_id: str) -> Post:
         """Return a post in its neutral form."""
         return neutral_post(self.get_post(post_id), tenant=self.tenant)
-
-    def whoami(self) -> str:
-        """Fetch a token; tell the app and the host."""
-        self._auth.signature()
-        return f"app {self._app_id} at {self.transport.base_url}"
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         tokens: list[tuple[str, str | None]] = [(token, None) for token in query.recording_ids]
@@ -194,9 +77,9 @@ class FeishuClient(MeetingsClient):
         meetings += [ref.meeting_id or "" for ref in query.recordings if not ref.recording_id]
         # Every id is looked at before the first request: one wrong id must not cost a half-done round.
         for meeting_id in meetings:
-            _digits(meeting_id, "meeting id")
+            check_digits(meeting_id, "meeting id")
         for token, _ in tokens:
-            _minute_token(token)
+            check_minute_token(token)
         for token, known_meeting in tokens:
             recording = self._minute_recording(token, known_meeting)
             report(_asked("minutes", token, recording))
@@ -245,41 +128,6 @@ class FeishuClient(MeetingsClient):
             return self.get_minute_media_url(media.file_id)
         content = self.get_minute_transcript(media.file_id, file_format=file_format)  # type: ignore[arg-type]  # checked there
         return iter([content]) if content else None
-
-    def _get(self, path: str, params: dict[str, str] | None = None) -> Any:
-        return self.transport.call("GET", path, decode, params=params, auth=self._auth).get("data")
-
-
-def _bearer(request: requests.PreparedRequest, token: str) -> None:
-    request.headers["Authorization"] = f"Bearer {token}"
-
-
-# https://open.feishu.cn/document/minutes-v1/minute-transcript/get
-def _decode_file(response: requests.Response) -> bytes:
-    # Success is the file itself; a failure is JSON, under whatever status.
-    content = response.content
-    if response.status_code == 200 and not (content[:1] == b"{" and b'"code"' in content[:200]):
-        return content
-    decode(response)
-    raise ServerError("feishu answered a transcript with an empty envelope instead of a file", platform="feishu")
-
-
-def _minute_token(value: str) -> str:
-    if not is_minute_token(value):
-        raise InvalidRequest(
-            f"The minute token {value[:40]!r} has {len(value)} characters of another form than 24 letters and digits",
-            next_step="Take the last part of the minute's address, https://…/minutes/<token>.",
-        )
-    return value
-
-
-def _digits(value: str, name: str) -> str:
-    if not _DIGITS.match(value):
-        raise InvalidRequest(
-            f"The {name} {value[:40]!r} is not a row of digits",
-            next_step="A meeting id is the long number that a meeting gets when it begins; a post id is in its link.",
-        )
-    return value
 
 
 def _asked(endpoint: str, selector: str, recording: Recording) -> ListedWindow:

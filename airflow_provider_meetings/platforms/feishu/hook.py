@@ -5,7 +5,8 @@ from __future__ import annotations
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
-from airflow_provider_meetings.platforms.feishu.client import DEFAULT_BASE_URL, FeishuClient
+from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from airflow_provider_meetings.platforms.feishu.endpoints import DEFAULT_BASE_URL
 
 
 class FeishuHook(MeetingsHook):
