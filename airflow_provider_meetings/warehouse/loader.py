@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, select
+from sqlalchemy import ColumnElement, Table, select
 
 from airflow_provider_meetings.warehouse import rows, upsert
 from airflow_provider_meetings.warehouse.engine import Engine, Hook
@@ -17,7 +17,7 @@ from airflow_provider_meetings.warehouse.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.schema import SchemaChanges, prepare
 from airflow_provider_meetings.warehouse.session import Session, session
 from airflow_provider_meetings.warehouse.tables import Tables, tables
-from airflow_provider_meetings.warehouse.upsert import Upsert, When
+from airflow_provider_meetings.warehouse.upsert import Columns, Upsert, When
 from airflow_provider_meetings.warehouse.values import Row, moment
 
 BATCH = 1000
@@ -113,7 +113,8 @@ class _Load:
     def recordings(self, batch: Sequence[Neutral]) -> None:
         """Write what one batch of recordings says of recordings, declared files and pending items."""
         named = (rows.recording_row(recording, self.now) for recording in batch)
-        self.write(self._tables.recordings, _present(named), when=upsert.source_changed)
+        # A recording that is forbidden or gone now comes with its ids alone: what was known of it stays.
+        self.write(self._tables.recordings, _present(named), fill=rows.KNOWN_OF_A_RECORDING, when=upsert.later_word)
         declared = (row for recording in batch for row in rows.declared_file_rows(recording, self.now))
         self.write(self._tables.recording_files, declared, when=upsert.source_changed)
         self._pending(batch)
@@ -142,7 +143,7 @@ class _Load:
             when=upsert.changed_or_back,
         )
         posts = [rows.tombstone_row(post, self.now) for post in there]
-        marked = self._existing(table, posts, by="post_id", only_null="_deleted_at")
+        marked = self._existing(table, posts, by="post_id", where=_null("_deleted_at"))
         gone = (rows.gone_reaction_row(key, self.now) for identity, key in marked.items() if identity not in has)
         self.write(table, gone, when=upsert.not_yet_deleted)
 
@@ -159,16 +160,19 @@ class _Load:
                 (settling if waits else waiting).pop(identity, None)
                 (waiting if waits else settling)[identity] = row
         table = self._tables.pending_items
+        ids = [{**row, "recording_id": row["item_key"]} for row in waiting.values()]
+        for identity in self._existing(self._tables.recordings, ids, by="recording_id", where=upsert.answered):
+            waiting.pop(identity, None)
         self.write(table, waiting.values(), keep={"first_seen_at"})
-        open_items = self._existing(table, list(settling.values()), by="item_key", only_null="settled_at")
+        open_items = self._existing(table, list(settling.values()), by="item_key", where=_null("settled_at"))
         # These rows are all there, read in this transaction: the upsert inserts none.
         settled = [row for identity, row in settling.items() if identity in open_items]
         self.write(table, settled, keep={"first_seen_at", "meeting_id"})
 
     def _existing(
-        self, table: Table, wanted: Sequence[Row], *, by: str, only_null: str
+        self, table: Table, wanted: Sequence[Row], *, by: str, where: Callable[[Columns], ColumnElement[bool]]
     ) -> dict[tuple[Any, ...], dict[str, Any]]:
-        """Return the keys of the rows like `wanted` in platform, tenant and `by`, and with NULL in `only_null`."""
+        """Return the keys of the rows like `wanted` in platform, tenant and `by` for which `where` holds."""
         owners: dict[tuple[str, str], set[str]] = {}
         for row in wanted:
             owners.setdefault((row["platform"], row["tenant"]), set()).add(row[by])
@@ -177,22 +181,32 @@ class _Load:
         for (platform, tenant), values in owners.items():
             for some in _batches(sorted(values), _IN_LIST):
                 query = select(*keys).where(table.c.platform == platform, table.c.tenant == tenant)
-                query = query.where(table.c[by].in_(some), table.c[only_null].is_(None))
+                query = query.where(table.c[by].in_(some), where(table.c))
                 for key in self._session.read(table, query):
                     found[tuple(key)] = dict(zip((column.name for column in keys), key, strict=True))
         return found
 
     def write(
-        self, table: Table, given: Iterable[Row], *, keep: Iterable[str] = (), when: When | None = None
+        self,
+        table: Table,
+        given: Iterable[Row],
+        *,
+        keep: Iterable[str] = (),
+        fill: Iterable[str] = (),
+        when: When | None = None,
     ) -> Mapping[tuple[Any, ...], Row]:
         """Upsert rows; of those with the same key the last one wins. Return the rows by key."""
         keys = [column.name for column in table.primary_key]
         by_key = {tuple(row[name] for name in keys): row for row in given}
         if by_key:
             latest = list(by_key.values())
-            change = Upsert(table, tuple(latest[0]), frozenset(keep), when)
+            change = Upsert(table, tuple(latest[0]), frozenset(keep), frozenset(fill), when)
             self._written[table.name] += self._session.upsert(change, latest)
         return by_key
+
+
+def _null(name: str) -> Callable[[Columns], ColumnElement[bool]]:
+    return lambda columns: columns[name].is_(None)
 
 
 def _present(given: Iterable[Row | None]) -> Iterator[Row]:

@@ -18,6 +18,7 @@ Neutral = Mapping[str, Any]
 
 # Rows do not depend on prefix and schema: only the shape is asked here.
 _SHAPE = tables()
+KNOWN_OF_A_RECORDING = frozenset(_SHAPE.recordings.c.keys()) - {"state", "reason", "_source_hash", "_landed_at"}
 _STORED = ("uri", "size", "sha256", "media_type", "landed_at")
 _STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
 

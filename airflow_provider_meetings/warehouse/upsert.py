@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnCollection, ColumnElement, Table, bindparam, or_
+from sqlalchemy import ColumnCollection, ColumnElement, Table, and_, bindparam, func, literal_column, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
+
+from airflow_provider_meetings.api.models import RecordingState
 
 Columns = ColumnCollection[str, Any]
 When = Callable[[Columns, Columns], ColumnElement[bool]]
@@ -16,6 +18,25 @@ When = Callable[[Columns, Columns], ColumnElement[bool]]
 
 ConflictInsert = Callable[[Table], "sqlite.Insert | postgresql.Insert"]
 """A dialect's own ``insert``, one that knows ``on_conflict_do_update``."""
+
+
+# Written into the statement, not bound: they are ours, and placeholders stand for values of rows only.
+_WAITING: list[ColumnElement[str]] = [
+    literal_column(f"'{state}'") for state in RecordingState if state.waits or state is RecordingState.OVERDUE
+]
+
+
+def answered(there: Columns) -> ColumnElement[bool]:
+    """Tell whether the recording of a row no longer waits."""
+    return cast(ColumnElement[bool], there["state"].not_in(_WAITING))
+
+
+def later_word(there: Columns, comes: Columns) -> ColumnElement[bool]:
+    """Tell whether what the platform says differs and is no older: nothing that has an answer waits again.
+
+    It would seem so when an earlier load is run again after a later one.
+    """
+    return and_(source_changed(there, comes), or_(~answered(there), answered(comes)))
 
 
 def source_changed(there: Columns, comes: Columns) -> ColumnElement[bool]:
@@ -45,12 +66,14 @@ class Upsert:
     :param table: the table.
     :param columns: the columns given, the key among them. All others keep their values.
     :param keep: columns given for a new row only.
+    :param fill: columns of which an existing row keeps its value where the new row has none.
     :param when: rewrite an existing row only then; always, if None.
     """
 
     table: Table
     columns: tuple[str, ...]
     keep: frozenset[str] = frozenset()
+    fill: frozenset[str] = frozenset()
     when: When | None = None
 
     @property
@@ -81,8 +104,14 @@ def on_conflict(upsert: Upsert, insert: ConflictInsert, dialect: Dialect, rows: 
     statement = insert(upsert.table).values(values)
     statement = statement.on_conflict_do_update(
         index_elements=list(upsert.key),
-        set_={name: statement.excluded[name] for name in upsert.updates},
+        set_={name: _taken(upsert, statement.excluded, name) for name in upsert.updates},
         where=upsert.when(upsert.table.c, statement.excluded) if upsert.when else None,
     )
     compiled: Any = statement.compile(dialect=dialect)
     return Prepared(str(compiled), tuple(places[name] for name in compiled.positiontup))
+
+
+def _taken(upsert: Upsert, comes: Columns, name: str) -> ColumnElement[Any]:
+    if name not in upsert.fill:
+        return cast(ColumnElement[Any], comes[name])
+    return func.coalesce(comes[name], upsert.table.c[name])

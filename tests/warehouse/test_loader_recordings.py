@@ -173,12 +173,39 @@ def test_an_answer_inserts_no_pending_item(load: Load, recording: Make, dump: Du
 
 
 def test_within_a_batch_the_last_word_on_an_item_wins(load: Load, recording: Make, dump: Dump) -> None:
-    waiting = recording(state="processing", files=[])
-    load(recordings=[waiting])
-    load(recordings=[waiting, recording()])
+    absent = recording(recording_id=None, state="absent", files=[])
+    unknown = recording(recording_id=None, state="unknown", files=[])
+    load(recordings=[absent])
+    load(recordings=[absent, unknown])
     assert dump("pending_items")[0]["settled_at"] is not None
-    load(recordings=[recording(), waiting])
+    load(recordings=[unknown, absent])
     assert dump("pending_items")[0]["settled_at"] is None
+
+
+@pytest.mark.parametrize("state", ["processing", "recording", "absent", "overdue"])
+def test_what_has_an_answer_does_not_wait_again(load: Load, recording: Make, dump: Dump, state: str) -> None:
+    """An earlier load that is run again after a later one brings old news."""
+    waiting = recording(state=state, files=[], title=None)
+    load(recordings=[waiting])
+    load(recordings=[recording()])
+    before = {table: dump(table) for table in NONE}
+    assert before["recordings"][0]["state"] == "ready"
+    load(recordings=[waiting])
+    assert {table: dump(table) for table in NONE} == before
+
+
+@pytest.mark.parametrize("state", ["forbidden", "gone", "unknown"])
+def test_what_was_known_stays_when_only_the_ids_come(load: Load, recording: Make, dump: Dump, state: str) -> None:
+    load(recordings=[recording(reason=None)])
+    (before,) = dump("recordings")
+    bare = {name: recording()[name] for name in ("platform", "tenant", "recording_id")}
+    assert load(recordings=[{**bare, "state": state, "reason": "why"}])["recordings"] == 1
+    (after,) = dump("recordings")
+    assert (after["state"], after["reason"]) == (state, "why")
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed <= {"state", "reason", "_source_hash", "_landed_at"}
+    load(recordings=[recording(reason=None)])
+    assert dump("recordings")[0]["reason"] is None
 
 
 def test_the_last_of_a_key_wins_within_and_across_batches(load: Load, recording: Make, dump: Dump) -> None:
