@@ -61,7 +61,7 @@ class MeetingsClient(ABC):
     takes_window: ClassVar[bool]
     """Whether start and end mean something to this platform."""
     kinds: ClassVar[tuple[str, ...]]
-    """The kinds of media it offers, without formats."""
+    """The kinds of media it offers, each format of its own."""
 
     def __init__(self, transport: Transport, *, tenant: str) -> None:
         self.transport = transport

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.models import storable_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Rule:
             f"{platform} refused {asked_path(response)}",
             platform=platform,
             code=code,
-            vendor_message=vendor_message,
-            log_id=log_id,
+            vendor_message=storable_text(vendor_message),
+            log_id=storable_text(log_id),
             next_step=self.next_step,
             retry_after=retry_after if retry_after is not None else self.wait,
         )

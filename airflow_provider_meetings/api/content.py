@@ -44,26 +44,39 @@ _MAGIC = (
 # An error document or a login page, whatever type and status it comes with.
 _PAGE = re.compile(rb"\s*(<!doctype|<html|<head|<body|<\?xml|<error)", re.IGNORECASE)
 _ANSWER = re.compile(rb"""\s*\{\s*"(code|errcode|error|errmsg|msg|message)"\s*:""")
+_UNPRINTABLE = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f\xff]")
 _BOM = b"\xef\xbb\xbf"
 
 
-def refuse_documents(media: MediaFile, head: bytes) -> None:
-    """Raise MediaCorrupt if the first bytes are an API's answer or a page instead of the file.
+def refuse_documents(media: MediaFile, head: bytes, content_type: str = "") -> None:
+    """Raise MediaCorrupt if what is served is an API's answer, a page or a message instead of the file.
 
     :param head: the first `HEAD_BYTES` bytes, or all if there are fewer.
+    :param content_type: the Content-Type header, or empty.
     """
-    text = head.removeprefix(_BOM)
-    name = f"{media.platform} file {media.file_id} ({media.kind})"
+    name = f"{media.platform} file {media.file_id!r} ({media.kind})"
     if not head:
         raise MediaCorrupt(f"{name}: nothing was served, not one byte", platform=media.platform)
-    # Text kinds may well begin with a brace or a bracket; sound and pictures never do.
+    text = head.removeprefix(_BOM)
+    served = content_type.partition(";")[0].strip().lower()
+    # Text kinds may well begin with a brace or a bracket; sound and pictures are never text.
     audible = media.kind in {MediaKind.VIDEO, MediaKind.AUDIO}
-    if _PAGE.match(text) or _ANSWER.match(text) or (audible and text.lstrip()[:1] in {b"{", b"[", b"<"}):
+    if (
+        _PAGE.match(text)
+        or _ANSWER.match(text)
+        or served in {"text/html", "application/json", "application/xml", "text/xml"}
+        or (audible and (served.startswith("text/") or _is_text(text)))
+    ):
         raise MediaCorrupt(
-            f"{name}: a page or an error document was served instead of the file",
+            f"{name}: a page or a message was served instead of the file",
             platform=media.platform,
             next_step="Try again: the link may have died. If it lasts, open the recording in the platform itself.",
         )
+
+
+def _is_text(head: bytes) -> bool:
+    # A container of sound or pictures has bytes among its first that no text has.
+    return not _UNPRINTABLE.search(head) and not any(magic.match(head) for magic, _ in _MAGIC)
 
 
 def extension(media: MediaFile, *, content_type: str, file_type: str, head: bytes) -> str:

@@ -11,6 +11,7 @@ import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.api.models import storable_text
 from airflow_provider_meetings.api.times import parse_time
 
 Raw = Mapping[str, Any]
@@ -45,7 +46,7 @@ class Fields:
         if value is None or value == "":
             return None
         if isinstance(value, str):
-            return value
+            return storable_text(value)
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         raise self.undocumented(name, value)
@@ -66,10 +67,10 @@ class Fields:
         value = raw.get(name)
         if value is None or value == "":
             return None
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
-            return int(value)
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+            return value
         raise self.undocumented(name, value)
 
     def boolean(self, raw: Raw, name: str) -> bool | None:

@@ -78,7 +78,6 @@ class _Content:
     """An opened file: its bytes from the first on, and what its origin promised."""
 
     chunks: Iterator[bytes]
-    head: bytes
     ext: str
     length: int | None
 
@@ -122,18 +121,19 @@ class Landing:
             return receipt.stored_file("skipped", self._store.uri(_beside(receipt_key, receipt.name)))
         with self._content(media) as content:
             if content is None:
-                log.info("%s has no %s of file %s", media.platform, media.kind, media.file_id)
+                log.warning("%s has no %s of file %r", media.platform, media.kind, media.file_id)
                 return _absent(media)
             key = self._layout.object_key(recording, media, content.ext)
             before = self._store.stat(key)
             if self._if_present == "fail" and before is not None:
                 raise self._already(key)
             written = self._write(key, media, content)
-        self._store.put(receipt_key, written.to_bytes())
         replaced = receipt is not None or before is not None
         if receipt is not None and receipt.name != written.name:
-            # The platform serves another type than last time: the old object would be a second copy.
+            # The platform serves another type than last time: the old object would be a second copy. It goes while
+            # the old receipt still names it, or nothing would lead to it any more.
             self._store.delete(_beside(receipt_key, receipt.name))
+        self._store.put(receipt_key, written.to_bytes())
         return written.stored_file("replaced" if replaced else "landed", self._store.uri(key))
 
     def _stands(self, receipt_key: str, receipt: Receipt) -> bool:
@@ -160,7 +160,15 @@ class Landing:
             yield None
         elif isinstance(opened, Download):
             with self._stream(media, opened) as stream:
-                yield _begin(media, stream.chunks(), stream.content_type, opened.file_type, stream.length)
+                length = stream.length if stream.ends_itself else media.declared_size
+                if length is None and not stream.ends_itself:
+                    raise MediaCorrupt(
+                        f"{media.platform} file {media.file_id!r}: served without a length and not in chunks, so that "
+                        "a cut could not be noticed",
+                        platform=media.platform,
+                        next_step="If a proxy stands in between, have it pass Content-Length on.",
+                    )
+                yield _begin(media, stream.chunks(), stream.content_type, opened.file_type, length)
         else:
             yield _begin(media, opened, "", "", None)
 
@@ -168,10 +176,10 @@ class Landing:
         try:
             return self._client.transport.stream(download.url)
         except LinkExpired as error:
-            log.info("The link of file %s is dead (%s); resolving a new one", media.file_id, error)
+            log.info("The link of file %r is dead (%s); resolving a new one", media.file_id, error)
         again = self._client.open(media)
         if not isinstance(again, Download):
-            raise LinkExpired(f"{media.platform} gave no new link for file {media.file_id}", platform=media.platform)
+            raise LinkExpired(f"{media.platform} gave no new link for file {media.file_id!r}", platform=media.platform)
         return self._client.transport.stream(again.url)
 
     def _write(self, key: str, media: MediaFile, content: _Content) -> Receipt:
@@ -186,7 +194,7 @@ class Landing:
                 size += len(chunk)
             if content.length is not None and size != content.length:
                 raise MediaCorrupt(
-                    f"{media.platform} file {media.file_id} ({media.kind}): {content.length} bytes were promised, "
+                    f"{media.platform} file {media.file_id!r} ({media.kind}): {content.length} bytes were promised, "
                     f"{size} came",
                     platform=media.platform,
                 )
@@ -225,9 +233,9 @@ def _begin(
     while sum(map(len, first)) < HEAD_BYTES and (chunk := next(chunks, b"")):
         first.append(chunk)
     head = b"".join(first)[:HEAD_BYTES]
-    refuse_documents(media, head)
+    refuse_documents(media, head, content_type)
     ext = extension(media, content_type=content_type, file_type=file_type, head=head)
-    return _Content(chain(first, chunks), head, ext, length)
+    return _Content(chain(first, chunks), ext, length)
 
 
 def _beside(key: str, name: str) -> str:

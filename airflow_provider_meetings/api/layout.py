@@ -65,12 +65,17 @@ class Layout:
         """Name the receipt, which is known before the served type is."""
         return self._key(recording, media, "{file_id}.{kind}.receipt.json", "")
 
+    def _date(self, recording: Recording) -> str:
+        try:
+            return recording.started_at.astimezone(self._zone).date().isoformat() if recording.started_at else UNDATED
+        except OverflowError:  # the last day of the calendar, in another zone
+            return UNDATED
+
     def _key(self, recording: Recording, media: MediaFile, name: str, ext: str) -> str:
-        start = recording.started_at
         fields = {
             "platform": media.platform,
             "tenant": media.tenant,
-            "date": start.astimezone(self._zone).date().isoformat() if start else UNDATED,
+            "date": self._date(recording),
             "recording_id": media.recording_id,
             "meeting_id": media.meeting_id or "no-meeting",
             "file_id": media.file_id,

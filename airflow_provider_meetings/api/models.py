@@ -6,6 +6,7 @@ None of them but `Download` ever holds a download link, and `Download` has no wa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -44,14 +45,25 @@ class MediaKind(StrEnum):
     SUMMARY = "summary"
 
     @classmethod
-    def check(cls, kinds: Sequence[str]) -> tuple[str, ...]:
-        """Return `kinds` if each is a kind or ``kind-format``; raise InvalidRequest naming the kinds there are."""
-        if isinstance(kinds, str) or not kinds:
-            raise InvalidRequest(f"kinds must be a non-empty list of {[str(k) for k in cls]}, got {kinds!r}")
+    def check(cls, kinds: Sequence[str], offered: Sequence[str], platform: str) -> tuple[str, ...]:
+        """Return those of the asked `kinds` that are `offered`: all of a kind, or one format of it.
+
+        :raises InvalidRequest: for a kind that is none, for a format that the platform does not have, and if nothing
+            is left. A kind that only another platform has is left out.
+        """
+        if not kinds:
+            raise InvalidRequest(f"kinds must be a non-empty list, of {', '.join(offered)}")
+        families = {kind.partition("-")[0] for kind in offered}
         for kind in kinds:
-            if kind.partition("-")[0] not in {str(k) for k in cls}:
-                raise InvalidRequest(f"kinds: {kind!r} is not one of {[str(k) for k in cls]} (or kind-format)")
-        return tuple(kinds)
+            family = str(kind).partition("-")[0]
+            if family not in set(cls):
+                raise InvalidRequest(f"kinds: {kind!r} is not one of {', '.join(cls)} (or one format of them)")
+            if family in families and not any(cls.wanted(one, [kind]) for one in offered):
+                raise InvalidRequest(f"kinds: {platform} has no {kind!r}; it has {', '.join(offered)}")
+        left = tuple(kind for kind in kinds if kind.partition("-")[0] in families)
+        if not left:
+            raise InvalidRequest(f"kinds: {platform} offers none of these; it has {', '.join(offered)}")
+        return left
 
     @staticmethod
     def wanted(kind: str, kinds: Sequence[str]) -> bool:
@@ -152,7 +164,8 @@ class Recording(_Json):
     @property
     def label(self) -> str:
         """Name the recording in a log line: ids only, never its title."""
-        return self.recording_id or f"meeting {self.meeting_id or self.meeting_number}"
+        name = self.recording_id or f"meeting {self.meeting_id or self.meeting_number}"
+        return name if name.isprintable() else repr(name)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -218,19 +231,52 @@ class Post(_Json):
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
+def storable_text(text: str) -> str:
+    """Replace what an XCom, a JSON column or a text column may refuse: NUL, and half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # an emoji cut in two; a pair that was written as two halves becomes whole again
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\x00", "\ufffd")
+
+
+def storable(value: object, depth: int = 20) -> Any:
+    """Copy a JSON value so that every store takes it.
+
+    Numbers beyond 64 bits become text, those that JSON has no word for None; so does what is nested below `depth`.
+    """
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, Mapping | list):
+        if depth == 0:
+            return None
+        if isinstance(value, list):
+            return [storable(item, depth - 1) for item in value]
+        return {storable_text(str(key)): storable(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return str(value)
+    return value
+
+
 def without_links(raw: object) -> Any:
     """Copy a platform's answer without links and passwords, so that it may be stored.
 
     A link may be a credential, and which field holds one is the platform's to change: so every text that
     is a link goes, under whatever name, empty or not under a name that says address or url.
     """
-    if isinstance(raw, Mapping):
-        kept = {k: without_links(v) for k, v in raw.items() if not _secret(k, v)}
+    return _without_links(storable(raw))
+
+
+def _without_links(raw: Any) -> Any:
+    if isinstance(raw, dict):
+        kept = {key: _without_links(value) for key, value in raw.items() if not _secret(key, value)}
         if "password" in raw:
             kept["has_password"] = bool(raw["password"])
         return kept
     if isinstance(raw, list):
-        return [without_links(v) for v in raw if not _secret("", v)]
+        return [_without_links(value) for value in raw if not _secret("", value)]
     return raw
 
 

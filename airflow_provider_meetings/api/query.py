@@ -159,4 +159,6 @@ def _time(given: object, name: str) -> DateTime | None:
     try:
         return parse_time(given, name)
     except ValueError as error:
-        raise InvalidRequest(str(error)) from None
+        raise InvalidRequest(
+            str(error), next_step="A run without a data interval renders as None: trigger it with one, or give times."
+        ) from None

@@ -49,12 +49,14 @@ class Receipt:
         if data is None:
             return None
         try:
-            fields = json.loads(data)
-            receipt = cls(**fields)
-        except (ValueError, TypeError):
+            receipt = cls(**json.loads(data))
+            receipt.stored_file("skipped", receipt.uri)
+        except (ValueError, TypeError, RecursionError):
             return None
         # Whoever can write to the lake can write receipts: a name must not lead out of the receipt's folder.
-        sound = isinstance(receipt.size, int) and isinstance(receipt.name, str) and "/" not in receipt.name
+        name = receipt.name
+        sound = isinstance(receipt.size, int) and isinstance(name, str) and name.isprintable()
+        sound = sound and name not in {"", ".", ".."} and "/" not in name
         return receipt if sound and receipt.schema == SCHEMA else None
 
     def stored_file(self, outcome: str, uri: str) -> StoredFile:

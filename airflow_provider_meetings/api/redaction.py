@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import suppress
 from urllib.parse import urlsplit
+
+_QUERY = re.compile(r"\?\S+")
 
 
 def redact(url: str, *, path: bool = True) -> str:
@@ -15,8 +18,8 @@ def redact(url: str, *, path: bool = True) -> str:
     return f"{origin}{parts.path}{'?***' if parts.query else ''}" if path else origin
 
 
-class _PoolFilter(logging.Filter):
-    """Cut the query out of urllib3's DEBUG lines about hosts that we talk to.
+class _QueryFilter(logging.Filter):
+    """Cut the queries out of urllib3's lines about hosts that we talk to: each request at DEBUG, broken headers louder.
 
     WeCom's secret and token stand in queries, and a media link is one. Registering each link with Airflow's masker
     would do it too, but its cost grows with the square of the links: minutes for a few hundred files.
@@ -28,19 +31,22 @@ class _PoolFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record in place; let every record pass."""
-        # '%s://%s:%s "%s %s %s" %s %s': scheme, host, port, method, target, version, status, length
-        if isinstance(record.args, tuple) and len(record.args) == 8 and record.args[1] in self.hosts:
-            target = str(record.args[4])
-            record.args = (*record.args[:4], target.partition("?")[0] + "?***", *record.args[5:])
+        if isinstance(record.args, tuple) and any(self._ours(arg) for arg in record.args):
+            record.args = tuple(_QUERY.sub("?***", arg) if isinstance(arg, str) else arg for arg in record.args)
         return True
 
+    def _ours(self, arg: object) -> bool:
+        return isinstance(arg, str) and any(host in arg for host in self.hosts)
 
-_FILTER = _PoolFilter()
+
+_FILTER = _QueryFilter()
 
 
 def keep_queries_out_of_logs(url: str) -> None:
     """Have the HTTP layer's log lines about this URL's host show no queries, in this process, from now on."""
     with suppress(ValueError):  # a host that is none: nothing can be sent there
-        _FILTER.hosts.add(urlsplit(url).hostname or "")
-    # On the logger that makes the lines: a filter there sees them before any handler. Adding it again is no change.
-    logging.getLogger("urllib3.connectionpool").addFilter(_FILTER)
+        if host := urlsplit(url).hostname:
+            _FILTER.hosts.add(host)
+    # On the loggers that make the lines: a filter there sees them before any handler. Adding it again is no change.
+    for name in ("urllib3.connection", "urllib3.connectionpool"):
+        logging.getLogger(name).addFilter(_FILTER)

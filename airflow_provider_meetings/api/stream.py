@@ -36,7 +36,11 @@ class MediaStream:
             kind = LinkExpired
         elif status >= 500 or status == 429:
             kind = ServerError
-        return kind(f"{self._platform}'s media host answered with status {status}", platform=self._platform)
+        return kind(
+            f"{self._platform}'s media host answered with status {status}",
+            platform=self._platform,
+            next_step="Try again: each try asks the platform for a new link.",
+        )
 
     @property
     def content_type(self) -> str:
@@ -51,6 +55,12 @@ class MediaStream:
             return None
         value = headers.get("Content-Length", "")
         return int(value) if value.isdecimal() else None
+
+    @property
+    def ends_itself(self) -> bool:
+        """Tell whether a body that is cut can be told from a whole one: it has a length, or is chunked."""
+        headers = self._response.headers
+        return "Content-Length" in headers or headers.get("Transfer-Encoding", "").lower() == "chunked"
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body in pieces of at most 1 MiB.

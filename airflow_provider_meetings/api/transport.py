@@ -157,7 +157,7 @@ class Transport:
             response = self._session.send(
                 prepared, stream=stream, timeout=timeout, proxies=proxies, allow_redirects=stream
             )
-        except (requests.RequestException, ValueError) as error:
+        except (requests.RequestException, ValueError, OSError) as error:
             failure = _kind_of_failure(error)
         # Raised outside the except block: the exception of requests names the whole URL, token included,
         # and must not come along as this one's context.
@@ -205,4 +205,6 @@ def _kind_of_failure(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, requests.TooManyRedirects):
         return "more than 5 redirects"
-    return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
+    if isinstance(error, requests.RequestException):
+        return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
+    return "the CA bundle cannot be read" if isinstance(error, OSError) else "the address is not one"

@@ -20,5 +20,7 @@ def store_for(fs: Any, root: str, uri: str) -> Store:
     """
     protocols = (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
     if "file" in protocols:
+        if not uri.startswith("file:///"):
+            raise InvalidRequest(f"target {uri} is not absolute: write three slashes, file:///data/lake")
         return LocalStore(Path(root), uri)
     raise InvalidRequest(f"target {uri.partition('://')[0]}:// has no store yet; what works: file://")

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_provider_meetings.api.landing import ObjectStat
 
 PART_SUFFIX = ".part"
+
+_REMEDIES = {
+    errno.EACCES: "give that user the right to write there, or choose another target",
+    errno.EPERM: "give that user the right to write there, or choose another target",
+    errno.EROFS: "mount it for writing, or choose another target",
+    errno.ENOSPC: "make room, then try again; nothing of this file was published",
+    errno.EDQUOT: "make room, then try again; nothing of this file was published",
+    errno.EEXIST: "a file stands where a folder must be, choose another target",
+    errno.ENOTDIR: "a file stands where a folder must be, choose another target",
+}
 
 
 class LocalStore:
@@ -33,16 +45,10 @@ class LocalStore:
 
         :raises OSError: naming the target and what to do.
         """
-        try:
+        with _explained(self._uri):
             self._root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._root):
                 pass
-        except OSError as error:
-            raise type(error)(
-                error.errno,
-                f"target {self._uri} cannot be written by user id {os.geteuid()} ({error.strerror}). Give that user "
-                "the right to write there, or choose another target",
-            ) from None
 
     def stat(self, key: str) -> ObjectStat | None:
         """Return an object's size and time of change; None if there is none."""
@@ -71,8 +77,9 @@ class LocalStore:
     def sink(self, key: str) -> LocalSink:
         """Begin an object."""
         path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return LocalSink(path)
+        with _explained(self._uri):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return LocalSink(path)
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is no error."""
@@ -98,10 +105,11 @@ class LocalSink:
         # Open without truncating, lock, then look whether the name still leads to what was locked: between open
         # and lock another process may have renamed this very file into its place, and it must not be emptied.
         while True:
-            fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            # O_NOFOLLOW: a link of that name would have us overwrite whatever it leads to.
+            fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(fd), self._part.stat()):
+                if os.path.samestat(os.fstat(fd), self._part.lstat()):
                     return fd
             except FileNotFoundError:
                 pass
@@ -118,8 +126,9 @@ class LocalSink:
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
         view = memoryview(chunk)
-        while view:
-            view = view[os.write(self._fd, view) :]
+        with _explained(str(self._path)):
+            while view:
+                view = view[os.write(self._fd, view) :]
 
     def publish(self) -> ObjectStat:
         """Make the bytes durable, give them their name, make that durable, and return what stands there."""
@@ -147,3 +156,16 @@ class LocalSink:
 def _stat(path: Path) -> ObjectStat:
     found = path.stat()
     return ObjectStat(found.st_size, f"mtime-ns:{found.st_mtime_ns}")
+
+
+@contextlib.contextmanager
+def _explained(target: str) -> Iterator[None]:
+    """Say of a failed write which target it was and what to do."""
+    try:
+        yield
+    except BlockingIOError:
+        raise  # explains itself
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "choose another target")
+        text = f"target {target} cannot be written by user id {os.geteuid()} ({error.strerror}): {remedy}"
+        raise type(error)(error.errno, text) from None

@@ -141,11 +141,20 @@ def test_a_download_does_not_show_itself() -> None:
 
 
 def test_kinds_are_checked() -> None:
-    assert MediaKind.check(["video", "transcript-srt"]) == ("video", "transcript-srt")
-    wrong: Any
-    for wrong in ("video", [], ["film"], ["videos"]):
+    offered = ("video", "transcript-txt", "transcript-srt")
+    assert MediaKind.check(["video", "transcript-srt"], offered, "acme") == ("video", "transcript-srt")
+    assert MediaKind.check(["summary", "transcript"], offered, "acme") == ("transcript",)
+    for wrong in (
+        [],
+        ["film"],
+        ["videos"],
+        ["transcript-docx"],
+        ["video", "transcript-SRT"],
+        ["video-hd"],
+        ["summary"],
+    ):
         with pytest.raises(InvalidRequest, match="kinds"):
-            MediaKind.check(wrong)
+            MediaKind.check(wrong, offered, "acme")
 
 
 @pytest.mark.parametrize(

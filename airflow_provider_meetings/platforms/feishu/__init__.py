@@ -21,7 +21,7 @@ MANIFEST = {
         "user_id_type": {
             "label": "User ID type",
             "description": "Which id of a person the answers give. open_id differs from app to app.",
-            "schema": {"type": ["string", "null"], "enum": ["open_id", "union_id", "user_id"]},
+            "schema": {"type": ["string", "null"], "enum": ["open_id", "union_id", "user_id", None]},
         },
         "proxy": {
             "label": "Proxy",

@@ -42,7 +42,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
     platform: ClassVar[str] = "feishu"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "recording_ids", "recordings")
     takes_window: ClassVar[bool] = False
-    kinds: ClassVar[tuple[str, ...]] = (MediaKind.VIDEO, MediaKind.TRANSCRIPT)
+    kinds: ClassVar[tuple[str, ...]] = (MediaKind.VIDEO, "transcript-txt", "transcript-srt")
 
     def __init__(
         self,

@@ -181,9 +181,9 @@ def check_digits(value: str, name: str) -> str:
 
     :raises InvalidRequest: else; `name` says what the id is of.
     """
-    if not _DIGITS.match(value):
+    if not isinstance(value, str) or not _DIGITS.match(value):
         raise InvalidRequest(
-            f"The {name} {value[:40]!r} is not a row of digits",
+            f"The {name} {value!r:.60} is not a row of digits",
             next_step="A meeting id is the long number that a meeting gets when it begins; a post id is in its link.",
         )
     return value

@@ -11,6 +11,7 @@ from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.models import Post
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from airflow_provider_meetings.platforms.feishu.endpoints import check_digits
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 
 OnMissing = Literal["tombstone", "skip", "fail"]
@@ -48,6 +49,8 @@ class FeishuPostsOperator(BaseOperator):
             post_ids = list(dict.fromkeys(arguments.ids(self.post_ids, "post_ids")))
             if not post_ids:
                 raise AirflowFailException("post_ids is empty: name at least one post")
+            for post_id in post_ids:  # all of them before the first request
+                check_digits(post_id, "post id")
             client = hook.get_conn()
             posts = [self._read(client, post_id) for post_id in post_ids]
         self.log.info("%d posts read, %d of them missing", len(posts), sum(p is None or p.deleted for p in posts))

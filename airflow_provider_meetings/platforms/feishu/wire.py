@@ -12,7 +12,16 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.fields import Fields, Raw
-from airflow_provider_meetings.api.models import MediaFile, MediaKind, Post, Recording, RecordingState, without_links
+from airflow_provider_meetings.api.models import (
+    MediaFile,
+    MediaKind,
+    Post,
+    Recording,
+    RecordingState,
+    storable,
+    storable_text,
+    without_links,
+)
 
 _MINUTE_TOKEN = re.compile(r"[A-Za-z0-9]{24}\Z")
 TranscriptFormat = Literal["txt", "srt"]
@@ -212,11 +221,11 @@ def _content(value: object) -> tuple[list[Any] | None, str | None]:
     if not isinstance(value, str):
         return None, None
     try:
-        nodes = json.loads(value)
+        nodes = storable(json.loads(value))
     except (ValueError, RecursionError):
-        return None, value
+        nodes = None
     if not isinstance(nodes, list):
-        return None, value
+        return None, storable_text(value)
     return nodes, "\n".join("".join(_node_text(n) for n in p) if isinstance(p, list) else "" for p in nodes)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import ClassVar
 
@@ -26,6 +27,9 @@ from airflow_provider_meetings.platforms.wecom.wire import (
     neutral_recording,
 )
 
+CLOCK_SLACK = timedelta(hours=1)
+"""How far the platform's clock may be ahead of ours."""
+
 
 class WeComClient(WeComEndpoints, MeetingsClient):
     """Ask WeCom as one self-built app; the endpoints are those of `WeComEndpoints`, the tenant is the corp id."""
@@ -33,7 +37,13 @@ class WeComClient(WeComEndpoints, MeetingsClient):
     platform: ClassVar[str] = "wecom"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "meeting_numbers", "owner_ids", "recordings")
     takes_window: ClassVar[bool] = True
-    kinds: ClassVar[tuple[str, ...]] = (MediaKind.VIDEO, MediaKind.AUDIO, MediaKind.SUMMARY)
+    kinds: ClassVar[tuple[str, ...]] = (
+        MediaKind.VIDEO,
+        MediaKind.AUDIO,
+        "summary-docx",
+        "summary-pdf",
+        "summary-txt",
+    )
 
     def __init__(
         self,
@@ -52,9 +62,9 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         # further only for recordings that are known to have begun earlier.
         if query.start is not None:
             return query
-        now = pendulum.from_timestamp(int(self._clock()))
+        end = pendulum.from_timestamp(int(self._clock())) + CLOCK_SLACK
         begun = [ref.started_at.subtract(days=1) for ref in query.recordings if ref.started_at]
-        return replace(query, start=min([now - LONGEST_WINDOW, *begun]), end=now)
+        return replace(query, start=min([end - LONGEST_WINDOW, *begun]), end=end)
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         if query.start is None or query.end is None:
@@ -115,6 +125,8 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         # 2 (transcoding) is the sister product's; any unknown state is as little ready.
         known = {STATE_TRANSCODED: RecordingState.READY, STATE_RECORDING: RecordingState.RECORDING}
         state = known.get(record.state or 0, RecordingState.PROCESSING)
+        if not record.record_file_list and state is RecordingState.READY:
+            state = RecordingState.PROCESSING  # transcoded, it says, but nothing of it is listed
         return neutral_recording(record, state, tenant=self.tenant)
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
@@ -126,8 +138,10 @@ class WeComClient(WeComEndpoints, MeetingsClient):
             if formatted:
                 summaries = _found(addresses, file.file_id).meeting_summary
                 names += [f"{MediaKind.SUMMARY}-{file_type}" for file_type in summaries]
-            for name in names:
-                if MediaKind.wanted(name, kinds):
+            for kind in kinds:
+                # A kind that this file does not have is named all the same: the landing then says that it is absent.
+                absent = [kind] if any(MediaKind.wanted(offered, [kind]) for offered in self.kinds) else []
+                for name in [n for n in names if MediaKind.wanted(n, [kind])] or absent:
                     # The declared size is the video's.
                     size = file.declared_size if name == MediaKind.VIDEO else None
                     yield replace(file, kind=name, declared_size=size)

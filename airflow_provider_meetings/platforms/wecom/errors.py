@@ -74,7 +74,7 @@ def error_of(body: Mapping[str, Any], response: requests.Response) -> MeetingsAp
     code = body["errcode"]
     message = str(body.get("errmsg") or "")
     rule = CODES.get(code) or Rule.unknown(response, f"See https://open.work.weixin.qq.com/devtool/query?e={code}.")
-    hint = re.search(r"hint: \[([^\]]*)\]", message)
+    hint = re.search(r"hint: \[([^\]\s]*)\]", message)
     return rule.build(
         response, platform=PLATFORM, code=code, vendor_message=message, log_id=hint.group(1) if hint else ""
     )

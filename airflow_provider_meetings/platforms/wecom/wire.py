@@ -189,6 +189,9 @@ def neutral_recording(record: Record, state: RecordingState, *, tenant: str) -> 
         )
         for file in record.record_file_list
     )
+    reason = None if state is RecordingState.READY else f"state {record.state}"
+    if record.state == STATE_TRANSCODED and not files:
+        reason = "transcoded, but no file is listed"
     spans = [(f.ended_at - f.started_at).total_seconds() for f in files if f.started_at and f.ended_at]
     return Recording(
         platform="wecom",
@@ -202,7 +205,7 @@ def neutral_recording(record: Record, state: RecordingState, *, tenant: str) -> 
         started_at=min((f.started_at for f in files if f.started_at), default=record.meeting_start_time),
         ended_at=max((f.ended_at for f in files if f.ended_at), default=None),
         duration_ms=round(sum(spans) * 1000) if spans else None,
-        reason=None if state is RecordingState.READY else f"state {record.state}",
+        reason=reason,
         files=files,
         source=without_links({k: v for k, v in record.raw.items() if k not in FILE_LISTS}),
     )
@@ -215,8 +218,7 @@ def seconds(time: DateTime) -> int:
 
 def _either(raw: Raw, name: str, other: str) -> list[Any]:
     """Read a list under one of two names: the document's table and its example disagree."""
-    value = raw[name] if raw.get(name) is not None else raw.get(other)
-    return _read.array(value, name)
+    return _read.array(raw.get(name), name) or _read.array(raw.get(other), other)
 
 
 def _size(raw: Raw) -> int | None:

@@ -122,7 +122,8 @@ class TestWeComContract(ClientContract):
     ) -> None:
         client.check(RecordingQuery(meeting_ids=(seed.STANDUP_MEETINGID,)))
         (body,) = {(r.body["start_time"], r.body["end_time"]) for r in state.requests if r.path == LIST}
-        assert body == (int(clock.now) - 31 * 24 * 3600, int(clock.now))
+        ahead = 3600  # the platform's clock may be
+        assert body == (int(clock.now) + ahead - 31 * 24 * 3600, int(clock.now) + ahead)
 
     def test_a_check_looks_back_further_for_what_began_earlier(
         self, client: MeetingsClient, state: EmulatorState, clock: Clock
@@ -262,9 +263,25 @@ def page(*records: dict[str, Any], **more: Any) -> dict[str, Any]:
     [(1, "recording"), (2, "processing"), (3, "ready"), (0, "processing"), (9, "processing"), (None, "processing")],
 )
 def test_only_state_3_is_ready(origin: Origin, client: WeComClient, state: int | None, neutral: str) -> None:
-    origin.on(LIST, json_body(page({"meeting_record_id": "r", "meetingid": "m", "state": state})))
+    files = [{"record_file_id": "f"}]
+    record = {"meeting_record_id": "r", "meetingid": "m", "state": state, "record_file_list": files}
+    origin.on(LIST, json_body(page(record)))
     (recording,) = client.list(QUERY)
     assert str(recording.state) == neutral
+
+
+@pytest.mark.parametrize("files", [{}, {"record_file_list": []}, {"files": [{"record_file_id": "f"}]}])
+def test_transcoded_without_a_file_is_not_ready(origin: Origin, client: WeComClient, files: dict[str, Any]) -> None:
+    """It would land nothing and be green."""
+    origin.on(LIST, json_body(page({"meeting_record_id": "r", "meetingid": "m", "state": 3, **files})))
+    (recording,) = client.list(QUERY)
+    assert (str(recording.state), recording.reason) == ("processing", "transcoded, but no file is listed")
+
+
+def test_a_filled_list_counts_beside_an_empty_one(origin: Origin, client: WeComClient) -> None:
+    record = {"meeting_record_id": "r", "state": 3, "record_file_list": [], "record_files": [{"record_file_id": "f"}]}
+    origin.on(LIST, json_body(page(record)))
+    assert [file.file_id for file in next(iter(client.list(QUERY))).files] == ["f"]
 
 
 def test_pages_that_shift_name_a_recording_once(origin: Origin, client: WeComClient) -> None:
