@@ -22,9 +22,19 @@ def verbatim(value: Any) -> Any:
     """Keep `value` from Jinja; an XComArg stays one, so that Airflow sees the dependency and resolves it."""
     if value is None or hasattr(value, "resolve"):
         return value
-    if isinstance(value, list | tuple) and any(hasattr(item, "resolve") for item in value):
-        return [verbatim(item) for item in value]
-    return literal(value)
+    if not _holds_reference(value):
+        return literal(value)
+    if isinstance(value, Mapping):
+        return {key: verbatim(item) for key, item in value.items()}
+    return [verbatim(item) for item in value]
+
+
+def _holds_reference(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return hasattr(value, "resolve")
+    return any(_holds_reference(item) for item in value)
 
 
 def items(value: Any, name: str, context: Any) -> Iterator[Mapping[str, Any]]:
@@ -35,7 +45,7 @@ def items(value: Any, name: str, context: Any) -> Iterator[Mapping[str, Any]]:
     if hasattr(value, "resolve"):  # a literal, where Airflow has not rendered the task
         value = value.resolve(context)
     if isinstance(value, Mapping):
-        yield value
+        yield {key: v.resolve(context) if hasattr(v, "resolve") else v for key, v in value.items()}
     elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
         for item in value:
             yield from items(item, name, context)

@@ -73,6 +73,11 @@ class MeetingsHook(BaseHook):
     def client(self) -> MeetingsClient:
         """The client of this connection, made once."""
         conn = self.get_connection(self.meetings_conn_id)
+        if conn.conn_type != self.conn_type:
+            raise AirflowFailException(
+                f"meetings_conn_id: connection {self.meetings_conn_id!r} is of type {conn.conn_type}, "
+                f"not {self.conn_type}: its secret is not for this platform"
+            )
         missing = [name for name in ("login", "password") if not getattr(conn, name)]
         if missing:
             raise AirflowFailException(
@@ -111,16 +116,13 @@ class MeetingsHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Fetch a token; what the button in the UI and ``airflow connections test`` call."""
         self._max_attempts = 1
+        self.__dict__.pop("client", None)
         try:
-            whom = self.get_conn_identity()
+            with self.airflow_errors():
+                whom = self.client.whoami()
         except AirflowException as error:
             return False, str(error)
         return True, f"{self.hook_name}: got a token for {whom}"
-
-    def get_conn_identity(self) -> str:
-        """Fetch a token and tell for whom."""
-        with self.airflow_errors():
-            return self.client.whoami()
 
     def close(self) -> None:
         """Close the connections of the client, if it was made; a poll every minute would pile them up."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import timedelta
 from typing import Any, get_args
@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_meetings.api.models import Recording
-from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
@@ -41,13 +41,15 @@ class RecordingReadySensor(BaseSensorOperator):
     :param recordings: what an earlier listing returned. Resolved from XComs, never rendered.
     :param meeting_ids: the platform's meeting ids; a list, or its JSON text. (templated)
     :param recording_ids: Feishu's minute tokens; the same. (templated)
-    :param owner_ids: WeCom's userids: everything they recorded in the window; the same. (templated)
-    :param start: begin of the window, aware; WeCom only, without it the last 31 days. (templated)
+    :param owner_ids: WeCom's userids: meetings that they created; the same. (templated)
+    :param start: begin of the window, aware; WeCom only, without it the last 31 days. Give it for a recurring meeting,
+        whose earlier recordings would else be what was waited for. (templated)
     :param end: end of the window, aware, exclusive. (templated)
     :param until: ``ready``: all must be ready, one that is gone, forbidden or unknown fails the task at once;
         ``settled``: each must have an answer, whichever, and what still waits when `timeout` has passed is returned
         with state ``overdue``.
     :param deferrable: wait in the triggerer, without a worker slot. The first round is asked on the worker.
+        ``poke_interval`` and ``timeout`` hold there too; ``exponential_backoff`` and ``max_wait`` on a worker only.
     :returns: list of recordings as dicts, each with its ``state``.
     """
 
@@ -90,15 +92,32 @@ class RecordingReadySensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait in the way that was chosen."""
         self._begun = time.monotonic()
+        return self._settling(context, lambda: super(RecordingReadySensor, self).execute(context))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Take up what the triggerer brought; also its silence until Airflow's own timeout."""
+        resume = super().resume_execution
+        return self._settling(context, lambda: resume(next_method, next_kwargs, context))
+
+    def _settling(self, context: Context, wait: Callable[[], Any]) -> Any:
+        """Wait; with ``until="settled"`` a timeout is an answer, whichever way the base class tells of it."""
         try:
-            return super().execute(context)
-        except AirflowSensorTimeout:
-            return self._at_timeout()
-        except AirflowSkipException as skip:
-            # With soft_fail the base class turns a timeout into a skip: its own has no cause, ours is the cause.
-            if skip.__cause__ is None or isinstance(skip.__cause__, AirflowSensorTimeout):
-                return self._at_timeout()
-            raise
+            return wait()
+        except (AirflowSensorTimeout, AirflowSkipException) as error:
+            # With soft_fail the base class makes a skip of a timeout: its own has no cause, ours is the cause.
+            timed_out = error if isinstance(error, AirflowSensorTimeout) else error.__cause__
+            if not (timed_out is None or isinstance(timed_out, AirflowSensorTimeout)):
+                raise
+            if self.until != "settled":
+                if not self._found:
+                    raise
+                raise type(error)(f"{error} Still waiting for {waiting(self._found)}") from error.__cause__
+            if not self._found and (query := self._query(context)):
+                self._found = MeetingsHook.for_connection(self.meetings_conn_id).check(query)
+            if not self._found:
+                raise
+        self.log.warning("The time is up; overdue: %s", waiting(self._found))
+        return [recording.to_dict() for recording in overdue(self._found)]
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Ask one round; a deferrable sensor then leaves for the triggerer.
@@ -111,6 +130,9 @@ class RecordingReadySensor(BaseSensorOperator):
         try:
             with closing(hook), hook.airflow_errors():
                 query = self._query(context)
+                if query is None:
+                    self.log.info("No recording was handed over: there is nothing to wait for")
+                    return PokeReturnValue(True, [])
                 self._found = hook.check(query)
                 done = over(self._found, self.until)
         except AirflowFailException:
@@ -128,18 +150,18 @@ class RecordingReadySensor(BaseSensorOperator):
             self._defer(query)
         return PokeReturnValue(False)
 
-    def _query(self, context: Context) -> RecordingQuery:
-        named: Iterable[Recording] = ()
+    def _query(self, context: Context) -> RecordingQuery | None:
+        """Read the arguments; None if all that was given is a listing that found nothing."""
+        named: tuple[RecordingRef, ...] = ()
+        ids = {
+            name: tuple(arguments.ids(getattr(self, name), name))
+            for name in ("meeting_ids", "recording_ids", "owner_ids")
+        }
         if self.recordings is not None:
-            named = arguments.recordings(self.recordings, "recordings", context)
-        return RecordingQuery(
-            start=self.start,
-            end=self.end,
-            meeting_ids=arguments.ids(self.meeting_ids, "meeting_ids"),
-            recording_ids=arguments.ids(self.recording_ids, "recording_ids"),
-            owner_ids=arguments.ids(self.owner_ids, "owner_ids"),
-            recordings=RecordingQuery.refs(named),
-        )
+            named = RecordingQuery.refs(arguments.recordings(self.recordings, "recordings", context))
+            if not named and not any(ids.values()):
+                return None
+        return RecordingQuery(start=self.start, end=self.end, recordings=named, **ids)
 
     def _defer(self, query: RecordingQuery) -> None:
         left = timedelta(seconds=self.timeout - (time.monotonic() - self._begun))
@@ -164,11 +186,3 @@ class RecordingReadySensor(BaseSensorOperator):
         if event["status"] == "timeout":
             raise AirflowSensorTimeout(event["message"])
         raise (AirflowFailException if event["permanent"] else AirflowException)(event["message"])
-
-    def _at_timeout(self) -> list[dict[str, Any]]:
-        """Settle what was found, or fail as any sensor does."""
-        if self.until == "settled" and self._found:
-            self.log.warning("The time is up; overdue: %s", waiting(self._found))
-            return [recording.to_dict() for recording in overdue(self._found)]
-        message = f"The time ({self.timeout:.0f} s) is up; still waiting for {waiting(self._found)}"
-        raise AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)

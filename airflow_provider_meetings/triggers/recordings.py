@@ -22,6 +22,8 @@ from airflow_provider_meetings.hooks.meetings import MeetingsHook
 
 FIRST_POLL_SECONDS = 15.0
 """A deferral that ends sooner can be failed by a race in the scheduler (apache/airflow#66374, #67287, #71580)."""
+LEAST_PAUSE_SECONDS = 1.0
+"""A poke_interval of 0 must not become a storm."""
 
 # An executor of our own: the loop's default one also looks up host names for every other trigger.
 _POLLS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="meetings-poll")
@@ -75,7 +77,7 @@ class RecordingReadyTrigger(BaseTrigger):
         while True:
             left = (deadline - pendulum.now("UTC")).total_seconds()
             await asyncio.sleep(max(0.0, min(pause, left)))
-            pause = self.poke_interval
+            pause = max(self.poke_interval, LEAST_PAUSE_SECONDS)
             try:
                 recordings, done = await ask()
             except AirflowFailException as error:

@@ -64,6 +64,10 @@ def test_a_hostile_title_is_never_rendered_and_dependencies_are_seen() -> None:
         plain = Reader(task_id="plain", recordings=[title])
         nested = Reader(task_id="nested", recordings=[upstream.output, [title]])
         direct = Reader(task_id="direct", recordings=upstream.output)
+        deep = Reader(task_id="deep", recordings=[[title], [[upstream.output]]])
+        inside = Reader(task_id="inside", recordings={"windows": upstream.output, "note": "{{ 6 * 7 }}"})
+    assert deep.upstream_task_ids == inside.upstream_task_ids == {"upstream"}
+    assert inside.recordings["note"].resolve({}) == "{{ 6 * 7 }}"
     assert direct.upstream_task_ids == nested.upstream_task_ids == {"upstream"}
     plain.render_template_fields({})
     assert plain.recordings == [title]

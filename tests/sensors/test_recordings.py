@@ -14,7 +14,8 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralTimeout
+from airflow.sdk.bases.operator import TriggerFailureReason
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_meetings.emulator.seed_feishu import (
     DELETED_MINUTE_MEETING,
@@ -175,6 +176,13 @@ def test_recordings_of_a_listing_are_asked_again(emulated: Any, context: Any) ->
     assert [(r["state"], r["recording_id"]) for r in found] == [("ready", PROCESSING_RECORD)]
 
 
+def test_a_listing_that_found_nothing_is_nothing_to_wait_for(emulated: Any, context: Any) -> None:
+    nothing: Any
+    for nothing in ([], [[]], iter([])):
+        assert wecom(emulated, meeting_ids=None, recordings=nothing, deferrable=True).execute(context) == []
+    assert emulated.state.requests == []
+
+
 def test_meetings_without_a_recording_are_asked_again_by_what_is_known(emulated: Any, context: Any) -> None:
     never = {"platform": "wecom", "tenant": "t", "recording_id": None, "state": "absent"}
     listed = [
@@ -212,9 +220,9 @@ class TestResume:
     EVENT: ClassVar = {"status": "done", "permanent": False, "message": "", "recordings": [{"state": "ready"}]}
 
     def resume(self, context: Any, event: dict[str, Any] | None, **arguments: Any) -> Any:
-        sensor = feishu(meeting_ids=[READY_MEETING], deferrable=True, **arguments)
+        sensor = feishu(**{"meeting_ids": [READY_MEETING], "deferrable": True, **arguments})
         if event is None:
-            return sensor.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+            return sensor.resume_execution("__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}, context)
         return sensor.resume_execution("execute_complete", {"event": event}, context)
 
     def test_done(self, context: Any) -> None:
@@ -236,6 +244,12 @@ class TestResume:
         with pytest.raises(AirflowSkipException):
             self.resume(context, event, soft_fail=True)
 
-    def test_airflows_own_timeout(self, context: Any) -> None:
-        with pytest.raises((AirflowSensorTimeout, TaskDeferralTimeout)):
+    def test_the_silence_of_a_triggerer_that_was_down(self, emulated: Any, context: Any) -> None:
+        with pytest.raises(AirflowSensorTimeout):
             self.resume(context, None)
+        with pytest.raises(AirflowSkipException):
+            self.resume(context, None, soft_fail=True)
+        # Settled asks once more, and gives what there is.
+        for soft_fail in (False, True):
+            arguments = {"meeting_ids": [READY_MEETING, RUNNING_MEETING], "until": "settled", "soft_fail": soft_fail}
+            assert [r["state"] for r in self.resume(context, None, **arguments)] == ["ready", "overdue"]

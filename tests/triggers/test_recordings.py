@@ -10,7 +10,9 @@ from typing import Any
 
 import pendulum
 import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, RateLimited
 from airflow_provider_meetings.emulator.seed_feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,
@@ -21,10 +23,13 @@ from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.triggers import recordings
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 
+FIRST_POLL_SECONDS, LEAST_PAUSE_SECONDS = recordings.FIRST_POLL_SECONDS, recordings.LEAST_PAUSE_SECONDS
+
 
 @pytest.fixture(autouse=True)
 def no_first_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recordings, "FIRST_POLL_SECONDS", 0)
+    monkeypatch.setattr(recordings, "LEAST_PAUSE_SECONDS", 0)
 
 
 def trigger(meeting_ids: list[str], **changes: Any) -> RecordingReadyTrigger:
@@ -122,3 +127,58 @@ def test_the_loop_goes_on_while_a_round_is_asked(emulated: Any, monkeypatch: pyt
         return dict(payload)
 
     assert asyncio.run(both())["status"] == "done"
+
+
+def test_the_pauses(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first no shorter than the scheduler's race, the next as asked or as the platform says, none of nothing."""
+    monkeypatch.setattr(recordings, "FIRST_POLL_SECONDS", FIRST_POLL_SECONDS)
+    monkeypatch.setattr(recordings, "LEAST_PAUSE_SECONDS", LEAST_PAUSE_SECONDS)
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    answers: list[Any] = [
+        ((), False),
+        RateLimited("slow down", retry_after=42.0),
+        ((), False),
+        AuthenticationError("no"),
+    ]
+
+    def ask(self: RecordingReadyTrigger) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, MeetingsApiError):
+            kind = AirflowFailException if answer.permanent else AirflowException
+            raise kind(str(answer)) from answer
+        return answer
+
+    monkeypatch.setattr(RecordingReadyTrigger, "_ask", ask)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert event_of(trigger(["1"], poke_interval=0))["permanent"]
+    assert pauses == [15.0, 1.0, 42.0, 1.0]
+
+
+def test_failures_count_only_in_a_row(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([False, None, False, None, True])
+
+    def ask(self: RecordingReadyTrigger) -> Any:
+        answer = next(answers)
+        if answer is False:
+            raise AirflowException("a blip")
+        return (), bool(answer)
+
+    monkeypatch.setattr(RecordingReadyTrigger, "_ask", ask)
+    assert event_of(trigger(["1"], max_failures=1))["status"] == "done"
+
+
+def test_each_round_closes_its_connections(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[MeetingsHook] = []
+    real = MeetingsHook.close
+
+    def close(self: MeetingsHook) -> None:
+        closed.append(self)
+        real(self)
+
+    monkeypatch.setattr(MeetingsHook, "close", close)
+    event_of(trigger([READY_MEETING]))
+    assert len(closed) == 1
