@@ -1,4 +1,4 @@
-"""WeCom recordings of one day, into the lake and the warehouse.
+"""WeCom recordings day by day, into the lake and the warehouse.
 
 Needs: connections ``wecom_default`` and ``meetings_warehouse``; Airflow variables ``wecom_owner_ids`` (JSON list of
 userids) and ``meetings_lake`` (a URL, such as ``file:///data/lake``).
@@ -27,11 +27,13 @@ from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
     tags=["meetings", "wecom"],
 )
 def wecom_recordings_daily() -> None:
-    """List yesterday's recordings, land their video and audio, write down what was seen and landed."""
+    """List the last days' recordings, land their media, write down what was seen, landed and still waits."""
     listed = ListRecordingsOperator(
         task_id="list",
         meetings_conn_id="wecom_default",
-        start="{{ data_interval_start }}",
+        # Three days back: what was still being made when its own day was listed is ready by now. What is landed
+        # already is not fetched again.
+        start="{{ data_interval_start - macros.timedelta(days=3) }}",
         end="{{ data_interval_end }}",
         owner_ids="{{ var.json.wecom_owner_ids | tojson }}",
     )

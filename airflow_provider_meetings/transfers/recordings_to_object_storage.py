@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_meetings.api.client import MeetingsClient
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.landing import IfPresent, Landing, Store
 from airflow_provider_meetings.api.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.models import MediaKind, Recording, RecordingState, StoredFile
@@ -76,11 +76,34 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             store = self._store()
             store.check_writable()
             landing = Landing(client, store, layout=layout, if_present=self.if_present)
-            stored = [landing.land(recording, media) for recording in ready for media in client.media(recording, kinds)]
-        context["ti"].xcom_push(key="summary", value=self._summary(stored, recordings))
+            stored, failures = self._land(client, landing, ready, kinds)
+            context["ti"].xcom_push(key="summary", value=self._summary(stored, recordings, len(failures)))
+            if failures:
+                raise _all_failures(failures, len(stored))
         return [file.to_dict() for file in stored]
 
+    def _land(
+        self, client: MeetingsClient, landing: Landing, recordings: Iterable[Recording], kinds: Sequence[str]
+    ) -> tuple[list[StoredFile], list[MeetingsApiError]]:
+        """Land all that can be landed: what one file suffers must not keep the others out of the lake."""
+        stored: list[StoredFile] = []
+        failures: list[MeetingsApiError] = []
+        for recording in recordings:
+            try:
+                for media in client.media(recording, kinds):
+                    try:
+                        stored.append(landing.land(recording, media))
+                    except MeetingsApiError as error:
+                        self.log.error("%r (%s) of %s failed: %s", media.file_id, media.kind, recording.label, error)
+                        failures.append(error)
+            except MeetingsApiError as error:
+                self.log.error("%s failed: %s", recording.label, error)
+                failures.append(error)
+        return stored, failures
+
     def _store(self) -> Store:
+        if "://" not in self.target:
+            raise InvalidRequest(f"target {self.target!r} is no URL: write file:///data/lake, or that of a store")
         try:
             path = ObjectStoragePath(self.target)
             file_system = path.fs
@@ -92,13 +115,11 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         return store_for(file_system, path.path, self.target)
 
     def _offered(self, client: MeetingsClient) -> tuple[str, ...]:
-        kinds = MediaKind.check(self.kinds)
-        lacking = [kind for kind in kinds if kind.partition("-")[0] not in client.kinds]
-        if lacking:
-            self.log.info("%s offers no %s, only %s", client.platform, ", ".join(lacking), ", ".join(client.kinds))
-        if len(lacking) == len(kinds):
-            raise InvalidRequest(f"kinds: {client.platform} offers none of these; it has {', '.join(client.kinds)}")
-        return tuple(kind for kind in kinds if kind not in lacking)
+        asked = arguments.ids(self.kinds, "kinds")
+        kinds = MediaKind.check(asked, client.kinds, client.platform)
+        if lacking := [kind for kind in asked if kind not in kinds]:
+            self.log.warning("%s has no %s, only %s", client.platform, ", ".join(lacking), ", ".join(client.kinds))
+        return kinds
 
     def _ready(self, client: MeetingsClient, recordings: Sequence[Recording]) -> Iterator[Recording]:
         for recording in recordings:
@@ -111,8 +132,8 @@ class RecordingsToObjectStorageOperator(BaseOperator):
                 self.log.info("Passed over %s: it is %s", recording.label, recording.state)
         return (recording for recording in recordings if recording.state is RecordingState.READY)
 
-    def _summary(self, stored: Sequence[StoredFile], recordings: Sequence[Recording]) -> dict[str, Any]:
-        outcomes = Counter(file.outcome for file in stored)
+    def _summary(self, stored: Sequence[StoredFile], recordings: Sequence[Recording], failed: int) -> dict[str, Any]:
+        outcomes = Counter(file.outcome for file in stored) + Counter(failed=failed)
         passed_over = [
             {"recording_id": r.recording_id, "meeting_id": r.meeting_id, "state": str(r.state)}
             for r in recordings
@@ -121,3 +142,15 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         written = sum(file.size or 0 for file in stored if file.outcome in {"landed", "replaced"})
         self.log.info("%s; %d bytes; %d recordings passed over", dict(outcomes), written, len(passed_over))
         return {"outcomes": dict(outcomes), "bytes": written, "passed_over": passed_over}
+
+
+def _all_failures(failures: Sequence[MeetingsApiError], stored: int) -> MeetingsApiError:
+    """Make one error of all: worth another try if one of them is."""
+    telling = next((error for error in failures if not error.permanent), failures[0])
+    names = "; ".join(str(error) for error in failures[:5]) + ("; …" if len(failures) > 5 else "")
+    return type(telling)(
+        f"{len(failures)} files failed, {stored} are in place: {names}",
+        platform=telling.platform,
+        next_step="A retry fetches only what is missing.",
+        retry_after=telling.retry_after,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import pendulum
@@ -68,7 +68,7 @@ class RecordingsToSqlOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
         stored = () if self.stored_files is None else arguments.items(self.stored_files, "stored_files", context)
-        summaries = () if self.summary is None else arguments.items(self.summary, "summary", context)
+        summaries = () if self.summary is None else self._summaries(context)
         return _load(
             lambda: load_recordings(
                 _sql_hook(self.sql_conn_id),
@@ -82,6 +82,12 @@ class RecordingsToSqlOperator(BaseOperator):
                 now=pendulum.now("UTC"),
             ),
         )
+
+    def _summaries(self, context: Context) -> Iterator[Mapping[str, Any]]:
+        for summary in arguments.items(self.summary, "summary", context):
+            if "windows" not in summary:
+                raise InvalidRequest('summary is not that of a listing: hand over XComArg(listing, key="summary")')
+            yield summary
 
 
 class PostsToSqlOperator(BaseOperator):

@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_meetings.emulator.seed_feishu import AUDIO_ONLY_MEETING, READY_MEETING, RUNNING_MEETING
+from airflow_provider_meetings.emulator.seed_feishu import (
+    AUDIO_ONLY_MEETING,
+    READY_MEETING,
+    READY_MINUTE,
+    RUNNING_MEETING,
+)
 from airflow_provider_meetings.emulator.seed_wecom import AUDIO_ONLY_RECORD, TWO_FILES_RECORD
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
@@ -120,10 +126,45 @@ def test_a_kind_that_the_platform_lacks(emulated: Any, context: Any, tmp_path: P
     recordings = feishu_meetings(context, READY_MEETING)
     arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
     assert [f["kind"] for f in land(context, tmp_path, **arguments, kinds=["video", "summary"])] == ["video"]
-    with pytest.raises(AirflowFailException, match="kinds: feishu offers none of these; it has video, transcript"):
+    with pytest.raises(AirflowFailException, match="kinds: feishu offers none of these; it has video, transcript-txt"):
         land(context, tmp_path, **arguments, kinds=["summary"])
     with pytest.raises(AirflowFailException, match="kinds: 'vidoe' is not one of"):
         land(context, tmp_path, **arguments, kinds=["vidoe"])
+    with pytest.raises(AirflowFailException, match="feishu has no 'transcript-docx'; it has video, transcript-txt"):
+        land(context, tmp_path, **arguments, kinds=["video", "transcript-docx"])
+    assert len(land(context, tmp_path, **arguments, kinds='["video"]')) == 1
+
+
+def test_a_format_that_a_recording_lacks_is_absent(emulated: Any, context: Any, tmp_path: Path) -> None:
+    company = emulated.state.company
+    record = company.wecom_recordings[AUDIO_ONLY_RECORD]
+    bare = replace(record, files=(replace(record.files[0], summaries=()),))
+    emulated.state.company = replace(company, wecom_recordings={**company.wecom_recordings, AUDIO_ONLY_RECORD: bare})
+    stored = land(context, tmp_path, recordings=listed(emulated, context, AUDIO_ONLY_RECORD), kinds=["summary"])
+    assert [(f["kind"], f["outcome"]) for f in stored] == [("summary", "absent")]
+
+
+def test_one_broken_file_does_not_keep_the_others_out(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = feishu_meetings(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    company = emulated.state.company
+    gone = replace(company.feishu_minutes[READY_MINUTE], fate="deleted")
+    emulated.state.company = replace(company, feishu_minutes={**company.feishu_minutes, READY_MINUTE: gone})
+    arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
+    with pytest.raises(AirflowFailException, match=r"1 files failed, 1 are in place: .*2091004"):
+        land(context, tmp_path, **arguments)
+    assert len(list(tmp_path.rglob("*.m4a"))) == 1
+    assert context["ti"].pushed["summary"]["outcomes"] == {"landed": 1, "failed": 1}
+    emulated.state.company = company
+    assert [f["outcome"] for f in land(context, tmp_path, **arguments)] == ["landed", "skipped"]
+
+
+@pytest.mark.parametrize("target", ["", "lake", "file://lake/x", "file://~/x"])
+def test_a_target_that_is_not_absolute(emulated: Any, context: Any, target: str) -> None:
+    operator = RecordingsToObjectStorageOperator(
+        task_id="land", meetings_conn_id="wecom_default", recordings=[], target=target
+    )
+    with pytest.raises(AirflowFailException, match=r"target .*file:///data/lake"):
+        operator.execute(context)
 
 
 def test_a_connection_of_the_other_platform(emulated: Any, context: Any, tmp_path: Path) -> None:
