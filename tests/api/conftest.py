@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from airflow_provider_meetings.api.transport import Transport
+from tests.contract.bench import Bench
 from tests.contract.origin import Origin, serve_origin
 
 Start = Callable[..., Transport]
@@ -29,3 +31,8 @@ def start() -> Iterator[Start]:
             return transport
 
         yield start
+
+
+@pytest.fixture
+def bench(tmp_path: Path, origin: Origin, start: Start) -> Bench:
+    return Bench(tmp_path / "target", origin, start(origin.url))

@@ -1,0 +1,228 @@
+"""What the landing engine makes of bad luck: broken streams, killed processes, full disks, other writers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.api.errors import (
+    MediaCorrupt,
+    MeetingsApiError,
+    ServerError,
+)
+from airflow_provider_meetings.storage.local import LocalSink, LocalStore
+from tests.contract import scripted
+from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
+from tests.contract.leaks import told
+from tests.contract.origin import Answer, chunked, json_body, raw_body, video
+from tests.contract.scripted import MEDIA
+
+
+def test_a_longer_promise_than_body_is_noticed(bench: Bench) -> None:
+    with pytest.raises(ServerError, match="was cut"):
+        bench.land(video(BODY, {"Content-Length": str(len(BODY) + 1)}))
+    assert bench.files() == set()
+
+
+def test_a_body_beyond_its_length_is_not_read_into_the_next_one(bench: Bench) -> None:
+    """HTTP ends the body at its length: what follows must not be taken for the next answer on the connection."""
+    cut = BODY[:1000]
+    stored = bench.land(video(BODY, {"Content-Length": "1000"}))
+    assert (bench.target.read_bytes(), stored.size) == (cut, 1000)
+    bench.land(video(OTHER), if_present="replace")
+    assert bench.target.read_bytes() == OTHER
+
+
+@pytest.mark.parametrize("difference", [-1, 1])
+def test_a_stream_of_another_length_than_promised_is_corrupt(
+    bench: Bench, difference: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine counts by itself, should the layer below not."""
+    length = property(lambda _: len(BODY) + difference)
+    monkeypatch.setattr("airflow_provider_meetings.api.stream.MediaStream.length", length)
+    with pytest.raises(MediaCorrupt, match="were promised"):
+        bench.land(video(BODY))
+    assert bench.files() == set()
+
+
+FAILURES: dict[str, tuple[Answer, type[MeetingsApiError]]] = {
+    "cut chunks": (chunked(BODY, finished=False), ServerError),
+    "zero bytes": (video(b""), MediaCorrupt),
+    "no content": (raw_body(b"", status=204), MediaCorrupt),
+    "json": (json_body({"code": 2091004, "msg": "resource deleted"}), MediaCorrupt),
+    "json as video": (video(b'{"errcode": 40014}'), MediaCorrupt),
+    "html as video": (video(b"<!doctype html><title>Sign in</title>"), MediaCorrupt),
+    "xml as video": (video(b"<?xml version='1.0'?><Error/>"), MediaCorrupt),
+    "partial content": (raw_body(BODY, status=206), MediaCorrupt),
+    "server error": (raw_body(b"", status=500), ServerError),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_after_a_failure_nothing_stands_and_the_next_try_is_right(bench: Bench, failure: str) -> None:
+    answer, kind = FAILURES[failure]
+    with pytest.raises(kind) as caught:
+        bench.land(answer)
+    assert bench.files() == set()
+    assert "S3CRET" not in told(caught.value)
+    assert not caught.value.permanent
+    assert bench.land(video(BODY)).outcome == "landed"
+    assert bench.target.read_bytes() == BODY
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failed_replacement_keeps_what_was_there(bench: Bench, failure: str) -> None:
+    bench.land(video(BODY))
+    answer, kind = FAILURES[failure]
+    with pytest.raises(kind):
+        bench.land(answer, if_present="replace")
+    assert bench.target.read_bytes() == BODY
+    assert bench.files() == {NAME, RECEIPT}
+    assert bench.land().outcome == "skipped"
+
+
+def test_a_stream_that_breaks_in_the_engine_is_discarded(bench: Bench) -> None:
+    def broken() -> Iterator[bytes]:
+        yield BODY
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench.land(opens=broken)
+    assert bench.files() == set()
+
+
+def test_a_store_that_keeps_less_than_it_was_given_is_noticed(bench: Bench) -> None:
+    class Forgetful(LocalStore):
+        def sink(self, key: str) -> LocalSink:
+            sink = super().sink(key)
+            write = sink.write
+            sink.write = lambda chunk: write(chunk[:-1])  # type: ignore[method-assign]
+            return sink
+
+    with pytest.raises(MediaCorrupt, match="holds"):
+        bench.land(video(BODY), store=Forgetful(bench.root, "file:///target"))
+    assert RECEIPT not in bench.files()
+
+
+def test_another_writer_is_an_error_and_keeps_its_file(bench: Bench) -> None:
+    bench.target.parent.mkdir(parents=True)
+    other = LocalSink(bench.target)
+    other.write(b"the other's bytes")
+    with pytest.raises(BlockingIOError, match="being written by another process"):
+        bench.land(video(BODY))
+    assert bench.files() == {NAME + ".part"}
+    other.publish()
+    assert bench.target.read_bytes() == b"the other's bytes"
+    assert bench.land().outcome == "replaced"
+    assert bench.target.read_bytes() == BODY
+
+
+def test_a_format_cannot_take_the_receipts_name(bench: Bench) -> None:
+    media = replace(MEDIA, kind="summary-receipt.json")
+    stored = bench.land(media=media, opens=lambda: iter([BODY]))
+    assert bench.root.joinpath(str(stored.uri).removeprefix("file:///target/")).read_bytes() == BODY
+
+
+# In processes of their own
+
+
+def _child(mode: str, root: Path, url: str, times: int = 1) -> subprocess.Popen[str]:
+    packages = str(Path(sys.modules["airflow_provider_meetings"].__path__[0]).parent)
+    return subprocess.Popen(
+        [sys.executable, scripted.__file__, mode, str(root), url, str(times)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+
+def _said(process: subprocess.Popen[str]) -> list[dict[str, str]]:
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def _run(mode: str, root: Path, url: str) -> dict[str, str]:
+    process = _child(mode, root, url)
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    (answer,) = _said(process)
+    return answer
+
+
+def test_two_processes_never_publish_a_wrong_file(bench: Bench) -> None:
+    bodies = {b"\0\0\0\x1cftypisom" + letter * 3_000_000 for letter in (b"a", b"b")}
+    processes = [
+        _child("land", bench.root, bench.origin.on(f"/{number}", video(body)), times=12)
+        for number, body in enumerate(bodies)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    found = 0
+    while any(process.poll() is None for process in processes):
+        if bench.target.exists():
+            found += 1
+            assert bench.target.read_bytes() in bodies
+    answers = [answer for process in processes for answer in _said(process)]
+    assert found
+    assert {answer.get("outcome") for answer in answers} >= {"replaced"}
+    assert {answer["error"] for answer in answers if "error" in answer} <= {"BlockingIOError"}
+    assert bench.files() == {NAME, RECEIPT}
+    # Whoever wrote last: the receipt describes the object, or the next landing notices.
+    bench.origin.on("/media", video(BODY))
+    assert bench.land().outcome in {"skipped", "replaced"}
+    described = bench.receipt()
+    assert hashlib.sha256(bench.target.read_bytes()).hexdigest() == described["sha256"]
+
+
+def test_a_killed_process_leaves_no_final_name(bench: Bench) -> None:
+    promised = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 9000000\r\n\r\n"
+    url = bench.origin.on("/slow", bench.origin.hang(promised + OTHER[:12] + bytes(1_500_000)))
+    process = _child("announce", bench.root, url)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "written\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert bench.files() == {NAME + ".part"}
+    assert bench.land(video(BODY)).outcome == "landed"
+    assert bench.target.read_bytes() == BODY
+    assert bench.files() == {NAME, RECEIPT}
+
+
+def test_a_full_disk_is_an_error_and_leaves_nothing(bench: Bench) -> None:
+    answer = _run("small-disk", bench.root, bench.origin.on("/media", video(bytes(12) + OTHER * 3)))
+    assert answer["oserror"] == "True"
+    assert bench.files() == set()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_target_that_may_not_be_written_is_one_clear_error(bench: Bench) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        answer = _run("nobody", root, bench.origin.on("/media", video(BODY)))
+        assert answer["error"] == "PermissionError"
+        for word in (f"target file://{folder}", "user id 65534", "right to write", "Permission denied"):
+            assert word in answer["text"]
+        assert list(root.iterdir()) == []
+        answer = _run("nobody", root / "below", bench.origin.url + "/media")
+        assert answer["error"] == "PermissionError"
+        assert f"target file://{folder}/below" in answer["text"]
+        assert list(root.iterdir()) == []
+    assert bench.origin.asked("/media") == 0

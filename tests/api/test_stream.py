@@ -1,0 +1,142 @@
+"""The media host: what it is told, what its redirects and statuses mean, and that a cut is noticed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.api.errors import (
+    LinkExpired,
+    MediaCorrupt,
+    MeetingsApiError,
+    NotFound,
+    ServerError,
+)
+from airflow_provider_meetings.api.stream import CHUNK_BYTES
+from tests.contract.exchange import OK, Start, decode, token_auth
+from tests.contract.leaks import told
+from tests.contract.origin import Origin, chunked, json_body, raw_body, video
+
+
+def test_the_media_host_is_told_nothing(
+    origin: Origin, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password S3CRET\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    origin.on("/token", json_body({"token": "t-one"}))
+    origin.on("/api", json_body({"value": 1}, headers={"Set-Cookie": "session=S3CRET; Path=/"}))
+    origin.on("/media", raw_body(b"", status=302, headers={"Location": "/media2?sign=b"}))
+    origin.on("/media2", video(b"abc"))
+    transport = start(origin.url)
+    transport.call("GET", "/api", decode, auth=token_auth(transport))
+    with transport.stream(origin.url + "/media?sign=a") as stream:
+        assert b"".join(stream.chunks()) == b"abc"
+    media = [seen for seen in origin.seen if seen.path.startswith("/media")]
+    assert [seen.query for seen in media] == ["sign=a", "sign=b"]
+    for seen in media:
+        assert not {"authorization", "cookie", "proxy-authorization", "referer"} & set(seen.headers)
+        assert "access_token" not in seen.query
+        assert seen.headers["accept-encoding"] == "identity"
+
+
+def test_a_netrc_is_not_used_for_the_api(
+    origin: Origin, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password S3CRET\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    origin.on("/api", OK)
+    start(origin.url).call("GET", "/api", decode)
+    assert "authorization" not in origin.seen[0].headers
+
+
+def test_a_signed_link_keeps_its_spelling(origin: Origin, start: Start) -> None:
+    origin.on("/media", video(b"abc"))
+    query = "q-sign=a%2Fb%3D&x=1+2&y=%E8%93%9D"
+    with start(origin.url).stream(f"{origin.url}/media?{query}") as stream:
+        list(stream.chunks())
+    assert origin.seen[0].query == query
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_the_api_is_not_followed_to_another_host(origin: Origin, start: Start, status: int) -> None:
+    """What was posted, a secret among it, would go along."""
+    there = origin.url.replace("127.0.0.1", "localhost") + "/elsewhere"
+    origin.on("/token", raw_body(b'{"error": "missing"}', status=status, headers={"Location": there}))
+    origin.on("/elsewhere", json_body({"token": "t-one"}))
+    transport = start(origin.url)
+    with pytest.raises(NotFound):
+        transport.call("GET", "/api", decode, auth=token_auth(transport))
+    assert [seen.path for seen in origin.seen] == ["/token"]
+
+
+def test_redirects_in_a_circle_end(origin: Origin, start: Start) -> None:
+    origin.on("/media", raw_body(b"", status=302, headers={"Location": "/media?sign=S3CRET"}))
+    with pytest.raises(ServerError, match="5 redirects") as caught:
+        start(origin.url).stream(origin.url + "/media")
+    assert origin.asked("/media") == 6
+    assert "S3CRET" not in told(caught.value)
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://example.invalid/S3CRET"])
+def test_a_redirect_out_of_http_is_refused(origin: Origin, start: Start, location: str) -> None:
+    origin.on("/media", raw_body(b"", status=302, headers={"Location": location}))
+    with pytest.raises(ServerError) as caught:
+        start(origin.url).stream(origin.url + "/media")
+    assert "S3CRET" not in told(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (401, LinkExpired),
+        (403, LinkExpired),
+        (404, LinkExpired),
+        (410, LinkExpired),
+        (429, ServerError),
+        (500, ServerError),
+        (503, ServerError),
+        (204, MediaCorrupt),
+        (206, MediaCorrupt),
+        (400, MediaCorrupt),
+    ],
+)
+def test_the_status_of_a_media_host(origin: Origin, start: Start, status: int, kind: type[MeetingsApiError]) -> None:
+    headers = {} if status == 204 else {"Content-Type": "video/mp4"}
+    origin.on("/media", raw_body(b"" if status == 204 else b"x", status=status, headers=headers))
+    with pytest.raises(kind, match=f"status {status}"):
+        start(origin.url).stream(origin.url + "/media")
+
+
+def test_the_promised_length(origin: Origin, start: Start) -> None:
+    transport = start(origin.url)
+    origin.on("/known", video(b"abc"))
+    origin.on("/unknown", chunked(b"ab", b"c", finished=True))
+    origin.on("/packed", video(b"abc", {"Content-Encoding": "weird"}))
+    for path, length in (("/known", 3), ("/unknown", None), ("/packed", None)):
+        with transport.stream(origin.url + path) as stream:
+            assert stream.length == length
+            assert b"".join(stream.chunks()) == b"abc"
+
+
+def test_pieces_are_at_most_one_mebibyte(origin: Origin, start: Start) -> None:
+    body = bytes(CHUNK_BYTES * 2 + 5)
+    origin.on("/media", video(body))
+    with start(origin.url).stream(origin.url + "/media") as stream:
+        sizes = [len(chunk) for chunk in stream.chunks()]
+    assert sum(sizes) == len(body)
+    assert max(sizes) <= CHUNK_BYTES
+
+
+@pytest.mark.parametrize("how", ["length", "chunked"])
+def test_a_cut_stream_is_noticed(origin: Origin, start: Start, how: str) -> None:
+    cut = video(b"abc", {"Content-Length": "10"}) if how == "length" else chunked(b"abc", finished=False)
+    origin.on("/media", cut)
+    with (
+        start(origin.url).stream(origin.url + "/media?sign=S3CRET") as stream,
+        pytest.raises(ServerError, match="was cut") as caught,
+    ):
+        list(stream.chunks())
+    assert "S3CRET" not in told(caught.value)

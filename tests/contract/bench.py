@@ -1,0 +1,65 @@
+"""A target folder, an origin, and a client whose links lead there: what the landing engine is tried on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pendulum
+
+from airflow_provider_meetings.api.landing import IfPresent, Landing
+from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.models import Download, MediaFile, StoredFile
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.storage.local import LocalStore
+from tests.contract.origin import Answer, Origin
+from tests.contract.scripted import MEDIA, RECORDING, Opened, ScriptedClient
+
+BODY = b"\0\0\0\x1cftypisom" + bytes(range(256)) * 300
+OTHER = b"\0\0\0\x1cftypisom" + b"other" * 20_000
+NAME = "acme/2026-11-09/rec-1/file-1.video.mp4"
+RECEIPT = "acme/2026-11-09/rec-1/file-1.video.receipt.json"
+NOW = pendulum.datetime(2026, 11, 20, 1, 2, 3, tz="UTC")
+
+
+@dataclass
+class Bench:
+    """A target folder, an origin, and a client whose links lead there."""
+
+    root: Path
+    origin: Origin
+    transport: Transport
+    links: int = 0
+    last: ScriptedClient | None = field(default=None)
+
+    def link(self) -> Download:
+        self.links += 1
+        return Download(f"{self.origin.url}/media?sign=S3CRET-{self.links}")
+
+    def land(
+        self,
+        *answers: Answer,
+        if_present: IfPresent = "verify",
+        media: MediaFile = MEDIA,
+        opens: Callable[[], Opened] | None = None,
+        store: LocalStore | None = None,
+    ) -> StoredFile:
+        if answers:
+            self.origin.on("/media", *answers)
+        self.last = ScriptedClient(self.transport, opens or self.link)
+        store = store or LocalStore(self.root, "file:///target/")
+        landing = Landing(self.last, store, layout=Layout(), if_present=if_present, now=lambda: NOW)
+        return landing.land(RECORDING, media)
+
+    @property
+    def target(self) -> Path:
+        return self.root / NAME
+
+    def files(self) -> set[str]:
+        return {str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file()}
+
+    def receipt(self) -> dict[str, Any]:
+        return dict(json.loads((self.root / RECEIPT).read_bytes()))

@@ -1,0 +1,66 @@
+"""A small platform to try the transport on: its decoder, its token, and a port where nobody listens."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from airflow_provider_meetings.api.auth import Token, TokenAuth
+from airflow_provider_meetings.api.errors import (
+    AuthenticationError,
+    MeetingsApiError,
+    NotFound,
+    NotReady,
+    RateLimited,
+    ServerError,
+)
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from tests.contract.origin import json_body
+
+REFUSED = json_body({"error": "token"}, 401)
+OK = json_body({"value": 1})
+Start = Callable[..., Transport]
+NAMED: dict[str, type[MeetingsApiError]] = {
+    "busy": RateLimited,
+    "server": ServerError,
+    "missing": NotFound,
+    "making": NotReady,
+    "token": AuthenticationError,
+    "secret": AuthenticationError,
+}
+
+
+def decode(response: requests.Response) -> Any:
+    """Stand in for a platform's decoder: the body names the error."""
+    body = response.json()
+    if name := body.get("error"):
+        wait = response.headers.get("x-wait")
+        error = NAMED[name](f"acme refused: {name}", platform="acme", retry_after=float(wait) if wait else None)
+        if isinstance(error, AuthenticationError):
+            error.token_rejected = name == "token"
+        raise error
+    return body
+
+
+def token_auth(transport: Transport, place_in: str = "header") -> TokenAuth:
+    def fetch() -> Token:
+        body = transport.call("POST", "/token", decode, json={"app_secret": "S3CRET-APP"}, max_attempts=1)
+        return Token(str(body["token"]), 1e12, 7200)
+
+    def place(request: requests.PreparedRequest, value: str) -> None:
+        if place_in == "header":
+            request.headers["Authorization"] = f"Bearer {value}"
+        else:
+            request.prepare_url(request.url, {"access_token": value})
+
+    return TokenAuth(key="k", fetch=fetch, place=place, store=ProcessTokenStore(), on_secret=transport.on_secret)
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
