@@ -11,6 +11,9 @@ from collections import Counter
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
+    FEISHU_USER,
+    FEISHU_USER_REFRESH_TOKEN,
+    FEISHU_USER_TOKEN,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
     Company,
@@ -25,7 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    state = EmulatorState(not_ready_polls=options.not_ready_polls, token_seconds=options.token_seconds)
+    state = EmulatorState(
+        not_ready_polls=options.not_ready_polls,
+        token_seconds=options.token_seconds,
+        link_seconds=options.link_seconds,
+        rate_limits=options.rate_limits,
+    )
     try:
         with serve(state, options.host, options.port) as base_url:
             sys.stdout.write(f"Emulator listening on {base_url}\n{_introduction(state.company)}")
@@ -54,6 +62,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--token-seconds", type=_count, default=7200, help="lifetime of an access token (default: %(default)s)"
     )
+    parser.add_argument(
+        "--link-seconds",
+        type=_count,
+        help="lifetime of a media link (default: 1 day for Feishu, 6 hours for WeCom)",
+    )
+    parser.add_argument(
+        "--rate-limits", action="store_true", help="refuse who asks more often than the vendors allow (default: do not)"
+    )
     return parser
 
 
@@ -76,13 +92,15 @@ def _introduction(company: Company) -> str:
     lines = [
         f"{company.name}; all data is invented",
         f"Feishu app id {FEISHU_APP_ID}, app secret {FEISHU_APP_SECRET}",
+        f"Feishu user {FEISHU_USER.open_id}, access token {FEISHU_USER_TOKEN},"
+        f" refresh token {FEISHU_USER_REFRESH_TOKEN}",
         f"WeCom corp id {WECOM_CORP_ID}, corp secret {WECOM_CORP_SECRET}",
         "Feishu meetings:",
     ]
     for meeting in company.feishu_meetings.values():
         minute = company.feishu_minutes.get(meeting.minute_token)
         minute_part = f", minute {minute.token} {minute.fate}" if minute else ""
-        lines.append(f"  {meeting.meeting_id}  {meeting.fate}{minute_part}")
+        lines.append(f"  {meeting.meeting_id}  number {meeting.meeting_no}, {meeting.fate}{minute_part}")
     lines.append("Feishu Moments posts:")
     for post in company.feishu_posts.values():
         lines.append(f"  {post.post_id}  user_type {post.user_type}{', forbidden' if post.forbidden else ''}")
@@ -91,6 +109,7 @@ def _introduction(company: Company) -> str:
     lines += [f"  {userid}  {number} recordings" for userid, number in creators.items()]
     moments = [recording.meeting_start_time for recording in company.wecom_recordings.values()]
     lines.append(f"WeCom meetings from {min(moments):%Y-%m-%d} to {max(moments):%Y-%m-%d}, Asia/Shanghai")
+    lines.append("Knobs: GET /_emulator/ on this machine")
     return "\n".join(lines) + "\n"
 
 

@@ -13,12 +13,27 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_meetings.emulator import feishu_answers, wecom_answers
+from airflow_provider_meetings.emulator.control import PREFIX, Control, control_unrouted
 from airflow_provider_meetings.emulator.downloads import Downloads
-from airflow_provider_meetings.emulator.feishu import Feishu
 from airflow_provider_meetings.emulator.feishu_answers import FeishuError
+from airflow_provider_meetings.emulator.feishu_meetings import FeishuMeetings
+from airflow_provider_meetings.emulator.feishu_minutes import FeishuMinutes
+from airflow_provider_meetings.emulator.feishu_posts import FeishuPosts
+from airflow_provider_meetings.emulator.feishu_report import FeishuReport
+from airflow_provider_meetings.emulator.feishu_search import FeishuSearch
+from airflow_provider_meetings.emulator.feishu_tokens import FeishuTokens
+from airflow_provider_meetings.emulator.gate import Gate
 from airflow_provider_meetings.emulator.state import EmulatorState, RequestRecord
 from airflow_provider_meetings.emulator.wecom import Wecom
 from airflow_provider_meetings.emulator.wecom_answers import WecomError
+from airflow_provider_meetings.emulator.wecom_files import WecomFiles
+from airflow_provider_meetings.emulator.wecom_transcripts import WecomTranscripts
+
+# In this order: a search is not the minute of that name.
+_PARTS = (
+    FeishuTokens, FeishuSearch, FeishuMeetings, FeishuMinutes, FeishuReport, FeishuPosts,
+    Wecom, WecomFiles, WecomTranscripts,
+)  # fmt: skip
 
 
 def create_app(state: EmulatorState) -> Starlette:
@@ -26,15 +41,22 @@ def create_app(state: EmulatorState) -> Starlette:
 
     async def refuse(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
+            if request.url.path.startswith(PREFIX):
+                return control_unrouted(error.status_code)
             error = _unrouted(request, error.status_code)
         if isinstance(error, WecomError):
             return wecom_answers.refusal(error, request)
         if isinstance(error, FeishuError):
-            return feishu_answers.refusal(error, state.clock())
+            return feishu_answers.refusal(error, state.now())
         raise error
 
+    gate = Gate(state)
     app = Starlette(
-        routes=[*Feishu(state).routes(), *Wecom(state).routes(), *Downloads(state).routes()],
+        routes=[
+            *(route for part in _PARTS for route in part(state, gate).routes()),
+            *Downloads(state).routes(),
+            *Control(state).routes(),
+        ],
         middleware=[Middleware(RequestLog, state=state), Middleware(HeaderCase)],
         exception_handlers={FeishuError: refuse, WecomError: refuse, HTTPException: refuse},
     )
@@ -46,10 +68,10 @@ def create_app(state: EmulatorState) -> Starlette:
 def _unrouted(request: Request, status: int) -> FeishuError | WecomError:
     """Return what a request that fits no route is refused with; what an unknown path answers is assumed."""
     if not request.url.path.startswith("/cgi-bin/"):
-        return FeishuError(*feishu_answers.PATH_UNKNOWN)
+        return feishu_answers.path_unknown()
     if status != 405:
-        return WecomError(*wecom_answers.PATH_UNKNOWN)
-    return WecomError(*(wecom_answers.GET_REQUIRED if request.method == "POST" else wecom_answers.POST_REQUIRED))
+        return wecom_answers.path_unknown()
+    return wecom_answers.refused(43001 if request.method == "POST" else 43002)
 
 
 class RequestLog:
@@ -60,8 +82,11 @@ class RequestLog:
         self.state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read the body, log it, and hand it on as if unread."""
+        """Read the body, log it, and hand it on as if unread; the emulator's own control is no vendor's traffic."""
         request = Request(scope, receive)
+        if request.url.path.startswith(PREFIX):
+            await self.app(scope, receive, send)
+            return
         body = await request.body()
         self.state.log(
             RequestRecord(

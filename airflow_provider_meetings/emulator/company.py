@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from airflow_provider_meetings.emulator.model import Company
-from airflow_provider_meetings.emulator.seed_feishu import MEETINGS, MINUTES, POSTS
-from airflow_provider_meetings.emulator.seed_wecom import recordings
+from airflow_provider_meetings.emulator.seed_artifacts import ARTIFACTS, STATISTICS
+from airflow_provider_meetings.emulator.seed_feishu import CHEN_YU, MINUTES, POSTS
+from airflow_provider_meetings.emulator.seed_meetings import dated_meetings
+from airflow_provider_meetings.emulator.seed_wecom import UNRECORDED_MEETINGS, recordings
 
 __all__ = [
     "FEISHU_APP_ID",
     "FEISHU_APP_SECRET",
+    "FEISHU_USER",
+    "FEISHU_USER_REFRESH_TOKEN",
+    "FEISHU_USER_TOKEN",
     "WECOM_CORP_ID",
     "WECOM_CORP_SECRET",
     "Company",
@@ -20,6 +25,10 @@ __all__ = [
 # Invented, like all that they open.
 FEISHU_APP_ID: Final = "cli_bluewave0emulator"
 FEISHU_APP_SECRET: Final = "emulator-feishu-secret"  # noqa: S105
+# Who has consented: an access token that never expires, and a refresh token that works once.
+FEISHU_USER: Final = CHEN_YU
+FEISHU_USER_TOKEN: Final = "u-bluewave0emulator0chenyu"  # noqa: S105
+FEISHU_USER_REFRESH_TOKEN: Final = "eyJ.bluewave0emulator0chenyu"  # noqa: S105
 WECOM_CORP_ID: Final = "ww0bluewave0emulator"
 WECOM_CORP_SECRET: Final = "emulator-wecom-secret"  # noqa: S105
 
@@ -28,8 +37,11 @@ def default_company() -> Company:
     """Return 蓝海机器人 (Bluewave Robotics): meetings from 2026-10-05 to 2026-11-13, Asia/Shanghai."""
     return Company(
         name="Bluewave Robotics",
-        feishu_meetings={meeting.meeting_id: meeting for meeting in MEETINGS},
+        feishu_meetings={meeting.meeting_id: meeting for meeting in dated_meetings()},
         feishu_minutes={minute.token: minute for minute in MINUTES},
         feishu_posts={post.post_id: post for post in POSTS},
         wecom_recordings={recording.meeting_record_id: recording for recording in recordings()},
+        feishu_statistics=STATISTICS,
+        feishu_artifacts=ARTIFACTS,
+        wecom_meetings={meeting.meetingid: meeting for meeting in UNRECORDED_MEETINGS},
     )

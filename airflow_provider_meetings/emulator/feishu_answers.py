@@ -1,57 +1,41 @@
-"""The shape of every Feishu answer, and the refusals that its documents list."""
+"""The shape of every Feishu answer."""
 
 from __future__ import annotations
 
 import secrets
 import time
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from starlette.responses import JSONResponse
 
-# https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN (generic codes; that their status is 400 is uncertain)
-TOKEN_MISSING: Final = (
-    400,
-    99991661,
-    "Missing access token for authorization. Please make a request with token attached.",
-)
-TOKEN_INVALID: Final = (
-    400,
-    99991663,
-    "Invalid access token for authorization. Please make a request with token attached.",
-)
+from airflow_provider_meetings.emulator.codes import find
 
-# https://open.feishu.cn/document/server-docs/minutes-v1/minute/get (media and transcript share them)
-MINUTE_PARAM_INVALID: Final = (400, 2091001, "param is invalid")
-MINUTE_NOT_FOUND: Final = (404, 2091002, "resource not found")
-MINUTE_NOT_READY: Final = (400, 2091003, "minute not ready , try later")
-MINUTE_DELETED: Final = (400, 2091004, "resource deleted")
-MINUTE_FORBIDDEN: Final = (403, 2091005, "permission deny")
-
-# https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
-MEETING_PARAM_ERROR: Final = (400, 121003, "param error")
-MEETING_NO_RECORDING: Final = (404, 121004, "data not exist")
-MEETING_FORBIDDEN: Final = (403, 121005, "no permission")
-MEETING_RUNNING: Final = (400, 122001, "meeting status unexpected")
-MEETING_UNKNOWN: Final = (404, 122002, "meeting not exist")
-MEETING_PROCESSING: Final = (400, 124002, "record processing")
-
-# https://open.feishu.cn/document/moments-v1/post/get
-POST_INVALID_ARGS: Final = (400, 1420001, "invalid args")
-POST_FORBIDDEN: Final = (403, 1420002, "permission denied")
-POST_NOT_FOUND: Final = (404, 1420004, "post not found")
-
-# Assumed: no page shows the answer to an unknown path.
-PATH_UNKNOWN: Final = (404, 404, "404 page not found")
+Shape = Literal["envelope", "flat", "oauth"]
 
 
 class FeishuError(Exception):
     """Refuse a request with a status, Feishu's code and its message."""
 
-    def __init__(self, status: int, code: int, msg: str) -> None:
+    def __init__(self, status: int, code: int, msg: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, code, msg)
         self.status = status
         self.code = code
         self.msg = msg
+        self.headers = dict(headers or {})
+
+
+def refused(endpoint: str, code: int) -> FeishuError:
+    """Return the refusal that the documents of ``endpoint`` list under ``code``."""
+    row = find(endpoint, code)
+    if row is None:
+        raise LookupError(f"{code} is in no table")
+    return FeishuError(row.status, row.code, row.message)
+
+
+def path_unknown() -> FeishuError:
+    """Return the answer to an unknown path, which no page shows: assumed."""
+    return FeishuError(404, 404, "404 page not found")
 
 
 def log_id(now: float) -> str:
@@ -64,17 +48,43 @@ def flat(content: dict[str, Any], now: float) -> JSONResponse:
     return JSONResponse(content, headers={"X-Tt-Logid": log_id(now)})
 
 
-def success(data: dict[str, Any], now: float) -> JSONResponse:
+def success(data: dict[str, Any], now: float, msg: str = "success") -> JSONResponse:
     """Answer 200 with ``data`` in the envelope."""
-    return flat({"code": 0, "msg": "success", "data": data}, now)
+    return flat({"code": 0, "msg": msg, "data": data}, now)
 
 
-def refusal(error: FeishuError, now: float) -> JSONResponse:
-    """Answer with the vendor's code. Feishu spells the id ``log_id`` here and ``logid`` elsewhere."""
+def refusal(error: FeishuError, now: float, shape: Shape = "envelope") -> JSONResponse:
+    """Answer with the vendor's code, in the shape of the endpoint."""
     identity = log_id(now)
-    details = {
+    if shape == "oauth":
+        content: dict[str, Any] = {
+            "code": error.code,
+            "error": "server_error" if error.status >= 500 else "invalid_grant",
+            "error_description": error.msg,
+        }
+    else:
+        content = {"code": error.code, "msg": error.msg}
+        details = _details(error.code, identity)
+        if shape == "envelope" and details:
+            content["error"] = details
+    return JSONResponse(content, error.status, {"X-Tt-Logid": identity, **error.headers})
+
+
+# https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/get-
+def _details(code: int, identity: str) -> dict[str, Any]:
+    """Return the ``error`` object; Feishu spells the id ``log_id`` in most answers and ``logid`` in its own example."""
+    if code == 99991400:
+        return {}
+    if code == 99991672:
+        return {
+            "logid": identity,
+            "permission_violations": [{"type": "action_scope_required", "subject": "minutes:minutes:readonly"}],
+            "helps": [{"url": "https://open.feishu.cn/app/cli_x/auth", "description": "add scope"}],
+        }
+    details: dict[str, Any] = {
         "log_id": identity,
-        "troubleshooter": f"https://open.feishu.cn/search?log_id={identity}&code={error.code}",
+        "troubleshooter": f"https://open.feishu.cn/search?log_id={identity}&code={code}",
     }
-    content = {"code": error.code, "msg": error.msg, "error": details}
-    return JSONResponse(content, error.status, {"X-Tt-Logid": identity})
+    if code == 99992402:
+        details["field_violations"] = [{"field": "page_size", "value": "", "description": "field is invalid"}]
+    return details

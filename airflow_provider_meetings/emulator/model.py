@@ -8,6 +8,25 @@ from datetime import datetime, timedelta, timezone
 from typing import Final, Literal
 
 from airflow_provider_meetings.emulator.media import Media
+from airflow_provider_meetings.emulator.model_wecom import WecomFile, WecomMeeting, WecomRecording, WecomSharing
+
+__all__ = [
+    "SHANGHAI",
+    "Company",
+    "FeishuArtifacts",
+    "FeishuChapter",
+    "FeishuMeeting",
+    "FeishuMinute",
+    "FeishuPost",
+    "FeishuStatistics",
+    "FeishuUser",
+    "TranscriptLine",
+    "WecomFile",
+    "WecomMeeting",
+    "WecomRecording",
+    "WecomSharing",
+    "milliseconds",
+]
 
 # A fixed offset, not a zone name: China has had no summer time since 1991, and Windows ships no zone database.
 SHANGHAI: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -20,12 +39,15 @@ def milliseconds(moment: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FeishuUser:
-    """One member, under each of the three kinds of user id."""
+    """One member, under each of the three kinds of user id; reports name ``employee_id`` too (empty: ``user_id``)."""
 
     open_id: str
     union_id: str
     user_id: str
     name: str
+    department: str = ""
+    email: str = ""
+    employee_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +64,8 @@ class TranscriptLine:
 class FeishuMinute:
     """One minute (妙记); ``duration`` in milliseconds, ``create_time`` aware.
 
-    ``fate``: what a reader of it meets. ``processing`` honours the emulator's ``not_ready_polls``.
+    ``fate``: what a reader of it meets. ``processing`` honours the emulator's ``not_ready_polls``. ``cover`` and
+    ``url``: addresses to show; made from the token where empty.
     """
 
     token: str
@@ -54,16 +77,56 @@ class FeishuMinute:
     transcript: tuple[TranscriptLine, ...] = ()
     note_id: str = ""
     fate: Literal["ready", "processing", "deleted", "forbidden"] = "ready"
+    cover: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuStatistics:
+    """Who has looked at a minute: page views of all, and each viewer with the moment of the latest view."""
+
+    page_views: int = 0
+    viewers: tuple[tuple[FeishuUser, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuChapter:
+    """One chapter that the AI found; ``start`` and ``stop`` are milliseconds from the beginning."""
+
+    title: str
+    start: int
+    stop: int
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuArtifacts:
+    """What the AI made of a minute; a todo is its text and the names of those who shall do it."""
+
+    summary: str = ""
+    chapters: tuple[FeishuChapter, ...] = ()
+    todos: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class FeishuMeeting:
-    """One meeting, and what becomes of its recording; ``minute_token`` is empty where there is none."""
+    """One meeting, and what becomes of its recording; ``minute_token`` is empty where there is none.
+
+    ``meeting_no`` is the 9-digit number, which the meetings of a series share; without number, organizer and start a
+    meeting is found by its id alone. ``end`` is None while it runs.
+    """
 
     meeting_id: str
     topic: str
     minute_token: str = ""
     fate: Literal["ready", "processing", "running", "unrecorded", "forbidden"] = "ready"
+    meeting_no: str = ""
+    organizer: FeishuUser | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    participants: int = 2
+    devices: int = 2
+    password: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,58 +147,23 @@ class FeishuPost:
     category_ids: tuple[str, ...] = ()
     image_keys: tuple[str, ...] = ()
     forbidden: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class WecomSharing:
-    """How a file is shared; ``expire`` in milliseconds as the vendor sends it, 0 for ever."""
-
-    url: str
-    password: str
-    expire: int = 0
-    required_same_corp: bool = True
-    required_attendee: bool = False
-    allow_download: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class WecomFile:
-    """One file of a recording; ``record_size`` None declares the true size of ``video`` (else of ``audio``)."""
-
-    record_file_id: str
-    record_start_time: datetime
-    record_end_time: datetime
-    video: Media | None = None
-    audio: Media | None = None
-    summaries: tuple[Media, ...] = ()
-    sharing: WecomSharing | None = None
-    record_size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class WecomRecording:
-    """One recording of a meeting. ``creator`` created the meeting and finds it by userid; the host may be another.
-
-    ``fate``: ``processing`` honours the emulator's ``not_ready_polls``; ``recording`` stays at state 1 for ever.
-    """
-
-    meeting_record_id: str
-    meetingid: str
-    meeting_code: str
-    creator: str
-    host_user_id: str
-    meeting_start_time: datetime
-    title: str
-    files: tuple[WecomFile, ...] = ()
-    fate: Literal["done", "processing", "recording"] = "done"
+    # Placeholders of the vendor, "unused for now".
+    media_file_token: str = ""
+    media_cover_image_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """All that the emulator serves, each kind by its id."""
+    """All that the emulator serves, each kind by its id; statistics and artifacts by the token of their minute.
+
+    ``wecom_meetings`` are those without a recording; the others follow from ``wecom_recordings``.
+    """
 
     name: str
     feishu_meetings: Mapping[str, FeishuMeeting] = field(default_factory=dict)
     feishu_minutes: Mapping[str, FeishuMinute] = field(default_factory=dict)
     feishu_posts: Mapping[str, FeishuPost] = field(default_factory=dict)
     wecom_recordings: Mapping[str, WecomRecording] = field(default_factory=dict)
+    feishu_statistics: Mapping[str, FeishuStatistics] = field(default_factory=dict)
+    feishu_artifacts: Mapping[str, FeishuArtifacts] = field(default_factory=dict)
+    wecom_meetings: Mapping[str, WecomMeeting] = field(default_factory=dict)

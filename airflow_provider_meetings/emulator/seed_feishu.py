@@ -43,9 +43,15 @@ OFFICIAL_POST: Final = "7571000000000000205"
 FORBIDDEN_POST: Final = "7571000000000000206"
 GONE_POST: Final = "7571000000000000299"
 
-CHEN_YU: Final = FeishuUser("ou_bluewave0chenyu", "on_bluewave0chenyu", "chenyu", "陈宇")
-ZHAO_MIN: Final = FeishuUser("ou_bluewave0zhaomin", "on_bluewave0zhaomin", "zhaomin", "赵敏")
-MIA_WANG: Final = FeishuUser("ou_bluewave0mia", "on_bluewave0mia", "mia.wang", "Mia Wang")
+CHEN_YU: Final = FeishuUser(
+    "ou_bluewave0chenyu", "on_bluewave0chenyu", "chenyu", "陈宇", "研发部", "chenyu@bluewave.example", "1001"
+)
+ZHAO_MIN: Final = FeishuUser(
+    "ou_bluewave0zhaomin", "on_bluewave0zhaomin", "zhaomin", "赵敏", "市场部", "zhaomin@bluewave.example", "1002"
+)
+MIA_WANG: Final = FeishuUser(
+    "ou_bluewave0mia", "on_bluewave0mia", "mia.wang", "Mia Wang", "研发部", "mia.wang@bluewave.example", "1003"
+)
 
 
 def _spoken(*utterances: tuple[str, str]) -> tuple[TranscriptLine, ...]:

@@ -10,7 +10,8 @@ from typing import Final
 
 from airflow_provider_meetings.emulator.documents import docx, pdf
 from airflow_provider_meetings.emulator.media import Media
-from airflow_provider_meetings.emulator.model import SHANGHAI, WecomFile, WecomRecording, WecomSharing
+from airflow_provider_meetings.emulator.model import SHANGHAI, WecomFile, WecomMeeting, WecomRecording, WecomSharing
+from airflow_provider_meetings.emulator.seed_transcripts import as_file, transcript
 
 OWNERS: Final = ("zhangwei", "lina", "wangfang", "alex.chen")
 
@@ -28,6 +29,12 @@ AUDIO_ONLY_RECORD: Final = "mr-20261021-wangfang-1000"
 # zhangwei's daily stand-up is one recurring meeting: one meetingid and code, many recordings.
 STANDUP_MEETINGID: Final = "hy-zhangwei-standup"
 STANDUP_CODE: Final = "520013140"
+
+# Meetings that nobody recorded: the list of meetings knows them, the list of recordings does not.
+UNRECORDED_MEETINGS: Final = (
+    WecomMeeting("hy-20261103-lina-1000", "lina", datetime(2026, 11, 3, 10, 0, tzinfo=SHANGHAI)),
+    WecomMeeting("hy-20261110-alex.chen-0900", "alex.chen", datetime(2026, 11, 10, 9, 0, tzinfo=SHANGHAI)),
+)
 
 _FIRST_DAY: Final = date(2026, 10, 5)
 _LAST_DAY: Final = date(2026, 11, 13)
@@ -107,6 +114,8 @@ def _file(name: str, start: datetime, minutes: int, *, summarized: bool, largest
     text = f"会议纪要 {name}\n1. 进展正常。\n2. Next steps: see the tracker.\n"
     summaries = (docx(text.splitlines()), Media.of(text.encode(), "txt"), pdf(f"Minutes of {name}"))
     record_file_id = name.replace("mr-", "rf-", 1)
+    owner = name.split("-")[2]
+    said = transcript(owner, external=name.startswith(SHARED_RECORD), detected=not name.startswith(PROCESSING_RECORD))
     return WecomFile(
         record_file_id=record_file_id,
         record_start_time=start,
@@ -114,6 +123,9 @@ def _file(name: str, start: datetime, minutes: int, *, summarized: bool, largest
         video=Media(_number(name, 20_000, largest), "mp4", record_file_id),
         audio=Media(_number(name, 20_000, largest) // 8 + 20_000, "m4a", record_file_id),
         summaries=summaries if summarized else (),
+        record_name=f"录制{name.rsplit('-', 1)[1]}",
+        transcript=said if summarized else None,
+        ai_transcript=Media.of(as_file(said).encode(), "txt") if summarized else None,
     )
 
 

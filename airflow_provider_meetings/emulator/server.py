@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_meetings.emulator.app import create_app
 from airflow_provider_meetings.emulator.state import EmulatorState
@@ -27,9 +28,10 @@ def serve(state: EmulatorState, host: str = "127.0.0.1", port: int = 0) -> Itera
     # Connections inherit it. asyncio sets it only where the socket names its protocol, which create_server does not;
     # without it each answer, being two writes, waits 40 ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    app = _HangUp(create_app(state))
     server = _Server(
         uvicorn.Config(
-            create_app(state),
+            app,
             loop="asyncio",
             # The one implementation that sends header names as the application spells them.
             http="h11",
@@ -42,6 +44,7 @@ def serve(state: EmulatorState, host: str = "127.0.0.1", port: int = 0) -> Itera
             server_header=False,
         )
     )
+    app.server = server
     thread = threading.Thread(target=server.run, args=([listener],), name="meetings-emulator", daemon=True)
     thread.start()
     try:
@@ -52,6 +55,30 @@ def serve(state: EmulatorState, host: str = "127.0.0.1", port: int = 0) -> Itera
         server.stop()
         thread.join()
         listener.close()
+
+
+class _HangUp:
+    """Give the application a way to end a connection, which ASGI has not: a body may then end before its length."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.server: uvicorn.Server | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on."""
+
+        async def hang_up() -> None:
+            connections = list(self.server.server_state.connections) if self.server else []
+            found = [one for one in connections if getattr(one, "client", None) == scope["client"]]
+            if not found:
+                raise RuntimeError("the client's connection is not known: is there a proxy between?")
+            for connection in found:
+                if connection.transport is not None:
+                    # Not abort: what has been sent so far shall arrive.
+                    connection.transport.close()
+
+        scope["emulator.hang_up"] = hang_up
+        await self.app(scope, receive, send)
 
 
 class _Server(uvicorn.Server):

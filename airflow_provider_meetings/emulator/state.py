@@ -1,4 +1,4 @@
-"""What changes while the emulator runs: tokens, addresses, poll counters and the log of requests."""
+"""What changes while the emulator runs: knobs, tokens, addresses, poll counters and the log of requests."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from airflow_provider_meetings.emulator.company import Company, default_company
+from airflow_provider_meetings.emulator.endpoints import Platform
+from airflow_provider_meetings.emulator.failures import Failures
+from airflow_provider_meetings.emulator.faults import MediaFaults
+from airflow_provider_meetings.emulator.limits import RateLimits
 from airflow_provider_meetings.emulator.media import Media
+from airflow_provider_meetings.emulator.tokens import Tokens, TokenStanding
 
-Platform = Literal["feishu", "wecom"]
-TokenStanding = Literal["valid", "expired", "unknown"]
+__all__ = ["EmulatorState", "Link", "Platform", "RequestRecord", "TokenStanding", "WecomSpelling"]
+
 WecomSpelling = Literal["record_list", "record_meetings"]
 
-# Feishu hands out the same token while at least 30 minutes of it are left, and a new one beside it afterwards:
-# https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
-# WeCom: "the same result within validity", from older copies of https://developer.work.weixin.qq.com/document/path/91039
-_REUSED_WITH_LEFT: Final[Mapping[Platform, int]] = {"feishu": 30 * 60, "wecom": 1}
-_TOKEN_PREFIX: Final[Mapping[Platform, str]] = {"feishu": "t-", "wecom": ""}
 # One day: https://open.feishu.cn/document/minutes-v1/minute-media/get
 # Six hours: https://developer.work.weixin.qq.com/document/path/98196
 _LINK_SECONDS: Final[Mapping[Platform, int]] = {"feishu": 24 * 3600, "wecom": 6 * 3600}
@@ -40,23 +40,26 @@ class RequestRecord:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a signed address leads to; ``expires_at`` in seconds of the state's clock."""
+    """What a signed address leads to; ``expires_at`` by the state's clock, ``object_id`` as media faults name it."""
 
     media: Media
     filename: str
     expires_at: float
+    object_id: str = ""
 
 
 class EmulatorState:
     """Hold one emulator's moving parts; safe to use from the server's thread and the test's at once.
 
-    Public attributes are knobs and may be changed while it runs.
+    Public attributes are knobs and may be changed while it runs; all are listed in
+    :mod:`airflow_provider_meetings.emulator.knobs`.
 
     :param company: what to serve; the default company if None.
     :param not_ready_polls: polls for which an object in the making answers "not ready", at each of its stages.
     :param token_seconds: lifetime of a token.
     :param link_seconds: lifetime of a media address; None for the vendor's own, 1 day for Feishu and 6 hours for WeCom.
-    :param clock: seconds since the epoch.
+    :param rate_limits: refuse who asks more often than the vendor allows.
+    :param clock: seconds since the epoch; a :class:`~airflow_provider_meetings.emulator.clock.VirtualClock` to set it.
     """
 
     def __init__(
@@ -66,59 +69,88 @@ class EmulatorState:
         not_ready_polls: int = 0,
         token_seconds: int = 7200,
         link_seconds: int | None = None,
+        rate_limits: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.company = default_company() if company is None else company
         self.not_ready_polls = not_ready_polls
         self.token_seconds = token_seconds
         self.link_seconds = link_seconds
+        self.rate_limits = rate_limits
         self.clock = clock
         self.wecom_spelling: WecomSpelling = "record_list"
+        self.has_more: Literal["always", "when-true"] = "always"
+        self.meeting_summary: Literal["object", "list"] = "object"
+        self.file_times: Literal["text", "number"] = "text"
+        self.wecom_warning = False
+        self.throttle_status: Literal[429, 400] = 429
+        self.wecom_concurrent = 10
+        self.expired_link: Literal["403", "html", "json"] = "403"
+        self.meeting_list_tenant = True
+        self.meetings_by_number_days: int | None = None
         self.requests: list[RequestRecord] = []
         self.token_requests: Counter[Platform] = Counter()
-        self._tokens: dict[Platform, dict[str, float]] = {"feishu": {}, "wecom": {}}
+        self.failures = Failures()
+        self.media_faults = MediaFaults()
+        self.limits = RateLimits(self.now)
+        self.tokens = Tokens(self.now)
         self._links: dict[str, Link] = {}
         self._polls: Counter[tuple[str, str]] = Counter()
+        self._not_ready: dict[str, int] = {}
         self._lock = threading.RLock()
+        self._initial = {name: value for name, value in vars(self).items() if isinstance(value, (int, str, type(None)))}
+        self._initial_clock = clock
+        # The orders of a test, under short names.
+        self.fail = self.failures.order
+        self.clear_failures = self.failures.clear
+        self.fault = self.media_faults.order
+        self.clear_faults = self.media_faults.clear
+
+    def now(self) -> float:
+        """Return the clock's seconds since the epoch."""
+        return self.clock()
+
+    def reset(self) -> None:
+        """Return to the beginning: knobs and clock as constructed, nothing ordered, logged, issued or polled.
+
+        The company stays.
+        """
+        with self._lock:
+            vars(self).update(self._initial)
+            self.clock = self._initial_clock
+            self.failures.clear()
+            self.media_faults.clear()
+            self.limits.forget()
+            self.tokens.forget()
+            self.requests.clear()
+            self.token_requests.clear()
+            self._links.clear()
+            self._polls.clear()
+            self._not_ready.clear()
 
     def issue_token(self, platform: Platform) -> tuple[str, int]:
         """Return a token of ``platform`` and the whole seconds left of it: the newest one, or a new one beside it."""
-        with self._lock:
-            now = self.clock()
-            tokens = self._tokens[platform]
-            if tokens:
-                newest = next(reversed(tokens))
-                if tokens[newest] - now >= _REUSED_WITH_LEFT[platform]:
-                    return newest, int(tokens[newest] - now)
-            token = _TOKEN_PREFIX[platform] + secrets.token_urlsafe(32)
-            tokens[token] = now + self.token_seconds
-            return token, self.token_seconds
+        return self.tokens.issue(platform, self.token_seconds)
 
     def token_standing(self, platform: Platform, token: str) -> TokenStanding:
         """Tell whether ``token`` may be used; a revoked one is unknown."""
-        with self._lock:
-            expires_at = self._tokens[platform].get(token)
-            if expires_at is None:
-                return "unknown"
-            return "valid" if self.clock() < expires_at else "expired"
+        return self.tokens.standing(platform, token)
 
-    def revoke_tokens(self) -> None:
-        """Void every token of both platforms before its time."""
-        with self._lock:
-            for tokens in self._tokens.values():
-                tokens.clear()
+    def revoke_tokens(self, token: str | None = None) -> None:
+        """Void every access token of both platforms before its time, or only ``token``."""
+        self.tokens.revoke(token)
 
     def count_token_request(self, platform: Platform) -> None:
         """Count one call of a token endpoint, granted or refused."""
         with self._lock:
             self.token_requests[platform] += 1
 
-    def issue_link(self, platform: Platform, media: Media, filename: str) -> str:
+    def issue_link(self, platform: Platform, media: Media, filename: str, object_id: str = "") -> str:
         """Return a random code that leads to ``media`` until it expires."""
         with self._lock:
             seconds = _LINK_SECONDS[platform] if self.link_seconds is None else self.link_seconds
             code = secrets.token_urlsafe(32)
-            self._links[code] = Link(media, filename, self.clock() + seconds)
+            self._links[code] = Link(media, filename, self.clock() + seconds, object_id)
             return code
 
     def open_link(self, code: str) -> Link | None:
@@ -126,6 +158,21 @@ class EmulatorState:
         with self._lock:
             link = self._links.get(code)
             return link if link is not None and self.clock() < link.expires_at else None
+
+    def not_ready(self, object_id: str, polls: int) -> None:
+        """Let one object answer "not ready" for the next ``polls`` polls at each of its stages, then be as it is.
+
+        :param object_id: a meeting id, a minute token or a meeting_record_id.
+        """
+        with self._lock:
+            self._not_ready[object_id] = polls
+            for stage in ("meeting", "minute", "recording"):
+                self._polls.pop((stage, object_id), None)
+
+    def waits(self, object_id: str, *, processing: bool) -> int:
+        """Return for how many polls an object is not ready; ``processing`` ones follow ``not_ready_polls``."""
+        with self._lock:
+            return self._not_ready.get(object_id, self.not_ready_polls if processing else 0)
 
     def count_poll(self, stage: str, object_id: str) -> int:
         """Count one poll of an object in the making and return how many came before it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_provider_meetings.emulator.model import WecomRecording, milliseconds
-from airflow_provider_meetings.emulator.wecom_answers import PARAMETER_INVALID, WecomError
+from airflow_provider_meetings.emulator.wecom_parameters import integer, invalid, text
 
 _LONGEST_SPAN: Final = 31 * 24 * 3600
 _INT32: Final = 2**31 - 1
@@ -34,22 +34,22 @@ class ListQuery:
     def parse(cls, body: Mapping[str, Any]) -> ListQuery:
         """Check ``body`` as the page's table asks; raise WecomError 40058 saying what is wrong."""
         query = cls(
-            meetingid=_text(body, "meetingid"),
-            meeting_code=_text(body, "meeting_code"),
-            userid=_text(body, "userid"),
-            start_time=_integer(body, "start_time"),
-            end_time=_integer(body, "end_time"),
-            limit=_integer(body, "limit", _DEFAULT_LIMIT),
-            cursor=_text(body, "cursor"),
+            meetingid=text(body, "meetingid"),
+            meeting_code=text(body, "meeting_code"),
+            userid=text(body, "userid"),
+            start_time=integer(body, "start_time"),
+            end_time=integer(body, "end_time"),
+            limit=integer(body, "limit", _DEFAULT_LIMIT),
+            cursor=text(body, "cursor"),
         )
         if not 1 <= query.limit <= _HIGHEST_LIMIT:
-            raise _invalid(f"limit must be 1 to {_HIGHEST_LIMIT}")
+            raise invalid(f"limit must be 1 to {_HIGHEST_LIMIT}")
         if query.end_time < query.start_time:
-            raise _invalid("end_time is before start_time")
+            raise invalid("end_time is before start_time")
         if query.end_time - query.start_time > _LONGEST_SPAN:
-            raise _invalid("start_time and end_time are more than 31 days apart")
+            raise invalid("start_time and end_time are more than 31 days apart")
         if not (query.meetingid or query.meeting_code or query.userid):
-            raise _invalid("one of meetingid, meeting_code and userid is required")
+            raise invalid("one of meetingid, meeting_code and userid is required")
         return query
 
     def matches(self, recording: WecomRecording) -> bool:
@@ -88,36 +88,14 @@ class ListQuery:
             limit, parameters, (moment, record_id) = json.loads(base64.urlsafe_b64decode(padded))
             last = int(moment), str(record_id)
         except (ValueError, TypeError):
-            raise _invalid("unknown cursor") from None
+            raise invalid("unknown cursor") from None
         # The page asks this of limit alone; that the rest must not change either is assumed.
         if limit != self.limit:
-            raise _invalid("limit differs from the call that returned the cursor")
+            raise invalid("limit differs from the call that returned the cursor")
         if parameters != self._parameters():
-            raise _invalid("parameters differ from the call that returned the cursor")
+            raise invalid("parameters differ from the call that returned the cursor")
         return last
 
 
 def _key(recording: WecomRecording) -> tuple[int, str]:
     return milliseconds(recording.meeting_start_time), recording.meeting_record_id
-
-
-def _text(body: Mapping[str, Any], name: str) -> str:
-    value = body.get(name, "")
-    if not isinstance(value, str):
-        raise _invalid(f"{name} must be a string")
-    return value
-
-
-def _integer(body: Mapping[str, Any], name: str, default: int | None = None) -> int:
-    value = body.get(name, default)
-    if value is None:
-        raise _invalid(f"{name} is required")
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _invalid(f"{name} must be an integer")
-    if not 0 <= value <= _INT32:
-        raise _invalid(f"{name} is no int32 (UNIX times are in seconds)")
-    return value
-
-
-def _invalid(reason: str) -> WecomError:
-    return WecomError(PARAMETER_INVALID, f"invalid parameter: {reason}")

@@ -13,6 +13,7 @@ import requests
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
+    FEISHU_USER_TOKEN,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
 )
@@ -53,8 +54,15 @@ class Emulator:
         headers = {"Authorization": f"Bearer {self.feishu_token()}"}
         return self.session.get(f"{self.url}/open-apis{path}", params=params, headers=headers)
 
+    def feishu_user(self, path: str, body: Any, **params: str) -> requests.Response:
+        headers = {"Authorization": f"Bearer {FEISHU_USER_TOKEN}"}
+        return self.session.post(f"{self.url}/open-apis{path}", params=params, headers=headers, json=body)
+
     def wecom(self, path: str, body: Any) -> dict[str, Any]:
-        url = f"{self.url}/cgi-bin/meeting/record/{path}"
+        return self.wecom_post(f"record/{path}", body)
+
+    def wecom_post(self, path: str, body: Any) -> dict[str, Any]:
+        url = f"{self.url}/cgi-bin/meeting/{path}"
         response = self.session.post(url, params={"access_token": self.wecom_token()}, json=body)
         assert response.status_code == 200
         return dict(response.json())

@@ -10,15 +10,24 @@ import pytest
 import requests
 
 from airflow_provider_meetings.emulator import seed_feishu as seed
-from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
+from airflow_provider_meetings.emulator import seed_meetings
+from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET, FEISHU_USER_TOKEN
 
 with warnings.catch_warnings():
     # What the SDK's own imports warn of is not ours to mend.
     warnings.simplefilter("ignore")
     lark = pytest.importorskip("lark_oapi")
-    from lark_oapi.api.minutes.v1 import GetMinuteMediaRequest, GetMinuteRequest, GetMinuteTranscriptRequest
+    from lark_oapi.api.minutes.v1 import (
+        ArtifactsMinuteRequest,
+        GetMinuteMediaRequest,
+        GetMinuteRequest,
+        GetMinuteStatisticsRequest,
+        GetMinuteTranscriptRequest,
+        SearchMinuteRequest,
+        SearchMinuteRequestBody,
+    )
     from lark_oapi.api.moments.v1 import GetPostRequest
-    from lark_oapi.api.vc.v1 import GetMeetingRecordingRequest
+    from lark_oapi.api.vc.v1 import GetMeetingListRequest, GetMeetingRecordingRequest, ListByNoMeetingRequest
     from lark_oapi.core.cache import LocalCache
     from lark_oapi.core.token import TokenManager
 
@@ -77,3 +86,36 @@ def test_refusal(client: Any) -> None:
     response = client.vc.v1.meeting_recording.get(request)
     assert (response.code, response.raw.status_code) == (122001, 400)
     assert response.error["log_id"] == response.get_log_id()
+
+
+def test_statistics_and_artifacts(client: Any) -> None:
+    request = GetMinuteStatisticsRequest.builder().minute_token(seed.READY_MINUTE).user_id_type("open_id").build()
+    statistics = client.minutes.v1.minute_statistics.get(request).data.statistics
+    assert (statistics.user_view_count, statistics.user_view_list[0].user_id) == ("3", seed.CHEN_YU.open_id)
+    request = ArtifactsMinuteRequest.builder().minute_token(seed.READY_MINUTE).build()
+    artifacts = client.minutes.v1.minute.artifacts(request).data
+    # Text on the wire, a number in the SDK's model.
+    assert int(artifacts.minute_chapters[1].stop_ms) == 2_714_000
+    assert artifacts.minute_todos[0].assignees == ["赵敏"]
+
+
+def test_lists_of_meetings(client: Any) -> None:
+    request = ListByNoMeetingRequest.builder().meeting_no(seed_meetings.RECURRING_NUMBER)
+    request = request.start_time(1790784000).end_time(1794585600).page_size(50).build()
+    briefs = client.vc.v1.meeting.list_by_no(request).data.meeting_briefs
+    assert [int(brief.id) for brief in briefs][-1] == int(seed.ENGLISH_MEETING)
+    request = GetMeetingListRequest.builder().start_time(1790784000).end_time(1794585600).page_size(20).build()
+    response = client.vc.v1.meeting_list.get(request)
+    assert len(response.data.meeting_list) == 10
+    assert response.data.meeting_list[0].meeting_instance_id
+
+
+def test_search_as_a_user(emulator: Any, client: Any) -> None:
+    assert client.minutes.v1.minute.search(SearchMinuteRequest.builder().build()).code == 99991663
+    body = SearchMinuteRequestBody.builder().query("Sprint").build()
+    request = SearchMinuteRequest.builder().page_size(30).request_body(body).build()
+    option = lark.RequestOption.builder().user_access_token(FEISHU_USER_TOKEN).build()
+    # Unless told otherwise the SDK takes the app's own token, whatever the option holds.
+    builder = lark.Client.builder().app_id(FEISHU_APP_ID).app_secret(FEISHU_APP_SECRET).domain(emulator.url)
+    response = builder.enable_set_token(True).build().minutes.v1.minute.search(request, option)
+    assert [item.token for item in response.data.items] == [seed.ENGLISH_MINUTE]

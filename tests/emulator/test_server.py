@@ -57,10 +57,18 @@ def test_command_serves_and_ends_cleanly(number: signal.Signals) -> None:
     for shown in (
         company.FEISHU_APP_SECRET,
         company.WECOM_CORP_SECRET,
+        company.FEISHU_USER_TOKEN,
         "zhangwei",
         *company.default_company().feishu_posts,
     ):
         assert shown in out
+
+
+def test_command_takes_the_knobs_of_its_help() -> None:
+    with running("--port", "0", "--rate-limits", "--link-seconds", "60") as process:
+        url = first_line(process).split()[-1]
+        knobs = requests.get(f"{url}/_emulator/").json()["knobs"]
+    assert (knobs["rate_limits"]["value"], knobs["link_seconds"]["value"]) == (True, 60)
 
 
 def test_command_says_that_the_port_is_in_use() -> None:

@@ -1,0 +1,89 @@
+"""Feishu's codes that belong to no single API: tokens, permissions, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from airflow_provider_meetings.emulator.code_row import Code
+from airflow_provider_meetings.emulator.endpoints import ENDPOINTS
+
+_GENERIC: Final = "https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN"
+_RATE: Final = "https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN"
+_TENANT: Final = (
+    "https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal"
+)
+_OAUTH: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token"
+
+_ALL: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.platform == "feishu")
+_SIGNED: Final = tuple(name for name in _ALL if not ENDPOINTS[name].token)
+_TENANT_ONLY: Final = ("feishu.tenant_access_token",)
+_USER_ONLY: Final = ("feishu.user_access_token",)
+# Users report these with HTTP 200 too: https://github.com/zeroclaw-labs/zeroclaw/issues/1049
+_STATUS: Final = "status"
+_BOTH: Final = "status and message"
+
+# Asked of every signed endpoint. The page lists code and meaning, and no HTTP status.
+_TOKEN_CODES: Final = (
+    (99991661, "Missing access token for authorization. Please make a request with token attached.", _STATUS),
+    (99991662, "app is disabled", _BOTH),
+    (99991663, "Invalid access token for authorization. Please make a request with token attached.", _STATUS),
+    (99991664, "app_access_token invalid", _BOTH),
+    (99991665, "tenant_access_token invalid", _BOTH),
+    (99991668, "Invalid access token for authorization. user access token not support", _BOTH),
+    (99991669, "user refresh token invalid", _BOTH),
+    (99991671, "token format error: must start with t-/u-", _BOTH),
+    (
+        99991672,
+        "Access denied. One of the following scopes is required: [minutes:minutes:readonly]",
+        _STATUS,
+    ),
+    (99991673, "app is not usable in this tenant", _BOTH),
+    (99991676, "token lacks permission", _BOTH),
+    (99991677, "user access token expired", _BOTH),
+    (99991679, "Unauthorized: the user did not grant the required scope", _BOTH),
+    (99991401, "ip 203.0.113.9 is denied by app setting", _BOTH),
+    (99991403, "This month's API call quota has been exceeded", _BOTH),
+    (99992402, "field validation failed", _STATUS),
+)
+# https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN, at the endpoint that takes app id and secret.
+_APP_CODES: Final = (
+    (10003, "invalid param"),
+    (10012, "get app access token fail"),
+    (10014, "app unauthorized"),
+    (10015, "wrong app secret"),
+    (20002, "app_id or app_secret error"),
+    (99991543, "app id or app secret error"),
+)
+# Code, status, error_description. Only 20050 and 20072 have a status of their own in the page.
+_OAUTH_CODES: Final = (
+    (20008, 400, "The user does not exist."),
+    (20010, 400, "The user has no permission to use this app."),
+    (20024, 400, "The provided refresh token does not match the provided client id."),
+    (20026, 400, "The refresh token passed is invalid. Please check the value."),
+    (20037, 400, "The refresh token passed has expired. Please generate a new one."),
+    (20050, 500, "An unexpected server error occurred. Please retry your request."),
+    (20064, 400, "The refresh token has been revoked. Please note that a refresh token can only be used once."),
+    (20066, 400, "The user status is invalid."),
+    (20070, 400, "Multiple authentication methods were provided. Please use only one to proceed."),
+    (20072, 503, "The server is temporarily unavailable. Please retry your request."),
+    (20073, 400, "The refresh token has been used. Please note that a refresh token can only be used once."),
+    (20074, 400, "The app is not allowed to refresh tokens. Enable it in the developer console."),
+)
+
+
+def feishu_codes() -> Iterator[Code]:
+    """Yield the rows that several APIs share, and those of the two token endpoints."""
+    for code, message, uncertain in _TOKEN_CODES:
+        yield Code("feishu", code, 400, message, "token", _SIGNED, _GENERIC, uncertain)
+    for code, message in _APP_CODES:
+        # 10003 for missing fields is assumed; that refusals have status 200 is taken from one sample.
+        yield Code("feishu", code, 200, message, "app", _TENANT_ONLY, _TENANT, _BOTH)
+    for code, status, message in _OAUTH_CODES:
+        uncertain = "" if status >= 500 or code == 20073 else _BOTH
+        yield Code("feishu", code, status, message, "oauth", _USER_ONLY, _OAUTH, uncertain)
+    yield Code("feishu", 99991400, 429, "request trigger frequency limit", "rate", _ALL, _RATE)
+    # Generic texts that advise to slow down, and the limit of the messaging API, which was seen and not documented.
+    yield Code("feishu", 2200, 500, "internal error", "rate", _SIGNED, _RATE, _BOTH)
+    yield Code("feishu", 5000, 500, "internal error", "rate", _SIGNED, _RATE, _BOTH)
+    yield Code("feishu", 230020, 400, "triggers the frequency limit", "rate", _SIGNED, _RATE, _BOTH)

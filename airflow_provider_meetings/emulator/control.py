@@ -1,0 +1,167 @@
+"""``/_emulator/``: turn knobs, order failures and read the log by HTTP, from this machine alone."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from airflow_provider_meetings.emulator.clock import VirtualClock
+from airflow_provider_meetings.emulator.control_body import (
+    CLOCK,
+    FAIL,
+    FAULT,
+    NOT_READY,
+    NOTHING,
+    REVOKE,
+    checked,
+    json_object,
+    moment,
+)
+from airflow_provider_meetings.emulator.endpoints import ENDPOINTS
+from airflow_provider_meetings.emulator.faults import FAULT_KINDS
+from airflow_provider_meetings.emulator.knobs import KNOBS, turn
+from airflow_provider_meetings.emulator.state import EmulatorState
+
+PREFIX: Final = "/_emulator/"
+
+
+class Control:
+    """Answer the machine that the emulator runs on; others get 403, for the log holds what others sent."""
+
+    def __init__(self, state: EmulatorState) -> None:
+        self.state = state
+
+    def routes(self) -> list[Route]:
+        """Return all routes."""
+        return [
+            self._route("", "GET", self.overview),
+            self._route("knobs", "POST", self.knobs),
+            self._route("not-ready", "POST", self.not_ready),
+            self._route("fail", "POST", self.fail),
+            self._route("fail", "DELETE", self.clear_failures),
+            self._route("media-fault", "POST", self.media_fault),
+            self._route("media-fault", "DELETE", self.clear_faults),
+            self._route("revoke", "POST", self.revoke),
+            self._route("clock", "POST", self.clock),
+            self._route("reset", "POST", self.reset),
+            self._route("requests", "GET", self.requests),
+            self._route("requests", "DELETE", self.forget_requests),
+        ]
+
+    def _route(self, name: str, method: str, handler: Callable[[Request, Any], Any]) -> Route:
+        async def answer(request: Request) -> Response:
+            if not _is_loopback(request):
+                return JSONResponse({"error": "/_emulator/ answers this machine alone"}, 403)
+            try:
+                body = await json_object(request) if method == "POST" else {}
+                return JSONResponse(handler(request, body))
+            except ValueError as error:
+                return JSONResponse({"error": str(error)}, 400)
+
+        return Route(PREFIX + name, answer, methods=[method])
+
+    def overview(self, _request: Request, _body: Any) -> dict[str, Any]:
+        """Return knobs and state."""
+        state = self.state
+        return {
+            "company": state.company.name,
+            "clock": {"now": state.now(), "virtual": isinstance(state.clock, VirtualClock)},
+            "knobs": {
+                name: {"value": getattr(state, name), "takes": knob.takes, "about": knob.about}
+                for name, knob in KNOBS.items()
+            },
+            "limits": state.limits.described(),
+            "endpoints": {name: f"{endpoint.method} {endpoint.path}" for name, endpoint in ENDPOINTS.items()},
+            "media_fault_kinds": list(FAULT_KINDS),
+            "failures": [asdict(failure) for failure in state.failures],
+            "media_faults": [fault.described() for fault in state.media_faults],
+            "requests": len(state.requests),
+            "token_requests": dict(state.token_requests),
+        }
+
+    def knobs(self, request: Request, body: Any) -> dict[str, Any]:
+        """Turn knobs, all or none, and return all."""
+        turn(self.state, body)
+        return self.overview(request, body)
+
+    def not_ready(self, _request: Request, body: Any) -> dict[str, Any]:
+        """Let one object be not ready for some polls."""
+        values = checked(body, NOT_READY, "object_id", "polls")
+        if values["polls"] < 0:
+            raise ValueError("polls must be 0 or more")
+        self.state.not_ready(**values)
+        return values
+
+    def fail(self, _request: Request, body: Any) -> dict[str, Any]:
+        """Order a failure."""
+        return asdict(self.state.fail(**checked(body, FAIL, "endpoint", "code")))
+
+    def clear_failures(self, request: Request, _body: Any) -> dict[str, Any]:
+        """Forget the failures, or those of ``?endpoint=``."""
+        self.state.clear_failures(request.query_params.get("endpoint"))
+        return {"failures": [asdict(failure) for failure in self.state.failures]}
+
+    def media_fault(self, _request: Request, body: Any) -> dict[str, Any]:
+        """Order a media fault."""
+        return self.state.fault(**checked(body, FAULT, "kind")).described()
+
+    def clear_faults(self, request: Request, _body: Any) -> dict[str, Any]:
+        """Forget the media faults, or those of ``?file=``."""
+        self.state.clear_faults(request.query_params.get("file"))
+        return {"media_faults": [fault.described() for fault in self.state.media_faults]}
+
+    def revoke(self, _request: Request, body: Any) -> dict[str, Any]:
+        """Void one token, or all access tokens."""
+        self.state.revoke_tokens(checked(body, REVOKE).get("token"))
+        return {"revoked": True}
+
+    def clock(self, _request: Request, body: Any) -> dict[str, Any]:
+        """Set the clock or advance it; a real one becomes virtual, and goes on unless set or told to stand still."""
+        values = checked(body, CLOCK)
+        if ("now" in values) == ("advance" in values):
+            raise ValueError("clock takes now or advance, one of them")
+        clock = self.state.clock
+        if not isinstance(clock, VirtualClock):
+            clock = VirtualClock(self.state.now(), running=values.get("running", "now" not in values))
+        if "running" in values and values["running"] != clock.running:
+            clock = VirtualClock(clock.now, running=values["running"])
+        if "advance" in values:
+            clock.advance(values["advance"])
+        else:
+            clock.set(moment(values["now"]))
+        self.state.clock = clock
+        return {"now": clock.now, "running": clock.running}
+
+    def reset(self, request: Request, body: Any) -> dict[str, Any]:
+        """Return to the beginning."""
+        checked(body, NOTHING)
+        self.state.reset()
+        return self.overview(request, body)
+
+    def requests(self, request: Request, _body: Any) -> dict[str, Any]:
+        """Return the log, or those of ``?path=``; tokens in it are the emulator's own."""
+        path = request.query_params.get("path")
+        return {"requests": [asdict(one) for one in list(self.state.requests) if path in (None, one.path)]}
+
+    def forget_requests(self, _request: Request, _body: Any) -> dict[str, Any]:
+        """Empty the log."""
+        self.state.requests.clear()
+        return {"requests": []}
+
+
+def control_unrouted(status: int) -> Response:
+    """Answer for a path or a method below ``/_emulator/`` that there is not."""
+    return JSONResponse({"error": "see GET /_emulator/ and the documentation for what there is"}, status)
+
+
+def _is_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,91 @@
+"""Every endpoint by the name that knobs use: where it is, and how often the vendor lets one app call it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+Platform = Literal["feishu", "wecom"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most ``count`` requests in ``seconds``; who asks for more is refused for ``blocks`` seconds.
+
+    ``blocks`` 0: until the window ends.
+    """
+
+    count: int
+    seconds: int
+    blocks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint; ``token`` tells that it hands out tokens."""
+
+    name: str
+    method: Literal["GET", "POST"]
+    path: str
+    windows: tuple[Window, ...]
+    token: bool = False
+
+    @property
+    def platform(self) -> Platform:
+        """Return whose it is."""
+        return "feishu" if self.name.startswith("feishu.") else "wecom"
+
+
+# https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN (tiers)
+_TIER_3: Final = (Window(100, 60),)
+_TIER_4: Final = (Window(1000, 60), Window(50, 1))
+_TIER_6: Final = (Window(5, 1),)
+_TIER_8: Final = (Window(20, 1),)
+# https://developer.work.weixin.qq.com/document/path/90454: per corp and API; a block lasts as long as the window that
+# was exceeded. The limits per address are twice as high, so that one corp never meets them.
+_WECOM: Final = (Window(10_000, 60, 60), Window(150_000, 3600, 3600))
+
+_MINUTE: Final = "/open-apis/minutes/v1/minutes/{minute_token}"
+_RECORD: Final = "/cgi-bin/meeting/record"
+
+
+def _endpoints() -> Iterator[Endpoint]:
+    # The page names no tier for tenant tokens.
+    yield Endpoint(
+        "feishu.tenant_access_token", "POST", "/open-apis/auth/v3/tenant_access_token/internal", (), token=True
+    )
+    yield Endpoint("feishu.user_access_token", "POST", "/open-apis/authen/v2/oauth/token", _TIER_4, token=True)
+    yield Endpoint("feishu.minutes_search", "POST", "/open-apis/minutes/v1/minutes/search", _TIER_3)
+    yield Endpoint("feishu.minute", "GET", _MINUTE, _TIER_6)
+    yield Endpoint("feishu.minute_media", "GET", f"{_MINUTE}/media", _TIER_6)
+    yield Endpoint("feishu.minute_transcript", "GET", f"{_MINUTE}/transcript", _TIER_6)
+    yield Endpoint("feishu.minute_statistics", "GET", f"{_MINUTE}/statistics", _TIER_6)
+    yield Endpoint("feishu.minute_artifacts", "GET", f"{_MINUTE}/artifacts", _TIER_6)
+    yield Endpoint("feishu.meeting_recording", "GET", "/open-apis/vc/v1/meetings/{meeting_id}/recording", _TIER_4)
+    yield Endpoint("feishu.meetings_by_number", "GET", "/open-apis/vc/v1/meetings/list_by_no", _TIER_3)
+    yield Endpoint("feishu.meetings_search", "POST", "/open-apis/vc/v1/meetings/search", _TIER_3)
+    yield Endpoint("feishu.meeting_list", "GET", "/open-apis/vc/v1/meeting_list", _TIER_3)
+    yield Endpoint("feishu.post", "GET", "/open-apis/moments/v1/posts/{post_id}", _TIER_8)
+    yield Endpoint("wecom.gettoken", "GET", "/cgi-bin/gettoken", _WECOM, token=True)
+    yield Endpoint("wecom.record_list", "POST", f"{_RECORD}/list", _WECOM)
+    yield Endpoint("wecom.get_file_list", "POST", f"{_RECORD}/get_file_list", _WECOM)
+    yield Endpoint("wecom.get_file", "POST", f"{_RECORD}/get_file", _WECOM)
+    yield Endpoint("wecom.get_paragraph_list", "POST", f"{_RECORD}/transcript/get_paragraph_list", _WECOM)
+    yield Endpoint("wecom.get_detail", "POST", f"{_RECORD}/transcript/get_detail", _WECOM)
+    yield Endpoint("wecom.get_user_meetingid", "POST", "/cgi-bin/meeting/get_user_meetingid", _WECOM)
+
+
+ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType({endpoint.name: endpoint for endpoint in _endpoints()})
+
+
+def selected(pattern: str) -> tuple[Endpoint, ...]:
+    """Return the endpoint of that name, or all of a platform for ``feishu.*`` and ``wecom.*``.
+
+    :raises ValueError: nothing has that name; the text lists those that exist.
+    """
+    found = tuple(endpoint for endpoint in ENDPOINTS.values() if pattern in (endpoint.name, f"{endpoint.platform}.*"))
+    if not found:
+        raise ValueError(f"no endpoint is named {pattern!r}; there are feishu.*, wecom.*, {', '.join(ENDPOINTS)}")
+    return found

@@ -1,0 +1,91 @@
+"""What stands before every endpoint: the refusals that a test ordered, then the vendor's rate limits."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_provider_meetings.emulator import feishu_answers, wecom_answers
+from airflow_provider_meetings.emulator.codes import find
+from airflow_provider_meetings.emulator.endpoints import ENDPOINTS, Endpoint
+from airflow_provider_meetings.emulator.failures import Failure
+from airflow_provider_meetings.emulator.feishu_answers import FeishuError, Shape
+from airflow_provider_meetings.emulator.limits import Refused
+from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.wecom_answers import WecomError
+
+_THROTTLED: Final = 99991400
+_POST_THROTTLED: Final = 1420003
+_SHAPES: Final[dict[str, Shape]] = {"feishu.tenant_access_token": "flat", "feishu.user_access_token": "oauth"}
+
+
+class Gate:
+    """Make routes of handlers, each behind the gate.
+
+    Assumed: the limit is asked before the token, and a request that a test lets fail does not count for it.
+    """
+
+    def __init__(self, state: EmulatorState) -> None:
+        self.state = state
+
+    def route(self, name: str, handler: Callable[[Request], Awaitable[Response]], ending: str = "") -> Route:
+        """Return the route of the endpoint ``name``, its path followed by ``ending``."""
+        endpoint = ENDPOINTS[name]
+
+        async def answer(request: Request) -> Response:
+            if endpoint.token:
+                self.state.count_token_request(endpoint.platform)
+            try:
+                failure = self.state.failures.take(name)
+                if failure is not None:
+                    return self._failed(endpoint, failure)
+                refused = self._too_many(name)
+                if refused is not None:
+                    raise self._throttled(endpoint, refused)
+                return await handler(request)
+            except FeishuError as error:
+                return feishu_answers.refusal(error, self.state.now(), _SHAPES.get(name, "envelope"))
+            except WecomError as error:
+                return wecom_answers.refusal(error, request)
+
+        return Route(endpoint.path + ending, answer, methods=[endpoint.method], name=name + ending)
+
+    def _too_many(self, name: str) -> Refused | None:
+        return self.state.limits.refuse(name, self.state.wecom_concurrent) if self.state.rate_limits else None
+
+    def _failed(self, endpoint: Endpoint, failure: Failure) -> Response:
+        if failure.body is not None:
+            kind = "application/json" if failure.body.lstrip().startswith(("{", "[")) else "text/html"
+            return Response(failure.body, failure.status, media_type=kind)
+        if endpoint.platform == "wecom":
+            raise WecomError(failure.code, failure.message, failure.status)
+        status, message = failure.status, failure.message
+        row = find(endpoint.name, failure.code)
+        if row is not None and failure.endpoint.endswith(".*") and not failure.explicit:
+            # Ordered for all endpoints, some of which give the code another meaning.
+            status, message = row.status, row.message
+        headers = {}
+        if failure.code == _THROTTLED:
+            windows = endpoint.windows
+            headers = _ogw(windows[0].count if windows else 1, failure.reset)
+            status = status if failure.explicit else self.state.throttle_status
+        raise FeishuError(status, failure.code, message, headers)
+
+    # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN
+    # https://developer.work.weixin.qq.com/document/path/90454
+    def _throttled(self, endpoint: Endpoint, refused: Refused) -> FeishuError | WecomError:
+        if endpoint.platform == "wecom":
+            return wecom_answers.refused(45033 if refused.concurrent else 45009)
+        if endpoint.name == "feishu.post":
+            # Moments has a code of its own, and no header that tells when to come back.
+            return feishu_answers.refused("feishu.post", _POST_THROTTLED)
+        error = feishu_answers.refused(endpoint.name, _THROTTLED)
+        return FeishuError(self.state.throttle_status, error.code, error.msg, _ogw(refused.limit, refused.reset))
+
+
+def _ogw(limit: int, reset: int) -> dict[str, str]:
+    return {"x-ogw-ratelimit-limit": str(limit), "x-ogw-ratelimit-reset": str(reset)}

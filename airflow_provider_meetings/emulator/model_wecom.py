@@ -1,0 +1,107 @@
+"""What the WeCom side of a company is made of: values named as the vendor names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from airflow_provider_meetings.emulator.media import Media
+
+
+@dataclass(frozen=True, slots=True)
+class WecomSharing:
+    """How a file is shared; ``expire`` in milliseconds as the vendor sends it, 0 for ever."""
+
+    url: str
+    password: str
+    expire: int = 0
+    required_same_corp: bool = True
+    required_attendee: bool = False
+    allow_download: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WecomWord:
+    """One word; ``start`` and ``end`` are milliseconds from the beginning of the recording, as of all parts below."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class WecomSentence:
+    """One sentence, as a row of words."""
+
+    start: int
+    end: int
+    words: tuple[WecomWord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WecomParagraph:
+    """One speaker's turn; a speaker from outside has no ``userid``."""
+
+    start: int
+    end: int
+    sentences: tuple[WecomSentence, ...]
+    userid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WecomTranscript:
+    """A recording's transcript; ``audio_detect`` 0: the speakers are still being told apart."""
+
+    paragraphs: tuple[WecomParagraph, ...]
+    keywords: tuple[str, ...] = ()
+    audio_detect: Literal[0, 1] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WecomFile:
+    """One file of a recording; ``record_size`` None declares the true size of ``video`` (else of ``audio``).
+
+    ``ai_transcript`` is the transcript as a file, ``transcript`` as paragraphs; either may be missing.
+    """
+
+    record_file_id: str
+    record_start_time: datetime
+    record_end_time: datetime
+    video: Media | None = None
+    audio: Media | None = None
+    summaries: tuple[Media, ...] = ()
+    sharing: WecomSharing | None = None
+    record_size: int | None = None
+    record_name: str = ""
+    transcript: WecomTranscript | None = None
+    ai_transcript: Media | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WecomRecording:
+    """One recording of a meeting. ``creator`` created the meeting and finds it by userid; the host may be another.
+
+    ``fate``: ``processing`` honours the emulator's ``not_ready_polls``; ``recording`` stays at state 1 for ever.
+    ``files_at_any_state`` lists the files before state 3 too: the page's text excludes it, its example shows it.
+    """
+
+    meeting_record_id: str
+    meetingid: str
+    meeting_code: str
+    creator: str
+    host_user_id: str
+    meeting_start_time: datetime
+    title: str
+    files: tuple[WecomFile, ...] = ()
+    fate: Literal["done", "processing", "recording"] = "done"
+    files_at_any_state: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WecomMeeting:
+    """A meeting that the app created for ``creator``."""
+
+    meetingid: str
+    creator: str
+    meeting_start_time: datetime

@@ -1,0 +1,145 @@
+"""The table of vendor codes, and every row of it asked for and answered over HTTP."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from airflow_provider_meetings.emulator.codes import CODES, Code, find
+from airflow_provider_meetings.emulator.endpoints import ENDPOINTS, Endpoint
+from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.emulator.state import EmulatorState
+
+# The tables at the end of four of the seed pages: status, code, description. WeCom's page has none.
+PRINTED = {
+    "feishu.minute": [
+        (400, 2091001, "param is invalid"), (404, 2091002, "resource not found"),
+        (400, 2091003, "minute not ready , try later"), (400, 2091004, "resource deleted"),
+        (403, 2091005, "permission deny"),
+    ],
+    "feishu.minute_media": [
+        (400, 2091001, "param is invalid"), (404, 2091002, "resource not found"),
+        (400, 2091003, "minute not ready , try later"), (400, 2091004, "resource deleted"),
+        (403, 2091005, "permission deny"), (500, 2091006, "service internal error"),
+    ],
+    "feishu.meeting_recording": [
+        (500, 121001, "internal error"), (400, 121002, "not support"), (400, 121003, "param error"),
+        (404, 121004, "data not exist"), (403, 121005, "no permission"), (400, 122001, "meeting status unexpected"),
+        (404, 122002, "meeting not exist"), (400, 124002, "record processing"),
+    ],
+    "feishu.post": [
+        (400, 1420001, "invalid args"), (403, 1420002, "permission denied"), (404, 1420004, "post not found"),
+        (429, 1420003, "triggers the frequency limit"),
+    ],
+}  # fmt: skip
+
+# Those that are named beside the seed pages.
+NAMED = {
+    "feishu": {
+        20008, 20010, 20024, 20026, 20037, 20050, 20064, 20066, 20070, 20072, 20073, 20074,
+        99991661, 99991662, 99991663, 99991664, 99991665, 99991668, 99991669, 99991671, 99991672, 99991673, 99991676,
+        99991677, 99991679, 99991543, 10014, 10015, 20002, 99991400, 99991401, 99991403, 99992402, 2200, 5000, 230020,
+        2094005, 2094007, 2094011, 2094012, 2095001, 2095002, 2095101, 126005, 126006, 126008, 126009, 126016,
+    },
+    "wecom": {
+        -1, 6000, 40001, 40013, 40014, 40035, 40058, 41001, 42001, 45009, 45033, 48002, 60011, 60020, 301002,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[tuple[str, EmulatorState, requests.Session]]:
+    state = EmulatorState()
+    with serve(state) as url, requests.Session() as session:
+        yield url, state, session
+
+
+def ask(session: requests.Session, url: str, endpoint: Endpoint) -> requests.Response:
+    path = re.sub(r"\{[a-z_]+\}", "1", endpoint.path)
+    return session.request(endpoint.method, url + path)
+
+
+@pytest.mark.parametrize("endpoint", PRINTED)
+def test_printed_tables_are_in_the_table(endpoint: str) -> None:
+    rows = {row.code: row for row in CODES if endpoint in row.endpoints}
+    for status, code, message in PRINTED[endpoint]:
+        assert (rows[code].status, rows[code].message, rows[code].uncertain) == (status, message, "")
+
+
+@pytest.mark.parametrize("platform", NAMED)
+def test_all_named_codes_are_in_the_table(platform: str) -> None:
+    assert NAMED[platform] <= {row.code for row in CODES if row.platform == platform}
+
+
+def test_rows_are_well_formed() -> None:
+    assert len({row.key for row in CODES}) == len(CODES)
+    for row in CODES:
+        assert row.endpoints
+        assert {ENDPOINTS[name].platform for name in row.endpoints} == {row.platform}
+        assert row.source.startswith(("https://open.feishu.cn/", "https://developer.work.weixin.qq.com/"))
+        assert row.platform == "feishu" or row.status == 200
+        # One endpoint answers one thing under one code.
+        assert all(find(name, row.code) == row for name in row.endpoints)
+
+
+@pytest.mark.parametrize("row", CODES, ids=lambda row: row.key)
+def test_every_row_is_reachable_at_each_of_its_endpoints(
+    running: tuple[str, EmulatorState, requests.Session], row: Code
+) -> None:
+    url, state, session = running
+    for name in row.endpoints:
+        state.fail(name, row.code)
+        response = ask(session, url, ENDPOINTS[name])
+        answer = response.json()
+        assert response.status_code == row.status, name
+        if row.platform == "wecom":
+            assert answer.keys() == {"errcode", "errmsg"}
+            assert answer["errcode"] == row.code
+            assert answer["errmsg"].startswith(f"{row.message}, hint: [")
+        elif name == "feishu.user_access_token":
+            assert answer.keys() == {"code", "error", "error_description"}
+            assert (answer["code"], answer["error_description"]) == (row.code, row.message)
+        else:
+            assert (answer["code"], answer["msg"]) == (row.code, row.message)
+        if row.platform == "feishu":
+            assert response.headers["X-Tt-Logid"]
+    assert not list(state.failures)
+
+
+def test_two_codes_mean_something_else_on_the_search_of_meetings() -> None:
+    expected = {
+        ("feishu.meeting_recording", 121001): (500, "internal error"),
+        ("feishu.meetings_search", 121001): (500, "invalid param"),
+        ("feishu.meeting_recording", 121002): (400, "not support"),
+        ("feishu.meetings_search", 121002): (500, "network error"),
+    }
+    for (endpoint, code), answered in expected.items():
+        row = find(endpoint, code)
+        assert row is not None
+        assert (row.status, row.message) == answered
+
+
+def test_details_of_an_error(running: tuple[str, EmulatorState, requests.Session]) -> None:
+    url, state, session = running
+    endpoint = ENDPOINTS["feishu.minute"]
+    state.fail("feishu.minute", 99991672)
+    response = ask(session, url, endpoint)
+    error = response.json()["error"]
+    # Spelled so in the page's own example, log_id elsewhere.
+    assert error["logid"] == response.headers["X-Tt-Logid"]
+    assert error["permission_violations"] == [{"type": "action_scope_required", "subject": "minutes:minutes:readonly"}]
+    assert error["helps"][0].keys() == {"url", "description"}
+    state.fail("feishu.minute", 99992402)
+    assert ask(session, url, endpoint).json()["error"]["field_violations"][0].keys() == {
+        "field", "value", "description",
+    }  # fmt: skip
+    state.fail("feishu.minute", 99991400, reset=7)
+    response = ask(session, url, endpoint)
+    assert response.json() == {"code": 99991400, "msg": "request trigger frequency limit"}
+    assert response.headers["x-ogw-ratelimit-limit"] == "5"
+    assert response.headers["x-ogw-ratelimit-reset"] == "7"
+    assert json.dumps(response.json()).isascii()

@@ -1,0 +1,223 @@
+"""Knobs by HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+import requests
+from starlette.types import Message
+
+from airflow_provider_meetings.emulator.app import create_app
+from airflow_provider_meetings.emulator.clock import VirtualClock
+from airflow_provider_meetings.emulator.knobs import KNOBS
+from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
+from airflow_provider_meetings.emulator.state import EmulatorState
+
+MINUTE = f"/minutes/v1/minutes/{READY_MINUTE}"
+
+
+def post(emulator: Any, name: str, body: Any = None) -> requests.Response:
+    return requests.post(f"{emulator.url}/_emulator/{name}", json=body)
+
+
+def test_overview_lists_every_knob_with_its_value(emulator: Any) -> None:
+    overview = requests.get(f"{emulator.url}/_emulator/").json()
+    assert overview["knobs"].keys() == KNOBS.keys()
+    for name, knob in overview["knobs"].items():
+        assert knob["value"] == getattr(emulator.state, name)
+        assert knob["takes"]
+        assert knob["about"]
+    assert overview["endpoints"]["feishu.minute"] == "GET /open-apis/minutes/v1/minutes/{minute_token}"
+    assert overview["limits"]["feishu.minute"] == [[5, 1, 0]]
+    assert overview["clock"] == {"now": emulator.clock.now, "virtual": False}
+
+
+def test_every_plain_attribute_is_a_knob() -> None:
+    plain = {
+        name
+        for name, value in vars(EmulatorState()).items()
+        if not name.startswith("_") and isinstance(value, (int, str, type(None)))
+    }
+    assert plain == KNOBS.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("not_ready_polls", 3), ("token_seconds", 60), ("link_seconds", None), ("link_seconds", 5),
+        ("rate_limits", True), ("wecom_concurrent", 3), ("throttle_status", 400), ("wecom_spelling", "record_meetings"),
+        ("has_more", "when-true"), ("meeting_summary", "list"), ("file_times", "number"), ("wecom_warning", True),
+        ("expired_link", "json"), ("meeting_list_tenant", False), ("meetings_by_number_days", 90),
+    ],
+)  # fmt: skip
+def test_knobs_are_turned(emulator: Any, name: str, value: Any) -> None:
+    response = post(emulator, "knobs", {name: value})
+    assert response.json()["knobs"][name]["value"] == value
+    assert getattr(emulator.state, name) == value
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"nothing": 1}, "there is no knob 'nothing'; there are limits, not_ready_polls"),
+        ({"not_ready_polls": -1}, "not_ready_polls takes an integer from 0"),
+        ({"not_ready_polls": True}, "not_ready_polls takes an integer from 0"),
+        ({"rate_limits": 1}, "rate_limits takes true or false"),
+        ({"throttle_status": 500}, "throttle_status takes 429 or 400"),
+        ({"throttle_status": [429]}, "throttle_status takes 429 or 400"),
+        ({"wecom_spelling": "records"}, "wecom_spelling takes 'record_list' or 'record_meetings'"),
+        ({"limits": []}, "limits takes an object of endpoint names"),
+        ({"limits": {"feishu.minute": [[1]]}}, "limits takes an object of endpoint names"),
+        ({"limits": {"feishu.minute": [[1, 0]]}}, "limits takes an object of endpoint names"),
+        ({"limits": {"feishu.x": [[1, 1]]}}, "no endpoint is named 'feishu.x'"),
+        ([], "the body must be a JSON object"),
+    ],
+)
+def test_bad_knobs_turn_nothing(emulator: Any, body: Any, text: str) -> None:
+    if isinstance(body, dict):
+        body = {"token_seconds": 1, **body}
+    response = post(emulator, "knobs", body)
+    assert response.status_code == 400
+    assert text in response.json()["error"]
+    assert emulator.state.token_seconds == 7200
+
+
+def test_limits(emulator: Any) -> None:
+    body = {"rate_limits": True, "limits": {"feishu.minute": [[1, 1]], "wecom.record_list": [[1, 60]]}}
+    limits = post(emulator, "knobs", body).json()["limits"]
+    assert (limits["feishu.minute"], limits["wecom.record_list"]) == ([[1, 1, 0]], [[1, 60, 60]])
+    assert [emulator.feishu(MINUTE).status_code for _ in range(2)] == [200, 429]
+
+
+def test_failures(emulator: Any) -> None:
+    ordered = post(emulator, "fail", {"endpoint": "feishu.minute", "code": 2091003, "times": None}).json()
+    assert (ordered["status"], ordered["message"]) == (400, "minute not ready , try later")
+    assert emulator.feishu(MINUTE).json()["code"] == 2091003
+    url = f"{emulator.url}/_emulator/fail"
+    assert requests.delete(url, params={"endpoint": "feishu.minute"}).json() == {"failures": []}
+    assert emulator.feishu(MINUTE).json()["code"] == 0
+
+
+def test_media_faults(emulator: Any) -> None:
+    address = emulator.feishu(f"{MINUTE}/media").json()["data"]["download_url"]
+    assert post(emulator, "media-fault", {"kind": "html", "file": READY_MINUTE, "request": 2}).status_code == 200
+    assert requests.get(address).headers["Content-Type"] == "video/mp4"
+    assert requests.get(address).headers["Content-Type"].startswith("text/html")
+    assert len(requests.get(f"{emulator.url}/_emulator/").json()["media_faults"]) == 1
+    assert requests.delete(f"{emulator.url}/_emulator/media-fault").json() == {"media_faults": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "text"),
+    [
+        ("fail", {}, "endpoint is required"),
+        ("fail", {"endpoint": "feishu.minute"}, "code is required"),
+        ("fail", {"endpoint": "feishu.x", "code": 1}, "no endpoint is named"),
+        ("fail", {"endpoint": "feishu.minute", "code": "1"}, "code must be int"),
+        ("fail", {"endpoint": "feishu.minute", "code": True}, "code must be int"),
+        ("fail", {"endpoint": "feishu.minute", "code": 1, "how": 1}, "'how' is not taken; taken: endpoint, code"),
+        ("media-fault", {"kind": "x"}, "kind must be one of"),
+        ("media-fault", {"kind": "cut", "n": "1"}, "n must be int or null"),
+        ("clock", {}, "now or advance"),
+        ("clock", {"advance": 1, "now": 1}, "now or advance"),
+        ("clock", {"now": "yesterday"}, "ISO 8601"),
+        ("clock", {"now": "2026-11-01T00:00:00"}, "must be aware"),
+        ("not-ready", {"object_id": "x"}, "polls is required"),
+        ("not-ready", {"object_id": "x", "polls": -1}, "polls must be 0 or more"),
+        ("revoke", {"token": 7}, "token must be str or null"),
+        ("reset", {"x": 1}, "'x' is not taken; taken: nothing"),
+    ],
+)
+def test_bad_orders(emulator: Any, name: str, body: Any, text: str) -> None:
+    response = post(emulator, name, body)
+    assert response.status_code == 400
+    assert text in response.json()["error"]
+
+
+def test_a_body_that_is_no_json(emulator: Any) -> None:
+    response = requests.post(f"{emulator.url}/_emulator/knobs", data="{")
+    assert (response.status_code, response.json()) == (400, {"error": "the body is no JSON"})
+
+
+def test_not_ready_and_revoke(emulator: Any) -> None:
+    post(emulator, "not-ready", {"object_id": READY_MINUTE, "polls": 1})
+    assert [emulator.feishu(MINUTE).json()["code"] for _ in range(2)] == [2091003, 0]
+    token = emulator.feishu_token()
+    assert post(emulator, "revoke").json() == {"revoked": True}
+    assert emulator.feishu_token() != token
+
+
+def test_the_clock_is_set_and_advanced(emulator: Any) -> None:
+    assert post(emulator, "clock", {"now": "2026-11-14T23:46:40Z"}).json() == {"now": 1794700000.0, "running": False}
+    assert post(emulator, "clock", {"advance": 7.5}).json()["now"] == 1794700007.5
+    assert emulator.state.now() == 1794700007.5
+    assert post(emulator, "clock", {"advance": 0, "running": True}).json()["running"] is True
+    assert isinstance(emulator.state.clock, VirtualClock)
+
+
+def test_a_real_clock_goes_on_when_advanced(start: Any) -> None:
+    emulator = start(clock=time.time)
+    before = time.time()
+    answer = post(emulator, "clock", {"advance": 3600}).json()
+    assert answer["running"] is True
+    assert answer["now"] >= before + 3600 - 1
+
+
+def test_reset_returns_to_the_beginning(start: Any) -> None:
+    emulator = start(token_seconds=60)
+    token = emulator.wecom_token()
+    emulator.state.fail("wecom.*", -1)
+    emulator.state.fault("html")
+    for name, body in (
+        ("knobs", {"token_seconds": 5, "limits": {"feishu.minute": []}}),
+        ("clock", {"advance": 5}),
+        ("not-ready", {"object_id": READY_MINUTE, "polls": 1}),
+    ):
+        assert post(emulator, name, body).status_code == 200
+    overview = post(emulator, "reset").json()
+    assert overview["knobs"]["token_seconds"]["value"] == 60
+    assert overview["failures"] == overview["media_faults"] == []
+    assert (overview["requests"], overview["token_requests"], overview["clock"]["virtual"]) == (0, {}, False)
+    assert overview["limits"]["feishu.minute"] == [[5, 1, 0]]
+    assert emulator.state.token_standing("wecom", token) == "unknown"
+    assert emulator.feishu(MINUTE).json()["code"] == 0
+
+
+def test_the_log_holds_vendors_requests_alone(emulator: Any) -> None:
+    emulator.feishu(MINUTE)
+    url = f"{emulator.url}/_emulator/requests"
+    everything = requests.get(url).json()["requests"]
+    assert [one["method"] for one in everything] == ["POST", "GET"]
+    (one,) = requests.get(url, params={"path": f"/open-apis{MINUTE}"}).json()["requests"]
+    assert one["headers"]["authorization"].startswith("Bearer t-")
+    assert requests.delete(url).json() == {"requests": []}
+    assert emulator.state.requests == []
+
+
+def test_unknown_paths_and_methods_say_where_to_look(emulator: Any) -> None:
+    assert post(emulator, "nothing").status_code == 404
+    assert "GET /_emulator/" in post(emulator, "requests").json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("address", "status"), [("203.0.113.9", 403), ("10.0.0.1", 403), ("127.0.0.1", 200), ("::1", 200), ("host", 403)]
+)
+def test_only_this_machine_is_answered(address: str, status: int) -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/_emulator/requests", "raw_path": b"/_emulator/requests",
+        "query_string": b"", "headers": [], "client": (address, 9), "server": ("127.0.0.1", 80), "scheme": "http",
+        "http_version": "1.1", "root_path": "",
+    }  # fmt: skip
+    asyncio.run(create_app(EmulatorState())(scope, receive, send))
+    assert sent[0]["status"] == status

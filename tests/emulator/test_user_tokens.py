@@ -1,0 +1,115 @@
+"""The one user who has consented: what that token opens, and how it is renewed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+import requests
+
+from airflow_provider_meetings.emulator import company, seed_feishu
+from airflow_provider_meetings.emulator.clock import VirtualClock
+
+OAUTH = "/open-apis/authen/v2/oauth/token"
+RIGHT = {
+    "grant_type": "refresh_token",
+    "client_id": company.FEISHU_APP_ID,
+    "client_secret": company.FEISHU_APP_SECRET,
+    "refresh_token": company.FEISHU_USER_REFRESH_TOKEN,
+}
+
+
+def get(emulator: Any, path: str, token: str = company.FEISHU_USER_TOKEN) -> int:
+    headers = {"Authorization": f"Bearer {token}"}
+    return int(requests.get(f"{emulator.url}/open-apis{path}", headers=headers).json()["code"])
+
+
+def renew(emulator: Any, **changes: Any) -> Any:
+    return requests.post(emulator.url + OAUTH, json={**RIGHT, **changes}).json()
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        (f"/minutes/v1/minutes/{seed_feishu.ENGLISH_MINUTE}", 0),
+        (f"/vc/v1/meetings/{seed_feishu.READY_MEETING}/recording", 0),
+        # Of another organizer.
+        (f"/vc/v1/meetings/{seed_feishu.ENGLISH_MEETING}/recording", 121005),
+        (f"/moments/v1/posts/{seed_feishu.NAMED_POST}", 99991668),
+    ],
+)
+def test_what_a_user_may(emulator: Any, path: str, code: int) -> None:
+    assert get(emulator, path) == code
+
+
+def test_a_refresh_token_works_once(emulator: Any) -> None:
+    path = f"/minutes/v1/minutes/{seed_feishu.READY_MINUTE}"
+    first = renew(emulator)
+    assert first.keys() == {
+        "code", "access_token", "expires_in", "refresh_token", "refresh_token_expires_in", "token_type", "scope",
+    }  # fmt: skip
+    assert renew(emulator) == {
+        "code": 20073,
+        "error": "invalid_grant",
+        "error_description": "The refresh token has been used. Please note that a refresh token can only be used once.",
+    }
+    second = renew(emulator, refresh_token=first["refresh_token"])
+    assert second["code"] == 0
+    # The old access token lives to its own end.
+    assert get(emulator, path, first["access_token"]) == get(emulator, path, second["access_token"]) == 0
+    emulator.clock.now += 7200
+    assert get(emulator, path, second["access_token"]) == 99991677
+    emulator.clock.now += 7 * 24 * 3600
+    assert renew(emulator, refresh_token=second["refresh_token"])["code"] == 20037
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"refresh_token": "eyJ.other"}, 20026),
+        ({"refresh_token": 7}, 20026),
+        ({"grant_type": "authorization_code"}, 20026),
+        ({"client_id": "cli_other"}, 20024),
+    ],
+)
+def test_refusals(emulator: Any, changes: Any, code: int) -> None:
+    assert renew(emulator, **changes)["code"] == code
+
+
+def test_two_ways_to_name_the_app_are_one_too_many(emulator: Any) -> None:
+    answer = requests.post(emulator.url + OAUTH, json=RIGHT, auth=("x", "y")).json()
+    assert answer["code"] == 20070
+
+
+def test_revoked_tokens(emulator: Any) -> None:
+    path = f"/minutes/v1/minutes/{seed_feishu.READY_MINUTE}"
+    app = emulator.feishu_token()
+    emulator.state.revoke_tokens(company.FEISHU_USER_TOKEN)
+    assert (get(emulator, path), get(emulator, path, app)) == (99991668, 0)
+    emulator.state.revoke_tokens(company.FEISHU_USER_REFRESH_TOKEN)
+    assert renew(emulator)["code"] == 20064
+    emulator.state.reset()
+    assert (get(emulator, path), get(emulator, path, app)) == (0, 99991663)
+
+
+def test_a_clock_that_is_set(start: Any) -> None:
+    clock = VirtualClock(1_794_700_000)
+    emulator = start(clock=clock, token_seconds=60)
+    token = emulator.wecom_token()
+    assert emulator.state.token_standing("wecom", token) == "valid"
+    clock.advance(60)
+    assert emulator.state.token_standing("wecom", token) == "expired"
+    assert clock.now == clock() == 1_794_700_060
+    clock.set(1_794_700_000)
+    assert emulator.state.token_standing("wecom", token) == "valid"
+    with pytest.raises(ValueError, match="time zone"):
+        clock.set(datetime(2026, 11, 1))
+
+
+def test_a_running_clock_runs() -> None:
+    clock = VirtualClock(5, running=True)
+    first = clock.now
+    while clock.now == first:
+        pass
+    assert clock.now > first >= 5
