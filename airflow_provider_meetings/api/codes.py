@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
+import random
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, MeetingsApiError, ServerError
-from airflow_provider_meetings.api.models import storable_text
+from airflow_provider_meetings.api.errors import (
+    AuthenticationError,
+    InvalidRequest,
+    MeetingsApiError,
+    RateLimited,
+    ServerError,
+)
+from airflow_provider_meetings.api.storable import storable_text
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One code: the error, the next step for a person, whether a fresh token may help, seconds to wait."""
+    """One code: the error, the next step for a person, whether a fresh token may help, seconds to wait.
+
+    `spread` adds up to so many seconds at random, so that calls refused together do not come back together.
+    """
 
     error: type[MeetingsApiError]
     next_step: str = ""
     renew: bool = False
     wait: float | None = None
+    spread: float = 0.0
+
+    @property
+    def retries(self) -> bool:
+        """Tell whether the call itself is sent again: after a wait, or once with a fresh token."""
+        return self.renew or issubclass(self.error, RateLimited | ServerError)
 
     @classmethod
-    def unknown(cls, response: requests.Response, next_step: str) -> Rule:
-        """Judge a code that no table has: permanent, unless the status says that the server failed."""
-        return cls(ServerError if response.status_code >= 500 else InvalidRequest, next_step)
+    def unknown(cls, response: requests.Response, next_step: str, *, status_tells: bool = True) -> Rule:
+        """Judge a code that no table has: permanent, unless the status says that the server failed.
+
+        :param status_tells: False for an endpoint that says 5xx also where the question is wrong.
+        """
+        failed = status_tells and response.status_code >= 500
+        return cls(ServerError if failed else InvalidRequest, next_step)
+
+    def seconds(self) -> float | None:
+        """Return how long to wait where the answer does not say it; None leaves it to the transport."""
+        if self.wait is None:
+            return None
+        return self.wait + self.spread * random.random()  # noqa: S311  # spreads calls, guards nothing
 
     def build(
         self,
@@ -43,11 +71,29 @@ class Rule:
             vendor_message=storable_text(vendor_message),
             log_id=storable_text(log_id),
             next_step=self.next_step,
-            retry_after=retry_after if retry_after is not None else self.wait,
+            retry_after=retry_after if retry_after is not None else self.seconds(),
         )
         if isinstance(error, AuthenticationError):
             error.token_rejected = self.renew
         return error
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What one endpoint means by codes that mean something else, or nothing, elsewhere.
+
+    :param path: as the documents print it: ``:name`` stands for an id.
+    :param status_tells: see `Rule.unknown`.
+    """
+
+    path: str
+    rules: Mapping[int, Rule]
+    status_tells: bool = True
+
+    def answered(self, response: requests.Response) -> bool:
+        """Tell whether this endpoint gave the answer; the host may lie behind a path of its own."""
+        form = re.sub(r":[a-z_]+", "[^/]+", self.path)
+        return re.search(rf"{form}/?\Z", asked_path(response)) is not None
 
 
 def json_object(response: requests.Response) -> dict[str, Any] | None:

@@ -18,8 +18,9 @@ from airflow_provider_meetings.api.models import (
     Recording,
     RecordingState,
     StoredFile,
-    without_links,
+    TranscriptSegment,
 )
+from airflow_provider_meetings.api.storable import without_links
 
 START = pendulum.datetime(2026, 11, 10, 10, 1, 12, 477000, tz="Asia/Shanghai")
 MEDIA = MediaFile(
@@ -68,10 +69,23 @@ POST = Post(
     reactions=[{"type": "OK", "count": 1}],
     category_ids=["c"],
 )
+SEGMENT = TranscriptSegment(
+    platform="acme",
+    tenant="t",
+    recording_id="r",
+    file_id="f",
+    segment_no=0,
+    paragraph_no=0,
+    speaker_id="lina",
+    start_ms=0,
+    end_ms=4000,
+    text="大家好",
+    speaker_final=False,
+)
 
 
-@pytest.mark.parametrize("value", [MEDIA, RECORDING, STORED, POST])
-def test_round_trip_through_json(value: MediaFile | Recording | StoredFile | Post) -> None:
+@pytest.mark.parametrize("value", [MEDIA, RECORDING, STORED, POST, SEGMENT])
+def test_round_trip_through_json(value: MediaFile | Recording | StoredFile | Post | TranscriptSegment) -> None:
     again = type(value).from_dict(json.loads(json.dumps(value.to_dict())))
     assert again == value
     assert again.to_dict() == value.to_dict()
@@ -90,8 +104,8 @@ def test_times_are_utc_text_in_json() -> None:
     assert data["files"][0]["started_at"] == "2026-11-10T02:01:12.477000+00:00"
 
 
-@pytest.mark.parametrize("value", [MEDIA, RECORDING, STORED, POST])
-def test_an_unknown_key_is_refused(value: MediaFile | Recording | StoredFile | Post) -> None:
+@pytest.mark.parametrize("value", [MEDIA, RECORDING, STORED, POST, SEGMENT])
+def test_an_unknown_key_is_refused(value: MediaFile | Recording | StoredFile | Post | TranscriptSegment) -> None:
     with pytest.raises(ValueError, match="no field 'surprise'"):
         type(value).from_dict({**value.to_dict(), "surprise": 1})
 

@@ -12,12 +12,8 @@ from airflow_provider_meetings.api.errors import Gone, MeetingsApiError, NotFoun
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.platforms.feishu.endpoints import (
-    FeishuEndpoints,
-    UserIdType,
-    check_digits,
-    check_minute_token,
-)
+from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits, check_minute_token
+from airflow_provider_meetings.platforms.feishu.endpoints import FeishuEndpoints
 from airflow_provider_meetings.platforms.feishu.wire import neutral_post, neutral_recording
 
 _STATES: dict[type[MeetingsApiError], RecordingState] = {

@@ -10,8 +10,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.models import Post
 from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.platforms.feishu.arguments import check_digits
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
-from airflow_provider_meetings.platforms.feishu.endpoints import check_digits
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 
 OnMissing = Literal["tombstone", "skip", "fail"]

@@ -12,16 +12,8 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.fields import Fields, Raw
-from airflow_provider_meetings.api.models import (
-    MediaFile,
-    MediaKind,
-    Post,
-    Recording,
-    RecordingState,
-    storable,
-    storable_text,
-    without_links,
-)
+from airflow_provider_meetings.api.models import MediaFile, MediaKind, Post, Recording, RecordingState
+from airflow_provider_meetings.api.storable import storable, storable_text, without_links
 
 _MINUTE_TOKEN = re.compile(r"[A-Za-z0-9]{24}\Z")
 TranscriptFormat = Literal["txt", "srt"]
@@ -34,7 +26,10 @@ _read = Fields("feishu")
 # https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """A minute's basic facts; `create_time` in UTC, `duration` in milliseconds."""
+    """A minute's basic facts; `create_time` in UTC, `duration` in milliseconds.
+
+    `note_id` names the minute's note; only answers of 2026 and later have it.
+    """
 
     token: str
     owner_id: str | None
@@ -43,6 +38,7 @@ class Minute:
     cover: str | None
     duration: int | None
     url: str | None
+    note_id: str | None
     raw: Raw = field(repr=False)
 
     @classmethod
@@ -57,6 +53,7 @@ class Minute:
             cover=_read.text(raw, "cover"),
             duration=_read.integer(raw, "duration"),
             url=_read.text(raw, "url"),
+            note_id=_read.text(raw, "note_id"),
             raw=raw,
         )
 

@@ -22,10 +22,10 @@ from airflow_provider_meetings.platforms.wecom.endpoints import LONGEST_WINDOW, 
 from airflow_provider_meetings.platforms.wecom.wire import (
     STATE_RECORDING,
     STATE_TRANSCODED,
-    FileAddresses,
     Record,
     neutral_recording,
 )
+from airflow_provider_meetings.platforms.wecom.wire_files import FileAddresses
 
 CLOCK_SLACK = timedelta(hours=1)
 """How far the platform's clock may be ahead of ours."""

@@ -1,76 +1,33 @@
-"""The WeCom endpoints, one method each."""
+"""The endpoints of WeCom's recordings, and with them all others, one method each."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import requests
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.auth import Token, TokenAuth, TokenStore, token_key
 from airflow_provider_meetings.api.client import ListedWindow, Report
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.pagination import Page, pages
 from airflow_provider_meetings.api.query import windows
-from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.platforms.wecom.errors import PLATFORM, decode
-from airflow_provider_meetings.platforms.wecom.wire import (
-    FileAddresses,
-    Record,
-    RecordPage,
-    parse_addresses,
-    parse_token,
-    seconds,
-)
+from airflow_provider_meetings.platforms.wecom.arguments import check_id, check_times
+from airflow_provider_meetings.platforms.wecom.endpoints_members import MembersEndpoints
+from airflow_provider_meetings.platforms.wecom.endpoints_transcripts import TranscriptEndpoints
+from airflow_provider_meetings.platforms.wecom.wire import Record, RecordPage, seconds
+from airflow_provider_meetings.platforms.wecom.wire_files import FileAddresses, RecordingFile, parse_addresses
 
 DEFAULT_BASE_URL = "https://qyapi.weixin.qq.com"
 LONGEST_WINDOW = timedelta(days=31)
 PAGE_SIZE = 20
 
 
-class WeComEndpoints:
+class WeComEndpoints(TranscriptEndpoints, MembersEndpoints):
     """Call WeCom as one self-built app. It sees only meetings that this app created through the API.
 
-    :param transport: bound to ``https://qyapi.weixin.qq.com``.
-    :param corp_id: the corp's id, ``ww…``.
-    :param corp_secret: the app's secret.
+    The arguments are those of `WeComSession`.
     """
-
-    def __init__(
-        self,
-        transport: Transport,
-        *,
-        corp_id: str,
-        corp_secret: str,
-        tokens: TokenStore,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.transport = transport
-        self._corp_id = corp_id
-        self._corp_secret = corp_secret
-        self._clock = clock
-        self._auth = TokenAuth(
-            key=token_key(PLATFORM, transport.base_url, corp_id, corp_secret),
-            fetch=self._fetch_token,
-            place=_in_query,
-            store=tokens,
-            on_secret=transport.on_secret,
-        )
-
-    def whoami(self) -> str:
-        """Fetch a token; tell the corp and the host."""
-        self._auth.signature()
-        return f"corp {self._corp_id} at {self.transport.base_url}"
-
-    # https://developer.work.weixin.qq.com/document/path/91039
-    def _fetch_token(self) -> Token:
-        params = {"corpid": self._corp_id, "corpsecret": self._corp_secret}
-        body = self.transport.call("GET", "/cgi-bin/gettoken", decode, params=params, max_attempts=1)
-        value, lifetime = parse_token(body)
-        return Token(value, self._clock() + lifetime, lifetime)
 
     # https://developer.work.weixin.qq.com/document/path/98192
     def list_recordings(
@@ -94,7 +51,8 @@ class WeComEndpoints:
         selector = {name: value for name, value in given.items() if value}
         if len(selector) != 1:
             raise InvalidRequest(f"Give exactly one of {', '.join(given)}")
-        for begin, until in windows(start, end, LONGEST_WINDOW):
+        selector = {name: check_id(value, name) for name, value in selector.items()}
+        for begin, until in windows(*check_times(start, end), LONGEST_WINDOW):
             number = items = 0
             for page in self._record_pages(begin, until, selector):
                 number += 1
@@ -127,13 +85,22 @@ class WeComEndpoints:
     # https://developer.work.weixin.qq.com/document/path/98196
     def get_recording_files(self, meeting_record_id: str, meetingid: str) -> tuple[FileAddresses, ...]:
         """Return where each file of a recording can be had now; the links live for hours at most, use them at once."""
-        body = {"meeting_record_id": meeting_record_id, "meetingid": meetingid}
+        body = {
+            "meeting_record_id": check_id(meeting_record_id, "meeting_record_id"),
+            "meetingid": check_id(meetingid, "meetingid"),
+        }
         return parse_addresses(self._post("/cgi-bin/meeting/record/get_file_list", body))
 
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self.transport.call("POST", path, decode, json=body, auth=self._auth)
-        return answer
+    # https://developer.work.weixin.qq.com/document/path/98205
+    def get_recording_file(self, record_file_id: str, meetingid: str) -> RecordingFile:
+        """Return one file's facts and where it can be had now, with its summaries and AI transcripts.
 
+        The links live for hours at most, perhaps minutes: use them at once.
 
-def _in_query(request: requests.PreparedRequest, token: str) -> None:
-    request.prepare_url(request.url, {"access_token": token})
+        :raises InvalidRequest: for ids that are none; `MeetingsApiError` as the code says.
+        """
+        body = {
+            "record_file_id": check_id(record_file_id, "record_file_id"),
+            "meetingid": check_id(meetingid, "meetingid"),
+        }
+        return RecordingFile.parse(self._post("/cgi-bin/meeting/record/get_file", body))

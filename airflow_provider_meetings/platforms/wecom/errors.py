@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.codes import Rule, json_object, no_code
+from airflow_provider_meetings.api.codes import Endpoint, Rule, asked_path, json_object, no_code
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
@@ -20,6 +21,9 @@ from airflow_provider_meetings.api.errors import (
 
 PLATFORM = "wecom"
 
+log = logging.getLogger(__name__)
+
+_HINT = re.compile(r"hint: \[([\w.-]+)\]")
 
 _LOGIN = "Check login (corp id) and password (the app's secret, not the corp's) of the connection."
 _REFUSED_TWICE = (
@@ -33,22 +37,33 @@ _LATER = "Try again later."
 CODES: Mapping[int, Rule] = {
     -1: Rule(ServerError, _LATER),
     6000: Rule(ServerError, _LATER),
-    40001: Rule(AuthenticationError, _LOGIN),
+    40001: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
     40013: Rule(AuthenticationError, _LOGIN),
     40014: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
     42001: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
-    41001: Rule(AuthenticationError, _REFUSED_TWICE),
+    41001: Rule(AuthenticationError, "The request came without a token: does a proxy cut the query of the address?"),
     41002: Rule(AuthenticationError, _LOGIN),
     41004: Rule(AuthenticationError, _LOGIN),
     40035: Rule(InvalidRequest, _ARGUMENT),
     40058: Rule(InvalidRequest, _ARGUMENT),
     45009: Rule(RateLimited, "The API is blocked for a minute, an hour or the day: fewer calls, and later.", wait=60.0),
-    45033: Rule(RateLimited, "Too many calls at once: run fewer tasks at a time (an Airflow pool helps)."),
+    45033: Rule(
+        RateLimited, "Too many calls at once: run fewer tasks at a time (an Airflow pool helps).", wait=1.0, spread=2.0
+    ),
     48002: Rule(PermissionDenied, "Have an administrator add this app to the meeting API's list of allowed apps."),
     60011: Rule(PermissionDenied, "Have an administrator add this person to the app's visible range."),
     60020: Rule(PermissionDenied, "Have an administrator add this worker's address to the app's trusted IPs."),
     301002: Rule(PermissionDenied, "The secret belongs to another app: use that of the app that created the meetings."),
 }
+
+MISSING = range(41000, 42000)
+"""The platform's codes for a parameter that is missing, most of them of products that are none of ours."""
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    # https://developer.work.weixin.qq.com/document/path/91039
+    # Elsewhere an older text says of 40001 that the token is invalid; here it is the secret.
+    Endpoint("/cgi-bin/gettoken", {40001: Rule(AuthenticationError, _LOGIN)}),
+)
 
 
 def decode(response: requests.Response) -> dict[str, Any]:
@@ -65,6 +80,7 @@ def decode(response: requests.Response) -> dict[str, Any]:
             next_step="If it lasts, check the connection's host (https://qyapi.weixin.qq.com) and the proxy.",
         )
     if body["errcode"] == 0:
+        _warn_of_ignored_fields(body, response)
         return body
     raise error_of(body, response)
 
@@ -73,8 +89,31 @@ def error_of(body: Mapping[str, Any], response: requests.Response) -> MeetingsAp
     """Build the typed error of an answer whose errcode is not 0."""
     code = body["errcode"]
     message = str(body.get("errmsg") or "")
-    rule = CODES.get(code) or Rule.unknown(response, f"See https://open.work.weixin.qq.com/devtool/query?e={code}.")
-    hint = re.search(r"hint: \[([^\]\s]*)\]", message)
-    return rule.build(
-        response, platform=PLATFORM, code=code, vendor_message=message, log_id=hint.group(1) if hint else ""
+    return rule_of(code, response).build(
+        response, platform=PLATFORM, code=code, vendor_message=message, log_id=_log_id(message)
     )
+
+
+def rule_of(code: int, response: requests.Response) -> Rule:
+    """Find what a code means at the endpoint that answered."""
+    endpoint = next((e for e in ENDPOINTS if e.answered(response)), None)
+    rule = (endpoint.rules.get(code) if endpoint else None) or CODES.get(code)
+    step = f"See https://open.work.weixin.qq.com/devtool/query?e={code}."
+    return rule or Rule.unknown(response, f"{_ARGUMENT} {step}" if code in MISSING else step)
+
+
+def _log_id(message: str) -> str:
+    hint = _HINT.search(message)
+    return hint.group(1) if hint else ""
+
+
+# https://developer.work.weixin.qq.com/document/path/90455
+def _warn_of_ignored_fields(body: Mapping[str, Any], response: requests.Response) -> None:
+    # A success in which parameters of a wrong type were left out: what came may answer another question.
+    message = str(body.get("errmsg") or "")
+    if "wrong json format" in message.lower():
+        log.warning(
+            "wecom took %s but says 'wrong json format': it ignored a parameter (log id %s)",
+            asked_path(response),
+            _log_id(message) or "unknown",
+        )

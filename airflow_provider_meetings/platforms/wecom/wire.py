@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +9,9 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.fields import Fields, Raw
-from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, without_links
-
-_FILE_TYPE = re.compile(r"[a-z0-9]{1,8}")
+from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState
+from airflow_provider_meetings.api.pagination import Page
+from airflow_provider_meetings.api.storable import without_links
 
 _read = Fields("wecom")
 
@@ -91,7 +89,7 @@ class Record:
     def parse(cls, value: object) -> Record:
         """Read one Record, under either spelling of its files."""
         raw = _read.mapping(value, "record_list[]")
-        files = _either(raw, *FILE_LISTS)
+        files = either(raw, *FILE_LISTS)
         return cls(
             meeting_record_id=_read.required(raw, "meeting_record_id"),
             meetingid=_read.text(raw, "meetingid"),
@@ -105,6 +103,7 @@ class Record:
         )
 
 
+# https://developer.work.weixin.qq.com/document/path/98192
 @dataclass(frozen=True, slots=True)
 class RecordPage:
     """One page of a listing."""
@@ -118,7 +117,7 @@ class RecordPage:
 
         :raises ServerError: if more is said to follow but no cursor says where: the rest would be lost.
         """
-        records = tuple(Record.parse(r) for r in _either(body, "record_list", "record_meetings"))
+        records = tuple(Record.parse(r) for r in either(body, "record_list", "record_meetings"))
         more = _read.boolean(body, "has_more") or False
         cursor = _read.text(body, "next_cursor") if more else None
         if more and (cursor is None or not (body.keys() & {"record_list", "record_meetings"})):
@@ -126,50 +125,13 @@ class RecordPage:
         return cls(records, cursor)
 
 
-# https://developer.work.weixin.qq.com/document/path/98196
-@dataclass(frozen=True, slots=True)
-class FileAddresses:
-    """Where a file can be had now: signed links that die within hours, perhaps minutes. None shows in the repr."""
-
-    record_file_id: str
-    view_address: str | None = field(repr=False)
-    download_address: str | None = field(repr=False)
-    download_address_file_type: str | None
-    audio_address: str | None = field(repr=False)
-    audio_address_file_type: str | None
-    meeting_summary: Mapping[str, str] = field(repr=False)
-    raw: Raw = field(repr=False)
-
-    @classmethod
-    def parse(cls, value: object) -> FileAddresses:
-        """Read one file; `meeting_summary` becomes addresses by file type, a second txt being ``txt-2``."""
-        raw = _read.mapping(value, "record_files[]")
-        summary = raw.get("meeting_summary") or []
-        # One page of the documents shows an object, the table a list.
-        entries = [summary] if isinstance(summary, Mapping) else _read.array(summary, "meeting_summary")
-        summaries: dict[str, str] = {}
-        for entry in (_read.mapping(e, "meeting_summary[]") for e in entries):
-            file_type = (_read.text(entry, "file_type") or "").lower()
-            if not _FILE_TYPE.fullmatch(file_type):  # it becomes a part of a name
-                file_type = "bin"
-            same = sum(known.partition("-")[0] == file_type for known in summaries)
-            if address := _read.text(entry, "download_address"):
-                summaries[f"{file_type}-{same + 1}" if same else file_type] = address
-        return cls(
-            record_file_id=_read.required(raw, "record_file_id"),
-            view_address=_read.text(raw, "view_address"),
-            download_address=_read.text(raw, "download_address"),
-            download_address_file_type=_read.text(raw, "download_address_file_type"),
-            audio_address=_read.text(raw, "audio_address"),
-            audio_address_file_type=_read.text(raw, "audio_address_file_type"),
-            meeting_summary=summaries,
-            raw=raw,
-        )
-
-
-def parse_addresses(body: Raw) -> tuple[FileAddresses, ...]:
-    """Read the answer of get_file_list."""
-    return tuple(FileAddresses.parse(f) for f in _either(body, "record_files", "record_file_list"))
+# https://developer.work.weixin.qq.com/document/path/97457
+def parse_meeting_ids(body: Raw) -> Page[str]:
+    """Read a page of a member's meetings; without a cursor it is the last one."""
+    cursor = _read.text(body, "next_cursor")
+    if cursor is not None and "meetingid_list" not in body:
+        raise ServerError("wecom says that more meetings follow but gives no list", platform="wecom")
+    return Page(_read.texts(body, "meetingid_list"), cursor)
 
 
 def neutral_recording(record: Record, state: RecordingState, *, tenant: str) -> Recording:
@@ -216,7 +178,7 @@ def seconds(time: DateTime) -> int:
     return int(time.timestamp())
 
 
-def _either(raw: Raw, name: str, other: str) -> list[Any]:
+def either(raw: Raw, name: str, other: str) -> list[Any]:
     """Read a list under one of two names: the document's table and its example disagree."""
     return _read.array(raw.get(name), name) or _read.array(raw.get(other), other)
 

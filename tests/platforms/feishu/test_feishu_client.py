@@ -125,7 +125,7 @@ class TestFeishuContract(ClientContract):
         self, feishu: FeishuClient, state: EmulatorState, token: str
     ) -> None:
         # The listing looks at every id first: the good one before it is not asked for either.
-        listing = RecordingQuery(recording_ids=(seed.READY_MINUTE, token)) if token else None
+        listing = RecordingQuery(recording_ids=(seed.READY_MINUTE, token)) if token.strip() == token != "" else None
         asks: list[Callable[[], Any]] = [
             lambda: feishu.get_minute(token),
             lambda: feishu.get_minute_media_url(token),

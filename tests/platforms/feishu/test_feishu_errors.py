@@ -6,61 +6,9 @@ import pytest
 import requests
 
 from airflow_provider_meetings.api import errors
-from airflow_provider_meetings.api.errors import (
-    AuthenticationError,
-    InvalidRequest,
-    MeetingsApiError,
-    RateLimited,
-    ServerError,
-)
-from airflow_provider_meetings.platforms.feishu.errors import CODES, decode
+from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, RateLimited, ServerError
+from airflow_provider_meetings.platforms.feishu.errors import decode
 from tests.contract.origin import Origin, json_body, raw_body, serve_origin
-
-# The codes of the vendor's pages: status, code, class, and a word of the next step.
-DOCUMENTED = [
-    (400, 2091001, "InvalidRequest", "24 characters"),
-    (404, 2091002, "NotFound", "minute token"),
-    (400, 2091003, "NotReady", "transcribed"),
-    (400, 2091004, "Gone", "deleted"),
-    (403, 2091005, "PermissionDenied", "scope"),
-    (500, 2091006, "ServerError", "later"),
-    (500, 121001, "ServerError", "later"),
-    (400, 121002, "InvalidRequest", "not support"),
-    (400, 121003, "InvalidRequest", "long id"),
-    (404, 121004, "NotReady", "never recorded"),
-    (403, 121005, "PermissionDenied", "vc:record:readonly"),
-    (400, 122001, "NotReady", "still running"),
-    (404, 122002, "NotFound", "meeting id"),
-    (400, 124002, "NotReady", "being made"),
-    (400, 1420001, "InvalidRequest", "post id"),
-    (403, 1420002, "PermissionDenied", "moments:moments:readonly"),
-    (404, 1420004, "NotFound", "deleted"),
-    (429, 1420003, "RateLimited", "Fewer calls"),
-    (400, 99991661, "AuthenticationError", "renewed once"),
-    (400, 99991663, "AuthenticationError", "renewed once"),
-    (400, 99991664, "AuthenticationError", "renewed once"),
-    (400, 99991665, "AuthenticationError", "renewed once"),
-    (401, 99991668, "AuthenticationError", "renewed once"),
-    (400, 99991671, "AuthenticationError", "renewed once"),
-    (400, 99991677, "AuthenticationError", "renewed once"),
-    (403, 99991672, "PermissionDenied", "scope"),
-    (403, 99991676, "PermissionDenied", "scope"),
-    (403, 99991679, "PermissionDenied", "consent"),
-    (403, 99991662, "PermissionDenied", "disabled"),
-    (403, 99991673, "PermissionDenied", "not available"),
-    (200, 10003, "AuthenticationError", "login"),
-    (200, 10012, "AuthenticationError", "login"),
-    (200, 10014, "AuthenticationError", "login"),
-    (200, 10015, "AuthenticationError", "password"),
-    (200, 20002, "AuthenticationError", "login"),
-    (400, 99991543, "AuthenticationError", "password"),
-    (403, 99991401, "PermissionDenied", "allow-list"),
-    (400, 99991403, "QuotaExhausted", "month"),
-    (429, 99991400, "RateLimited", "limit"),
-    (400, 99991400, "RateLimited", "limit"),
-    (400, 99992402, "InvalidRequest", "ids"),
-]
-RENEWS = {99991663, 99991664, 99991665, 99991668, 99991671, 99991677}
 
 
 @pytest.fixture(scope="module")
@@ -76,27 +24,6 @@ def refusal(origin: Origin) -> MeetingsApiError:
     ):
         decode(response)
     return caught.value
-
-
-@pytest.mark.parametrize(("status", "code", "kind", "step"), DOCUMENTED)
-def test_every_documented_code(origin: Origin, status: int, code: int, kind: str, step: str) -> None:
-    body = {"code": code, "msg": "the vendor's text", "error": {"log_id": "L0G"}}
-    origin.on("/open-apis/x", json_body(body, status))
-    error = refusal(origin)
-    assert type(error) is getattr(errors, kind)
-    assert error.permanent == (kind not in {"NotReady", "RateLimited", "ServerError"})
-    assert (error.platform, error.code, error.log_id) == ("feishu", code, "L0G")
-    assert step in error.next_step
-    text = str(error)
-    assert text.startswith("feishu refused /open-apis/x. ")
-    assert text.endswith(f'[feishu, code {code}, "the vendor\'s text", log id L0G]')
-    assert "S3CRET" not in text
-    assert getattr(error, "token_rejected", False) == (code in RENEWS)
-    assert error.retry_after is None
-
-
-def test_the_table_is_covered() -> None:
-    assert {code for _, code, _, _ in DOCUMENTED} == set(CODES)
 
 
 @pytest.mark.parametrize("status", [200, 400, 404, 500])
@@ -188,6 +115,8 @@ def test_success_is_the_whole_object(origin: Origin) -> None:
         assert decode(response) == body
 
 
-def test_a_login_that_was_refused_is_an_authentication_error() -> None:
-    assert CODES[10015].error is AuthenticationError
-    assert not CODES[10015].renew
+def test_the_text_of_a_user_tokens_refusal(origin: Origin) -> None:
+    body = {"code": 20073, "error": "invalid_grant", "error_description": "The refresh token has been used."}
+    origin.on("/open-apis/x", json_body(body, 400))
+    error = refusal(origin)
+    assert (error.code, error.vendor_message) == (20073, "The refresh token has been used.")

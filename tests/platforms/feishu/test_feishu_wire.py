@@ -45,6 +45,7 @@ def test_the_example_of_a_minute() -> None:
         "boxcncsI4EIhCSA1RLDsXDpxxxx",
         duration=314_000,
         url="https://bytedance.feishu-pre.cn/minutes/obcnq3b9jl72l83w4f14xxxx",
+        note_id=None,
         raw=data["minute"],
     )
     assert minute.create_time is not None
@@ -185,7 +186,14 @@ def test_rich_text_of_endless_depth_is_plain_text() -> None:
     assert MomentsPost.parse(data).content is None
 
 
-@pytest.mark.parametrize("name", ["note_id", "anything"])
+@pytest.mark.parametrize("given", ["7616590025794260496", 7616590025794260496])
+def test_the_note_of_a_minute_is_text_or_number(given: object) -> None:
+    data = answer("minute")
+    data["minute"]["note_id"] = given
+    assert Minute.parse(data).note_id == "7616590025794260496"
+
+
+@pytest.mark.parametrize("name", ["note", "anything"])
 def test_a_new_field_is_borne(name: str) -> None:
     data = answer("minute")
     data["minute"][name] = {"x": 1}

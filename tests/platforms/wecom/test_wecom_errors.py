@@ -7,30 +7,33 @@ import requests
 
 from airflow_provider_meetings.api import errors
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, ServerError
-from airflow_provider_meetings.platforms.wecom.errors import CODES, decode
+from airflow_provider_meetings.platforms.wecom.errors import CODES, ENDPOINTS, decode
 from tests.contract.origin import Origin, json_body, raw_body, serve_origin
 
 HINT = "1763600000000000000"
-# errcode, class, a word of the next step, seconds to wait
+# errcode, class, a word of the next step, least seconds to wait
 DOCUMENTED = [
     (-1, "ServerError", "later", None),
     (6000, "ServerError", "later", None),
-    (40001, "AuthenticationError", "password", None),
+    (40001, "AuthenticationError", "renewed once", None),
     (40013, "AuthenticationError", "login", None),
     (40014, "AuthenticationError", "renewed once", None),
     (42001, "AuthenticationError", "renewed once", None),
-    (41001, "AuthenticationError", "renewed once", None),
+    (41001, "AuthenticationError", "without a token", None),
     (41002, "AuthenticationError", "login", None),
     (41004, "AuthenticationError", "password", None),
     (40035, "InvalidRequest", "window", None),
     (40058, "InvalidRequest", "window", None),
     (45009, "RateLimited", "blocked", 60.0),
-    (45033, "RateLimited", "at a time", None),
+    (45033, "RateLimited", "at a time", 1.0),
     (48002, "PermissionDenied", "allowed apps", None),
     (60011, "PermissionDenied", "visible range", None),
     (60020, "PermissionDenied", "trusted IPs", None),
     (301002, "PermissionDenied", "another app", None),
 ]
+
+RENEWS = {40001, 40014, 42001}
+GETTOKEN = "/cgi-bin/gettoken"
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +42,8 @@ def origin() -> Iterator[Origin]:
         yield origin
 
 
-def refusal(origin: Origin) -> MeetingsApiError:
-    url, token = f"{origin.url}/cgi-bin/x", {"access_token": "S3CRET"}
+def refusal(origin: Origin, path: str = "/cgi-bin/x") -> MeetingsApiError:
+    url, token = origin.url + path, {"access_token": "S3CRET"}
     with requests.post(url, params=token, timeout=5) as response, pytest.raises(MeetingsApiError) as caught:
         decode(response)
     return caught.value
@@ -53,18 +56,48 @@ def test_every_documented_code(origin: Origin, code: int, kind: str, step: str, 
     error = refusal(origin)
     assert type(error) is getattr(errors, kind)
     assert error.permanent == (kind not in {"RateLimited", "ServerError"})
-    assert (error.platform, error.code, error.log_id, error.retry_after) == ("wecom", code, HINT, wait)
+    assert (error.platform, error.code, error.log_id) == ("wecom", code, HINT)
+    if wait is None or code == 45009:
+        assert error.retry_after == wait
+    else:  # spread, so that calls refused together do not come back together
+        assert error.retry_after is not None
+        assert wait <= error.retry_after <= wait + 2
+    assert CODES[code].retries == (kind in {"RateLimited", "ServerError"} or code in RENEWS)
     assert error.vendor_message == message
     assert step in error.next_step
     text = str(error)
     assert text.startswith("wecom refused /cgi-bin/x. ")
     assert text.endswith(f"[wecom, code {code}, {message!r}, log id {HINT}]")
     assert "S3CRET" not in text
-    assert getattr(error, "token_rejected", False) == (code in {40014, 42001})
+    assert getattr(error, "token_rejected", False) == (code in RENEWS)
 
 
 def test_the_table_is_covered() -> None:
     assert {code for code, *_ in DOCUMENTED} == set(CODES)
+
+
+def test_a_wrong_secret_is_not_renewed(origin: Origin) -> None:
+    """The same code says elsewhere that the token is invalid."""
+    assert [(endpoint.path, list(endpoint.rules)) for endpoint in ENDPOINTS] == [(GETTOKEN, [40001])]
+    origin.on(GETTOKEN, json_body({"errcode": 40001, "errmsg": "invalid credential"}))
+    error = refusal(origin, GETTOKEN)
+    assert isinstance(error, errors.AuthenticationError)
+    assert not error.token_rejected
+    assert "password" in error.next_step
+
+
+@pytest.mark.parametrize("code", [41000, 41010, 41999])
+def test_a_missing_parameter_of_any_product(origin: Origin, code: int) -> None:
+    origin.on("/cgi-bin/x", json_body({"errcode": code, "errmsg": "missing something"}))
+    error = refusal(origin)
+    assert type(error) is InvalidRequest
+    assert "Check the ids" in error.next_step
+    assert f"e={code}" in error.next_step
+
+
+def test_the_waits_of_calls_refused_together_differ(origin: Origin) -> None:
+    origin.on("/cgi-bin/x", json_body({"errcode": 45033, "errmsg": "api concurrent out of limit"}))
+    assert len({refusal(origin).retry_after for _ in range(5)}) > 1
 
 
 @pytest.mark.parametrize(("status", "kind"), [(200, InvalidRequest), (404, InvalidRequest), (502, ServerError)])
@@ -99,3 +132,25 @@ def test_success_is_the_whole_object(origin: Origin) -> None:
     origin.on("/cgi-bin/x", json_body(body))
     with requests.get(f"{origin.url}/cgi-bin/x", timeout=5) as response:
         assert decode(response) == body
+
+
+WARNED = f"ok. Warning: wrong json format. hint: [{HINT}], from ip: 203.0.113.9"
+
+
+@pytest.mark.parametrize(("message", "warns"), [(WARNED, True), ("Warning: wrong json format.", True), ("ok", False)])
+def test_an_ignored_parameter_is_warned_of(
+    origin: Origin, caplog: pytest.LogCaptureFixture, message: str, warns: bool
+) -> None:
+    origin.on("/cgi-bin/x", json_body({"errcode": 0, "errmsg": message, "userid": "a"}))
+    with requests.get(f"{origin.url}/cgi-bin/x", params={"access_token": "S3CRET"}, timeout=5) as response:
+        assert decode(response)["userid"] == "a"
+    told = [r.getMessage() for r in caplog.records if r.name.startswith("airflow_provider_meetings")]
+    log_id = HINT if message == WARNED else "unknown"
+    said = f"wecom took /cgi-bin/x but says 'wrong json format': it ignored a parameter (log id {log_id})"
+    assert told == ([said] if warns else [])
+
+
+@pytest.mark.parametrize("hint", ["a\x1b[31m", "a\nb", "", "a b"])
+def test_a_hostile_hint_is_no_log_id(origin: Origin, hint: str) -> None:
+    origin.on("/cgi-bin/x", json_body({"errcode": 4711, "errmsg": f"no, hint: [{hint}]"}))
+    assert refusal(origin).log_id == ""

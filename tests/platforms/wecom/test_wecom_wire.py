@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.models import Recording, RecordingState
 from airflow_provider_meetings.platforms.wecom.wire import (
-    FileAddresses,
     Record,
     RecordFile,
     RecordPage,
     neutral_recording,
-    parse_addresses,
     seconds,
 )
+from airflow_provider_meetings.platforms.wecom.wire_files import FileAddresses, parse_addresses
 
 UTC = "UTC"
 json_values = st.recursive(

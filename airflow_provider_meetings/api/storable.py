@@ -1,0 +1,64 @@
+"""What of a platform's answer may be stored: no links, no passwords, nothing that a store refuses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def storable_text(text: str) -> str:
+    """Replace what an XCom, a JSON column or a text column may refuse: NUL, and half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # an emoji cut in two; a pair that was written as two halves becomes whole again
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\x00", "\ufffd")
+
+
+def storable(value: object, depth: int = 20) -> Any:
+    """Copy a JSON value so that every store takes it.
+
+    Numbers beyond 64 bits become text, those that JSON has no word for None; so does what is nested below `depth`.
+    """
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, Mapping | list):
+        if depth == 0:
+            return None
+        if isinstance(value, list):
+            return [storable(item, depth - 1) for item in value]
+        return {storable_text(str(key)): storable(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return str(value)
+    return value
+
+
+def without_links(raw: object) -> Any:
+    """Copy a platform's answer without links and passwords, so that it may be stored.
+
+    A link may be a credential, and which field holds one is the platform's to change: so every text that
+    is a link goes, under whatever name, empty or not under a name that says address or url.
+    """
+    return _without_links(storable(raw))
+
+
+def _without_links(raw: Any) -> Any:
+    if isinstance(raw, dict):
+        kept = {key: _without_links(value) for key, value in raw.items() if not _secret(key, value)}
+        if "password" in raw:
+            kept["has_password"] = bool(raw["password"])
+        return kept
+    if isinstance(raw, list):
+        return [_without_links(value) for value in raw if not _secret("", value)]
+    return raw
+
+
+def _secret(key: str, value: object) -> bool:
+    if key == "password":
+        return True
+    if not isinstance(value, str):
+        return False
+    return key.endswith(("url", "address")) or value.lower().startswith(("http://", "https://"))

@@ -1,0 +1,79 @@
+"""What a caller may give to Feishu's endpoints: each argument is looked at before it enters an address."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, get_args
+
+from pendulum import DateTime
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.query import check_window
+from airflow_provider_meetings.api.times import parse_time
+from airflow_provider_meetings.platforms.feishu.wire import is_minute_token
+
+UserIdType = Literal["open_id", "union_id", "user_id"]
+
+_DIGITS = re.compile(r"[0-9]{1,32}\Z")
+_OTHER_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
+
+
+def check_minute_token(value: str) -> str:
+    """Return a minute token if it has the documented form.
+
+    :raises InvalidRequest: else, saying where to find one.
+    """
+    if not isinstance(value, str):
+        raise InvalidRequest(f"The minute token must be a text, got {type(value).__name__}")
+    if not is_minute_token(value):
+        raise InvalidRequest(
+            f"The minute token {value[:40]!r} has {len(value)} characters of another form than 24 letters and digits",
+            next_step="Take the last part of the minute's address, https://…/minutes/<token>.",
+        )
+    return value
+
+
+def check_digits(value: str, name: str) -> str:
+    """Return an id if it is digits only, as the ids of meetings and posts are.
+
+    :raises InvalidRequest: else; `name` says what the id is of.
+    """
+    if not isinstance(value, str) or not _DIGITS.match(value):
+        raise InvalidRequest(
+            f"The {name} {value!r:.60} is not a row of digits",
+            next_step="A meeting id is the long number that a meeting gets when it begins; a post id is in its link.",
+        )
+    return value
+
+
+def check_id(value: str, name: str) -> str:
+    """Return the id of a user or a room: letters, digits, ``_`` and ``-``.
+
+    :raises InvalidRequest: else; an empty one would not filter at all.
+    """
+    if not isinstance(value, str) or not _OTHER_ID.match(value):
+        raise InvalidRequest(f"{name} must be one id of letters, digits, _ and -, got {value!r:.60}")
+    return value
+
+
+def check_user_id_type(value: str) -> str:
+    """Return a kind of user id.
+
+    :raises InvalidRequest: if it is none of the three.
+    """
+    if value not in get_args(UserIdType):
+        raise InvalidRequest(f"user_id_type must be one of {get_args(UserIdType)}, got {value!r:.60}")
+    return value
+
+
+def check_times(start: DateTime, end: DateTime) -> tuple[DateTime, DateTime]:
+    """Return a window in UTC.
+
+    :raises InvalidRequest: for a time that is naive or none, and for a window that is empty or reversed.
+    """
+    try:
+        begin, until = parse_time(start, "start"), parse_time(end, "end")
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+    check_window(begin, until)
+    return begin, until

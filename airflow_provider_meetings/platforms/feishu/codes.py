@@ -1,0 +1,194 @@
+"""Feishu's and Lark's codes: one row each, and the endpoints at which a code means something else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from airflow_provider_meetings.api.codes import Endpoint, Rule
+from airflow_provider_meetings.api.errors import (
+    AuthenticationError,
+    Gone,
+    InvalidRequest,
+    NotFound,
+    NotReady,
+    PermissionDenied,
+    QuotaExhausted,
+    RateLimited,
+    ServerError,
+)
+
+LIMIT = 99991400
+
+_LOGIN = "Check login (app id) and password (app secret) of the connection, in the developer console of this app."
+_LATER = "Try again later."
+_SLOWER = "Fewer calls at a time, or later."
+_CONSENT = "Have the user consent again: the stored refresh token cannot be used any more."
+_RANGE = (
+    "Give the app the scope named in the documentation and, for minutes, a data range that covers the owner; "
+    "then publish a version of the app."
+)
+_REFUSED_TWICE = "The token was renewed once and refused again: does the API accept tenant tokens, is the host right?"
+_LONG_ID = "Check the meeting id: the long id, not the 9-digit meeting number."
+
+# https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN  (generic codes)
+_GENERIC = {
+    2200: Rule(ServerError, _SLOWER),
+    5000: Rule(ServerError, _SLOWER),
+    10003: Rule(AuthenticationError, _LOGIN),
+    10012: Rule(AuthenticationError, _LOGIN),
+    10014: Rule(AuthenticationError, _LOGIN),
+    10015: Rule(AuthenticationError, _LOGIN),
+    20002: Rule(AuthenticationError, _LOGIN),
+    99991543: Rule(AuthenticationError, _LOGIN),
+    LIMIT: Rule(RateLimited, "Fewer calls at a time, or later: everything that uses this app shares the limit."),
+    99991401: Rule(PermissionDenied, "Add this worker's address to the app's IP allow-list."),
+    99991403: Rule(QuotaExhausted, "The month's quota of API calls is used up: wait for the next, or change the plan."),
+    99991661: Rule(AuthenticationError, "No token came with the request: does a proxy drop the Authorization header?"),
+    99991662: Rule(PermissionDenied, "The app is disabled in this tenant: have an administrator enable it."),
+    99991663: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
+    99991664: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
+    99991665: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
+    99991668: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
+    99991669: Rule(AuthenticationError, _CONSENT),
+    99991671: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
+    99991677: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
+    99991672: Rule(PermissionDenied, _RANGE),
+    99991673: Rule(PermissionDenied, "The app is not available in this tenant: have an administrator enable it."),
+    99991676: Rule(PermissionDenied, _RANGE),
+    99991679: Rule(PermissionDenied, "The user has not granted this scope: have the user consent again."),
+    99992402: Rule(InvalidRequest, "Check the ids that were given."),
+}
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
+_USER_TOKEN = {
+    20008: Rule(AuthenticationError, "Check the user's account: the platform gives no token in its present state."),
+    20010: Rule(PermissionDenied, "Add this user to the app's available range."),
+    20024: Rule(AuthenticationError, "The refresh token belongs to another app: use it with that one."),
+    20026: Rule(AuthenticationError, _CONSENT),
+    20037: Rule(AuthenticationError, _CONSENT),
+    20050: Rule(ServerError, _LATER),
+    20064: Rule(AuthenticationError, _CONSENT),
+    20066: Rule(AuthenticationError, "Check the user's account: the platform gives no token in its present state."),
+    20070: Rule(InvalidRequest, "The app's secret was given twice, in the header and in the body: give it once."),
+    20072: Rule(ServerError, _LATER),
+    20073: Rule(AuthenticationError, f"A refresh token works once. {_CONSENT}"),
+    20074: Rule(PermissionDenied, "Allow the app to refresh user tokens: a switch in the developer console."),
+}
+
+# https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
+# https://open.feishu.cn/document/minutes-v1/minute-media/get
+_MINUTES = {
+    2091001: Rule(InvalidRequest, "Check the minute token: 24 characters, the last part of the minute's address."),
+    2091002: Rule(NotFound, "Check the minute token."),
+    2091003: Rule(NotReady, "Wait: the minute is still being transcribed."),
+    2091004: Rule(Gone, "The minute was deleted."),
+    2091005: Rule(PermissionDenied, _RANGE),
+    2091006: Rule(ServerError, _LATER),
+}
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/search
+_SEARCH = {
+    2094005: Rule(InvalidRequest, "The page token is too old: begin the search again."),
+    2094007: Rule(InvalidRequest, "The search is too deep: narrow its times, and search piece by piece."),
+    2094011: Rule(AuthenticationError, "The search takes a user's token only, and refused this one."),
+    2094012: Rule(AuthenticationError, "The search takes a user's token only, and refused this one."),
+    2095001: Rule(ServerError, _LATER),
+    2095002: Rule(ServerError, _LATER),
+    2095101: Rule(ServerError, _LATER),
+}
+
+# https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
+_RECORDING = {
+    121001: Rule(ServerError, _LATER),
+    121002: Rule(InvalidRequest, "The platform does not support this for the meeting."),
+    121003: Rule(InvalidRequest, _LONG_ID),
+    121004: Rule(NotReady, "The meeting has no recording: not yet, or it was never recorded."),
+    121005: Rule(PermissionDenied, "A tenant token needs the scope vc:record:readonly."),
+    122001: Rule(NotReady, "Wait: the meeting is still running."),
+    122002: Rule(NotFound, _LONG_ID),
+    124002: Rule(NotReady, "Wait: the recording is still being made."),
+}
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/participant_list/get
+_REPORTS = {
+    126005: Rule(InvalidRequest, "The window begins in the future: meetings are listed once they have begun."),
+    126006: Rule(InvalidRequest, "The window is longer than a year: ask for shorter ones."),
+    126008: Rule(InvalidRequest, "Give at most one of meeting_no, user_id and room_id."),
+    126009: Rule(NotFound, "No meeting has this number and these times: give them exactly as the meeting list does."),
+    126016: Rule(InvalidRequest, "Scheduled meetings are listed for one month ahead at most: end the window earlier."),
+}
+
+# https://open.feishu.cn/document/moments-v1/post/get
+_MOMENTS = {
+    1420001: Rule(InvalidRequest, "Check the post id: digits only."),
+    1420002: Rule(PermissionDenied, "Give the app the scope moments:moments:readonly."),
+    1420003: Rule(RateLimited, _SLOWER),
+    1420004: Rule(NotFound, "Check the post id; the post may have been deleted."),
+}
+
+# https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (some products limit with a code of their own)
+_LIMITS = {230020: Rule(RateLimited, _SLOWER)}
+
+CODES: Mapping[int, Rule] = {
+    **_GENERIC,
+    **_USER_TOKEN,
+    **_MINUTES,
+    **_SEARCH,
+    **_RECORDING,
+    **_REPORTS,
+    **_MOMENTS,
+    **_LIMITS,
+}
+
+_NO_MEETING = Rule(NotFound, "Check the meeting number and the times: the platform has no such meeting.")
+_WRONG_LISTING = Rule(InvalidRequest, "Check the window and the filter that were given.")
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search
+    # All its client errors are declared as HTTP 500.
+    Endpoint(
+        "/open-apis/vc/v1/meetings/search",
+        {
+            121001: Rule(InvalidRequest, "Check the search that was given."),
+            121002: Rule(ServerError, _LATER),
+        },
+        status_tells=False,
+    ),
+    # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
+    Endpoint(
+        "/open-apis/minutes/v1/minutes/:minute_token/transcript",
+        {
+            2091005: Rule(
+                PermissionDenied,
+                f"The minute may perhaps be read, but not exported (minutes:minutes.transcript:export). {_RANGE}",
+            )
+        },
+    ),
+    # https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no
+    Endpoint(
+        "/open-apis/vc/v1/meetings/list_by_no",
+        {
+            121003: _WRONG_LISTING,
+            121004: _NO_MEETING,
+            121005: Rule(PermissionDenied, "Give the app the scope to read meetings, named in the documentation."),
+            122001: _WRONG_LISTING,
+            122002: _NO_MEETING,
+        },
+    ),
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
+    Endpoint(
+        "/open-apis/vc/v1/meeting_list",
+        {
+            121003: _WRONG_LISTING,
+            121004: _NO_MEETING,
+            121005: Rule(
+                PermissionDenied,
+                "A new app's scope vc:rooms.room.detailinfo:read works with a user's token only, and that user must "
+                "be allowed to manage meetings in the admin console.",
+            ),
+            122001: _WRONG_LISTING,
+            122002: _NO_MEETING,
+        },
+    ),
+)

@@ -1,0 +1,93 @@
+"""The endpoints of minutes, one method each."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import requests
+
+from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
+from airflow_provider_meetings.api.models import Download
+from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_minute_token
+from airflow_provider_meetings.platforms.feishu.errors import decode
+from airflow_provider_meetings.platforms.feishu.session import FeishuSession
+from airflow_provider_meetings.platforms.feishu.wire import Minute, TranscriptFormat, parse_download_url
+from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteArtifacts, MinuteStatistics
+
+
+class MinutesEndpoints(FeishuSession):
+    """Ask for minutes: five calls a second each."""
+
+    # https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
+    def get_minute(self, minute_token: str, *, user_id_type: UserIdType | None = None) -> Minute:
+        """Return a minute's basic facts.
+
+        :raises NotReady: 2091003, while it is transcribed; `Gone` 2091004; `PermissionDenied` 2091005;
+            `NotFound` 2091002; `InvalidRequest` for a token that is not 24 characters.
+        """
+        return Minute.parse(self._get(_path(minute_token), self._people(user_id_type)))
+
+    # https://open.feishu.cn/document/minutes-v1/minute-media/get
+    def get_minute_media_url(self, minute_token: str) -> Download:
+        """Return a link to the minute's video or audio; the platform keeps it valid for one day.
+
+        :raises MeetingsApiError: as `get_minute`.
+        """
+        return Download(parse_download_url(self._get(_path(minute_token, "/media"))))
+
+    # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
+    def get_minute_transcript(
+        self,
+        minute_token: str,
+        *,
+        file_format: TranscriptFormat = "txt",
+        need_speaker: bool = True,
+        need_timestamp: bool = True,
+    ) -> bytes:
+        """Return the transcript as the file that the platform makes; empty where the minute has none.
+
+        :raises MeetingsApiError: as `get_minute`; `PermissionDenied` also means: may be read, not exported.
+        """
+        if file_format not in get_args(TranscriptFormat):
+            raise InvalidRequest(f"file_format must be one of {get_args(TranscriptFormat)}, got {file_format!r}")
+        path = _path(minute_token, "/transcript")
+        # The defaults are not documented: always send all three.
+        params = {
+            "need_speaker": str(need_speaker).lower(),
+            "need_timestamp": str(need_timestamp).lower(),
+            "file_format": file_format,
+        }
+        content: bytes = self.transport.call("GET", path, _decode_file, params=params, auth=self._auth)
+        return content
+
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
+    def get_minute_statistics(self, minute_token: str, *, user_id_type: UserIdType | None = None) -> MinuteStatistics:
+        """Return how often a minute was looked at until now, and by whom; a snapshot, not a history.
+
+        :raises MeetingsApiError: as `get_minute`.
+        """
+        return MinuteStatistics.parse(self._get(_path(minute_token, "/statistics"), self._people(user_id_type)))
+
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
+    def get_minute_artifacts(self, minute_token: str) -> MinuteArtifacts:
+        """Return what the platform wrote about a minute: its summary, chapters and todos.
+
+        Needs the scope ``minutes:minutes.artifacts:read``; self-built apps only. Not known to exist on Lark.
+
+        :raises MeetingsApiError: as `get_minute`.
+        """
+        return MinuteArtifacts.parse(self._get(_path(minute_token, "/artifacts")))
+
+
+def _path(minute_token: str, part: str = "") -> str:
+    return f"/open-apis/minutes/v1/minutes/{check_minute_token(minute_token)}{part}"
+
+
+# https://open.feishu.cn/document/minutes-v1/minute-transcript/get
+def _decode_file(response: requests.Response) -> bytes:
+    # Success is the file itself; a failure is JSON, under whatever status.
+    content = response.content
+    if response.status_code == 200 and not (content[:1] == b"{" and b'"code"' in content[:200]):
+        return content
+    decode(response)
+    raise ServerError("feishu answered a transcript with an empty envelope instead of a file", platform="feishu")

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from airflow_provider_meetings.api import errors
+from airflow_provider_meetings.api.codes import Endpoint, Rule
+from airflow_provider_meetings.api.errors import MeetingsApiError
+
+
+def response(url: str = "https://example.invalid/x", status: int = 200) -> requests.Response:
+    answer = requests.Response()
+    answer.status_code = status
+    answer.request = requests.Request("GET", url).prepare()
+    return answer
+
+
+def built(rule: Rule, **more: Any) -> MeetingsApiError:
+    return rule.build(response(), platform="acme", code=7, vendor_message="text", log_id="L", **more)
+
+
+@pytest.mark.parametrize(
+    ("rule", "retries"),
+    [
+        (Rule(errors.RateLimited), True),
+        (Rule(errors.ServerError), True),
+        (Rule(errors.AuthenticationError, renew=True), True),
+        (Rule(errors.AuthenticationError), False),
+        (Rule(errors.NotReady), False),  # an answer: whoever waits asks again
+        (Rule(errors.QuotaExhausted), False),
+        (Rule(errors.InvalidRequest), False),
+    ],
+)
+def test_which_calls_are_sent_again(rule: Rule, retries: bool) -> None:
+    assert rule.retries is retries
+
+
+def test_the_answers_own_wait_comes_first() -> None:
+    rule = Rule(errors.RateLimited, wait=60.0, spread=5.0)
+    assert built(rule, retry_after=3.0).retry_after == 3.0
+    assert built(rule, retry_after=0.0).retry_after == 0.0
+    assert built(Rule(errors.RateLimited, spread=5.0)).retry_after is None
+
+
+def test_waits_are_spread() -> None:
+    waits = {built(Rule(errors.RateLimited, wait=1.0, spread=2.0)).retry_after or 0.0 for _ in range(50)}
+    assert len(waits) > 1
+    assert all(1.0 <= wait <= 3.0 for wait in waits)
+    assert {built(Rule(errors.RateLimited, wait=60.0)).retry_after for _ in range(5)} == {60.0}
+
+
+@pytest.mark.parametrize(
+    ("status", "tells", "kind"),
+    [
+        (500, True, errors.ServerError),
+        (503, True, errors.ServerError),
+        (500, False, errors.InvalidRequest),
+        (499, True, errors.InvalidRequest),
+        (200, False, errors.InvalidRequest),
+    ],
+)
+def test_a_code_that_no_table_has(status: int, tells: bool, kind: type[MeetingsApiError]) -> None:
+    assert Rule.unknown(response(status=status), "step", status_tells=tells) == Rule(kind, "step")
+
+
+@pytest.mark.parametrize(
+    ("path", "answered"),
+    [
+        ("/v1/things/abc/part", True),
+        ("/v1/things/abc/part/", True),
+        ("/v1/things/abc/part?x=/v1/other", True),
+        ("/proxy/v1/things/abc/part", True),
+        ("/v1/things//part", False),
+        ("/v1/things/a/b/part", False),
+        ("/v1/things/abc/parts", False),
+        ("/v1/things/abc", False),
+        ("/other?x=/v1/things/abc/part", False),
+    ],
+)
+def test_which_endpoint_answered(path: str, answered: bool) -> None:
+    endpoint = Endpoint("/v1/things/:thing_id/part", {})
+    assert endpoint.answered(response(f"https://example.invalid{path}")) is answered

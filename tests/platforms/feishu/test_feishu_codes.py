@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from airflow_provider_meetings.api import errors
+from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS
+from airflow_provider_meetings.platforms.feishu.errors import decode
+from tests.contract.origin import Origin, json_body, serve_origin
+
+# The codes of the vendor's pages: status, code, class, and a word of the next step.
+DOCUMENTED = [
+    (400, 2091001, "InvalidRequest", "24 characters"),
+    (404, 2091002, "NotFound", "minute token"),
+    (400, 2091003, "NotReady", "transcribed"),
+    (400, 2091004, "Gone", "deleted"),
+    (403, 2091005, "PermissionDenied", "scope"),
+    (500, 2091006, "ServerError", "later"),
+    (500, 121001, "ServerError", "later"),
+    (400, 121002, "InvalidRequest", "not support"),
+    (400, 121003, "InvalidRequest", "long id"),
+    (404, 121004, "NotReady", "never recorded"),
+    (403, 121005, "PermissionDenied", "vc:record:readonly"),
+    (400, 122001, "NotReady", "still running"),
+    (404, 122002, "NotFound", "meeting id"),
+    (400, 124002, "NotReady", "being made"),
+    (400, 1420001, "InvalidRequest", "post id"),
+    (403, 1420002, "PermissionDenied", "moments:moments:readonly"),
+    (404, 1420004, "NotFound", "deleted"),
+    (429, 1420003, "RateLimited", "Fewer calls"),
+    (400, 99991661, "AuthenticationError", "No token came"),
+    (400, 99991663, "AuthenticationError", "renewed once"),
+    (400, 99991664, "AuthenticationError", "renewed once"),
+    (400, 99991665, "AuthenticationError", "renewed once"),
+    (401, 99991668, "AuthenticationError", "renewed once"),
+    (400, 99991671, "AuthenticationError", "renewed once"),
+    (400, 99991677, "AuthenticationError", "renewed once"),
+    (403, 99991672, "PermissionDenied", "scope"),
+    (403, 99991676, "PermissionDenied", "scope"),
+    (403, 99991679, "PermissionDenied", "consent"),
+    (403, 99991662, "PermissionDenied", "disabled"),
+    (403, 99991673, "PermissionDenied", "not available"),
+    (200, 10003, "AuthenticationError", "login"),
+    (200, 10012, "AuthenticationError", "login"),
+    (200, 10014, "AuthenticationError", "login"),
+    (200, 10015, "AuthenticationError", "password"),
+    (200, 20002, "AuthenticationError", "login"),
+    (400, 99991543, "AuthenticationError", "password"),
+    (403, 99991401, "PermissionDenied", "allow-list"),
+    (400, 99991403, "QuotaExhausted", "month"),
+    (429, 99991400, "RateLimited", "limit"),
+    (400, 99991400, "RateLimited", "limit"),
+    (400, 99992402, "InvalidRequest", "ids"),
+    # generic texts of a failing server
+    (500, 2200, "ServerError", "Fewer calls"),
+    (500, 5000, "ServerError", "Fewer calls"),
+    # user tokens
+    (400, 99991669, "AuthenticationError", "consent"),
+    (400, 20008, "AuthenticationError", "account"),
+    (400, 20010, "PermissionDenied", "available range"),
+    (400, 20024, "AuthenticationError", "another app"),
+    (400, 20026, "AuthenticationError", "consent"),
+    (400, 20037, "AuthenticationError", "consent"),
+    (500, 20050, "ServerError", "later"),
+    (400, 20064, "AuthenticationError", "consent"),
+    (400, 20066, "AuthenticationError", "account"),
+    (400, 20070, "InvalidRequest", "once"),
+    (503, 20072, "ServerError", "later"),
+    (400, 20073, "AuthenticationError", "works once"),
+    (400, 20074, "PermissionDenied", "switch"),
+    # the search for minutes
+    (400, 2094005, "InvalidRequest", "begin the search again"),
+    (400, 2094007, "InvalidRequest", "narrow"),
+    (401, 2094011, "AuthenticationError", "user's token"),
+    (401, 2094012, "AuthenticationError", "user's token"),
+    (500, 2095001, "ServerError", "later"),
+    (500, 2095002, "ServerError", "later"),
+    (500, 2095101, "ServerError", "later"),
+    # reports
+    (400, 126005, "InvalidRequest", "future"),
+    (400, 126006, "InvalidRequest", "year"),
+    (400, 126008, "InvalidRequest", "at most one"),
+    (400, 126009, "NotFound", "No meeting"),
+    (400, 126016, "InvalidRequest", "one month"),
+    # a limit of another product, as reported
+    (400, 230020, "RateLimited", "Fewer calls"),
+]
+RENEWS = {99991663, 99991664, 99991665, 99991668, 99991671, 99991677}
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[Origin]:
+    with serve_origin() as origin:
+        yield origin
+
+
+def refusal(origin: Origin, path: str = "/open-apis/x") -> MeetingsApiError:
+    with (
+        requests.get(origin.url + path, params={"secret": "S3CRET"}, timeout=5) as response,
+        pytest.raises(MeetingsApiError) as caught,
+    ):
+        decode(response)
+    return caught.value
+
+
+@pytest.mark.parametrize(("status", "code", "kind", "step"), DOCUMENTED)
+def test_every_documented_code(origin: Origin, status: int, code: int, kind: str, step: str) -> None:
+    body = {"code": code, "msg": "the vendor's text", "error": {"log_id": "L0G"}}
+    origin.on("/open-apis/x", json_body(body, status))
+    error = refusal(origin)
+    assert type(error) is getattr(errors, kind)
+    assert error.permanent == (kind not in {"NotReady", "RateLimited", "ServerError"})
+    assert (error.platform, error.code, error.log_id) == ("feishu", code, "L0G")
+    assert step in error.next_step
+    text = str(error)
+    assert text.startswith("feishu refused /open-apis/x. ")
+    assert text.endswith(f'[feishu, code {code}, "the vendor\'s text", log id L0G]')
+    assert "S3CRET" not in text
+    assert getattr(error, "token_rejected", False) == (code in RENEWS)
+    assert error.retry_after is None
+    assert CODES[code].retries == (kind in {"RateLimited", "ServerError"} or code in RENEWS)
+
+
+def test_the_table_is_covered() -> None:
+    assert {code for _, code, _, _ in DOCUMENTED} == set(CODES)
+
+
+SEARCH = "/open-apis/vc/v1/meetings/search"
+BY_NUMBER = "/open-apis/vc/v1/meetings/list_by_no"
+REPORT = "/open-apis/vc/v1/meeting_list"
+TRANSCRIPT = "/open-apis/minutes/v1/minutes/obcnq3b9jl72l83w4f14xxxx/transcript"
+
+# endpoint, status, code, class, a word of the next step
+EXCEPTIONS = [
+    (SEARCH, 500, 121001, "InvalidRequest", "Check the search"),
+    (SEARCH, 500, 121002, "ServerError", "later"),
+    (TRANSCRIPT, 403, 2091005, "PermissionDenied", "transcript:export"),
+    (BY_NUMBER, 400, 121003, "InvalidRequest", "window"),
+    (BY_NUMBER, 404, 121004, "NotFound", "meeting number"),
+    (BY_NUMBER, 403, 121005, "PermissionDenied", "read meetings"),
+    (BY_NUMBER, 400, 122001, "InvalidRequest", "window"),
+    (BY_NUMBER, 404, 122002, "NotFound", "meeting number"),
+    (REPORT, 400, 121003, "InvalidRequest", "window"),
+    (REPORT, 404, 121004, "NotFound", "meeting number"),
+    (REPORT, 403, 121005, "PermissionDenied", "user's token"),
+    (REPORT, 400, 122001, "InvalidRequest", "window"),
+    (REPORT, 404, 122002, "NotFound", "meeting number"),
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "/behind/a/proxy"])
+@pytest.mark.parametrize(("path", "status", "code", "kind", "step"), EXCEPTIONS)
+def test_a_code_that_means_something_else_here(
+    origin: Origin, prefix: str, path: str, status: int, code: int, kind: str, step: str
+) -> None:
+    origin.on(prefix + path, json_body({"code": code, "msg": "m"}, status))
+    error = refusal(origin, prefix + path)
+    assert (type(error), error.code) == (getattr(errors, kind), code)
+    assert step in error.next_step
+
+
+def test_every_exception_is_covered() -> None:
+    listed = {(path.replace("obcnq3b9jl72l83w4f14xxxx", ":minute_token"), code) for path, _, code, *_ in EXCEPTIONS}
+    assert listed == {(endpoint.path, code) for endpoint in ENDPOINTS for code in endpoint.rules}
+
+
+@pytest.mark.parametrize("code", [121003, 124002, 2091006, 99991663])
+def test_other_codes_mean_the_same_at_every_endpoint(origin: Origin, code: int) -> None:
+    origin.on(SEARCH, json_body({"code": code, "msg": "m"}, 500))
+    assert type(refusal(origin, SEARCH)) is CODES[code].error
+
+
+@pytest.mark.parametrize("path", [SEARCH + "/x", "/open-apis/vc/v1/meetings/5/recording", "/search", TRANSCRIPT + "s"])
+def test_another_endpoint_is_no_exception(origin: Origin, path: str) -> None:
+    origin.on(path, json_body({"code": 121001, "msg": "m"}, 500))
+    assert type(refusal(origin, path)) is errors.ServerError
+
+
+@pytest.mark.parametrize(("path", "kind"), [(SEARCH, errors.InvalidRequest), (REPORT, errors.ServerError)])
+def test_an_unknown_code_where_client_errors_are_500(origin: Origin, path: str, kind: type[MeetingsApiError]) -> None:
+    origin.on(path, json_body({"code": 4711, "msg": "new"}, 500, {"X-Tt-Logid": "L0G"}))
+    error = refusal(origin, path)
+    assert type(error) is kind
+    assert "code 4711" in str(error)
+    assert "'new'" in str(error)
+    assert "log id L0G" in str(error)

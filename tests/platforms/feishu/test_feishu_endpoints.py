@@ -1,0 +1,207 @@
+"""The neighbours of the recordings, against an origin that answers as the documents print it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import parse_qsl
+
+import pendulum
+import pytest
+
+from airflow_provider_meetings.api.errors import InvalidRequest, NotFound, PermissionDenied, RateLimited, ServerError
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from tests.contract.leaks import told
+from tests.contract.origin import Origin, json_body, serve_origin
+
+MINUTE = "obcnsynthetic00000000001"
+STATISTICS = f"/open-apis/minutes/v1/minutes/{MINUTE}/statistics"
+ARTIFACTS = f"/open-apis/minutes/v1/minutes/{MINUTE}/artifacts"
+REPORT = "/open-apis/vc/v1/meeting_list"
+BY_NUMBER = "/open-apis/vc/v1/meetings/list_by_no"
+START = pendulum.datetime(2026, 1, 1, tz="UTC")
+END = pendulum.datetime(2026, 1, 2, tz="UTC")
+
+
+def printed(name: str) -> Any:
+    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())
+
+
+def ok(**data: Any) -> Any:
+    return json_body({"code": 0, "msg": "success", "data": data})
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with serve_origin() as origin:
+        token = {"code": 0, "msg": "ok", "tenant_access_token": "t-S3CRET", "expire": 7200}
+        origin.on("/open-apis/auth/v3/tenant_access_token/internal", json_body(token))
+        yield origin
+
+
+@pytest.fixture
+def sleeps() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def client(origin: Origin, sleeps: list[float]) -> Iterator[FeishuClient]:
+    transport = Transport(base_url=origin.url, platform="feishu", sleep=sleeps.append)
+    yield FeishuClient(transport, app_id="a", app_secret="b", tokens=ProcessTokenStore(), user_id_type="union_id")
+    transport.close()
+
+
+def queries(origin: Origin, path: str) -> list[dict[str, str]]:
+    return [dict(parse_qsl(seen.query)) for seen in origin.seen if seen.path == path]
+
+
+def test_statistics(origin: Origin, client: FeishuClient) -> None:
+    origin.on(STATISTICS, json_body(printed("minute_statistics")))
+    assert client.get_minute_statistics(MINUTE).page_view_count == 5
+    client.get_minute_statistics(MINUTE, user_id_type="open_id")
+    assert queries(origin, STATISTICS) == [{"user_id_type": "union_id"}, {"user_id_type": "open_id"}]
+
+
+def test_artifacts(origin: Origin, client: FeishuClient) -> None:
+    origin.on(ARTIFACTS, json_body(printed("minute_artifacts")))
+    assert client.get_minute_artifacts(MINUTE).summary == "summary text"
+    assert queries(origin, ARTIFACTS) == [{}]
+
+
+def test_all_pages_of_the_report(origin: Origin, client: FeishuClient) -> None:
+    second = {"meeting_id": "705605196", "meeting_instance_id": "7000000000000000002"}
+    shifted = printed("meeting_list")["data"]["meeting_list"][0]
+    origin.on(REPORT, json_body(printed("meeting_list")), ok(meeting_list=[shifted, second], has_more=False))
+    found = [meeting.meeting_instance_id for meeting in client.list_meetings(START, END)]
+    assert found == ["7000000000000000001", "7000000000000000002"]
+    first = {
+        "user_id_type": "union_id",
+        "meeting_status": "2",
+        "page_size": "100",
+        "start_time": "1767225600",
+        "end_time": "1767312000",
+    }
+    assert queries(origin, REPORT) == [first, {**first, "page_token": "20"}]
+
+
+@pytest.mark.parametrize("given", [{"meeting_no": "705605196"}, {"user_id": "on_1-a"}, {"room_id": "omm_4de32cf1"}])
+def test_one_filter_of_the_report(origin: Origin, client: FeishuClient, given: dict[str, Any]) -> None:
+    origin.on(REPORT, ok(has_more=False))
+    assert list(client.list_meetings(START, END, meeting_status=1, page_size=20, **given)) == []
+    (asked,) = queries(origin, REPORT)
+    filters = {name: asked[name] for name in ("meeting_no", "user_id", "room_id") if name in asked}
+    assert (filters, asked["meeting_status"], asked["page_size"]) == (given, "1", "20")
+
+
+def test_more_than_a_year_is_asked_for_in_pieces(origin: Origin, client: FeishuClient) -> None:
+    start = START.subtract(days=400)
+    origin.on(REPORT, json_body({**printed("meeting_list"), "data": {"meeting_list": [{"meeting_instance_id": "7"}]}}))
+    assert [meeting.meeting_instance_id for meeting in client.list_meetings(start, START)] == ["7"]
+    middle = start.add(days=365)
+    spans = [(int(q["start_time"]), int(q["end_time"])) for q in queries(origin, REPORT)]
+    assert spans == [
+        (int(start.timestamp()), int(middle.timestamp())),
+        (int(middle.timestamp()), int(START.timestamp())),
+    ]
+
+
+def test_a_year_is_one_piece(origin: Origin, client: FeishuClient) -> None:
+    origin.on(REPORT, ok())
+    assert list(client.list_meetings(START.subtract(days=365), START)) == []
+    assert origin.asked(REPORT) == 1
+
+
+def test_rows_without_an_instance_id_are_the_same_only_if_equal(origin: Origin, client: FeishuClient) -> None:
+    one, two = ({"meeting_id": "705605196", "meeting_topic": topic} for topic in ("a", "b"))
+    origin.on(REPORT, ok(meeting_list=[one, two], has_more=True, page_token="20"), ok(meeting_list=[two]))
+    assert [meeting.meeting_topic for meeting in client.list_meetings(START, END)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("path", [REPORT, BY_NUMBER])
+def test_a_page_token_in_a_circle_ends(origin: Origin, client: FeishuClient, path: str) -> None:
+    origin.on(path, ok(meeting_list=[], meeting_briefs=[], has_more=True, page_token="20"))
+    found: Iterator[Any] = (
+        client.list_meetings(START, END) if path == REPORT else client.list_meetings_by_number("1", START, END)
+    )
+    with pytest.raises(ServerError, match="same page twice"):
+        list(found)
+    assert origin.asked(path) == 2
+
+
+def test_the_meetings_of_a_number(origin: Origin, client: FeishuClient) -> None:
+    data = printed("list_by_no")["data"]
+    more = {**data["meeting_briefs"][0], "id": "7000000000000000002"}
+    origin.on(
+        BY_NUMBER,
+        ok(**{**data, "has_more": True, "page_token": "p"}),
+        ok(meeting_briefs=[*data["meeting_briefs"], more]),
+    )
+    found = [meeting.id for meeting in client.list_meetings_by_number("705605196", START, END)]
+    assert found == ["7000000000000000001", "7000000000000000002"]
+    first = {"meeting_no": "705605196", "start_time": "1767225600", "end_time": "1767312000", "page_size": "50"}
+    assert queries(origin, BY_NUMBER) == [first, {**first, "page_token": "p"}]
+
+
+NAIVE: Any = pendulum.naive(2026, 1, 1)
+WRONG: dict[str, tuple[Callable[[FeishuClient], Any], str]] = {
+    "short minute token": (lambda c: c.get_minute_statistics("x"), "24 letters and digits"),
+    "minute token of another type": (lambda c: c.get_minute_artifacts(cast(Any, 5)), "must be a text"),
+    "list of minute tokens": (lambda c: c.get_minute_statistics(cast(Any, [MINUTE])), "must be a text"),
+    "unknown id kind": (lambda c: c.get_minute_statistics(MINUTE, user_id_type=cast(Any, "email")), "user_id_type"),
+    "empty id kind": (lambda c: c.get_minute(MINUTE, user_id_type=cast(Any, "")), "user_id_type"),
+    "id kind of another type": (lambda c: c.get_post("1", user_id_type=cast(Any, ["open_id"])), "user_id_type"),
+    "two filters": (lambda c: c.list_meetings(START, END, meeting_no="1", user_id="2"), "meeting_no and user_id"),
+    "empty user": (lambda c: c.list_meetings(START, END, user_id=""), "user_id must be one id"),
+    "list of rooms": (lambda c: c.list_meetings(START, END, room_id=cast(Any, ["1"])), "room_id must be one id"),
+    "user of a path": (lambda c: c.list_meetings(START, END, user_id="../x"), "user_id must be one id"),
+    "number of letters": (lambda c: c.list_meetings(START, END, meeting_no="12a"), "meeting_no"),
+    "scheduled": (lambda c: c.list_meetings(START, END, meeting_status=3), "meeting_status"),
+    "status as text": (lambda c: c.list_meetings(START, END, meeting_status=cast(Any, "2")), "meeting_status"),
+    "status as truth": (lambda c: c.list_meetings(START, END, meeting_status=True), "meeting_status"),
+    "small pages": (lambda c: c.list_meetings(START, END, page_size=19), "page_size must be 20 to 100"),
+    "large pages": (lambda c: c.list_meetings(START, END, page_size=101), "page_size must be 20 to 100"),
+    "pages as text": (lambda c: c.list_meetings(START, END, page_size=cast(Any, "50")), "page_size"),
+    "naive start": (lambda c: c.list_meetings(NAIVE, END), "start has no time zone"),
+    "naive end": (lambda c: c.list_meetings_by_number("1", START, NAIVE), "end has no time zone"),
+    "no time": (lambda c: c.list_meetings(cast(Any, None), END), "start must be"),
+    "reversed": (lambda c: c.list_meetings(END, START), "before start"),
+    "empty window": (lambda c: c.list_meetings_by_number("1", START, START), "window is empty"),
+    "number of another type": (lambda c: c.list_meetings_by_number(cast(Any, 705), START, END), "meeting number"),
+    "empty number": (lambda c: c.list_meetings_by_number("", START, END), "meeting number"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_argument_is_refused_before_any_request(origin: Origin, client: FeishuClient, case: str) -> None:
+    ask, word = WRONG[case]
+    with pytest.raises(InvalidRequest, match=word):
+        ask(client)  # a listing need not be read for this
+    assert origin.seen == []
+
+
+def test_no_meeting_of_a_number_is_not_a_wait(origin: Origin, client: FeishuClient) -> None:
+    origin.on(BY_NUMBER, json_body({"code": 121004, "msg": "data not exist"}, 404))
+    with pytest.raises(NotFound):
+        list(client.list_meetings_by_number("1", START, END))
+
+
+def test_a_report_that_needs_a_users_token(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
+    origin.on(REPORT, json_body({"code": 121005, "msg": "no permission"}, 403))
+    with pytest.raises(PermissionDenied, match="user's token") as caught:
+        list(client.list_meetings(START, END))
+    assert (origin.asked(REPORT), sleeps) == (1, [])
+    assert "S3CRET" not in told(caught.value)
+
+
+def test_a_limit_within_a_listing_is_waited_for(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
+    refused = json_body({"code": 99991400, "msg": "slow"}, 400, {"x-ogw-ratelimit-reset": "7"})
+    origin.on(REPORT, json_body(printed("meeting_list")), refused, ok(has_more=False))
+    assert len(list(client.list_meetings(START, END))) == 1
+    assert sleeps == [7.0]
+    origin.on(REPORT, refused)
+    with pytest.raises(RateLimited):
+        list(client.list_meetings(START, END))

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.platforms.feishu.wire_meetings import (
+    MeetingBrief,
+    MeetingInfo,
+    parse_meeting_briefs,
+    parse_meeting_list,
+    seconds,
+)
+
+
+def answer(name: str) -> Any:
+    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())["data"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["0", "00:01:52"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def test_the_example_of_the_report() -> None:
+    data = answer("meeting_list")
+    page = parse_meeting_list(data)
+    assert page.next_cursor == "20"
+    assert page.items == (
+        MeetingInfo(
+            meeting_id="705605196",
+            meeting_instance_id="7000000000000000001",
+            meeting_topic="讨论会",
+            meeting_type=2,
+            organizer="甲",
+            department="dev",
+            user_id="ou_0001",
+            employee_id="1001",
+            email="a@example.com",
+            mobile=None,
+            meeting_start_time=pendulum.datetime(2026, 1, 1, 1, tz="UTC"),
+            meeting_end_time=pendulum.datetime(2026, 1, 1, 1, 30, tz="UTC"),
+            meeting_duration=1800,
+            number_of_participants=3,
+            number_of_devices=4,
+            audio=True,
+            video=True,
+            sharing=False,
+            recording=True,
+            telephone=False,
+            has_related_document=False,
+            ai_note=False,
+            is_external=False,
+            meeting_subtype=0,
+            raw=data["meeting_list"][0],
+        ),
+    )
+    assert "a@example.com" not in repr(page)
+    start = page.items[0].meeting_start_time
+    assert start is not None
+    assert start.timezone_name == "UTC"
+
+
+def test_the_example_of_the_meetings_of_a_number() -> None:
+    data = answer("list_by_no")
+    page = parse_meeting_briefs(data)
+    assert page.next_cursor is None
+    assert page.items == (
+        MeetingBrief(
+            id="7000000000000000001",
+            meeting_no="705605196",
+            topic="讨论会",
+            url="https://vc.feishu.cn/j/705605196",
+            password="000000",
+            note_id=None,
+            raw=data["meeting_briefs"][0],
+        ),
+    )
+    for secret in ("000000'", "https://"):
+        assert secret not in repr(page)
+
+
+def meeting(**fields: Any) -> MeetingInfo:
+    return MeetingInfo.parse({"meeting_id": "705605196", **fields})
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2022.12.23 11:16:59 (GMT+08:00)", pendulum.datetime(2022, 12, 23, 3, 16, 59, tz="UTC")),
+        ("2022.12.23 11:16:59 (GMT-05:30)", pendulum.datetime(2022, 12, 23, 16, 46, 59, tz="UTC")),
+        ("2024.02.29 00:00:00 (GMT+00:00)", pendulum.datetime(2024, 2, 29, tz="UTC")),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_display_time(text: str | None, time: pendulum.DateTime | None) -> None:
+    assert meeting(meeting_start_time=text).meeting_start_time == time
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2022.12.23 11:16:59",
+        "2022-12-23 11:16:59 (GMT+08:00)",
+        "2023.02.29 11:16:59 (GMT+08:00)",
+        "2022.12.23 25:16:59 (GMT+08:00)",
+        "2022.12.23 11:16:59 (GMT+99:00)",
+        "2022.12.23 11:16:59 (GMT+08:00)\n",
+        "0001.01.01 00:00:00 (GMT+08:00)",
+        "1671765419",
+        1671765419,
+        "-",
+    ],
+)
+def test_a_time_of_another_form_is_never_guessed(text: object) -> None:
+    with pytest.raises(ServerError, match="meeting_end_time of an undocumented form"):
+        meeting(meeting_end_time=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"), [("00:01:52", 112), ("00:00:00", 0), ("100:00:01", 360_001), ("", None), (None, None)]
+)
+def test_a_display_duration_is_read_as_seconds(text: str | None, duration: int | None) -> None:
+    assert meeting(meeting_duration=text).meeting_duration == duration
+
+
+@pytest.mark.parametrize("text", ["01:52", "00:60:00", "00:00:60", "-1:00:00", 112, "1 h", "00:01:52 "])
+def test_a_duration_of_another_form_is_never_guessed(text: object) -> None:
+    with pytest.raises(ServerError, match="meeting_duration of an undocumented form"):
+        meeting(meeting_duration=text)
+
+
+def test_an_older_answer_has_the_number_only() -> None:
+    assert (meeting().meeting_id, meeting().meeting_instance_id) == ("705605196", None)
+
+
+def test_a_meeting_without_any_id_is_undocumented() -> None:
+    with pytest.raises(ServerError, match="meeting_id"):
+        MeetingInfo.parse({"meeting_topic": "x"})
+
+
+@pytest.mark.parametrize("more", [{}, {"has_more": False}, {"has_more": None}])
+def test_without_more_it_is_the_last_page(more: dict[str, Any]) -> None:
+    assert parse_meeting_list({"page_token": "20", **more}).next_cursor is None
+
+
+@pytest.mark.parametrize(
+    "data", [{"has_more": True}, {"has_more": True, "page_token": "20"}, {"has_more": True, "meeting_list": []}]
+)
+def test_more_without_a_list_or_a_token_would_lose_the_rest(data: dict[str, Any]) -> None:
+    with pytest.raises(ServerError, match="more follows"):
+        parse_meeting_list(data)
+
+
+def test_questions_are_asked_in_seconds() -> None:
+    assert seconds(pendulum.datetime(2026, 1, 1, 8, tz="Asia/Shanghai")) == "1767225600"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    where=st.sampled_from(["page", "meeting"]),
+    field=st.sampled_from(sorted({*answer("meeting_list"), *answer("meeting_list")["meeting_list"][0]})),
+    value=json_values,
+)
+def test_any_report_is_read_or_refused(where: str, field: str, value: Any) -> None:
+    data = answer("meeting_list")
+    {"page": data, "meeting": data["meeting_list"][0]}[where][field] = value
+    try:
+        page = parse_meeting_list(data)
+    except ServerError:
+        return
+    for read in page.items:
+        assert read.meeting_instance_id or read.meeting_id
+        for time in (read.meeting_start_time, read.meeting_end_time):
+            assert time is None or time.timezone_name == "UTC"
+        assert read.meeting_duration is None or read.meeting_duration >= 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.datetimes(), st.integers(-23 * 60, 23 * 60))
+def test_every_display_time_keeps_its_moment(local: Any, offset: int) -> None:
+    hours, minutes = divmod(abs(offset), 60)
+    sign = "-" if offset < 0 else "+"
+    text = f"{local:%Y.%m.%d %H:%M:%S} (GMT{sign}{hours:02}:{minutes:02})"
+    zone = pendulum.FixedTimezone(offset * 60)
+    text = text if local.year >= 1000 else f"{local.year:04}" + text[text.index(".") :]
+    try:
+        time = meeting(meeting_start_time=text).meeting_start_time
+    except ServerError:
+        assert local.year in {1, 9999}
+        return
+    assert time == pendulum.instance(local.replace(microsecond=0), tz=zone)
+
+
+@settings(max_examples=100, deadline=None)
+@given(field=st.sampled_from(sorted(answer("list_by_no")["meeting_briefs"][0])), value=json_values)
+def test_any_brief_is_read_or_refused(field: str, value: Any) -> None:
+    data = answer("list_by_no")
+    data["meeting_briefs"][0][field] = value
+    try:
+        page = parse_meeting_briefs(data)
+    except ServerError:
+        return
+    assert all(brief.id for brief in page.items)
+
+
+@settings(max_examples=60, deadline=None)
+@given(json_values)
+def test_any_answer_is_read_or_refused(data: Any) -> None:
+    for parse in (parse_meeting_list, parse_meeting_briefs):
+        for shape in (data, {"meeting_list": data}, {"meeting_briefs": data}):
+            try:
+                parse(shape)
+            except ServerError:
+                continue
+            assert isinstance(shape, dict)

@@ -1,0 +1,182 @@
+"""The neighbours of the listing, against an origin that answers as the documents print it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pendulum
+import pytest
+
+from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.platforms.wecom.client import WeComClient
+from tests.contract.origin import Answer, Origin, json_body, serve_origin
+
+FILE = "/cgi-bin/meeting/record/get_file"
+DETAIL = "/cgi-bin/meeting/record/transcript/get_detail"
+MEETINGS = "/cgi-bin/meeting/get_user_meetingid"
+START = pendulum.datetime(2026, 1, 1, tz="UTC")
+END = pendulum.datetime(2026, 1, 31, tz="UTC")
+IDS = {"record_file_id": "rf1", "meetingid": "hyABC"}
+
+
+def printed(name: str) -> Any:
+    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with serve_origin() as origin:
+        token = {"errcode": 0, "errmsg": "ok", "access_token": "T0KEN", "expires_in": 7200}
+        origin.on("/cgi-bin/gettoken", json_body(token))
+        yield origin
+
+
+@pytest.fixture
+def sleeps() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def client(origin: Origin, sleeps: list[float]) -> Iterator[WeComClient]:
+    transport = Transport(base_url=origin.url, platform="wecom", sleep=sleeps.append)
+    yield WeComClient(transport, corp_id="ww1", corp_secret="S3CRET", tokens=ProcessTokenStore())
+    transport.close()
+
+
+def bodies(origin: Origin, path: str) -> list[dict[str, Any]]:
+    return [json.loads(seen.body) for seen in origin.seen if seen.path == path]
+
+
+def test_one_file(origin: Origin, client: WeComClient) -> None:
+    origin.on(FILE, json_body(printed("get_file")))
+    assert client.get_recording_file("rf1", "hyABC").record_name == "录制1"
+    assert bodies(origin, FILE) == [IDS]
+
+
+def transcript(*pids: int, more: bool = False) -> Answer:
+    paragraphs = [{"pid": str(pid), "sentences": [{"words": [{"text": str(pid)}]}]} for pid in pids]
+    told = {"paragraphs": paragraphs, "keywords": ["k"], "audio_detect": 1}
+    return json_body({"errcode": 0, "errmsg": "ok", "has_more": more, "transcripts": told})
+
+
+def test_a_transcript_at_once(origin: Origin, client: WeComClient) -> None:
+    origin.on(DETAIL, transcript(0, 1, 2))
+    read = client.get_transcript("rf1", "hyABC")
+    assert ([p.pid for p in read.paragraphs], read.keywords, read.audio_detect) == (["0", "1", "2"], ("k",), 1)
+    assert bodies(origin, DETAIL) == [IDS]
+
+
+@pytest.mark.parametrize("limit", [None, 3])
+def test_the_paragraph_that_two_pages_share_comes_once(origin: Origin, client: WeComClient, limit: int | None) -> None:
+    origin.on(DETAIL, transcript(0, 1, 2, more=True), transcript(2, 3, 4, more=True), transcript(4))
+    read = client.get_transcript("rf1", "hyABC", limit=limit)
+    assert [paragraph.pid for paragraph in read.paragraphs] == ["0", "1", "2", "3", "4"]
+    first = IDS if limit is None else {**IDS, "limit": limit}
+    # A pid is a text.
+    assert bodies(origin, DETAIL) == [first, {**first, "pid": "2"}, {**first, "pid": "4"}]
+
+
+@pytest.mark.parametrize("second", [(2,), (0, 1, 2), (1, 2)])
+def test_a_page_that_does_not_lead_on_is_an_error(origin: Origin, client: WeComClient, second: tuple[int, ...]) -> None:
+    origin.on(DETAIL, transcript(0, 1, 2, more=True), transcript(*second, more=True))
+    with pytest.raises(ServerError, match="same page twice"):
+        client.get_transcript("rf1", "hyABC")
+    assert origin.asked(DETAIL) == 2
+
+
+def test_more_without_a_paragraph_is_an_error(origin: Origin, client: WeComClient) -> None:
+    origin.on(DETAIL, transcript(0, 1, more=True), transcript(more=True))
+    with pytest.raises(ServerError, match="no paragraph"):
+        client.get_transcript("rf1", "hyABC")
+
+
+def ids(*found: str, cursor: str | None = "") -> Answer:
+    return json_body({"errcode": 0, "errmsg": "ok", "next_cursor": cursor, "meetingid_list": list(found)})
+
+
+def test_a_members_meetings(origin: Origin, client: WeComClient) -> None:
+    origin.on(MEETINGS, ids("hyABC", cursor="c1"), ids("hyABC", "hyDEF", cursor="c2"), ids())
+    assert list(client.get_user_meeting_ids("zhangsan", START, END)) == ["hyABC", "hyDEF"]
+    first = {"userid": "zhangsan", "cursor": "0", "begin_time": 1767225600, "end_time": 1769817600, "limit": 100}
+    asked = bodies(origin, MEETINGS)
+    assert asked == [first, {**first, "cursor": "c1"}, {**first, "cursor": "c2"}]
+
+
+def test_more_than_180_days_are_asked_for_in_pieces(origin: Origin, client: WeComClient) -> None:
+    start = END.subtract(days=181)
+    origin.on(MEETINGS, json_body(printed("user_meetingid")))
+    assert list(client.get_user_meeting_ids("zhangsan", start, END)) == ["hyABC", "hyDEF"]
+    spans = [(body["begin_time"], body["end_time"], body["cursor"]) for body in bodies(origin, MEETINGS)]
+    middle = int(start.add(days=180).timestamp())
+    assert spans == [(int(start.timestamp()), middle, "0"), (middle, int(END.timestamp()), "0")]
+
+
+def test_180_days_are_one_piece(origin: Origin, client: WeComClient) -> None:
+    origin.on(MEETINGS, ids())
+    assert list(client.get_user_meeting_ids("zhangsan", END.subtract(days=180), END)) == []
+    assert origin.asked(MEETINGS) == 1
+
+
+@pytest.mark.parametrize("cursor", ["c", "0"])
+def test_a_cursor_in_a_circle_ends(origin: Origin, client: WeComClient, cursor: str) -> None:
+    origin.on(MEETINGS, ids("hyABC", cursor=cursor))
+    with pytest.raises(ServerError, match="same page twice"):
+        list(client.get_user_meeting_ids("zhangsan", START, END))
+    assert origin.asked(MEETINGS) == 2
+
+
+@pytest.mark.parametrize(("code", "least", "most"), [(45009, 60.0, 60.0), (45033, 1.0, 3.0)])
+def test_a_limit_is_waited_for(
+    origin: Origin, client: WeComClient, sleeps: list[float], code: int, least: float, most: float
+) -> None:
+    origin.on(MEETINGS, json_body({"errcode": code, "errmsg": "out of limit"}), ids("hyABC"))
+    assert list(client.get_user_meeting_ids("zhangsan", START, END)) == ["hyABC"]
+    (slept,) = sleeps
+    assert least <= slept <= most
+
+
+def test_40001_renews_the_token_once_but_not_the_secret(origin: Origin, client: WeComClient) -> None:
+    origin.on(FILE, json_body({"errcode": 40001, "errmsg": "invalid credential"}), json_body(printed("get_file")))
+    assert client.get_recording_file("rf1", "hyABC").record_file_id == "rf1"
+    assert origin.asked("/cgi-bin/gettoken") == 2
+    origin.on("/cgi-bin/gettoken", json_body({"errcode": 40001, "errmsg": "invalid credential"}))
+    origin.on(FILE, json_body({"errcode": 42001, "errmsg": "expired"}))
+    with pytest.raises(MeetingsApiError, match="the app's secret"):
+        client.get_recording_file("rf1", "hyABC")
+    assert origin.asked("/cgi-bin/gettoken") == 3
+
+
+NAIVE: Any = pendulum.naive(2026, 1, 1)
+WRONG: dict[str, tuple[Callable[[WeComClient], Any], str]] = {
+    "empty file": (lambda c: c.get_recording_file("", "m"), "record_file_id must be one id"),
+    "no meeting": (lambda c: c.get_recording_file("f", cast(Any, None)), "meetingid must be one id"),
+    "list of files": (lambda c: c.get_transcript(cast(Any, ["f"]), "m"), "record_file_id must be one id"),
+    "number as an id": (lambda c: c.get_transcript("f", cast(Any, 5)), "meetingid must be one id"),
+    "two lines": (lambda c: c.get_recording_file("f\nx", "m"), "record_file_id"),
+    "long id": (lambda c: c.get_recording_files("r" * 513, "m"), "meeting_record_id must be one id"),
+    "space": (lambda c: c.get_recording_files("r", " m"), "meetingid must be one id"),
+    "limit of one": (lambda c: c.get_transcript("f", "m", limit=1), "limit must be"),
+    "limit as text": (lambda c: c.get_transcript("f", "m", limit=cast(Any, "5")), "limit must be"),
+    "limit as truth": (lambda c: c.get_transcript("f", "m", limit=True), "limit must be"),
+    "empty member": (lambda c: c.get_user_meeting_ids("", START, END), "userid must be one id"),
+    "list of members": (lambda c: c.get_user_meeting_ids(cast(Any, ["a"]), START, END), "userid must be one id"),
+    "naive start": (lambda c: c.get_user_meeting_ids("a", NAIVE, END), "start has no time zone"),
+    "no end": (lambda c: c.get_user_meeting_ids("a", START, cast(Any, None)), "end must be"),
+    "reversed": (lambda c: c.get_user_meeting_ids("a", END, START), "before start"),
+    "empty window": (lambda c: c.get_user_meeting_ids("a", START, START), "window is empty"),
+    "naive listing": (lambda c: list(c.list_recordings(NAIVE, END, userid="a")), "start has no time zone"),
+    "list of owners": (lambda c: list(c.list_recordings(START, END, userid=cast(Any, ["a"]))), "userid must be one"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_argument_is_refused_before_any_request(origin: Origin, client: WeComClient, case: str) -> None:
+    ask, word = WRONG[case]
+    with pytest.raises(InvalidRequest, match=word):
+        ask(client)
+    assert origin.seen == []
