@@ -13,6 +13,7 @@ from airflow_provider_meetings.api.models import MediaFile, Recording
 DEFAULT_LAYOUT = "{platform}/{date}/{recording_id}/{file_id}.{kind}.{ext}"
 FIELDS = ("platform", "tenant", "date", "recording_id", "meeting_id", "file_id", "kind", "ext")
 UNDATED = "undated"
+LONGEST_TEMPLATE = 200  # bytes: its plain text alone must fit into a file's name
 LONGEST_NAME = 110  # two of them, a suffix and .part stay below the 255 bytes that a file's name may have
 
 
@@ -33,13 +34,20 @@ class Layout:
         self._folders = folder.split("/") if folder else []
         try:
             self._zone = ZoneInfo(timezone)
-        except (KeyError, ValueError, OSError):
+        except (KeyError, ValueError, OSError, TypeError, AttributeError):
             raise InvalidRequest(
-                f"timezone {timezone!r} is not known; give an IANA name, such as Asia/Shanghai"
+                f"timezone {timezone!r:.60} is not known ({type(timezone).__name__}); "
+                "give an IANA name as a text, such as Asia/Shanghai"
             ) from None
 
     @staticmethod
     def _check(template: str) -> None:
+        if not isinstance(template, str):
+            raise InvalidRequest(f"layout must be a text such as {DEFAULT_LAYOUT}, got {type(template).__name__}")
+        if not template.isprintable():
+            raise InvalidRequest(f"layout {template[:60]!r} holds a control character: remove it")
+        if len(template.encode()) > LONGEST_TEMPLATE:
+            raise InvalidRequest(f"layout is too long, {len(template)} characters: at most {LONGEST_TEMPLATE} bytes")
         try:
             parsed = list(string.Formatter().parse(template))
         except ValueError as error:

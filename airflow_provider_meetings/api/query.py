@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any, Self
 
@@ -12,6 +12,9 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.times import parse_time
+
+LONGEST_ID = 256
+"""No platform's ids come near it; what is longer is something else, pasted by mistake."""
 
 SELECTORS = ("meeting_ids", "meeting_numbers", "owner_ids", "recording_ids", "recordings")
 
@@ -26,6 +29,10 @@ class RecordingRef:
     started_at: DateTime | None = None
 
     def __post_init__(self) -> None:
+        for name in ("recording_id", "meeting_id", "meeting_number"):
+            if (value := getattr(self, name)) is not None:
+                check_id(value, f"recordings: the {name}")
+        object.__setattr__(self, "started_at", _time(self.started_at, "recordings: the started_at"))
         if not (self.recording_id or self.meeting_id or self.meeting_number):
             raise InvalidRequest("A recording without any id cannot be asked for again")
 
@@ -59,7 +66,8 @@ class RecordingQuery:
 
     def __post_init__(self) -> None:
         for name in SELECTORS[:-1]:
-            object.__setattr__(self, name, _ids(getattr(self, name), name))
+            object.__setattr__(self, name, texts(getattr(self, name), name))
+        object.__setattr__(self, "recordings", _refs(self.recordings))
         for name in ("start", "end"):
             object.__setattr__(self, name, _time(getattr(self, name), name))
         if (self.start is None) != (self.end is None):
@@ -94,12 +102,20 @@ class RecordingQuery:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the question."""
-        refs = tuple(
-            RecordingRef(**{**ref, "started_at": _time(ref["started_at"], "started_at")})
-            for ref in data.get("recordings", ())
-        )
-        return cls(**{**data, "recordings": refs})
+        """Rebuild the question.
+
+        :raises InvalidRequest: for what `to_dict` does not give.
+        """
+        if not isinstance(data, Mapping):
+            raise InvalidRequest(f"query must be a dict as RecordingQuery.to_dict gives it, got {type(data).__name__}")
+        try:
+            refs = tuple(RecordingRef(**ref) for ref in data.get("recordings", ()))
+            return cls(**{**data, "recordings": refs})
+        except TypeError:
+            raise InvalidRequest(
+                f"query has other keys than {', '.join(f.name for f in fields(cls))} (recordings: a list of dicts): "
+                "build it with RecordingQuery(…).to_dict()"
+            ) from None
 
     @staticmethod
     def refs(recordings: Iterable[Recording]) -> tuple[RecordingRef, ...]:
@@ -137,20 +153,49 @@ def windows(start: DateTime, end: DateTime, longest: timedelta) -> Iterator[tupl
         start = until
 
 
-def _ids(given: object, name: str) -> tuple[str, ...]:
+def texts(given: object, name: str) -> tuple[str, ...]:
+    """Read a list of ids, once each; None is none.
+
+    :param name: the argument's name, a plural, for the error.
+    :raises InvalidRequest: for another type than a list, and for an item that cannot be an id.
+    """
     if given is None:
         return ()
     if isinstance(given, str):
         raise InvalidRequest(
             f"{name} must be a list of ids, got the single text {given[:40]!r}: write [{given[:40]!r}]"
         )
-    if not isinstance(given, Iterable):
-        raise InvalidRequest(f"{name} must be a list of ids, got {type(given).__name__}")
-    ids = tuple(given)
-    for value in ids:
-        if not isinstance(value, str) or not value.strip():
-            raise InvalidRequest(f"{name} must hold non-empty texts, got {value!r:.60}")
-    return tuple(dict.fromkeys(ids))
+    if not isinstance(given, Iterable) or isinstance(given, bytes | bytearray | memoryview | Mapping):
+        raise InvalidRequest(f"{name} must be a list of ids, got {type(given).__name__}: write a list of texts, ['…']")
+    found = tuple(given)
+    for value in found:
+        check_id(value, f"{name} must hold non-empty texts: {name.removesuffix('s').replace('_', ' ')}")
+    return tuple(dict.fromkeys(found))
+
+
+def check_id(value: object, what: str) -> str:
+    """Return an id that a platform may have made.
+
+    :raises InvalidRequest: for another type than text, and one that is empty, too long or not of printable characters.
+    """
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{what} {value!r:.60} is of type {type(value).__name__}: write it as a text, in quotes")
+    if not value.strip():
+        raise InvalidRequest(f"{what} {value[:40]!r} is empty: leave it out")
+    if len(value) > LONGEST_ID:
+        raise InvalidRequest(f"{what} {value[:40]!r}… is too long, {len(value)} characters: at most {LONGEST_ID}")
+    if not value.isprintable() or value != value.strip():
+        raise InvalidRequest(f"{what} {value[:60]!r} holds a control character, or a space at an end: remove it")
+    return value
+
+
+def _refs(given: object) -> tuple[RecordingRef, ...]:
+    refs = tuple(given) if isinstance(given, list | tuple) else (None,)
+    for ref in refs:
+        if not isinstance(ref, RecordingRef):
+            held = type(given).__name__ if ref is None else f"a list with {type(ref).__name__}"
+            raise InvalidRequest(f"recordings must be a list of RecordingRef, got {held}: see RecordingQuery.refs")
+    return refs
 
 
 def _time(given: object, name: str) -> DateTime | None:

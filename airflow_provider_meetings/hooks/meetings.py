@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseHook
 from airflow.sdk.log import mask_secret
@@ -18,6 +18,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.hooks.connections import check_conn_id, check_fields, connection, hook_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -44,7 +45,9 @@ class MeetingsHook(BaseHook):
 
     def __init__(self, meetings_conn_id: str | None = None) -> None:
         super().__init__()
-        self.meetings_conn_id = meetings_conn_id or self.default_conn_name
+        if meetings_conn_id is None:
+            meetings_conn_id = self.default_conn_name
+        self.meetings_conn_id = check_conn_id(meetings_conn_id, "meetings_conn_id")
         self._max_attempts = 4
         self._masked: set[str] = set()
 
@@ -55,7 +58,7 @@ class MeetingsHook(BaseHook):
         :param patient: whether a failed call is tried again here; not where the caller polls anyway.
         :raises AirflowFailException: if the connection is not one of a meeting platform.
         """
-        hook = BaseHook.get_hook(conn_id)
+        hook = hook_of(conn_id, "meetings_conn_id")
         if not isinstance(hook, MeetingsHook):
             raise AirflowFailException(
                 f"meetings_conn_id: connection {conn_id!r} is of another kind ({type(hook).__name__}). "
@@ -72,20 +75,17 @@ class MeetingsHook(BaseHook):
     @cached_property
     def client(self) -> MeetingsClient:
         """The client of this connection, made once."""
-        conn = self.get_connection(self.meetings_conn_id)
+        conn = connection(self.meetings_conn_id, "meetings_conn_id")
         if conn.conn_type != self.conn_type:
             raise AirflowFailException(
                 f"meetings_conn_id: connection {self.meetings_conn_id!r} is of type {conn.conn_type}, "
                 f"not {self.conn_type}: its secret is not for this platform"
             )
-        missing = [name for name in ("login", "password") if not getattr(conn, name)]
-        if missing:
-            raise AirflowFailException(
-                f"Connection {self.meetings_conn_id!r} ({self.conn_type}) has no {' and no '.join(missing)}: "
-                "login is the app's or corp's id, password the app's secret"
-            )
-        self._mask(str(conn.password))
-        extra = conn.extra_dejson
+        if isinstance(conn.password, str) and conn.password:
+            self._mask(conn.password)
+        extra = check_fields(conn)
+        if proxy_password := urlsplit(extra.get("proxy") or "").password:
+            self._mask(proxy_password)
         base_url = (conn.host or "").strip() or self.default_base_url
         if conn.port:
             base_url = f"{base_url.rstrip('/')}:{conn.port}"

@@ -51,15 +51,13 @@ class ListRecordingsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"{self.task_id}: batch_size must be at least 1, got {batch_size}")
         self.meetings_conn_id = meetings_conn_id
         self.start = start
         self.end = end
         self.meeting_ids = meeting_ids
         self.meeting_numbers = meeting_numbers
         self.owner_ids = owner_ids
-        self.batch_size = batch_size
+        self.batch_size = arguments.count(self, "batch_size", batch_size)
 
     def execute(self, context: Context) -> list[Any]:
         """List, prove it complete, and return the recordings."""

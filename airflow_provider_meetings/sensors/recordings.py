@@ -86,7 +86,7 @@ class RecordingReadySensor(BaseSensorOperator):
         self.start = start
         self.end = end
         self.until: Until = arguments.choice(self, "until", until, get_args(Until))
-        self.deferrable = deferrable
+        self.deferrable = arguments.flag(self, "deferrable", deferrable)
         self._found: tuple[Recording, ...] = ()
 
     def execute(self, context: Context) -> Any:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
 
-from airflow.providers.common.compat.sdk import BaseOperator, Context
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseOperator, Context
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_meetings.api.client import MeetingsClient
@@ -102,15 +102,23 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         return stored, failures
 
     def _store(self) -> Store:
-        if "://" not in self.target:
-            raise InvalidRequest(f"target {self.target!r} is no URL: write file:///data/lake, or that of a store")
+        scheme, found, rest = arguments.text(self.target, "target", "file:///data/lake").partition("://")
+        user, at, _ = rest.partition("/")[0].rpartition("@")
+        if at and ":" in user:
+            raise InvalidRequest(
+                f"target {scheme}:// holds a password: store it as a connection, and write {scheme}://conn_id@…"
+            )
+        if not found:
+            raise InvalidRequest("target is no URL: write file:///data/lake, or that of a store")
         try:
             path = ObjectStoragePath(self.target)
             file_system = path.fs
+        except AirflowNotFoundException:
+            raise InvalidRequest(f"target {scheme}:// names a connection that is not defined: {user[:60]!r}") from None
         except (ImportError, ValueError) as error:
-            scheme = self.target.partition("://")[0]
             raise InvalidRequest(
-                f"target {scheme}:// is not known here ({error}); install the Airflow provider of that store"
+                f"target {scheme[:60]}:// is not known here ({type(error).__name__}); what works: file://. Install the "
+                "Airflow provider of that store"
             ) from None
         return store_for(file_system, path.path, self.target)
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook, BaseOperator, Context
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.connections import hook_of
+from airflow_provider_meetings.warehouse.engine import Engine
+from airflow_provider_meetings.warehouse.engines import engine_for
+from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.rows import RunKey
 from airflow_provider_meetings.warehouse.schema import SchemaChanges
+from airflow_provider_meetings.warehouse.tables import tables
 
 
 class RecordingsToSqlOperator(BaseOperator):
@@ -67,13 +73,15 @@ class RecordingsToSqlOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
-        stored = () if self.stored_files is None else arguments.items(self.stored_files, "stored_files", context)
+        stored = () if self.stored_files is None else arguments.stored_files(self.stored_files, "stored_files", context)
         summaries = () if self.summary is None else self._summaries(context)
         return _load(
-            lambda: load_recordings(
-                _sql_hook(self.sql_conn_id),
-                recordings=arguments.items(self.recordings, "recordings", context),
-                stored_files=stored,
+            self,
+            lambda engine: load_recordings(
+                engine.hook,
+                engine=engine,
+                recordings=_plain(arguments.recordings(self.recordings, "recordings", context)),
+                stored_files=_plain(stored),
                 summaries=summaries,
                 run=_run_key(context),
                 schema=self.schema,
@@ -85,7 +93,8 @@ class RecordingsToSqlOperator(BaseOperator):
 
     def _summaries(self, context: Context) -> Iterator[Mapping[str, Any]]:
         for summary in arguments.items(self.summary, "summary", context):
-            if "windows" not in summary:
+            windows = summary.get("windows")
+            if not isinstance(windows, list) or not all(isinstance(window, Mapping) for window in windows):
                 raise InvalidRequest('summary is not that of a listing: hand over XComArg(listing, key="summary")')
             yield summary
 
@@ -125,9 +134,11 @@ class PostsToSqlOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
         return _load(
-            lambda: load_posts(
-                _sql_hook(self.sql_conn_id),
-                posts=arguments.items(self.posts, "posts", context),
+            self,
+            lambda engine: load_posts(
+                engine.hook,
+                engine=engine,
+                posts=_plain(arguments.posts(self.posts, "posts", context)),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
@@ -136,11 +147,31 @@ class PostsToSqlOperator(BaseOperator):
         )
 
 
-def _sql_hook(conn_id: str) -> DbApiHook:
-    hook = BaseHook.get_hook(conn_id)
+def _plain(given: Iterable[Recording | StoredFile | Post]) -> Iterator[Mapping[str, Any]]:
+    return (value.to_dict() for value in given)
+
+
+def _engine(operator: RecordingsToSqlOperator | PostsToSqlOperator) -> Engine:
+    """Return the engine for the operator's connection, before it is opened: opening may make a file."""
+    conn_id, schema, prefix = operator.sql_conn_id, operator.schema, operator.table_prefix
+    hook = hook_of(conn_id, "sql_conn_id")
     if not isinstance(hook, DbApiHook):
-        raise AirflowFailException(f"sql_conn_id: connection {conn_id!r} ({type(hook).__name__}) is no SQL database")
-    return hook
+        raise AirflowFailException(
+            f"sql_conn_id: connection {conn_id!r} ({type(hook).__name__}) is no SQL database: name one of a type that "
+            "rows can be loaded through, duckdb or sqlite"
+        )
+    if schema is not None:
+        arguments.text(schema, "schema", "meetings, or leave it None for the connection's own")
+    if prefix != "":
+        arguments.text(prefix, "table_prefix", "meetings_, or leave it out")
+    try:
+        engine = engine_for(hook)
+        tables(prefix, schema)
+    except LoadError as error:
+        raise InvalidRequest(f"sql_conn_id: {error}") from None
+    if schema is not None and not engine.takes_schema:
+        raise InvalidRequest(f"schema: {engine.dialect.name} has no schemas; leave it None, or use table_prefix")
+    return engine
 
 
 def _run_key(context: Context) -> RunKey:
@@ -154,8 +185,10 @@ def _run_key(context: Context) -> RunKey:
     )
 
 
-def _load(load: Callable[[], dict[str, int]]) -> dict[str, int]:
+def _load(
+    operator: RecordingsToSqlOperator | PostsToSqlOperator, load: Callable[[Engine], dict[str, int]]
+) -> dict[str, int]:
     try:
-        return load()
+        return load(_engine(operator))
     except InvalidRequest as error:
         raise AirflowFailException(str(error)) from error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
+from typing import Any, get_args
 
 import pendulum
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -18,6 +19,7 @@ from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.times import parse_time
 from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
+from airflow_provider_meetings.hooks.connections import check_conn_id
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 
 FIRST_POLL_SECONDS = 15.0
@@ -54,6 +56,16 @@ class RecordingReadyTrigger(BaseTrigger):
         max_failures: int | None = 5,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
+        # Here, on the worker that defers, and not in the triggerer: there an error arrives stripped of its class.
+        check_conn_id(meetings_conn_id, "meetings_conn_id")
+        RecordingQuery.from_dict(query)
+        parse_time(deadline, "deadline")
+        if until not in get_args(Until):
+            raise ValueError(f"until must be one of {', '.join(get_args(Until))}, got {until!r:.60}")
+        if not _is_number(poke_interval, (int, float)):
+            raise ValueError(f"poke_interval must be a number of seconds, at least 0, got {poke_interval!r:.60}")
+        if max_failures is not None and not _is_number(max_failures, (int,)):
+            raise ValueError(f"max_failures must be a whole number, at least 0, or None, got {max_failures!r:.60}")
         self.meetings_conn_id = meetings_conn_id
         self.query = query
         self.until = until
@@ -111,6 +123,10 @@ class RecordingReadyTrigger(BaseTrigger):
         if self.until == "settled" and recordings:
             return _event("done", overdue(recordings))
         return _event("timeout", recordings, message=f"The time is up; still waiting for {waiting(recordings)}")
+
+
+def _is_number(value: object, kinds: tuple[type, ...]) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value) and value >= 0  # type: ignore[operator,arg-type]
 
 
 def _event(

@@ -1,0 +1,148 @@
+"""How a connection is read: whose id it is, which hook it leads to, what its fields may hold."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowNotFoundException,
+    BaseHook,
+)
+
+LONGEST_CONN_ID = 250  # Airflow's own column
+LONGEST_FIELD = 1000
+EXTRAS = ("tenant", "user_id_type", "proxy", "ca_bundle")
+_PROXIES = ("http", "https", "socks5", "socks5h")
+
+
+def check_conn_id(value: object, name: str) -> str:
+    """Return the id of a connection; `name` is the argument's.
+
+    :raises AirflowFailException: for what cannot be one. An address is not shown: it may hold a password.
+    """
+    if not isinstance(value, str):
+        fault = f"must be the id of a connection, as a text, got {type(value).__name__}"
+    elif not value.strip():
+        fault = "is empty: name a connection"
+    elif len(value) > LONGEST_CONN_ID:
+        fault = f"is too long for the id of a connection: {len(value)} characters, at most {LONGEST_CONN_ID}"
+    elif "@" in value or "://" in value:
+        fault = "is an address: store it as a connection, and name that connection's id here"
+    elif not value.isprintable():
+        fault = f"{value[:60]!r} holds a control character: name a connection by its id"
+    else:
+        return value
+    raise AirflowFailException(f"{name} {fault}")
+
+
+def connection(conn_id: object, name: str) -> Any:
+    """Read a connection.
+
+    :raises AirflowFailException: if there is none, or its stored text cannot be read. That text is never repeated.
+    """
+    known = check_conn_id(conn_id, name)
+    try:
+        return BaseHook.get_connection(known)
+    except AirflowNotFoundException:
+        # Airflow says the same of one that it cannot read.
+        fault = (
+            "is not defined, or cannot be read (login, password and host are texts, port is a number): "
+            "see Admin, Connections, or the variable AIRFLOW_CONN_…"
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        fault = f"cannot be read ({type(error).__name__}): write it anew, as JSON or as a URI"
+    raise AirflowFailException(f"{name}: connection {known!r} {fault}")
+
+
+def hook_of(conn_id: object, name: str) -> Any:
+    """Return the hook that the type of a connection leads to.
+
+    :raises AirflowFailException: as `connection`, and for a type without a hook.
+    """
+    conn = connection(conn_id, name)
+    try:
+        return conn.get_hook()
+    except (AirflowException, ImportError) as error:
+        told = type(error).__name__
+    raise AirflowFailException(
+        f"{name}: connection {conn_id!r} is of type {str(conn.conn_type)[:60]!r}, which has no hook here ({told}): "
+        "install the Airflow provider of that type, or name another connection"
+    )
+
+
+def check_fields(conn: Any) -> dict[str, Any]:
+    """Check the fields of a platform's connection before any is used, and return its extras. No value is shown.
+
+    :raises AirflowFailException: naming the connection, the field and what it should hold.
+    """
+    missing = [name for name in ("login", "password") if not getattr(conn, name)]
+    if missing:
+        raise _fault(
+            conn, f"has no {' and no '.join(missing)}: login is the app's or corp's id, password the app's secret"
+        )
+    for name in ("login", "password"):
+        _check_text(conn, name, getattr(conn, name), "copy it from the platform's console again")
+    if conn.host:
+        _check_host(conn)
+    if conn.port is not None and (type(conn.port) is not int or not 0 <= conn.port < 65536):
+        raise _fault(conn, "has a port that is none: leave it empty, or write a number from 1 to 65535")
+    extra = _extras(conn)
+    for name in EXTRAS:
+        if extra.get(name) not in (None, ""):
+            _check_text(conn, f"extra {name}", extra[name], "write it as a text, or leave it out")
+    _check_files(conn, extra)
+    return extra
+
+
+def _extras(conn: Any) -> dict[str, Any]:
+    # Airflow reads extras that are no JSON as none at all: a proxy or a tenant would be left out in silence.
+    with suppress(TypeError, ValueError):
+        if isinstance(json.loads(conn.extra or "{}"), dict):
+            return dict(conn.extra_dejson)
+    raise _fault(conn, 'has an extra that is no JSON object: write {"name": "value"}, with quotes')
+
+
+def _check_text(conn: Any, name: str, value: object, remedy: str) -> None:
+    if not isinstance(value, str):
+        fault = f"is of type {type(value).__name__}, not a text"
+    elif len(value) > LONGEST_FIELD:
+        fault = f"is too long: {len(value)} characters, at most {LONGEST_FIELD}"
+    elif not value.isprintable() or value != value.strip():
+        fault = "holds a line break, a control character or a space at an end"
+    else:
+        return
+    raise _fault(conn, f"has a {name} that {fault}: {remedy}")
+
+
+def _check_host(conn: Any) -> None:
+    remedy = "write the base URL alone, such as https://open.feishu.cn, or leave it empty"
+    _check_text(conn, "host", conn.host.strip() if isinstance(conn.host, str) else conn.host, remedy)
+    if any(mark in conn.host for mark in "@?#"):
+        raise _fault(conn, f"has a host with a user, a query or a fragment in it: {remedy}")
+    if conn.port and ":" in conn.host.rpartition("]")[2].partition("://")[2]:
+        raise _fault(conn, "has a port in its host and another beside it: leave one of them out")
+
+
+def _check_files(conn: Any, extra: dict[str, Any]) -> None:
+    if (proxy := extra.get("proxy")) and not _is_proxy(proxy):
+        raise _fault(conn, "has an extra proxy that is no URL of a proxy: write http://host:port")
+    if (bundle := extra.get("ca_bundle")) and not Path(bundle).exists():
+        raise _fault(conn, "has an extra ca_bundle that does not exist on this worker: write the path of a file there")
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in _PROXIES and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket or a port that is none
+        return False
+
+
+def _fault(conn: Any, text: str) -> AirflowFailException:
+    return AirflowFailException(f"Connection {conn.conn_id!r} ({conn.conn_type}) {text}")

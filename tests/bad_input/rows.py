@@ -1,0 +1,143 @@
+"""What a row of the tables is, and the rows that many parameters share."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SECRET = "s3cr3t-of-a-connection"
+MINUTE = "obcnroadmap0000000000001"
+LONG = "a" * 5000
+
+
+@dataclass(frozen=True)
+class Row:
+    """A value that is refused, and what the error says: the parameter, the kind of value, the remedy.
+
+    `also` are further arguments of the same call; `called` is how the error names the parameter, if not by its name.
+    """
+
+    parameter: str
+    value: Any
+    kind: str
+    remedy: str
+    also: Mapping[str, Any] = field(default_factory=dict)
+    called: str | None = None
+
+    def __str__(self) -> str:
+        value = self.value[:20] if isinstance(self.value, str | bytes) else self.value
+        return f"{self.parameter}={value!r:.40}".encode("ascii", "backslashreplace").decode()
+
+
+class Opaque:
+    """An object of a class that nobody knows."""
+
+
+def conn_ids(name: str) -> list[Row]:
+    return [
+        Row(name, value, kind, remedy)
+        for value, kind, remedy in [
+            (7, "int", "the id of a connection"),
+            (True, "bool", "the id of a connection"),
+            (b"feishu_default", "bytes", "the id of a connection"),
+            (["feishu_default"], "list", "the id of a connection"),
+            (Opaque(), "Opaque", "the id of a connection"),
+            ("", "is empty", "name a connection"),
+            ("  ", "is empty", "name a connection"),
+            (LONG, "5000 characters", "at most 250"),
+            (f"feishu://app:{SECRET}@open.feishu.cn", "is an address", "store it as a connection"),
+            ("a\nb", "control character", "name a connection by its id"),
+            ("nowhere", "connection 'nowhere' is not defined", "AIRFLOW_CONN_"),
+            ("unreadable", "connection 'unreadable'", "AIRFLOW_CONN_"),
+            ("of_no_type", "of type 'carrier_pigeon'", "install the Airflow provider"),
+        ]
+    ]
+
+
+def id_lists(name: str, also: Mapping[str, Any] | None = None, *, query: bool = False) -> list[Row]:
+    """Refuse what is no list of ids; `query` where a text is not read as JSON."""
+    found = [
+        (7, "int", "a list of texts"),
+        (0, "int", "a list of texts"),
+        (True, "bool", "a list of texts"),
+        (False, "bool", "a list of texts"),
+        (b"757", "bytes", "a list of texts"),
+        ({"a": 1}, "dict", "a list of texts"),
+        ({}, "dict", "a list of texts"),
+        (Opaque(), "Opaque", "a list of texts"),
+        ([7], "int", "in quotes"),
+        ([True], "bool", "in quotes"),
+        ([None], "NoneType", "in quotes"),
+        ([b"757"], "bytes", "in quotes"),
+        ([["757"]], "list", "in quotes"),
+        ([{"id": "757"}], "dict", "in quotes"),
+        ([""], "is empty", "leave it out"),
+        (["757", " "], "is empty", "leave it out"),
+        ([LONG], "5000 characters", "at most 256"),
+        (["757\n"], "control character", "remove it"),
+        (["757\0"], "control character", "remove it"),
+        (["\ud800"], "control character", "remove it"),
+        ([" 757"], "space at an end", "remove it"),
+    ]
+    if query:
+        found += [("757", "the single text '757'", "write ['757']"), ("", "the single text ''", "must be a list")]
+    else:
+        found += [
+            ("757", "the text '757'", "tojson"),
+            ("", "the text ''", "tojson"),
+            ("None", "the text 'None'", "tojson"),
+            ("['757']", 'the text "[', "tojson"),
+            ('{"a": 1}', "the text", "tojson"),
+            (LONG, "the text 'aaaa", "tojson"),
+            ("[7]", "int", "in quotes"),
+            (iter(["757"]), "list_iterator", "must be a list"),
+        ]
+    return [Row(name, value, kind, remedy, also or {}) for value, kind, remedy in found]
+
+
+def times(name: str, also: Mapping[str, Any]) -> list[Row]:
+    found: list[tuple[Any, str, str]] = [
+        ("2026-11-12T00:00:00", "no time zone", "pendulum.datetime"),
+        ("2026-11-12", "no time zone", "pendulum.datetime"),
+        (datetime.datetime(2026, 11, 12), "no time zone", "pendulum.datetime"),
+        (datetime.date(2026, 11, 12), "got date", "ISO 8601"),
+        (1762905600, "got int", "ISO 8601"),
+        (True, "got bool", "ISO 8601"),
+        (b"2026-11-12T00:00:00Z", "got bytes", "ISO 8601"),
+        (["2026-11-12T00:00:00Z"], "got list", "ISO 8601"),
+        ("", "''", "ISO 8601"),
+        ("None", "'None'", "give times"),
+        ("tomorrow", "'tomorrow'", "ISO 8601"),
+        (LONG, "'aaaa", "ISO 8601"),
+        ("2026-11-12T00:00:00\ud800Z", "is not", "ISO 8601"),
+        ("0001-01-01T00:00:00+08:00", "beyond the calendar", "0001"),
+    ]
+    return [Row(name, value, kind, remedy, also) for value, kind, remedy in found]
+
+
+def handed_over(name: str, called: str, good: Mapping[str, Any], wrong: list[tuple[str, Any, str]]) -> list[Row]:
+    """Refuse what no task before returns; `wrong` are fields of `good`, their values and what is said of them."""
+    remedy, unchanged = "hand over the task's .output", "Hand over what the task before returned"
+    others: list[tuple[Any, str]] = [
+        ("{{ x }}", "got str"),
+        (7, "got int"),
+        (True, "got bool"),
+        (b"[]", "got bytes"),
+        ([None], "got NoneType"),
+        (["757"], "got str"),
+        ([[7]], "got int"),
+        (Opaque(), "got Opaque"),
+    ]
+    no_values: list[Any] = [[{}], [{"x": 1}], [{1: 2, "x": 3}], [{**good, "x" * 5000: 1}], [good, [{"x": 1}]]]
+    return [
+        *(Row(name, value, kind, remedy) for value, kind in others),
+        *(Row(name, value, f"no {called}: ", unchanged) for value in no_values),
+        *(Row(name, [{**good, key: value}], kind, unchanged) for key, value, kind in wrong),
+    ]
+
+
+def choices(name: str, first: str) -> list[Row]:
+    values: list[Any] = ["", "nothing", first.upper(), None, 7, True, first.encode(), [first], Opaque(), LONG]
+    return [Row(name, value, f"got {value!r:.60}", f"must be one of {first}, ") for value in values]

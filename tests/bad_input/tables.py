@@ -1,0 +1,462 @@
+"""Per public class: arguments that are taken, and the rows of those that are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import ObjectStoragePath
+
+from airflow_provider_meetings.api.layout import DEFAULT_LAYOUT, Layout
+from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
+from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
+from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
+from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
+from airflow_provider_meetings.platforms.wecom.hook import WeComHook
+from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
+from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
+from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
+from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
+from tests.bad_input.rows import LONG, SECRET, Opaque, Row, choices, conn_ids, handed_over, id_lists, times
+
+DAY = {"start": "2026-11-12T00:00:00+08:00", "end": "2026-11-13T00:00:00+08:00"}
+WECOM: dict[str, Any] = {"meetings_conn_id": "wecom_default", "meeting_ids": None, **DAY}
+FILE = {
+    "platform": "feishu",
+    "tenant": "t",
+    "recording_id": READY_MINUTE,
+    "meeting_id": READY_MEETING,
+    "file_id": READY_MINUTE,
+    "kind": "video",
+}
+RECORDING = {
+    "platform": "feishu",
+    "tenant": "t",
+    "recording_id": READY_MINUTE,
+    "meeting_id": READY_MEETING,
+    "state": "ready",
+    "files": [FILE],
+}
+STORED = {
+    "platform": "feishu",
+    "tenant": "t",
+    "recording_id": READY_MINUTE,
+    "file_id": READY_MINUTE,
+    "kind": "video",
+    "uri": "file:///lake/x.mp4",
+    "size": 1,
+    "sha256": "00",
+    "media_type": "video/mp4",
+    "landed_at": "2026-11-12T00:00:00+00:00",
+    "outcome": "landed",
+}
+POST = {"platform": "feishu", "tenant": "t", "post_id": "1", "reactions": [{"type": "OK", "count": 1}]}
+SUMMARY = {"platform": "feishu", "tenant": "t", "windows": []}
+NO_SUMMARIES: list[Any] = [
+    {},
+    {"outcomes": {}},
+    {"windows": 7},
+    {"windows": None},
+    {"windows": ["x"]},
+    [{"x": 1}],
+]
+
+RECORDINGS = handed_over(
+    "recordings",
+    "recording",
+    RECORDING,
+    [
+        ("platform", 7, "platform is of type int"),
+        ("platform", "", "platform is empty"),
+        ("tenant", None, "tenant is of type NoneType"),
+        ("recording_id", 7, "recording_id is of type int"),
+        ("recording_id", b"x", "recording_id is of type bytes"),
+        ("meeting_id", 7571, "meeting_id is of type int"),
+        ("meeting_number", ["1"], "meeting_number is of type list"),
+        ("state", "odd", "'odd'"),
+        ("state", [], "[]"),
+        ("started_at", "2026-11-12T00:00:00", "no time zone"),
+        ("ended_at", 7, "got int"),
+        ("duration_ms", "long", "duration_ms is of type str"),
+        ("duration_ms", True, "duration_ms is of type bool"),
+        ("source", 7, "source is of type int"),
+        ("files", 7, "int"),
+        ("files", ["x"], "MediaFile"),
+        ("files", [{**FILE, "file_id": 7}], "file_id is of type int"),
+        ("files", [{**FILE, "kind": ""}], "kind is empty"),
+    ],
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The arguments that are taken, and those that are refused when the class is made or when it runs."""
+
+    taken: Mapping[str, Any]
+    at_once: list[Row]
+    at_run: list[Row]
+
+    @property
+    def parameters(self) -> set[str]:
+        return {row.parameter for row in (*self.at_once, *self.at_run)}
+
+
+def _sql(name: str) -> list[Row]:
+    rows = [*conn_ids(name), Row(name, None, "NoneType", "the id of a connection")]
+    rows += [
+        Row(name, "feishu_default", "FeishuHook", "duckdb or sqlite"),
+    ]
+    for field, example, optional in (("schema", "meetings", True), ("table_prefix", "meetings_", False)):
+        values: list[tuple[Any, str]] = [
+            (7, "got int"),
+            (True, "got bool"),
+            (b"x", "got bytes"),
+            (["x"], "got list"),
+            (LONG, "5000 characters"),
+            ("a\0b", "control character"),
+            ("a\ud800", "control character"),
+            ("  ", "is empty"),
+        ]
+        values.append(("", "is empty") if optional else (None, "got NoneType"))
+        rows += [Row(field, value, kind, f"such as {example}") for value, kind in values]
+    rows.append(Row("schema", "meetings", "sqlite has no schemas", "leave it None"))
+    return rows
+
+
+def _refs() -> list[Row]:
+    found: list[tuple[Any, str]] = [
+        (7, "got int"),
+        (None, "got NoneType"),
+        ("x", "got str"),
+        ({}, "got dict"),
+        (RecordingRef(recording_id="r", meeting_id=None), "got RecordingRef"),
+        ([RECORDING], "a list with dict"),
+        (["x"], "a list with str"),
+    ]
+    return [Row("recordings", value, kind, "RecordingQuery.refs") for value, kind in found]
+
+
+def _conn(*others: Row) -> list[Row]:
+    name = "meetings_conn_id"
+    return [*conn_ids(name), Row(name, "warehouse", "is of another kind", "feishu or wecom"), *others]
+
+
+# Those that need no look at the connections.
+NOT_AN_ID = [r for r in conn_ids("meetings_conn_id") if r.value not in ("nowhere", "unreadable", "of_no_type")]
+NO_CONN = Row("meetings_conn_id", None, "NoneType", "the id of a connection")
+WINDOW = [
+    *times("start", WECOM | {"owner_ids": ["a"]}),
+    *times("end", WECOM | {"owner_ids": ["a"]}),
+    Row("start", None, "belong together", "give both", WECOM | {"owner_ids": ["a"]}),
+    Row("end", None, "belong together", "give both", WECOM | {"owner_ids": ["a"]}),
+    Row("end", DAY["start"], "is empty", "CronDataIntervalTimetable", WECOM | {"owner_ids": ["a"]}),
+    Row("end", "2026-11-11T00:00:00+08:00", "is before start", "swap them", WECOM | {"owner_ids": ["a"]}),
+    Row("start", DAY["start"], "feishu answers by ids alone", "leave start and end out", {"end": DAY["end"]}),
+]
+FEISHU_OWNERS = Row(
+    "owner_ids", ["zhangwei"], "feishu cannot be asked by owner_ids", "What works: meeting_ids, recording_ids"
+)
+
+TABLES: dict[type, Table] = {
+    FeishuHook: Table({}, NOT_AN_ID, []),
+    WeComHook: Table({}, NOT_AN_ID, []),
+    ListRecordingsOperator: Table(
+        {"task_id": "list", "meetings_conn_id": "feishu_default", "meeting_ids": [READY_MEETING]},
+        [
+            Row("batch_size", value, f"got {value!r:.60}", "at least 1, a whole number, or None")
+            for value in (0, -1, True, 1.5, "5", b"5", [5], Opaque())
+        ],
+        [
+            *_conn(NO_CONN),
+            *WINDOW,
+            Row(
+                "start",
+                None,
+                "wecom lists by window only",
+                "give start and end",
+                WECOM | {"end": None, "owner_ids": ["a"]},
+            ),
+            *id_lists("meeting_ids"),
+            *id_lists("meeting_numbers"),
+            *id_lists("owner_ids"),
+            Row("meeting_ids", None, "No recording is named", "Give one of meeting_ids"),
+            Row("meeting_ids", [], "No recording is named", "Give one of meeting_ids"),
+            Row("meeting_ids", ["abc"], "'abc' is not a row of digits", "long number", called="meeting id"),
+            Row("meeting_ids", [READY_MINUTE], "not a row of digits", "long number", called="meeting id"),
+            Row("meeting_ids", ["7" * 33], "not a row of digits", "long number", called="meeting id"),
+            Row("meeting_numbers", ["123456789"], "feishu cannot be asked by", "What works: meeting_ids"),
+            FEISHU_OWNERS,
+        ],
+    ),
+    RecordingReadySensor: Table(
+        {
+            "task_id": "wait",
+            "meetings_conn_id": "feishu_default",
+            "meeting_ids": [READY_MEETING],
+            "poke_interval": 0,
+            "timeout": 0,
+        },
+        [
+            *choices("until", "ready"),
+            *(
+                Row("deferrable", value, f"got {value!r:.60}", "must be True or False")
+                for value in (None, "True", "False", "", 1, 0, b"x", [True], Opaque())
+            ),
+        ],
+        [
+            *_conn(NO_CONN),
+            *WINDOW,
+            *RECORDINGS,
+            Row("recordings", [{**RECORDING, "recording_id": LONG}], "5000 characters", "at most 256"),
+            Row("recordings", [{**RECORDING, "recording_id": "a\n"}], "control character", "remove it"),
+            Row("recordings", [{**RECORDING, "recording_id": ""}], "is empty", "leave it out"),
+            Row(
+                "recordings",
+                [{**RECORDING, "recording_id": None, "meeting_id": None}],
+                "without any id",
+                "cannot be asked for again",
+                called="recording",
+            ),
+            *id_lists("meeting_ids"),
+            *id_lists("recording_ids"),
+            *id_lists("owner_ids"),
+            Row("meeting_ids", None, "No recording is named", "Give one of meeting_ids"),
+            Row("meeting_ids", ["abc"], "'abc' is not a row of digits", "long number", called="meeting id"),
+            Row(
+                "recording_ids", ["a" * 23], "23 characters", "last part of the minute's address", called="minute token"
+            ),
+            Row("recording_ids", ["a"], "wecom cannot be asked by", "What works: meeting_ids, meeting_numbers", WECOM),
+            FEISHU_OWNERS,
+        ],
+    ),
+    RecordingReadyTrigger: Table(
+        {
+            "meetings_conn_id": "feishu_default",
+            "query": {"meeting_ids": [READY_MEETING]},
+            "until": "ready",
+            "poke_interval": 60.0,
+            "deadline": "2026-11-12T00:00:00+00:00",
+            "max_failures": 5,
+        },
+        [
+            *NOT_AN_ID,
+            NO_CONN,
+            *choices("until", "ready"),
+            *(
+                Row("query", value, f"got {type(value).__name__}", "RecordingQuery.to_dict")
+                for value in (None, 7, True, "{}", b"{}", [], ["757"], Opaque())
+            ),
+            *(
+                Row("query", value, "has other keys", "build it with RecordingQuery")
+                for value in (
+                    {"ids": ["757"]},
+                    {1: 2},
+                    {"recordings": 7},
+                    {"recordings": [7]},
+                    {"recordings": None},
+                    {"recordings": [{"x": 1}]},
+                )
+            ),
+            Row("query", {}, "No recording is named", "Give one of", called="recording"),
+            Row("query", {"meeting_ids": "757"}, "the single text '757'", "write ['757']", called="meeting_ids"),
+            Row("query", {"meeting_ids": ["757"], "start": "x"}, "'x'", "ISO 8601", called="start"),
+            *(
+                Row("poke_interval", value, f"got {value!r:.60}", "a number of seconds, at least 0")
+                for value in (None, "60", True, -1, float("nan"), float("inf"), b"6", [6])
+            ),
+            *(r for r in times("deadline", {}) if r.value != "None"),
+            Row("deadline", None, "got NoneType", "ISO 8601"),
+            *(
+                Row("max_failures", value, f"got {value!r:.60}", "a whole number, at least 0, or None")
+                for value in ("5", True, -1, 1.5, b"5", [5])
+            ),
+        ],
+        [],
+    ),
+    RecordingsToObjectStorageOperator: Table(
+        {"task_id": "land", "meetings_conn_id": "feishu_default", "recordings": [RECORDING], "target": "file://{lake}"},
+        [
+            *choices("if_present", "verify"),
+            *(
+                Row("layout", value, f"got {type(value).__name__}", "such as {platform}/")
+                for value in (None, 7, True, b"{file_id}", ["x"], Opaque())
+            ),
+            Row("layout", "", "the last part needs", "{file_id}"),
+            Row("layout", f"{LONG}/{DEFAULT_LAYOUT}", "is too long", "at most 200 bytes"),
+            Row("layout", f"{'蓝' * 70}/{DEFAULT_LAYOUT}", "is too long", "at most 200 bytes"),
+            Row("layout", f"a\0/{DEFAULT_LAYOUT}", "control character", "remove it"),
+            Row("layout", f"{{title}}/{DEFAULT_LAYOUT}", "{title} is not one of", "platform, tenant, date"),
+        ],
+        [
+            *_conn(NO_CONN),
+            Row("recordings", [RECORDING], "is from feishu", "type wecom", {"meetings_conn_id": "wecom_default"}),
+            *RECORDINGS,
+            Row("recordings", None, "got NoneType", "hand over the task's .output"),
+            *id_lists("kinds"),
+            Row("kinds", None, "non-empty list", "video, transcript-txt"),
+            Row("kinds", [], "non-empty list", "video, transcript-txt"),
+            Row("kinds", ["vidoe"], "'vidoe' is not one of", "video, audio, transcript, summary"),
+            Row("kinds", ["summary"], "feishu offers none of these", "it has video"),
+            Row("kinds", ["transcript-docx"], "feishu has no 'transcript-docx'", "it has video"),
+            *(
+                Row("target", value, kind, "file:///data/lake")
+                for value, kind in [
+                    (None, "got NoneType"),
+                    (7, "got int"),
+                    (True, "got bool"),
+                    (b"file:///x", "got bytes"),
+                    (["file:///x"], "got list"),
+                    (Path("/x"), "got PosixPath"),
+                    (ObjectStoragePath("file:///x"), "got ObjectStoragePath"),
+                    ("", "is empty"),
+                    ("  ", "is empty"),
+                    (f"file:///{LONG}", "5008 characters"),
+                    ("file:///a\0b", "control character"),
+                    ("/data/lake", "is no URL"),
+                    (f"app:{SECRET}@bucket", "is no URL"),
+                    ("file://lake/x", "is not absolute"),
+                ]
+            ),
+            Row("target", f"s3://app:{SECRET}@bucket/lake", "holds a password", "s3://conn_id@"),
+            Row("target", f"nowhere://bucket/{SECRET}", "nowhere:// is not known", "what works: file://"),
+            Row("target", "http://bucket/lake", "http://", "what works: file://"),
+            Row("target", "memory://bucket/lake", "memory://", "what works: file://"),
+            *(
+                Row("timezone", value, f"({type(value).__name__})", "IANA name as a text")
+                for value in (None, 7, True, b"UTC", ["UTC"], "", "Mars/Olympus", "../../etc/passwd", LONG, "a\0b")
+            ),
+        ],
+    ),
+    RecordingsToSqlOperator: Table(
+        {
+            "task_id": "load",
+            "sql_conn_id": "warehouse",
+            "recordings": [RECORDING],
+            "stored_files": [STORED],
+            "summary": SUMMARY,
+        },
+        choices("schema_changes", "add"),
+        [
+            *_sql("sql_conn_id"),
+            *RECORDINGS,
+            Row("recordings", None, "got NoneType", "hand over the task's .output"),
+            *handed_over(
+                "stored_files",
+                "stored file",
+                STORED,
+                [
+                    ("platform", 7, "platform is of type int"),
+                    ("file_id", "", "file_id is empty"),
+                    ("size", "1", "size is of type str"),
+                    ("size", True, "size is of type bool"),
+                    ("uri", ["x"], "uri is of type list"),
+                    ("landed_at", "2026-11-12T00:00:00", "no time zone"),
+                ],
+            ),
+            *(
+                Row("summary", value, f"got {type(value).__name__}", "hand over the task's .output")
+                for value in ("{{ x }}", 7, True, b"{}")
+            ),
+            *(
+                Row("summary", value, "not that of a listing", 'XComArg(listing, key="summary")')
+                for value in NO_SUMMARIES
+            ),
+        ],
+    ),
+    FeishuPostsOperator: Table(
+        {"task_id": "read", "post_ids": [NAMED_POST]},
+        choices("on_missing", "tombstone"),
+        [
+            *(row for row in conn_ids("meetings_conn_id") if row.value != "of_no_type"),
+            Row("meetings_conn_id", "of_no_type", "is of type carrier_pigeon", "not feishu"),
+            Row("meetings_conn_id", "wecom_default", "is of type wecom", "not feishu"),
+            *id_lists("post_ids"),
+            Row("post_ids", None, "is empty", "name at least one post"),
+            Row("post_ids", [], "is empty", "name at least one post"),
+            Row("post_ids", [NAMED_POST, "x"], "'x' is not a row of digits", "is in its link", called="post id"),
+            Row("post_ids", ["7" * 33], "not a row of digits", "is in its link", called="post id"),
+        ],
+    ),
+    PostsToSqlOperator: Table(
+        {"task_id": "load", "sql_conn_id": "warehouse", "posts": [POST]},
+        choices("schema_changes", "add"),
+        [
+            *_sql("sql_conn_id"),
+            Row("posts", None, "got NoneType", "hand over the task's .output"),
+            *handed_over(
+                "posts",
+                "post",
+                POST,
+                [
+                    ("platform", ["feishu"], "platform is of type list"),
+                    ("tenant", "", "tenant is empty"),
+                    ("post_id", 7, "post_id is of type int"),
+                    ("created_at", 1762905600, "got int"),
+                    ("deleted", "no", "deleted is of type str"),
+                    ("comment_count", "3", "comment_count is of type str"),
+                    ("reactions", 7, "int"),
+                    ("reactions", ["OK"], "not a list of dicts"),
+                    ("category_ids", 7, "int"),
+                    ("source", [], "source is of type list"),
+                ],
+            ),
+        ],
+    ),
+    RecordingQuery: Table(
+        {"meeting_ids": ["757"]},
+        [
+            *(
+                r
+                for name in ("meeting_ids", "meeting_numbers", "owner_ids", "recording_ids")
+                for r in id_lists(name, query=True)
+            ),
+            *_refs(),
+            *times("start", {"end": DAY["end"]}),
+            *times("end", {"start": DAY["start"]}),
+            Row("start", DAY["end"], "is empty", "CronDataIntervalTimetable", {"end": DAY["end"]}),
+            Row("start", DAY["start"], "belong together", "give both"),
+        ],
+        [],
+    ),
+    RecordingRef: Table(
+        {"recording_id": "r", "meeting_id": "m"},
+        [
+            *(
+                Row(name, value, kind, remedy)
+                for name in ("recording_id", "meeting_id", "meeting_number")
+                for value, kind, remedy in [
+                    (7, "int", "in quotes"),
+                    (True, "bool", "in quotes"),
+                    (b"r", "bytes", "in quotes"),
+                    (["r"], "list", "in quotes"),
+                    ("", "is empty", "leave it out"),
+                    (LONG, "5000 characters", "at most 256"),
+                    ("a\n", "control character", "remove it"),
+                ]
+            ),
+            *times("started_at", {}),
+        ],
+        [],
+    ),
+    Layout: Table(
+        {},
+        [
+            *(
+                Row("template", value, f"got {type(value).__name__}", "such as {platform}/", called="layout")
+                for value in (None, 7, True, b"x", ["x"], Opaque())
+            ),
+            Row("template", "", "the last part needs", "{file_id}", called="layout"),
+            Row("template", f"{LONG}/{DEFAULT_LAYOUT}", "is too long", "at most 200 bytes", called="layout"),
+            Row("template", f"\ud800/{DEFAULT_LAYOUT}", "control character", "remove it", called="layout"),
+            Row("template", "{file_id}.{kind}", "the last part needs {ext}", "share a name", called="layout"),
+            *(
+                Row("timezone", value, f"({type(value).__name__})", "IANA name as a text")
+                for value in (None, 7, True, b"UTC", ["UTC"], "", "Mars/Olympus", "../../etc/passwd", LONG, "a\0b")
+            ),
+        ],
+        [],
+    ),
+}

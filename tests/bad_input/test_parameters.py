@@ -1,0 +1,136 @@
+"""Every parameter of every public class refuses what it cannot use, before anything is sent or written."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, BaseSensorOperator
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.emulator.seed_feishu import RUNNING_MEETING
+from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
+from tests.bad_input.rows import SECRET, Row
+from tests.bad_input.tables import TABLES
+from tests.conftest import Emulated
+
+AT_ONCE = [pytest.param(cls, row, id=f"{cls.__name__}-{row}") for cls, table in TABLES.items() for row in table.at_once]
+AT_RUN = [pytest.param(cls, row, id=f"{cls.__name__}-{row}") for cls, table in TABLES.items() for row in table.at_run]
+RUN = [cls for cls, table in TABLES.items() if table.at_run]
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Emulated]:
+    """One emulator for all that must not reach it."""
+    with pytest.MonkeyPatch.context() as patch, serve(state := EmulatorState()) as url:
+        running = Emulated(url, state, patch)
+        running.connect("feishu")
+        running.connect("wecom")
+        yield running
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for a lake and a warehouse that are not there yet, and connections that lead nowhere."""
+    others = {
+        "WAREHOUSE": {"conn_type": "sqlite", "host": str(tmp_path / "warehouse.sqlite")},
+        "OF_NO_TYPE": {"conn_type": "carrier_pigeon", "password": SECRET},
+        "UNREADABLE": {"conn_type": "feishu", "port": "abc", "password": SECRET},
+    }
+    for name, value in others.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(value))
+    return tmp_path
+
+
+def make(cls: type, row: Row | None, place: Path = Path("/nowhere")) -> Any:
+    arguments = {**TABLES[cls].taken, **(row.also if row else {}), **({row.parameter: row.value} if row else {})}
+    if arguments.get("target") == "file://{lake}":
+        arguments["target"] = f"file://{place}/lake"
+    return cls(**copy.copy(arguments))
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def check_told(error: BaseException, row: Row, *types: type[Exception]) -> None:
+    text = str(error)
+    assert type(error) in types, f"{type(error).__name__}: {text[:300]}"
+    assert (row.called or row.parameter) in text
+    assert row.kind in text
+    assert row.remedy in text
+    assert len(text) < 1000
+    assert not any(SECRET in f"{one!s} {one!r}" for one in chain(error))
+
+
+@pytest.mark.parametrize(("cls", "row"), AT_ONCE)
+def test_refused_while_the_dag_is_read(cls: type, row: Row) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # which one, is what is looked at
+        make(cls, row)
+    check_told(caught.value, row, ValueError, InvalidRequest, AirflowFailException)
+
+
+@pytest.mark.parametrize(("cls", "row"), AT_RUN)
+def test_refused_before_anything_is_sent_or_written(
+    shared: Emulated, context: Any, place: Path, cls: type, row: Row
+) -> None:
+    shared.state.requests.clear()
+    operator = make(cls, row, place)
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        operator.execute(context)
+    check_told(caught.value, row, AirflowFailException)
+    assert shared.state.requests == []
+    assert context["ti"].pushed == {}
+    assert [path for path in place.iterdir() if path.stat().st_size] == []
+
+
+@pytest.mark.parametrize("cls", TABLES)
+def test_the_other_arguments_of_the_rows_are_taken(emulated: Any, context: Any, place: Path, cls: type) -> None:
+    """Else every row would be refused for their sake."""
+    made = make(cls, None, place)
+    if cls in RUN:
+        assert made.execute(context)
+
+
+@pytest.mark.parametrize("cls", TABLES)
+def test_every_parameter_has_a_row(cls: type) -> None:
+    assert own_parameters(cls) == TABLES[cls].parameters
+
+
+def test_a_parameter_without_a_row_is_found() -> None:
+    class New(ListRecordingsOperator):
+        def __init__(self, *, meetings_conn_id: str, colour: str, **kwargs: Any) -> None: ...
+
+    assert own_parameters(New) - TABLES[ListRecordingsOperator].parameters == {"colour"}
+
+
+@pytest.mark.parametrize("cls", RUN)
+def test_no_own_argument_shadows_one_of_airflows(cls: type) -> None:
+    taken = own_parameters(BaseOperator) | own_parameters(BaseSensorOperator)
+    assert {"owner", "timeout", "poke_interval"} <= taken
+    assert own_parameters(cls) & taken == set()
+
+
+def own_parameters(cls: type) -> set[str]:
+    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    return {p.name for p in parameters if p.kind not in kinds} - {"self"}
+
+
+def test_an_iterator_is_not_empty_at_the_second_poke(emulated: Any, context: Any) -> None:
+    """It would be taken for a listing that found nothing, and the task would be green."""
+    waiting = {"platform": "feishu", "tenant": "t", "recording_id": None, "meeting_id": RUNNING_MEETING}
+    sensor = RecordingReadySensor(
+        task_id="wait", meetings_conn_id="feishu_default", recordings=iter([{**waiting, "state": "recording"}])
+    )
+    assert [bool(sensor.poke(context)) for _ in range(2)] == [False, False]
