@@ -1,0 +1,195 @@
+"""Every field and every code of the five documents, each with the question that the tests ask of it.
+
+The page ``docs/documents.rst`` is made from this table by ``scripts/document_table.py``, and a test holds it equal.
+A field names where it stands in an answer (or in a request) and what the client's typed object calls it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a document; `attribute` of the client's object, empty for the envelope and its boxes."""
+
+    name: str
+    unit: str = ""
+    attribute: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One of the vendors' pages: its request, the fields of its answer, its codes with their HTTP status."""
+
+    key: str
+    title: str
+    url: str
+    endpoint: str
+    request: tuple[Field, ...]
+    answer: tuple[Field, ...]
+    codes: tuple[tuple[int, int], ...] = ()
+
+
+_ENVELOPE: Final = (Field("code"), Field("msg"), Field("data"))
+_MINUTE_CODES: Final = ((400, 2091001), (404, 2091002), (400, 2091003), (400, 2091004), (403, 2091005))
+
+DOCUMENTS: Final = (
+    Document(
+        key="minute",
+        title="获取妙记信息 (get a minute)",
+        url="https://open.feishu.cn/document/server-docs/minutes-v1/minute/get",
+        endpoint="feishu.minute",
+        request=(
+            Field("Authorization", "header"),
+            Field("minute_token", "path, 24 characters"),
+            Field("user_id_type", "query"),
+        ),
+        answer=(
+            *_ENVELOPE,
+            Field("minute"),
+            Field("token", "", "token"),
+            Field("owner_id", "", "owner_id"),
+            Field("create_time", "milliseconds as text, to UTC", "create_time"),
+            Field("title", "", "title"),
+            Field("cover", "", "cover"),
+            Field("duration", "milliseconds as text", "duration"),
+            Field("url", "", "url"),
+        ),
+        codes=_MINUTE_CODES,
+    ),
+    Document(
+        key="minute_media",
+        title="下载妙记音视频文件 (media of a minute)",
+        url="https://open.feishu.cn/document/minutes-v1/minute-media/get",
+        endpoint="feishu.minute_media",
+        request=(Field("Authorization", "header"), Field("minute_token", "path, 24 characters")),
+        answer=(*_ENVELOPE, Field("download_url", "valid for one day", "url")),
+        codes=(*_MINUTE_CODES, (500, 2091006)),
+    ),
+    Document(
+        key="meeting_recording",
+        title="获取录制文件 (recording of a meeting)",
+        url="https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get",
+        endpoint="feishu.meeting_recording",
+        request=(Field("Authorization", "header"), Field("meeting_id", "path, digits")),
+        answer=(
+            *_ENVELOPE,
+            Field("recording"),
+            Field("url", "", "url"),
+            Field("duration", "milliseconds as text", "duration"),
+        ),
+        codes=(
+            (500, 121001),
+            (400, 121002),
+            (400, 121003),
+            (404, 121004),
+            (403, 121005),
+            (400, 122001),
+            (404, 122002),
+            (400, 124002),
+        ),
+    ),
+    Document(
+        key="record_list",
+        title="获取会议录制列表 (list of meeting recordings)",
+        url="https://developer.work.weixin.qq.com/document/path/98192",
+        endpoint="wecom.record_list",
+        request=(
+            Field("access_token", "query"),
+            Field("meetingid", "body"),
+            Field("meeting_code", "body"),
+            Field("userid", "body"),
+            Field("start_time", "body, seconds"),
+            Field("end_time", "body, seconds, 31 days at most"),
+            Field("cursor", "body"),
+            Field("limit", "body, 20 at most, the same along a cursor"),
+        ),
+        answer=(
+            Field("errcode"),
+            Field("errmsg"),
+            Field("has_more"),
+            Field("next_cursor"),
+            Field("record_list", "also record_meetings"),
+            Field("meeting_record_id", "", "meeting_record_id"),
+            Field("meetingid", "", "meetingid"),
+            Field("meeting_code", "", "meeting_code"),
+            Field("host_user_id", "", "host_user_id"),
+            Field("meeting_start_time", "milliseconds, to UTC", "meeting_start_time"),
+            Field("title", "", "title"),
+            Field("state", "1 recording, 3 transcoded, any other: not ready", "state"),
+            Field("record_file_list", "also record_files", "record_file_list"),
+            Field("record_file_id", "", "file.record_file_id"),
+            Field("record_start_time", "milliseconds, to UTC", "file.record_start_time"),
+            Field("record_end_time", "milliseconds, to UTC", "file.record_end_time"),
+            Field("record_size", "bytes, may exceed 32 bits", "file.record_size"),
+            Field("sharing_state", "", "file.sharing_state"),
+            Field("sharing_url", "never stored", "file.sharing_url"),
+            Field("required_same_corp", "", "file.required_same_corp"),
+            Field("required_attendee", "", "file.required_attendee"),
+            Field("password", "never stored", "file.password"),
+            Field("sharing_expire", "as it came", "file.sharing_expire"),
+            Field("allow_download", "", "file.allow_download"),
+        ),
+    ),
+    Document(
+        key="post",
+        title="查询帖子信息 (a Moments post)",
+        url="https://open.feishu.cn/document/moments-v1/post/get",
+        endpoint="feishu.post",
+        request=(Field("Authorization", "header"), Field("post_id", "path, digits"), Field("user_id_type", "query")),
+        answer=(
+            *_ENVELOPE,
+            Field("post"),
+            Field("user_id", "real-name posts only", "user_id"),
+            Field("content", "JSON in a text", "content"),
+            Field("image_key_list", "", "image_key_list"),
+            Field("media_file_token", "", "media_file_token"),
+            Field("comment_count", "", "comment_count"),
+            Field("reaction_set"),
+            Field("reactions", "", "reactions"),
+            Field("type", "of a reaction", "reactions.0.0"),
+            Field("count", "of a reaction", "reactions.0.1"),
+            Field("total_count", "", "total_count"),
+            Field("id", "", "id"),
+            Field("create_time", "RFC 3339, to UTC", "create_time"),
+            Field("media_cover_image_key", "", "media_cover_image_key"),
+            Field("category_ids", "", "category_ids"),
+            Field("link", "", "link"),
+            Field("user_type", "1 to 4", "user_type"),
+            Field("dislike_count", "", "dislike_count"),
+        ),
+        codes=((400, 1420001), (403, 1420002), (404, 1420004), (429, 1420003)),
+    ),
+)
+
+
+def page() -> str:
+    """Write the page of the documentation."""
+    lines = [
+        "The five documents",
+        "==================",
+        "",
+        "Every field and every code of the vendors' pages that the provider was written from, and the test that covers",
+        "it, by its name in ``tests/documents/test_documents.py``. The page is made from the table of those tests, and",
+        "CI fails if it is not up to date. Nobody has yet compared them with the live services.",
+        "",
+    ]
+    for document in DOCUMENTS:
+        lines += [document.title, "-" * 60, "", f"{document.url}", "", ".. list-table::", "   :header-rows: 1", ""]
+        lines += _row("Where", "Name", "Unit, form", "Test")
+        for field in document.request:
+            lines += _row("request", field.name, field.unit, f"test_request[{document.key}-{field.name}]")
+        for field in document.answer:
+            lines += _row("answer", field.name, field.unit, f"test_answer[{document.key}-{field.name}]")
+        for status, code in document.codes:
+            lines += _row("code", str(code), f"HTTP {status}", f"test_code[{document.key}-{code}]")
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _row(*cells: str) -> list[str]:
+    return [
+        f"   {'* -' if i == 0 else '  -'} {f'``{cell}``' if i == 1 else cell}".rstrip() for i, cell in enumerate(cells)
+    ]
