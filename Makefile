@@ -7,11 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable
 
-.PHONY: help demo emulator test lint check bench docs clean
+.PHONY: help demo airflow emulator test test-scheduler lint check bench docs clean
 
 help:
 	@echo "make demo      run the example DAGs on a real Airflow against the emulator (below demo/)"
+	@echo "make airflow   an Airflow to look at in the browser, with the emulator, until Ctrl-C (below demo/ui/)"
 	@echo "make test      run the tests"
+	@echo "make test-scheduler  run the test on a whole Airflow, which make test leaves out (about two minutes)"
 	@echo "make check     lint, types, import contracts, tests"
 	@echo "make emulator  serve both platforms on http://127.0.0.1:8765"
 	@echo "make bench     print the benchmarks"
@@ -21,11 +23,17 @@ help:
 demo: $(VENV)/.all
 	@$(BIN)/python scripts/demo.py
 
+airflow: $(VENV)/.all
+	@exec $(BIN)/python scripts/airflow_ui.py
+
 emulator: $(VENV)/.all
 	@$(BIN)/python -m airflow_provider_meetings.emulator
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-scheduler: $(VENV)/.dev
+	@$(BIN)/python -m pytest --scheduler -m scheduler tests/system $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

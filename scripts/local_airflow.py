@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +27,7 @@ from airflow_provider_meetings.emulator.company import (
 
 STARTUP_SECONDS = 150
 ENDED = {"success", "failed"}
+TOLD = {"deferred", "failed", "success", "up_for_reschedule", "up_for_retry"}
 
 
 def settings(emulator: str, lake: Path, warehouse: Path) -> dict[str, str]:
@@ -53,9 +54,18 @@ class LocalAirflow:
     :param emulator: base URL of the emulator.
     :param lake: folder that media lands in.
     :param warehouse: file of the DuckDB database.
+    :param extra: more settings, as environment variables; they come before those made here.
     """
 
-    def __init__(self, home: Path, dags: Path, emulator: str, lake: Path, warehouse: Path) -> None:
+    def __init__(
+        self,
+        home: Path,
+        dags: Path,
+        emulator: str,
+        lake: Path,
+        warehouse: Path,
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
         self._home = home
         api, worker_logs, trigger_logs = _free_ports(3)
         self.url = f"http://127.0.0.1:{api}"
@@ -81,6 +91,7 @@ class LocalAirflow:
             "NO_PROXY": "127.0.0.1,localhost",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "no_proxy": "127.0.0.1,localhost",
+            **(extra or {}),
         }
 
     def __enter__(self) -> Self:
@@ -116,6 +127,44 @@ class LocalAirflow:
         if not answer.ok:
             raise RuntimeError(f"{dag_id} could not be triggered: {answer.status_code} {answer.text[:500]}")
 
+    def clear(self, dag_id: str, run_id: str) -> None:
+        """Have every task of a run that has ended done again."""
+        url = f"{self.url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/clear"
+        answer = self._session.post(url, json={"dry_run": False, "only_failed": False}, timeout=60)
+        if not answer.ok:
+            raise RuntimeError(f"{dag_id} could not be cleared: {answer.status_code} {answer.text[:500]}")
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Return the task instances of a run, as the API tells them."""
+        answer = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances").json()
+        found: list[dict[str, Any]] = answer["task_instances"]
+        return found
+
+    def show(self, variables: Mapping[str, str]) -> None:
+        """Write connections and variables, named as in `settings`, to where the UI shows them.
+
+        What the environment says comes first all the same; here it is for a person to look at.
+        """
+        for name, value in variables.items():
+            if name.startswith("AIRFLOW_CONN_"):
+                key = name.removeprefix("AIRFLOW_CONN_").lower()
+                self._put("connections", key, {"connection_id": key, **json.loads(value)})
+            else:
+                key = name.removeprefix("AIRFLOW_VAR_").lower()
+                self._put("variables", key, {"key": key, "value": value})
+
+    def stay(self) -> None:
+        """Return when Airflow ends, or raise what interrupts the wait."""
+        self._process.wait()
+
+    def _put(self, kind: str, key: str, body: dict[str, Any]) -> None:
+        url = f"{self.url}/api/v2/{kind}"
+        answer = self._session.post(url, json=body, timeout=60)
+        if answer.status_code == 409:  # of an earlier start in the same home; the emulator has another port now
+            answer = self._session.patch(f"{url}/{key}", json=body, timeout=60)
+        if not answer.ok:
+            raise RuntimeError(f"{kind} {key} could not be written: {answer.status_code} {answer.text[:500]}")
+
     def follow(self, dag_ids: list[str], run_id: str, say: Callable[[str], None], seconds: float) -> dict[str, float]:
         """Tell each change of a task's state until all runs have ended; return how long each deferred task waited.
 
@@ -128,12 +177,12 @@ class LocalAirflow:
 
         def step() -> bool:
             for dag_id in dag_ids:
-                tasks = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances").json()["task_instances"]
-                for task in tasks:
-                    name, state = f"{dag_id}.{task['task_id']}", task["state"] or "none"
+                for task in self.tasks(dag_id, run_id):
+                    mapped = f"[{task['map_index']}]" if task["map_index"] >= 0 else ""
+                    name, state = f"{dag_id}.{task['task_id']}{mapped}", task["state"] or "none"
                     if states.get(name) != state:
                         states[name] = state
-                        if state in {"deferred", "failed", "success", "up_for_retry"}:
+                        if state in TOLD:
                             say(f"{name}: {state}")
                     if state == "deferred":
                         left_at.setdefault(name, time.monotonic())

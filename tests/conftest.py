@@ -30,6 +30,10 @@ from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--scheduler", action="store_true", help="also run the tests on a whole Airflow: minutes")
+
+
 def connection(conn_type: str, url: str | None, **changes: Any) -> str:
     """Write a connection to the emulator as Airflow's environment variables take it."""
     login, password = {

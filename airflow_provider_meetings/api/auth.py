@@ -10,12 +10,14 @@ from typing import Protocol
 import requests
 import requests.auth
 
+from airflow_provider_meetings.api.storable import NeverPickled
+
 RENEW_BEFORE_SECONDS = 300.0
 """A token is renewed this long before it ends, or when a tenth of its life is left, whichever is later."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Token:
+class Token(NeverPickled):
     """A bearer value with its end, in seconds since the epoch of the clock that made it."""
 
     value: str
@@ -47,7 +49,7 @@ class TokenStore(Protocol):
         ...
 
 
-class Signature(requests.auth.AuthBase):
+class Signature(requests.auth.AuthBase, NeverPickled):
     """Write one token on one request."""
 
     def __init__(self, value: str, place: Callable[[requests.PreparedRequest, str], None]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Self
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.storable import NeverPickled
 from airflow_provider_meetings.api.times import parse_time
 
 
@@ -168,7 +169,7 @@ class Recording(_Json):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Download:
+class Download(NeverPickled):
     """A link resolved a moment ago. It is a credential: it has no JSON form and does not show itself."""
 
     url: str

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn, SupportsIndex
+
+
+class NeverPickled:
+    """Refuse to be pickled: the object holds a link, a token or a password, and a pickle is a file that outlives it."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        """Raise TypeError."""
+        raise TypeError(f"{type(self).__name__} holds a credential and is never pickled")
 
 
 def storable_text(text: str) -> str:

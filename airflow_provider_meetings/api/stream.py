@@ -9,12 +9,13 @@ from typing import Self
 import requests
 
 from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.storable import NeverPickled
 
 CHUNK_BYTES = 1024 * 1024
 _DEAD_LINK = {401, 403, 404, 410}
 
 
-class MediaStream:
+class MediaStream(NeverPickled):
     """Wrap the answer to a media link.
 
     :param response: opened with ``stream=True``; closed on leaving the context.

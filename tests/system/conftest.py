@@ -11,7 +11,20 @@ from pathlib import Path
 
 import pytest
 
+MARKER = "scheduler: starts a whole Airflow, with scheduler and triggerer; runs only with --scheduler"
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", MARKER)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--scheduler"):
+        return
+    for item in items:
+        if item.get_closest_marker("scheduler"):
+            item.add_marker(pytest.mark.skip(reason="starts a whole Airflow: make test-scheduler"))
 
 
 @pytest.fixture(scope="session")

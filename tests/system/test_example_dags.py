@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from local_airflow import settings
@@ -26,9 +23,9 @@ from airflow_provider_meetings.emulator.seed_feishu import (
 from airflow_provider_meetings.emulator.seed_wecom import SPECIAL_DAY, TWO_FILES_RECORD
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
+from tests.system.landed import JOURNALS, KEYS, files, tables
 
 ROOT = Path(__file__).resolve().parents[2]
-JOURNALS = {"landings", "discovery_windows", "pending_items"}
 MEETINGS = [READY_MEETING, PROCESSING_MEETING, DELETED_MINUTE_MEETING]
 POSTS = ["7571000000000000201", "7571000000000000203", GONE_POST]
 LOGICAL_DATE = "2026-11-12T18:00:00+00:00"
@@ -38,21 +35,6 @@ RUNS = {
     "feishu_moments": {"post_ids": POSTS},
 }
 Start = Callable[..., subprocess.Popen[str]]
-
-
-def tables(warehouse: Path) -> dict[str, list[dict[str, Any]]]:
-    with closing(duckdb.connect(str(warehouse), read_only=True)) as db:
-        names = [name for (name,) in db.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
-        found = {}
-        for name in names:
-            rows = db.execute(f'SELECT COLUMNS(*)::VARCHAR FROM "{name}" ORDER BY ALL')
-            columns = [column[0] for column in rows.description]
-            found[name] = [dict(zip(columns, row, strict=True)) for row in rows.fetchall()]
-        return found
-
-
-def files(lake: Path) -> dict[str, tuple[bytes, int]]:
-    return {str(p.relative_to(lake)): (p.read_bytes(), p.stat().st_mtime_ns) for p in lake.rglob("*") if p.is_file()}
 
 
 def finish(runs: dict[str, subprocess.Popen[str]]) -> dict[str, str]:
@@ -125,12 +107,7 @@ def test_a_second_run_changes_nothing(start_airflow: Start, tmp_path: Path) -> N
     assert {n: rows for n, rows in second.items() if n not in JOURNALS} == {
         n: rows for n, rows in first.items() if n not in JOURNALS
     }
-    of_a_try = ("dag_id", "run_id", "task_id", "map_index", "try_number")
-    for name, of_a_row in {
-        "landings": (*of_a_try, "recording_id", "file_id", "kind"),
-        "discovery_windows": (*of_a_try, "endpoint", "selector", "from_at", "to_at"),
-        "pending_items": ("platform", "tenant", "item_key"),
-    }.items():
+    for name, of_a_row in KEYS.items():
         assert second[name]
         keys = [tuple(row[column] for column in of_a_row) for row in second[name]]
         assert len(keys) == len(set(keys))

@@ -14,6 +14,7 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.fields import Fields, Raw
 from airflow_provider_meetings.api.pagination import Page
+from airflow_provider_meetings.api.storable import NeverPickled
 
 T = TypeVar("T")
 
@@ -95,7 +96,7 @@ class MeetingInfo:
 
 # https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no
 @dataclass(frozen=True, slots=True)
-class MeetingBrief:
+class MeetingBrief(NeverPickled):
     """A meeting by its long `id`; the link to join and the password do not show in the repr."""
 
     id: str

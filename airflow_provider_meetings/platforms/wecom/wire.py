@@ -11,7 +11,7 @@ from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.fields import Fields, Raw
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState
 from airflow_provider_meetings.api.pagination import Page
-from airflow_provider_meetings.api.storable import without_links
+from airflow_provider_meetings.api.storable import NeverPickled, without_links
 
 _read = Fields("wecom")
 
@@ -31,7 +31,7 @@ def parse_token(body: Raw) -> tuple[str, int]:
 
 # https://developer.work.weixin.qq.com/document/path/98192
 @dataclass(frozen=True, slots=True)
-class RecordFile:
+class RecordFile(NeverPickled):
     """A file of a recording: times in UTC, `record_size` in bytes as declared, `sharing_expire` as it came.
 
     `password` and `sharing_url` are secrets and do not show in the repr.
@@ -72,7 +72,7 @@ class RecordFile:
 
 # https://developer.work.weixin.qq.com/document/path/98192
 @dataclass(frozen=True, slots=True)
-class Record:
+class Record(NeverPickled):
     """A recording of a meeting; `meeting_start_time` in UTC. It has files only at state 3."""
 
     meeting_record_id: str

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.fields import Fields, Raw
+from airflow_provider_meetings.api.storable import NeverPickled
 from airflow_provider_meetings.platforms.wecom.wire import either
 
 _FILE_TYPE = re.compile(r"[a-z0-9]{1,8}")
@@ -18,7 +19,7 @@ _read = Fields("wecom")
 
 # https://developer.work.weixin.qq.com/document/path/98196
 @dataclass(frozen=True, slots=True)
-class FileAddresses:
+class FileAddresses(NeverPickled):
     """Where a file can be had now: signed links that die within hours, perhaps minutes. None shows in the repr."""
 
     record_file_id: str
@@ -48,7 +49,7 @@ class FileAddresses:
 
 # https://developer.work.weixin.qq.com/document/path/98205
 @dataclass(frozen=True, slots=True)
-class RecordingFile:
+class RecordingFile(NeverPickled):
     """The answer of get_file: one file, its times in UTC, and its links as in `FileAddresses`.
 
     `meeting_summary` and `ai_meeting_transcripts` are addresses by file type, a second txt being ``txt-2``.

@@ -1,0 +1,33 @@
+"""What stands in lake and warehouse, to compare one moment with another."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+_OF_A_TRY = ("dag_id", "run_id", "task_id", "map_index", "try_number")
+KEYS = {
+    "landings": (*_OF_A_TRY, "recording_id", "file_id", "kind"),
+    "discovery_windows": (*_OF_A_TRY, "endpoint", "selector", "from_at", "to_at"),
+    "pending_items": ("platform", "tenant", "item_key"),
+}
+"""Of each journal, what there may be one row of."""
+JOURNALS = KEYS.keys()
+
+
+def tables(warehouse: Path) -> dict[str, list[dict[str, Any]]]:
+    with closing(duckdb.connect(str(warehouse), read_only=True)) as db:
+        names = [name for (name,) in db.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        found = {}
+        for name in names:
+            rows = db.execute(f'SELECT COLUMNS(*)::VARCHAR FROM "{name}" ORDER BY ALL')
+            columns = [column[0] for column in rows.description]
+            found[name] = [dict(zip(columns, row, strict=True)) for row in rows.fetchall()]
+        return found
+
+
+def files(lake: Path) -> dict[str, tuple[bytes, int]]:
+    return {str(p.relative_to(lake)): (p.read_bytes(), p.stat().st_mtime_ns) for p in lake.rglob("*") if p.is_file()}

@@ -1,0 +1,176 @@
+"""An emulator that remembers each secret it hands out, and a detector that knows them in every spelling."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+
+from airflow_provider_meetings.emulator.company import Company, default_company
+from airflow_provider_meetings.emulator.media import Media
+from airflow_provider_meetings.emulator.model import WecomRecording, WecomSharing
+from airflow_provider_meetings.emulator.seed_wecom import SPECIAL_DAY
+from airflow_provider_meetings.emulator.state import EmulatorState, Link, Platform, TokenStanding
+
+DEBUG = {
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+    "AIRFLOW__LOGGING__FAB_LOGGING_LEVEL": "DEBUG",
+    # Levels that Airflow sets by itself would keep these above DEBUG.
+    "AIRFLOW__LOGGING__NAMESPACE_LEVELS": " ".join(
+        f"{name}=DEBUG" for name in ("airflow_provider_meetings", "requests", "sqlalchemy", "tenacity", "urllib3")
+    ),
+}
+RESERVED = "/+=&%"
+"""Ends each secret: raw and percent-encoded are then two spellings, as with real signatures."""
+_USES = 5
+"""Requests that a token serves before it is refused: its renewal is where an old one could be told."""
+
+
+class Secret(NamedTuple):
+    """What must be found nowhere; ``mark`` is a part of it that every spelling leaves as it is."""
+
+    value: str
+    mark: str
+
+
+class Planted:
+    """All secrets that were planted, each under a name that says what it is."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, Secret] = {}
+        self._kinds: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def add(self, kind: str, value: str, mark: str) -> str:
+        """Remember ``value`` and return it."""
+        with self._lock:
+            self._kinds[kind] += 1
+            self._secrets[f"{kind} {self._kinds[kind]}"] = Secret(value, mark)
+        return value
+
+    def invent(self, kind: str) -> str:
+        """Make up a secret, remember and return it."""
+        mark = secrets.token_urlsafe(18)
+        return self.add(kind, mark + RESERVED, mark)
+
+    def secrets(self) -> dict[str, Secret]:
+        """Return the secrets by name."""
+        with self._lock:
+            return dict(self._secrets)
+
+    def count(self, kind: str) -> int:
+        """Return how many secrets of a kind there are."""
+        with self._lock:
+            return self._kinds[kind]
+
+
+def plant_app_secrets(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the two apps other secrets, in every module that has copied the emulator's."""
+    for constant in ("FEISHU_APP_SECRET", "WECOM_CORP_SECRET"):
+        mark = f"planted-{constant}-"
+        value = planted.add(constant, mark + RESERVED, mark)
+        for name, module in list(sys.modules.items()):
+            ours = name == "local_airflow" or name.startswith("airflow_provider_meetings.emulator")
+            if ours and hasattr(module, constant):
+                monkeypatch.setattr(module, constant, value)
+
+
+class PlantedState(EmulatorState):
+    """Hand out tokens that wear out and links that are signed with three values, and remember all of them.
+
+    The first link of each file is dead, so that its error is told too.
+    """
+
+    def __init__(self, planted: Planted, company: Company | None = None) -> None:
+        super().__init__(_with_sharing(planted, company or default_company()), not_ready_polls=1)
+        self.planted = planted
+        self._uses: Counter[str] = Counter()
+        self._signed: dict[str, str] = {}
+        self._dead: set[Media] = set()
+
+    def issue_token(self, platform: Platform) -> tuple[str, int]:
+        token = self.planted.invent(f"{platform} token")
+        self._uses[token] = _USES
+        return token, self.token_seconds
+
+    def token_standing(self, platform: Platform, token: str) -> TokenStanding:
+        self._uses[token] -= 1
+        return "valid" if self._uses[token] >= 0 else "unknown"
+
+    def issue_link(self, platform: Platform, media: Media, filename: str, object_id: str = "") -> str:
+        signature = self.planted.invent(f"{platform} link signature")
+        self._signed[signature] = super().issue_link(platform, media, filename, object_id)
+        more = {
+            "X-Key-Id": self.planted.invent(f"{platform} link key id"),
+            "X-Security-Token": self.planted.invent(f"{platform} link session token"),
+        }
+        query = f"{quote(signature, safe='')}&{urlencode(more)}"
+        mark = signature.removesuffix(RESERVED)
+        self.planted.add(f"{platform} link query", query, mark)
+        path, name = {
+            "feishu": ("/space/api/box/stream/download/authcode/", "code"),
+            "wecom": (f"/wecom-media/{quote(filename)}", "sign"),
+        }[platform]
+        self.planted.add(f"{platform} link", f"{path}?{name}={query}", mark)
+        return query
+
+    def open_link(self, code: str) -> Link | None:
+        link = super().open_link(self._signed.get(code, ""))
+        if link is not None and link.media not in self._dead:
+            self._dead.add(link.media)
+            return None
+        return link
+
+
+def _with_sharing(planted: Planted, company: Company) -> Company:
+    """Share every file of the special day: an address and a password each."""
+
+    def shared(recording: WecomRecording) -> WecomRecording:
+        return replace(recording, files=tuple(replace(file, sharing=sharing()) for file in recording.files))
+
+    def sharing() -> WecomSharing:
+        key = planted.invent("sharing key")
+        url = f"https://share.example.invalid/cw/{quote(key, safe='')}"
+        planted.add("sharing url", url, key.removesuffix(RESERVED))
+        return WecomSharing(url, planted.invent("sharing password"))
+
+    special = {
+        name: shared(recording)
+        for name, recording in company.wecom_recordings.items()
+        if recording.meeting_start_time.date() == SPECIAL_DAY
+    }
+    return replace(company, wecom_recordings={**company.wecom_recordings, **special})
+
+
+_ESCAPE = re.compile("%[0-9A-F]{2}")
+
+
+def _lower(escape: re.Match[str]) -> str:
+    return escape[0].lower()
+
+
+def spellings(secret: str) -> Iterator[bytes]:
+    """Yield the forms in which a secret may stand somewhere."""
+    quoted = quote(secret, safe="")
+    forms = {secret, quote(secret), quoted, _ESCAPE.sub(_lower, quoted), quote_plus(secret), quote(quoted, safe="")}
+    forms |= {json.dumps(form)[1:-1] for form in forms} | {repr(form)[1:-1] for form in forms}
+    yield from {form.encode() for form in forms}
+
+
+def detect(planted: Mapping[str, Secret], haystack: bytes) -> set[str]:
+    """Return the names of the secrets that stand in ``haystack``, in whatever spelling."""
+    return {
+        name
+        for name, secret in planted.items()
+        # The mark alone first: there are thousands of links, each of which is spelled in a dozen ways.
+        if secret.mark.encode() in haystack and any(form in haystack for form in spellings(secret.value))
+    }

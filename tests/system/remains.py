@@ -1,0 +1,70 @@
+"""All that runs have left, place by place, as bytes to search."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+
+def places(root: Path, printed: str = "") -> dict[str, bytes]:
+    """Read all that runs have left below ``root``: homes, lake and warehouse; what they printed is handed in."""
+    homes = sorted(path for path in root.glob("home*") if path.is_dir())
+    databases = [path for home in homes for path in home.glob("airflow.db*")]
+    others = [path for home in homes for path in home.rglob("*") if path.is_file() and path not in databases]
+    lake = [path for path in (root / "lake").rglob("*") if path.is_file()]
+    return {
+        "printed": printed.encode(),
+        "logs": _contents(others),
+        "metadata, raw": _contents(databases),
+        "metadata, decoded": "\n".join(text for home in homes for text in _cells(home / "airflow.db")).encode(),
+        "receipts": _contents([path for path in lake if path.name.endswith(".receipt.json")]),
+        "lake": _contents([path for path in lake if not path.name.endswith(".receipt.json")]),
+        "warehouse, raw": _contents([root / "warehouse.duckdb"]),
+        "warehouse, rows": "\n".join(_rows(root / "warehouse.duckdb")).encode(),
+    }
+
+
+def _contents(paths: list[Path]) -> bytes:
+    return b"\n".join(str(path).encode() + b"\n" + path.read_bytes() for path in paths)
+
+
+def _cells(database: Path) -> Iterator[str]:
+    """Yield each cell of Airflow's database as text: of JSON, such as XComs and rendered fields, every string."""
+    with closing(sqlite3.connect(database)) as db:
+        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for row in db.execute(f'SELECT * FROM "{table}"'):
+                for cell in row:
+                    text = cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)
+                    yield f"{table}: {text}"
+                    yield from _strings(text)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yield the strings in a value, and those in the JSON that a string may hold in turn."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield str(key)
+            yield from _strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+    elif isinstance(value, str):
+        yield value
+        if value[:1] in ('"', "[", "{"):
+            with suppress(ValueError):
+                yield from _strings(json.loads(value))
+
+
+def _rows(warehouse: Path) -> Iterator[str]:
+    with closing(duckdb.connect(str(warehouse), read_only=True)) as db:
+        for (name,) in db.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+            for row in db.execute(f'SELECT COLUMNS(*)::VARCHAR FROM "{name}"').fetchall():
+                for cell in row:
+                    yield f"{name}: {cell}"
+                    yield from _strings(cell)

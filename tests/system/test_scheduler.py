@@ -1,0 +1,144 @@
+"""The DAGs on a whole Airflow: wait in the triggerer, wait by reschedule, retry, map; then everything once more.
+
+Every logger is at DEBUG and every secret is known: none may be in what this leaves, as in `test_secrets`.
+One start of Airflow serves all of it. ``make test-scheduler`` runs it; ``make test`` does not, since it takes minutes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from local_airflow import LocalAirflow
+
+from airflow_provider_meetings.emulator.company import Company, default_company
+from airflow_provider_meetings.emulator.seed_feishu import (
+    DELETED_MINUTE_MEETING,
+    GONE_POST,
+    PROCESSING_MEETING,
+    PROCESSING_MINUTE,
+    READY_MEETING,
+)
+from airflow_provider_meetings.emulator.seed_wecom import PROCESSING_RECORD
+from airflow_provider_meetings.emulator.server import serve
+from tests.system.landed import JOURNALS, KEYS, files, tables
+from tests.system.planted import DEBUG, Planted, PlantedState, detect, plant_app_secrets
+from tests.system.remains import places
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "dags"
+OURS = Path(__file__).parent / "dags"
+SLOW_MEETING = "7571000000000000151"
+SLOW_MINUTE = "obcnscheduler00000000051"
+MAPPED = ("mapped_landing", "land")
+RUN = "scheduled"
+PATIENCE_SECONDS = 240
+
+
+def interval(start: str, end: str) -> dict[str, Any]:
+    return {"logical_date": end, "data_interval_start": start, "data_interval_end": end}
+
+
+def asked(**conf: list[str]) -> dict[str, Any]:
+    return {"logical_date": "2026-11-13T18:00:00Z", "conf": conf}
+
+
+RUNS = {
+    "feishu_recordings": asked(meeting_ids=[READY_MEETING, PROCESSING_MEETING, DELETED_MINUTE_MEETING]),
+    "slow_meeting": asked(meeting_ids=[SLOW_MEETING]),
+    "wecom_recordings_daily": interval("2026-11-11T18:00:00Z", "2026-11-12T18:00:00Z"),
+    # Other days than the DAG above looks at: each object is landed by one of them.
+    "mapped_landing": interval("2026-10-27T18:00:00Z", "2026-10-28T18:00:00Z"),
+    "feishu_moments": asked(post_ids=["7571000000000000201", GONE_POST]),
+}
+
+
+def company_with_a_slow_meeting() -> Company:
+    """Return the default company with a meeting of our own: another DAG's polls must not make it ready."""
+    company = default_company()
+    meeting = replace(company.feishu_meetings[READY_MEETING], meeting_id=SLOW_MEETING, minute_token=SLOW_MINUTE)
+    minute = replace(company.feishu_minutes[PROCESSING_MINUTE], token=SLOW_MINUTE)
+    return replace(
+        company,
+        feishu_meetings={**company.feishu_meetings, SLOW_MEETING: meeting},
+        feishu_minutes={**company.feishu_minutes, SLOW_MINUTE: minute},
+    )
+
+
+def keys(name: str, rows: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [tuple(row[column] for column in KEYS[name]) for row in rows]
+
+
+def unjournaled(warehouse: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+    return {name: rows for name, rows in warehouse.items() if name not in JOURNALS}
+
+
+@pytest.mark.scheduler
+def test_runs_wait_retry_and_map_and_once_cleared_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, warehouse, home, dags = (tmp_path / name for name in ("lake", "warehouse.duckdb", "home", "dags"))
+    shutil.copytree(EXAMPLES, dags)
+    for name in ("slow_meeting.py", "mapped_landing.py"):
+        shutil.copy(OURS / name, dags)
+    planted = Planted()
+    plant_app_secrets(planted, monkeypatch)
+    state = PlantedState(planted, company_with_a_slow_meeting())
+    # Else it would be ready when asked for once more, and its row rightly another.
+    state.not_ready(PROCESSING_RECORD, 1_000)
+    # A try resolves a dead link anew once. The first link of a file is dead, then two more: that fails the first try.
+    state.fault("expired", SLOW_MINUTE, last=2)
+
+    def tries() -> dict[tuple[str, str, int], int]:
+        found = {}
+        for dag_id in RUNS:
+            for task in airflow.tasks(dag_id, RUN):
+                assert task["state"] == "success", task
+                found[dag_id, task["task_id"], task["map_index"]] = int(task["try_number"])
+        return found
+
+    seen: list[str] = []
+    with serve(state) as emulator, LocalAirflow(home, dags, emulator, lake, warehouse, DEBUG) as airflow:
+        for dag_id, body in RUNS.items():
+            airflow.trigger(dag_id, RUN, body)
+        airflow.follow(list(RUNS), RUN, seen.append, PATIENCE_SECONDS)
+        first_tries, first, landed = tries(), tables(warehouse), files(lake)
+
+        for dag_id in RUNS:
+            airflow.clear(dag_id, RUN)
+        airflow.follow(list(RUNS), RUN, lambda line: None, PATIENCE_SECONDS)
+        second_tries, second, landed_again = tries(), tables(warehouse), files(lake)
+
+    assert "feishu_recordings.wait: deferred" in seen
+    triggerer = [log.read_text() for log in (home / "logs").rglob("*.trigger.*.log")]
+    assert any("Still waiting for" in text for text in triggerer)
+    assert "slow_meeting.wait: up_for_reschedule" in seen
+    assert {task: number for task, number in first_tries.items() if number != 1} == {("slow_meeting", "land", -1): 2}
+    # Of a Tuesday and a Wednesday: two stand-ups, two weeklies and one meeting more.
+    assert [index for dag_id, task_id, index in sorted(first_tries) if (dag_id, task_id) == MAPPED] == [0, 1, 2, 3, 4]
+
+    # Every task ran once more, and that changed no byte, no time of a file, and no row.
+    assert second_tries == {task: number + 1 for task, number in first_tries.items()}
+    assert len(landed) > 30
+    assert landed_again == landed
+    objects = {row["uri"].removeprefix(f"file://{lake}/") for row in first["recording_files"] if row["uri"]}
+    assert objects == {name for name in landed if not name.endswith(".receipt.json")}
+    assert {row["recording_id"] for row in first["recordings"]} >= {PROCESSING_MINUTE, SLOW_MINUTE}
+    assert unjournaled(second) == unjournaled(first)
+    for name in JOURNALS:
+        before, after = keys(name, first[name]), keys(name, second[name])
+        assert before
+        assert len(after) == len(set(after))
+        assert set(before) <= set(after)
+    assert set(keys("pending_items", second["pending_items"])) == set(keys("pending_items", first["pending_items"]))
+
+    left = places(tmp_path)
+    left.pop("printed")
+    assert all(left.values())
+    assert b"?***" in left["logs"]
+    secrets = planted.secrets()
+    assert len(secrets) > 30
+    assert {place: found for place, text in left.items() if (found := detect(secrets, text))} == {}
