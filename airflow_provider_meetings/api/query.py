@@ -144,6 +144,19 @@ def check_window(start: DateTime, end: DateTime) -> None:
         raise InvalidRequest(f"end ({end.isoformat()}) is before start ({start.isoformat()}): swap them")
 
 
+def check_times(start: DateTime, end: DateTime) -> tuple[DateTime, DateTime]:
+    """Return a window in UTC.
+
+    :raises InvalidRequest: for a time that is naive or none, and for a window that is empty or reversed.
+    """
+    try:
+        begin, until = parse_time(start, "start"), parse_time(end, "end")
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+    check_window(begin, until)
+    return begin, until
+
+
 def windows(start: DateTime, end: DateTime, longest: timedelta) -> Iterator[tuple[DateTime, DateTime]]:
     """Cut a window into consecutive pieces of at most `longest`."""
     check_window(start, end)

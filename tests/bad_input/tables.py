@@ -184,9 +184,9 @@ TABLES: dict[type, Table] = {
             *id_lists("owner_ids"),
             Row("meeting_ids", None, "No recording is named", "Give one of meeting_ids"),
             Row("meeting_ids", [], "No recording is named", "Give one of meeting_ids"),
-            Row("meeting_ids", ["abc"], "'abc' is not a row of digits", "long number", called="meeting id"),
-            Row("meeting_ids", [READY_MINUTE], "not a row of digits", "long number", called="meeting id"),
-            Row("meeting_ids", ["7" * 33], "not a row of digits", "long number", called="meeting id"),
+            Row("meeting_ids", ["abc"], "'abc' is not a row of digits", "long number", called="meeting_id"),
+            Row("meeting_ids", [READY_MINUTE], "not a row of digits", "long number", called="meeting_id"),
+            Row("meeting_ids", ["7" * 33], "not a row of digits", "long number", called="meeting_id"),
             Row("meeting_numbers", ["123456789"], "feishu cannot be asked by", "What works: meeting_ids"),
             FEISHU_OWNERS,
         ],
@@ -224,9 +224,9 @@ TABLES: dict[type, Table] = {
             *id_lists("recording_ids"),
             *id_lists("owner_ids"),
             Row("meeting_ids", None, "No recording is named", "Give one of meeting_ids"),
-            Row("meeting_ids", ["abc"], "'abc' is not a row of digits", "long number", called="meeting id"),
+            Row("meeting_ids", ["abc"], "'abc' is not a row of digits", "long number", called="meeting_id"),
             Row(
-                "recording_ids", ["a" * 23], "23 characters", "last part of the minute's address", called="minute token"
+                "recording_ids", ["a" * 23], "23 characters", "last part of the minute's address", called="minute_token"
             ),
             Row("recording_ids", ["a"], "wecom cannot be asked by", "What works: meeting_ids, meeting_numbers", WECOM),
             FEISHU_OWNERS,
@@ -376,8 +376,8 @@ TABLES: dict[type, Table] = {
             *id_lists("post_ids"),
             Row("post_ids", None, "is empty", "name at least one post"),
             Row("post_ids", [], "is empty", "name at least one post"),
-            Row("post_ids", [NAMED_POST, "x"], "'x' is not a row of digits", "is in its link", called="post id"),
-            Row("post_ids", ["7" * 33], "not a row of digits", "is in its link", called="post id"),
+            Row("post_ids", [NAMED_POST, "x"], "'x' is not a row of digits", "is in its link", called="post_id"),
+            Row("post_ids", ["7" * 33], "not a row of digits", "is in its link", called="post_id"),
         ],
     ),
     PostsToSqlOperator: Table(

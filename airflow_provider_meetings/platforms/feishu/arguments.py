@@ -5,11 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, get_args
 
-from pendulum import DateTime
-
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.query import check_window
-from airflow_provider_meetings.api.times import parse_time
 from airflow_provider_meetings.platforms.feishu.wire import is_minute_token
 
 UserIdType = Literal["open_id", "union_id", "user_id"]
@@ -24,10 +20,10 @@ def check_minute_token(value: str) -> str:
     :raises InvalidRequest: else, saying where to find one.
     """
     if not isinstance(value, str):
-        raise InvalidRequest(f"The minute token must be a text, got {type(value).__name__}")
+        raise InvalidRequest(f"minute_token must be a text, got {type(value).__name__}")
     if not is_minute_token(value):
         raise InvalidRequest(
-            f"The minute token {value[:40]!r} has {len(value)} characters of another form than 24 letters and digits",
+            f"minute_token {value[:40]!r} has {len(value)} characters of another form than 24 letters and digits",
             next_step="Take the last part of the minute's address, https://…/minutes/<token>.",
         )
     return value
@@ -40,7 +36,7 @@ def check_digits(value: str, name: str) -> str:
     """
     if not isinstance(value, str) or not _DIGITS.match(value):
         raise InvalidRequest(
-            f"The {name} {value!r:.60} is not a row of digits",
+            f"{name} {value!r:.60} is not a row of digits",
             next_step="A meeting id is the long number that a meeting gets when it begins; a post id is in its link.",
         )
     return value
@@ -56,6 +52,16 @@ def check_id(value: str, name: str) -> str:
     return value
 
 
+def check_flag(value: bool, name: str) -> str:
+    """Return a truth value as the API wants it, ``true`` or ``false``.
+
+    :raises InvalidRequest: for anything else, since a text such as "no" would mean yes.
+    """
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{name} must be True or False, got {value!r:.60}")
+    return str(value).lower()
+
+
 def check_user_id_type(value: str) -> str:
     """Return a kind of user id.
 
@@ -64,16 +70,3 @@ def check_user_id_type(value: str) -> str:
     if value not in get_args(UserIdType):
         raise InvalidRequest(f"user_id_type must be one of {get_args(UserIdType)}, got {value!r:.60}")
     return value
-
-
-def check_times(start: DateTime, end: DateTime) -> tuple[DateTime, DateTime]:
-    """Return a window in UTC.
-
-    :raises InvalidRequest: for a time that is naive or none, and for a window that is empty or reversed.
-    """
-    try:
-        begin, until = parse_time(start, "start"), parse_time(end, "end")
-    except ValueError as error:
-        raise InvalidRequest(str(error)) from None
-    check_window(begin, until)
-    return begin, until

@@ -73,7 +73,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         meetings += [ref.meeting_id or "" for ref in query.recordings if not ref.recording_id]
         # Every id is looked at before the first request: one wrong id must not cost a half-done round.
         for meeting_id in meetings:
-            check_digits(meeting_id, "meeting id")
+            check_digits(meeting_id, "meeting_id")
         for token, _ in tokens:
             check_minute_token(token)
         for token, known_meeting in tokens:

@@ -19,5 +19,5 @@ class FeishuEndpoints(MinutesEndpoints, MeetingsEndpoints):
 
         :raises NotFound: 1420004, unknown or deleted; `PermissionDenied` 1420002; `RateLimited` 1420003.
         """
-        path = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post id')}"
+        path = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}"
         return MomentsPost.parse(self._get(path, self._people(user_id_type)))

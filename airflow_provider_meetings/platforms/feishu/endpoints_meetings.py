@@ -12,8 +12,8 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.pagination import Page, pages
-from airflow_provider_meetings.api.query import windows
-from airflow_provider_meetings.platforms.feishu.arguments import check_digits, check_id, check_times
+from airflow_provider_meetings.api.query import check_times, windows
+from airflow_provider_meetings.platforms.feishu.arguments import check_digits, check_id
 from airflow_provider_meetings.platforms.feishu.session import FeishuSession
 from airflow_provider_meetings.platforms.feishu.wire import MeetingRecording
 from airflow_provider_meetings.platforms.feishu.wire_meetings import (
@@ -41,7 +41,7 @@ class MeetingsEndpoints(FeishuSession):
         :raises NotReady: 124002 while it is made, 122001 while the meeting runs, 121004 while there is none
             (a recording under 5 seconds never comes); `PermissionDenied` 121005; `NotFound` 122002.
         """
-        path = f"/open-apis/vc/v1/meetings/{check_digits(meeting_id, 'meeting id')}/recording"
+        path = f"/open-apis/vc/v1/meetings/{check_digits(meeting_id, 'meeting_id')}/recording"
         return MeetingRecording.parse(self._get(path))
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
@@ -106,7 +106,7 @@ class MeetingsEndpoints(FeishuSession):
         :raises InvalidRequest: before the first request, for a number that is none and a window that is none.
         """
         begin, until = check_times(start, end)
-        number = check_digits(meeting_number, "meeting number")
+        number = check_digits(meeting_number, "meeting_number")
         asked = {
             "meeting_no": number,
             "start_time": seconds(begin),

@@ -8,7 +8,7 @@ import requests
 
 from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.models import Download
-from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_minute_token
+from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_flag, check_minute_token
 from airflow_provider_meetings.platforms.feishu.errors import decode
 from airflow_provider_meetings.platforms.feishu.session import FeishuSession
 from airflow_provider_meetings.platforms.feishu.wire import Minute, TranscriptFormat, parse_download_url
@@ -53,8 +53,8 @@ class MinutesEndpoints(FeishuSession):
         path = _path(minute_token, "/transcript")
         # The defaults are not documented: always send all three.
         params = {
-            "need_speaker": str(need_speaker).lower(),
-            "need_timestamp": str(need_timestamp).lower(),
+            "need_speaker": check_flag(need_speaker, "need_speaker"),
+            "need_timestamp": check_flag(need_timestamp, "need_timestamp"),
             "file_format": file_format,
         }
         content: bytes = self.transport.call("GET", path, _decode_file, params=params, auth=self._auth)

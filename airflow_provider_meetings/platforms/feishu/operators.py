@@ -50,7 +50,7 @@ class FeishuPostsOperator(BaseOperator):
             if not post_ids:
                 raise AirflowFailException("post_ids is empty: name at least one post")
             for post_id in post_ids:  # all of them before the first request
-                check_digits(post_id, "post id")
+                check_digits(post_id, "post_id")
             client = hook.get_conn()
             posts = [self._read(client, post_id) for post_id in post_ids]
         self.log.info("%d posts read, %d of them missing", len(posts), sum(p is None or p.deleted for p in posts))

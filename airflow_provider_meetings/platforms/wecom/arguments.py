@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pendulum import DateTime
-
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.query import check_window
-from airflow_provider_meetings.api.times import parse_time
 
 _LONGEST_ID = 512
 
@@ -24,16 +20,3 @@ def check_id(value: str, name: str) -> str:
     ):
         raise InvalidRequest(f"{name} must be one id, a line of text without spaces around it, got {value!r:.60}")
     return value
-
-
-def check_times(start: DateTime, end: DateTime) -> tuple[DateTime, DateTime]:
-    """Return a window in UTC.
-
-    :raises InvalidRequest: for a time that is naive or none, and for a window that is empty or reversed.
-    """
-    try:
-        begin, until = parse_time(start, "start"), parse_time(end, "end")
-    except ValueError as error:
-        raise InvalidRequest(str(error)) from None
-    check_window(begin, until)
-    return begin, until

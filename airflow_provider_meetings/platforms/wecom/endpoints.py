@@ -11,8 +11,8 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.client import ListedWindow, Report
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.pagination import Page, pages
-from airflow_provider_meetings.api.query import windows
-from airflow_provider_meetings.platforms.wecom.arguments import check_id, check_times
+from airflow_provider_meetings.api.query import check_times, windows
+from airflow_provider_meetings.platforms.wecom.arguments import check_id
 from airflow_provider_meetings.platforms.wecom.endpoints_members import MembersEndpoints
 from airflow_provider_meetings.platforms.wecom.endpoints_transcripts import TranscriptEndpoints
 from airflow_provider_meetings.platforms.wecom.wire import Record, RecordPage, seconds

@@ -10,8 +10,8 @@ from typing import Any
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.pagination import Page, pages
-from airflow_provider_meetings.api.query import windows
-from airflow_provider_meetings.platforms.wecom.arguments import check_id, check_times
+from airflow_provider_meetings.api.query import check_times, windows
+from airflow_provider_meetings.platforms.wecom.arguments import check_id
 from airflow_provider_meetings.platforms.wecom.session import WeComSession
 from airflow_provider_meetings.platforms.wecom.wire import parse_meeting_ids, seconds
 

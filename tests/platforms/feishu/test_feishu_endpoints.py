@@ -170,8 +170,8 @@ WRONG: dict[str, tuple[Callable[[FeishuClient], Any], str]] = {
     "no time": (lambda c: c.list_meetings(cast(Any, None), END), "start must be"),
     "reversed": (lambda c: c.list_meetings(END, START), "before start"),
     "empty window": (lambda c: c.list_meetings_by_number("1", START, START), "window is empty"),
-    "number of another type": (lambda c: c.list_meetings_by_number(cast(Any, 705), START, END), "meeting number"),
-    "empty number": (lambda c: c.list_meetings_by_number("", START, END), "meeting number"),
+    "number of another type": (lambda c: c.list_meetings_by_number(cast(Any, 705), START, END), "meeting_number"),
+    "empty number": (lambda c: c.list_meetings_by_number("", START, END), "meeting_number"),
 }
 
 

@@ -46,7 +46,7 @@ def test_a_post_without_permission_fails(emulated: Any, context: Any) -> None:
 
 @pytest.mark.parametrize(
     ("post_ids", "text"),
-    [([], "post_ids is empty"), ([NAMED_POST, "x"], "post id 'x'"), ([7], "post id 7"), ("7", "tojson")],
+    [([], "post_ids is empty"), ([NAMED_POST, "x"], "post_id 'x'"), ([7], "post_ids must hold"), ("7", "tojson")],
 )
 def test_bad_ids_are_refused_before_any_request(emulated: Any, context: Any, post_ids: Any, text: str) -> None:
     with pytest.raises(AirflowFailException, match=text):

@@ -1,0 +1,152 @@
+"""Every parameter of every method of both clients, given what it cannot take: refused by name, before any request."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pendulum
+import pytest
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.emulator.company import (
+    FEISHU_APP_ID,
+    FEISHU_APP_SECRET,
+    WECOM_CORP_ID,
+    WECOM_CORP_SECRET,
+)
+from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from airflow_provider_meetings.platforms.wecom.client import WeComClient
+
+START, END = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 2, tz="UTC")
+LONG = "x" * 600
+# What is wrong of each kind of parameter. WeCom documents no alphabet of ids: only what is no line of text is wrong.
+ID = (None, "", 7, True, b"id", ["id"], {"id": 1}, LONG, "a\nb", " a")
+DIGITS = (*ID, "abc", "7" * 33, "７")
+TOKEN = (*ID, "a" * 23, "a" * 25, "../" * 8)
+OPTIONAL_ID = tuple(value for value in ID if value is not None)
+TIME = (None, "", "2026-11-01", "2026-11-01T00:00:00", pendulum.naive(2026, 11, 1), 1762910400, True, [START])
+ONE_OF = ("", "docx", 7, True, ["txt"], LONG)
+FLAG = (None, "", "no", 0, 1, ["x"])
+
+PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
+    "feishu": {
+        "get_minute.minute_token": ({}, TOKEN),
+        "get_minute.user_id_type": ({"minute_token": "a" * 24}, ONE_OF),
+        "get_minute_media_url.minute_token": ({}, TOKEN),
+        "get_minute_transcript.minute_token": ({}, TOKEN),
+        "get_minute_transcript.file_format": ({"minute_token": "a" * 24}, (None, *ONE_OF)),
+        "get_minute_transcript.need_speaker": ({"minute_token": "a" * 24}, FLAG),
+        "get_minute_transcript.need_timestamp": ({"minute_token": "a" * 24}, FLAG),
+        "get_minute_statistics.minute_token": ({}, TOKEN),
+        "get_minute_statistics.user_id_type": ({"minute_token": "a" * 24}, ONE_OF),
+        "get_minute_artifacts.minute_token": ({}, TOKEN),
+        "get_meeting_recording.meeting_id": ({}, DIGITS),
+        "get_post.post_id": ({}, DIGITS),
+        "get_post.user_id_type": ({"post_id": "7"}, ONE_OF),
+        "read_post.post_id": ({}, DIGITS),
+        "list_meetings.start": ({"end": END}, (*TIME, END)),
+        "list_meetings.end": ({"start": START}, (*TIME, START)),
+        "list_meetings.meeting_no": ({"start": START, "end": END}, tuple(v for v in DIGITS if v is not None)),
+        "list_meetings.user_id": ({"start": START, "end": END}, OPTIONAL_ID),
+        "list_meetings.room_id": ({"start": START, "end": END}, OPTIONAL_ID),
+        "list_meetings.meeting_status": ({"start": START, "end": END}, (None, "", "2", 3, True, [2])),
+        "list_meetings.page_size": ({"start": START, "end": END}, (None, "", "50", 19, 101, True, [50])),
+        "list_meetings_by_number.meeting_number": ({"start": START, "end": END}, DIGITS),
+        "list_meetings_by_number.start": ({"meeting_number": "705605196", "end": END}, (*TIME, END)),
+        "list_meetings_by_number.end": ({"meeting_number": "705605196", "start": START}, (*TIME, START)),
+    },
+    "wecom": {
+        "list_recordings.start": ({"end": END, "userid": "lina"}, (*TIME, END)),
+        "list_recordings.end": ({"start": START, "userid": "lina"}, (*TIME, START)),
+        "list_recordings.meetingid": ({"start": START, "end": END}, ID),
+        "list_recordings.meeting_code": ({"start": START, "end": END}, ID),
+        "list_recordings.userid": ({"start": START, "end": END}, ID),
+        "get_recording_files.meeting_record_id": ({"meetingid": "m"}, ID),
+        "get_recording_files.meetingid": ({"meeting_record_id": "r"}, ID),
+        "get_recording_file.record_file_id": ({"meetingid": "m"}, ID),
+        "get_recording_file.meetingid": ({"record_file_id": "f"}, ID),
+        "get_transcript.record_file_id": ({"meetingid": "m"}, ID),
+        "get_transcript.meetingid": ({"record_file_id": "f"}, ID),
+        "get_transcript.limit": ({"record_file_id": "f", "meetingid": "m"}, ("", "5", 0, 1, -1, True, [5])),
+        "get_user_meeting_ids.userid": ({"start": START, "end": END}, ID),
+        "get_user_meeting_ids.start": ({"userid": "lina", "end": END}, (*TIME, END)),
+        "get_user_meeting_ids.end": ({"userid": "lina", "start": START}, (*TIME, START)),
+    },
+}
+CLIENTS = {"feishu": FeishuClient, "wecom": WeComClient}
+# Their arguments are our own values, whose constructors are tried elsewhere; a report is a function of the caller's.
+NEUTRAL = {"check", "list", "media", "open", "whoami"}
+OURS = {"self", "report"}
+
+
+def _cases() -> Iterator[Any]:
+    for platform, rows in PARAMETERS.items():
+        for where, (given, values) in rows.items():
+            for number, value in enumerate(values):
+                yield pytest.param(platform, where, given, value, id=f"{platform}-{where}-{number}")
+
+
+@pytest.fixture(scope="module")
+def state() -> EmulatorState:
+    return EmulatorState()
+
+
+@pytest.fixture(scope="module")
+def clients(state: EmulatorState) -> Iterator[dict[str, Any]]:
+    """Both clients, on one emulator for all: nothing may ever reach it."""
+    with serve(state) as url:
+        login: dict[str, Any] = {"tokens": ProcessTokenStore()}
+        yield {
+            "feishu": FeishuClient(
+                Transport(base_url=url, platform="feishu"),
+                app_id=FEISHU_APP_ID,
+                app_secret=FEISHU_APP_SECRET,
+                **login,
+            ),
+            "wecom": WeComClient(
+                Transport(base_url=url, platform="wecom"),
+                corp_id=WECOM_CORP_ID,
+                corp_secret=WECOM_CORP_SECRET,
+                **login,
+            ),
+        }
+
+
+@pytest.mark.parametrize(("platform", "where", "given", "value"), list(_cases()))
+def test_a_wrong_argument(
+    clients: dict[str, Any], state: EmulatorState, platform: str, where: str, given: dict[str, Any], value: Any
+) -> None:
+    method, _, parameter = where.partition(".")
+    call: Callable[..., Any] = getattr(clients[platform], method)
+
+    def to_the_end() -> None:
+        result = call(**given, **{parameter: value})
+        if isinstance(result, Iterator):
+            list(result)
+
+    with pytest.raises(InvalidRequest) as caught:
+        to_the_end()
+    text = str(caught.value)
+    assert parameter in text, text
+    assert len(text) < 1000
+    assert state.requests == []
+
+
+@pytest.mark.parametrize("platform", list(PARAMETERS))
+def test_every_parameter_of_every_method_has_a_row(platform: str) -> None:
+    client = CLIENTS[platform]
+    methods = {n: f for n, f in inspect.getmembers(client, inspect.isfunction) if not n.startswith("_")}
+    expected = {
+        f"{name}.{parameter}"
+        for name, method in methods.items()
+        if name not in NEUTRAL
+        for parameter in inspect.signature(method).parameters
+        if parameter not in OURS
+    }
+    assert set(PARAMETERS[platform]) == expected
