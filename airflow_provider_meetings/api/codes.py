@@ -19,6 +19,9 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.storable import storable_text
 
+LONGEST_MESSAGE = 1000
+"""Characters of a platform's message that an error keeps."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -68,8 +71,8 @@ class Rule:
             f"{platform} refused {asked_path(response)}",
             platform=platform,
             code=code,
-            vendor_message=storable_text(vendor_message),
-            log_id=storable_text(log_id),
+            vendor_message=storable_text(_cut(vendor_message)),
+            log_id=log_id if is_log_id(log_id) else "",
             next_step=self.next_step,
             retry_after=retry_after if retry_after is not None else self.seconds(),
         )
@@ -94,6 +97,24 @@ class Endpoint:
         """Tell whether this endpoint gave the answer; the host may lie behind a path of its own."""
         form = re.sub(r":[a-z_]+", "[^/]+", self.path)
         return re.search(rf"{form}/?\Z", asked_path(response)) is not None
+
+
+def is_log_id(value: str) -> bool:
+    """Tell whether `value` has the form of a request's id: it is shown as it is, in logs too."""
+    return re.fullmatch(r"[\w.-]{1,128}", value) is not None
+
+
+def _cut(text: str) -> str:
+    # It goes into an exception, a log line and a row.
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}… ({len(text)} characters)"
+
+
+def code_of(body: Mapping[str, Any], name: str) -> int | None:
+    """Return an answer's code, written as a number or as text; None if there is none."""
+    value = body.get(name)
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def json_object(response: requests.Response) -> dict[str, Any] | None:

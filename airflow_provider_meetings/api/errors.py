@@ -60,6 +60,8 @@ class MeetingsApiError(Exception):
         text = self.what if self.what.endswith((".", "?")) else f"{self.what}."
         if self.next_step:
             text += f" {self.next_step}"
+        # What a platform wrote may be part of it: it must not make lines of its own in a log.
+        text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
         origin = [self.platform] if self.platform else []
         if self.code is not None:
             origin.append(f"code {self.code}")

@@ -59,8 +59,9 @@ class Fields:
         return value
 
     def texts(self, raw: Raw, name: str) -> tuple[str, ...]:
-        """Return a list of texts."""
-        return tuple(self.required({name: value}, name) for value in self.array(raw.get(name), name))
+        """Return a list of texts, empty ones left out."""
+        found = (self.text({name: value}, name) for value in self.array(raw.get(name), name))
+        return tuple(value for value in found if value is not None)
 
     def integer(self, raw: Raw, name: str) -> int | None:
         """Return a whole number, written as a number or as text."""

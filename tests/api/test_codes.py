@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from airflow_provider_meetings.api import errors
-from airflow_provider_meetings.api.codes import Endpoint, Rule
+from airflow_provider_meetings.api.codes import Endpoint, Rule, code_of, is_log_id
 from airflow_provider_meetings.api.errors import MeetingsApiError
 
 
@@ -82,3 +82,16 @@ def test_a_code_that_no_table_has(status: int, tells: bool, kind: type[MeetingsA
 def test_which_endpoint_answered(path: str, answered: bool) -> None:
     endpoint = Endpoint("/v1/things/:thing_id/part", {})
     assert endpoint.answered(response(f"https://example.invalid{path}")) is answered
+
+
+def test_a_code_may_be_written_as_text_and_a_message_is_cut() -> None:
+    assert [code_of({"c": value}, "c") for value in (0, "0", "-1", True, None, "zero", 1.0)] == [
+        0,
+        0,
+        -1,
+        None,
+        None,
+        None,
+        None,
+    ]
+    assert [is_log_id(value) for value in ("2026ABC-x_.", "", "a\nb", "x" * 129)] == [True, False, False, False]

@@ -5,7 +5,13 @@ import pickle
 import pytest
 
 from airflow_provider_meetings.api import errors
-from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, MeetingsApiError, RateLimited
+from airflow_provider_meetings.api.errors import (
+    AuthenticationError,
+    InvalidRequest,
+    MeetingsApiError,
+    NotFound,
+    RateLimited,
+)
 
 EVERY = [
     kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, MeetingsApiError)
@@ -62,3 +68,9 @@ def test_the_tree_is_drawn_whole() -> None:
     assert errors.__doc__ is not None
     for kind in EVERY:
         assert kind.__name__ in errors.__doc__
+
+
+def test_a_platforms_words_make_no_lines_of_their_own() -> None:
+    error = NotFound("recording 'A\nFAKE ERROR line\x1b[31m' is gone", vendor_message="x\ny", log_id="id")
+    assert str(error).isprintable()
+    assert "\\nFAKE" in str(error)

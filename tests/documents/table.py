@@ -21,7 +21,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One of the vendors' pages: its request, the fields of its answer, its codes with their HTTP status."""
+    """One of the vendors' pages: its request, the fields of its answer, its codes: HTTP status, code, our error."""
 
     key: str
     title: str
@@ -29,11 +29,17 @@ class Document:
     endpoint: str
     request: tuple[Field, ...]
     answer: tuple[Field, ...]
-    codes: tuple[tuple[int, int], ...] = ()
+    codes: tuple[tuple[int, int, str], ...] = ()
 
 
 _ENVELOPE: Final = (Field("code"), Field("msg"), Field("data"))
-_MINUTE_CODES: Final = ((400, 2091001), (404, 2091002), (400, 2091003), (400, 2091004), (403, 2091005))
+_MINUTE_CODES: Final = (
+    (400, 2091001, "InvalidRequest"),
+    (404, 2091002, "NotFound"),
+    (400, 2091003, "NotReady"),
+    (400, 2091004, "Gone"),
+    (403, 2091005, "PermissionDenied"),
+)
 
 DOCUMENTS: Final = (
     Document(
@@ -66,7 +72,7 @@ DOCUMENTS: Final = (
         endpoint="feishu.minute_media",
         request=(Field("Authorization", "header"), Field("minute_token", "path, 24 characters")),
         answer=(*_ENVELOPE, Field("download_url", "valid for one day", "url")),
-        codes=(*_MINUTE_CODES, (500, 2091006)),
+        codes=(*_MINUTE_CODES, (500, 2091006, "ServerError")),
     ),
     Document(
         key="meeting_recording",
@@ -81,14 +87,14 @@ DOCUMENTS: Final = (
             Field("duration", "milliseconds as text", "duration"),
         ),
         codes=(
-            (500, 121001),
-            (400, 121002),
-            (400, 121003),
-            (404, 121004),
-            (403, 121005),
-            (400, 122001),
-            (404, 122002),
-            (400, 124002),
+            (500, 121001, "ServerError"),
+            (400, 121002, "InvalidRequest"),
+            (400, 121003, "InvalidRequest"),
+            (404, 121004, "NotReady"),
+            (403, 121005, "PermissionDenied"),
+            (400, 122001, "NotReady"),
+            (404, 122002, "NotFound"),
+            (400, 124002, "NotReady"),
         ),
     ),
     Document(
@@ -160,7 +166,12 @@ DOCUMENTS: Final = (
             Field("user_type", "1 to 4", "user_type"),
             Field("dislike_count", "", "dislike_count"),
         ),
-        codes=((400, 1420001), (403, 1420002), (404, 1420004), (429, 1420003)),
+        codes=(
+            (400, 1420001, "InvalidRequest"),
+            (403, 1420002, "PermissionDenied"),
+            (404, 1420004, "NotFound"),
+            (429, 1420003, "RateLimited"),
+        ),
     ),
 )
 
@@ -183,8 +194,8 @@ def page() -> str:
             lines += _row("request", field.name, field.unit, f"test_request[{document.key}-{field.name}]")
         for field in document.answer:
             lines += _row("answer", field.name, field.unit, f"test_answer[{document.key}-{field.name}]")
-        for status, code in document.codes:
-            lines += _row("code", str(code), f"HTTP {status}", f"test_code[{document.key}-{code}]")
+        for status, code, error in document.codes:
+            lines += _row("code", str(code), f"HTTP {status}: {error}", f"test_code[{document.key}-{code}]")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 

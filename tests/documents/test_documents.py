@@ -20,6 +20,7 @@ from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_SECRET,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
+    default_company,
 )
 from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
@@ -34,6 +35,7 @@ from tests.documents.table import DOCUMENTS, Document, Field, page
 
 ROOT = Path(__file__).resolve().parents[2]
 START, END = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 14, tz="UTC")
+SHARED = default_company().wecom_recordings[seed_wecom.SHARED_RECORD]
 MEDIA_FILE, RECORD = "rf-20261109-alex.chen-1030-1", ("mr-20261109-alex.chen-1030", "hy-20261109-alex.chen-1030")
 
 
@@ -129,6 +131,33 @@ def test_request(both: Both, document: Document, field: Field) -> None:
     assert sent[field.name]
 
 
+OPTIONAL = {"next_cursor"}
+"""Only there when more follows; `test_request` follows one."""
+
+
+def _answered(both: Both, document: Document) -> Any:
+    """Return the emulator's own answer to the client's last question, asked again."""
+    given: dict[str, Any] = {}
+
+    def note(response: Any, **_: Any) -> None:
+        given["body"] = response.json()
+
+    client = both.wecom if document.endpoint.startswith("wecom.") else both.feishu
+    hooks = client.transport._session.hooks
+    before = hooks["response"]
+    hooks["response"] = [before, note]
+    try:
+        if document.key == "record_list":  # the day that has a shared file
+            day = seed_wecom.SPECIAL_DAY
+            begin = pendulum.datetime(day.year, day.month, day.day, tz="Asia/Shanghai")
+            list(both.wecom.list_recordings(begin, begin.add(days=1), userid=SHARED.creator))
+        else:
+            both.calls[document.endpoint]()
+    finally:
+        hooks["response"] = before
+    return given["body"]
+
+
 PARSERS: dict[str, Callable[[Any], Any]] = {
     "minute": lambda body: Minute.parse(body["data"]),
     "minute_media": lambda body: parse_download_url(body["data"]),
@@ -157,10 +186,15 @@ def test_answer(both: Both, document: Document, field: Field) -> None:
     """The typed object holds what the printed example says, and the emulator's answer has the field too."""
     example = _example(document.key)
     printed = _stands(example, field.name)
-    # The example of the list omits these two, which its table names.
-    if field.name not in {"has_more", "next_cursor"}:
+    if field.name in {"has_more", "next_cursor"}:
+        # The example of the list omits these two, which its table names.
+        assert RecordPage.parse({**example, "has_more": True, "next_cursor": "C"}).next_cursor == "C"
+        assert RecordPage.parse({**example, "has_more": False, "next_cursor": "C"}).next_cursor is None
+        assert RecordPage.parse({**example, "next_cursor": "C"}).next_cursor is None
+    else:
         assert printed is not None
-    both.calls[document.endpoint]()
+    if field.name not in OPTIONAL:
+        assert _stands(_answered(both, document), field.name) is not None
     if not field.attribute:
         return
     value = PARSERS[document.key](example)
@@ -188,17 +222,17 @@ def _same(value: Any, printed: Any) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("document", "status", "code"),
-    [pytest.param(d, status, code, id=f"{d.key}-{code}") for d in DOCUMENTS for status, code in d.codes],
+    ("document", "status", "code", "error"),
+    [pytest.param(d, status, code, error, id=f"{d.key}-{code}") for d in DOCUMENTS for status, code, error in d.codes],
 )
-def test_code(both: Both, document: Document, status: int, code: int) -> None:
-    """The code is answered with the document's status, and becomes the error that the client's table names."""
+def test_code(both: Both, document: Document, status: int, code: int, error: str) -> None:
+    """The code is answered with the document's status, and becomes the error that it means."""
     row = next(row for row in CODES if row.code == code and document.endpoint in row.endpoints)
     assert row.status == status
     both.state.fail(document.endpoint, code, times=None)
     with pytest.raises(MeetingsApiError) as caught:
         both.calls[document.endpoint]()
-    assert type(caught.value) is FEISHU_CODES[code].error
+    assert type(caught.value).__name__ == error
     assert caught.value.code == code
     assert caught.value.log_id
     assert str(code) in str(caught.value)

@@ -1,4 +1,4 @@
-"""The page for DAG authors: what it shows works, and nothing is left out."""
+"""The pages for DAG authors: what they show works, and nothing is left out."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from airflow_provider_meetings.emulator.state import EmulatorState
 
 pytest_plugins = ["pytester"]
 
-PAGE = (Path(__file__).parents[2] / "docs" / "emulator.rst").read_text("utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = "\n".join((DOCS / name).read_text("utf-8") for name in ("emulator.rst", "testing.rst"))
 CURLS = re.findall(r"\$ curl (.*)", PAGE)
 
 
 def blocks() -> list[str]:
-    """Return the Python code of the page."""
+    """Return the Python code of the pages."""
     found = re.findall(r"^( *)\.\. code-block:: python\n\n((?:\1   .*\n|\n)+)", PAGE, re.MULTILINE)
     return [textwrap.dedent(code) for _, code in found]
 

@@ -16,7 +16,7 @@ from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP
 with warnings.catch_warnings():
     # What the SDK's own imports warn of is not ours to mend.
     warnings.simplefilter("ignore")
-    lark = pytest.importorskip("lark_oapi")
+    import lark_oapi as lark
     from lark_oapi.api.minutes.v1 import (
         ArtifactsMinuteRequest,
         GetMinuteMediaRequest,

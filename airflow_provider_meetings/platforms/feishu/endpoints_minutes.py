@@ -9,7 +9,7 @@ import requests
 from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.models import Download
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_flag, check_minute_token
-from airflow_provider_meetings.platforms.feishu.errors import decode
+from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
 from airflow_provider_meetings.platforms.feishu.session import FeishuSession
 from airflow_provider_meetings.platforms.feishu.wire import Minute, TranscriptFormat, parse_download_url
 from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteArtifacts, MinuteStatistics
@@ -25,7 +25,10 @@ class MinutesEndpoints(FeishuSession):
         :raises NotReady: 2091003, while it is transcribed; `Gone` 2091004; `PermissionDenied` 2091005;
             `NotFound` 2091002; `InvalidRequest` for a token that is not 24 characters.
         """
-        return Minute.parse(self._get(_path(minute_token), self._people(user_id_type)))
+        minute = Minute.parse(self._get(_path(minute_token), self._people(user_id_type)))
+        if minute.token != minute_token:
+            raise ServerError("the answer is about another minute than was asked for", platform=PLATFORM)
+        return minute
 
     # https://open.feishu.cn/document/minutes-v1/minute-media/get
     def get_minute_media_url(self, minute_token: str) -> Download:

@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.codes import Rule, json_object, no_code
+from airflow_provider_meetings.api.codes import Rule, code_of, is_log_id, json_object, no_code
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS, LIMIT
 
@@ -23,7 +23,8 @@ def decode(response: requests.Response) -> dict[str, Any]:
         status says that the server failed.
     """
     body = json_object(response)
-    if body is None or type(body.get("code")) is not int:
+    code = None if body is None else code_of(body, "code")
+    if body is None or code is None:
         raise no_code(
             response,
             platform=PLATFORM,
@@ -31,14 +32,13 @@ def decode(response: requests.Response) -> dict[str, Any]:
             next_step="If it lasts, check that the connection's host is the API's (https://open.feishu.cn or "
             "https://open.larksuite.com) and that no proxy answers in its place.",
         )
-    if body["code"] == 0:
+    if code == 0:
         return body
-    raise error_of(body, response)
+    raise error_of(code, body, response)
 
 
-def error_of(body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
+def error_of(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
     """Build the typed error of an answer whose code is not 0."""
-    code = body["code"]
     rule = rule_of(code, response)
     return rule.build(
         response,
@@ -67,9 +67,9 @@ def rule_of(code: int, response: requests.Response) -> Rule:
 def _log_id(body: Mapping[str, Any], response: requests.Response) -> str:
     # The official page spells it `logid`, the SDK `log_id`.
     detail = body.get("error")
-    found = (detail.get("log_id") or detail.get("logid")) if isinstance(detail, dict) else None
-    headers = response.headers
-    return str(found or headers.get("X-Tt-Logid") or headers.get("X-Request-Id") or "")
+    named = [detail.get("log_id"), detail.get("logid")] if isinstance(detail, dict) else []
+    given = [*named, response.headers.get("X-Tt-Logid"), response.headers.get("X-Request-Id")]
+    return next((str(value) for value in given if is_log_id(str(value or ""))), "")
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (frequency control)

@@ -88,7 +88,10 @@ class MeetingRecording:
     @property
     def minute_token(self) -> str:
         """Take the minute's token from the page's address: the part behind ``/minutes/``."""
-        token = urlsplit(self.url).path.rpartition("/minutes/")[2].strip("/")
+        try:
+            token = urlsplit(self.url).path.rpartition("/minutes/")[2].strip("/")
+        except ValueError:  # an address that is none
+            token = ""
         if not is_minute_token(token):
             raise ServerError(
                 "The recording's address does not end in a minute token of 24 characters", platform="feishu"

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.codes import Endpoint, Rule, asked_path, json_object, no_code
+from airflow_provider_meetings.api.codes import Endpoint, Rule, asked_path, code_of, json_object, no_code
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
@@ -72,22 +72,22 @@ def decode(response: requests.Response) -> dict[str, Any]:
     :raises MeetingsApiError: the class that the code's rule names; unknown codes are permanent.
     """
     body = json_object(response)
-    if body is None or type(body.get("errcode")) is not int:
+    code = None if body is None else code_of(body, "errcode")
+    if body is None or code is None:
         raise no_code(
             response,
             platform=PLATFORM,
             log_id="",
             next_step="If it lasts, check the connection's host (https://qyapi.weixin.qq.com) and the proxy.",
         )
-    if body["errcode"] == 0:
+    if code == 0:
         _warn_of_ignored_fields(body, response)
         return body
-    raise error_of(body, response)
+    raise error_of(code, body, response)
 
 
-def error_of(body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
+def error_of(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
     """Build the typed error of an answer whose errcode is not 0."""
-    code = body["errcode"]
     message = str(body.get("errmsg") or "")
     return rule_of(code, response).build(
         response, platform=PLATFORM, code=code, vendor_message=message, log_id=_log_id(message)

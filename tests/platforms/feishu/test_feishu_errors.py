@@ -85,7 +85,7 @@ def test_where_the_log_id_stands(origin: Origin, body: dict[str, object], header
         b"[]",
         b"null",
         b"5",
-        b'{"code": "0"}',
+        b'{"code": "zero"}',
         b'{"code": null}',
         b'{"msg": "x"}',
         b"\xff\xfe",

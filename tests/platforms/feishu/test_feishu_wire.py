@@ -246,3 +246,11 @@ def test_any_answer_is_read_or_refused(data: Any) -> None:
                 continue
             assert shape == {"download_url": data}
             assert data not in (None, "")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[x/minutes/obcn37dxcftoc3656rgyejm7", "http://a\u2100b/minutes/", "", "x", "\x00"]
+)
+def test_an_address_that_is_none_is_a_typed_error(url: str) -> None:
+    with pytest.raises(ServerError):
+        _ = MeetingRecording(url=url, duration=None, raw={}).minute_token

@@ -110,7 +110,7 @@ def test_an_unknown_code(origin: Origin, status: int, kind: type[MeetingsApiErro
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<html>", b"[]", b"null", b'{"errcode": "0"}', b'{"errcode": null}', b'{"code": 0}', b"\xff"]
+    "body", [b"", b"<html>", b"[]", b"null", b'{"errcode": "zero"}', b'{"errcode": null}', b'{"code": 0}', b"\xff"]
 )
 def test_an_answer_that_is_not_the_platforms(origin: Origin, body: bytes) -> None:
     origin.on("/cgi-bin/x", raw_body(body))
