@@ -44,19 +44,23 @@ def check_conn_id(value: object, name: str) -> str:
 def connection(conn_id: object, name: str) -> Any:
     """Read a connection.
 
-    :raises AirflowFailException: if there is none, or its stored text cannot be read. That text is never repeated.
+    :raises AirflowNotFoundException: if there is none. It may be tried again: Airflow says the same when its secrets
+        backend is away, and a wait of hours must not end for that.
+    :raises AirflowFailException: if its stored text cannot be read. That text is never repeated.
     """
     known = check_conn_id(conn_id, name)
+    missing, fault = False, ""
     try:
         return BaseHook.get_connection(known)
     except AirflowNotFoundException:
-        # Airflow says the same of one that it cannot read.
-        fault = (
-            "is not defined, or cannot be read (login, password and host are texts, port is a number): "
-            "see Admin, Connections, or the variable AIRFLOW_CONN_…"
-        )
+        missing = True
     except (TypeError, ValueError, AttributeError) as error:
         fault = f"cannot be read ({type(error).__name__}): write it anew, as JSON or as a URI"
+    if missing:
+        raise AirflowNotFoundException(
+            f"{name}: connection {known!r} is not defined, or cannot be read (login, password and host are texts, port "
+            "is a number): see Admin, Connections, or the variable AIRFLOW_CONN_…"
+        )
     raise AirflowFailException(f"{name}: connection {known!r} {fault}")
 
 
