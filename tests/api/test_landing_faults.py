@@ -226,3 +226,48 @@ def test_a_target_that_may_not_be_written_is_one_clear_error(bench: Bench) -> No
         assert f"target file://{folder}/below" in answer["text"]
         assert list(root.iterdir()) == []
     assert bench.origin.asked("/media") == 0
+
+
+def _without_length(body: bytes) -> Answer:
+    return lambda handler: handler.send(200, {"Content-Type": "video/mp4"}, body)
+
+
+def test_a_body_of_which_a_cut_could_not_be_noticed_is_refused(bench: Bench) -> None:
+    with pytest.raises(MediaCorrupt, match="without a length"):
+        bench.land(_without_length(BODY))
+    assert bench.files() == set()
+
+
+def test_without_a_length_the_declared_size_must_be_met(bench: Bench) -> None:
+    declared = replace(MEDIA, declared_size=len(BODY))
+    with pytest.raises(MediaCorrupt, match="were promised"):
+        bench.land(_without_length(BODY[:-1]), media=declared)
+    assert bench.files() == set()
+    assert bench.land(_without_length(BODY), media=declared).outcome == "landed"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/plain", b"Forbidden: link expired"),
+        ("application/octet-stream", b"AccessDenied"),
+        ("text/html", b"Sorry<br>"),
+        ("text/html", BODY),
+        ("application/json", BODY),
+    ],
+)
+def test_a_message_is_no_video(bench: Bench, content_type: str, body: bytes) -> None:
+    with pytest.raises(MediaCorrupt, match="a page or a message"):
+        bench.land(raw_body(body, headers={"Content-Type": content_type}))
+    assert bench.files() == set()
+
+
+def test_a_link_of_the_parts_name_is_not_followed(bench: Bench, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    bench.target.parent.mkdir(parents=True)
+    Path(f"{bench.target}.part").symlink_to(victim)
+    with pytest.raises(OSError, match="cannot be written"):
+        bench.land(video(BODY))
+    assert victim.read_bytes() == b"precious"
+    assert not bench.target.exists()

@@ -66,3 +66,25 @@ def test_it_describes_one_file_only() -> None:
 def test_the_stored_file_stands_where_it_stands_today() -> None:
     stored = RECEIPT.stored_file("skipped", "file:///new/file-1.video.mp4")
     assert (stored.uri, stored.outcome, stored.size) == ("file:///new/file-1.video.mp4", "skipped", 5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": ""},
+        {"name": ".."},
+        {"name": "../other"},
+        {"name": "a\x00b"},
+        {"landed_at": "yesterday"},
+        {"size": "5"},
+        {"schema": 2},
+    ],
+)
+def test_an_unsound_receipt_proves_nothing(change: dict[str, object]) -> None:
+    data = json.loads(RECEIPT.to_bytes())
+    assert Receipt.from_bytes(json.dumps(data).encode()) == RECEIPT
+    assert Receipt.from_bytes(json.dumps({**data, **change}).encode()) is None
+
+
+def test_a_receipt_nested_without_end_proves_nothing() -> None:
+    assert Receipt.from_bytes(b"[" * 200_000) is None

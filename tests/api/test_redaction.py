@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.redaction import redact
+from airflow_provider_meetings.api.redaction import keep_queries_out_of_logs, redact
 from airflow_provider_meetings.emulator.company import WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
@@ -38,3 +38,12 @@ def test_the_http_layer_logs_no_query_even_at_debug(emulated: Any, caplog: pytes
     assert "GET /space/api/box/stream/download/authcode/?***" in lines
     assert WECOM_CORP_SECRET not in lines
     assert link.url.partition("?")[2] not in lines
+
+
+def test_a_broken_header_does_not_show_the_link(caplog: pytest.LogCaptureFixture) -> None:
+    """urllib3 warns of one with the whole address, on another logger than its DEBUG lines."""
+    keep_queries_out_of_logs("https://media.example.invalid/x")
+    line = "Failed to parse headers (url=%s): %s"
+    logging.getLogger("urllib3.connection").warning(line, "https://media.example.invalid/x?sign=S3CRET", "defect")
+    assert "https://media.example.invalid/x?***" in caplog.text
+    assert "S3CRET" not in caplog.text

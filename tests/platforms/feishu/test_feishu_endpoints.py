@@ -11,7 +11,14 @@ from urllib.parse import parse_qsl
 import pendulum
 import pytest
 
-from airflow_provider_meetings.api.errors import InvalidRequest, NotFound, PermissionDenied, RateLimited, ServerError
+from airflow_provider_meetings.api.errors import (
+    Gone,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+)
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
@@ -205,3 +212,19 @@ def test_a_limit_within_a_listing_is_waited_for(origin: Origin, client: FeishuCl
     origin.on(REPORT, refused)
     with pytest.raises(RateLimited):
         list(client.list_meetings(START, END))
+
+
+def test_an_answer_about_another_minute_is_refused(origin: Origin, client: FeishuClient) -> None:
+    origin.on("/open-apis/minutes/v1/minutes/" + "a" * 24, ok(minute={"token": "b" * 24}))
+    with pytest.raises(ServerError, match="another minute"):
+        client.get_minute("a" * 24)
+
+
+def test_a_message_without_end_is_cut(origin: Origin, client: FeishuClient) -> None:
+    refused = json_body({"code": 2091004, "msg": "x" * 1_000_000, "error": {"log_id": "A\nFAKE line"}}, 400)
+    origin.on("/open-apis/minutes/v1/minutes/" + "a" * 24, refused)
+    with pytest.raises(Gone) as caught:
+        client.get_minute("a" * 24)
+    assert len(str(caught.value)) < 1500
+    assert "(1000000 characters)" in str(caught.value)
+    assert caught.value.log_id == ""

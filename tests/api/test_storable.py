@@ -1,0 +1,27 @@
+"""What of an answer may be stored."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_provider_meetings.api.fields import Fields
+from airflow_provider_meetings.api.storable import storable, storable_text, without_links
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [("周会 📦", "周会 📦"), ("cut \ud83d", "cut \ufffd"), ("\ud83d\udce6", "📦"), ("a\x00b", "a\ufffdb"), ("", "")],
+)
+def test_text_that_a_store_refuses(text: str, stored: str) -> None:
+    assert storable_text(text) == stored
+    assert Fields("acme").text({"title": text}, "title") == (stored or None)
+    assert without_links({"title": text, "deep": [{text: text}]}) == {"title": stored, "deep": [{stored: stored}]}
+    stored.encode()
+
+
+def test_numbers_and_depth_that_a_store_refuses() -> None:
+    assert storable([2**63, 2**63 - 1, float("nan"), 1.5, True, None]) == [str(2**63), 2**63 - 1, None, 1.5, True, None]
+    nested: list[object] = []
+    for _ in range(5000):
+        nested = [nested]
+    assert storable(nested)
