@@ -13,7 +13,9 @@
     ├── QuotaExhausted        the app's quota for a long period is used up
     ├── ServerError           the platform failed, could not be reached, or answered outside its documentation
     ├── LinkExpired           a download link died: resolve a new one
-    └── MediaCorrupt          the bytes served are not the recording
+    ├── MediaCorrupt          the bytes served are not the recording
+    ├── FileTooLarge          the file is larger than this landing may fetch
+    └── StoreError            the store refused or failed
 """
 
 from __future__ import annotations
@@ -135,5 +137,15 @@ class LinkExpired(MeetingsApiError):
 
 class MediaCorrupt(MeetingsApiError):
     """Say that what was served is not the recording: wrong length, a page, an error document."""
+
+    permanent = False
+
+
+class FileTooLarge(MeetingsApiError):
+    """Say that a file is larger than the ceiling that was set."""
+
+
+class StoreError(MeetingsApiError):
+    """Say that the store refused or failed; nothing of the file was published."""
 
     permanent = False

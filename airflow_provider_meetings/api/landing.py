@@ -1,89 +1,32 @@
-"""The media engine: open, stream, verify, publish, write the receipt. Stores are handed in."""
+"""The media engine: decide whether a file must be landed, have it delivered, write the receipt."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain
-from typing import Literal, Protocol
+from collections.abc import Callable
+from typing import Literal
 
 import pendulum
 from pendulum import DateTime
 
+from airflow_provider_meetings.api.berth import Berth
 from airflow_provider_meetings.api.client import MeetingsClient
-from airflow_provider_meetings.api.content import HEAD_BYTES, extension, media_type, refuse_documents
-from airflow_provider_meetings.api.errors import InvalidRequest, LinkExpired, MediaCorrupt
+from airflow_provider_meetings.api.content import media_type
+from airflow_provider_meetings.api.delivery import Delivered, Delivery, Limits
 from airflow_provider_meetings.api.layout import Layout
-from airflow_provider_meetings.api.models import Download, MediaFile, Recording, StoredFile
+from airflow_provider_meetings.api.models import MediaFile, Recording, StoredFile
+from airflow_provider_meetings.api.origin import Origin
+from airflow_provider_meetings.api.progress import Meter, NoMeter, Progress
 from airflow_provider_meetings.api.receipt import Receipt
-from airflow_provider_meetings.api.stream import MediaStream
+from airflow_provider_meetings.api.store import Store
 
 log = logging.getLogger(__name__)
 
 IfPresent = Literal["verify", "skip", "replace", "fail"]
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectStat:
-    """What a store says of an object: bytes, and a mark that changes when the object does."""
-
-    size: int
-    validator: str
-
-
-class Sink(Protocol):
-    """Take the bytes of one object; nothing stands under its name before `publish`."""
-
-    def write(self, chunk: bytes) -> None:
-        """Append bytes."""
-
-    def publish(self) -> ObjectStat:
-        """Make the object durable, then visible, and say what stands there."""
-
-    def discard(self) -> None:
-        """Leave no trace; after `publish` do nothing."""
-
-
-class Store(Protocol):
-    """One kind of store, bound to a root; keys are relative to it, with ``/``."""
-
-    def check_writable(self) -> None:
-        """Raise OSError, naming target and remedy, if nothing can be written; leave nothing behind."""
-
-    def uri(self, key: str) -> str:
-        """Return the object's address."""
-
-    def stat(self, key: str) -> ObjectStat | None:
-        """Ask the store about an object; None if there is none."""
-
-    def read(self, key: str) -> bytes | None:
-        """Return a small object whole; None if there is none."""
-
-    def put(self, key: str, content: bytes) -> None:
-        """Write a small object whole or not at all."""
-
-    def sink(self, key: str) -> Sink:
-        """Begin an object."""
-
-    def delete(self, key: str) -> None:
-        """Remove an object; one that is gone is no error."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Content:
-    """An opened file: its bytes from the first on, and what its origin promised."""
-
-    chunks: Iterator[bytes]
-    ext: str
-    length: int | None
-
-
 class Landing:
-    """Land files of one platform in one store.
+    """Land files of one platform in one store; may be used by several threads at once, each with files of its own.
 
     :param if_present: ``verify`` skips a file whose receipt agrees with the object's size and the store's own
         validator, and lands it again otherwise; ``skip`` trusts the receipt; ``replace`` always lands;
@@ -97,115 +40,75 @@ class Landing:
         *,
         layout: Layout,
         if_present: IfPresent = "verify",
+        limits: Limits | None = None,
+        meter: Meter | None = None,
         now: Callable[[], DateTime] = lambda: pendulum.now("UTC"),
     ) -> None:
         self._client = client
         self._store = store
         self._layout = layout
         self._if_present = if_present
+        self._limits = limits or Limits()
+        self._meter = meter or NoMeter()
         self._now = now
 
-    def land(self, recording: Recording, media: MediaFile) -> StoredFile:
+    def land(self, recording: Recording, media: MediaFile, *, if_present: IfPresent | None = None) -> StoredFile:
         """Bring one file into the store, verified, with its receipt beside it.
 
-        :returns: the stored file; outcome landed, replaced, skipped, or absent where the platform has no such file.
+        :param if_present: for this file, another choice than for all.
+        :returns: the stored file; outcome landed, resumed, replaced, skipped, or absent where the platform has no
+            such file.
         :raises MediaCorrupt: if what was served is not the file; nothing is published then.
         :raises MeetingsApiError: as the platform answers.
+        :raises OSError: as the store fails.
         """
-        receipt_key = self._layout.receipt_key(recording, media)
-        receipt = Receipt.from_bytes(self._store.read(receipt_key))
+        chosen = if_present or self._if_present
+        berth = Berth(self._store, self._layout, recording, media, may_stand=chosen != "fail")
+        receipt = Receipt.from_bytes(self._store.read(berth.receipt_key))
         if receipt is not None and not receipt.describes(media):
             receipt = None
-        if receipt is not None and self._stands(receipt_key, receipt):
-            log.info("%s is there already", self._store.uri(_beside(receipt_key, receipt.name)))
-            return receipt.stored_file("skipped", self._store.uri(_beside(receipt_key, receipt.name)))
-        with self._content(media) as content:
-            if content is None:
-                log.warning("%s has no %s of file %r", media.platform, media.kind, media.file_id)
-                return _absent(media)
-            key = self._layout.object_key(recording, media, content.ext)
-            before = self._store.stat(key)
-            if self._if_present == "fail" and before is not None:
-                raise self._already(key)
-            written = self._write(key, media, content)
-        replaced = receipt is not None or before is not None
-        if receipt is not None and receipt.name != written.name:
-            # The platform serves another type than last time: the old object would be a second copy. It goes while
-            # the old receipt still names it, or nothing would lead to it any more.
-            self._store.delete(_beside(receipt_key, receipt.name))
-        self._store.put(receipt_key, written.to_bytes())
-        return written.stored_file("replaced" if replaced else "landed", self._store.uri(key))
+        if receipt is not None and self._stands(chosen, berth, receipt):
+            uri = self._store.uri(berth.beside(receipt.name))
+            log.info("%s is there already", uri)
+            stored = receipt.stored_file("skipped", uri)
+        else:
+            stored = self._deliver(berth, media, receipt)
+        self._meter.count("meetings.landing.files", 1, {"platform": media.platform, "outcome": stored.outcome})
+        return stored
 
-    def _stands(self, receipt_key: str, receipt: Receipt) -> bool:
-        key = _beside(receipt_key, receipt.name)
-        if self._if_present == "fail":
-            raise self._already(key)
-        if self._if_present == "replace":
+    def _stands(self, chosen: IfPresent, berth: Berth, receipt: Receipt) -> bool:
+        key = berth.beside(receipt.name)
+        if chosen == "fail":
+            raise berth.already(key)
+        if chosen == "replace":
             return False
-        if self._if_present == "skip":
+        if chosen == "skip":
             return True
         stat = self._store.stat(key)
         return stat is not None and (stat.size, stat.validator) == (receipt.size, receipt.validator)
 
-    def _already(self, key: str) -> InvalidRequest:
-        return InvalidRequest(
-            f"{self._store.uri(key)} is there already",
-            next_step="With if_present='verify' it is kept if it is whole, with 'replace' it is fetched again.",
-        )
+    def _deliver(self, berth: Berth, media: MediaFile, receipt: Receipt | None) -> StoredFile:
+        name = f"{media.platform} file {media.file_id!r} ({media.kind})"
+        progress = Progress(name, self._meter, {"platform": media.platform, "kind": media.kind})
+        delivered = Delivery(Origin(self._client, media), berth, progress, self._limits, name).run()
+        if delivered is None:
+            log.warning("%s has no %s of file %r", media.platform, media.kind, media.file_id)
+            return _absent(media)
+        written = self._receipt(berth, media, delivered)
+        if receipt is not None and receipt.name != written.name:
+            # The platform serves another type than last time: the old object would be a second copy. It goes while
+            # the old receipt still names it, or nothing would lead to it any more.
+            self._store.delete(berth.beside(receipt.name))
+        self._store.put(berth.receipt_key, written.to_bytes())
+        berth.forget()
+        log.info("%s stands", berth.uri)
+        replaced = receipt is not None or berth.replaces
+        outcome = "replaced" if replaced else "resumed" if delivered.resumed else "landed"
+        return written.stored_file(outcome, berth.uri)
 
-    @contextmanager
-    def _content(self, media: MediaFile) -> Iterator[_Content | None]:
-        opened = self._client.open(media)
-        if opened is None:
-            yield None
-        elif isinstance(opened, Download):
-            with self._stream(media, opened) as stream:
-                length = stream.length if stream.ends_itself else media.declared_size
-                if length is None and not stream.ends_itself:
-                    raise MediaCorrupt(
-                        f"{media.platform} file {media.file_id!r}: served without a length and not in chunks, so that "
-                        "a cut could not be noticed",
-                        platform=media.platform,
-                        next_step="If a proxy stands in between, have it pass Content-Length on.",
-                    )
-                yield _begin(media, stream.chunks(), stream.content_type, opened.file_type, length)
-        else:
-            yield _begin(media, opened, "", "", None)
-
-    def _stream(self, media: MediaFile, download: Download) -> MediaStream:
-        try:
-            return self._client.transport.stream(download.url)
-        except LinkExpired as error:
-            log.info("The link of file %r is dead (%s); resolving a new one", media.file_id, error)
-        again = self._client.open(media)
-        if not isinstance(again, Download):
-            raise LinkExpired(f"{media.platform} gave no new link for file {media.file_id!r}", platform=media.platform)
-        return self._client.transport.stream(again.url)
-
-    def _write(self, key: str, media: MediaFile, content: _Content) -> Receipt:
-        digest = hashlib.sha256()
-        size = 0
-        begun = time.monotonic()
-        sink = self._store.sink(key)
-        try:
-            for chunk in content.chunks:
-                digest.update(chunk)
-                sink.write(chunk)
-                size += len(chunk)
-            if content.length is not None and size != content.length:
-                raise MediaCorrupt(
-                    f"{media.platform} file {media.file_id!r} ({media.kind}): {content.length} bytes were promised, "
-                    f"{size} came",
-                    platform=media.platform,
-                )
-            stat = sink.publish()
-        except BaseException:
-            sink.discard()
-            raise
-        if stat.size != size:
-            raise MediaCorrupt(f"{self._store.uri(key)} holds {stat.size} bytes after {size} were written")
-        seconds = max(time.monotonic() - begun, 1e-6)
-        log.info("%s: %d bytes in %.1f s (%.1f MiB/s)", self._store.uri(key), size, seconds, size / 2**20 / seconds)
+    def _receipt(self, berth: Berth, media: MediaFile, delivered: Delivered) -> Receipt:
+        name = berth.key.rpartition("/")[2]
+        parts = delivered.parts
         return Receipt(
             platform=media.platform,
             tenant=media.tenant,
@@ -213,34 +116,19 @@ class Landing:
             meeting_id=media.meeting_id,
             file_id=media.file_id,
             kind=media.kind,
-            name=key.rpartition("/")[2],
-            uri=self._store.uri(key),
-            size=size,
-            sha256=digest.hexdigest(),
-            media_type=media_type(content.ext),
-            validator=stat.validator,
+            name=name,
+            uri=berth.uri,
+            size=delivered.stat.size,
+            sha256=delivered.sha256,
+            media_type=media_type(name.rpartition(".")[2]),
+            validator=delivered.stat.validator,
             landed_at=self._now().isoformat(),
             started_at=media.started_at.isoformat() if media.started_at else None,
             ended_at=media.ended_at.isoformat() if media.ended_at else None,
+            part_size=parts.size if parts else None,
+            parts=parts.sha256 if parts else None,
+            tree_sha256=parts.tree if parts else None,
         )
-
-
-def _begin(
-    media: MediaFile, chunks: Iterator[bytes], content_type: str, file_type: str, length: int | None
-) -> _Content:
-    """Read the first bytes, refuse what is no file, and put them back in front."""
-    first: list[bytes] = []
-    while sum(map(len, first)) < HEAD_BYTES and (chunk := next(chunks, b"")):
-        first.append(chunk)
-    head = b"".join(first)[:HEAD_BYTES]
-    refuse_documents(media, head, content_type)
-    ext = extension(media, content_type=content_type, file_type=file_type, head=head)
-    return _Content(chain(first, chunks), ext, length)
-
-
-def _beside(key: str, name: str) -> str:
-    folder, slash, _ = key.rpartition("/")
-    return f"{folder}{slash}{name}"
 
 
 def _absent(media: MediaFile) -> StoredFile:

@@ -13,6 +13,8 @@ from airflow_provider_meetings.api.models import MediaFile, Recording
 DEFAULT_LAYOUT = "{platform}/{date}/{recording_id}/{file_id}.{kind}.{ext}"
 FIELDS = ("platform", "tenant", "date", "recording_id", "meeting_id", "file_id", "kind", "ext")
 UNDATED = "undated"
+RECEIPT_SUFFIX = ".receipt.json"
+CHECKPOINT_SUFFIX = ".part.json"
 LONGEST_TEMPLATE = 200  # bytes: its plain text alone must fit into a file's name
 LONGEST_NAME = 110  # two of them, a suffix and .part stay below the 255 bytes that a file's name may have
 
@@ -71,7 +73,11 @@ class Layout:
 
     def receipt_key(self, recording: Recording, media: MediaFile) -> str:
         """Name the receipt, which is known before the served type is."""
-        return self._key(recording, media, "{file_id}.{kind}.receipt.json", "")
+        return self._key(recording, media, "{file_id}.{kind}" + RECEIPT_SUFFIX, "")
+
+    def checkpoint_key(self, recording: Recording, media: MediaFile) -> str:
+        """Name what a try leaves while the file is on its way."""
+        return self._key(recording, media, "{file_id}.{kind}" + CHECKPOINT_SUFFIX, "")
 
     def _date(self, recording: Recording) -> str:
         try:

@@ -6,12 +6,14 @@ It stands in `api` and not in `storage`, because the landing engine decides by i
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from airflow_provider_meetings import __version__
 from airflow_provider_meetings.api.models import MediaFile, StoredFile
 
-SCHEMA = 1
+SCHEMA = 2
+_READABLE = {1, 2}  # 1 had no parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,8 @@ class Receipt:
     """What was landed: no link, no title. Times in ISO 8601 UTC, `size` in bytes, `sha256` in hexadecimal.
 
     `name` is the object's name in the receipt's own folder; `validator` is what the store says of this version.
+    Where an upload was continued of which no whole hash is known, `sha256` is None and there are `part_size`, the
+    parts' hashes and `tree_sha256` instead (see `api.store.Parts`).
     """
 
     platform: str
@@ -30,12 +34,15 @@ class Receipt:
     name: str
     uri: str
     size: int
-    sha256: str
+    sha256: str | None
     media_type: str
     validator: str
     landed_at: str
     started_at: str | None
     ended_at: str | None
+    part_size: int | None = None
+    parts: Sequence[str] | None = None
+    tree_sha256: str | None = None
     tool: str = f"airflow-provider-meetings {__version__}"
     schema: int = SCHEMA
 
@@ -57,7 +64,7 @@ class Receipt:
         name = receipt.name
         sound = isinstance(receipt.size, int) and isinstance(name, str) and name.isprintable()
         sound = sound and name not in {"", ".", ".."} and "/" not in name
-        return receipt if sound and receipt.schema == SCHEMA else None
+        return receipt if sound and receipt.schema in _READABLE else None
 
     def stored_file(self, outcome: str, uri: str) -> StoredFile:
         """Say what stands in the store, under the address it has today."""

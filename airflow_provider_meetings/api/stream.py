@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -13,23 +15,59 @@ from airflow_provider_meetings.api.storable import NeverPickled
 
 CHUNK_BYTES = 1024 * 1024
 _DEAD_LINK = {401, 403, 404, 410}
+_STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+# https://www.rfc-editor.org/rfc/rfc9110#section-14.4
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a stream was cut: how many bytes are there, and the strong entity tag of the version they are of."""
+
+    offset: int
+    validator: str
+
+    def headers(self) -> dict[str, str]:
+        """Ask for the rest, or for all of it if the file is another by now."""
+        return {"Range": f"bytes={self.offset}-", "If-Range": self.validator}
 
 
 class MediaStream(NeverPickled):
     """Wrap the answer to a media link.
 
     :param response: opened with ``stream=True``; closed on leaving the context.
+    :param position: what was asked for; None for the whole.
     :raises LinkExpired: for 401, 403, 404 and 410.
     :raises ServerError: for 5xx and 429.
-    :raises MediaCorrupt: for any other status than 200.
+    :raises MediaCorrupt: for any other status, and for a range that was not asked for.
     """
 
-    def __init__(self, response: requests.Response, platform: str) -> None:
+    def __init__(self, response: requests.Response, platform: str, position: Position | None = None) -> None:
         self._response = response
         self._platform = platform
-        if response.status_code != 200:
+        self.start = 0
+        self._total: int | None = None
+        try:
+            if response.status_code == 206 and position:
+                self._accept_range(position)
+            elif response.status_code != 200:
+                raise self._refusal(response.status_code)
+        except MeetingsApiError:
             response.close()
-            raise self._refusal(response.status_code)
+            raise
+
+    def _accept_range(self, position: Position) -> None:
+        given = self._response.headers.get("Content-Range", "")
+        found = _CONTENT_RANGE.fullmatch(given)
+        if found is None or int(found[1]) != position.offset or int(found[2]) < position.offset:
+            raise MediaCorrupt(
+                f"{self._platform}'s media host was asked for the bytes from {position.offset} on and answered with "
+                f"Content-Range {given[:60]!r}",
+                platform=self._platform,
+                next_step="Try again: the next try begins anew.",
+            )
+        self.start = position.offset
+        self._total = None if found[3] == "*" else int(found[3])
 
     def _refusal(self, status: int) -> MeetingsApiError:
         kind: type[MeetingsApiError] = MediaCorrupt
@@ -49,13 +87,27 @@ class MediaStream(NeverPickled):
         return self._response.headers.get("Content-Type", "")
 
     @property
+    def validator(self) -> str | None:
+        """Return the entity tag if it is a strong one: equal tags mean equal bytes."""
+        tag = self._response.headers.get("ETag", "")
+        return tag if _STRONG_TAG.fullmatch(tag) and not self._encoded else None
+
+    @property
     def length(self) -> int | None:
-        """Return the promised number of bytes; None where the host promises none, or compresses all the same."""
-        headers = self._response.headers
-        if headers.get("Content-Encoding", "identity") != "identity":
+        """Return the promised number of bytes of the whole file, also where this is a part of it; None for no promise.
+
+        There is none where the host compresses all the same.
+        """
+        if self._encoded:
             return None
-        value = headers.get("Content-Length", "")
+        if self.start:
+            return self._total
+        value = self._response.headers.get("Content-Length", "")
         return int(value) if value.isdecimal() else None
+
+    @property
+    def _encoded(self) -> bool:
+        return self._response.headers.get("Content-Encoding", "identity") != "identity"
 
     @property
     def ends_itself(self) -> bool:
@@ -63,15 +115,16 @@ class MediaStream(NeverPickled):
         headers = self._response.headers
         return "Content-Length" in headers or headers.get("Transfer-Encoding", "").lower() == "chunked"
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the body in pieces of at most 1 MiB.
+    def chunks(self, size: int = CHUNK_BYTES) -> Iterator[bytes]:
+        """Yield the body in pieces of at most `size` bytes.
 
-        Only the public reads of requests notice a body that ends too early; lower ones end it silently.
+        Only the public reads of requests notice a body that ends too early; lower ones end it silently. They drop the
+        piece in which it ends, so that a body which is always cut early comes further in smaller ones.
 
         :raises ServerError: when the stream is cut.
         """
-        body = self._response.iter_content(CHUNK_BYTES)
-        received = 0
+        body = self._response.iter_content(size)
+        received = self.start
         while True:
             chunk: bytes | None = None
             cut = ""
@@ -90,10 +143,14 @@ class MediaStream(NeverPickled):
             received += len(chunk)
             yield chunk
 
+    def close(self) -> None:
+        """Let the connection go."""
+        self._response.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._response.close()
+        self.close()

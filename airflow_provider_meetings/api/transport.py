@@ -22,7 +22,7 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
 )
 from airflow_provider_meetings.api.redaction import keep_queries_out_of_logs, redact
-from airflow_provider_meetings.api.stream import MediaStream
+from airflow_provider_meetings.api.stream import MediaStream, Position
 
 log = logging.getLogger(__name__)
 
@@ -132,18 +132,20 @@ class Transport:
 
         return retrying(once)
 
-    def stream(self, url: str) -> MediaStream:
+    def stream(self, url: str, position: Position | None = None) -> MediaStream:
         """Open a media link: no token, no cookie of the API, no login of the machine.
 
+        :param position: ask for what comes after it only; the host may send all the same.
         :raises MeetingsApiError: ServerError if the link is no http(s) address or the host cannot be reached; else
             as `MediaStream` judges the status.
         """
         if not is_http(url):
             raise ServerError(f"{self.platform} gave a link that is no http(s) address", platform=self.platform)
         # identity: a compressed body could not be checked against its Content-Length.
-        headers = {"Accept-Encoding": "identity"}
+        headers = {"Accept-Encoding": "identity", **(position.headers() if position else {})}
         self._session.cookies.clear()
-        return MediaStream(self._send(requests.Request("GET", url, headers=headers), stream=True), self.platform)
+        response = self._send(requests.Request("GET", url, headers=headers), stream=True)
+        return MediaStream(response, self.platform, position)
 
     def _send(self, request: requests.Request, *, stream: bool = False) -> requests.Response:
         keep_queries_out_of_logs(request.url)

@@ -1,28 +1,18 @@
-"""Files on a local disk or a mounted one: written beside their place, made durable, then renamed into it."""
+"""Files on a local disk or a mounted one."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_provider_meetings.api.landing import ObjectStat
+import pendulum
 
-PART_SUFFIX = ".part"
-
-_REMEDIES = {
-    errno.EACCES: "give that user the right to write there, or choose another target",
-    errno.EPERM: "give that user the right to write there, or choose another target",
-    errno.EROFS: "mount it for writing, or choose another target",
-    errno.ENOSPC: "make room, then try again; nothing of this file was published",
-    errno.EDQUOT: "make room, then try again; nothing of this file was published",
-    errno.EEXIST: "a file stands where a folder must be, choose another target",
-    errno.ENOTDIR: "a file stands where a folder must be, choose another target",
-}
+from airflow_provider_meetings.api.store import Leftover, Listed, ObjectStat, Plan
+from airflow_provider_meetings.storage.local_errors import explained
+from airflow_provider_meetings.storage.local_sink import PART_SUFFIX, PIECE, LocalSink, local_stat, lock
 
 
 class LocalStore:
@@ -45,7 +35,7 @@ class LocalStore:
 
         :raises OSError: naming the target and what to do.
         """
-        with _explained(self._uri):
+        with explained(self._uri):
             self._root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._root):
                 pass
@@ -53,7 +43,7 @@ class LocalStore:
     def stat(self, key: str) -> ObjectStat | None:
         """Return an object's size and time of change; None if there is none."""
         try:
-            return _stat(self._path(key))
+            return local_stat(self._path(key))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -64,9 +54,15 @@ class LocalStore:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def open(self, key: str) -> Iterator[bytes]:
+        """Yield an object's bytes in pieces of at most 1 MiB."""
+        with self._path(key).open("rb", buffering=0) as file:
+            while piece := file.read(PIECE):
+                yield piece
+
     def put(self, key: str, content: bytes) -> None:
         """Write a small object whole or not at all."""
-        sink = self.sink(key)
+        sink = self.sink(key, Plan(length=len(content)))
         try:
             sink.write(content)
             sink.publish()
@@ -74,98 +70,55 @@ class LocalStore:
             sink.discard()
             raise
 
-    def sink(self, key: str) -> LocalSink:
-        """Begin an object."""
+    def sink(self, key: str, plan: Plan) -> LocalSink:
+        """Begin an object, or continue its part file if the machine has not been started anew since."""
         path = self._path(key)
-        with _explained(self._uri):
+        with explained(self._uri):
             path.parent.mkdir(parents=True, exist_ok=True)
-            return LocalSink(path)
+            return LocalSink(path, plan)
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is no error."""
-        self._path(key).unlink(missing_ok=True)
+        with explained(self._uri):
+            self._path(key).unlink(missing_ok=True)
+
+    def walk(self) -> Iterator[Listed]:
+        """Yield every file below the root but part files, in the order of names; links to folders are not followed."""
+        for path, found in self._files():
+            if not path.name.endswith(PART_SUFFIX):
+                yield Listed(self._key(path), found.st_size, pendulum.from_timestamp(found.st_mtime))
+
+    def leftovers(self) -> Iterator[Leftover]:
+        """Yield the part files below the root."""
+        for path, found in self._files():
+            if path.name.endswith(PART_SUFFIX):
+                key = self._key(path)
+                modified = pendulum.from_timestamp(found.st_mtime)
+                yield Leftover(key.removesuffix(PART_SUFFIX), "part file", key, found.st_size, modified)
+
+    def remove(self, leftover: Leftover) -> bool:
+        """Remove a part file; False if a process writes to it at this moment, or it is gone."""
+        path = self._path(leftover.handle)
+        if not path.exists():
+            return False
+        try:
+            fd = lock(path)
+        except BlockingIOError:
+            return False
+        path.unlink()
+        os.close(fd)
+        return True
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        for folder, folders, names in os.walk(self._root):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(folder, name)
+                with contextlib.suppress(FileNotFoundError):  # gone since, or a link that leads nowhere
+                    yield path, path.stat()
 
     def _path(self, key: str) -> Path:
         return self._root.joinpath(*key.split("/"))
 
-
-class LocalSink:
-    """Write ``<name>.part`` beside the target and rename it when it is whole.
-
-    :raises BlockingIOError: if another process writes the same object at this moment.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._part = path.with_name(path.name + PART_SUFFIX)
-        self._fd = self._lock()
-        os.ftruncate(self._fd, 0)
-
-    def _lock(self) -> int:
-        # Open without truncating, lock, then look whether the name still leads to what was locked: between open
-        # and lock another process may have renamed this very file into its place, and it must not be emptied.
-        while True:
-            # O_NOFOLLOW: a link of that name would have us overwrite whatever it leads to.
-            fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(fd), self._part.lstat()):
-                    return fd
-            except FileNotFoundError:
-                pass
-            except BlockingIOError as error:
-                os.close(fd)
-                raise BlockingIOError(
-                    error.errno, f"{self._path} is being written by another process at this moment; try again later"
-                ) from None
-            except BaseException:
-                os.close(fd)
-                raise
-            os.close(fd)
-
-    def write(self, chunk: bytes) -> None:
-        """Append bytes."""
-        view = memoryview(chunk)
-        with _explained(str(self._path)):
-            while view:
-                view = view[os.write(self._fd, view) :]
-
-    def publish(self) -> ObjectStat:
-        """Make the bytes durable, give them their name, make that durable, and return what stands there."""
-        os.fsync(self._fd)
-        self._part.replace(self._path)
-        os.close(self._fd)
-        self._fd = -1  # from here on the name .part may be another writer's: `discard` must not touch it
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        return _stat(self._path)
-
-    def discard(self) -> None:
-        """Drop what was written; nothing happens after `publish`."""
-        if self._fd < 0:
-            return
-        with contextlib.suppress(FileNotFoundError):
-            self._part.unlink()
-        os.close(self._fd)
-        self._fd = -1
-
-
-def _stat(path: Path) -> ObjectStat:
-    found = path.stat()
-    return ObjectStat(found.st_size, f"mtime-ns:{found.st_mtime_ns}")
-
-
-@contextlib.contextmanager
-def _explained(target: str) -> Iterator[None]:
-    """Say of a failed write which target it was and what to do."""
-    try:
-        yield
-    except BlockingIOError:
-        raise  # explains itself
-    except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "choose another target")
-        text = f"target {target} cannot be written by user id {os.geteuid()} ({error.strerror}): {remedy}"
-        raise type(error)(error.errno, text) from None
+    def _key(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()

@@ -6,17 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseOperator, Context
-from airflow.sdk import ObjectStoragePath
+from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
-from airflow_provider_meetings.api.landing import IfPresent, Landing, Store
+from airflow_provider_meetings.api.landing import IfPresent, Landing
 from airflow_provider_meetings.api.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.models import MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.storage import store_for
+from airflow_provider_meetings.hooks.stores import store_at
 
 
 class RecordingsToObjectStorageOperator(BaseOperator):
@@ -73,7 +72,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             kinds = self._offered(client)
             recordings = list(arguments.recordings(self.recordings, "recordings", context))
             ready = self._ready(client, recordings)
-            store = self._store()
+            store = store_at(self.target)
             store.check_writable()
             landing = Landing(client, store, layout=layout, if_present=self.if_present)
             stored, failures = self._land(client, landing, ready, kinds)
@@ -100,27 +99,6 @@ class RecordingsToObjectStorageOperator(BaseOperator):
                 self.log.error("%s failed: %s", recording.label, error)
                 failures.append(error)
         return stored, failures
-
-    def _store(self) -> Store:
-        scheme, found, rest = arguments.text(self.target, "target", "file:///data/lake").partition("://")
-        user, at, _ = rest.partition("/")[0].rpartition("@")
-        if at and ":" in user:
-            raise InvalidRequest(
-                f"target {scheme}:// holds a password: store it as a connection, and write {scheme}://conn_id@…"
-            )
-        if not found:
-            raise InvalidRequest("target is no URL: write file:///data/lake, or that of a store")
-        try:
-            path = ObjectStoragePath(self.target)
-            file_system = path.fs
-        except AirflowNotFoundException:
-            raise InvalidRequest(f"target {scheme}:// names a connection that is not defined: {user[:60]!r}") from None
-        except (ImportError, ValueError) as error:
-            raise InvalidRequest(
-                f"target {scheme[:60]}:// is not known here ({type(error).__name__}); what works: file://. Install the "
-                "Airflow provider of that store"
-            ) from None
-        return store_for(file_system, path.path, self.target)
 
     def _offered(self, client: MeetingsClient) -> tuple[str, ...]:
         asked = arguments.ids(self.kinds, "kinds")

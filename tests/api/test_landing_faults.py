@@ -20,7 +20,9 @@ from airflow_provider_meetings.api.errors import (
     MeetingsApiError,
     ServerError,
 )
-from airflow_provider_meetings.storage.local import LocalSink, LocalStore
+from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local_sink import LocalSink
 from tests.contract import scripted
 from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
 from tests.contract.leaks import told
@@ -103,8 +105,8 @@ def test_a_stream_that_breaks_in_the_engine_is_discarded(bench: Bench) -> None:
 
 def test_a_store_that_keeps_less_than_it_was_given_is_noticed(bench: Bench) -> None:
     class Forgetful(LocalStore):
-        def sink(self, key: str) -> LocalSink:
-            sink = super().sink(key)
+        def sink(self, key: str, plan: Plan) -> LocalSink:
+            sink = super().sink(key, plan)
             write = sink.write
             sink.write = lambda chunk: write(chunk[:-1])  # type: ignore[method-assign]
             return sink
@@ -116,7 +118,7 @@ def test_a_store_that_keeps_less_than_it_was_given_is_noticed(bench: Bench) -> N
 
 def test_another_writer_is_an_error_and_keeps_its_file(bench: Bench) -> None:
     bench.target.parent.mkdir(parents=True)
-    other = LocalSink(bench.target)
+    other = LocalSink(bench.target, Plan())
     other.write(b"the other's bytes")
     with pytest.raises(BlockingIOError, match="being written by another process"):
         bench.land(video(BODY))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pendulum
 
+from airflow_provider_meetings.api.delivery import Limits
 from airflow_provider_meetings.api.landing import IfPresent, Landing
 from airflow_provider_meetings.api.layout import Layout
 from airflow_provider_meetings.api.models import Download, MediaFile, StoredFile
@@ -34,6 +35,7 @@ class Bench:
     transport: Transport
     links: int = 0
     last: ScriptedClient | None = field(default=None)
+    slept: list[float] = field(default_factory=list)
 
     def link(self) -> Download:
         self.links += 1
@@ -51,7 +53,14 @@ class Bench:
             self.origin.on("/media", *answers)
         self.last = ScriptedClient(self.transport, opens or self.link)
         store = store or LocalStore(self.root, "file:///target/")
-        landing = Landing(self.last, store, layout=Layout(), if_present=if_present, now=lambda: NOW)
+        landing = Landing(
+            self.last,
+            store,
+            layout=Layout(),
+            if_present=if_present,
+            limits=Limits(sleep=self.slept.append),
+            now=lambda: NOW,
+        )
         return landing.land(RECORDING, media)
 
     @property

@@ -26,8 +26,10 @@ from airflow_provider_meetings.api.landing import Landing
 from airflow_provider_meetings.api.layout import Layout
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.store import Plan
 from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.storage.local import LocalSink, LocalStore
+from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local_sink import LocalSink
 
 Opened = Download | Iterator[bytes] | None
 NOBODY = 65534
@@ -87,10 +89,10 @@ class _AnnouncingSink(LocalSink):
 
 
 class _AnnouncingStore(LocalStore):
-    def sink(self, key: str) -> LocalSink:
+    def sink(self, key: str, plan: Plan) -> LocalSink:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return _AnnouncingSink(path)
+        return _AnnouncingSink(path, plan)
 
 
 def _prepare(mode: str, store: LocalStore) -> None:

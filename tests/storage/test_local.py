@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.store import Plan
 from airflow_provider_meetings.storage import store_for
-from airflow_provider_meetings.storage.local import LocalSink, LocalStore
+from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local_sink import LocalSink
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_the_uri_is_as_the_user_wrote_it(store: LocalStore) -> None:
 
 
 def test_nothing_stands_before_it_is_published(store: LocalStore, tmp_path: Path) -> None:
-    sink = store.sink("v.mp4")
+    sink = store.sink("v.mp4", Plan())
     sink.write(b"one")
     sink.write(b"two")
     assert names(tmp_path) == {"v.mp4.part"}
@@ -60,7 +62,7 @@ def test_nothing_stands_before_it_is_published(store: LocalStore, tmp_path: Path
 
 def test_discard_leaves_no_trace_and_keeps_what_was_there(store: LocalStore, tmp_path: Path) -> None:
     store.put("v.mp4", b"old")
-    sink = store.sink("v.mp4")
+    sink = store.sink("v.mp4", Plan())
     sink.write(b"new")
     sink.discard()
     sink.discard()
@@ -72,17 +74,17 @@ def test_what_a_dead_process_left_is_not_built_upon(store: LocalStore, tmp_path:
     left = tmp_path / "a" / "b" / "v.mp4.part"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"a long rest of an earlier try")
-    sink = store.sink("v.mp4")
+    sink = store.sink("v.mp4", Plan())
     sink.write(b"new")
     sink.publish()
     assert store.read("v.mp4") == b"new"
 
 
 def test_only_one_writes_at_a_time(store: LocalStore, tmp_path: Path) -> None:
-    first = store.sink("v.mp4")
+    first = store.sink("v.mp4", Plan())
     first.write(b"first")
     with pytest.raises(BlockingIOError) as caught:
-        store.sink("v.mp4")
+        store.sink("v.mp4", Plan())
     assert str(tmp_path / "a" / "b" / "v.mp4") in str(caught.value)
     assert "try again later" in str(caught.value)
     first.publish()
@@ -98,7 +100,7 @@ def test_a_lock_on_a_file_that_lost_its_name_is_not_enough(
     """Between open and lock the other process ends, and the file that was opened is no longer the .part."""
     import fcntl
 
-    other = store.sink("v.mp4")
+    other = store.sink("v.mp4", Plan())
     other.write(b"the other's")
     flock = fcntl.flock
     calls = []
@@ -110,7 +112,7 @@ def test_a_lock_on_a_file_that_lost_its_name_is_not_enough(
         flock(fd, how)
 
     monkeypatch.setattr(fcntl, "flock", ended_in_between)
-    sink = store.sink("v.mp4")
+    sink = store.sink("v.mp4", Plan())
     assert len(calls) == 2
     assert store.read("v.mp4") == (b"the other's" if race == "published" else None)
     sink.write(b"mine")
@@ -165,9 +167,9 @@ def test_no_descriptor_is_left_open(store: LocalStore) -> None:
     before = len(list(fds.iterdir()))
     for _ in range(3):
         store.put("x", b"1")
-        sink = store.sink("y")
+        sink = store.sink("y", Plan())
         with pytest.raises(BlockingIOError):
-            store.sink("y")
+            store.sink("y", Plan())
         sink.discard()
     assert len(list(fds.iterdir())) == before
 
@@ -195,14 +197,14 @@ def test_a_target_without_permission_is_named(tmp_path: Path) -> None:
 def test_a_failure_after_the_rename_does_not_take_another_writers_part(
     store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sink = store.sink("v.mp4")
+    sink = store.sink("v.mp4", Plan())
     sink.write(b"mine")
     others: list[LocalSink] = []
     fsync = os.fsync
 
     def fail_on_folder(fd: int) -> None:
         if Path(f"/proc/self/fd/{fd}").is_dir():
-            others.append(store.sink("v.mp4"))
+            others.append(store.sink("v.mp4", Plan()))
             others[0].write(b"the other's")
             raise OSError(5, "Input/output error")
         fsync(fd)

@@ -1,0 +1,92 @@
+"""Where one file lands: its names in the store, what stood there before, what a try that died left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_meetings.api.checkpoint import Checkpoint
+from airflow_provider_meetings.api.content import media_type
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.models import MediaFile, Recording
+from airflow_provider_meetings.api.store import ObjectStat, Plan, Sink, Store
+
+
+class Berth:
+    """Hold the place of one file in a store.
+
+    :param may_stand: whether an object of that name may be there already.
+    """
+
+    def __init__(
+        self, store: Store, layout: Layout, recording: Recording, media: MediaFile, *, may_stand: bool = True
+    ) -> None:
+        self.store = store
+        self._layout = layout
+        self._recording = recording
+        self._media = media
+        self._may_stand = may_stand
+        self.receipt_key = layout.receipt_key(recording, media)
+        self._checkpoint_key = layout.checkpoint_key(recording, media)
+        self._remembered = False
+        self.key = ""
+        self.replaces = False
+
+    @property
+    def uri(self) -> str:
+        """Return the object's address; empty before its name is known."""
+        return self.store.uri(self.key) if self.key else ""
+
+    def beside(self, name: str) -> str:
+        """Return the key of another object in the same folder."""
+        folder, slash, _ = self.receipt_key.rpartition("/")
+        return f"{folder}{slash}{name}"
+
+    def already(self, key: str) -> InvalidRequest:
+        """Make the error for an object that may not be there."""
+        return InvalidRequest(
+            f"{self.store.uri(key)} is there already",
+            next_step="With if_present='verify' it is kept if it is whole, with 'replace' it is fetched again.",
+        )
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Read what an earlier try left; None for nothing that can be read."""
+        data = self.store.read(self._checkpoint_key)
+        self._remembered = data is not None
+        return Checkpoint.from_bytes(data)
+
+    def begin(self, ext: str, length: int | None, validator: str | None) -> Sink:
+        """Begin the object with that extension."""
+        return self._sink(self._layout.object_key(self._recording, self._media, ext), length, validator, None)
+
+    def resume(self, checkpoint: Checkpoint) -> Sink:
+        """Take up what an earlier try left; its offset says how much of it stands."""
+        return self._sink(self.beside(checkpoint.name), checkpoint.length, checkpoint.validator, place=checkpoint.place)
+
+    def _sink(self, key: str, length: int | None, validator: str | None, place: Mapping[str, Any] | None) -> Sink:
+        before = self.store.stat(key)
+        if before is not None and not self._may_stand:
+            raise self.already(key)
+        self.key, self.replaces = key, before is not None
+        name = key.rpartition("/")[2]
+
+        def keep(place: Mapping[str, Any]) -> None:
+            checkpoint = Checkpoint(name=name, length=length, validator=validator, place=place)
+            self._remembered = True  # before the write: one that fails may have happened
+            self.store.put(self._checkpoint_key, checkpoint.to_bytes())
+
+        served = media_type(name.rpartition(".")[2])
+        return self.store.sink(key, Plan(media_type=served, length=length, place=place, keep=keep))
+
+    def forget(self) -> None:
+        """Remove the checkpoint."""
+        if self._remembered:
+            self.store.delete(self._checkpoint_key)
+            self._remembered = False
+
+    def verify(self, stat: ObjectStat, size: int) -> bool:
+        """Tell whether the store holds what was written; what is wrong is removed."""
+        if stat.size != size:
+            self.store.delete(self.key)
+        return stat.size == size

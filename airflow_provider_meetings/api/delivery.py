@@ -1,0 +1,259 @@
+"""One file on its way from its origin to a store: continued after a break, begun anew where it must be, verified."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from airflow_provider_meetings.api.berth import Berth
+from airflow_provider_meetings.api.checkpoint import Checkpoint
+from airflow_provider_meetings.api.digest import BackgroundDigest
+from airflow_provider_meetings.api.errors import FileTooLarge, MediaCorrupt, MeetingsApiError
+from airflow_provider_meetings.api.origin import Broken, Opened, Origin
+from airflow_provider_meetings.api.progress import Progress
+from airflow_provider_meetings.api.store import ObjectStat, Parts, Sink
+from airflow_provider_meetings.api.stream import Position
+
+log = logging.getLogger(__name__)
+
+GIB = 2**30
+_GETS_ON = 64 * 1024  # bytes beyond the furthest point so far: a stream that brings fewer before it breaks is fruitless
+_SMALLEST_PIECE = 256
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How far a landing goes.
+
+    :param max_bytes: no file may be larger. 64 GiB is beyond a week of video, and below what S3's 10,000 parts hold.
+    :param fruitless: how often in a row a stream may break that brought nothing new.
+    :param stop: set from another thread, it ends landings after the piece in hand.
+    """
+
+    max_bytes: int = 64 * GIB
+    fruitless: int = 5
+    sleep: Callable[[float], None] = time.sleep
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Stopped(Exception):
+    """Say that the landing was told to stop; the next try continues."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What stands in the store now: proven by `sha256`, or where that is None by the hashes of its `parts`."""
+
+    stat: ObjectStat
+    sha256: str | None
+    parts: Parts | None
+    resumed: bool
+
+
+class Delivery:
+    """Carry one file; used once.
+
+    :param name: of the file, for errors.
+    """
+
+    def __init__(self, origin: Origin, berth: Berth, progress: Progress, limits: Limits, name: str) -> None:
+        self._origin = origin
+        self._berth = berth
+        self._progress = progress
+        self._limits = limits
+        self._name = name
+        self._sink: Sink | None = None
+        self._digest: BackgroundDigest | None = None  # None too where the first bytes are out of reach
+        self._validator: str | None = None
+        self._length: int | None = None
+        self._size = self._furthest = 0
+        self._resumed = self._whole = self._absent = False
+
+    def run(self) -> Delivered | None:
+        """Bring the file to its place; None where the platform has no such file.
+
+        :raises MediaCorrupt: if what was served is not the file; nothing stands under its name then.
+        :raises MeetingsApiError: as the platform or its media host fails; a later try continues where it can.
+        :raises OSError: as the store fails.
+        """
+        error: MeetingsApiError | None = None
+        try:
+            self._resume()
+            while not self._whole and not self._absent:
+                self._retrying()(self._round)
+            return None if self._absent else self._publish()
+        except Broken as broken:
+            self._leave()
+            error = broken.error
+        except (MediaCorrupt, FileTooLarge):
+            self._abandon()
+            raise
+        except OSError as failure:
+            # A full disk gets back what we took of it.
+            self._abandon() if failure.errno in _NO_ROOM else self._leave()
+            raise
+        except BaseException:
+            self._leave()
+            raise
+        finally:
+            if self._digest:
+                self._digest.close()
+        raise error
+
+    def _retrying(self) -> Retrying:
+        return Retrying(
+            retry=retry_if_exception_type(Broken),
+            stop=stop_after_attempt(self._limits.fruitless),
+            wait=wait_random_exponential(multiplier=0.5, max=30),
+            before_sleep=self._log_retry,
+            sleep=self._limits.sleep,
+            reraise=True,
+        )
+
+    def _log_retry(self, state: RetryCallState) -> None:
+        pause = state.next_action.sleep if state.next_action else 0.0
+        log.warning(
+            "%s; opening it again in %.1f s (try %s)",
+            *(state.outcome and state.outcome.exception(), pause, state.attempt_number + 1),
+        )
+
+    def _resume(self) -> None:
+        checkpoint = self._berth.checkpoint()
+        if checkpoint is None:
+            return
+        self._sink = self._berth.resume(checkpoint)
+        if checkpoint.validator is None or not self._sink.offset:
+            self._abandon()
+            return
+        self._take_up(checkpoint, self._sink)
+
+    def _take_up(self, checkpoint: Checkpoint, sink: Sink) -> None:
+        kept = sink.kept()
+        if kept is not None:
+            self._digest = BackgroundDigest()
+            for piece in kept:
+                self._digest.update(piece)
+        self._validator, self._length = checkpoint.validator, checkpoint.length
+        self._size = self._furthest = sink.offset
+        self._resumed = True
+        self._whole = self._size == self._length
+        log.info("%s: continuing at byte %d of an earlier try", self._berth.uri, self._size)
+
+    def _round(self) -> None:
+        """Open the file once and take what comes; return when it is whole, and when it is worth opening it again."""
+        position = Position(self._size, self._validator) if self._validator and self._size else None
+        with self._origin.open(position) as opened:
+            if opened is None:
+                self._absent = True
+                self._abandon()
+                return
+            sink = self._accept(opened)
+            try:
+                for chunk in opened.chunks:
+                    self._take(sink, chunk)
+            except Broken as broken:
+                if self._gets_on():
+                    log.warning("%s; opening it again", broken)
+                    return
+                # What is cut always in the same place gets on in smaller pieces: the last one is lost.
+                self._origin.chunk_bytes = max(self._origin.chunk_bytes // 16, _SMALLEST_PIECE)
+                raise
+            self._whole = self._ended(opened)
+
+    def _accept(self, opened: Opened) -> Sink:
+        if opened.length is not None and opened.length > self._limits.max_bytes:
+            raise self._too_large(opened.length)
+        if opened.start and self._sink is not None:
+            if self._length is None:
+                self._length = opened.length
+            if opened.length not in (None, self._length):
+                raise self._wrong_size(self._length, opened.length)
+            return self._sink
+        self._abandon()
+        self._sink = self._berth.begin(opened.ext, opened.length, opened.validator)
+        self._digest = BackgroundDigest()
+        self._validator, self._length = opened.validator, opened.length
+        return self._sink
+
+    def _take(self, sink: Sink, chunk: bytes) -> None:
+        if self._limits.stop.is_set():
+            raise Stopped(f"{self._name}: told to stop")
+        if self._digest:
+            self._digest.update(chunk)
+        sink.write(chunk)
+        self._size += len(chunk)
+        if self._size > self._limits.max_bytes:
+            raise self._too_large(self._size)
+        self._progress.add(len(chunk), self._size, self._length)
+
+    def _gets_on(self) -> bool:
+        if self._size < self._furthest + _GETS_ON:
+            return False
+        self._furthest = self._size
+        return True
+
+    def _ended(self, opened: Opened) -> bool:
+        """Tell whether the file is whole, now that the body has ended as a body should."""
+        if self._length is None or self._size == self._length:
+            return True
+        # A host may give less than the range that it was asked for.
+        if opened.start and self._size < self._length and self._gets_on():
+            return False
+        raise self._wrong_size(self._length, self._size)
+
+    def _publish(self) -> Delivered:
+        assert self._sink is not None  # noqa: S101  # it is whole
+        sha256 = self._digest.hexdigest() if self._digest else None
+        stat = self._sink.publish()
+        if not self._berth.verify(stat, self._size):
+            raise MediaCorrupt(
+                f"{self._berth.uri} holds {stat.size} bytes after {self._size} were written; it was removed"
+            )
+        parts = self._sink.parts() if sha256 is None else None
+        if sha256 is None and parts is None:
+            sha256 = self._read_back()
+        self._progress.end(stat.size)
+        return Delivered(stat, sha256, parts, self._resumed)
+
+    def _read_back(self) -> str:
+        digest = hashlib.sha256()
+        for piece in self._berth.store.open(self._berth.key):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def _leave(self) -> None:
+        """Stop; what can be continued stays."""
+        if self._sink is not None and self._validator:
+            self._sink.suspend()
+        else:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        if self._sink is not None:
+            self._sink.discard()
+        self._berth.forget()
+        if self._digest:
+            self._digest.close()
+        self._sink = self._digest = self._validator = self._length = None
+        self._size = 0
+        self._resumed = False
+
+    def _too_large(self, size: int) -> FileTooLarge:
+        return FileTooLarge(
+            f"{self._name}: {size} bytes or more, and no file may be larger than {self._limits.max_bytes}",
+            next_step="If such files are right, give a larger max_bytes.",
+        )
+
+    def _wrong_size(self, promised: int | None, came: int | None) -> MediaCorrupt:
+        return MediaCorrupt(
+            f"{self._name}: {promised} bytes were promised, {came} came",
+            next_step="Try again: the next try begins anew.",
+        )

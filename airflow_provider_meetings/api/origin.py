@@ -1,0 +1,132 @@
+"""One file at its platform: opened, and after a break opened again where it ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+
+from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.content import HEAD_BYTES, extension, refuse_documents
+from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.models import Download, MediaFile
+from airflow_provider_meetings.api.stream import CHUNK_BYTES, MediaStream, Position
+
+log = logging.getLogger(__name__)
+
+
+class Broken(Exception):
+    """Say that the media host failed, in a way that opening the file again may mend.
+
+    The platform's own answers are no such thing: the transport has tried them again already.
+    """
+
+    def __init__(self, error: MeetingsApiError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An opened file: its bytes from `start` on, and what its origin promised.
+
+    :param ext: the extension of the object's name; empty where `start` is not 0.
+    :param length: of the whole file.
+    :param validator: the strong entity tag of this version; None where it cannot be continued after a break.
+    """
+
+    chunks: Iterator[bytes]
+    start: int
+    ext: str
+    length: int | None
+    validator: str | None
+
+
+class Origin:
+    """Open one file of a platform, with a new link each time.
+
+    :param chunk_bytes: the pieces it is read in.
+    """
+
+    def __init__(self, client: MeetingsClient, media: MediaFile) -> None:
+        self._client = client
+        self._media = media
+        self.chunk_bytes = CHUNK_BYTES
+
+    @contextmanager
+    def open(self, position: Position | None) -> Iterator[Opened | None]:
+        """Open the file at `position`, or from its beginning where the host cannot or the file is another by now.
+
+        :returns: None where the platform has no such file.
+        :raises Broken: if the media host fails, also within the chunks.
+        :raises MeetingsApiError: as the platform answers.
+        """
+        content = self._client.open(self._media)
+        if content is None:
+            yield None
+        elif isinstance(content, Download):
+            with ExitStack() as stack:
+                yield self._from_host(content, position, stack)
+        else:
+            yield self._begun(content, "", "", None, None)
+
+    def _from_host(self, download: Download, position: Position | None, stack: ExitStack) -> Opened:
+        broken: MeetingsApiError | None = None
+        try:
+            stream = stack.enter_context(self._stream(download, position))
+            length = stream.length if stream.ends_itself else self._media.declared_size
+            if length is None and not stream.ends_itself:
+                raise MediaCorrupt(
+                    f"{self._name}: served without a length and not in chunks, so that a cut could not be noticed",
+                    platform=self._media.platform,
+                    next_step="If a proxy stands in between, have it pass Content-Length on.",
+                )
+            chunks = self._noticing(stream.chunks(self.chunk_bytes))
+            if stream.start:
+                return Opened(chunks, stream.start, "", length, stream.validator)
+            return self._begun(chunks, stream.content_type, download.file_type, length, stream.validator)
+        except (LinkExpired, ServerError, MediaCorrupt) as error:
+            broken = error
+        raise Broken(broken)
+
+    def _stream(self, download: Download, position: Position | None) -> MediaStream:
+        if position is not None:
+            try:
+                stream = self._client.transport.stream(download.url, position)
+                if not stream.start or stream.validator == position.validator:
+                    return stream
+                stream.close()
+                fault = "the media host gives a part without saying that it is of the same version"
+            except MediaCorrupt as error:
+                fault = error.what
+            # Never splice two versions.
+            log.warning("%s: %s; beginning anew", self._name, fault)
+        return self._client.transport.stream(download.url, None)
+
+    @staticmethod
+    def _noticing(chunks: Iterator[bytes]) -> Iterator[bytes]:
+        broken: MeetingsApiError | None = None
+        try:
+            yield from chunks
+        except ServerError as error:
+            broken = error
+        if broken:
+            raise Broken(broken)
+
+    def _begun(
+        self, chunks: Iterator[bytes], content_type: str, file_type: str, length: int | None, validator: str | None
+    ) -> Opened:
+        """Read the first bytes, refuse what is no file, and put them back in front."""
+        first: list[bytes] = []
+        while sum(map(len, first)) < HEAD_BYTES and (chunk := next(chunks, b"")):
+            first.append(chunk)
+        head = b"".join(first)[:HEAD_BYTES]
+        refuse_documents(self._media, head, content_type)
+        ext = extension(self._media, content_type=content_type, file_type=file_type, head=head)
+        return Opened(chain(first, chunks), 0, ext, length, validator)
+
+    @property
+    def _name(self) -> str:
+        return f"{self._media.platform} file {self._media.file_id!r} ({self._media.kind})"

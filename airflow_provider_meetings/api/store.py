@@ -1,0 +1,149 @@
+"""What the landing engine asks of a store. One file per kind of store in `storage/` answers it.
+
+Stores speak of failures as OSError, saying which target it was and what to do: no space, no permission, no answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pendulum import DateTime
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStat:
+    """What a store says of an object: bytes, and a mark that changes when the object does."""
+
+    size: int
+    validator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object in a listing; `key` is relative to the store's root, `modified` is in UTC."""
+
+    key: str
+    size: int
+    modified: DateTime
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What a try that died left behind: bytes that stand under no final name.
+
+    :param key: the object that it was to become.
+    :param kind: ``part file``, ``multipart upload`` or ``temporary object``.
+    :param handle: the store's own name of it.
+    :param size: bytes, where the store can tell.
+    :param modified: when it was last written to, in UTC.
+    """
+
+    key: str
+    kind: str
+    handle: str
+    size: int | None
+    modified: DateTime
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Proof of an object of which no whole hash is known: the sha256 of each part, in hexadecimal.
+
+    Each part holds `size` bytes, the last one what is left.
+    """
+
+    size: int
+    sha256: tuple[str, ...]
+
+    @property
+    def tree(self) -> str:
+        """Return the sha256 of the parts' digests, one after the other: S3's composite checksum, in hexadecimal."""
+        return hashlib.sha256(b"".join(map(bytes.fromhex, self.sha256))).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is known of an object before its first byte is written.
+
+    :param length: bytes to come in all; None if nobody said.
+    :param place: what an earlier try's sink gave to `keep`: continue there; None to begin anew.
+    :param keep: is told, as plain JSON, where the bytes lie, before any is stored there; what it was told comes back
+        as `place`.
+    """
+
+    media_type: str = "application/octet-stream"
+    length: int | None = None
+    place: Mapping[str, Any] | None = None
+    keep: Callable[[Mapping[str, Any]], None] = lambda place: None
+
+
+class Sink(Protocol):
+    """Take the bytes of one object, from one thread; nothing stands under its name before `publish`."""
+
+    @property
+    def offset(self) -> int:
+        """Return how many bytes of an earlier try stand already; 0 where it was not continued."""
+
+    def kept(self) -> Iterator[bytes] | None:
+        """Read those bytes back; None where the store cannot do so before the object is published."""
+
+    def write(self, chunk: bytes) -> None:
+        """Append bytes."""
+
+    def publish(self) -> ObjectStat:
+        """Make the object durable, then visible, and ask the store what stands there."""
+
+    def parts(self) -> Parts | None:
+        """Return the hashes of the parts after `publish`; None where the store did not keep them."""
+
+    def suspend(self) -> None:
+        """Stop, and leave what a later try can continue; after `publish` or `discard` do nothing."""
+
+    def discard(self) -> None:
+        """Leave no trace; after `publish` or `suspend` do nothing."""
+
+
+class Store(Protocol):
+    """One kind of store, bound to a root; keys are relative to it, with ``/``. Used by several threads at once."""
+
+    def check_writable(self) -> None:
+        """Raise OSError, naming target and remedy, if nothing can be written; leave nothing behind."""
+
+    def uri(self, key: str) -> str:
+        """Return the object's address."""
+
+    def stat(self, key: str) -> ObjectStat | None:
+        """Ask the store about an object; None if there is none."""
+
+    def read(self, key: str) -> bytes | None:
+        """Return a small object whole; None if there is none."""
+
+    def open(self, key: str) -> Iterator[bytes]:
+        """Yield an object's bytes in pieces of at most 1 MiB.
+
+        :raises FileNotFoundError: if there is none.
+        """
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write a small object whole or not at all."""
+
+    def sink(self, key: str, plan: Plan) -> Sink:
+        """Begin an object, or continue one.
+
+        :raises OSError: if it cannot be written; ENOSPC where `plan.length` is more than there is room for.
+        """
+
+    def delete(self, key: str) -> None:
+        """Remove an object; one that is gone is no error."""
+
+    def walk(self) -> Iterator[Listed]:
+        """Yield every object below the root, in the order of keys within a folder; leftovers are none."""
+
+    def leftovers(self) -> Iterator[Leftover]:
+        """Yield what dead tries may have left below the root, of whoever wrote there."""
+
+    def remove(self, leftover: Leftover) -> bool:
+        """Remove a leftover; False if somebody writes to it at this moment, or it is gone."""
