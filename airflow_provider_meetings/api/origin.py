@@ -45,15 +45,13 @@ class Opened:
 
 
 class Origin:
-    """Open one file of a platform, with a new link each time.
-
-    :param chunk_bytes: the pieces it is read in.
-    """
+    """Open one file of a platform, with a new link each time; `chunk_bytes` are the pieces that it is read in."""
 
     def __init__(self, client: MeetingsClient, media: MediaFile) -> None:
         self._client = client
         self._media = media
         self.chunk_bytes = CHUNK_BYTES
+        self._existed = False
 
     @contextmanager
     def open(self, position: Position | None) -> Iterator[Opened | None]:
@@ -65,8 +63,16 @@ class Origin:
         """
         content = self._client.open(self._media)
         if content is None:
+            if self._existed:  # a moment ago: that is no answer, but a platform out of order
+                raise Broken(
+                    LinkExpired(
+                        f"{self._name}: its link died, and there was no new link", platform=self._media.platform
+                    )
+                )
             yield None
-        elif isinstance(content, Download):
+            return
+        self._existed = True
+        if isinstance(content, Download):
             with ExitStack() as stack:
                 yield self._from_host(content, position, stack)
         else:

@@ -180,3 +180,10 @@ def count(operator: BaseOperator, name: str, value: int | None) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
         raise ValueError(f"{operator.task_id}: {name} must be at least 1, a whole number, or None; got {value!r:.60}")
     return value
+
+
+def positive(operator: BaseOperator, name: str, value: int) -> int:
+    """Return `value` if it is a whole number from 1; fail while the DAG is read if not."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{operator.task_id}: {name} must be at least 1, a whole number; got {value!r:.60}")
+    return value

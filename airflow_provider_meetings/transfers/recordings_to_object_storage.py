@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
+from airflow_provider_meetings.api.batch import Failed, files_of, land_all
 from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.delivery import Limits
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.landing import IfPresent, Landing
 from airflow_provider_meetings.api.layout import DEFAULT_LAYOUT, Layout
-from airflow_provider_meetings.api.models import MediaKind, Recording, RecordingState, StoredFile
+from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.transfers.landed_files import LandedFiles
+from airflow_provider_meetings.transfers.metrics import AirflowMeter
 
 
 class RecordingsToObjectStorageOperator(BaseOperator):
@@ -34,9 +38,12 @@ class RecordingsToObjectStorageOperator(BaseOperator):
     :param layout: names of objects below `target`, made of the fields in `api.layout.FIELDS`.
     :param timezone: IANA name of the zone whose days make ``{date}``. (templated)
     :param if_present: for a file that is there: ``verify`` keeps it if receipt and object agree, else lands it again;
-        ``skip`` trusts the receipt; ``replace`` lands it again; ``fail`` is an error.
-    :returns: list of stored files as dicts; ``outcome`` is landed, replaced, skipped, or absent where the platform
-        has no such file.
+        ``skip`` trusts the receipt; ``replace`` lands it again; ``fail`` is an error. What an earlier try of the same
+        task has landed is kept under ``replace`` and ``fail`` too (from Airflow 3.3 on).
+    :param max_workers: how many files are fetched at once.
+    :param max_bytes: no file may be larger.
+    :returns: list of stored files as dicts; ``outcome`` is landed, resumed, replaced, skipped, or absent where the
+        platform has no such file.
     """
 
     template_fields: Sequence[str] = ("meetings_conn_id", "recordings", "target", "kinds", "timezone")
@@ -51,6 +58,8 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         layout: str = DEFAULT_LAYOUT,
         timezone: str = "UTC",
         if_present: IfPresent = "verify",
+        max_workers: int = 2,
+        max_bytes: int = Limits().max_bytes,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -62,6 +71,8 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         self.layout = layout
         self.timezone = timezone
         self.if_present: IfPresent = arguments.choice(self, "if_present", if_present, get_args(IfPresent))
+        self.max_workers = arguments.positive(self, "max_workers", max_workers)
+        self.max_bytes = arguments.positive(self, "max_bytes", max_bytes)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Land each file of each ready recording."""
@@ -74,31 +85,30 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             ready = self._ready(client, recordings)
             store = store_at(self.target)
             store.check_writable()
-            landing = Landing(client, store, layout=layout, if_present=self.if_present)
-            stored, failures = self._land(client, landing, ready, kinds)
-            context["ti"].xcom_push(key="summary", value=self._summary(stored, recordings, len(failures)))
+            limits = Limits(max_bytes=self.max_bytes)
+            landing = Landing(
+                *(client, store), layout=layout, if_present=self.if_present, limits=limits, meter=AirflowMeter()
+            )
+            earlier = LandedFiles(context.get("task_state_store") if self.if_present in {"replace", "fail"} else None)
+
+            def land(recording: Recording, media: MediaFile) -> StoredFile:
+                ours = layout.receipt_key(recording, media) in earlier
+                return landing.land(recording, media, if_present="verify" if ours else None)
+
+            stored: list[StoredFile] = []
+            failures: list[Failed] = []
+            files = files_of(client, ready, kinds)
+            for result in land_all(files, land, workers=self.max_workers, stop=limits.stop):
+                if isinstance(result, Failed):
+                    failures.append(result)
+                else:
+                    stored.append(result.stored)
+                    earlier.add(layout.receipt_key(result.recording, result.media))
+            context["ti"].xcom_push(key="summary", value=self._summary(stored, recordings, failures))
             if failures:
                 raise _all_failures(failures, len(stored))
+            earlier.forget()
         return [file.to_dict() for file in stored]
-
-    def _land(
-        self, client: MeetingsClient, landing: Landing, recordings: Iterable[Recording], kinds: Sequence[str]
-    ) -> tuple[list[StoredFile], list[MeetingsApiError]]:
-        """Land all that can be landed: what one file suffers must not keep the others out of the lake."""
-        stored: list[StoredFile] = []
-        failures: list[MeetingsApiError] = []
-        for recording in recordings:
-            try:
-                for media in client.media(recording, kinds):
-                    try:
-                        stored.append(landing.land(recording, media))
-                    except MeetingsApiError as error:
-                        self.log.error("%r (%s) of %s failed: %s", media.file_id, media.kind, recording.label, error)
-                        failures.append(error)
-            except MeetingsApiError as error:
-                self.log.error("%s failed: %s", recording.label, error)
-                failures.append(error)
-        return stored, failures
 
     def _offered(self, client: MeetingsClient) -> tuple[str, ...]:
         asked = arguments.ids(self.kinds, "kinds")
@@ -118,24 +128,36 @@ class RecordingsToObjectStorageOperator(BaseOperator):
                 self.log.info("Passed over %s: it is %s", recording.label, recording.state)
         return (recording for recording in recordings if recording.state is RecordingState.READY)
 
-    def _summary(self, stored: Sequence[StoredFile], recordings: Sequence[Recording], failed: int) -> dict[str, Any]:
-        outcomes = Counter(file.outcome for file in stored) + Counter(failed=failed)
+    def _summary(
+        self, stored: Sequence[StoredFile], recordings: Sequence[Recording], failures: Sequence[Failed]
+    ) -> dict[str, Any]:
+        outcomes = Counter(file.outcome for file in stored) + Counter(failed=len(failures))
         passed_over = [
             {"recording_id": r.recording_id, "meeting_id": r.meeting_id, "state": str(r.state)}
             for r in recordings
             if r.state is not RecordingState.READY
         ]
-        written = sum(file.size or 0 for file in stored if file.outcome in {"landed", "replaced"})
+        written = sum(file.size or 0 for file in stored if file.outcome in {"landed", "resumed", "replaced"})
         self.log.info("%s; %d bytes; %d recordings passed over", dict(outcomes), written, len(passed_over))
-        return {"outcomes": dict(outcomes), "bytes": written, "passed_over": passed_over}
+        failed = [
+            {
+                "recording_id": failure.recording.recording_id,
+                "file_id": failure.media.file_id if failure.media else None,
+                "kind": failure.media.kind if failure.media else None,
+                "error": type(failure.error).__name__,
+            }
+            for failure in failures
+        ]
+        return {"outcomes": dict(outcomes), "bytes": written, "passed_over": passed_over, "failed": failed}
 
 
-def _all_failures(failures: Sequence[MeetingsApiError], stored: int) -> MeetingsApiError:
+def _all_failures(failures: Sequence[Failed], stored: int) -> MeetingsApiError:
     """Make one error of all: worth another try if one of them is."""
-    telling = next((error for error in failures if not error.permanent), failures[0])
-    names = "; ".join(str(error) for error in failures[:5]) + ("; …" if len(failures) > 5 else "")
+    telling = next((failure.error for failure in failures if not failure.error.permanent), failures[0].error)
+    names = "; ".join(f"{failure.what}: {failure.error}" for failure in failures[:20])
+    more = f"; and {len(failures) - 20} more, see the log" if len(failures) > 20 else ""
     return type(telling)(
-        f"{len(failures)} files failed, {stored} are in place: {names}",
+        f"{len(failures)} files failed, {stored} are in place: {names}{more}",
         platform=telling.platform,
         next_step="A retry fetches only what is missing.",
         retry_after=telling.retry_after,

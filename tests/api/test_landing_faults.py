@@ -24,7 +24,7 @@ from airflow_provider_meetings.api.store import Plan
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import LocalSink
 from tests.contract import scripted
-from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
+from tests.contract.bench import BODY, CHECKPOINT, NAME, OTHER, RECEIPT, Bench
 from tests.contract.leaks import told
 from tests.contract.origin import Answer, chunked, json_body, raw_body, video
 from tests.contract.scripted import MEDIA
@@ -201,7 +201,7 @@ def test_a_killed_process_leaves_no_final_name(bench: Bench) -> None:
     assert process.stdout.readline() == "written\n"
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert bench.files() == {NAME + ".part"}
+    assert bench.files() == {NAME + ".part", CHECKPOINT}
     assert bench.land(video(BODY)).outcome == "landed"
     assert bench.target.read_bytes() == BODY
     assert bench.files() == {NAME, RECEIPT}

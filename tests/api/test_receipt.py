@@ -42,7 +42,7 @@ def test_round_trip() -> None:
         b"5",
         b"{}",
         b"\xff\xfe",
-        json.dumps({**json.loads(RECEIPT.to_bytes()), "schema": 2}).encode(),
+        json.dumps({**json.loads(RECEIPT.to_bytes()), "schema": 3}).encode(),
         json.dumps({**json.loads(RECEIPT.to_bytes()), "size": "5"}).encode(),
         json.dumps({**json.loads(RECEIPT.to_bytes()), "more": 1}).encode(),
     ],
@@ -77,7 +77,7 @@ def test_the_stored_file_stands_where_it_stands_today() -> None:
         {"name": "a\x00b"},
         {"landed_at": "yesterday"},
         {"size": "5"},
-        {"schema": 2},
+        {"schema": 3},
     ],
 )
 def test_an_unsound_receipt_proves_nothing(change: dict[str, object]) -> None:

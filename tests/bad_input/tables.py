@@ -281,6 +281,11 @@ TABLES: dict[type, Table] = {
         [
             *choices("if_present", "verify"),
             *(
+                Row(name, value, f"got {value!r:.60}", f"{name} must be at least 1, a whole number")
+                for name in ("max_workers", "max_bytes")
+                for value in (None, 0, -1, 1.5, "2", True, [2], Opaque())
+            ),
+            *(
                 Row("layout", value, f"got {type(value).__name__}", "such as {platform}/")
                 for value in (None, 7, True, b"{file_id}", ["x"], Opaque())
             ),

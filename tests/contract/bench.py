@@ -23,6 +23,7 @@ BODY = b"\0\0\0\x1cftypisom" + bytes(range(256)) * 300
 OTHER = b"\0\0\0\x1cftypisom" + b"other" * 20_000
 NAME = "acme/2026-11-09/rec-1/file-1.video.mp4"
 RECEIPT = "acme/2026-11-09/rec-1/file-1.video.receipt.json"
+CHECKPOINT = "acme/2026-11-09/rec-1/file-1.video.part.json"
 NOW = pendulum.datetime(2026, 11, 20, 1, 2, 3, tz="UTC")
 
 

@@ -92,7 +92,7 @@ class _AnnouncingStore(LocalStore):
     def sink(self, key: str, plan: Plan) -> LocalSink:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return _AnnouncingSink(path, plan)
+        return (LocalSink if key.endswith(".json") else _AnnouncingSink)(path, plan)
 
 
 def _prepare(mode: str, store: LocalStore) -> None:
