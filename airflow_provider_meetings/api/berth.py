@@ -51,18 +51,25 @@ class Berth:
         )
 
     def checkpoint(self) -> Checkpoint | None:
-        """Read what an earlier try left; None for nothing that can be read."""
+        """Read what an earlier try left; None for nothing that can be read, and for an object of another name."""
         data = self.store.read(self._checkpoint_key)
         self._remembered = data is not None
-        return Checkpoint.from_bytes(data)
+        found = Checkpoint.from_bytes(data)
+        # Whoever can write to the lake can write checkpoints: none may lead to another file's object.
+        if found is None or self.beside(found.name) != self._key(found.name.rpartition(".")[2]):
+            return None
+        return found
 
     def begin(self, ext: str, length: int | None, validator: str | None) -> Sink:
         """Begin the object with that extension."""
-        return self._sink(self._layout.object_key(self._recording, self._media, ext), length, validator, None)
+        return self._sink(self._key(ext), length, validator, None)
 
     def resume(self, checkpoint: Checkpoint) -> Sink:
         """Take up what an earlier try left; its offset says how much of it stands."""
         return self._sink(self.beside(checkpoint.name), checkpoint.length, checkpoint.validator, place=checkpoint.place)
+
+    def _key(self, ext: str) -> str:
+        return self._layout.object_key(self._recording, self._media, ext)
 
     def _sink(self, key: str, length: int | None, validator: str | None, place: Mapping[str, Any] | None) -> Sink:
         before = self.store.stat(key)

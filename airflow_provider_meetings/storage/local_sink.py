@@ -81,13 +81,15 @@ class LocalSink:
         with explained(str(self._path)):
             os.fsync(self._fd)
             self._part.replace(self._path)
+        # Of what was renamed, not of the name: another process may have renamed or removed something there since.
+        stat = _stat_of(os.fstat(self._fd))
         self._close()  # from here on the name .part may be another writer's: `discard` must not touch it
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
-        return local_stat(self._path)
+        return stat
 
     def parts(self) -> Parts | None:
         """Return nothing: what was kept can be read back."""
@@ -140,7 +142,10 @@ def lock(part: Path) -> int:
 
 def local_stat(path: Path) -> ObjectStat:
     """Return a file's size and time of change."""
-    found = path.stat()
+    return _stat_of(path.stat())
+
+
+def _stat_of(found: os.stat_result) -> ObjectStat:
     return ObjectStat(found.st_size, f"mtime-ns:{found.st_mtime_ns}")
 
 

@@ -181,7 +181,7 @@ def test_two_processes_never_publish_a_wrong_file(bench: Bench) -> None:
     answers = [answer for process in processes for answer in _said(process)]
     assert found
     assert {answer.get("outcome") for answer in answers} >= {"replaced"}
-    assert {answer["error"] for answer in answers if "error" in answer} <= {"BlockingIOError"}
+    assert {answer["error"] for answer in answers if "error" in answer} <= {"BlockingIOError"}, answers
     assert bench.files() == {NAME, RECEIPT}
     # Whoever wrote last: the receipt describes the object, or the next landing notices.
     bench.origin.on("/media", video(BODY))

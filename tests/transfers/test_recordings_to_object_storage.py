@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
+from airflow.sdk.observability.stats import Stats
 
 from airflow_provider_meetings.emulator.seed_feishu import (
     AUDIO_ONLY_MEETING,
@@ -240,3 +242,46 @@ def test_a_target_without_write_permission(emulated: Any, context: Any, tmp_path
     assert "choose another target" in text
     assert list(target.iterdir()) == []
     assert len(emulated.state.requests) == asked
+
+
+def test_the_same_recording_twice_is_landed_once(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = feishu_meetings(context, READY_MEETING)
+    stored = land(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings * 3, max_workers=3)
+    assert [f["outcome"] for f in stored] == ["landed"]
+
+
+def test_a_file_beyond_the_ceiling_is_refused_unread(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = feishu_meetings(context, READY_MEETING)
+    with pytest.raises(AirflowFailException, match=r"no file may be larger than 1000\..*give a larger max_bytes"):
+        land(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings, max_bytes=1000)
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+    assert context["ti"].pushed["summary"]["failed"] == [
+        {"recording_id": READY_MINUTE, "file_id": READY_MINUTE, "kind": "video", "error": "FileTooLarge"}
+    ]
+
+
+def test_airflow_gets_the_numbers(emulated: Any, context: Any, tmp_path: Path) -> None:
+    """By Airflow's own statistics, whose last step into the network is replaced."""
+    told: list[tuple[str, Any, Any]] = []
+
+    class Backend(NoStatsLogger):
+        @classmethod
+        def incr(cls, stat: str, count: int = 1, rate: float = 1, *, tags: Any = None) -> None:
+            told.append((stat, count, tags))
+
+        @classmethod
+        def timing(cls, stat: str, dt: Any, *, tags: Any = None) -> None:
+            told.append((stat, type(dt).__name__, tags))
+
+    recordings = feishu_meetings(context, READY_MEETING)
+    Stats.initialize(factory=Backend, export_legacy_names=False)
+    try:
+        (stored,) = land(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings)
+    finally:
+        Stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
+    kind = {"platform": "feishu", "kind": "video"}
+    assert told == [
+        ("meetings.landing.bytes", stored["size"], kind),
+        ("meetings.landing.duration", "timedelta", kind),
+        ("meetings.landing.files", 1, {"platform": "feishu", "outcome": "landed"}),
+    ]

@@ -1,0 +1,155 @@
+"""Many files of one task, on a real origin."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
+
+import pytest
+
+from airflow_provider_meetings.api.batch import Failed, Landed, files_of, land_all
+from airflow_provider_meetings.api.delivery import Limits
+from airflow_provider_meetings.api.errors import MediaCorrupt, MeetingsApiError, NotFound, StoreError
+from airflow_provider_meetings.api.landing import Landing
+from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.models import Download, MediaFile, Recording, StoredFile
+from airflow_provider_meetings.storage.local import LocalStore
+from tests.contract.bench import BODY, Bench
+from tests.contract.origin import Answer, Handler, video
+from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
+
+
+def _named(*names: str) -> list[tuple[Recording, MediaFile]]:
+    return [(RECORDING, replace(MEDIA, file_id=name)) for name in names]
+
+
+class _PathClient(ScriptedClient):
+    """Link each file to the path of its own name."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench.transport)
+        self._url = bench.origin.url
+
+    def open(self, media: MediaFile) -> Download:
+        return Download(f"{self._url}/{media.file_id}")
+
+    def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
+        if recording.recording_id == "unknown":
+            raise NotFound("gone")
+        yield from (replace(MEDIA, file_id=f"{recording.recording_id}-{n}") for n in (1, 2, 1))
+
+
+def _landing(bench: Bench, limits: Limits | None = None) -> Landing:
+    limits = limits or Limits(sleep=bench.slept.append)
+    return Landing(_PathClient(bench), LocalStore(bench.root, "file:///target"), layout=Layout(), limits=limits)
+
+
+def _meeting(barrier: threading.Barrier) -> Answer:
+    def answer(handler: Handler) -> None:
+        barrier.wait(20)
+        video(BODY)(handler)
+
+    return answer
+
+
+def test_so_many_are_fetched_at_once_and_no_more(bench: Bench) -> None:
+    """Each pair waits for the other: one at a time would never end. A third at once would break the count."""
+    barrier = threading.Barrier(2)
+    running: list[int] = []
+    now = 0
+    lock = threading.Lock()
+
+    def land(recording: Recording, media: MediaFile) -> StoredFile:
+        nonlocal now
+        with lock:
+            now += 1
+            running.append(now)
+        try:
+            return landing.land(recording, media)
+        finally:
+            with lock:
+                now -= 1
+
+    names = [f"f{n}" for n in range(8)]
+    for name in names:
+        bench.origin.on(f"/{name}", _meeting(barrier))
+    landing = _landing(bench)
+    results = list(land_all(_named(*names), land, workers=2, stop=threading.Event()))
+    assert [result.media.file_id for result in results if isinstance(result, Landed)] == names
+    assert max(running) == 2
+
+
+def test_one_broken_file_keeps_no_other_out(bench: Bench) -> None:
+    bench.origin.on("/good", video(BODY))
+    bench.origin.on("/bad", video(b"<html>"))
+    results = list(land_all(_named("good", "bad", "good2"), _landing(bench).land, workers=2, stop=threading.Event()))
+    assert [type(result).__name__ for result in results] == ["Landed", "Failed", "Failed"]
+    bad = results[1]
+    assert isinstance(bad, Failed)
+    assert isinstance(bad.error, MediaCorrupt)
+    assert bad.what == "'bad' (video) of rec-1"
+
+
+def test_a_failing_store_is_an_error_of_that_file() -> None:
+    def land(recording: Recording, media: MediaFile) -> StoredFile:
+        raise OSError(errno.ENOSPC, "target x has no room")
+
+    (result,) = land_all(_named("a"), land, workers=1, stop=threading.Event())
+    assert isinstance(result, Failed)
+    assert isinstance(result.error, StoreError)
+    assert result.error.what == "target x has no room"
+    assert not result.error.permanent
+
+
+def test_a_fault_of_our_own_is_not_swallowed() -> None:
+    def land(recording: Recording, media: MediaFile) -> StoredFile:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(land_all(_named("a", "b"), land, workers=1, stop=threading.Event()))
+
+
+def test_threads_know_the_callers_context() -> None:
+    told: ContextVar[str] = ContextVar("told", default="nothing")
+    told.set("the task")
+
+    def land(recording: Recording, media: MediaFile) -> StoredFile:
+        raise MeetingsApiError(told.get())
+
+    (result,) = land_all(_named("a"), land, workers=1, stop=threading.Event())
+    assert isinstance(result, Failed)
+    assert result.error.what == "the task"
+
+
+def test_a_caller_that_gives_up_stops_the_threads(bench: Bench) -> None:
+    """The second file would never end: it hangs after its first bytes until it is told to stop."""
+    begun = threading.Event()
+    sent = threading.Event()
+
+    def endless(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 99000000000\r\n\r\n" + BODY)
+        try:
+            while not bench.origin.closing.is_set():
+                handler.wfile.write(bytes(2**20))
+                begun.set()
+        except OSError:
+            sent.set()
+
+    bench.origin.on("/a", video(BODY))
+    bench.origin.on("/endless", endless)
+    limits = Limits(max_bytes=2**40, sleep=bench.slept.append)
+    results = land_all(_named("a", "endless"), _landing(bench, limits).land, workers=2, stop=limits.stop)
+    assert isinstance(next(results), Landed)
+    assert begun.wait(20)
+    results.close()  # type: ignore[attr-defined]  # a generator
+    assert sent.wait(20)
+    assert not [path for path in bench.files() if "endless" in path]
+
+
+def test_files_are_named_once_and_failures_too(bench: Bench) -> None:
+    recordings = [RECORDING, replace(RECORDING, recording_id="unknown"), RECORDING]
+    found = list(files_of(_PathClient(bench), recordings, ["video"]))
+    assert [f.what if isinstance(f, Failed) else f[1].file_id for f in found] == ["rec-1-1", "rec-1-2", "unknown"]

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_provider_meetings.api.checkpoint import Checkpoint
+
+CHECKPOINT = Checkpoint(name="f.video.mp4", length=5, validator='"v1"', place={"upload_id": "u"})
+
+
+def test_it_comes_back_as_it_was_written() -> None:
+    assert Checkpoint.from_bytes(CHECKPOINT.to_bytes()) == CHECKPOINT
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"schema": 2},
+        {"name": "../other"},
+        {"name": 5},
+        {"length": "5"},
+        {"validator": 7},
+        {"place": []},
+        {"place": None},
+        {"more": 1},
+    ],
+)
+def test_what_is_unsound_continues_nothing(change: dict[str, object]) -> None:
+    data = json.dumps({**json.loads(CHECKPOINT.to_bytes()), **change}).encode()
+    assert Checkpoint.from_bytes(data) is None
+
+
+@pytest.mark.parametrize("data", [None, b"", b"{", b"null", b"[]", b"\xff", b"[" * 100_000, CHECKPOINT.to_bytes()[:-9]])
+def test_what_is_torn_continues_nothing(data: bytes | None) -> None:
+    assert Checkpoint.from_bytes(data) is None
