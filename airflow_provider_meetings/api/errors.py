@@ -13,6 +13,7 @@
     ├── QuotaExhausted        the app's quota for a long period is used up
     ├── ServerError           the platform failed, could not be reached, or answered outside its documentation
     ├── LinkExpired           a download link died: resolve a new one
+    ├── UnsafeAddress         a download link leads where we do not go
     ├── MediaCorrupt          the bytes served are not the recording
     ├── FileTooLarge          the file is larger than this landing may fetch
     └── StoreError            the store refused or failed
@@ -133,6 +134,10 @@ class LinkExpired(MeetingsApiError):
     """Say that a download link no longer works."""
 
     permanent = False
+
+
+class UnsafeAddress(MeetingsApiError):
+    """Say that a download link leads where we do not go: into a network around us, or out of https."""
 
 
 class MediaCorrupt(MeetingsApiError):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.utils import get_environ_proxies
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from airflow_provider_meetings.api.addresses import MediaAddresses, is_http
 from airflow_provider_meetings.api.auth import Signature, TokenAuth
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
@@ -21,8 +21,10 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
+from airflow_provider_meetings.api.media_session import MediaSession
 from airflow_provider_meetings.api.redaction import keep_queries_out_of_logs, redact
 from airflow_provider_meetings.api.stream import MediaStream, Position
+from airflow_provider_meetings.api.unreachable import kind_of_failure, unreachable
 
 log = logging.getLogger(__name__)
 
@@ -35,23 +37,15 @@ Decode = Callable[[requests.Response], Any]
 """Reads an answer: returns its payload, or raises the typed error that its body names."""
 
 
-def is_http(url: str) -> bool:
-    """Tell whether `url` is an address of HTTP with a host."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bracket or a port that is none
-        return False
-
-
 class Transport:
-    """Wrap one `requests.Session` for one platform and one identity.
+    """Wrap one `requests.Session` for one platform and one identity, and beside it the way to media.
 
     :param base_url: scheme and host of the API, without a trailing slash.
     :param platform: for error texts.
     :param max_attempts: how often one call may be sent; 1 where the caller polls anyway.
     :param proxy: for API and media alike; None takes the environment's.
     :param ca_bundle: a path; None takes ``REQUESTS_CA_BUNDLE``, else the usual certificates.
+    :param allowed_media_hosts: see `MediaAddresses`.
     :param on_secret: is told tokens before they are used, so that logs can mask them.
     """
 
@@ -63,6 +57,7 @@ class Transport:
         max_attempts: int = 4,
         proxy: str | None = None,
         ca_bundle: str | None = None,
+        allowed_media_hosts: Iterable[str] = (),
         on_secret: Callable[[str], None] = lambda value: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -78,15 +73,21 @@ class Transport:
         self.on_secret = on_secret
         self._sleep = sleep
         self._session = requests.Session()
-        # With trust_env, requests would send a .netrc login to hosts that only a signed link leads to.
+        # With trust_env, requests would send a .netrc login beside the token, or instead of it.
         self._session.trust_env = False
-        self._session.max_redirects = 5
-        self._session.hooks["response"] = _keep_redirects_out_of_logs
         self._session.verify = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        self._media = MediaSession(
+            MediaAddresses(base_url, allowed_media_hosts, platform=platform),
+            platform=platform,
+            proxy=proxy,
+            verify=self._session.verify,
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+        )
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
+        self._media.close()
 
     def call(
         self,
@@ -136,18 +137,13 @@ class Transport:
         """Open a media link: no token, no cookie of the API, no login of the machine.
 
         :param position: ask for what comes after it only; the host may send all the same.
-        :raises MeetingsApiError: ServerError if the link is no http(s) address or the host cannot be reached; else
-            as `MediaStream` judges the status.
+        :raises MeetingsApiError: as `MediaSession.open`; else as `MediaStream` judges the status.
         """
-        if not is_http(url):
-            raise ServerError(f"{self.platform} gave a link that is no http(s) address", platform=self.platform)
         # identity: a compressed body could not be checked against its Content-Length.
         headers = {"Accept-Encoding": "identity", **(position.headers() if position else {})}
-        self._session.cookies.clear()
-        response = self._send(requests.Request("GET", url, headers=headers), stream=True)
-        return MediaStream(response, self.platform, position)
+        return MediaStream(self._media.open(url, headers), self.platform, position)
 
-    def _send(self, request: requests.Request, *, stream: bool = False) -> requests.Response:
+    def _send(self, request: requests.Request) -> requests.Response:
         keep_queries_out_of_logs(request.url)
         failure = ""
         response: requests.Response | None = None
@@ -155,21 +151,12 @@ class Transport:
             prepared = self._session.prepare_request(request)
             proxies = self._proxies or get_environ_proxies(request.url)
             timeout = (CONNECT_SECONDS, READ_SECONDS)
-            # The APIs never redirect: a redirect would carry the secret to another host. Media hosts may.
-            response = self._session.send(
-                prepared, stream=stream, timeout=timeout, proxies=proxies, allow_redirects=stream
-            )
+            # The APIs never redirect: a redirect would carry the secret to another host.
+            response = self._session.send(prepared, timeout=timeout, proxies=proxies, allow_redirects=False)
         except (requests.RequestException, ValueError, OSError) as error:
-            failure = _kind_of_failure(error)
-        # Raised outside the except block: the exception of requests names the whole URL, token included,
-        # and must not come along as this one's context.
+            failure = kind_of_failure(error)
         if response is None:
-            raise ServerError(
-                f"{self.platform} could not be reached at {redact(request.url, path=False)}: {failure}",
-                next_step="Check the connection's host (and proxy, ca_bundle), DNS and firewall; "
-                "if they are right, try again later.",
-                platform=self.platform,
-            )
+            raise unreachable(self.platform, request.url, failure)
         log.debug("%s %s answered %s", request.method, redact(request.url), response.status_code)
         return response
 
@@ -177,12 +164,6 @@ class Transport:
         error = state.outcome.exception() if state.outcome else None
         pause = state.next_action.sleep if state.next_action else 0.0
         log.warning("Trying again in %.1f s (try %s): %s", pause, state.attempt_number + 1, error)
-
-
-def _keep_redirects_out_of_logs(response: requests.Response, **_: Any) -> None:
-    # Called before a redirect is followed: the link behind it is as secret as the first.
-    if location := response.headers.get("Location"):
-        keep_queries_out_of_logs(urljoin(response.url, location))
 
 
 def _worth_retrying(error: BaseException) -> bool:
@@ -195,18 +176,3 @@ def _wait(state: RetryCallState) -> float:
     if isinstance(error, MeetingsApiError) and error.retry_after is not None:
         return error.retry_after
     return wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_SECONDS)(state)
-
-
-def _kind_of_failure(error: Exception) -> str:
-    """Name the failure without the text of `error`, which holds the URL."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return "the TLS certificate or handshake was refused"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy failed"
-    if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.TooManyRedirects):
-        return "more than 5 redirects"
-    if isinstance(error, requests.RequestException):
-        return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
-    return "the CA bundle cannot be read" if isinstance(error, OSError) else "the address is not one"

@@ -101,6 +101,7 @@ def check_fields(conn: Any) -> dict[str, Any]:
         if extra.get(name) not in (None, ""):
             _check_text(conn, f"extra {name}", extra[name], "write it as a text, or leave it out")
     _check_files(conn, extra)
+    extra["allowed_media_hosts"] = _listed(conn, "allowed_media_hosts", extra.get("allowed_media_hosts"))
     return extra
 
 
@@ -122,6 +123,20 @@ def _check_text(conn: Any, name: str, value: object, remedy: str) -> None:
     else:
         return
     raise _fault(conn, f"has a {name} that {fault}: {remedy}")
+
+
+def _listed(conn: Any, name: str, value: object) -> list[str]:
+    """Read an extra that is a list: as JSON, or as a text with commas, which is all that a form and a URI can hold."""
+    remedy = "write a text with commas between the entries, or a JSON list of texts"
+    if value in (None, "") or isinstance(value, str):
+        entries: list[Any] = [entry for entry in map(str.strip, str(value or "").split(",")) if entry]
+    elif isinstance(value, list):
+        entries = value
+    else:
+        raise _fault(conn, f"has an extra {name} that is of type {type(value).__name__}: {remedy}")
+    for number, entry in enumerate(entries, 1):
+        _check_text(conn, f"extra {name}, entry {number},", entry, remedy)
+    return entries
 
 
 def _check_host(conn: Any) -> None:

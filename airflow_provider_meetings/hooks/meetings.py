@@ -95,6 +95,7 @@ class MeetingsHook(BaseHook):
             max_attempts=self._max_attempts,
             proxy=extra.get("proxy") or None,
             ca_bundle=extra.get("ca_bundle") or None,
+            allowed_media_hosts=extra["allowed_media_hosts"],
             on_secret=self._mask,
         )
         return self.make_client(transport, Login(str(conn.login), str(conn.password), extra))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,8 +8,13 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_meetings.api.addresses import MediaAddresses
+from airflow_provider_meetings.api.media_session import MediaSession
 from airflow_provider_meetings.api.transport import Transport
 from tests.contract.bench import Bench
+from tests.contract.certificate import make_certificate
+from tests.contract.names import PUBLIC, Names, teach
+from tests.contract.opening import LOOPBACK, OpenSession
 from tests.contract.origin import Origin, serve_origin
 
 Start = Callable[..., Transport]
@@ -31,6 +37,46 @@ def start() -> Iterator[Start]:
             return transport
 
         yield start
+
+
+@pytest.fixture
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    known = teach(monkeypatch)
+    known("open.feishu.cn", [PUBLIC])
+    return known
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def secure(certificate: tuple[Path, ssl.SSLContext]) -> Iterator[Origin]:
+    """Serve an origin over TLS; the sessions of `session` trust it."""
+    with serve_origin(certificate[1]) as origin:
+        yield origin
+
+
+@pytest.fixture
+def session(certificate: tuple[Path, ssl.SSLContext], no_proxies: None) -> Iterator[OpenSession]:
+    """Make media sessions, and close them."""
+    with ExitStack() as stack:
+
+        def session(base: str = LOOPBACK, *allowed: str, **arguments: Any) -> MediaSession:
+            known = {"proxy": None, "verify": str(certificate[0]), "timeout": (5.0, 5.0), **arguments}
+            made = MediaSession(MediaAddresses(base, allowed, platform="acme"), platform="acme", **known)
+            stack.callback(made.close)
+            return made
+
+        yield session
 
 
 @pytest.fixture

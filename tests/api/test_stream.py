@@ -12,6 +12,7 @@ from airflow_provider_meetings.api.errors import (
     MeetingsApiError,
     NotFound,
     ServerError,
+    UnsafeAddress,
 )
 from airflow_provider_meetings.api.stream import CHUNK_BYTES
 from tests.contract.exchange import OK, Start, decode, token_auth
@@ -83,7 +84,7 @@ def test_redirects_in_a_circle_end(origin: Origin, start: Start) -> None:
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://example.invalid/S3CRET"])
 def test_a_redirect_out_of_http_is_refused(origin: Origin, start: Start, location: str) -> None:
     origin.on("/media", raw_body(b"", status=302, headers={"Location": location}))
-    with pytest.raises(ServerError) as caught:
+    with pytest.raises(UnsafeAddress, match="no http") as caught:
         start(origin.url).stream(origin.url + "/media")
     assert "S3CRET" not in told(caught.value)
 

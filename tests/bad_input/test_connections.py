@@ -84,6 +84,32 @@ FIELDS: list[Row] = [
         Row("extra ca_bundle", value, "does not exist on this worker", "the path of a file")
         for value in ("/nowhere/ca.pem", "ca.pem", "True", SECRET)
     ),
+    *(
+        Row("extra allowed_media_hosts", value, kind, "a text with commas")
+        for value, kind in [
+            *[(value, kind) for value, kind in NOT_TEXT if not isinstance(value, list)],
+            (["media.example.com", 7], "entry 2, that is of type int"),
+            ([["media.example.com"]], "entry 1, that is of type list"),
+            ([None], "entry 1, that is of type NoneType"),
+            (["media.example.com", LONG], "5000 characters"),
+            (LONG, "5000 characters"),
+            (["media.example.com\n"], "a line break"),
+            ("media.example.com,\0x", "a control character"),
+            ([" media.example.com"], "a space at an end"),
+        ]
+    ),
+    *(
+        Row("extra allowed_media_hosts", value, kind, "such as media.example.com, *.example.com")
+        for value, kind in [
+            ("media.example.com, 10.0.0.1/8", "entry 2, '10.0.0.1/8', is no host name"),
+            (["10.0.0.0/8", "*example.com"], "entry 2, '*example.com', is no host name"),
+            ("media.example.com:443", "entry 1, 'media.example.com:443', is no host name"),
+            ([""], "entry 1, '', is no host name"),
+            (f"https://app:{SECRET}@media.example.com", "entry 1 is no host name"),
+            (f"media.example.com?sign={SECRET}", "entry 1 is no host name"),
+        ]
+    ),
+    Row("extra allowed_media_hosts", "169.254.169.254", "nothing is ever fetched", "Leave it out"),
 ]
 USER_ID_TYPE = [Row("extra user_id_type", value, f"got {value!r}", "open_id") for value in ("email", "OPEN_ID", "0")]
 
@@ -138,6 +164,8 @@ def test_every_field_of_the_form_has_a_row(conn_type: str) -> None:
 @pytest.mark.parametrize("conn_type", HOOKS)
 def test_what_is_blank_or_absent_is_taken(emulated: Any, conn_type: str) -> None:
     extras: list[Any] = [None, "", "{}", " { } ", {"tenant": None, "proxy": "", "ca_bundle": "", "user_id_type": None}]
+    hosts: list[Any] = [None, "", " , ", [], "10.0.0.0/8,", "a.b, *.c.d ,::1"]
+    extras += [{"allowed_media_hosts": value} for value in hosts]
     for extra in extras:
         emulated.connect(conn_type, extra=extra, host=f" {emulated.url} ")
         assert HOOKS[conn_type]().test_connection()[0]

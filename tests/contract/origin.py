@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -117,9 +118,11 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve_origin() -> Iterator[Origin]:
+def serve_origin(tls: ssl.SSLContext | None = None) -> Iterator[Origin]:
     server = _Server(("127.0.0.1", 0), Handler)
-    server.origin = Origin(f"http://127.0.0.1:{server.server_address[1]}")
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    server.origin = Origin(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

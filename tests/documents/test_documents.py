@@ -145,7 +145,7 @@ def _answered(both: Both, document: Document) -> Any:
     client = both.wecom if document.endpoint.startswith("wecom.") else both.feishu
     hooks = client.transport._session.hooks
     before = hooks["response"]
-    hooks["response"] = [before, note]
+    hooks["response"] = [*before, note]
     try:
         if document.key == "record_list":  # the day that has a shared file
             day = seed_wecom.SPECIAL_DAY

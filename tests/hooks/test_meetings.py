@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # there, but not declared
 
-from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
+from airflow_provider_meetings.api.errors import LinkExpired, PermissionDenied, ServerError, UnsafeAddress
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET, WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.seed_feishu import FORBIDDEN_POST, READY_MINUTE
@@ -69,6 +69,22 @@ def test_a_host_without_scheme_is_refused(emulated: Any) -> None:
 def test_a_port_of_its_own_is_appended(emulated: Any) -> None:
     emulated.connect("feishu", host="http://127.0.0.1", port=int(emulated.url.rpartition(":")[2]))
     assert FeishuHook().test_connection()[0]
+
+
+@both
+@pytest.mark.parametrize("allowed", ["media.example.org, 127.0.0.0/8", ["media.example.org", "127.0.0.0/8"]])
+def test_allowed_media_hosts_reach_the_media(
+    emulated: Any, conn_type: str, allowed: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The emulator's host stands for a store in a private network; the API's own is never asked."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    emulated.connect(conn_type, host="https://1.1.1.1", extra={})
+    with pytest.raises(UnsafeAddress):
+        MeetingsHook.for_connection(f"{conn_type}_default").get_conn().transport.stream(f"{emulated.url}/unknown")
+    emulated.connect(conn_type, host="https://1.1.1.1", extra={"allowed_media_hosts": allowed})
+    with pytest.raises(LinkExpired, match="status 404"):
+        MeetingsHook.for_connection(f"{conn_type}_default").get_conn().transport.stream(f"{emulated.url}/unknown")
 
 
 def test_extras_reach_the_client(emulated: Any) -> None:

@@ -33,5 +33,11 @@ MANIFEST = {
             "description": "Path of a file with certificates to trust; blank: the usual ones.",
             "schema": {"type": ["string", "null"]},
         },
+        "allowed_media_hosts": {
+            "label": "Allowed media hosts",
+            "description": "Hosts, *.suffixes, IP addresses and networks in private address space that media may come "
+            "from, with commas between; blank: only public addresses, and those of the Base URL's own kind.",
+            "schema": {"type": ["string", "null"]},
+        },
     },
 }

@@ -1,0 +1,112 @@
+"""Open media links: nothing of the API's identity goes along, and no redirect leads where we do not go."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.utils import default_headers, get_environ_proxies
+
+from airflow_provider_meetings.api.addresses import MediaAddresses, is_http, scheme_of
+from airflow_provider_meetings.api.errors import ServerError, UnsafeAddress
+from airflow_provider_meetings.api.judged_connections import JudgedAdapter
+from airflow_provider_meetings.api.redaction import keep_queries_out_of_logs, redact
+from airflow_provider_meetings.api.unreachable import kind_of_failure, unreachable
+
+log = logging.getLogger(__name__)
+
+MOST_REDIRECTS = 5
+
+
+class MediaSession:
+    """Open media links, from any number of threads.
+
+    There is no `requests.Session` below: nothing keeps a cookie, reads a .netrc or adds a login, and threads share
+    nothing but the pool of connections.
+
+    :param proxy: None takes the environment's.
+    :param verify: True, or the path of a CA bundle.
+    :param timeout: seconds for connecting, and without a byte.
+    """
+
+    def __init__(
+        self,
+        addresses: MediaAddresses,
+        *,
+        platform: str,
+        proxy: str | None,
+        verify: bool | str,
+        timeout: tuple[float, float],
+    ) -> None:
+        self._addresses = addresses
+        self._platform = platform
+        self._proxies = {"http": proxy, "https": proxy} if proxy else None
+        self._verify = verify
+        self._timeout = timeout
+        self._adapter = JudgedAdapter(addresses)
+
+    def close(self) -> None:
+        """Close the connections that no answer is using."""
+        self._adapter.close()
+
+    def open(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        """Send `headers` to a link and to where it redirects; return the answer, its body unread.
+
+        :raises UnsafeAddress: if the link, or a redirect, leads where we do not go.
+        :raises ServerError: if it is no address, its host cannot be reached, or it redirects more than five times.
+        """
+        for _ in range(MOST_REDIRECTS + 1):
+            response = self._send(url, headers)
+            if not response.is_redirect:
+                return response
+            response.close()
+            # Headers are read as Latin-1, but some hosts send UTF-8.
+            location = response.headers["Location"].encode("latin-1").decode(errors="replace")
+            url = self._next(response.url, location)
+        raise unreachable(self._platform, response.url, f"more than {MOST_REDIRECTS} redirects")
+
+    def _next(self, before: str, location: str) -> str:
+        after = ""
+        with suppress(ValueError):  # its text is the location: the next request refuses the empty link without it
+            after = urljoin(before, location)
+        if (scheme_of(before), scheme_of(after)) == ("https", "http"):
+            raise self._unsafe("is redirected from https to http")
+        return after
+
+    def _send(self, url: str, headers: Mapping[str, str]) -> requests.Response:
+        if not is_http(url):
+            if scheme_of(url) not in {"", "http", "https"}:
+                raise self._unsafe("is no http(s) address")
+            raise ServerError(f"{self._platform} gave a link that is no http(s) address", platform=self._platform)
+        failure = ""
+        response: requests.Response | None = None
+        try:
+            # auth: else requests makes a login of a user in the link.
+            request = requests.Request("GET", url, headers={**default_headers(), **headers}, auth=_unsigned).prepare()
+            url = str(request.url)
+            keep_queries_out_of_logs(url)
+            self._addresses.judge_host(urlsplit(url).hostname or "")
+            proxies = self._proxies or get_environ_proxies(url)
+            response = self._adapter.send(
+                request, stream=True, timeout=self._timeout, verify=self._verify, proxies=proxies
+            )
+        except (requests.RequestException, ValueError, OSError) as error:
+            failure = kind_of_failure(error)
+        if response is None:
+            raise unreachable(self._platform, url, failure)
+        log.debug("GET %s answered %s", redact(url), response.status_code)
+        return response
+
+    def _unsafe(self, fault: str) -> UnsafeAddress:
+        return UnsafeAddress(
+            f"a download link {fault}",
+            next_step="Nothing in the connection can allow that: ask the platform.",
+            platform=self._platform,
+        )
+
+
+def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request

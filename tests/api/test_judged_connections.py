@@ -1,0 +1,93 @@
+"""Names that lead into the networks around us; only the resolver is made up."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+import pytest
+
+from airflow_provider_meetings.api.errors import ServerError
+from tests.contract.certificate import NAME
+from tests.contract.names import PUBLIC, Names
+from tests.contract.opening import LOOPBACK, OPEN, OpenSession, port, read, refused, there
+from tests.contract.origin import Origin, video
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "127.1", "0x7f000001", "[::ffff:127.0.0.1]", "name.example"]
+)
+def test_loopback_is_refused_before_connecting(session: OpenSession, names: Names, host: str) -> None:
+    names("name.example", ["127.0.0.1"])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        text = refused(session(OPEN), f"http://{host}:{listener.getsockname()[1]}/media?sign=S3CRET")
+        assert "a loopback address" in text
+        assert "allowed_media_hosts" in text
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_one_bad_address_among_good_ones_is_enough(session: OpenSession, names: Names) -> None:
+    names("name.example", ["127.0.0.1", "10.0.0.1"])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        text = refused(session(LOOPBACK), f"http://name.example:{listener.getsockname()[1]}/media")
+        assert "name.example (10.0.0.1), a private address" in text
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_name_that_leads_elsewhere_on_connecting_is_sent_nothing(
+    session: OpenSession, names: Names, scheme: str
+) -> None:
+    asked = names("rebind.example", [PUBLIC], ["127.0.0.1"])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        link = f"{scheme}://rebind.example:{listener.getsockname()[1]}/media?sign=S3CRET"
+        assert "rebind.example (127.0.0.1), a loopback address" in refused(session(OPEN), link)
+        assert len(asked) == 2
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(5)
+            assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("entry", ["media.example.com", "*.example.com", "127.0.0.1", "127.0.0.0/8"])
+def test_what_is_allowed_is_fetched(origin: Origin, session: OpenSession, names: Names, entry: str) -> None:
+    names(NAME, ["127.0.0.1"])
+    origin.on("/media", video(b"abc"))
+    link = f"http://{NAME}:{port(origin.url)}/media"
+    assert read(session(OPEN, entry), link) == b"abc"
+    refused(session(OPEN, "media.example.org", "*.media.example.com", "127.0.0.2", "10.0.0.0/8"), link)
+    assert origin.asked("/media") == 1
+
+
+def test_an_unknown_name_and_a_closed_port_are_no_unsafe_addresses(session: OpenSession, names: Names) -> None:
+    text = refused(session(), "http://unknown.example/media?sign=S3CRET", ServerError)
+    assert "http://unknown.example: no connection" in text
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        number = gone.getsockname()[1]
+    refused(session(), f"http://127.0.0.1:{number}/media?sign=S3CRET", ServerError)
+
+
+def test_links_are_in_no_log(
+    origin: Origin, session: OpenSession, names: Names, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    names(NAME, ["127.0.0.1"])
+    origin.on("/first", there(f"http://{NAME}:{port(origin.url)}/media?sign=S3CRET"))
+    origin.on("/media", video(b"abc"))
+    assert read(session(), origin.url + "/first?sign=S3CRET") == b"abc"
+    refused(session(OPEN), origin.url + "/first?sign=S3CRET")
+    text = "\n".join(record.getMessage() for record in caplog.records)
+    assert f"GET http://{NAME}:{port(origin.url)}/media?*** answered 200" in text
+    assert "S3CRET" not in text
+
+
+def test_the_ca_bundle_of_the_connection_holds(secure: Origin, session: OpenSession, names: Names) -> None:
+    names(NAME, ["127.0.0.1"])
+    names("other.example.com", ["127.0.0.1"])
+    secure.on("/media", video(b"abc"))
+    assert read(session(), secure.url + "/media") == b"abc"
+    assert read(session(), f"https://{NAME}:{port(secure.url)}/media") == b"abc"
+    assert "certificate" in refused(session(verify=True), secure.url + "/media?S3CRET", ServerError)
+    assert "certificate" in refused(session(), f"https://other.example.com:{port(secure.url)}/media", ServerError)
+    assert "CA bundle" in refused(session(verify="/nowhere/ca.pem"), secure.url + "/media", ServerError)

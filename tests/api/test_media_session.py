@@ -1,0 +1,169 @@
+"""What a media link may lead to, and what goes along, on real sockets."""
+
+from __future__ import annotations
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, UnsafeAddress
+from tests.contract.exchange import Start
+from tests.contract.names import Names
+from tests.contract.opening import LOOPBACK, OpenSession, read, refused, there
+from tests.contract.origin import Handler, Origin, raw_body, serve_origin, video
+
+
+def test_headers_arrive_and_nothing_of_the_machine(
+    origin: Origin, session: OpenSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login me password S3CRET\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    origin.on("/first", there("/media?sign=b"))
+    origin.on("/media", video(b"abc"))
+    link = origin.url.replace("//", "//me:S3CRET@") + "/first?sign=a"
+    assert read(session(), link, Range="bytes=7-") == b"abc"
+    assert [seen.query for seen in origin.seen] == ["sign=a", "sign=b"]
+    for seen in origin.seen:
+        assert seen.headers["range"] == "bytes=7-"
+        assert not {"authorization", "cookie", "referer", "proxy-authorization"} & set(seen.headers)
+
+
+def test_a_cookie_of_the_first_hop_goes_nowhere(origin: Origin, session: OpenSession) -> None:
+    cookie = {"Set-Cookie": "s=S3CRET; Path=/"}
+    origin.on("/first", there("/media", headers=cookie))
+    origin.on("/media", video(b"abc", cookie))
+    opened = session()
+    for _ in range(2):
+        read(opened, origin.url + "/first")
+    assert len(origin.seen) == 4
+    assert all("cookie" not in seen.headers for seen in origin.seen)
+
+
+def test_a_connection_is_used_again_and_many_threads_may_ask(session: OpenSession) -> None:
+    peers: set[tuple[str, int]] = set()
+
+    def kept(handler: Handler) -> None:
+        peers.add(handler.client_address)
+        handler.close_connection = False
+        handler.send_response(200)
+        handler.send_header("Content-Length", "3")
+        handler.end_headers()
+        handler.wfile.write(handler.path[-3:].encode())
+
+    with serve_origin() as origin:
+        origin.on("/media", kept)
+        opened = session()
+        for _ in range(5):
+            assert read(opened, origin.url + "/media?000") == b"000"
+        assert len(peers) == 1
+        with ThreadPoolExecutor(8) as threads:
+            asked = [f"{number:03}" for number in range(100)]
+            found = [*threads.map(lambda text: read(opened, f"{origin.url}/media?{text}").decode(), asked)]
+        assert found == asked
+        assert len(peers) <= 9
+        opened.close()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_five_redirects_are_followed_and_a_sixth_is_not(origin: Origin, session: OpenSession, status: int) -> None:
+    for number in range(6):
+        origin.on(f"/{number}", there(f"/{number + 1}?sign=S3CRET", status))
+    origin.on("/6", video(b"abc"))
+    assert read(session(), origin.url + "/1") == b"abc"
+    assert "more than 5 redirects" in refused(session(), origin.url + "/0", ServerError)
+    assert origin.asked("/6") == 1
+
+
+def test_too_many_redirects_are_an_error_whatever_the_last_names(origin: Origin, session: OpenSession) -> None:
+    for number in range(5):
+        origin.on(f"/{number}", there(f"/{number + 1}"))
+    origin.on("/5", there("http://x:99999/?sign=S3CRET"))
+    refused(session(), origin.url + "/0", ServerError)
+
+
+def test_a_status_of_redirects_without_a_location_is_an_answer(origin: Origin, session: OpenSession) -> None:
+    origin.on("/media", raw_body(b"", status=302))
+    with session().open(origin.url + "/media", {}) as response:
+        assert response.status_code == 302
+
+
+@pytest.mark.parametrize("location", ["/媒体", "/%E5%AA%92%E4%BD%93", "//{host}/%E5%AA%92%E4%BD%93"])
+def test_a_location_is_read_as_browsers_read_it(origin: Origin, session: OpenSession, location: str) -> None:
+    text = location.format(host=origin.url.partition("//")[2]).encode().decode("latin-1")
+    origin.on("/first", there(text))
+    origin.on("/%E5%AA%92%E4%BD%93", video(b"abc"))
+    assert read(session(), origin.url + "/first") == b"abc"
+
+
+def test_https_is_never_left(origin: Origin, secure: Origin, session: OpenSession) -> None:
+    origin.on("/up", there(secure.url + "/media"))
+    origin.on("/media", video(b"plain"))
+    secure.on("/media", video(b"secure"))
+    secure.on("/down", there(origin.url + "/media?sign=S3CRET"))
+    assert read(session(), origin.url + "/up") == b"secure"
+    text = refused(session(LOOPBACK, "127.0.0.0/8"), secure.url + "/down?sign=S3CRET")
+    assert "from https to http" in text
+    assert "allowed_media_hosts" not in text
+    origin.on("/up", there(secure.url + "/down"))
+    refused(session(), origin.url + "/up")
+    assert origin.asked("/media") == 0
+
+
+NO_HTTP = [
+    "file:///etc/passwd?S3CRET",
+    "ftp://127.0.0.1/S3CRET",
+    "data:text/plain,S3CRET",
+    "FILE:S3CRET",
+    "gopher://x/S3CRET",
+]
+NO_LINK = ["http://[S3CRET", "http://:80/S3CRET", "http://127.0.0.1:99999/S3CRET", "http://127.0.0.1:0/S3CRET"]
+
+
+@pytest.mark.parametrize(
+    ("link", "kind"), [*((link, UnsafeAddress) for link in NO_HTTP), *((link, ServerError) for link in NO_LINK)]
+)
+def test_a_link_or_redirect_that_is_no_http_is_refused(
+    origin: Origin, session: OpenSession, link: str, kind: type[MeetingsApiError]
+) -> None:
+    origin.on("/first", there(link))
+    assert "no http(s) address" in refused(session(), link, kind)
+    assert "no http(s) address" in refused(session(), origin.url + "/first", kind)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["169.254.169.254", "2852039166", "[::ffff:169.254.169.254]", "metadata.google.internal", "somewhere.example"],
+)
+def test_a_redirect_to_metadata_is_refused(origin: Origin, session: OpenSession, names: Names, host: str) -> None:
+    names("somewhere.example", ["169.254.169.254"])
+    origin.on("/first", there(f"http://{host}/latest?sign=S3CRET"))
+    text = refused(session(LOOPBACK, "*.example", "0.0.0.0/0"), origin.url + "/first")
+    assert "metadata" in text
+    assert origin.asked("/first") == 1
+
+
+def test_closing_ends_the_connections(start: Start) -> None:
+    heard: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(5)
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")
+            heard.append(connection.recv(1))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        server = threads.submit(serve, listener)
+        transport = start(LOOPBACK)
+        with transport.stream(f"http://127.0.0.1:{listener.getsockname()[1]}/media") as stream:
+            assert b"".join(stream.chunks()) == b"abc"
+        # An answer keeps its pool: urllib3 closes a pool when the last of them is gone.
+        del stream
+        assert not server.done()
+        transport.close()
+        server.result(5)
+    assert heard == [b""]

@@ -1,0 +1,118 @@
+"""A proxy resolves names; what a link spells out is judged all the same."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.api.errors import ServerError
+from tests.contract.certificate import NAME
+from tests.contract.exchange import Start
+from tests.contract.names import Names
+from tests.contract.opening import OPEN, OpenSession, port, read, refused, there
+from tests.contract.origin import Origin, video
+from tests.contract.proxy import Proxy, serve_proxy
+
+
+@pytest.fixture
+def proxy(origin: Origin, secure: Origin) -> Iterator[Proxy]:
+    with serve_proxy() as proxy:
+        proxy.names |= {"plain.example.com": port(origin.url), NAME: port(secure.url)}
+        yield proxy
+
+
+@pytest.mark.parametrize("given", ["connection", "environment"])
+def test_a_proxy_resolves_names(
+    origin: Origin,
+    secure: Origin,
+    proxy: Proxy,
+    session: OpenSession,
+    names: Names,
+    given: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    origin.on("/media", video(b"plain"))
+    secure.on("/media", video(b"secure"))
+    login = proxy.url.replace("//", "//app:pw@")
+    if given == "environment":
+        monkeypatch.setenv("http_proxy", login)
+        monkeypatch.setenv("https_proxy", login)
+    opened = session(OPEN, proxy=login if given == "connection" else None)
+    # Neither name is known here.
+    assert read(opened, "http://plain.example.com/media?sign=a") == b"plain"
+    assert read(opened, f"https://{NAME}/media?sign=a") == b"secure"
+    assert proxy.asked == ["GET http://plain.example.com/media?sign=a", f"CONNECT {NAME}:443"]
+    assert all("proxy-authorization" in headers for headers in proxy.headers)
+    assert "proxy-authorization" not in secure.seen[0].headers
+
+
+def test_no_proxy_is_honoured(
+    origin: Origin, proxy: Proxy, session: OpenSession, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", "direct.example.com")
+    names("direct.example.com", ["127.0.0.1"])
+    origin.on("/media", video(b"abc"))
+    link = f"http://direct.example.com:{port(origin.url)}/media"
+    assert read(session(), link) == b"abc"
+    assert "a loopback address" in refused(session(OPEN), link)
+    assert proxy.asked == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1",
+        "127.1",
+        "0x7f000001",
+        "localhost",
+        "10.0.0.1",
+        "169.254.169.254",
+        "metadata.google.internal",
+        "[::1]",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_is_not_asked_for_an_address_that_is_refused(
+    secure: Origin, proxy: Proxy, session: OpenSession, names: Names, host: str, scheme: str
+) -> None:
+    opened = session(OPEN, proxy=proxy.url)
+    refused(opened, f"{scheme}://{host}/media?sign=S3CRET")
+    assert proxy.asked == []
+    secure.on("/first", there(f"https://{host}/media?sign=S3CRET"))
+    refused(opened, f"https://{NAME}/first?sign=S3CRET")
+    assert proxy.asked == [f"CONNECT {NAME}:443"]
+
+
+def test_https_is_never_left_through_a_proxy(secure: Origin, proxy: Proxy, session: OpenSession) -> None:
+    secure.on("/first", there("http://plain.example.com/media"))
+    refused(session(OPEN, proxy=proxy.url), f"https://{NAME}/first")
+    assert proxy.asked == [f"CONNECT {NAME}:443"]
+
+
+def test_the_ca_bundle_holds_through_a_proxy(secure: Origin, proxy: Proxy, session: OpenSession) -> None:
+    secure.on("/media", video(b"abc"))
+    refused(session(OPEN, proxy=proxy.url, verify=True), f"https://{NAME}/media?sign=S3CRET", ServerError)
+    assert secure.seen == []
+
+
+def test_a_proxy_that_fails_is_named(session: OpenSession) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        number = gone.getsockname()[1]
+    opened = session(OPEN, proxy=f"http://app:S3CRET@127.0.0.1:{number}")
+    assert "the proxy failed" in refused(opened, f"https://{NAME}/media?sign=S3CRET", ServerError)
+
+
+def test_proxy_and_ca_bundle_of_a_transport_hold_for_media(
+    secure: Origin, proxy: Proxy, start: Start, certificate: tuple[Path, ssl.SSLContext]
+) -> None:
+    secure.on("/media", video(b"abc"))
+    with start(OPEN, proxy=proxy.url, ca_bundle=str(certificate[0])).stream(f"https://{NAME}/media") as stream:
+        assert b"".join(stream.chunks()) == b"abc"
+    assert proxy.asked == [f"CONNECT {NAME}:443"]
+    with pytest.raises(ServerError, match="certificate"):
+        start(OPEN, proxy=proxy.url).stream(f"https://{NAME}/media")

@@ -1,0 +1,39 @@
+"""Open media links in tests, and what they are refused with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from airflow_provider_meetings.api.errors import MeetingsApiError, UnsafeAddress
+from airflow_provider_meetings.api.media_session import MediaSession
+from tests.contract.leaks import told
+from tests.contract.origin import Answer, raw_body
+
+LOOPBACK = "http://127.0.0.1:9"
+OPEN = "https://open.feishu.cn"
+OpenSession = Callable[..., MediaSession]
+"""Make a session of a platform: ``(base_url=LOOPBACK, *allowed_media_hosts, **arguments)``."""
+
+
+def read(session: MediaSession, url: str, **headers: str) -> bytes:
+    with session.open(url, headers) as response:
+        return bytes(response.content)
+
+
+def refused(session: MediaSession, url: str, kind: type[MeetingsApiError] = UnsafeAddress) -> str:
+    """Return what the error says; what is secret in a link is called S3CRET."""
+    with pytest.raises(kind) as caught:
+        session.open(url, {})
+    assert caught.value.platform == "acme"
+    assert "S3CRET" not in told(caught.value)
+    return str(caught.value)
+
+
+def there(location: str, status: int = 302, headers: Mapping[str, str] | None = None) -> Answer:
+    return raw_body(b"elsewhere", status=status, headers={"Location": location, **(headers or {})})
+
+
+def port(url: str) -> int:
+    return int(url.rpartition(":")[2])
