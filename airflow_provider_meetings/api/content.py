@@ -1,55 +1,34 @@
-"""What the bytes are: the file's extension, and whether they are a recording at all."""
+"""What the bytes are: the file's extension, and whether they are the file at all."""
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from airflow_provider_meetings.api.errors import MediaCorrupt
 from airflow_provider_meetings.api.models import MediaFile, MediaKind
+from airflow_provider_meetings.api.signatures import DOCUMENTS, TEXTS, bare, container, extension_of, media_type_of
 
 HEAD_BYTES = 512
+_SHOWN_BYTES = 16
 
 _EXTENSION = re.compile(r"[a-z0-9]{1,8}")
-
-_EXTENSIONS = {
-    "video/mp4": "mp4",
-    "video/webm": "webm",
-    "video/quicktime": "mov",
-    "audio/mp4": "m4a",
-    "audio/x-m4a": "m4a",
-    "audio/m4a": "m4a",
-    "audio/aac": "aac",
-    "audio/mpeg": "mp3",
-    "audio/mp3": "mp3",
-    "audio/wav": "wav",
-    "audio/x-wav": "wav",
-    "audio/ogg": "ogg",
-}
-_MEDIA_TYPES = {ext: media_type for media_type, ext in reversed(_EXTENSIONS.items())} | {
-    "txt": "text/plain",
-    "srt": "application/x-subrip",
-    "pdf": "application/pdf",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-}
-_MAGIC = (
-    (re.compile(rb".{4}ftypM4A", re.DOTALL), "m4a"),
-    (re.compile(rb".{4}ftypqt", re.DOTALL), "mov"),
-    (re.compile(rb".{4}ftyp", re.DOTALL), "mp4"),
-    (re.compile(rb"ID3|\xff[\xfb\xf3\xf2]"), "mp3"),
-    (re.compile(rb"\xff[\xf1\xf9]"), "aac"),
-    (re.compile(rb"RIFF.{4}WAVE", re.DOTALL), "wav"),
-    (re.compile(rb"OggS"), "ogg"),
-    (re.compile(rb"\x1a\x45\xdf\xa3"), "webm"),
-)
+_PAGE_TYPES = frozenset({"text/html", "application/json", "application/xml", "text/xml"})
 # An error document or a login page, whatever type and status it comes with.
-_PAGE = re.compile(rb"\s*(<!doctype|<html|<head|<body|<\?xml|<error)", re.IGNORECASE)
-_ANSWER = re.compile(rb"""\s*\{\s*"(code|errcode|error|errmsg|msg|message)"\s*:""")
-_UNPRINTABLE = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f\xff]")
-_BOM = b"\xef\xbb\xbf"
+_PAGE = re.compile(r"\s*<(!|\?xml|html|head|body|title|meta|script|error)", re.IGNORECASE)
+# JSON itself: a transcript may well begin with a brace or a bracket, but not like this.
+_JSON = re.compile(r"""\s*(\{\s*("[^"]*"\s*:|\})|\[\s*\{\s*")""")
+_ANSWER = re.compile(r"""\s*\{\s*"(code|errcode|error|errmsg|msg|message)"\s*:""")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_WORDS = {"media": "a container of sound or pictures", "text": "text", "json": "JSON", "": "a file"}
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def refuse_documents(media: MediaFile, head: bytes, content_type: str = "") -> None:
-    """Raise MediaCorrupt if what is served is an API's answer, a page or a message instead of the file.
+    """Raise MediaCorrupt unless the bytes begin as a file of this kind does.
+
+    Sound and pictures come in a known container, texts are text, documents have their signature. A page, a message or
+    an API's answer is none of them, whatever the headers say.
 
     :param head: the first `HEAD_BYTES` bytes, or all if there are fewer.
     :param content_type: the Content-Type header, or empty.
@@ -57,26 +36,67 @@ def refuse_documents(media: MediaFile, head: bytes, content_type: str = "") -> N
     name = f"{media.platform} file {media.file_id!r} ({media.kind})"
     if not head:
         raise MediaCorrupt(f"{name}: nothing was served, not one byte", platform=media.platform)
-    text = head.removeprefix(_BOM)
-    served = content_type.partition(";")[0].strip().lower()
-    # Text kinds may well begin with a brace or a bracket; sound and pictures are never text.
-    audible = media.kind in {MediaKind.VIDEO, MediaKind.AUDIO}
-    if (
-        _PAGE.match(text)
-        or _ANSWER.match(text)
-        or served in {"text/html", "application/json", "application/xml", "text/xml"}
-        or (audible and (served.startswith("text/") or _is_text(text)))
-    ):
-        raise MediaCorrupt(
-            f"{name}: a page or a message was served instead of the file",
-            platform=media.platform,
-            next_step="Try again: the link may have died. If it lasts, open the recording in the platform itself.",
-        )
+    expected = _expected(media.kind)
+    if _is_page(expected, head, content_type):
+        fault = "a page or a message was served instead of the file"
+    elif not _begins(expected, head):
+        fault = "what was served is not the file"
+    else:
+        return
+    raise MediaCorrupt(
+        f"{name}: {fault}: expected {_WORDS.get(expected, f'a file ({expected})')}, got the first bytes "
+        f"{head[:_SHOWN_BYTES].hex(' ')} with Content-Type {content_type[:80]!r}",
+        platform=media.platform,
+        next_step="Try again: the link may have died. If it lasts, open the recording in the platform itself.",
+    )
 
 
-def _is_text(head: bytes) -> bool:
-    # A container of sound or pictures has bytes among its first that no text has.
-    return not _UNPRINTABLE.search(head) and not any(magic.match(head) for magic, _ in _MAGIC)
+def _expected(kind: str) -> str:
+    """Name what a kind's bytes must be: ``media``, ``text``, ``json``, or the format of a document."""
+    family, _, kind_format = kind.partition("-")
+    if family in {MediaKind.VIDEO, MediaKind.AUDIO}:
+        return "media"
+    kind_format = kind_format.partition("-")[0]  # of a second one, summary-txt-2
+    return "text" if kind_format in TEXTS else kind_format
+
+
+def _begins(expected: str, head: bytes) -> bool:
+    text = _text(head)
+    if expected == "media":
+        return container(head) is not None
+    if expected == "text":
+        # GB18030 reads nearly anything: what begins like another file, and no text does, is that file.
+        other = head.startswith(tuple(DOCUMENTS.values())) or (container(head) and _CONTROL.search(text or ""))
+        return text is not None and not other
+    if expected == "json":
+        return text is not None and text.lstrip()[:1] in {"{", "["}
+    # A format that we do not know cannot be told from another.
+    return head.startswith(DOCUMENTS.get(expected, b""))
+
+
+def _is_page(expected: str, head: bytes, content_type: str) -> bool:
+    """Tell whether a page, a message or an API's answer was served; where JSON is expected, only an error's answer."""
+    served = bare(content_type)
+    if served in _PAGE_TYPES and not (expected == "json" and served == "application/json"):
+        return True
+    text = _text(head)
+    if expected == "media" and text is not None and not _CONTROL.search(text):
+        return True  # a container has bytes among its first that no text has
+    shown = head.decode("latin-1") if text is None else text
+    return bool(_PAGE.match(shown) or (_ANSWER if expected == "json" else _JSON).match(shown))
+
+
+def _text(head: bytes) -> str | None:
+    """Read the bytes as text: UTF-16 with its mark, UTF-8, else GB18030; None if they are none."""
+    encodings = ("utf-16",) if head.startswith(_UTF_16) else ("utf-8", "gb18030")
+    for encoding in encodings:
+        try:
+            # The head may end within a character, a whole file may not.
+            text = codecs.getincrementaldecoder(encoding)().decode(head, final=len(head) < HEAD_BYTES)
+        except UnicodeDecodeError:
+            continue
+        return None if "\x00" in text else text.removeprefix("\ufeff")
+    return None
 
 
 def extension(media: MediaFile, *, content_type: str, file_type: str, head: bytes) -> str:
@@ -88,14 +108,14 @@ def extension(media: MediaFile, *, content_type: str, file_type: str, head: byte
     kind_format = f"{media.kind}-".split("-")[1]  # of transcript-srt, and of a second one, summary-txt-2
     if _EXTENSION.fullmatch(kind_format):
         return kind_format
-    served = _EXTENSIONS.get(content_type.partition(";")[0].strip().lower())
+    served = extension_of(content_type)
     if served:
         return served
     if _EXTENSION.fullmatch(file_type.lower()):
         return file_type.lower()
-    return next((ext for magic, ext in _MAGIC if magic.match(head)), "bin")
+    return container(head) or "bin"
 
 
 def media_type(ext: str) -> str:
     """Name the media type of an extension."""
-    return _MEDIA_TYPES.get(ext, "application/octet-stream")
+    return media_type_of(ext)

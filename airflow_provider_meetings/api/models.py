@@ -37,38 +37,53 @@ class RecordingState(StrEnum):
 
 
 class MediaKind(StrEnum):
-    """What a file of a recording is. A kind in several formats carries the format: ``transcript-srt``."""
+    """What a file of a recording is. A kind in several formats carries the format: ``transcript-srt``.
+
+    The format begins at the first hyphen, so that a kind itself is written with none: ``ai_transcript-txt``.
+    """
 
     VIDEO = "video"
     AUDIO = "audio"
     TRANSCRIPT = "transcript"
+    AI_TRANSCRIPT = "ai_transcript"
+    """A transcript that the platform's AI has smoothed, beside the literal one."""
     SUMMARY = "summary"
+    CHAPTERS = "chapters"
+    TODOS = "todos"
 
     @classmethod
     def check(cls, kinds: Sequence[str], offered: Sequence[str], platform: str) -> tuple[str, ...]:
         """Return those of the asked `kinds` that are `offered`: all of a kind, or one format of it.
 
-        :raises InvalidRequest: for a kind that is none, for a format that the platform does not have, and if nothing
-            is left. A kind that only another platform has is left out.
+        A kind or format that only another platform has is left out, and perhaps nothing remains.
+
+        :raises InvalidRequest: for a kind or a format that nobody has.
         """
         if not kinds:
             raise InvalidRequest(f"kinds must be a non-empty list, of {', '.join(offered)}")
-        families = {kind.partition("-")[0] for kind in offered}
-        for kind in kinds:
-            family = str(kind).partition("-")[0]
+        left = tuple(kind for kind in kinds if any(cls.wanted(one, [kind]) for one in offered))
+        for kind in (kind for kind in kinds if kind not in left):
+            family, hyphen, kind_format = str(kind).partition("-")
             if family not in set(cls):
                 raise InvalidRequest(f"kinds: {kind!r} is not one of {', '.join(cls)} (or one format of them)")
-            if family in families and not any(cls.wanted(one, [kind]) for one in offered):
+            if hyphen and kind_format not in _FORMATS.get(family, ()):
                 raise InvalidRequest(f"kinds: {platform} has no {kind!r}; it has {', '.join(offered)}")
-        left = tuple(kind for kind in kinds if kind.partition("-")[0] in families)
-        if not left:
-            raise InvalidRequest(f"kinds: {platform} offers none of these; it has {', '.join(offered)}")
         return left
 
     @staticmethod
     def wanted(kind: str, kinds: Sequence[str]) -> bool:
         """Tell whether `kind` was asked for: by its full name, or without its format or number."""
         return any(kind == asked or kind.startswith(f"{asked}-") for asked in kinds)
+
+
+_FORMATS: Mapping[str, tuple[str, ...]] = {
+    MediaKind.TRANSCRIPT: ("txt", "srt", "json"),
+    MediaKind.AI_TRANSCRIPT: ("txt", "docx", "pdf"),
+    MediaKind.SUMMARY: ("txt", "docx", "pdf"),
+    MediaKind.CHAPTERS: ("json",),
+    MediaKind.TODOS: ("json",),
+}
+"""The formats of each kind, on whichever platform: one that is not here is a slip of the pen."""
 
 
 class _Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any, NoReturn, SupportsIndex
@@ -44,6 +45,11 @@ def storable(value: object, depth: int = 20) -> Any:
     if isinstance(value, int) and abs(value) >= 2**63:
         return str(value)
     return value
+
+
+def json_file(value: object) -> bytes:
+    """Write a platform's JSON as a file: UTF-8, keys in order, so that the same answer gives the same bytes."""
+    return json.dumps(storable(value), ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
 
 
 def without_links(raw: object) -> Any:

@@ -33,8 +33,8 @@ class RecordingsToObjectStorageOperator(BaseOperator):
     :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them. Resolved from
         XComs, never rendered.
     :param target: where to: a URL that ObjectStoragePath takes, such as ``file:///data/lake``. (templated)
-    :param kinds: which files: video, audio, transcript, summary; one format of a kind is ``transcript-srt``. A kind
-        that the platform lacks is said once. (templated)
+    :param kinds: which files: video, audio, transcript, ai_transcript, summary, chapters, todos; one format of a kind
+        is ``transcript-srt``. What the platform lacks is said once in the log, and is no error. (templated)
     :param layout: names of objects below `target`, made of the fields in `api.layout.FIELDS`.
     :param timezone: IANA name of the zone whose days make ``{date}``. (templated)
     :param if_present: for a file that is there: ``verify`` keeps it if receipt and object agree, else lands it again;
@@ -114,7 +114,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         asked = arguments.ids(self.kinds, "kinds")
         kinds = MediaKind.check(asked, client.kinds, client.platform)
         if lacking := [kind for kind in asked if kind not in kinds]:
-            self.log.warning("%s has no %s, only %s", client.platform, ", ".join(lacking), ", ".join(client.kinds))
+            self.log.warning("%s has no %s; it has %s", client.platform, ", ".join(lacking), ", ".join(client.kinds))
         return kinds
 
     def _ready(self, client: MeetingsClient, recordings: Sequence[Recording]) -> Iterator[Recording]:

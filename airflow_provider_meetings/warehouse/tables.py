@@ -137,7 +137,7 @@ def _recording_files() -> list[Column[object]]:
         *_key(
             recording_id="The recording",
             file_id="Feishu's minute token, WeCom's record_file_id",
-            kind="video, audio, transcript or summary; with the format where there are several",
+            kind="Such as video, audio or transcript; with the format where there are several",
         ),
         _whole("declared_size", "Size in bytes as the platform declares it"),
         _time("started_at", "Start of the file, UTC"),

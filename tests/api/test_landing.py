@@ -149,7 +149,7 @@ def test_skip_trusts_the_receipt(bench: Bench) -> None:
 
 def test_another_type_leaves_no_second_copy(bench: Bench) -> None:
     bench.land(video(BODY))
-    stored = bench.land(raw_body(b"ID3sound", headers={"Content-Type": "audio/mpeg"}), if_present="replace")
+    stored = bench.land(raw_body(b"ID3\x04\x00sound", headers={"Content-Type": "audio/mpeg"}), if_present="replace")
     assert (stored.outcome, stored.media_type) == ("replaced", "audio/mpeg")
     assert bench.files() == {NAME.replace(".mp4", ".mp3"), RECEIPT}
     assert bench.land().outcome == "skipped"

@@ -208,7 +208,7 @@ def test_a_killed_process_leaves_no_final_name(bench: Bench) -> None:
 
 
 def test_a_full_disk_is_an_error_and_leaves_nothing(bench: Bench) -> None:
-    answer = _run("small-disk", bench.root, bench.origin.on("/media", video(bytes(12) + OTHER * 3)))
+    answer = _run("small-disk", bench.root, bench.origin.on("/media", video(OTHER * 3)))
     assert answer["oserror"] == "True"
     assert bench.files() == set()
 

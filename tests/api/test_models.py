@@ -154,21 +154,50 @@ def test_a_download_does_not_show_itself() -> None:
     assert not hasattr(download, "to_dict")
 
 
-def test_kinds_are_checked() -> None:
-    offered = ("video", "transcript-txt", "transcript-srt")
-    assert MediaKind.check(["video", "transcript-srt"], offered, "acme") == ("video", "transcript-srt")
-    assert MediaKind.check(["summary", "transcript"], offered, "acme") == ("transcript",)
-    for wrong in (
+OFFERED = ("video", "transcript-txt", "transcript-srt", "whiteboard-png")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "left"),
+    [
+        (["video", "transcript-srt"], ("video", "transcript-srt")),
+        (["summary", "transcript"], ("transcript",)),
+        # what only another platform has: of a kind that is here, of one that is not, and nothing else
+        (["transcript-json", "video"], ("video",)),
+        (["chapters-json", "ai_transcript-pdf"], ()),
+        (["audio"], ()),
+        (list(MediaKind), ("video", "transcript")),
+        # what a platform of another distribution offers is known by its word
+        (["whiteboard"], ("whiteboard",)),
+    ],
+)
+def test_the_kinds_that_a_platform_lacks_are_left_out(kinds: list[str], left: tuple[str, ...]) -> None:
+    assert MediaKind.check(kinds, OFFERED, "acme") == left
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
         [],
+        [""],
         ["film"],
         ["videos"],
+        ["ai-transcript"],
         ["transcript-docx"],
+        ["transcript-"],
         ["video", "transcript-SRT"],
         ["video-hd"],
-        ["summary"],
-    ):
-        with pytest.raises(InvalidRequest, match="kinds"):
-            MediaKind.check(wrong, offered, "acme")
+        ["chapters-docx"],
+        ["whiteboard-svg"],
+    ],
+)
+def test_a_kind_that_nobody_has_is_refused(wrong: list[str]) -> None:
+    with pytest.raises(InvalidRequest, match="kinds"):
+        MediaKind.check(wrong, OFFERED, "acme")
+
+
+def test_the_format_begins_at_the_first_hyphen_of_every_kind() -> None:
+    assert not any("-" in kind for kind in MediaKind)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +209,8 @@ def test_kinds_are_checked() -> None:
         ("transcript-srt", ["transcript-srt"], True),
         ("transcript-srt", ["transcript-txt"], False),
         ("transcript", ["transcript-txt"], False),
+        ("ai_transcript-txt", ["ai_transcript"], True),
+        ("ai_transcript-txt", ["transcript"], False),
     ],
 )
 def test_which_kinds_are_wanted(kind: str, kinds: list[str], wanted: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_meetings.api.fields import Fields
-from airflow_provider_meetings.api.storable import storable, storable_text, without_links
+from airflow_provider_meetings.api.storable import json_file, storable, storable_text, without_links
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,9 @@ def test_numbers_and_depth_that_a_store_refuses() -> None:
     for _ in range(5000):
         nested = [nested]
     assert storable(nested)
+
+
+def test_a_file_of_json_is_readable_and_always_the_same() -> None:
+    written = json_file([{"b": "周会", "a": {"d": 1, "c": [float("nan"), "half \ud83d", "https://example.com/"]}}])
+    assert written.decode() == '[{"a": {"c": [null, "half \ufffd", "https://example.com/"], "d": 1}, "b": "周会"}]'
+    assert json_file([{"a": {"c": [None, "half \ufffd", "https://example.com/"], "d": 1}, "b": "周会"}]) == written

@@ -303,8 +303,8 @@ TABLES: dict[type, Table] = {
             *id_lists("kinds"),
             Row("kinds", None, "non-empty list", "video, transcript-txt"),
             Row("kinds", [], "non-empty list", "video, transcript-txt"),
-            Row("kinds", ["vidoe"], "'vidoe' is not one of", "video, audio, transcript, summary"),
-            Row("kinds", ["summary"], "feishu offers none of these", "it has video"),
+            Row("kinds", ["vidoe"], "'vidoe' is not one of", "video, audio, transcript, ai_transcript, summary"),
+            Row("kinds", ["ai-transcript"], "'ai-transcript' is not one of", "video, audio, transcript, ai_transcript"),
             Row("kinds", ["transcript-docx"], "feishu has no 'transcript-docx'", "it has video"),
             *(
                 Row("target", value, kind, "file:///data/lake")

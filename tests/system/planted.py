@@ -95,7 +95,7 @@ class PlantedState(EmulatorState):
         self.planted = planted
         self._uses: Counter[str] = Counter()
         self._signed: dict[str, str] = {}
-        self._dead: set[Media] = set()
+        self._dead: set[tuple[str, str]] = set()
 
     def issue_token(self, platform: Platform) -> tuple[str, int]:
         token = self.planted.invent(f"{platform} token")
@@ -125,8 +125,9 @@ class PlantedState(EmulatorState):
 
     def open_link(self, code: str) -> Link | None:
         link = super().open_link(self._signed.get(code, ""))
-        if link is not None and link.media not in self._dead:
-            self._dead.add(link.media)
+        # By name: two files may well hold the same words.
+        if link is not None and (link.object_id, link.filename) not in self._dead:
+            self._dead.add((link.object_id, link.filename))
             return None
         return link
 

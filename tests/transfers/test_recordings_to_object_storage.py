@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,17 +125,79 @@ def test_no_token_reaches_the_media_host_and_no_link_leaves_the_task(
     assert not any(code in text or "authcode" in text for text in texts)
 
 
-def test_a_kind_that_the_platform_lacks(emulated: Any, context: Any, tmp_path: Path) -> None:
-    recordings = feishu_meetings(context, READY_MEETING)
+def test_what_the_minutes_ai_wrote(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = feishu_meetings(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    kinds = ["summary", "chapters", "todos"]
+    stored = land(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings, kinds=kinds)
+    assert [(f["kind"], f["outcome"]) for f in stored] == [
+        (kind, outcome) for outcome in ("landed", "absent") for kind in ("summary-txt", "chapters-json", "todos-json")
+    ]
+    landed = {f["kind"]: Path(f["uri"].removeprefix("file://")) for f in stored[:3]}
+    assert [path.name.partition(".")[2] for path in landed.values()] == [
+        "summary-txt.txt",
+        "chapters-json.json",
+        "todos-json.json",
+    ]
+    assert [f["media_type"] for f in stored[:3]] == ["text/plain", "application/json", "application/json"]
+    given = emulated.state.company.feishu_artifacts[READY_MINUTE]
+    assert landed["summary-txt"].read_text() == given.summary
+    assert [todo["content"] for todo in json.loads(landed["todos-json"].read_text())] == [
+        text for text, _ in given.todos
+    ]
+    assert "跟进" in landed["todos-json"].read_text()  # readable as it is
+
+
+def test_what_was_said_in_a_wecom_meeting(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = listed(emulated, context, TWO_FILES_RECORD)
+    stored = land(context, tmp_path, recordings=recordings, kinds=["transcript", "ai_transcript"])
+    assert [(f["file_id"][-1], f["kind"], f["outcome"], f["media_type"]) for f in stored] == [
+        ("1", "transcript-json", "landed", "application/json"),
+        ("2", "transcript-json", "landed", "application/json"),
+        ("1", "ai_transcript-txt", "landed", "text/plain"),
+        ("2", "ai_transcript-txt", "landed", "text/plain"),
+    ]
+    files = {f.record_file_id: f for f in emulated.state.company.wecom_recordings[TWO_FILES_RECORD].files}
+    for file in stored:
+        content = Path(file["uri"].removeprefix("file://")).read_bytes()
+        if file["kind"] == "ai_transcript-txt":
+            assert content == files[file["file_id"]].ai_transcript.read()
+        else:
+            said = json.loads(content)
+            assert len(said["paragraphs"]) == len(files[file["file_id"]].transcript.paragraphs)
+
+
+def lacking(capsys: pytest.CaptureFixture[str], platform: str) -> list[str]:
+    """Return what the log has said of kinds that the platform lacks, since it was last asked."""
+    return re.findall(rf"\[warning *\] {platform} has no ([^;\n]*);", capsys.readouterr().out)
+
+
+def test_a_kind_that_the_platform_lacks(
+    emulated: Any, context: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings = feishu_meetings(context, READY_MEETING, AUDIO_ONLY_MEETING)
     arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
-    assert [f["kind"] for f in land(context, tmp_path, **arguments, kinds=["video", "summary"])] == ["video"]
-    with pytest.raises(AirflowFailException, match="kinds: feishu offers none of these; it has video, transcript-txt"):
-        land(context, tmp_path, **arguments, kinds=["summary"])
+    kinds = ["video", "audio", "transcript-json"]
+    assert [f["kind"] for f in land(context, tmp_path, **arguments, kinds=kinds)] == ["video", "video"]
+    assert lacking(capsys, "feishu") == ["audio, transcript-json"]
+    before = len(emulated.state.requests)
+    assert land(context, tmp_path, **arguments, kinds=["ai_transcript"]) == []
+    assert lacking(capsys, "feishu") == ["ai_transcript"]
+    assert len(emulated.state.requests) == before
+    assert context["ti"].pushed["summary"]["outcomes"] == {}
     with pytest.raises(AirflowFailException, match="kinds: 'vidoe' is not one of"):
         land(context, tmp_path, **arguments, kinds=["vidoe"])
     with pytest.raises(AirflowFailException, match="feishu has no 'transcript-docx'; it has video, transcript-txt"):
         land(context, tmp_path, **arguments, kinds=["video", "transcript-docx"])
-    assert len(land(context, tmp_path, **arguments, kinds='["video"]')) == 1
+    assert len(land(context, tmp_path, **arguments, kinds='["video"]')) == 2
+    assert lacking(capsys, "feishu") == []
+
+
+def test_the_kinds_that_wecom_lacks(
+    emulated: Any, context: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings = listed(emulated, context, TWO_FILES_RECORD)
+    assert land(context, tmp_path, recordings=recordings, kinds=["chapters", "todos", "transcript-srt"]) == []
+    assert lacking(capsys, "wecom") == ["chapters, todos, transcript-srt"]
 
 
 def test_a_format_that_a_recording_lacks_is_absent(emulated: Any, context: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from airflow_provider_meetings.api.auth import TokenStore
@@ -13,6 +14,7 @@ from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind,
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits, check_minute_token
+from airflow_provider_meetings.platforms.feishu.artifacts import ARTIFACT_KINDS, ArtifactFiles
 from airflow_provider_meetings.platforms.feishu.endpoints import FeishuEndpoints
 from airflow_provider_meetings.platforms.feishu.wire import neutral_post, neutral_recording
 
@@ -38,7 +40,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
     platform: ClassVar[str] = "feishu"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "recording_ids", "recordings")
     takes_window: ClassVar[bool] = False
-    kinds: ClassVar[tuple[str, ...]] = (MediaKind.VIDEO, "transcript-txt", "transcript-srt")
+    kinds: ClassVar[tuple[str, ...]] = (MediaKind.VIDEO, "transcript-txt", "transcript-srt", *ARTIFACT_KINDS)
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             user_id_type=user_id_type,
             clock=clock,
         )
+        self._artifacts = ArtifactFiles(self.get_minute_artifacts, clock)
 
     def read_post(self, post_id: str) -> Post:
         """Return a post in its neutral form."""
@@ -114,15 +117,20 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         )
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
-        """Name the video and the transcripts of a recording; asks nothing."""
-        return (file for file in recording.files if MediaKind.wanted(file.kind, kinds))
+        """Name the files of a minute, which all go by its token; asks nothing."""
+        wanted = [kind for kind in self.kinds if MediaKind.wanted(kind, kinds)]
+        return (replace(file, kind=str(kind)) for file in recording.files[:1] for kind in wanted)
 
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
-        """Resolve the media's link, or fetch the transcript; None for a minute without a transcript."""
+        """Resolve the media's link, or fetch what the API itself serves; None for a minute that has no such part."""
         kind, _, file_format = media.kind.partition("-")
         if kind == MediaKind.VIDEO:
             return self.get_minute_media_url(media.file_id)
-        content = self.get_minute_transcript(media.file_id, file_format=file_format)  # type: ignore[arg-type]  # checked there
+        content: bytes | None
+        if media.kind in ARTIFACT_KINDS:
+            content = self._artifacts.take(media.file_id, media.kind)
+        else:
+            content = self.get_minute_transcript(media.file_id, file_format=file_format)  # type: ignore[arg-type]  # checked there
         return iter([content]) if content else None
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import ClassVar
 
 import pendulum
@@ -30,6 +31,11 @@ from airflow_provider_meetings.platforms.wecom.wire_files import FileAddresses
 CLOCK_SLACK = timedelta(hours=1)
 """How far the platform's clock may be ahead of ours."""
 
+_TRANSCRIPT = f"{MediaKind.TRANSCRIPT}-json"
+_TOGETHER = "wecom gives a recording's files only for recording_id and meeting_id together"
+_LINKED_BY_TYPE = (MediaKind.SUMMARY, MediaKind.AI_TRANSCRIPT)
+"""Kinds whose formats are known only when the platform is asked."""
+
 
 class WeComClient(WeComEndpoints, MeetingsClient):
     """Ask WeCom as one self-built app; the endpoints are those of `WeComEndpoints`, the tenant is the corp id."""
@@ -40,9 +46,8 @@ class WeComClient(WeComEndpoints, MeetingsClient):
     kinds: ClassVar[tuple[str, ...]] = (
         MediaKind.VIDEO,
         MediaKind.AUDIO,
-        "summary-docx",
-        "summary-pdf",
-        "summary-txt",
+        *(f"{kind}-{file_type}" for kind in _LINKED_BY_TYPE for file_type in ("docx", "pdf", "txt")),
+        _TRANSCRIPT,
     )
 
     def __init__(
@@ -130,41 +135,68 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         return neutral_recording(record, state, tenant=self.tenant)
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
-        """Name the files of the wanted kinds; asks the platform which formats of a summary there are."""
-        formatted = any(k.partition("-")[0] == MediaKind.SUMMARY for k in kinds)
-        addresses = self._addresses(recording.recording_id, recording.meeting_id) if formatted else {}
+        """Name the files of the wanted kinds; asks which formats of summaries and AI transcripts there are.
+
+        What need not be asked for comes first, so that a refusal does not keep it out of the lake.
+        """
         for file in recording.files:
-            names = [str(MediaKind.VIDEO), str(MediaKind.AUDIO)]
-            if formatted:
-                summaries = _found(addresses, file.file_id).meeting_summary
-                names += [f"{MediaKind.SUMMARY}-{file_type}" for file_type in summaries]
-            for kind in kinds:
-                # A kind that this file does not have is named all the same: the landing then says that it is absent.
-                absent = [kind] if any(MediaKind.wanted(offered, [kind]) for offered in self.kinds) else []
-                for name in [n for n in names if MediaKind.wanted(n, [kind])] or absent:
+            for kind in (MediaKind.VIDEO, MediaKind.AUDIO, _TRANSCRIPT):
+                if MediaKind.wanted(kind, kinds):
                     # The declared size is the video's.
-                    size = file.declared_size if name == MediaKind.VIDEO else None
-                    yield replace(file, kind=name, declared_size=size)
+                    size = file.declared_size if kind == MediaKind.VIDEO else None
+                    yield replace(file, kind=str(kind), declared_size=size)
+        for family in _LINKED_BY_TYPE:
+            asked = [kind for kind in kinds if kind.partition("-")[0] == family]
+            for file, file_types in self._linked(recording, family) if asked else ():
+                there = [f"{family}-{file_type}" for file_type in file_types]
+                # A kind that this file does not have is named all the same: the landing then says that it is absent.
+                named = [[name for name in there if MediaKind.wanted(name, [kind])] or [kind] for kind in asked]
+                for name in dict.fromkeys(chain.from_iterable(named)):
+                    yield replace(file, kind=name, declared_size=None)
+
+    def _linked(self, recording: Recording, family: str) -> Iterator[tuple[MediaFile, Mapping[str, str]]]:
+        addresses = {}
+        if family == MediaKind.SUMMARY:
+            addresses = self._addresses(recording.recording_id, recording.meeting_id)
+        for file in recording.files:
+            if family == MediaKind.SUMMARY:
+                yield file, _found(addresses, file.file_id).meeting_summary
+            else:
+                yield file, self.get_recording_file(file.file_id, _meeting(file)).ai_meeting_transcripts
 
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
-        """Resolve the link of the wanted kind now; None where the platform says that it has no such file.
+        """Resolve the link of the wanted kind now, or fetch the transcript; None where there is no such file.
 
         :raises NotFound: if the platform no longer knows the file, although it listed it.
         """
-        file = _found(self._addresses(media.recording_id, media.meeting_id), media.file_id)
-        if media.kind == MediaKind.VIDEO:
-            address, file_type = file.download_address, file.download_address_file_type
-        elif media.kind == MediaKind.AUDIO:
-            address, file_type = file.audio_address, file.audio_address_file_type
-        else:
-            file_type = media.kind.partition("-")[2]
-            address = file.meeting_summary.get(file_type)
-        return Download(address, file_type or "") if address else None
+        meeting_id = _meeting(media)
+        if media.kind == _TRANSCRIPT:
+            content = self.get_transcript(media.file_id, meeting_id).as_file()
+            return iter([content]) if content else None
+        family, _, file_type = media.kind.partition("-")
+        if family == MediaKind.AI_TRANSCRIPT:
+            return _download(self.get_recording_file(media.file_id, meeting_id).ai_meeting_transcripts.get(file_type))
+        file = _found(self._addresses(media.recording_id, meeting_id), media.file_id)
+        if family == MediaKind.VIDEO:
+            return _download(file.download_address, file.download_address_file_type)
+        if family == MediaKind.AUDIO:
+            return _download(file.audio_address, file.audio_address_file_type)
+        return _download(file.meeting_summary.get(file_type))
 
     def _addresses(self, recording_id: str | None, meeting_id: str | None) -> dict[str, FileAddresses]:
         if not recording_id or not meeting_id:
-            raise InvalidRequest("wecom gives a recording's files only for recording_id and meeting_id together")
+            raise InvalidRequest(_TOGETHER)
         return {file.record_file_id: file for file in self.get_recording_files(recording_id, meeting_id)}
+
+
+def _download(address: str | None, file_type: str | None = None) -> Download | None:
+    return Download(address, file_type or "") if address else None
+
+
+def _meeting(file: MediaFile) -> str:
+    if not file.meeting_id:
+        raise InvalidRequest(_TOGETHER)
+    return file.meeting_id
 
 
 def _found(addresses: dict[str, FileAddresses], file_id: str) -> FileAddresses:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.fields import Fields, Raw
 from airflow_provider_meetings.api.models import TranscriptSegment
+from airflow_provider_meetings.api.storable import json_file
 
 _read = Fields("wecom")
 
@@ -152,6 +153,16 @@ class Transcripts:
             has_more=False,
             raw=tuple(raw for page in read for raw in page.raw),
         )
+
+    def as_file(self) -> bytes:
+        """Write the whole as one JSON object in the platform's own fields; empty where nothing was said."""
+        if not self.paragraphs:
+            return b""
+        fields = {name: value for page in self.raw for name, value in (page.get("transcripts") or {}).items()}
+        whole = {"paragraphs": [paragraph.raw for paragraph in self.paragraphs], "keywords": list(self.keywords)}
+        if self.audio_detect is not None:
+            whole["audio_detect"] = self.audio_detect
+        return json_file(fields | whole)
 
 
 def neutral_segments(

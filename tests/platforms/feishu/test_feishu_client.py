@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -12,11 +13,12 @@ from airflow_provider_meetings.api.errors import (
     InvalidRequest,
     MeetingsApiError,
     NotFound,
+    NotReady,
     PermissionDenied,
     RateLimited,
     ServerError,
 )
-from airflow_provider_meetings.api.models import Download, Post, RecordingState
+from airflow_provider_meetings.api.models import Download, MediaFile, Post, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
@@ -108,6 +110,64 @@ class TestFeishuContract(ClientContract):
     def test_a_minute_without_a_transcript(self, feishu: FeishuClient) -> None:
         (recording,) = feishu.list(RecordingQuery(recording_ids=(seed.AUDIO_ONLY_MINUTE,)))
         assert [feishu.open(media) for media in feishu.media(recording, ["transcript"])] == [None, None]
+
+    def content(self, client: FeishuClient, token: str, kind: str) -> bytes | None:
+        (recording,) = client.list(RecordingQuery(recording_ids=(token,)))
+        (media,) = client.media(recording, [kind])
+        opened = client.open(media)
+        assert not isinstance(opened, Download)
+        return None if opened is None else b"".join(opened)
+
+    def test_what_the_ai_wrote_of_a_minute(self, feishu: FeishuClient, state: EmulatorState) -> None:
+        given = state.company.feishu_artifacts[seed.READY_MINUTE]
+        summary, chapters, todos = (
+            self.content(feishu, seed.READY_MINUTE, kind) for kind in ("summary", "chapters", "todos-json")
+        )
+        assert summary == given.summary.encode()
+        assert (
+            chapters
+            == json.dumps(
+                [
+                    {"start_ms": str(c.start), "stop_ms": str(c.stop), "summary_content": c.summary, "title": c.title}
+                    for c in given.chapters
+                ],
+                ensure_ascii=False,
+            ).encode()
+        )
+        assert (
+            todos
+            == json.dumps(
+                [{"assignees": list(names), "content": text} for text, names in given.todos], ensure_ascii=False
+            ).encode()
+        )
+
+    def test_parts_that_the_ai_did_not_write_are_absent(self, feishu: FeishuClient) -> None:
+        # A summary alone, and nothing at all.
+        kinds = ("summary-txt", "chapters-json", "todos-json")
+        assert [self.content(feishu, seed.PROCESSING_MINUTE, kind) is None for kind in kinds] == [False, True, True]
+        assert [self.content(feishu, seed.AUDIO_ONLY_MINUTE, kind) for kind in kinds] == [None, None, None]
+
+    def test_one_answer_serves_three_files_and_each_of_them_once(
+        self, feishu: FeishuClient, state: EmulatorState, clock: Clock
+    ) -> None:
+        (recording,) = feishu.list(RecordingQuery(recording_ids=(seed.READY_MINUTE,)))
+        summary, chapters, todos = feishu.media(recording, ["summary", "chapters", "todos"])
+
+        def asked() -> int:
+            return sum(request.path == f"{MINUTE_PATH}/artifacts" for request in state.requests)
+
+        for media in (summary, chapters, todos):
+            assert feishu.open(media) is not None
+        assert asked() == 1
+        assert feishu.open(todos) is not None
+        assert asked() == 2  # opened again is asked again
+        other = replace(chapters, file_id=seed.AUDIO_ONLY_MINUTE)
+        assert feishu.open(other) is None
+        assert feishu.open(chapters) is not None
+        assert asked() == 3  # nothing of another minute
+        clock.now += 60
+        assert feishu.open(todos) is not None
+        assert asked() == 4  # nothing that is old
 
     def test_all_three_parameters_of_a_transcript_are_sent(self, feishu: FeishuClient, state: EmulatorState) -> None:
         plain = feishu.get_minute_transcript(seed.READY_MINUTE, need_speaker=False, need_timestamp=False)
@@ -233,6 +293,10 @@ class TestFeishuContract(ClientContract):
         for ask in (feishu.get_minute, feishu.get_minute_media_url, feishu.get_minute_transcript):
             with pytest.raises(kind):
                 ask(token)
+        (ready,) = feishu.list(RecordingQuery(recording_ids=(seed.READY_MINUTE,)))
+        for media in feishu.media(ready, feishu.kinds):
+            with pytest.raises(kind):
+                feishu.open(replace(media, file_id=token))
 
     def test_the_token_travels_in_the_header_only(self, client: MeetingsClient, state: EmulatorState) -> None:
         list(client.list(RecordingQuery(recording_ids=(seed.READY_MINUTE,))))
@@ -300,6 +364,44 @@ def test_an_empty_envelope_is_no_transcript(origin: Origin, client: FeishuClient
     origin.on(MINUTE_PATH + "/transcript", json_body({"code": 0, "msg": "ok", "data": {}}))
     with pytest.raises(ServerError, match="instead of a file"):
         client.get_minute_transcript(seed.READY_MINUTE)
+
+
+ARTIFACTS = MediaFile(
+    platform="feishu",
+    tenant="t",
+    recording_id=seed.READY_MINUTE,
+    meeting_id=None,
+    file_id=seed.READY_MINUTE,
+    kind="todos-json",
+)
+
+
+def test_the_same_answer_gives_the_same_bytes(origin: Origin, client: FeishuClient) -> None:
+    one, two = {"content": "half \ud83d", "new": {"b": 1, "a": 2}}, {"new": {"a": 2, "b": 1}, "content": "half \ud83d"}
+    answers = [json_body({"code": 0, "data": {"minute_todos": [todo]}}) for todo in (one, two)]
+    origin.on(MINUTE_PATH + "/artifacts", *answers)
+    first, second = (b"".join(cast(Iterator[bytes], client.open(ARTIFACTS))) for _ in range(2))
+    assert origin.asked(MINUTE_PATH + "/artifacts") == 2
+    assert first == second == '[{"content": "half \ufffd", "new": {"a": 2, "b": 1}}]'.encode()
+
+
+@pytest.mark.parametrize("data", [{}, {"summary": " \n", "minute_todos": None}, {"summary": "", "minute_todos": []}])
+def test_artifacts_that_are_not_written_yet(origin: Origin, client: FeishuClient, data: dict[str, Any]) -> None:
+    origin.on(MINUTE_PATH + "/artifacts", json_body({"code": 0, "data": data}))
+    for kind in ("summary-txt", "chapters-json", "todos-json"):
+        assert client.open(replace(ARTIFACTS, kind=kind)) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "kind"),
+    [(99991672, 400, PermissionDenied), (2091005, 403, PermissionDenied), (2091003, 400, NotReady)],
+)
+def test_artifacts_that_are_refused(
+    origin: Origin, client: FeishuClient, code: int, status: int, kind: type[MeetingsApiError]
+) -> None:
+    origin.on(MINUTE_PATH + "/artifacts", json_body({"code": code, "msg": "no"}, status))
+    with pytest.raises(kind):
+        client.open(ARTIFACTS)
 
 
 @pytest.mark.parametrize("data", [{}, {"data": None}, {"data": {}}, {"data": {"download_url": ""}}])

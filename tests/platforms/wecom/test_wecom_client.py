@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar, cast
 
 import pendulum
 import pytest
 
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
-from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, NotFound, RateLimited, ServerError
+from airflow_provider_meetings.api.errors import (
+    InvalidRequest,
+    MeetingsApiError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+)
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.api.transport import Transport
@@ -22,6 +30,7 @@ from tests.contract.leaks import told
 from tests.contract.origin import Origin, json_body, serve_origin
 
 LIST, FILES = "/cgi-bin/meeting/record/list", "/cgi-bin/meeting/record/get_file_list"
+ONE_FILE, TRANSCRIPT = "/cgi-bin/meeting/record/get_file", "/cgi-bin/meeting/record/transcript/get_detail"
 START = pendulum.datetime(2026, 10, 14, tz="Asia/Shanghai")
 END = pendulum.datetime(2026, 11, 14, tz="Asia/Shanghai")
 DAY = pendulum.datetime(2026, 11, 12, tz="Asia/Shanghai")
@@ -177,15 +186,20 @@ class TestWeComContract(ClientContract):
 
     def test_all_media_of_two_files(self, client: MeetingsClient, transport: Transport) -> None:
         recording = self.special_day(client)[seed.TWO_FILES_RECORD]
-        media = list(client.media(recording, ["video", "audio", "summary"]))
-        kinds = ["video", "audio", "summary-docx", "summary-txt", "summary-pdf"]
+        media = list(client.media(recording, ["video", "summary", "audio", "ai_transcript"]))
+        # What must be asked for comes last, file by file.
+        rounds = (["video", "audio"], ["summary-docx", "summary-txt", "summary-pdf"], ["ai_transcript-txt"])
         assert [(m.file_id, m.kind) for m in media] == [
-            (file.record_file_id, kind) for file in COMPANY[seed.TWO_FILES_RECORD].files for kind in kinds
+            (file.record_file_id, kind)
+            for kinds in rounds
+            for file in COMPANY[seed.TWO_FILES_RECORD].files
+            for kind in kinds
         ]
         for m in media:
             file = next(f for f in COMPANY[seed.TWO_FILES_RECORD].files if f.record_file_id == m.file_id)
             summaries = {f"summary-{s.kind}": s for s in file.summaries}
-            given = {"video": file.video, "audio": file.audio, **summaries}[m.kind]
+            said = {"ai_transcript-txt": file.ai_transcript}
+            given = {"video": file.video, "audio": file.audio, **summaries, **said}[m.kind]
             assert given is not None
             assert m.declared_size == (given.size if m.kind == "video" else None)
             download = client.open(m)
@@ -197,12 +211,61 @@ class TestWeComContract(ClientContract):
         recording = self.special_day(client)[seed.SHARED_RECORD]
         assert [m.kind for m in client.media(recording, ["summary-txt"])] == ["summary-txt"]
 
+    def test_a_kind_that_is_asked_for_twice_is_named_once(self, client: MeetingsClient) -> None:
+        recording = self.special_day(client)[seed.SHARED_RECORD]
+        kinds = [
+            "summary-txt",
+            "summary",
+            "ai_transcript",
+            "ai_transcript-txt",
+            "video",
+            "video",
+            "transcript-json",
+            "transcript",
+        ]
+        names = [m.kind for m in client.media(recording, kinds)]
+        assert len(names) == len(set(names))
+        assert set(names) == {
+            "video",
+            "transcript-json",
+            "summary-txt",
+            "summary-docx",
+            "summary-pdf",
+            "ai_transcript-txt",
+        }
+
+    def test_the_transcript_is_the_platforms_own(self, client: MeetingsClient, state: EmulatorState) -> None:
+        recording = self.special_day(client)[seed.SHARED_RECORD]
+        (media,) = client.media(recording, ["transcript"])
+        opened = client.open(media)
+        assert opened is not None
+        assert not isinstance(opened, Download)
+        content = b"".join(opened)
+        said = json.loads(content)
+        given = COMPANY[seed.SHARED_RECORD].files[0].transcript
+        assert given is not None
+        assert sorted(said) == ["audio_detect", "keywords", "paragraphs"]
+        assert (said["audio_detect"], said["keywords"]) == (given.audio_detect, list(given.keywords))
+        assert [p["speaker_info"].get("userid", "") for p in said["paragraphs"]] == [p.userid for p in given.paragraphs]
+        assert said["paragraphs"][0]["sentences"][0]["words"][0]["text"] == "大家好"
+        assert "大家好" in content.decode()
+        assert content.startswith(b'{"audio_detect": 1, "keywords": [')
+
+    def test_a_file_of_which_nobody_wrote_anything(self, client: MeetingsClient) -> None:
+        standup = RecordingQuery(meeting_ids=(seed.STANDUP_MEETINGID,), start=START, end=END)
+        recording = next(iter(client.list(standup)))
+        media = list(client.media(recording, ["transcript", "ai_transcript", "summary-pdf"]))
+        assert [m.kind for m in media] == ["transcript-json", "summary-pdf", "ai_transcript"]
+        assert [client.open(m) for m in media] == [None, None, None]
+
     def test_no_addresses_are_asked_for_where_none_are_needed(
         self, client: MeetingsClient, state: EmulatorState
     ) -> None:
         recording = self.special_day(client)[seed.SHARED_RECORD]
-        assert [m.kind for m in client.media(recording, ["video", "audio"])] == ["video", "audio"]
-        assert not any(request.path == FILES for request in state.requests)
+        before = len(state.requests)
+        kinds = ["video", "audio", "transcript-json"]
+        assert [m.kind for m in client.media(recording, ["video", "audio", "transcript"])] == kinds
+        assert len(state.requests) == before
 
     def test_a_recording_without_video(self, client: MeetingsClient) -> None:
         query = RecordingQuery(owner_ids=("wangfang",), start=START, end=END)
@@ -214,8 +277,13 @@ class TestWeComContract(ClientContract):
 
     def test_a_file_needs_its_meeting(self, client: MeetingsClient, state: EmulatorState) -> None:
         media = MediaFile(platform="wecom", tenant="t", recording_id="r", meeting_id=None, file_id="f", kind="video")
-        with pytest.raises(InvalidRequest, match="together"):
-            client.open(media)
+        recording = replace(recording_with(media), meeting_id=None)
+        for kind in ("video", "summary-txt", "transcript-json", "ai_transcript-txt"):
+            with pytest.raises(InvalidRequest, match="together"):
+                client.open(replace(media, kind=kind))
+        for kind in ("summary", "ai_transcript"):
+            with pytest.raises(InvalidRequest, match="together"):
+                list(client.media(recording, [kind]))
         assert state.requests == []
 
     def test_the_token_travels_in_the_query_of_the_api_only(self, client: MeetingsClient, state: EmulatorState) -> None:
@@ -369,6 +437,64 @@ def test_two_summaries_of_one_format_are_two_files(origin: Origin, client: WeCom
     origin.on(LIST, json_body(page({"meeting_record_id": "r", "meetingid": "m", "state": 3, "record_files": [file]})))
     (recording,) = client.list(QUERY)
     assert len(list(client.media(recording, ["summary"]))) == 2
+
+
+FILE = MediaFile(platform="wecom", tenant="t", recording_id="r", meeting_id="m", file_id="f", kind="video")
+
+
+def test_a_refusal_keeps_out_only_what_had_to_be_asked_for(origin: Origin, client: WeComClient) -> None:
+    origin.on(ONE_FILE, json_body({"errcode": 48002, "errmsg": "api forbidden"}))
+    summary = [{"download_address": "https://example.invalid/s", "file_type": "txt"}]
+    origin.on(FILES, json_body({"errcode": 0, "record_files": [{"record_file_id": "f", "meeting_summary": summary}]}))
+    media = client.media(recording_with(FILE), ["ai_transcript", "summary", "video"])
+    named = [next(media).kind, next(media).kind]
+    with pytest.raises(PermissionDenied):
+        next(media)
+    assert named == ["video", "summary-txt"]
+    with pytest.raises(PermissionDenied):
+        client.open(replace(FILE, kind="ai_transcript-txt"))
+
+
+def test_a_transcript_that_is_refused(origin: Origin, client: WeComClient) -> None:
+    origin.on(TRANSCRIPT, json_body({"errcode": 48002, "errmsg": "api forbidden"}))
+    with pytest.raises(PermissionDenied):
+        client.open(replace(FILE, kind="transcript-json"))
+
+
+def test_a_transcript_of_several_pages_is_one_file(origin: Origin, client: WeComClient) -> None:
+    def said(*pids: str, more: bool, **fields: Any) -> Any:
+        paragraphs = [{"new": pid, "pid": pid} for pid in pids]
+        return json_body({"errcode": 0, "has_more": more, "transcripts": {"paragraphs": paragraphs, **fields}})
+
+    origin.on(
+        TRANSCRIPT,
+        said("0", "1", more=True, audio_detect=1, language="zh"),
+        said("1", "2", more=False, audio_detect=0, keywords=["样机", ""]),
+    )
+    opened = client.open(replace(FILE, kind="transcript-json"))
+    assert opened is not None
+    assert not isinstance(opened, Download)
+    assert b"".join(opened).decode() == (
+        '{"audio_detect": 0, "keywords": ["样机"], "language": "zh", '
+        '"paragraphs": [{"new": "0", "pid": "0"}, {"new": "1", "pid": "1"}, {"new": "2", "pid": "2"}]}'
+    )
+    assert origin.asked(TRANSCRIPT) == 2
+
+
+def test_the_addresses_of_an_ai_transcript_are_resolved_now(origin: Origin, client: WeComClient) -> None:
+    def file(*links: str) -> Any:
+        entries = [{"download_address": link, "file_type": "TXT"} for link in links]
+        return json_body({"errcode": 0, "record_file_id": "f", "ai_meeting_transcripts": entries})
+
+    origin.on(
+        ONE_FILE, file("https://example.invalid/1", "https://example.invalid/2"), file("", "https://example.invalid/3")
+    )
+    media = list(client.media(recording_with(FILE), ["ai_transcript"]))
+    assert [m.kind for m in media] == ["ai_transcript-txt", "ai_transcript-txt-2"]
+    opened = client.open(media[0])
+    assert isinstance(opened, Download)
+    assert opened.url == "https://example.invalid/3"
+    assert client.open(media[1]) is None
 
 
 @pytest.mark.parametrize(
