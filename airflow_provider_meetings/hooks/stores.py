@@ -7,7 +7,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.store import Store
-from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks import arguments, s3
 from airflow_provider_meetings.storage import store_for
 
 
@@ -27,6 +27,8 @@ def store_at(target: object, name: str = "target") -> Store:
     if not found:
         raise InvalidRequest(f"{name} is no URL: write file:///data/lake, or that of a store")
     try:
+        if scheme in s3.SCHEMES:
+            return s3.s3_store(address, name)
         path = ObjectStoragePath(address)
         file_system = path.fs
     except AirflowNotFoundException:
