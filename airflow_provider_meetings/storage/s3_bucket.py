@@ -87,8 +87,10 @@ class S3Bucket:
             raise failure
         return None
 
-    def pages(self, operation: str, absent: Collection[str] = (), **parameters: Any) -> Iterator[Any]:
+    def pages(self, operation: str, key: str = "", *, absent: Collection[str] = (), **parameters: Any) -> Iterator[Any]:
         """Yield the pages of a listing; none for an error with one of the codes in `absent`.
+
+        :param key: the object that it is about, if it is about one.
 
         :raises OSError: as the store fails, naming target and remedy.
         """
@@ -101,14 +103,14 @@ class S3Bucket:
             yield from pages
             return
         except (ClientError, BotoCoreError) as error:
-            failure = None if code_of(error) in absent else explained(error, self._uri)
+            failure = None if code_of(error) in absent else explained(error, self.uri(key))
         if failure is not None:
             raise failure
 
     def parts(self, key: str, upload_id: str) -> list[Any] | None:
         """Return what the store has of an upload; None if there is no such upload."""
         asked = {"Key": self.prefix + key, "UploadId": upload_id}
-        pages = list(self.pages("list_parts", absent=("NoSuchUpload",), **asked))
+        pages = list(self.pages("list_parts", key, absent=("NoSuchUpload",), **asked))
         return [part for page in pages for part in page.get("Parts", ())] if pages else None
 
     def abort(self, key: str, upload_id: str) -> bool:

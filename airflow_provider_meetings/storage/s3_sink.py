@@ -34,7 +34,9 @@ class S3Sink:
         self._parts: dict[int, Part] = {}
         self._sent: dict[int, Future[Part]] = {}
         self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="s3-part")  # starts no thread before it needs one
+        self._free: list[bytearray] = []
         self._buffer = bytearray()
+        self._filled = 0
         self._ended = False
         if plan.place is not None:
             self._continue(plan.place)
@@ -66,12 +68,16 @@ class S3Sink:
         self._settle()
         view = memoryview(chunk)
         while view:
-            if len(self._buffer) == self._part_size:
+            if self._filled == self._part_size:
                 self._send()
-            room = self._part_size - len(self._buffer)
-            self._buffer += view[:room]
-            view = view[room:]
-        if self._upload_id and len(self._buffer) == self._part_size:
+            if not self._buffer:
+                # The same three buffers all the time: what is allocated anew for each part comes and goes in pieces.
+                self._buffer = self._free.pop() if self._free else bytearray(self._part_size)
+            taken = view[: self._part_size - self._filled]
+            self._buffer[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            view = view[len(taken) :]
+        if self._upload_id and self._filled == self._part_size:
             self._send()  # without an upload the whole object may be in the buffer
 
     def _send(self) -> None:
@@ -83,8 +89,13 @@ class S3Sink:
         number = len(self._parts) + len(self._sent) + 1
         if number > MOST_PARTS:
             raise OSError(errno.EFBIG, f"target {self._bucket.uri(self._key)}: no more than {MOST_PARTS} parts")
-        self._sent[number] = self._pool.submit(self._upload, number, self._buffer)
-        self._buffer = bytearray()
+        self._sent[number] = self._pool.submit(self._upload, number, self._taken())
+
+    def _taken(self) -> bytearray:
+        taken, filled = self._buffer, self._filled
+        self._buffer, self._filled = bytearray(), 0
+        del taken[filled:]
+        return taken
 
     def _begin(self) -> None:
         checked = {"ChecksumAlgorithm": "SHA256"} if self._bucket.keeps_checksums else {}
@@ -101,6 +112,7 @@ class S3Sink:
         answer = self._bucket.ask(
             "upload_part", self._key, UploadId=self._upload_id, PartNumber=number, Body=content, **checksum
         )
+        self._free.append(content)
         return Part(answer["ETag"], checksum.get("ChecksumSHA256"))
 
     def _settle(self) -> None:
@@ -119,17 +131,18 @@ class S3Sink:
         return stat_of(self._bucket.ask("head_object", self._key))
 
     def _put(self) -> None:
-        checksum = self._bucket.checksum(self._buffer)
+        content = self._taken()
+        checksum = self._bucket.checksum(content)
         self._make(
             "put_object",
-            lambda: Expected.of(self._buffer, checksum.get("ChecksumSHA256")),
-            Body=self._buffer,
+            lambda: Expected.of(content, checksum.get("ChecksumSHA256")),
+            Body=content,
             ContentType=self._plan.media_type,
             **checksum,
         )
 
     def _complete(self) -> None:
-        last = len(self._buffer)
+        last = self._filled
         if last:
             self._send()
         wait(self._sent.values())
@@ -194,3 +207,4 @@ class S3Sink:
         self._ended = True
         self._pool.shutdown()
         self._buffer = bytearray()
+        self._free.clear()

@@ -1,0 +1,69 @@
+"""Land one file in the bucket; run as a script, in a process of its own: ``python s3_landing.py MEDIA_URL S3_URL``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+
+from airflow_provider_meetings.api.delivery import Limits
+from airflow_provider_meetings.api.landing import IfPresent, Landing
+from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.models import Download, StoredFile
+from airflow_provider_meetings.api.store import Store
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.storage.s3 import S3Store
+from airflow_provider_meetings.storage.s3_parts import MIB
+from tests.contract.origin import Handler
+from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
+from tests.storage.s3_bench import BUCKET, URI, s3_client
+
+
+def land(store: Store, url: str, if_present: IfPresent = "verify") -> StoredFile:
+    transport = Transport(base_url="http://127.0.0.1:9", platform="acme", sleep=lambda _: None)
+    try:
+        client = ScriptedClient(transport, lambda: Download(url))
+        limits = Limits(sleep=lambda _: None)
+        return Landing(client, store, layout=Layout(), if_present=if_present, limits=limits).land(RECORDING, MEDIA)
+    finally:
+        transport.close()
+
+
+def media(
+    body: bytes,
+    *,
+    tag: str | None = '"v1"',
+    up_to: int | None = None,
+    at_once: int | None = None,
+    then: Callable[[], object] = lambda: None,
+) -> Callable[[Handler], None]:
+    """Serve a range of `body` as a good host does.
+
+    :param up_to: cut every answer there.
+    :param at_once: cut every answer after so many bytes.
+    :param then: is called before the connection ends.
+    """
+
+    def answer(handler: Handler) -> None:
+        asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+        fits = asked and tag and handler.headers.get("If-Range") in (None, tag)
+        start = int(asked[1]) if asked and fits else 0
+        handler.send_response(206 if fits else 200)
+        handler.send_header("Content-Type", "video/mp4")
+        handler.send_header("Content-Length", str(len(body) - start))
+        if tag:
+            handler.send_header("ETag", tag)
+        if fits:
+            handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        handler.end_headers()
+        end = min(len(body) if up_to is None else up_to, start + (at_once or len(body)))
+        for at in range(start, end, MIB):
+            handler.wfile.write(body[at : min(at + MIB, end)])
+        handler.wfile.flush()
+        then()
+
+    return answer
+
+
+if __name__ == "__main__":
+    land(S3Store(s3_client(sys.argv[2]), BUCKET, "raw", URI), sys.argv[1])

@@ -1,0 +1,253 @@
+"""The store in a bucket, on a real socket."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_provider_meetings.api.store import Listed, Plan
+from airflow_provider_meetings.storage.s3 import S3Store
+from airflow_provider_meetings.storage.s3_parts import MIB, PART_SIZE, part_size
+from tests.storage.s3_bench import BODY, BUCKET, KEY, URI, S3Bench, s3_bench, s3_client
+from tests.storage.s3_front import do_and_hang_up, serve_moto
+
+HASHES = tuple(hashlib.sha256(BODY[i : i + PART_SIZE]).hexdigest() for i in range(0, len(BODY), PART_SIZE))
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with serve_moto() as url:
+        yield url
+
+
+@pytest.fixture
+def s3(moto: str) -> Iterator[S3Bench]:
+    with s3_bench(moto) as bench:
+        yield bench
+
+
+def test_an_object_is_uploaded_in_parts_that_the_store_checks(s3: S3Bench) -> None:
+    sink = s3.sink(length=len(BODY))
+    stat = s3.upload(sink)
+    assert s3.found() == BODY
+    assert stat == s3.store().stat(KEY)
+    assert (stat.size, stat.validator[-2:]) == (len(BODY), "-3")
+    parts = [asked for asked in s3.front.asked if asked.operation == "UploadPart"]
+    assert [asked.size for asked in parts] == [PART_SIZE, PART_SIZE, len(BODY) - 2 * PART_SIZE]
+    assert all("x-amz-checksum-sha256" in asked.headers for asked in parts)
+    assert not any("trailer" in name or "crc" in name for asked in s3.front.asked for name in asked.headers)
+    found = sink.parts()
+    assert found is not None
+    assert (found.size, found.sha256) == (PART_SIZE, HASHES)
+    head = s3.direct.head_object(Bucket=BUCKET, Key=f"raw/{KEY}", ChecksumMode="ENABLED")
+    assert head["ContentType"] == "video/mp4"
+    assert s3.uploads() == []
+
+
+def test_where_the_bytes_lie_is_told_before_they_lie_there(s3: S3Bench) -> None:
+    sent: list[int] = []
+    sink = s3.store().sink(KEY, Plan(keep=lambda place: sent.append(s3.front.count("UploadPart"))))
+    s3.write(sink)
+    assert sent == [0]
+    sink.discard()
+
+
+@pytest.mark.parametrize("size", [0, 1, PART_SIZE - 1, PART_SIZE, PART_SIZE + 1, 2 * PART_SIZE, 2 * PART_SIZE + 1])
+def test_every_size_around_a_part(s3: S3Bench, size: int) -> None:
+    assert s3.upload(s3.sink(), BODY[:size]).size == size
+    assert s3.found() == BODY[:size]
+    alone = size <= PART_SIZE
+    assert [s3.front.count(name) for name in ("Put", "Create", "Complete")] == ([1, 0, 0] if alone else [0, 1, 1])
+    assert bool(s3.kept) is not alone
+
+
+@pytest.mark.parametrize("step", [1000, 3 * PART_SIZE])
+def test_pieces_of_any_size(s3: S3Bench, step: int) -> None:
+    sink = s3.sink()
+    for start in range(0, len(BODY), step):
+        sink.write(BODY[start : start + step])
+    sink.publish()
+    assert s3.found() == BODY
+
+
+def test_what_was_suspended_is_continued_by_what_the_store_has(s3: S3Bench) -> None:
+    first = s3.sink(length=len(BODY))
+    s3.write(first, BODY[: 2 * PART_SIZE + MIB])
+    first.suspend()
+    first.discard()
+    assert s3.uploads() == [f"raw/{KEY}"]
+    again = s3.sink(resume=True, length=len(BODY))
+    assert again.offset == 2 * PART_SIZE
+    assert again.kept() is None  # type: ignore[func-returns-value]
+    s3.upload(again)
+    again.suspend()
+    again.discard()
+    assert s3.found() == BODY
+    assert s3.front.count("UploadPart") == 3
+    found = again.parts()
+    assert found is not None
+    assert found.sha256 == HASHES
+
+
+def test_only_the_parts_without_a_gap_are_continued(s3: S3Bench) -> None:
+    first = s3.sink()
+    s3.write(first, BODY[:PART_SIZE] + BODY[:MIB])
+    first.suspend()
+    place = s3.kept[-1]
+    for number, content in ((3, bytes(PART_SIZE)), (4, b"short")):
+        upload = {"Bucket": BUCKET, "Key": f"raw/{KEY}", "UploadId": place["upload_id"]}
+        s3.direct.upload_part(**upload, PartNumber=number, Body=content)
+    again = s3.sink(resume=True)
+    assert again.offset == PART_SIZE
+    s3.upload(again)
+    assert s3.found() == BODY
+
+
+def test_an_upload_that_is_gone_is_begun_anew(s3: S3Bench) -> None:
+    first = s3.sink()
+    s3.write(first)
+    first.suspend()
+    s3.abort_all()
+    again = s3.sink(resume=True)
+    assert again.offset == 0
+    again.discard()
+
+
+@pytest.mark.parametrize("place", [{}, {"upload_id": 3, "part_size": 5}, {"upload_id": "x", "part_size": 0}])
+def test_a_place_that_is_none_is_begun_anew(s3: S3Bench, place: dict[str, object]) -> None:
+    again = s3.store().sink(KEY, Plan(place=place))
+    assert again.offset == 0
+    again.discard()
+
+
+def test_what_is_discarded_leaves_nothing(s3: S3Bench) -> None:
+    sink = s3.sink()
+    s3.write(sink)
+    sink.discard()
+    assert (s3.uploads(), s3.names()) == ([], set())
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_no_upload(s3: S3Bench) -> None:
+    def keep(place: object) -> None:
+        raise PermissionError("no right to write checkpoints")
+
+    sink = s3.store().sink(KEY, Plan(keep=keep))
+    with pytest.raises(PermissionError, match="checkpoints"):
+        s3.write(sink)
+    sink.suspend()
+    assert s3.uploads() == []
+
+
+def test_parts_grow_only_where_there_would_be_too_many(s3: S3Bench) -> None:
+    assert part_size(None) == part_size(0) == part_size(10_000 * PART_SIZE) == PART_SIZE
+    assert part_size(10_000 * PART_SIZE + 1) == PART_SIZE + MIB
+    sink = s3.sink(length=10_000 * PART_SIZE + 1)
+    s3.write(sink)
+    assert s3.kept[-1]["part_size"] == PART_SIZE + MIB
+    sink.discard()
+
+
+def test_small_objects(s3: S3Bench) -> None:
+    store = s3.store()
+    assert store.read("a/b.json") is None
+    assert store.stat("a/b.json") is None
+    store.put("a/b.json", b"{}")
+    assert store.read("a/b.json") == b"{}"
+    assert store.uri("a/b.json") == f"{URI}/a/b.json"
+    store.delete("a/b.json")
+    store.delete("a/b.json")
+    assert s3.names() == set()
+    with pytest.raises(FileNotFoundError, match=f"target {URI}/a/b.json"):
+        list(store.open("a/b.json"))
+
+
+def test_an_object_is_read_in_pieces(s3: S3Bench) -> None:
+    s3.upload(s3.sink())
+    pieces = list(s3.store().open(KEY))
+    assert b"".join(pieces) == BODY
+    assert max(map(len, pieces)) <= MIB
+
+
+def test_the_listing_is_of_the_prefix_in_the_order_of_keys(s3: S3Bench) -> None:
+    names = [f"a/{number:04}" for number in range(5)]
+    for name in (*names, "folder/"):
+        s3.direct.put_object(Bucket=BUCKET, Key=f"raw/{name}", Body=b"x")
+    s3.direct.put_object(Bucket=BUCKET, Key="raw-other/1", Body=b"x")
+    listed = list(s3.store().walk())
+    assert [each.key for each in listed] == names
+    assert isinstance(listed[0], Listed)
+    assert listed[0].size == 1
+    assert listed[0].modified.timezone_name == "UTC"
+    whole = S3Store(s3_client(s3.front.url), BUCKET, "", "s3://lake")
+    assert sum(1 for _ in whole.walk()) == 6
+
+
+def test_open_uploads_are_found_and_removed(s3: S3Bench) -> None:
+    sink = s3.sink()
+    s3.write(sink, BODY[: PART_SIZE + 1])
+    sink.suspend()
+    s3.direct.create_multipart_upload(Bucket=BUCKET, Key="raw/b")
+    s3.direct.create_multipart_upload(Bucket=BUCKET, Key="raw-other/1")
+    store = s3.store()
+    leftover, other = store.leftovers()
+    assert (other.key, other.size) == ("b", 0)
+    assert (leftover.key, leftover.kind, leftover.size) == (KEY, "multipart upload", PART_SIZE)
+    assert leftover.handle == s3.kept[-1]["upload_id"]
+    part = s3.direct.list_parts(Bucket=BUCKET, Key=f"raw/{KEY}", UploadId=leftover.handle)["Parts"][0]
+    assert leftover.modified == part["LastModified"]
+    assert store.remove(leftover)
+    assert not store.remove(leftover)
+    assert s3.uploads() == ["raw/b", "raw-other/1"]
+
+
+def test_looking_whether_a_target_can_be_written_leaves_nothing(s3: S3Bench) -> None:
+    s3.store().check_writable()
+    assert (s3.uploads(), s3.names()) == ([], set())
+    with pytest.raises(FileNotFoundError, match="there is no such bucket: make it"):
+        S3Store(s3_client(s3.front.url), "nowhere", "", "s3://nowhere").check_writable()
+
+
+def test_the_connections_arguments_go_with_the_requests_that_know_them(s3: S3Bench) -> None:
+    key = "k" * 32
+    extra = {"StorageClass": "GLACIER", "ACL": "private", "SSECustomerAlgorithm": "AES256", "SSECustomerKey": key}
+    store = s3.store(extra_args=extra)
+    s3.upload(s3.sink(store))
+    store.put("a/r.json", b"{}")
+    headers = {asked.operation: asked.headers for asked in s3.front.asked}
+    assert (headers["Create"]["x-amz-storage-class"], headers["Create"]["x-amz-acl"]) == ("GLACIER", "private")
+    for operation in ("Create", "UploadPart", "Complete", "Head"):
+        assert "x-amz-server-side-encryption-customer-key" in headers[operation]
+    # From an archive a receipt could not be read.
+    assert "x-amz-storage-class" not in headers["Put"]
+    assert headers["Put"]["x-amz-acl"] == "private"
+
+
+def test_an_argument_that_is_not_known_is_refused(s3: S3Bench) -> None:
+    with pytest.raises(ValueError, match="'StorageClas' is not one of ACL"):
+        s3.store(extra_args={"StorageClas": "GLACIER"})
+
+
+def test_nothing_of_checksums_is_sent_where_they_are_not_wanted(s3: S3Bench) -> None:
+    store = s3.store(request_checksum_calculation="when_required", response_checksum_validation="when_required")
+    s3.front.on("Complete", do_and_hang_up)  # and the object is asked for
+    s3.upload(s3.sink(store))
+    s3.upload(s3.sink(store), b"small")
+    store.put("a/r.json", b"{}")
+    store.read("a/r.json")
+    for asked in s3.front.asked:
+        assert not any("checksum" in name or "trailer" in name for name in asked.headers), asked.operation
+        assert "aws-chunked" not in asked.headers.get("content-encoding", "")
+        assert not asked.headers.get("x-amz-content-sha256", "").startswith("STREAMING")
+
+
+def test_without_kept_checksums_the_parts_prove_nothing(s3: S3Bench) -> None:
+    store = s3.store(request_checksum_calculation="when_required")
+    first = s3.sink(store)
+    s3.write(first)
+    first.suspend()
+    again = s3.sink(store, resume=True)
+    s3.upload(again)
+    assert again.parts() is None
+    assert s3.found() == BODY

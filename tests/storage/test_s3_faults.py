@@ -1,0 +1,201 @@
+"""What a store does that fails: the exact bytes under the final name, or nothing there and one clear error."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.storage.s3 import S3Store
+from tests.contract.leaks import logged, told
+from tests.storage.s3_bench import BODY, KEY, URI, S3Bench, s3_bench, s3_client
+from tests.storage.s3_front import (
+    Answered,
+    Fault,
+    Forward,
+    do_and_hang_up,
+    do_but_say,
+    hang_up,
+    refuse,
+    serve_moto,
+    well,
+)
+
+Faults = tuple[str, tuple[Fault, ...]]
+SMALL = BODY[:1000]
+OLD = b"what stood there before"
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with serve_moto() as url:
+        yield url
+
+
+@pytest.fixture
+def s3(moto: str) -> Iterator[S3Bench]:
+    with s3_bench(moto) as bench:
+        yield bench
+
+
+# What is done to the requests, and the error that must come of it.
+FATAL: dict[str, tuple[Faults, bytes, type[OSError], str]] = {
+    "no right": (("Create", (refuse(403, "AccessDenied"),)), BODY, PermissionError, "give them the right"),
+    "part fails": (("UploadPart", (refuse(500, "InternalError"),)), BODY, OSError, "try again later"),
+    "second part fails": (("UploadPart", (well, refuse(500, "InternalError"))), BODY, OSError, "try again later"),
+    "last part fails": (("UploadPart", (well, well, refuse(500, "X"))), BODY, OSError, "try again later"),
+    "slow down": (("UploadPart", (refuse(503, "SlowDown"),)), BODY, OSError, "try again later"),
+    "part is lost": (("UploadPart", (hang_up,)), BODY, ConnectionError, "cannot be reached"),
+    "expired": (("UploadPart", (well, refuse(400, "ExpiredToken"))), BODY, PermissionError, "renew those"),
+    "wrong key": (("Create", (refuse(403, "SignatureDoesNotMatch"),)), BODY, PermissionError, "renew those"),
+    "unknown id": (("Create", (refuse(403, "InvalidAccessKeyId"),)), BODY, PermissionError, "renew those"),
+    "quota": (("UploadPart", (refuse(403, "QuotaExceeded"),)), BODY, OSError, "make room"),
+    "other region": (("Create", (refuse(301, "PermanentRedirect"),)), BODY, OSError, "correct region_name"),
+    "not taken": (("Create", (refuse(501, "NotImplemented"),)), BODY, OSError, "try again later"),
+    "storage class": (("Create", (refuse(400, "InvalidStorageClass"),)), BODY, OSError, "check extra_args"),
+    "key of encryption": (("Create", (refuse(400, "KMS.DisabledException"),)), BODY, PermissionError, "encryption"),
+    "upload is gone": (("UploadPart", (well, refuse(404, "NoSuchUpload"))), BODY, FileNotFoundError, "is gone"),
+    "complete fails": (("Complete", (refuse(500, "InternalError"),)), BODY, OSError, "try again later"),
+    "complete is lost": (("Complete", (hang_up,)), BODY, ConnectionError, "cannot be reached"),
+    "complete fails with 200": (("Complete", (refuse(200, "InternalError"),)), BODY, OSError, "try again later"),
+    "small one fails": (("Put", (refuse(503, "SlowDown"),)), SMALL, OSError, "try again later"),
+    "small one is lost": (("Put", (hang_up,)), SMALL, ConnectionError, "cannot be reached"),
+}
+
+
+@pytest.mark.parametrize("case", FATAL)
+def test_what_stood_there_stays_and_nothing_is_left(s3: S3Bench, case: str) -> None:
+    (operation, faults), body, kind, remedy = FATAL[case]
+    s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=OLD)
+    s3.front.on(operation, *faults)
+    sink = s3.sink()
+    with pytest.raises(kind, match=remedy) as caught:
+        s3.upload(sink, body)
+    sink.discard()
+    assert (s3.found(), s3.uploads()) == (OLD, [])
+    assert f"target {URI}/{KEY}" in str(caught.value)
+    text = told(caught.value)
+    assert not any(secret in text for secret in ("s3cr3t", "AKIDEXAMPLE", "uploadId", "http://"))
+
+
+def test_an_error_ends_in_the_stores_own_words(s3: S3Bench) -> None:
+    s3.front.on("Create", refuse(403, "AccessDenied"))
+    with pytest.raises(PermissionError) as caught:
+        s3.upload(s3.sink())
+    assert str(caught.value).endswith("[CreateMultipartUpload, code AccessDenied, 'said the front', request id REQ-1]")
+
+
+MADE: dict[str, tuple[Faults, bytes, int]] = {
+    "the answer is lost": (("Complete", (do_and_hang_up,)), BODY, 1),
+    "an error is answered": (("Complete", (do_but_say(500, "InternalError"),)), BODY, 1),
+    "an error is answered with 200": (("Complete", (do_but_say(200, "InternalError"),)), BODY, 1),
+    "the second asking finds no upload": (("Complete", (do_but_say(503, "SlowDown"), well)), BODY, 2),
+    "the answer to a small one is lost": (("Put", (do_and_hang_up,)), SMALL, 1),
+    "a part is sent twice": (("UploadPart", (do_and_hang_up, do_but_say(503, "SlowDown"), well)), BODY, 3),
+}
+
+
+@pytest.mark.parametrize("checksums", ["when_supported", "when_required"])
+@pytest.mark.parametrize("case", MADE)
+def test_what_was_made_is_recognised(s3: S3Bench, case: str, checksums: str) -> None:
+    (operation, faults), body, attempts = MADE[case]
+    s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=OLD)
+    s3.front.on(operation, *faults)
+    store = s3.store(retries={"total_max_attempts": attempts}, request_checksum_calculation=checksums)
+    assert s3.upload(s3.sink(store), body).size == len(body)
+    assert s3.found() == body
+    assert s3.uploads() == []
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_complete_that_is_never_answered(s3: S3Bench, done: bool) -> None:
+    def never(forward: Forward) -> None:
+        if done:
+            forward()
+        s3.front.hang(forward)
+
+    s3.front.on("Complete", never)
+    sink = s3.sink(s3.store(read_timeout=3))
+    if done:
+        assert s3.upload(sink).size == len(BODY)
+    else:
+        with pytest.raises(TimeoutError, match="does not answer in time"):
+            s3.upload(sink)
+        sink.discard()
+    assert s3.found() == (BODY if done else None)
+    assert s3.uploads() == []
+
+
+def test_other_bytes_of_the_same_size_are_not_taken_for_ours(s3: S3Bench) -> None:
+    s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=bytes(len(BODY)))
+    s3.front.on("Complete", refuse(500, "InternalError"))
+    with pytest.raises(OSError, match="try again later"):
+        s3.upload(s3.sink())
+
+
+def test_a_part_that_fails_is_known_before_the_end(s3: S3Bench) -> None:
+    s3.front.on("UploadPart", refuse(500, "InternalError"))
+    sink = s3.sink()
+    with pytest.raises(OSError, match="try again later"):
+        s3.write(sink, BODY * 5)
+    assert s3.front.count("UploadPart") <= 3
+    with pytest.raises(OSError, match="try again later"):
+        sink.publish()
+    sink.discard()
+
+
+def test_a_part_that_fails_wakes_whoever_waits(s3: S3Bench) -> None:
+    """One part is held back and the other fails, while the writer waits with the third."""
+    heard, late = threading.Event(), []
+
+    def hold(forward: Forward) -> Answered:
+        if not heard.wait(20):
+            late.append("the writer heard nothing")
+        return forward()
+
+    s3.front.on("UploadPart", hold, refuse(500, "InternalError"))
+    sink = s3.sink()
+    with pytest.raises(OSError, match="try again later"):
+        s3.write(sink, BODY * 2)
+    heard.set()
+    sink.discard()
+    assert late == []
+    assert s3.uploads() == []
+
+
+def test_bytes_that_change_on_their_way_are_refused(s3: S3Bench) -> None:
+    def change(request: Any, **_: object) -> None:
+        request.body[1] ^= 1  # after it was hashed and signed
+
+    client = s3_client(s3.front.url)
+    client.meta.events.register("before-send.s3.UploadPart", change)
+    sink = s3.sink(S3Store(client, "lake", "raw", URI))
+    with pytest.raises(OSError, match="changed on their way"):
+        s3.upload(sink)
+    sink.discard()
+    assert (s3.found(), s3.uploads()) == (None, [])
+
+
+def test_an_upload_that_cannot_be_aborted_is_named_and_hides_nothing(
+    s3: S3Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    s3.front.on("UploadPart", refuse(503, "SlowDown"))
+    s3.front.on("Abort", refuse(503, "SlowDown"))
+    sink = s3.sink()
+    with pytest.raises(OSError, match="UploadPart"):
+        s3.upload(sink)
+    with caplog.at_level(logging.WARNING):
+        sink.discard()
+    assert "airflow meetings sweep" in logged(caplog.records)
+    assert s3.uploads() == [f"raw/{KEY}"]
+
+
+def test_a_body_that_is_cut_while_it_is_read_is_an_error(s3: S3Bench) -> None:
+    s3.upload(s3.sink())
+    s3.front.on("Get", lambda forward: replace(forward(), missing=1))
+    with pytest.raises(OSError, match="was cut while it was read"):
+        list(s3.store().open(KEY))
