@@ -230,8 +230,10 @@ class Delivery:
         return digest.hexdigest()
 
     def _leave(self) -> None:
-        """Stop; what can be continued stays."""
-        if self._sink is not None and self._validator:
+        """Stop; what can be continued stays, also what an earlier try left and could not be taken up just now."""
+        if self._sink is None:
+            return
+        if self._validator:
             self._sink.suspend()
         else:
             self._abandon()
