@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.storage.s3 import S3Store
@@ -20,9 +20,8 @@ def s3_store(address: str, name: str) -> S3Store:
     storage class, access (`storage.s3_bucket.EXTRA_ARGS`).
 
     :param name: the argument's, for errors.
-    :raises InvalidRequest: if the provider is not installed, the address names no bucket, or the connection's extra
-        holds what is not understood.
-    :raises AirflowNotFoundException: if the address names a connection that is not defined.
+    :raises InvalidRequest: if the provider is not installed, the address names no bucket or a connection that is not
+        defined, or the connection's extra holds what is not understood.
     """
     try:
         from airflow.providers.amazon.aws.hooks.s3 import S3Hook
@@ -37,7 +36,10 @@ def s3_store(address: str, name: str) -> S3Store:
     if not bucket:
         raise InvalidRequest(f"{name} names no bucket: write s3://conn_id@bucket/prefix")
     if conn_id:
-        BaseHook.get_connection(conn_id)  # S3Hook goes on without one, as whoever the machine is
+        try:
+            BaseHook.get_connection(conn_id)  # S3Hook goes on without one, as whoever the machine is
+        except AirflowNotFoundException:
+            raise InvalidRequest(f"{name} s3:// names a connection that is not defined: {conn_id[:60]!r}") from None
     hook = S3Hook(aws_conn_id=conn_id or S3Hook.default_conn_name)
     try:
         client = hook.get_conn()

@@ -26,9 +26,9 @@ def store_at(target: object, name: str = "target") -> Store:
         )
     if not found:
         raise InvalidRequest(f"{name} is no URL: write file:///data/lake, or that of a store")
+    if scheme in s3.SCHEMES:
+        return s3.s3_store(address, name)
     try:
-        if scheme in s3.SCHEMES:
-            return s3.s3_store(address, name)
         path = ObjectStoragePath(address)
         file_system = path.fs
     except AirflowNotFoundException:

@@ -1,0 +1,148 @@
+"""An ``s3://`` address to the store there, through the connections as the documentation shows them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.store import Plan, Store
+from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.storage.s3 import S3Store
+from airflow_provider_meetings.storage.s3_bucket import EXTRA_ARGS
+from tests.contract.leaks import told
+from tests.storage.s3_bench import BODY, S3Bench, s3_bench
+from tests.storage.s3_front import Answered, serve_front, serve_moto
+
+PAGE = (Path(__file__).parents[2] / "docs" / "stores.rst").read_text()
+
+
+def _documented() -> dict[str, dict[str, Any]]:
+    """Read the connections of the page, by their titles."""
+    blocks = re.findall(r"^\.\. code-block:: json\n\n((?:   .*\n)+)", PAGE, re.MULTILINE)
+    titles = re.findall(r"^(Amazon S3|Alibaba OSS|Tencent COS|MinIO)\n-+$", PAGE, re.MULTILINE)
+    return dict(zip(titles, map(json.loads, blocks), strict=True))
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with serve_moto() as url:
+        yield url
+
+
+@pytest.fixture
+def s3(moto: str) -> Iterator[S3Bench]:
+    with s3_bench(moto) as bench:
+        yield bench
+
+
+def _connect(
+    monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any], conn_id: str = "lake_conn", **extra: Any
+) -> None:
+    value = {**connection, "extra": {**connection["extra"], **extra}}
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(value))
+
+
+def _upload(store: Store) -> None:
+    sink = store.sink("a.mp4", Plan())
+    sink.write(BODY)
+    sink.publish()
+
+
+@pytest.mark.parametrize("scheme", ["s3", "s3a"])
+def test_the_connection_leads_to_the_bucket(s3: S3Bench, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    _connect(monkeypatch, _documented()["Amazon S3"], endpoint_url=s3.front.url)
+    store = store_at(f"{scheme}://lake_conn@lake/raw/more/")
+    assert isinstance(store, S3Store)
+    store.check_writable()
+    _upload(store)
+    assert s3.found("more/a.mp4") == BODY
+    assert store.uri("a.mp4") == f"{scheme}://lake_conn@lake/raw/more/a.mp4"
+    (created,) = [each for each in s3.front.asked if each.operation == "Create" and each.path.endswith("a.mp4")]
+    assert created.headers["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/meetings"
+    assert created.headers["x-amz-storage-class"] == "STANDARD_IA"
+
+
+def test_without_a_name_it_is_the_default_connection(s3: S3Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    _connect(monkeypatch, _documented()["MinIO"], "aws_default", endpoint_url=s3.front.url)
+    store_at("s3://lake").put("at@root", b"x")
+    assert s3.names() == {"at@root"}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "bucket", "host"),
+    [
+        ("Alibaba OSS", "lake", "lake.s3.oss-cn-hangzhou.aliyuncs.com"),
+        ("Tencent COS", "lake-1250000000", "lake-1250000000.cos.ap-guangzhou.myqcloud.com"),
+    ],
+)
+def test_other_vendors_get_what_they_understand(
+    monkeypatch: pytest.MonkeyPatch, vendor: str, bucket: str, host: str
+) -> None:
+    """Their host is reached through a proxy of ours, which writes down what arrives."""
+    connection = _documented()[vendor]
+    with serve_front("http://nowhere.invalid") as proxy:
+        created = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+        completed = b"<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>"
+        for operation, body in {"Create": created, "UploadPart": b"", "Complete": completed, "Put": b""}.items():
+            proxy.on(operation, lambda forward, body=body: Answered(200, {"ETag": '"e"'}, body))  # type: ignore[misc]
+        proxy.on("Head", lambda forward: Answered(200, {"ETag": '"e"', "Content-Length": str(len(BODY))}, b""))
+        config = {**connection["extra"]["config_kwargs"], "proxies": {"http": proxy.url}}
+        endpoint = connection["extra"]["endpoint_url"].replace("https://", "http://")
+        _connect(monkeypatch, connection, endpoint_url=endpoint, config_kwargs=config)
+        store = store_at(f"s3://lake_conn@{bucket}/raw")
+        _upload(store)
+        store.put("a.receipt.json", b"{}")
+        assert {asked.operation for asked in proxy.asked} == {"Create", "UploadPart", "Complete", "Head", "Put"}
+        for asked in proxy.asked:
+            assert asked.headers["host"] == host
+            assert asked.path.startswith("/raw/a.")
+            assert not any("checksum" in name or "trailer" in name for name in asked.headers), asked.operation
+            assert "aws-chunked" not in asked.headers.get("content-encoding", "")
+            assert re.fullmatch("[0-9a-f]{64}", asked.headers["x-amz-content-sha256"])
+
+
+def test_the_page_names_every_argument() -> None:
+    assert [name for name in EXTRA_ARGS if f"``{name}``" not in PAGE] == []
+
+
+@pytest.mark.parametrize(
+    ("extra_args", "word"), [({"StorageClas": "S3CRET"}, "'StorageClas' is not one of"), ("S3CRET", "no JSON object")]
+)
+def test_an_extra_that_is_not_understood_is_named(
+    monkeypatch: pytest.MonkeyPatch, extra_args: object, word: str
+) -> None:
+    _connect(monkeypatch, _documented()["MinIO"], service_config={"s3": {"extra_args": extra_args}})
+    with pytest.raises(InvalidRequest, match=word) as caught:
+        store_at("s3://lake_conn@lake/raw")
+    assert "lake_conn" in str(caught.value)
+    assert "S3CRET" not in told(caught.value)
+
+
+def test_settings_that_botocore_does_not_know_are_not_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    _connect(monkeypatch, _documented()["MinIO"], config_kwargs={"addressing": "S3CRET"})
+    with pytest.raises(InvalidRequest, match="extra of the connection 'lake_conn' is not understood"):
+        store_at("s3://lake_conn@lake/raw")
+
+
+def test_a_connection_that_is_not_defined_is_no_reason_to_go_on_as_somebody_else() -> None:
+    with pytest.raises(InvalidRequest, match="not defined: 'absent'"):
+        store_at("s3://absent@lake/raw")
+
+
+@pytest.mark.parametrize("address", ["s3://", "s3:///raw", "s3://lake_conn@/raw"])
+def test_an_address_without_a_bucket_is_refused(address: str) -> None:
+    with pytest.raises(InvalidRequest, match="names no bucket"):
+        store_at(address)
+
+
+def test_without_the_provider_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "airflow.providers.amazon.aws.hooks.s3", None)
+    with pytest.raises(InvalidRequest, match=r"pip install 'airflow-provider-meetings\[amazon\]'"):
+        store_at("s3://lake_conn@lake/raw")
