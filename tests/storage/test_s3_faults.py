@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import wait
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from airflow_provider_meetings.storage.s3 import S3Store
+from airflow_provider_meetings.storage.s3_parts import PART_SIZE
 from tests.contract.leaks import logged, told
 from tests.storage.s3_bench import BODY, KEY, URI, S3Bench, s3_bench, s3_client
 from tests.storage.s3_front import (
@@ -49,6 +51,7 @@ FATAL: dict[str, tuple[Faults, bytes, type[OSError], str]] = {
     "second part fails": (("UploadPart", (well, refuse(500, "InternalError"))), BODY, OSError, "try again later"),
     "last part fails": (("UploadPart", (well, well, refuse(500, "X"))), BODY, OSError, "try again later"),
     "slow down": (("UploadPart", (refuse(503, "SlowDown"),)), BODY, OSError, "try again later"),
+    "too many": (("UploadPart", (refuse(429, "TooMany"),)), BODY, OSError, "try again later"),
     "part is lost": (("UploadPart", (hang_up,)), BODY, ConnectionError, "cannot be reached"),
     "expired": (("UploadPart", (well, refuse(400, "ExpiredToken"))), BODY, PermissionError, "renew those"),
     "wrong key": (("Create", (refuse(403, "SignatureDoesNotMatch"),)), BODY, PermissionError, "renew those"),
@@ -130,8 +133,16 @@ def test_a_complete_that_is_never_answered(s3: S3Bench, done: bool) -> None:
     assert s3.uploads() == []
 
 
-def test_other_bytes_of_the_same_size_are_not_taken_for_ours(s3: S3Bench) -> None:
-    s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=bytes(len(BODY)))
+def test_the_same_bytes_from_before_leave_no_upload_open(s3: S3Bench) -> None:
+    s3.upload(s3.sink())
+    s3.front.on("Complete", refuse(500, "InternalError"))
+    assert s3.upload(s3.sink()).size == len(BODY)
+    assert (s3.found(), s3.uploads()) == (BODY, [])
+
+
+@pytest.mark.parametrize("checked", [{}, {"ChecksumAlgorithm": "SHA256"}], ids=["by tag", "by checksum"])
+def test_other_bytes_of_the_same_size_are_not_taken_for_ours(s3: S3Bench, checked: dict[str, str]) -> None:
+    s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=bytes(len(BODY)), **checked)
     s3.front.on("Complete", refuse(500, "InternalError"))
     with pytest.raises(OSError, match="try again later"):
         s3.upload(s3.sink())
@@ -145,6 +156,16 @@ def test_a_part_that_fails_is_known_before_the_end(s3: S3Bench) -> None:
     assert s3.front.count("UploadPart") <= 3
     with pytest.raises(OSError, match="try again later"):
         sink.publish()
+    sink.discard()
+
+
+def test_the_next_piece_brings_the_news(s3: S3Bench) -> None:
+    s3.front.on("UploadPart", refuse(500, "InternalError"))
+    sink = s3.sink()
+    sink.write(BODY[: PART_SIZE + 1])
+    wait(sink._sent.values())
+    with pytest.raises(OSError, match="try again later"):
+        sink.write(b"x")
     sink.discard()
 
 
