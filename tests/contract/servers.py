@@ -23,14 +23,21 @@ def serve_ftp(root: Path) -> Iterator[int]:
     authorizer = DummyAuthorizer()
     authorizer.add_user(USER, PASSWORD, str(root), perm="elradfmwMT")
     server = ThreadedFTPServer(("127.0.0.1", 0), type("Handler", (FTPHandler,), {"authorizer": authorizer}))
-    serving = {"timeout": 0.01, "handle_exit": False}
-    thread = threading.Thread(target=server.serve_forever, kwargs=serving, daemon=True)
+    stop = threading.Event()
+
+    def serve() -> None:
+        # Closed by the thread that polls: from another one it can break the poll, and the server never ends.
+        while not stop.is_set():
+            server.serve_forever(timeout=0.01, blocking=False, handle_exit=False)
+        server.close_all()
+
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield server.address[1]
     finally:
-        server.close_all()
-        thread.join()
+        stop.set()
+        thread.join(10)
 
 
 class _Open(asyncssh.SSHServer):
