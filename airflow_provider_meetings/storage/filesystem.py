@@ -143,9 +143,9 @@ class FilesystemStore:
             if name == path:  # some list the folder itself, or the object that has its name
                 continue
             key = f"{folder}{name.rpartition('/')[2]}"
-            if info["type"] != "directory":
+            if info["type"] == "file":
                 yield key, info
-            elif not info.get("islink"):
+            elif info["type"] == "directory" and not info.get("islink"):
                 folders.append(f"{key}/")
         for below in folders:
             yield from self._objects(below)
