@@ -305,26 +305,28 @@ def _deep(receipt: dict[str, Any]) -> bytes:
     return json.dumps(receipt).encode()[:-1] + b',"x":' + b"[" * 100_000
 
 
+def _with(**changes: Any) -> Callable[[dict[str, Any]], bytes]:
+    return lambda receipt: json.dumps(receipt | changes).encode()
+
+
 HOSTILE: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "empty": lambda receipt: b"",
     "torn": lambda receipt: json.dumps(receipt).encode()[:-9],
     "binary": lambda receipt: bytes(range(256)) * 40,
     "no-object": lambda receipt: b"[1, 2]",
-    "deep": _deep,
-    "deep-field": lambda receipt: (
-        json.dumps(receipt | {"validator": 0}).encode().replace(b"0", b"[" * 900 + b"]" * 900)
-    ),
-    "huge": lambda receipt: json.dumps(receipt | {"name": "x" * 5_000_000}).encode(),
-    "huge-number": lambda receipt: json.dumps(receipt).encode().replace(b'"size": ', b'"size": ' + b"9" * 5000),
-    "another-schema": lambda receipt: json.dumps(receipt | {"schema": 99}).encode(),
-    "unknown-field": lambda receipt: json.dumps(receipt | {"colour": "red"}).encode(),
+    "deep": lambda receipt: json.dumps(receipt).encode()[:-1] + b',"x":' + b"[" * 100_000,
+    "deep-field": lambda receipt: _with(validator="?")(receipt).replace(b'"?"', b"[" * 900 + b"]" * 900),
+    "huge": lambda receipt: _with()(receipt) + b" " * 5_000_000,
+    "huge-number": lambda receipt: _with(size="?")(receipt).replace(b'"?"', b"9" * 5000),
+    "another-schema": _with(schema=99),
+    "unknown-field": _with(colour="red"),
+    "size": _with(size="1"),
+    "validator": _with(validator=None),
+    "sha256": _with(sha256=["x"]),
     **{
-        f"name-{name!r}": (lambda receipt, name=name: json.dumps(receipt | {"name": name}).encode())
+        f"name-{name!r}": _with(name=name)
         for name in ("", ".", "..", "../secret", "/etc/passwd", "a/b", "a\nb", "a\0b", "\x1b[31m", None, 7, ["x"])
     },
-    "size": lambda receipt: json.dumps(receipt | {"size": "1"}).encode(),
-    "validator": lambda receipt: json.dumps(receipt | {"validator": None}).encode(),
-    "sha256": lambda receipt: json.dumps(receipt | {"sha256": ["x"]}).encode(),
 }
 
 
