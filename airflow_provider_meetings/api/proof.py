@@ -125,16 +125,15 @@ def _compare(store: Store, receipt_key: str, key: str, receipt: Receipt, full: b
 
 def _hashes(receipt: Receipt) -> Parts | None:
     """Return the hashes to compare with: a whole one is that of an only part. None for what cannot be compared."""
-    size, parts = receipt.size, receipt.parts
+    parts = receipt.parts
     if isinstance(receipt.sha256, str):
-        return Parts(max(size, 1), (receipt.sha256,))
+        return Parts(max(receipt.size, 1), (receipt.sha256,))
     if type(receipt.part_size) is not int or receipt.part_size < 1 or not isinstance(parts, list):
         return None
     if not all(isinstance(part, str) and _SHA256.fullmatch(part) for part in parts):
         return None
     hashes = Parts(receipt.part_size, tuple(parts))
-    whole = len(parts) == -(-size // receipt.part_size) and hashes.tree == receipt.tree_sha256
-    return hashes if whole else None
+    return hashes if hashes.tree == receipt.tree_sha256 else None
 
 
 def _read_through(store: Store, key: str, name: str, hashes: Parts) -> Verdict:
