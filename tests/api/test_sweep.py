@@ -11,6 +11,7 @@ from typing import Any
 
 import pendulum
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.receipt import Receipt
 from airflow_provider_meetings.api.store import Leftover
 from airflow_provider_meetings.api.sweep import Sweep
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import PART_SUFFIX
 from tests.contract.bench import BODY, Bench
@@ -235,6 +237,7 @@ def test_a_live_writer_in_another_process_is_left_alone(lake: Lake) -> None:
 import sys
 from pathlib import Path
 from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
 from airflow_provider_meetings.storage.local import LocalStore
 store = LocalStore(Path({str(lake.root)!r}), "file:///lake")
 keep = lambda place: store.put({CHECKPOINT!r}, {MARK!r})
@@ -270,6 +273,20 @@ def test_a_sweep_leaves_what_has_landed(bench: Bench) -> None:
     store = LocalStore(bench.root, "file:///target")
     assert list(Sweep(store, older_than=DAY, delete=True, now=lambda: NOW).swept()) == []
     assert bench.files() == before
+
+
+def test_the_same_in_any_other_store(bench: Bench, tmp_path: Path) -> None:
+    fs = MemoryFileSystem()
+    store = FilesystemStore(fs, str(tmp_path), "memory://lake")
+    bench.land(video(BODY), store=store)
+    landed = set(fs.find(str(tmp_path)))
+    for key in (PART.replace(".part", ".0123abcd.part"), "film.mp4.0123abcd.part"):
+        fs.pipe_file(f"{tmp_path}/{key}", b"12345")
+    later = pendulum.now("UTC") + 2 * DAY
+    sweep = Sweep(store, older_than=DAY, delete=True, now=lambda: later)
+    assert [(str(one.fate), one.kind) for one in sweep.swept()] == [("removed", "temporary object")]
+    assert sweep.counts()["not_ours"] == 1
+    assert set(fs.find(str(tmp_path))) == {*landed, f"{tmp_path}/film.mp4.0123abcd.part"}
 
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(minutes=59), -DAY])

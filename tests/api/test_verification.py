@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_meetings.api.checkpoint import Checkpoint
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.store import Listed, ObjectStat
+from airflow_provider_meetings.api.store import Listed, ObjectStat, Store
 from airflow_provider_meetings.api.verification import Verification
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
 from airflow_provider_meetings.storage.local import LocalStore
 from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
 from tests.contract.origin import video
@@ -25,7 +27,7 @@ from tests.contract.scripted import MEDIA
 FOLDER = "acme/2026-11-09/rec-1"
 
 
-def verify(bench: Bench, *, full: bool = False, store: LocalStore | None = None) -> tuple[dict[str, Any], list[Any]]:
+def verify(bench: Bench, *, full: bool = False, store: Store | None = None) -> tuple[dict[str, Any], list[Any]]:
     verification = Verification(store or LocalStore(bench.root, "file:///target"), full=full)
     findings = [(finding.finding, finding.key, finding.expected, finding.seen) for finding in verification.findings()]
     return verification.counts(), findings
@@ -362,3 +364,15 @@ def test_names_that_would_steer_a_terminal_are_shown_harmless(bench: Bench) -> N
     _many(bench.root, "a\x1b[2J\nchanged")
     (bench.root / os.fsdecode(b"b\xff")).write_bytes(b"")
     assert [finding[1] for finding in verify(bench)[1]] == ["a\\x1b[2J\\nchanged", "b\\udcff"]
+
+
+def test_the_same_in_any_other_store(bench: Bench, tmp_path: Path) -> None:
+    fs = MemoryFileSystem()
+    store = FilesystemStore(fs, str(tmp_path), "memory://lake")
+    bench.land(video(BODY), store=store)
+    fs.pipe_file(f"{tmp_path}/other", b"abc")
+    fs.pipe_file(f"{tmp_path}/{NAME}.0123abcd.part", b"of a try that died")
+    for full in (False, True):
+        assert verify(bench, full=full, store=store)[1] == [("orphaned", "other", "a receipt", "none; 3 bytes")]
+    fs.rm(f"{tmp_path}/{NAME}")
+    assert ("missing", NAME, f"{len(BODY)} bytes", "nothing") in verify(bench, store=store)[1]
