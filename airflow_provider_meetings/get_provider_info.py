@@ -33,9 +33,16 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Feishu",
-                "python-modules": [f"{_PACKAGE}.operators.recordings", f"{_PACKAGE}.platforms.feishu.operators"],
+                "python-modules": [
+                    f"{_PACKAGE}.operators.recordings",
+                    f"{_PACKAGE}.operators.landings",
+                    f"{_PACKAGE}.platforms.feishu.operators",
+                ],
             },
-            {"integration-name": "WeCom", "python-modules": [f"{_PACKAGE}.operators.recordings"]},
+            {
+                "integration-name": "WeCom",
+                "python-modules": [f"{_PACKAGE}.operators.recordings", f"{_PACKAGE}.operators.landings"],
+            },
         ],
         "sensors": [
             {"integration-name": name, "python-modules": [f"{_PACKAGE}.sensors.recordings"]}
@@ -45,4 +52,5 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": name, "python-modules": [f"{_PACKAGE}.triggers.recordings"]}
             for name in ("Feishu", "WeCom")
         ],
+        "cli": [f"{_PACKAGE}.cli.definition.get_commands"],
     }

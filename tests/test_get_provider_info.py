@@ -11,8 +11,11 @@ from typing import Any
 import airflow
 import jsonschema
 import pytest
+from airflow.cli.cli_config import GroupCommand
+from airflow.cli.cli_parser import ALL_COMMANDS_DICT
 from airflow.providers_manager import ProvidersManager
 
+from airflow_provider_meetings.cli.definition import get_commands
 from airflow_provider_meetings.get_provider_info import get_provider_info
 
 INFO = get_provider_info()
@@ -49,6 +52,13 @@ def test_every_module_that_is_named_exists() -> None:
     kinds = ("hooks", "operators", "sensors", "triggers")
     for module in {m for kind in kinds for entry in INFO[kind] for m in entry["python-modules"]}:
         importlib.import_module(module)
+
+
+def test_airflow_finds_the_commands() -> None:
+    assert ProvidersManager().cli_command_functions >= {get_commands}  # type: ignore[no-untyped-call]
+    group = ALL_COMMANDS_DICT["meetings"]
+    assert isinstance(group, GroupCommand)
+    assert [command.name for command in group.subcommands] == ["verify", "sweep"]
 
 
 def test_airflow_builds_the_connection_forms() -> None:

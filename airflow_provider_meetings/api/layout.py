@@ -100,6 +100,17 @@ class Layout:
         return "/".join(part.format_map(safe) for part in [*self._folders, name])
 
 
+def stem(name: str) -> str:
+    """Return what an object's name shares with those of its receipt and checkpoint: ``{file_id}.{kind}``.
+
+    So it is in a layout whose last part is ``{file_id}.{kind}.{ext}``; in others the receipt alone names the object.
+    """
+    for suffix in (RECEIPT_SUFFIX, CHECKPOINT_SUFFIX):
+        if name.endswith(suffix):
+            return name.removesuffix(suffix)
+    return name.rpartition(".")[0]
+
+
 def _fields(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name}
 

@@ -63,6 +63,7 @@ class Receipt:
         # Whoever can write to the lake can write receipts: a name must not lead out of the receipt's folder.
         name = receipt.name
         sound = isinstance(receipt.size, int) and isinstance(name, str) and name.isprintable()
+        sound = sound and isinstance(receipt.validator, str) and isinstance(receipt.sha256, str | None)
         sound = sound and name not in {"", ".", ".."} and "/" not in name
         return receipt if sound and receipt.schema in _READABLE else None
 

@@ -140,7 +140,7 @@ class Store(Protocol):
         """Remove an object; one that is gone is no error."""
 
     def walk(self) -> Iterator[Listed]:
-        """Yield every object below the root, in the order of keys within a folder; leftovers are none."""
+        """Yield every object below the root; all below a folder comes in one run, and leftovers are none."""
 
     def leftovers(self) -> Iterator[Leftover]:
         """Yield what dead tries may have left below the root, of whoever wrote there."""

@@ -35,7 +35,8 @@ def store_at(target: object, name: str = "target") -> Store:
         raise InvalidRequest(f"{name} {scheme}:// names a connection that is not defined: {user[:60]!r}") from None
     except (ImportError, ValueError) as error:
         raise InvalidRequest(
-            f"{name} {scheme[:60]}:// is not known here ({type(error).__name__}); what works: file://. Install the "
-            "Airflow provider of that store"
+            f"{name} {scheme[:60]}:// is not known here ({type(error).__name__}); what works: file://, and "
+            "every scheme that an installed Airflow provider registers (amazon s3://, google gs://, microsoft.azure "
+            "abfs://, sftp sftp://). Install the provider of that store"
         ) from None
     return store_for(file_system, path.path, address)

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.store import Store
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
 from airflow_provider_meetings.storage.local import LocalStore
 
 
@@ -16,11 +17,11 @@ def store_for(fs: Any, root: str, uri: str) -> Store:
     :param fs: the file system.
     :param root: the folder within it.
     :param uri: the address as the user wrote it.
-    :raises InvalidRequest: for a file system that has no store yet.
+    :raises InvalidRequest: for a local address that is not absolute.
     """
     protocols = (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
     if "file" in protocols:
         if not uri.startswith("file:///"):
             raise InvalidRequest(f"target {uri} is not absolute: write three slashes, file:///data/lake")
         return LocalStore(Path(root), uri)
-    raise InvalidRequest(f"target {uri.partition('://')[0]}:// has no store yet; what works: file://")
+    return FilesystemStore(fs, root, uri)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,15 +111,29 @@ class LocalStore:
         return True
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
-        for folder, folders, names in os.walk(self._root):
+        for folder, folders, names in os.walk(self._root, onerror=_unlisted):
             folders.sort()
             for name in sorted(names):
                 path = Path(folder, name)
-                with contextlib.suppress(FileNotFoundError):  # gone since, or a link that leads nowhere
-                    yield path, path.stat()
+                try:
+                    found = path.stat()
+                except FileNotFoundError:  # gone since, or a link that leads nowhere
+                    continue
+                except OSError as error:
+                    if error.errno != errno.ELOOP:  # a link that leads to itself
+                        raise
+                    continue
+                if stat.S_ISREG(found.st_mode):  # who reads a pipe may wait for ever
+                    yield path, found
 
     def _path(self, key: str) -> Path:
         return self._root.joinpath(*key.split("/"))
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
+
+
+def _unlisted(error: OSError) -> None:
+    # os.walk passes over what it may not list: a verification would then prove less than it says.
+    if not isinstance(error, FileNotFoundError):
+        raise error

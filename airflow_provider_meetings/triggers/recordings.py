@@ -126,7 +126,7 @@ class RecordingReadyTrigger(BaseTrigger):
 
 
 def _is_number(value: object, kinds: tuple[type, ...]) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value) and value >= 0  # type: ignore[operator,arg-type]
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value) and value >= 0  # type: ignore[operator,arg-type]  # by then it is a number
 
 
 def _event(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_meetings.api.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
+from airflow_provider_meetings.operators.landings import SweepOperator, VerifyOperator
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
@@ -126,6 +128,11 @@ def _sql(name: str) -> list[Row]:
     return rows
 
 
+def _flag(name: str) -> list[Row]:
+    values: list[Any] = [None, 7, 0, "True", "", b"x", [True], Opaque()]
+    return [Row(name, value, f"got {value!r:.60}", "must be True or False") for value in values]
+
+
 def _refs() -> list[Row]:
     found: list[tuple[Any, str]] = [
         (7, "got int"),
@@ -143,6 +150,32 @@ def _conn(*others: Row) -> list[Row]:
     name = "meetings_conn_id"
     return [*conn_ids(name), Row(name, "warehouse", "is of another kind", "feishu or wecom"), *others]
 
+
+TARGET = [
+    *(
+        Row("target", value, kind, "file:///data/lake")
+        for value, kind in [
+            (None, "got NoneType"),
+            (7, "got int"),
+            (True, "got bool"),
+            (b"file:///x", "got bytes"),
+            (["file:///x"], "got list"),
+            (Path("/x"), "got PosixPath"),
+            (ObjectStoragePath("file:///x"), "got ObjectStoragePath"),
+            ("", "is empty"),
+            ("  ", "is empty"),
+            (f"file:///{LONG}", "5008 characters"),
+            ("file:///a\0b", "control character"),
+            ("/data/lake", "is no URL"),
+            (f"app:{SECRET}@bucket", "is no URL"),
+            ("file://lake/x", "is not absolute"),
+        ]
+    ),
+    Row("target", f"s3://app:{SECRET}@bucket/lake", "holds a password", "s3://conn_id@"),
+    Row("target", f"nowhere://bucket/{SECRET}", "nowhere:// is not known", "what works: file://"),
+    Row("target", "http://bucket/lake", "http://", "what works: file://"),
+    Row("target", "memory://bucket/lake", "memory://", "what works: file://"),
+]
 
 # Those that need no look at the connections.
 NOT_AN_ID = [r for r in conn_ids("meetings_conn_id") if r.value not in ("nowhere", "unreadable", "of_no_type")]
@@ -306,34 +339,45 @@ TABLES: dict[type, Table] = {
             Row("kinds", ["vidoe"], "'vidoe' is not one of", "video, audio, transcript, ai_transcript, summary"),
             Row("kinds", ["ai-transcript"], "'ai-transcript' is not one of", "video, audio, transcript, ai_transcript"),
             Row("kinds", ["transcript-docx"], "feishu has no 'transcript-docx'", "it has video"),
-            *(
-                Row("target", value, kind, "file:///data/lake")
-                for value, kind in [
-                    (None, "got NoneType"),
-                    (7, "got int"),
-                    (True, "got bool"),
-                    (b"file:///x", "got bytes"),
-                    (["file:///x"], "got list"),
-                    (Path("/x"), "got PosixPath"),
-                    (ObjectStoragePath("file:///x"), "got ObjectStoragePath"),
-                    ("", "is empty"),
-                    ("  ", "is empty"),
-                    (f"file:///{LONG}", "5008 characters"),
-                    ("file:///a\0b", "control character"),
-                    ("/data/lake", "is no URL"),
-                    (f"app:{SECRET}@bucket", "is no URL"),
-                    ("file://lake/x", "is not absolute"),
-                ]
-            ),
-            Row("target", f"s3://app:{SECRET}@bucket/lake", "holds a password", "s3://conn_id@"),
-            Row("target", f"nowhere://bucket/{SECRET}", "nowhere:// is not known", "what works: file://"),
-            Row("target", "http://bucket/lake", "http://", "what works: file://"),
-            Row("target", "memory://bucket/lake", "memory://", "what works: file://"),
+            *TARGET,
             *(
                 Row("timezone", value, f"({type(value).__name__})", "IANA name as a text")
                 for value in (None, 7, True, b"UTC", ["UTC"], "", "Mars/Olympus", "../../etc/passwd", LONG, "a\0b")
             ),
         ],
+    ),
+    VerifyOperator: Table(
+        {"task_id": "verify", "target": f"file://{Path(__file__).parent}", "fail_on": []},
+        [
+            *_flag("full"),
+            *(
+                Row("fail_on", value, "fail_on", "missing, changed, unreadable, orphaned")
+                for value in (
+                    None,
+                    7,
+                    "missing",
+                    b"missing",
+                    {"missing": 1},
+                    ["lost"],
+                    [7],
+                    [None],
+                    [["missing"]],
+                    Opaque(),
+                )
+            ),
+        ],
+        TARGET,
+    ),
+    SweepOperator: Table(
+        {"task_id": "sweep", "target": "file://{lake}"},
+        [
+            *_flag("delete"),
+            *(
+                Row("older_than", value, f"got {value!r:.60}", "a timedelta of at least an hour")
+                for value in (None, 7, True, "24h", b"24h", [7], Opaque(), timedelta(0), timedelta(minutes=59))
+            ),
+        ],
+        TARGET,
     ),
     RecordingsToSqlOperator: Table(
         {

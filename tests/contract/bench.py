@@ -14,6 +14,7 @@ from airflow_provider_meetings.api.delivery import Limits
 from airflow_provider_meetings.api.landing import IfPresent, Landing
 from airflow_provider_meetings.api.layout import Layout
 from airflow_provider_meetings.api.models import Download, MediaFile, StoredFile
+from airflow_provider_meetings.api.store import Store
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.storage.local import LocalStore
 from tests.contract.origin import Answer, Origin
@@ -48,7 +49,7 @@ class Bench:
         if_present: IfPresent = "verify",
         media: MediaFile = MEDIA,
         opens: Callable[[], Opened] | None = None,
-        store: LocalStore | None = None,
+        store: Store | None = None,
     ) -> StoredFile:
         if answers:
             self.origin.on("/media", *answers)

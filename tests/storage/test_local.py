@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.store import Plan
 from airflow_provider_meetings.storage import store_for
 from airflow_provider_meetings.storage.local import LocalStore
@@ -224,8 +223,3 @@ def test_the_local_store_is_chosen(protocol: Any, tmp_path: Path) -> None:
     store.put("x", b"1")
     assert (tmp_path / "x").read_bytes() == b"1"
     assert store.uri("x") == "file:///t/x"
-
-
-def test_a_store_that_does_not_exist_yet_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="file://"):
-        store_for(SimpleNamespace(protocol=("gopher",)), "/t", "gopher://bucket/t")

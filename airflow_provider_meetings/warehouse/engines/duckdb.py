@@ -50,7 +50,7 @@ class DuckDBEngine(Engine):
     ) -> None:
         super().__init__(hook)
         # The class without a driver: those of psycopg and psycopg2 add casts and double each percent sign.
-        self.dialect = PGDialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
+        self.dialect = PGDialect(paramstyle="qmark")  # type: ignore[no-untyped-call]  # SQLAlchemy has no types there
         self._wait = wait
         self._sleep = sleep
         self._clock = clock

@@ -39,7 +39,7 @@ class SQLiteEngine(Engine):
             connection.execute(f"PRAGMA busy_timeout = {int(self._wait * 1000)}")
             connection.execute("BEGIN IMMEDIATE")
             if connection.execute("PRAGMA database_list").fetchone()[2]:
-                return connection  # type: ignore[no-any-return]
+                return connection  # type: ignore[no-any-return]  # the hook says Any
             fault = "names no file, so the rows would be gone at once: set its host to the path of a file"
         except sqlite3.Error as error:
             fault = (

@@ -1,0 +1,127 @@
+"""Prove all that stands below a root against its receipts, and find what has none."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
+from airflow_provider_meetings.api.proof import Fault, Finding, Verdict, find, prove, under_way
+from airflow_provider_meetings.api.store import Listed, Store
+
+_THREADS = 8  # each receipt costs a remote store two round trips
+_AHEAD = 8 * _THREADS  # receipts that may be in work: what bounds the memory
+
+
+@dataclass(slots=True)
+class _Folder:
+    """What was seen of a folder so far. It is closed when the walk has left it and all its receipts are read."""
+
+    path: str
+    objects: dict[str, int] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    torn: set[str] = field(default_factory=set)
+
+
+_Job = tuple[_Folder, Listed | None, "Future[Verdict] | None"]
+
+
+class Verification:
+    """Verify a store once.
+
+    :param full: read every object and hash it. Else its size and the store's own validator decide, which a copied
+        lake does not keep.
+    """
+
+    def __init__(self, store: Store, *, full: bool = False) -> None:
+        self._store = store
+        self._full = full
+        self._counts: Counter[str] = Counter()
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is wrong, folder by folder.
+
+        :raises InvalidRequest: if nothing stands below the root: nothing would be proven, and a lake that was wiped
+            out, or an address with a slip in it, must not look well.
+        :raises OSError: if the store cannot be listed.
+        """
+        pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="verify")
+        waiting: deque[_Job] = deque()
+        try:
+            for job in self._walk(pool):
+                waiting.append(job)
+                if len(waiting) > _AHEAD:
+                    yield from self._settle(*waiting.popleft())
+            while waiting:
+                yield from self._settle(*waiting.popleft())
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if not self._counts:
+            raise InvalidRequest(
+                f"nothing stands below {self._store.uri('')}, so nothing was proven",
+                next_step="Is the address right, and may it be listed?",
+            )
+
+    def counts(self) -> dict[str, Any]:
+        """Return, as plain JSON, what `findings` has counted so far."""
+        names = ("receipts", "proven", "objects", "in_progress", "bytes_read", *Fault)
+        return {"full": self._full, **{str(name): self._counts[name] for name in names}}
+
+    def _walk(self, pool: ThreadPoolExecutor) -> Iterator[_Job]:
+        """Begin the receipts as they are listed; after the last of a folder say that it is closed.
+
+        All below a folder is listed in one run, in any store; its own objects may have subfolders between them.
+        """
+        opened = [_Folder("")]
+        for listed in self._store.walk():
+            parent, slash, name = listed.key.rpartition("/")
+            path = parent + slash
+            while not path.startswith(opened[-1].path):
+                yield opened.pop(), None, None
+            if opened[-1].path != path:
+                opened.append(_Folder(path))
+            folder = opened[-1]
+            if name.endswith(RECEIPT_SUFFIX):
+                self._counts["receipts"] += 1
+                yield folder, listed, pool.submit(prove, self._store, listed, full=self._full)
+            elif name.endswith(CHECKPOINT_SUFFIX):
+                yield folder, listed, pool.submit(under_way, self._store, listed)
+            elif name:  # some tools mark a folder by an object whose name ends in a slash
+                self._counts["objects"] += 1
+                folder.objects[name] = listed.size
+        while opened:
+            yield opened.pop(), None, None
+
+    def _settle(self, folder: _Folder, listed: Listed | None, future: Future[Verdict] | None) -> Iterator[Finding]:
+        if listed is None or future is None:
+            yield from self._close(folder)
+            return
+        verdict = future.result()
+        name = listed.key.rpartition("/")[2]
+        if verdict.names is not None:
+            folder.named.add(verdict.names)
+        self._counts["bytes_read"] += verdict.read
+        if name.endswith(CHECKPOINT_SUFFIX):
+            if verdict.names is not None:
+                self._counts["in_progress"] += 1
+            else:
+                self._counts["objects"] += 1
+                folder.objects[name] = listed.size
+        elif verdict.finding is None:
+            self._counts["proven"] += 1
+        else:
+            if verdict.names is None:
+                folder.torn.add(stem(name))
+            self._counts[verdict.finding.finding] += 1
+            yield verdict.finding
+
+    def _close(self, folder: _Folder) -> Iterator[Finding]:
+        for name, size in folder.objects.items():
+            # An object whose receipt cannot be read is one finding, not two.
+            if name not in folder.named and stem(name) not in folder.torn:
+                self._counts[Fault.ORPHANED] += 1
+                yield find(self._store, folder.path + name, Fault.ORPHANED, "a receipt", f"none; {size} bytes")

@@ -1,0 +1,98 @@
+"""The engine on stores of any kind: the exact bytes under the final name, or nothing and one clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+
+from airflow_provider_meetings.api.checkpoint import Checkpoint
+from airflow_provider_meetings.api.errors import MediaCorrupt, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
+from tests.contract.origin import Answer, Handler, chunked, raw_body, video
+from tests.contract.store import keys
+from tests.contract.uploads import Truncating, UploadFileSystem
+
+CHECKPOINT = RECEIPT.removesuffix(RECEIPT_SUFFIX) + CHECKPOINT_SUFFIX
+
+
+@pytest.fixture(params=[UploadFileSystem, Truncating, LocalFileSystem])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> FilesystemStore:
+    return FilesystemStore(request.param(), str(tmp_path / "lake"), "x://lake")
+
+
+def names(store: FilesystemStore) -> set[str]:
+    return {*keys(store), *(leftover.handle for leftover in store.leftovers())}
+
+
+def test_a_file_lands_and_is_skipped_and_replaced(bench: Bench, store: FilesystemStore) -> None:
+    stored = bench.land(video(BODY), store=store)
+    assert (stored.outcome, stored.uri, store.read(NAME)) == ("landed", f"x://lake/{NAME}", BODY)
+    assert names(store) == {NAME, RECEIPT}
+    assert bench.land(store=store).outcome == "skipped"
+    store.put(NAME, OTHER)
+    assert bench.land(video(BODY), store=store).outcome == "replaced"
+    assert (store.read(NAME), names(store)) == (BODY, {NAME, RECEIPT})
+
+
+def test_a_cut_stream_is_continued_within_the_try(bench: Bench, store: FilesystemStore) -> None:
+    big = BODY * 60  # several pieces
+
+    def whole(handler: Handler) -> None:
+        start = int((handler.headers.get("Range") or "bytes=0-")[6:-1])
+        body, size = big[start:], len(big)
+        headers = {"Content-Type": "video/mp4", "ETag": '"v1"', "Content-Length": str(len(body))}
+        if start:
+            handler.send(206, {**headers, "Content-Range": f"bytes {start}-{size - 1}/{size}"}, body)
+        else:
+            handler.send(200, headers, body[: size // 2])
+
+    assert bench.land(whole, store=store).size == len(big)
+    assert bench.origin.asked("/media") == 2
+    assert (store.read(NAME), names(store)) == (big, {NAME, RECEIPT})
+
+
+BROKEN: dict[str, tuple[Answer, type[MeetingsApiError]]] = {
+    "cut at 0": (video(b"", {"Content-Length": str(len(BODY))}), ServerError),
+    "cut at 1": (video(BODY[:1], {"Content-Length": str(len(BODY))}), ServerError),
+    "cut at the end": (video(BODY[:-1], {"Content-Length": str(len(BODY))}), ServerError),
+    "cut, with a validator": (video(BODY[:-1], {"Content-Length": str(len(BODY)), "ETag": '"v1"'}), ServerError),
+    "cut chunks": (chunked(BODY, finished=False), ServerError),
+    "html": (raw_body(b"<!doctype html><p>log in", headers={"Content-Type": "video/mp4"}), MediaCorrupt),
+    "json": (raw_body(b'{"errcode": 1}', headers={"Content-Type": "video/mp4"}), MediaCorrupt),
+    "nothing": (video(b""), MediaCorrupt),
+}
+
+
+@pytest.mark.parametrize("stands", [False, True])
+@pytest.mark.parametrize("fault", BROKEN)
+def test_what_is_not_the_file_is_not_there(bench: Bench, store: FilesystemStore, fault: str, stands: bool) -> None:
+    if stands:
+        store.put(NAME, OTHER)
+    answer, error = BROKEN[fault]
+    with pytest.raises(error):
+        bench.land(answer, store=store)
+    assert store.read(NAME) == (OTHER if stands else None)
+    assert names(store) - {CHECKPOINT} == ({NAME} if stands else set())
+    assert bench.land(video(BODY), store=store).outcome == ("replaced" if stands else "landed")
+    assert (store.read(NAME), names(store)) == (BODY, {NAME, RECEIPT})
+
+
+@pytest.mark.parametrize("kind", [Truncating, LocalFileSystem])
+def test_what_a_killed_try_left_is_swept_by_the_next(bench: Bench, tmp_path: Path, kind: Callable[[], Any]) -> None:
+    store = FilesystemStore(kind(), str(tmp_path / "lake"), "x://lake")
+    left = f"{NAME}.0123abcd.part"
+    store.put(f"{left}x", b"")  # makes the folder
+    store.delete(f"{left}x")
+    with store._calls.call() as fs:
+        fs.pipe_file(f"{tmp_path}/lake/{left}", b"half")
+    checkpoint = Checkpoint(name=NAME.rpartition("/")[2], length=9, validator='"v1"', place={"temporary": left})
+    store.put(CHECKPOINT, checkpoint.to_bytes())
+    assert names(store) == {left, CHECKPOINT}
+    assert bench.land(video(BODY), store=store).outcome == "landed"
+    assert (store.read(NAME), names(store)) == (BODY, {NAME, RECEIPT})

@@ -1,0 +1,345 @@
+"""Sweeping what died: only what is ours, old, and in nobody's hands."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_meetings.api.checkpoint import Checkpoint
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.receipt import Receipt
+from airflow_provider_meetings.api.store import Leftover
+from airflow_provider_meetings.api.sweep import Sweep
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local_sink import PART_SUFFIX
+from tests.contract.bench import BODY, Bench
+from tests.contract.origin import video
+
+NOW = pendulum.datetime(2026, 11, 20, 12, tz="UTC")
+DAY = timedelta(days=1)
+FOLDER = "acme/2026-11-09/rec-1"
+PART = f"{FOLDER}/file-1.video.mp4.part"
+CHECKPOINT = f"{FOLDER}/file-1.video.part.json"
+MARK = Checkpoint(name="file-1.video.mp4", length=None, validator=None, place={}).to_bytes()
+
+
+class Lake:
+    """A folder, and files in it of the age that a test says."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.store = LocalStore(root, "file:///lake")
+
+    def put(self, key: str, age: timedelta, content: bytes = b"12345") -> Path:
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        self.age(path, age)
+        return path
+
+    def age(self, path: Path, age: timedelta) -> None:
+        os.utime(path, (then := (NOW - age).timestamp(), then))
+
+    def died(self, part: timedelta, checkpoint: timedelta) -> None:
+        """Leave what a try leaves that was killed."""
+        self.put(PART, part)
+        self.put(CHECKPOINT, checkpoint, MARK)
+
+    def files(self) -> set[str]:
+        return {path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if not path.is_dir()}
+
+    def sweep(
+        self, *, delete: bool = True, store: LocalStore | None = None, older_than: timedelta = DAY
+    ) -> tuple[list[tuple[str, str, str]], dict[str, Any]]:
+        sweep = Sweep(store or self.store, older_than=older_than, delete=delete, now=lambda: NOW)
+        swept = [(str(one.fate), one.kind, one.key) for one in sweep.swept()]
+        return swept, {name: count for name, count in sweep.counts().items() if count}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+def receipt(name: str) -> bytes:
+    return Receipt(
+        platform="acme",
+        tenant="t1",
+        recording_id="rec-1",
+        meeting_id=None,
+        file_id="file-1",
+        kind="video",
+        name=name,
+        uri="file:///lake/x",
+        size=5,
+        sha256=None,
+        media_type="video/mp4",
+        validator="v",
+        landed_at=NOW.isoformat(),
+        started_at=None,
+        ended_at=None,
+    ).to_bytes()
+
+
+def test_what_a_dead_try_left_is_shown_and_then_removed(lake: Lake) -> None:
+    lake.died(2 * DAY, 3 * DAY)
+    before = lake.files()
+    key = f"{FOLDER}/file-1.video.mp4"
+    size = 5 + len(MARK)
+    dry = [("stale", "part file", key), ("stale", "checkpoint", CHECKPOINT)]
+    assert lake.sweep(delete=False) == (dry, {"stale": 2, "bytes": size})
+    assert lake.files() == before
+    done = [("removed", "part file", key), ("removed", "checkpoint", CHECKPOINT)]
+    assert lake.sweep() == (done, {"delete": True, "removed": 2, "bytes": size})
+    assert lake.files() == set()
+    assert lake.sweep() == ([], {"delete": True})
+
+
+def test_what_is_told_of_a_leftover(lake: Lake) -> None:
+    lake.put(CHECKPOINT, 2 * DAY, MARK)
+    (swept,) = Sweep(lake.store, older_than=DAY, now=lambda: NOW).swept()
+    assert swept.to_dict() == {
+        "key": CHECKPOINT,
+        "uri": f"file:///lake/{CHECKPOINT}",
+        "kind": "checkpoint",
+        "size": len(MARK),
+        "modified": "2026-11-18T12:00:00+00:00",
+        "fate": "stale",
+        "reason": "",
+    }
+
+
+@pytest.mark.parametrize(("part", "checkpoint"), [(0, 9), (9, 0), (0, 0), (1, 9), (9, 1)])
+def test_part_and_checkpoint_are_as_young_as_the_younger(lake: Lake, part: int, checkpoint: int) -> None:
+    lake.died(part * DAY, checkpoint * DAY)
+    before = lake.files()
+    assert {fate for fate, _, _ in lake.sweep()[0]} == {"young"}
+    assert lake.files() == before
+
+
+def test_what_comes_from_the_future_is_young(lake: Lake) -> None:
+    lake.died(-DAY, 9 * DAY)
+    assert lake.sweep()[1] == {"delete": True, "young": 1}
+
+
+@pytest.mark.parametrize(
+    ("leftover", "journal", "content"),
+    [
+        ("f.video.mp4", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("f.video.mp3", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("f.video.receipt.json", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("f.video.part.json", "f.video.part.json", MARK),
+        ("f.video.part.json", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("f.x.y.video.mp4", "f.x.y.video.receipt.json", receipt("f.x.y.video.mp4")),
+        ("file-1.video.mp4", "other.part.json", MARK),
+    ],
+)
+def test_ours(lake: Lake, leftover: str, journal: str, content: bytes) -> None:
+    lake.put(f"a/{leftover}.part", 9 * DAY)
+    lake.put(f"a/{journal}", 9 * DAY, content)
+    assert lake.sweep()[0][0] == ("removed", "part file", f"a/{leftover}")
+
+
+@pytest.mark.parametrize(
+    ("leftover", "journal", "content"),
+    [
+        ("film.mp4", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("f.mp4", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("f.video", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("f.videos.mp4", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("f.video.final cut.mp4", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("x.f.video.mp4", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("f.video.mp4", "b/f.video.receipt.json", receipt("f.video.mp4")),
+        ("b/f.video.mp4", "f.video.receipt.json", receipt("f.video.mp4")),
+        ("f.video.mp4", "f.video.receipt.json", b"{}"),
+        ("f.video.mp4", "f.video.part.json", b"{}"),
+        ("f.video.mp4", "f.video.part.json", b"[" * 100_000),
+        ("f.video.mp4", "f.video.part.json", MARK + b" " * 5_000_000),
+        ("f.video.part.json", "f.video.mp4", b""),
+        (".mp4", ".receipt.json", receipt("x")),
+        ("", ".part.json", MARK),
+        ("mp4", ".part.json", MARK),
+    ],
+)
+def test_not_ours(lake: Lake, leftover: str, journal: str, content: bytes) -> None:
+    lake.put(f"a/{leftover}.part", 9 * DAY)
+    lake.put(f"a/{journal}", 0 * DAY, content)
+    before = lake.files()
+    swept, counts = lake.sweep()
+    assert (swept, counts) == ([], {"delete": True, "not_ours": 1})
+    assert lake.files() == before
+
+
+class Scripted(LocalStore):
+    """A store that refuses, or where something happens before a removal."""
+
+    def __init__(self, lake: Lake, remove: Any) -> None:
+        super().__init__(lake.root, "file:///lake")
+        self.script = remove
+        self.gone: list[str] = []
+
+    def remove(self, leftover: Leftover) -> bool:
+        self.gone.append(leftover.handle)
+        self.script()
+        return super().remove(leftover)
+
+    def delete(self, key: str) -> None:
+        self.gone.append(key)
+        super().delete(key)
+
+
+def test_the_checkpoint_goes_after_its_leftover(lake: Lake) -> None:
+    lake.died(2 * DAY, 2 * DAY)
+    store = Scripted(lake, lambda: None)
+    lake.sweep(store=store)
+    assert store.gone == [PART, CHECKPOINT]
+
+
+def test_what_cannot_be_removed_keeps_its_checkpoint_and_stops_nothing(lake: Lake) -> None:
+    lake.died(2 * DAY, 2 * DAY)
+    lake.put("z/g.video.mp4.part", 2 * DAY)
+    lake.put("z/g.video.part.json", 2 * DAY, Checkpoint(name="g", length=None, validator=None, place={}).to_bytes())
+    part = lake.root / PART
+    part.unlink()
+    part.symlink_to(lake.put("elsewhere", 2 * DAY))  # O_NOFOLLOW refuses it
+    swept, counts = lake.sweep()
+    assert [(fate, key) for fate, _, key in swept] == [
+        ("failed", PART.removesuffix(PART_SUFFIX)),
+        ("removed", "z/g.video.mp4"),
+        ("removed", "z/g.video.part.json"),
+    ]
+    assert (counts["failed"], counts["removed"]) == (1, 2)
+    assert lake.files() == {PART, CHECKPOINT, "elsewhere"}
+
+
+def test_a_checkpoint_that_is_written_anew_meanwhile_stays(lake: Lake) -> None:
+    lake.died(2 * DAY, 2 * DAY)
+    store = Scripted(lake, lambda: lake.put(CHECKPOINT, timedelta(0), MARK))
+    swept, _ = lake.sweep(store=store)
+    assert [fate for fate, _, _ in swept] == ["removed", "in_use"]
+    assert lake.files() == {CHECKPOINT}
+
+
+def test_a_live_writer_in_another_process_is_left_alone(lake: Lake) -> None:
+    """Its traces look old here: only its lock speaks for it."""
+    script = f"""
+import sys
+from pathlib import Path
+from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.local import LocalStore
+store = LocalStore(Path({str(lake.root)!r}), "file:///lake")
+keep = lambda place: store.put({CHECKPOINT!r}, {MARK!r})
+sink = store.sink({PART.removesuffix(PART_SUFFIX)!r}, Plan(keep=keep))
+sink.write(b"12345")
+print("written", flush=True)
+sys.stdin.readline()
+sink.publish()
+"""
+    writer = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+    )
+    try:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "written\n"
+        for key in (PART, CHECKPOINT):
+            lake.age(lake.root / key, 9 * DAY)
+        key = PART.removesuffix(PART_SUFFIX)
+        assert lake.sweep() == ([("in_use", "part file", key)], {"delete": True, "in_use": 1})
+        writer.communicate("go on\n", timeout=60)
+    finally:
+        writer.kill()
+        writer.wait()
+    assert writer.returncode == 0
+    assert lake.files() == {key, CHECKPOINT}
+
+
+def test_a_sweep_leaves_what_has_landed(bench: Bench) -> None:
+    bench.land(video(BODY))
+    before = bench.files()
+    for path in bench.root.rglob("*"):
+        os.utime(path, (0, 0))
+    store = LocalStore(bench.root, "file:///target")
+    assert list(Sweep(store, older_than=DAY, delete=True, now=lambda: NOW).swept()) == []
+    assert bench.files() == before
+
+
+def test_the_same_in_any_other_store(bench: Bench, tmp_path: Path) -> None:
+    fs = MemoryFileSystem()
+    store = FilesystemStore(fs, str(tmp_path), "memory://lake")
+    bench.land(video(BODY), store=store)
+    landed = set(fs.find(str(tmp_path)))
+    for key in (PART.replace(".part", ".0123abcd.part"), "film.mp4.0123abcd.part"):
+        fs.pipe_file(f"{tmp_path}/{key}", b"12345")
+    later = pendulum.now("UTC") + 2 * DAY
+    sweep = Sweep(store, older_than=DAY, delete=True, now=lambda: later)
+    assert [(str(one.fate), one.kind) for one in sweep.swept()] == [("removed", "temporary object")]
+    assert sweep.counts()["not_ours"] == 1
+    assert set(fs.find(str(tmp_path))) == {*landed, f"{tmp_path}/film.mp4.0123abcd.part"}
+
+
+@pytest.mark.parametrize("age", [timedelta(0), timedelta(minutes=59), -DAY])
+def test_a_sweep_of_what_may_be_being_written_is_refused(lake: Lake, age: timedelta) -> None:
+    with pytest.raises(InvalidRequest, match="at least an hour"):
+        Sweep(lake.store, older_than=age)
+    Sweep(lake.store, older_than=timedelta(hours=1))
+
+
+def test_nothing_to_sweep(lake: Lake) -> None:
+    assert lake.sweep() == ([], {"delete": True})
+
+
+STEMS = st.sampled_from(["f.video", "g.video", "f.audio", "f", "g"])
+ENDS = ["mp4", "mp4.part", "mp3.part", "part.json", "part.json.part", "receipt.json", "receipt.json.part", "a.mp4.part"]
+FILES = st.dictionaries(
+    st.tuples(st.sampled_from(["", "a/", "a/b/"]), STEMS, st.sampled_from(ENDS)),
+    st.tuples(st.integers(0, 3), st.booleans()),
+    max_size=14,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=FILES, delete=st.booleans())
+def test_nothing_foreign_and_nothing_young_is_ever_removed(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[tuple[str, str, str], tuple[int, bool]], delete: bool
+) -> None:
+    """Any mixture of objects, receipts, checkpoints and part files, ours and not, of 0 to 3 days."""
+    lake = Lake(tmp_path_factory.mktemp("mixture"))
+    for (folder, stem, end), (days, ours) in files.items():
+        content = {"part.json": MARK, "receipt.json": receipt(f"{stem}.mp4")}.get(end) if ours else None
+        lake.put(f"{folder}{stem}.{end}", days * DAY, content or b"{}")
+    before = lake.files()
+    counts = lake.sweep(delete=delete)[1]
+    removed = before - lake.files()
+    assert lake.files() <= before
+    assert bool(removed) == (delete and bool(counts.get("removed")))
+    for (folder, stem, end), (days, ours) in files.items():
+        if f"{folder}{stem}.{end}" not in removed:
+            continue
+        assert days > 1
+        journals = {e: files[folder, stem, e] for e in ("part.json", "receipt.json") if (folder, stem, e) in files}
+        if end == "part.json":
+            assert ours
+            parts = [f for (d, s, e), f in files.items() if (d, s) == (folder, stem) and _leftover(e)]
+            assert all(days > 1 for days, _ in parts)
+        else:
+            assert _leftover(end)
+            assert any(mine for _, mine in journals.values())
+            assert "part.json" not in journals or journals["part.json"][0] > 1 or not journals["part.json"][1]
+    if delete:
+        assert lake.sweep()[1].get("removed", 0) == 0
+
+
+def _leftover(end: str) -> bool:
+    return end.endswith(".part") and end != "a.mp4.part"

@@ -1,0 +1,378 @@
+"""Proving a lake against its receipts, on real landings and real files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from airflow_provider_meetings.api.checkpoint import Checkpoint
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.store import Listed, ObjectStat, Store
+from airflow_provider_meetings.api.verification import Verification
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.local import LocalStore
+from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
+from tests.contract.origin import video
+from tests.contract.scripted import MEDIA
+
+FOLDER = "acme/2026-11-09/rec-1"
+
+
+def verify(bench: Bench, *, full: bool = False, store: Store | None = None) -> tuple[dict[str, Any], list[Any]]:
+    verification = Verification(store or LocalStore(bench.root, "file:///target"), full=full)
+    findings = [(finding.finding, finding.key, finding.expected, finding.seen) for finding in verification.findings()]
+    return verification.counts(), findings
+
+
+def at(counts: dict[str, Any]) -> dict[str, Any]:
+    return {name: count for name, count in counts.items() if count}
+
+
+def test_what_landed_is_proven(bench: Bench) -> None:
+    bench.land(video(BODY))
+    assert verify(bench) == (
+        {
+            "full": False,
+            "receipts": 1,
+            "proven": 1,
+            "objects": 1,
+            "in_progress": 0,
+            "bytes_read": 0,
+            "missing": 0,
+            "changed": 0,
+            "unreadable": 0,
+            "orphaned": 0,
+        },
+        [],
+    )
+    assert at(verify(bench, full=True)[0]) == {
+        "full": True,
+        "receipts": 1,
+        "proven": 1,
+        "objects": 1,
+        "bytes_read": len(BODY),
+    }
+
+
+def test_a_removed_object_is_missing(bench: Bench) -> None:
+    bench.land(video(BODY))
+    bench.target.unlink()
+    for full in (False, True):
+        assert verify(bench, full=full)[1] == [("missing", NAME, f"{len(BODY)} bytes", "nothing")]
+
+
+def test_a_shortened_object_is_changed(bench: Bench) -> None:
+    bench.land(video(BODY))
+    with bench.target.open("r+b") as file:
+        file.truncate(7)
+    for full in (False, True):
+        assert verify(bench, full=full)[1] == [("changed", NAME, f"{len(BODY)} bytes", "7 bytes")]
+
+
+def test_rot_that_keeps_size_and_time_is_found_by_reading(bench: Bench) -> None:
+    bench.land(video(BODY))
+    before = bench.target.stat()
+    rotten = BODY[:-1] + b"!"
+    bench.target.write_bytes(rotten)
+    os.utime(bench.target, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert verify(bench)[1] == []
+    digests = [f"sha256 {hashlib.sha256(body).hexdigest()}" for body in (BODY, rotten)]
+    assert verify(bench, full=True)[1] == [("changed", NAME, *digests)]
+
+
+def test_a_copied_lake_is_proven_by_reading_only(bench: Bench, tmp_path: Path) -> None:
+    bench.land(video(BODY))
+    copied = shutil.copytree(bench.root, tmp_path / "copied", copy_function=shutil.copyfile)
+    os.utime(copied / NAME, ns=(0, 0))
+    store = LocalStore(copied, "file:///copied")
+    assert [finding[0] for finding in verify(bench, store=store)[1]] == ["changed"]
+    assert verify(bench, store=store, full=True)[1] == []
+
+
+def test_objects_without_a_receipt_are_orphaned(bench: Bench) -> None:
+    bench.land(video(BODY))
+    for key in (
+        "README.txt",
+        f"{FOLDER}/other.video.mp4",
+        "acme/2026-11-09/before",
+        "acme/2026-11-10/x",
+        "z.part.json",
+    ):
+        (bench.root / key).parent.mkdir(exist_ok=True)
+        (bench.root / key).write_bytes(b"abc")
+    counts, findings = verify(bench)
+    assert at(counts) == {"receipts": 1, "proven": 1, "objects": 6, "orphaned": 5}
+    assert {finding[1] for finding in findings} == {
+        "README.txt",
+        f"{FOLDER}/other.video.mp4",
+        "acme/2026-11-09/before",
+        "acme/2026-11-10/x",
+        "z.part.json",
+    }
+    assert findings[0][2:] == ("a receipt", "none; 3 bytes")
+
+
+def test_a_landing_under_way_is_no_finding(bench: Bench) -> None:
+    """Also in the moment between the object's name and its receipt."""
+    bench.land(video(BODY))
+    (bench.root / RECEIPT).unlink()
+    checkpoint = Checkpoint(name=bench.target.name, length=None, validator=None, place={})
+    bench.target.with_name("file-1.video.part.json").write_bytes(checkpoint.to_bytes())
+    bench.target.with_name("file-1.video.mp4.part").write_bytes(b"begun")
+    counts, findings = verify(bench)
+    assert findings == []
+    assert at(counts) == {"objects": 1, "in_progress": 1}
+
+
+def test_nothing_at_all_is_no_proof(bench: Bench) -> None:
+    with pytest.raises(InvalidRequest, match="nothing stands below file:///target/"):
+        verify(bench)
+
+
+def test_a_folder_that_may_not_be_listed_is_no_proof(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.land(video(BODY))
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:  # tests may run as a user that may do anything
+        if path.endswith("rec-1"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(PermissionError):
+        verify(bench)
+
+
+def by_parts(bench: Bench, size: int, **changes: Any) -> None:
+    """Rewrite the receipt as that of an upload which was continued."""
+    pieces = [BODY[i : i + size] for i in range(0, len(BODY), size)]
+    parts = [hashlib.sha256(piece).hexdigest() for piece in pieces]
+    tree = hashlib.sha256(b"".join(map(bytes.fromhex, parts))).hexdigest()
+    receipt = {**bench.receipt(), "sha256": None, "part_size": size, "parts": parts, "tree_sha256": tree, **changes}
+    (bench.root / RECEIPT).write_text(json.dumps(receipt))
+
+
+@pytest.mark.parametrize("size", [1024, 4096, len(BODY) - 1, len(BODY), len(BODY) + 1, 2**40])
+def test_parts_are_proven_by_their_hashes(bench: Bench, size: int) -> None:
+    bench.land(video(BODY))
+    by_parts(bench, size)
+    assert verify(bench, full=True)[1] == []
+
+
+@pytest.mark.parametrize("at_byte", [0, 4095, 4096, len(BODY) - 1])
+def test_the_part_that_differs_is_named(bench: Bench, at_byte: int) -> None:
+    bench.land(video(BODY))
+    by_parts(bench, 4096)
+    bench.target.write_bytes(BODY[:at_byte] + bytes([BODY[at_byte] ^ 1]) + BODY[at_byte + 1 :])
+    ((fault, key, _, seen),) = verify(bench, full=True)[1]
+    assert (fault, key) == ("changed", NAME)
+    assert seen.startswith(f"part {at_byte // 4096 + 1}: sha256 ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"parts": None},
+        {"parts": []},
+        {"parts": "a" * 64},
+        {"parts": ["a" * 64]},
+        {"parts": [7] * 19},
+        {"parts": ["zz"] * 19},
+        {"part_size": 0},
+        {"part_size": -1},
+        {"part_size": True},
+        {"part_size": "4096"},
+        {"part_size": None},
+        {"tree_sha256": "a" * 64},
+        {"tree_sha256": None},
+    ],
+    ids=str,
+)
+def test_hashes_that_prove_nothing(bench: Bench, changes: dict[str, Any]) -> None:
+    bench.land(video(BODY))
+    by_parts(bench, 4096, **changes)
+    ((fault, key, _, seen),) = verify(bench, full=True)[1]
+    assert (fault, key, seen) == ("unreadable", RECEIPT, "neither")
+
+
+class Strange(LocalStore):
+    """A store where one object is strange."""
+
+    def __init__(self, bench: Bench, **strange: Any) -> None:
+        super().__init__(bench.root, "file:///target")
+        self.strange = strange
+
+    def open(self, key: str) -> Iterator[bytes]:
+        return iter(self.strange["open"]()) if "open" in self.strange else super().open(key)
+
+    def stat(self, key: str) -> ObjectStat | None:
+        if after := self.strange.pop("stat", None):
+            after()
+        return super().stat(key)
+
+    def read(self, key: str) -> bytes | None:
+        if "read" in self.strange:
+            raise self.strange["read"]
+        return super().read(key)
+
+
+def _breaks() -> Iterator[bytes]:
+    yield b"\0\0\0\x1cftyp"
+    raise PermissionError(13, "no more")
+
+
+@pytest.mark.parametrize(
+    ("strange", "fault", "key", "seen"),
+    [
+        ({"open": _breaks}, "unreadable", NAME, "PermissionError: no more"),
+        ({"read": OSError(5, "I/O error")}, "unreadable", RECEIPT, "OSError: I/O error"),
+        ({"open": lambda: [BODY, b"more"]}, "changed", NAME, "sha256 "),
+        ({"open": lambda: [BODY[:-1]]}, "changed", NAME, "sha256 "),
+        ({"open": lambda: []}, "changed", NAME, "sha256 "),
+    ],
+    ids=["breaks", "receipt-breaks", "longer", "shorter", "empty"],
+)
+def test_what_cannot_be_read(bench: Bench, strange: dict[str, Any], fault: str, key: str, seen: str) -> None:
+    bench.land(video(BODY))
+    ((found, named, _, told),) = verify(bench, full=True, store=Strange(bench, **strange))[1]
+    assert (found, named) == (fault, key)
+    assert told.startswith(seen)
+
+
+def test_an_object_that_ends_before_its_last_part(bench: Bench) -> None:
+    bench.land(video(BODY))
+    by_parts(bench, 4096)
+    ((fault, _, expected, seen),) = verify(bench, full=True, store=Strange(bench, open=lambda: [BODY[:8192]]))[1]
+    assert (fault, expected, seen) == ("changed", "19 parts", "2 of them, 8192 bytes")
+
+
+def test_what_lands_anew_meanwhile_is_looked_at_again(bench: Bench) -> None:
+    bench.land(video(BODY))
+    store = Strange(bench, stat=lambda: bench.land(video(OTHER), if_present="replace"))
+    assert verify(bench, store=store)[1] == []
+
+
+def _many(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+
+
+def test_hundreds_of_folders_and_files(bench: Bench) -> None:
+    """More than may be in work at once, in one folder and in many."""
+    bench.land(video(BODY))
+    for i in range(150):
+        media = replace(MEDIA, file_id=f"f-{i}", recording_id=f"rec-{i % 3}")
+        bench.land(video(BODY), media=media)
+    (bench.root / FOLDER / "f-7.video.mp4").unlink()
+    (bench.root / FOLDER / "f-10.video.receipt.json").unlink()
+    counts, findings = verify(bench)
+    assert at(counts) == {"receipts": 150, "proven": 149, "objects": 150, "missing": 1, "orphaned": 1}
+    assert [finding[:2] for finding in findings] == [
+        ("missing", f"{FOLDER}/f-7.video.mp4"),
+        ("orphaned", f"{FOLDER}/f-10.video.mp4"),
+    ]
+
+
+class ByKey(LocalStore):
+    """List as object stores do: by whole keys, so that a folder's own objects have subfolders between them."""
+
+    def walk(self) -> Iterator[Listed]:
+        return iter(sorted(super().walk(), key=lambda listed: listed.key.encode()))
+
+
+def test_a_listing_by_whole_keys(bench: Bench) -> None:
+    """``a/file-1.video.mp4``, then all of ``a/file-1.video.mp4x/``, then the receipt in ``a/``."""
+    bench.land(video(BODY))
+    _many(bench.root, f"{FOLDER}/file-1.video.n/deep/file", f"{FOLDER}/file-1.video.n/own")
+    keys = [listed.key.removeprefix(f"{FOLDER}/file-1.video.") for listed in ByKey(bench.root, "x").walk()]
+    assert keys == ["mp4", "n/deep/file", "n/own", "receipt.json"]
+    store = ByKey(bench.root, "file:///target")
+    assert {finding[1] for finding in verify(bench, store=store)[1]} == {
+        f"{FOLDER}/file-1.video.n/deep/file",
+        f"{FOLDER}/file-1.video.n/own",
+    }
+
+
+def _deep(receipt: dict[str, Any]) -> bytes:
+    return json.dumps(receipt).encode()[:-1] + b',"x":' + b"[" * 100_000
+
+
+def _with(**changes: Any) -> Callable[[dict[str, Any]], bytes]:
+    return lambda receipt: json.dumps(receipt | changes).encode()
+
+
+HOSTILE: dict[str, Callable[[dict[str, Any]], bytes]] = {
+    "empty": lambda receipt: b"",
+    "torn": lambda receipt: json.dumps(receipt).encode()[:-9],
+    "binary": lambda receipt: bytes(range(256)) * 40,
+    "no-object": lambda receipt: b"[1, 2]",
+    "deep": lambda receipt: json.dumps(receipt).encode()[:-1] + b',"x":' + b"[" * 100_000,
+    "deep-field": lambda receipt: _with(validator="?")(receipt).replace(b'"?"', b"[" * 900 + b"]" * 900),
+    "huge": lambda receipt: _with()(receipt) + b" " * 5_000_000,
+    "huge-number": lambda receipt: _with(size="?")(receipt).replace(b'"?"', b"9" * 5000),
+    "another-schema": _with(schema=99),
+    "unknown-field": _with(colour="red"),
+    "size": _with(size="1"),
+    "validator": _with(validator=None),
+    "sha256": _with(sha256=["x"]),
+    **{
+        f"name-{name!r}": _with(name=name)
+        for name in ("", ".", "..", "../secret", "/etc/passwd", "a/b", "a\nb", "a\0b", "\x1b[31m", None, 7, ["x"])
+    },
+}
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_a_hostile_receipt_is_unreadable_and_stops_nothing(bench: Bench, hostile: str, full: bool) -> None:
+    """One finding, not a second one for the object; the others are proven all the same."""
+    bench.land(video(BODY), media=replace(MEDIA, file_id="file-0"))
+    bench.land(video(BODY))
+    (bench.root.parent / "secret").write_bytes(BODY)
+    (bench.root / RECEIPT).write_bytes(HOSTILE[hostile](bench.receipt()))
+    counts, findings = verify(bench, full=full)
+    assert [finding[:2] for finding in findings] == [("unreadable", RECEIPT)]
+    assert counts["proven"] == 1
+
+
+@pytest.mark.parametrize("lead", ["receipt", "itself", "nowhere", "folder", "pipe"])
+def test_links_and_pipes_in_place_of_a_receipt(bench: Bench, lead: str) -> None:
+    bench.land(video(BODY))
+    receipt = bench.root / RECEIPT
+    receipt.rename(bench.root.parent / "elsewhere")
+    if lead == "pipe":
+        os.mkfifo(receipt)
+    else:
+        places = {"receipt": "elsewhere", "nowhere": "nothing", "folder": "."}
+        receipt.symlink_to(receipt if lead == "itself" else bench.root.parent / places[lead])
+    found = [finding[:2] for finding in verify(bench)[1]]
+    assert found == ([] if lead == "receipt" else [("orphaned", NAME)])
+
+
+def test_names_that_would_steer_a_terminal_are_shown_harmless(bench: Bench) -> None:
+    bench.land(video(BODY))
+    _many(bench.root, "a\x1b[2J\nchanged")
+    (bench.root / os.fsdecode(b"b\xff")).write_bytes(b"")
+    assert [finding[1] for finding in verify(bench)[1]] == ["a\\x1b[2J\\nchanged", "b\\udcff"]
+
+
+def test_the_same_in_any_other_store(bench: Bench, tmp_path: Path) -> None:
+    fs = MemoryFileSystem()
+    store = FilesystemStore(fs, str(tmp_path), "memory://lake")
+    bench.land(video(BODY), store=store)
+    fs.pipe_file(f"{tmp_path}/other", b"abc")
+    fs.pipe_file(f"{tmp_path}/{NAME}.0123abcd.part", b"of a try that died")
+    for full in (False, True):
+        assert verify(bench, full=full, store=store)[1] == [("orphaned", "other", "a receipt", "none; 3 bytes")]
+    fs.rm(f"{tmp_path}/{NAME}")
+    assert ("missing", NAME, f"{len(BODY)} bytes", "nothing") in verify(bench, store=store)[1]

@@ -1,0 +1,193 @@
+"""What every store promises to the landing engine; a test class of a store inherits it and says which store."""
+
+from __future__ import annotations
+
+import abc
+import hashlib
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.api.layout import safe_name
+from airflow_provider_meetings.api.store import Plan, Store
+
+MIB = 2**20
+ODD = tuple(f"{safe_name(name)}.mp4" for name in (".hidden", "a+b c", "会议 纪要", "x" * 300, "a/b?c#d[e]*", "50%25"))
+
+
+def keys(store: Store) -> list[str]:
+    return [listed.key for listed in store.walk()]
+
+
+def body(size: int) -> bytes:
+    return (hashlib.sha256(b"%d" % size).digest() * (size // 32 + 1))[:size]
+
+
+class StoreContract(abc.ABC):
+    @abc.abstractmethod
+    @pytest.fixture
+    def store(self, tmp_path: Any) -> Any:
+        """Make an empty store, whose root is not there yet where the store has folders."""
+
+    def left(self, store: Store) -> list[str]:
+        """Name everything that lies in the store, also what `walk` does not show."""
+        return sorted([*keys(store), *(leftover.handle for leftover in store.leftovers())])
+
+    def test_an_empty_store_holds_nothing(self, store: Store) -> None:
+        assert (store.stat("a/b.json"), store.read("a/b.json"), self.left(store)) == (None, None, [])
+        store.delete("a/b.json")
+        with pytest.raises(FileNotFoundError):
+            list(store.open("a/b.json"))
+
+    def test_check_writable_leaves_nothing_behind(self, store: Store) -> None:
+        store.check_writable()
+        store.check_writable()
+        assert self.left(store) == []
+
+    def test_put_read_stat_delete(self, store: Store) -> None:
+        store.put("x/y.json", b"content")
+        stat = store.stat("x/y.json")
+        assert stat is not None
+        assert stat.size == 7
+        assert stat.validator
+        assert store.stat("x/y.json") == stat
+        assert store.read("x/y.json") == b"content"
+        store.put("x/y.json", b"other")
+        assert store.read("x/y.json") == b"other"
+        assert self.left(store) == ["x/y.json"]
+        store.delete("x/y.json")
+        store.delete("x/y.json")
+        assert (store.stat("x/y.json"), self.left(store)) == (None, [])
+
+    @pytest.mark.parametrize("size", [0, 1, 3 * MIB, 3 * MIB + 1])
+    def test_what_is_written_is_what_stands(self, store: Store, size: int) -> None:
+        whole = body(size)
+        sink = store.sink("v.mp4", Plan(length=size))
+        for start in range(0, size, MIB):
+            sink.write(whole[start : start + MIB])
+        assert store.stat("v.mp4") is None
+        stat = sink.publish()
+        assert (stat.size, stat) == (size, store.stat("v.mp4"))
+        pieces = list(store.open("v.mp4"))
+        assert b"".join(pieces) == whole == store.read("v.mp4")
+        assert max(map(len, pieces), default=0) <= MIB
+        assert self.left(store) == ["v.mp4"]
+
+    @pytest.mark.parametrize("key", ODD)
+    def test_odd_names(self, store: Store, key: str) -> None:
+        key = f"acme/{key}"
+        store.put(key, b"1")
+        store.put(key, b"22")
+        stat = store.stat(key)
+        assert stat is not None
+        assert (stat.size, store.read(key), list(store.open(key)), keys(store)) == (2, b"22", [b"22"], [key])
+        store.delete(key)
+        assert self.left(store) == []
+
+    def test_nothing_stands_before_it_is_published(self, store: Store) -> None:
+        sink = store.sink("a/v.mp4", Plan())
+        assert (store.stat("a/v.mp4"), keys(store)) == (None, [])
+        for _ in range(3):
+            sink.write(body(MIB))
+            assert (store.stat("a/v.mp4"), store.read("a/v.mp4"), keys(store)) == (None, None, [])
+        sink.publish()
+        sink.discard()
+        sink.suspend()
+        assert store.read("a/v.mp4") == body(MIB) * 3
+
+    @pytest.mark.parametrize("size", [0, 1, 3 * MIB])
+    def test_discard_leaves_no_trace_and_keeps_what_was_there(self, store: Store, size: int) -> None:
+        store.put("v.mp4", b"old")
+        before = store.stat("v.mp4")
+        sink = store.sink("v.mp4", Plan())
+        sink.write(body(size))
+        assert store.read("v.mp4") == b"old"
+        sink.discard()
+        sink.discard()
+        sink.suspend()
+        del sink  # what fsspec would close when it forgets a file
+        assert (store.stat("v.mp4"), store.read("v.mp4"), self.left(store)) == (before, b"old", ["v.mp4"])
+
+    def test_suspend_keeps_what_was_there(self, store: Store) -> None:
+        store.put("v.mp4", b"old")
+        sink = store.sink("v.mp4", Plan())
+        sink.write(body(MIB))
+        sink.suspend()
+        sink.suspend()
+        sink.discard()
+        assert (store.read("v.mp4"), keys(store)) == (b"old", ["v.mp4"])
+
+    def test_another_version_has_another_validator(self, store: Store) -> None:
+        store.put("a.json", b"1")
+        self.age()
+        first = store.stat("a.json")
+        store.put("a.json", b"2")
+        second = store.stat("a.json")
+        assert first is not None
+        assert second is not None
+        assert first.validator != second.validator
+
+    def age(self) -> None:  # noqa: B027  # most need not
+        """Have what stands there written long ago, where the store's clock is a coarse one."""
+
+    def test_what_a_dead_try_left_is_found_told_and_removed(self, store: Store) -> None:
+        """A process dies with the sink open: what it was told to keep leads the next try there."""
+        places: list[Mapping[str, Any]] = []
+        dead = store.sink("a/v.mp4", Plan(keep=places.append))
+        dead.write(body(MIB))
+        self.die(dead)
+        left = list(store.leftovers())
+        assert (keys(store), {leftover.key for leftover in left}) == ([], {"a/v.mp4"} if left else set())
+        assert bool(places) >= bool(left)
+        sink = store.sink("a/v.mp4", Plan(place=places[-1] if places else {}))
+        sink.discard()
+        assert self.left(store) == []
+
+    def die(self, sink: Any) -> None:  # noqa: B027  # most have neither files nor locks
+        """Do what the kernel does with a killed process's files and locks."""
+
+    def test_leftovers_are_removed_one_by_one(self, store: Store) -> None:
+        store.put("a/whole.mp4", b"1")
+        for key in ("a/v.mp4", "b/w.mp4"):
+            sink = store.sink(key, Plan())
+            sink.write(body(MIB))
+            self.die(sink)
+        for leftover in list(store.leftovers()):
+            assert store.remove(leftover)
+            assert not store.remove(leftover)
+        assert self.left(store) == ["a/whole.mp4"]
+
+    def test_walk_goes_folder_by_folder(self, store: Store) -> None:
+        for key in ("b/2", "b/10/x", "b/1", "a/z/y", "a/0", "c"):
+            store.put(key, key.encode())
+        assert keys(store) == ["c", "a/0", "a/z/y", "b/1", "b/2", "b/10/x"]
+        assert [listed.size for listed in store.walk()] == [1, 3, 5, 3, 3, 6]
+        assert {listed.modified.timezone_name for listed in store.walk()} <= {"UTC", "+00:00"}
+
+    def test_two_objects_at_once_in_two_threads(self, store: Store) -> None:
+        failed: list[BaseException] = []
+        meet = threading.Barrier(2)
+
+        def land(key: str, piece: bytes) -> None:
+            try:
+                sink = store.sink(key, Plan())
+                meet.wait(10)
+                for _ in range(5):
+                    sink.write(piece)
+                    assert store.stat(key) is None
+                meet.wait(10)
+                sink.publish()
+                assert store.read(key) == piece * 5
+            except BaseException as error:
+                failed.append(error)
+                raise
+
+        threads = [threading.Thread(target=land, args=(f"{n}/v", bytes([n]) * MIB)) for n in (1, 2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+        assert self.left(store) == ["1/v", "2/v"]

@@ -1,0 +1,136 @@
+"""Verifying and sweeping as tasks."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_meetings.api.checkpoint import Checkpoint
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
+from airflow_provider_meetings.operators.landings import LISTED, SweepOperator, VerifyOperator
+from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
+from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
+from tests.contract.leaks import told
+
+
+@pytest.fixture
+def lake(emulated: Any, context: Any, tmp_path: Path) -> Path:
+    """A recording of the emulator, landed by the operator."""
+    found = [FeishuHook().check(RecordingQuery(recording_ids=(READY_MINUTE,)))[0].to_dict()]
+    RecordingsToObjectStorageOperator(
+        task_id="land", meetings_conn_id="feishu_default", recordings=found, target=f"file://{tmp_path}/lake"
+    ).execute(context)
+    context["ti"].pushed.clear()
+    return tmp_path / "lake"
+
+
+def verify(lake: Path, **arguments: Any) -> VerifyOperator:
+    return VerifyOperator(task_id="verify", target=f"file://{lake}", **arguments)
+
+
+def sweep(lake: Path, **arguments: Any) -> SweepOperator:
+    return SweepOperator(task_id="sweep", target=f"file://{lake}", **arguments)
+
+
+def landed(lake: Path) -> Path:
+    (media,) = lake.rglob("*.mp4")
+    return media
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_what_landed_is_proven(lake: Path, context: Any, full: bool) -> None:
+    result = verify(lake, full=full).execute(context)
+    assert (result["proven"], result["objects"], result["findings"]) == (1, 1, [])
+    assert result["bytes_read"] == (landed(lake).stat().st_size if full else 0)
+    assert context["ti"].pushed == {"summary": result}
+
+
+def test_what_is_wrong_fails_the_task_for_good_and_is_told(lake: Path, context: Any) -> None:
+    media = landed(lake)
+    media.unlink()
+    (lake / "README.txt").write_bytes(b"")
+    with pytest.raises(AirflowFailException, match=r"1 missing, 1 orphaned\. .*README.txt is orphaned") as caught:
+        verify(lake).execute(context)
+    assert f"file://{media} is missing" in str(caught.value)
+    assert "Land anew what is missing" in str(caught.value)
+    summary = context["ti"].pushed["summary"]
+    assert (summary["missing"], summary["orphaned"]) == (1, 1)
+    assert {finding["uri"] for finding in summary["findings"]} == {f"file://{media}", f"file://{lake}/README.txt"}
+
+
+def test_only_what_was_asked_for_fails(lake: Path, context: Any) -> None:
+    (lake / "README.txt").write_bytes(b"")
+    result = verify(lake, fail_on=["missing", "changed", "unreadable"]).execute(context)
+    assert (result["orphaned"], len(result["findings"])) == (1, 1)
+    with pytest.raises(AirflowFailException, match="1 orphaned"):
+        verify(lake, fail_on=["orphaned"]).execute(context)
+
+
+def test_a_long_list_stays_small(lake: Path, context: Any) -> None:
+    for i in range(3 * LISTED):
+        (lake / f"{i:03}").write_bytes(b"")
+    result = verify(lake, fail_on=[]).execute(context)
+    assert (result["orphaned"], len(result["findings"])) == (3 * LISTED, LISTED)
+    with pytest.raises(AirflowFailException, match=r"004 is orphaned; …\."):
+        verify(lake).execute(context)
+
+
+def test_a_target_with_nothing_fails(tmp_path: Path, context: Any) -> None:
+    with pytest.raises(AirflowFailException, match="nothing stands below"):
+        verify(tmp_path / "nowhere").execute(context)
+    assert context["ti"].pushed == {}
+
+
+def died(lake: Path, days: int) -> set[Path]:
+    """Leave what a try leaves that was killed."""
+    part = landed(lake).with_name("obcn.video.mp4.part")
+    part.write_bytes(b"12345")
+    checkpoint = part.with_name("obcn.video.part.json")
+    checkpoint.write_bytes(Checkpoint(name="obcn.video.mp4", length=None, validator=None, place={}).to_bytes())
+    for path in (part, checkpoint):
+        os.utime(path, (then := path.stat().st_mtime - days * 86400, then))
+    return {part, checkpoint}
+
+
+def test_a_sweep_shows_and_with_delete_removes(lake: Path, context: Any) -> None:
+    left = died(lake, days=8)
+    landed_files = set(lake.rglob("*")) - left
+    result = sweep(lake).execute(context)
+    assert (result["stale"], result["removed"], result["delete"]) == (2, 0, False)
+    assert [found["kind"] for found in result["leftovers"]] == ["part file", "checkpoint"]
+    assert set(lake.rglob("*")) == landed_files | left
+    result = sweep(lake, delete=True).execute(context)
+    assert (result["stale"], result["removed"], result["delete"]) == (0, 2, True)
+    assert set(lake.rglob("*")) == landed_files
+    verify(lake).execute(context)
+
+
+def test_the_age(lake: Path, context: Any) -> None:
+    died(lake, days=2)
+    assert sweep(lake).execute(context)["young"] == 1
+    assert sweep(lake, older_than=timedelta(hours=47)).execute(context)["stale"] == 2
+
+
+def test_what_cannot_be_removed_fails_the_task_after_the_rest(lake: Path, context: Any) -> None:
+    part, _ = sorted(died(lake, days=8))
+    part.unlink()
+    part.symlink_to(landed(lake))  # never followed
+    os.utime(landed(lake), (0, 0))
+    with pytest.raises(AirflowException, match=r"1 leftovers .* removed: .*obcn.video.mp4 \(OSError") as caught:
+        sweep(lake, delete=True).execute(context)
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.parametrize("make", [verify, sweep])
+def test_a_password_in_the_target_is_not_shown(make: Any, context: Any) -> None:
+    operator = make("x")
+    operator.target = "s3://key:S3CRET@bucket/lake"
+    with pytest.raises(AirflowFailException, match="holds a password") as caught:
+        operator.execute(context)
+    assert "S3CRET" not in told(caught.value)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
+
+from airflow_provider_meetings.api.store import Store
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local_sink import LocalSink
+from tests.contract.store import StoreContract
+from tests.contract.uploads import UploadFileSystem
+
+
+class TestLocalStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return LocalStore(tmp_path / "lake", "file:///lake")
+
+    def die(self, sink: LocalSink) -> None:
+        os.close(sink._fd)
+
+
+class FilesystemContract(StoreContract):
+    def test_a_folder_is_no_object(self, store: Store) -> None:
+        store.put("x/y/z.json", b"1")
+        assert (store.stat("x"), store.stat("x/y"), store.read("x/y")) == (None, None, None)
+
+
+class TestUploads(FilesystemContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        return FilesystemStore(UploadFileSystem(), "/bucket/lake", "uploads://bucket/lake/")
+
+
+class TestMemory(FilesystemContract):
+    """Has commit and discard, takes the keyword, and empties the final name all the same."""
+
+    @pytest.fixture
+    def store(self) -> Store:
+        fs = MemoryFileSystem(global_store=False, skip_instance_cache=True)
+        return FilesystemStore(fs, "/bucket/lake", "memory://bucket/lake")
+
+
+class TestForeignFolder(FilesystemContract):
+    """Commits by moving a file out of the worker's $TMPDIR."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+        scratch = tmp_path / "scratch"
+        scratch.mkdir()
+        monkeypatch.setattr("tempfile.tempdir", str(scratch))
+        yield FilesystemStore(LocalFileSystem(), str(tmp_path / "lake"), "there:///lake")
+        assert list(scratch.iterdir()) == []
+        assert {path.name for path in tmp_path.iterdir()} <= {"scratch", "lake"}
+
+
+class TestWrapped(FilesystemContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return FilesystemStore(DirFileSystem(str(tmp_path), LocalFileSystem()), "lake", "dir://lake")

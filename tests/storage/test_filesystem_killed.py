@@ -1,0 +1,51 @@
+"""What a process leaves that is killed while it writes: nothing but its temporary object, which can be found."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from fsspec.implementations.local import LocalFileSystem
+
+from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from tests.contract.store import keys
+
+WRITER = """
+import json, sys
+from fsspec.implementations.local import LocalFileSystem
+from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
+
+def say(what):
+    print(json.dumps(what), flush=True)
+
+sink = FilesystemStore(LocalFileSystem(), sys.argv[1], "x://lake").sink("a/v.mp4", Plan(keep=say))
+while True:
+    sink.write(bytes(1 << 20))
+    say("written")
+"""
+
+
+def test_a_killed_process_leaves_what_the_next_try_and_a_sweep_find(tmp_path: Path) -> None:
+    lake, scratch = tmp_path / "lake", tmp_path / "scratch"
+    scratch.mkdir()
+    store = FilesystemStore(LocalFileSystem(), str(lake), "x://lake")
+    store.put("a/v.mp4", b"old")
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(lake)], stdout=subprocess.PIPE, env={"TMPDIR": str(scratch)}, text=True
+    ) as process:
+        assert process.stdout is not None
+        place = json.loads(process.stdout.readline())
+        for _ in range(3):
+            assert json.loads(process.stdout.readline()) == "written"
+        process.kill()
+    assert list(scratch.iterdir()) == []
+    assert (keys(store), store.read("a/v.mp4")) == (["a/v.mp4"], b"old")
+    assert [(left.key, left.kind, left.handle) for left in store.leftovers()] == [
+        ("a/v.mp4", "temporary object", place["temporary"])
+    ]
+    store.sink("a/v.mp4", Plan(place=place)).discard()
+    assert list(store.leftovers()) == []

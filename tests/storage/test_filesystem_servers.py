@@ -1,0 +1,63 @@
+"""The contract on real servers: ftp, which has a single connection, and the file system that Airflow has for sftp."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fsspec.implementations.ftp import FTPFileSystem
+from sshfs import SSHFileSystem
+
+from airflow_provider_meetings.api.store import Store
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from tests.contract.servers import PASSWORD, USER, serve_ftp, serve_sftp
+from tests.storage.test_filesystem import FilesystemContract
+
+
+class ServerContract(FilesystemContract):
+    @pytest.fixture(autouse=True)
+    def served(self, tmp_path: Path) -> Path:
+        self.root = tmp_path / "served"
+        self.root.mkdir()
+        return self.root
+
+    def age(self) -> None:
+        # Both tell times in whole seconds.
+        for path in self.root.rglob("*"):
+            os.utime(path, (1, 1))
+
+
+class TestFtp(ServerContract):
+    """Commits by renaming a file of the server's /tmp."""
+
+    @pytest.fixture
+    def store(self, served: Path) -> Iterator[Store]:
+        with serve_ftp(served) as port:
+            fs = FTPFileSystem("127.0.0.1", port, USER, PASSWORD)
+            yield FilesystemStore(fs, "/lake", "ftp://conn@host/lake")
+            fs.ftp.close()
+        assert {path.name for path in served.iterdir()} <= {"lake", "tmp"}
+        assert not list(served.glob("tmp/*"))
+
+    def die(self, sink: Any) -> None:
+        sink._file.closed = True  # or it is sent when it is forgotten, after the server's end
+
+
+class TestFtpWithScratch(TestFtp):
+    @pytest.fixture(autouse=True)
+    def scratch(self, served: Path) -> None:
+        (served / "tmp").mkdir()
+
+
+class TestSftp(ServerContract):
+    """Takes the keyword and ignores it."""
+
+    @pytest.fixture
+    def store(self, served: Path) -> Iterator[Store]:
+        with serve_sftp(served) as port:
+            fs = SSHFileSystem("127.0.0.1", port=port, username=USER, known_hosts=None, skip_instance_cache=True)
+            yield FilesystemStore(fs, "/lake", "sftp://conn@host/lake")
+        assert {path.name for path in served.iterdir()} <= {"lake"}

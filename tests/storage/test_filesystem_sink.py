@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import errno
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import pytest
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
+
+from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.storage import store_for
+from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from tests.contract.store import MIB, keys
+from tests.contract.uploads import Truncating, UploadFileSystem
+
+
+def test_only_a_kind_that_holds_back_is_opened_under_the_final_name() -> None:
+    for fs, names in ((UploadFileSystem(), [r"/b/v\.mp4"]), (Truncating(), [r"/b/v\.mp4\.[0-9a-f]{8}\.part"])):
+        FilesystemStore(fs, "/b", "x://b").put("v.mp4", b"1")
+        trial, *opened = [path for path, _ in fs.opened]
+        assert re.fullmatch(r"/b/trial\.[0-9a-f]{8}\.part", trial)
+        assert len(opened) == len(names)
+        assert all(re.fullmatch(*pair) for pair in zip(names, opened, strict=True))
+
+
+def test_an_open_upload_is_dropped_at_the_store() -> None:
+    fs = UploadFileSystem()
+    sink = FilesystemStore(fs, "/b", "x://b").sink("v.mp4", Plan())
+    sink.write(b"1" * 3 * MIB)
+    sink.discard()
+    assert fs.aborted == ["/b/v.mp4"]
+    assert not fs.transaction.files
+
+
+class Refusing(UploadFileSystem):
+    """Refuses the keyword."""
+
+    def _open(self, path: str, mode: str = "rb", autocommit: bool = True, **kwargs: Any) -> Any:
+        if not autocommit:
+            raise NotImplementedError
+        return super()._open(path, mode, autocommit=True, **kwargs)
+
+
+def memory() -> MemoryFileSystem:
+    return MemoryFileSystem(global_store=False, skip_instance_cache=True)
+
+
+@pytest.mark.parametrize("kind", [Truncating, Refusing, memory])
+def test_the_temporary_name_is_told_before_anything_is_stored(kind: Callable[[], Any]) -> None:
+    fs = kind()
+    store = FilesystemStore(fs, "/b", "x://b")
+    stored: list[list[str]] = []
+    told: list[str] = []
+
+    def keep(place: Mapping[str, Any]) -> None:
+        told.append(place["temporary"])
+        stored.append(list(fs.store))
+
+    sink = store.sink("a/v.mp4", Plan(keep=keep))
+    sink.write(b"1" * 3 * MIB)
+    sink.suspend()
+    assert stored == [[]]
+    assert re.fullmatch(r"a/v\.mp4\.[0-9a-f]{8}\.part", told[0])
+    assert list(fs.store) == []
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {},
+        {"temporary": None},
+        {"temporary": 7},
+        {"temporary": "other.mp4"},
+        {"temporary": "a/v.mp4"},
+        {"temporary": "a/v.mp4.part"},
+        {"temporary": "other.mp4.00000000.part"},
+        {"temporary": "a/v.mp4/../../other.mp4.00000000.part"},
+    ],
+)
+def test_a_place_that_is_not_ours_is_let_alone(place: dict[str, Any]) -> None:
+    fs = memory()
+    store = FilesystemStore(fs, "/b", "x://b")
+    others = {"/b/other.mp4", "/b/a/v.mp4", "/b/a/v.mp4.part", "/b/other.mp4.00000000.part", "/other.mp4.00000000.part"}
+    for name in others:
+        fs.pipe_file(name, b"1")
+    store.sink("a/v.mp4", Plan(place=place)).discard()
+    assert set(fs.store) == others
+
+
+class Caching(UploadFileSystem):
+    """Answers from the listings that it has seen until it is told to forget them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, Any] = {}
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        self.seen = {} if path is None else {k: v for k, v in self.seen.items() if k != path}
+
+    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:
+        if path not in self.seen:
+            self.seen[path] = super().ls(path, detail=True)
+        return self.seen[path]
+
+    def info(self, path: str, **kwargs: Any) -> Any:
+        found = [info for info in self.ls(path.rpartition("/")[0]) if info["name"] == path]
+        if not found:
+            raise FileNotFoundError(path)
+        return found[0]
+
+
+def test_what_another_process_put_there_is_seen_past_the_listing_cache() -> None:
+    fs = Caching()
+    store = FilesystemStore(fs, "/b", "x://b")
+    store.put("1", b"1")
+    assert (keys(store), store.stat("2")) == (["1"], None)
+    fs.store["/b/2"] = MemoryFile(fs, "/b/2", b"22")
+    assert store.stat("2") is not None
+    del fs.store["/b/1"]
+    assert keys(store) == ["2"]
+    assert store.stat("1") is None
+
+
+class Lossy(Truncating):
+    """Loses bytes on the way, or fails when something is moved."""
+
+    fails = False
+
+    def mv(self, path1: str, path2: str, **kwargs: Any) -> None:
+        if self.fails:
+            raise ConnectionResetError
+        super().mv(path1, path2, **kwargs)
+
+    def info(self, path: str, **kwargs: Any) -> Any:
+        found = super().info(path, **kwargs)
+        return found if self.fails or not found["size"] else {**found, "size": found["size"] - 1}
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_what_went_wrong_before_the_move_leaves_the_old_object(fails: bool) -> None:
+    fs = Lossy()
+    fs.fails = fails
+    fs.pipe_file("/b/v.mp4", b"old")
+    before = fs.store["/b/v.mp4"]
+    with pytest.raises(OSError, match="try again"):
+        FilesystemStore(fs, "/b", "x://b").put("v.mp4", b"newer")
+    assert fs.store == {"/b/v.mp4": before}
+
+
+def test_a_move_that_copied_only_leaves_no_copy() -> None:
+    class Copying(Truncating):
+        def mv(self, path1: str, path2: str, **kwargs: Any) -> None:
+            self.cp_file(path1, path2)
+
+    fs = Copying()
+    FilesystemStore(fs, "/b", "x://b").put("v.mp4", b"1")
+    assert list(fs.store) == ["/b/v.mp4"]
+
+
+class VendorError(Exception):
+    status_code = 403
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "text"),
+    [
+        (VendorError("https://x/?sig=S3CRET"), OSError, "VendorError 403"),
+        (PermissionError("S3CRET"), PermissionError, "right to list, read, write and delete"),
+        (FileNotFoundError("S3CRET"), FileNotFoundError, "create the bucket"),
+        (OSError(errno.ENOSPC, "S3CRET"), OSError, "make room"),
+        (ValueError("550 S3CRET"), OSError, "ValueError 550"),
+    ],
+)
+def test_failures_name_target_and_remedy_and_no_secret(raised: Exception, kind: type[OSError], text: str) -> None:
+    class Failing(UploadFileSystem):
+        def _open(self, *_: Any, **__: Any) -> Any:
+            raise raised
+
+    store = FilesystemStore(Failing(), "/b", "x://conn@b/")
+    for call in (store.check_writable, lambda: store.put("v.mp4", b"1"), lambda: store.sink("v.mp4", Plan())):
+        with pytest.raises(kind, match="target x://conn@b failed") as caught:
+            call()
+        assert text in str(caught.value)
+        assert "S3CRET" not in "".join(traceback.format_exception(caught.value))
+        assert caught.value.errno == (
+            raised.errno if isinstance(raised, OSError) and raised.errno else caught.value.errno
+        )
+
+
+def test_a_folder_that_may_not_be_listed_is_an_error_and_no_empty_one() -> None:
+    class Closed(UploadFileSystem):
+        def ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:
+            if path.endswith("/below"):
+                raise PermissionError
+            return super().ls(path, detail=detail, **kwargs)
+
+    store = FilesystemStore(Closed(), "/b", "x://b")
+    store.put("below/v.mp4", b"1")
+    with pytest.raises(PermissionError):
+        keys(store)
+
+
+def test_what_has_no_time_is_young() -> None:
+    class Timeless(UploadFileSystem):
+        def ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:
+            return [{k: v for k, v in info.items() if k != "created"} for info in super().ls(path, **kwargs)]
+
+        def modified(self, path: str) -> Any:
+            raise NotImplementedError
+
+    store = FilesystemStore(Timeless(), "/b", "x://b")
+    before = pendulum.now("UTC")
+    store.put("v", b"1")
+    assert [listed.modified >= before for listed in store.walk()] == [True]
+
+
+@pytest.mark.parametrize("protocol", ["gs", ("abfs", "az")])
+def test_any_other_store_is_chosen(protocol: Any) -> None:
+    fs = UploadFileSystem()
+    fs.protocol = protocol
+    store = store_for(fs, "b/lake", "gs://conn@b/lake")
+    assert isinstance(store, FilesystemStore)
+    assert store.uri("x") == "gs://conn@b/lake/x"
+
+
+def test_an_object_where_the_root_should_be_holds_nothing() -> None:
+    fs = memory()
+    fs.pipe_file("/b", b"1")
+    assert keys(FilesystemStore(fs, "/b", "x://b")) == []
+
+
+def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+    store = FilesystemStore(LocalFileSystem(), str(tmp_path), "x://b")
+    store.put("a/v", b"1")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    assert keys(store) == ["a/v"]

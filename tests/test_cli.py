@@ -1,0 +1,129 @@
+"""``airflow meetings …`` as a person types it: real processes, each in a home of its own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from airflow.cli.cli_parser import get_parser
+
+from airflow_provider_meetings.api.receipt import Receipt
+from airflow_provider_meetings.cli.definition import age
+
+AIRFLOW = str(Path(sys.executable).parent / "airflow")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """One object with its receipt, and one that is gone."""
+    lake = tmp_path / "lake"
+    lake.mkdir()
+    for file_id in ("a", "b"):
+        media = lake / f"{file_id}.video.mp4"
+        media.write_bytes(b"12345")
+        receipt = Receipt(
+            platform="acme",
+            tenant="t1",
+            recording_id="rec-1",
+            meeting_id=None,
+            file_id=file_id,
+            kind="video",
+            name=media.name,
+            uri=f"file://{media}",
+            size=5,
+            sha256=None,
+            media_type="video/mp4",
+            validator=f"mtime-ns:{media.stat().st_mtime_ns}",
+            landed_at="2026-11-20T00:00:00+00:00",
+            started_at=None,
+            ended_at=None,
+        )
+        (lake / f"{file_id}.video.receipt.json").write_bytes(receipt.to_bytes())
+    return lake
+
+
+def airflow(tmp_path: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "home"), **env}
+    return subprocess.run([AIRFLOW, *command], env=environment, text=True, capture_output=True, timeout=120)
+
+
+def test_findings_as_a_table(tmp_path: Path, lake: Path) -> None:
+    (lake / "b.video.mp4").unlink()
+    (lake / "[red] x").write_bytes(b"")  # would vanish, were it read as markup
+    done = airflow(tmp_path, "meetings", "verify", f"file://{lake}")
+    assert done.returncode == 1, done.stderr
+    rows = [[cell.strip() for cell in line.split("|")] for line in done.stdout.splitlines() if "|" in line]
+    assert rows == [
+        ["finding", "key", "expected", "seen"],
+        ["missing", "b.video.mp4", "5 bytes", "nothing"],
+        ["orphaned", "[red] x", "a receipt", "none; 0 bytes"],
+    ]
+    assert "receipts 2, proven 1, objects 2, in_progress 0, bytes_read 0, missing 1" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_sweep_that_removes_as_json(tmp_path: Path, lake: Path) -> None:
+    part = lake / "a.video.mp4.part"
+    part.write_bytes(b"123")
+    os.utime(part, (0, 0))
+    command = ("meetings", "sweep", f"file://{lake}", "--older-than", "36500d", "-o", "json")
+    (young,) = json.loads(airflow(tmp_path, *command).stdout)["leftovers"]
+    assert young["fate"] == "young"
+    done = airflow(tmp_path, "meetings", "sweep", f"file://{lake}", "--delete", "-o", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    assert (result["removed"], result["bytes"], result["target"]) == (1, 3, f"file://{lake}")
+    assert not part.exists()
+    assert len(list(lake.iterdir())) == 4
+
+
+def test_what_cannot_be_checked(tmp_path: Path) -> None:
+    done = airflow(tmp_path, "meetings", "verify", f"file://{tmp_path}/nowhere", "--full")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"airflow meetings: nothing stands below file://{tmp_path}/nowhere/, so nothing was proven. "
+        "Is the address right, and may it be listed?\n"
+    )
+
+
+OURS = "airflow_provider_meetings"
+LIGHT = {"", ".cli", ".cli.definition", ".get_provider_info", ".platforms", ".platforms.feishu", ".platforms.wecom"}
+
+
+def test_other_commands_of_airflow_stay_as_quick_as_they_are(tmp_path: Path) -> None:
+    """``airflow --help`` imports our definition, which brings nothing else of ours."""
+    done = airflow(tmp_path, "--help", PYTHONVERBOSE="1")
+    assert "Look after landed meeting recordings" in done.stdout
+    ours = set(re.findall(rf"^import '{OURS}([^']*)'", done.stderr, re.MULTILINE))
+    assert ".cli.definition" in ours
+    assert ours <= LIGHT
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("90m", timedelta(minutes=90)), ("24h", timedelta(days=1)), ("7d", timedelta(days=7)), ("0m", timedelta(0))],
+)
+def test_ages(text: str, found: timedelta) -> None:
+    assert age(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5h", "1 h", "1w", "1h\n", "٣d", "9999999d", "1hh"])
+def test_what_is_no_age(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="write 90m, 24h or 7d"):
+        age(text)
+
+
+@pytest.mark.parametrize("output", ["table", "json", "yaml", "plain"])
+def test_the_options_are_those_of_airflows_own_commands(output: str) -> None:
+    parser = get_parser()
+    verify = parser.parse_args(["meetings", "verify", "file:///lake", "--full", "-o", output])
+    assert (verify.target, verify.full, verify.output) == ("file:///lake", True, output)
+    sweep = parser.parse_args(["meetings", "sweep", "file:///lake", "--output", output])
+    assert (sweep.older_than, sweep.delete, sweep.output) == (timedelta(days=7), False, output)
