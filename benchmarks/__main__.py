@@ -26,9 +26,10 @@ def main(wanted: list[str]) -> int:
         print(f"no such case: {', '.join(unknown)}; there are {', '.join(case.__name__ for case in CASES)}")
         return 2
     print(
-        f"{SIZE / GIB:.2f} GiB; whole processes, ours without Airflow; {PAIRS} strict pairs A B A B after one to warm"
+        f"{SIZE / GIB:.2f} GiB on loopback; whole processes, ours without Airflow; {PAIRS} strict pairs A B A B after"
     )
-    print("up; medians. Ratios are ours to the peer's: below 1 ours is faster. Loopback. Peers:")
+    print("one to warm up; medians. Ratios are ours to the peer's: below 1 ours is faster or smaller. No peak can show")
+    print("that is below the benchmark's own, about 25 MiB. Peers:")
     print(peers.versions())
     for case in CASES:
         if wanted and case.__name__ not in wanted:
