@@ -3,6 +3,8 @@
 # The first Python that is new enough; or name one: make test PYTHON=/path/to/python3.12
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+PYTHON_PEERS ?= $(shell for p in python3.13 python3.12 $(PYTHON); do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable
@@ -16,7 +18,7 @@ help:
 	@echo "make test-scheduler  run the test on a whole Airflow, which make test leaves out (about two minutes)"
 	@echo "make check     lint, types, import contracts, tests"
 	@echo "make emulator  serve both platforms on http://127.0.0.1:8765"
-	@echo "make bench     print the benchmarks"
+	@echo "make bench     print ours beside its peers (one case: make bench BENCH_CASES=local)"
 	@echo "make docs      build the documentation in docs/_build"
 	@echo "make clean     remove what the others made"
 
@@ -43,14 +45,15 @@ lint: $(VENV)/.dev
 
 check: lint test
 
-bench: $(VENV)/.dev
-	@$(BIN)/python benchmarks/landing_memory.py
+# BENCH_CASES names the cases, such as "local s3"; without it all are run (about half an hour).
+bench: $(VENV)/.dev $(VENV)-bench/.made $(VENV)-bench-s3fs/.made
+	@$(BIN)/python -m benchmarks $(BENCH_CASES)
 
 docs: $(VENV)/.dev
 	@$(BIN)/sphinx-build --quiet --fail-on-warning docs docs/_build
 
 clean:
-	rm -rf $(VENV) demo docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-s3fs demo docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; }
@@ -68,3 +71,17 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing the provider and the tools for its development (once; about a minute) ..."
 	@$(INSTALL) '.[dev]'
 	@touch $@
+
+# Peers are optional: where their Python is not there, or they cannot be had, the benchmarks name them as missing.
+$(VENV)-bench/.made: $(VENV)/.made benchmarks/requirements.txt
+	$(call PEERS,$(@D),benchmarks/requirements.txt)
+
+$(VENV)-bench-s3fs/.made: $(VENV)/.made benchmarks/requirements-s3fs.txt
+	$(call PEERS,$(@D),benchmarks/requirements-s3fs.txt)
+
+define PEERS
+	@echo "Installing the peers in $(1) (once; about a minute) ..."
+	@{ test -n "$(PYTHON_PEERS)" && $(BIN)/uv venv --quiet --allow-existing --python $(PYTHON_PEERS) $(1) \
+		&& $(BIN)/uv pip install --quiet --python $(1)/bin/python --requirement $(2) && touch $(1)/.made; } \
+		|| echo "Not installed: the peers of $(2) (they need Python 3.12)" >&2
+endef

@@ -1,0 +1,48 @@
+"""Print ours beside its peers: ``python -m benchmarks [CASE …]``, without a case all of them.
+
+BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) how many counted pairs there are.
+BENCH_PEERS and BENCH_PEERS_S3FS name the environments that `make bench` makes for the peers.
+Only ratios within one run mean something, and only on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+from benchmarks.body import GIB
+from benchmarks.landing import CASES, PAIRS, SIZE
+from benchmarks.peers import Peers
+from benchmarks.processes import Failed
+from benchmarks.report import Report
+
+
+def main(wanted: list[str]) -> int:
+    """Run the cases; return 1 if one of ours failed to do its job, whatever the figures are."""
+    # An end by signal must still end the servers and remove the files.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    peers, report, failed = Peers(), Report(), False
+    if unknown := set(wanted) - {case.__name__ for case in CASES}:
+        print(f"no such case: {', '.join(unknown)}; there are {', '.join(case.__name__ for case in CASES)}")
+        return 2
+    print(
+        f"{SIZE / GIB:.2f} GiB on loopback; whole processes, ours without Airflow; {PAIRS} strict pairs A B A B after"
+    )
+    print("one to warm up; medians. Ratios are ours to the peer's: below 1 ours is faster or smaller. No peak can show")
+    print("that is below the benchmark's own, about 25 MiB. Peers:")
+    print(peers.versions())
+    for case in CASES:
+        if wanted and case.__name__ not in wanted:
+            continue
+        report.case(case.__name__, case.__doc__ or "")
+        try:
+            case(peers, report)
+        except Failed as error:
+            report.note(f"FAILED: {error}")
+            failed = True
+    print(f"\nnot reached: {'; '.join(report.missed) or 'nothing'}")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,99 @@
+"""Ours, in a process of its own: the engine and one store, as they are, without Airflow.
+
+``python -m benchmarks.lander TARGET URL COUNT WORKERS`` lands COUNT files, ``0.mp4`` and so on below URL, in TARGET: a
+folder, or ``s3://bucket/prefix``. With a COUNT of 0 it lands nothing: what the imports take by themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urljoin
+
+import pendulum
+
+from airflow_provider_meetings.api.batch import Failed, land_all
+from airflow_provider_meetings.api.client import MeetingsClient, Report
+from airflow_provider_meetings.api.delivery import Limits
+from airflow_provider_meetings.api.landing import Landing
+from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.store import Store
+from airflow_provider_meetings.api.transport import Transport
+
+
+class LinkClient(MeetingsClient):
+    """A platform whose only recording has as many files as are asked for; their links are known beforehand."""
+
+    platform: ClassVar[str] = "bench"
+    selectors: ClassVar[tuple[str, ...]] = ("recording_ids",)
+    takes_window: ClassVar[bool] = False
+    kinds: ClassVar[tuple[str, ...]] = ("video",)
+
+    def __init__(self, url: str) -> None:
+        # Media may come from loopback because the platform itself is there.
+        transport = Transport(base_url=urljoin(url, "/"), platform="bench", ca_bundle=os.environ.get("BENCH_CA"))
+        super().__init__(transport, tenant="t")
+        self._url = url
+
+    def open(self, media: MediaFile) -> Download:
+        """Return the link."""
+        return Download(urljoin(self._url, f"{media.file_id}.mp4"))
+
+    def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
+        """Not asked for here."""
+        raise NotImplementedError
+
+    def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+        raise NotImplementedError
+
+    def whoami(self) -> str:
+        """Not asked for here."""
+        raise NotImplementedError
+
+
+def store(target: str) -> Store:
+    """Return the store that TARGET names."""
+    if not target.startswith("s3://"):
+        from airflow_provider_meetings.storage.local import LocalStore
+
+        return LocalStore(Path(target), f"file://{target}")
+    import boto3
+
+    from airflow_provider_meetings.storage.s3 import S3Store
+
+    bucket, _, prefix = target.removeprefix("s3://").partition("/")
+    return S3Store(boto3.client("s3"), bucket, prefix, target)
+
+
+def files(count: int) -> Iterator[tuple[Recording, MediaFile]]:
+    """Name the files of the recording."""
+    recording = Recording(
+        platform="bench",
+        tenant="t",
+        recording_id="rec",
+        state=RecordingState.READY,
+        started_at=pendulum.datetime(2026, 11, 9, 20, tz="UTC"),
+    )
+    for number in range(count):
+        media = MediaFile(
+            platform="bench", tenant="t", recording_id="rec", meeting_id="m", file_id=str(number), kind="video"
+        )
+        yield recording, media
+
+
+def main(target: str, url: str, count: str, workers: str) -> None:
+    """Land the files, `workers` at a time."""
+    limits = Limits()
+    landing = Landing(LinkClient(url), store(target), layout=Layout(), limits=limits)
+    for result in land_all(files(int(count)), landing.land, workers=int(workers), stop=limits.stop):
+        if isinstance(result, Failed):
+            sys.exit(f"{result.what}: {result.error}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

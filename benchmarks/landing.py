@@ -1,0 +1,115 @@
+"""The cases of landing: what is compared, and what is to be reached."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from benchmarks.body import GIB, MIB
+from benchmarks.contestants import Job
+from benchmarks.ground import Ground, prepared
+from benchmarks.killed import fetched_again
+from benchmarks.pairs import alone, compare
+from benchmarks.peers import Peers
+from benchmarks.processes import Failed
+from benchmarks.report import Report
+
+SIZE = int(os.environ.get("BENCH_BYTES", GIB))
+PAIRS = int(os.environ.get("BENCH_PAIRS", "5"))
+FILES = max(8, min(1000, SIZE // MIB))
+WORKERS = 8
+LARGE = 10
+"""How many times as long the stream is whose memory is compared."""
+
+
+def local(peers: Peers, report: Report) -> None:
+    """From http to a local file, hashed and verified."""
+    with _ground(report) as ground:
+        job = Job(ground, SIZE)
+        found = compare(job.ours(), [job.curl(peers), job.curl_and_sha256sum(peers), job.rclone_copyurl(peers)], PAIRS)
+        imports = alone(job.imports(), PAIRS)
+    report.comparison(found, SIZE)
+    report.imports(found, imports)
+    report.target("wall, to curl -o", found.wall("curl -o"), 1.0)
+    report.target("wall, to curl -o, then sha256sum", found.wall("curl -o, then sha256sum"), 0.7)
+    report.target("peak over the imports, MiB", found.ours.peak - imports.peak, 24)
+
+
+def https(peers: Peers, report: Report) -> None:
+    """From https to a local file, hashed and verified."""
+    with _ground(report) as ground:
+        job = Job(ground, SIZE, tls=True)
+        found = compare(job.ours(), [job.curl_and_sha256sum(peers)], PAIRS)
+    report.comparison(found, SIZE)
+    report.target("CPU, to curl -o, then sha256sum", found.cpu("curl -o, then sha256sum"), 1.3)
+
+
+def s3(peers: Peers, report: Report) -> None:
+    """From http to S3."""
+    with _ground(report, peers) as ground:
+        job = Job(ground, SIZE, s3=True)
+        others = [job.curl_to_aws(peers), job.object_storage_path(peers), job.rclone_copyurl(peers)]
+        found = compare(job.ours(), others, PAIRS)
+        imports = alone(job.imports(), PAIRS)
+        report.comparison(found, SIZE)
+        report.imports(found, imports)
+        report.target("wall, to curl | aws s3 cp -", found.wall("curl | aws s3 cp -"), 0.8)
+        report.target("wall, to ObjectStoragePath", found.wall("ObjectStoragePath"), 0.5)
+        report.target("peak of the whole process, MiB", found.ours.peak, 100)
+
+
+def memory(peers: Peers, report: Report) -> None:
+    """A synthetic stream ten times as long: its memory beside that of the shorter one."""
+    for to_s3 in (False, True):
+        with _ground(report, peers if to_s3 else None, room=LARGE * SIZE) as ground:
+            report.note(f"{LARGE * SIZE / GIB:g} GiB beside {SIZE / GIB:g} GiB, to {'S3' if to_s3 else 'a local file'}")
+            short = alone(Job(ground, SIZE, s3=to_s3).ours(), 3)
+            long = alone(Job(ground, LARGE * SIZE, s3=to_s3).ours(), 1)
+            report.series(short)
+            report.series(long)
+            report.target("peak over that of the shorter, MiB", long.peak - short.peak, 8)
+
+
+def many(peers: Peers, report: Report) -> None:
+    """Many files of 1 MiB from http to S3, 8 at a time."""
+    with _ground(report, peers, room=FILES * MIB) as ground:
+        job = Job(ground, MIB, count=FILES, workers=WORKERS, s3=True)
+        found = compare(job.ours(), [job.rclone_copy(peers)], PAIRS)
+        report.comparison(found, FILES * MIB)
+        report.note(f"{FILES} files. ours: {FILES / found.ours.wall:.0f} files per second, imports included")
+        for name, pairing in found.pairings.items():
+            report.note(f"{name}: {FILES / pairing.peer.wall:.0f} files per second")
+
+
+def killed(peers: Peers, report: Report) -> None:
+    """Killed at 95 %, then tried again: what is fetched twice, counted at the origin."""
+    for to_s3 in (False, True):
+        with _ground(report, peers if to_s3 else None) as ground:
+            job = Job(ground, SIZE, s3=to_s3)
+            report.note(f"{SIZE / GIB:g} GiB to {'S3' if to_s3 else 'a local file'}, killed {PAIRS} times")
+            worst = max(fetched_again(job, job.ours()) for _ in range(PAIRS)) / MIB
+            others = [job.curl_to_aws(peers)] if to_s3 else [job.curl(peers, resume=True)]
+            for peer in (*others, job.rclone_copyurl(peers)):
+                if isinstance(peer, str):
+                    report.note(f"{peer}: missing")
+                else:
+                    report.note(f"{peer.name}: {fetched_again(job, peer) / MIB:.1f} MiB again")
+            report.target("ours at worst, MiB again", worst, 24)
+
+
+CASES: tuple[Callable[[Peers, Report], None], ...] = (local, https, s3, memory, many, killed)
+
+
+@contextmanager
+def _ground(report: Report, s3: Peers | None = None, *, room: int = SIZE) -> Iterator[Ground]:
+    """Prepare the ground and say where it is.
+
+    :param s3: whose rclone serves S3, if S3 is wanted.
+    :raises Failed: if S3 is wanted and cannot be had.
+    """
+    if s3 is not None and s3.rclone is None:
+        raise Failed("the S3 server is missing: the peers' rclone")
+    with prepared(s3.rclone if s3 else None, room) as ground:
+        report.note(f"files in {ground.root.parent}")
+        yield ground

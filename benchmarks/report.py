@@ -1,0 +1,63 @@
+"""Print one table for each case: ours beside each peer, and what was to be reached."""
+
+from __future__ import annotations
+
+from benchmarks.body import GIB
+from benchmarks.pairs import Comparison, Series
+
+_HEAD = (
+    f"  {'ours beside':<26} {'wall s: ours':>12} {'peer':>7} {'ratio':>6} {'(of one pair)':<13} "
+    f"{'CPU s/GiB: ours':>17} {'peer':>6} {'ratio':>6} {'peak MiB: ours':>16} {'peer':>6}"
+)
+
+
+class Report:
+    """The output, and what was not reached."""
+
+    def __init__(self) -> None:
+        self.missed: list[str] = []
+        self._case = ""
+
+    def case(self, name: str, words: str) -> None:
+        """Begin a table."""
+        self._case = name
+        print(f"\n{name}: {words}")
+
+    def note(self, text: str) -> None:
+        """Say something in words."""
+        print(f"  {text}", flush=True)
+
+    def comparison(self, found: Comparison, size: int) -> None:
+        """Print a row for each peer; `size` is the bytes of one run."""
+        print(_HEAD)
+        gib = size / GIB
+        for name, pairing in found.pairings.items():
+            ours, peer = pairing.ours, pairing.peer
+            low, high = pairing.wall_range
+            print(
+                f"  {name:<26} {ours.wall:>12.2f} {peer.wall:>7.2f} {pairing.wall:>6.2f} "
+                f"{f'({low:.2f}-{high:.2f})':<13} {ours.cpu / gib:>17.2f} {peer.cpu / gib:>6.2f} {pairing.cpu:>6.2f} "
+                f"{ours.peak:>16.1f} {peer.peak:>6.1f}"
+            )
+        for name, reason in found.absent.items():
+            print(f"  {name:<26} {reason}")
+
+    def series(self, found: Series) -> None:
+        """Print what ran without a peer."""
+        self.note(f"{found.name}: {found.wall:.2f} s, {found.cpu:.2f} s of CPU, peak {found.peak:.1f} MiB")
+
+    def imports(self, found: Comparison, imports: Series) -> None:
+        """Print what our imports alone take, and the ratios without them: a task of Airflow has made most of them."""
+        self.series(imports)
+        for name, pairing in found.pairings.items():
+            ratio = (pairing.ours.wall - imports.wall) / pairing.peer.wall
+            self.note(f"wall without our imports, to {name}: {ratio:.2f}")
+
+    def target(self, text: str, value: float | None, limit: float) -> None:
+        """Say whether `value` is at most `limit`; None is what could not be measured."""
+        verdict = "not measured"
+        if value is not None:
+            verdict = f"{value:.2f}, {'met' if value <= limit else 'NOT MET'}"
+            if value > limit:
+                self.missed.append(f"{self._case}: {text}")
+        self.note(f"to reach: {text} <= {limit:g}: {verdict}")
