@@ -63,11 +63,13 @@ def store(target: str) -> Store:
 
         return LocalStore(Path(target), f"file://{target}")
     import boto3
+    from botocore.config import Config
 
     from airflow_provider_meetings.storage.s3 import S3Store
+    from airflow_provider_meetings.storage.s3_config import tuned
 
     bucket, _, prefix = target.removeprefix("s3://").partition("/")
-    return S3Store(boto3.client("s3"), bucket, prefix, target)
+    return S3Store(boto3.client("s3", config=tuned(Config())), bucket, prefix, target)
 
 
 def files(count: int) -> Iterator[tuple[Recording, MediaFile]]:

@@ -9,6 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHo
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.storage.s3 import S3Store
+from airflow_provider_meetings.storage.s3_config import tuned
 
 SCHEMES = ("s3", "s3a", "s3n")
 
@@ -42,6 +43,7 @@ def s3_store(address: str, name: str) -> S3Store:
             raise InvalidRequest(f"{name} s3:// names a connection that is not defined: {conn_id[:60]!r}") from None
     hook = S3Hook(aws_conn_id=conn_id or S3Hook.default_conn_name)
     try:
+        hook = S3Hook(aws_conn_id=hook.aws_conn_id, config=tuned(hook.config))
         client = hook.get_conn()
         return S3Store(client, bucket, prefix.strip("/"), address, extra_args=_extra_args(hook.service_config))
     except (BotoCoreError, TypeError, ValueError) as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MIB = 1024 * 1024
-PART_SIZE = 8 * MIB
+PART_SIZE = 5 * MIB  # S3's smallest: what a killed worker loses is the parts in flight and the sockets' buffers
 MOST_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 
 
