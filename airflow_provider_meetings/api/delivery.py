@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 GIB = 2**30
 _GETS_ON = 64 * 1024  # bytes beyond the furthest point so far: a stream that brings fewer before it breaks is fruitless
-_SMALLEST_PIECE = 256
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -163,8 +162,6 @@ class Delivery:
                 if self._gets_on():
                     log.warning("%s; opening it again", broken)
                     return
-                # What is cut always in the same place gets on in smaller pieces: the last one is lost.
-                self._origin.chunk_bytes = max(self._origin.chunk_bytes // 16, _SMALLEST_PIECE)
                 raise
             self._whole = self._ended(opened)
 
