@@ -16,8 +16,9 @@ from airflow_provider_meetings.api.storable import NeverPickled
 CHUNK_BYTES = 1024 * 1024
 _DEAD_LINK = {401, 403, 404, 410}
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
-# https://www.rfc-editor.org/rfc/rfc9110#section-14.4
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+# https://www.rfc-editor.org/rfc/rfc9110#section-14.4 also allows "*" for the total: it is not taken, because a host may
+# give less than it was asked for, and then nothing would tell the end of the part from the end of the file.
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class MediaStream(NeverPickled):
         self._response = response
         self._platform = platform
         self.start = 0
-        self._total: int | None = None
+        self._total = 0
         try:
             if response.status_code == 206 and position:
                 self._accept_range(position)
@@ -67,7 +68,7 @@ class MediaStream(NeverPickled):
                 next_step="Try again: the next try begins anew.",
             )
         self.start = position.offset
-        self._total = None if found[3] == "*" else int(found[3])
+        self._total = int(found[3])
 
     def _refusal(self, status: int) -> MeetingsApiError:
         kind: type[MeetingsApiError] = MediaCorrupt
