@@ -65,8 +65,16 @@ class Berth:
         return self._sink(self._key(ext), length, validator, None)
 
     def resume(self, checkpoint: Checkpoint) -> Sink:
-        """Take up what an earlier try left; its offset says how much of it stands."""
-        return self._sink(self.beside(checkpoint.name), checkpoint.length, checkpoint.validator, place=checkpoint.place)
+        """Take up what an earlier try left; its offset says how much of it stands.
+
+        :raises OSError: if it cannot be taken up now; it stays for a later try.
+        """
+        key = self.beside(checkpoint.name)
+        try:
+            return self._sink(key, checkpoint.length, checkpoint.validator, place=checkpoint.place)
+        except OSError:
+            self._remembered = False  # or `forget` would take it from a process that writes there at this moment
+            raise
 
     def _key(self, ext: str) -> str:
         return self._layout.object_key(self._recording, self._media, ext)
