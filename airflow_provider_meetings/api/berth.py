@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,7 +72,12 @@ class Berth:
         """
         key = self.beside(checkpoint.name)
         try:
-            return self._sink(key, checkpoint.length, checkpoint.validator, place=checkpoint.place)
+            sink = self._sink(key, checkpoint.length, checkpoint.validator, place=checkpoint.place)
+            # Between reading it and having the bytes for ourselves, another process may have begun another version.
+            if sink.offset and self.checkpoint() != checkpoint:
+                sink.suspend()
+                raise BlockingIOError(errno.EAGAIN, f"{self.uri} was begun anew by another process; try again later")
+            return sink
         except OSError:
             self._remembered = False  # or `forget` would take it from a process that writes there at this moment
             raise

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.errors import LinkExpired
+from airflow_provider_meetings.api.store import Plan
 from airflow_provider_meetings.api.stream import CHUNK_BYTES
 from airflow_provider_meetings.storage import local_sink
-from airflow_provider_meetings.storage.local_sink import lock
+from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local_sink import LocalSink, lock
 from tests.contract.aftermath import nothing_stands, stands
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.ranges import RangeHost, only_status, version
@@ -225,4 +227,25 @@ def test_a_second_process_leaves_the_first_one_what_it_needs(bench: Bench) -> No
     assert bench.files() == {PART, CHECKPOINT}
     assert bench.land(host).outcome == "resumed"
     stands(bench, V1)
+    assert host.given == SIZE - KEPT
+
+
+def test_what_another_process_began_meanwhile_is_not_continued_as_what_was_there(bench: Bench) -> None:
+    """It began another version and died, after we had read what was there and before we had the part file."""
+    host = RangeHost(V1)
+    _fail(bench, host)
+
+    class Late(LocalStore):
+        def sink(self, key: str, plan: Plan) -> LocalSink:
+            if plan.place is not None:
+                _change(bench, validator='"v2"')
+                (bench.root / PART).write_bytes(V2[:KEPT])
+            return super().sink(key, plan)
+
+    with pytest.raises(BlockingIOError, match="begun anew by another process"):
+        bench.land(host, store=Late(bench.root, "file:///target"))
+    nothing_stands(bench)
+    host.body, host.tag = V2, '"v2"'
+    assert bench.land(host).outcome == "resumed"
+    stands(bench, V2)
     assert host.given == SIZE - KEPT
