@@ -1,4 +1,4 @@
-"""Wrong answers to the question for the rest of a file: never two versions in one, no byte fetched twice for nothing."""
+"""Wrong answers to the question for the rest of a file: never two versions in one, no byte fetched twice in vain."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ SILENCES = {
 def test_silence_is_an_end(bench: Bench, silence: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "READ_SECONDS", 0.1)
     hang = bench.origin.hang(SILENCES[silence])
-    with pytest.raises(ServerError, match="no answer in time|was cut") as caught:
+    with pytest.raises(ServerError, match=r"no answer in time|was cut") as caught:
         bench.land(hang)
     assert not caught.value.permanent
     nothing_stands(bench)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -59,6 +60,17 @@ class RangeHost:
             reply.sent = after
 
         return self.but(twist)
+
+    def held(self, upto: int, until: threading.Event) -> Answer:
+        """Answer as usual up to byte `upto` of the file, and hold the rest back."""
+
+        def answer(handler: Handler) -> None:
+            reply = self._reply(dict(handler.headers.items()))
+            reply.sent = max(0, upto - (len(self.body) - len(reply.body)))
+            self._send(handler, reply)
+            until.wait(10)
+
+        return answer
 
     def but(self, *twists: Twist) -> Answer:
         """Answer as usual, but for `twists`."""
