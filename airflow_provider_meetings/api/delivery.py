@@ -148,7 +148,7 @@ class Delivery:
 
     def _round(self) -> None:
         """Open the file once and take what comes; return when it is whole, and when it is worth opening it again."""
-        position = Position(self._size, self._validator) if self._validator and self._size else None
+        position = Position(self._size, self._validator, self._length) if self._validator and self._size else None
         with self._origin.open(position) as opened:
             if opened is None:
                 self._absent = True
@@ -171,8 +171,6 @@ class Delivery:
         if opened.start and self._sink is not None:
             if self._length is None:
                 self._length = opened.length
-            if opened.length not in (None, self._length):
-                raise self._wrong_size(self._length, opened.length)
             return self._sink
         self._abandon()
         self._sink = self._berth.begin(opened.ext, opened.length, opened.validator)

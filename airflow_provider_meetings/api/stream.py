@@ -23,10 +23,14 @@ _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a stream was cut: how many bytes are there, and the strong entity tag of the version they are of."""
+    """Where a stream was cut: how many bytes are there, the strong entity tag of the version they are of, its length.
+
+    :param length: bytes of the whole; None if nobody said.
+    """
 
     offset: int
     validator: str
+    length: int | None = None
 
     def headers(self) -> dict[str, str]:
         """Ask for the rest, or for all of it if the file is another by now."""
@@ -60,7 +64,12 @@ class MediaStream(NeverPickled):
     def _accept_range(self, position: Position) -> None:
         given = self._response.headers.get("Content-Range", "")
         found = _CONTENT_RANGE.fullmatch(given)
-        if found is None or int(found[1]) != position.offset or int(found[2]) < position.offset:
+        if (
+            found is None
+            or int(found[1]) != position.offset
+            or int(found[2]) < position.offset
+            or position.length not in (None, int(found[3]))
+        ):
             raise MediaCorrupt(
                 f"{self._platform}'s media host was asked for the bytes from {position.offset} on and answered with "
                 f"Content-Range {given[:60]!r}",
