@@ -15,6 +15,7 @@ from airflow_provider_meetings.api import transport
 from airflow_provider_meetings.api.errors import FileTooLarge, LinkExpired, ServerError
 from tests.contract.aftermath import nothing_stands, stands
 from tests.contract.bench import CHECKPOINT, NAME, Bench
+from tests.contract.exchange import Start
 from tests.contract.origin import Handler, video
 from tests.contract.ranges import RangeHost, only_status, version, with_headers
 
@@ -29,6 +30,11 @@ def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_origin, "CHUNK_BYTES", 64 * KIB)
 
 
+def _give_up_after(seconds: float, bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "READ_SECONDS", seconds)
+    bench.transport = start(bench.origin.url)
+
+
 def _head(size: int) -> bytes:
     return (
         b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n"
@@ -36,9 +42,9 @@ def _head(size: int) -> bytes:
     )
 
 
-def test_a_trickle_is_no_silence(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trickle_is_no_silence(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is how long nothing comes, not how long it takes in all."""
-    monkeypatch.setattr(transport, "READ_SECONDS", 1.5)
+    _give_up_after(1.5, bench, start, monkeypatch)
 
     def trickle(handler: Handler) -> None:
         handler.wfile.write(_head(SIZE))
@@ -62,22 +68,23 @@ SILENCES = {
 
 
 @pytest.mark.parametrize("silence", SILENCES)
-def test_silence_is_an_end(bench: Bench, silence: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "READ_SECONDS", 0.1)
+def test_silence_is_an_end(bench: Bench, silence: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    _give_up_after(0.1, bench, start, monkeypatch)
     hang = bench.origin.hang(SILENCES[silence])
     with pytest.raises(ServerError, match=r"no answer in time|was cut") as caught:
         bench.land(hang)
     assert not caught.value.permanent
     nothing_stands(bench)
-    monkeypatch.undo()
-    host = RangeHost(V1)
-    bench.land(host)
+    _give_up_after(30, bench, start, monkeypatch)
+    bench.land(RangeHost(V1))
     stands(bench, V1)
 
 
 @pytest.mark.parametrize("silence", SILENCES)
-def test_after_a_silence_the_stream_continues(bench: Bench, silence: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transport, "READ_SECONDS", 0.5)
+def test_after_a_silence_the_stream_continues(
+    bench: Bench, silence: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _give_up_after(0.5, bench, start, monkeypatch)
     host = RangeHost(V1)
     bench.land(bench.origin.hang(SILENCES[silence]), host)
     stands(bench, V1)
