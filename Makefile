@@ -9,13 +9,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable
 
-.PHONY: help demo airflow emulator test test-scheduler lint check bench docs clean
+.PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs clean
 
 help:
 	@echo "make demo      run the example DAGs on a real Airflow against the emulator (below demo/)"
 	@echo "make airflow   an Airflow to look at in the browser, with the emulator, until Ctrl-C (below demo/ui/)"
 	@echo "make test      run the tests"
 	@echo "make test-scheduler  run the test on a whole Airflow, which make test leaves out (about two minutes)"
+	@echo "make nightly   lead landings through 1,000 kills and 1,000 sequences of faults (some minutes)"
 	@echo "make check     lint, types, import contracts, tests"
 	@echo "make emulator  serve both platforms on http://127.0.0.1:8765"
 	@echo "make bench     print ours beside its peers (one case: make bench BENCH_CASES=local)"
@@ -36,6 +37,11 @@ test: $(VENV)/.dev
 
 test-scheduler: $(VENV)/.dev
 	@$(BIN)/python -m pytest --scheduler -m scheduler tests/system $(PYTEST_ARGS)
+
+# The proofs that are too long for every day; make test runs the same tests with smaller numbers.
+nightly: $(VENV)/.dev
+	@$(BIN)/python -m pytest --kills=1000 --sequences=1000 \
+		tests/api/test_landing_kills.py tests/api/test_landing_sequences.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

@@ -32,6 +32,8 @@ from airflow_provider_meetings.emulator.state import EmulatorState
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scheduler", action="store_true", help="also run the tests on a whole Airflow: minutes")
+    parser.addoption("--kills", type=int, default=40, help="how many landings are killed on their way")
+    parser.addoption("--sequences", type=int, default=50, help="how many sequences of faults landings are led through")
 
 
 def connection(conn_type: str, url: str | None, **changes: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,8 +66,21 @@ class Berth:
         return self._sink(self._key(ext), length, validator, None)
 
     def resume(self, checkpoint: Checkpoint) -> Sink:
-        """Take up what an earlier try left; its offset says how much of it stands."""
-        return self._sink(self.beside(checkpoint.name), checkpoint.length, checkpoint.validator, place=checkpoint.place)
+        """Take up what an earlier try left; its offset says how much of it stands.
+
+        :raises OSError: if it cannot be taken up now; it stays for a later try.
+        """
+        key = self.beside(checkpoint.name)
+        try:
+            sink = self._sink(key, checkpoint.length, checkpoint.validator, place=checkpoint.place)
+            # Between reading it and having the bytes for ourselves, another process may have begun another version.
+            if sink.offset and self.checkpoint() != checkpoint:
+                sink.suspend()
+                raise BlockingIOError(errno.EAGAIN, f"{self.uri} was begun anew by another process; try again later")
+            return sink
+        except OSError:
+            self._remembered = False  # or `forget` would take it from a process that writes there at this moment
+            raise
 
     def _key(self, ext: str) -> str:
         return self._layout.object_key(self._recording, self._media, ext)
@@ -91,6 +105,12 @@ class Berth:
         if self._remembered:
             self.store.delete(self._checkpoint_key)
             self._remembered = False
+
+    def withdraw(self) -> None:
+        """Remove the object that was published, and whatever speaks of it; a receipt may not outlive it."""
+        self.store.delete(self.receipt_key)
+        self.store.delete(self.key)
+        self.forget()
 
     def verify(self, stat: ObjectStat, size: int) -> bool:
         """Tell whether the store holds what was written; what is wrong is removed."""

@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 GIB = 2**30
 _GETS_ON = 64 * 1024  # bytes beyond the furthest point so far: a stream that brings fewer before it breaks is fruitless
-_SMALLEST_PIECE = 256
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -149,7 +148,7 @@ class Delivery:
 
     def _round(self) -> None:
         """Open the file once and take what comes; return when it is whole, and when it is worth opening it again."""
-        position = Position(self._size, self._validator) if self._validator and self._size else None
+        position = Position(self._size, self._validator, self._length) if self._validator and self._size else None
         with self._origin.open(position) as opened:
             if opened is None:
                 self._absent = True
@@ -163,8 +162,6 @@ class Delivery:
                 if self._gets_on():
                     log.warning("%s; opening it again", broken)
                     return
-                # What is cut always in the same place gets on in smaller pieces: the last one is lost.
-                self._origin.chunk_bytes = max(self._origin.chunk_bytes // 16, _SMALLEST_PIECE)
                 raise
             self._whole = self._ended(opened)
 
@@ -174,8 +171,6 @@ class Delivery:
         if opened.start and self._sink is not None:
             if self._length is None:
                 self._length = opened.length
-            if opened.length not in (None, self._length):
-                raise self._wrong_size(self._length, opened.length)
             return self._sink
         self._abandon()
         self._sink = self._berth.begin(opened.ext, opened.length, opened.validator)

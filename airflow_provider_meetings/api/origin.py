@@ -16,6 +16,8 @@ from airflow_provider_meetings.api.stream import CHUNK_BYTES, MediaStream, Posit
 
 log = logging.getLogger(__name__)
 
+_SMALLEST_PIECE = 256
+
 
 class Broken(Exception):
     """Say that the media host failed, in a way that opening the file again may mend.
@@ -111,14 +113,19 @@ class Origin:
             log.warning("%s: %s; beginning anew", self._name, fault)
         return self._client.transport.stream(download.url, None)
 
-    @staticmethod
-    def _noticing(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    def _noticing(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         broken: MeetingsApiError | None = None
+        came = False
         try:
-            yield from chunks
+            for chunk in chunks:
+                came = True
+                yield chunk
         except ServerError as error:
             broken = error
         if broken:
+            if not came:
+                # The piece in which a body ends is lost. What is always cut within the first gets on in smaller ones.
+                self.chunk_bytes = max(self.chunk_bytes // 16, _SMALLEST_PIECE)
             raise Broken(broken)
 
     def _begun(

@@ -16,16 +16,21 @@ from airflow_provider_meetings.api.storable import NeverPickled
 CHUNK_BYTES = 1024 * 1024
 _DEAD_LINK = {401, 403, 404, 410}
 _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
-# https://www.rfc-editor.org/rfc/rfc9110#section-14.4
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
+# https://www.rfc-editor.org/rfc/rfc9110#section-14.4 also allows "*" for the total: it is not taken, because a host may
+# give less than it was asked for, and then nothing would tell the end of the part from the end of the file.
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a stream was cut: how many bytes are there, and the strong entity tag of the version they are of."""
+    """Where a stream was cut: how many bytes are there, the strong entity tag of the version they are of, its length.
+
+    :param length: bytes of the whole; None if nobody said.
+    """
 
     offset: int
     validator: str
+    length: int | None = None
 
     def headers(self) -> dict[str, str]:
         """Ask for the rest, or for all of it if the file is another by now."""
@@ -46,7 +51,7 @@ class MediaStream(NeverPickled):
         self._response = response
         self._platform = platform
         self.start = 0
-        self._total: int | None = None
+        self._total = 0
         try:
             if response.status_code == 206 and position:
                 self._accept_range(position)
@@ -59,7 +64,12 @@ class MediaStream(NeverPickled):
     def _accept_range(self, position: Position) -> None:
         given = self._response.headers.get("Content-Range", "")
         found = _CONTENT_RANGE.fullmatch(given)
-        if found is None or int(found[1]) != position.offset or int(found[2]) < position.offset:
+        if (
+            found is None
+            or int(found[1]) != position.offset
+            or int(found[2]) < position.offset
+            or position.length not in (None, int(found[3]))
+        ):
             raise MediaCorrupt(
                 f"{self._platform}'s media host was asked for the bytes from {position.offset} on and answered with "
                 f"Content-Range {given[:60]!r}",
@@ -67,7 +77,7 @@ class MediaStream(NeverPickled):
                 next_step="Try again: the next try begins anew.",
             )
         self.start = position.offset
-        self._total = None if found[3] == "*" else int(found[3])
+        self._total = int(found[3])
 
     def _refusal(self, status: int) -> MeetingsApiError:
         kind: type[MeetingsApiError] = MediaCorrupt

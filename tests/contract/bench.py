@@ -50,6 +50,7 @@ class Bench:
         media: MediaFile = MEDIA,
         opens: Callable[[], Opened] | None = None,
         store: Store | None = None,
+        max_bytes: int = 2**36,
     ) -> StoredFile:
         if answers:
             self.origin.on("/media", *answers)
@@ -60,7 +61,7 @@ class Bench:
             store,
             layout=Layout(),
             if_present=if_present,
-            limits=Limits(sleep=self.slept.append),
+            limits=Limits(sleep=self.slept.append, max_bytes=max_bytes),
             now=lambda: NOW,
         )
         return landing.land(RECORDING, media)

@@ -1,0 +1,198 @@
+"""Wrong answers to the question for the rest of a file: never two versions in one, no byte fetched twice in vain."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.stream import CHUNK_BYTES
+from tests.contract.aftermath import nothing_stands, stands
+from tests.contract.bench import Bench
+from tests.contract.leaks import logged, told
+from tests.contract.origin import Answer
+from tests.contract.ranges import (
+    RangeHost,
+    Twist,
+    document,
+    only_status,
+    range_moved,
+    short_range,
+    version,
+    with_headers,
+)
+
+SIZE = 2 * CHUNK_BYTES + 4321
+V1 = version(SIZE, 1)
+V2 = version(SIZE, 2)
+LONGER = version(SIZE + 12345, 3)
+SHORTER = version(CHUNK_BYTES + 7, 4)
+PAGE = b"<!doctype html><title>Sign in</title>"
+DENIED = b'{"code": 99991663, "msg": "token invalid"}'
+
+
+def _link_is_told_nowhere(bench: Bench, caplog: pytest.LogCaptureFixture, error: BaseException | None = None) -> None:
+    for text in (logged(caplog.records), told(error) if error else ""):
+        for secret in ("S3CRET", "sign="):
+            assert secret not in text
+    left = b"".join(path.read_bytes() for path in bench.root.rglob("*.json"))
+    assert b"S3CRET" not in left
+
+
+@pytest.mark.parametrize("other", [V2, LONGER, SHORTER, V1[:CHUNK_BYTES]], ids=["same", "longer", "shorter", "begin"])
+@pytest.mark.parametrize(
+    "tags", [('"v1"', '"v2"'), ('"v1"', None), ('"v1"', 'W/"v1"'), (None, None), ('W/"a"', 'W/"a"')]
+)
+def test_content_that_changes_within_a_try_is_begun_anew(
+    bench: Bench, other: bytes, tags: tuple[str | None, str | None]
+) -> None:
+    host = RangeHost(V1, tag=tags[0])
+    bench.land(host.cut(CHUNK_BYTES), host.becomes(other, tags[1]))
+    stands(bench, other)
+    # If-Range has the host send the new version at once.
+    assert host.asked == [None, CHUNK_BYTES if tags[0] == '"v1"' else None]
+
+
+# Parts that are not certainly what was asked for.
+UNTRUE: dict[str, Twist] = {
+    "no tag": with_headers(etag=None),
+    "another tag": with_headers(etag='"v2"'),
+    "a weak tag": with_headers(etag='W/"v1"'),
+    "a start too early": range_moved(start=-1),
+    "a start too late": range_moved(start=1),
+    "a total too high": range_moved(total=1),
+    "a total too low": range_moved(total=-1),
+    "from the beginning": lambda reply: with_headers(content_range=f"bytes 0-{SIZE - 1}/{SIZE}")(reply),
+    "no range": with_headers(content_range=None),
+    "no range to read": with_headers(content_range="bytes a-b/c"),
+    "two ranges": with_headers(content_range=None, content_type="multipart/byteranges; boundary=x"),
+    "an empty range": with_headers(content_range=f"bytes {CHUNK_BYTES}-{CHUNK_BYTES - 1}/{SIZE}"),
+    "another unit": with_headers(content_range=f"lines {CHUNK_BYTES}-{SIZE - 1}/{SIZE}"),
+    "no total": with_headers(content_range=f"bytes {CHUNK_BYTES}-{SIZE - 1}/*"),
+    "not satisfiable": only_status(416),
+    "bad request": only_status(400),
+    "not modified": only_status(304),
+}
+
+
+@pytest.mark.parametrize("fault", UNTRUE)
+def test_a_part_that_may_be_another_is_not_taken(bench: Bench, fault: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    host = RangeHost(V1)
+    bench.land(host.cut(CHUNK_BYTES), host.but(UNTRUE[fault]), host)
+    stands(bench, V1)
+    # At once, with the link in hand, and for the whole.
+    assert host.asked == [None, CHUNK_BYTES, None]
+    assert (bench.links, bench.slept) == (2, [])
+    _link_is_told_nowhere(bench, caplog)
+
+
+@pytest.mark.parametrize("fault", ["no tag", "another tag", "a weak tag"])
+def test_a_part_of_another_version_is_never_joined(bench: Bench, fault: str) -> None:
+    """A host that does not know If-Range gives the end of its new version."""
+    host = RangeHost(V1)
+
+    def new_version(reply: object) -> None:
+        host.body = V2
+
+    def end_of_new(reply: object) -> None:
+        vars(reply)["body"] = V2[CHUNK_BYTES:]
+
+    bench.land(host.cut(CHUNK_BYTES), host.but(end_of_new, UNTRUE[fault], new_version), host)
+    stands(bench, V2)
+
+
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_a_host_that_gives_less_than_it_was_asked_for_is_asked_again(bench: Bench, in_chunks: bool) -> None:
+    host = RangeHost(V1, in_chunks=in_chunks)
+    bench.land(host.cut(CHUNK_BYTES), host.but(short_range(CHUNK_BYTES // 2)))
+    stands(bench, V1)
+    assert host.asked == [None, CHUNK_BYTES, CHUNK_BYTES * 3 // 2, CHUNK_BYTES * 2]
+
+
+def test_less_than_asked_for_of_no_known_total_is_no_end(bench: Bench) -> None:
+    """Without a length and without a total nothing tells the end of a part from the end of the file."""
+    host = RangeHost(V1, in_chunks=True)
+    bench.land(host.cut(CHUNK_BYTES + 1), host.but(short_range(CHUNK_BYTES // 2, total="*")))
+    stands(bench, V1)
+
+
+def test_a_host_that_gives_next_to_nothing_is_given_up(bench: Bench) -> None:
+    host = RangeHost(V1)
+    with pytest.raises(MeetingsApiError):
+        bench.land(host.cut(CHUNK_BYTES), host.but(short_range(100)))
+    nothing_stands(bench)
+    bench.land(host)
+    stands(bench, V1)
+
+
+DEAD: dict[str, tuple[Twist, type[MeetingsApiError]]] = {
+    **{str(status): (only_status(status), LinkExpired) for status in (401, 403, 404, 410)},
+    "html": (document(PAGE, "text/html"), MediaCorrupt),
+    "html as video": (document(PAGE, "video/mp4"), MediaCorrupt),
+    "json": (document(DENIED, "application/json"), MediaCorrupt),
+    "json as video": (document(DENIED, "video/mp4"), MediaCorrupt),
+    "nothing": (document(b"", "video/mp4"), MediaCorrupt),
+    "429": (only_status(429), ServerError),
+    "500": (only_status(500), ServerError),
+    "503": (only_status(503), ServerError),
+}
+
+
+@pytest.mark.parametrize("death", DEAD)
+@pytest.mark.parametrize("place", [0, CHUNK_BYTES])
+def test_a_link_that_dies_is_resolved_anew_and_the_stream_continues(
+    bench: Bench, place: int, death: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    host = RangeHost(V1)
+    dead = host.but(DEAD[death][0])
+    bench.land(host.cut(place), dead, dead, host)
+    stands(bench, V1)
+    assert host.asked == [None, place or None, place or None, place or None]
+    assert host.given == SIZE
+    assert [seen.query for seen in bench.origin.seen] == [f"sign=S3CRET-{number}" for number in (1, 2, 3, 4)]
+    _link_is_told_nowhere(bench, caplog)
+
+
+@pytest.mark.parametrize("death", DEAD)
+def test_a_link_that_stays_dead_is_an_error_and_what_came_is_kept(
+    bench: Bench, death: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    host = RangeHost(V1)
+    twist, kind = DEAD[death]
+    with pytest.raises(kind) as caught:
+        bench.land(host.cut(CHUNK_BYTES), host.but(twist))
+    nothing_stands(bench)
+    assert not caught.value.permanent
+    # The cut got on; then five in a row.
+    assert (len(host.asked), len(bench.slept)) == (6, 4)
+    _link_is_told_nowhere(bench, caplog, caught.value)
+    assert bench.land(host).outcome == "resumed"
+    stands(bench, V1)
+    assert host.given == SIZE
+
+
+def _storm(host: RangeHost, *statuses: int) -> list[Answer]:
+    return [host.but(only_status(status)) for status in statuses]
+
+
+@pytest.mark.parametrize("statuses", [(500, 502, 503, 504), (429,) * 4, (500, 429, 403, 503)])
+def test_four_failures_in_a_row_are_ridden_out(bench: Bench, statuses: tuple[int, ...]) -> None:
+    host = RangeHost(V1)
+    bench.land(*_storm(host, *statuses), host.cut(CHUNK_BYTES), *_storm(host, *statuses), host)
+    stands(bench, V1)
+    assert host.given == SIZE
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_five_failures_in_a_row_are_an_error(bench: Bench, status: int) -> None:
+    host = RangeHost(V1)
+    with pytest.raises(ServerError, match=f"status {status}"):
+        bench.land(*_storm(host, *[status] * 5), host)
+    nothing_stands(bench)
+    assert len(host.asked) == 5
+    bench.land()
+    stands(bench, V1)

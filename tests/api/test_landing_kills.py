@@ -1,0 +1,149 @@
+"""Processes killed on their way: nothing wrong stands, and the next try fetches what is missing and no more."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.api.transport import Transport
+from tests.contract.aftermath import never_a_third_thing, nothing_stands, stands
+from tests.contract.bench import CHECKPOINT, NAME, Bench
+from tests.contract.killable import PIECE, Nursery, nursery
+from tests.contract.origin import Origin
+from tests.contract.ranges import RangeHost, version
+
+SIZE = 640 * 1024 + 321
+V1 = version(SIZE, 1)
+V2 = version(SIZE, 2)
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Nursery]:
+    with nursery() as running:
+        yield running
+
+
+def _grown(part: Path, least: int) -> int:
+    """Wait until the part file has so many bytes, and return how many it has."""
+    last = time.monotonic() + 30
+    while time.monotonic() < last:
+        try:
+            size = part.stat().st_size
+        except FileNotFoundError:
+            size = 0
+        if size >= least:
+            return size
+        os.sched_yield()
+    raise AssertionError(f"{part.name} did not grow to {least} bytes")
+
+
+def _kill_on_the_way(bench: Bench, host: RangeHost, processes: Nursery, dice: random.Random) -> int:
+    """Kill a process between the first byte and the last, and return how many bytes it leaves."""
+    part = bench.root / f"{NAME}.part"
+    before = part.stat().st_size if part.exists() else 0
+    # The host gives so much; at some moment before that is written the process is killed.
+    given = dice.randint(before + 2 * PIECE, SIZE - 1)
+    moment = dice.randint(before + 1, before + (given - before) // PIECE * PIECE)
+    gone = threading.Event()
+    pid = processes.start(bench.root, bench.origin.on("/media", host.held(given, gone)))
+    written = _grown(part, moment)
+    assert 1 <= written < SIZE
+    nothing_stands(bench)
+    os.kill(pid, signal.SIGKILL)
+    assert processes.ended() == signal.SIGKILL  # so it was alive until then
+    gone.set()
+    return part.stat().st_size
+
+
+def test_killed_at_any_moment_the_next_try_continues(
+    processes: Nursery, origin: Origin, tmp_path: Path, transport: Transport, pytestconfig: pytest.Config
+) -> None:
+    killed = 0
+    for number in count():
+        if killed >= pytestconfig.getoption("--kills"):
+            break
+        dice = random.Random(number)
+        bench = Bench(tmp_path / str(number), origin, transport)
+        host = RangeHost(V1)
+        left = 0
+        for _ in range(dice.choice((1, 1, 2))):  # the second one while it continues
+            if left <= SIZE - 3 * PIECE:
+                left = _kill_on_the_way(bench, host, processes, dice)
+                killed += 1
+        assert bench.files() == {f"{NAME}.part", CHECKPOINT}
+        host.asked.clear()
+        host.given = 0
+        assert bench.land(host).outcome == "resumed"
+        stands(bench, V1)
+        assert (host.asked, host.given) == ([left], SIZE - left), f"number {number}"
+        for path in sorted(bench.root.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+
+
+@pytest.fixture
+def transport(origin: Origin) -> Iterator[Transport]:
+    made = Transport(base_url=origin.url, platform="acme")
+    yield made
+    made.close()
+
+
+def test_killed_before_any_step_on_the_disk(
+    processes: Nursery, origin: Origin, tmp_path: Path, transport: Transport
+) -> None:
+    """Also between its last byte, its name and its receipt."""
+    for step in count(1):
+        bench = Bench(tmp_path / str(step), origin, transport)
+        host = RangeHost(V1)
+        processes.start(bench.root, origin.on("/media", host), step=step)
+        if not processes.ended():
+            break
+        if bench.target.exists():
+            assert bench.target.read_bytes() == V1
+        if bench.land(host).outcome == "skipped":
+            # Killed after its receipt was written: what is left is one step from being removed, and tells nothing.
+            (bench.root / CHECKPOINT).unlink(missing_ok=True)
+        stands(bench, V1)
+    assert step > 20
+
+
+def test_a_replacement_killed_before_any_step_on_the_disk(
+    processes: Nursery, origin: Origin, tmp_path: Path, transport: Transport
+) -> None:
+    for step in count(1):
+        bench = Bench(tmp_path / str(step), origin, transport)
+        bench.land(RangeHost(V1))
+        host = RangeHost(V2, tag='"v2"')
+        processes.start(bench.root, origin.on("/media", host), step=step, if_present="replace")
+        if not processes.ended():
+            break
+        assert any(bench.target.read_bytes() == body for body in (V1, V2))
+        # What says that it is there already must be right about it.
+        bench.land(host)
+        never_a_third_thing(bench, [V1, V2])
+        bench.land(host, if_present="replace")
+        stands(bench, V2)
+    assert step > 20
+
+
+def test_a_second_process_does_not_disturb_the_first(
+    processes: Nursery, origin: Origin, tmp_path: Path, transport: Transport
+) -> None:
+    bench = Bench(tmp_path, origin, transport)
+    host = RangeHost(V1)
+    go_on = threading.Event()
+    processes.start(tmp_path, origin.on("/media", host.held(SIZE // 2, go_on), host))
+    _grown(bench.root / f"{NAME}.part", SIZE // 2 // PIECE * PIECE)
+    with pytest.raises(BlockingIOError, match="being written by another process"):
+        bench.land()
+    go_on.set()  # and is cut there
+    assert processes.ended() == 0
+    stands(bench, V1)
+    assert host.asked == [None, SIZE // 2 // PIECE * PIECE]

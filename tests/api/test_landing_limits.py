@@ -1,0 +1,178 @@
+"""Where a landing ends: silence, files that are too large, disks that are too small."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.api import origin as engine_origin
+from airflow_provider_meetings.api import transport
+from airflow_provider_meetings.api.errors import FileTooLarge, LinkExpired, ServerError
+from tests.contract.aftermath import nothing_stands, stands
+from tests.contract.bench import CHECKPOINT, NAME, Bench
+from tests.contract.exchange import Start
+from tests.contract.origin import Handler, video
+from tests.contract.ranges import RangeHost, only_status, version, with_headers
+
+KIB = 1024
+SIZE = 640 * KIB
+V1 = version(SIZE, 1)
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_origin, "CHUNK_BYTES", 64 * KIB)
+
+
+def _give_up_after(seconds: float, bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "READ_SECONDS", seconds)
+    bench.transport = start(bench.origin.url)
+
+
+def _head(size: int) -> bytes:
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\n"
+        b'ETag: "v1"\r\nConnection: close\r\nContent-Length: %d\r\n\r\n' % size
+    )
+
+
+def test_a_trickle_is_no_silence(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit is how long nothing comes, not how long it takes in all."""
+    _give_up_after(1.5, bench, start, monkeypatch)
+
+    def trickle(handler: Handler) -> None:
+        handler.wfile.write(_head(SIZE))
+        for begin in range(0, SIZE, SIZE // 8):
+            bench.origin.closing.wait(0.25)  # eight times: longer than the limit in all
+            handler.wfile.write(V1[begin : begin + SIZE // 8])
+            handler.wfile.flush()
+
+    bench.land(trickle)
+    stands(bench, V1)
+    assert bench.links == 1
+
+
+SILENCES = {
+    "before the status": b"",
+    "before the body": _head(SIZE),
+    "in the first piece": _head(SIZE) + V1[:100],
+    "in the middle": _head(SIZE) + V1[: SIZE // 2],
+    "before the last byte": _head(SIZE) + V1[:-1],
+}
+
+
+@pytest.mark.parametrize("silence", SILENCES)
+def test_silence_is_an_end(bench: Bench, silence: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    _give_up_after(0.1, bench, start, monkeypatch)
+    hang = bench.origin.hang(SILENCES[silence])
+    with pytest.raises(ServerError, match=r"no answer in time|was cut") as caught:
+        bench.land(hang)
+    assert not caught.value.permanent
+    nothing_stands(bench)
+    _give_up_after(30, bench, start, monkeypatch)
+    bench.land(RangeHost(V1))
+    stands(bench, V1)
+
+
+@pytest.mark.parametrize("silence", SILENCES)
+def test_after_a_silence_the_stream_continues(
+    bench: Bench, silence: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _give_up_after(0.5, bench, start, monkeypatch)
+    host = RangeHost(V1)
+    bench.land(bench.origin.hang(SILENCES[silence]), host)
+    stands(bench, V1)
+    assert host.given < SIZE or "middle" not in silence
+
+
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_a_file_beyond_the_ceiling_is_an_error(bench: Bench, in_chunks: bool) -> None:
+    host = RangeHost(V1, in_chunks=in_chunks)
+    with pytest.raises(FileTooLarge, match=f"no file may be larger than {SIZE - 1}"):
+        bench.land(host, max_bytes=SIZE - 1)
+    assert bench.files() == set()
+    assert host.asked == [None]
+    bench.land(host, max_bytes=SIZE)
+    stands(bench, V1)
+
+
+def test_a_length_beyond_the_ceiling_is_refused_before_anything_is_written(bench: Bench) -> None:
+    with pytest.raises(FileTooLarge):
+        bench.land(video(V1, {"Content-Length": str(2**40)}))
+    assert not bench.root.exists()
+
+
+def test_a_length_beyond_the_room_is_refused_before_it_is_read(bench: Bench) -> None:
+    host = RangeHost(V1)
+    with pytest.raises(OSError, match=r"bytes free, and \d+ are to come: make room") as caught:
+        bench.land(host.but(with_headers(content_length=str(2**60))), max_bytes=2**61)
+    assert caught.value.errno == errno.ENOSPC
+    assert bench.files() == set()
+    bench.land(host)
+    stands(bench, V1)
+
+
+@pytest.fixture
+def disk(bench: Bench) -> Iterator[Path]:
+    """Have the target on a file system of 1 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a small file system")
+    bench.root.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(bench.root)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield bench.root
+    finally:
+        subprocess.run(["umount", str(bench.root)], check=True)
+
+
+def _room(disk: Path) -> int:
+    found = os.statvfs(disk)
+    return found.f_bavail * found.f_frsize
+
+
+def test_a_disk_that_fills_up_on_the_way_gets_its_room_back(bench: Bench, disk: Path) -> None:
+    room = _room(disk)
+    host = RangeHost(version(room + 1, 1), in_chunks=True)
+    with pytest.raises(OSError, match="make room") as caught:
+        bench.land(host)
+    assert caught.value.errno == errno.ENOSPC
+    assert bench.files() == set()
+    assert _room(disk) == room
+    bench.land(RangeHost(V1))
+    stands(bench, V1)
+
+
+def test_a_part_outlives_a_disk_that_is_full_for_a_while(bench: Bench, disk: Path) -> None:
+    host = RangeHost(V1)
+    with pytest.raises(LinkExpired):
+        bench.land(host.cut(SIZE // 2), host.but(only_status(403)))
+    filler = disk / "filler"
+    filler.write_bytes(bytes(_room(disk) - PAGE))
+    with pytest.raises(OSError, match="make room") as caught:
+        bench.land(host)
+    assert caught.value.errno == errno.ENOSPC
+    assert bench.files() == {NAME + ".part", CHECKPOINT, "filler"}
+    filler.unlink()
+    assert bench.land(host).outcome == "resumed"
+    stands(bench, V1)
+    assert host.given == SIZE
+
+
+@pytest.mark.parametrize("pages", [0, 1])  # one is for the checkpoint, a second one for the receipt
+def test_without_room_for_its_receipt_a_file_does_not_stand(bench: Bench, disk: Path, pages: int) -> None:
+    room = _room(disk)
+    with pytest.raises(OSError, match="make room") as caught:
+        bench.land(RangeHost(version(room - pages * PAGE, 1)))
+    assert caught.value.errno == errno.ENOSPC
+    assert bench.files() == set()
+    smaller = version(room - 2 * PAGE, 1)
+    bench.land(RangeHost(smaller))
+    stands(bench, smaller)

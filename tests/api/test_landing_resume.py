@@ -1,0 +1,251 @@
+"""A try that failed, and the next one: it is right, and fetches only what is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.api.errors import LinkExpired
+from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.api.stream import CHUNK_BYTES
+from airflow_provider_meetings.storage import local_sink
+from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local_sink import LocalSink, lock
+from tests.contract.aftermath import nothing_stands, stands
+from tests.contract.bench import CHECKPOINT, NAME, Bench
+from tests.contract.ranges import RangeHost, only_status, version
+
+SIZE = 3 * CHUNK_BYTES + 4321
+CUT = 2 * CHUNK_BYTES + 99
+KEPT = 2 * CHUNK_BYTES
+V1 = version(SIZE, 1)
+V2 = version(SIZE, 2)
+PART = NAME + ".part"
+
+
+def _fail(bench: Bench, host: RangeHost) -> None:
+    """Have a try that breaks after `CUT` bytes, and whose links are dead from then on."""
+    with pytest.raises(LinkExpired):
+        bench.land(host.cut(CUT), host.but(only_status(403)))
+    nothing_stands(bench)
+    host.given = 0
+    host.asked.clear()
+
+
+def _change(bench: Bench, **changes: Any) -> None:
+    path = bench.root / CHECKPOINT
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **changes}))
+
+
+def test_the_next_try_continues(bench: Bench) -> None:
+    host = RangeHost(V1)
+    _fail(bench, host)
+    assert bench.files() == {PART, CHECKPOINT}
+    assert "S3CRET" not in (bench.root / CHECKPOINT).read_text()
+    stored = bench.land(host)
+    stands(bench, V1)
+    assert stored.outcome == "resumed"
+    assert (host.asked, host.given) == ([KEPT], SIZE - KEPT)
+
+
+def test_try_after_try_gets_on(bench: Bench) -> None:
+    host = RangeHost(V1)
+    for _ in range(3):
+        with pytest.raises(LinkExpired):
+            bench.land(host.cut(CHUNK_BYTES), host.but(only_status(403)))
+    assert bench.land(host).outcome == "resumed"
+    stands(bench, V1)
+    assert host.given == SIZE
+
+
+def test_without_a_length_a_try_is_continued_too(bench: Bench) -> None:
+    host = RangeHost(V1, in_chunks=True)
+    _fail(bench, host)
+    assert bench.land(host).outcome == "resumed"
+    stands(bench, V1)
+    assert host.given == SIZE - CUT
+
+
+@pytest.mark.parametrize("tag", [None, 'W/"v1"'])
+def test_what_cannot_be_continued_leaves_nothing(bench: Bench, tag: str | None) -> None:
+    host = RangeHost(V1, tag=tag)
+    _fail(bench, host)
+    assert bench.files() == set()
+    assert bench.land(host).outcome == "landed"
+    stands(bench, V1)
+    assert host.asked == [None]
+
+
+@pytest.mark.parametrize("other", [V2, version(SIZE + 9, 3), V1[:KEPT], V1[: KEPT - 1]], ids=len)
+@pytest.mark.parametrize("tag", ['"v2"', None, 'W/"v1"'])
+def test_content_that_changed_between_tries_is_begun_anew(bench: Bench, other: bytes, tag: str | None) -> None:
+    host = RangeHost(V1)
+    _fail(bench, host)
+    host.body, host.tag = other, tag
+    assert bench.land(host).outcome == "landed"
+    stands(bench, other)
+
+
+def test_a_part_that_the_host_no_longer_continues_is_begun_anew(bench: Bench) -> None:
+    host = RangeHost(V1)
+    _fail(bench, host)
+    host.ranges = False
+    assert bench.land(host).outcome == "landed"
+    stands(bench, V1)
+
+
+Damage = Callable[[Bench], object]
+DAMAGES: dict[str, Damage] = {
+    "checkpoint gone": lambda bench: (bench.root / CHECKPOINT).unlink(),
+    "checkpoint empty": lambda bench: (bench.root / CHECKPOINT).write_bytes(b""),
+    "checkpoint torn": lambda bench: (bench.root / CHECKPOINT).write_bytes((bench.root / CHECKPOINT).read_bytes()[:-9]),
+    "checkpoint no text": lambda bench: (bench.root / CHECKPOINT).write_bytes(b"\xff\xfe\0"),
+    "checkpoint a list": lambda bench: (bench.root / CHECKPOINT).write_text("[1]"),
+    "another schema": lambda bench: _change(bench, schema=99),
+    "a word unknown": lambda bench: _change(bench, more=1),
+    "no validator": lambda bench: _change(bench, validator=None),
+    "no place": lambda bench: _change(bench, place={}),
+    "another boot": lambda bench: _change(bench, place={"boot": "another"}),
+    "an empty boot": lambda bench: _change(bench, place={"boot": ""}),
+    "part gone": lambda bench: (bench.root / PART).unlink(),
+    "part empty": lambda bench: (bench.root / PART).write_bytes(b""),
+    "part too long": lambda bench: (bench.root / PART).write_bytes(bytes(SIZE + 1)),
+}
+NAMES = (
+    *("", ".", "..", "../x", "/etc/x", "a/b", "x\0y", "n" * 300, "\ud800", "file-2.video.mp4", "file-1.audio.mp4"),
+    *("file-1.video.receipt.json", "file-1.video.part.json", "file-1.video.mp4.part"),
+)
+
+
+def _is_not_continued(bench: Bench, damage: Damage) -> None:
+    host = RangeHost(V1)
+    _fail(bench, host)
+    damage(bench)
+    assert bench.land(host).outcome == "landed"
+    stands(bench, V1)
+    assert host.asked == [None]
+    assert {path.name for path in bench.root.parent.iterdir()} == {"target"}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_cannot_be_trusted_is_not_continued(bench: Bench, damage: str) -> None:
+    _is_not_continued(bench, DAMAGES[damage])
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_checkpoint_of_another_name_is_not_followed(bench: Bench, name: str) -> None:
+    _is_not_continued(bench, lambda bench: _change(bench, name=name))
+
+
+def test_a_checkpoint_cannot_name_the_file_of_another(bench: Bench) -> None:
+    """Whole and not yet published, it would be published as the other's without asking anybody."""
+    host = RangeHost(V1)
+    _fail(bench, host)
+    others = bench.target.with_name("file-2.video.mp4.part")
+    others.write_bytes(V2)
+    _change(bench, name="file-2.video.mp4")
+    bench.land(host)
+    assert others.read_bytes() == V2
+    others.unlink()
+    stands(bench, V1)
+
+
+def test_a_shorter_part_is_continued_where_it_ends(bench: Bench) -> None:
+    host = RangeHost(V1)
+    _fail(bench, host)
+    (bench.root / PART).write_bytes(V1[:12345])
+    assert bench.land(host).outcome == "resumed"
+    stands(bench, V1)
+    assert host.asked == [12345]
+
+
+def test_bytes_from_before_a_start_of_the_machine_are_not_trusted(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = RangeHost(V1)
+    _fail(bench, host)
+    (bench.root / PART).write_bytes(bytes(KEPT))  # the size is on the disk, the bytes never were
+    boot = tmp_path / "boot_id"
+    boot.write_text("another\n")
+    monkeypatch.setattr(local_sink, "_BOOT_ID", boot)
+    assert bench.land(host).outcome == "landed"
+    stands(bench, V1)
+    assert host.asked == [None]
+
+
+def test_where_the_machine_does_not_name_its_start_nothing_is_continued(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_sink, "_BOOT_ID", tmp_path / "none")
+    host = RangeHost(V1)
+    _fail(bench, host)
+    assert bench.land(host).outcome == "landed"
+    stands(bench, V1)
+    assert host.asked == [None]
+
+
+def test_a_part_that_became_a_link_is_not_written_through(bench: Bench, tmp_path: Path) -> None:
+    host = RangeHost(V1)
+    _fail(bench, host)
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    (bench.root / PART).unlink()
+    (bench.root / PART).symlink_to(victim)
+    with pytest.raises(OSError, match="cannot be written"):
+        bench.land(host)
+    assert victim.read_bytes() == b"precious"
+    nothing_stands(bench)
+    (bench.root / PART).unlink()
+    bench.land(host)
+    stands(bench, V1)
+
+
+def test_whole_but_not_published_is_published_without_asking(bench: Bench) -> None:
+    host = RangeHost(V1)
+    _fail(bench, host)
+    (bench.root / PART).write_bytes(V1)
+    assert bench.land(host).outcome == "resumed"
+    stands(bench, V1)
+    assert host.asked == []
+
+
+def test_a_second_process_leaves_the_first_one_what_it_needs(bench: Bench) -> None:
+    """The first one's checkpoint is there while it works: the next try needs it if the first one dies."""
+    host = RangeHost(V1)
+    _fail(bench, host)
+    fd = lock(bench.root / PART)
+    try:
+        with pytest.raises(BlockingIOError, match="being written by another process"):
+            bench.land(host)
+    finally:
+        os.close(fd)
+    assert bench.files() == {PART, CHECKPOINT}
+    assert bench.land(host).outcome == "resumed"
+    stands(bench, V1)
+    assert host.given == SIZE - KEPT
+
+
+def test_what_another_process_began_meanwhile_is_not_continued_as_what_was_there(bench: Bench) -> None:
+    """It began another version and died, after we had read what was there and before we had the part file."""
+    host = RangeHost(V1)
+    _fail(bench, host)
+
+    class Late(LocalStore):
+        def sink(self, key: str, plan: Plan) -> LocalSink:
+            if plan.place is not None:
+                _change(bench, validator='"v2"')
+                (bench.root / PART).write_bytes(V2[:KEPT])
+            return super().sink(key, plan)
+
+    with pytest.raises(BlockingIOError, match="begun anew by another process"):
+        bench.land(host, store=Late(bench.root, "file:///target"))
+    nothing_stands(bench)
+    host.body, host.tag = V2, '"v2"'
+    assert bench.land(host).outcome == "resumed"
+    stands(bench, V2)
+    assert host.given == SIZE - KEPT

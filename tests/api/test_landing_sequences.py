@@ -1,0 +1,195 @@
+"""Sequences of faults, over several tries: whatever comes after whatever, one whole version stands, or nothing."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_meetings.api import origin as engine_origin
+from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.landing import IfPresent
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.storage import local_sink
+from tests.contract.aftermath import never_a_third_thing, stands
+from tests.contract.bench import CHECKPOINT, NAME, Bench
+from tests.contract.leaks import told
+from tests.contract.origin import Answer, Handler, serve_origin
+from tests.contract.ranges import (
+    RangeHost,
+    Reply,
+    Twist,
+    document,
+    only_status,
+    range_moved,
+    short_range,
+    version,
+    with_headers,
+)
+
+PIECE = 16 * 1024
+SIZE = 15 * PIECE + 77
+# Each with a tag of its own; two of the same length, one of which every byte of a part could be of.
+VERSIONS = {f'"v{seed}"': version(size, seed) for seed, size in enumerate((SIZE, SIZE, SIZE + 99, 5 * PIECE, 700))}
+
+TWISTS: dict[str, Twist] = {
+    **{f"status {status}": only_status(status) for status in (204, 304, 400, 401, 403, 404, 410, 416, 429, 500, 503)},
+    "html": document(b"<!doctype html><title>Sign in</title>", "text/html"),
+    "json as video": document(b'{"code": 99991663, "msg": "token invalid"}', "video/mp4"),
+    "nothing": document(b"", "video/mp4"),
+    "no tag": with_headers(etag=None),
+    "weak tag": with_headers(etag='W/"v0"'),
+    "tag of none": with_headers(etag='"other"'),
+    "no range": with_headers(content_range=None),
+    "garbled range": with_headers(content_range="bytes a-b/c"),
+    "starts early": range_moved(start=-1),
+    "starts late": range_moved(start=1),
+    "total more": range_moved(total=1),
+    "total less": range_moved(total=-1),
+    "too long a length": lambda reply: with_headers(content_length=str(len(reply.body) + 1))(reply),
+    "gives little": short_range(5 * PIECE),
+    "gives little of who knows": short_range(5 * PIECE, total="*"),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What one answer is like.
+
+    :param changes: the tag of the version that the host has from this answer on; None for the one it has.
+    :param cut: after this share of the body; None for no cut.
+    """
+
+    twist: str | None
+    changes: str | None
+    cut: float | None
+
+
+@dataclass(frozen=True)
+class Try:
+    """One landing: what its answers are like, the last one for ever, and what happens before it."""
+
+    faults: list[Fault]
+    before: str | None
+    if_present: IfPresent
+    in_chunks: bool
+    ranges: bool
+
+
+FAULTS = st.builds(
+    Fault,
+    twist=st.none() | st.sampled_from(sorted(TWISTS)),
+    changes=st.none() | st.none() | st.sampled_from(sorted(VERSIONS)),
+    cut=st.none() | st.floats(0, 1),
+)
+
+
+def _tear_checkpoint(bench: Bench) -> None:
+    data = (bench.root / CHECKPOINT).read_bytes()
+    (bench.root / CHECKPOINT).write_bytes(data[: len(data) // 2])
+
+
+def _shorten_part(bench: Bench) -> None:
+    part = bench.root / f"{NAME}.part"
+    part.write_bytes(part.read_bytes()[:-7])
+
+
+def _lengthen_part(bench: Bench) -> None:
+    part = bench.root / f"{NAME}.part"
+    part.write_bytes(part.read_bytes() + bytes(2 * SIZE))
+
+
+def _restart(bench: Bench) -> None:
+    boot = Path(str(local_sink._BOOT_ID))
+    boot.write_text(boot.read_text() + "+")
+
+
+BEFORE: dict[str, Callable[[Bench], object]] = {
+    "checkpoint torn": _tear_checkpoint,
+    "checkpoint gone": lambda bench: (bench.root / CHECKPOINT).unlink(),
+    "part shorter": _shorten_part,
+    "part longer": _lengthen_part,
+    "part gone": lambda bench: (bench.root / f"{NAME}.part").unlink(),
+    "machine started anew": _restart,
+}
+TRIES = st.builds(
+    Try,
+    faults=st.lists(FAULTS, min_size=1, max_size=6),
+    before=st.none() | st.sampled_from(sorted(BEFORE)),
+    if_present=st.sampled_from(("verify", "verify", "replace")),
+    in_chunks=st.booleans(),
+    ranges=st.sampled_from((True, True, False)),
+)
+
+
+def _answer(host: RangeHost, fault: Fault) -> Answer:
+    def cut(reply: Reply) -> None:
+        if fault.cut is not None:
+            reply.sent = int(len(reply.body) * fault.cut)
+
+    answer = host.but(*([TWISTS[fault.twist]] if fault.twist else []), cut)
+
+    def changing(handler: Handler) -> None:
+        if fault.changes:
+            host.tag, host.body = fault.changes, VERSIONS[fault.changes]
+        answer(handler)
+
+    return changing
+
+
+@dataclass
+class Trial:
+    """A target of its own, and a host that all tries of a sequence share."""
+
+    bench: Bench
+    host: RangeHost = field(default_factory=lambda: RangeHost(VERSIONS['"v0"'], tag='"v0"'))
+
+    def go(self, what: Try) -> None:
+        """Have one try; it may fail, by the errors that it may fail with."""
+        if what.before:
+            with suppress(FileNotFoundError):  # no earlier try left anything
+                BEFORE[what.before](self.bench)
+        self.host.in_chunks, self.host.ranges = what.in_chunks, what.ranges
+        answers = [_answer(self.host, fault) for fault in what.faults]
+        failed: MeetingsApiError | None = None
+        try:
+            self.bench.land(*answers, if_present=what.if_present)
+        except MeetingsApiError as error:
+            failed = error
+        if failed:
+            assert not failed.permanent
+            assert "S3CRET" not in told(failed)
+        never_a_third_thing(self.bench, VERSIONS.values())
+
+    def end(self) -> None:
+        """Have a try without any fault: it lands what the host has now, and nothing else is left."""
+        self.host.in_chunks, self.host.ranges = False, True
+        self.bench.land(self.host, if_present="replace")
+        stands(self.bench, self.host.body)
+
+
+def test_whatever_comes_after_whatever(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_origin, "CHUNK_BYTES", PIECE)
+    examples = pytestconfig.getoption("--sequences")
+    with serve_origin() as origin, tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setattr(local_sink, "_BOOT_ID", Path(folder, "boot_id"))
+
+        @settings(max_examples=examples, deadline=None)
+        @given(st.lists(TRIES, min_size=1, max_size=5))
+        def lead_through(tries: list[Try]) -> None:
+            Path(folder, "boot_id").write_text("boot")
+            transport = Transport(base_url=origin.url, platform="acme")
+            with tempfile.TemporaryDirectory(dir=folder) as root:
+                trial = Trial(Bench(Path(root), origin, transport))
+                for one in tries:
+                    trial.go(one)
+                trial.end()
+            transport.close()
+
+        lead_through()
