@@ -106,12 +106,6 @@ class Berth:
             self.store.delete(self._checkpoint_key)
             self._remembered = False
 
-    def withdraw(self) -> None:
-        """Remove the object that was published, and whatever speaks of it; a receipt may not outlive it."""
-        self.store.delete(self.receipt_key)
-        self.store.delete(self.key)
-        self.forget()
-
     def verify(self, stat: ObjectStat, size: int) -> bool:
         """Tell whether the store holds what was written; what is wrong is removed."""
         if stat.size != size:

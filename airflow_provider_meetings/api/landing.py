@@ -99,12 +99,7 @@ class Landing:
             # The platform serves another type than last time: the old object would be a second copy. It goes while
             # the old receipt still names it, or nothing would lead to it any more.
             self._store.delete(berth.beside(receipt.name))
-        try:
-            self._store.put(berth.receipt_key, written.to_bytes())
-        except OSError:
-            # The next try would fetch it again, and on a full disk find no room for a second one beside it.
-            berth.withdraw()
-            raise
+        self._store.put(berth.receipt_key, written.to_bytes())
         berth.forget()
         log.info("%s stands", berth.uri)
         replaced = receipt is not None or berth.replaces

@@ -14,6 +14,7 @@ from airflow_provider_meetings.storage.local_errors import explained
 
 PART_SUFFIX = ".part"
 PIECE = 1024 * 1024
+_BESIDE = 64 * 1024  # room for the checkpoint and the receipt: a file without a receipt is fetched again
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -49,6 +50,7 @@ class LocalSink:
         return size if plan.length is None or size <= plan.length else 0
 
     def _need_room(self, size: int) -> None:
+        size += max(0, min(size, _BESIDE))
         found = os.fstatvfs(self._fd)
         room = found.f_bavail * found.f_frsize
         if size > room:

@@ -147,4 +147,9 @@ class S3Bucket:
 
 def stat_of(head: Mapping[str, Any]) -> ObjectStat:
     """Read the answer to a HEAD."""
-    return ObjectStat(int(head["ContentLength"]), f"etag:{head['ETag'].strip(chr(34))}")
+    return ObjectStat(int(head["ContentLength"]), validator_of(head))
+
+
+def validator_of(answer: Mapping[str, Any]) -> str:
+    """Read the mark of a version from an answer."""
+    return f"etag:{answer['ETag'].strip(chr(34))}"

@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from airflow_provider_meetings.api.store import ObjectStat, Parts, Plan
-from airflow_provider_meetings.storage.s3_bucket import MISSING, S3Bucket, stat_of
+from airflow_provider_meetings.storage.s3_bucket import MISSING, S3Bucket, stat_of, validator_of
 from airflow_provider_meetings.storage.s3_parts import MOST_PARTS, Expected, Part, part_size
 
 log = logging.getLogger(__name__)
@@ -126,14 +126,19 @@ class S3Sink:
 
         Where the answer is lost, or is an error, the object itself tells whether it was made.
         """
-        self._put() if self._upload_id is None else self._complete()
+        size, made = self._put() if self._upload_id is None else self._complete()
         self._end()
-        return stat_of(self._bucket.ask("head_object", self._key))
+        stat = stat_of(self._bucket.ask("head_object", self._key))
+        if stat.size != size and made not in (None, stat.validator):
+            # Not less than was written, but what somebody else wrote since: it is not ours to remove.
+            uri = self._bucket.uri(self._key)
+            raise BlockingIOError(errno.EAGAIN, f"{uri} was replaced by another process meanwhile; try again later")
+        return stat
 
-    def _put(self) -> None:
+    def _put(self) -> tuple[int, str | None]:
         content = self._taken()
         checksum = self._bucket.checksum(content)
-        self._make(
+        return len(content), self._make(
             "put_object",
             lambda: Expected.of(content, checksum.get("ChecksumSHA256")),
             Body=content,
@@ -141,7 +146,7 @@ class S3Sink:
             **checksum,
         )
 
-    def _complete(self) -> None:
+    def _complete(self) -> tuple[int, str | None]:
         last = self._filled
         if last:
             self._send()
@@ -153,22 +158,25 @@ class S3Sink:
             {"PartNumber": number, "ETag": part.etag, **({"ChecksumSHA256": part.checksum} if part.checksum else {})}
             for number, part in parts.items()
         ]
-        self._make(
+        return size, self._make(
             "complete_multipart_upload",
             lambda: Expected.of_parts(parts, size),
             UploadId=self._upload_id,
             MultipartUpload={"Parts": named},
         )
 
-    def _make(self, operation: str, expected: Callable[[], Expected], **parameters: Any) -> None:
+    def _make(self, operation: str, expected: Callable[[], Expected], **parameters: Any) -> str | None:
+        """Make the object and return its validator; None where the answer was lost."""
         try:
-            self._bucket.ask(operation, self._key, **parameters)
+            answer = self._bucket.ask(operation, self._key, **parameters)
         except OSError as error:
             if not self._stands(expected()):
                 raise
             log.warning("%s; the object is there all the same", error)
             with contextlib.suppress(OSError):
                 self._abort()  # the same bytes may be there from before, and the upload open
+            return None
+        return validator_of(answer)
 
     def _stands(self, expected: Expected) -> bool:
         mode = {"ChecksumMode": "ENABLED"} if self._bucket.keeps_checksums else {}

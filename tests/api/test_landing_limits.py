@@ -166,13 +166,14 @@ def test_a_part_outlives_a_disk_that_is_full_for_a_while(bench: Bench, disk: Pat
     assert host.given == SIZE
 
 
-@pytest.mark.parametrize("pages", [0, 1])  # one is for the checkpoint, a second one for the receipt
-def test_without_room_for_its_receipt_a_file_does_not_stand(bench: Bench, disk: Path, pages: int) -> None:
+@pytest.mark.parametrize("pages", [0, 1, 15])
+def test_without_room_for_its_receipt_nothing_is_fetched(bench: Bench, disk: Path, pages: int) -> None:
     room = _room(disk)
+    host = RangeHost(version(room - pages * PAGE, 1))
     with pytest.raises(OSError, match="make room") as caught:
-        bench.land(RangeHost(version(room - pages * PAGE, 1)))
+        bench.land(host)
     assert caught.value.errno == errno.ENOSPC
     assert bench.files() == set()
-    smaller = version(room - 2 * PAGE, 1)
-    bench.land(RangeHost(smaller))
-    stands(bench, smaller)
+    fits = version(room - 16 * PAGE, 1)
+    bench.land(RangeHost(fits))
+    stands(bench, fits)

@@ -75,6 +75,7 @@ def test_a_lake_in_a_bucket(start_airflow: Callable[..., subprocess.Popen[str]],
         assert (len(body), found["ServerSideEncryption"]) == (row["size"], "AES256")
         if row["kind"] == "video" and row["file_id"] in files:
             media = files[row["file_id"]].video
+            assert media is not None
             assert body == media.read(0, media.size)
     # Twice, and each file was fetched once.
     assert len(fetched) == len(set(fetched)), fetched
