@@ -72,7 +72,7 @@ def test_a_lake_in_a_bucket(start_airflow: Callable[..., subprocess.Popen[str]],
         assert row["uri"].startswith(f"{LAKE}/wecom/")
         found = client.get_object(Bucket="lake", Key=row["uri"].removeprefix("s3://lake_conn@lake/"))
         body = found["Body"].read()
-        assert (len(body), found["ServerSideEncryption"]) == (row["size"], "AES256")
+        assert (len(body), found["ServerSideEncryption"]) == (int(row["size"]), "AES256")
         if row["kind"] == "video" and row["file_id"] in files:
             media = files[row["file_id"]].video
             assert media is not None
