@@ -85,7 +85,7 @@ def test_no_run_leaves_a_secret_anywhere(start_airflow: Start, tmp_path: Path, p
     left = places(tmp_path, AIRFLOWS_OWN.sub("", printed))
     # What is searched is what was meant: every logger spoke, and what the runs did is there.
     assert b"?***" in left["printed"] + left["logs"]
-    assert b"is dead" in left["printed"] + left["logs"]
+    assert b"opening it again" in left["printed"] + left["logs"]
     assert b"rejected the token" in left["printed"] + left["logs"]
     assert b"obcnlaunch00000000000004" in left["metadata, decoded"]
     assert all(left.values())
