@@ -56,10 +56,14 @@ class Berth:
         data = self.store.read(self._checkpoint_key)
         self._remembered = data is not None
         found = Checkpoint.from_bytes(data)
-        # Whoever can write to the lake can write checkpoints: none may lead to another file's object.
-        if found is None or self.beside(found.name) != self._key(found.name.rpartition(".")[2]):
-            return None
-        return found
+        return found if found is not None and self.owns(found.name) else None
+
+    def owns(self, name: str) -> bool:
+        """Tell whether an object of that name, with whatever extension, is this file's.
+
+        Whoever can write to the lake can write receipts and checkpoints: none may lead to another file's object.
+        """
+        return self.beside(name) == self._key(name.rpartition(".")[2])
 
     def begin(self, ext: str, length: int | None, validator: str | None) -> Sink:
         """Begin the object with that extension."""
@@ -99,6 +103,11 @@ class Berth:
 
         served = media_type(name.rpartition(".")[2])
         return self.store.sink(key, Plan(media_type=served, length=length, place=place, keep=keep))
+
+    def check_free(self) -> None:
+        """Raise InvalidRequest if the object may not be replaced, and somebody has put one there since."""
+        if not self._may_stand and self.store.stat(self.key) is not None:
+            raise self.already(self.key)
 
     def forget(self) -> None:
         """Remove the checkpoint."""

@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from airflow_provider_meetings.api.stream import STRONG_TAG
+
 SCHEMA = 1
+_BEYOND = 2**60  # bytes that no file has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +50,12 @@ class Checkpoint:
             found.schema == SCHEMA
             and isinstance(found.name, str)
             and "/" not in found.name
-            and isinstance(found.length, int | None)
-            and isinstance(found.validator, str | None)
+            and (found.length is None or (type(found.length) is int and 0 <= found.length < _BEYOND))
+            and (found.validator is None or _is_strong(found.validator))
             and isinstance(found.place, dict)
         )
         return found if sound else None
+
+
+def _is_strong(validator: object) -> bool:
+    return isinstance(validator, str) and STRONG_TAG.fullmatch(validator) is not None

@@ -6,7 +6,6 @@ import errno
 import hashlib
 import logging
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from airflow_provider_meetings.api.berth import Berth
 from airflow_provider_meetings.api.checkpoint import Checkpoint
 from airflow_provider_meetings.api.digest import BackgroundDigest
-from airflow_provider_meetings.api.errors import FileTooLarge, MediaCorrupt, MeetingsApiError
+from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, MediaCorrupt, MeetingsApiError
 from airflow_provider_meetings.api.origin import Broken, Opened, Origin
 from airflow_provider_meetings.api.progress import Progress
 from airflow_provider_meetings.api.store import ObjectStat, Parts, Sink
@@ -32,14 +31,15 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 class Limits:
     """How far a landing goes.
 
-    :param max_bytes: no file may be larger. 64 GiB is beyond a week of video, and below what S3's 10,000 parts hold.
+    :param max_bytes: no file may be larger. 48 GiB is beyond days of video, and below what 10,000 parts of S3 hold.
     :param fruitless: how often in a row a stream may break that brought nothing new.
-    :param stop: set from another thread, it ends landings after the piece in hand.
+    :param stop: set from another thread, it ends landings after the piece in hand, and their pauses.
+    :param sleep: pauses before a file is opened again; None waits for `stop` meanwhile.
     """
 
-    max_bytes: int = 64 * GIB
+    max_bytes: int = 48 * GIB
     fruitless: int = 5
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -92,7 +92,7 @@ class Delivery:
         except Broken as broken:
             self._leave()
             error = broken.error
-        except (MediaCorrupt, FileTooLarge):
+        except (MediaCorrupt, FileTooLarge, InvalidRequest):
             self._abandon()
             raise
         except OSError as failure:
@@ -113,9 +113,12 @@ class Delivery:
             stop=stop_after_attempt(self._limits.fruitless),
             wait=wait_random_exponential(multiplier=0.5, max=30),
             before_sleep=self._log_retry,
-            sleep=self._limits.sleep,
+            sleep=self._limits.sleep or self._pause,
             reraise=True,
         )
+
+    def _pause(self, seconds: float) -> None:
+        self._limits.stop.wait(seconds)
 
     def _log_retry(self, state: RetryCallState) -> None:
         pause = state.next_action.sleep if state.next_action else 0.0
@@ -148,6 +151,7 @@ class Delivery:
 
     def _round(self) -> None:
         """Open the file once and take what comes; return when it is whole, and when it is worth opening it again."""
+        self._heed_stop()
         position = Position(self._size, self._validator, self._length) if self._validator and self._size else None
         with self._origin.open(position) as opened:
             if opened is None:
@@ -178,9 +182,12 @@ class Delivery:
         self._validator, self._length = opened.validator, opened.length
         return self._sink
 
-    def _take(self, sink: Sink, chunk: bytes) -> None:
+    def _heed_stop(self) -> None:
         if self._limits.stop.is_set():
             raise Stopped(f"{self._name}: told to stop")
+
+    def _take(self, sink: Sink, chunk: bytes) -> None:
+        self._heed_stop()
         if self._digest:
             self._digest.update(chunk)
         sink.write(chunk)
@@ -207,6 +214,7 @@ class Delivery:
     def _publish(self) -> Delivered:
         assert self._sink is not None  # noqa: S101  # it is whole
         sha256 = self._digest.hexdigest() if self._digest else None
+        self._berth.check_free()
         stat = self._sink.publish()
         if not self._berth.verify(stat, self._size):
             raise MediaCorrupt(

@@ -65,7 +65,7 @@ class Landing:
         chosen = if_present or self._if_present
         berth = Berth(self._store, self._layout, recording, media, may_stand=chosen != "fail")
         receipt = Receipt.from_bytes(self._store.read(berth.receipt_key))
-        if receipt is not None and not receipt.describes(media):
+        if receipt is not None and not (receipt.describes(media) and berth.owns(receipt.name)):
             receipt = None
         if receipt is not None and self._stands(chosen, berth, receipt):
             uri = self._store.uri(berth.beside(receipt.name))
@@ -94,6 +94,7 @@ class Landing:
         if delivered is None:
             log.warning("%s has no %s of file %r", media.platform, media.kind, media.file_id)
             return _absent(media)
+        _compare_declared(media, delivered.stat.size)
         written = self._receipt(berth, media, delivered)
         if receipt is not None and receipt.name != written.name:
             # The platform serves another type than last time: the old object would be a second copy. It goes while
@@ -128,6 +129,16 @@ class Landing:
             part_size=parts.size if parts else None,
             parts=parts.sha256 if parts else None,
             tree_sha256=parts.tree if parts else None,
+        )
+
+
+def _compare_declared(media: MediaFile, size: int) -> None:
+    # A word, never proof: it would keep files out for ever where it is wrong. But somebody should look.
+    if media.declared_size and size < media.declared_size:
+        log.warning(
+            "%s declares %d bytes for file %r (%s), its media host served %d as the whole of it: is it shorter than "
+            "the meeting was?",
+            *(media.platform, media.declared_size, media.file_id, media.kind, size),
         )
 
 

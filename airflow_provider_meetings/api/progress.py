@@ -69,11 +69,11 @@ class Progress:
         if length:
             left = max(length - stands, 0) / max(rate, 1)
             log.info(
-                "%s: %.1f of %.1f MiB (%d %%), %.1f MiB/s, about %d s left",
-                *(self._label, stands / _MIB, length / _MIB, 100 * stands // length, rate / _MIB, left),
+                "%s: %.1f of %.1f MiB (%d %%), %s, about %d s left",
+                *(self._label, stands / _MIB, length / _MIB, 100 * stands // length, _shown(rate), left),
             )
         else:
-            log.info("%s: %.1f MiB, %.1f MiB/s", self._label, stands / _MIB, rate / _MIB)
+            log.info("%s: %.1f MiB, %s", self._label, stands / _MIB, _shown(rate))
 
     def end(self, size: int) -> None:
         """Say that the object stands, with `size` bytes."""
@@ -81,10 +81,14 @@ class Progress:
         self._count()
         self._meter.timing("meetings.landing.duration", seconds, self._tags)
         log.info(
-            "%s: %d bytes, %d of them fetched in %.1f s (%.1f MiB/s)",
-            *(self._label, size, self._fetched, seconds, self._fetched / _MIB / seconds),
+            "%s: %d bytes, %d of them fetched in %.1f s (%s)",
+            *(self._label, size, self._fetched, seconds, _shown(self._fetched / seconds)),
         )
 
     def _count(self) -> None:
         self._meter.count("meetings.landing.bytes", self._fetched - self._counted, self._tags)
         self._counted = self._fetched
+
+
+def _shown(rate: float) -> str:
+    return f"{rate / _MIB:.1f} MiB/s" if rate >= _MIB else f"{rate / 1024:.1f} KiB/s"

@@ -15,7 +15,8 @@ from airflow_provider_meetings.api.storable import NeverPickled
 
 CHUNK_BYTES = 1024 * 1024
 _DEAD_LINK = {401, 403, 404, 410}
-_STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_NUMBER = re.compile(r"[0-9]{1,18}")
 # https://www.rfc-editor.org/rfc/rfc9110#section-14.4 also allows "*" for the total: it is not taken, because a host may
 # give less than it was asked for, and then nothing would tell the end of the part from the end of the file.
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
@@ -44,7 +45,8 @@ class MediaStream(NeverPickled):
     :param position: what was asked for; None for the whole.
     :raises LinkExpired: for 401, 403, 404 and 410.
     :raises ServerError: for 5xx and 429.
-    :raises MediaCorrupt: for any other status, and for a range that was not asked for.
+    :raises MediaCorrupt: for any other status, for a range that was not asked for, and for a compressed body, of which
+        nobody could tell whether it is whole.
     """
 
     def __init__(self, response: requests.Response, platform: str, position: Position | None = None) -> None:
@@ -57,6 +59,7 @@ class MediaStream(NeverPickled):
                 self._accept_range(position)
             elif response.status_code != 200:
                 raise self._refusal(response.status_code)
+            self._refuse_compression()
         except MeetingsApiError:
             response.close()
             raise
@@ -79,6 +82,16 @@ class MediaStream(NeverPickled):
         self.start = position.offset
         self._total = int(found[3])
 
+    def _refuse_compression(self) -> None:
+        encoding = self._response.headers.get("Content-Encoding", "identity")
+        if encoding != "identity":
+            raise MediaCorrupt(
+                f"{self._platform}'s media host served the file compressed ({encoding[:40]!r}), although it was asked "
+                "for it as it is",
+                platform=self._platform,
+                next_step="If a proxy stands in between, have it pass media on unchanged.",
+            )
+
     def _refusal(self, status: int) -> MeetingsApiError:
         kind: type[MeetingsApiError] = MediaCorrupt
         if status in _DEAD_LINK:
@@ -100,30 +113,20 @@ class MediaStream(NeverPickled):
     def validator(self) -> str | None:
         """Return the entity tag if it is a strong one: equal tags mean equal bytes."""
         tag = self._response.headers.get("ETag", "")
-        return tag if _STRONG_TAG.fullmatch(tag) and not self._encoded else None
+        return tag if STRONG_TAG.fullmatch(tag) else None
 
     @property
     def length(self) -> int | None:
-        """Return the promised number of bytes of the whole file, also where this is a part of it; None for no promise.
-
-        There is none where the host compresses all the same.
-        """
-        if self._encoded:
-            return None
+        """Return how many bytes the whole file has, as promised, also where this is a part of it; None if not."""
         if self.start:
             return self._total
         value = self._response.headers.get("Content-Length", "")
-        return int(value) if value.isdecimal() else None
-
-    @property
-    def _encoded(self) -> bool:
-        return self._response.headers.get("Content-Encoding", "identity") != "identity"
+        return int(value) if _NUMBER.fullmatch(value) else None
 
     @property
     def ends_itself(self) -> bool:
         """Tell whether a body that is cut can be told from a whole one: it has a length, or is chunked."""
-        headers = self._response.headers
-        return "Content-Length" in headers or headers.get("Transfer-Encoding", "").lower() == "chunked"
+        return self.length is not None or self._response.headers.get("Transfer-Encoding", "").lower() == "chunked"
 
     def chunks(self, size: int = CHUNK_BYTES) -> Iterator[bytes]:
         """Yield the body in pieces of at most `size` bytes.
@@ -135,16 +138,17 @@ class MediaStream(NeverPickled):
         """
         body = self._response.iter_content(size)
         received = self.start
+        promised = "" if self.length is None else f" of {self.length}"
         while True:
             chunk: bytes | None = None
             cut = ""
             try:
                 chunk = next(body, b"")
-            except (requests.RequestException, OSError) as error:
+            except (requests.RequestException, OSError, ValueError) as error:  # ValueError: the size of a chunk is none
                 cut = type(error).__name__
             if chunk is None:  # raised here, so that the link in the other exception does not come along
                 raise ServerError(
-                    f"{self._platform}'s media stream was cut after {received} bytes ({cut})",
+                    f"{self._platform}'s media stream was cut after {received}{promised} bytes ({cut})",
                     platform=self._platform,
                     next_step="Try again; nothing of it was published.",
                 )

@@ -126,8 +126,12 @@ def lock(part: Path) -> int:
         fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.path.samestat(os.fstat(fd), part.lstat()):
-                return fd
+            found = os.fstat(fd)
+            if os.path.samestat(found, part.lstat()):
+                if found.st_nlink == 1:
+                    return fd
+                # A copy of the lake that was made of hard links has this file too, perhaps as a published one.
+                part.unlink()
         except FileNotFoundError:
             pass
         except BlockingIOError as error:

@@ -30,6 +30,7 @@ EXTRA_ARGS = (
     "StorageClass",
     "Tagging",
 )
+UNMARKED = "etag:"  # of a store that gives no ETag
 MISSING = ("404", "NoSuchKey")
 
 

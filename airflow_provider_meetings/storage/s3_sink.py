@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from airflow_provider_meetings.api.store import ObjectStat, Parts, Plan
-from airflow_provider_meetings.storage.s3_bucket import MISSING, S3Bucket, stat_of, validator_of
+from airflow_provider_meetings.storage.s3_bucket import MISSING, UNMARKED, S3Bucket, stat_of, validator_of
 from airflow_provider_meetings.storage.s3_parts import MOST_PARTS, Expected, Part, part_size
 
 log = logging.getLogger(__name__)
@@ -126,19 +126,19 @@ class S3Sink:
 
         Where the answer is lost, or is an error, the object itself tells whether it was made.
         """
-        size, made = self._put() if self._upload_id is None else self._complete()
+        made = self._put() if self._upload_id is None else self._complete()
         self._end()
         stat = stat_of(self._bucket.ask("head_object", self._key))
-        if stat.size != size and made not in (None, stat.validator):
-            # Not less than was written, but what somebody else wrote since: it is not ours to remove.
+        if made is not None and made != stat.validator != UNMARKED:
+            # Somebody else has published since: that is not ours to remove, nor to write a receipt for.
             uri = self._bucket.uri(self._key)
             raise BlockingIOError(errno.EAGAIN, f"{uri} was replaced by another process meanwhile; try again later")
         return stat
 
-    def _put(self) -> tuple[int, str | None]:
+    def _put(self) -> str | None:
         content = self._taken()
         checksum = self._bucket.checksum(content)
-        return len(content), self._make(
+        return self._make(
             "put_object",
             lambda: Expected.of(content, checksum.get("ChecksumSHA256")),
             Body=content,
@@ -146,7 +146,7 @@ class S3Sink:
             **checksum,
         )
 
-    def _complete(self) -> tuple[int, str | None]:
+    def _complete(self) -> str | None:
         last = self._filled
         if last:
             self._send()
@@ -158,7 +158,7 @@ class S3Sink:
             {"PartNumber": number, "ETag": part.etag, **({"ChecksumSHA256": part.checksum} if part.checksum else {})}
             for number, part in parts.items()
         ]
-        return size, self._make(
+        return self._make(
             "complete_multipart_upload",
             lambda: Expected.of_parts(parts, size),
             UploadId=self._upload_id,

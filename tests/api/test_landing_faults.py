@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.errors import (
+    InvalidRequest,
     MediaCorrupt,
     MeetingsApiError,
     ServerError,
@@ -273,3 +274,54 @@ def test_a_link_of_the_parts_name_is_not_followed(bench: Bench, tmp_path: Path) 
         bench.land(video(BODY))
     assert victim.read_bytes() == b"precious"
     assert not bench.target.exists()
+
+
+def test_a_receipt_that_names_another_files_object_leads_nowhere(bench: Bench) -> None:
+    """Whoever can write to the lake can write receipts."""
+    other = bench.target.with_name("file-2.video.mp4")
+    other.parent.mkdir(parents=True)
+    other.write_bytes(b"another file's bytes")
+    bench.land(video(BODY))
+    receipt = bench.root / RECEIPT
+    stat = other.stat()
+    mark = {"name": other.name, "size": stat.st_size, "validator": f"mtime-ns:{stat.st_mtime_ns}"}
+    receipt.write_text(json.dumps({**bench.receipt(), **mark}))
+    stored = bench.land(video(BODY))
+    assert (stored.outcome, stored.uri) == ("replaced", f"file:///target/{NAME}")
+    assert other.read_bytes() == b"another file's bytes"
+    assert bench.land().outcome == "skipped"
+
+
+def test_a_part_that_is_also_something_else_is_left_to_it(bench: Bench) -> None:
+    """As in a copy of the lake that was made of hard links while a landing was under way."""
+    part = bench.target.with_name(bench.target.name + ".part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(OTHER)
+    elsewhere = bench.root / "elsewhere.mp4"
+    elsewhere.hardlink_to(part)
+    assert bench.land(video(BODY)).outcome == "landed"
+    assert bench.target.read_bytes() == BODY
+    assert elsewhere.read_bytes() == OTHER
+
+
+def test_what_came_there_meanwhile_is_not_replaced_under_fail(bench: Bench) -> None:
+    class Late(LocalStore):
+        def sink(self, key: str, plan: Plan) -> LocalSink:
+            sink = super().sink(key, plan)
+            if key == NAME:
+                bench.target.write_bytes(OTHER)
+            return sink
+
+    bench.target.parent.mkdir(parents=True)
+    with pytest.raises(InvalidRequest, match="is there already"):
+        bench.land(video(BODY), if_present="fail", store=Late(bench.root, "file:///target/"))
+    assert bench.target.read_bytes() == OTHER
+    assert bench.files() == {NAME}
+
+
+@pytest.mark.parametrize(("declared", "warned"), [(len(BODY) + 1, True), (len(BODY), False), (0, False), (None, False)])
+def test_less_than_the_platform_declares_is_said(
+    bench: Bench, caplog: pytest.LogCaptureFixture, declared: int | None, warned: bool
+) -> None:
+    assert bench.land(video(BODY), media=replace(MEDIA, declared_size=declared)).outcome == "landed"
+    assert ("is it shorter than the meeting was?" in caplog.text) is warned

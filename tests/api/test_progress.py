@@ -50,4 +50,4 @@ def test_without_a_length_there_is_no_end_in_sight(caplog: pytest.LogCaptureFixt
     progress = Progress("f", Numbers(), {"platform": "acme"}, clock=lambda: now)
     now = 5.0
     progress.add(2**20, 2**20, None)
-    assert [record.message for record in caplog.records] == ["f: 1.0 MiB, 0.2 MiB/s"]
+    assert [record.message for record in caplog.records] == ["f: 1.0 MiB, 204.8 KiB/s"]

@@ -222,15 +222,18 @@ def test_a_body_that_is_cut_while_it_is_read_is_an_error(s3: S3Bench) -> None:
         list(s3.store().open(KEY))
 
 
-@pytest.mark.parametrize("body", [SMALL, BODY])
-def test_what_another_process_put_there_meanwhile_is_left_to_it(s3: S3Bench, body: bytes) -> None:
+@pytest.mark.parametrize("theirs", [OLD, BODY[::-1]], ids=["of another size", "of the same size"])
+@pytest.mark.parametrize("body", [SMALL, BODY], ids=["small", "in parts"])
+def test_what_another_process_put_there_meanwhile_is_left_to_it(s3: S3Bench, body: bytes, theirs: bytes) -> None:
+    theirs = theirs[: len(body)]
+
     def overtaken(forward: Forward) -> Answered:
         answered = forward()
-        s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=OLD)
+        s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=theirs)
         return answered
 
     s3.front.on("Put", overtaken)
     s3.front.on("Complete", overtaken)
     with pytest.raises(BlockingIOError, match="replaced by another process"):
         s3.upload(s3.sink(), body)
-    assert s3.found(KEY) == OLD
+    assert s3.found(KEY) == theirs
