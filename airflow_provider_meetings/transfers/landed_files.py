@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import threading
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 _PER_KEY = 1000  # Airflow takes 64 KiB under one key
 
@@ -12,13 +16,14 @@ class LandedFiles:
     """Remember files in Airflow's task state store, which outlives a try; before Airflow 3.3 there is none.
 
     With ``replace`` or ``fail`` a receipt does not tell whether this task or an older one landed the file. What is
-    remembered goes when the task succeeds, so that clearing it begins anew.
+    remembered goes when the task succeeds, so that clearing it begins anew. Used by several threads at once.
 
     :param store: the context's ``task_state_store``, or None.
     """
 
     def __init__(self, store: Any) -> None:
         self._store = store
+        self._lock = threading.Lock()
         self._pages: list[list[str]] = []
         while store is not None and (page := store.get(self._key(len(self._pages)))):
             self._pages.append(list(page))
@@ -37,13 +42,23 @@ class LandedFiles:
 
     def add(self, key: str) -> None:
         """Remember the file with that receipt."""
-        if self._store is None or key in self:
+        if self._store is None:
             return
-        if not self._pages or len(self._pages[-1]) >= _PER_KEY:
-            self._pages.append([])
-        self._pages[-1].append(self._name(key))
-        self._known.add(self._name(key))
-        self._store.set(self._key(len(self._pages) - 1), self._pages[-1])
+        with self._lock:
+            if key in self:
+                return
+            if not self._pages or len(self._pages[-1]) >= _PER_KEY:
+                self._pages.append([])
+            self._pages[-1].append(self._name(key))
+            self._known.add(self._name(key))
+            try:
+                self._store.set(self._key(len(self._pages) - 1), self._pages[-1])
+            except Exception as error:  # Airflow raises what it likes; the file has landed all the same
+                log.warning(
+                    "Airflow's task state store failed (%s): should this try fail, the next one takes what this one "
+                    "landed for somebody else's",
+                    type(error).__name__,
+                )
 
     def forget(self) -> None:
         """Remember nothing any more."""
