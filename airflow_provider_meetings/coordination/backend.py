@@ -1,0 +1,66 @@
+"""What processes share, in as few words as a file, a Redis and a database can all say.
+
+A key names a thing and holds no secret; it may be long. A value is opaque bytes: whoever stores a secret encrypts it
+first. Times are seconds. Each backend is one file in this folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class BackendError(Exception):
+    """Say that what is shared cannot be reached or written; the text says what to do, and shows no value."""
+
+
+class Busy(BackendError):
+    """Say that somebody else has held the key for longer than we would wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `calls` in any `seconds`, spread evenly: a slot every `seconds` / `calls`, and no burst."""
+
+    calls: float
+    seconds: float
+
+    @property
+    def spacing(self) -> float:
+        """Return the seconds from one slot to the next."""
+        return self.seconds / self.calls
+
+
+class Backend(Protocol):
+    """Share values, holds and slots between everyone who uses the same backend. Used by several threads at once."""
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was set; None for nothing, and for what has run out."""
+
+    def set(self, key: str, value: bytes, lifetime: float) -> None:
+        """Set a value whole or not at all; it runs out after `lifetime` seconds."""
+
+    def hold(self, key: str, patience: float) -> AbstractContextManager[None]:
+        """Be the only one who holds the key, in the order of asking where the backend can keep one.
+
+        A hold ends with its process, however that ends, within 2 seconds.
+
+        :raises Busy: after `patience` seconds.
+        """
+
+    def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
+        """Take the next free slot that all rates allow, and return how many seconds from now it is.
+
+        Slots are given in the order of asking. A clock that jumps brings neither a burst nor a long wait.
+
+        :param longest: take no slot that is further away.
+        :raises Busy: if the next one is; nothing is taken then.
+        """
+
+    def postpone(self, key: str, seconds: float) -> None:
+        """Give no slot of the key for so long from now, to anybody; a shorter word changes nothing."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
