@@ -41,7 +41,7 @@ test-scheduler: $(VENV)/.dev
 # The proofs that are too long for every day; make test runs the same tests with smaller numbers.
 nightly: $(VENV)/.dev
 	@$(BIN)/python -m pytest --kills=1000 --sequences=1000 \
-		tests/api/test_landing_kills.py tests/api/test_landing_sequences.py $(PYTEST_ARGS)
+		tests/api/test_landing_kills.py tests/api/test_landing_sequences.py tests/storage/test_s3_sequences.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
