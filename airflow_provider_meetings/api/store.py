@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 from pendulum import DateTime
 
+# 10,000 parts, the most that a store takes, make a receipt of 0.7 MiB.
+LARGEST_READ = 4 * 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectStat:
@@ -119,7 +122,11 @@ class Store(Protocol):
         """Ask the store about an object; None if there is none."""
 
     def read(self, key: str) -> bytes | None:
-        """Return a small object whole; None if there is none."""
+        """Return a small object whole; None if there is none.
+
+        What is larger than `LARGEST_READ`, and what is no file at all (a pipe, a device), counts as none: whoever can
+        write to a lake shall not fill a worker's memory, or have it wait for ever.
+        """
 
     def open(self, key: str) -> Iterator[bytes]:
         """Yield an object's bytes in pieces of at most 1 MiB.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_meetings.api.store import Leftover, Listed, ObjectStat, Plan, Sink
+from airflow_provider_meetings.api.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan, Sink
 from airflow_provider_meetings.storage.filesystem_calls import FilesystemCalls
 from airflow_provider_meetings.storage.filesystem_info import modified
 from airflow_provider_meetings.storage.filesystem_kind import holds_uploads_back, put_away
@@ -58,7 +58,8 @@ class FilesystemStore:
 
     def read(self, key: str) -> bytes | None:
         """Return a small object whole; None if there is none."""
-        if self.stat(key) is None:
+        stat = self.stat(key)
+        if stat is None or stat.size > LARGEST_READ:
             return None
         with self._calls.call() as fs:
             try:

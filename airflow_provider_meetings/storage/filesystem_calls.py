@@ -86,7 +86,7 @@ class FilesystemCalls:
                 info = fs.info(path)
             except (FileNotFoundError, NotADirectoryError):
                 return None
-        return None if info.get("type") == "directory" else ObjectStat(info["size"], validator(info))
+        return None if info.get("type") in {"directory", "other"} else ObjectStat(info["size"], validator(info))
 
     def move(self, path: str, to: str) -> None:
         """Move an object over another."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import io
+import logging
 import os
 import stat
 import tempfile
@@ -11,9 +13,12 @@ from pathlib import Path
 
 import pendulum
 
-from airflow_provider_meetings.api.store import Leftover, Listed, ObjectStat, Plan
+from airflow_provider_meetings.api.shown import harmless
+from airflow_provider_meetings.api.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
 from airflow_provider_meetings.storage.local_errors import explained
 from airflow_provider_meetings.storage.local_sink import PART_SUFFIX, PIECE, LocalSink, local_stat, lock
+
+log = logging.getLogger(__name__)
 
 
 class LocalStore:
@@ -51,13 +56,15 @@ class LocalStore:
     def read(self, key: str) -> bytes | None:
         """Return a small object whole; None if there is none."""
         try:
-            return self._path(key).read_bytes()
+            with _opened(self._path(key)) as file:
+                content = file.read(LARGEST_READ + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        return content if len(content) <= LARGEST_READ else None
 
     def open(self, key: str) -> Iterator[bytes]:
         """Yield an object's bytes in pieces of at most 1 MiB."""
-        with self._path(key).open("rb", buffering=0) as file:
+        with _opened(self._path(key)) as file:
             while piece := file.read(PIECE):
                 yield piece
 
@@ -113,6 +120,9 @@ class LocalStore:
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
         for folder, folders, names in os.walk(self._root, onerror=_unlisted):
             folders.sort()
+            for path in (Path(folder, name) for name in folders):
+                if path.is_symlink():  # followed, it could lead in a circle, or out of the lake
+                    log.warning("%s links to a folder: what stands there is not looked at", harmless(str(path), 1000))
             for name in sorted(names):
                 path = Path(folder, name)
                 try:
@@ -131,6 +141,24 @@ class LocalStore:
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self._root).as_posix()
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    """Open a file, or a link to one.
+
+    :raises FileNotFoundError: if there is none: what else has a name is no object.
+    """
+    try:
+        # Not waiting for somebody to write, as one does who opens a pipe.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link that leads to itself, a socket
+            raise FileNotFoundError(errno.ENOENT, "no file", str(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise FileNotFoundError(errno.ENOENT, "no file", str(path))
+    return os.fdopen(fd, "rb")
 
 
 def _unlisted(error: OSError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.store import Leftover, Listed, ObjectStat, Plan
+from airflow_provider_meetings.api.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
 from airflow_provider_meetings.storage.s3_bucket import MISSING, S3Bucket, stat_of
 from airflow_provider_meetings.storage.s3_sink import S3Sink
 
@@ -52,7 +53,15 @@ class S3Store:
     def read(self, key: str) -> bytes | None:
         """Return a small object whole; None if there is none."""
         answer = self._bucket.ask("get_object", key, absent=MISSING)
-        return None if answer is None else b"".join(self._bucket.pieces(answer["Body"], key, PIECE))
+        if answer is None:
+            return None
+        content = bytearray()
+        with contextlib.closing(self._bucket.pieces(answer["Body"], key, PIECE)) as pieces:
+            for piece in pieces:
+                content += piece
+                if len(content) > LARGEST_READ:
+                    return None
+        return bytes(content)
 
     def open(self, key: str) -> Iterator[bytes]:
         """Yield an object's bytes in pieces of at most 1 MiB."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_meetings.api.store import ObjectStat
@@ -118,7 +118,7 @@ class S3Bucket:
         """Drop an upload; False if there is no such upload."""
         return self.ask("abort_multipart_upload", key, absent=("NoSuchUpload",), UploadId=upload_id) is not None
 
-    def pieces(self, body: Any, key: str, size: int) -> Iterator[bytes]:
+    def pieces(self, body: Any, key: str, size: int) -> Generator[bytes]:
         """Yield the body of an answer.
 
         :raises OSError: if it is cut.

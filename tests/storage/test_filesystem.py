@@ -59,6 +59,12 @@ class TestForeignFolder(FilesystemContract):
         assert list(scratch.iterdir()) == []
         assert {path.name for path in tmp_path.iterdir()} <= {"scratch", "lake"}
 
+    def test_a_pipe_is_not_read(self, store: Store, tmp_path: Path) -> None:
+        """Who opens one waits for ever: here the test would."""
+        (tmp_path / "lake").mkdir()
+        os.mkfifo(tmp_path / "lake" / "x")
+        assert (store.stat("x"), store.read("x")) == (None, None)
+
 
 class TestWrapped(FilesystemContract):
     @pytest.fixture

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,6 +42,53 @@ def test_a_file_where_a_folder_should_be_holds_nothing(store: LocalStore) -> Non
     store.put("x", b"1")
     assert store.read("x/y") is None
     assert store.stat("x/y") is None
+
+
+@pytest.mark.parametrize("what", ["pipe", "pipe-by-link", "device", "folder", "socket", "itself"])
+def test_what_is_no_file_is_not_read(store: LocalStore, tmp_path: Path, what: str) -> None:
+    """Who opens a pipe as usual waits for ever: here the test would."""
+    store.put("file", b"1")
+    path, other = tmp_path / "a" / "b" / "x", tmp_path / "other"
+    match what:
+        case "pipe":
+            os.mkfifo(path)
+        case "pipe-by-link":
+            os.mkfifo(other)
+            path.symlink_to(other)
+        case "device":
+            path.symlink_to("/dev/null")
+        case "folder":
+            path.mkdir()
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as listening:
+                listening.bind(str(path))
+        case "itself":
+            path.symlink_to(path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert store.read("x") is None
+    with pytest.raises(FileNotFoundError):
+        list(store.open("x"))
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_link_to_a_file_is_read(store: LocalStore, tmp_path: Path) -> None:
+    store.put("file", b"1")
+    (tmp_path / "a" / "b" / "x").symlink_to("file")
+    assert (store.read("x"), list(store.open("x"))) == (b"1", [b"1"])
+
+
+def test_folders_behind_links_are_named_not_passed_over_in_silence(
+    store: LocalStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "v.mp4").write_bytes(b"1")
+    store.put("day/w.mp4", b"1")
+    (tmp_path / "a" / "b" / "day" / "rec").symlink_to(tmp_path / "elsewhere")
+    with caplog.at_level("WARNING"):
+        assert [listed.key for listed in store.walk()] == ["day/w.mp4"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path}/a/b/day/rec links to a folder: what stands there is not looked at"
+    ]
 
 
 def test_the_uri_is_as_the_user_wrote_it(store: LocalStore) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_meetings.api.store import Listed, Plan
+from airflow_provider_meetings.api.store import LARGEST_READ, Listed, Plan
 from airflow_provider_meetings.storage.s3 import S3Store
 from airflow_provider_meetings.storage.s3_parts import MIB, PART_SIZE, part_size
 from tests.storage.s3_bench import BODY, BUCKET, KEY, URI, S3Bench, s3_bench, s3_client
@@ -52,6 +52,16 @@ def test_where_the_bytes_lie_is_told_before_they_lie_there(s3: S3Bench) -> None:
     s3.write(sink)
     assert sent == [0]
     sink.discard()
+
+
+def test_what_is_too_large_to_be_read_whole_counts_as_none(s3: S3Bench) -> None:
+    store = s3.store()
+    store.put("x.json", BODY[:LARGEST_READ])
+    assert store.read("x.json") == BODY[:LARGEST_READ]
+    store.put("x.json", BODY[: LARGEST_READ + 1])
+    assert store.read("x.json") is None
+    store.put("x.json", b"{}")
+    assert store.read("x.json") == b"{}"
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_SIZE - 1, PART_SIZE, PART_SIZE + 1, 2 * PART_SIZE, 2 * PART_SIZE + 1])
