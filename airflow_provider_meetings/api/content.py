@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.signatures import DOCUMENTS, TEXTS, bare, con
 HEAD_BYTES = 512
 _SHOWN_BYTES = 16
 
-_EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+_EXTENSION = re.compile(r"(?!part$)[a-z0-9]{1,8}")  # what ends in .part is taken for a leftover
 _PAGE_TYPES = frozenset({"text/html", "application/json", "application/xml", "text/xml"})
 # An error document or a login page, whatever type and status it comes with.
 _PAGE = re.compile(r"\s*<(!|\?xml|html|head|body|title|meta|script|error)", re.IGNORECASE)

@@ -15,6 +15,8 @@ FIELDS = ("platform", "tenant", "date", "recording_id", "meeting_id", "file_id",
 UNDATED = "undated"
 RECEIPT_SUFFIX = ".receipt.json"
 CHECKPOINT_SUFFIX = ".part.json"
+# No object may have such a name: it would be taken for a receipt, a checkpoint, or what a try that died has left.
+_TAKEN = (RECEIPT_SUFFIX, CHECKPOINT_SUFFIX, ".part")
 LONGEST_TEMPLATE = 200  # bytes: its plain text alone must fit into a file's name
 LONGEST_NAME = 110  # two of them, a suffix and .part stay below the 255 bytes that a file's name may have
 
@@ -58,18 +60,31 @@ class Layout:
             if name is not None and (name not in FIELDS or spec or conversion):
                 raise InvalidRequest(f"layout: {{{name}}} is not one of {', '.join(FIELDS)} (without format)")
         folder, _, last = template.rpartition("/")
-        named = _fields(last)
-        missing = [name for name in ("file_id", "kind", "ext") if name not in named]
-        if missing:
-            raise InvalidRequest(f"layout: the last part needs {{{missing[0]}}}, or files would share a name")
+        Layout._check_last(last)
         if "ext" in _fields(folder):
             raise InvalidRequest("layout: {ext} may stand in the last part only, it is known last")
         if any(part in {"", ".", ".."} for part in template.split("/")):
             raise InvalidRequest("layout: no empty, '.' or '..' part, and no leading slash")
 
+    @staticmethod
+    def _check_last(last: str) -> None:
+        named = _fields(last)
+        missing = [name for name in ("file_id", "kind", "ext") if name not in named]
+        if missing:
+            raise InvalidRequest(f"layout: the last part needs {{{missing[0]}}}, or files would share a name")
+        if _taken(last.format_map(dict.fromkeys(FIELDS, "json"))):
+            raise InvalidRequest(
+                f"layout: the last part {last!r} makes names that end in one of {', '.join(_TAKEN)}: so end those of "
+                "receipts, checkpoints and part files"
+            )
+
     def object_key(self, recording: Recording, media: MediaFile, ext: str) -> str:
         """Name the object that holds the file."""
-        return self._key(recording, media, self._name, ext)
+        key = self._key(recording, media, self._name, ext)
+        if suffix := _taken(key):  # by an id that ends so
+            at = len(key) - len(suffix)
+            key = f"{key[:at]}%2E{key[at + 1 :]}"
+        return key
 
     def receipt_key(self, recording: Recording, media: MediaFile) -> str:
         """Name the receipt, which is known before the served type is."""
@@ -109,6 +124,16 @@ def stem(name: str) -> str:
         if name.endswith(suffix):
             return name.removesuffix(suffix)
     return name.rpartition(".")[0]
+
+
+def receipt_name(file_id: str, kind: str) -> str:
+    """Name a file's receipt in its folder."""
+    return f"{safe_name(file_id)}.{safe_name(kind)}{RECEIPT_SUFFIX}"
+
+
+def _taken(name: str) -> str | None:
+    # In lower case: there are file systems that keep one name for both.
+    return next((suffix for suffix in _TAKEN if name.lower().endswith(suffix)), None)
 
 
 def _fields(template: str) -> set[str]:

@@ -230,6 +230,10 @@ def test_documents_are_taken(kind: str, head: bytes) -> None:
         ("ai_transcript-txt", "text/plain", "", b"", "txt"),
         ("todos-json", "", "", b"[]", "json"),
         ("video", "", "", b"whatever", "bin"),
+        ("video", "", "part", b"whatever", "bin"),
+        ("video", "", "PART", b"\0\0\0\x1cftypisom", "mp4"),
+        ("video", "", "parts", b"whatever", "parts"),
+        ("summary-part", "", "", b"whatever", "bin"),
     ],
 )
 def test_the_extension(kind: str, content_type: str, file_type: str, head: bytes, ext: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.layout import FIELDS, Layout, safe_name
+from airflow_provider_meetings.api.layout import FIELDS, Layout, receipt_name, safe_name
 from airflow_provider_meetings.api.models import MediaFile, Recording, RecordingState
 
 RECORDING = Recording(
@@ -70,6 +70,31 @@ def test_a_hostile_id_is_one_harmless_part(recording_id: str, file_id: str, tena
         assert max(map(len, parts)) + len(".part") <= 255
 
 
+@pytest.mark.parametrize("template", ["{file_id}.{kind}.{ext}", "{kind}-{file_id}.{ext}", "{ext}.{kind}.{file_id}"])
+@pytest.mark.parametrize("file_id", ["f", "f.part", "f.receipt", ".part", "f.part.json", "f.receipt.json", "f.PART"])
+@pytest.mark.parametrize("kind", ["video", "receipt", "part"])
+@pytest.mark.parametrize("ext", ["mp4", "json", "part"])
+def test_no_object_looks_like_what_stands_beside_objects(template: str, file_id: str, kind: str, ext: str) -> None:
+    media = replace(MEDIA, file_id=file_id, kind=kind)
+    name = Layout(template).object_key(RECORDING, media, ext)
+    assert not name.lower().endswith((".receipt.json", ".part.json", ".part"))
+    assert name.replace("%2E", ".") == template.format(file_id=file_id, kind=kind, ext=ext)
+
+
+@pytest.mark.parametrize(
+    "template", ["{file_id}.{kind}.{ext}", "{kind}-{file_id}.parts.{ext}", "part/{file_id}.{kind}.{ext}"]
+)
+def test_names_that_only_resemble_them_stay_as_they_are(template: str) -> None:
+    for ext in ("json", "mp4"):
+        assert "%" not in Layout(template).object_key(RECORDING, MEDIA, ext)
+
+
+@given(file_id=hostile, kind=hostile)
+def test_a_receipts_name_is_known_without_its_folder(file_id: str, kind: str) -> None:
+    media = replace(MEDIA, file_id=file_id, kind=kind)
+    assert Layout().receipt_key(RECORDING, media).rpartition("/")[2] == receipt_name(file_id, kind)
+
+
 @settings(max_examples=200, deadline=None)
 @given(one=hostile, other=hostile)
 @example(one="a" * 200, other="a" * 201)
@@ -120,6 +145,12 @@ def test_an_ordinary_id_stays_readable(value: str) -> None:
         ("a//{file_id}.{kind}.{ext}", "no empty"),
         ("../{file_id}.{kind}.{ext}", "no empty"),
         ("./{file_id}.{kind}.{ext}", "no empty"),
+        ("{file_id}.{kind}.receipt.{ext}", "so end those of receipts"),
+        ("{file_id}.{kind}.part.{ext}", "so end those of receipts"),
+        ("{file_id}.{kind}.Part.{ext}", "so end those of receipts"),
+        ("{file_id}.{kind}.{ext}.part", "so end those of receipts"),
+        ("{file_id}.{kind}.{ext}.receipt.json", "so end those of receipts"),
+        ("a/{kind}{ext}{file_id}.part.json", "so end those of receipts"),
     ],
 )
 def test_a_template_that_is_no_layout_is_refused(template: str, says: str) -> None:
