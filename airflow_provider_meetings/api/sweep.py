@@ -15,7 +15,6 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.checkpoint import Checkpoint
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
-from airflow_provider_meetings.api.proof import LARGEST_RECEIPT
 from airflow_provider_meetings.api.receipt import Receipt
 from airflow_provider_meetings.api.shown import harmless
 from airflow_provider_meetings.api.store import Leftover, Listed, ObjectStat, Store
@@ -109,7 +108,7 @@ class Sweep:
         """
         # Before the walk: a landing that begins meanwhile is young then, whichever of its traces is seen.
         leftovers = list(self._store.leftovers())
-        marks, landed = self._journals({_place(leftover.key) for leftover in leftovers})
+        marks, landed, objects = self._journals({_place(leftover.key) for leftover in leftovers})
         leading: dict[tuple[str, str], list[_Mark]] = defaultdict(list)
         naming: dict[tuple[str, str], list[_Mark]] = defaultdict(list)
         for mark in marks:
@@ -119,7 +118,7 @@ class Sweep:
         for leftover in leftovers:
             place, name = _place(leftover.key), _split(leftover.key)
             led = [*leading.get(place, ()), *naming.get(name, ())]
-            if not led and place not in landed:
+            if (not led and place not in landed) or _split(leftover.handle) in objects:
                 self._counts["not_ours"] += 1
                 continue
             swept = self._leftover(leftover, led)
@@ -134,12 +133,12 @@ class Sweep:
         """Return, as plain JSON, what `swept` has counted so far; `bytes` are those removed, or to be removed."""
         return {"delete": self._delete, **{str(name): self._counts[name] for name in (*Fate, "not_ours", "bytes")}}
 
-    def _journals(self, wanted: set[tuple[str, str]]) -> tuple[list[_Mark], set[tuple[str, str]]]:
-        """Read all checkpoints, and those receipts that could tell whose a leftover is."""
-        marks, landed = [], set()
+    def _journals(self, wanted: set[tuple[str, str]]) -> tuple[list[_Mark], set[tuple[str, str]], set[tuple[str, str]]]:
+        """Read all checkpoints, and those receipts that could tell whose a leftover is, with the objects they name."""
+        marks, landed, objects = [], set(), set()
         for listed in self._store.walk():
             place = _place(listed.key)
-            if listed.size > LARGEST_RECEIPT or not place[1]:
+            if not place[1]:
                 continue
             if listed.key.endswith(CHECKPOINT_SUFFIX):
                 stat = self._store.stat(listed.key)
@@ -148,10 +147,11 @@ class Sweep:
             elif (
                 place in wanted
                 and listed.key.endswith(RECEIPT_SUFFIX)
-                and Receipt.from_bytes(self._store.read(listed.key))
+                and (receipt := Receipt.from_bytes(self._store.read(listed.key)))
             ):
                 landed.add(place)
-        return marks, landed
+                objects.add((place[0], receipt.name))  # one that looks like a leftover is none
+        return marks, landed, objects
 
     def _leftover(self, leftover: Leftover, led: list[_Mark]) -> Swept:
         newest = max([leftover.modified, *(mark.listed.modified for mark in led)])

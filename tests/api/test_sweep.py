@@ -181,6 +181,15 @@ def test_not_ours(lake: Lake, leftover: str, journal: str, content: bytes) -> No
     assert lake.files() == before
 
 
+def test_an_object_that_looks_like_a_leftover_is_none(lake: Lake) -> None:
+    """In a layout of one's own, with an extension that was still taken once."""
+    lake.put("a/f.video.video.part", 9 * DAY)
+    lake.put("a/f.video.receipt.json", 9 * DAY, receipt("f.video.video.part"))
+    before = lake.files()
+    assert lake.sweep() == ([], {"delete": True, "not_ours": 1})
+    assert lake.files() == before
+
+
 class Scripted(LocalStore):
     """A store that refuses, or where something happens before a removal."""
 
