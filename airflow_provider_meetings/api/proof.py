@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
 from airflow_provider_meetings.api.checkpoint import Checkpoint
+from airflow_provider_meetings.api.layout import receipt_name
 from airflow_provider_meetings.api.receipt import Receipt
 from airflow_provider_meetings.api.shown import harmless
-from airflow_provider_meetings.api.store import Listed, Parts, Store
-
-# 10,000 parts, the most that a store takes, make a receipt of 0.7 MiB. What is larger is not read into memory.
-LARGEST_RECEIPT = 4 * 1024 * 1024
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+from airflow_provider_meetings.api.store import LARGEST_READ, Listed, Parts, Store
 
 
 class Fault(StrEnum):
@@ -63,7 +59,7 @@ def find(store: Store, key: str, fault: Fault, expected: str, seen: str) -> Find
 def under_way(store: Store, listed: Listed) -> Verdict:
     """Say which object a checkpoint speaks of; none if it is no checkpoint of ours."""
     try:
-        data = store.read(listed.key) if listed.size <= LARGEST_RECEIPT else None
+        data = store.read(listed.key)
     except OSError:
         data = None
     checkpoint = Checkpoint.from_bytes(data)
@@ -86,8 +82,8 @@ def prove(store: Store, listed: Listed, *, full: bool) -> Verdict:
 
 def _prove_once(store: Store, listed: Listed, full: bool) -> tuple[bytes | None, Verdict]:
     key = listed.key
-    if listed.size > LARGEST_RECEIPT:
-        expected = f"at most {LARGEST_RECEIPT} bytes"
+    if listed.size > LARGEST_READ:
+        expected = f"at most {LARGEST_READ} bytes"
         return None, _unreadable(store, key, None, expected, f"{listed.size} bytes")
     try:
         data = store.read(key)
@@ -96,7 +92,10 @@ def _prove_once(store: Store, listed: Listed, full: bool) -> tuple[bytes | None,
     receipt = Receipt.from_bytes(data)
     if receipt is None:
         return data, _unreadable(store, key, None, "a receipt of a known schema", "something else")
-    folder, slash, _ = key.rpartition("/")
+    folder, slash, name = key.rpartition("/")
+    if name != receipt_name(receipt.file_id, receipt.kind):
+        expected = "a receipt of the file that its name says"
+        return data, _unreadable(store, key, None, expected, f"speaks of another file: {receipt.file_id}")
     return data, _compare(store, key, f"{folder}{slash}{receipt.name}", receipt, full)
 
 
@@ -125,14 +124,11 @@ def _compare(store: Store, receipt_key: str, key: str, receipt: Receipt, full: b
 
 def _hashes(receipt: Receipt) -> Parts | None:
     """Return the hashes to compare with: a whole one is that of an only part. None for what cannot be compared."""
-    parts = receipt.parts
-    if isinstance(receipt.sha256, str):
+    if receipt.sha256 is not None:
         return Parts(max(receipt.size, 1), (receipt.sha256,))
-    if type(receipt.part_size) is not int or receipt.part_size < 1 or not isinstance(parts, list):
+    if receipt.part_size is None or receipt.parts is None:
         return None
-    if not all(isinstance(part, str) and _SHA256.fullmatch(part) for part in parts):
-        return None
-    hashes = Parts(receipt.part_size, tuple(parts))
+    hashes = Parts(receipt.part_size, tuple(receipt.parts))
     return hashes if hashes.tree == receipt.tree_sha256 else None
 
 

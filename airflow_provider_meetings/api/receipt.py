@@ -6,14 +6,32 @@ It stands in `api` and not in `storage`, because the landing engine decides by i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from airflow_provider_meetings import __version__
+from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
 from airflow_provider_meetings.api.models import MediaFile, StoredFile
+from airflow_provider_meetings.api.storable import storable_text
 
 SCHEMA = 2
-_READABLE = {1, 2}  # 1 had no parts
+_READABLE = (1, 2)  # 1 had no parts
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_TEXTS = (
+    "platform",
+    "tenant",
+    "recording_id",
+    "file_id",
+    "kind",
+    "name",
+    "uri",
+    "media_type",
+    "validator",
+    "landed_at",
+    "tool",
+)
+_TEXTS_OR_NONE = ("meeting_id", "started_at", "ended_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +75,29 @@ class Receipt:
             return None
         try:
             receipt = cls(**json.loads(data))
+            if not receipt._sound():
+                return None
             receipt.stored_file("skipped", receipt.uri)
         except (ValueError, TypeError, RecursionError):
             return None
-        # Whoever can write to the lake can write receipts: a name must not lead out of the receipt's folder.
-        name = receipt.name
-        sound = isinstance(receipt.size, int) and isinstance(name, str) and name.isprintable()
-        sound = sound and isinstance(receipt.validator, str) and isinstance(receipt.sha256, str | None)
-        sound = sound and name not in {"", ".", ".."} and "/" not in name
-        return receipt if sound and receipt.schema in _READABLE else None
+        return receipt
+
+    def _sound(self) -> bool:
+        """Tell whether every field is what it says: whoever can write to the lake can write receipts."""
+        texts = [getattr(self, field) for field in _TEXTS]
+        texts += [text for field in _TEXTS_OR_NONE if (text := getattr(self, field)) is not None]
+        hashes = [text for text in (self.sha256, self.tree_sha256) if text is not None]
+        if self.parts is not None and not isinstance(self.parts, list):
+            return False
+        return (
+            _number(self.schema, 1)
+            and self.schema in _READABLE
+            and _number(self.size, 0)
+            and (self.part_size is None or _number(self.part_size, 1))
+            and all(isinstance(text, str) and storable_text(text) == text for text in texts)
+            and all(isinstance(text, str) and _SHA256.fullmatch(text) for text in (*hashes, *(self.parts or ())))
+            and _names_an_object(self.name)
+        )
 
     def stored_file(self, outcome: str, uri: str) -> StoredFile:
         """Say what stands in the store, under the address it has today."""
@@ -89,3 +121,14 @@ class Receipt:
         """Tell whether this is the receipt of that very file."""
         mine = (self.platform, self.tenant, self.recording_id, self.file_id, self.kind)
         return mine == (media.platform, media.tenant, media.recording_id, media.file_id, media.kind)
+
+
+def _number(value: object, least: int) -> bool:
+    return type(value) is int and least <= value < 2**63  # True is an int too; databases end there
+
+
+def _names_an_object(name: str) -> bool:
+    """Tell whether a name stays in the receipt's folder, and is no receipt's or checkpoint's."""
+    if name in {"", ".", ".."} or "/" in name or not name.isprintable() or len(name.encode()) > 255:
+        return False
+    return not name.endswith((RECEIPT_SUFFIX, CHECKPOINT_SUFFIX))

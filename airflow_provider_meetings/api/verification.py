@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+
+import pendulum
+from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
@@ -14,6 +18,8 @@ from airflow_provider_meetings.api.proof import Fault, Finding, Verdict, find, p
 from airflow_provider_meetings.api.store import Listed, Store
 
 _THREADS = 8  # each receipt costs a remote store two round trips
+# Between an object's publication and its receipt lie moments; the clocks of a worker and a store may differ by more.
+_PUBLISHING = timedelta(hours=1)
 _AHEAD = 8 * _THREADS  # receipts that may be in work: what bounds the memory
 
 
@@ -23,7 +29,8 @@ class _Folder:
 
     path: str
     objects: dict[str, int] = field(default_factory=dict)
-    named: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)  # by receipts
+    begun: set[str] = field(default_factory=set)  # by checkpoints that are young
     torn: set[str] = field(default_factory=set)
 
 
@@ -37,9 +44,12 @@ class Verification:
         lake does not keep.
     """
 
-    def __init__(self, store: Store, *, full: bool = False) -> None:
+    def __init__(
+        self, store: Store, *, full: bool = False, now: Callable[[], DateTime] = lambda: pendulum.now("UTC")
+    ) -> None:
         self._store = store
         self._full = full
+        self._publishing_since = now() - _PUBLISHING
         self._counts: Counter[str] = Counter()
 
     def findings(self) -> Iterator[Finding]:
@@ -101,27 +111,34 @@ class Verification:
             yield from self._close(folder)
             return
         verdict = future.result()
-        name = listed.key.rpartition("/")[2]
-        if verdict.names is not None:
-            folder.named.add(verdict.names)
+        if listed.key.endswith(CHECKPOINT_SUFFIX):
+            self._begun(folder, listed, verdict)
+            return
         self._counts["bytes_read"] += verdict.read
-        if name.endswith(CHECKPOINT_SUFFIX):
-            if verdict.names is not None:
-                self._counts["in_progress"] += 1
-            else:
-                self._counts["objects"] += 1
-                folder.objects[name] = listed.size
-        elif verdict.finding is None:
-            self._counts["proven"] += 1
+        finding = verdict.finding
+        if verdict.names is None:
+            folder.torn.add(stem(listed.key.rpartition("/")[2]))
+        elif finding is None and verdict.names in folder.named:
+            seen = f"{verdict.names}, which another receipt names"
+            finding = find(self._store, listed.key, Fault.UNREADABLE, "an object of its own", seen)
         else:
-            if verdict.names is None:
-                folder.torn.add(stem(name))
-            self._counts[verdict.finding.finding] += 1
-            yield verdict.finding
+            folder.named.add(verdict.names)
+        self._counts["proven" if finding is None else finding.finding] += 1
+        if finding is not None:
+            yield finding
+
+    def _begun(self, folder: _Folder, listed: Listed, verdict: Verdict) -> None:
+        if verdict.names is None:
+            self._counts["objects"] += 1
+            folder.objects[listed.key.rpartition("/")[2]] = listed.size
+            return
+        self._counts["in_progress"] += 1
+        if listed.modified >= self._publishing_since:
+            folder.begun.add(verdict.names)
 
     def _close(self, folder: _Folder) -> Iterator[Finding]:
         for name, size in folder.objects.items():
             # An object whose receipt cannot be read is one finding, not two.
-            if name not in folder.named and stem(name) not in folder.torn:
+            if name not in folder.named and name not in folder.begun and stem(name) not in folder.torn:
                 self._counts[Fault.ORPHANED] += 1
                 yield find(self._store, folder.path + name, Fault.ORPHANED, "a receipt", f"none; {size} bytes")

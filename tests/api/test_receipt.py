@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import os
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.receipt import Receipt
+from tests.contract import bench as benches
+from tests.contract.bench import BODY, Bench
+from tests.contract.origin import video
 from tests.contract.scripted import MEDIA
 
 RECEIPT = Receipt(
@@ -18,7 +25,7 @@ RECEIPT = Receipt(
     name="file-1.video.mp4",
     uri="file:///old/file-1.video.mp4",
     size=5,
-    sha256="00ff",
+    sha256="00ff" * 16,
     media_type="video/mp4",
     validator="mtime-ns:1",
     landed_at="2026-11-20T00:00:00+00:00",
@@ -76,9 +83,53 @@ def test_the_stored_file_stands_where_it_stands_today() -> None:
         {"name": "../other"},
         {"name": "a\x00b"},
         {"landed_at": "yesterday"},
-        {"size": "5"},
+        {"landed_at": None},
         {"schema": 3},
+        {"schema": "2"},
+        {"schema": 2.0},
+        {"schema": True},
+        {"schema": [2]},
+        {"schema": {}},
+        {"size": "5"},
+        {"size": -1},
+        {"size": True},
+        {"size": 5.0},
+        {"size": 2**63},
+        {"size": None},
+        {"sha256": "00ff"},
+        {"sha256": "ZZ" * 32},
+        {"sha256": 5},
+        {"part_size": 0},
+        {"part_size": True},
+        {"part_size": "1"},
+        {"parts": "ab" * 32},
+        {"parts": ["ab"]},
+        {"parts": [1]},
+        {"parts": {}},
+        {"parts": {"ab" * 32: 1}},
+        {"tree_sha256": "x"},
+        {"platform": 7},
+        {"tenant": None},
+        {"recording_id": []},
+        {"file_id": None},
+        {"kind": None},
+        {"uri": 5},
+        {"media_type": None},
+        {"media_type": "video/\ud800"},
+        {"meeting_id": 5},
+        {"meeting_id": "\0"},
+        {"started_at": 5},
+        {"ended_at": 5},
+        {"validator": None},
+        {"tool": []},
+        {"name": None},
+        {"name": "a" * 256},
+        {"name": "蓝" * 86},
+        {"name": "\ud800"},
+        {"name": "file-2.video.receipt.json"},
+        {"name": "file-2.video.part.json"},
     ],
+    ids=lambda change: repr(change)[:40],
 )
 def test_an_unsound_receipt_proves_nothing(change: dict[str, object]) -> None:
     data = json.loads(RECEIPT.to_bytes())
@@ -88,3 +139,50 @@ def test_an_unsound_receipt_proves_nothing(change: dict[str, object]) -> None:
 
 def test_a_receipt_nested_without_end_proves_nothing() -> None:
     assert Receipt.from_bytes(b"[" * 200_000) is None
+
+
+def test_hashes_of_parts_and_a_long_name_are_sound() -> None:
+    one = replace(RECEIPT, sha256=None, part_size=1, parts=["ab" * 32], tree_sha256="cd" * 32, name="a" * 255)
+    assert Receipt.from_bytes(one.to_bytes()) == one
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["ab" * 32, ".."]),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(max_size=5), below, max_size=3),
+    max_leaves=5,
+)
+FIELDS = st.sampled_from([field.name for field in fields(Receipt)])
+
+
+def _reads_or_not(data: bytes) -> None:
+    receipt = Receipt.from_bytes(data)
+    if receipt is not None:
+        assert receipt.stored_file("skipped", "x").size == receipt.size >= 0
+        assert Receipt.from_bytes(receipt.to_bytes()) == receipt
+        assert not receipt.describes(replace(MEDIA, file_id="another"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(changes=st.dictionaries(FIELDS, JSON, min_size=1, max_size=3))
+def test_a_receipt_with_anything_in_its_fields_never_raises(changes: dict[str, Any]) -> None:
+    _reads_or_not(json.dumps({**json.loads(RECEIPT.to_bytes()), **changes}).encode())
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.binary(max_size=50) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_anything_at_all_never_raises(data: bytes) -> None:
+    _reads_or_not(data)
+
+
+def test_a_pipe_in_a_receipts_place_stops_no_landing(bench: Bench) -> None:
+    """Who reads one as usual waits for ever: here the test would."""
+    bench.target.parent.mkdir(parents=True)
+    os.mkfifo(bench.root / benches.RECEIPT)
+    assert bench.land(video(BODY)).outcome == "landed"
+    assert bench.receipt()["file_id"] == "file-1"
+
+
+def test_a_receipt_of_an_unheard_of_schema_stops_no_landing(bench: Bench) -> None:
+    bench.land(video(BODY))
+    (bench.root / benches.RECEIPT).write_text(json.dumps({**bench.receipt(), "schema": [2]}))
+    assert bench.land(video(BODY)).outcome == "replaced"
