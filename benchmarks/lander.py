@@ -92,7 +92,7 @@ def main(target: str, url: str, count: str, workers: str) -> None:
     """Land the files, `workers` at a time."""
     limits = Limits()
     landing = Landing(LinkClient(url), store(target), layout=Layout(), limits=limits)
-    for result in land_all(files(int(count)), landing.land, workers=int(workers), stop=limits.stop):
+    for result in land_all(files(int(count)), landing.land, workers=int(workers), stop=limits.stop.set):
         if isinstance(result, Failed):
             sys.exit(f"{result.what}: {result.error}")
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from threading import Event
+from pathlib import Path
+from traceback import extract_tb
+
+from requests import RequestException
 
 from airflow_provider_meetings.api.client import MeetingsClient
-from airflow_provider_meetings.api.errors import MeetingsApiError, StoreError
+from airflow_provider_meetings.api.delivery import Stopped
+from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, StoreError
 from airflow_provider_meetings.api.models import MediaFile, Recording, StoredFile
 
 log = logging.getLogger(__name__)
@@ -65,38 +69,62 @@ def files_of(
 
 
 def land_all(
-    files: Iterable[tuple[Recording, MediaFile] | Failed], land: Land, *, workers: int, stop: Event
-) -> Iterator[Landed | Failed]:
+    files: Iterable[tuple[Recording, MediaFile] | Failed],
+    land: Land,
+    *,
+    workers: int,
+    stop: Callable[[], None],
+) -> Generator[Landed | Failed, None, None]:
     """Land each file, and yield what became of it, in the order given.
 
     :param land: called from `workers` threads.
-    :param stop: set when the caller gives up, so that the threads do.
+    :param stop: called when the caller gives up, and only then: has to end what `land` does. The threads are waited
+        for.
+    :raises Stopped: if `land` was told to stop in another way.
     """
     waiting: deque[Future[Landed | Failed] | Failed] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="landing") as threads:
-        try:
-            for file in files:
-                if isinstance(file, Failed):
-                    waiting.append(file)
-                else:
-                    # Each with its own copy of the context: Airflow finds the task's log by it.
-                    waiting.append(threads.submit(copy_context().run, partial(_land, land, *file)))
-                while len(waiting) >= workers * _AHEAD:
-                    yield _told(waiting.popleft())
-            while waiting:
+    threads = ThreadPoolExecutor(workers, thread_name_prefix="landing")
+    try:
+        for file in files:
+            if isinstance(file, Failed):
+                waiting.append(file)
+            else:
+                # Each with its own copy of the context: Airflow finds the task's log by it.
+                waiting.append(threads.submit(copy_context().run, partial(_land, land, *file)))
+            while len(waiting) >= workers * _AHEAD:
                 yield _told(waiting.popleft())
-        finally:
-            stop.set()
-            threads.shutdown(cancel_futures=True)
+        while waiting:
+            yield _told(waiting.popleft())
+    except BaseException:
+        stop()
+        raise
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _land(land: Land, recording: Recording, media: MediaFile) -> Landed | Failed:
     try:
         return Landed(recording, media, land(recording, media))
+    except Stopped:
+        raise
     except MeetingsApiError as error:
         return Failed(recording, media, error)
-    except OSError as error:
-        return Failed(recording, media, StoreError(error.strerror or str(error)))
+    except Exception as error:
+        # What requests raises is an OSError too, whose text is the link.
+        if isinstance(error, OSError) and not isinstance(error, RequestException):
+            return Failed(recording, media, StoreError(error.strerror or str(error)))
+        return Failed(recording, media, _unexpected(error, media))
+
+
+def _unexpected(error: Exception, media: MediaFile) -> ServerError:
+    """Name the error and its place, never its text: that may hold a link."""
+    (*_, frame) = extract_tb(error.__traceback__)
+    path = Path(frame.filename)
+    return ServerError(
+        f"{type(error).__name__} at {path.parent.name}/{path.name}:{frame.lineno}, which nothing here provides for",
+        platform=media.platform,
+        next_step="Try again; if it comes again, report it with that place.",
+    )
 
 
 def _told(result: Future[Landed | Failed] | Failed) -> Landed | Failed:

@@ -11,8 +11,9 @@ import requests
 from requests.utils import default_headers, get_environ_proxies
 
 from airflow_provider_meetings.api.addresses import MediaAddresses, is_http, scheme_of
-from airflow_provider_meetings.api.errors import ServerError, UnsafeAddress
+from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, UnsafeAddress
 from airflow_provider_meetings.api.judged_connections import JudgedAdapter
+from airflow_provider_meetings.api.open_sockets import OpenSockets
 from airflow_provider_meetings.api.redaction import keep_queries_out_of_logs, redact
 from airflow_provider_meetings.api.unreachable import kind_of_failure, unreachable
 
@@ -30,6 +31,7 @@ class MediaSession:
     :param proxy: None takes the environment's.
     :param verify: True, or the path of a CA bundle.
     :param timeout: seconds for connecting, and without a byte.
+    :param answer_seconds: for all headers of one answer, however they trickle.
     """
 
     def __init__(
@@ -40,23 +42,30 @@ class MediaSession:
         proxy: str | None,
         verify: bool | str,
         timeout: tuple[float, float],
+        answer_seconds: float = 60.0,
     ) -> None:
         self._addresses = addresses
         self._platform = platform
         self._proxies = {"http": proxy, "https": proxy} if proxy else None
         self._verify = verify
         self._timeout = timeout
-        self._adapter = JudgedAdapter(addresses)
+        self._sockets = OpenSockets(answer_seconds)
+        self._adapter = JudgedAdapter(addresses, self._sockets)
 
     def close(self) -> None:
         """Close the connections that no answer is using."""
         self._adapter.close()
 
+    def interrupt(self) -> None:
+        """Cut every body and every answer under way, in any thread; open nothing afterwards."""
+        self._sockets.end()
+
     def open(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         """Send `headers` to a link and to where it redirects; return the answer, its body unread.
 
         :raises UnsafeAddress: if the link, or a redirect, leads where we do not go.
-        :raises ServerError: if it is no address, its host cannot be reached, or it redirects more than five times.
+        :raises ServerError: if it is no address, its host cannot be reached, it redirects more than five times, or
+            the session was interrupted.
         """
         for _ in range(MOST_REDIRECTS + 1):
             response = self._send(url, headers)
@@ -81,6 +90,8 @@ class MediaSession:
             if scheme_of(url) not in {"", "http", "https"}:
                 raise self._unsafe("is no http(s) address")
             raise ServerError(f"{self._platform} gave a link that is no http(s) address", platform=self._platform)
+        if self._sockets.ended:
+            raise ServerError(f"{self._platform}'s media host was not asked: told to stop", platform=self._platform)
         failure = ""
         response: requests.Response | None = None
         try:
@@ -93,7 +104,9 @@ class MediaSession:
             response = self._adapter.send(
                 request, stream=True, timeout=self._timeout, verify=self._verify, proxies=proxies
             )
-        except (requests.RequestException, ValueError, OSError) as error:
+        except MeetingsApiError:
+            raise
+        except Exception as error:  # also what http.client asserts of a host, and urllib3's own
             failure = kind_of_failure(error)
         if response is None:
             raise unreachable(self._platform, url, failure)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
+from threading import Event
 from typing import Any
 
 import requests
 from requests.utils import get_environ_proxies
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_when_event_set,
+    wait_random_exponential,
+)
 
 from airflow_provider_meetings.api.addresses import MediaAddresses, is_http
 from airflow_provider_meetings.api.auth import Signature, TokenAuth
@@ -46,6 +54,7 @@ class Transport:
     :param proxy: for API and media alike; None takes the environment's.
     :param ca_bundle: a path; None takes ``REQUESTS_CA_BUNDLE``, else the usual certificates.
     :param allowed_media_hosts: see `MediaAddresses`.
+    :param sleep: between tries; None waits until `interrupt`, at the longest.
     :param on_secret: is told tokens before they are used, so that logs can mask them.
     """
 
@@ -59,7 +68,7 @@ class Transport:
         ca_bundle: str | None = None,
         allowed_media_hosts: Iterable[str] = (),
         on_secret: Callable[[str], None] = lambda value: None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         if not is_http(base_url):
             raise InvalidRequest(
@@ -71,7 +80,8 @@ class Transport:
         self._max_attempts = max_attempts
         self._proxies = {"http": proxy, "https": proxy} if proxy else None
         self.on_secret = on_secret
-        self._sleep = sleep
+        self._interrupted = Event()
+        self._sleep = sleep or sleep_using_event(self._interrupted)
         self._session = requests.Session()
         # With trust_env, requests would send a .netrc login beside the token, or instead of it.
         self._session.trust_env = False
@@ -88,6 +98,11 @@ class Transport:
         """Close the connections."""
         self._session.close()
         self._media.close()
+
+    def interrupt(self) -> None:
+        """Cut the media under way, in any thread, and open no more; try no call again, nor wait to."""
+        self._interrupted.set()
+        self._media.interrupt()
 
     def call(
         self,
@@ -106,7 +121,7 @@ class Transport:
         rejected token once. Raises the last typed error.
         """
         retrying = Retrying(
-            stop=stop_after_attempt(max_attempts or self._max_attempts),
+            stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
             retry=retry_if_exception(_worth_retrying),
             wait=_wait,
             before_sleep=self._log_retry,

@@ -32,4 +32,6 @@ def kind_of_failure(error: Exception) -> str:
         return "no answer in time"
     if isinstance(error, requests.RequestException):
         return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
-    return "the CA bundle cannot be read" if isinstance(error, OSError) else "the address is not one"
+    if isinstance(error, OSError):
+        return "the CA bundle cannot be read"
+    return "the address is not one" if isinstance(error, ValueError) else type(error).__name__

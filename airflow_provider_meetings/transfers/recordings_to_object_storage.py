@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
@@ -27,7 +28,8 @@ class RecordingsToObjectStorageOperator(BaseOperator):
 
     A download link is resolved the moment it is used and never leaves the worker. Names are deterministic and
     nothing stands under its final name before it is whole, so that any run may be repeated. Recordings that are not
-    ready are passed over and named in the log and in the second XCom, ``summary``.
+    ready are passed over and named in the log and in the second XCom, ``summary``; so are ready ones without a single
+    file of the wanted kinds.
 
     :param meetings_conn_id: a connection of the platform the recordings are from. (templated)
     :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them. Resolved from
@@ -45,6 +47,8 @@ class RecordingsToObjectStorageOperator(BaseOperator):
     :returns: list of stored files as dicts; ``outcome`` is landed, resumed, replaced, skipped, or absent where the
         platform has no such file.
     """
+
+    _give_up: Callable[[], None] | None = None  # while something runs
 
     template_fields: Sequence[str] = ("meetings_conn_id", "recordings", "target", "kinds", "timezone")
 
@@ -76,16 +80,34 @@ class RecordingsToObjectStorageOperator(BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Land each file of each ready recording."""
+        try:
+            return self._land(context)
+        finally:
+            self._give_up = None
+
+    def on_kill(self) -> None:
+        """End a landing under way: what can be continued stays, and the next try continues it."""
+        if give_up := self._give_up:
+            give_up()
+
+    def _land(self, context: Context) -> list[dict[str, Any]]:
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
         with hook.airflow_errors():
             layout = Layout(self.layout, self.timezone)
             client = hook.get_conn()
+            limits = Limits(max_bytes=self.max_bytes)
+
+            def give_up() -> None:
+                limits.stop.set()
+                client.transport.interrupt()
+
+            self._give_up = give_up
             kinds = self._offered(client)
             recordings = list(arguments.recordings(self.recordings, "recordings", context))
             ready = self._ready(client, recordings)
+            bare = {str(recording.recording_id): None for recording in ready}
             store = store_at(self.target)
             store.check_writable()
-            limits = Limits(max_bytes=self.max_bytes)
             landing = Landing(
                 *(client, store), layout=layout, if_present=self.if_present, limits=limits, meter=AirflowMeter()
             )
@@ -98,13 +120,16 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             stored: list[StoredFile] = []
             failures: list[Failed] = []
             files = files_of(client, ready, kinds)
-            for result in land_all(files, land, workers=self.max_workers, stop=limits.stop):
-                if isinstance(result, Failed):
-                    failures.append(result)
-                else:
-                    stored.append(result.stored)
-                    earlier.add(layout.receipt_key(result.recording, result.media))
-            context["ti"].xcom_push(key="summary", value=self._summary(stored, recordings, failures))
+            with closing(land_all(files, land, workers=self.max_workers, stop=give_up)) as results:
+                for result in results:
+                    bare.pop(str(result.recording.recording_id), None)
+                    if isinstance(result, Failed):
+                        failures.append(result)
+                    else:
+                        stored.append(result.stored)
+                        earlier.add(layout.receipt_key(result.recording, result.media))
+            summary = self._summary(stored, recordings, failures, without_files=list(bare))
+            context["ti"].xcom_push(key="summary", value=summary)
             if failures:
                 raise _all_failures(failures, len(stored))
             earlier.forget()
@@ -117,7 +142,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             self.log.warning("%s has no %s; it has %s", client.platform, ", ".join(lacking), ", ".join(client.kinds))
         return kinds
 
-    def _ready(self, client: MeetingsClient, recordings: Sequence[Recording]) -> Iterator[Recording]:
+    def _ready(self, client: MeetingsClient, recordings: Sequence[Recording]) -> list[Recording]:
         for recording in recordings:
             if recording.platform != client.platform:
                 raise InvalidRequest(
@@ -126,10 +151,15 @@ class RecordingsToObjectStorageOperator(BaseOperator):
                 )
             if recording.state is not RecordingState.READY:
                 self.log.info("Passed over %s: it is %s", recording.label, recording.state)
-        return (recording for recording in recordings if recording.state is RecordingState.READY)
+        return [recording for recording in recordings if recording.state is RecordingState.READY]
 
     def _summary(
-        self, stored: Sequence[StoredFile], recordings: Sequence[Recording], failures: Sequence[Failed]
+        self,
+        stored: Sequence[StoredFile],
+        recordings: Sequence[Recording],
+        failures: Sequence[Failed],
+        *,
+        without_files: list[str],
     ) -> dict[str, Any]:
         outcomes = Counter(file.outcome for file in stored) + Counter(failed=len(failures))
         passed_over = [
@@ -139,6 +169,8 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         ]
         written = sum(file.size or 0 for file in stored if file.outcome in {"landed", "resumed", "replaced"})
         self.log.info("%s; %d bytes; %d recordings passed over", dict(outcomes), written, len(passed_over))
+        if without_files:
+            self.log.warning("No file of the wanted kinds in: %s", ", ".join(without_files))
         failed = [
             {
                 "recording_id": failure.recording.recording_id,
@@ -148,7 +180,13 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             }
             for failure in failures
         ]
-        return {"outcomes": dict(outcomes), "bytes": written, "passed_over": passed_over, "failed": failed}
+        return {
+            "outcomes": dict(outcomes),
+            "bytes": written,
+            "passed_over": passed_over,
+            "without_files": without_files,
+            "failed": failed,
+        }
 
 
 def _all_failures(failures: Sequence[Failed], stored: int) -> MeetingsApiError:
@@ -159,6 +197,6 @@ def _all_failures(failures: Sequence[Failed], stored: int) -> MeetingsApiError:
     return type(telling)(
         f"{len(failures)} files failed, {stored} are in place: {names}{more}",
         platform=telling.platform,
-        next_step="A retry fetches only what is missing.",
+        next_step=telling.next_step if telling.permanent else "A retry fetches only what is missing.",
         retry_after=telling.retry_after,
     )

@@ -9,21 +9,27 @@ from contextvars import ContextVar
 from dataclasses import replace
 
 import pytest
+import requests
 
 from airflow_provider_meetings.api.batch import Failed, Landed, files_of, land_all
-from airflow_provider_meetings.api.delivery import Limits
+from airflow_provider_meetings.api.delivery import Limits, Stopped
 from airflow_provider_meetings.api.errors import MediaCorrupt, MeetingsApiError, NotFound, StoreError
 from airflow_provider_meetings.api.landing import Landing
 from airflow_provider_meetings.api.layout import Layout
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, StoredFile
 from airflow_provider_meetings.storage.local import LocalStore
 from tests.contract.bench import BODY, Bench
+from tests.contract.leaks import told
 from tests.contract.origin import Answer, Handler, video
 from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
 
 
 def _named(*names: str) -> list[tuple[Recording, MediaFile]]:
     return [(RECORDING, replace(MEDIA, file_id=name)) for name in names]
+
+
+def _not_called() -> None:
+    raise AssertionError("nobody gave up")
 
 
 class _PathClient(ScriptedClient):
@@ -77,7 +83,7 @@ def test_so_many_are_fetched_at_once_and_no_more(bench: Bench) -> None:
     for name in names:
         bench.origin.on(f"/{name}", _meeting(barrier))
     landing = _landing(bench)
-    results = list(land_all(_named(*names), land, workers=2, stop=threading.Event()))
+    results = list(land_all(_named(*names), land, workers=2, stop=_not_called))
     assert [result.media.file_id for result in results if isinstance(result, Landed)] == names
     assert max(running) == 2
 
@@ -85,7 +91,7 @@ def test_so_many_are_fetched_at_once_and_no_more(bench: Bench) -> None:
 def test_one_broken_file_keeps_no_other_out(bench: Bench) -> None:
     bench.origin.on("/good", video(BODY))
     bench.origin.on("/bad", video(b"<html>"))
-    results = list(land_all(_named("good", "bad", "good2"), _landing(bench).land, workers=2, stop=threading.Event()))
+    results = list(land_all(_named("good", "bad", "good2"), _landing(bench).land, workers=2, stop=_not_called))
     assert [type(result).__name__ for result in results] == ["Landed", "Failed", "Failed"]
     bad = results[1]
     assert isinstance(bad, Failed)
@@ -97,19 +103,48 @@ def test_a_failing_store_is_an_error_of_that_file() -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
         raise OSError(errno.ENOSPC, "target x has no room")
 
-    (result,) = land_all(_named("a"), land, workers=1, stop=threading.Event())
+    (result,) = land_all(_named("a"), land, workers=1, stop=_not_called)
     assert isinstance(result, Failed)
     assert isinstance(result.error, StoreError)
     assert result.error.what == "target x has no room"
     assert not result.error.permanent
 
 
-def test_a_fault_of_our_own_is_not_swallowed() -> None:
+@pytest.mark.parametrize("fault", [ValueError, AssertionError, MemoryError, requests.ConnectionError])
+def test_a_fault_of_our_own_is_one_files_and_told_by_its_place(fault: type[Exception]) -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
-        raise ZeroDivisionError
+        if media.file_id == "a":
+            raise fault("https://host/?sign=S3CRET")
+        return stored
 
-    with pytest.raises(ZeroDivisionError):
-        list(land_all(_named("a", "b"), land, workers=1, stop=threading.Event()))
+    stored = StoredFile.__new__(StoredFile)
+    failed, landed = land_all(_named("a", "b"), land, workers=1, stop=_not_called)
+    assert isinstance(failed, Failed)
+    assert isinstance(landed, Landed)
+    line = land.__code__.co_firstlineno + 2
+    assert f"{fault.__name__} at api/test_batch.py:{line}," in failed.error.what
+    assert not failed.error.permanent
+    assert "S3CRET" not in told(failed.error)
+
+
+def test_what_is_no_error_but_an_end_ends_all() -> None:
+    def land(recording: Recording, media: MediaFile) -> StoredFile:
+        raise KeyboardInterrupt
+
+    given_up: list[bool] = []
+    with pytest.raises(KeyboardInterrupt):
+        list(land_all(_named("a", "b"), land, workers=1, stop=lambda: given_up.append(True)))
+    assert given_up == [True]
+
+
+def test_being_told_to_stop_is_no_failure_of_a_file() -> None:
+    def land(recording: Recording, media: MediaFile) -> StoredFile:
+        raise Stopped("told to stop")
+
+    given_up: list[bool] = []
+    with pytest.raises(Stopped):
+        list(land_all(_named("a", "b"), land, workers=1, stop=lambda: given_up.append(True)))
+    assert given_up == [True]
 
 
 def test_threads_know_the_callers_context() -> None:
@@ -119,7 +154,7 @@ def test_threads_know_the_callers_context() -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
         raise MeetingsApiError(told.get())
 
-    (result,) = land_all(_named("a"), land, workers=1, stop=threading.Event())
+    (result,) = land_all(_named("a"), land, workers=1, stop=_not_called)
     assert isinstance(result, Failed)
     assert result.error.what == "the task"
 
@@ -141,7 +176,7 @@ def test_a_caller_that_gives_up_stops_the_threads(bench: Bench) -> None:
     bench.origin.on("/a", video(BODY))
     bench.origin.on("/endless", endless)
     limits = Limits(max_bytes=2**40, sleep=bench.slept.append)
-    results = land_all(_named("a", "endless"), _landing(bench, limits).land, workers=2, stop=limits.stop)
+    results = land_all(_named("a", "endless"), _landing(bench, limits).land, workers=2, stop=limits.stop.set)
     assert isinstance(next(results), Landed)
     assert begun.wait(20)
     results.close()  # type: ignore[attr-defined]  # a generator
