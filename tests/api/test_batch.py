@@ -179,7 +179,7 @@ def test_a_caller_that_gives_up_stops_the_threads(bench: Bench) -> None:
     results = land_all(_named("a", "endless"), _landing(bench, limits).land, workers=2, stop=limits.stop.set)
     assert isinstance(next(results), Landed)
     assert begun.wait(20)
-    results.close()  # type: ignore[attr-defined]  # a generator
+    results.close()
     assert sent.wait(20)
     assert not [path for path in bench.files() if "endless" in path]
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
 from airflow.sdk.observability.stats import Stats
 
+from airflow_provider_meetings.api.delivery import Stopped
 from airflow_provider_meetings.emulator.seed_feishu import (
     AUDIO_ONLY_MEETING,
     READY_MEETING,
@@ -215,8 +219,10 @@ def test_one_broken_file_does_not_keep_the_others_out(emulated: Any, context: An
     gone = replace(company.feishu_minutes[READY_MINUTE], fate="deleted")
     emulated.state.company = replace(company, feishu_minutes={**company.feishu_minutes, READY_MINUTE: gone})
     arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
-    with pytest.raises(AirflowFailException, match=r"1 files failed, 1 are in place: .*2091004"):
+    with pytest.raises(AirflowFailException, match=r"1 files failed, 1 are in place: .*2091004") as caught:
         land(context, tmp_path, **arguments)
+    assert "A retry" not in str(caught.value)
+    assert context["ti"].pushed["summary"]["without_files"] == []
     assert len(list(tmp_path.rglob("*.m4a"))) == 1
     assert context["ti"].pushed["summary"]["outcomes"] == {"landed": 1, "failed": 1}
     emulated.state.company = company
@@ -348,3 +354,47 @@ def test_airflow_gets_the_numbers(emulated: Any, context: Any, tmp_path: Path) -
         ("meetings.landing.duration", "timedelta", kind),
         ("meetings.landing.files", 1, {"platform": "feishu", "outcome": "landed"}),
     ]
+
+
+@pytest.mark.parametrize("kind", ["stall", "trickle"])
+def test_on_kill_ends_a_landing_whose_host_never_comes_to_an_end(
+    emulated: Any, context: Any, tmp_path: Path, kind: Any
+) -> None:
+    class Heard(list[Any]):
+        media = threading.Event()
+
+        def append(self, request: Any) -> None:
+            super().append(request)
+            if "code" in request.query:
+                self.media.set()
+
+    recordings = feishu_meetings(context, READY_MEETING)
+    emulated.state.requests = heard = Heard(emulated.state.requests)
+    emulated.state.fault(kind, READY_MINUTE, n=1)
+    operator = RecordingsToObjectStorageOperator(
+        task_id="land", meetings_conn_id="feishu_default", target=f"file://{tmp_path}", recordings=recordings
+    )
+    operator.on_kill()  # nothing runs: nothing happens
+    pickle.dumps(operator)
+    with ThreadPoolExecutor(1) as threads:
+        landing = threads.submit(operator.execute, context)
+        assert heard.media.wait(20)
+        operator.on_kill()
+        with pytest.raises(Stopped):
+            landing.result(20)
+    assert sum("code" in request.query for request in heard) == 1
+    emulated.state.clear_faults()
+    assert [f["outcome"] for f in operator.execute(context)] == ["landed"]
+
+
+def test_a_ready_recording_without_a_wanted_file_is_named(
+    emulated: Any, context: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings = feishu_meetings(context, RUNNING_MEETING, READY_MEETING)
+    arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
+    assert land(context, tmp_path, **arguments, kinds=["audio"]) == []
+    assert context["ti"].pushed["summary"]["without_files"] == [READY_MINUTE]
+    assert f"No file of the wanted kinds in: {READY_MINUTE}" in capsys.readouterr().out
+    land(context, tmp_path, **arguments)
+    assert context["ti"].pushed["summary"]["without_files"] == []
+    assert "No file of the wanted kinds" not in capsys.readouterr().out

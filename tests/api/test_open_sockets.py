@@ -1,0 +1,165 @@
+"""Hosts that never come to an end, and landings that are told to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.api.batch import land_all
+from airflow_provider_meetings.api.delivery import Limits
+from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.api.landing import Landing
+from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.models import MediaFile, Recording
+from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.api.stream import CHUNK_BYTES
+from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local_sink import LocalSink
+from tests.contract.bench import BODY, CHECKPOINT, OTHER, Bench
+from tests.contract.endless import Endless
+from tests.contract.opening import OpenSession, read, refused
+from tests.contract.origin import Handler, Origin, video
+from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
+
+VIDEO = b'HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nETag: "v1"\r\nContent-Length: 99000000\r\n\r\n'
+BEGINNING = VIDEO + BODY + bytes(CHUNK_BYTES)
+NO_HEADERS = {
+    "headers drip": (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX: ", b"x"),
+    "100 Continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "no answer": (b"", b""),
+}
+NO_END = {"body trickles": (BEGINNING, b"x"), "body stalls": (BEGINNING, b"")}
+
+
+class GivenUp(BaseException):
+    """What Airflow's time-out of a task is."""
+
+
+class _TellingStore(LocalStore):
+    """Say when the first piece is written."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, "file:///target")
+        self.written = written = threading.Event()
+
+        class Telling(LocalSink):
+            def write(self, chunk: bytes) -> None:
+                super().write(chunk)
+                written.set()
+
+        self._kind = Telling
+
+    def sink(self, key: str, plan: Plan) -> LocalSink:
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return self._kind(path, plan)
+
+
+@pytest.mark.parametrize("name", [*NO_HEADERS, *NO_END])
+def test_a_landing_that_is_given_up_ends_whatever_the_host_does(bench: Bench, name: str) -> None:
+    host = Endless(*{**NO_HEADERS, **NO_END}[name])
+    bench.origin.on("/media", host)
+    limits = Limits()
+    client, store = ScriptedClient(bench.transport, bench.link), _TellingStore(bench.root)
+    landing = Landing(client, store, layout=Layout(), limits=limits)
+
+    def files() -> Iterator[tuple[Recording, MediaFile]]:
+        yield RECORDING, MEDIA
+        assert (store.written if name in NO_END else host.reached).wait(20)
+        raise GivenUp
+
+    def stop() -> None:
+        limits.stop.set()
+        bench.transport.interrupt()
+
+    with pytest.raises(GivenUp):
+        list(land_all(files(), landing.land, workers=2, stop=stop))
+    assert host.hung_up.wait(20)
+    assert bench.origin.asked("/media") == 1
+    assert (bench.root / CHECKPOINT).exists() == (name in NO_END)
+
+
+@pytest.mark.parametrize("name", ["headers drip", "100 Continue"])
+def test_headers_have_a_limit_of_their_own(origin: Origin, session: OpenSession, name: str) -> None:
+    host = Endless(*NO_HEADERS[name])
+    opened = session(answer_seconds=0.3)
+    text = refused(opened, origin.on("/media", host) + "?sign=S3CRET", ServerError)
+    assert "no answer in time" in text
+    assert host.hung_up.wait(20)
+    # Only this answer was cut.
+    assert read(opened, origin.on("/good", video(b"abc"))) == b"abc"
+
+
+def test_a_proxy_has_the_same_limit(origin: Origin, session: OpenSession) -> None:
+    host = Endless(*NO_HEADERS["headers drip"])
+    origin.on("http://media.example.com/", host)
+    opened = session(proxy=origin.url, answer_seconds=0.3)
+    assert "no answer in time" in refused(opened, "http://media.example.com/?sign=S3CRET", ServerError)
+    assert host.hung_up.wait(20)
+
+
+def test_what_http_client_asserts_of_a_host_is_an_error_of_ours(origin: Origin, session: OpenSession) -> None:
+    text = refused(session(proxy=origin.url), "http://cdn.example%20/media?sign=S3CRET", ServerError)
+    assert "could not be reached" in text
+
+
+def test_a_body_that_takes_its_time_is_not_cut(origin: Origin, session: OpenSession) -> None:
+    gone_on = threading.Event()
+
+    def slow(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
+        gone_on.set()
+        origin.closing.wait(0.6)
+        handler.wfile.write(b"def")
+
+    assert read(session(answer_seconds=0.2), origin.on("/media", slow)) == b"abcdef"
+    assert gone_on.is_set()
+
+
+def test_what_is_left_of_a_cut_tls_stream_is_never_taken_for_the_body(secure: Origin, session: OpenSession) -> None:
+    def endless(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99000000000\r\n\r\n")
+        while not secure.closing.is_set():
+            handler.wfile.write(bytes(2**16))
+
+    opened = session()
+    begun = threading.Event()
+    received: set[int] = set()
+
+    def fetch() -> str:
+        with opened.open(secure.on("/media", endless), {}) as response:
+            try:
+                for piece in response.iter_content(1000):
+                    received.update(piece)
+                    begun.set()
+            except OSError as error:
+                return type(error).__name__
+        return "whole"
+
+    with ThreadPoolExecutor(1) as threads:
+        fetching = threads.submit(fetch)
+        assert begun.wait(20)
+        opened.interrupt()
+        assert fetching.result(20) != "whole"
+    assert received == {0}
+
+
+def test_a_handshake_that_stalls_is_cut(session: OpenSession, origin: Origin) -> None:
+    """The host speaks no TLS: it waits for the end of a line that never comes."""
+    opened = session(timeout=(30.0, 30.0), answer_seconds=0.3)
+    link = origin.url.replace("http:", "https:") + "/media?sign=S3CRET"
+    refused(opened, link, ServerError)
+    assert origin.seen == []
+
+
+def test_nothing_is_opened_afterwards(origin: Origin, session: OpenSession) -> None:
+    opened = session()
+    link = origin.on("/media", video(OTHER)) + "?sign=S3CRET"
+    assert read(opened, link) == OTHER
+    opened.interrupt()
+    assert "told to stop" in refused(opened, link, ServerError)
+    assert origin.asked("/media") == 1
