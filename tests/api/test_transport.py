@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -277,3 +279,22 @@ def test_the_environments_proxy_is_used(origin: Origin, start: Start, monkeypatc
     monkeypatch.delenv("NO_PROXY", raising=False)
     origin.on("http://example.invalid/api", OK)
     assert start("http://example.invalid").call("GET", "/api", decode) == {"value": 1}
+
+
+def test_an_interrupt_ends_the_pause_before_another_try(origin: Origin, start: Start) -> None:
+    """The platform asks for a wait of a minute."""
+    refused = threading.Event()
+
+    def refuse(handler: Handler) -> None:
+        json_body({"error": "busy"}, 429, {"x-wait": "60"})(handler)
+        refused.set()
+
+    origin.on("/api", refuse)
+    transport = start(origin.url, sleep=None)
+    with ThreadPoolExecutor(1) as threads:
+        calling = threads.submit(transport.call, "GET", "/api", decode)
+        assert refused.wait(20)
+        transport.interrupt()
+        with pytest.raises(RateLimited):
+            calling.result(20)
+    assert origin.asked("/api") <= 2
