@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
-from airflow_provider_meetings.api.batch import Failed, files_of, land_all
+from airflow_provider_meetings.api.batch import Failed, Landed, files_of, land_all
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.delivery import Limits
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
@@ -105,7 +105,6 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             kinds = self._offered(client)
             recordings = list(arguments.recordings(self.recordings, "recordings", context))
             ready = self._ready(client, recordings)
-            bare = {str(recording.recording_id): None for recording in ready}
             store = store_at(self.target)
             store.check_writable()
             landing = Landing(
@@ -114,21 +113,19 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             earlier = LandedFiles(context.get("task_state_store") if self.if_present in {"replace", "fail"} else None)
 
             def land(recording: Recording, media: MediaFile) -> StoredFile:
-                ours = layout.receipt_key(recording, media) in earlier
-                return landing.land(recording, media, if_present="verify" if ours else None)
+                key = layout.receipt_key(recording, media)
+                stored = landing.land(recording, media, if_present="verify" if key in earlier else None)
+                earlier.add(key)
+                return stored
 
-            stored: list[StoredFile] = []
-            failures: list[Failed] = []
             files = files_of(client, ready, kinds)
-            with closing(land_all(files, land, workers=self.max_workers, stop=give_up)) as results:
-                for result in results:
-                    bare.pop(str(result.recording.recording_id), None)
-                    if isinstance(result, Failed):
-                        failures.append(result)
-                    else:
-                        stored.append(result.stored)
-                        earlier.add(layout.receipt_key(result.recording, result.media))
-            summary = self._summary(stored, recordings, failures, without_files=list(bare))
+            with closing(land_all(files, land, workers=self.max_workers, stop=give_up)) as landed:
+                results = list(landed)
+            stored = [result.stored for result in results if isinstance(result, Landed)]
+            failures = [result for result in results if isinstance(result, Failed)]
+            named = {result.recording.recording_id for result in results}
+            bare = [str(recording.recording_id) for recording in ready if recording.recording_id not in named]
+            summary = self._summary(stored, recordings, failures, without_files=bare)
             context["ti"].xcom_push(key="summary", value=summary)
             if failures:
                 raise _all_failures(failures, len(stored))
@@ -197,6 +194,7 @@ def _all_failures(failures: Sequence[Failed], stored: int) -> MeetingsApiError:
     return type(telling)(
         f"{len(failures)} files failed, {stored} are in place: {names}{more}",
         platform=telling.platform,
-        next_step=telling.next_step if telling.permanent else "A retry fetches only what is missing.",
+        # A permanent one has said already, further up, what to do.
+        next_step="" if telling.permanent else "A retry fetches only what is missing.",
         retry_after=telling.retry_after,
     )
