@@ -82,7 +82,7 @@ class Berth:
                 sink.suspend()
                 raise BlockingIOError(errno.EAGAIN, f"{self.uri} was begun anew by another process; try again later")
             return sink
-        except OSError:
+        except BaseException:
             self._remembered = False  # or `forget` would take it from a process that writes there at this moment
             raise
 

@@ -121,6 +121,8 @@ class Delivery:
         self._limits.stop.wait(seconds)
 
     def _log_retry(self, state: RetryCallState) -> None:
+        if self._limits.stop.is_set():
+            return
         pause = state.next_action.sleep if state.next_action else 0.0
         log.warning(
             "%s; opening it again in %.1f s (try %s)",
@@ -138,12 +140,13 @@ class Delivery:
         self._take_up(checkpoint, self._sink)
 
     def _take_up(self, checkpoint: Checkpoint, sink: Sink) -> None:
+        self._validator, self._length = checkpoint.validator, checkpoint.length  # first: from here on it may be left
         kept = sink.kept()
         if kept is not None:
             self._digest = BackgroundDigest()
             for piece in kept:
+                self._heed_stop()
                 self._digest.update(piece)
-        self._validator, self._length = checkpoint.validator, checkpoint.length
         self._size = self._furthest = sink.offset
         self._resumed = True
         self._whole = self._size == self._length

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.errors import LinkExpired
+from airflow_provider_meetings.api.delivery import Stopped
+from airflow_provider_meetings.api.errors import InvalidRequest, LinkExpired
 from airflow_provider_meetings.api.store import Plan
 from airflow_provider_meetings.api.stream import CHUNK_BYTES
 from airflow_provider_meetings.storage import local_sink
@@ -249,3 +250,31 @@ def test_what_another_process_began_meanwhile_is_not_continued_as_what_was_there
     assert bench.land(host).outcome == "resumed"
     stands(bench, V2)
     assert host.given == SIZE - KEPT
+
+
+def test_a_stop_while_the_kept_bytes_are_hashed_loses_nothing(bench: Bench) -> None:
+    class Stopping(LocalStore):
+        def sink(self, key: str, plan: Plan) -> LocalSink:
+            sink = super().sink(key, plan)
+            if plan.place is not None:
+                bench.stop.set()
+            return sink
+
+    host = RangeHost(V1)
+    _fail(bench, host)
+    with pytest.raises(Stopped):
+        bench.land(host, store=Stopping(bench.root, "file:///target/"))
+    assert bench.files() == {PART, CHECKPOINT}
+    bench.stop.clear()
+    assert bench.land(host).outcome == "resumed"
+    assert host.given == SIZE - KEPT
+    stands(bench, V1)
+
+
+def test_a_try_that_may_not_replace_leaves_the_checkpoint_of_another(bench: Bench) -> None:
+    host = RangeHost(V1)
+    _fail(bench, host)
+    bench.target.write_bytes(V2)
+    with pytest.raises(InvalidRequest, match="is there already"):
+        bench.land(host, if_present="fail")
+    assert bench.files() == {PART, CHECKPOINT, NAME}

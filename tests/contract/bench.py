@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,7 @@ class Bench:
     links: int = 0
     last: ScriptedClient | None = field(default=None)
     slept: list[float] = field(default_factory=list)
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def link(self) -> Download:
         self.links += 1
@@ -61,7 +63,7 @@ class Bench:
             store,
             layout=Layout(),
             if_present=if_present,
-            limits=Limits(sleep=self.slept.append, max_bytes=max_bytes),
+            limits=Limits(sleep=self.slept.append, max_bytes=max_bytes, stop=self.stop),
             now=lambda: NOW,
         )
         return landing.land(RECORDING, media)
