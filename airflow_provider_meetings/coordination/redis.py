@@ -12,7 +12,7 @@ import math
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,7 @@ class RedisBackend:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
+        self._ask: Callable[..., Any] = client.execute_command
         # Airflow's hook sets none: a server that does not answer would hang the task.
         settings = client.connection_pool.connection_kwargs
         for limit in ("socket_timeout", "socket_connect_timeout"):
@@ -51,7 +52,7 @@ class RedisBackend:
         """Return what was set, or None."""
         # The option keeps a client that decodes answers from taking opaque bytes for text.
         with spoken():
-            value: bytes | None = self._client.execute_command("GET", _name(key, "value"), NEVER_DECODE=True)
+            value: bytes | None = self._ask("GET", _name(key, "value"), NEVER_DECODE=True)
         return value
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
