@@ -38,12 +38,18 @@ class RedisBackend:
     """
 
     def __init__(self, client: Redis) -> None:
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+
         self._client = client
         self._ask: Callable[..., Any] = client.execute_command
         # Airflow's hook sets none: a server that does not answer would hang the task.
         settings = client.connection_pool.connection_kwargs
         for limit in ("socket_timeout", "socket_connect_timeout"):
             settings[limit] = settings.get(limit) or _ANSWER
+        # Once more, for a connection that was cut meanwhile. The library's own ten times with pauses would keep a task
+        # for seconds at every call, and hammer the login with a wrong password.
+        client.set_retry(Retry(NoBackoff(), 1))
         self._acquire, self._leave, self._renew, self._reserve, self._postpone = (
             client.register_script(script) for script in (ACQUIRE, LEAVE, RENEW, RESERVE, POSTPONE)
         )

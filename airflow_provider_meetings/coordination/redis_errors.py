@@ -48,7 +48,7 @@ def _line(error: Exception) -> str:
     if "NOAUTH" in text or "WRONGPASS" in text:
         return _LOGIN
     # A script's own error wraps what the server said inside.
-    for word, line in (("READONLY", _REPLICA), ("OOM ", _FULL)):
+    for word, line in (("READONLY", _REPLICA), ("OOM ", _FULL), ("ACL failure", _RIGHTS), ("can't ", _RIGHTS)):
         if word in text:
             return line
     return f"Redis refused the command ({type(error).__name__} {text.split(' ', 1)[0][:20]})."

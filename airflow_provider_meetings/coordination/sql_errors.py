@@ -18,7 +18,11 @@ _READ_ONLY = {"25006", "1290", "1792", "1836"}
 
 _LINES = (
     (_LOGIN, "The database refused the login. Check user, password and database that coordination_conn_id names."),
-    (_RIGHTS, "The database user needs SELECT, INSERT, UPDATE and DELETE on the table meetings_coordination."),
+    (
+        _RIGHTS,
+        "The database user needs SELECT, INSERT, UPDATE and DELETE on the table meetings_coordination, "
+        "and CREATE where it is missing.",
+    ),
     (_SLOW, "The database did not answer in time. Look at its load, and at who locks the table meetings_coordination."),
     (_READ_ONLY, "This database is read-only. Name the primary in the connection that coordination_conn_id names."),
 )
