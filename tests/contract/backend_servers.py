@@ -48,6 +48,7 @@ def mariadb(database: str) -> SqlBackend:
 def connect_postgres(schema: str, **changes: Any) -> psycopg.Connection[Any]:
     options = f"-c search_path={schema}"
     known = {"host": HOST, "user": "postgres", "dbname": "test", "connect_timeout": 5, "options": options}
+    known["application_name"] = schema
     return psycopg.connect(**{**known, **changes})
 
 

@@ -93,13 +93,22 @@ class SqlContract(BackendContract):
         with backend.hold(key, DEADLINE):
             assert backend.reserve(key, [SLOW], 0) == 0
 
-    def test_a_forked_process_leaves_the_connections_alone(self, backend: Backend, key: str) -> None:
-        backend.set(key, b"value", 60)
-        child = os.fork()
-        if child == 0:
-            os._exit(0 if backend.get(key) == b"value" else 1)
-        assert os.waitpid(child, 0)[1] == 0
-        assert backend.get(key) == b"value"
+    def test_a_forked_process_opens_connections_of_its_own(self, place: str, key: str) -> None:
+        opened = []
+
+        def connect() -> Any:
+            opened.append(os.getpid())
+            return self.connect(place)
+
+        with closing(SqlBackend(connect)) as backend:
+            backend.set(key, b"value", 60)
+            child = os.fork()
+            if child == 0:
+                os._exit(0 if backend.get(key) == b"value" and opened[-1] == os.getpid() else 1)
+            assert os.waitpid(child, 0)[1] == 0
+            before = len(opened)
+            assert backend.get(key) == b"value"
+            assert len(opened) == before
 
     def test_a_connection_that_commits_by_itself_holds_nevertheless(self, place: str, key: str) -> None:
         backends = [SqlBackend(lambda: self.connect(place, autocommit=True)) for _ in range(2)]
@@ -169,7 +178,7 @@ class TestPostgres(SqlContract):
         return backend_servers.postgres(place)
 
     def connect(self, place: str, **changes: Any) -> Any:
-        return connect_postgres(place, application_name=place, **changes)
+        return connect_postgres(place, **changes)
 
     def cut(self, place: str) -> None:
         self.tell(
