@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _LEASE = 1.5  # seconds that a hold outlives its process; a place in the queue likewise
 _RENEWED = _LEASE / 4
-_ASKED_AGAIN = (0.005, 0.1)  # seconds between questions for a hold: the first, and the most they grow to
+_ASKED_AGAIN = 0.01  # seconds from one question for a hold to the next, for each place in the queue (21 at most)
 _ANSWER = 5.0  # seconds for the server to answer, where the client was made without a limit
 
 
@@ -86,13 +86,11 @@ class RedisBackend:
 
     def _wait(self, names: list[str], owner: str, patience: float) -> None:
         deadline = time.monotonic() + patience
-        pause, longest = _ASKED_AGAIN
-        while not self._run(self._acquire, names, [owner, round(_LEASE * 1000)]):
+        while (place := self._run(self._acquire, names, [owner, round(_LEASE * 1000)])) > 0:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise Busy(f"Another process has held this for {patience:g} seconds. Try again later.")
-            time.sleep(min(pause, left))
-            pause = min(pause * 1.5, longest)
+            time.sleep(min(place * _ASKED_AGAIN, left))
 
     def _keep(self, names: list[str], owner: str, done: threading.Event) -> None:
         while not done.wait(_RENEWED):

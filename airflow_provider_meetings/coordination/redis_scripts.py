@@ -11,6 +11,7 @@ local now = time[1] * 1000000 + time[2]
 """
 
 # Keys: hold, queue (owners in the order of asking), waiting (until when each counts as alive). Arguments: owner, lease.
+# Answer: -1 for held, else the place in the queue, 21 for any further one.
 # What lies further ahead than a lease was written before the clock was set back.
 ACQUIRE = (
     _NOW
@@ -22,7 +23,7 @@ local function leave(who)
 end
 local alive = now + lease * 1000
 if redis.call('PTTL', hold) > lease then redis.call('PEXPIRE', hold, lease) end
-if redis.call('GET', hold) == owner then return 1 end -- the answer to the same question was lost
+if redis.call('GET', hold) == owner then return -1 end -- the answer to the same question was lost
 if redis.call('EXISTS', queue) == 1 then
     for _, who in ipairs(redis.call('ZRANGEBYSCORE', waiting, '-inf', string.format('%.0f', now))) do leave(who) end
     for _, who in ipairs(redis.call('ZRANGEBYSCORE', waiting, string.format('(%.0f', alive), '+inf')) do leave(who) end
@@ -30,13 +31,17 @@ end
 local first = redis.call('LINDEX', queue, 0)
 if (not first or first == owner) and redis.call('SET', hold, owner, 'NX', 'PX', lease) then
     if first then leave(owner) end
-    return 1
+    return -1
 end
 if not redis.call('ZSCORE', waiting, owner) then redis.call('RPUSH', queue, owner) end
 redis.call('ZADD', waiting, string.format('%.0f', alive), owner)
 redis.call('PEXPIRE', queue, 2 * lease)
 redis.call('PEXPIRE', waiting, 2 * lease)
-return 0
+local ahead = redis.call('LRANGE', queue, 0, 19)
+for place, who in ipairs(ahead) do
+    if who == owner then return place end
+end
+return #ahead + 1
 """
 )
 

@@ -108,9 +108,22 @@ class MySQL:
         session.row("SELECT RELEASE_LOCK(%s)", number.hex()[:64])
 
 
+# psycopg and psycopg2 give no code for a connection that was refused.
+_REFUSALS = (
+    ("password authentication failed", "28P01"),
+    ("no password supplied", "28P01"),
+    ("no pg_hba.conf entry", "28000"),
+    ("does not exist", "3D000"),
+    ("too many c", "53300"),
+    ("remaining connection slots", "53300"),
+)
+
+
 def code(error: Exception) -> str:
     """Return the database's own code: MySQL's number, PostgreSQL's five characters; empty where there is none."""
     number = getattr(error, "errno", None) or (error.args[0] if error.args else None)
     if isinstance(number, int):
         return str(number)
-    return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
+    if given := getattr(error, "sqlstate", None) or getattr(error, "pgcode", None):
+        return str(given)
+    return next((refused for words, refused in _REFUSALS if words in str(error)), "")

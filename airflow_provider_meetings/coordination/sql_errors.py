@@ -9,6 +9,7 @@ from airflow_provider_meetings.coordination.sql_dialects import code
 DEADLOCKS = {"40001", "40P01", "1213", "1020"}
 NO_TABLE = {"42P01", "1146"}
 GONE = {"57P01", "57P02", "57P03", "08000", "08003", "08006", "25P03", "0", "2006", "2013", "2014", "4031", "1927"}
+CROWDED = {"53300", "1040", "1203", "1226"}
 # Made by another at the same moment.
 MADE = {"42P07", "23505", "42710", "1050"}
 _LOGIN = {"28P01", "28000", "1045", "1044", "1698", "3D000", "1049"}
@@ -24,6 +25,7 @@ _LINES = (
         "and CREATE where it is missing.",
     ),
     (_SLOW, "The database did not answer in time. Look at its load, and at who locks the table meetings_coordination."),
+    (CROWDED, "The database has no connection free. Let it have more, or let fewer tasks run at once."),
     (_READ_ONLY, "This database is read-only. Name the primary in the connection that coordination_conn_id names."),
 )
 _AWAY = "The database cannot be reached. Check that it runs and that host, port and TLS of its connection are right."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import threading
@@ -13,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.sql_dialects import Dialect, MySQL, Postgres, code
 from airflow_provider_meetings.coordination.sql_errors import (
+    CROWDED,
     DEADLOCKS,
     GONE,
     MADE,
@@ -21,6 +23,8 @@ from airflow_provider_meetings.coordination.sql_errors import (
     line,
     unmade,
 )
+
+log = logging.getLogger(__name__)
 
 _Result = TypeVar("_Result")
 _IDLE = 30.0  # seconds that a connection is kept unused
@@ -130,7 +134,8 @@ class Sessions:
             session.dialect.unlock(session, number)
             session.connection.commit()
         except Exception:
-            # The lock ends with the session, and the work that was done under it stays done.
+            # The lock ended with the session, and the work that was done under it stays done.
+            log.warning("A hold ended while it was needed: the connection to the database was cut")
             session.close()
         else:
             self._give(session)
@@ -172,6 +177,8 @@ class Sessions:
         if not last and number in DEADLOCKS:
             # Those who met must not meet again.
             time.sleep(random.uniform(0, 0.02))  # noqa: S311
+        elif not last and number in CROWDED:
+            time.sleep(random.uniform(0, 0.4))  # noqa: S311
         elif not last and number in NO_TABLE:
             self._create()
         elif not last and reused and (number in GONE or not number):

@@ -52,6 +52,6 @@ def connect_postgres(schema: str, **changes: Any) -> psycopg.Connection[Any]:
     return psycopg.connect(**{**known, **changes})
 
 
-def connect_mariadb(database: str, **changes: Any) -> Any:
+def connect_mariadb(place: str, **changes: Any) -> Any:
     known = {"host": HOST, "user": "root", "connect_timeout": 5, "read_timeout": 10, "write_timeout": 10}
-    return pymysql.connect(**{**known, "database": database, **changes})
+    return pymysql.connect(**{**known, "database": place, **changes})
