@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from airflow_provider_meetings.coordination.backend import Backend, BackendError, Rate
+from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, Rate
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from tests.contract import backend_servers
 from tests.contract.backend import DEADLINE, SLOW, BackendContract, eventually
@@ -84,6 +84,13 @@ class TestRedis(BackendContract):
         for thread in threads:
             thread.join()
         assert order == [0, 1, 2, 3, 4, 5]
+
+    def test_nobody_passes_one_who_waits(self, backend: Backend, server: Redis, key: str) -> None:
+        seconds, micros = server.time()
+        server.rpush(name(key, "queue"), "first")
+        server.zadd(name(key, "waiting"), {"first": seconds * 1_000_000 + micros + 1_400_000})
+        with pytest.raises(Busy), backend.hold(key, 0):
+            pass
 
     def test_one_who_died_waiting_is_not_waited_for(self, backend: Backend, server: Redis, key: str) -> None:
         server.rpush(name(key, "queue"), "dead")

@@ -7,7 +7,7 @@ import socket
 import uuid
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 import pytest
@@ -43,7 +43,7 @@ class SqlContract(BackendContract):
         """Cut all connections to this place but one's own."""
 
     @abstractmethod
-    def somebody(self, place: str) -> Iterator[str]:
+    def somebody(self, place: str) -> AbstractContextManager[str]:
         """Make a user who may do nothing, with the password `hunter2`."""
 
     def tell(self, place: str, statement: str) -> Any:
@@ -125,8 +125,8 @@ class SqlContract(BackendContract):
             backend.close()
 
     def test_without_permission(self, place: str, key: str) -> None:
-        for user in self.somebody(place):
-            backend = SqlBackend(lambda user=user: self.connect(place, user=user, password="hunter2"))  # type: ignore[misc]
+        with self.somebody(place) as user:
+            backend = SqlBackend(lambda: self.connect(place, user=user, password="hunter2"))
             with pytest.raises(BackendError, match=self.unmade):
                 backend.set(key, b"value", 60)
             with closing(self.make(place)) as allowed:
@@ -150,10 +150,10 @@ class SqlContract(BackendContract):
             assert "nowhere" not in words
 
     def test_no_connection_free(self, place: str, key: str) -> None:
-        for user in self.somebody(place):
+        with self.somebody(place) as user:
             self.tell(place, self.one_connection.format(user=user))
             other = self.connect(place, user=user, password="hunter2")
-            backend = SqlBackend(lambda user=user: self.connect(place, user=user, password="hunter2"))  # type: ignore[misc]
+            backend = SqlBackend(lambda: self.connect(place, user=user, password="hunter2"))
             with pytest.raises(BackendError, match="no connection free"):
                 backend.get(key)
             other.close()
@@ -210,13 +210,16 @@ class TestPostgres(SqlContract):
             f"(SELECT pid FROM pg_stat_activity WHERE application_name = '{place}')",
         )
 
+    @contextmanager
     def somebody(self, place: str) -> Iterator[str]:
         user = f"u_{place}"
         self.tell(place, f"CREATE ROLE {user} LOGIN PASSWORD 'hunter2'")
         self.tell(place, f"GRANT USAGE ON SCHEMA {place} TO {user}")
-        yield user
-        self.tell(place, f"DROP OWNED BY {user}")
-        self.tell(place, f"DROP ROLE {user}")
+        try:
+            yield user
+        finally:
+            self.tell(place, f"DROP OWNED BY {user}")
+            self.tell(place, f"DROP ROLE {user}")
 
 
 class TestMariaDB(SqlContract):
@@ -244,17 +247,20 @@ class TestMariaDB(SqlContract):
         for row in self.tell("test", f"SELECT id FROM information_schema.processlist WHERE db = '{place}'"):
             self.tell("test", f"KILL {row[0]}")
 
+    @contextmanager
     def somebody(self, place: str) -> Iterator[str]:
         user = f"u_{place[-20:]}"
         self.tell(place, f"CREATE USER {user} IDENTIFIED BY 'hunter2'")
         self.tell(place, f"CREATE TABLE {place}.visible (one int)")
         self.tell(place, f"GRANT SELECT ON {place}.visible TO {user}")
-        yield user
-        self.tell(place, f"DROP USER {user}")
+        try:
+            yield user
+        finally:
+            self.tell(place, f"DROP USER {user}")
 
     def test_a_wrong_password(self, place: str, key: str) -> None:
-        for user in self.somebody(place):
-            backend = SqlBackend(lambda user=user: self.connect(place, user=user, password="wrong"))  # type: ignore[misc]
+        with self.somebody(place) as user:
+            backend = SqlBackend(lambda: self.connect(place, user=user, password="wrong"))
             for words in refused(backend, key):
                 assert "refused the login" in words
                 assert user not in words
