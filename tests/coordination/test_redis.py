@@ -1,0 +1,205 @@
+"""The Redis backend, on a real server."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import socket
+import subprocess
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, Rate
+from airflow_provider_meetings.coordination.redis import RedisBackend
+from tests.contract import backend_servers
+from tests.contract.backend import DEADLINE, SLOW, BackendContract, eventually
+
+HOUR = 3_600_000_000
+
+
+def name(key: str, part: str) -> str:
+    return f"meetings:{{{hashlib.sha256(key.encode()).hexdigest()[:32]}}}:{part}"
+
+
+@pytest.fixture
+def server() -> Iterator[Redis]:
+    backend_servers.need("Redis", 6379)
+    with Redis(backend_servers.HOST, 6379) as client:
+        yield client
+
+
+class TestRedis(BackendContract):
+    factory = "tests.contract.backend_servers:redis"
+
+    @pytest.fixture
+    def place(self, server: Redis) -> str:
+        return ""
+
+    def make(self, place: str) -> Backend:
+        return backend_servers.redis(place)
+
+    @pytest.fixture
+    def key(self, server: Redis) -> Iterator[str]:
+        key = str(uuid.uuid4())
+        yield key
+        server.delete(*(name(key, part) for part in ("value", "hold", "queue", "waiting", "slots")))
+
+    def test_every_key_runs_out_and_none_shows_what_it_is_for(self, backend: Backend, server: Redis, key: str) -> None:
+        before = set(server.scan_iter("meetings:*", count=10_000))
+        backend.set(key, b"value", 60)
+        backend.reserve(key, [Rate(5, 1)], 60)
+        backend.postpone(key, 30)
+
+        def wait() -> None:
+            with backend.hold(key, DEADLINE):
+                pass
+
+        waiting = threading.Thread(target=wait)
+        with backend.hold(key, 0):
+            waiting.start()
+            eventually(lambda: server.llen(name(key, "queue")) == 1)
+            found = set(server.scan_iter("meetings:*", count=10_000)) - before
+            mine = {one for one in found if one.startswith(name(key, "").encode())}
+            assert len(mine) == 5
+            assert not [one for one in mine if key.encode() in one or not 0 < server.pttl(one) < 200_000]
+        waiting.join()
+
+    def test_holds_are_given_in_the_order_of_asking(self, backend: Backend, server: Redis, key: str) -> None:
+        order: list[int] = []
+
+        def ask(number: int) -> None:
+            with backend.hold(key, DEADLINE):
+                order.append(number)
+
+        threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+        with backend.hold(key, 0):
+            for number, thread in enumerate(threads, 1):
+                thread.start()
+                eventually(lambda number=number: server.llen(name(key, "queue")) == number)  # type: ignore[misc]
+        for thread in threads:
+            thread.join()
+        assert order == [0, 1, 2, 3, 4, 5]
+
+    def test_nobody_passes_one_who_waits(self, backend: Backend, server: Redis, key: str) -> None:
+        seconds, micros = server.time()
+        server.rpush(name(key, "queue"), "first")
+        server.zadd(name(key, "waiting"), {"first": seconds * 1_000_000 + micros + 1_400_000})
+        with pytest.raises(Busy), backend.hold(key, 0):
+            pass
+
+    def test_one_who_died_waiting_is_not_waited_for(self, backend: Backend, server: Redis, key: str) -> None:
+        server.rpush(name(key, "queue"), "dead")
+        server.zadd(name(key, "waiting"), {"dead": server.time()[0] * 1_000_000 + HOUR})
+        with backend.hold(key, DEADLINE):
+            pass
+
+    def test_a_hold_from_before_the_clock_was_set_back_ends(self, backend: Backend, server: Redis, key: str) -> None:
+        server.set(name(key, "hold"), "dead", px=HOUR // 1000)
+        with backend.hold(key, DEADLINE):
+            pass
+
+    def test_a_clock_set_back_keeps_the_distance(self, backend: Backend, server: Redis, key: str) -> None:
+        backend.reserve(key, [SLOW], 0)
+        backend.postpone(key, 20)
+        for field in ("slot", "postponed", "seen"):
+            server.hincrby(name(key, "slots"), field, HOUR)
+        assert 0 < backend.reserve(key, [SLOW], 3600) <= 20
+        assert 10 < backend.reserve(key, [SLOW], 3600) <= 30
+
+    def test_a_client_that_decodes_and_connections_that_were_cut(self, server: Redis, key: str) -> None:
+        client = Redis(backend_servers.HOST, 6379, decode_responses=True, client_name=f"cut-{key}")
+        backend = RedisBackend(client)
+        backend.set(key, bytes(range(256)), 60)
+        for one in server.client_list():
+            if one["name"] == f"cut-{key}":
+                server.client_kill(one["addr"])
+        assert backend.get(key) == bytes(range(256))
+        assert backend.reserve(key, [SLOW], 0) == 0
+        backend.close()
+
+
+def everything(backend: Backend) -> Iterator[str]:
+    """Try all there is, and give the words of each refusal."""
+    for use in (
+        lambda: backend.get("key"),
+        lambda: backend.set("key", b"value", 1),
+        lambda: backend.hold("key", 1).__enter__(),
+        lambda: backend.reserve("key", [SLOW], 1),
+        lambda: backend.postpone("key", 1),
+    ):
+        with pytest.raises(BackendError) as refused:
+            use()
+        assert refused.value.__suppress_context__
+        yield str(refused.value)
+
+
+def test_nobody_there() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        client = Redis("127.0.0.1", port, password="hunter2")
+        for words in everything(RedisBackend(client)):
+            assert "cannot be reached" in words
+            assert not [word for word in ("127.0.0.1", str(port), "hunter2") if word in words]
+
+
+def test_one_who_never_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = Redis("127.0.0.1", silent.getsockname()[1], socket_timeout=0.05)
+        for words in everything(RedisBackend(client)):
+            assert "did not answer in time" in words
+
+
+def test_a_client_without_limits_gets_some() -> None:
+    client = Redis("127.0.0.1", 1, socket_timeout=None)
+    RedisBackend(client)
+    assert client.connection_pool.connection_kwargs["socket_timeout"] == 5
+    assert client.connection_pool.connection_kwargs["socket_connect_timeout"] == 5
+
+
+@pytest.mark.parametrize(
+    ("rights", "password", "words"),
+    [
+        (["+@all", "~elsewhere:*"], "right", "The Redis user may not do this"),
+        (["+ping", "~*"], "right", "The Redis user may not do this"),
+        (["+eval", "+evalsha", "+script", "~*"], "right", "The Redis user may not do this"),
+        (["+@all", "~*"], "wrong", "refused the login"),
+    ],
+)
+def test_without_permission(server: Redis, rights: list[str], password: str, words: str) -> None:
+    user = f"meetings-{uuid.uuid4()}"
+    tell: Callable[..., object] = server.execute_command
+    tell("ACL", "SETUSER", user, "on", ">right", "resetchannels", *rights)
+    try:
+        client = Redis(backend_servers.HOST, 6379, username=user, password=password)
+        for said in everything(RedisBackend(client)):
+            assert words in said
+            assert user not in said
+        client.close()
+    finally:
+        tell("ACL", "DELUSER", user)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"), [("--replicaof 127.0.0.1 1", "read-only replica"), ("--maxmemory 1", "no memory left")]
+)
+def test_a_server_that_takes_nothing(tmp_path: Path, setting: str, words: str) -> None:
+    program = shutil.which("redis-server") or backend_servers.missing("no redis-server is installed")
+    where = str(tmp_path / "socket")
+    command = [program, "--port", "0", "--unixsocket", where, "--dir", str(tmp_path), *setting.split()]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        eventually(lambda: Path(where).exists())
+        backend = RedisBackend(Redis(unix_socket_path=where))
+        for use in (lambda: backend.set("key", b"value", 1), lambda: backend.reserve("key", [SLOW], 1)):
+            with pytest.raises(BackendError, match=words):
+                use()
+        backend.close()
+    finally:
+        process.kill()
+        process.wait()
