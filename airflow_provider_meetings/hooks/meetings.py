@@ -19,6 +19,7 @@ from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.hooks.connections import check_conn_id, check_fields, connection, hook_of
+from airflow_provider_meetings.hooks.supervisor import SPEAKING
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -143,6 +144,7 @@ class MeetingsHook(BaseHook):
         # Masking is by literal value, and WeCom's secret and token stand percent-encoded in URLs. Each is registered
         # once: it costs a round trip to the supervisor, and all that is registered makes every log line slower.
         for form in (secret, quote(secret, safe="")):
-            if form not in self._masked:
-                self._masked.add(form)
-                mask_secret(form)
+            with SPEAKING:
+                if form not in self._masked:
+                    self._masked.add(form)
+                    mask_secret(form)

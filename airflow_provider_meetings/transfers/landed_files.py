@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 from typing import Any
+
+from airflow_provider_meetings.hooks.supervisor import SPEAKING
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,6 @@ class LandedFiles:
 
     def __init__(self, store: Any) -> None:
         self._store = store
-        self._lock = threading.Lock()
         self._pages: list[list[str]] = []
         while store is not None and (page := store.get(self._key(len(self._pages)))):
             self._pages.append(list(page))
@@ -44,7 +44,7 @@ class LandedFiles:
         """Remember the file with that receipt."""
         if self._store is None:
             return
-        with self._lock:
+        with SPEAKING:
             if key in self:
                 return
             if not self._pages or len(self._pages[-1]) >= _PER_KEY:
