@@ -1,12 +1,17 @@
-"""Tokens shared by everything in this process: one fetch, however many hooks and threads ask."""
+"""Share within this process: its tokens, and a backend in its memory."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
 import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 
 from airflow_provider_meetings.api.auth import Token
+from airflow_provider_meetings.coordination.backend import Busy, Rate
 
 
 class ProcessTokenStore:
@@ -14,10 +19,15 @@ class ProcessTokenStore:
 
     A rejected value is compared with the stored one, so that of many threads that saw the same
     rejection only the first fetches anew.
+
+    :param early: how much sooner than need be this process renews a token, as a part of the usual time before its end.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.time, early: Callable[[Token], float] = lambda token: 0.0
+    ) -> None:
         self._clock = clock
+        self._early = early
         self._tokens: dict[str, Token] = {}
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
@@ -28,11 +38,79 @@ class ProcessTokenStore:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
             held = self._tokens.get(key)
-            if held is not None and held.value != rejected and held.fresh(self._clock()):
+            if held is not None and held.value != rejected and self.fresh(held):
                 return held
             token = fetch()
             self._tokens[key] = token
             return token
 
+    def fresh(self, token: Token) -> bool:
+        """Tell whether this process still uses the token, or renews it."""
+        return token.fresh(self._clock(), self._early(token))
+
+
+def process_share(token: Token) -> float:
+    """Return a number from 0 to 1, the same for a token and a process, another in each process.
+
+    By it not all who share a token come for the next one in the same second.
+    """
+    digest = hashlib.sha256(f"{os.getpid()} {token.value}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
 
 PROCESS_TOKENS = ProcessTokenStore()
+
+
+class ProcessBackend:
+    """Share between the threads of this process; see `Backend`. A hold keeps no order of asking, slots do."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._values: dict[str, tuple[bytes, float]] = {}
+        self._holds: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._free_at: dict[str, float] = {}
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was set; see `Backend`."""
+        with self._guard:
+            value, ends_at = self._values.get(key, (None, 0.0))
+            return value if self._clock() < ends_at else None
+
+    def set(self, key: str, value: bytes, lifetime: float) -> None:
+        """Set a value; see `Backend`."""
+        with self._guard:
+            self._values[key] = value, self._clock() + lifetime
+
+    @contextlib.contextmanager
+    def hold(self, key: str, patience: float) -> Iterator[None]:
+        """Be the only one who holds the key; see `Backend`."""
+        with self._guard:
+            lock = self._holds[key]
+        if not lock.acquire(timeout=max(patience, 0.0)):
+            raise Busy(f"another thread has held this for {patience:g} s")
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
+        """Take the next free slot; see `Backend`. Evenly spread, the slowest of the rates is the rate of all."""
+        with self._guard:
+            now = self._clock()
+            free_at = max(now, self._free_at.get(key, now))
+            if free_at - now > longest:
+                raise Busy(
+                    f"the next free slot is {free_at - now:.1f} s away, and {longest:g} s is the longest to wait"
+                )
+            self._free_at[key] = free_at + max(rate.spacing for rate in rates)
+            return free_at - now
+
+    def postpone(self, key: str, seconds: float) -> None:
+        """Give no slot for a while; see `Backend`."""
+        with self._guard:
+            until = self._clock() + seconds
+            self._free_at[key] = max(until, self._free_at.get(key, until))
+
+    def close(self) -> None:
+        """Do nothing: all is memory."""

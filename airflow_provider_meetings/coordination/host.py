@@ -1,0 +1,142 @@
+"""Share between the processes of one host, which run as one user, by locked files in a folder of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from airflow_provider_meetings.coordination.backend import BackendError, Busy, Rate
+from airflow_provider_meetings.coordination.moments import Moment
+from airflow_provider_meetings.coordination.record import LONGEST_SECONDS, Record
+from airflow_provider_meetings.coordination.state_folder import StateFolder
+
+_LOCK_SECONDS = 2.0
+"""A file is locked for microseconds; whoever takes longer has been stopped."""
+_LARGEST = 1024 * 1024
+_UNKNOWN_WAIT_SECONDS = 2.0
+"""A slot from before a start of the machine, after which the clock stands earlier, is waited for no longer."""
+
+
+class HostBackend:
+    """Share by files; see `Backend`. A hold keeps no order of asking, slots do.
+
+    A file is named by a digest of its key. It is written in place under its lock: a process that is killed meanwhile
+    leaves a file that counts as none, and no other.
+
+    :param path: the folder; made if it is not there, and then for this user alone.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], Moment] = Moment.now) -> None:
+        self._folder = StateFolder(path)
+        self._now = now
+
+    def check(self) -> None:
+        """See that the folder can be used.
+
+        :raises BackendError: saying what to do.
+        """
+        self._folder.check()
+
+    def get(self, key: str) -> bytes | None:
+        """Return what was set; see `Backend`. What cannot be read counts as nothing."""
+        with self._locked(_name(key, "value"), shared=True, create=False) as file:
+            record = _read(file) if file is not None else None
+        if record is None or not record.left(self._now(), unknown=0.0):
+            return None
+        return record.payload
+
+    def set(self, key: str, value: bytes, lifetime: float) -> None:
+        """Set a value; see `Backend`."""
+        record = Record(self._now(), min(max(lifetime, 0.0), LONGEST_SECONDS), value)
+        with self._locked(_name(key, "value")) as file:
+            self._write(file, record)
+
+    @contextlib.contextmanager
+    def hold(self, key: str, patience: float) -> Iterator[None]:
+        """Be the only one who holds the key; see `Backend`. The kernel ends the hold with its process."""
+        with self._folder.explained():
+            file = self._folder.open(_name(key, "hold"), create=True)
+            assert file is not None  # noqa: S101  # made above
+            try:
+                self._folder.lock(file, patience=patience)
+            except BaseException:
+                os.close(file)
+                raise
+        try:
+            yield
+        finally:
+            _unlock(file)
+
+    def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
+        """Take the next free slot; see `Backend`. Evenly spread, the slowest of the rates is the rate of all."""
+        spacing = max(rate.spacing for rate in rates)
+        with self._locked(_name(key, "slot")) as file:
+            now = self._now()
+            wait = _wait(file, now)
+            if wait > longest:
+                raise Busy(f"the next free slot is {wait:.1f} s away, the longest to wait is {longest:g} s")
+            self._write(file, Record(now, wait + spacing))
+        return wait
+
+    def postpone(self, key: str, seconds: float) -> None:
+        """Give no slot for a while; see `Backend`."""
+        with self._locked(_name(key, "slot")) as file:
+            now = self._now()
+            if _wait(file, now) < seconds:
+                self._write(file, Record(now, min(seconds, LONGEST_SECONDS)))
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
+    @contextlib.contextmanager
+    def _locked(self, name: str, *, shared: bool = False, create: bool = True) -> Iterator[int | None]:
+        with self._folder.explained():
+            file = self._folder.open(name, create=create)
+            if file is None:
+                yield None
+                return
+            try:
+                try:
+                    self._folder.lock(file, shared=shared, patience=_LOCK_SECONDS)
+                except Busy as error:
+                    # Nobody holds what is asked for: somebody was stopped while he wrote.
+                    raise BackendError(f"{error}: look for a stopped one, or remove the folder") from None
+                yield file
+            finally:
+                _unlock(file)
+
+    def _write(self, file: int | None, record: Record) -> None:
+        assert file is not None  # noqa: S101  # made when it was opened
+        data = record.to_bytes()
+        try:
+            written = 0
+            while written < len(data):
+                written += os.pwrite(file, data[written:], written)
+            os.ftruncate(file, len(data))
+        except OSError:
+            os.ftruncate(file, 0)
+            raise
+
+
+def _name(key: str, kind: str) -> str:
+    return f"{hashlib.sha256(key.encode()).hexdigest()}.{kind}"
+
+
+def _read(file: int) -> Record | None:
+    return Record.from_bytes(os.pread(file, _LARGEST, 0))
+
+
+def _wait(file: int | None, now: Moment) -> float:
+    record = _read(file) if file is not None else None
+    return record.left(now, _UNKNOWN_WAIT_SECONDS) if record else 0.0
+
+
+def _unlock(file: int) -> None:
+    # Closing is enough, unless a process was forked meanwhile, which has the file open too: so unlock it for both.
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_UN)
+    os.close(file)

@@ -1,0 +1,47 @@
+"""What a state file holds: when it was written, for how many seconds it holds, and bytes. Whole, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+
+from airflow_provider_meetings.coordination.moments import Moment
+
+_MAGIC = b"meetings-state-1 "
+LONGEST_SECONDS = 400 * 86400.0
+"""What would hold for longer was not written by us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Bytes that hold for some seconds from a moment on."""
+
+    written: Moment
+    seconds: float
+    payload: bytes = b""
+
+    def left(self, now: Moment, unknown: float) -> float:
+        """Return for how many seconds it still holds, 0 if no longer; at most `unknown` if no clock can tell."""
+        elapsed = now.since(self.written)
+        return min(self.seconds, unknown) if elapsed is None else max(0.0, self.seconds - elapsed)
+
+    def to_bytes(self) -> bytes:
+        """Write it with a checksum, so that half of a write is recognised."""
+        moment = self.written
+        head = json.dumps([moment.boot, moment.steady, moment.wall, self.seconds]).encode()
+        content = head + b"\n" + self.payload
+        return _MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Record | None:
+        """Read it; None for what is cut, foreign or of another version."""
+        first, _, content = data.partition(b"\n")
+        if first != _MAGIC + hashlib.sha256(content).hexdigest().encode():
+            return None
+        head, _, payload = content.partition(b"\n")
+        boot, steady, wall, seconds = json.loads(head)
+        if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_SECONDS:
+            return None
+        return cls(Moment(boot, steady, wall), seconds, payload)

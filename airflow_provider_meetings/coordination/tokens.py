@@ -1,0 +1,98 @@
+"""Tokens that processes share: one fetch, however many of them ask."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from airflow_provider_meetings.api.auth import Token
+from airflow_provider_meetings.api.errors import AuthenticationError
+from airflow_provider_meetings.coordination.backend import Backend, Busy
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.seal import Seal
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS: Final = 90.0
+"""How long others may fetch: a login that connects and answers at the last moment, and some more."""
+REFUSED_SECONDS: Final = 60.0
+"""A refused secret is not tried again for so long, by anybody."""
+_CLOCK_SLACK_SECONDS: Final = 60.0
+_ERROR_FIELDS: Final = ("what", "platform", "code", "vendor_message", "log_id", "next_step", "retry_after")
+
+
+class SharedTokens:
+    """Look for a token in this process, then in the backend, then fetch one while all others wait; see `TokenStore`.
+
+    :param backend: one that narrows by itself; of its errors only `Busy` is expected.
+    :param secret: the app's; what lies in the backend is encrypted under a key derived from it.
+    :param memory: the tokens of this process, which outlive a hook.
+    """
+
+    def __init__(
+        self, backend: Backend, secret: str, memory: ProcessTokenStore, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._backend = backend
+        self._seal = Seal(secret)
+        self._memory = memory
+        self._clock = clock
+
+    def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
+        """Return a fresh token under `key`; see `TokenStore`.
+
+        :raises AuthenticationError: if the platform refuses the secret, or did so within the last minute.
+        """
+        return self._memory.token(key, lambda: self._shared(key, fetch, rejected), rejected=rejected)
+
+    def _shared(self, key: str, fetch: Callable[[], Token], rejected: str | None) -> Token:
+        before = self._backend.get(key)
+        token = self._read(key, before)
+        if token is not None and token.value != rejected:
+            return token
+        try:
+            with self._backend.hold(key, PATIENCE_SECONDS):
+                now = self._backend.get(key)
+                # What another one fetched while we waited is the answer also if it is the same as before: Feishu gives
+                # a token again that it believes in.
+                if now != before and (token := self._read(key, now)):
+                    return token
+                return self._fetch(key, fetch)
+        except Busy as busy:
+            log.warning("Fetching a token without waiting for those who fetch it already: %s", busy)
+            return self._fetch(key, fetch)
+
+    def _fetch(self, key: str, fetch: Callable[[], Token]) -> Token:
+        self._raise_if_refused(key)
+        try:
+            token = fetch()
+        except AuthenticationError as error:
+            if not error.token_rejected:
+                fields = {name: getattr(error, name) for name in _ERROR_FIELDS}
+                self._set(_refusal(key), fields, REFUSED_SECONDS)
+            raise
+        content = {"value": token.value, "expires_at": token.expires_at, "lifetime": token.lifetime}
+        self._set(key, content, token.expires_at - self._clock())
+        return token
+
+    def _read(self, key: str, value: bytes | None) -> Token | None:
+        content = self._seal.open(key, value) if value else None
+        if content is None:
+            return None
+        token = Token(content["value"], content["expires_at"], content["lifetime"])
+        # One that has more than its life before it was written by a clock that has been set back since.
+        plausible = token.expires_at - self._clock() <= token.lifetime + _CLOCK_SLACK_SECONDS
+        return token if plausible and self._memory.fresh(token) else None
+
+    def _raise_if_refused(self, key: str) -> None:
+        value = self._backend.get(_refusal(key))
+        if fields := self._seal.open(_refusal(key), value) if value else None:
+            raise AuthenticationError(**fields)
+
+    def _set(self, name: str, content: dict[str, object], lifetime: float) -> None:
+        self._backend.set(name, self._seal.close(name, content), lifetime)
+
+
+def _refusal(key: str) -> str:
+    return f"{key}|refused"

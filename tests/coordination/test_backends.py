@@ -1,0 +1,137 @@
+"""What each backend promises: the same tests for the process's memory and for files."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.coordination.backend import Backend, Busy, Rate
+from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.moments import Moment
+from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
+from airflow_provider_meetings.coordination.process import ProcessBackend
+
+FIVE = [Rate(5, 1)]
+
+
+class Clock:
+    """Steady seconds that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def moment(self) -> Moment:
+        return Moment("boot", self.now, self.now)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["process", "host", "narrowing"])
+def backend(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Backend:
+    host = HostBackend(tmp_path / "state", clock.moment)
+    backends: dict[str, Backend] = {
+        "process": ProcessBackend(clock),
+        "host": host,
+        "narrowing": NarrowingBackend(host),
+    }
+    return backends[request.param]
+
+
+def test_a_value_is_found_until_it_runs_out(backend: Backend, clock: Clock) -> None:
+    assert backend.get("k") is None
+    backend.set("k", b"one\n\x00", 60)
+    backend.set("other", b"two", 60)
+    clock.now += 59
+    assert (backend.get("k"), backend.get("other")) == (b"one\n\x00", b"two")
+    clock.now += 1
+    assert backend.get("k") is None
+
+
+def test_a_shorter_value_takes_the_place_of_a_longer_one(backend: Backend) -> None:
+    backend.set("k", b"x" * 500, 60)
+    backend.set("k", b"y", 60)
+    assert backend.get("k") == b"y"
+
+
+def test_a_value_that_has_run_out_is_none(backend: Backend) -> None:
+    backend.set("k", b"x", 60)
+    backend.set("k", b"x", -1)
+    assert backend.get("k") is None
+
+
+def test_one_holds_a_key_at_a_time(backend: Backend) -> None:
+    with backend.hold("k", 0):
+        with pytest.raises(Busy), backend.hold("k", 0):
+            raise AssertionError
+        with backend.hold("other", 0):
+            backend.set("k", b"v", 60)
+    with backend.hold("k", 0):
+        assert backend.get("k") == b"v"
+
+
+def test_a_hold_is_waited_for(backend: Backend) -> None:
+    waiting = threading.Event()
+
+    def wait() -> str:
+        waiting.set()
+        with backend.hold("k", 60):
+            return "held"
+
+    with ThreadPoolExecutor(1) as pool:
+        with backend.hold("k", 0):
+            other = pool.submit(wait)
+            waiting.wait(10)
+            assert not other.done()
+        assert other.result(30) == "held"
+
+
+def test_a_hold_ends_with_an_error(backend: Backend) -> None:
+    with pytest.raises(ZeroDivisionError), backend.hold("k", 0):
+        raise ZeroDivisionError
+    with backend.hold("k", 0):
+        pass
+
+
+def test_slots_are_spread_evenly_and_none_is_saved_up(backend: Backend, clock: Clock) -> None:
+    assert [backend.reserve("k", FIVE, 10) for _ in range(3)] == pytest.approx([0, 0.2, 0.4])
+    assert backend.reserve("other", FIVE, 10) == 0
+    clock.now += 100
+    assert [backend.reserve("k", FIVE, 10) for _ in range(2)] == pytest.approx([0, 0.2])
+
+
+def test_the_slower_of_two_rates_counts(backend: Backend) -> None:
+    both = [Rate(50, 1), Rate(1000, 60)]
+    assert [backend.reserve("k", both, 10) for _ in range(2)] == pytest.approx([0, 0.06])
+
+
+def test_a_slot_too_far_away_is_not_taken(backend: Backend, clock: Clock) -> None:
+    backend.reserve("k", FIVE, 0)
+    for _ in range(3):
+        with pytest.raises(Busy):
+            backend.reserve("k", FIVE, 0.1)
+    clock.now += 0.2
+    assert backend.reserve("k", FIVE, 0.1) == pytest.approx(0, abs=1e-6)
+
+
+def test_slots_are_postponed(backend: Backend) -> None:
+    backend.postpone("k", 30)
+    backend.postpone("k", 10)
+    with pytest.raises(Busy):
+        backend.reserve("k", FIVE, 29)
+    assert backend.reserve("k", FIVE, 60) == pytest.approx(30)
+    assert backend.reserve("k", FIVE, 60) == pytest.approx(30.2)
+
+
+def test_many_threads_get_each_slot_once(backend: Backend) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        waits = sorted(pool.map(lambda _: backend.reserve("k", FIVE, 1000), range(40)))
+    assert waits == pytest.approx([i * 0.2 for i in range(40)])
