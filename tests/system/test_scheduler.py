@@ -89,8 +89,8 @@ def test_runs_wait_retry_and_map_and_once_cleared_change_nothing(
     state = PlantedState(planted, company_with_a_slow_meeting())
     # Else it would be ready when asked for once more, and its row rightly another.
     state.not_ready(PROCESSING_RECORD, 1_000)
-    # A try resolves a dead link anew once. The first link of a file is dead, then two more: that fails the first try.
-    state.fault("expired", SLOW_MINUTE, last=2)
+    # A try resolves a dead link anew, until five in a row are dead: that fails the first one.
+    state.fault("expired", SLOW_MINUTE, last=5)
 
     def tries() -> dict[tuple[str, str, int], int]:
         found = {}
