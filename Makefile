@@ -40,8 +40,9 @@ test-scheduler: $(VENV)/.dev
 
 # The proofs that are too long for every day; make test runs the same tests with smaller numbers.
 nightly: $(VENV)/.dev
-	@$(BIN)/python -m pytest --kills=1000 --sequences=1000 \
-		tests/api/test_landing_kills.py tests/api/test_landing_sequences.py tests/storage/test_s3_sequences.py $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --kills=1000 --sequences=1000 --processes=200 \
+		tests/api/test_landing_kills.py tests/api/test_landing_sequences.py tests/storage/test_s3_sequences.py \
+		tests/coordination/test_tokens_of_processes.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

@@ -52,5 +52,22 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": name, "python-modules": [f"{_PACKAGE}.triggers.recordings"]}
             for name in ("Feishu", "WeCom")
         ],
+        "config": {
+            "meetings": {
+                "description": "What the processes of one host share: tokens of the meeting platforms, encrypted.",
+                "options": {
+                    "state_dir": {
+                        "description": (
+                            "The absolute path of a folder that this user alone may read; it is made if it is missing. "
+                            "Blank: a folder in the user's cache, or in the temporary folder where there is no home."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/var/lib/airflow/meetings",
+                        "default": "",
+                    },
+                },
+            },
+        },
         "cli": [f"{_PACKAGE}.cli.definition.get_commands"],
     }

@@ -31,7 +31,7 @@ TOLD = {"deferred", "failed", "success", "up_for_reschedule", "up_for_retry"}
 
 
 def settings(emulator: str, lake: Path, warehouse: Path) -> dict[str, str]:
-    """Return the connections and variables that the example DAGs need."""
+    """Return the connections, variables and options that the example DAGs need."""
     owners = sorted({recording.creator for recording in default_company().wecom_recordings.values()})
 
     def connection(conn_type: str, login: str, password: str) -> str:
@@ -41,6 +41,7 @@ def settings(emulator: str, lake: Path, warehouse: Path) -> dict[str, str]:
         "AIRFLOW_CONN_FEISHU_DEFAULT": connection("feishu", FEISHU_APP_ID, FEISHU_APP_SECRET),
         "AIRFLOW_CONN_WECOM_DEFAULT": connection("wecom", WECOM_CORP_ID, WECOM_CORP_SECRET),
         "AIRFLOW_CONN_MEETINGS_WAREHOUSE": json.dumps({"conn_type": "duckdb", "host": str(warehouse)}),
+        "AIRFLOW__MEETINGS__STATE_DIR": str(warehouse.parent / "home-state"),
         "AIRFLOW_VAR_MEETINGS_LAKE": f"file://{lake}",
         "AIRFLOW_VAR_WECOM_OWNER_IDS": json.dumps(owners),
     }
@@ -149,7 +150,7 @@ class LocalAirflow:
             if name.startswith("AIRFLOW_CONN_"):
                 key = name.removeprefix("AIRFLOW_CONN_").lower()
                 self._put("connections", key, {"connection_id": key, **json.loads(value)})
-            else:
+            elif name.startswith("AIRFLOW_VAR_"):
                 key = name.removeprefix("AIRFLOW_VAR_").lower()
                 self._put("variables", key, {"key": key, "value": value})
 

@@ -16,6 +16,7 @@ import pytest
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-provider-meetings-tests-")
+os.environ["AIRFLOW__MEETINGS__STATE_DIR"] = str(Path(os.environ["AIRFLOW_HOME"]) / "state")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).resolve().parent.parent / "dags")
 
@@ -33,6 +34,7 @@ from airflow_provider_meetings.emulator.state import EmulatorState
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scheduler", action="store_true", help="also run the tests on a whole Airflow: minutes")
     parser.addoption("--kills", type=int, default=40, help="how many landings are killed on their way")
+    parser.addoption("--processes", type=int, default=30, help="how many processes ask for a token at once")
     parser.addoption("--sequences", type=int, default=50, help="how many sequences of faults landings are led through")
 
 
@@ -60,8 +62,9 @@ class Emulated:
 
 
 @pytest.fixture
-def emulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulated]:
+def emulated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
     # A store of their own: another test's emulator had the same app id and other tokens.
+    monkeypatch.setenv("AIRFLOW__MEETINGS__STATE_DIR", str(tmp_path_factory.mktemp("meetings") / "state"))
     for name, value in vars(ProcessTokenStore()).items():
         monkeypatch.setattr(PROCESS_TOKENS, name, value)
     state = EmulatorState()

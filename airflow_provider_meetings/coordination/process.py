@@ -58,7 +58,7 @@ def process_share(token: Token) -> float:
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
-PROCESS_TOKENS = ProcessTokenStore()
+PROCESS_TOKENS = ProcessTokenStore(early=process_share)
 
 
 class ProcessBackend:

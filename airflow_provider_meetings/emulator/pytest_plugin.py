@@ -49,8 +49,12 @@ class MeetingsEmulator:
 
 
 @pytest.fixture
-def meetings_emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[MeetingsEmulator]:
+def meetings_emulator(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MeetingsEmulator]:
     """Serve the default company for one test; ``feishu_default`` and ``wecom_default`` lead there."""
+    # No token of a test outlives it, nor lies in the cache of who runs it.
+    monkeypatch.setenv("AIRFLOW__MEETINGS__STATE_DIR", str(tmp_path_factory.mktemp("meetings") / "state"))
     state = EmulatorState()
     with serve(state) as url:
         emulator = MeetingsEmulator(url, state)

@@ -13,12 +13,14 @@ from urllib.parse import quote, urlsplit
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseHook
 from airflow.sdk.log import mask_secret
 
+from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.hooks.connections import check_conn_id, check_fields, connection, hook_of
+from airflow_provider_meetings.hooks.sharing import shared_tokens
 from airflow_provider_meetings.hooks.supervisor import SPEAKING
 
 
@@ -70,8 +72,11 @@ class MeetingsHook(BaseHook):
         return hook
 
     @abstractmethod
-    def make_client(self, transport: Transport, login: Login) -> MeetingsClient:
-        """Build the platform's client."""
+    def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> MeetingsClient:
+        """Build the platform's client.
+
+        :param tokens: where it finds and leaves the tokens of this login.
+        """
 
     @cached_property
     def client(self) -> MeetingsClient:
@@ -99,7 +104,8 @@ class MeetingsHook(BaseHook):
             allowed_media_hosts=extra["allowed_media_hosts"],
             on_secret=self._mask,
         )
-        return self.make_client(transport, Login(str(conn.login), str(conn.password), extra))
+        login = Login(str(conn.login), str(conn.password), extra)
+        return self.make_client(transport, login, shared_tokens(login.secret))
 
     def get_conn(self) -> MeetingsClient:
         """Return the client, whose methods are the platform's endpoints."""

@@ -31,7 +31,7 @@ DEBUG = {
 }
 RESERVED = "/+=&%"
 """Ends each secret: raw and percent-encoded are then two spellings, as with real signatures."""
-_USES = 5
+_USES = 25  # of all processes together: a new token must not be worn out before who fetched it comes to use it
 """Requests that a token serves before it is refused: its renewal is where an old one could be told."""
 
 

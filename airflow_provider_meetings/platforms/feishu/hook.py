@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.endpoints import DEFAULT_BASE_URL
@@ -22,13 +22,13 @@ class FeishuHook(MeetingsHook):
     hook_name = "Feishu / Lark meetings"
     default_base_url = DEFAULT_BASE_URL
 
-    def make_client(self, transport: Transport, login: Login) -> FeishuClient:
+    def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> FeishuClient:
         """Build the client; see `MeetingsHook`."""
         return FeishuClient(
             transport,
             app_id=login.id,
             app_secret=login.secret,
-            tokens=PROCESS_TOKENS,
+            tokens=tokens,
             tenant=login.extra.get("tenant") or None,
             user_id_type=login.extra.get("user_id_type") or "open_id",
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.platforms.wecom.client import WeComClient
 from airflow_provider_meetings.platforms.wecom.endpoints import DEFAULT_BASE_URL
@@ -21,9 +21,9 @@ class WeComHook(MeetingsHook):
     hook_name = "WeCom meetings"
     default_base_url = DEFAULT_BASE_URL
 
-    def make_client(self, transport: Transport, login: Login) -> WeComClient:
+    def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> WeComClient:
         """Build the client; see `MeetingsHook`."""
-        return WeComClient(transport, corp_id=login.id, corp_secret=login.secret, tokens=PROCESS_TOKENS)
+        return WeComClient(transport, corp_id=login.id, corp_secret=login.secret, tokens=tokens)
 
     def get_conn(self) -> WeComClient:
         """Return the client, whose methods are WeCom's endpoints."""

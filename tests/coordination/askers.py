@@ -1,0 +1,139 @@
+"""Processes that share a state folder; run as a script, it forks one for each line that it reads.
+
+A line is the JSON of the arguments of one of the functions here, and ``do``, its name. All forked processes begin when
+the script's input ends. Each prints one line, the JSON of what it came to; they are printed in no order.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.backend import BackendError
+from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.tokens import SharedTokens
+from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
+from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
+from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@contextmanager
+def started(orders: Sequence[dict[str, Any]]) -> Iterator[subprocess.Popen[str]]:
+    """Fork a process for each order, and let all begin."""
+    command = [sys.executable, "-m", "tests.coordination.askers"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdin is not None
+        process.stdin.writelines(json.dumps(order) + "\n" for order in orders)
+        process.stdin.close()
+        yield process
+
+
+def run(orders: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return what all processes came to."""
+    with started(orders) as process:
+        assert process.stdout is not None
+        return [json.loads(line) for line in process.stdout]
+
+
+def call(*, url: str, state: str, secret: str = FEISHU_APP_SECRET) -> dict[str, Any]:
+    """Make one call that needs a token, as a task does."""
+    warnings = _Warnings()
+    logging.getLogger("airflow_provider_meetings").addHandler(warnings)
+    told: list[str] = []
+    transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=told.append)
+    tokens = SharedTokens(NarrowingBackend(HostBackend(Path(state))), secret, ProcessTokenStore())
+    client = FeishuClient(transport, app_id=FEISHU_APP_ID, app_secret=secret, tokens=tokens)
+    error = ""
+    try:
+        client.get_minute(READY_MINUTE)
+        client.get_minute(READY_MINUTE)
+    except MeetingsApiError as raised:
+        error = f"{type(raised).__name__}: {raised}"
+    return {"error": error, "tokens": told, "warnings": warnings.texts}
+
+
+def stay(*, state: str, key: str) -> dict[str, Any]:
+    """Take a hold, say so, and keep it until killed."""
+    with HostBackend(Path(state)).hold(key, 0):
+        _say({"pid": os.getpid()})
+        signal.pause()
+    return {}
+
+
+def slots(*, state: str, times: int) -> dict[str, Any]:
+    """Take many slots of one key, and give the moments at which they are."""
+    from airflow_provider_meetings.coordination.backend import Rate
+    from airflow_provider_meetings.coordination.moments import Moment
+
+    start = Moment("b", 1000.0, 1000.0)
+    backend = HostBackend(Path(state), now=lambda: start)
+    return {"waits": [backend.reserve("k", [Rate(10, 1)], 1e6) for _ in range(times)]}
+
+
+def use(*, state: str, small_disk: bool = False, **_: Any) -> dict[str, Any]:
+    """Use a folder in every way."""
+    if small_disk:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    try:
+        backend = HostBackend(Path(state))
+        backend.check()
+        backend.set("k", b"value", 60)
+        backend.get("k")
+        with backend.hold("k", 0):
+            pass
+    except BackendError as error:
+        return {"error": str(error)}
+    return {"error": ""}
+
+
+class _Warnings(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+def _say(answer: dict[str, Any]) -> None:
+    # In one write, so that lines of several processes do not mix.
+    os.write(1, (json.dumps(answer) + "\n").encode())
+
+
+def main() -> None:
+    orders = [json.loads(line) for line in sys.stdin]
+    gate, opener = os.pipe()
+    for order in orders:
+        if not os.fork():
+            os.close(opener)
+            os.read(gate, 1)  # until all are there
+            if user := order.pop("user", None):
+                os.setgroups([])
+                os.setgid(user)
+                os.setuid(user)
+            _say(globals()[order.pop("do")](**order))
+            os._exit(0)
+    os.close(opener)
+    os.close(gate)
+    for _ in orders:
+        os.wait()
+
+
+if __name__ == "__main__":
+    main()

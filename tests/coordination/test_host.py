@@ -1,0 +1,266 @@
+"""Files on a host: clocks that jump, files that are cut or foreign, folders that are not ours."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.coordination.backend import BackendError, Rate
+from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.moments import Moment
+from tests.contract.scripted import NOBODY
+from tests.coordination.askers import run
+
+FIVE = [Rate(5, 1)]
+START = Moment("boot-1", 5000.0, 1_800_000_000.0)
+
+
+class Host:
+    """A backend whose clocks the test sets."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.moment = START
+        self.backend = HostBackend(folder, lambda: self.moment)
+
+    def file(self, suffix: str) -> Path:
+        (path,) = self.folder.glob(f"*.{suffix}")
+        return path
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path / "deep" / "state")
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_changes_no_slot(host: Host, step: float) -> None:
+    for _ in range(5):
+        host.backend.reserve("k", FIVE, 10)
+    host.moment = replace(START, wall=START.wall + step)
+    assert [host.backend.reserve("k", FIVE, 10) for _ in range(2)] == pytest.approx([1.0, 1.2])
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_after_a_start_of_the_machine_there_is_no_stall_and_no_burst(host: Host, step: float) -> None:
+    for _ in range(50):
+        host.backend.reserve("k", FIVE, 60)
+    host.moment = Moment("boot-2", 3.0, START.wall + step)
+    waits = [host.backend.reserve("k", FIVE, 60) for _ in range(3)]
+    assert waits[0] <= 2
+    assert [later - waits[0] for later in waits[1:]] == pytest.approx([0.2, 0.4])
+
+
+def test_a_block_lasts_over_a_start_of_the_machine(host: Host) -> None:
+    host.backend.postpone("k", 3600)
+    host.moment = Moment("boot-2", 3.0, START.wall + 600)
+    assert host.backend.reserve("k", FIVE, 1e6) == pytest.approx(3000)
+
+
+def test_a_steady_clock_that_begins_anew_is_another_boot_also_without_a_name(host: Host) -> None:
+    host.moment = Moment("", 5000.0, 1000.0)
+    host.backend.postpone("k", 60)
+    host.moment = Moment("", 10.0, 1030.0)
+    assert host.backend.reserve("k", FIVE, 1e6) == pytest.approx(30)
+
+
+def test_a_value_runs_out_by_the_steady_clock(host: Host) -> None:
+    host.backend.set("k", b"v", 100)
+    host.moment = Moment("boot-1", START.steady + 99, START.wall - 3600)
+    assert host.backend.get("k") == b"v"
+    host.moment = Moment("boot-1", START.steady + 100, START.wall - 3600)
+    assert host.backend.get("k") is None
+
+
+def test_a_steady_clock_counts_within_its_own_boot_only(host: Host) -> None:
+    host.backend.set("k", b"v", 100)
+    host.moment = Moment("boot-2", START.steady + 5, START.wall + 200)
+    assert host.backend.get("k") is None
+    host.backend.set("k", b"v", 100)
+    host.moment = Moment("boot-3", START.steady + 500, START.wall + 250)
+    assert host.backend.get("k") == b"v"
+
+
+def test_a_value_from_the_future_is_none(host: Host) -> None:
+    host.backend.set("k", b"v", 100)
+    host.moment = Moment("boot-2", 3.0, START.wall - 3600)
+    assert host.backend.get("k") is None
+
+
+def test_the_real_clocks_run_on() -> None:
+    earlier = Moment.now()
+    elapsed = Moment.now().since(earlier)
+    assert elapsed is not None
+    assert 0 <= elapsed < 60
+
+
+DAMAGES = {
+    "empty": lambda data: b"",
+    "cut": lambda data: data[:-1],
+    "cut in the head": lambda data: data[:20],
+    "longer": lambda data: data + b"x",
+    "changed": lambda data: data.replace(b"boot-1", b"boot-0"),
+    "foreign": lambda data: os.urandom(300),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_counts_as_none_and_is_written_anew(host: Host, damage: object) -> None:
+    assert callable(damage)
+    host.backend.set("k", b"v", 100)
+    host.backend.postpone("k", 50)
+    for path in (host.file("value"), host.file("slot")):
+        path.write_bytes(damage(path.read_bytes()))
+    assert host.backend.get("k") is None
+    assert host.backend.reserve("k", FIVE, 0) == 0
+    host.backend.set("k", b"w", 100)
+    assert host.backend.get("k") == b"w"
+
+
+def test_folder_and_files_are_ours_alone_and_name_no_key(host: Host) -> None:
+    host.backend.set("a-key", b"v", 100)
+    host.backend.postpone("a-key", 1)
+    with host.backend.hold("a-key", 0):
+        assert stat.S_IMODE(host.folder.stat().st_mode) == 0o700
+        for path in host.folder.iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert "a-key" not in path.name
+
+
+def test_asking_makes_no_file(host: Host) -> None:
+    assert host.backend.get("k") is None
+    assert list(host.folder.iterdir()) == []
+
+
+def test_a_folder_that_was_removed_is_made_again(host: Host) -> None:
+    host.backend.set("k", b"v", 100)
+    for path in host.folder.iterdir():
+        path.unlink()
+    host.folder.rmdir()
+    assert host.backend.get("k") is None
+    host.backend.set("k", b"v", 100)
+    assert host.backend.get("k") == b"v"
+
+
+def _link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def _readable(path: Path) -> None:
+    path.touch()
+    path.chmod(0o644)
+
+
+@pytest.mark.parametrize("replace_by", [_link, os.mkfifo, _readable, Path.mkdir])
+def test_what_stands_in_the_place_of_a_file_is_not_followed(host: Host, replace_by: object) -> None:
+    assert callable(replace_by)
+    host.backend.set("k", b"v", 100)
+    path = host.file("value")
+    path.unlink()
+    replace_by(path)
+    with pytest.raises(BackendError, match="state folder"):
+        host.backend.set("k", b"v", 100)
+    with pytest.raises(BackendError, match="state folder"):
+        host.backend.get("k")
+
+
+def test_a_link_to_a_file_of_ours_is_not_followed_either(host: Host, tmp_path: Path) -> None:
+    host.backend.set("k", b"v", 100)
+    path = host.file("value")
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BackendError, match="a link stands where a file of ours must be"):
+        host.backend.get("k")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks(host: Host, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def flock(file: int, kind: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(BackendError, match="no locks, name a folder on a local disk"):
+        host.backend.set("k", b"v", 100)
+    with pytest.raises(BackendError, match="no locks"), host.backend.hold("k", 0):
+        raise AssertionError
+
+
+def test_a_file_that_somebody_has_locked_for_long(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_meetings.coordination.host._LOCK_SECONDS", 0.0)
+    host.backend.set("k", b"v", 100)
+    with host.file("value").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(BackendError, match="look for a stopped one"):
+            host.backend.get("k")
+    assert host.backend.get("k") == b"v"
+
+
+def test_slots_of_many_processes_are_each_given_once(tmp_path: Path) -> None:
+    answers = run([{"do": "slots", "state": str(tmp_path / "state"), "times": 50}] * 6)
+    waits = sorted(wait for answer in answers for wait in answer["waits"])
+    assert waits == pytest.approx([i * 0.1 for i in range(300)])
+
+
+def test_no_path_from_the_root_on() -> None:
+    with pytest.raises(BackendError, match="not absolute"):
+        HostBackend(Path("state")).check()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Make a folder that each user can look into, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+BAD_FOLDERS = {
+    "good": (0o700, NOBODY, ""),
+    "others can read": (0o750, NOBODY, "others may read or write it): take their rights with chmod 700"),
+    "others can write": (0o702, NOBODY, "chmod 700"),
+    "of another user": (0o755, 0, "it belongs to user id 0): name a folder of this user's own"),
+    "closed": (0o700, 0, "Permission denied): give this user the right"),
+    "read-only": (0o500, NOBODY, "Permission denied): give this user the right"),
+    "full": (0o700, NOBODY, "make room or name another folder"),
+}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("case", BAD_FOLDERS)
+def test_a_folder_that_an_unprivileged_user_cannot_use(open_folder: Path, case: str) -> None:
+    mode, owner, words = BAD_FOLDERS[case]
+    state = open_folder / "state"
+    state.mkdir()
+    state.chmod(mode)
+    os.chown(state, owner, owner)
+    (answer,) = run([{"do": "use", "state": str(state), "user": NOBODY, "small_disk": case == "full"}])
+    if not words:
+        assert answer["error"] == ""
+        return
+    assert answer["error"].startswith(f"state folder {state} cannot be used by user id {NOBODY} (")
+    assert words in answer["error"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("kind", ["missing", "file", "link"])
+def test_what_is_no_folder(open_folder: Path, kind: str) -> None:
+    state = open_folder / "state"
+    words = {
+        "missing": "Permission denied): give this user the right",
+        "file": "a file or a link stands where a folder must be",
+        "link": "a file or a link stands where a folder must be",
+    }[kind]
+    if kind == "file":
+        state.touch()
+    elif kind == "link":
+        state.symlink_to(open_folder)
+    (answer,) = run([{"do": "use", "state": str(state), "user": NOBODY}])
+    assert words in answer["error"]

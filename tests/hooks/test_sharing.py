@@ -1,0 +1,101 @@
+"""With whom a process shares: the option, the default, and what happens without either."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers_manager import ProvidersManager
+
+from airflow_provider_meetings.coordination.process import PROCESS_TOKENS, ProcessTokenStore
+from airflow_provider_meetings.get_provider_info import get_provider_info
+from airflow_provider_meetings.hooks import sharing
+from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
+from airflow_provider_meetings.platforms.wecom.hook import WeComHook
+
+OPTION = "AIRFLOW__MEETINGS__STATE_DIR"
+
+
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be a new process."""
+    for name, value in vars(ProcessTokenStore()).items():
+        monkeypatch.setattr(PROCESS_TOKENS, name, value)
+    sharing._backend.cache_clear()
+
+
+def test_airflow_knows_the_option() -> None:
+    assert dict(ProvidersManager().provider_configs)["airflow-provider-meetings"] == get_provider_info()["config"]  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(("hook", "platform"), [(FeishuHook, "feishu"), (WeComHook, "wecom")])
+def test_the_next_process_finds_the_token_in_the_named_folder(
+    emulated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: Any, platform: str
+) -> None:
+    monkeypatch.setenv(OPTION, str(tmp_path / "here"))
+    for _ in range(2):
+        forget(monkeypatch)
+        hook().get_conn().whoami()
+    assert emulated.state.token_requests == {platform: 1}
+    assert stat.S_IMODE((tmp_path / "here").stat().st_mode) == 0o700
+
+
+def test_the_home_of_the_user_is_understood(emulated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv(OPTION, "~/here")
+    forget(monkeypatch)
+    FeishuHook().get_conn().whoami()
+    assert list((tmp_path / "here").iterdir())
+
+
+@pytest.mark.parametrize("option", ["here", "~nobody-of-this-name/here", "/proc/here"])
+def test_a_folder_that_cannot_be_is_one_warning(
+    emulated: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, option: str
+) -> None:
+    monkeypatch.setenv(OPTION, option)
+    forget(monkeypatch)
+    for hook in (FeishuHook, FeishuHook, WeComHook):
+        hook().get_conn().whoami()
+    (warning,) = [record.getMessage() for record in caplog.records if "within this process only" in record.getMessage()]
+    assert f"state folder {option} cannot be used" in warning
+    assert emulated.state.token_requests == {"feishu": 1, "wecom": 1}
+
+
+def test_the_default_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert sharing.default_state_dir() == tmp_path / "home" / ".cache" / "airflow_provider_meetings"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert sharing.default_state_dir() == tmp_path / "cache" / "airflow_provider_meetings"
+
+
+@pytest.mark.parametrize("cache", ["/proc/nothing-can-be-made-here", "not/from/the/root", "a file"])
+def test_else_it_is_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: str) -> None:
+    if cache == "a file":
+        (tmp_path / "file").touch()
+        cache = str(tmp_path / "file")
+    monkeypatch.setenv("XDG_CACHE_HOME", cache)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert sharing.default_state_dir() == tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
+
+
+def test_a_user_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert sharing.default_state_dir() == tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
+
+
+def test_the_option_is_read_whenever_a_hook_asks(
+    emulated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        monkeypatch.setenv(OPTION, str(tmp_path / name))
+        forget(monkeypatch)
+        FeishuHook().get_conn().whoami()
+        assert list((tmp_path / name).iterdir())
