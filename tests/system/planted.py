@@ -31,7 +31,7 @@ DEBUG = {
 }
 RESERVED = "/+=&%"
 """Ends each secret: raw and percent-encoded are then two spellings, as with real signatures."""
-_USES = 25  # of all processes together: a new token must not be worn out before who fetched it comes to use it
+_USES = 5
 """Requests that a token serves before it is refused: its renewal is where an old one could be told."""
 
 
@@ -90,16 +90,17 @@ class PlantedState(EmulatorState):
     The first link of each file is dead, so that its error is told too.
     """
 
-    def __init__(self, planted: Planted, company: Company | None = None) -> None:
+    def __init__(self, planted: Planted, company: Company | None = None, uses: int = _USES) -> None:
         super().__init__(_with_sharing(planted, company or default_company()), not_ready_polls=1)
         self.planted = planted
+        self._most = uses
         self._uses: Counter[str] = Counter()
         self._signed: dict[str, str] = {}
         self._dead: set[tuple[str, str]] = set()
 
     def issue_token(self, platform: Platform) -> tuple[str, int]:
         token = self.planted.invent(f"{platform} token")
-        self._uses[token] = _USES
+        self._uses[token] = self._most
         return token, self.token_seconds
 
     def token_standing(self, platform: Platform, token: str) -> TokenStanding:

@@ -86,7 +86,7 @@ def test_runs_wait_retry_and_map_and_once_cleared_change_nothing(
         shutil.copy(OURS / name, dags)
     planted = Planted()
     plant_app_secrets(planted, monkeypatch)
-    state = PlantedState(planted, company_with_a_slow_meeting())
+    state = PlantedState(planted, company_with_a_slow_meeting(), uses=25)  # shared by all its processes
     # Else it would be ready when asked for once more, and its row rightly another.
     state.not_ready(PROCESSING_RECORD, 1_000)
     # A try resolves a dead link anew, until five in a row are dead: that fails the first one.
