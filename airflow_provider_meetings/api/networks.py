@@ -68,7 +68,7 @@ def kind_of(address: Address) -> Kind:
 def never(network: Network) -> bool:
     """Tell whether every address of `network` is one where nobody may go."""
     # subnet_of raises for two versions; the types cannot say that these are of one.
-    return any(network.version == other.version and network.subnet_of(other) for other in _NEVER)  # type: ignore[arg-type]
+    return any(network.version == other.version and network.subnet_of(other) for other in _NEVER)  # type: ignore[arg-type]  # the same version
 
 
 def unwrap(address: Address) -> Address:

@@ -29,20 +29,20 @@ def age(text: str) -> timedelta:
 
 
 # Airflow does not declare the types of `Arg`.
-_TARGET = Arg(("target",), help="Where landings went, such as file:///data/lake, or a folder below it")  # type: ignore[no-untyped-call]
-_FULL = Arg(  # type: ignore[no-untyped-call]
+_TARGET = Arg(("target",), help="Where landings went, such as file:///data/lake, or a folder below it")  # type: ignore[no-untyped-call]  # Airflow's
+_FULL = Arg(  # type: ignore[no-untyped-call]  # Airflow's
     ("--full",),
     help="Read and hash every object (default: its size and the store's own validator decide)",
     action="store_true",
 )
-_OLDER_THAN = Arg(  # type: ignore[no-untyped-call]
+_OLDER_THAN = Arg(  # type: ignore[no-untyped-call]  # Airflow's
     ("--older-than",),
     help="Leave alone what was written to more lately: 90m, 24h, 7d; at least an hour (default: 7d)",
     type=age,
     default="7d",
     metavar="AGE",
 )
-_DELETE = Arg(("--delete",), help="Remove what was found (default: only show it)", action="store_true")  # type: ignore[no-untyped-call]
+_DELETE = Arg(("--delete",), help="Remove what was found (default: only show it)", action="store_true")  # type: ignore[no-untyped-call]  # Airflow's
 
 
 def get_commands() -> list[CLICommand]:
