@@ -11,6 +11,7 @@ from airflow_provider_meetings.api.client import ListedWindow
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.hooks.retries import wait_as_told
 
 
 class ListRecordingsOperator(BaseOperator):
@@ -51,6 +52,7 @@ class ListRecordingsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        wait_as_told(self)
         self.meetings_conn_id = meetings_conn_id
         self.start = start
         self.end = end

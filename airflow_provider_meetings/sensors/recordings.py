@@ -20,11 +20,13 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_meetings.api.errors import RateLimited, ServerError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.hooks.retries import wait_as_told
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 
 DEADLINE_SLACK = timedelta(minutes=2)
@@ -78,6 +80,7 @@ class RecordingReadySensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        wait_as_told(self)
         self.meetings_conn_id = meetings_conn_id
         self.recordings = arguments.verbatim(recordings)
         self.meeting_ids = meeting_ids
@@ -137,8 +140,10 @@ class RecordingReadySensor(BaseSensorOperator):
                 done = over(self._found, self.until)
         except AirflowFailException:
             raise
-        except AirflowException:
-            if not (self.deferrable and self.silent_fail and query):
+        except AirflowException as error:
+            # The trigger waits as long as a rate limit says, so the task need not fail for one.
+            passing = self.silent_fail or isinstance(error.__cause__, RateLimited)
+            if not (self.deferrable and passing and query):
                 raise
             self.log.exception("The first round failed; asking on in the triggerer")
             done = False
@@ -185,4 +190,8 @@ class RecordingReadySensor(BaseSensorOperator):
             return found
         if event["status"] == "timeout":
             raise AirflowSensorTimeout(event["message"])
-        raise (AirflowFailException if event["permanent"] else AirflowException)(event["message"])
+        if event["permanent"]:
+            raise AirflowFailException(event["message"])
+        # What the retry policy looks for; an event from before an upgrade does not say.
+        told = ServerError(event["message"], retry_after=event.get("retry_after"))
+        raise AirflowException(event["message"]) from told

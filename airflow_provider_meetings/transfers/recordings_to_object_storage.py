@@ -18,6 +18,7 @@ from airflow_provider_meetings.api.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.hooks.retries import wait_as_told
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.landed_files import LandedFiles
 from airflow_provider_meetings.transfers.metrics import AirflowMeter
@@ -67,6 +68,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        wait_as_told(self)
         Layout(layout)
         self.meetings_conn_id = meetings_conn_id
         self.recordings = arguments.verbatim(recordings)
@@ -196,5 +198,6 @@ def _all_failures(failures: Sequence[Failed], stored: int) -> MeetingsApiError:
         platform=telling.platform,
         # A permanent one has said already, further up, what to do.
         next_step="" if telling.permanent else "A retry fetches only what is missing.",
-        retry_after=telling.retry_after,
+        # One that was told to wait longest must not come back too early.
+        retry_after=max((f.error.retry_after or 0.0 for f in failures if not f.error.permanent), default=0.0) or None,
     )
