@@ -12,7 +12,7 @@ import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, RateLimited
+from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, RateLimited, ServerError
 from airflow_provider_meetings.emulator.seed_feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,
@@ -97,6 +97,28 @@ def test_passing_failures_are_borne_but_not_for_ever(emulated: Any) -> None:
     event = event_of(trigger([READY_MEETING], max_failures=3))
     assert (event["status"], event["permanent"]) == ("failed", False)
     assert "could not be reached" in event["message"]
+
+
+def test_throttled_rounds_are_no_failures(emulated: Any) -> None:
+    emulated.state.fail("feishu.meeting_recording", 99991400, times=7, reset=0)
+    assert event_of(trigger([READY_MEETING], max_failures=0))["status"] == "done"
+
+
+def test_throttled_until_the_deadline_is_a_timeout_that_says_so(emulated: Any) -> None:
+    emulated.state.fail("feishu.meeting_recording", 99991400, times=None, reset=3600)
+    event = event_of(trigger([READY_MEETING], max_failures=0, deadline=pendulum.now("UTC").isoformat()))
+    assert event["status"] == "timeout"
+    assert "99991400" in event["message"]
+
+
+def test_a_failure_carries_what_the_platform_said(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(self: RecordingReadyTrigger) -> Any:
+        error = ServerError("busy", retry_after=120.0)
+        raise AirflowException(str(error)) from error
+
+    monkeypatch.setattr(RecordingReadyTrigger, "_ask", ask)
+    event = event_of(trigger(["1"], max_failures=0))
+    assert (event["status"], event["permanent"], event["retry_after"]) == ("failed", False, 120.0)
 
 
 def test_a_blip_is_survived(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
