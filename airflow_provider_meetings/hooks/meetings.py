@@ -19,6 +19,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import QUEUE_SECONDS, Transport
+from airflow_provider_meetings.api.usage import Usage
 from airflow_provider_meetings.hooks.connections import check_conn_id, check_fields, connection, hook_of
 from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens
 from airflow_provider_meetings.hooks.supervisor import SPEAKING
@@ -141,6 +142,12 @@ class MeetingsHook(BaseHook):
         """Close the connections of the client, if it was made; a poll every minute would pile them up."""
         if client := self.__dict__.get("client"):
             client.transport.close()
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the calls came to; None if no client was made."""
+        client = self.__dict__.get("client")
+        return client.transport.usage if client else None
 
     @contextmanager
     def airflow_errors(self) -> Iterator[Self]:

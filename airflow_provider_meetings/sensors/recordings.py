@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -27,6 +26,7 @@ from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.retries import wait_as_told
+from airflow_provider_meetings.hooks.usage import Account
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 
 DEADLINE_SLACK = timedelta(minutes=2)
@@ -95,12 +95,20 @@ class RecordingReadySensor(BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Wait in the way that was chosen."""
         self._begun = time.monotonic()
-        return self._settling(context, lambda: super(RecordingReadySensor, self).execute(context))
+        return self._accounted(context, lambda: super(RecordingReadySensor, self).execute(context))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Take up what the triggerer brought; also its silence until Airflow's own timeout."""
         resume = super().resume_execution
-        return self._settling(context, lambda: resume(next_method, next_kwargs, context))
+        return self._accounted(context, lambda: resume(next_method, next_kwargs, context))
+
+    def _accounted(self, context: Context, wait: Callable[[], Any]) -> Any:
+        """Wait, and tell once what all rounds of this process have used."""
+        self._account = Account()
+        try:
+            return self._settling(context, wait)
+        finally:
+            self._account.tell(self.log)
 
     def _settling(self, context: Context, wait: Callable[[], Any]) -> Any:
         """Wait; with ``until="settled"`` a timeout is an answer, whichever way the base class tells of it."""
@@ -116,7 +124,8 @@ class RecordingReadySensor(BaseSensorOperator):
                     raise
                 raise type(error)(f"{error} Still waiting for {waiting(self._found)}") from error.__cause__
             if not self._found and (query := self._query(context)):
-                self._found = MeetingsHook.for_connection(self.meetings_conn_id).check(query)
+                with self._account.of(MeetingsHook.for_connection(self.meetings_conn_id)) as hook:
+                    self._found = hook.check(query)
             if not self._found:
                 raise
         self.log.warning("The time is up; overdue: %s", waiting(self._found))
@@ -131,7 +140,7 @@ class RecordingReadySensor(BaseSensorOperator):
         hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=not self.deferrable)
         query = None
         try:
-            with closing(hook), hook.airflow_errors():
+            with self._account.of(hook), hook.airflow_errors():
                 query = self._query(context)
                 if query is None:
                     self.log.info("No recording was handed over: there is nothing to wait for")

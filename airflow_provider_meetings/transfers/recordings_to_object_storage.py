@@ -18,10 +18,11 @@ from airflow_provider_meetings.api.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.hooks.metrics import AirflowMeter
 from airflow_provider_meetings.hooks.retries import wait_as_told
 from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.hooks.usage import used
 from airflow_provider_meetings.transfers.landed_files import LandedFiles
-from airflow_provider_meetings.transfers.metrics import AirflowMeter
 
 
 class RecordingsToObjectStorageOperator(BaseOperator):
@@ -94,7 +95,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
 
     def _land(self, context: Context) -> list[dict[str, Any]]:
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
-        with hook.airflow_errors():
+        with used(hook, self.log), hook.airflow_errors():
             layout = Layout(self.layout, self.timezone)
             client = hook.get_conn()
             limits = Limits(max_bytes=self.max_bytes)

@@ -7,7 +7,6 @@ import math
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import Any, get_args
 
 import pendulum
@@ -23,6 +22,8 @@ from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
 from airflow_provider_meetings.hooks.connections import check_conn_id
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.hooks.metrics import AirflowMeter
+from airflow_provider_meetings.hooks.usage import Account
 
 FIRST_POLL_SECONDS = 15.0
 """A deferral that ends sooner can be failed by a race in the scheduler (apache/airflow#66374, #67287, #71580)."""
@@ -86,7 +87,15 @@ class RecordingReadyTrigger(BaseTrigger):
         return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll, and yield the one event."""
+        """Poll, tell what that has used, and yield the one event."""
+        self._account = Account(AirflowMeter.in_triggerer())
+        try:
+            event = await self._outcome()
+        finally:
+            self._account.tell(self.log)
+        yield event
+
+    async def _outcome(self) -> TriggerEvent:
         ask = sync_to_async(self._ask, thread_sensitive=False, executor=_POLLS)
         deadline = parse_time(self.deadline, "deadline")
         pause = max(self.poke_interval, FIRST_POLL_SECONDS)
@@ -103,8 +112,7 @@ class RecordingReadyTrigger(BaseTrigger):
                 self._give_up()
                 raise
             except AirflowFailException as error:
-                yield _event("failed", recordings, message=str(error), permanent=True)
-                return
+                return _event("failed", recordings, message=str(error), permanent=True)
             except AirflowException as error:
                 refusal, told = str(error), _told(error)
                 pause = max(pause, told or 0.0)
@@ -113,23 +121,20 @@ class RecordingReadyTrigger(BaseTrigger):
                 else:
                     failures += 1
                     if self.max_failures is not None and failures > self.max_failures:
-                        yield _event("failed", recordings, message=str(error), retry_after=told)
-                        return
+                        return _event("failed", recordings, message=str(error), retry_after=told)
                     self.log.warning("Round failed (%s in a row), asking again in %.0f s: %s", failures, pause, error)
             else:
                 failures, refusal = 0, ""
                 if done:
-                    yield _event("done", recordings)
-                    return
+                    return _event("done", recordings)
                 self.log.info("Still waiting for %s", waiting(recordings))
             if pendulum.now("UTC") >= deadline:
-                yield self._at_deadline(recordings, refusal)
-                return
+                return self._at_deadline(recordings, refusal)
 
     def _ask(self) -> tuple[tuple[Recording, ...], bool]:
         # Runs in a thread: the hook is built here, since reading a connection blocks.
         hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=False)
-        with closing(hook), hook.airflow_errors():
+        with self._account.of(hook), hook.airflow_errors():
             self._transport = hook.get_conn().transport
             if self._given_up.is_set():  # before there was anything to interrupt
                 self._transport.interrupt()

@@ -23,6 +23,7 @@ ARGUMENTS: dict[str, Any] = {
     "target": "file:///tmp/lake",
     "post_ids": ["1"],
 }
+NOT_CHOSEN: list[dict[str, Any]] = [{}, {"retry_policy": None}]
 
 
 def askers() -> list[type[BaseOperator]]:
@@ -54,14 +55,13 @@ def test_those_that_ask_are_known() -> None:
 @pytest.mark.parametrize("cls", askers())
 class TestEach:
     def test_has_the_policy(self, cls: type[BaseOperator]) -> None:
-        given: dict[str, Any]
-        for given in ({}, {"retry_policy": None}):
+        for given in NOT_CHOSEN:
             assert isinstance(cls(**arguments_of(cls), **given).retry_policy, MeetingsRetryPolicy)
 
     def test_has_it_also_when_it_is_mapped(self, cls: type[BaseOperator]) -> None:
         with DAG("mapped", schedule=None):
             mapped = cls.partial(**arguments_of(cls), retries=2).expand(doc=["a", "b"])
-        for given in ({}, {"retry_policy": None}):
+        for given in NOT_CHOSEN:
             mapped.partial_kwargs.update(given)
             task = mapped.unmap({"doc": "a"})
             assert isinstance(task.retry_policy, MeetingsRetryPolicy)

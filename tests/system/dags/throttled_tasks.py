@@ -1,4 +1,4 @@
-"""Tasks that a platform's rate limit refuses: with retries left, mapped, with a policy of the user's, with none left."""
+"""Tasks that a rate limit refuses: with retries left, mapped, with a policy of the user's, with none left."""
 
 from __future__ import annotations
 
