@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.sdk.bases.operator import TriggerFailureReason
 from airflow.sdk.exceptions import AirflowRescheduleException
 
+from airflow_provider_meetings.api.errors import RateLimited
 from airflow_provider_meetings.emulator.seed_feishu import (
     DELETED_MINUTE_MEETING,
     FORBIDDEN_MEETING,
@@ -211,11 +212,12 @@ def test_a_first_round_that_fails_is_forgiven_with_silent_fail(emulated: Any, co
 
 
 def test_a_first_round_that_is_throttled_waits_in_the_triggerer(emulated: Any, context: Any) -> None:
-    emulated.state.fail("feishu.meeting_recording", 99991400, times=None, reset=300)
+    emulated.state.fail("feishu.meeting_recording", 99991400, times=None, reset=4000)
     with pytest.raises(TaskDeferred):
         feishu(meeting_ids=[READY_MEETING], deferrable=True).execute(context)
-    with pytest.raises(AirflowException, match="99991400"):
+    with pytest.raises(AirflowException) as caught:
         feishu(meeting_ids=[READY_MEETING]).execute(context)
+    assert isinstance(caught.value.__cause__, RateLimited)
 
 
 def test_an_unknown_until_fails_while_the_dag_is_read() -> None:

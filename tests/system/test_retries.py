@@ -43,7 +43,7 @@ def test_a_throttled_task_comes_back_when_the_platform_said(
 ) -> None:
     """The process is ended once all have been refused: it would wait for the retries."""
     state = EmulatorState()
-    state.fail("feishu.post", 99991400, times=None, reset=300)
+    state.fail("feishu.post", 99991400, times=None, reset=3000)
     state.fail("feishu.meeting_recording", 99991400, times=None, reset=4000)
     printed = ""
     with serve(state) as url:
@@ -63,6 +63,6 @@ def test_a_throttled_task_comes_back_when_the_platform_said(
     waiting = "up_for_retry"
     expected = {"plain": waiting, "mapped": waiting, "theirs": waiting, "last": "failed"}
     assert states == expected, printed[-6000:]
-    assert 300 <= found["plain"][1] <= 330
+    assert 3000 <= found["plain"][1] <= 3300
     assert 4000 <= found["mapped"][1] <= 4400
     assert found["theirs"][1] == 9 * 3600
