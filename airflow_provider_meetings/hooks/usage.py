@@ -41,7 +41,7 @@ class Account:
             self._count(hook)
 
     def tell(self, log: Logger) -> None:
-        """Write the line, once; nothing if nobody could ask."""
+        """Write the line; nothing if no hook came to having a client."""
         with self._guard:
             if not self._platforms:
                 return
@@ -60,22 +60,23 @@ class Account:
         usage = hook.usage
         if usage is None:
             return
-        platform = {"platform": hook.conn_type}
+        endpoints, platform = usage.endpoints(), {"platform": hook.conn_type}
+        for endpoint, of_it in endpoints.items():
+            tags = {**platform, "endpoint": endpoint}
+            if of_it.calls:
+                self._meter.count("meetings.api.calls", of_it.calls, tags)
+            if of_it.refused:
+                self._meter.count("meetings.api.refused", of_it.refused, tags)
+            if of_it.waited:
+                self._meter.timing("meetings.api.waited", of_it.waited, tags)
+        if usage.tokens_rejected:
+            self._meter.count("meetings.api.tokens_rejected", usage.tokens_rejected, platform)
         with self._guard:
             self._platforms.add(hook.conn_type)
-            for endpoint, of_it in usage.endpoints().items():
-                tags = {**platform, "endpoint": endpoint}
-                self._calls[endpoint] += of_it.calls
-                self._refused += of_it.refused
-                self._waited += of_it.waited
-                for name, value in (("calls", of_it.calls), ("refused", of_it.refused)):
-                    if value:
-                        self._meter.count(f"meetings.api.{name}", value, tags)
-                if of_it.waited:
-                    self._meter.timing("meetings.api.waited", of_it.waited, tags)
+            self._calls.update({endpoint: of_it.calls for endpoint, of_it in endpoints.items()})
+            self._refused += sum(of_it.refused for of_it in endpoints.values())
+            self._waited += sum(of_it.waited for of_it in endpoints.values())
             self._rejected += usage.tokens_rejected
-            if usage.tokens_rejected:
-                self._meter.count("meetings.api.tokens_rejected", usage.tokens_rejected, platform)
 
 
 @contextmanager
