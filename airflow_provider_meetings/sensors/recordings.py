@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -91,6 +92,7 @@ class RecordingReadySensor(BaseSensorOperator):
         self.until: Until = arguments.choice(self, "until", until, get_args(Until))
         self.deferrable = arguments.flag(self, "deferrable", deferrable)
         self._found: tuple[Recording, ...] = ()
+        self._account: Account | None = None  # while it waits
 
     def execute(self, context: Context) -> Any:
         """Wait in the way that was chosen."""
@@ -104,11 +106,15 @@ class RecordingReadySensor(BaseSensorOperator):
 
     def _accounted(self, context: Context, wait: Callable[[], Any]) -> Any:
         """Wait, and tell once what all rounds of this process have used."""
-        self._account = Account()
+        account = self._account = Account()
         try:
             return self._settling(context, wait)
         finally:
-            self._account.tell(self.log)
+            self._account = None
+            account.tell(self.log)
+
+    def _counted(self, hook: MeetingsHook) -> AbstractContextManager[MeetingsHook]:
+        return (self._account or Account()).of(hook)
 
     def _settling(self, context: Context, wait: Callable[[], Any]) -> Any:
         """Wait; with ``until="settled"`` a timeout is an answer, whichever way the base class tells of it."""
@@ -124,7 +130,7 @@ class RecordingReadySensor(BaseSensorOperator):
                     raise
                 raise type(error)(f"{error} Still waiting for {waiting(self._found)}") from error.__cause__
             if not self._found and (query := self._query(context)):
-                with self._account.of(MeetingsHook.for_connection(self.meetings_conn_id)) as hook:
+                with self._counted(MeetingsHook.for_connection(self.meetings_conn_id)) as hook:
                     self._found = hook.check(query)
             if not self._found:
                 raise
@@ -140,7 +146,7 @@ class RecordingReadySensor(BaseSensorOperator):
         hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=not self.deferrable)
         query = None
         try:
-            with self._account.of(hook), hook.airflow_errors():
+            with self._counted(hook), hook.airflow_errors():
                 query = self._query(context)
                 if query is None:
                     self.log.info("No recording was handed over: there is nothing to wait for")
