@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
 from airflow.sdk.observability.stats import Stats
 
@@ -130,6 +130,26 @@ def test_tokens_voided_during_a_download(
     # At the beginning; to go on, in vain with the void token, then with a new one; and once more after a dead link.
     assert (resolved, renewed) == (4 if link == "dies" else 3, 1)
     assert "1 rejected tokens renewed" in capsys.readouterr().out
+
+
+def test_of_several_failures_the_longest_wait_counts(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = feishu_meetings(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    # The first file is given up after five pages that are no recording: the platform says nothing of a wait then.
+    emulated.state.fault("html", READY_MINUTE)
+    emulated.state.fail("feishu.minute_media", 99991400, skip=5, times=None, reset=4000)
+    task = RecordingsToObjectStorageOperator(
+        task_id="land",
+        meetings_conn_id="feishu_default",
+        recordings=recordings,
+        target=f"file://{tmp_path}",
+        max_workers=1,
+    )
+    with pytest.raises(AirflowException, match="2 files failed") as caught:
+        task.execute(context)
+    assert task.retry_policy is not None
+    delay = task.retry_policy.evaluate(caught.value, 1, 3).retry_delay
+    assert delay is not None
+    assert delay.total_seconds() >= 4000
 
 
 def test_an_empty_address_is_absent(emulated: Any, context: Any, tmp_path: Path) -> None:
