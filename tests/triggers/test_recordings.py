@@ -259,6 +259,7 @@ def test_a_cancelled_round_leaves_the_queue_of_a_quota(emulated: Any, monkeypatc
     async def cancelled() -> None:
         task = asyncio.ensure_future(anext(waiting.run()))
         while not in_the_queue():
+            assert not task.done()
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -292,6 +293,7 @@ def test_a_round_that_is_cancelled_before_its_client_is_made(emulated: Any, monk
     async def cancelled() -> None:
         task = asyncio.ensure_future(anext(trigger([READY_MEETING]).run()))
         while not begun.is_set():
+            assert not task.done()
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
