@@ -24,7 +24,7 @@ from airflow_provider_meetings.hooks.connections import check_conn_id, check_fie
 from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens
 from airflow_provider_meetings.hooks.supervisor import SPEAKING
 
-IMPATIENT_QUEUE_SECONDS = 60.0
+IMPATIENT_QUEUE_SECONDS = 15.0
 """So long the triggerer's threads wait for a place in the queue of a quota: they are few, and come again anyway."""
 
 

@@ -237,6 +237,7 @@ def test_a_changed_secret_starts_anew_at_once(emulated: Any, monkeypatch: pytest
 
 def test_a_cancelled_round_leaves_the_queue_of_a_quota(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread ends long before its turn: 50 seconds away, and the round's hook is closed within 30."""
+    monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.IMPATIENT_QUEUE_SECONDS", 60.0)
     emulated.state.fail("feishu.minute", 99991400, times=1, reset=50)
     hook = MeetingsHook.for_connection("feishu_default", patient=False)
     with closing(hook), pytest.raises(AirflowException):
