@@ -116,8 +116,8 @@ class RedisBackend:
         self._run(self._postpone, [_name(key, "slots")], [math.ceil(seconds * 1e6)])
 
     def close(self) -> None:
-        """Let go of the connections."""
-        self._client.close()
+        """Let go of the connections that are not in use."""
+        self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _run(self, script: Any, names: list[str], arguments: list[object]) -> Any:
         with spoken():

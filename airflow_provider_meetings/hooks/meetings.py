@@ -105,7 +105,7 @@ class MeetingsHook(BaseHook):
             on_secret=self._mask,
         )
         login = Login(str(conn.login), str(conn.password), extra)
-        return self.make_client(transport, login, shared_tokens(login.secret))
+        return self.make_client(transport, login, shared_tokens(login.secret, extra.get("coordination_conn_id")))
 
     def get_conn(self) -> MeetingsClient:
         """Return the client, whose methods are the platform's endpoints."""
