@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy
 from airflow_provider_meetings.coordination.process import ProcessBackend
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ class NarrowingBackend:
             known, self._narrowed = self._narrowed, True
         if not known:
             log.warning(
-                "Tokens and budgets are shared %s only, no longer through %s: %s", self._left, self._wide_name, error
+                "Tokens and quotas are shared %s only, no longer through %s: %s", self._left, self._wide_name, error
             )
 
     def _return(self) -> None:
@@ -111,4 +112,4 @@ class NarrowingBackend:
             if known:
                 self._narrowed = False
         if known:
-            log.info("Tokens and budgets are shared through %s again", self._wide_name)
+            log.info("Tokens and quotas are shared through %s again", self._wide_name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,9 @@ from pathlib import Path
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_meetings.api.auth import TokenStore
+from airflow_provider_meetings.api.budget import Budget
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
+from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
 from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
@@ -44,8 +47,17 @@ def shared_tokens(secret: str, coordination_conn_id: str | None = None) -> Token
     return SharedTokens(backend(coordination_conn_id), secret, PROCESS_TOKENS)
 
 
+def shared_budget(owner: Sequence[str], share: float, coordination_conn_id: str | None = None) -> Budget:
+    """Return the queue for an app's quotas that this process stands in with those it shares with; see `backend`.
+
+    :param owner: whose quotas they are: platform, base URL, app, tenant.
+    :param share: the part of each documented limit that all of us together use.
+    """
+    return SharedBudget(backend(coordination_conn_id), owner, share)
+
+
 def backend(coordination_conn_id: str | None) -> Backend:
-    """Return what this process shares tokens and budgets through: as widely as works just now.
+    """Return what this process shares tokens and quotas through: as widely as works just now.
 
     That is the named connection, while it cannot be used the host's files, and while they cannot, the process. One for
     each process and content of the connection: it remembers that it has warned.

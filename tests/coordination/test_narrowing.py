@@ -44,7 +44,7 @@ def wide(tmp_path: Path) -> Broken:
     return Broken(tmp_path / "state")
 
 
-NARROWED = "Tokens and budgets are shared within this process only, no longer through the disk: the disk is gone"
+NARROWED = "Tokens and quotas are shared within this process only, no longer through the disk: the disk is gone"
 
 
 def test_it_goes_on_in_the_process_says_so_and_looks_again(wide: Broken, caplog: pytest.LogCaptureFixture) -> None:
@@ -67,7 +67,7 @@ def test_it_goes_on_in_the_process_says_so_and_looks_again(wide: Broken, caplog:
     assert backend.get("k") == b"wide"
     wide.broken = True
     assert backend.get("k") == b"narrow"
-    again = "Tokens and budgets are shared through the disk again"
+    again = "Tokens and quotas are shared through the disk again"
     said = [record.getMessage() for record in caplog.records]
     assert said == [f"{NARROWED}: bring it back", again, f"{NARROWED}: bring it back"]
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_meetings.coordination.backend import Backend, BackendError, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.hooks import sharing
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
