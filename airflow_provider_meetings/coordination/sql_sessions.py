@@ -110,15 +110,15 @@ class Sessions:
             raise BackendError(line(error, opened=session is not None)) from None
 
     def _create(self) -> None:
-        session, _ = self._pool.take()
-        try:
-            for statement in session.dialect.create:
-                session.run(statement)
-            session.connection.commit()
-        except Exception as error:
-            if not from_database(error):
-                raise
-            if code(error) not in MADE | DEADLOCKS:
-                raise BackendError(unmade(session.dialect.create)) from None
-        finally:
-            self._pool.drop(session)
+        def create(session: Session) -> None:
+            try:
+                for statement in session.dialect.create:
+                    session.run(statement)
+            except Exception as error:
+                if not from_database(error) or code(error) in GONE | CROWDED or not code(error):
+                    raise
+                session.connection.rollback()
+                if code(error) not in MADE | DEADLOCKS:
+                    raise BackendError(unmade(session.dialect.create)) from None
+
+        self.do(create)

@@ -132,7 +132,13 @@ class OwnPostgres(OwnServer):
 
     def connect(self, **changes: Any) -> psycopg.Connection[Any]:
         """Open a connection that commits by itself."""
-        known = {"host": backend_servers.HOST, "port": self.port, "user": "postgres", "connect_timeout": 5}
+        known: dict[str, Any] = {
+            "host": backend_servers.HOST,
+            "port": self.port,
+            "user": "postgres",
+            "dbname": "postgres",
+        }
+        known["connect_timeout"] = 5
         return psycopg.connect(**{**known, "autocommit": True, **changes})
 
     def command(self) -> Sequence[str]:
