@@ -39,10 +39,10 @@ class SharedBudget:
         except Busy as busy:
             away = busy.seconds
         raise RateLimited(
-            f"the next call of {quota.endpoint} that the quota of this app allows is {away:.0f} s away, more than the "
-            f"{longest:.0f} s that are waited for here",
+            f"the next call of {quota.endpoint} is {away:.0f} s away, more than the {longest:g} s that are waited for "
+            "here: until then the quota of this app is used up, or the platform blocks it",
             platform=self._owner[0],
-            next_step="Run fewer tasks at a time, or give the connection a larger rate_share; a retry comes then.",
+            next_step="Run fewer tasks at a time, or give the connection a larger rate_share.",
             retry_after=away,
         )
 
