@@ -219,5 +219,10 @@ def test_without_permission(tasks: Tasks, user: Any, changes: dict[str, Any], wo
         with pytest.raises(BackendError) as refused:
             sharing.durable_backend("shared").set("k", b"v", 60)
         assert words in str(refused.value)
+        works, said = FeishuHook().test_connection()
+        assert not works
+        assert f"cannot be shared through {kind} connection 'shared': " in said
+        assert words in said
+        assert PASSWORD not in said
         assert tasks.asked == 1
         forget(pytest.MonkeyPatch())
