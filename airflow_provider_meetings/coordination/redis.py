@@ -39,6 +39,7 @@ class RedisBackend:
     """
 
     def __init__(self, client: Redis) -> None:
+        from redis import exceptions
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
@@ -49,8 +50,8 @@ class RedisBackend:
         for limit in ("socket_timeout", "socket_connect_timeout"):
             settings[limit] = settings.get(limit) or _ANSWER
         # Once more, for a connection that was cut meanwhile. The library's own ten times with pauses would keep a task
-        # for seconds at every call, and hammer the login with a wrong password.
-        client.set_retry(Retry(NoBackoff(), 1))
+        # for seconds at every call, and hammer the login with a wrong password. One that is slow is not asked again.
+        client.set_retry(Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)))
         self._acquire, self._leave, self._renew, self._reserve, self._postpone = (
             client.register_script(script) for script in (ACQUIRE, LEAVE, RENEW, RESERVE, POSTPONE)
         )
@@ -118,8 +119,8 @@ class RedisBackend:
         self._run(self._postpone, [_name(key, "slots")], [math.ceil(seconds * 1e6)])
 
     def close(self) -> None:
-        """Let go of the connections."""
-        self._client.close()
+        """Let go of the connections that are not in use."""
+        self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _run(self, script: Any, names: list[str], arguments: list[object]) -> Any:
         with spoken():

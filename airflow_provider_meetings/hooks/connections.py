@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 
 LONGEST_CONN_ID = 250  # Airflow's own column
 LONGEST_FIELD = 1000
-EXTRAS = ("tenant", "user_id_type", "proxy", "ca_bundle")
+EXTRAS = ("tenant", "user_id_type", "proxy", "ca_bundle", "coordination_conn_id")
 _PROXIES = ("http", "https", "socks5", "socks5h")
 
 
