@@ -1,8 +1,9 @@
 """Print ours beside its peers: ``python -m benchmarks [CASE …]``, without a case all of them.
 
-BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) how many counted pairs there are.
-BENCH_PEERS and BENCH_PEERS_S3FS name the environments that `make bench` makes for the peers.
-Only ratios within one run mean something, and only on a machine that does nothing else.
+There are two families: landing, and what many workers share, for which the servers of the tests must run. BENCH_BYTES
+(default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) how many counted pairs there are, BENCH_SECONDS
+(default 60) for how long a quota is used. BENCH_PEERS and BENCH_PEERS_S3FS name the environments that `make bench`
+makes for the peers. Only ratios within one run mean something, and only on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import signal
 import sys
 
+from benchmarks import coordination, landing
 from benchmarks.body import GIB
-from benchmarks.landing import CASES, PAIRS, SIZE
 from benchmarks.peers import Peers
 from benchmarks.processes import Failed
 from benchmarks.report import Report
+
+CASES = (*landing.CASES, *coordination.CASES)
 
 
 def main(wanted: list[str]) -> int:
@@ -25,11 +28,12 @@ def main(wanted: list[str]) -> int:
     if unknown := set(wanted) - {case.__name__ for case in CASES}:
         print(f"no such case: {', '.join(unknown)}; there are {', '.join(case.__name__ for case in CASES)}")
         return 2
-    print(
-        f"{SIZE / GIB:.2f} GiB on loopback; whole processes, ours without Airflow; {PAIRS} strict pairs A B A B after"
-    )
-    print("one to warm up; medians. Ratios are ours to the peer's: below 1 ours is faster or smaller. No peak can show")
-    print("that is below the benchmark's own, about 25 MiB. Peers:")
+    if not wanted or {case.__name__ for case in landing.CASES} & set(wanted):
+        size, pairs = landing.SIZE / GIB, landing.PAIRS
+        print(f"{size:.2f} GiB on loopback; whole processes, ours without Airflow; {pairs} strict pairs A B A B after")
+        print("one to warm up; medians. Ratios are ours to the peer's: below 1 ours is faster or smaller. No peak can")
+        print("show that is below the benchmark's own, about 25 MiB.")
+    print("Peers:")
     print(peers.versions())
     for case in CASES:
         if wanted and case.__name__ not in wanted:
