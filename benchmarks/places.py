@@ -162,6 +162,9 @@ def _mariadb(name: str) -> Iterator[Server]:
         )
 
 
+_TIMES = ("slot", "postponed", "seen", "expires")
+
+
 def _older(step: float) -> str:
-    older = ", ".join(f"{column} = {column} - {round(step * 1e6)}" for column in ("slot", "postponed", "seen"))
+    older = ", ".join(f"{column} = {column} - {round(step * 1e6)}" for column in _TIMES)
     return f"UPDATE meetings_coordination SET {older}"
