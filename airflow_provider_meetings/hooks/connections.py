@@ -17,7 +17,18 @@ from airflow.providers.common.compat.sdk import (
 
 LONGEST_CONN_ID = 250  # Airflow's own column
 LONGEST_FIELD = 1000
-EXTRAS = ("tenant", "user_id_type", "proxy", "ca_bundle")
+EXTRAS = (
+    "tenant",
+    "user_id_type",
+    "proxy",
+    "ca_bundle",
+    "identity",
+    "redirect_uri",
+    "scopes",
+    "app_type",
+    "app_ticket",
+    "tenant_key",
+)
 _PROXIES = ("http", "https", "socks5", "socks5h")
 
 

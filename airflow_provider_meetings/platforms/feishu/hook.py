@@ -24,14 +24,23 @@ class FeishuHook(MeetingsHook):
 
     def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> FeishuClient:
         """Build the client; see `MeetingsHook`."""
-        return FeishuClient(
+        identity = identity_of(login.extra)
+        if identity.store:
+            self._mask(identity.store.ticket)
+        client = FeishuUserClient if identity.consent else FeishuClient
+        return client(
             transport,
             app_id=login.id,
             app_secret=login.secret,
             tokens=tokens,
             tenant=login.extra.get("tenant") or None,
             user_id_type=login.extra.get("user_id_type") or "open_id",
+            store_app=identity.store,
+            users=self._users(transport.base_url, login) if identity.consent else None,
         )
+
+    def _users(self, base_url: str, login: Login) -> UserTokens:
+        raise NotImplementedError
 
     def get_conn(self) -> FeishuClient:
         """Return the client, whose methods are Feishu's endpoints."""
