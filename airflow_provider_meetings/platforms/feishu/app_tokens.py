@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from airflow_provider_meetings.api.auth import Token, TokenStore, token_key
+from airflow_provider_meetings.api.budget import Quota
 from airflow_provider_meetings.api.errors import AuthenticationError
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
 from airflow_provider_meetings.platforms.feishu.identity import StoreApp
+from airflow_provider_meetings.platforms.feishu.quotas import STORE_APP_TOKEN, STORE_TENANT_TOKEN, TENANT_TOKEN
 from airflow_provider_meetings.platforms.feishu.wire import parse_token
 
 _AUTH = "/open-apis/auth/v3"
@@ -64,7 +66,7 @@ class AppTokens:
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
     def _internal(self) -> Token:
         body = {"app_id": self._app_id, "app_secret": self._app_secret}
-        return self._ask("tenant_access_token/internal", body, "tenant_access_token")
+        return self._ask("tenant_access_token/internal", TENANT_TOKEN, body, "tenant_access_token")
 
     def _app_token(self, rejected: str | None) -> Token:
         token = self._tokens.token(self._key("app"), self._of_app, rejected=rejected)
@@ -75,15 +77,15 @@ class AppTokens:
     def _of_app(self) -> Token:
         assert self._store_app is not None  # noqa: S101  # a self-built app needs none
         body = {"app_id": self._app_id, "app_secret": self._app_secret, "app_ticket": self._store_app.ticket}
-        return self._ask("app_access_token", body, "app_access_token")
+        return self._ask("app_access_token", STORE_APP_TOKEN, body, "app_access_token")
 
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token
     def _of_tenant(self, store_app: StoreApp, app_token: Token) -> Token:
         body = {"app_access_token": app_token.value, "tenant_key": store_app.tenant_key}
-        return self._ask("tenant_access_token", body, "tenant_access_token")
+        return self._ask("tenant_access_token", STORE_TENANT_TOKEN, body, "tenant_access_token")
 
-    def _ask(self, path: str, body: dict[str, Any], name: str) -> Token:
+    def _ask(self, path: str, quota: Quota, body: dict[str, Any], name: str) -> Token:
         # The call that needs the token is the one that is retried.
-        answer = self._transport.call("POST", f"{_AUTH}/{path}", decode, json=body, max_attempts=1)
+        answer = self._transport.call("POST", f"{_AUTH}/{path}", decode, quota=quota, json=body, max_attempts=1)
         value, seconds = parse_token(answer, name)
         return Token(value, self._clock() + seconds, seconds)

@@ -61,7 +61,9 @@ _GENERIC = {
     99991672: Rule(PermissionDenied, _RANGE),
     99991673: Rule(PermissionDenied, "The app is not available in this tenant: have an administrator enable it."),
     99991676: Rule(PermissionDenied, _RANGE),
-    99991679: Rule(PermissionDenied, f"The user has not granted this scope: add it to the extra scopes, if any, and {_AUTHORIZE}"),
+    99991679: Rule(
+        PermissionDenied, f"The user has not granted this scope: add it to the extra scopes, if any, and {_AUTHORIZE}"
+    ),
     99992402: Rule(InvalidRequest, "Check the ids that were given."),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits
 from airflow_provider_meetings.platforms.feishu.endpoints_meetings import MeetingsEndpoints
 from airflow_provider_meetings.platforms.feishu.endpoints_minutes import MinutesEndpoints
@@ -22,7 +23,7 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
         :raises InvalidRequest: before the request, for a connection that asks as the app.
         """
         self._need_user("The endpoint of the user's own facts")
-        return UserInfo.parse(self._get("/open-apis/authen/v1/user_info"))
+        return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", USER_INFO))
 
     # https://open.feishu.cn/document/moments-v1/post/get
     def get_post(self, post_id: str, *, user_id_type: UserIdType | None = None) -> MomentsPost:
@@ -33,4 +34,4 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
         """
         self._need_app("The endpoint of posts")
         path = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}"
-        return MomentsPost.parse(self._get(path, self._people(user_id_type)))
+        return MomentsPost.parse(self._get(path, quotas.POST, self._people(user_id_type)))

@@ -13,6 +13,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, texts
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_id
+from airflow_provider_meetings.platforms.feishu.quotas import MINUTES_SEARCH
 from airflow_provider_meetings.platforms.feishu.session import FeishuSession
 from airflow_provider_meetings.platforms.feishu.wire_search import MinuteItem, parse_minute_items
 
@@ -118,7 +119,7 @@ class SearchEndpoints(FeishuSession):
 
     def _minute_page(self, params: dict[str, str], body: dict[str, Any], token: str | None) -> Page[MinuteItem]:
         asked = params if token is None else params | {"page_token": token}
-        return parse_minute_items(self._post("/open-apis/minutes/v1/minutes/search", asked, body))
+        return parse_minute_items(self._post("/open-apis/minutes/v1/minutes/search", MINUTES_SEARCH, asked, body))
 
 
 def _asked(body: dict[str, Any], wanted: dict[str, Any], window: tuple[DateTime, DateTime] | None) -> dict[str, Any]:

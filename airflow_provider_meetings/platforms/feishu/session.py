@@ -9,6 +9,7 @@ from typing import Any
 import requests
 
 from airflow_provider_meetings.api.auth import TokenAuth, TokenStore
+from airflow_provider_meetings.api.budget import Quota
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.grants import Grant, UserTokenAuth, UserTokens
 from airflow_provider_meetings.api.transport import Transport
@@ -16,6 +17,7 @@ from airflow_provider_meetings.platforms.feishu.app_tokens import AppTokens
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_user_id_type
 from airflow_provider_meetings.platforms.feishu.errors import decode
 from airflow_provider_meetings.platforms.feishu.identity import StoreApp
+from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
 from airflow_provider_meetings.platforms.feishu.wire_users import parse_grant
 
 
@@ -84,6 +86,7 @@ class FeishuSession:
             "POST",
             "/open-apis/authen/v2/oauth/token",
             decode,
+            quota=USER_TOKEN,
             json={"grant_type": grant_type, **app, **given},
             max_attempts=1,  # what it sends works once: who sends it again must know that nobody else did
         )
@@ -92,11 +95,12 @@ class FeishuSession:
             self.transport.on_secret(token)
         return grant
 
-    def _get(self, path: str, params: dict[str, str] | None = None) -> Any:
-        return self.transport.call("GET", path, decode, params=params, auth=self._auth).get("data")
+    def _get(self, path: str, quota: Quota, params: dict[str, str] | None = None) -> Any:
+        return self.transport.call("GET", path, decode, quota=quota, params=params, auth=self._auth).get("data")
 
-    def _post(self, path: str, params: dict[str, str], json: dict[str, Any]) -> Any:
-        return self.transport.call("POST", path, decode, params=params, json=json, auth=self._auth).get("data")
+    def _post(self, path: str, quota: Quota, params: dict[str, str], json: dict[str, Any]) -> Any:
+        answer = self.transport.call("POST", path, decode, quota=quota, params=params, json=json, auth=self._auth)
+        return answer.get("data")
 
     def _people(self, user_id_type: UserIdType | None) -> dict[str, str]:
         """Say which id of a person the answer shall give."""
