@@ -79,6 +79,12 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@$(INSTALL) '.[dev]'
 	@touch $@
 
+# Not in .dev: its driver is compiled. The tests that need it skip by name.
+$(VENV)/.mysql: $(VENV)/.dev
+	@echo "Installing Airflow's MySQL provider (once; compiles its driver) ..."
+	@$(INSTALL) '.[dev,mysql]'
+	@touch $@
+
 # Peers are optional: where their Python is not there, or they cannot be had, the benchmarks name them as missing.
 $(VENV)-bench/.made: $(VENV)/.made benchmarks/requirements.txt
 	$(call PEERS,$(@D),benchmarks/requirements.txt)

@@ -129,8 +129,8 @@ class RedisBackend:
         return bool(self._run(self._swap, [_name(key, "record")], [old or b"", new, round(_RECORD * 1000)]))
 
     def close(self) -> None:
-        """Let go of the connections."""
-        self._client.close()
+        """Let go of the connections that are not in use."""
+        self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _run(self, script: Any, names: list[str], arguments: list[object]) -> Any:
         with spoken():

@@ -86,6 +86,10 @@ class UserTokenChain:
         except AuthenticationError:
             return None
 
+    def now(self) -> float:
+        """Return the time by which the tokens are judged."""
+        return self._clock()
+
     def accept(self, grant: Grant) -> Standing:
         """Begin a new chain with what a consent gave, whatever stands there; written before this returns."""
         record = UserRecord.consented(grant, self._clock())

@@ -23,6 +23,7 @@ EXTRAS = (
     "user_id_type",
     "proxy",
     "ca_bundle",
+    "coordination_conn_id",
     "identity",
     "redirect_uri",
     "scopes",

@@ -105,12 +105,16 @@ class MeetingsHook(BaseHook):
             proxy=extra.get("proxy") or None,
             ca_bundle=extra.get("ca_bundle") or None,
             allowed_media_hosts=extra["allowed_media_hosts"],
-            budget=shared_budget((self.conn_type, base_url.rstrip("/"), str(conn.login)), extra["rate_share"]),
+            budget=shared_budget(
+                (self.conn_type, base_url.rstrip("/"), str(conn.login)),
+                extra["rate_share"],
+                extra.get("coordination_conn_id"),
+            ),
             longest_queue=QUEUE_SECONDS if self._max_attempts > 1 else IMPATIENT_QUEUE_SECONDS,
             on_secret=self._mask,
         )
         login = Login(str(conn.login), str(conn.password), extra)
-        return self.make_client(transport, login, shared_tokens(login.secret))
+        return self.make_client(transport, login, shared_tokens(login.secret, extra.get("coordination_conn_id")))
 
     def get_conn(self) -> MeetingsClient:
         """Return the client, whose methods are the platform's endpoints."""

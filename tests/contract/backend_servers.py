@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 from typing import Any, NoReturn
@@ -24,6 +25,12 @@ def need(name: str, port: int) -> None:
         socket.create_connection((HOST, port), 2).close()
     except OSError:
         missing(f"no {name} answers at {HOST}:{port}")
+
+
+def need_mysql() -> None:
+    """Skip by name where Airflow's MySQL provider, which needs a compiler, is not installed; fail where it must be."""
+    if importlib.util.find_spec("MySQLdb") is None:
+        missing("no apache-airflow-providers-mysql with mysqlclient is installed")
 
 
 def missing(reason: str) -> NoReturn:

@@ -77,5 +77,11 @@ MANIFEST = {
             "from, with commas between; blank: only public addresses, and those of the Base URL's own kind.",
             "schema": {"type": ["string", "null"]},
         },
+        "coordination_conn_id": {
+            "label": "Coordination connection",
+            "description": "Id of a redis, postgres or mysql connection through which the processes of all hosts share "
+            "tokens and quotas; blank: those of each host share for themselves.",
+            "schema": {"type": ["string", "null"]},
+        },
     },
 }

@@ -23,7 +23,7 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
         :raises InvalidRequest: before the request, for a connection that asks as the app.
         """
         self._need_user("The endpoint of the user's own facts")
-        return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", USER_INFO))
+        return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO))
 
     # https://open.feishu.cn/document/moments-v1/post/get
     def get_post(self, post_id: str, *, user_id_type: UserIdType | None = None) -> MomentsPost:
