@@ -45,6 +45,7 @@ class UserTokenChain:
     :param memory: the access tokens of this process, which outlive a hook.
     :param remedy: how a person consents, as a sentence.
     :param pause: waits so many seconds.
+    :param longest: after so many seconds a request that was sent is over.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class UserTokenChain:
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
         notices: Notices | None = None,
+        longest: float = LONGEST_REQUEST_SECONDS,
     ) -> None:
         self._backend = backend
         self._name = name
@@ -69,6 +71,7 @@ class UserTokenChain:
         self._pause = pause
         self._notices = notices or Notices(remedy, clock)
         self._number = secrets.token_hex(16)
+        self._longest = longest
         self._unwritten: tuple[bytes, bytes] | None = None
 
     def token(self, renew: Renew, *, rejected: str | None = None) -> Token:
@@ -146,7 +149,7 @@ class UserTokenChain:
         # Nobody waits for a renewal as long as the token before still works.
         works = record.access != rejected and self._clock() < record.access_ends
         try:
-            with self._backend.hold(self._name, 0 if works else LONGEST_REQUEST_SECONDS):
+            with self._backend.hold(self._name, 0 if works else self._longest):
                 value, record = self._read()
                 if self._usable(record, rejected):
                     return record.token
@@ -167,7 +170,7 @@ class UserTokenChain:
         if works:
             self._notices.say_once("claimed", f"{died}. The token before works until its end. {self._remedy}")
             return record.token
-        if self._clock() - record.claimed_at >= LONGEST_REQUEST_SECONDS:
+        if self._clock() - record.claimed_at >= self._longest:
             raise AuthenticationError(died, next_step=self._remedy)
         return None
 

@@ -13,7 +13,9 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,10 +27,14 @@ from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.coordination.tokens import SharedTokens
+from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+from tests.contract import backend_servers
 
+REMEDY = "Run airflow meetings authorize feishu_user."
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -65,6 +71,76 @@ def call(*, url: str, state: str, secret: str = FEISHU_APP_SECRET) -> dict[str, 
     except MeetingsApiError as raised:
         error = f"{type(raised).__name__}: {raised}"
     return {"error": error, "tokens": told, "warnings": warnings.texts}
+
+
+def user(
+    *,
+    url: str,
+    kind: str,
+    argument: str,
+    name: str,
+    threads: int = 1,
+    stop: int = 0,
+    swaps: int = 2,
+    longest: float = 90.0,
+    ahead: float = 0.0,
+) -> dict[str, Any]:
+    """Make calls as a user who has consented, as tasks do.
+
+    :param stop: a signal that this process sends itself before it swaps the record for the `swaps`-th time: the second
+        swap is what writes the platform's answer down.
+    :param ahead: how many seconds the clock of this process is ahead.
+    """
+    backend: Any = getattr(backend_servers, kind)(argument)
+    if stop:
+        backend = _Stopping(backend, stop, swaps)
+    warnings = _Warnings()
+    logging.getLogger("airflow_provider_meetings").addHandler(warnings)
+
+    def clock() -> float:
+        return time.time() + ahead
+
+    memory = ProcessTokenStore(clock)
+    told: list[str] = []
+
+    def call(_number: int) -> str:
+        chain = UserTokenChain(
+            backend, name=name, secret=FEISHU_APP_SECRET, memory=memory, remedy=REMEDY, clock=clock, longest=longest
+        )
+        transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=told.append)
+        tokens = ProcessTokenStore()
+        client = FeishuUserClient(
+            transport, app_id=FEISHU_APP_ID, app_secret=FEISHU_APP_SECRET, tokens=tokens, users=chain
+        )
+        try:
+            client.get_minute(READY_MINUTE)
+            client.get_minute(READY_MINUTE)
+        except MeetingsApiError as raised:
+            return f"{type(raised).__name__}: {raised}"
+        return ""
+
+    with ThreadPoolExecutor(threads) as pool:
+        errors = sorted(set(pool.map(call, range(threads))))
+    return {"errors": errors, "tokens": told, "warnings": warnings.texts}
+
+
+class _Stopping:
+    """A backend whose process is stopped, or killed, at one swap; says its number before."""
+
+    def __init__(self, backend: Any, sign: int, swaps: int) -> None:
+        self._backend = backend
+        self._sign = sign
+        self._left = swaps
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        self._left -= 1
+        if not self._left:
+            _say({"pid": os.getpid()})
+            os.kill(os.getpid(), self._sign)
+        return bool(self._backend.swap(key, old, new))
 
 
 def stay(*, state: str, key: str) -> dict[str, Any]:

@@ -62,7 +62,8 @@ _GENERIC = {
     99991673: Rule(PermissionDenied, "The app is not available in this tenant: have an administrator enable it."),
     99991676: Rule(PermissionDenied, _RANGE),
     99991679: Rule(
-        PermissionDenied, f"The user has not granted this scope: add it to the extra scopes, if any, and {_AUTHORIZE}"
+        PermissionDenied,
+        f"The user has not granted this scope: name it in the extra scopes, if that is used. {_CONSENT}",
     ),
     99992402: Rule(InvalidRequest, "Check the ids that were given."),
 }
