@@ -18,9 +18,11 @@ from airflow_provider_meetings.emulator.downloads import Downloads
 from airflow_provider_meetings.emulator.feishu_answers import FeishuError
 from airflow_provider_meetings.emulator.feishu_meetings import FeishuMeetings
 from airflow_provider_meetings.emulator.feishu_minutes import FeishuMinutes
+from airflow_provider_meetings.emulator.feishu_oauth import FeishuOauth
 from airflow_provider_meetings.emulator.feishu_posts import FeishuPosts
 from airflow_provider_meetings.emulator.feishu_report import FeishuReport
 from airflow_provider_meetings.emulator.feishu_search import FeishuSearch
+from airflow_provider_meetings.emulator.feishu_store import FeishuStore
 from airflow_provider_meetings.emulator.feishu_tokens import FeishuTokens
 from airflow_provider_meetings.emulator.gate import Gate
 from airflow_provider_meetings.emulator.state import EmulatorState, RequestRecord
@@ -31,7 +33,7 @@ from airflow_provider_meetings.emulator.wecom_transcripts import WecomTranscript
 
 # In this order: a search is not the minute of that name.
 _PARTS = (
-    FeishuTokens, FeishuSearch, FeishuMeetings, FeishuMinutes, FeishuReport, FeishuPosts,
+    FeishuTokens, FeishuStore, FeishuOauth, FeishuSearch, FeishuMeetings, FeishuMinutes, FeishuReport, FeishuPosts,
     Wecom, WecomFiles, WecomTranscripts,
 )  # fmt: skip
 
