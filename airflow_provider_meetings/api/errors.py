@@ -118,6 +118,8 @@ class RateLimited(MeetingsApiError):
     """Say that calls came too fast; `retry_after` holds the platform's seconds where it named them."""
 
     permanent = False
+    blocks: tuple[float, ...] = ()
+    """How long the platform may refuse now, in seconds, shortest first, where no answer says which it is."""
 
 
 class QuotaExhausted(MeetingsApiError):

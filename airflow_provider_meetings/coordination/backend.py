@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+from airflow_provider_meetings.api.budget import Rate
 
 
 class BackendError(Exception):
@@ -17,20 +18,14 @@ class BackendError(Exception):
 
 
 class Busy(BackendError):
-    """Say that somebody else has held the key for longer than we would wait."""
+    """Say that somebody else has the key, or the slots, for longer than we would wait.
 
+    :param seconds: how far away the next slot is; 0 where nobody can tell.
+    """
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """At most `calls` in any `seconds`, spread evenly: a slot every `seconds` / `calls`, and no burst."""
-
-    calls: float
-    seconds: float
-
-    @property
-    def spacing(self) -> float:
-        """Return the seconds from one slot to the next."""
-        return self.seconds / self.calls
+    def __init__(self, text: str, seconds: float = 0.0) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class Backend(Protocol):

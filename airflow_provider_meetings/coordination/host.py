@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from airflow_provider_meetings.coordination.backend import BackendError, Busy, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.moments import Moment
 from airflow_provider_meetings.coordination.record import LONGEST_SECONDS, Record
 from airflow_provider_meetings.coordination.state_folder import StateFolder
@@ -78,7 +79,7 @@ class HostBackend:
             now = self._now()
             wait = _wait(file, now)
             if wait > longest:
-                raise Busy(f"the next free slot is {wait:.1f} s away, the longest to wait is {longest:g} s")
+                raise Busy(f"the next free slot is {wait:.1f} s away, the longest to wait is {longest:g} s", wait)
             self._write(file, Record(now, wait + spacing))
         return wait
 

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy
 from airflow_provider_meetings.coordination.process import ProcessBackend
 
 log = logging.getLogger(__name__)
@@ -76,4 +77,4 @@ class NarrowingBackend:
         self._wide_from = self._clock() + LOOK_AGAIN_SECONDS
         if not self._warned:
             self._warned = True
-            log.warning("Tokens are shared within this process only: %s", error)
+            log.warning("Tokens and quotas are shared within this process only: %s", error)

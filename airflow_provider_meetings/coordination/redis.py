@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_meetings.coordination.backend import BackendError, Busy, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.redis_errors import spoken
 from airflow_provider_meetings.coordination.redis_scripts import ACQUIRE, LEAVE, POSTPONE, RENEW, RESERVE
 
@@ -108,7 +109,8 @@ class RedisBackend:
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
         taken, away = self._run(self._reserve, [_name(key, "slots")], [spacing, math.floor(longest * 1e6)])
         if not taken:
-            raise Busy(f"The next free slot is {away / 1e6:.1f} seconds away, more than {longest:g}. Try again later.")
+            seconds = away / 1e6
+            raise Busy(f"the next free slot is {seconds:.1f} s away, the longest to wait is {longest:g} s", seconds)
         return float(away / 1e6)
 
     def postpone(self, key: str, seconds: float) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from airflow_provider_meetings.coordination.backend import Busy, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Busy
 from airflow_provider_meetings.coordination.sql_sessions import Connection, Session, Sessions
 
 _AT_ONCE = 2.0  # seconds that a place in the queue for a hold is kept; then the wait looks up, and queues anew
@@ -75,7 +76,8 @@ class SqlBackend:
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
         taken, away = self._sessions.do(lambda s: _reserve(s, _name(key, "slots"), spacing, longest * 1e6))
         if not taken:
-            raise Busy(f"The next free slot is {away / 1e6:.1f} seconds away, more than {longest:g}. Try again later.")
+            seconds = away / 1e6
+            raise Busy(f"the next free slot is {seconds:.1f} s away, the longest to wait is {longest:g} s", seconds)
         return away / 1e6
 
     def postpone(self, key: str, seconds: float) -> None:

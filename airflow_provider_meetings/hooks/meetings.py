@@ -18,10 +18,13 @@ from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.transport import QUEUE_SECONDS, Transport
 from airflow_provider_meetings.hooks.connections import check_conn_id, check_fields, connection, hook_of
-from airflow_provider_meetings.hooks.sharing import shared_tokens
+from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens
 from airflow_provider_meetings.hooks.supervisor import SPEAKING
+
+IMPATIENT_QUEUE_SECONDS = 60.0
+"""So long the triggerer's threads wait for a place in the queue of a quota: they are few, and come again anyway."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -102,6 +105,8 @@ class MeetingsHook(BaseHook):
             proxy=extra.get("proxy") or None,
             ca_bundle=extra.get("ca_bundle") or None,
             allowed_media_hosts=extra["allowed_media_hosts"],
+            budget=shared_budget((self.conn_type, base_url.rstrip("/"), str(conn.login)), extra["rate_share"]),
+            longest_queue=QUEUE_SECONDS if self._max_attempts > 1 else IMPATIENT_QUEUE_SECONDS,
             on_secret=self._mask,
         )
         login = Login(str(conn.login), str(conn.password), extra)

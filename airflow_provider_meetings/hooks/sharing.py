@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from airflow.providers.common.compat.sdk import conf
 
 from airflow_provider_meetings.api.auth import TokenStore
+from airflow_provider_meetings.api.budget import Budget
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
+from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
 from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
@@ -25,6 +28,15 @@ def shared_tokens(secret: str) -> TokenStore:
     :param secret: the app's; what is shared is encrypted under a key derived from it.
     """
     return SharedTokens(_backend(conf.get("meetings", "state_dir", fallback="") or ""), secret, PROCESS_TOKENS)
+
+
+def shared_budget(owner: Sequence[str], share: float) -> Budget:
+    """Return the queue for an app's quotas that this process stands in with the others of its user on this host.
+
+    :param owner: whose quotas they are: platform, base URL, app, tenant.
+    :param share: the part of each documented limit that all of us together use.
+    """
+    return SharedBudget(_backend(conf.get("meetings", "state_dir", fallback="") or ""), owner, share)
 
 
 @cache

@@ -109,6 +109,10 @@ FIELDS: list[Row] = [
             (f"media.example.com?sign={SECRET}", "entry 1 is no host name"),
         ]
     ),
+    *(
+        Row("extra rate_share", value, f"an extra rate_share of {value!r:.60}", "above 0 and at most 1")
+        for value in (0, 1.5, "half", -0.1, "0", "nan", "inf", "1e9", True, [0.4], {"x": 1}, "0,4", "9" * 5000)
+    ),
     Row("extra allowed_media_hosts", "169.254.169.254", "nothing is ever fetched", "Leave it out"),
 ]
 USER_ID_TYPE = [Row("extra user_id_type", value, f"got {value!r}", "open_id") for value in ("email", "OPEN_ID", "0")]
@@ -166,6 +170,7 @@ def test_what_is_blank_or_absent_is_taken(emulated: Any, conn_type: str) -> None
     extras: list[Any] = [None, "", "{}", " { } ", {"tenant": None, "proxy": "", "ca_bundle": "", "user_id_type": None}]
     hosts: list[Any] = [None, "", " , ", [], "10.0.0.0/8,", "a.b, *.c.d ,::1"]
     extras += [{"allowed_media_hosts": value} for value in hosts]
+    extras += [{"rate_share": value} for value in (None, "", 1, 0.4, "0.4", " 1 ", 1e-3)]
     for extra in extras:
         emulated.connect(conn_type, extra=extra, host=f" {emulated.url} ")
         assert HOOKS[conn_type]().test_connection()[0]

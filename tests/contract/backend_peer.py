@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_meetings.coordination.backend import Backend, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Backend
 
 Slot = tuple[float, float]
 """The earliest and the latest moment of the machine's steady clock that a slot may mean."""

@@ -77,7 +77,7 @@ def stay(*, state: str, key: str) -> dict[str, Any]:
 
 def slots(*, state: str, times: int) -> dict[str, Any]:
     """Take many slots of one key, and give the moments at which they are."""
-    from airflow_provider_meetings.coordination.backend import Rate
+    from airflow_provider_meetings.api.budget import Rate
     from airflow_provider_meetings.coordination.moments import Moment
 
     start = Moment("b", 1000.0, 1000.0)

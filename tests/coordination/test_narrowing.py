@@ -59,7 +59,7 @@ def test_it_goes_on_in_the_process_warns_once_and_looks_again(wide: Broken, capl
     wide.broken = True
     assert backend.get("k") == b"narrow"
     warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert warnings == ["Tokens are shared within this process only: the disk is gone: bring it back"]
+    assert warnings == ["Tokens and quotas are shared within this process only: the disk is gone: bring it back"]
 
 
 def test_what_was_done_under_a_hold_that_broke_stays_done(wide: Broken) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import pendulum
 import pytest
 
-from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.budget import Quota
+from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.emulator import seed_wecom
@@ -22,6 +23,7 @@ from airflow_provider_meetings.emulator.company import (
     WECOM_CORP_SECRET,
     default_company,
 )
+from airflow_provider_meetings.emulator.endpoints import ENDPOINTS
 from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
@@ -39,12 +41,27 @@ SHARED = default_company().wecom_recordings[seed_wecom.SHARED_RECORD]
 MEDIA_FILE, RECORD = "rf-20261109-alex.chen-1030-1", ("mr-20261109-alex.chen-1030", "hy-20261109-alex.chen-1030")
 
 
+class Quotas:
+    """Note which quota each call belongs to; let everything pass."""
+
+    def __init__(self) -> None:
+        self.seen: list[Quota] = []
+
+    def reserve(self, quota: Quota, longest: float) -> float:
+        self.seen.append(quota)
+        return 0.0
+
+    def refused(self, quota: Quota, error: RateLimited) -> float:
+        return error.retry_after or 0.0
+
+
 class Both:
     """Both clients on one emulator, and how each of the emulator's endpoints is called through them."""
 
     def __init__(self, url: str, state: EmulatorState) -> None:
         self.state = state
-        quick: dict[str, Any] = {"base_url": url, "max_attempts": 1}
+        self.quotas = Quotas()
+        quick: dict[str, Any] = {"base_url": url, "max_attempts": 1, "budget": self.quotas}
         self.feishu = FeishuClient(
             Transport(platform="feishu", **quick),
             app_id=FEISHU_APP_ID,
@@ -270,3 +287,23 @@ def _new_tokens(both: Both) -> None:
 
 def test_the_page_is_up_to_date() -> None:
     assert (ROOT / "docs" / "documents.rst").read_text() == page(), "run: python scripts/document_table.py"
+
+
+def test_each_endpoint_has_the_quota_that_its_page_names(both: Both) -> None:
+    quotas: dict[str, Quota] = {}
+    for name, call in both.calls.items():
+        if not ENDPOINTS[name].token:
+            call()
+            quotas[name] = both.quotas.seen[-1]
+    ours = {name: {(rate.calls, rate.seconds) for rate in quota.rates} for name, quota in quotas.items()}
+    assert ours == {name: {(w.count, w.seconds) for w in ENDPOINTS[name].windows} for name in quotas}
+    assert len({quota.endpoint for quota in quotas.values()}) == len(quotas)
+
+
+def test_a_token_is_asked_for_without_a_queue(both: Both) -> None:
+    both.state.revoke_tokens()
+    both.quotas.seen.clear()
+    both.feishu.get_minute(READY_MINUTE)
+    list(both.wecom.list_recordings(START, END, userid="alex.chen"))
+    names = {quota.endpoint: quota.rates for quota in both.quotas.seen}
+    assert names["auth.tenant_access_token"] == names["gettoken"] == ()

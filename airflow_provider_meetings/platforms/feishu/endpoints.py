@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits
 from airflow_provider_meetings.platforms.feishu.endpoints_meetings import MeetingsEndpoints
 from airflow_provider_meetings.platforms.feishu.endpoints_minutes import MinutesEndpoints
@@ -20,4 +21,4 @@ class FeishuEndpoints(MinutesEndpoints, MeetingsEndpoints):
         :raises NotFound: 1420004, unknown or deleted; `PermissionDenied` 1420002; `RateLimited` 1420003.
         """
         path = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}"
-        return MomentsPost.parse(self._get(path, self._people(user_id_type)))
+        return MomentsPost.parse(self._get(path, quotas.POST, self._people(user_id_type)))

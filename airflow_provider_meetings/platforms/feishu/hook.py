@@ -13,8 +13,8 @@ class FeishuHook(MeetingsHook):
     """Connect to Feishu or Lark as a self-built app; `get_conn` returns a `FeishuClient`.
 
     :param meetings_conn_id: a connection of type ``feishu``: login is the app id, password the app secret, host
-        ``https://open.larksuite.com`` for Lark; extras ``tenant``, ``user_id_type``, ``proxy``, ``ca_bundle``,
-        ``allowed_media_hosts``.
+        ``https://open.larksuite.com`` for Lark; extras ``tenant``, ``user_id_type``, ``rate_share``, ``proxy``,
+        ``ca_bundle``, ``allowed_media_hosts``.
     """
 
     default_conn_name = "feishu_default"

@@ -9,9 +9,11 @@ from typing import Any
 import requests
 
 from airflow_provider_meetings.api.auth import Token, TokenAuth, TokenStore, token_key
+from airflow_provider_meetings.api.budget import Quota
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_user_id_type
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
+from airflow_provider_meetings.platforms.feishu.quotas import TENANT_TOKEN
 from airflow_provider_meetings.platforms.feishu.wire import parse_token
 
 
@@ -58,14 +60,15 @@ class FeishuSession:
             "POST",
             "/open-apis/auth/v3/tenant_access_token/internal",
             decode,
+            quota=TENANT_TOKEN,
             json={"app_id": self._app_id, "app_secret": self._app_secret},
             max_attempts=1,  # the call that needs the token is the one that is retried
         )
         value, seconds = parse_token(body)
         return Token(value, self._clock() + seconds, seconds)
 
-    def _get(self, path: str, params: dict[str, str] | None = None) -> Any:
-        return self.transport.call("GET", path, decode, params=params, auth=self._auth).get("data")
+    def _get(self, path: str, quota: Quota, params: dict[str, str] | None = None) -> Any:
+        return self.transport.call("GET", path, decode, quota=quota, params=params, auth=self._auth).get("data")
 
     def _people(self, user_id_type: UserIdType | None) -> dict[str, str]:
         """Say which id of a person the answer shall give."""

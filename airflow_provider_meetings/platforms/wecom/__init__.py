@@ -10,6 +10,12 @@ MANIFEST = {
         "placeholders": {"login": "ww…", "host": "https://qyapi.weixin.qq.com (blank)"},
     },
     "conn-fields": {
+        "rate_share": {
+            "label": "Rate share",
+            "description": "The part of the platform's limits that all tasks together use, such as 0.4 where the "
+            "company's other tools need the rest; blank: 1, all but 2 %.",
+            "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
+        },
         "proxy": {
             "label": "Proxy",
             "description": "URL of an HTTP proxy for API and media; blank: the environment's.",
