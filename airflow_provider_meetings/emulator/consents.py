@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 import secrets
 import threading
 from collections import Counter
@@ -14,15 +11,13 @@ from typing import Final, Literal
 
 from airflow_provider_meetings.emulator.company import FEISHU_USER_REFRESH_TOKEN, FEISHU_USER_TOKEN
 from airflow_provider_meetings.emulator.feishu_scopes import APP_SCOPES, OFFLINE
+from airflow_provider_meetings.emulator.pkce import Challenge, proves
 from airflow_provider_meetings.emulator.tokens import Tokens
-
-Method = Literal["S256", "plain"]
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
 _CONSENT_SECONDS: Final = 365 * 24 * 3600
 # https://open.feishu.cn/document/authentication-management/access-token/obtain-oauth-code
 _CODE_SECONDS: Final = 5 * 60
-_VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 class ConsentError(Exception):
@@ -31,14 +26,6 @@ class ConsentError(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """The public half of PKCE (RFC 7636)."""
-
-    text: str
-    method: Method
 
 
 @dataclass(slots=True)
@@ -142,7 +129,7 @@ class Consents:
                 raise ConsentError(20004)
             if redirect_uri is not None and redirect_uri != known.redirect_uri:
                 raise ConsentError(20071)
-            if not _proves(known.challenge, verifier, strict=strict):
+            if not proves(known.challenge, verifier, strict=strict):
                 raise ConsentError(20049)
             narrowed(known.consent, scope)
             known.used = True
@@ -222,15 +209,3 @@ def narrowed(consent: Consent, scope: str | None) -> frozenset[str]:
     if not consent.scopes.issuperset(asked):
         raise ConsentError(20068)
     return frozenset(asked)
-
-
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
-def _proves(challenge: Challenge | None, verifier: str | None, *, strict: bool) -> bool:
-    if challenge is None:
-        return verifier is None or not strict
-    if verifier is None or not _VERIFIER.fullmatch(verifier):
-        return False
-    if challenge.method == "plain":
-        return secrets.compare_digest(verifier, challenge.text)
-    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
-    return secrets.compare_digest(digest, challenge.text.encode())
