@@ -96,8 +96,8 @@ class Silences:
             self._taken = 0
         self.release()
 
-    async def hang(self, receive: Receive) -> bool:
-        """Wait; tell whether the answer may go out, or else the client has gone."""
+    async def hang(self, receive: Receive) -> None:
+        """Return when the answer may go out, or the client has gone and takes none."""
         entry = (asyncio.get_running_loop(), asyncio.Event())
         with self._changed:
             self._hanging.add(entry)
@@ -106,7 +106,6 @@ class Silences:
         self.begun()
         try:
             await asyncio.wait({released, gone}, return_when=asyncio.FIRST_COMPLETED)
-            return released.done()
         finally:
             released.cancel()
             gone.cancel()
@@ -130,8 +129,8 @@ class Unanswered(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hang or cut the connection, and return when the client has gone or has its answer."""
         if self.manner == "hang":
-            if await self.silences.hang(receive):
-                await self.answer(scope, receive, send)
+            await self.silences.hang(receive)
+            await self.answer(scope, receive, send)
             return
         hang_up: Callable[[], Awaitable[None]] | None = scope.get("emulator.hang_up")
         if hang_up is None:
