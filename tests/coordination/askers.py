@@ -13,6 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -139,7 +140,8 @@ class _Stopping:
         self._left -= 1
         if not self._left:
             _say({"pid": os.getpid()})
-            os.kill(os.getpid(), self._sign)
+            # To this thread: another one could take it a moment later, with the swap under way.
+            signal.pthread_kill(threading.get_ident(), self._sign)
         return bool(self._backend.swap(key, old, new))
 
 
