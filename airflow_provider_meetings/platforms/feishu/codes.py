@@ -174,6 +174,11 @@ _TICKET = (
 ENDPOINTS: tuple[Endpoint, ...] = (
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
     Endpoint("/open-apis/auth/v3/app_access_token", {10012: Rule(AuthenticationError, _TICKET)}),
+    # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token
+    Endpoint(
+        "/open-apis/auth/v3/tenant_access_token",
+        {10013: Rule(AuthenticationError, "Check the extra tenant_key: that tenant has not installed the app.")},
+    ),
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search
     # All its client errors are declared as HTTP 500.
     Endpoint(

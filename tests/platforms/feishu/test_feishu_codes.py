@@ -141,6 +141,7 @@ SEARCH = "/open-apis/vc/v1/meetings/search"
 BY_NUMBER = "/open-apis/vc/v1/meetings/list_by_no"
 REPORT = "/open-apis/vc/v1/meeting_list"
 APP_TOKEN = "/open-apis/auth/v3/app_access_token"
+STORE_TENANT_TOKEN = "/open-apis/auth/v3/tenant_access_token"
 TRANSCRIPT = "/open-apis/minutes/v1/minutes/obcnq3b9jl72l83w4f14xxxx/transcript"
 
 # endpoint, status, code, class, a word of the next step
@@ -148,6 +149,7 @@ EXCEPTIONS = [
     (SEARCH, 500, 121001, "InvalidRequest", "Check the search"),
     (SEARCH, 500, 121002, "ServerError", "later"),
     (APP_TOKEN, 200, 10012, "AuthenticationError", "app_ticket/resend"),
+    (STORE_TENANT_TOKEN, 200, 10013, "AuthenticationError", "tenant_key"),
     (TRANSCRIPT, 403, 2091005, "PermissionDenied", "transcript:export"),
     (BY_NUMBER, 400, 121003, "InvalidRequest", "window"),
     (BY_NUMBER, 404, 121004, "NotFound", "meeting number"),
