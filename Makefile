@@ -42,7 +42,7 @@ test-scheduler: $(VENV)/.dev
 nightly: $(VENV)/.dev
 	@$(BIN)/python -m pytest --kills=1000 --sequences=1000 --processes=200 \
 		tests/api/test_landing_kills.py tests/api/test_landing_sequences.py tests/storage/test_s3_sequences.py \
-		tests/coordination/test_tokens_of_processes.py $(PYTEST_ARGS)
+		tests/coordination/test_tokens_of_processes.py tests/coordination/test_tokens_through_servers.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .

@@ -45,6 +45,10 @@ class ProcessTokenStore:
             self._tokens[key] = token
             return token
 
+    def held(self, key: str) -> Token | None:
+        """Return the last token under `key`, whatever its age."""
+        return self._tokens.get(key)
+
     def fresh(self, token: Token) -> bool:
         """Tell whether this process still uses the token, or renews it."""
         return token.fresh(self._clock(), self._early(token))

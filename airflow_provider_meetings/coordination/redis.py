@@ -40,6 +40,7 @@ class RedisBackend:
     """
 
     def __init__(self, client: Redis) -> None:
+        from redis import exceptions
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
@@ -50,8 +51,8 @@ class RedisBackend:
         for limit in ("socket_timeout", "socket_connect_timeout"):
             settings[limit] = settings.get(limit) or _ANSWER
         # Once more, for a connection that was cut meanwhile. The library's own ten times with pauses would keep a task
-        # for seconds at every call, and hammer the login with a wrong password.
-        client.set_retry(Retry(NoBackoff(), 1))
+        # for seconds at every call, and hammer the login with a wrong password. One that is slow is not asked again.
+        client.set_retry(Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)))
         self._acquire, self._leave, self._renew, self._reserve, self._postpone, self._swap = (
             client.register_script(script) for script in (ACQUIRE, LEAVE, RENEW, RESERVE, POSTPONE, SWAP)
         )

@@ -15,7 +15,8 @@ from functools import partial
 
 from airflow_provider_meetings.api.budget import Rate
 from airflow_provider_meetings.coordination.backend import Busy
-from airflow_provider_meetings.coordination.sql_sessions import Connection, Session, Sessions
+from airflow_provider_meetings.coordination.sql_pool import Connection, Session
+from airflow_provider_meetings.coordination.sql_sessions import Sessions
 
 _AT_ONCE = 2.0  # seconds that a place in the queue for a hold is kept; then the wait looks up, and queues anew
 _KEPT = 60  # seconds that slots outlive their use
@@ -26,13 +27,15 @@ _CLEARED = 100  # rows that ran out, removed at once
 class SqlBackend:
     """Share values, holds and slots through a database.
 
-    :param connect: opens a connection (psycopg, psycopg2, PyMySQL, mysqlclient: any whose parameters are ``%s``). It
-        must give up by itself when the network does not answer: ``connect_timeout``, and ``tcp_user_timeout`` or
-        ``read_timeout`` and ``write_timeout``, each a few seconds. Connections are kept for half a minute.
+    :param connect: opens a connection (psycopg, psycopg2, PyMySQL, mysqlclient, MySQL's own: any whose parameters are
+        ``%s``). It must give up by itself when the network does not answer: ``connect_timeout``, and with MySQL
+        ``read_timeout`` and ``write_timeout``, each a few seconds. Connections are kept for a second.
+    :param longest: seconds to wait for answers, longer than any lock is waited for.
+    :param patience: seconds to wait for a connection while the server has none free.
     """
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
-        self._sessions = Sessions(connect)
+    def __init__(self, connect: Callable[[], Connection], *, longest: float = 10.0, patience: float = 30.0) -> None:
+        self._sessions = Sessions(connect, longest, patience)
 
     def get(self, key: str) -> bytes | None:
         """Return what was set, or None."""

@@ -20,7 +20,7 @@ from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import QUEUE_SECONDS, Transport
 from airflow_provider_meetings.hooks.connections import check_conn_id, check_fields, connection, hook_of
-from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens
+from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens, tried
 from airflow_provider_meetings.hooks.supervisor import SPEAKING
 
 IMPATIENT_QUEUE_SECONDS = 60.0
@@ -131,15 +131,18 @@ class MeetingsHook(BaseHook):
             return self.client.check(query)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Fetch a token; what the button in the UI and ``airflow connections test`` call."""
+        """Fetch a token, and share through what is named; the button in the UI and ``airflow connections test``."""
         self._max_attempts = 1
         self.__dict__.pop("client", None)
         try:
             with self.airflow_errors():
                 whom = self.client.whoami()
+                conn = connection(self.meetings_conn_id, "meetings_conn_id")
+                through = conn.extra_dejson.get("coordination_conn_id")
+                shares = f"; {tried(through)}" if through else ""
         except AirflowException as error:
             return False, str(error)
-        return True, f"{self.hook_name}: got a token for {whom}"
+        return True, f"{self.hook_name}: got a token for {whom}{shares}"
 
     def close(self) -> None:
         """Close the connections of the client, if it was made; a poll every minute would pile them up."""

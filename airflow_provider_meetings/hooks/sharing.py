@@ -6,6 +6,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,8 +14,8 @@ from pathlib import Path
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_meetings.api.auth import TokenStore
-from airflow_provider_meetings.api.budget import Budget
-from airflow_provider_meetings.coordination.backend import Backend, BackendError, DurableBackend
+from airflow_provider_meetings.api.budget import Budget, Rate
+from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
@@ -24,6 +25,7 @@ from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.hooks.coordination import backend_of, called, content_of, coordination_connection
 
 _FOLDER = "airflow_provider_meetings"
+_TRIED = "test_connection"
 _GUARD = threading.Lock()
 
 
@@ -31,6 +33,7 @@ _GUARD = threading.Lock()
 class _Through:
     """A backend through a connection, and what the connection said when it was made."""
 
+    name: str
     content: str
     state_dir: str
     wide: DurableBackend
@@ -95,6 +98,29 @@ def user_tokens(name: str, secret: str, remedy: str, coordination_conn_id: str |
     )
 
 
+def tried(coordination_conn_id: str) -> str:
+    """Use all that is shared through a connection once, and return what to say of it.
+
+    :raises AirflowFailException: if it does not work, with what a task would only warn of.
+    """
+    through, told = _through(coordination_conn_id), ""
+    try:
+        through.wide.set(_TRIED, b"", 1)
+        through.wide.get(_TRIED)
+        with suppress(Busy), through.wide.hold(_TRIED, 1):
+            through.wide.postpone(_TRIED, 0)
+        with suppress(Busy):
+            through.wide.reserve(_TRIED, [Rate(1000, 1)], 0)
+    except BackendError as error:
+        told = str(error)
+    if told:
+        raise AirflowFailException(
+            f"Tokens and quotas cannot be shared through {through.name}: {told} Tasks would go on without it, those of "
+            "each host for themselves"
+        )
+    return f"shares through {through.name}"
+
+
 def _state_dir() -> str:
     return conf.get("meetings", "state_dir", fallback="") or ""
 
@@ -108,7 +134,7 @@ def _through(conn_id: str) -> _Through:
             return known
         wide = backend_of(conn)
         narrowing = NarrowingBackend(wide, narrow=_of_host(state_dir), wide_name=called(conn))
-        _THROUGH[conn_id] = through = _Through(content, state_dir, wide, narrowing)
+        _THROUGH[conn_id] = through = _Through(called(conn), content, state_dir, wide, narrowing)
     if known is not None:
         known.wide.close()  # who still uses it can go on
     return through

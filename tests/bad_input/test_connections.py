@@ -73,13 +73,15 @@ FIELDS: list[Row] = [
     *(Row("conn_type", value, "is of type", "not ") for value in ("sqlite", "carrier_pigeon", "Feishu")),
     *(
         Row(f"extra {name}", value, kind, "write it as a text")
-        for name in ("tenant", "user_id_type", "proxy", "ca_bundle")
+        for name in ("tenant", "user_id_type", "proxy", "ca_bundle", "coordination_conn_id")
         for value, kind in [*NOT_TEXT, (LONG, "5000 characters"), ("x\n", "a line break"), (" x", "a space at an end")]
     ),
     *(
         Row("extra proxy", value, "no URL of a proxy", "http://host:port")
         for value in (f"app:{SECRET}@host", "host:8080", "ftp://host", "http://", "http://[", "http://host:99999")
     ),
+    Row("extra coordination_conn_id", f"redis://:{SECRET}@host", "is an address", "store it as a connection"),
+    Row("extra coordination_conn_id", "feishu_default", "is of type 'feishu'", "one of type redis, postgres, mysql"),
     *(
         Row("extra ca_bundle", value, "does not exist on this worker", "the path of a file")
         for value in ("/nowhere/ca.pem", "ca.pem", "True", SECRET)
@@ -168,6 +170,7 @@ def test_every_field_of_the_form_has_a_row(conn_type: str) -> None:
 @pytest.mark.parametrize("conn_type", HOOKS)
 def test_what_is_blank_or_absent_is_taken(emulated: Any, conn_type: str) -> None:
     extras: list[Any] = [None, "", "{}", " { } ", {"tenant": None, "proxy": "", "ca_bundle": "", "user_id_type": None}]
+    extras += [{"coordination_conn_id": value} for value in (None, "")]
     hosts: list[Any] = [None, "", " , ", [], "10.0.0.0/8,", "a.b, *.c.d ,::1"]
     extras += [{"allowed_media_hosts": value} for value in hosts]
     extras += [{"rate_share": value} for value in (None, "", 1, 0.4, "0.4", " 1 ", 1e-3)]

@@ -10,10 +10,12 @@ import subprocess
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
+import pymysql
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -49,6 +51,10 @@ class OwnServer(ABC):
     def user(self) -> str | None:
         """Whose processes these are; None: ours."""
         return None
+
+    def _give(self) -> None:
+        if self.user:
+            os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -112,8 +118,7 @@ class OwnPostgres(OwnServer):
         return "nobody" if os.geteuid() == 0 else None  # it refuses to run as root
 
     def prepare(self) -> None:
-        if self.user:
-            os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
+        self._give()
         options = ("-D", "data", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale")
         command = [_program("initdb"), *options]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=self.user)
@@ -127,12 +132,55 @@ class OwnPostgres(OwnServer):
 
     def connect(self, **changes: Any) -> psycopg.Connection[Any]:
         """Open a connection that commits by itself."""
-        known = {"host": backend_servers.HOST, "port": self.port, "user": "postgres", "connect_timeout": 5}
+        known: dict[str, Any] = {
+            "host": backend_servers.HOST,
+            "port": self.port,
+            "user": "postgres",
+            "dbname": "postgres",
+        }
+        known["connect_timeout"] = 5
         return psycopg.connect(**{**known, "autocommit": True, **changes})
 
     def command(self) -> Sequence[str]:
         options = ["-D", "data", "-p", str(self.port), "-h", str(backend_servers.HOST), "-k", "", "-F"]
         return [_program("postgres"), *options]
+
+
+class OwnMariaDB(OwnServer):
+    """A MariaDB with the user `root`, who needs no password, and the database `test`."""
+
+    @property
+    def user(self) -> str | None:
+        return "nobody" if os.geteuid() == 0 else None
+
+    def prepare(self) -> None:
+        self._give()
+        program = shutil.which("mariadb-install-db") or backend_servers.missing("no MariaDB is installed")
+        options = [f"--user={self.user}"] if self.user else []
+        options += [f"--datadir={self.folder / 'data'}", "--auth-root-authentication-method=normal"]
+        command = [program, "--no-defaults", *options]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=self.user)
+
+    def answers(self) -> bool:
+        try:
+            self.connect().close()
+        except pymysql.MySQLError:
+            return False
+        return True
+
+    def connect(self, **changes: Any) -> Any:
+        """Open a connection that commits by itself."""
+        return backend_servers.connect_mariadb("mysql", port=self.port, autocommit=True, **changes)
+
+    def start(self) -> None:
+        super().start()
+        with closing(self.connect()) as root:
+            root.cursor().execute("CREATE DATABASE IF NOT EXISTS test")
+
+    def command(self) -> Sequence[str]:
+        program = shutil.which("mariadbd") or backend_servers.missing("no mariadbd is installed")
+        where = [f"--datadir={self.folder / 'data'}", f"--socket={self.folder / 'socket'}", f"--port={self.port}"]
+        return [program, "--no-defaults", f"--bind-address={backend_servers.HOST}", *where]
 
 
 def _program(name: str) -> str:

@@ -15,18 +15,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from redis import Redis
+
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.coordination.backend import BackendError
+from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.redis import RedisBackend
+from airflow_provider_meetings.coordination.sql import SqlBackend
 from airflow_provider_meetings.coordination.tokens import SharedTokens
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
@@ -34,6 +38,7 @@ from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
 from tests.contract import backend_servers
+from tests.contract.backend_servers import HOST, connect_mariadb, connect_postgres
 
 REMEDY = "Run airflow meetings authorize feishu_user."
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -57,13 +62,19 @@ def run(orders: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         return [json.loads(line) for line in process.stdout]
 
 
-def call(*, url: str, state: str, secret: str = FEISHU_APP_SECRET) -> dict[str, Any]:
-    """Make one call that needs a token, as a task does."""
+def call(*, url: str, state: str, secret: str = FEISHU_APP_SECRET, **wide: Any) -> dict[str, Any]:
+    """Make one call that needs a token, as a task does.
+
+    :param wide: a server and its port, shared through before the state folder.
+    """
     warnings = _Warnings()
     logging.getLogger("airflow_provider_meetings").addHandler(warnings)
     told: list[str] = []
     transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=told.append)
-    tokens = SharedTokens(NarrowingBackend(HostBackend(Path(state))), secret, ProcessTokenStore())
+    backend: Backend = NarrowingBackend(HostBackend(Path(state)))
+    for server, port in wide.items():
+        backend = NarrowingBackend(SERVERS[server](port), narrow=backend, wide_name=server)
+    tokens = SharedTokens(backend, secret, ProcessTokenStore())
     client = FeishuClient(transport, app_id=FEISHU_APP_ID, app_secret=secret, tokens=tokens)
     error = ""
     try:
@@ -72,6 +83,15 @@ def call(*, url: str, state: str, secret: str = FEISHU_APP_SECRET) -> dict[str, 
     except MeetingsApiError as raised:
         error = f"{type(raised).__name__}: {raised}"
     return {"error": error, "tokens": told, "warnings": warnings.texts}
+
+
+SERVERS: dict[str, Callable[[int], Backend]] = {
+    "redis": lambda port: RedisBackend(Redis(HOST, port)),
+    "postgres": lambda port: SqlBackend(
+        lambda: connect_postgres("public", port=port, dbname="postgres", application_name="asker")
+    ),
+    "mariadb": lambda port: SqlBackend(lambda: connect_mariadb("test", port=port)),
+}
 
 
 def user(

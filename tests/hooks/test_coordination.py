@@ -102,6 +102,16 @@ def test_two_processes_find_one_token(
     assert emulated.state.token_requests == {"feishu": 1}
 
 
+def test_the_connections_test_says_so(emulated: Any, named: str) -> None:
+    emulated.connect("feishu", extra={"coordination_conn_id": named})
+    conn_type = type(sharing.durable_backend(named)).__name__
+    for _ in range(2):
+        works, said = FeishuHook().test_connection()
+        assert works, said
+        assert said.endswith("connection 'shared'")
+        assert ("redis" in said) == (conn_type == "RedisBackend")
+
+
 @pytest.mark.parametrize("conn", [REDIS, POSTGRES, MYSQL], ids=lambda conn: str(conn["conn_type"]))
 def test_one_for_a_process_until_the_connection_says_something_else(
     conn: dict[str, Any], monkeypatch: pytest.MonkeyPatch
