@@ -42,8 +42,10 @@ _GENERIC = {
     5000: Rule(ServerError, _SLOWER),
     10003: Rule(AuthenticationError, _LOGIN),
     10012: Rule(AuthenticationError, _LOGIN),
+    10013: Rule(AuthenticationError, "Check the extra tenant_key: that tenant has not installed the app."),
     10014: Rule(AuthenticationError, _LOGIN),
     10015: Rule(AuthenticationError, _LOGIN),
+    10016: Rule(InvalidRequest, "Tickets are for apps from the store only."),
     20002: Rule(AuthenticationError, _LOGIN),
     99991543: Rule(AuthenticationError, _LOGIN),
     LIMIT: Rule(RateLimited, "Fewer calls at a time, or later: everything that uses this app shares the limit."),
@@ -71,16 +73,20 @@ _GENERIC = {
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
 _USER_TOKEN = {
+    20001: Rule(InvalidRequest, "The request lacks something: look at the extras of the connection."),
     20003: Rule(AuthenticationError, _CODE),
     20004: Rule(AuthenticationError, _CODE),
     20008: Rule(AuthenticationError, "Check the user's account: the platform gives no token in its present state."),
+    20009: Rule(PermissionDenied, "The app is not installed in this tenant: have an administrator install it."),
     20010: Rule(PermissionDenied, "Add this user to the app's available range."),
     20024: Rule(ConsentEnded, f"The code or refresh token belongs to another app. {_CONSENT}"),
     20026: Rule(ConsentEnded, _CONSENT),
+    20036: Rule(InvalidRequest, "Check that the connection's host is the platform's API."),
     20037: Rule(ConsentEnded, f"The refresh token, or the consent after 365 days, has ended. {_CONSENT}"),
     20048: Rule(AuthenticationError, _LOGIN),
     20049: Rule(AuthenticationError, _CODE),
     20050: Rule(ServerError, _LATER),
+    20063: Rule(InvalidRequest, "The request is malformed: look at the extras of the connection."),
     20064: Rule(ConsentEnded, f"The refresh token was revoked. {_CONSENT}"),
     20065: Rule(AuthenticationError, _CODE),
     20066: Rule(AuthenticationError, "Check the user's account: the platform gives no token in its present state."),
@@ -174,11 +180,6 @@ _TICKET = (
 ENDPOINTS: tuple[Endpoint, ...] = (
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
     Endpoint("/open-apis/auth/v3/app_access_token", {10012: Rule(AuthenticationError, _TICKET)}),
-    # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token
-    Endpoint(
-        "/open-apis/auth/v3/tenant_access_token",
-        {10013: Rule(AuthenticationError, "Check the extra tenant_key: that tenant has not installed the app.")},
-    ),
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search
     # All its client errors are declared as HTTP 500.
     Endpoint(

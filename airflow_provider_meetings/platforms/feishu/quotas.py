@@ -18,7 +18,8 @@ STORE_TENANT_TOKEN = Quota("auth.store_tenant_access_token")
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 USER_TOKEN = Quota("authen.oauth_token", _TIER_4)
-USER_INFO = Quota("authen.user_info", _TIER_4)
+# The page of the user's own facts names none.
+USER_INFO = Quota("authen.user_info")
 
 MINUTE = Quota("minutes.get", _TIER_6)
 MINUTE_MEDIA = Quota("minutes.media", _TIER_6)

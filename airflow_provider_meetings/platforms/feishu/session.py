@@ -55,10 +55,12 @@ class FeishuSession:
                 users=users, renew=self._renew, place=_bearer, on_secret=transport.on_secret
             )
             return
-        app = AppTokens(
+        self._app = AppTokens(
             transport, app_id=app_id, app_secret=app_secret, tokens=tokens, store_app=store_app, clock=clock
         )
-        self._auth = TokenAuth(key=app.key, fetch=app.fetch, place=_bearer, store=tokens, on_secret=transport.on_secret)
+        self._auth = TokenAuth(
+            key=self._app.key, fetch=self._app.fetch, place=_bearer, store=tokens, on_secret=transport.on_secret
+        )
 
     def whoami(self) -> str:
         """Fetch a token; tell the app and the host."""

@@ -45,6 +45,8 @@ DOCUMENTED = [
     (403, 99991673, "PermissionDenied", "not available"),
     (200, 10003, "AuthenticationError", "login"),
     (200, 10012, "AuthenticationError", "login"),
+    (200, 10013, "AuthenticationError", "tenant_key"),
+    (200, 10016, "InvalidRequest", "from the store"),
     (200, 10014, "AuthenticationError", "login"),
     (200, 10015, "AuthenticationError", "password"),
     (200, 20002, "AuthenticationError", "login"),
@@ -59,6 +61,10 @@ DOCUMENTED = [
     (500, 5000, "ServerError", "Fewer calls"),
     # user tokens
     (400, 99991669, "ConsentEnded", "consent"),
+    (400, 20001, "InvalidRequest", "extras"),
+    (400, 20009, "PermissionDenied", "not installed"),
+    (400, 20036, "InvalidRequest", "host"),
+    (400, 20063, "InvalidRequest", "extras"),
     (400, 20003, "AuthenticationError", "five minutes"),
     (400, 20004, "AuthenticationError", "five minutes"),
     (400, 20008, "AuthenticationError", "account"),
@@ -141,7 +147,6 @@ SEARCH = "/open-apis/vc/v1/meetings/search"
 BY_NUMBER = "/open-apis/vc/v1/meetings/list_by_no"
 REPORT = "/open-apis/vc/v1/meeting_list"
 APP_TOKEN = "/open-apis/auth/v3/app_access_token"
-STORE_TENANT_TOKEN = "/open-apis/auth/v3/tenant_access_token"
 TRANSCRIPT = "/open-apis/minutes/v1/minutes/obcnq3b9jl72l83w4f14xxxx/transcript"
 
 # endpoint, status, code, class, a word of the next step
@@ -149,7 +154,6 @@ EXCEPTIONS = [
     (SEARCH, 500, 121001, "InvalidRequest", "Check the search"),
     (SEARCH, 500, 121002, "ServerError", "later"),
     (APP_TOKEN, 200, 10012, "AuthenticationError", "app_ticket/resend"),
-    (STORE_TENANT_TOKEN, 200, 10013, "AuthenticationError", "tenant_key"),
     (TRANSCRIPT, 403, 2091005, "PermissionDenied", "transcript:export"),
     (BY_NUMBER, 400, 121003, "InvalidRequest", "window"),
     (BY_NUMBER, 404, 121004, "NotFound", "meeting number"),

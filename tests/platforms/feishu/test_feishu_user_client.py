@@ -13,22 +13,17 @@ import pytest
 
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, ServerError
-from airflow_provider_meetings.api.grants import Grant
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.coordination.host import HostBackend
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
-from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator import seed_feishu as seed
 from airflow_provider_meetings.emulator.company import (
-    FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     FEISHU_USER_REFRESH_TOKEN,
-    FEISHU_USER_TOKEN,
 )
 from airflow_provider_meetings.emulator.state import EmulatorState, Platform
 from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
 from tests.contract.client import ClientContract, Clock
+from tests.contract.feishu_user import user_client
 from tests.contract.leaks import told
 from tests.contract.origin import Origin, json_body, serve_origin
 
@@ -36,30 +31,6 @@ SEARCH_PATH = "/open-apis/minutes/v1/minutes/search"
 START, END = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 14, tz="UTC")
 VISIBLE = {minute.token: minute for minute in seed.MINUTES if minute.fate not in {"deleted", "forbidden"}}
 OWNERS = tuple(dict.fromkeys(minute.owner.open_id for minute in VISIBLE.values()))
-
-
-def user_client(transport: Transport, clock: Any, folder: Path, secret: str = FEISHU_APP_SECRET) -> FeishuUserClient:
-    """Return a client for which the emulator's user has consented, with the app's right secret."""
-
-    def chain(secret: str) -> UserTokenChain:
-        return UserTokenChain(
-            HostBackend(folder),
-            name="user",
-            secret=secret,
-            memory=ProcessTokenStore(clock),
-            remedy="Run airflow meetings authorize x.",
-            clock=clock,
-        )
-
-    chain(FEISHU_APP_SECRET).accept(Grant(FEISHU_USER_TOKEN, 7200, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
-    return FeishuUserClient(
-        transport,
-        app_id=FEISHU_APP_ID,
-        app_secret=secret,
-        tokens=ProcessTokenStore(clock),
-        clock=clock,
-        users=chain(secret),
-    )
 
 
 class TestFeishuUserContract(ClientContract):
