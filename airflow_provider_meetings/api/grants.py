@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
 
 import requests
 
@@ -39,6 +40,11 @@ class Standing:
     user: str
 
 
+CONSENT_DAYS: Final = 14
+REFRESH_DAYS: Final = 2
+"""So many days ahead an end is said."""
+_DAY: Final = 86400.0
+
 Renew = Callable[[str], Grant]
 """Sends a refresh token to the platform, once, and returns what takes its place."""
 
@@ -55,6 +61,39 @@ class UserTokens(Protocol):
 
     def standing(self) -> Standing | None:
         """Tell until when the consent reaches; None if there is none that can be read."""
+
+
+class KeptUserTokens(UserTokens, Protocol):
+    """Let a user consent besides: begin, remember what was begun, and begin a chain with what came of it."""
+
+    def begin(self, pending: dict[str, Any]) -> None:
+        """Remember a consent that was begun, for ten minutes."""
+
+    def pending(self) -> dict[str, Any] | None:
+        """Return the consent that was begun last, unless that was too long ago."""
+
+    def accept(self, grant: Grant) -> Standing:
+        """Begin a new chain, whatever stands there; written before this returns."""
+
+    def describe(self, user: str) -> None:
+        """Write down whose tokens these are."""
+
+    def now(self) -> float:
+        """Return the time by which the tokens are judged."""
+
+
+def day(moment: float) -> str:
+    """Write a moment as a day, in UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+
+
+def ends_soon(standing: Standing, now: float) -> str:
+    """Say what ends within days; empty if nothing does."""
+    if standing.consent_ends - now < CONSENT_DAYS * _DAY:
+        return f"The user's consent ends on {day(standing.consent_ends)} (UTC), however often it was renewed."
+    if standing.renewable_until - now < REFRESH_DAYS * _DAY:
+        return f"The user's token can be renewed until {day(standing.renewable_until)} (UTC) only."
+    return ""
 
 
 class UserTokenAuth(TokenAuth):

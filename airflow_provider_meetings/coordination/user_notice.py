@@ -5,32 +5,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Final
 
-from airflow_provider_meetings.api.grants import Standing
+from airflow_provider_meetings.api.grants import Standing, ends_soon
 
 log = logging.getLogger(__name__)
 
-CONSENT_DAYS: Final = 14
-REFRESH_DAYS: Final = 2
 _DAY: Final = 86400.0
 _SAID: Final[dict[tuple[int, str], float]] = {}
 """When something was said, by process and text: a task says it once, a triggerer once a day."""
-
-
-def day(moment: float) -> str:
-    """Write a moment as a day, in UTC."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
-
-
-def ends_soon(standing: Standing, now: float) -> str:
-    """Say what ends within days; empty if nothing does."""
-    if standing.consent_ends - now < CONSENT_DAYS * _DAY:
-        return f"The user's consent ends on {day(standing.consent_ends)} (UTC), however often it was renewed."
-    if standing.renewable_until - now < REFRESH_DAYS * _DAY:
-        return f"The user's token can be renewed until {day(standing.renewable_until)} (UTC) only."
-    return ""
 
 
 class Notices:

@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.budget import Budget, Rate
+from airflow_provider_meetings.api.grants import KeptUserTokens
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
@@ -88,7 +89,7 @@ def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
     return HostBackend(_folder(state_dir))
 
 
-def user_tokens(name: str, secret: str, remedy: str, coordination_conn_id: str | None = None) -> UserTokenChain:
+def user_tokens(name: str, secret: str, remedy: str, coordination_conn_id: str | None = None) -> KeptUserTokens:
     """Return the tokens of one user, where they cannot be lost; see `UserTokenChain`.
 
     :raises AirflowFailException: as `durable_backend`.

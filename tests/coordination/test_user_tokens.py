@@ -16,11 +16,11 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
     StoreError,
 )
-from airflow_provider_meetings.api.grants import Grant
+from airflow_provider_meetings.api.grants import Grant, ends_soon
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
-from airflow_provider_meetings.coordination.user_notice import Notices, ends_soon
+from airflow_provider_meetings.coordination.user_notice import Notices
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 
 DAY = 86400.0

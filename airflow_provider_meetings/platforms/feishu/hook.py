@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
-from airflow_provider_meetings.api.grants import Standing
+from airflow_provider_meetings.api.grants import KeptUserTokens, Standing, day, ends_soon
 from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.coordination.user_notice import day, ends_soon
-from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.hooks.sharing import user_tokens
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
@@ -34,7 +32,7 @@ class FeishuHook(MeetingsHook):
 
     _app_id = ""
     _consent: Consent | None = None
-    _users: UserTokenChain | None = None
+    _users: KeptUserTokens | None = None
 
     def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> FeishuClient:
         """Build the client; see `MeetingsHook`."""
@@ -124,7 +122,7 @@ class FeishuHook(MeetingsHook):
             return works, text
         return works, f"{text}; {self.reach(standing)}"
 
-    def _of_user(self) -> tuple[UserTokenChain, Consent]:
+    def _of_user(self) -> tuple[KeptUserTokens, Consent]:
         if self._users is None or self._consent is None:
             raise InvalidRequest(
                 "This connection asks as the app, for which nobody consents",
