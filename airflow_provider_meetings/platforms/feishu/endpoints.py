@@ -32,6 +32,6 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
         :raises NotFound: 1420004, unknown or deleted; `PermissionDenied` 1420002; `RateLimited` 1420003.
         :raises InvalidRequest: before the request, for a connection that asks as a user.
         """
+        path, people = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}", self._people(user_id_type)
         self._need_app("The endpoint of posts")
-        path = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}"
-        return MomentsPost.parse(self._get(path, quotas.POST, self._people(user_id_type)))
+        return MomentsPost.parse(self._get(path, quotas.POST, people))

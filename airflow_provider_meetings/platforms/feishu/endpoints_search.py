@@ -72,7 +72,6 @@ class SearchEndpoints(FeishuSession):
         user_id_type: UserIdType | None = None,
         page_size: int = LARGEST_PAGE,
     ) -> Iterator[Page[MinuteItem]]:
-        self._need_user("The search of minutes")
         if type(page_size) is not int or not 1 <= page_size <= LARGEST_PAGE:
             raise InvalidRequest(f"page_size must be 1 to {LARGEST_PAGE}, got {page_size!r:.60}")
         if not isinstance(query, str) or len(query) > LONGEST_QUERY:
@@ -89,6 +88,7 @@ class SearchEndpoints(FeishuSession):
         # Only the query string turns pages: a page token in the body is ignored, and the first page comes for ever.
         params = self._people(user_id_type) | {"page_size": str(page_size)}
         body: dict[str, Any] = {"query": query} if query else {}
+        self._need_user("The search of minutes")
         return self._each_once(params, body, wanted, window)
 
     def _each_once(

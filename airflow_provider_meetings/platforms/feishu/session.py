@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.grants import Grant, UserTokenAuth, UserTokens
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.platforms.feishu.app_tokens import AppTokens
-from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_user_id_type
+from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_opaque, check_user_id_type
 from airflow_provider_meetings.platforms.feishu.errors import decode
 from airflow_provider_meetings.platforms.feishu.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
@@ -70,10 +70,15 @@ class FeishuSession:
     def exchange_code(self, code: str, *, verifier: str, redirect_uri: str) -> Grant:
         """Turn the code of a consent into tokens; it works once, for five minutes.
 
+        :raises InvalidRequest: before the request, for what is no text.
         :raises MeetingsApiError: if the platform refuses it.
         """
+        given = {
+            "code": check_opaque(code, "code"),
+            "code_verifier": check_opaque(verifier, "verifier"),
+            "redirect_uri": check_opaque(redirect_uri, "redirect_uri"),
+        }
         self.transport.on_secret(code)
-        given = {"code": code, "code_verifier": verifier, "redirect_uri": redirect_uri}
         return self._grant("authorization_code", given)
 
     def _renew(self, refresh_token: str) -> Grant:
