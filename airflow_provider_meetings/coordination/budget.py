@@ -11,6 +11,8 @@ from airflow_provider_meetings.coordination.backend import Backend, Busy
 
 MARGIN: Final = 0.02
 """So far we stay below a documented limit: the platform counts when a call arrives, we when it may leave."""
+LONGEST_BLOCK_SECONDS: Final = 60.0
+"""A platform's longer block is not waited for in a queue: whoever asks is told how far away its end is."""
 _PATIENCE_SECONDS: Final = 5.0
 _LADDER: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """How long nobody calls where the platform does not say it: longer each time that it refuses again soon after."""
@@ -34,10 +36,17 @@ class SharedBudget:
         rates = [Rate(rate.calls * self._part, rate.seconds) for rate in quota.rates]
         if not rates:
             return 0.0
+        key = self._key(quota)
         try:
-            return self._backend.reserve(self._key(quota), rates, longest)
+            return self._backend.reserve(key, rates, min(longest, LONGEST_BLOCK_SECONDS))
         except Busy as busy:
             away = busy.seconds
+        # A queue comes nearer by itself; a block is waited out by the scheduler, and not in all the workers' slots.
+        if longest > LONGEST_BLOCK_SECONDS and self._backend.get(f"{key}|blocked") is None:
+            try:
+                return self._backend.reserve(key, rates, longest)
+            except Busy as busy:
+                away = busy.seconds
         raise RateLimited(
             f"the next call of {quota.endpoint} is {away:.0f} s away, more than the {longest:g} s that are waited for "
             "here: until then the quota of this app is used up, or the platform blocks it",
@@ -51,6 +60,8 @@ class SharedBudget:
         key = self._key(quota)
         steps = error.blocks or (() if error.retry_after is not None else _LADDER)
         seconds = self._next_step(key, steps) if steps else error.retry_after or 0.0
+        if seconds > LONGEST_BLOCK_SECONDS:
+            self._backend.set(f"{key}|blocked", b"1", seconds)
         self._backend.postpone(key, seconds)
         return seconds
 

@@ -19,11 +19,12 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import QUEUE_SECONDS, Transport
+from airflow_provider_meetings.api.usage import Usage
 from airflow_provider_meetings.hooks.connections import check_conn_id, check_fields, connection, hook_of
 from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens, tried
 from airflow_provider_meetings.hooks.supervisor import SPEAKING
 
-IMPATIENT_QUEUE_SECONDS = 60.0
+IMPATIENT_QUEUE_SECONDS = 15.0
 """So long the triggerer's threads wait for a place in the queue of a quota: they are few, and come again anyway."""
 
 
@@ -148,6 +149,12 @@ class MeetingsHook(BaseHook):
         """Close the connections of the client, if it was made; a poll every minute would pile them up."""
         if client := self.__dict__.get("client"):
             client.transport.close()
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the calls came to; None if no client was made."""
+        client = self.__dict__.get("client")
+        return client.transport.usage if client else None
 
     @contextmanager
     def airflow_errors(self) -> Iterator[Self]:

@@ -11,6 +11,8 @@ from airflow_provider_meetings.api.client import ListedWindow
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.hooks.retries import wait_as_told
+from airflow_provider_meetings.hooks.usage import used
 
 
 class ListRecordingsOperator(BaseOperator):
@@ -51,6 +53,7 @@ class ListRecordingsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        wait_as_told(self)
         self.meetings_conn_id = meetings_conn_id
         self.start = start
         self.end = end
@@ -63,7 +66,7 @@ class ListRecordingsOperator(BaseOperator):
         """List, prove it complete, and return the recordings."""
         windows: list[ListedWindow] = []
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
-        with hook.airflow_errors():
+        with used(hook, self.log), hook.airflow_errors():
             client = hook.get_conn()
             found = [recording.to_dict() for recording in client.list(self._query(), windows.append)]
         summary = {

@@ -120,3 +120,18 @@ def test_no_step_is_waited_for_longer_than_the_one_who_takes_it(budget: SharedBu
         with backend.hold("budget|feishu|https://open.feishu.cn|cli_a|minutes.get|step", 1.0):
             assert budget.refused(FIVE, limited(60.0, (60.0, 3600.0))) == 60.0
     assert budget.reserve(FIVE, 100) == pytest.approx(60.0, abs=0.01)
+
+
+def test_a_queue_is_waited_for_longer_than_a_block(backend: ProcessBackend, budget: SharedBudget) -> None:
+    slow = Quota("minutes.search", (Rate(1, 40),))
+    waits = [budget.reserve(slow, 600) for _ in range(4)]
+    assert waits == pytest.approx([n * 40 / 0.98 for n in range(4)])
+    budget.refused(FIVE, limited(300.0))
+    with pytest.raises(RateLimited) as caught:
+        SharedBudget(backend, APP).reserve(FIVE, 600)
+    assert caught.value.retry_after == pytest.approx(300.0)
+
+
+def test_a_short_block_is_waited_for_also_behind_others(budget: SharedBudget) -> None:
+    budget.refused(FIVE, limited(59.9))
+    assert [budget.reserve(FIVE, 600) for _ in range(3)] == pytest.approx([59.9 + n * 0.2 / 0.98 for n in range(3)])
