@@ -76,6 +76,9 @@ def test_a_hold_keeps_a_connection_for_what_is_done_under_it(server: OwnPostgres
 
 def test_more_processes_than_connections(server: OwnPostgres) -> None:
     """Each with a backend of its own, as processes have; three connections for all."""
+    with closing(server.connect()) as root:
+        root.execute("DROP TABLE IF EXISTS meetings_coordination")
+        root.execute("GRANT CREATE ON SCHEMA public TO three")
     held = threading.Lock()
     done: list[bool] = []
 

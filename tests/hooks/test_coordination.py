@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook
 
 from airflow_provider_meetings.api.budget import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.hooks import sharing
+from airflow_provider_meetings.hooks.supervisor import SPEAKING
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from tests.contract import backend_servers
 from tests.contract.own_servers import OwnRedis
@@ -100,6 +101,21 @@ def test_two_processes_find_one_token(
         FeishuHook().get_conn().whoami()
         assert not (tmp_path / str(number)).exists()
     assert emulated.state.token_requests == {"feishu": 1}
+
+
+def test_airflow_is_asked_once_and_while_nobody_else_speaks_with_it(
+    named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = BaseHook.get_connection
+    asked: list[tuple[str, bool]] = []
+
+    def ask(conn_id: str) -> Any:
+        asked.append((conn_id, SPEAKING.locked()))
+        return read(conn_id)
+
+    monkeypatch.setattr(BaseHook, "get_connection", ask)
+    works(sharing.backend(named))
+    assert asked == [(named, True)]
 
 
 def test_the_connections_test_says_so(emulated: Any, named: str) -> None:
