@@ -10,12 +10,15 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment
+from airflow_provider_meetings.coordination.sql import SqlBackend
 from tests.contract.backend_peer import peers, step
 from tests.coordination import durable_places
 from tests.coordination.durable_places import Place
@@ -161,3 +164,30 @@ class TestHost:
         assert HostBackend(folder).swap("k", b"one", b"two")
         # First the bytes, while the one before still stands; then the name, once it does not.
         assert synced == [(f"{record.name}.new", b"one"), ("state", b"two")]
+
+
+def test_a_swap_is_committed_for_good_by_postgres(tmp_path: Path) -> None:
+    """All else is committed quickly: what a crash of the server takes of it can be had again."""
+    committed: list[str] = []
+
+    class Watched(psycopg.Connection[Any]):
+        def commit(self) -> None:
+            row = self.execute("SHOW synchronous_commit").fetchone()
+            committed.append(row[0] if row else "")
+            super().commit()
+
+    with durable_places.place("postgres", tmp_path) as place:
+
+        def connect() -> Any:
+            options = f"-c search_path={place.argument}"
+            return Watched.connect(host="127.0.0.1", user="postgres", dbname="test", options=options)
+
+        backend = SqlBackend(connect)
+        try:
+            backend.set("k", b"value", 60)
+            assert committed[-1] == "off"
+            committed.clear()
+            assert backend.swap("k", None, b"record")
+            assert committed[-1] == "on"
+        finally:
+            backend.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 from airflow.sdk.log import mask_secret
 
+from airflow_provider_meetings.hooks.retries import wait_as_told
+from airflow_provider_meetings.hooks.usage import used
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 
 
@@ -33,18 +35,24 @@ class FeishuAuthorizeOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        wait_as_told(self)
         self.meetings_conn_id = meetings_conn_id
         self.redirected_to = redirected_to
 
     def execute(self, context: Context) -> dict[str, str]:
         """Begin, or finish."""
         hook = FeishuHook(self.meetings_conn_id)
-        if not self.redirected_to:
-            self.log.info("Have the user open this address within ten minutes: %s", hook.begin_consent())
-            raise AirflowFailException(
-                "The user has not consented yet. Open the address logged above; the browser is then sent to another "
-                "one. Run this task again within five minutes with that one as redirected_to"
-            )
+        with used(hook, self.log):
+            return self._finish(hook) if self.redirected_to else self._begin(hook)
+
+    def _begin(self, hook: FeishuHook) -> NoReturn:
+        self.log.info("Have the user open this address within ten minutes: %s", hook.begin_consent())
+        raise AirflowFailException(
+            "The user has not consented yet. Open the address logged above; the browser is then sent to another one. "
+            "Run this task again within five minutes with that one as redirected_to"
+        )
+
+    def _finish(self, hook: FeishuHook) -> dict[str, str]:
         mask_secret(self.redirected_to)
         standing, _ = hook.finish_consent(self.redirected_to)
         text = hook.reach(standing)
