@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pendulum
 import pytest
 import requests
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
@@ -18,6 +19,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_meetings.emulator.clock import VirtualClock
 from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET, FEISHU_USER
 from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
+from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.authorize import FeishuAuthorizeOperator
 from airflow_provider_meetings.platforms.feishu.clouds import accounts_url
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
@@ -312,3 +314,24 @@ def test_the_pages_of_both_clouds() -> None:
     assert accounts_url("https://open.feishu.cn") == "https://accounts.feishu.cn"
     assert accounts_url("https://open.larksuite.com") == "https://accounts.larksuite.com"
     assert accounts_url("https://behind.example.com/feishu") == "https://behind.example.com/feishu"
+
+
+def test_a_listing_by_owners_with_its_proof(user: Emulated, context: Any) -> None:
+    consent()
+    start, end = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 14, tz="UTC")
+    operator = ListRecordingsOperator(
+        task_id="t", meetings_conn_id="feishu_default", owner_ids=[FEISHU_USER.open_id], start=start, end=end
+    )
+    found = operator.execute(context)
+    assert found
+    assert {recording["owner_id"] for recording in found if recording["owner_id"]} == {FEISHU_USER.open_id}
+    (window,) = context["ti"].pushed["summary"]["windows"]
+    assert (window["endpoint"], window["selector"], window["complete"]) == ("minutes_search", FEISHU_USER.open_id, True)
+    assert window["items"] == len(found)
+
+
+def test_owners_are_no_question_for_the_app(emulated: Emulated, context: Any) -> None:
+    operator = ListRecordingsOperator(task_id="t", meetings_conn_id="feishu_default", owner_ids=["ou_1"])
+    with pytest.raises(AirflowFailException, match="feishu cannot be asked by owner_ids"):
+        operator.execute(context)
+    assert emulated.state.requests == []
