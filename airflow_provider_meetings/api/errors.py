@@ -4,6 +4,7 @@
 
     MeetingsApiError
     ├── AuthenticationError   the secret or the token was refused
+    │   └── ConsentEnded      a user's refresh token is of no use any more: the user must consent again
     ├── PermissionDenied      the app may not do this, or not with this object
     ├── NotFound              the platform does not know the object
     ├── Gone                  the object existed and was deleted
@@ -90,6 +91,10 @@ class AuthenticationError(MeetingsApiError):
 
     token_rejected = False
     """True where a fresh token may help; the transport then renews it once."""
+
+
+class ConsentEnded(AuthenticationError):
+    """Say that a user's refresh token is of no use any more: used, revoked, run out, or another app's."""
 
 
 class PermissionDenied(MeetingsApiError):

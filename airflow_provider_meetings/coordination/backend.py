@@ -59,3 +59,20 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+
+
+class DurableBackend(Backend, Protocol):
+    """Keep besides what must not be lost: records of single-use tokens. Only backends that outlive a process can."""
+
+    def read(self, key: str) -> bytes | None:
+        """Return the record of the key; None if there is none. It is no value: `get` and `set` know nothing of it."""
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Write the record of the key if it is still `old`, in one piece, and so that it outlives a crash.
+
+        True only once it is written for good. Asked again with the same `new` after an answer was lost, it is true
+        as well: `new` must therefore be like no record before.
+
+        :param old: what was read; None for no record.
+        :returns: False if another one has written meanwhile; nothing is written then.
+        """

@@ -26,7 +26,8 @@ class HostBackend:
     """Share by files; see `Backend`. A hold keeps no order of asking, slots do.
 
     A file is named by a digest of its key. It is written in place under its lock: a process that is killed meanwhile
-    leaves a file that counts as none, and no other.
+    leaves a file that counts as none, and no other. Only a record, which cannot be had again, is written beside its
+    place, synced and moved.
 
     :param path: the folder; made if it is not there, and then for this user alone.
     """
@@ -90,6 +91,31 @@ class HostBackend:
             wait, blocked = _waits(file, now)
             blocked = max(blocked, min(seconds, LONGEST_SECONDS))
             self._write(file, _slots(now, max(wait, blocked), blocked))
+
+    def read(self, key: str) -> bytes | None:
+        """Return the record; see `DurableBackend`. It is replaced whole, so no lock is needed."""
+        with self._folder.explained():
+            file = self._folder.open(_name(key, "record"), create=False)
+            if file is None:
+                return None
+            try:
+                record = _read(file)
+            finally:
+                os.close(file)
+        return record.payload if record else None
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Write the record if it is still `old`; see `DurableBackend`."""
+        with self._locked(_name(key, "guard")):
+            stands = self.read(key)
+            if stands == new:
+                return True
+            if stands != old:
+                return False
+            with self._folder.explained():
+                # No clock takes part: a record holds until it is replaced.
+                self._folder.replace(_name(key, "record"), Record(self._now(), LONGEST_SECONDS, new).to_bytes())
+        return True
 
     def close(self) -> None:
         """Do nothing: no file stays open."""

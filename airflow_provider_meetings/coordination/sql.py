@@ -22,6 +22,7 @@ _AT_ONCE = 2.0  # seconds that a place in the queue for a hold is kept; then the
 _KEPT = 7200  # seconds that slots outlive their use: a clock that is set forward shall not end them
 _FORWARD = 60_000_000  # microseconds after which the clock may have been set forward since the last word
 _QUEUE_KEPT = 2_000_000  # microseconds of a queue that are kept then: few, for those who stood in it may be gone
+_RECORD = 400 * 86400  # seconds after which a record that nobody replaced is of no use to anybody
 _CLEARED = 100  # rows that ran out, removed at once
 
 
@@ -94,6 +95,19 @@ class SqlBackend:
 
         self._sessions.do(write)
 
+    def read(self, key: str) -> bytes | None:
+        """Return the record, or None; see `DurableBackend`."""
+
+        def ask(session: Session) -> bytes | None:
+            row = session.row("SELECT value FROM meetings_coordination WHERE name = %s", _name(key, "record"))
+            return None if row is None or row[0] is None else bytes(row[0])
+
+        return self._sessions.do(ask)
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Write the record if it is still `old`; see `DurableBackend`."""
+        return self._sessions.do(lambda session: _swap(session, _name(key, "record"), old, new))
+
     def close(self) -> None:
         """Let go of the connections."""
         self._sessions.close()
@@ -136,6 +150,25 @@ def _keep(session: Session, name: str, now: int, slot: int, postponed: int, long
         "UPDATE meetings_coordination SET slot = %s, postponed = %s, seen = %s, expires = %s WHERE name = %s",
         *(slot, postponed, now, max(now, slot, postponed) + longer + _KEPT * 1_000_000, name),
     )
+
+
+def _swap(session: Session, name: str, old: bytes | None, new: bytes) -> bool:
+    ask = "SELECT value FROM meetings_coordination WHERE name = %s FOR UPDATE"
+    while (row := session.row(ask, name)) is None:
+        session.run(session.dialect.add, name)
+        session.connection.commit()
+    stands = None if row[0] is None else bytes(row[0])
+    if stands == new:  # committed, and only the word of it was lost
+        return True
+    if stands != old:
+        return False
+    for statement in session.dialect.durable:
+        session.run(statement)
+    session.run(
+        f"UPDATE meetings_coordination SET value = %s, expires = {session.dialect.now} + %s WHERE name = %s",  # noqa: S608
+        *(new, _RECORD * 1_000_000, name),
+    )
+    return True
 
 
 def _ran_out(session: Session) -> list[str]:

@@ -18,7 +18,19 @@ from airflow.providers.common.compat.sdk import (
 
 LONGEST_CONN_ID = 250  # Airflow's own column
 LONGEST_FIELD = 1000
-EXTRAS = ("tenant", "user_id_type", "proxy", "ca_bundle", "coordination_conn_id")
+EXTRAS = (
+    "tenant",
+    "user_id_type",
+    "proxy",
+    "ca_bundle",
+    "coordination_conn_id",
+    "identity",
+    "redirect_uri",
+    "scopes",
+    "app_type",
+    "app_ticket",
+    "tenant_key",
+)
 _PROXIES = ("http", "https", "socks5", "socks5h")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowNotFoundException
 
-from airflow_provider_meetings.coordination.backend import Backend, BackendError
+from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from airflow_provider_meetings.coordination.sql import SqlBackend
 from airflow_provider_meetings.coordination.sql_dialects import code
@@ -51,7 +51,7 @@ def content_of(conn: Any) -> str:
     return hashlib.sha256(repr(fields).encode()).hexdigest()
 
 
-def backend_of(conn: Any) -> Backend:
+def backend_of(conn: Any) -> DurableBackend:
     """Return the backend that a connection leads to. Nothing is asked of its server yet.
 
     :raises AirflowFailException: for another type, and where the provider of its type is not installed.
@@ -82,7 +82,7 @@ def _hook(conn: Any) -> Any:
     return hook
 
 
-def _redis(conn: Any) -> Backend:
+def _redis(conn: Any) -> DurableBackend:
     if str(conn.extra_dejson.get("cluster", False)).lower() not in ("", "false", "0", "none"):
         raise AirflowFailException(
             f"{NAME}: {called(conn)} is a cluster's (extra cluster), through which nothing is shared yet: name a "
@@ -92,14 +92,14 @@ def _redis(conn: Any) -> Backend:
     return RedisBackend(_opened(conn, _hook(_changed(conn, {}, port=conn.port or _REDIS_PORT))))
 
 
-def _postgres(conn: Any) -> Backend:
+def _postgres(conn: Any) -> DurableBackend:
     # libpq's words, where the connection says nothing itself. Rows are asked for by position, whatever its cursor is.
     # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
     limits = {"connect_timeout": _CONNECT_SECONDS, "tcp_user_timeout": _ANSWER_SECONDS * 1000}
     return SqlBackend(partial(_opened, conn, _hook(_changed(conn, limits))))
 
 
-def _mysql(conn: Any) -> Backend:
+def _mysql(conn: Any) -> DurableBackend:
     hook = _hook(_changed(conn, {}))
     # The hook hands no time-out of a connection's on, to neither of its drivers.
     _bound(hook, "_get_conn_config_mysql_client", "connect_timeout")
@@ -148,4 +148,4 @@ def _is_misspelt(error: Exception) -> bool:
     return type(error).__name__ == "ProgrammingError" and not code(error)
 
 
-_MAKERS: dict[str, Callable[[Any], Backend]] = {"redis": _redis, "postgres": _postgres, "mysql": _mysql}
+_MAKERS: dict[str, Callable[[Any], DurableBackend]] = {"redis": _redis, "postgres": _postgres, "mysql": _mysql}

@@ -15,12 +15,14 @@ from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.budget import Budget, Rate
-from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy
+from airflow_provider_meetings.api.grants import KeptUserTokens
+from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
 from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.tokens import SharedTokens
+from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.hooks.coordination import backend_of, called, content_of, coordination_connection
 
 _FOLDER = "airflow_provider_meetings"
@@ -35,7 +37,7 @@ class _Through:
     name: str
     content: str
     state_dir: str
-    wide: Backend
+    wide: DurableBackend
     narrowing: Backend
 
 
@@ -70,7 +72,7 @@ def backend(coordination_conn_id: str | None) -> Backend:
     return _through(coordination_conn_id).narrowing if coordination_conn_id else _of_host(_state_dir())
 
 
-def durable_backend(coordination_conn_id: str | None) -> Backend:
+def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
     """Return what keeps a value that must not be lost; it raises `BackendError` instead of narrowing.
 
     :raises AirflowFailException: as `backend`, and where neither a connection nor a state folder is named: the default
@@ -85,6 +87,16 @@ def durable_backend(coordination_conn_id: str | None) -> Backend:
             "where all tasks run on one host, a folder on its disk in [meetings] state_dir"
         )
     return HostBackend(_folder(state_dir))
+
+
+def user_tokens(name: str, secret: str, remedy: str, coordination_conn_id: str | None = None) -> KeptUserTokens:
+    """Return the tokens of one user, where they cannot be lost; see `UserTokenChain`.
+
+    :raises AirflowFailException: as `durable_backend`.
+    """
+    return UserTokenChain(
+        durable_backend(coordination_conn_id), name=name, secret=secret, memory=PROCESS_TOKENS, remedy=remedy
+    )
 
 
 def tried(coordination_conn_id: str) -> str:

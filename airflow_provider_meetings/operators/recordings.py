@@ -22,11 +22,12 @@ class ListRecordingsOperator(BaseOperator):
     it to `RecordingsToSqlOperator` to have it written down.
 
     :param meetings_conn_id: a connection of a meeting platform; its type decides which. (templated)
-    :param start: begin of the window, aware; WeCom needs one. (templated)
+    :param start: begin of the window, aware; WeCom needs one, and so do Feishu's `owner_ids`. (templated)
     :param end: end of the window, aware, exclusive. (templated)
     :param meeting_ids: the platform's meeting ids; a list, or its JSON text. (templated)
     :param meeting_numbers: WeCom's meeting codes; the same. (templated)
-    :param owner_ids: WeCom's userids: meetings that they created; the same. (templated)
+    :param owner_ids: WeCom's userids: meetings that they created; Feishu's user ids: minutes that they own, where the
+        connection asks as a user. The same. (templated)
     :param batch_size: return lists of at most so many recordings, to map a task over; None for one list.
     :returns: list of recordings as dicts; with `batch_size`, a list of such lists.
     """

@@ -44,9 +44,10 @@ class RecordingReadySensor(BaseSensorOperator):
     :param recordings: what an earlier listing returned. Resolved from XComs, never rendered.
     :param meeting_ids: the platform's meeting ids; a list, or its JSON text. (templated)
     :param recording_ids: Feishu's minute tokens; the same. (templated)
-    :param owner_ids: WeCom's userids: meetings that they created; the same. (templated)
-    :param start: begin of the window, aware; WeCom only, without it the last 31 days. Give it for a recurring meeting,
-        whose earlier recordings would else be what was waited for. (templated)
+    :param owner_ids: WeCom's userids: meetings that they created; Feishu's user ids: minutes that they own, where the
+        connection asks as a user. The same. (templated)
+    :param start: begin of the window, aware; for WeCom, without it the last 31 days, and for Feishu's `owner_ids`. Give
+        it for a recurring meeting, whose earlier recordings would else be what was waited for. (templated)
     :param end: end of the window, aware, exclusive. (templated)
     :param until: ``ready``: all must be ready, one that is gone, forbidden or unknown fails the task at once;
         ``settled``: each must have an answer, whichever, and what still waits when `timeout` has passed is returned

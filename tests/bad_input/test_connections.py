@@ -73,7 +73,19 @@ FIELDS: list[Row] = [
     *(Row("conn_type", value, "is of type", "not ") for value in ("sqlite", "carrier_pigeon", "Feishu")),
     *(
         Row(f"extra {name}", value, kind, "write it as a text")
-        for name in ("tenant", "user_id_type", "proxy", "ca_bundle", "coordination_conn_id")
+        for name in (
+            "tenant",
+            "user_id_type",
+            "proxy",
+            "ca_bundle",
+            "coordination_conn_id",
+            "identity",
+            "redirect_uri",
+            "scopes",
+            "app_type",
+            "app_ticket",
+            "tenant_key",
+        )
         for value, kind in [*NOT_TEXT, (LONG, "5000 characters"), ("x\n", "a line break"), (" x", "a space at an end")]
     ),
     *(
@@ -117,7 +129,13 @@ FIELDS: list[Row] = [
     ),
     Row("extra allowed_media_hosts", "169.254.169.254", "nothing is ever fetched", "Leave it out"),
 ]
-USER_ID_TYPE = [Row("extra user_id_type", value, f"got {value!r}", "open_id") for value in ("email", "OPEN_ID", "0")]
+OF_FEISHU = [
+    *(Row("extra user_id_type", value, f"got {value!r}", "open_id") for value in ("email", "OPEN_ID", "0")),
+    *(Row("extra identity", value, f"got {value!r}", "app or user") for value in ("me", "User", "0")),
+    *(Row("extra app_type", value, f"got {value!r}", "self-built or store") for value in ("isv", "Store", "0")),
+    *(Row(f"extra {name}", SECRET, "app_type is store", "leave one") for name in ("app_ticket", "tenant_key")),
+    *(Row(f"extra {name}", SECRET, "identity is user", "leave one") for name in ("redirect_uri", "scopes")),
+]
 
 
 def connect(emulated: Any, conn_type: str, row: Row) -> MeetingsHook:
@@ -136,7 +154,7 @@ def connect(emulated: Any, conn_type: str, row: Row) -> MeetingsHook:
     return HOOKS[conn_type]()
 
 
-CASES = [pytest.param(t, row, id=f"{t}-{row}") for t in HOOKS for row in FIELDS + USER_ID_TYPE * (t == "feishu")]
+CASES = [pytest.param(t, row, id=f"{t}-{row}") for t in HOOKS for row in FIELDS + OF_FEISHU * (t == "feishu")]
 
 
 @pytest.mark.parametrize(("conn_type", "row"), CASES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
+from pathlib import Path
 from typing import Any, NoReturn
 
 import psycopg
@@ -12,6 +13,7 @@ import pymysql
 import pytest
 from redis import Redis
 
+from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from airflow_provider_meetings.coordination.sql import SqlBackend
 
@@ -38,6 +40,10 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get(REQUIRED) == "1":
         pytest.fail(f"{reason}, and {REQUIRED}=1 requires it")
     pytest.skip(reason)
+
+
+def host(folder: str) -> HostBackend:
+    return HostBackend(Path(folder))
 
 
 def redis(_place: str) -> RedisBackend:

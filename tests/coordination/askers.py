@@ -13,7 +13,10 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,11 +32,15 @@ from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from airflow_provider_meetings.coordination.sql import SqlBackend
 from airflow_provider_meetings.coordination.tokens import SharedTokens
+from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+from tests.contract import backend_servers
 from tests.contract.backend_servers import HOST, connect_mariadb, connect_postgres
 
+REMEDY = "Run airflow meetings authorize feishu_user."
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -85,6 +92,86 @@ SERVERS: dict[str, Callable[[int], Backend]] = {
     ),
     "mariadb": lambda port: SqlBackend(lambda: connect_mariadb("test", port=port)),
 }
+
+
+def user(
+    *,
+    url: str,
+    kind: str,
+    argument: str,
+    name: str,
+    threads: int = 1,
+    stop: int = 0,
+    swaps: int = 2,
+    after: bool = False,
+    longest: float = 90.0,
+    ahead: float = 0.0,
+) -> dict[str, Any]:
+    """Make calls as a user who has consented, as tasks do.
+
+    :param stop: a signal that this process sends itself before it swaps the record for the `swaps`-th time: the second
+        swap is what writes the platform's answer down.
+    :param after: stop after that swap, not before.
+    :param ahead: how many seconds the clock of this process is ahead.
+    """
+    backend: Any = getattr(backend_servers, kind)(argument)
+    if stop:
+        backend = _Stopping(backend, stop, swaps, after)
+    warnings = _Warnings()
+    logging.getLogger("airflow_provider_meetings").addHandler(warnings)
+
+    def clock() -> float:
+        return time.time() + ahead
+
+    memory = ProcessTokenStore(clock)
+    told: list[str] = []
+
+    def call(_number: int) -> str:
+        chain = UserTokenChain(
+            backend, name=name, secret=FEISHU_APP_SECRET, memory=memory, remedy=REMEDY, clock=clock, longest=longest
+        )
+        transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=told.append)
+        tokens = ProcessTokenStore()
+        client = FeishuUserClient(
+            transport, app_id=FEISHU_APP_ID, app_secret=FEISHU_APP_SECRET, tokens=tokens, users=chain
+        )
+        try:
+            client.get_minute(READY_MINUTE)
+            client.get_minute(READY_MINUTE)
+        except MeetingsApiError as raised:
+            return f"{type(raised).__name__}: {raised}"
+        return ""
+
+    with ThreadPoolExecutor(threads) as pool:
+        errors = sorted(set(pool.map(call, range(threads))))
+    return {"errors": errors, "tokens": told, "warnings": warnings.texts}
+
+
+class _Stopping:
+    """A backend whose process is stopped, or killed, at one swap; says its number before."""
+
+    def __init__(self, backend: Any, sign: int, swaps: int, after: bool) -> None:
+        self._backend = backend
+        self._sign = sign
+        self._left = swaps
+        self._after = after
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        self._left -= 1
+        if not self._left and not self._after:
+            self._stop()
+        swapped = bool(self._backend.swap(key, old, new))
+        if not self._left and self._after:
+            self._stop()
+        return swapped
+
+    def _stop(self) -> None:
+        _say({"pid": os.getpid()})
+        # To this thread: another one could take it a moment later, with the swap under way.
+        signal.pthread_kill(threading.get_ident(), self._sign)
 
 
 def stay(*, state: str, key: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from airflow_provider_meetings.emulator.codes import CODES, Code
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
+    FEISHU_APP_TICKET,
+    FEISHU_STORE_APP_ID,
+    FEISHU_STORE_APP_SECRET,
+    FEISHU_TENANT_KEY,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
     default_company,
@@ -29,10 +34,12 @@ from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.codes import CODES as FEISHU_CODES
+from airflow_provider_meetings.platforms.feishu.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.wire import MeetingRecording, Minute, MomentsPost, parse_download_url
 from airflow_provider_meetings.platforms.wecom.client import WeComClient
 from airflow_provider_meetings.platforms.wecom.errors import CODES as WECOM_CODES
 from airflow_provider_meetings.platforms.wecom.wire import RecordPage
+from tests.contract.feishu_user import user_client
 from tests.documents.table import DOCUMENTS, Document, Field, page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +65,7 @@ class Quotas:
 class Both:
     """Both clients on one emulator, and how each of the emulator's endpoints is called through them."""
 
-    def __init__(self, url: str, state: EmulatorState) -> None:
+    def __init__(self, url: str, state: EmulatorState, folder: Path) -> None:
         self.state = state
         self.quotas = Quotas()
         quick: dict[str, Any] = {"base_url": url, "max_attempts": 1, "budget": self.quotas}
@@ -74,7 +81,15 @@ class Both:
             corp_secret=WECOM_CORP_SECRET,
             tokens=ProcessTokenStore(),
         )
-        feishu, wecom = self.feishu, self.wecom
+        self.user = user_client(Transport(platform="feishu", **quick), time.time, folder)
+        self.store = FeishuClient(
+            Transport(platform="feishu", **quick),
+            app_id=FEISHU_STORE_APP_ID,
+            app_secret=FEISHU_STORE_APP_SECRET,
+            tokens=ProcessTokenStore(),
+            store_app=StoreApp(FEISHU_APP_TICKET, FEISHU_TENANT_KEY),
+        )
+        feishu, wecom, user = self.feishu, self.wecom, self.user
         self.calls: dict[str, Callable[[], Any]] = {
             "feishu.tenant_access_token": feishu.whoami,
             "feishu.minute": lambda: feishu.get_minute(READY_MINUTE),
@@ -85,6 +100,11 @@ class Both:
             "feishu.meeting_recording": lambda: feishu.get_meeting_recording(READY_MEETING),
             "feishu.meetings_by_number": lambda: list(feishu.list_meetings_by_number("520131401", START, END)),
             "feishu.meeting_list": lambda: list(feishu.list_meetings(START, END)),
+            "feishu.minutes_search": lambda: list(user.search_minutes(start=START, end=END)),
+            "feishu.user_info": user.get_user_info,
+            "feishu.user_access_token": lambda: user.exchange_code("c", verifier="v" * 43, redirect_uri="http://x"),
+            "feishu.app_access_token": self.store.whoami,
+            "feishu.store_tenant_access_token": self.store.whoami,
             "feishu.post": lambda: feishu.get_post(NAMED_POST),
             "wecom.gettoken": wecom.whoami,
             "wecom.record_list": lambda: list(wecom.list_recordings(START, END, userid="alex.chen")),
@@ -96,10 +116,10 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both() -> Iterator[Both]:
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     state = EmulatorState()
     with serve(state) as url:
-        yield Both(url, state)
+        yield Both(url, state, tmp_path_factory.mktemp("user") / "state")
 
 
 @pytest.fixture(autouse=True)
@@ -283,6 +303,9 @@ def _new_tokens(both: Both) -> None:
     # The token endpoints are only asked when there is no token.
     for client in (both.feishu, both.wecom):
         client._auth._store = ProcessTokenStore()
+    # A store app's client looks for two tokens in its store.
+    both.store._auth._store = store = ProcessTokenStore()
+    both.store._app._tokens = store
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -12,6 +12,14 @@ _TIER_8 = (Rate(20, 1),)
 
 # The page of tenant tokens names none.
 TENANT_TOKEN = Quota("auth.tenant_access_token")
+# Nor do those of a store app's tokens.
+STORE_APP_TOKEN = Quota("auth.app_access_token")
+STORE_TENANT_TOKEN = Quota("auth.store_tenant_access_token")
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
+USER_TOKEN = Quota("authen.oauth_token", _TIER_4)
+# The page of the user's own facts names none.
+USER_INFO = Quota("authen.user_info")
 
 MINUTE = Quota("minutes.get", _TIER_6)
 MINUTE_MEDIA = Quota("minutes.media", _TIER_6)
@@ -21,4 +29,5 @@ MINUTE_ARTIFACTS = Quota("minutes.artifacts", _TIER_6)
 MEETING_RECORDING = Quota("meetings.recording", _TIER_4)
 MEETING_LIST = Quota("meeting_list", _TIER_3)
 MEETINGS_BY_NUMBER = Quota("meetings.list_by_no", _TIER_3)
+MINUTES_SEARCH = Quota("minutes.search", _TIER_3)
 POST = Quota("moments.posts", _TIER_8)
