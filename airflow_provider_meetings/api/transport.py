@@ -122,6 +122,28 @@ class Transport:
         self._interrupted.set()
         self._media.interrupt()
 
+    @property
+    def patience(self) -> float:
+        """Return the seconds that a call may wait for others here."""
+        return self._longest_queue
+
+    def pause(self, seconds: float) -> None:
+        """Wait; for whoever must do so between two calls.
+
+        :raises ServerError: as soon as the transport is interrupted.
+        """
+        self._sleep(seconds)
+        if self._interrupted.is_set():
+            raise ServerError("the call was not sent, for this task was stopped", platform=self.platform)
+
+    def turn(self, quota: Quota) -> None:
+        """Wait for the place of a call that is then made with ``queued=False``, at once.
+
+        :raises RateLimited: if the place is further away than is waited for here.
+        :raises ServerError: as soon as the transport is interrupted.
+        """
+        self._wait_for_turn(quota)
+
     def call(
         self,
         method: str,
@@ -133,6 +155,7 @@ class Transport:
         json: Mapping[str, Any] | None = None,
         auth: TokenAuth | None = None,
         max_attempts: int | None = None,
+        queued: bool = True,
     ) -> Any:
         """Send one API call and return what `decode` makes of the answer.
 
@@ -140,6 +163,7 @@ class Transport:
         platform said or else exponentially; renews a rejected token once. Raises the last typed error.
 
         :param quota: the endpoint's.
+        :param queued: False if its place was waited for with `turn`.
         """
         retrying = Retrying(
             stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
@@ -152,7 +176,8 @@ class Transport:
 
         def send(signature: Signature | None) -> Any:
             request = requests.Request(method, self.base_url + path, params=params, json=json, auth=signature)
-            self._wait_for_turn(quota)
+            if queued:
+                self._wait_for_turn(quota)
             self.usage.called(quota.endpoint)
             try:
                 with self._send(request) as response:
