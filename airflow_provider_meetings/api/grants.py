@@ -32,12 +32,14 @@ class Standing:
     """Until when a consent reaches; times in seconds since the epoch.
 
     :param renewable_until: end of the refresh token, unless it is used before, which gives another one.
+    :param instead_of: another user, whose consent this one has just taken the place of; else empty.
     """
 
     consent_ends: float
     renewable_until: float
     scope: str
     user: str
+    instead_of: str = ""
 
 
 CONSENT_DAYS: Final = 14
@@ -46,40 +48,53 @@ REFRESH_DAYS: Final = 2
 _DAY: Final = 86400.0
 
 Renew = Callable[[str], Grant]
-"""Sends a refresh token to the platform, once, and returns what takes its place."""
+"""Sends a refresh token to the platform, once and at once, and returns what takes its place."""
+Ready = Callable[[], None]
+"""Waits until it may be sent."""
 
 
 class UserTokens(Protocol):
     """Keep the tokens of one user; `coordination` holds the implementation."""
 
-    def token(self, renew: Renew, *, rejected: str | None = None) -> Token:
+    def token(self, renew: Renew, *, ready: Ready | None = None, rejected: str | None = None) -> Token:
         """Return a token that can be used, renewing it if need be.
 
+        :param ready: called before it is written down that the refresh token is sent; what it raises costs nothing.
         :param rejected: a value that the platform refused; it is never returned again.
         :raises AuthenticationError: if a person must consent (again).
         """
 
     def standing(self) -> Standing | None:
-        """Tell until when the consent reaches; None if there is none that can be read."""
+        """Tell until when the consent reaches; None if there is none that can be read.
+
+        :raises StoreError: if the place where it lies cannot be reached.
+        """
 
 
 class KeptUserTokens(UserTokens, Protocol):
-    """Let a user consent besides: begin, remember what was begun, and begin a chain with what came of it."""
+    """Begin a chain besides."""
+
+    def accept(self, grant: Grant, user: str = "") -> Standing:
+        """Begin a new chain with what a consent gave, whatever stands there; written before this returns.
+
+        :param user: who has consented, as far as it is known.
+        """
+
+    def now(self) -> float:
+        """Return the time by which the tokens are judged."""
+
+
+class ConsentUnderWay(Protocol):
+    """Remember between two runs what was begun."""
 
     def begin(self, pending: dict[str, Any]) -> None:
         """Remember a consent that was begun, for ten minutes."""
 
     def pending(self) -> dict[str, Any] | None:
-        """Return the consent that was begun last, unless that was too long ago."""
+        """Return the consent that was begun last, unless that was too long ago or it was finished."""
 
-    def accept(self, grant: Grant) -> Standing:
-        """Begin a new chain, whatever stands there; written before this returns."""
-
-    def describe(self, user: str) -> None:
-        """Write down whose tokens these are."""
-
-    def now(self) -> float:
-        """Return the time by which the tokens are judged."""
+    def finish(self) -> None:
+        """Forget it: it serves once."""
 
 
 def day(moment: float) -> str:
@@ -104,16 +119,18 @@ class UserTokenAuth(TokenAuth):
         *,
         users: UserTokens,
         renew: Renew,
+        ready: Ready | None = None,
         place: Callable[[requests.PreparedRequest, str], None],
         on_secret: Callable[[str], None],
     ) -> None:
         self._users = users
         self._renew = renew
+        self._ready = ready
         self._place = place
         self._on_secret = on_secret
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
         """Return a signature with a fresh token, and with a new one if `rejected` was refused."""
-        token = self._users.token(self._renew, rejected=rejected.value if rejected else None)
+        token = self._users.token(self._renew, ready=self._ready, rejected=rejected.value if rejected else None)
         self._on_secret(token.value)
         return Signature(token.value, self._place)

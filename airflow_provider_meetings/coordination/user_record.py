@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Final, Self
 
 from airflow_provider_meetings.api.auth import Token
@@ -13,6 +13,11 @@ from airflow_provider_meetings.api.storable import NeverPickled
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
 CONSENT_SECONDS: Final = 365 * 86400.0
 """So long after a consent a token can be renewed, however often it was."""
+_KINDS: Final[dict[str, tuple[type, ...]]] = {
+    "str": (str,),
+    "float": (int, float),
+    "dict[str, Any] | None": (dict, type(None)),
+}
 _ERROR_FIELDS: Final = ("what", "platform", "code", "vendor_message", "log_id", "next_step")
 
 
@@ -37,13 +42,26 @@ class UserRecord(NeverPickled):
     refused: dict[str, Any] | None = None
 
     @classmethod
-    def consented(cls, grant: Grant, now: float) -> Self:
+    def consented(cls, grant: Grant, now: float, user: str = "") -> Self:
         """Begin a chain."""
-        return cls(**_granted(grant, now), consented_at=now, scope=grant.scope)
+        return cls(**_granted(grant, now), consented_at=now, scope=grant.scope, user=user)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Read it."""
+        """Read it.
+
+        :raises ValueError: naming a field that is missing, unknown or of another form; no value is shown. One that is
+            unknown is not passed over: a newer version may say by it that the refresh token was sent.
+        """
+        kinds = {field.name: _KINDS[str(field.type)] for field in fields(cls)}
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        for name in sorted(needed - data.keys()):
+            raise ValueError(f"{name} is missing")
+        for name, value in data.items():
+            if name not in kinds:
+                raise ValueError(f"{name[:40]!r} is unknown")
+            if isinstance(value, bool) or not isinstance(value, kinds[name]):
+                raise ValueError(f"{name} is of another form")
         return cls(**data)
 
     def to_dict(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -15,9 +15,10 @@ from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.budget import Budget, Rate
-from airflow_provider_meetings.api.grants import KeptUserTokens
+from airflow_provider_meetings.api.grants import ConsentUnderWay, KeptUserTokens
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.budget import SharedBudget
+from airflow_provider_meetings.coordination.consents import KeptConsent
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
 from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
@@ -89,14 +90,21 @@ def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
     return HostBackend(_folder(state_dir))
 
 
-def user_tokens(name: str, secret: str, remedy: str, coordination_conn_id: str | None = None) -> KeptUserTokens:
-    """Return the tokens of one user, where they cannot be lost; see `UserTokenChain`.
+def user_tokens(
+    name: str, login: tuple[str, str | None], remedy: str, pause: Callable[[float], None], patience: float
+) -> tuple[KeptUserTokens, ConsentUnderWay]:
+    """Return the tokens of one user, where they cannot be lost, and the consent that was begun for them.
 
+    :param login: the app's secret, and the connection to share through.
+    :param pause: see `UserTokenChain`, as `patience`.
     :raises AirflowFailException: as `durable_backend`.
     """
-    return UserTokenChain(
-        durable_backend(coordination_conn_id), name=name, secret=secret, memory=PROCESS_TOKENS, remedy=remedy
+    secret, coordination_conn_id = login
+    backend = durable_backend(coordination_conn_id)
+    tokens = UserTokenChain(
+        backend, name=name, secret=secret, memory=PROCESS_TOKENS, remedy=remedy, pause=pause, patience=patience
     )
+    return tokens, KeptConsent(backend, name=name, secret=secret)
 
 
 def tried(coordination_conn_id: str) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,83 +11,14 @@ from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     ConsentEnded,
     MeetingsApiError,
+    RateLimited,
     ServerError,
     StoreError,
 )
-from airflow_provider_meetings.api.grants import Grant, ends_soon
+from airflow_provider_meetings.api.grants import ends_soon
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.coordination.host import HostBackend
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
-from airflow_provider_meetings.coordination.user_notice import Notices
-from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
-
-DAY = 86400.0
-REMEDY = "Run airflow meetings authorize feishu_user."
-
-
-class Platform:
-    """Renews a row of tokens, each of which works once; counts what it is sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-        self.error: BaseException | None = None
-        self.refresh_seconds = 7 * DAY
-
-    def grant(self, number: int) -> Grant:
-        return Grant(f"access-{number}", 7200, f"refresh-{number}", self.refresh_seconds, "a b")
-
-    def renew(self, refresh_token: str) -> Grant:
-        self.sent.append(refresh_token)
-        if self.error is not None:
-            raise self.error
-        number = int(refresh_token.rpartition("-")[2])
-        assert self.sent.count(refresh_token) == 1
-        return self.grant(number + 1)
-
-
-class FailingBackend(HostBackend):
-    """Files on a disk that fails for some swaps."""
-
-    fails: Callable[[], bool] = staticmethod(lambda: False)
-
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
-        if self.fails():
-            raise BackendError("the disk is full, make room")
-        return super().swap(key, old, new)
-
-
-class World:
-    def __init__(self, folder: Path) -> None:
-        self.now = 1_800_000_000.0
-        self.platform = Platform()
-        self.backend = FailingBackend(folder)
-        self.pauses: list[float] = []
-        self.said: dict[tuple[int, str], float] = {}
-
-    def pause(self, seconds: float) -> None:
-        self.now += seconds
-        self.pauses.append(seconds)
-
-    def chain(self, secret: str = "the-secret") -> UserTokenChain:
-        """Return the chain of another process."""
-        return UserTokenChain(
-            self.backend,
-            name="feishu|https://open.feishu.cn|cli_x|user|feishu_user",
-            secret=secret,
-            memory=ProcessTokenStore(lambda: self.now),
-            remedy=REMEDY,
-            clock=lambda: self.now,
-            pause=self.pause,
-            notices=Notices(REMEDY, lambda: self.now, self.said),
-        )
-
-    def ask(self, **changes: Any) -> str:
-        return self.chain().token(self.platform.renew, **changes).value
-
-    def refused(self) -> MeetingsApiError:
-        with pytest.raises(MeetingsApiError) as caught:
-            self.ask()
-        return caught.value
+from airflow_provider_meetings.coordination.seal import Seal
+from tests.coordination.user_world import DAY, NAME, REMEDY, World
 
 
 @pytest.fixture
@@ -200,7 +129,7 @@ def test_a_clock_that_was_set_back_renews(world: World) -> None:
 
 
 def test_whose_it_is_is_kept(world: World) -> None:
-    world.chain().describe("ou_1")
+    world.chain().accept(world.platform.grant(0), "ou_1")
     world.now += 8000
     assert world.ask() == "access-1"
     standing = world.chain().standing()
@@ -209,14 +138,6 @@ def test_whose_it_is_is_kept(world: World) -> None:
     # The consent began when it was given, however often it was renewed.
     assert standing.consent_ends == 1_800_000_000.0 + 365 * DAY
     assert standing.renewable_until == world.now + 7 * DAY
-
-
-def test_what_was_begun_is_remembered_for_ten_minutes(world: World) -> None:
-    world.chain().begin({"state": "s"})
-    assert world.chain().pending() == {"state": "s"}
-    assert world.chain("another-secret").pending() is None
-    world.chain().accept(world.platform.grant(0))
-    assert world.chain().pending() is None
 
 
 def test_the_end_is_said_days_ahead_and_once_a_day(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -241,3 +162,166 @@ def test_the_end_of_a_refresh_token_is_said_days_ahead(world: World) -> None:
     assert standing is not None
     assert ends_soon(standing, world.now + 4.9 * DAY) == ""
     assert ends_soon(standing, world.now + 5.1 * DAY) == "The user's token can be renewed until 2027-01-22 (UTC) only."
+
+
+@pytest.mark.parametrize("ahead", [3600.0, 30.0, 10 * 365 * DAY])
+def test_a_claim_by_a_clock_that_is_ahead_is_waited_for_no_longer_than_any(world: World, ahead: float) -> None:
+    world.now += 8000
+    world.change(lambda record: record.claimed("dead.1", world.now + ahead))
+    assert "ended before it wrote down the answer" in str(world.refused())
+    assert sum(world.pauses) == pytest.approx(90, abs=1)
+
+
+def test_what_a_process_has_seen_it_knows_in_its_next_hook(world: World) -> None:
+    world.now += 8000
+    world.change(lambda record: record.claimed("dead.1", world.now + 3600))
+    process = world.process()
+    errors: list[MeetingsApiError] = []
+    for _ in range(7):
+        with pytest.raises(MeetingsApiError) as caught:
+            world.chain(memory=process, patience=15).token(world.platform.renew)
+        errors.append(caught.value)
+    assert [type(error) for error in errors] == [ServerError] * 5 + [AuthenticationError] * 2
+    assert sum(world.pauses) == pytest.approx(90, abs=3)
+
+
+def test_who_is_impatient_is_told_to_come_again(world: World) -> None:
+    world.now += 8000
+    world.change(lambda record: record.claimed("alive.1", world.now))
+    with pytest.raises(ServerError, match="Another process is renewing the user's token") as caught:
+        world.chain(patience=15).token(world.platform.renew)
+    assert not caught.value.permanent
+    assert caught.value.retry_after is not None
+    assert sum(world.pauses) == pytest.approx(15, abs=1)
+    assert world.platform.sent == []
+
+
+def test_a_hold_is_waited_for_no_longer(world: World) -> None:
+    world.now += 8000
+    with world.backend.hold(NAME, 0), pytest.raises(ServerError, match=r"no answer within 0\.5 s"):
+        world.chain(patience=0.5).token(world.platform.renew)
+    assert world.ask() == "access-1"
+
+
+def test_who_waits_can_be_interrupted(world: World) -> None:
+    world.now += 8000
+    world.change(lambda record: record.claimed("alive.1", world.now))
+
+    def pause(_seconds: float) -> None:
+        raise ServerError("this task was stopped")
+
+    with pytest.raises(ServerError, match="this task was stopped"):
+        world.chain(pause=pause).token(world.platform.renew)
+
+
+EARLY_ERRORS = [ServerError("feishu answered 503"), RateLimited("slow down"), ConsentEnded("used up", code=20064)]
+
+
+@pytest.mark.parametrize("error", EARLY_ERRORS, ids=lambda error: type(error).__name__)
+def test_a_renewal_ahead_of_time_that_fails_is_a_warning(
+    world: World, error: MeetingsApiError, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.now += 7000
+    world.platform.error = error
+    process = world.process()
+    with caplog.at_level(logging.WARNING):
+        tokens = {world.chain(memory=process).token(world.platform.renew).value for _ in range(5)}
+    assert tokens == {"access-0"}
+    (warning,) = [record.message for record in caplog.records]
+    assert "the one before works until its end" in warning
+    assert str(error) in warning
+    assert world.platform.sent == ["refresh-0"]
+    # After its end there is nothing to go on with.
+    world.now += 500
+    assert type(world.refused()) is type(error)
+
+
+def test_a_renewal_ahead_of_time_is_tried_again_after_a_while(world: World) -> None:
+    world.now += 7000
+    world.platform.error = ServerError("feishu answered 503")
+    process = world.process()
+    assert world.chain(memory=process).token(world.platform.renew).value == "access-0"
+    world.platform.error = None
+    world.platform.sent.clear()
+    world.steady += 61
+    assert world.chain(memory=process).token(world.platform.renew).value == "access-1"
+
+
+def test_a_rejected_token_is_nothing_to_go_on_with(world: World) -> None:
+    world.platform.error = ServerError("feishu answered 503")
+    with pytest.raises(ServerError, match="503"):
+        world.ask(rejected="access-0")
+
+
+def test_another_users_consent_is_seen_within_a_minute(world: World) -> None:
+    process = world.process()
+
+    def asks() -> str:
+        return world.chain(memory=process).token(world.platform.renew).value
+
+    assert asks() == "access-0"
+    world.chain().accept(world.platform.grant(5))
+    world.steady += 30
+    assert asks() == "access-0"
+    world.steady += 31
+    assert asks() == "access-5"
+    # In the process that accepts it at once.
+    world.chain(memory=process).accept(world.platform.grant(7))
+    assert asks() == "access-7"
+    assert world.platform.sent == []
+
+
+def test_a_place_that_is_away_stops_nobody_who_has_a_token(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = world.process()
+    assert world.chain(memory=process).token(world.platform.renew).value == "access-0"
+    reads: list[str] = []
+
+    def away(key: str) -> bytes:
+        reads.append(key)
+        raise BackendError("Redis cannot be reached")
+
+    monkeypatch.setattr(world.backend, "read", away)
+    for _ in range(5):
+        world.steady += 25
+        assert world.chain(memory=process).token(world.platform.renew).value == "access-0"
+    assert len(reads) == 1
+    with pytest.raises(StoreError, match="Redis cannot be reached"):
+        world.chain().standing()
+
+
+def test_whose_consent_another_one_takes_the_place_of(world: World) -> None:
+    def accepted(user: str) -> str:
+        return world.chain().accept(world.platform.grant(0), user).instead_of
+
+    assert [accepted(user) for user in ("ou_1", "ou_1", "ou_2", "", "ou_3")] == ["", "", "ou_1", "", ""]
+    standing = world.chain().standing()
+    assert standing is not None
+    assert (standing.user, standing.instead_of) == ("ou_3", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"sent_by": "x"}, "'sent_by' is unknown"),
+        ({"refresh": None}, "refresh is of another form"),
+        ({"access_ends": "soon"}, "access_ends is of another form"),
+        ({"consented_at": ...}, "consented_at is missing"),
+    ],
+)
+def test_a_record_of_another_version(world: World, change: dict[str, object], said: str) -> None:
+    value, record = world.records.read()
+    written = {name: one for name, one in (record.to_dict() | change).items() if one is not ...}
+    assert world.backend.swap(NAME, value, Seal("the-secret").close(NAME, written))
+    error = world.refused()
+    assert isinstance(error, AuthenticationError)
+    assert f"another version of this provider has written them ({said})" in str(error)
+    assert REMEDY in str(error)
+    assert world.chain().standing() is None
+
+
+def test_a_damaged_record_is_not_taken_for_none(world: World) -> None:
+    value, _ = world.records.read()
+    assert world.backend.swap(NAME, value, value[:50])
+    assert "or they are damaged" in str(world.refused())
+    world.chain().accept(world.platform.grant(3))
+    assert world.ask() == "access-3"

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.grants import Grant
+from airflow_provider_meetings.coordination.consents import KeptConsent
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator.company import (
@@ -196,7 +197,8 @@ def test_a_consent_given_meanwhile_is_not_overwritten(users: Users) -> None:
 
 def test_nothing_that_is_kept_shows_a_token_or_a_secret(users: Users) -> None:
     users.consent(access_seconds=0)
-    users.chain().begin({"state": "the-state", "verifier": "the-verifier"})
+    begun = KeptConsent(users.place.make(), name=users.name, secret=FEISHU_APP_SECRET)
+    begun.begin({"state": "the-state", "verifier": "the-verifier"})
     assert users.call(2) == {""}
     secrets = users.told | {
         FEISHU_APP_SECRET,

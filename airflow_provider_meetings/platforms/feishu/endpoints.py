@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_meetings.api.grants import Grant
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits
 from airflow_provider_meetings.platforms.feishu.endpoints_meetings import MeetingsEndpoints
@@ -17,13 +18,13 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
     """Call Feishu or Lark as one app, or as a user through it; the arguments are those of `FeishuSession`."""
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get
-    def get_user_info(self) -> UserInfo:
-        """Return whose token this connection has.
+    def get_user_info(self, grant: Grant | None = None) -> UserInfo:
+        """Return whose token this connection has, or whose a grant is that was not kept yet.
 
         :raises InvalidRequest: before the request, for a connection that asks as the app.
         """
         self._need_user("The endpoint of the user's own facts")
-        return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO))
+        return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO, grant=grant))
 
     # https://open.feishu.cn/document/moments-v1/post/get
     def get_post(self, post_id: str, *, user_id_type: UserIdType | None = None) -> MomentsPost:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow.providers.common.compat.sdk import AirflowException
+
 from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
-from airflow_provider_meetings.api.grants import KeptUserTokens, Standing, day, ends_soon
+from airflow_provider_meetings.api.grants import ConsentUnderWay, Grant, KeptUserTokens, Standing, day, ends_soon
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.hooks.sharing import user_tokens
@@ -17,6 +19,7 @@ from airflow_provider_meetings.platforms.feishu.endpoints import DEFAULT_BASE_UR
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 from airflow_provider_meetings.platforms.feishu.identity import Consent, identity_of
 from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+from airflow_provider_meetings.platforms.feishu.wire_users import UserInfo
 
 
 class FeishuHook(MeetingsHook):
@@ -36,6 +39,7 @@ class FeishuHook(MeetingsHook):
     _app_id = ""
     _consent: Consent | None = None
     _users: KeptUserTokens | None = None
+    _under_way: ConsentUnderWay | None = None
 
     def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> FeishuClient:
         """Build the client; see `MeetingsHook`."""
@@ -44,11 +48,12 @@ class FeishuHook(MeetingsHook):
         identity = identity_of(login.extra)
         self._app_id, self._consent = login.id, identity.consent
         if identity.consent is not None:
-            self._users = user_tokens(
+            self._users, self._under_way = user_tokens(
                 "|".join((PLATFORM, transport.base_url, login.id, "user", self.meetings_conn_id)),
-                login.secret,
+                (login.secret, login.extra.get("coordination_conn_id")),
                 f"Run airflow meetings authorize {self.meetings_conn_id} (without a shell: FeishuAuthorizeOperator).",
-                login.extra.get("coordination_conn_id"),
+                transport.pause,
+                transport.patience,
             )
         client = FeishuUserClient if identity.consent else FeishuClient
         return client(
@@ -76,9 +81,9 @@ class FeishuHook(MeetingsHook):
         """Return the address at which a user consents; it holds no secret, and serves for ten minutes."""
         client = self.get_conn()
         with self.airflow_errors():
-            users, consent = self._of_user()
+            _, under_way, consent = self._of_user()
             begun = Begun.new(consent.redirect_uri)
-            users.begin(begun.to_dict())
+            under_way.begin(begun.to_dict())
             return consent_address(client.transport.base_url, self._app_id, consent, begun)
 
     def finish_consent(self, redirected_to: str) -> tuple[Standing, str]:
@@ -89,22 +94,23 @@ class FeishuHook(MeetingsHook):
         """
         client = self.get_conn()
         with self.airflow_errors():
-            users, _ = self._of_user()
-            begun = Begun.from_dict(users.pending())
+            users, under_way, _ = self._of_user()
+            begun = Begun.from_dict(under_way.pending())
             code = code_of_redirect(redirected_to, begun)
+            # Before the code is used, so that this address serves once whatever comes of it.
+            under_way.finish()
             grant = client.exchange_code(code, verifier=begun.verifier, redirect_uri=begun.redirect_uri)
-            users.accept(grant)
-        # What follows is for reading only: the tokens are written down.
-        name = ""
+            user = self._whose(client, grant)
+            # Written once: from here on it belongs to whoever renews it, and nobody else may change it.
+            standing = users.accept(grant, user.open_id or "" if user else "")
+        return standing, user.name or "" if user else ""
+
+    def _whose(self, client: FeishuClient, grant: Grant) -> UserInfo | None:
         try:
-            user = client.get_user_info()
-            users.describe(user.open_id or "")
-            name = user.name or ""
+            return client.get_user_info(grant)
         except MeetingsApiError as error:
             self.log.info("Whose consent this is could not be asked (%s)", error)
-        standing = users.standing()
-        assert standing is not None  # noqa: S101  # written above
-        return standing, name
+            return None
 
     def reach(self, standing: Standing) -> str:
         """Say for whom and until when a consent reaches; louder where that ends soon."""
@@ -113,6 +119,8 @@ class FeishuHook(MeetingsHook):
             f"{whom} has consented until {day(standing.consent_ends)}, and the token can be renewed until "
             f"{day(standing.renewable_until)} (UTC) if it is not used before"
         )
+        if standing.instead_of:
+            text += f". It takes the place of the consent of ANOTHER USER, {standing.instead_of}"
         soon = ends_soon(standing, self._users.now()) if self._users else ""
         return f"{text}. SOON: {soon}" if soon else text
 
@@ -125,14 +133,19 @@ class FeishuHook(MeetingsHook):
     def test_connection(self) -> tuple[bool, str]:
         """Fetch a token, and tell until when a user's consent reaches; see `MeetingsHook`."""
         works, text = super().test_connection()
-        if not works or self._users is None or (standing := self._users.standing()) is None:
+        if not works or self._users is None:
             return works, text
-        return works, f"{text}; {self.reach(standing)}"
+        try:
+            with self.airflow_errors():
+                standing = self._users.standing()
+        except AirflowException as error:
+            return False, str(error)
+        return works, text if standing is None else f"{text}; {self.reach(standing)}"
 
-    def _of_user(self) -> tuple[KeptUserTokens, Consent]:
-        if self._users is None or self._consent is None:
+    def _of_user(self) -> tuple[KeptUserTokens, ConsentUnderWay, Consent]:
+        if self._users is None or self._under_way is None or self._consent is None:
             raise InvalidRequest(
                 "This connection asks as the app, for which nobody consents",
                 next_step="Give it the extras identity = user and redirect_uri.",
             )
-        return self._users, self._consent
+        return self._users, self._under_way, self._consent

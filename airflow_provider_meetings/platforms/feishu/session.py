@@ -8,9 +8,9 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.auth import TokenAuth, TokenStore
+from airflow_provider_meetings.api.auth import Signature, TokenAuth, TokenStore
 from airflow_provider_meetings.api.budget import Quota
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest
 from airflow_provider_meetings.api.grants import Grant, UserTokenAuth, UserTokens
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.platforms.feishu.app_tokens import AppTokens
@@ -52,7 +52,11 @@ class FeishuSession:
         self._users = users
         if users is not None:
             self._auth: TokenAuth = UserTokenAuth(
-                users=users, renew=self._renew, place=_bearer, on_secret=transport.on_secret
+                users=users,
+                renew=self._renew,
+                ready=lambda: transport.turn(USER_TOKEN),
+                place=_bearer,
+                on_secret=transport.on_secret,
             )
             return
         self._app = AppTokens(
@@ -83,11 +87,11 @@ class FeishuSession:
 
     def _renew(self, refresh_token: str) -> Grant:
         self.transport.on_secret(refresh_token)
-        return self._grant("refresh_token", {"refresh_token": refresh_token})
+        return self._grant("refresh_token", {"refresh_token": refresh_token}, queued=False)
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-    def _grant(self, grant_type: str, given: dict[str, str]) -> Grant:
+    def _grant(self, grant_type: str, given: dict[str, str], *, queued: bool = True) -> Grant:
         app = {"client_id": self._app_id, "client_secret": self._app_secret}
         body = self.transport.call(
             "POST",
@@ -96,14 +100,18 @@ class FeishuSession:
             quota=USER_TOKEN,
             json={"grant_type": grant_type, **app, **given},
             max_attempts=1,  # what it sends works once: who sends it again must know that nobody else did
+            queued=queued,
         )
         grant = parse_grant(body)
         for token in (grant.access, grant.refresh):
             self.transport.on_secret(token)
         return grant
 
-    def _get(self, path: str, quota: Quota, params: dict[str, str] | None = None) -> Any:
-        return self.transport.call("GET", path, decode, quota=quota, params=params, auth=self._auth).get("data")
+    def _get(self, path: str, quota: Quota, params: dict[str, str] | None = None, grant: Grant | None = None) -> Any:
+        """Ask; with a grant by its token and once, for until it is kept nothing may take long."""
+        auth, attempts = (self._auth, None) if grant is None else (_Granted(grant), 1)
+        answer = self.transport.call("GET", path, decode, quota=quota, params=params, auth=auth, max_attempts=attempts)
+        return answer.get("data")
 
     def _post(self, path: str, quota: Quota, params: dict[str, str], json: dict[str, Any]) -> Any:
         answer = self.transport.call("POST", path, decode, quota=quota, params=params, json=json, auth=self._auth)
@@ -127,6 +135,19 @@ class FeishuSession:
                 f"{what} takes the app's token only, and this connection asks as a user",
                 next_step="Name a connection of the same app without the extra identity.",
             )
+
+
+class _Granted(TokenAuth):
+    """Give signatures with the token of a grant that is kept nowhere yet."""
+
+    def __init__(self, grant: Grant) -> None:
+        self._value = grant.access
+
+    def signature(self, *, rejected: Signature | None = None) -> Signature:
+        """Return it; there is no other one if it was refused."""
+        if rejected is not None:
+            raise AuthenticationError("feishu refused the token that it has just given", platform="feishu")
+        return Signature(self._value, _bearer)
 
 
 def _bearer(request: requests.PreparedRequest, token: str) -> None:

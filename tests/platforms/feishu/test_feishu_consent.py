@@ -16,6 +16,9 @@ import pytest
 import requests
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_provider_meetings.api.grants import Grant
+from airflow_provider_meetings.coordination.backend import BackendError
+from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.emulator.clock import VirtualClock
 from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET, FEISHU_USER
 from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
@@ -176,7 +179,6 @@ def test_without_a_place_that_keeps_it_nothing_is_begun(user: Emulated, monkeypa
         (lambda address: REDIRECT, "holds no code and no state"),
         (lambda address: re.sub("state=[^&]*", "state=forged", address), "answers another consent"),
         (lambda address: f"{REDIRECT}?error=access_denied&state=x", "did not consent"),
-        (lambda address: re.sub("code=[^&]*", "code=S3CRETCODE", address), "Begin anew"),
     ],
 )
 def test_another_address_than_the_browser_was_sent_to(user: Emulated, change: Any, said: str) -> None:
@@ -188,6 +190,51 @@ def test_another_address_than_the_browser_was_sent_to(user: Emulated, change: An
     assert "S3CRETCODE" not in str(caught.value)
     # What was begun can still be finished.
     assert hook.finish_consent(redirected)
+
+
+def test_a_state_serves_once_also_where_its_code_is_refused(user: Emulated) -> None:
+    hook = FeishuHook()
+    redirected = browse(hook.begin_consent())
+    with pytest.raises(AirflowFailException, match=r"Begin anew|code 20003") as caught:
+        hook.finish_consent(re.sub("code=[^&]*", "code=S3CRETCODE", redirected))
+    assert "S3CRETCODE" not in str(caught.value)
+    user.state.forget_counters()
+    with pytest.raises(AirflowFailException, match="No consent was begun within the last ten minutes"):
+        hook.finish_consent(redirected)
+    assert user.state.requests == []
+
+
+def test_a_consent_of_another_user_is_said(user: Emulated) -> None:
+    hook = consent()
+    users = hook._users
+    assert users is not None
+    assert users.accept(Grant("a", 7200, "r", 86400, ""), "ou_before").instead_of == FEISHU_USER.open_id
+    standing, _ = hook.finish_consent(browse(hook.begin_consent()))
+    assert "It takes the place of the consent of ANOTHER USER, ou_before" in hook.reach(standing)
+    standing, _ = hook.finish_consent(browse(hook.begin_consent()))
+    assert "ANOTHER USER" not in hook.reach(standing)
+
+
+def test_tokens_are_kept_also_where_nobody_tells_whose_they_are(user: Emulated) -> None:
+    user.state.fail("feishu.user_info", 99991400, times=None)
+    hook = FeishuHook()
+    standing, name = hook.finish_consent(browse(hook.begin_consent()))
+    assert (standing.user, name) == ("", "")
+    assert user.state.calls["feishu.user_info"] == 1
+    assert FeishuHook().get_conn().get_minute(READY_MINUTE)
+
+
+def test_a_place_that_is_away_is_said_by_the_connection_test(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    consent()
+    hook = FeishuHook()
+    assert hook.test_connection()[0]
+
+    def away(_self: HostBackend, _key: str) -> bytes:
+        raise BackendError("the disk is gone")
+
+    monkeypatch.setattr(HostBackend, "read", away)
+    works, text = hook.test_connection()
+    assert (works, "the disk is gone" in text) == (False, True)
 
 
 def test_a_code_serves_once_and_what_was_begun_too(user: Emulated) -> None:

@@ -1,0 +1,67 @@
+"""What one process remembers of a user's chain of tokens between two hooks."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from dataclasses import dataclass, field
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Unwritten(NeverPickled):
+    """What must come into the record and did not yet.
+
+    :param claim: the sealed record as this process left it, with its claim.
+    :param refresh: the refresh token that was claimed: another one in the record means another consent.
+    :param answer: whether it is the platform's answer, which nobody else knows; else the claim is taken back only.
+    """
+
+    claim: bytes
+    refresh: str
+    sealed: bytes
+    answer: bool
+
+
+@dataclass(slots=True, repr=False)
+class ChainMemory(NeverPickled):
+    """See above; times are steady seconds.
+
+    :param name: of this process, as claims bear it.
+    :param sending: whether a claim of ours is being used just now.
+    :param looked: when the record was read last.
+    :param early_after: no renewal ahead of time is tried before.
+    """
+
+    pid: int = field(default_factory=os.getpid)
+    name: str = field(default_factory=lambda: f"{secrets.token_hex(16)}.{os.getpid()}")
+    unwritten: Unwritten | None = None
+    sending: bool = False
+    looked: float = float("-inf")
+    early_after: float = float("-inf")
+    _claim: tuple[str, float] = ("", 0.0)
+    _claim_seen: float = 0.0
+
+    def seen_for(self, claim: tuple[str, float], now: float) -> float:
+        """Return for how many seconds this process has seen a claim, whatever the clock of its writer says."""
+        if claim != self._claim:
+            self._claim, self._claim_seen = claim, now
+        return now - self._claim_seen
+
+
+_GUARD = threading.Lock()
+_KNOWN: Final[WeakKeyDictionary[ProcessTokenStore, dict[str, ChainMemory]]] = WeakKeyDictionary()
+
+
+def remembered(memory: ProcessTokenStore, key: str) -> ChainMemory:
+    """Return what this process remembers beside its tokens; a forked process is another one and begins anew."""
+    with _GUARD:
+        known = _KNOWN.setdefault(memory, {})
+        if key not in known or known[key].pid != os.getpid():
+            known[key] = ChainMemory()
+        return known[key]

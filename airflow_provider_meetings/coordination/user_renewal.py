@@ -1,0 +1,129 @@
+"""One renewal: claim the refresh token, send it, write down what came of it, in one piece that nothing interrupts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from airflow_provider_meetings.api.errors import AuthenticationError, ConsentEnded
+from airflow_provider_meetings.api.grants import Renew
+from airflow_provider_meetings.coordination.backend import BackendError
+from airflow_provider_meetings.coordination.shielded import finished
+from airflow_provider_meetings.coordination.user_memory import ChainMemory, Unwritten
+from airflow_provider_meetings.coordination.user_record import UserRecord
+from airflow_provider_meetings.coordination.user_records import UserRecords
+
+log = logging.getLogger(__name__)
+
+_WRITE_TRIES: Final = 30
+_WRITE_PAUSE_SECONDS: Final = 1.0
+
+
+class Renewal:
+    """Renew one user's tokens.
+
+    :param sleep: waits between two tries to write; not to be interrupted, for without the answer the chain is cut.
+    """
+
+    def __init__(
+        self,
+        records: UserRecords,
+        mine: ChainMemory,
+        *,
+        remedy: str,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._records = records
+        self._mine = mine
+        self._remedy = remedy
+        self._clock = clock
+        self._sleep = sleep
+
+    def of(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
+        """Return what takes the record's place; None if another one took it meanwhile.
+
+        :raises AuthenticationError: if the answer cannot be written down; this process knows it still.
+        :raises BackendError: if it could not be claimed; else what `renew` raises.
+        """
+        return finished(lambda: self._renewed(value, record, renew))
+
+    def write_down(self) -> bool:
+        """Write what this process has not written yet, and keep on for a while; False if another consent counts.
+
+        :raises BackendError: if it cannot be written just now; it is remembered.
+        """
+        unwritten = self._mine.unwritten
+        if unwritten is None:
+            return True
+        for left in reversed(range(_WRITE_TRIES)):
+            try:
+                written = self._written(unwritten)
+                break
+            except BackendError as error:
+                if not left:
+                    raise
+                log.warning("What became of a refresh token could not be written down, trying again: %s", error)
+                self._sleep(_WRITE_PAUSE_SECONDS)
+        self._mine.unwritten = None
+        return written
+
+    def _renewed(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
+        self._mine.sending = True
+        try:
+            claim = self._records.sealed(record.claimed(self._mine.name, self._clock()))
+            try:
+                if not self._records.swap(value, claim):
+                    return None
+            except BackendError:
+                # Perhaps it was written, and the answer was lost: nobody else can know that nothing was sent.
+                self._leave(claim, record)
+                raise
+            try:
+                grant = renew(record.refresh)
+            except ConsentEnded as error:
+                if not self._settle(claim, record, record.ended(error)):
+                    return None  # of a consent that counts no more
+                raise
+            except BaseException:
+                self._leave(claim, record)
+                raise
+            successor = record.succeeded(grant, self._clock())
+            return successor if self._settle(claim, record, successor) else None
+        finally:
+            self._mine.sending = False
+
+    def _settle(self, claim: bytes, record: UserRecord, answer: UserRecord) -> bool:
+        self._mine.unwritten = Unwritten(claim, record.refresh, self._records.sealed(answer), answer=True)
+        try:
+            return self.write_down()
+        except BackendError as error:
+            raise AuthenticationError(
+                f"The user's token was renewed, but the answer could not be written down: {error}",
+                next_step=self._remedy,
+            ) from None
+
+    def _leave(self, claim: bytes, record: UserRecord) -> None:
+        """Take the claim back; the reason for it is raised by whoever calls this."""
+        released = self._records.sealed(record.released())
+        self._mine.unwritten = Unwritten(claim, record.refresh, released, answer=False)
+        try:
+            self.write_down()
+        except BackendError as error:
+            # We would go on by ourselves; others will take us for dead.
+            log.warning("That a refresh token was not used could not be written down: %s", error)
+
+    def _written(self, unwritten: Unwritten) -> bool:
+        old: bytes | None = unwritten.claim
+        while not self._records.swap(old, unwritten.sealed):
+            old, record = self._records.found()
+            # Only another refresh token says that the user has consented anew. Whatever else was changed meanwhile,
+            # what the platform gave for this one is the only way on.
+            if record is not None:
+                stands = record.refresh == unwritten.refresh
+                if not stands or not (unwritten.answer or record.claimed_by == self._mine.name):
+                    return False
+            elif old is not None or not unwritten.answer:
+                return False
+        return True
