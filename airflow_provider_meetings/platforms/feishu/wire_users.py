@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
+from typing import Final
 
 from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
 from airflow_provider_meetings.api.fields import Fields, Raw
 from airflow_provider_meetings.api.grants import Grant
 
+log = logging.getLogger(__name__)
+
 _read = Fields("feishu")
+# Both pages: about two hours, and seven days.
+_ACCESS_SECONDS: Final = 7200
+_REFRESH_SECONDS: Final = 7 * 86400
+_LONGEST_SECONDS: Final = 366 * 86400
+"""No consent reaches further (365 days), so no token of it lives longer."""
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
@@ -16,26 +25,50 @@ _read = Fields("feishu")
 def parse_grant(body: object) -> Grant:
     """Read the tokens; the answer is flat, its times are seconds from now.
 
+    An answer that holds both tokens is never refused for the rest of it: the platform has used up what they were given
+    for, so whoever refused it would have nothing. What is missing, or of another form, is guessed and logged.
+
     :raises PermissionDenied: if there is no refresh token.
+    :raises ServerError: if there is no access token.
     """
     raw = _read.mapping(body, "answer")
-    if not _read.text(raw, "refresh_token"):
+    refresh = _read.text(raw, "refresh_token")
+    if not refresh:
         raise PermissionDenied(
             "feishu gave no refresh token",
             platform="feishu",
             next_step="Give the app the scope offline_access, let it refresh user tokens (both in the developer "
             "console), publish a version, and have the user consent again.",
         )
-    access_seconds, refresh_seconds = _read.integer(raw, "expires_in"), _read.integer(raw, "refresh_token_expires_in")
-    if not access_seconds or not refresh_seconds or min(access_seconds, refresh_seconds) < 0:
-        raise ServerError("feishu gave a user's token without saying how long it lives", platform="feishu")
     return Grant(
         _read.required(raw, "access_token"),
-        access_seconds,
-        _read.required(raw, "refresh_token"),
-        refresh_seconds,
-        _read.text(raw, "scope") or "",
+        _seconds(raw, "expires_in", _ACCESS_SECONDS),
+        refresh,
+        _seconds(raw, "refresh_token_expires_in", _REFRESH_SECONDS),
+        _scope(raw),
     )
+
+
+def _seconds(raw: Raw, name: str, usual: int) -> int:
+    try:
+        seconds = _read.integer(raw, name)
+    except ServerError:
+        seconds = None
+    if seconds is None or not 0 < seconds <= _LONGEST_SECONDS:
+        log.warning("feishu gave a user's token whose %s cannot be true; it is taken for %d s", name, usual)
+        return usual
+    return seconds
+
+
+def _scope(raw: Raw) -> str:
+    given = raw.get("scope")
+    if isinstance(given, list):
+        given = " ".join(one for one in given if isinstance(one, str))
+    try:
+        return _read.text({"scope": given}, "scope") or ""
+    except ServerError:
+        log.warning("feishu gave a user's token whose scope is of an undocumented form; it is taken for unknown")
+        return ""
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,38 @@ def test_tokens_without_one_to_renew() -> None:
         parse_grant({name: value for name, value in GRANT.items() if not name.startswith("refresh")})
 
 
-@pytest.mark.parametrize(
-    "change", [{"access_token": ""}, {"expires_in": None}, {"expires_in": 0}, {"refresh_token_expires_in": -5}]
-)
-def test_tokens_that_cannot_be_used(change: dict[str, object]) -> None:
+def test_a_refresh_token_alone_is_no_grant() -> None:
     with pytest.raises(ServerError) as caught:
-        parse_grant(GRANT | change)
+        parse_grant(GRANT | {"access_token": ""})
     assert "S3CRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "seconds", "scope"),
+    [
+        ({"expires_in": None}, (7200, 604800), "a offline_access"),
+        ({"expires_in": 0}, (7200, 604800), "a offline_access"),
+        ({"expires_in": "soon"}, (7200, 604800), "a offline_access"),
+        ({"refresh_token_expires_in": -5}, (7200, 604800), "a offline_access"),
+        ({"refresh_token_expires_in": 10**17}, (7200, 604800), "a offline_access"),
+        ({"refresh_token_expires_in": 10**30}, (7200, 604800), "a offline_access"),
+        ({"expires_in": 60, "refresh_token_expires_in": [5]}, (60, 604800), "a offline_access"),
+        ({"scope": {"a": 1}}, (7200, 604800), ""),
+    ],
+)
+def test_both_tokens_are_kept_whatever_else_the_answer_says(
+    change: dict[str, object], seconds: tuple[int, int], scope: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        grant = parse_grant(GRANT | change)
+    assert (grant.access, grant.refresh) == ("S3CRET-a", "S3CRET-r")
+    assert ((grant.access_seconds, grant.refresh_seconds), grant.scope) == (seconds, scope)
+    (record,) = caplog.records
+    assert "S3CRET" not in record.getMessage()
+
+
+def test_scopes_as_a_list_are_scopes() -> None:
+    assert parse_grant(GRANT | {"scope": ["a", "b"]}).scope == "a b"
 
 
 def test_who_a_user_is() -> None:
