@@ -94,8 +94,13 @@ _WHERE = {
 
 
 def _redirect(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.fragment:
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in ("http", "https") and parts.hostname and not parts.fragment and parts.port != 0
+        value.encode()
+    except ValueError:  # a bracket that is not closed, a port that is none, half a character
+        right = False
+    if not right:
         raise InvalidRequest("extra redirect_uri is no http or https URL", next_step=_WHERE["redirect_uri"])
     return value
 

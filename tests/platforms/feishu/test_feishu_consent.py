@@ -178,6 +178,7 @@ def test_without_a_place_that_keeps_it_nothing_is_begun(user: Emulated, monkeypa
         (lambda address: "http://[", "holds no code and no state"),
         (lambda address: REDIRECT, "holds no code and no state"),
         (lambda address: re.sub("state=[^&]*", "state=forged", address), "answers another consent"),
+        (lambda address: f"{REDIRECT}?code=c&state=\udc80", "answers another consent"),
         (lambda address: f"{REDIRECT}?error=access_denied&state=x", "did not consent"),
     ],
 )

@@ -42,6 +42,8 @@ URI = "http://localhost:8080/callback"
         ({"identity": "user"}, "extra redirect_uri is missing.*security settings"),
         ({"identity": "user", "redirect_uri": "localhost:8080"}, "no http or https URL"),
         ({"identity": "user", "redirect_uri": URI + "#x"}, "no http or https URL"),
+        ({"identity": "user", "redirect_uri": "http://["}, "no http or https URL.*security settings"),
+        ({"identity": "user", "redirect_uri": "http://a:99999999/x"}, "no http or https URL"),
         ({"redirect_uri": URI}, "means something only where identity is user"),
         ({"scopes": "a"}, "means something only where identity is user"),
         ({"app_type": "store"}, "extra app_ticket is missing.*every hour"),
@@ -59,6 +61,11 @@ def test_what_means_nothing_is_refused(emulated: Emulated, extra: dict[str, str]
     with pytest.raises(AirflowFailException, match="connection 'feishu_default'"):
         FeishuHook().get_conn()
     assert emulated.state.requests == []
+
+
+def test_half_a_character_is_no_address() -> None:
+    with pytest.raises(InvalidRequest, match="no http or https URL"):
+        identity_of({"identity": "user", "redirect_uri": URI + "\udc80"})
 
 
 def test_what_is_blank_is_the_app(emulated: Emulated) -> None:
