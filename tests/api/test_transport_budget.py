@@ -203,3 +203,25 @@ def test_a_login_that_is_refused_for_its_rate_is_not_tried_at_once(
     origin.on("/login", json_body({"error": "busy"}, 429, {"x-wait": "60"}), OK)
     transport.call("GET", "/login", decode, quota=Quota("login"))
     assert [pause for pause in time.slept if pause] == pytest.approx([60.0])
+
+
+def test_a_turn_that_was_waited_for_before_is_not_waited_for_again(
+    origin: Origin, transport: Transport, time: Time
+) -> None:
+    origin.on("/api", OK, OK)
+    transport.call("GET", "/api", decode, quota=FIVE)
+    transport.turn(FIVE)
+    assert time.slept == pytest.approx([SLOT])
+    assert origin.asked("/api") == 1
+    transport.call("GET", "/api", decode, quota=FIVE, queued=False)
+    assert time.slept == pytest.approx([SLOT])
+    assert origin.asked("/api") == 2
+
+
+def test_a_pause_between_calls_ends_with_an_interrupt(transport: Transport, time: Time) -> None:
+    transport.pause(3)
+    assert time.slept == [3]
+    assert transport.patience == 60.0
+    time.meanwhile = transport.interrupt
+    with pytest.raises(ServerError, match="this task was stopped"):
+        transport.pause(3)

@@ -1,0 +1,109 @@
+"""A renewal of a user's tokens in the queue of its quota, with other processes beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_meetings.api.errors import RateLimited, ServerError
+from airflow_provider_meetings.api.grants import Grant
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.budget import SharedBudget
+from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.user_records import UserRecords
+from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
+from airflow_provider_meetings.emulator.company import (
+    FEISHU_APP_ID,
+    FEISHU_APP_SECRET,
+    FEISHU_USER_REFRESH_TOKEN,
+    FEISHU_USER_TOKEN,
+)
+from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
+from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+
+
+@dataclass
+class Host:
+    """An emulator and the folder that all processes of a host share."""
+
+    url: str
+    platform: EmulatorState
+    folder: Path
+
+    @property
+    def budget(self) -> SharedBudget:
+        return SharedBudget(HostBackend(self.folder), ("feishu", self.url, FEISHU_APP_ID, ""))
+
+    def process(self, sleep: Callable[[float], None] = time.sleep, longest_queue: float = 60.0) -> FeishuUserClient:
+        transport = Transport(
+            base_url=self.url, platform="feishu", budget=self.budget, sleep=sleep, longest_queue=longest_queue
+        )
+        return FeishuUserClient(
+            transport,
+            app_id=FEISHU_APP_ID,
+            app_secret=FEISHU_APP_SECRET,
+            tokens=ProcessTokenStore(),
+            users=self.chain(transport),
+        )
+
+    def chain(self, transport: Transport | None = None) -> UserTokenChain:
+        pause = transport.pause if transport else time.sleep
+        return UserTokenChain(
+            HostBackend(self.folder),
+            name="user",
+            secret=FEISHU_APP_SECRET,
+            memory=ProcessTokenStore(),
+            remedy="Run it.",
+            pause=pause,
+        )
+
+    @property
+    def claimed_by(self) -> str:
+        return UserRecords(HostBackend(self.folder), "user", FEISHU_APP_SECRET, "").read()[1].claimed_by
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    platform = EmulatorState()
+    with serve(platform) as url:
+        host = Host(url, platform, tmp_path / "state")
+        host.chain().accept(Grant(FEISHU_USER_TOKEN, 0, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
+        yield host
+
+
+def test_who_waits_in_the_queue_has_claimed_nothing_yet(host: Host) -> None:
+    host.budget.reserve(USER_TOKEN, 1)
+    claims: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        claims.append(host.claimed_by)
+        time.sleep(seconds)
+
+    host.process(sleep).whoami()
+    assert claims == [""]
+    assert host.platform.calls["feishu.user_access_token"] == 1
+    assert not host.claimed_by
+
+
+def test_a_queue_that_is_too_long_costs_nothing(host: Host) -> None:
+    host.budget.refused(USER_TOKEN, RateLimited("blocked", retry_after=50.0))
+    with pytest.raises(RateLimited, match=r"authen\.oauth_token is 50 s away"):
+        host.process(longest_queue=15).whoami()
+    assert not host.claimed_by
+    assert host.platform.calls["feishu.user_access_token"] == 0
+
+
+def test_who_waits_for_another_process_stops_when_its_transport_is_interrupted(host: Host) -> None:
+    records = UserRecords(HostBackend(host.folder), "user", FEISHU_APP_SECRET, "")
+    value, record = records.read()
+    assert records.swap(value, records.sealed(record.claimed("another.1", time.time())))
+    client: FeishuUserClient = host.process(lambda seconds: client.transport.interrupt())
+    with pytest.raises(ServerError, match="this task was stopped"):
+        client.whoami()
