@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import threading
 from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -33,15 +32,12 @@ class ChainMemory(NeverPickled):
     """See above; times are steady seconds.
 
     :param name: of this process, as claims bear it.
-    :param sending: whether a claim of ours is being used just now.
     :param looked: when the record was read last.
     :param early_after: no renewal ahead of time is tried before.
     """
 
-    pid: int = field(default_factory=os.getpid)
     name: str = field(default_factory=lambda: f"{secrets.token_hex(16)}.{os.getpid()}")
     unwritten: Unwritten | None = None
-    sending: bool = False
     looked: float = float("-inf")
     early_after: float = float("-inf")
     _claim: tuple[str, float] = ("", 0.0)
@@ -54,14 +50,10 @@ class ChainMemory(NeverPickled):
         return now - self._claim_seen
 
 
-_GUARD = threading.Lock()
-_KNOWN: Final[WeakKeyDictionary[ProcessTokenStore, dict[str, ChainMemory]]] = WeakKeyDictionary()
+_KNOWN: Final[WeakKeyDictionary[ProcessTokenStore, dict[tuple[int, str], ChainMemory]]] = WeakKeyDictionary()
 
 
 def remembered(memory: ProcessTokenStore, key: str) -> ChainMemory:
     """Return what this process remembers beside its tokens; a forked process is another one and begins anew."""
-    with _GUARD:
-        known = _KNOWN.setdefault(memory, {})
-        if key not in known or known[key].pid != os.getpid():
-            known[key] = ChainMemory()
-        return known[key]
+    # Without a lock, which a fork in the middle would leave locked for ever.
+    return _KNOWN.setdefault(memory, {}).setdefault((os.getpid(), key), ChainMemory())

@@ -70,29 +70,25 @@ class Renewal:
         return written
 
     def _renewed(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
-        self._mine.sending = True
+        claim = self._records.sealed(record.claimed(self._mine.name, self._clock()))
         try:
-            claim = self._records.sealed(record.claimed(self._mine.name, self._clock()))
-            try:
-                if not self._records.swap(value, claim):
-                    return None
-            except BackendError:
-                # Perhaps it was written, and the answer was lost: nobody else can know that nothing was sent.
-                self._leave(claim, record)
-                raise
-            try:
-                grant = renew(record.refresh)
-            except ConsentEnded as error:
-                if not self._settle(claim, record, record.ended(error)):
-                    return None  # of a consent that counts no more
-                raise
-            except BaseException:
-                self._leave(claim, record)
-                raise
-            successor = record.succeeded(grant, self._clock())
-            return successor if self._settle(claim, record, successor) else None
-        finally:
-            self._mine.sending = False
+            if not self._records.swap(value, claim):
+                return None
+        except BackendError:
+            # Perhaps it was written, and the answer was lost: nobody else can know that nothing was sent.
+            self._leave(claim, record, record.released(), answer=False)
+            raise
+        try:
+            grant = renew(record.refresh)
+        except ConsentEnded as error:
+            if not self._leave(claim, record, record.ended(error), answer=True):
+                return None  # of a consent that counts no more
+            raise
+        except BaseException:
+            self._leave(claim, record, record.released(), answer=False)
+            raise
+        successor = record.succeeded(grant, self._clock())
+        return successor if self._settle(claim, record, successor) else None
 
     def _settle(self, claim: bytes, record: UserRecord, answer: UserRecord) -> bool:
         self._mine.unwritten = Unwritten(claim, record.refresh, self._records.sealed(answer), answer=True)
@@ -104,15 +100,15 @@ class Renewal:
                 next_step=self._remedy,
             ) from None
 
-    def _leave(self, claim: bytes, record: UserRecord) -> None:
-        """Take the claim back; the reason for it is raised by whoever calls this."""
-        released = self._records.sealed(record.released())
-        self._mine.unwritten = Unwritten(claim, record.refresh, released, answer=False)
+    def _leave(self, claim: bytes, record: UserRecord, leaving: UserRecord, *, answer: bool) -> bool:
+        """Write what there is to say without a new token; the reason for it is raised by whoever calls this."""
+        self._mine.unwritten = Unwritten(claim, record.refresh, self._records.sealed(leaving), answer)
         try:
-            self.write_down()
+            return self.write_down()
         except BackendError as error:
-            # We would go on by ourselves; others will take us for dead.
-            log.warning("That a refresh token was not used could not be written down: %s", error)
+            # This process will go on by itself; others will take it for dead.
+            log.warning("What became of a refresh token could not be written down: %s", error)
+            return True
 
     def _written(self, unwritten: Unwritten) -> bool:
         old: bytes | None = unwritten.claim

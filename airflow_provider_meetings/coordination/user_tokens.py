@@ -182,8 +182,8 @@ class UserTokenChain:
                 value, record = self._records.read()
                 if self._usable(record, rejected):
                     return record.token
-                # A claim of ours that is not in use was never sent: we would know its answer.
-                if not record.claimed_by or (record.claimed_by == mine.name and not mine.sending):
+                # Not one of ours either: what became of it is written down above, or another thread is sending it.
+                if not record.claimed_by:
                     try:
                         successor = renewed(value, record)
                     except (ServerError, RateLimited, ConsentEnded) as error:

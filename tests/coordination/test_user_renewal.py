@@ -123,6 +123,20 @@ def test_the_next_hook_of_a_process_writes_what_the_one_before_could_not(world: 
     assert world.platform.sent == ["refresh-0"]
 
 
+def test_a_refusal_that_cannot_be_written_down_is_said_all_the_same(world: World) -> None:
+    process = world.process()
+    first = iter([False])
+    world.backend.fails = lambda: next(first, True)
+    world.platform.error = ConsentEnded("used up", code=20064)
+    with pytest.raises(ConsentEnded, match="used up"):
+        world.chain(memory=process).token(world.platform.renew)
+    world.backend.fails = lambda: False
+    with pytest.raises(ConsentEnded, match="used up"):
+        world.chain(memory=process).token(world.platform.renew)
+    assert isinstance(world.refused(), ConsentEnded)
+    assert world.platform.sent == ["refresh-0"]
+
+
 @pytest.mark.parametrize("swap_number", [1, 2])
 def test_an_interrupt_waits_until_the_answer_is_written_down(
     world: World, monkeypatch: pytest.MonkeyPatch, swap_number: int
