@@ -78,19 +78,20 @@ class HostBackend:
         spacing = max(rate.spacing for rate in rates)
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
-            wait, blocked = _waits(file, now)
+            queue, blocked, known = _waits(file, now)
+            # The queue ends with the distance of who took the last slot; each asker has his own.
+            wait = max(blocked, queue - known + spacing if queue else 0.0, 0.0)
             if wait > longest:
                 raise Busy(f"the next free slot is {wait:.1f} s away, the longest to wait is {longest:g} s", wait)
-            self._write(file, _slots(now, wait + spacing, blocked))
+            self._write(file, _slots(now, wait + spacing, blocked, spacing))
         return wait
 
     def postpone(self, key: str, seconds: float) -> None:
         """Give no slot for a while; see `Backend`."""
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
-            wait, blocked = _waits(file, now)
-            blocked = max(blocked, min(seconds, LONGEST_SECONDS))
-            self._write(file, _slots(now, max(wait, blocked), blocked))
+            queue, blocked, spacing = _waits(file, now)
+            self._write(file, _slots(now, queue, max(blocked, min(seconds, LONGEST_SECONDS)), spacing))
 
     def read(self, key: str) -> bytes | None:
         """Return the record; see `DurableBackend`. It is replaced whole, so no lock is needed."""
@@ -132,7 +133,7 @@ class HostBackend:
                     self._folder.lock(file, shared=shared, patience=_LOCK_SECONDS)
                 except Busy as error:
                     # Nobody holds what is asked for: somebody was stopped while he wrote.
-                    raise BackendError(f"{error}: look for a stopped one, or remove the folder") from None
+                    raise BackendError(f"{error}: look for a process that is stopped there, and end it") from None
                 yield file
             finally:
                 _unlock(file)
@@ -159,21 +160,22 @@ def _read(file: int) -> Record | None:
     return Record.from_bytes(os.pread(file, min(os.fstat(file).st_size, _LARGEST), 0))
 
 
-def _waits(file: int | None, now: Moment) -> tuple[float, float]:
-    """Return the seconds until the next free slot, and until the platform takes calls again."""
+def _waits(file: int | None, now: Moment) -> tuple[float, float, float]:
+    """Return the seconds until the queue ends and until the platform takes calls again, and the last distance."""
     record = _read(file) if file is not None else None
     if record is None:
-        return 0.0, 0.0
-    wait = record.left(now, _UNKNOWN_WAIT_SECONDS)
-    blocked = Record(record.written, float(record.payload or 0)).left(now, _UNKNOWN_WAIT_SECONDS)
+        return 0.0, 0.0, 0.0
+    told, _, spacing = record.payload.decode().partition(" ")
+    queue = record.left(now, _UNKNOWN_WAIT_SECONDS)
+    blocked = Record(record.written, float(told or 0)).left(now, _UNKNOWN_WAIT_SECONDS)
     if now.restarted_since(record.written):
         # Nobody is left who stood in the queue; what the platform said holds on.
-        wait = max(blocked, min(wait, _UNKNOWN_WAIT_SECONDS))
-    return wait, blocked
+        queue = min(queue, _UNKNOWN_WAIT_SECONDS)
+    return queue, blocked, float(spacing or 0)
 
 
-def _slots(now: Moment, wait: float, blocked: float) -> Record:
-    return Record(now, wait, b"%.6f" % blocked if blocked else b"")
+def _slots(now: Moment, queue: float, blocked: float, spacing: float) -> Record:
+    return Record(now, min(queue, LONGEST_SECONDS), b"%.9f %.9f" % (blocked, spacing))
 
 
 def _unlock(file: int) -> None:

@@ -90,7 +90,10 @@ class UserTokenChain:
         until = self._steady() + self._patience
         unwanted = rejected if rejected is not None else self._replaced()
         return self._memory.token(
-            self._memory_key, lambda: self._shared(renew, ready, rejected, until), rejected=unwanted
+            self._memory_key,
+            lambda: self._shared(renew, ready, rejected, until),
+            rejected=unwanted,
+            patience=self._patience,
         )
 
     def standing(self) -> Standing | None:

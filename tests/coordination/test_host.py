@@ -199,7 +199,7 @@ def test_a_file_that_somebody_has_locked_for_long(host: Host, monkeypatch: pytes
     host.backend.set("k", b"v", 100)
     with host.file("value").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(BackendError, match="look for a stopped one"):
+        with pytest.raises(BackendError, match="look for a process that is stopped there"):
             host.backend.get("k")
     assert host.backend.get("k") == b"v"
 
