@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,12 +17,15 @@ import pytest
 import requests
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.grants import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator.clock import VirtualClock
 from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET, FEISHU_USER
 from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
+from airflow_provider_meetings.hooks.meetings import IMPATIENT_QUEUE_SECONDS
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.authorize import FeishuAuthorizeOperator
 from airflow_provider_meetings.platforms.feishu.clouds import accounts_url
@@ -223,6 +227,23 @@ def test_tokens_are_kept_also_where_nobody_tells_whose_they_are(user: Emulated) 
     assert (standing.user, name) == ("", "")
     assert user.state.calls["feishu.user_info"] == 1
     assert FeishuHook().get_conn().get_minute(READY_MINUTE)
+
+
+def test_who_waits_for_another_process_can_be_stopped(user: Emulated) -> None:
+    consent()
+    hook = FeishuHook.for_connection("feishu_default", patient=False)
+    assert isinstance(hook, FeishuHook)
+    client = hook.get_conn()
+    users = hook._users
+    assert isinstance(users, UserTokenChain)
+    assert users._patience == IMPATIENT_QUEUE_SECONDS
+    value, record = users._records.read()
+    assert users._records.swap(value, users._records.sealed(record.claimed("another.1", time.time())))
+    user.state.revoke_tokens()
+    client.transport.interrupt()
+    with pytest.raises(ServerError, match="this task was stopped"):
+        client.get_minute(READY_MINUTE)
+    assert user.state.consents.presented == {}
 
 
 def test_a_place_that_is_away_is_said_by_the_connection_test(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
