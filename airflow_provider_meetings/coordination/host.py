@@ -23,6 +23,17 @@ _UNUSED_SECONDS = 7 * 86400.0
 _UNKNOWN_WAIT_SECONDS = 2.0
 """A slot from before a start of the machine is waited for no longer, nor a block if the clock stands earlier since."""
 
+_HELD: set[int] = set()
+
+
+def _let_go_in_child() -> None:
+    # A lock lasts as long as anybody has the file open: without this, as long as a child of its dead holder lives.
+    while _HELD:
+        os.close(_HELD.pop())
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
+
 
 class HostBackend:
     """Share by files; see `Backend`. A hold keeps no order of asking, slots do.
@@ -66,10 +77,15 @@ class HostBackend:
         with self._folder.explained():
             file = self._folder.open_locked(_name(key, "hold"), create=True, patience=patience)
             assert file is not None  # noqa: S101  # made above
+        holder = os.getpid()
+        _HELD.add(file)
         try:
             yield
         finally:
-            _unlock(file)
+            # A child that was forked meanwhile holds nothing, and its end is not ours.
+            if os.getpid() == holder:
+                _HELD.discard(file)
+                _unlock(file)
 
     def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
         """Take the next free slot; see `Backend`. Evenly spread, the slowest of the rates is the rate of all."""

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import signal
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.budget import Rate
-from airflow_provider_meetings.coordination.backend import BackendError
+from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment
 from airflow_provider_meetings.coordination.state_folder import StateFolder
@@ -318,3 +319,31 @@ def test_a_lock_on_a_file_that_was_swept_away_is_none(tmp_path: Path, monkeypatc
         assert os.fstat(file).st_ino == path.stat().st_ino
     finally:
         os.close(file)
+
+
+def test_a_child_of_the_holder_holds_nothing(tmp_path: Path) -> None:
+    """The holder is killed, its child lives on: the hold ends all the same."""
+    told, say = os.pipe()
+    end, ending = os.pipe()
+    holder = os.fork()
+    if not holder:
+        os.close(ending)
+        with HostBackend(tmp_path / "state").hold("k", 1):
+            child = os.fork()
+            if not child:
+                os.write(say, b"x")
+                os.read(end, 1)  # until the test ends
+                os._exit(0)
+            os.waitpid(child, 0)
+        os._exit(0)
+    try:
+        assert os.read(told, 1) == b"x"
+        with pytest.raises(Busy), HostBackend(tmp_path / "state").hold("k", 0):
+            pass
+        os.kill(holder, signal.SIGKILL)
+        os.waitpid(holder, 0)
+        with HostBackend(tmp_path / "state").hold("k", 0):
+            pass
+    finally:
+        for file in (told, say, end, ending):
+            os.close(file)
