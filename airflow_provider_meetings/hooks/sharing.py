@@ -88,7 +88,8 @@ def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
         raise AirflowFailException(
             "Refresh tokens are valid once, so each new one must be kept, and nothing is named that keeps it: name a "
             "redis, postgres or mysql connection in the extra coordination_conn_id of the meetings connection, or, "
-            "where all tasks run on one host, a folder on its disk in [meetings] state_dir"
+            "where all tasks run on one host, a folder on its disk in the option state_dir of section meetings "
+            "(AIRFLOW__MEETINGS__STATE_DIR)"
         )
     return HostBackend(_folder(state_dir))
 
