@@ -1,0 +1,15 @@
+"""The browser of a user who consents."""
+
+from __future__ import annotations
+
+import requests
+
+REDIRECT = "http://localhost:8080/callback"
+USER = {"identity": "user", "redirect_uri": REDIRECT}
+
+
+def browse(address: str) -> str:
+    """Do what a browser does at the consent page, and return the address that it is sent to."""
+    with requests.get(address, allow_redirects=False, timeout=10) as answer:
+        assert answer.status_code == 302, answer.text
+        return answer.headers["location"]
