@@ -117,7 +117,7 @@ class HostBackend:
                 record = _read(file)
             finally:
                 os.close(file)
-        return record.payload if record else None
+        return record.payload if record else b""  # there, and damaged
 
     def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
         """Write the record if it is still `old`; see `DurableBackend`."""

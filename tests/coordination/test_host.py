@@ -347,3 +347,15 @@ def test_a_child_of_the_holder_holds_nothing(tmp_path: Path) -> None:
     finally:
         for file in (told, say, end, ending):
             os.close(file)
+
+
+def test_a_damaged_record_is_there_and_can_be_replaced(tmp_path: Path) -> None:
+    """Of single-use tokens one must know that they are damaged, and not that there were none."""
+    backend = HostBackend(tmp_path / "state")
+    assert backend.swap("k", None, b"tokens")
+    (file,) = (tmp_path / "state").glob("*.record")
+    file.write_bytes(file.read_bytes()[:-3])
+    assert backend.read("k") == b""
+    assert not backend.swap("k", None, b"anew")
+    assert backend.swap("k", b"", b"anew")
+    assert backend.read("k") == b"anew"
