@@ -65,12 +65,12 @@ def load_recordings(
         missing = check(opened, plan.tables, schema_changes)
         staged = _Staged(opened, plan.stages)
         for batch in _batches(recordings):
-            staged.add(plan.recordings, (rows.counted_recording_row(recording, at) for recording in batch))
-            staged.add(plan.declared, (row for recording in batch for row in rows.declared_file_rows(recording, at)))
-            staged.add(plan.pending, (row for recording in batch for row in rows.pending_rows(recording, at)))
+            staged.add(plan.recordings, rows.counted_recording_rows(batch, at))
+            staged.add(plan.declared, rows.declared_file_rows(batch, at))
+            staged.add(plan.pending, rows.pending_rows(batch, at))
         for batch in _batches(stored_files):
-            staged.add(plan.stored, (rows.stored_file_row(stored, at) for stored in batch))
-            staged.add(plan.landings, (rows.landing_row(stored, run, at) for stored in batch))
+            staged.add(plan.stored, rows.stored_file_rows(batch, at))
+            staged.add(plan.landings, rows.landing_rows(batch, run, at))
         for summary in summaries:
             staged.add(plan.windows, rows.window_rows(summary, run, at))
             staged.add(plan.clocks, rows.clock_rows(summary, at))
@@ -102,14 +102,12 @@ def load_posts(
     with session(engine or engine_for(hook)) as opened:
         missing = check(opened, plan.tables, schema_changes)
         staged = _Staged(opened, plan.stages)
-        numbers = count(1)
+        first = 0
         for batch in _batches(posts):
             # The post's number tells its reactions from those of an earlier word on the same post.
-            numbered = [(next(numbers), post) for post in batch]
-            staged.add(plan.posts, ((*rows.post_row(post, at), number) for number, post in numbered))
-            staged.add(
-                plan.reactions, ((*row, number) for number, post in numbered for row in rows.reaction_rows(post, at))
-            )
+            staged.add(plan.posts, rows.numbered_post_rows(batch, first, at))
+            staged.add(plan.reactions, rows.numbered_reaction_rows(batch, first, at))
+            first += len(batch)
         counts = opened.merge(plan.stages, plan.steps(), _first(opened, plan.tables, missing))
     return _told(counts, plan.tables, found.prefix)
 
@@ -122,10 +120,10 @@ class _Staged:
         self._numbers = {stage: count() for stage in stages}
         opened.open_stages(stages)
 
-    def add(self, stage: Stage, given: Iterable[Row | None]) -> None:
-        """Stage rows, each with its number; None is no row."""
+    def add(self, stage: Stage, given: Iterable[Row]) -> None:
+        """Stage rows, each with its number."""
         numbers = self._numbers[stage]
-        self._session.append(stage, [(*row, next(numbers)) for row in given if row is not None])
+        self._session.append(stage, [(*row, next(numbers)) for row in given])
 
 
 def _first(opened: Session, used: Sequence[Table], missing: bool) -> Callable[[], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Table, and_, exists, literal_column, or_, update
+from sqlalchemy import BigInteger, Column, ColumnElement, Table, Text, and_, exists, literal_column, or_, update
 
 from airflow_provider_meetings.api.models import RecordingState
 from airflow_provider_meetings.warehouse import merge, rows
@@ -17,6 +17,8 @@ Steps = Sequence[Merge | Change]
 
 _NUMBER = "_post_no"
 _FILES = "_file_count"
+# The keys of pending_items, by the column of a recording that they hold.
+_WAITED_AS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
 # Written into the statement, not bound: they are ours.
 _READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")
 _GONE: ColumnElement[str] = literal_column(f"'{RecordingState.GONE}'")
@@ -80,6 +82,7 @@ class RecordingPlan:
             Merge(into.landings, self.landings, rows.LANDING),
             self._waiting(),
             self._settled(),
+            *(self._answered(prefix, name) for prefix, name in _WAITED_AS.items()),
             Merge(into.discovery_windows, self.windows, rows.WINDOW),
             Merge(
                 into.sync_clocks,
@@ -123,6 +126,19 @@ class RecordingPlan:
         )
         told = ("recording_id", "state", "reason", "last_seen_at", "settled_at")
         return Change(there, noted.values({name: staged.c[name] for name in told}))
+
+    def _answered(self, prefix: str, name: str) -> Change:
+        """Note what no longer waits because its recording came, under a key of `prefix` and the column `name`."""
+        there, told = self._into.pending_items, self.recordings.table
+        key = literal_column(f"'{prefix}'", Text) + told.c[name] if prefix else told.c[name]
+        noted = update(there).where(
+            *_same(there, told, ("platform", "tenant")),
+            there.c.item_key == key,
+            there.c.settled_at.is_(None),
+            merge.answered(told.c),
+        )
+        given = {n: told.c[n] for n in ("recording_id", "state", "reason")}
+        return Change(there, noted.values({**given, "last_seen_at": self._now, "settled_at": self._now}))
 
     def _settle_clocks(self) -> Change:
         """Have the second clock follow the first where nothing of the tenant waits."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -54,7 +54,14 @@ PENDING = _pending.names
 POST = (*_post.names, "_source_hash", "_landed_at", "_deleted_at")
 REACTION = (*_reaction.names, "_source_hash", "_landed_at", "_deleted_at")
 
-KNOWN_OF_A_RECORDING = frozenset(RECORDING) - {"state", "reason", "_source_hash", "_landed_at", "_deleted_at"}
+KNOWN_OF_A_RECORDING = frozenset(RECORDING) - {
+    "state",
+    "state_code",
+    "reason",
+    "_source_hash",
+    "_landed_at",
+    "_deleted_at",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,42 +75,46 @@ class RunKey:
     try_number: int
 
 
-def counted_recording_row(recording: Neutral, now: datetime) -> Row | None:
-    """Return the row of `recordings`, and behind it how many files were declared; None while it has no id.
+def counted_recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the rows of `recordings`, each with how many files were declared behind it.
 
-    A recording that is gone is a tombstone.
+    A recording has none while it has no id; one that is gone is a tombstone.
     """
-    if recording.get("recording_id") is None:
-        return None
-    gone = now if recording.get("state") == RecordingState.GONE else None
-    return (*_recording(recording), now, gone, len(recording.get("files") or ()))
+    named = [recording for recording in batch if recording.get("recording_id") is not None]
+    gone = RecordingState.GONE
+    return [
+        (*row, now if recording.get("state") == gone else None, len(recording.get("files") or ()))
+        for row, recording in zip(_recording(named, now), named, strict=True)
+    ]
 
 
-def declared_file_rows(recording: Neutral, now: datetime) -> Iterator[Row]:
-    """Yield the declared half of each row of `recording_files`: what the platform says of the file."""
-    files = recording.get("files")
-    if not files or recording.get("recording_id") is None:
-        return
-    owner = {name: recording.get(name) for name in ("platform", "tenant", "recording_id")}
-    for file in files:
-        yield (*_declared({**file, **owner}), now, None)
+def declared_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the declared half of the rows of `recording_files`: what the platform says of the files."""
+    files = []
+    for recording in batch:
+        if (listed := recording.get("files")) and recording.get("recording_id") is not None:
+            owner = {name: recording.get(name) for name in ("platform", "tenant", "recording_id")}
+            files += [{**file, **owner} for file in listed]
+    return _declared(files, now, None)
 
 
-def stored_file_row(stored: Neutral, now: datetime) -> Row | None:
-    """Return the landed half of a row of `recording_files`, or None if there is no object."""
-    return (*_stored(stored), now) if stored.get("outcome") in _STORED_OUTCOMES else None
+def stored_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the landed half of the rows of `recording_files`, for each file of which there is an object."""
+    return _stored([stored for stored in batch if stored.get("outcome") in _STORED_OUTCOMES], now)
 
 
-def landing_row(stored: Neutral, run: RunKey, now: datetime) -> Row:
-    """Return the row of `landings`: what one try of one task did with one file, whatever came of it."""
-    # Builds the key of the file's own row, for its checks: a landing without a file could never be joined.
-    _, _, *file = _file_key(stored)
-    landing_id = digest([*asdict(run).values(), *file])
-    return _landing({**stored, **asdict(run), "landing_id": landing_id, "_landed_at": now})
+def landing_rows(batch: Sequence[Neutral], run: RunKey, now: datetime) -> list[Row]:
+    """Return the rows of `landings`: what one try of one task did with each file, whatever came of it."""
+    task = asdict(run)
+    # Builds the keys of the files' own rows, for their checks: a landing without a file could never be joined.
+    keys = [digest([*task.values(), *file]) for _, _, *file in _file_key(batch)]
+    landed = [{**stored, **task, "landing_id": key, "_landed_at": now} for stored, key in zip(batch, keys, strict=True)]
+    return _landing(landed)
 
 
-def window_rows(summary: Neutral, run: RunKey, now: datetime) -> Iterator[Row]:
-    """Yield the rows of `discovery_windows`: each listing that was followed to its end."""
+def window_rows(summary: Neutral, run: RunKey, now: datetime) -> list[Row]:
+    """Return the rows of `discovery_windows`: each listing that was followed to its end."""
+    listed = []
     for window in summary.get("windows") or ():
         asked = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
         data = {
@@ -116,11 +127,13 @@ def window_rows(summary: Neutral, run: RunKey, now: datetime) -> Iterator[Row]:
             "to_at": window.get("end"),
             "finished_at": now,
         }
-        yield _window(data)
+        listed.append(data)
+    return _window(listed)
 
 
-def clock_rows(summary: Neutral, now: datetime) -> Iterator[Row]:
-    """Yield a row of `sync_clocks` for each window with an end that was listed completely."""
+def clock_rows(summary: Neutral, now: datetime) -> list[Row]:
+    """Return a row of `sync_clocks` for each window with an end that was listed completely."""
+    listed = []
     for window in summary.get("windows") or ():
         if window.get("complete") and window.get("end") is not None:
             data = {
@@ -132,7 +145,8 @@ def clock_rows(summary: Neutral, now: datetime) -> Iterator[Row]:
                 "seen_until": window.get("end"),
                 "_landed_at": now,
             }
-            yield _clock(data)
+            listed.append(data)
+    return _clock(listed)
 
 
 def waits(recording: Neutral) -> bool:
@@ -146,13 +160,19 @@ def waits(recording: Neutral) -> bool:
     return given in _WAITING
 
 
-def pending_rows(recording: Neutral, now: datetime) -> Iterator[Row]:
-    """Yield the rows of `pending_items`: under its own key while it waits, under all it may have waited as after."""
-    waiting = waits(recording)
-    keys = _item_keys(recording)
-    data = {**recording, "first_seen_at": now, "last_seen_at": now, "settled_at": None if waiting else now}
-    for key in keys[:1] if waiting else keys:
-        yield _pending({**data, "item_key": key})
+def pending_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the rows of `pending_items`: under its own key what waits, under all it may have waited as what does not.
+
+    None for one that has both id and answer: what waited for that is found by its row in `recordings`.
+    """
+    items = []
+    for recording in batch:
+        waiting = waits(recording)
+        if waiting or recording.get("recording_id") is None:
+            keys = _item_keys(recording)
+            data = {**recording, "first_seen_at": now, "last_seen_at": now, "settled_at": None if waiting else now}
+            items += [{**data, "item_key": key} for key in (keys[:1] if waiting else keys)]
+    return _pending(items)
 
 
 def _item_keys(recording: Neutral) -> list[str]:
@@ -170,14 +190,21 @@ def _item_keys(recording: Neutral) -> list[str]:
     return keys
 
 
-def post_row(post: Neutral, now: datetime) -> Row:
-    """Return the row of `posts`; of one that is gone its key counts, and when."""
-    return (*_post(post), now, now if post.get("deleted") else None)
+def numbered_post_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
+    """Return the rows of `posts`, each with its number behind it; of one that is gone its key counts, and when.
+
+    :param first: the number of the first.
+    """
+    built = zip(_post(batch, now), batch, strict=True)
+    return [(*row, now if post.get("deleted") else None, first + i) for i, (row, post) in enumerate(built)]
 
 
-def reaction_rows(post: Neutral, now: datetime) -> Iterator[Row]:
-    """Yield the rows of `post_reactions` for a post that is there."""
-    if not post.get("deleted"):
-        for reaction in post.get("reactions") or ():
-            data = {**post, "reaction_type": reaction.get("type"), "reaction_count": reaction.get("count")}
-            yield (*_reaction(data), now, None)
+def numbered_reaction_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
+    """Return the rows of `post_reactions` of the posts that are there, each with the number of its post behind it."""
+    given = []
+    numbers = []
+    for number, post in enumerate(batch, first):
+        for reaction in () if post.get("deleted") else post.get("reactions") or ():
+            given.append({**post, "reaction_type": reaction.get("type"), "reaction_count": reaction.get("count")})
+            numbers.append(number)
+    return [(*row, number) for row, number in zip(_reaction(given, now, None), numbers, strict=True)]

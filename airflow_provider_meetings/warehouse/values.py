@@ -27,32 +27,50 @@ class Unfit(ValueError):
     """The value is not of the column's type. Its text says what was expected and never the value."""
 
 
-def converter(column: Column[Any]) -> Callable[[Any], Any]:
-    """Return the function that turns a value, which is not None, into one of `column`.
+def column_of(column: Column[Any], values: list[Any]) -> list[Any]:
+    """Turn values, of which None stays, into those of `column`.
 
-    It raises Unfit for what does not fit, and returns None for that where the value is the platform's own: there
-    `source` keeps it as it came.
+    :raises Unfit: for what does not fit; where the value is the platform's own that becomes None, and `source` keeps
+        it as it came.
     """
-    convert = _CONVERTERS[type(column.type)]
-    return _lenient(convert) if column.info.get("source") else convert
+    together, alone = _CONVERTERS[type(column.type)]
+    if together is not None and (found := together(values)) is not None:
+        return found
+    if column.info.get("source"):
+        return [_lenient(alone, value) for value in values]
+    return [None if value is None else alone(value) for value in values]
 
 
-def _lenient(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def run(value: object) -> Any:
-        try:
-            return convert(value)
-        except Unfit:
-            return None
+def _lenient(convert: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return None if value is None else convert(value)
+    except Unfit:
+        return None
 
-    return run
+
+def _clean_texts(values: list[Any]) -> list[Any] | None:
+    """Return the values if all are text and storable, as nearly all are, else None."""
+    try:
+        joined = "".join([value for value in values if value is not None])
+        joined.encode()
+    except (TypeError, UnicodeEncodeError):
+        return None
+    return None if "\x00" in joined else values
+
+
+def _utc_moments(values: list[Any]) -> list[Any] | None:
+    """Return the times if all are texts in UTC, as ours are, else None."""
+    parse = datetime.fromisoformat
+    try:
+        found = [None if value is None else parse(value) for value in values]
+    except (TypeError, ValueError):
+        return None
+    return found if all(one is None or one.tzinfo is UTC for one in found) else None
 
 
 def text(value: object) -> str:
     """Return `value` as text that every engine can store."""
-    given = value if type(value) is str else str(value)
-    if given.isascii():
-        return given if "\x00" not in given else given.replace("\x00", "\ufffd")
-    return _UNSTORABLE.sub("\ufffd", given) if _UNSTORABLE.search(given) else given
+    return _UNSTORABLE.sub("\ufffd", str(value))
 
 
 def moment(value: object) -> datetime:
@@ -61,8 +79,6 @@ def moment(value: object) -> datetime:
     if found is None or found.utcoffset() is None:
         raise Unfit("is not an ISO 8601 time with an offset")
     # Drivers bind the exact class: pendulum's subclass is turned back.
-    if found.tzinfo is UTC and type(found) is datetime:
-        return found
     try:
         utc = found.astimezone(UTC)
     except OverflowError:
@@ -72,13 +88,15 @@ def moment(value: object) -> datetime:
 
 def _parsed(value: object) -> datetime | None:
     try:
-        return datetime.fromisoformat(value if type(value) is str else str(value))
+        return datetime.fromisoformat(str(value))
     except ValueError:
         return None
 
 
 def whole(value: object) -> int:
     """Return a whole number that fits a bigint."""
+    if type(value) is int and -_BIGINT <= value < _BIGINT:
+        return value
     if isinstance(value, bool) or not isinstance(value, int) or not -_BIGINT <= value < _BIGINT:
         raise Unfit("is not a whole number of 64 bits")
     return int(value)
@@ -123,11 +141,13 @@ def digest(parts: object) -> str:
     return hashlib.sha256(_canonical(parts)).hexdigest()
 
 
-_CONVERTERS: Mapping[type, Callable[[Any], Any]] = {
-    Id: text,
-    Text: text,
-    DateTime: moment,
-    BigInteger: whole,
-    Boolean: truth,
-    JSON: document,
+_Together = Callable[[list[Any]], "list[Any] | None"]
+# How a whole column is read at once, where that is faster and nothing is wrong with it; and how one value is read.
+_CONVERTERS: Mapping[type, tuple[_Together | None, Callable[[Any], Any]]] = {
+    Id: (_clean_texts, text),
+    Text: (_clean_texts, text),
+    DateTime: (_utc_moments, moment),
+    BigInteger: (None, whole),
+    Boolean: (None, truth),
+    JSON: (None, document),
 }

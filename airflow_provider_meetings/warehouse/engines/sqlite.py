@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import DateTime, Table
 from sqlalchemy.dialects import sqlite
 
 from airflow_provider_meetings.warehouse.build import Row
@@ -86,7 +86,7 @@ class SQLiteEngine(Engine):
         marks = ", ".join("?" * len(stage.names))
         connection.executemany(
             f"INSERT OR REPLACE INTO {stage.table.name} VALUES ({marks})",  # noqa: S608 - names of our own
-            ([_bound(value) for value in row] for row in rows),
+            _readable(stage, rows),
         )
 
     def merge(self, connection: sqlite3.Connection, merge: Merge) -> int:
@@ -104,6 +104,15 @@ class SQLiteEngine(Engine):
         elif (name or "").startswith("SQLITE_READONLY"):
             told += ": the file may not be written to. Give the worker the right to"
         return told
+
+
+def _readable(stage: Stage, rows: Sequence[Row]) -> Iterable[Row]:
+    """Write times as text, column by column."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    for place, name in enumerate(stage.names):
+        if isinstance(stage.table.c[name].type, DateTime):
+            columns[place] = [value and value.isoformat(" ", "microseconds") for value in columns[place]]
+    return zip(*columns, strict=True)
 
 
 def _bound(value: Any) -> Any:
