@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,7 @@ def main(kind: str, mode: str, count: int, result: Path) -> None:
         begun, used = time.perf_counter(), time.process_time()
         written = load(hook, given)
     else:
-        dicts = list(recordings(count, "after"))
-        built = [(*row, i) for i, row in enumerate(rows.counted_recording_rows(dicts, NOW))]
-        del dicts
+        built = [(*row, i) for i, row in enumerate(_rows(count))]
         if mode == "insert_rows":
             built = [_plain(kind, row[: len(rows.RECORDING)]) for row in built]
         begun, used = time.perf_counter(), time.process_time()
@@ -105,6 +104,12 @@ def main(kind: str, mode: str, count: int, result: Path) -> None:
         raise SystemExit(f"{written} rows were written, not {count}")
     _prove(hook, count)
     result.write_text(json.dumps({"seconds": seconds, "cpu": cpu}))
+
+
+def _rows(count: int) -> Iterator[tuple[Any, ...]]:
+    given = recordings(count, "after")
+    while batch := list(islice(given, BATCH)):
+        yield from rows.counted_recording_rows(batch, NOW)
 
 
 def _plain(kind: str, row: tuple[Any, ...]) -> tuple[Any, ...]:

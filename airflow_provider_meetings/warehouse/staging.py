@@ -45,5 +45,5 @@ def stage(label: str, target: Table, names: Sequence[str], *extra: Column[object
         kind = types.words() if isinstance(column.type, JSON) else column.type
         columns.append(Column(name, kind, primary_key=column.primary_key, autoincrement=False))
     columns += [*extra, Column(SEQ, BigInteger())]
-    table = Table(f"_meetings_stage_{label}", MetaData(), *columns, prefixes=["TEMPORARY"], sqlite_with_rowid=False)
+    table = Table(f"_meetings_stage_{label}", MetaData(), *columns, prefixes=["TEMPORARY"])
     return Stage(target, table, tuple(str(column.name) for column in columns))

@@ -24,8 +24,8 @@ from airflow_provider_meetings.warehouse.staging import Stage
 log = logging.getLogger(__name__)
 
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
-_OBJECT = 16 * 1024 * 1024
-"""How long a line of JSON DuckDB reads if it is not told otherwise."""
+_LINE = 1024 * 1024
+"""How long a line of JSON may be for which DuckDB makes room, more than once, if none is longer; its default is 16."""
 
 _SHAPE = """
     SELECT lower(c.column_name), lower(c.data_type), list_contains(k.names, lower(c.column_name))
@@ -141,14 +141,14 @@ class DuckDBEngine(Engine):
         """Let DuckDB read a file of JSON lines: the fastest way in that needs no further library."""
         kind = msgspec.defstruct("Row", list(stage.names))
         lines = msgspec.json.Encoder().encode_lines([kind(*row) for row in rows])
-        longest = _OBJECT if len(lines) < _OBJECT else max(map(len, lines.split(b"\n"))) + 1
+        longest = max(map(len, lines.split(b"\n"))) + 1
         types = ", ".join(f"{c.name}: '{c.type.compile(self.dialect)}'" for c in stage.table.c)
         with tempfile.NamedTemporaryFile(prefix="meetings-", suffix=".ndjson") as file:
             file.write(lines)
             file.flush()
             connection.execute(
                 f"INSERT INTO {stage.table.name} SELECT * FROM read_json(?, format = 'newline_delimited', "  # noqa: S608 - names of our own
-                f"columns = {{{types}}}, maximum_object_size = {max(longest, _OBJECT)})",
+                f"columns = {{{types}}}, maximum_object_size = {max(longest, _LINE)})",
                 [file.name],
             )
 

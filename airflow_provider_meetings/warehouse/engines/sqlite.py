@@ -28,7 +28,6 @@ class SQLiteEngine(Engine):
 
     takes_schema = False
     checks_types = False
-    keyed_stages = True
 
     def __init__(self, hook: Hook, *, wait: float = 120.0) -> None:
         super().__init__(hook)
@@ -82,10 +81,10 @@ class SQLiteEngine(Engine):
         connection.execute("BEGIN IMMEDIATE")
 
     def append(self, connection: sqlite3.Connection, stage: Stage, rows: Sequence[Row]) -> None:
-        """Insert with one prepared statement; a later row of the same key replaces."""
+        """Insert with one prepared statement."""
         marks = ", ".join("?" * len(stage.names))
         connection.executemany(
-            f"INSERT OR REPLACE INTO {stage.table.name} VALUES ({marks})",  # noqa: S608 - names of our own
+            f"INSERT INTO {stage.table.name} VALUES ({marks})",  # noqa: S608 - names of our own
             _readable(stage, rows),
         )
 
@@ -111,8 +110,15 @@ def _readable(stage: Stage, rows: Sequence[Row]) -> Iterable[Row]:
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     for place, name in enumerate(stage.names):
         if isinstance(stage.table.c[name].type, DateTime):
-            columns[place] = [value and value.isoformat(" ", "microseconds") for value in columns[place]]
+            columns[place] = _texts(columns[place])
     return zip(*columns, strict=True)
+
+
+def _texts(times: Sequence[datetime | None]) -> list[str | None]:
+    first = times[0]
+    if first is not None and all([time is first for time in times]):  # as the time of the load is
+        return [_bound(first)] * len(times)
+    return [None if time is None else time.isoformat(" ", "microseconds") for time in times]
 
 
 def _bound(value: Any) -> Any:
