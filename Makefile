@@ -42,7 +42,7 @@ test-scheduler: $(VENV)/.dev
 nightly: $(VENV)/.dev
 	@$(BIN)/python -m pytest --kills=1000 --sequences=1000 --processes=200 \
 		tests/api/test_landing_kills.py tests/api/test_landing_sequences.py tests/storage/test_s3_sequences.py \
-		tests/coordination/test_tokens_of_processes.py $(PYTEST_ARGS)
+		tests/coordination/test_tokens_of_processes.py tests/coordination/test_tokens_through_servers.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -77,6 +77,12 @@ $(VENV)/.all: $(VENV)/.made pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@echo "Installing the provider and the tools for its development (once; about a minute) ..."
 	@$(INSTALL) '.[dev]'
+	@touch $@
+
+# Not in .dev: its driver is compiled. The tests that need it skip by name.
+$(VENV)/.mysql: $(VENV)/.dev
+	@echo "Installing Airflow's MySQL provider (once; compiles its driver) ..."
+	@$(INSTALL) '.[dev,mysql]'
 	@touch $@
 
 # Peers are optional: where their Python is not there, or they cannot be had, the benchmarks name them as missing.

@@ -37,6 +37,7 @@ def get_provider_info() -> dict[str, Any]:
                     f"{_PACKAGE}.operators.recordings",
                     f"{_PACKAGE}.operators.landings",
                     f"{_PACKAGE}.platforms.feishu.operators",
+                    f"{_PACKAGE}.platforms.feishu.authorize",
                 ],
             },
             {

@@ -27,7 +27,8 @@ LONGEST_MESSAGE = 1000
 class Rule:
     """One code: the error, the next step for a person, whether a fresh token may help, seconds to wait.
 
-    `spread` adds up to so many seconds at random, so that calls refused together do not come back together.
+    `spread` adds up to so many seconds at random, so that calls refused together do not come back together. `blocks`
+    are the waits that a refusal may stand for, in seconds, where it does not say which.
     """
 
     error: type[MeetingsApiError]
@@ -35,6 +36,7 @@ class Rule:
     renew: bool = False
     wait: float | None = None
     spread: float = 0.0
+    blocks: tuple[float, ...] = ()
 
     @property
     def retries(self) -> bool:
@@ -78,6 +80,8 @@ class Rule:
         )
         if isinstance(error, AuthenticationError):
             error.token_rejected = self.renew
+        if isinstance(error, RateLimited):
+            error.blocks = self.blocks
         return error
 
 

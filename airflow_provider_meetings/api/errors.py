@@ -4,6 +4,7 @@
 
     MeetingsApiError
     ├── AuthenticationError   the secret or the token was refused
+    │   └── ConsentEnded      a user's refresh token is of no use any more: the user must consent again
     ├── PermissionDenied      the app may not do this, or not with this object
     ├── NotFound              the platform does not know the object
     ├── Gone                  the object existed and was deleted
@@ -92,6 +93,10 @@ class AuthenticationError(MeetingsApiError):
     """True where a fresh token may help; the transport then renews it once."""
 
 
+class ConsentEnded(AuthenticationError):
+    """Say that a user's refresh token is of no use any more: used, revoked, run out, or another app's."""
+
+
 class PermissionDenied(MeetingsApiError):
     """Say that the app lacks a scope, a data range or an address on the allow-list."""
 
@@ -118,6 +123,8 @@ class RateLimited(MeetingsApiError):
     """Say that calls came too fast; `retry_after` holds the platform's seconds where it named them."""
 
     permanent = False
+    blocks: tuple[float, ...] = ()
+    """How long the platform may refuse now, in seconds, shortest first, where no answer says which it is."""
 
 
 class QuotaExhausted(MeetingsApiError):

@@ -22,6 +22,7 @@ from tenacity import (
 
 from airflow_provider_meetings.api.addresses import MediaAddresses, is_http
 from airflow_provider_meetings.api.auth import Signature, TokenAuth
+from airflow_provider_meetings.api.budget import Budget, Quota
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
@@ -33,6 +34,7 @@ from airflow_provider_meetings.api.media_session import MediaSession
 from airflow_provider_meetings.api.redaction import keep_queries_out_of_logs, redact
 from airflow_provider_meetings.api.stream import MediaStream, Position
 from airflow_provider_meetings.api.unreachable import kind_of_failure, unreachable
+from airflow_provider_meetings.api.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 60.0
 """A longer wait is not slept through here: the error carries it to whoever schedules the next try."""
+QUEUE_SECONDS = 600.0
+"""A place in the queue of the app's quota is waited for so long: unlike a block it comes nearer by itself."""
 
 Decode = Callable[[requests.Response], Any]
 """Reads an answer: returns its payload, or raises the typed error that its body names."""
@@ -54,7 +58,9 @@ class Transport:
     :param proxy: for API and media alike; None takes the environment's.
     :param ca_bundle: a path; None takes ``REQUESTS_CA_BUNDLE``, else the usual certificates.
     :param allowed_media_hosts: see `MediaAddresses`.
-    :param sleep: between tries; None waits until `interrupt`, at the longest.
+    :param budget: the app's quotas, which others use too; None sends each call at once.
+    :param longest_queue: seconds that a call may wait for its place in that queue.
+    :param sleep: before a call and between tries; None waits until `interrupt`, at the longest.
     :param on_secret: is told tokens before they are used, so that logs can mask them.
     """
 
@@ -68,6 +74,8 @@ class Transport:
         ca_bundle: str | None = None,
         allowed_media_hosts: Iterable[str] = (),
         on_secret: Callable[[str], None] = lambda value: None,
+        budget: Budget | None = None,
+        longest_queue: float = QUEUE_SECONDS,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         if not is_http(base_url):
@@ -82,6 +90,9 @@ class Transport:
         self.on_secret = on_secret
         self._interrupted = Event()
         self._sleep = sleep or sleep_using_event(self._interrupted)
+        self._budget = budget
+        self._longest_queue = longest_queue
+        self.usage = Usage()
         self._session = requests.Session()
         # With trust_env, requests would send a .netrc login beside the token, or instead of it.
         self._session.trust_env = False
@@ -110,6 +121,7 @@ class Transport:
         path: str,
         decode: Decode,
         *,
+        quota: Quota,
         params: Mapping[str, str] | None = None,
         json: Mapping[str, Any] | None = None,
         auth: TokenAuth | None = None,
@@ -117,13 +129,15 @@ class Transport:
     ) -> Any:
         """Send one API call and return what `decode` makes of the answer.
 
-        Retries what a later try can mend, waiting as long as the platform said or else exponentially; renews a
-        rejected token once. Raises the last typed error.
+        Waits for its turn where the endpoint has a quota. Retries what a later try can mend, waiting as long as the
+        platform said or else exponentially; renews a rejected token once. Raises the last typed error.
+
+        :param quota: the endpoint's.
         """
         retrying = Retrying(
             stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
             retry=retry_if_exception(_worth_retrying),
-            wait=_wait,
+            wait=self._pause,
             before_sleep=self._log_retry,
             sleep=self._sleep,
             reraise=True,
@@ -131,8 +145,14 @@ class Transport:
 
         def send(signature: Signature | None) -> Any:
             request = requests.Request(method, self.base_url + path, params=params, json=json, auth=signature)
-            with self._send(request) as response:
-                return decode(response)
+            self._wait_for_turn(quota)
+            self.usage.called(quota.endpoint)
+            try:
+                with self._send(request) as response:
+                    return decode(response)
+            except RateLimited as error:
+                self._all_wait(quota, error)
+                raise
 
         def once() -> Any:
             if auth is None:
@@ -144,6 +164,7 @@ class Transport:
                 if not error.token_rejected:
                     raise
                 log.info("%s rejected the token (code %s); renewing it once", self.platform, error.code)
+                self.usage.rejected()
             return send(auth.signature(rejected=signature))
 
         return retrying(once)
@@ -157,6 +178,29 @@ class Transport:
         # identity: a compressed body could not be checked against its Content-Length.
         headers = {"Accept-Encoding": "identity", **(position.headers() if position else {})}
         return MediaStream(self._media.open(url, headers), self.platform, position)
+
+    def _wait_for_turn(self, quota: Quota) -> None:
+        if self._budget is None:
+            return
+        away = self._budget.reserve(quota, self._longest_queue)
+        if away > 0:
+            self.usage.waited(quota.endpoint, away)
+            self._sleep(away)
+            if self._interrupted.is_set():
+                raise ServerError("the call was not sent, for this task was stopped", platform=self.platform)
+
+    def _all_wait(self, quota: Quota, error: RateLimited) -> None:
+        self.usage.refused(quota.endpoint)
+        if self._budget is not None:
+            error.retry_after = self._budget.refused(quota, error)
+
+    def _pause(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RateLimited) and self._budget is not None:
+            return 0.0  # the queue stands still meanwhile, and the next try stands in it
+        if isinstance(error, MeetingsApiError) and error.retry_after is not None:
+            return error.retry_after
+        return wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_SECONDS)(state)
 
     def _send(self, request: requests.Request) -> requests.Response:
         keep_queries_out_of_logs(request.url)
@@ -178,16 +222,11 @@ class Transport:
     def _log_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         pause = state.next_action.sleep if state.next_action else 0.0
+        if isinstance(error, RateLimited) and error.retry_after is not None:
+            pause = error.retry_after
         log.warning("Trying again in %.1f s (try %s): %s", pause, state.attempt_number + 1, error)
 
 
 def _worth_retrying(error: BaseException) -> bool:
     # Not ready is an answer, not a failure; a wait beyond the limit belongs to the scheduler.
     return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= LONGEST_WAIT_SECONDS
-
-
-def _wait(state: RetryCallState) -> float:
-    error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, MeetingsApiError) and error.retry_after is not None:
-        return error.retry_after
-    return wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_SECONDS)(state)

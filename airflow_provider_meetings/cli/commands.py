@@ -26,12 +26,12 @@ FOUND, NOT_CHECKED = 1, 2
 
 def verify(args: Namespace) -> NoReturn:
     """Verify a target."""
-    _run(_verify, args)
+    run(_verify, args)
 
 
 def sweep(args: Namespace) -> NoReturn:
     """Sweep a target."""
-    _run(_sweep, args)
+    run(_sweep, args)
 
 
 def _verify(args: Namespace) -> int:
@@ -49,30 +49,32 @@ def _sweep(args: Namespace) -> int:
     columns = ("fate", "kind", "key", "size", "modified", "reason")
     show({"target": args.target, **counts}, "leftovers", leftovers, columns, args.output)
     if counts[Fate.FAILED]:
-        _say(f"{counts[Fate.FAILED]} leftovers could not be removed: may this user delete there?")
+        say(f"{counts[Fate.FAILED]} leftovers could not be removed: may this user delete there?")
         return NOT_CHECKED
     return FOUND if counts[Fate.STALE] else 0
 
 
-def _run(command: Callable[[Namespace], int], args: Namespace) -> NoReturn:
+def run(command: Callable[[Namespace], int], args: Namespace) -> NoReturn:
+    """Do what a command does as Airflow's own commands do it, and exit with its code."""
     # Airflow's own commands say it so: connections are read from its database then, as on the scheduler.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
     codes: list[int] = []
 
     @suppress_logs_and_warning
     @providers_configuration_loaded
-    def run(args: Namespace) -> None:  # what the first decorator wraps returns nothing
+    def quietly(args: Namespace) -> None:  # what the first decorator wraps returns nothing
         codes.append(command(args))
 
     try:
-        run(args)
+        quietly(args)
     except Exception as error:  # any: Python's own exit code would say that something was found
         if args.verbose:
             traceback.print_exc()
-        _say(str(error) or type(error).__name__)
+        say(str(error) or type(error).__name__)
         sys.exit(NOT_CHECKED)
     sys.exit(codes[0])
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Tell a person, on stderr."""
     sys.stderr.write(f"airflow meetings: {harmless(text, 2000)}\n")

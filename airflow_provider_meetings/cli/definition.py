@@ -44,6 +44,8 @@ _OLDER_THAN = Arg(  # type: ignore[no-untyped-call]  # Airflow's
 )
 _DELETE = Arg(("--delete",), help="Remove what was found (default: only show it)", action="store_true")  # type: ignore[no-untyped-call]  # Airflow's
 
+_CONN_ID = Arg(("conn_id",), help="A connection of type feishu with the extra identity = user")  # type: ignore[no-untyped-call]  # Airflow's
+
 
 def get_commands() -> list[CLICommand]:
     """Return the group ``meetings``."""
@@ -64,5 +66,18 @@ def get_commands() -> list[CLICommand]:
             func=lazy_load_command("airflow_provider_meetings.cli.commands.sweep"),
             args=(_TARGET, _OLDER_THAN, _DELETE, ARG_OUTPUT, ARG_VERBOSE),
         ),
+        ActionCommand(
+            name="authorize",
+            help="Have a user consent, once a year, to be asked for by a connection",
+            description="Print the address at which a user consents, and read the address that the browser is sent to "
+            "afterwards, which is pasted here; also where the browser runs on another machine. "
+            "Exit codes: 0 consented, 2 not.",
+            func=lazy_load_command("airflow_provider_meetings.cli.consent.authorize"),
+            args=(_CONN_ID, ARG_VERBOSE),
+        ),
     )
-    return [GroupCommand(name="meetings", help="Look after landed meeting recordings", subcommands=commands)]
+    return [
+        GroupCommand(
+            name="meetings", help="Look after landed meeting recordings, and after consents", subcommands=commands
+        )
+    ]

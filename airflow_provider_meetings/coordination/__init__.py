@@ -1,1 +1,1 @@
-"""What processes share: tokens, later also rate budgets. One interface, one file per backend."""
+"""What processes share: tokens and quotas. One interface, one file per backend."""

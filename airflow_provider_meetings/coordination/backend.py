@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
+
+from airflow_provider_meetings.api.budget import Rate
 
 
 class BackendError(Exception):
@@ -17,20 +18,14 @@ class BackendError(Exception):
 
 
 class Busy(BackendError):
-    """Say that somebody else has held the key for longer than we would wait."""
+    """Say that somebody else has the key, or the slots, for longer than we would wait.
 
+    :param seconds: how far away the next slot is; 0 where nobody can tell.
+    """
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """At most `calls` in any `seconds`, spread evenly: a slot every `seconds` / `calls`, and no burst."""
-
-    calls: float
-    seconds: float
-
-    @property
-    def spacing(self) -> float:
-        """Return the seconds from one slot to the next."""
-        return self.seconds / self.calls
+    def __init__(self, text: str, seconds: float = 0.0) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class Backend(Protocol):
@@ -64,3 +59,20 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of files and connections."""
+
+
+class DurableBackend(Backend, Protocol):
+    """Keep besides what must not be lost: records of single-use tokens. Only backends that outlive a process can."""
+
+    def read(self, key: str) -> bytes | None:
+        """Return the record of the key; None if there is none. It is no value: `get` and `set` know nothing of it."""
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Write the record of the key if it is still `old`, in one piece, and so that it outlives a crash.
+
+        True only once it is written for good. Asked again with the same `new` after an answer was lost, it is true
+        as well: `new` must therefore be like no record before.
+
+        :param old: what was read; None for no record.
+        :returns: False if another one has written meanwhile; nothing is written then.
+        """

@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from airflow_provider_meetings.coordination.backend import BackendError, Busy, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.moments import Moment
 from airflow_provider_meetings.coordination.record import LONGEST_SECONDS, Record
 from airflow_provider_meetings.coordination.state_folder import StateFolder
@@ -25,7 +26,8 @@ class HostBackend:
     """Share by files; see `Backend`. A hold keeps no order of asking, slots do.
 
     A file is named by a digest of its key. It is written in place under its lock: a process that is killed meanwhile
-    leaves a file that counts as none, and no other.
+    leaves a file that counts as none, and no other. Only a record, which cannot be had again, is written beside its
+    place, synced and moved.
 
     :param path: the folder; made if it is not there, and then for this user alone.
     """
@@ -78,7 +80,7 @@ class HostBackend:
             now = self._now()
             wait = _wait(file, now)
             if wait > longest:
-                raise Busy(f"the next free slot is {wait:.1f} s away, the longest to wait is {longest:g} s")
+                raise Busy(f"the next free slot is {wait:.1f} s away, the longest to wait is {longest:g} s", wait)
             self._write(file, Record(now, wait + spacing))
         return wait
 
@@ -88,6 +90,31 @@ class HostBackend:
             now = self._now()
             if _wait(file, now) < seconds:
                 self._write(file, Record(now, min(seconds, LONGEST_SECONDS)))
+
+    def read(self, key: str) -> bytes | None:
+        """Return the record; see `DurableBackend`. It is replaced whole, so no lock is needed."""
+        with self._folder.explained():
+            file = self._folder.open(_name(key, "record"), create=False)
+            if file is None:
+                return None
+            try:
+                record = _read(file)
+            finally:
+                os.close(file)
+        return record.payload if record else None
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Write the record if it is still `old`; see `DurableBackend`."""
+        with self._locked(_name(key, "guard")):
+            stands = self.read(key)
+            if stands == new:
+                return True
+            if stands != old:
+                return False
+            with self._folder.explained():
+                # No clock takes part: a record holds until it is replaced.
+                self._folder.replace(_name(key, "record"), Record(self._now(), LONGEST_SECONDS, new).to_bytes())
+        return True
 
     def close(self) -> None:
         """Do nothing: no file stays open."""

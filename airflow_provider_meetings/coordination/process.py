@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from airflow_provider_meetings.api.auth import Token
-from airflow_provider_meetings.coordination.backend import Busy, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Busy
 
 
 class ProcessTokenStore:
@@ -43,6 +44,10 @@ class ProcessTokenStore:
             token = fetch()
             self._tokens[key] = token
             return token
+
+    def held(self, key: str) -> Token | None:
+        """Return the last token under `key`, whatever its age."""
+        return self._tokens.get(key)
 
     def fresh(self, token: Token) -> bool:
         """Tell whether this process still uses the token, or renews it."""
@@ -100,9 +105,8 @@ class ProcessBackend:
             now = self._clock()
             free_at = max(now, self._free_at.get(key, now))
             if free_at - now > longest:
-                raise Busy(
-                    f"the next free slot is {free_at - now:.1f} s away, and {longest:g} s is the longest to wait"
-                )
+                away = free_at - now
+                raise Busy(f"the next free slot is {away:.1f} s away, the longest to wait is {longest:g} s", away)
             self._free_at[key] = free_at + max(rate.spacing for rate in rates)
             return free_at - now
 

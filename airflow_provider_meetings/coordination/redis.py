@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_meetings.coordination.backend import BackendError, Busy, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.redis_errors import spoken
-from airflow_provider_meetings.coordination.redis_scripts import ACQUIRE, LEAVE, POSTPONE, RENEW, RESERVE
+from airflow_provider_meetings.coordination.redis_scripts import ACQUIRE, LEAVE, POSTPONE, RENEW, RESERVE, SWAP
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 _LEASE = 1.5  # seconds that a hold outlives its process; a place in the queue likewise
 _RENEWED = _LEASE / 4
 _ASKED_AGAIN = 0.01  # seconds from one question for a hold to the next, for each place in the queue (21 at most)
+_RECORD = 400 * 86400.0  # seconds after which a record that nobody replaced is of no use to anybody
 _ANSWER = 5.0  # seconds for the server to answer, where the client was made without a limit
 
 
@@ -38,6 +40,7 @@ class RedisBackend:
     """
 
     def __init__(self, client: Redis) -> None:
+        from redis import exceptions
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
@@ -48,10 +51,10 @@ class RedisBackend:
         for limit in ("socket_timeout", "socket_connect_timeout"):
             settings[limit] = settings.get(limit) or _ANSWER
         # Once more, for a connection that was cut meanwhile. The library's own ten times with pauses would keep a task
-        # for seconds at every call, and hammer the login with a wrong password.
-        client.set_retry(Retry(NoBackoff(), 1))
-        self._acquire, self._leave, self._renew, self._reserve, self._postpone = (
-            client.register_script(script) for script in (ACQUIRE, LEAVE, RENEW, RESERVE, POSTPONE)
+        # for seconds at every call, and hammer the login with a wrong password. One that is slow is not asked again.
+        client.set_retry(Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)))
+        self._acquire, self._leave, self._renew, self._reserve, self._postpone, self._swap = (
+            client.register_script(script) for script in (ACQUIRE, LEAVE, RENEW, RESERVE, POSTPONE, SWAP)
         )
 
     def get(self, key: str) -> bytes | None:
@@ -108,16 +111,27 @@ class RedisBackend:
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
         taken, away = self._run(self._reserve, [_name(key, "slots")], [spacing, math.floor(longest * 1e6)])
         if not taken:
-            raise Busy(f"The next free slot is {away / 1e6:.1f} seconds away, more than {longest:g}. Try again later.")
+            seconds = away / 1e6
+            raise Busy(f"the next free slot is {seconds:.1f} s away, the longest to wait is {longest:g} s", seconds)
         return float(away / 1e6)
 
     def postpone(self, key: str, seconds: float) -> None:
         """Give no slot of the key for so long from now, to anybody."""
         self._run(self._postpone, [_name(key, "slots")], [math.ceil(seconds * 1e6)])
 
+    def read(self, key: str) -> bytes | None:
+        """Return the record, or None; see `DurableBackend`."""
+        with spoken():
+            record: bytes | None = self._ask("GET", _name(key, "record"), NEVER_DECODE=True)
+        return record
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Write the record if it is still `old`; see `DurableBackend`. As durable as the server is told to be."""
+        return bool(self._run(self._swap, [_name(key, "record")], [old or b"", new, round(_RECORD * 1000)]))
+
     def close(self) -> None:
-        """Let go of the connections."""
-        self._client.close()
+        """Let go of the connections that are not in use."""
+        self._client.connection_pool.disconnect(inuse_connections=False)
 
     def _run(self, script: Any, names: list[str], arguments: list[object]) -> Any:
         with spoken():

@@ -103,3 +103,12 @@ keep(0)
 return 1
 """
 )
+
+# Keys: record. Arguments: what it was (empty: none), what it shall be, for how long. Answer: whether it is now.
+SWAP = """
+local stands = redis.call('GET', KEYS[1]) or ''
+if stands == ARGV[2] then return 1 end -- the answer to the same question was lost
+if stands ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""

@@ -13,24 +13,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from airflow_provider_meetings.coordination.backend import Busy, Rate
-from airflow_provider_meetings.coordination.sql_sessions import Connection, Session, Sessions
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Busy
+from airflow_provider_meetings.coordination.sql_pool import Connection, Session
+from airflow_provider_meetings.coordination.sql_sessions import Sessions
 
 _AT_ONCE = 2.0  # seconds that a place in the queue for a hold is kept; then the wait looks up, and queues anew
 _KEPT = 60  # seconds that slots outlive their use
+_RECORD = 400 * 86400  # seconds after which a record that nobody replaced is of no use to anybody
 _CLEARED = 100  # rows that ran out, removed at once
 
 
 class SqlBackend:
     """Share values, holds and slots through a database.
 
-    :param connect: opens a connection (psycopg, psycopg2, PyMySQL, mysqlclient: any whose parameters are ``%s``). It
-        must give up by itself when the network does not answer: ``connect_timeout``, and ``tcp_user_timeout`` or
-        ``read_timeout`` and ``write_timeout``, each a few seconds. Connections are kept for half a minute.
+    :param connect: opens a connection (psycopg, psycopg2, PyMySQL, mysqlclient, MySQL's own: any whose parameters are
+        ``%s``). It must give up by itself when the network does not answer: ``connect_timeout``, and with MySQL
+        ``read_timeout`` and ``write_timeout``, each a few seconds. Connections are kept for a second.
+    :param longest: seconds to wait for answers, longer than any lock is waited for.
+    :param patience: seconds to wait for a connection while the server has none free.
     """
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
-        self._sessions = Sessions(connect)
+    def __init__(self, connect: Callable[[], Connection], *, longest: float = 10.0, patience: float = 30.0) -> None:
+        self._sessions = Sessions(connect, longest, patience)
 
     def get(self, key: str) -> bytes | None:
         """Return what was set, or None."""
@@ -75,7 +80,8 @@ class SqlBackend:
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
         taken, away = self._sessions.do(lambda s: _reserve(s, _name(key, "slots"), spacing, longest * 1e6))
         if not taken:
-            raise Busy(f"The next free slot is {away / 1e6:.1f} seconds away, more than {longest:g}. Try again later.")
+            seconds = away / 1e6
+            raise Busy(f"the next free slot is {seconds:.1f} s away, the longest to wait is {longest:g} s", seconds)
         return away / 1e6
 
     def postpone(self, key: str, seconds: float) -> None:
@@ -86,6 +92,19 @@ class SqlBackend:
             _keep(session, _name(key, "slots"), now, slot, max(postponed, now + math.ceil(seconds * 1e6)), 0)
 
         self._sessions.do(write)
+
+    def read(self, key: str) -> bytes | None:
+        """Return the record, or None; see `DurableBackend`."""
+
+        def ask(session: Session) -> bytes | None:
+            row = session.row("SELECT value FROM meetings_coordination WHERE name = %s", _name(key, "record"))
+            return None if row is None or row[0] is None else bytes(row[0])
+
+        return self._sessions.do(ask)
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        """Write the record if it is still `old`; see `DurableBackend`."""
+        return self._sessions.do(lambda session: _swap(session, _name(key, "record"), old, new))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -127,6 +146,25 @@ def _keep(session: Session, name: str, now: int, slot: int, postponed: int, long
         "UPDATE meetings_coordination SET slot = %s, postponed = %s, seen = %s, expires = %s WHERE name = %s",
         *(slot, postponed, now, max(now, slot, postponed) + longer + _KEPT * 1_000_000, name),
     )
+
+
+def _swap(session: Session, name: str, old: bytes | None, new: bytes) -> bool:
+    ask = "SELECT value FROM meetings_coordination WHERE name = %s FOR UPDATE"
+    while (row := session.row(ask, name)) is None:
+        session.run(session.dialect.add, name)
+        session.connection.commit()
+    stands = None if row[0] is None else bytes(row[0])
+    if stands == new:  # committed, and only the word of it was lost
+        return True
+    if stands != old:
+        return False
+    for statement in session.dialect.durable:
+        session.run(statement)
+    session.run(
+        f"UPDATE meetings_coordination SET value = %s, expires = {session.dialect.now} + %s WHERE name = %s",  # noqa: S608
+        *(new, _RECORD * 1_000_000, name),
+    )
+    return True
 
 
 def _ran_out(session: Session) -> list[str]:

@@ -26,6 +26,8 @@ class Dialect(Protocol):
     """What differs."""
 
     opening: tuple[str, ...]
+    durable: tuple[str, ...]
+    """Said in a transaction whose commit must outlive a crash of the server."""
     create: tuple[str, ...]
     now: str
     set: str
@@ -52,6 +54,7 @@ class Postgres:
         "SET tcp_keepalives_interval = 1",
         "SET tcp_keepalives_count = 3",
     )
+    durable: tuple[str, ...] = ("SET LOCAL synchronous_commit = on",)
     create: tuple[str, ...] = (
         f"CREATE TABLE IF NOT EXISTS meetings_coordination (name varchar(80) PRIMARY KEY, value bytea, {_COLUMNS})",
         "CREATE INDEX IF NOT EXISTS meetings_coordination_expires ON meetings_coordination (expires)",
@@ -90,6 +93,7 @@ class MySQL:
         "SET SESSION innodb_lock_wait_timeout = 5",
         "SET SESSION wait_timeout = 300",
     )
+    durable: tuple[str, ...] = ()
     create: tuple[str, ...] = (
         "CREATE TABLE IF NOT EXISTS meetings_coordination "
         f"(name varchar(80) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, value mediumblob, {_COLUMNS}, "

@@ -14,9 +14,10 @@ CROWDED = {"53300", "1040", "1203", "1226"}
 MADE = {"42P07", "23505", "42710", "1050"}
 _LOGIN = {"28P01", "28000", "1045", "1044", "1698", "3D000", "1049"}
 _RIGHTS = {"42501", "1142", "1143", "1227"}
-_SLOW = {"57014", "55P03", "1205", "1969", "3024"}
+_LATE = {"57014", "55P03", "1205", "1969", "3024"}
 _READ_ONLY = {"25006", "1290", "1792", "1836"}
 
+SLOW = "The database did not answer in time. Look at its load, and at who locks the table meetings_coordination."
 _LINES = (
     (_LOGIN, "The database refused the login. Check user, password and database that coordination_conn_id names."),
     (
@@ -24,7 +25,7 @@ _LINES = (
         "The database user needs SELECT, INSERT, UPDATE and DELETE on the table meetings_coordination, "
         "and CREATE where it is missing.",
     ),
-    (_SLOW, "The database did not answer in time. Look at its load, and at who locks the table meetings_coordination."),
+    (_LATE, SLOW),
     (CROWDED, "The database has no connection free. Let it have more, or let fewer tasks run at once."),
     (_READ_ONLY, "This database is read-only. Name the primary in the connection that coordination_conn_id names."),
 )

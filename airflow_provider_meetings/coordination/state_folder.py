@@ -79,6 +79,30 @@ class StateFolder:
             self._refuse(f"{name[:12]}… in it is not a file of ours alone", "remove it")
         return file
 
+    def replace(self, name: str, data: bytes) -> None:
+        """Write a file whole, or leave the one before: also if the process is killed, or the machine stops.
+
+        One at a time: whoever calls this holds a lock of its own for the name.
+        """
+        folder = self._open_folder()
+        beside = f"{name}.new"
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(beside, dir_fd=folder)  # of one who was killed
+            file = os.open(beside, flags, 0o600, dir_fd=folder)
+            try:
+                written = 0
+                while written < len(data):
+                    written += os.write(file, data[written:])
+                os.fsync(file)
+            finally:
+                os.close(file)
+            os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
     def lock(self, file: int, *, shared: bool = False, patience: float) -> None:
         """Lock a file, asking again with growing pauses. Nobody keeps the order of asking here.
 

@@ -48,7 +48,8 @@ class SharedTokens:
 
     def _shared(self, key: str, fetch: Callable[[], Token], rejected: str | None) -> Token:
         before = self._backend.get(key)
-        token = self._read(key, before)
+        held = self._memory.held(key) if rejected else None
+        token = self._read(key, before, held)
         if token is not None and token.value != rejected:
             return token
         try:
@@ -56,7 +57,7 @@ class SharedTokens:
                 now = self._backend.get(key)
                 # What another one fetched while we waited is the answer also if it is the same as before: Feishu gives
                 # a token again that it believes in.
-                if now != before and (token := self._read(key, now)):
+                if now != before and (token := self._read(key, now, held)):
                     return token
                 return self._fetch(key, fetch)
         except Busy as busy:
@@ -76,14 +77,16 @@ class SharedTokens:
         self._set(key, content, token.expires_at - self._clock())
         return token
 
-    def _read(self, key: str, value: bytes | None) -> Token | None:
+    def _read(self, key: str, value: bytes | None, rejected: Token | None = None) -> Token | None:
         content = self._seal.open(key, value) if value else None
         if content is None:
             return None
         token = Token(content["value"], content["expires_at"], content["lifetime"])
         # One that has more than its life before it was written by a clock that has been set back since.
         plausible = token.expires_at - self._clock() <= token.lifetime + _CLOCK_SLACK_SECONDS
-        return token if plausible and self._memory.fresh(token) else None
+        # One older than the rejected one was left by those we shared with before a backend failed or came back.
+        newer = rejected is None or token.expires_at >= rejected.expires_at
+        return token if plausible and newer and self._memory.fresh(token) else None
 
     def _raise_if_refused(self, key: str) -> None:
         value = self._backend.get(_refusal(key))

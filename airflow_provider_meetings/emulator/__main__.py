@@ -9,8 +9,9 @@ import threading
 from collections import Counter
 
 from airflow_provider_meetings.emulator.company import (
-    FEISHU_APP_ID,
-    FEISHU_APP_SECRET,
+    FEISHU_APP_TICKET,
+    FEISHU_REDIRECT_URIS,
+    FEISHU_TENANT_KEY,
     FEISHU_USER,
     FEISHU_USER_REFRESH_TOKEN,
     FEISHU_USER_TOKEN,
@@ -18,6 +19,7 @@ from airflow_provider_meetings.emulator.company import (
     WECOM_CORP_SECRET,
     Company,
 )
+from airflow_provider_meetings.emulator.feishu_apps import APPS, Cloud
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 
@@ -33,10 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
         token_seconds=options.token_seconds,
         link_seconds=options.link_seconds,
         rate_limits=options.rate_limits,
+        cloud=options.cloud,
     )
     try:
         with serve(state, options.host, options.port) as base_url:
-            sys.stdout.write(f"Emulator listening on {base_url}\n{_introduction(state.company)}")
+            sys.stdout.write(f"Emulator listening on {base_url}\n{_introduction(state.company, state.cloud)}")
             sys.stdout.flush()
             stop.wait()
     except OSError as error:
@@ -70,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rate-limits", action="store_true", help="refuse who asks more often than the vendors allow (default: do not)"
     )
+    parser.add_argument(
+        "--cloud", choices=("feishu", "lark"), default="feishu", help="whose apps it knows (default: %(default)s)"
+    )
     return parser
 
 
@@ -87,15 +93,21 @@ def _count(text: str) -> int:
     return value
 
 
-def _introduction(company: Company) -> str:
+def _introduction(company: Company, cloud: Cloud) -> str:
     """Return what there is to try: credentials, and ids with what they show."""
     lines = [
         f"{company.name}; all data is invented",
-        f"Feishu app id {FEISHU_APP_ID}, app secret {FEISHU_APP_SECRET}",
-        f"Feishu user {FEISHU_USER.open_id}, access token {FEISHU_USER_TOKEN},"
+        *(
+            f"{cloud.title()} {'store app' if app.store else 'app'} id {app.app_id}, app secret {app.secret}"
+            for app in APPS
+            if app.cloud == cloud
+        ),
+        f"  the store app's ticket {FEISHU_APP_TICKET}, tenant key {FEISHU_TENANT_KEY}",
+        f"{cloud.title()} user {FEISHU_USER.open_id}, access token {FEISHU_USER_TOKEN},"
         f" refresh token {FEISHU_USER_REFRESH_TOKEN}",
+        f"  redirect URLs {' '.join(FEISHU_REDIRECT_URIS)}",
         f"WeCom corp id {WECOM_CORP_ID}, corp secret {WECOM_CORP_SECRET}",
-        "Feishu meetings:",
+        f"{cloud.title()} meetings:",
     ]
     for meeting in company.feishu_meetings.values():
         minute = company.feishu_minutes.get(meeting.minute_token)

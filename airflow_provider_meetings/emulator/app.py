@@ -18,10 +18,13 @@ from airflow_provider_meetings.emulator.downloads import Downloads
 from airflow_provider_meetings.emulator.feishu_answers import FeishuError
 from airflow_provider_meetings.emulator.feishu_meetings import FeishuMeetings
 from airflow_provider_meetings.emulator.feishu_minutes import FeishuMinutes
+from airflow_provider_meetings.emulator.feishu_oauth import FeishuOauth
 from airflow_provider_meetings.emulator.feishu_posts import FeishuPosts
 from airflow_provider_meetings.emulator.feishu_report import FeishuReport
 from airflow_provider_meetings.emulator.feishu_search import FeishuSearch
+from airflow_provider_meetings.emulator.feishu_store import FeishuStore
 from airflow_provider_meetings.emulator.feishu_tokens import FeishuTokens
+from airflow_provider_meetings.emulator.feishu_user_info import FeishuUserInfo
 from airflow_provider_meetings.emulator.gate import Gate
 from airflow_provider_meetings.emulator.state import EmulatorState, RequestRecord
 from airflow_provider_meetings.emulator.wecom import Wecom
@@ -31,7 +34,8 @@ from airflow_provider_meetings.emulator.wecom_transcripts import WecomTranscript
 
 # In this order: a search is not the minute of that name.
 _PARTS = (
-    FeishuTokens, FeishuSearch, FeishuMeetings, FeishuMinutes, FeishuReport, FeishuPosts,
+    FeishuTokens, FeishuStore, FeishuOauth, FeishuUserInfo, FeishuSearch, FeishuMeetings, FeishuMinutes, FeishuReport,
+    FeishuPosts,
     Wecom, WecomFiles, WecomTranscripts,
 )  # fmt: skip
 

@@ -13,12 +13,18 @@ _RATE: Final = "https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN"
 _TENANT: Final = (
     "https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal"
 )
+_CODE: Final = (
+    "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token"
+)
 _OAUTH: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token"
 
 _ALL: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.platform == "feishu")
 _SIGNED: Final = tuple(name for name in _ALL if not ENDPOINTS[name].token)
-_TENANT_ONLY: Final = ("feishu.tenant_access_token",)
-_USER_ONLY: Final = ("feishu.user_access_token",)
+_APP_ONLY: Final = (
+    "feishu.tenant_access_token", "feishu.app_ticket_resend", "feishu.app_access_token",
+    "feishu.store_tenant_access_token",
+)  # fmt: skip
+_USER_ONLY: Final = ("feishu.user_access_token", "feishu.user_access_token_v3")
 # Users report these with HTTP 200 too: https://github.com/zeroclaw-labs/zeroclaw/issues/1049
 _STATUS: Final = "status"
 _BOTH: Final = "status and message"
@@ -41,7 +47,12 @@ _TOKEN_CODES: Final = (
     (99991673, "app is not usable in this tenant", _BOTH),
     (99991676, "token lacks permission", _BOTH),
     (99991677, "user access token expired", _BOTH),
-    (99991679, "Unauthorized: the user did not grant the required scope", _BOTH),
+    (
+        99991679,
+        "Unauthorized. You do not have permission to perform the requested operation on the resource. Please request"
+        " user re-authorization and try again. required one of these privileges: [minutes:minutes:readonly]",
+        _STATUS,
+    ),
     (99991401, "ip 203.0.113.9 is denied by app setting", _BOTH),
     (99991403, "This month's API call quota has been exceeded", _BOTH),
     (99992402, "field validation failed", _STATUS),
@@ -50,38 +61,62 @@ _TOKEN_CODES: Final = (
 _APP_CODES: Final = (
     (10003, "invalid param"),
     (10012, "get app access token fail"),
+    (10013, "get tenant access token fail"),
     (10014, "app unauthorized"),
     (10015, "wrong app secret"),
+    (10016, "app resend fail"),
     (20002, "app_id or app_secret error"),
     (99991543, "app id or app secret error"),
+    (99991664, "app_access_token invalid"),
 )
-# Code, status, error_description. Only 20050 and 20072 have a status of their own in the page.
+# Code, status, error_description, as the two pages print them.
+_EXCHANGE_CODES: Final = (
+    (20003, "The authorization code is not found. Please note that an authorization code can only be used once."),
+    (20004, "The authorization code has expired."),
+    (20049, "PKCE code challenge failed."),
+    (20065, "The authorization code has been used. Please note that an authorization code can only be used once."),
+    (20071, "The provided redirect URI does not match the one used during authorization."),
+)
 _OAUTH_CODES: Final = (
+    (20001, 400, "The request is missing a required parameter."),
+    (20002, 400, "The client secret is invalid."),
     (20008, 400, "The user does not exist."),
-    (20010, 400, "The user has no permission to use this app."),
-    (20024, 400, "The provided refresh token does not match the provided client id."),
+    (20009, 400, "The specified app is not installed."),
+    (20010, 400, "The user does not have permission to use this app."),
+    (20024, 400, "The provided authorization code or refresh token does not match the provided client ID."),
     (20026, 400, "The refresh token passed is invalid. Please check the value."),
+    (20036, 400, "The specified grant_type is not supported."),
     (20037, 400, "The refresh token passed has expired. Please generate a new one."),
+    (20048, 400, "The specified app does not exist."),
     (20050, 500, "An unexpected server error occurred. Please retry your request."),
+    (20063, 400, "The request is malformed. Please check your request."),
     (20064, 400, "The refresh token has been revoked. Please note that a refresh token can only be used once."),
     (20066, 400, "The user status is invalid."),
-    (20070, 400, "Multiple authentication methods were provided. Please use only one to proceed."),
+    (20067, 400, "The provided scope list contains duplicate scopes. Please ensure all scopes are unique."),
+    (
+        20068,
+        400,
+        "The provided scope list contains scopes that are not permitted. Please ensure all scopes are allowed.",
+    ),
+    (20069, 400, "The specified app is not enabled."),
+    (20070, 400, "Multiple authentication methods were provided. Please only use one to proceed."),
     (20072, 503, "The server is temporarily unavailable. Please retry your request."),
     (20073, 400, "The refresh token has been used. Please note that a refresh token can only be used once."),
-    (20074, 400, "The app is not allowed to refresh tokens. Enable it in the developer console."),
+    (20074, 400, "The specified app is not allowed to refresh token."),
 )
 
 
 def feishu_codes() -> Iterator[Code]:
-    """Yield the rows that several APIs share, and those of the two token endpoints."""
+    """Yield the rows that several APIs share, and those of the token endpoints."""
     for code, message, uncertain in _TOKEN_CODES:
         yield Code("feishu", code, 400, message, "token", _SIGNED, _GENERIC, uncertain)
     for code, message in _APP_CODES:
         # 10003 for missing fields is assumed; that refusals have status 200 is taken from one sample.
-        yield Code("feishu", code, 200, message, "app", _TENANT_ONLY, _TENANT, _BOTH)
+        yield Code("feishu", code, 200, message, "app", _APP_ONLY, _TENANT, _BOTH)
     for code, status, message in _OAUTH_CODES:
-        uncertain = "" if status >= 500 or code == 20073 else _BOTH
-        yield Code("feishu", code, status, message, "oauth", _USER_ONLY, _OAUTH, uncertain)
+        yield Code("feishu", code, status, message, "oauth", _USER_ONLY, _OAUTH)
+    for code, message in _EXCHANGE_CODES:
+        yield Code("feishu", code, 400, message, "oauth", _USER_ONLY, _CODE)
     yield Code("feishu", 99991400, 429, "request trigger frequency limit", "rate", _ALL, _RATE)
     # Generic texts that advise to slow down, and the limit of the messaging API, which was seen and not documented.
     yield Code("feishu", 2200, 500, "internal error", "rate", _SIGNED, _RATE, _BOTH)

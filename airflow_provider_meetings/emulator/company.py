@@ -13,9 +13,18 @@ from airflow_provider_meetings.emulator.seed_wecom import UNRECORDED_MEETINGS, r
 __all__ = [
     "FEISHU_APP_ID",
     "FEISHU_APP_SECRET",
+    "FEISHU_APP_TICKET",
+    "FEISHU_REDIRECT_URIS",
+    "FEISHU_STORE_APP_ID",
+    "FEISHU_STORE_APP_SECRET",
+    "FEISHU_TENANT_KEY",
     "FEISHU_USER",
     "FEISHU_USER_REFRESH_TOKEN",
     "FEISHU_USER_TOKEN",
+    "LARK_APP_ID",
+    "LARK_APP_SECRET",
+    "LARK_STORE_APP_ID",
+    "LARK_STORE_APP_SECRET",
     "WECOM_CORP_ID",
     "WECOM_CORP_SECRET",
     "Company",
@@ -25,7 +34,23 @@ __all__ = [
 # Invented, like all that they open.
 FEISHU_APP_ID: Final = "cli_bluewave0emulator"
 FEISHU_APP_SECRET: Final = "emulator-feishu-secret"  # noqa: S105
-# Who has consented: an access token that never expires, and a refresh token that works once.
+# Where a browser may be sent after the consent, letter by letter; state.redirect_uris takes others.
+FEISHU_REDIRECT_URIS: Final = (
+    "http://127.0.0.1:8080/callback",
+    "http://localhost:8080/callback",
+    "https://airflow.example.invalid/meetings/callback",
+)
+# A store app that this company has installed, the company as that app knows it, and the ticket pushed to it first.
+FEISHU_STORE_APP_ID: Final = "cli_bluewave0emulatorstore"
+FEISHU_STORE_APP_SECRET: Final = "emulator-feishu-store-secret"  # noqa: S105
+FEISHU_TENANT_KEY: Final = "bluewave0tenantkey"
+FEISHU_APP_TICKET: Final = "ticket-bluewave0emulator"
+# The same two on the international cloud, which knows none of the above.
+LARK_APP_ID: Final = "cli_bluewave0emulatorlark"
+LARK_APP_SECRET: Final = "emulator-lark-secret"  # noqa: S105
+LARK_STORE_APP_ID: Final = "cli_bluewave0emulatorlarkstore"
+LARK_STORE_APP_SECRET: Final = "emulator-lark-store-secret"  # noqa: S105
+# Who has consented, for 365 days from the start: an access token without end, and a refresh token that works once.
 FEISHU_USER: Final = CHEN_YU
 FEISHU_USER_TOKEN: Final = "u-bluewave0emulator0chenyu"  # noqa: S105
 FEISHU_USER_REFRESH_TOKEN: Final = "eyJ.bluewave0emulator0chenyu"  # noqa: S105

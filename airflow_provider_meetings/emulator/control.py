@@ -19,6 +19,7 @@ from airflow_provider_meetings.emulator.control_body import (
     NOT_READY,
     NOTHING,
     REVOKE,
+    SILENCE,
     checked,
     json_object,
     moment,
@@ -48,6 +49,11 @@ class Control:
             self._route("media-fault", "POST", self.media_fault),
             self._route("media-fault", "DELETE", self.clear_faults),
             self._route("revoke", "POST", self.revoke),
+            self._route("silence", "POST", self.silence),
+            self._route("silence", "DELETE", self.clear_silences),
+            self._route("release", "POST", self.release),
+            self._route("counters", "GET", self.counters),
+            self._route("counters", "DELETE", self.forget_counters),
             self._route("clock", "POST", self.clock),
             self._route("reset", "POST", self.reset),
             self._route("requests", "GET", self.requests),
@@ -77,13 +83,35 @@ class Control:
                 for name, knob in KNOBS.items()
             },
             "limits": state.limits.described(),
+            "redirect_uris": list(state.redirect_uris),
             "endpoints": {name: f"{endpoint.method} {endpoint.path}" for name, endpoint in ENDPOINTS.items()},
             "media_fault_kinds": list(FAULT_KINDS),
             "failures": [asdict(failure) for failure in state.failures],
             "media_faults": [fault.described() for fault in state.media_faults],
+            "silences": [asdict(silence) for silence in state.silences],
+            "revocations": [asdict(revocation) for revocation in state.revocations],
+            "app_tickets": state.app_tickets.pushed,
+            **self._counters(),
+        }
+
+    def _counters(self) -> dict[str, Any]:
+        state = self.state
+        return {
             "requests": len(state.requests),
             "token_requests": dict(state.token_requests),
+            "calls": dict(state.calls),
+            "throttled": dict(state.throttled),
+            "refresh_tokens": dict(state.consents.presented),
         }
+
+    def counters(self, _request: Request, _body: Any) -> dict[str, Any]:
+        """Return what was counted: calls and throttled answers by endpoint, how often each refresh token came."""
+        return self._counters()
+
+    def forget_counters(self, _request: Request, _body: Any) -> dict[str, Any]:
+        """Count anew and empty the log; tokens and rate windows stay."""
+        self.state.forget_counters()
+        return self._counters()
 
     def knobs(self, request: Request, body: Any) -> dict[str, Any]:
         """Turn knobs, all or none, and return all."""
@@ -117,9 +145,28 @@ class Control:
         return {"media_faults": [fault.described() for fault in self.state.media_faults]}
 
     def revoke(self, _request: Request, body: Any) -> dict[str, Any]:
-        """Void one token, or all access tokens."""
-        self.state.revoke_tokens(checked(body, REVOKE).get("token"))
+        """Void one token, or all access tokens: now, or once so many more requests to an endpoint have been done."""
+        values = checked(body, REVOKE)
+        if "endpoint" in values:
+            return asdict(self.state.revoke_after(**values))
+        if "requests" in values:
+            raise ValueError("requests needs the endpoint whose requests are counted")
+        self.state.revoke_tokens(values.get("token"))
         return {"revoked": True}
+
+    def silence(self, _request: Request, body: Any) -> dict[str, Any]:
+        """Let requests be done and not be answered."""
+        return asdict(self.state.silence(**checked(body, SILENCE, "endpoint")))
+
+    def clear_silences(self, _request: Request, _body: Any) -> dict[str, Any]:
+        """Forget those orders, and answer who hangs."""
+        self.state.silences.clear()
+        return {"silences": []}
+
+    def release(self, _request: Request, body: Any) -> dict[str, Any]:
+        """Answer who hangs."""
+        checked(body, NOTHING)
+        return {"released": self.state.release()}
 
     def clock(self, _request: Request, body: Any) -> dict[str, Any]:
         """Set the clock or advance it; a real one becomes virtual, and goes on unless set or told to stand still."""

@@ -24,7 +24,8 @@ FAULT: Final[Takes] = {
     "last": _OPTIONAL_NUMBER, "location": _TEXT,
 }  # fmt: skip
 CLOCK: Final[Takes] = {"advance": (int, float), "now": (int, float, str), "running": (bool,)}
-REVOKE: Final[Takes] = {"token": _OPTIONAL_TEXT}
+REVOKE: Final[Takes] = {"token": _OPTIONAL_TEXT, "endpoint": _TEXT, "requests": _NUMBER}
+SILENCE: Final[Takes] = {"endpoint": _TEXT, "manner": _TEXT, "times": _OPTIONAL_NUMBER, "skip": _NUMBER}
 NOT_READY: Final[Takes] = {"object_id": _TEXT, "polls": _NUMBER}
 NOTHING: Final[Takes] = {}
 

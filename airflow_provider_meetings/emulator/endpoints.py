@@ -52,11 +52,18 @@ _RECORD: Final = "/cgi-bin/meeting/record"
 
 
 def _endpoints() -> Iterator[Endpoint]:
-    # The page names no tier for tenant tokens.
+    # The pages name no tier for the tokens of apps.
     yield Endpoint(
         "feishu.tenant_access_token", "POST", "/open-apis/auth/v3/tenant_access_token/internal", (), token=True
     )
+    yield Endpoint("feishu.app_ticket_resend", "POST", "/open-apis/auth/v3/app_ticket/resend", (), token=True)
+    yield Endpoint("feishu.app_access_token", "POST", "/open-apis/auth/v3/app_access_token", (), token=True)
+    yield Endpoint("feishu.store_tenant_access_token", "POST", "/open-apis/auth/v3/tenant_access_token", (), token=True)
     yield Endpoint("feishu.user_access_token", "POST", "/open-apis/authen/v2/oauth/token", _TIER_4, token=True)
+    # On the host of accounts, as the page of v2 says, which calls itself deprecated since.
+    yield Endpoint("feishu.user_access_token_v3", "POST", "/oauth/v3/token", _TIER_4, token=True)
+    # A tier of its own, "special", for which the page names no number.
+    yield Endpoint("feishu.user_info", "GET", "/open-apis/authen/v1/user_info", ())
     yield Endpoint("feishu.minutes_search", "POST", "/open-apis/minutes/v1/minutes/search", _TIER_3)
     yield Endpoint("feishu.minute", "GET", _MINUTE, _TIER_6)
     yield Endpoint("feishu.minute_media", "GET", f"{_MINUTE}/media", _TIER_6)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from starlette.responses import JSONResponse
 
@@ -13,16 +13,37 @@ from airflow_provider_meetings.emulator.codes import find
 
 Shape = Literal["envelope", "flat", "oauth"]
 
+# https://www.rfc-editor.org/rfc/rfc6749#section-5.2, which the page says that it follows; its examples show
+# "server_error" and "invalid_grant" alone, so that these are assumed.
+_OAUTH_ERRORS: Final = {
+    20001: "invalid_request",
+    20002: "invalid_client",
+    20036: "unsupported_grant_type",
+    20048: "invalid_client",
+    20063: "invalid_request",
+    20067: "invalid_scope",
+    20068: "invalid_scope",
+    20070: "invalid_request",
+}
+
 
 class FeishuError(Exception):
     """Refuse a request with a status, Feishu's code and its message."""
 
-    def __init__(self, status: int, code: int, msg: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: int,
+        msg: str,
+        headers: Mapping[str, str] | None = None,
+        scopes: tuple[str, ...] = ("minutes:minutes:readonly",),
+    ) -> None:
         super().__init__(status, code, msg)
         self.status = status
         self.code = code
         self.msg = msg
         self.headers = dict(headers or {})
+        self.scopes = scopes
 
 
 def refused(endpoint: str, code: int) -> FeishuError:
@@ -31,6 +52,13 @@ def refused(endpoint: str, code: int) -> FeishuError:
     if row is None:
         raise LookupError(f"{code} is in no table")
     return FeishuError(row.status, row.code, row.message)
+
+
+def lacking(endpoint: str, code: int, scopes: tuple[str, ...]) -> FeishuError:
+    """Return the refusal 99991672 or 99991679, which names the scopes of which ``endpoint`` needs one."""
+    error = refused(endpoint, code)
+    text = error.msg.rpartition("[")[0]
+    return FeishuError(error.status, code, f"{text}[{', '.join(scopes)}]", scopes=scopes)
 
 
 def path_unknown() -> FeishuError:
@@ -59,32 +87,37 @@ def refusal(error: FeishuError, now: float, shape: Shape = "envelope") -> JSONRe
     if shape == "oauth":
         content: dict[str, Any] = {
             "code": error.code,
-            "error": "server_error" if error.status >= 500 else "invalid_grant",
+            "error": "server_error" if error.status >= 500 else _OAUTH_ERRORS.get(error.code, "invalid_grant"),
             "error_description": error.msg,
         }
     else:
         content = {"code": error.code, "msg": error.msg}
-        details = _details(error.code, identity)
+        details = _details(error, identity)
         if shape == "envelope" and details:
             content["error"] = details
     return JSONResponse(content, error.status, {"X-Tt-Logid": identity, **error.headers})
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/get-
-def _details(code: int, identity: str) -> dict[str, Any]:
+def _details(error: FeishuError, identity: str) -> dict[str, Any]:
     """Return the ``error`` object; Feishu spells the id ``log_id`` in most answers and ``logid`` in its own example."""
+    code = error.code
     if code == 99991400:
         return {}
     if code == 99991672:
         return {
             "logid": identity,
-            "permission_violations": [{"type": "action_scope_required", "subject": "minutes:minutes:readonly"}],
+            "permission_violations": [{"type": "action_scope_required", "subject": one} for one in error.scopes],
             "helps": [{"url": "https://open.feishu.cn/app/cli_x/auth", "description": "add scope"}],
         }
     details: dict[str, Any] = {
         "log_id": identity,
         "troubleshooter": f"https://open.feishu.cn/search?log_id={identity}&code={code}",
     }
+    # https://open.feishu.cn/document/authentication-management/access-token/obtain-oauth-code
+    if code == 99991679:
+        violations = [{"subject": one, "type": "action_privilege_required"} for one in error.scopes]
+        details["permission_violations"] = violations
     if code == 99992402:
         details["field_violations"] = [{"field": "page_size", "value": "", "description": "field is invalid"}]
     return details

@@ -56,7 +56,10 @@ class FeishuMeetings:
         if waits and self.state.count_poll("meeting", meeting_id) < waits:
             raise answers.refused(name, 124002)
         minute = self.state.company.feishu_minutes[meeting.minute_token]
-        recording = {"url": f"https://meetings.feishu.cn/minutes/{minute.token}", "duration": str(minute.duration)}
+        recording = {
+            "url": f"https://meetings.{self.state.domain}/minutes/{minute.token}",
+            "duration": str(minute.duration),
+        }
         return answers.success({"recording": recording}, self.state.now())
 
     # https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no
@@ -98,7 +101,7 @@ class FeishuMeetings:
             "meeting_no": meeting.meeting_no,
             "password": meeting.password,
             "topic": meeting.topic,
-            "url": f"https://vc.feishu.cn/j/{meeting.meeting_no}",
+            "url": f"https://vc.{self.state.domain}/j/{meeting.meeting_no}",
         }
         minute = self.state.company.feishu_minutes.get(meeting.minute_token)
         if minute is not None and minute.note_id:

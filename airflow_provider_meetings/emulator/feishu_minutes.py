@@ -50,7 +50,7 @@ class FeishuMinutes:
     # https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
     async def minute(self, request: Request) -> Response:
         """Answer with the minute's description; times and durations are milliseconds in strings."""
-        minute = self._minute(request, counted=True)
+        minute = self._minute(request, "feishu.minute", counted=True)
         owner_id = shown_user(request, minute.owner, "feishu.minute", _PARAM_INVALID)
         media_host = "https://internal-api-drive-stream.example.invalid"
         described = {
@@ -60,7 +60,7 @@ class FeishuMinutes:
             "title": minute.title,
             "cover": minute.cover or f"{media_host}/space/api/box/stream/download/all/{minute.token}",
             "duration": str(minute.duration),
-            "url": minute.url or f"https://sample.feishu.cn/minutes/{minute.token}",
+            "url": minute.url or f"https://sample.{self.state.domain}/minutes/{minute.token}",
         }
         # Newer copies of the page have it, older ones do not: a reader must bear both.
         if minute.note_id:
@@ -70,7 +70,7 @@ class FeishuMinutes:
     # https://open.feishu.cn/document/minutes-v1/minute-media/get
     async def minute_media(self, request: Request) -> Response:
         """Answer with an address that is valid for one day and needs no token."""
-        minute = self._minute(request, counted=True)
+        minute = self._minute(request, "feishu.minute_media", counted=True)
         filename = f"{minute.title}.{minute.media.kind}"
         address = feishu_address(request, self.state, minute.media, filename, minute.token)
         return answers.success({"download_url": address}, self.state.now())
@@ -78,7 +78,7 @@ class FeishuMinutes:
     # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
     async def minute_transcript(self, request: Request) -> Response:
         """Answer with the file itself, empty if nothing was said. The page gives no defaults: assumed false and txt."""
-        minute = self._minute(request, counted=False)
+        minute = self._minute(request, "feishu.minute_transcript")
         invalid = answers.refused("feishu.minute_transcript", _PARAM_INVALID)
         try:
             # The vendor's Python SDK sends "True".
@@ -102,7 +102,7 @@ class FeishuMinutes:
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
     async def minute_statistics(self, request: Request) -> Response:
         """Answer with views up to now: counts in strings, each viewer's latest view in milliseconds in a string."""
-        minute = self._minute(request, counted=False)
+        minute = self._minute(request, "feishu.minute_statistics")
         statistics = self.state.company.feishu_statistics.get(minute.token, FeishuStatistics())
         viewers: list[dict[str, Any]] = [
             {
@@ -121,7 +121,7 @@ class FeishuMinutes:
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
     async def minute_artifacts(self, request: Request) -> Response:
         """Answer with summary, chapters and todos; empty ones where the AI made nothing (assumed)."""
-        minute = self._minute(request, counted=False)
+        minute = self._minute(request, "feishu.minute_artifacts")
         artifacts = self.state.company.feishu_artifacts.get(minute.token, FeishuArtifacts())
         described = {
             "summary": artifacts.summary,
@@ -138,8 +138,7 @@ class FeishuMinutes:
         }
         return answers.success(described, self.state.now())
 
-    def _minute(self, request: Request, *, counted: bool) -> FeishuMinute:
-        name = "feishu.minute"
+    def _minute(self, request: Request, name: str, *, counted: bool = False) -> FeishuMinute:
         authorize(self.state, request, name, "tenant", "user")
         token = request.path_params["minute_token"]
         if len(token) != 24:

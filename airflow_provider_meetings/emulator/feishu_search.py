@@ -67,7 +67,7 @@ class FeishuSearch:
             page, following = page_of(found, size, request.query_params.get("page_token", ""), [text, wanted])
         except ValueError:
             raise answers.refused(_MINUTES, 2094005) from None
-        return self._answer([_minute(minute) for minute in page], len(found), following)
+        return self._answer([_minute(minute, self.state.domain) for minute in page], len(found), following)
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search
     async def meetings(self, request: Request) -> Response:
@@ -92,7 +92,7 @@ class FeishuSearch:
             page, following = page_of(found, size, request.query_params.get("page_token", ""), [text, wanted])
         except ValueError:
             raise answers.refused(_MEETINGS, 121001) from None
-        return self._answer([_meeting(meeting) for meeting in page], len(found), following)
+        return self._answer([_meeting(meeting, self.state.domain) for meeting in page], len(found), following)
 
     def _answer(self, items: list[dict[str, Any]], total: int, following: str) -> Response:
         data: dict[str, Any] = {"items": items, "total": total, "has_more": bool(following)}
@@ -101,8 +101,8 @@ class FeishuSearch:
         return answers.success(data, self.state.now())
 
 
-def _minute(minute: FeishuMinute) -> dict[str, Any]:
-    link = minute.url or f"https://sample.feishu.cn/minutes/{minute.token}"
+def _minute(minute: FeishuMinute, domain: str) -> dict[str, Any]:
+    link = minute.url or f"https://sample.{domain}/minutes/{minute.token}"
     about = f"{minute.owner.name} {minute.create_time:%Y-%m-%d %H:%M}"
     return {
         "token": minute.token,
@@ -111,13 +111,13 @@ def _minute(minute: FeishuMinute) -> dict[str, Any]:
     }
 
 
-def _meeting(meeting: FeishuMeeting) -> dict[str, Any]:
+def _meeting(meeting: FeishuMeeting, domain: str) -> dict[str, Any]:
     about = f"{meeting.organizer.name if meeting.organizer else ''} {meeting.start:%Y-%m-%d %H:%M}"
     return {
         "id": meeting.meeting_id,
         "display_info": meeting.topic,
         "meta_data": {
-            "app_link": f"https://vc.feishu.cn/j/{meeting.meeting_no}",
+            "app_link": f"https://vc.{domain}/j/{meeting.meeting_no}",
             "avatar": _AVATAR,
             "description": about,
         },

@@ -1,4 +1,4 @@
-"""Feishu's tokens: of the app, of the user, and who may call what with which."""
+"""Feishu's tokens of self-built apps, and who may call what with which token."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_meetings.emulator import feishu_answers as answers
-from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
+from airflow_provider_meetings.emulator.feishu_apps import App, Cloud, app_of
+from airflow_provider_meetings.emulator.feishu_scopes import NEEDED, SELF_BUILT_ONLY, lacks
 from airflow_provider_meetings.emulator.gate import Gate
 from airflow_provider_meetings.emulator.state import EmulatorState
-from airflow_provider_meetings.emulator.tokens import REFRESH_SECONDS
 
 Caller = Literal["tenant", "user"]
 
-_REFRESH_REFUSALS: Final = {"used": 20073, "revoked": 20064, "expired": 20037, "unknown": 20026}
+_TENANT: Final = "feishu.tenant_access_token"
 
 
 class FeishuTokens:
-    """Hand out tokens for the one app and the one user who has consented."""
+    """Hand out tenant tokens for the self-built app."""
 
     def __init__(self, state: EmulatorState, gate: Gate) -> None:
         self.state = state
@@ -29,49 +29,33 @@ class FeishuTokens:
     def routes(self) -> list[Route]:
         """Return all routes; the tenant token's path is in circulation with and without a trailing slash."""
         return [
-            self.gate.route("feishu.tenant_access_token", self.tenant_access_token),
-            self.gate.route("feishu.tenant_access_token", self.tenant_access_token, ending="/"),
-            self.gate.route("feishu.user_access_token", self.user_access_token),
+            self.gate.route(_TENANT, self.tenant_access_token),
+            self.gate.route(_TENANT, self.tenant_access_token, ending="/"),
         ]
 
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
     async def tenant_access_token(self, request: Request) -> Response:
-        """Answer flat, with ``expire`` in seconds. A refusal has status 200, which the documents leave uncertain."""
-        body = await json_body(request)
-        if not body.get("app_id") or not body.get("app_secret"):
-            # Assumed: the page does not say what a missing field answers.
-            raise answers.refused("feishu.tenant_access_token", 10003)
-        if (body["app_id"], body["app_secret"]) != (FEISHU_APP_ID, FEISHU_APP_SECRET):
-            raise answers.refused("feishu.tenant_access_token", 10015)
+        """Answer flat, with ``expire`` in seconds. Assumed: 10014 for a store app, whose way is another."""
+        if app_of_body(self.state.cloud, await json_body(request), _TENANT).store:
+            raise answers.refused(_TENANT, 10014)
         token, expire = self.state.issue_token("feishu")
         content = {"code": 0, "msg": "ok", "tenant_access_token": token, "expire": expire}
         return answers.flat(content, self.state.now())
 
-    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-    async def user_access_token(self, request: Request) -> Response:
-        """Answer flat; a refresh token works once. Another grant, or none, is a wrong token (assumed: 20026)."""
-        name = "feishu.user_access_token"
-        body = await json_body(request)
-        if request.headers.get("authorization", "").lower().startswith("basic ") and "client_secret" in body:
-            raise answers.refused(name, 20070)
-        if (body.get("client_id"), body.get("client_secret")) != (FEISHU_APP_ID, FEISHU_APP_SECRET):
-            raise answers.refused(name, 20024)
-        token = body.get("refresh_token")
-        if body.get("grant_type") != "refresh_token" or not isinstance(token, str):
-            raise answers.refused(name, 20026)
-        renewed = self.state.tokens.refresh(token, self.state.token_seconds)
-        if isinstance(renewed, str):
-            raise answers.refused(name, _REFRESH_REFUSALS[renewed])
-        content = {
-            "code": 0,
-            "access_token": renewed[0],
-            "expires_in": self.state.token_seconds,
-            "refresh_token": renewed[1],
-            "refresh_token_expires_in": REFRESH_SECONDS,
-            "token_type": "Bearer",
-            "scope": "minutes:minutes.basic:read vc:record:readonly offline_access",
-        }
-        return answers.flat(content, self.state.now())
+
+# https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN
+def app_of_body(cloud: Cloud, body: dict[str, Any], endpoint: str) -> App:
+    """Return the app whose id and secret came.
+
+    10003 for an app id that the cloud does not know, among them those of the other cloud, and 10014 beside 10015 for a
+    wrong secret, are what users report, with status 200; the page lists the codes alone.
+    """
+    app = app_of(cloud, body.get("app_id"))
+    if app is None or not body.get("app_secret"):
+        raise answers.refused(endpoint, 10003)
+    if body["app_secret"] != app.secret:
+        raise answers.refused(endpoint, 10015)
+    return app
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN
@@ -88,11 +72,33 @@ def authorize(state: EmulatorState, request: Request, endpoint: str, *callers: C
         # 99991668: invalid, or "user access token not support"; only the message tells which.
         if standing != "valid" or "user" not in callers:
             raise answers.refused(endpoint, 99991677 if standing == "expired" else 99991668)
+        _check_scopes(state, endpoint, token)
         return "user"
     # Feishu has no code of its own for an expired tenant token, nor for an API that takes none.
-    if state.token_standing("feishu", token) != "valid" or "tenant" not in callers:
+    of_store = state.tokens.standing("feishu_store", token) == "valid"
+    if not (of_store or state.token_standing("feishu", token) == "valid") or "tenant" not in callers:
         raise answers.refused(endpoint, 99991663)
+    if of_store:
+        _check_kind(endpoint)
     return "tenant"
+
+
+# https://open.feishu.cn/document/authentication-management/access-token/obtain-oauth-code
+def _check_scopes(state: EmulatorState, endpoint: str, token: str) -> None:
+    """Refuse a user's token without a scope that ``endpoint`` needs; an app has all that its user could grant."""
+    consent, scopes = state.consents.behind(token)
+    app = app_of(state.cloud, consent.app_id)
+    if app is not None and app.store:
+        _check_kind(endpoint)
+    missing = lacks(endpoint, scopes)
+    if missing:
+        raise answers.lacking(endpoint, 99991679, missing)
+
+
+def _check_kind(endpoint: str) -> None:
+    """Refuse a store app what only self-built apps may call; that it is as if it lacked the scope is assumed."""
+    if endpoint in SELF_BUILT_ONLY:
+        raise answers.lacking(endpoint, 99991672, NEEDED[endpoint])
 
 
 async def json_body(request: Request) -> dict[str, Any]:

@@ -15,12 +15,24 @@ from airflow_provider_meetings.emulator.endpoints import ENDPOINTS, Endpoint
 from airflow_provider_meetings.emulator.failures import Failure
 from airflow_provider_meetings.emulator.feishu_answers import FeishuError, Shape
 from airflow_provider_meetings.emulator.limits import Refused
+from airflow_provider_meetings.emulator.silences import Unanswered
 from airflow_provider_meetings.emulator.state import EmulatorState
 from airflow_provider_meetings.emulator.wecom_answers import WecomError
 
 _THROTTLED: Final = 99991400
 _POST_THROTTLED: Final = 1420003
-_SHAPES: Final[dict[str, Shape]] = {"feishu.tenant_access_token": "flat", "feishu.user_access_token": "oauth"}
+_SHAPES: Final[dict[str, Shape]] = {
+    "feishu.tenant_access_token": "flat",
+    "feishu.app_ticket_resend": "flat",
+    "feishu.app_access_token": "flat",
+    "feishu.store_tenant_access_token": "flat",
+    "feishu.user_access_token": "oauth",
+    "feishu.user_access_token_v3": "oauth",
+}
+# "Too many", in the words of each.
+_TOO_MANY: Final = frozenset({_THROTTLED, _POST_THROTTLED, 45009, 45033})
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Gate:
@@ -32,30 +44,54 @@ class Gate:
     def __init__(self, state: EmulatorState) -> None:
         self.state = state
 
-    def route(self, name: str, handler: Callable[[Request], Awaitable[Response]], ending: str = "") -> Route:
-        """Return the route of the endpoint ``name``, its path followed by ``ending``."""
+    def route(
+        self, name: str, handler: Handler, ending: str = "", first: Callable[[Request], Awaitable[None]] | None = None
+    ) -> Route:
+        """Return the route of the endpoint ``name``, its path followed by ``ending``.
+
+        :param first: what is done with every request, also with one that is refused before its handler.
+        """
         endpoint = ENDPOINTS[name]
 
         async def answer(request: Request) -> Response:
-            if endpoint.token:
-                self.state.count_token_request(endpoint.platform)
-            try:
-                failure = self.state.failures.take(name)
-                if failure is not None:
-                    return self._failed(endpoint, failure)
-                refused = self._too_many(name)
-                if refused is not None:
-                    raise self._throttled(endpoint, refused)
-                return await handler(request)
-            except FeishuError as error:
-                return feishu_answers.refusal(error, self.state.now(), _SHAPES.get(name, "envelope"))
-            except WecomError as error:
-                return wecom_answers.refusal(error, request)
+            self.state.count_request(endpoint)
+            if first is not None:
+                await first(request)
+            response = await self._answer(request, endpoint, handler)
+            # Now it is done, and has not been answered yet.
+            self.state.revocations.count(name)
+            manner = self.state.silences.take(name)
+            return response if manner is None else Unanswered(response, manner, self.state.silences)
 
         return Route(endpoint.path + ending, answer, methods=[endpoint.method], name=name + ending)
 
-    def _too_many(self, name: str) -> Refused | None:
-        return self.state.limits.refuse(name, self.state.wecom_concurrent) if self.state.rate_limits else None
+    async def _answer(self, request: Request, endpoint: Endpoint, handler: Handler) -> Response:
+        try:
+            failure = self.state.failures.take(endpoint.name)
+            if failure is not None:
+                return self._failed(endpoint, failure)
+            refused = self._too_many(request, endpoint)
+            if refused is not None:
+                raise self._throttled(endpoint, refused)
+            return await handler(request)
+        except FeishuError as error:
+            self._count_throttled(endpoint, error.code)
+            return feishu_answers.refusal(error, self.state.now(), _SHAPES.get(endpoint.name, "envelope"))
+        except WecomError as error:
+            self._count_throttled(endpoint, error.errcode)
+            return wecom_answers.refusal(error, request)
+
+    def _count_throttled(self, endpoint: Endpoint, code: int) -> None:
+        if code in _TOO_MANY:
+            self.state.count_throttled(endpoint)
+
+    def _too_many(self, request: Request, endpoint: Endpoint) -> Refused | None:
+        if not self.state.rate_limits:
+            return None
+        # The limit is of an app: the store app's tokens share none with the other's.
+        token = request.headers.get("authorization", "").partition(" ")[2]
+        of_store = bool(token) and self.state.tokens.standing("feishu_store", token) != "unknown"
+        return self.state.limits.refuse(endpoint.name, self.state.wecom_concurrent, "store" if of_store else "")
 
     def _failed(self, endpoint: Endpoint, failure: Failure) -> Response:
         if failure.body is not None:

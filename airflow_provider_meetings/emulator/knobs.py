@@ -35,12 +35,20 @@ def _choice(*values: Any) -> tuple[str, Callable[[Any], bool]]:
     )
 
 
+_LISTS: Final = ("limits", "redirect_uris")
 _BOOLEAN: Final = ("true or false", lambda value: isinstance(value, bool))
 
 KNOBS: Final[Mapping[str, Knob]] = MappingProxyType(
     {
         "not_ready_polls": Knob(*_count(0), "polls for which what is in the making is not ready, at each stage"),
         "token_seconds": Knob(*_count(0), "lifetime of the tokens issued from now on"),
+        "refresh_seconds": Knob(*_count(0), "lifetime of the refresh tokens issued from now on"),
+        "user_token_grace": Knob(
+            *_count(0, optional=True), "seconds for which a user's token outlives its renewal; null: to its own end"
+        ),
+        "ticket_seconds": Knob(*_count(0), "lifetime of a store app's ticket"),
+        "consent": Knob(*_choice("grant", "deny"), "what the user does on the page that asks for consent"),
+        "cloud": Knob(*_choice("feishu", "lark"), "which cloud it is, and whose apps it knows"),
         "link_seconds": Knob(*_count(0, optional=True), "lifetime of the media links issued from now on"),
         "rate_limits": Knob(*_BOOLEAN, "refuse who asks more often than the vendor allows"),
         "throttle_status": Knob(*_choice(429, 400), "the HTTP status of Feishu's 99991400"),
@@ -68,18 +76,27 @@ def turn(state: EmulatorState, values: Mapping[str, Any]) -> None:
     """
     limits = values.get("limits")
     windows = {} if limits is None else _windows(limits)
+    redirect_uris = values.get("redirect_uris")
+    if "redirect_uris" in values and not _are_texts(redirect_uris):
+        raise ValueError("redirect_uris takes a list of addresses")
     for name, value in values.items():
-        if name == "limits":
+        if name in _LISTS:
             continue
         knob = KNOBS.get(name)
         if knob is None:
-            raise ValueError(f"there is no knob {name!r}; there are limits, {', '.join(KNOBS)}")
+            raise ValueError(f"there is no knob {name!r}; there are {', '.join(_LISTS)}, {', '.join(KNOBS)}")
         if not knob.accepts(value):
             raise ValueError(f"{name} takes {knob.takes}")
     for name, value in values.items():
-        if name != "limits":
+        if name not in _LISTS:
             setattr(state, name, value)
+    if redirect_uris is not None:
+        state.redirect_uris = tuple(redirect_uris)
     state.limits.windows.update(windows)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _windows(limits: Any) -> dict[str, tuple[Window, ...]]:

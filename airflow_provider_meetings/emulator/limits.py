@@ -34,7 +34,7 @@ class _Counter:
 
 @dataclass
 class RateLimits:
-    """Count requests per endpoint; the emulator has one app and one tenant, which the vendors count by too.
+    """Count requests per endpoint and app; the emulator has one tenant, which the vendors count by too.
 
     :param clock: the state's.
     :param windows: limits other than the vendor's, by endpoint; may be changed while it runs.
@@ -42,12 +42,12 @@ class RateLimits:
 
     clock: Callable[[], float]
     windows: dict[str, tuple[Window, ...]] = field(default_factory=dict)
-    _counters: dict[tuple[str, Window], _Counter] = field(default_factory=dict)
+    _counters: dict[tuple[str, str, Window], _Counter] = field(default_factory=dict)
     _flights: deque[float] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def refuse(self, endpoint: str, concurrent: int = 10) -> Refused | None:
-        """Count one request, and return why it is refused or None; WeCom takes ``concurrent`` at once.
+    def refuse(self, endpoint: str, concurrent: int = 10, app: str = "") -> Refused | None:
+        """Count one request of ``app``, and return why it is refused or None; WeCom takes ``concurrent`` at once.
 
         Assumed: windows follow the clock's whole seconds, minutes and hours; a refused request does not count.
         """
@@ -57,7 +57,7 @@ class RateLimits:
             flights = self._in_flight(now) if ENDPOINTS[endpoint].platform == "wecom" else None
             if flights is not None and len(flights) >= concurrent:
                 return Refused(concurrent, 1, concurrent=True)
-            counters = [(window, self._counters.setdefault((endpoint, window), _Counter())) for window in windows]
+            counters = [(window, self._counters.setdefault((endpoint, app, window), _Counter())) for window in windows]
             for window, counter in counters:
                 refused = _refused(window, counter, now)
                 if refused is not None:

@@ -10,12 +10,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from airflow_provider_meetings.emulator.company import Company, default_company
-from airflow_provider_meetings.emulator.endpoints import Platform
+from airflow_provider_meetings.emulator.app_tickets import AppTickets
+from airflow_provider_meetings.emulator.company import FEISHU_REDIRECT_URIS, Company, default_company
+from airflow_provider_meetings.emulator.consents import Consents
+from airflow_provider_meetings.emulator.endpoints import Endpoint, Platform
 from airflow_provider_meetings.emulator.failures import Failures
 from airflow_provider_meetings.emulator.faults import MediaFaults
+from airflow_provider_meetings.emulator.feishu_apps import DOMAINS, Cloud
 from airflow_provider_meetings.emulator.limits import RateLimits
 from airflow_provider_meetings.emulator.media import Media
+from airflow_provider_meetings.emulator.revocations import Revocations
+from airflow_provider_meetings.emulator.silences import Silences
 from airflow_provider_meetings.emulator.tokens import Tokens, TokenStanding
 
 __all__ = ["EmulatorState", "Link", "Platform", "RequestRecord", "TokenStanding", "WecomSpelling"]
@@ -59,6 +64,7 @@ class EmulatorState:
     :param token_seconds: lifetime of a token.
     :param link_seconds: lifetime of a media address; None for the vendor's own, 1 day for Feishu and 6 hours for WeCom.
     :param rate_limits: refuse who asks more often than the vendor allows.
+    :param cloud: which of the two clouds it stands for, each of which knows its own apps alone.
     :param clock: seconds since the epoch; a :class:`~airflow_provider_meetings.emulator.clock.VirtualClock` to set it.
     """
 
@@ -70,6 +76,7 @@ class EmulatorState:
         token_seconds: int = 7200,
         link_seconds: int | None = None,
         rate_limits: bool = False,
+        cloud: Cloud = "feishu",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.company = default_company() if company is None else company
@@ -77,7 +84,16 @@ class EmulatorState:
         self.token_seconds = token_seconds
         self.link_seconds = link_seconds
         self.rate_limits = rate_limits
+        self.cloud: Cloud = cloud
         self.clock = clock
+        self.consent: Literal["grant", "deny"] = "grant"
+        # The sample value of the page, "not fixed":
+        # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
+        self.refresh_seconds = 7 * 24 * 3600
+        self.user_token_grace: int | None = None
+        # Assumed: for as long the vendor's SDK for Go keeps one, https://github.com/larksuite/oapi-sdk-go
+        self.ticket_seconds = 12 * 3600
+        self.redirect_uris: tuple[str, ...] = FEISHU_REDIRECT_URIS
         self.wecom_spelling: WecomSpelling = "record_list"
         self.has_more: Literal["always", "when-true"] = "always"
         self.meeting_summary: Literal["object", "list"] = "object"
@@ -90,21 +106,37 @@ class EmulatorState:
         self.meetings_by_number_days: int | None = None
         self.requests: list[RequestRecord] = []
         self.token_requests: Counter[Platform] = Counter()
+        self.calls: Counter[str] = Counter()
+        self.throttled: Counter[str] = Counter()
         self.failures = Failures()
         self.media_faults = MediaFaults()
         self.limits = RateLimits(self.now)
         self.tokens = Tokens(self.now)
+        self.consents = Consents(self.now, self.tokens)
+        self.app_tickets = AppTickets(self.now)
+        self.silences = Silences()
+        self.revocations = Revocations(self._void)
         self._links: dict[str, Link] = {}
         self._polls: Counter[tuple[str, str]] = Counter()
         self._not_ready: dict[str, int] = {}
         self._lock = threading.RLock()
-        self._initial = {name: value for name, value in vars(self).items() if isinstance(value, (int, str, type(None)))}
+        self._initial = {
+            name: value for name, value in vars(self).items() if isinstance(value, (int, str, tuple, type(None)))
+        }
         self._initial_clock = clock
         # The orders of a test, under short names.
         self.fail = self.failures.order
         self.clear_failures = self.failures.clear
         self.fault = self.media_faults.order
         self.clear_faults = self.media_faults.clear
+        self.silence = self.silences.order
+        self.release = self.silences.release
+        self.revoke_after = self.revocations.order
+
+    @property
+    def domain(self) -> str:
+        """Return the registered domain of the cloud, which stands in the addresses of pages."""
+        return DOMAINS[self.cloud]
 
     def now(self) -> float:
         """Return the clock's seconds since the epoch."""
@@ -122,8 +154,11 @@ class EmulatorState:
             self.media_faults.clear()
             self.limits.forget()
             self.tokens.forget()
-            self.requests.clear()
-            self.token_requests.clear()
+            self.consents.forget()
+            self.app_tickets.forget()
+            self.silences.clear()
+            self.revocations.clear()
+            self.forget_counters()
             self._links.clear()
             self._polls.clear()
             self._not_ready.clear()
@@ -137,13 +172,35 @@ class EmulatorState:
         return self.tokens.standing(platform, token)
 
     def revoke_tokens(self, token: str | None = None) -> None:
-        """Void every access token of both platforms before its time, or only ``token``."""
-        self.tokens.revoke(token)
+        """Void every access token of both platforms before its time, or only ``token``, which may be a refresh token.
 
-    def count_token_request(self, platform: Platform) -> None:
-        """Count one call of a token endpoint, granted or refused."""
+        :raises ValueError: no such token was handed out.
+        """
+        if not self._void(token):
+            raise ValueError("no such token is in circulation: it was never handed out, or has been revoked before")
+
+    def _void(self, token: str | None) -> bool:
+        revoked = self.tokens.revoke(token)
+        return (token is not None and self.consents.revoke(token)) or revoked
+
+    def count_request(self, endpoint: Endpoint) -> None:
+        """Count one call, granted or refused."""
         with self._lock:
-            self.token_requests[platform] += 1
+            self.calls[endpoint.name] += 1
+            if endpoint.token:
+                self.token_requests[endpoint.platform] += 1
+
+    def count_throttled(self, endpoint: Endpoint) -> None:
+        """Count one answer that said "too many"."""
+        with self._lock:
+            self.throttled[endpoint.name] += 1
+
+    def forget_counters(self) -> None:
+        """Empty the log and count anew what was asked; tokens and rate windows stay as they are."""
+        with self._lock:
+            self.requests.clear()
+            for counter in (self.token_requests, self.calls, self.throttled, self.consents.presented):
+                counter.clear()
 
     def issue_link(self, platform: Platform, media: Media, filename: str, object_id: str = "") -> str:
         """Return a random code that leads to ``media`` until it expires."""

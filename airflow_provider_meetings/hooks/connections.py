@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,19 @@ from airflow.providers.common.compat.sdk import (
 
 LONGEST_CONN_ID = 250  # Airflow's own column
 LONGEST_FIELD = 1000
-EXTRAS = ("tenant", "user_id_type", "proxy", "ca_bundle")
+EXTRAS = (
+    "tenant",
+    "user_id_type",
+    "proxy",
+    "ca_bundle",
+    "coordination_conn_id",
+    "identity",
+    "redirect_uri",
+    "scopes",
+    "app_type",
+    "app_ticket",
+    "tenant_key",
+)
 _PROXIES = ("http", "https", "socks5", "socks5h")
 
 
@@ -101,6 +114,7 @@ def check_fields(conn: Any) -> dict[str, Any]:
         if extra.get(name) not in (None, ""):
             _check_text(conn, f"extra {name}", extra[name], "write it as a text, or leave it out")
     _check_files(conn, extra)
+    extra["rate_share"] = _share(conn, extra.get("rate_share"))
     extra["allowed_media_hosts"] = _listed(conn, "allowed_media_hosts", extra.get("allowed_media_hosts"))
     return extra
 
@@ -137,6 +151,21 @@ def _listed(conn: Any, name: str, value: object) -> list[str]:
     for number, entry in enumerate(entries, 1):
         _check_text(conn, f"extra {name}, entry {number},", entry, remedy)
     return entries
+
+
+def _share(conn: Any, value: object) -> float:
+    """Read the part of a platform's limits that is ours: a number, or a text that is one."""
+    if value in (None, ""):
+        return 1.0
+    share = math.nan
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        with suppress(ValueError):
+            share = float(value)
+    if not 0 < share <= 1:
+        raise _fault(
+            conn, f"has an extra rate_share of {value!r:.60}: write a number above 0 and at most 1, such as 0.4"
+        )
+    return share
 
 
 def _check_host(conn: Any) -> None:

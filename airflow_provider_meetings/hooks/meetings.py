@@ -18,10 +18,14 @@ from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.transport import QUEUE_SECONDS, Transport
+from airflow_provider_meetings.api.usage import Usage
 from airflow_provider_meetings.hooks.connections import check_conn_id, check_fields, connection, hook_of
-from airflow_provider_meetings.hooks.sharing import shared_tokens
+from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens, tried
 from airflow_provider_meetings.hooks.supervisor import SPEAKING
+
+IMPATIENT_QUEUE_SECONDS = 15.0
+"""So long the triggerer's threads wait for a place in the queue of a quota: they are few, and come again anyway."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -102,10 +106,16 @@ class MeetingsHook(BaseHook):
             proxy=extra.get("proxy") or None,
             ca_bundle=extra.get("ca_bundle") or None,
             allowed_media_hosts=extra["allowed_media_hosts"],
+            budget=shared_budget(
+                (self.conn_type, base_url.rstrip("/"), str(conn.login)),
+                extra["rate_share"],
+                extra.get("coordination_conn_id"),
+            ),
+            longest_queue=QUEUE_SECONDS if self._max_attempts > 1 else IMPATIENT_QUEUE_SECONDS,
             on_secret=self._mask,
         )
         login = Login(str(conn.login), str(conn.password), extra)
-        return self.make_client(transport, login, shared_tokens(login.secret))
+        return self.make_client(transport, login, shared_tokens(login.secret, extra.get("coordination_conn_id")))
 
     def get_conn(self) -> MeetingsClient:
         """Return the client, whose methods are the platform's endpoints."""
@@ -122,20 +132,29 @@ class MeetingsHook(BaseHook):
             return self.client.check(query)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Fetch a token; what the button in the UI and ``airflow connections test`` call."""
+        """Fetch a token, and share through what is named; the button in the UI and ``airflow connections test``."""
         self._max_attempts = 1
         self.__dict__.pop("client", None)
         try:
             with self.airflow_errors():
                 whom = self.client.whoami()
+                conn = connection(self.meetings_conn_id, "meetings_conn_id")
+                through = conn.extra_dejson.get("coordination_conn_id")
+                shares = f"; {tried(through)}" if through else ""
         except AirflowException as error:
             return False, str(error)
-        return True, f"{self.hook_name}: got a token for {whom}"
+        return True, f"{self.hook_name}: got a token for {whom}{shares}"
 
     def close(self) -> None:
         """Close the connections of the client, if it was made; a poll every minute would pile them up."""
         if client := self.__dict__.get("client"):
             client.transport.close()
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the calls came to; None if no client was made."""
+        client = self.__dict__.get("client")
+        return client.transport.usage if client else None
 
     @contextmanager
     def airflow_errors(self) -> Iterator[Self]:

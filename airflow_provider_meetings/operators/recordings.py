@@ -11,6 +11,8 @@ from airflow_provider_meetings.api.client import ListedWindow
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.hooks.retries import wait_as_told
+from airflow_provider_meetings.hooks.usage import used
 
 
 class ListRecordingsOperator(BaseOperator):
@@ -20,11 +22,12 @@ class ListRecordingsOperator(BaseOperator):
     it to `RecordingsToSqlOperator` to have it written down.
 
     :param meetings_conn_id: a connection of a meeting platform; its type decides which. (templated)
-    :param start: begin of the window, aware; WeCom needs one. (templated)
+    :param start: begin of the window, aware; WeCom needs one, and so do Feishu's `owner_ids`. (templated)
     :param end: end of the window, aware, exclusive. (templated)
     :param meeting_ids: the platform's meeting ids; a list, or its JSON text. (templated)
     :param meeting_numbers: WeCom's meeting codes; the same. (templated)
-    :param owner_ids: WeCom's userids: meetings that they created; the same. (templated)
+    :param owner_ids: WeCom's userids: meetings that they created; Feishu's user ids: minutes that they own, where the
+        connection asks as a user. The same. (templated)
     :param batch_size: return lists of at most so many recordings, to map a task over; None for one list.
     :returns: list of recordings as dicts; with `batch_size`, a list of such lists.
     """
@@ -51,6 +54,7 @@ class ListRecordingsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        wait_as_told(self)
         self.meetings_conn_id = meetings_conn_id
         self.start = start
         self.end = end
@@ -63,7 +67,7 @@ class ListRecordingsOperator(BaseOperator):
         """List, prove it complete, and return the recordings."""
         windows: list[ListedWindow] = []
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
-        with hook.airflow_errors():
+        with used(hook, self.log), hook.airflow_errors():
             client = hook.get_conn()
             found = [recording.to_dict() for recording in client.list(self._query(), windows.append)]
         summary = {

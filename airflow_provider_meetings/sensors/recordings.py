@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -20,11 +20,14 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from airflow_provider_meetings.api.errors import RateLimited, ServerError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.hooks.retries import wait_as_told
+from airflow_provider_meetings.hooks.usage import Account
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 
 DEADLINE_SLACK = timedelta(minutes=2)
@@ -41,9 +44,10 @@ class RecordingReadySensor(BaseSensorOperator):
     :param recordings: what an earlier listing returned. Resolved from XComs, never rendered.
     :param meeting_ids: the platform's meeting ids; a list, or its JSON text. (templated)
     :param recording_ids: Feishu's minute tokens; the same. (templated)
-    :param owner_ids: WeCom's userids: meetings that they created; the same. (templated)
-    :param start: begin of the window, aware; WeCom only, without it the last 31 days. Give it for a recurring meeting,
-        whose earlier recordings would else be what was waited for. (templated)
+    :param owner_ids: WeCom's userids: meetings that they created; Feishu's user ids: minutes that they own, where the
+        connection asks as a user. The same. (templated)
+    :param start: begin of the window, aware; for WeCom, without it the last 31 days, and for Feishu's `owner_ids`. Give
+        it for a recurring meeting, whose earlier recordings would else be what was waited for. (templated)
     :param end: end of the window, aware, exclusive. (templated)
     :param until: ``ready``: all must be ready, one that is gone, forbidden or unknown fails the task at once;
         ``settled``: each must have an answer, whichever, and what still waits when `timeout` has passed is returned
@@ -78,6 +82,7 @@ class RecordingReadySensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        wait_as_told(self)
         self.meetings_conn_id = meetings_conn_id
         self.recordings = arguments.verbatim(recordings)
         self.meeting_ids = meeting_ids
@@ -88,16 +93,29 @@ class RecordingReadySensor(BaseSensorOperator):
         self.until: Until = arguments.choice(self, "until", until, get_args(Until))
         self.deferrable = arguments.flag(self, "deferrable", deferrable)
         self._found: tuple[Recording, ...] = ()
+        self._account: Account | None = None  # while it waits
 
     def execute(self, context: Context) -> Any:
         """Wait in the way that was chosen."""
         self._begun = time.monotonic()
-        return self._settling(context, lambda: super(RecordingReadySensor, self).execute(context))
+        return self._accounted(context, lambda: super(RecordingReadySensor, self).execute(context))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Take up what the triggerer brought; also its silence until Airflow's own timeout."""
         resume = super().resume_execution
-        return self._settling(context, lambda: resume(next_method, next_kwargs, context))
+        return self._accounted(context, lambda: resume(next_method, next_kwargs, context))
+
+    def _accounted(self, context: Context, wait: Callable[[], Any]) -> Any:
+        """Wait, and tell once what all rounds of this process have used."""
+        account = self._account = Account()
+        try:
+            return self._settling(context, wait)
+        finally:
+            self._account = None
+            account.tell(self.log)
+
+    def _counted(self, hook: MeetingsHook) -> AbstractContextManager[MeetingsHook]:
+        return (self._account or Account()).of(hook)
 
     def _settling(self, context: Context, wait: Callable[[], Any]) -> Any:
         """Wait; with ``until="settled"`` a timeout is an answer, whichever way the base class tells of it."""
@@ -113,7 +131,8 @@ class RecordingReadySensor(BaseSensorOperator):
                     raise
                 raise type(error)(f"{error} Still waiting for {waiting(self._found)}") from error.__cause__
             if not self._found and (query := self._query(context)):
-                self._found = MeetingsHook.for_connection(self.meetings_conn_id).check(query)
+                with self._counted(MeetingsHook.for_connection(self.meetings_conn_id)) as hook:
+                    self._found = hook.check(query)
             if not self._found:
                 raise
         self.log.warning("The time is up; overdue: %s", waiting(self._found))
@@ -128,7 +147,7 @@ class RecordingReadySensor(BaseSensorOperator):
         hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=not self.deferrable)
         query = None
         try:
-            with closing(hook), hook.airflow_errors():
+            with self._counted(hook), hook.airflow_errors():
                 query = self._query(context)
                 if query is None:
                     self.log.info("No recording was handed over: there is nothing to wait for")
@@ -137,8 +156,10 @@ class RecordingReadySensor(BaseSensorOperator):
                 done = over(self._found, self.until)
         except AirflowFailException:
             raise
-        except AirflowException:
-            if not (self.deferrable and self.silent_fail and query):
+        except AirflowException as error:
+            # The trigger waits as long as a rate limit says, so the task need not fail for one.
+            passing = self.silent_fail or isinstance(error.__cause__, RateLimited)
+            if not (self.deferrable and passing and query):
                 raise
             self.log.exception("The first round failed; asking on in the triggerer")
             done = False
@@ -185,4 +206,8 @@ class RecordingReadySensor(BaseSensorOperator):
             return found
         if event["status"] == "timeout":
             raise AirflowSensorTimeout(event["message"])
-        raise (AirflowFailException if event["permanent"] else AirflowException)(event["message"])
+        if event["permanent"]:
+            raise AirflowFailException(event["message"])
+        # What the retry policy looks for; an event from before an upgrade does not say.
+        told = ServerError(event["message"], retry_after=event.get("retry_after"))
+        raise AirflowException(event["message"]) from told

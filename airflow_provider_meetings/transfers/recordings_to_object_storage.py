@@ -18,9 +18,11 @@ from airflow_provider_meetings.api.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.hooks.metrics import AirflowMeter
+from airflow_provider_meetings.hooks.retries import wait_as_told
 from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.hooks.usage import used
 from airflow_provider_meetings.transfers.landed_files import LandedFiles
-from airflow_provider_meetings.transfers.metrics import AirflowMeter
 
 
 class RecordingsToObjectStorageOperator(BaseOperator):
@@ -67,6 +69,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        wait_as_told(self)
         Layout(layout)
         self.meetings_conn_id = meetings_conn_id
         self.recordings = arguments.verbatim(recordings)
@@ -92,7 +95,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
 
     def _land(self, context: Context) -> list[dict[str, Any]]:
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
-        with hook.airflow_errors():
+        with used(hook, self.log), hook.airflow_errors():
             layout = Layout(self.layout, self.timezone)
             client = hook.get_conn()
             limits = Limits(max_bytes=self.max_bytes)
@@ -196,5 +199,6 @@ def _all_failures(failures: Sequence[Failed], stored: int) -> MeetingsApiError:
         platform=telling.platform,
         # A permanent one has said already, further up, what to do.
         next_step="" if telling.permanent else "A retry fetches only what is missing.",
-        retry_after=telling.retry_after,
+        # One that was told to wait longest must not come back too early.
+        retry_after=max((f.error.retry_after or 0.0 for f in failures if not f.error.permanent), default=0.0) or None,
     )

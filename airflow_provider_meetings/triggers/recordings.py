@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import Any, get_args
 
 import pendulum
@@ -14,13 +14,16 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.times import parse_time
+from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
 from airflow_provider_meetings.hooks.connections import check_conn_id
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from airflow_provider_meetings.hooks.metrics import AirflowMeter
+from airflow_provider_meetings.hooks.usage import Account
 
 FIRST_POLL_SECONDS = 15.0
 """A deferral that ends sooner can be failed by a race in the scheduler (apache/airflow#66374, #67287, #71580)."""
@@ -35,14 +38,16 @@ class RecordingReadyTrigger(BaseTrigger):
     """Ask again and again until the recordings are ready, settled, or the deadline has come.
 
     Yields one event, always classified: ``{"status": "done" | "timeout" | "failed", "permanent": bool,
-    "message": str, "recordings": [...]}``. It may run again elsewhere at any time, so nothing but its arguments counts.
+    "message": str, "retry_after": float | None, "recordings": [...]}``. It may run again elsewhere at any time, so
+    nothing but its arguments counts.
 
     :param meetings_conn_id: the connection to ask.
     :param query: a `RecordingQuery` as a dict: ids and a window, nothing else.
     :param until: ``ready`` or ``settled``; see `RecordingReadySensor`.
     :param poke_interval: seconds between two rounds.
     :param deadline: ISO 8601 UTC; the last round is asked then.
-    :param max_failures: rounds in a row that may fail for passing reasons; None for any number.
+    :param max_failures: rounds in a row that may fail for passing reasons; None for any number. A round that the
+        platform's rate limit refused is none of them: it is asked again when the platform says so.
     """
 
     def __init__(
@@ -72,6 +77,8 @@ class RecordingReadyTrigger(BaseTrigger):
         self.poke_interval = poke_interval
         self.deadline = deadline
         self.max_failures = max_failures
+        self._given_up = threading.Event()
+        self._transport: Transport | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and its arguments."""
@@ -80,49 +87,73 @@ class RecordingReadyTrigger(BaseTrigger):
         return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll, and yield the one event."""
+        """Poll, tell what that has used, and yield the one event."""
+        self._account = Account(AirflowMeter.in_triggerer())
+        try:
+            event = await self._outcome()
+        finally:
+            self._account.tell(self.log)
+        yield event
+
+    async def _outcome(self) -> TriggerEvent:
         ask = sync_to_async(self._ask, thread_sensitive=False, executor=_POLLS)
         deadline = parse_time(self.deadline, "deadline")
         pause = max(self.poke_interval, FIRST_POLL_SECONDS)
         failures = 0
         recordings: tuple[Recording, ...] = ()
+        refusal = ""
         while True:
             left = (deadline - pendulum.now("UTC")).total_seconds()
             await asyncio.sleep(max(0.0, min(pause, left)))
             pause = max(self.poke_interval, LEAST_PAUSE_SECONDS)
             try:
                 recordings, done = await ask()
+            except asyncio.CancelledError:
+                self._give_up()
+                raise
             except AirflowFailException as error:
-                yield _event("failed", recordings, message=str(error), permanent=True)
-                return
+                return _event("failed", recordings, message=str(error), permanent=True)
             except AirflowException as error:
-                failures += 1
-                if self.max_failures is not None and failures > self.max_failures:
-                    yield _event("failed", recordings, message=str(error))
-                    return
-                pause = max(pause, _vendor_wait(error))
-                self.log.warning("Round failed (%s in a row), asking again in %.0f s: %s", failures, pause, error)
+                refusal, told = str(error), _told(error)
+                pause = max(pause, told or 0.0)
+                if isinstance(error.__cause__, RateLimited):
+                    self.log.info("Round refused for its rate, asking again in %.0f s: %s", pause, error)
+                else:
+                    failures += 1
+                    if self.max_failures is not None and failures > self.max_failures:
+                        return _event("failed", recordings, message=str(error), retry_after=told)
+                    self.log.warning("Round failed (%s in a row), asking again in %.0f s: %s", failures, pause, error)
             else:
-                failures = 0
+                failures, refusal = 0, ""
                 if done:
-                    yield _event("done", recordings)
-                    return
+                    return _event("done", recordings)
                 self.log.info("Still waiting for %s", waiting(recordings))
             if pendulum.now("UTC") >= deadline:
-                yield self._at_deadline(recordings)
-                return
+                return self._at_deadline(recordings, refusal)
 
     def _ask(self) -> tuple[tuple[Recording, ...], bool]:
         # Runs in a thread: the hook is built here, since reading a connection blocks.
         hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=False)
-        with closing(hook), hook.airflow_errors():
+        with self._account.of(hook), hook.airflow_errors():
+            self._transport = hook.get_conn().transport
+            if self._given_up.is_set():  # before there was anything to interrupt
+                self._transport.interrupt()
             recordings = hook.check(RecordingQuery.from_dict(self.query))
             return recordings, over(recordings, self.until)
 
-    def _at_deadline(self, recordings: tuple[Recording, ...]) -> TriggerEvent:
+    def _give_up(self) -> None:
+        # Cancelling ends what the loop waits for, not the thread that asks: it would sleep on in the platform's queue.
+        self._given_up.set()
+        if transport := self._transport:
+            transport.interrupt()
+
+    def _at_deadline(self, recordings: tuple[Recording, ...], refusal: str) -> TriggerEvent:
         if self.until == "settled" and recordings:
             return _event("done", overdue(recordings))
-        return _event("timeout", recordings, message=f"The time is up; still waiting for {waiting(recordings)}")
+        message = f"The time is up; still waiting for {waiting(recordings)}"
+        if refusal:
+            message += f". The last round failed: {refusal}"
+        return _event("timeout", recordings, message=message)
 
 
 def _is_number(value: object, kinds: tuple[type, ...]) -> bool:
@@ -130,17 +161,23 @@ def _is_number(value: object, kinds: tuple[type, ...]) -> bool:
 
 
 def _event(
-    status: str, recordings: tuple[Recording, ...], *, message: str = "", permanent: bool = False
+    status: str,
+    recordings: tuple[Recording, ...],
+    *,
+    message: str = "",
+    permanent: bool = False,
+    retry_after: float | None = None,
 ) -> TriggerEvent:
     payload = {
         "status": status,
         "permanent": permanent,
         "message": message,
+        "retry_after": retry_after,
         "recordings": [recording.to_dict() for recording in recordings],
     }
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's own
 
 
-def _vendor_wait(error: AirflowException) -> float:
+def _told(error: AirflowException) -> float | None:
     cause = error.__cause__
-    return (cause.retry_after or 0.0) if isinstance(cause, MeetingsApiError) else 0.0
+    return cause.retry_after if isinstance(cause, MeetingsApiError) else None

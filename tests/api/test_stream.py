@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.errors import (
     UnsafeAddress,
 )
 from airflow_provider_meetings.api.stream import CHUNK_BYTES
-from tests.contract.exchange import OK, Start, decode, token_auth
+from tests.contract.exchange import OK, QUOTA, Start, decode, token_auth
 from tests.contract.leaks import told
 from tests.contract.origin import Origin, chunked, json_body, raw_body, video
 
@@ -32,7 +32,7 @@ def test_the_media_host_is_told_nothing(
     origin.on("/media", raw_body(b"", status=302, headers={"Location": "/media2?sign=b"}))
     origin.on("/media2", video(b"abc"))
     transport = start(origin.url)
-    transport.call("GET", "/api", decode, auth=token_auth(transport))
+    transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
     with transport.stream(origin.url + "/media?sign=a") as stream:
         assert b"".join(stream.chunks()) == b"abc"
     media = [seen for seen in origin.seen if seen.path.startswith("/media")]
@@ -49,7 +49,7 @@ def test_a_netrc_is_not_used_for_the_api(
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password S3CRET\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     origin.on("/api", OK)
-    start(origin.url).call("GET", "/api", decode)
+    start(origin.url).call("GET", "/api", decode, quota=QUOTA)
     assert "authorization" not in origin.seen[0].headers
 
 
@@ -69,7 +69,7 @@ def test_the_api_is_not_followed_to_another_host(origin: Origin, start: Start, s
     origin.on("/elsewhere", json_body({"token": "t-one"}))
     transport = start(origin.url)
     with pytest.raises(NotFound):
-        transport.call("GET", "/api", decode, auth=token_auth(transport))
+        transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
     assert [seen.path for seen in origin.seen] == ["/token"]
 
 

@@ -17,14 +17,16 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
 )
 from airflow_provider_meetings.api.transport import Transport
-from tests.contract.exchange import NAMED, OK, REFUSED, Start, closed_port, decode, token_auth
+from tests.contract.exchange import NAMED, OK, QUOTA, REFUSED, Start, closed_port, decode, token_auth
 from tests.contract.leaks import logged, told
 from tests.contract.origin import Handler, Origin, json_body, raw_body, video
 
 
 def test_params_and_json_arrive(origin: Origin, start: Start) -> None:
     origin.on("/api", OK)
-    assert start(origin.url + "/").call("POST", "/api", decode, params={"a": "1"}, json={"b": "蓝"}) == {"value": 1}
+    assert start(origin.url + "/").call("POST", "/api", decode, quota=QUOTA, params={"a": "1"}, json={"b": "蓝"}) == {
+        "value": 1
+    }
     assert (origin.seen[0].method, origin.seen[0].query) == ("POST", "a=1")
     assert b'"b"' in origin.seen[0].body
 
@@ -33,7 +35,7 @@ def test_a_rejected_token_is_renewed_once(origin: Origin, start: Start) -> None:
     origin.on("/token", json_body({"token": "t-one"}), json_body({"token": "t-two"}))
     origin.on("/api", REFUSED, OK)
     transport = start(origin.url)
-    assert transport.call("GET", "/api", decode, auth=token_auth(transport)) == {"value": 1}
+    assert transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport)) == {"value": 1}
     signed = [seen.headers["authorization"] for seen in origin.seen if seen.path == "/api"]
     assert signed == ["Bearer t-one", "Bearer t-two"]
 
@@ -46,7 +48,7 @@ def test_a_token_that_is_rejected_for_ever_ends_after_two_calls(
     origin.on("/api", REFUSED)
     transport = start(origin.url)
     with pytest.raises(AuthenticationError):
-        transport.call("GET", "/api", decode, auth=token_auth(transport))
+        transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
     assert (origin.asked("/api"), origin.asked("/token")) == (2, 2)
 
 
@@ -54,7 +56,7 @@ def test_a_refused_secret_is_sent_once(origin: Origin, start: Start) -> None:
     origin.on("/token", json_body({"error": "secret"}))
     transport = start(origin.url)
     with pytest.raises(AuthenticationError):
-        transport.call("GET", "/api", decode, auth=token_auth(transport))
+        transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
     assert (origin.asked("/api"), origin.asked("/token")) == (0, 1)
 
 
@@ -62,7 +64,7 @@ def test_a_failing_token_endpoint_is_retried_by_the_call_that_needs_it(origin: O
     origin.on("/token", json_body({"error": "server"}), json_body({"token": "t-one"}))
     origin.on("/api", OK)
     transport = start(origin.url)
-    assert transport.call("GET", "/api", decode, auth=token_auth(transport)) == {"value": 1}
+    assert transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport)) == {"value": 1}
     assert (origin.asked("/api"), origin.asked("/token")) == (1, 2)
 
 
@@ -70,7 +72,7 @@ def test_a_failing_token_endpoint_is_retried_by_the_call_that_needs_it(origin: O
 def test_the_platforms_wait_is_taken(origin: Origin, start: Start, name: str) -> None:
     sleeps: list[float] = []
     origin.on("/api", json_body({"error": name}, 429, {"x-wait": "7.5"}), OK)
-    assert start(origin.url, sleep=sleeps.append).call("GET", "/api", decode) == {"value": 1}
+    assert start(origin.url, sleep=sleeps.append).call("GET", "/api", decode, quota=QUOTA) == {"value": 1}
     assert sleeps == [7.5]
 
 
@@ -78,7 +80,7 @@ def test_without_a_wait_the_pauses_grow_within_bounds(origin: Origin, start: Sta
     sleeps: list[float] = []
     origin.on("/api", json_body({"error": "server"}, 500))
     with pytest.raises(ServerError):
-        start(origin.url, sleep=sleeps.append).call("GET", "/api", decode)
+        start(origin.url, sleep=sleeps.append).call("GET", "/api", decode, quota=QUOTA)
     assert origin.asked("/api") == 4
     assert len(sleeps) == 3
     assert all(0 <= pause <= limit for pause, limit in zip(sleeps, (0.5, 1.0, 2.0), strict=True))
@@ -88,7 +90,7 @@ def test_a_retry_signs_anew(origin: Origin, start: Start) -> None:
     origin.on("/token", json_body({"token": "t-one"}))
     origin.on("/api", json_body({"error": "server"}), OK)
     transport = start(origin.url)
-    transport.call("GET", "/api", decode, auth=token_auth(transport, "query"))
+    transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport, "query"))
     assert [seen.query for seen in origin.seen if seen.path == "/api"] == ["access_token=t-one"] * 2
 
 
@@ -97,7 +99,7 @@ def test_a_long_wait_is_given_back_at_once(origin: Origin, start: Start, wait: s
     sleeps: list[float] = []
     origin.on("/api", json_body({"error": "busy"}, 429, {"x-wait": wait}))
     with pytest.raises(RateLimited) as caught:
-        start(origin.url, sleep=sleeps.append, max_attempts=2).call("GET", "/api", decode)
+        start(origin.url, sleep=sleeps.append, max_attempts=2).call("GET", "/api", decode, quota=QUOTA)
     assert caught.value.retry_after == float(wait)
     assert (origin.asked("/api"), len(sleeps)) == (calls, calls - 1)
 
@@ -106,14 +108,14 @@ def test_a_long_wait_is_given_back_at_once(origin: Origin, start: Start, wait: s
 def test_an_answer_is_not_asked_for_twice(origin: Origin, start: Start, name: str) -> None:
     origin.on("/api", json_body({"error": name}, 400))
     with pytest.raises(NAMED[name]):
-        start(origin.url, sleep=pytest.fail).call("GET", "/api", decode)
+        start(origin.url, sleep=pytest.fail).call("GET", "/api", decode, quota=QUOTA)
     assert origin.asked("/api") == 1
 
 
 def test_one_attempt_is_one_call(origin: Origin, start: Start) -> None:
     origin.on("/api", json_body({"error": "server"}, 500))
     with pytest.raises(ServerError):
-        start(origin.url, max_attempts=1, sleep=pytest.fail).call("GET", "/api", decode)
+        start(origin.url, max_attempts=1, sleep=pytest.fail).call("GET", "/api", decode, quota=QUOTA)
     assert origin.asked("/api") == 1
 
 
@@ -122,7 +124,7 @@ def test_an_error_has_no_context(origin: Origin, start: Start) -> None:
     origin.on("/api", REFUSED)
     transport = start(origin.url)
     with pytest.raises(AuthenticationError) as caught:
-        transport.call("GET", "/api", decode, params={"x": "S3CRET"}, auth=token_auth(transport, "query"))
+        transport.call("GET", "/api", decode, quota=QUOTA, params={"x": "S3CRET"}, auth=token_auth(transport, "query"))
     assert "S3CRET" not in told(caught.value)
 
 
@@ -136,7 +138,7 @@ def test_an_unreachable_host_is_named_and_nothing_secret_is(
     address = f"http://127.0.0.1:{closed_port()}" if host == "closed" else f"http://{host}"
     transport = start(address)
     with pytest.raises(ServerError) as caught:
-        transport.call("GET", "/api", decode, params={"corpsecret": "S3CRET", "access_token": "T0KEN"})
+        transport.call("GET", "/api", decode, quota=QUOTA, params={"corpsecret": "S3CRET", "access_token": "T0KEN"})
     error = caught.value
     assert address in str(error)
     assert "host" in error.next_step
@@ -154,7 +156,7 @@ def test_an_unreachable_host_is_named_and_nothing_secret_is(
 def test_a_password_in_the_host_is_not_shown(start: Start) -> None:
     transport = start(f"http://user:S3CRET@127.0.0.1:{closed_port()}", max_attempts=1)
     with pytest.raises(ServerError) as caught:
-        transport.call("GET", "/api", decode)
+        transport.call("GET", "/api", decode, quota=QUOTA)
     assert "S3CRET" not in told(caught.value)
 
 
@@ -196,13 +198,13 @@ def test_no_request_waits_for_ever(origin: Origin, start: Start, monkeypatch: py
     origin.on("/half", origin.hang(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"))
     transport = start(origin.url, max_attempts=1)
     with pytest.raises(ServerError, match="no answer in time"):
-        transport.call("GET", "/api", decode)
+        transport.call("GET", "/api", decode, quota=QUOTA)
     with pytest.raises(ServerError, match="no answer in time"):
-        transport.call("GET", "/x", decode, auth=token_auth(transport))
+        transport.call("GET", "/x", decode, quota=QUOTA, auth=token_auth(transport))
     with pytest.raises(ServerError, match="no answer in time"):
         transport.stream(origin.url + "/api")
     with pytest.raises(ServerError):
-        transport.call("GET", "/half", decode)
+        transport.call("GET", "/half", decode, quota=QUOTA)
     with (
         transport.stream(origin.url + "/half?sign=S3CRET") as stream,
         pytest.raises(ServerError, match="cut after 0 of 9 bytes") as caught,
@@ -220,7 +222,7 @@ def test_both_timeouts_are_given(start: Start, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
     with pytest.raises(ServerError):
-        start("http://127.0.0.1:9", max_attempts=1).call("GET", "/", decode)
+        start("http://127.0.0.1:9", max_attempts=1).call("GET", "/", decode, quota=QUOTA)
     with pytest.raises(ServerError):
         start("http://127.0.0.1:9").stream("http://127.0.0.1:9/media")
     assert given == [(transport_module.CONNECT_SECONDS, transport_module.READ_SECONDS)] * 2
@@ -237,7 +239,7 @@ def test_a_token_is_announced_before_it_is_used(origin: Origin, start: Start) ->
     origin.on("/token", json_body({"token": "t-one"}), json_body({"token": "t-two"}))
     origin.on("/api", REFUSED, answer)
     transport = start(origin.url, on_secret=announced.append)
-    transport.call("GET", "/api", decode, auth=token_auth(transport))
+    transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
     assert heard == [["t-one", "t-two"]]
 
 
@@ -258,7 +260,7 @@ def test_our_logs_show_no_query(origin: Origin, start: Start, caplog: pytest.Log
     origin.on("/token", json_body({"token": "T0KEN"}))
     origin.on("/api", json_body({"error": "server"}, 500), REFUSED, OK)
     transport = start(origin.url)
-    transport.call("GET", "/api", decode, params={"x": "S3CRET"}, auth=token_auth(transport, "query"))
+    transport.call("GET", "/api", decode, quota=QUOTA, params={"x": "S3CRET"}, auth=token_auth(transport, "query"))
     text = logged(caplog.records)
     assert f"GET {origin.url}/api" in text
     assert "renewing it once" in text
@@ -269,7 +271,7 @@ def test_our_logs_show_no_query(origin: Origin, start: Start, caplog: pytest.Log
 def test_a_proxy_is_used_and_its_failure_is_named(start: Start) -> None:
     proxy = f"http://user:S3CRET@127.0.0.1:{closed_port()}"
     with pytest.raises(ServerError, match="the proxy failed") as caught:
-        start("http://example.invalid", proxy=proxy, max_attempts=1).call("GET", "/", decode)
+        start("http://example.invalid", proxy=proxy, max_attempts=1).call("GET", "/", decode, quota=QUOTA)
     assert "S3CRET" not in told(caught.value)
 
 
@@ -278,7 +280,7 @@ def test_the_environments_proxy_is_used(origin: Origin, start: Start, monkeypatc
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     origin.on("http://example.invalid/api", OK)
-    assert start("http://example.invalid").call("GET", "/api", decode) == {"value": 1}
+    assert start("http://example.invalid").call("GET", "/api", decode, quota=QUOTA) == {"value": 1}
 
 
 def test_an_interrupt_ends_the_pause_before_another_try(origin: Origin, start: Start) -> None:
@@ -292,7 +294,7 @@ def test_an_interrupt_ends_the_pause_before_another_try(origin: Origin, start: S
     origin.on("/api", refuse)
     transport = start(origin.url, sleep=None)
     with ThreadPoolExecutor(1) as threads:
-        calling = threads.submit(transport.call, "GET", "/api", decode)
+        calling = threads.submit(transport.call, "GET", "/api", decode, quota=QUOTA)
         assert refused.wait(20)
         transport.interrupt()
         with pytest.raises(RateLimited):

@@ -73,13 +73,27 @@ FIELDS: list[Row] = [
     *(Row("conn_type", value, "is of type", "not ") for value in ("sqlite", "carrier_pigeon", "Feishu")),
     *(
         Row(f"extra {name}", value, kind, "write it as a text")
-        for name in ("tenant", "user_id_type", "proxy", "ca_bundle")
+        for name in (
+            "tenant",
+            "user_id_type",
+            "proxy",
+            "ca_bundle",
+            "coordination_conn_id",
+            "identity",
+            "redirect_uri",
+            "scopes",
+            "app_type",
+            "app_ticket",
+            "tenant_key",
+        )
         for value, kind in [*NOT_TEXT, (LONG, "5000 characters"), ("x\n", "a line break"), (" x", "a space at an end")]
     ),
     *(
         Row("extra proxy", value, "no URL of a proxy", "http://host:port")
         for value in (f"app:{SECRET}@host", "host:8080", "ftp://host", "http://", "http://[", "http://host:99999")
     ),
+    Row("extra coordination_conn_id", f"redis://:{SECRET}@host", "is an address", "store it as a connection"),
+    Row("extra coordination_conn_id", "feishu_default", "is of type 'feishu'", "one of type redis, postgres, mysql"),
     *(
         Row("extra ca_bundle", value, "does not exist on this worker", "the path of a file")
         for value in ("/nowhere/ca.pem", "ca.pem", "True", SECRET)
@@ -109,9 +123,19 @@ FIELDS: list[Row] = [
             (f"media.example.com?sign={SECRET}", "entry 1 is no host name"),
         ]
     ),
+    *(
+        Row("extra rate_share", value, f"an extra rate_share of {value!r:.60}", "above 0 and at most 1")
+        for value in (0, 1.5, "half", -0.1, "0", "nan", "inf", "1e9", True, [0.4], {"x": 1}, "0,4", "9" * 5000)
+    ),
     Row("extra allowed_media_hosts", "169.254.169.254", "nothing is ever fetched", "Leave it out"),
 ]
-USER_ID_TYPE = [Row("extra user_id_type", value, f"got {value!r}", "open_id") for value in ("email", "OPEN_ID", "0")]
+OF_FEISHU = [
+    *(Row("extra user_id_type", value, f"got {value!r}", "open_id") for value in ("email", "OPEN_ID", "0")),
+    *(Row("extra identity", value, f"got {value!r}", "app or user") for value in ("me", "User", "0")),
+    *(Row("extra app_type", value, f"got {value!r}", "self-built or store") for value in ("isv", "Store", "0")),
+    *(Row(f"extra {name}", SECRET, "app_type is store", "leave one") for name in ("app_ticket", "tenant_key")),
+    *(Row(f"extra {name}", SECRET, "identity is user", "leave one") for name in ("redirect_uri", "scopes")),
+]
 
 
 def connect(emulated: Any, conn_type: str, row: Row) -> MeetingsHook:
@@ -130,7 +154,7 @@ def connect(emulated: Any, conn_type: str, row: Row) -> MeetingsHook:
     return HOOKS[conn_type]()
 
 
-CASES = [pytest.param(t, row, id=f"{t}-{row}") for t in HOOKS for row in FIELDS + USER_ID_TYPE * (t == "feishu")]
+CASES = [pytest.param(t, row, id=f"{t}-{row}") for t in HOOKS for row in FIELDS + OF_FEISHU * (t == "feishu")]
 
 
 @pytest.mark.parametrize(("conn_type", "row"), CASES)
@@ -164,8 +188,10 @@ def test_every_field_of_the_form_has_a_row(conn_type: str) -> None:
 @pytest.mark.parametrize("conn_type", HOOKS)
 def test_what_is_blank_or_absent_is_taken(emulated: Any, conn_type: str) -> None:
     extras: list[Any] = [None, "", "{}", " { } ", {"tenant": None, "proxy": "", "ca_bundle": "", "user_id_type": None}]
+    extras += [{"coordination_conn_id": value} for value in (None, "")]
     hosts: list[Any] = [None, "", " , ", [], "10.0.0.0/8,", "a.b, *.c.d ,::1"]
     extras += [{"allowed_media_hosts": value} for value in hosts]
+    extras += [{"rate_share": value} for value in (None, "", 1, 0.4, "0.4", " 1 ", 1e-3)]
     for extra in extras:
         emulated.connect(conn_type, extra=extra, host=f" {emulated.url} ")
         assert HOOKS[conn_type]().test_connection()[0]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_meetings.coordination.backend import Backend, Busy, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Backend, Busy
 from tests.contract.backend_peer import Slot, count_up, peers, slots
 
 PER_SECOND, PER_MINUTE = Rate(50, 1), Rate(1000, 60)

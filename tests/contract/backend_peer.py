@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_meetings.coordination.backend import Backend, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Backend, DurableBackend
 
 Slot = tuple[float, float]
 """The earliest and the latest moment of the machine's steady clock that a slot may mean."""
@@ -85,9 +86,23 @@ def count_up(backend: Backend, key: str, path: str, times: int) -> int:
     return times
 
 
+def steps(backend: DurableBackend, key: str, times: int, who: int) -> list[int]:
+    """Take numbers, each from what the one before has written."""
+    return [step(backend, key, f"{who}.{number}") for number in range(times)]
+
+
+def step(backend: DurableBackend, key: str, mark: str) -> int:
+    """Take the next number; `mark` is like no other."""
+    while True:
+        old = backend.read(key)
+        number = int(old.split(b" ")[0]) + 1 if old else 0
+        if backend.swap(key, old, f"{number} {mark}".encode()):
+            return number
+
+
 def _main() -> None:
     module, function = sys.argv[1].split(":")
-    backend: Backend = getattr(importlib.import_module(module), function)(sys.argv[2])
+    backend: DurableBackend = getattr(importlib.import_module(module), function)(sys.argv[2])
     _say("ready")
     for line in sys.stdin:
         word, *arguments = json.loads(line)
@@ -96,9 +111,11 @@ def _main() -> None:
                 _say("held")
                 sys.stdin.readline()
             _say("released")
-        elif word == "get":
-            value = backend.get(*arguments)
+        elif word in ("get", "read"):
+            value = backend.get(*arguments) if word == "get" else backend.read(*arguments)
             _say(None if value is None else value.hex())
+        elif word == "steps":
+            _say(steps(backend, *arguments))
         else:
             _say(slots(backend, *arguments) if word == "slots" else count_up(backend, *arguments))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
+from pathlib import Path
 from typing import Any, NoReturn
 
 import psycopg
@@ -11,6 +13,7 @@ import pymysql
 import pytest
 from redis import Redis
 
+from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from airflow_provider_meetings.coordination.sql import SqlBackend
 
@@ -26,11 +29,21 @@ def need(name: str, port: int) -> None:
         missing(f"no {name} answers at {HOST}:{port}")
 
 
+def need_mysql() -> None:
+    """Skip by name where Airflow's MySQL provider, which needs a compiler, is not installed; fail where it must be."""
+    if importlib.util.find_spec("MySQLdb") is None:
+        missing("no apache-airflow-providers-mysql with mysqlclient is installed")
+
+
 def missing(reason: str) -> NoReturn:
     """Skip, or fail where servers are required."""
     if os.environ.get(REQUIRED) == "1":
         pytest.fail(f"{reason}, and {REQUIRED}=1 requires it")
     pytest.skip(reason)
+
+
+def host(folder: str) -> HostBackend:
+    return HostBackend(Path(folder))
 
 
 def redis(_place: str) -> RedisBackend:

@@ -9,6 +9,7 @@ from typing import Any
 import requests
 
 from airflow_provider_meetings.api.auth import Token, TokenAuth
+from airflow_provider_meetings.api.budget import Quota
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     MeetingsApiError,
@@ -33,6 +34,8 @@ NAMED: dict[str, type[MeetingsApiError]] = {
     "secret": AuthenticationError,
 }
 
+QUOTA = Quota("things")
+
 
 def decode(response: requests.Response) -> Any:
     """Stand in for a platform's decoder: the body names the error."""
@@ -48,7 +51,7 @@ def decode(response: requests.Response) -> Any:
 
 def token_auth(transport: Transport, place_in: str = "header") -> TokenAuth:
     def fetch() -> Token:
-        body = transport.call("POST", "/token", decode, json={"app_secret": "S3CRET-APP"}, max_attempts=1)
+        body = transport.call("POST", "/token", decode, quota=QUOTA, json={"app_secret": "S3CRET-APP"}, max_attempts=1)
         return Token(str(body["token"]), 1e12, 7200)
 
     def place(request: requests.PreparedRequest, value: str) -> None:

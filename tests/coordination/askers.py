@@ -13,22 +13,34 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from redis import Redis
+
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.coordination.backend import BackendError
+from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.redis import RedisBackend
+from airflow_provider_meetings.coordination.sql import SqlBackend
 from airflow_provider_meetings.coordination.tokens import SharedTokens
+from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+from tests.contract import backend_servers
+from tests.contract.backend_servers import HOST, connect_mariadb, connect_postgres
 
+REMEDY = "Run airflow meetings authorize feishu_user."
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -50,13 +62,19 @@ def run(orders: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         return [json.loads(line) for line in process.stdout]
 
 
-def call(*, url: str, state: str, secret: str = FEISHU_APP_SECRET) -> dict[str, Any]:
-    """Make one call that needs a token, as a task does."""
+def call(*, url: str, state: str, secret: str = FEISHU_APP_SECRET, **wide: Any) -> dict[str, Any]:
+    """Make one call that needs a token, as a task does.
+
+    :param wide: a server and its port, shared through before the state folder.
+    """
     warnings = _Warnings()
     logging.getLogger("airflow_provider_meetings").addHandler(warnings)
     told: list[str] = []
     transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=told.append)
-    tokens = SharedTokens(NarrowingBackend(HostBackend(Path(state))), secret, ProcessTokenStore())
+    backend: Backend = NarrowingBackend(HostBackend(Path(state)))
+    for server, port in wide.items():
+        backend = NarrowingBackend(SERVERS[server](port), narrow=backend, wide_name=server)
+    tokens = SharedTokens(backend, secret, ProcessTokenStore())
     client = FeishuClient(transport, app_id=FEISHU_APP_ID, app_secret=secret, tokens=tokens)
     error = ""
     try:
@@ -65,6 +83,86 @@ def call(*, url: str, state: str, secret: str = FEISHU_APP_SECRET) -> dict[str, 
     except MeetingsApiError as raised:
         error = f"{type(raised).__name__}: {raised}"
     return {"error": error, "tokens": told, "warnings": warnings.texts}
+
+
+SERVERS: dict[str, Callable[[int], Backend]] = {
+    "redis": lambda port: RedisBackend(Redis(HOST, port)),
+    "postgres": lambda port: SqlBackend(
+        lambda: connect_postgres("public", port=port, dbname="postgres", application_name="asker")
+    ),
+    "mariadb": lambda port: SqlBackend(lambda: connect_mariadb("test", port=port)),
+}
+
+
+def user(
+    *,
+    url: str,
+    kind: str,
+    argument: str,
+    name: str,
+    threads: int = 1,
+    stop: int = 0,
+    swaps: int = 2,
+    longest: float = 90.0,
+    ahead: float = 0.0,
+) -> dict[str, Any]:
+    """Make calls as a user who has consented, as tasks do.
+
+    :param stop: a signal that this process sends itself before it swaps the record for the `swaps`-th time: the second
+        swap is what writes the platform's answer down.
+    :param ahead: how many seconds the clock of this process is ahead.
+    """
+    backend: Any = getattr(backend_servers, kind)(argument)
+    if stop:
+        backend = _Stopping(backend, stop, swaps)
+    warnings = _Warnings()
+    logging.getLogger("airflow_provider_meetings").addHandler(warnings)
+
+    def clock() -> float:
+        return time.time() + ahead
+
+    memory = ProcessTokenStore(clock)
+    told: list[str] = []
+
+    def call(_number: int) -> str:
+        chain = UserTokenChain(
+            backend, name=name, secret=FEISHU_APP_SECRET, memory=memory, remedy=REMEDY, clock=clock, longest=longest
+        )
+        transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=told.append)
+        tokens = ProcessTokenStore()
+        client = FeishuUserClient(
+            transport, app_id=FEISHU_APP_ID, app_secret=FEISHU_APP_SECRET, tokens=tokens, users=chain
+        )
+        try:
+            client.get_minute(READY_MINUTE)
+            client.get_minute(READY_MINUTE)
+        except MeetingsApiError as raised:
+            return f"{type(raised).__name__}: {raised}"
+        return ""
+
+    with ThreadPoolExecutor(threads) as pool:
+        errors = sorted(set(pool.map(call, range(threads))))
+    return {"errors": errors, "tokens": told, "warnings": warnings.texts}
+
+
+class _Stopping:
+    """A backend whose process is stopped, or killed, at one swap; says its number before."""
+
+    def __init__(self, backend: Any, sign: int, swaps: int) -> None:
+        self._backend = backend
+        self._sign = sign
+        self._left = swaps
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
+
+    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+        self._left -= 1
+        if not self._left:
+            _say({"pid": os.getpid()})
+            # To this thread: another one could take it a moment later, with the swap under way.
+            signal.pthread_kill(threading.get_ident(), self._sign)
+        return bool(self._backend.swap(key, old, new))
 
 
 def stay(*, state: str, key: str) -> dict[str, Any]:
@@ -77,7 +175,7 @@ def stay(*, state: str, key: str) -> dict[str, Any]:
 
 def slots(*, state: str, times: int) -> dict[str, Any]:
     """Take many slots of one key, and give the moments at which they are."""
-    from airflow_provider_meetings.coordination.backend import Rate
+    from airflow_provider_meetings.api.budget import Rate
     from airflow_provider_meetings.coordination.moments import Moment
 
     start = Moment("b", 1000.0, 1000.0)

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_meetings.coordination.backend import BackendError, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment
 from tests.contract.scripted import NOBODY

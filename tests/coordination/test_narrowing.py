@@ -44,22 +44,81 @@ def wide(tmp_path: Path) -> Broken:
     return Broken(tmp_path / "state")
 
 
-def test_it_goes_on_in_the_process_warns_once_and_looks_again(wide: Broken, caplog: pytest.LogCaptureFixture) -> None:
+NARROWED = "Tokens and quotas are shared within this process only, no longer through the disk: the disk is gone"
+
+
+def test_it_goes_on_in_the_process_says_so_and_looks_again(wide: Broken, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     now = 0.0
-    backend = NarrowingBackend(wide, lambda: now)
+    backend = NarrowingBackend(wide, lambda: now, wide_name="the disk")
     backend.set("k", b"wide", 600)
     wide.broken = True
     assert backend.get("k") is None
     backend.set("k", b"narrow", 600)
     assert backend.get("k") == b"narrow"
     assert wide.asked == 1
-    wide.broken = False
     now = LOOK_AGAIN_SECONDS
+    assert backend.get("k") == b"narrow"
+    assert wide.asked == 2
+    wide.broken = False
+    assert backend.get("k") == b"narrow"
+    now = 2 * LOOK_AGAIN_SECONDS
+    assert backend.get("k") == b"wide"
     assert backend.get("k") == b"wide"
     wide.broken = True
     assert backend.get("k") == b"narrow"
-    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
-    assert warnings == ["Tokens are shared within this process only: the disk is gone: bring it back"]
+    again = "Tokens and quotas are shared through the disk again"
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"{NARROWED}: bring it back", again, f"{NARROWED}: bring it back"]
+
+
+def test_one_that_answers_busy_is_there_again(wide: Broken, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    now = 0.0
+    backend = NarrowingBackend(wide, lambda: now)
+    wide.broken = True
+    backend.get("k")
+    wide.broken = False
+    now = LOOK_AGAIN_SECONDS
+    with wide.hold("k", 0), pytest.raises(Busy), backend.hold("k", 0):
+        raise AssertionError
+    assert "through the state folder again" in caplog.records[-1].getMessage()
+
+
+def test_an_answer_from_before_the_failure_does_not_widen_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    asked, failed = threading.Event(), threading.Event()
+
+    class Late(Broken):
+        def get(self, key: str) -> bytes | None:
+            asked.set()
+            failed.wait(30)
+            return None
+
+    late = NarrowingBackend(Late(tmp_path / "late"))
+    thread = threading.Thread(target=late.get, args=("k",))
+    thread.start()
+    asked.wait(30)
+    late._leave(BackendError("gone"))
+    failed.set()
+    thread.join()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_it_narrows_step_by_step(wide: Broken, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    host = Broken(tmp_path / "host")
+    backend = NarrowingBackend(wide, narrow=NarrowingBackend(host), wide_name="redis connection 'x'")
+    wide.broken = True
+    backend.set("k", b"v", 60)
+    assert host.get("k") == b"v"
+    host.broken = True
+    backend.set("k", b"w", 60)
+    assert backend.get("k") == b"w"
+    first, second = [record.getMessage() for record in caplog.records]
+    assert "between the processes of this host only, no longer through redis connection 'x'" in first
+    assert "within this process only, no longer through the state folder" in second
 
 
 def test_what_was_done_under_a_hold_that_broke_stays_done(wide: Broken) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, Rate
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from tests.contract import backend_servers
 from tests.contract.backend import DEADLINE, SLOW, BackendContract, eventually
@@ -185,6 +186,12 @@ def test_without_permission(server: Redis, rights: list[str], password: str, wor
         tell("ACL", "DELUSER", user)
 
 
+def answers(where: str) -> bool:
+    """Tell whether a server listens: its socket is there a moment before."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(where) == 0
+
+
 @pytest.mark.parametrize(
     ("setting", "words"), [("--replicaof 127.0.0.1 1", "read-only replica"), ("--maxmemory 1", "no memory left")]
 )
@@ -194,7 +201,7 @@ def test_a_server_that_takes_nothing(tmp_path: Path, setting: str, words: str) -
     command = [program, "--port", "0", "--unixsocket", where, "--dir", str(tmp_path), *setting.split()]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        eventually(lambda: Path(where).exists())
+        eventually(lambda: answers(where))
         backend = RedisBackend(Redis(unix_socket_path=where))
         for use in (lambda: backend.set("key", b"value", 1), lambda: backend.reserve("key", [SLOW], 1)):
             with pytest.raises(BackendError, match=words):

@@ -153,7 +153,7 @@ class SqlContract(BackendContract):
         with self.somebody(place) as user:
             self.tell(place, self.one_connection.format(user=user))
             other = self.connect(place, user=user, password="hunter2")
-            backend = SqlBackend(lambda: self.connect(place, user=user, password="hunter2"))
+            backend = SqlBackend(lambda: self.connect(place, user=user, password="hunter2"), patience=0.5)
             with pytest.raises(BackendError, match="no connection free"):
                 backend.get(key)
             other.close()

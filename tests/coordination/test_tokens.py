@@ -123,6 +123,18 @@ def test_a_token_that_was_renewed_to_the_same_is_taken_by_who_waited(platform: P
     assert platform.fetched == 2
 
 
+def test_one_older_than_the_rejected_is_not_taken(platform: Platform) -> None:
+    # Such a one lies in a backend that was away, and in the files of a host that stood in for it the time before.
+    process = platform.process()
+    first = process.token("k", platform.fetch)
+    older = platform.backend.get("k")
+    assert older is not None
+    platform.now += 1
+    second = process.token("k", platform.fetch, rejected=first.value)
+    platform.backend.set("k", older, 600)
+    assert process.token("k", platform.fetch, rejected=second.value).value == "token-3"
+
+
 def test_a_refused_secret_is_remembered_for_a_minute(platform: Platform) -> None:
     error = AuthenticationError(
         "The secret is wrong", platform="feishu", code=10014, vendor_message="no", log_id="L", next_step="Check it."

@@ -15,6 +15,7 @@ from airflow_provider_meetings.api.auth import token_key
 from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
+from tests.contract.voiding import at_requests
 from tests.coordination.askers import run, started
 
 
@@ -64,6 +65,15 @@ def test_a_token_that_the_platform_voided_is_renewed_by_one(shared: Shared) -> N
     shared.platform.revoke_tokens()
     assert outcomes(shared.call(10)) == {""}
     assert shared.asked == 2
+
+
+def test_a_token_voided_while_many_use_it_is_renewed_by_one(shared: Shared) -> None:
+    """Forty calls of twenty processes: at the twentieth one at least has it in memory, others on their way."""
+    at_requests(shared.platform, "/minutes/", 20)
+    answers = shared.call(20)
+    assert outcomes(answers) == {""}
+    assert shared.asked == 2
+    assert len({token for answer in answers for token in answer["tokens"]}) == 2
 
 
 def test_a_wrong_secret_is_tried_once(shared: Shared) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pendulum
 import pytest
 
-from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.budget import Quota
+from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.emulator import seed_wecom
@@ -18,19 +20,26 @@ from airflow_provider_meetings.emulator.codes import CODES, Code
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
+    FEISHU_APP_TICKET,
+    FEISHU_STORE_APP_ID,
+    FEISHU_STORE_APP_SECRET,
+    FEISHU_TENANT_KEY,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
     default_company,
 )
+from airflow_provider_meetings.emulator.endpoints import ENDPOINTS
 from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.codes import CODES as FEISHU_CODES
+from airflow_provider_meetings.platforms.feishu.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.wire import MeetingRecording, Minute, MomentsPost, parse_download_url
 from airflow_provider_meetings.platforms.wecom.client import WeComClient
 from airflow_provider_meetings.platforms.wecom.errors import CODES as WECOM_CODES
 from airflow_provider_meetings.platforms.wecom.wire import RecordPage
+from tests.contract.feishu_user import user_client
 from tests.documents.table import DOCUMENTS, Document, Field, page
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,12 +48,27 @@ SHARED = default_company().wecom_recordings[seed_wecom.SHARED_RECORD]
 MEDIA_FILE, RECORD = "rf-20261109-alex.chen-1030-1", ("mr-20261109-alex.chen-1030", "hy-20261109-alex.chen-1030")
 
 
+class Quotas:
+    """Note which quota each call belongs to; let everything pass."""
+
+    def __init__(self) -> None:
+        self.seen: list[Quota] = []
+
+    def reserve(self, quota: Quota, longest: float) -> float:
+        self.seen.append(quota)
+        return 0.0
+
+    def refused(self, quota: Quota, error: RateLimited) -> float:
+        return error.retry_after or 0.0
+
+
 class Both:
     """Both clients on one emulator, and how each of the emulator's endpoints is called through them."""
 
-    def __init__(self, url: str, state: EmulatorState) -> None:
+    def __init__(self, url: str, state: EmulatorState, folder: Path) -> None:
         self.state = state
-        quick: dict[str, Any] = {"base_url": url, "max_attempts": 1}
+        self.quotas = Quotas()
+        quick: dict[str, Any] = {"base_url": url, "max_attempts": 1, "budget": self.quotas}
         self.feishu = FeishuClient(
             Transport(platform="feishu", **quick),
             app_id=FEISHU_APP_ID,
@@ -57,7 +81,15 @@ class Both:
             corp_secret=WECOM_CORP_SECRET,
             tokens=ProcessTokenStore(),
         )
-        feishu, wecom = self.feishu, self.wecom
+        self.user = user_client(Transport(platform="feishu", **quick), time.time, folder)
+        self.store = FeishuClient(
+            Transport(platform="feishu", **quick),
+            app_id=FEISHU_STORE_APP_ID,
+            app_secret=FEISHU_STORE_APP_SECRET,
+            tokens=ProcessTokenStore(),
+            store_app=StoreApp(FEISHU_APP_TICKET, FEISHU_TENANT_KEY),
+        )
+        feishu, wecom, user = self.feishu, self.wecom, self.user
         self.calls: dict[str, Callable[[], Any]] = {
             "feishu.tenant_access_token": feishu.whoami,
             "feishu.minute": lambda: feishu.get_minute(READY_MINUTE),
@@ -68,6 +100,11 @@ class Both:
             "feishu.meeting_recording": lambda: feishu.get_meeting_recording(READY_MEETING),
             "feishu.meetings_by_number": lambda: list(feishu.list_meetings_by_number("520131401", START, END)),
             "feishu.meeting_list": lambda: list(feishu.list_meetings(START, END)),
+            "feishu.minutes_search": lambda: list(user.search_minutes(start=START, end=END)),
+            "feishu.user_info": user.get_user_info,
+            "feishu.user_access_token": lambda: user.exchange_code("c", verifier="v" * 43, redirect_uri="http://x"),
+            "feishu.app_access_token": self.store.whoami,
+            "feishu.store_tenant_access_token": self.store.whoami,
             "feishu.post": lambda: feishu.get_post(NAMED_POST),
             "wecom.gettoken": wecom.whoami,
             "wecom.record_list": lambda: list(wecom.list_recordings(START, END, userid="alex.chen")),
@@ -79,10 +116,10 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both() -> Iterator[Both]:
+def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     state = EmulatorState()
     with serve(state) as url:
-        yield Both(url, state)
+        yield Both(url, state, tmp_path_factory.mktemp("user") / "state")
 
 
 @pytest.fixture(autouse=True)
@@ -266,7 +303,30 @@ def _new_tokens(both: Both) -> None:
     # The token endpoints are only asked when there is no token.
     for client in (both.feishu, both.wecom):
         client._auth._store = ProcessTokenStore()
+    # A store app's client looks for two tokens in its store.
+    both.store._auth._store = store = ProcessTokenStore()
+    both.store._app._tokens = store
 
 
 def test_the_page_is_up_to_date() -> None:
     assert (ROOT / "docs" / "documents.rst").read_text() == page(), "run: python scripts/document_table.py"
+
+
+def test_each_endpoint_has_the_quota_that_its_page_names(both: Both) -> None:
+    quotas: dict[str, Quota] = {}
+    for name, call in both.calls.items():
+        if not ENDPOINTS[name].token:
+            call()
+            quotas[name] = both.quotas.seen[-1]
+    ours = {name: {(rate.calls, rate.seconds) for rate in quota.rates} for name, quota in quotas.items()}
+    assert ours == {name: {(w.count, w.seconds) for w in ENDPOINTS[name].windows} for name in quotas}
+    assert len({quota.endpoint for quota in quotas.values()}) == len(quotas)
+
+
+def test_a_token_is_asked_for_without_a_queue(both: Both) -> None:
+    both.state.revoke_tokens()
+    both.quotas.seen.clear()
+    both.feishu.get_minute(READY_MINUTE)
+    list(both.wecom.list_recordings(START, END, userid="alex.chen"))
+    names = {quota.endpoint: quota.rates for quota in both.quotas.seen}
+    assert names["auth.tenant_access_token"] == names["gettoken"] == ()

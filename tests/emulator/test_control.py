@@ -51,6 +51,8 @@ def test_every_plain_attribute_is_a_knob() -> None:
         ("rate_limits", True), ("wecom_concurrent", 3), ("throttle_status", 400), ("wecom_spelling", "record_meetings"),
         ("has_more", "when-true"), ("meeting_summary", "list"), ("file_times", "number"), ("wecom_warning", True),
         ("expired_link", "json"), ("meeting_list_tenant", False), ("meetings_by_number_days", 90),
+        ("refresh_seconds", 60), ("user_token_grace", 60), ("user_token_grace", None), ("ticket_seconds", 1),
+        ("consent", "deny"), ("cloud", "lark"),
     ],
 )  # fmt: skip
 def test_knobs_are_turned(emulator: Any, name: str, value: Any) -> None:
@@ -62,13 +64,17 @@ def test_knobs_are_turned(emulator: Any, name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        ({"nothing": 1}, "there is no knob 'nothing'; there are limits, not_ready_polls"),
+        ({"nothing": 1}, "there is no knob 'nothing'; there are limits, redirect_uris, not_ready_polls"),
         ({"not_ready_polls": -1}, "not_ready_polls takes an integer from 0"),
         ({"not_ready_polls": True}, "not_ready_polls takes an integer from 0"),
         ({"rate_limits": 1}, "rate_limits takes true or false"),
         ({"throttle_status": 500}, "throttle_status takes 429 or 400"),
         ({"throttle_status": [429]}, "throttle_status takes 429 or 400"),
         ({"wecom_spelling": "records"}, "wecom_spelling takes 'record_list' or 'record_meetings'"),
+        ({"consent": "perhaps"}, "consent takes 'grant' or 'deny'"),
+        ({"redirect_uris": "http://x/"}, "redirect_uris takes a list of addresses"),
+        ({"redirect_uris": None}, "redirect_uris takes a list of addresses"),
+        ({"redirect_uris": [7]}, "redirect_uris takes a list of addresses"),
         ({"limits": []}, "limits takes an object of endpoint names"),
         ({"limits": {"feishu.minute": [[1]]}}, "limits takes an object of endpoint names"),
         ({"limits": {"feishu.minute": [[1, 0]]}}, "limits takes an object of endpoint names"),
@@ -128,6 +134,13 @@ def test_media_faults(emulator: Any) -> None:
         ("not-ready", {"object_id": "x"}, "polls is required"),
         ("not-ready", {"object_id": "x", "polls": -1}, "polls must be 0 or more"),
         ("revoke", {"token": 7}, "token must be str or null"),
+        ("revoke", {"token": "t-unknown"}, "no such token is in circulation"),
+        ("revoke", {"requests": 2}, "requests needs the endpoint"),
+        ("revoke", {"endpoint": "feishu.x"}, "no endpoint is named"),
+        ("revoke", {"endpoint": "feishu.minute", "requests": 0}, "requests must be 1 or more"),
+        ("silence", {}, "endpoint is required"),
+        ("silence", {"endpoint": "feishu.minute", "manner": "shout"}, "manner must be one of hang, cut"),
+        ("silence", {"endpoint": "feishu.minute", "times": 0}, "times must be 1 or more"),
         ("reset", {"x": 1}, "'x' is not taken; taken: nothing"),
     ],
 )

@@ -97,3 +97,33 @@ def test_the_documented_limits_are_in_force(limited: Any) -> None:
     assert limits["feishu.minutes_search"] == limits["feishu.meeting_list"] == [[100, 60, 0]]
     assert limits["feishu.user_access_token"] == limits["feishu.meeting_recording"] == [[1000, 60, 0], [50, 1, 0]]
     assert limits["wecom.get_file"] == [[10_000, 60, 60], [150_000, 3600, 3600]]
+
+
+def test_throttled_answers_are_counted(limited: Any) -> None:
+    ask(limited, MINUTE, 7)
+    ask(limited, POST, 21)
+    limited.state.limits.windows["wecom.record_list"] = (Window(1, 60, 60),)
+    token = limited.wecom_token()
+    for _ in range(2):
+        listed(limited, token)
+    limited.clock.now += 1
+    limited.state.wecom_concurrent = 1
+    limited.state.limits.windows["wecom.record_list"] = (Window(9, 60, 60),)
+    for _ in range(2):
+        listed(limited, token)
+    # One that a test ordered is one that the client has seen.
+    limited.state.fail("feishu.minute_media", 99991400)
+    ask(limited, f"{MINUTE}/media")
+    counted = {"feishu.minute": 2, "feishu.post": 1, "wecom.record_list": 2, "feishu.minute_media": 1}
+    assert limited.state.throttled == counted
+    url = f"{limited.url}/_emulator/counters"
+    counters = requests.get(url).json()
+    assert counters["throttled"] == counted
+    assert (counters["calls"]["feishu.minute"], counters["calls"]["wecom.record_list"]) == (7, 4)
+    # Counting anew leaves tokens and windows as they are.
+    assert requests.delete(url).json() == {
+        "requests": 0, "token_requests": {}, "calls": {}, "throttled": {}, "refresh_tokens": {},
+    }  # fmt: skip
+    assert limited.state.token_standing("wecom", token) == "valid"
+    assert listed(limited, token) == 45033
+    assert limited.state.throttled == {"wecom.record_list": 1}

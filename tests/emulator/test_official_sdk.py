@@ -11,12 +11,21 @@ import requests
 
 from airflow_provider_meetings.emulator import seed_feishu as seed
 from airflow_provider_meetings.emulator import seed_meetings
-from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET, FEISHU_USER_TOKEN
+from airflow_provider_meetings.emulator.company import (
+    FEISHU_APP_ID,
+    FEISHU_APP_SECRET,
+    FEISHU_REDIRECT_URIS,
+    FEISHU_STORE_APP_ID,
+    FEISHU_STORE_APP_SECRET,
+    FEISHU_TENANT_KEY,
+    FEISHU_USER_TOKEN,
+)
 
 with warnings.catch_warnings():
     # What the SDK's own imports warn of is not ours to mend.
     warnings.simplefilter("ignore")
     import lark_oapi as lark
+    from lark_oapi.api.auth.v3 import ResendAppTicketRequest, ResendAppTicketRequestBody
     from lark_oapi.api.minutes.v1 import (
         ArtifactsMinuteRequest,
         GetMinuteMediaRequest,
@@ -28,7 +37,10 @@ with warnings.catch_warnings():
     )
     from lark_oapi.api.moments.v1 import GetPostRequest
     from lark_oapi.api.vc.v1 import GetMeetingListRequest, GetMeetingRecordingRequest, ListByNoMeetingRequest
+    from lark_oapi.core.access_token.client import AccessToken
     from lark_oapi.core.cache import LocalCache
+    from lark_oapi.core.exception import AccessTokenException
+    from lark_oapi.core.model import Config
     from lark_oapi.core.token import TokenManager
 
 
@@ -119,3 +131,37 @@ def test_search_as_a_user(emulator: Any, client: Any) -> None:
     builder = lark.Client.builder().app_id(FEISHU_APP_ID).app_secret(FEISHU_APP_SECRET).domain(emulator.url)
     response = builder.enable_set_token(True).build().minutes.v1.minute.search(request, option)
     assert [item.token for item in response.data.items] == [seed.ENGLISH_MINUTE]
+
+
+def test_a_user_consents_and_refreshes(emulator: Any) -> None:
+    query = {"client_id": FEISHU_APP_ID, "redirect_uri": FEISHU_REDIRECT_URIS[0], "scope": "offline_access"}
+    page = requests.get(f"{emulator.url}/open-apis/authen/v1/authorize", params=query, allow_redirects=False)
+    code = page.headers["Location"].partition("code=")[2]
+    config = Config()
+    config.app_id, config.app_secret = FEISHU_APP_ID, FEISHU_APP_SECRET
+    config.domain = config.oauth_base_url = emulator.url
+    # It goes to v3.
+    sdk = AccessToken(config)
+    first = sdk.retrieve_by_authorization_code(code, FEISHU_REDIRECT_URIS[0])
+    assert (first.expires_in, first.refresh_token_expires_in, first.scope) == (7200, 604800, "offline_access")
+    assert sdk.refresh(first.refresh_token).access_token != first.access_token
+    with pytest.raises(AccessTokenException) as refused:
+        sdk.refresh(first.refresh_token)
+    assert (refused.value.status_code, refused.value.code, refused.value.error) == (400, 20073, "invalid_grant")
+
+
+def test_a_store_app(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TokenManager, "cache", LocalCache())
+    builder = lark.Client.builder().app_id(FEISHU_STORE_APP_ID).app_secret(FEISHU_STORE_APP_SECRET)
+    client = builder.app_type(lark.AppType.ISV).domain(emulator.url).build()
+    body = ResendAppTicketRequestBody.builder().app_id(FEISHU_STORE_APP_ID).app_secret(FEISHU_STORE_APP_SECRET).build()
+    assert client.auth.v3.app_ticket.resend(ResendAppTicketRequest.builder().request_body(body).build()).success()
+    ticket = emulator.state.app_tickets.pushed[-1]
+    option = lark.RequestOption.builder().app_ticket(ticket).tenant_key(FEISHU_TENANT_KEY).build()
+    request = GetMinuteRequest.builder().minute_token(seed.READY_MINUTE).build()
+    response = client.minutes.v1.minute.get(request, option)
+    assert response.data.minute.token == seed.READY_MINUTE
+    artifacts = client.minutes.v1.minute.artifacts(
+        ArtifactsMinuteRequest.builder().minute_token(seed.READY_MINUTE).build(), option
+    )
+    assert artifacts.code == 99991672

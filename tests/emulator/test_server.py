@@ -58,6 +58,10 @@ def test_command_serves_and_ends_cleanly(number: signal.Signals) -> None:
         company.FEISHU_APP_SECRET,
         company.WECOM_CORP_SECRET,
         company.FEISHU_USER_TOKEN,
+        company.FEISHU_STORE_APP_SECRET,
+        company.FEISHU_APP_TICKET,
+        company.FEISHU_TENANT_KEY,
+        *company.FEISHU_REDIRECT_URIS,
         "zhangwei",
         *company.default_company().feishu_posts,
     ):
@@ -69,6 +73,22 @@ def test_command_takes_the_knobs_of_its_help() -> None:
         url = first_line(process).split()[-1]
         knobs = requests.get(f"{url}/_emulator/").json()["knobs"]
     assert (knobs["rate_limits"]["value"], knobs["link_seconds"]["value"]) == (True, 60)
+
+
+def test_command_is_limited_counts_and_counts_anew_by_http() -> None:
+    with running("--port", "0", "--rate-limits", "--cloud", "lark") as process, requests.Session() as session:
+        url = first_line(process).split()[-1]
+        # A window of a day, for the command's clock runs.
+        assert session.post(f"{url}/_emulator/knobs", json={"limits": {"feishu.post": [[2, 86400]]}}).ok
+        credentials = {"app_id": company.LARK_APP_ID, "app_secret": company.LARK_APP_SECRET}
+        path = "/open-apis/auth/v3/tenant_access_token/internal"
+        token = session.post(url + path, json=credentials).json()["tenant_access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        for _ in range(5):
+            session.get(f"{url}/open-apis/moments/v1/posts/1", headers=headers)
+        counters = session.get(f"{url}/_emulator/counters").json()
+        assert (counters["calls"]["feishu.post"], counters["throttled"]) == (5, {"feishu.post": 3})
+        assert session.delete(f"{url}/_emulator/counters").json()["throttled"] == {}
 
 
 def test_command_says_that_the_port_is_in_use() -> None:

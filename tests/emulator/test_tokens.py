@@ -57,9 +57,20 @@ def test_token_shorter_than_30_minutes_is_always_new(start: Any) -> None:
     assert first["tenant_access_token"] != second["tenant_access_token"]
 
 
-@pytest.mark.parametrize("changes", [{"app_id": "cli_other"}, {"app_secret": "wrong"}])
-def test_wrong_app(emulator: Any, changes: dict[str, str]) -> None:
-    assert tenant(emulator, **changes) == {"code": 10015, "msg": "wrong app secret"}
+@pytest.mark.parametrize(
+    ("changes", "answer"),
+    [
+        ({"app_id": "cli_other"}, {"code": 10003, "msg": "invalid param"}),
+        ({"app_secret": "wrong"}, {"code": 10015, "msg": "wrong app secret"}),
+        # A store app has another way to its tokens.
+        (
+            {"app_id": company.FEISHU_STORE_APP_ID, "app_secret": company.FEISHU_STORE_APP_SECRET},
+            {"code": 10014, "msg": "app unauthorized"},
+        ),
+    ],
+)
+def test_wrong_app(emulator: Any, changes: dict[str, str], answer: Any) -> None:
+    assert tenant(emulator, **changes) == answer
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"app_id": "cli_x"}'])

@@ -23,7 +23,10 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be a new process."""
     for name, value in vars(ProcessTokenStore()).items():
         monkeypatch.setattr(PROCESS_TOKENS, name, value)
-    sharing._backend.cache_clear()
+    sharing._of_host.cache_clear()
+    for through in sharing._THROUGH.values():
+        through.wide.close()
+    sharing._THROUGH.clear()
 
 
 def test_airflow_knows_the_option() -> None:

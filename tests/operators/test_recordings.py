@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_meetings.emulator.seed_feishu import PROCESSING_MEETING, READY_MEETING
 from airflow_provider_meetings.emulator.seed_wecom import OWNERS, PROCESSING_RECORD, STANDUP_CODE, STANDUP_MEETINGID
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from tests.contract.voiding import at_requests
 
 SEASON = {"start": "2026-10-05T00:00:00+08:00", "end": "2026-11-14T00:00:00+08:00"}
 
@@ -33,6 +36,25 @@ def test_more_than_a_page(emulated: Any, context: Any) -> None:
     found = wecom(owner_ids=["zhangwei"], start="2026-10-14T00:00:00+08:00").execute(context)
     (window,) = context["ti"].pushed["summary"]["windows"]
     assert (window["pages"], window["items"]) == (2, len(found))
+
+
+@pytest.mark.parametrize("voided", [(2,), (3,), (2, 4)])
+def test_tokens_voided_between_pages_lose_nothing_and_double_nothing(
+    emulated: Any, context: Any, voided: tuple[int, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    company = emulated.state.company
+    recording = next(r for r in company.wecom_recordings.values() if r.creator == "zhangwei")
+    many = [replace(recording, meeting_record_id=f"many-{number:03}") for number in range(70)]
+    emulated.state.company = replace(company, wecom_recordings={r.meeting_record_id: r for r in many})
+    # A page that is asked for again is one request more.
+    at_requests(emulated.state, "/record/list", *voided)
+    window = {"start": recording.meeting_start_time, "end": recording.meeting_start_time + timedelta(days=1)}
+    found = wecom(owner_ids=["zhangwei"], **window).execute(context)
+    assert [r["recording_id"] for r in found] == [r.meeting_record_id for r in many]
+    (proof,) = context["ti"].pushed["summary"]["windows"]
+    assert (proof["pages"], proof["items"], proof["complete"]) == (4, 70, True)
+    assert emulated.state.token_requests["wecom"] == 1 + len(voided)
+    assert f"{len(voided)} rejected tokens renewed" in capsys.readouterr().out
 
 
 def test_one_meeting_by_id_and_by_code(emulated: Any, context: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pendulum
@@ -17,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.sdk.bases.operator import TriggerFailureReason
 from airflow.sdk.exceptions import AirflowRescheduleException
 
+from airflow_provider_meetings.api.errors import RateLimited
 from airflow_provider_meetings.emulator.seed_feishu import (
     DELETED_MINUTE_MEETING,
     FORBIDDEN_MEETING,
@@ -209,6 +211,15 @@ def test_a_first_round_that_fails_is_forgiven_with_silent_fail(emulated: Any, co
     assert deferred.value.trigger.serialize()[1]["max_failures"] is None
 
 
+def test_a_first_round_that_is_throttled_waits_in_the_triggerer(emulated: Any, context: Any) -> None:
+    emulated.state.fail("feishu.meeting_recording", 99991400, times=None, reset=4000)
+    with pytest.raises(TaskDeferred):
+        feishu(meeting_ids=[READY_MEETING], deferrable=True).execute(context)
+    with pytest.raises(AirflowException) as caught:
+        feishu(meeting_ids=[READY_MEETING]).execute(context)
+    assert isinstance(caught.value.__cause__, RateLimited)
+
+
 def test_an_unknown_until_fails_while_the_dag_is_read() -> None:
     with pytest.raises(ValueError, match="until must be one of ready, settled"):
         feishu(meeting_ids=[READY_MEETING], until="done")
@@ -243,6 +254,17 @@ class TestResume:
         assert isinstance(caught.value, AirflowFailException) == permanent
         with pytest.raises(AirflowSkipException):
             self.resume(context, event, soft_fail=True)
+
+    def test_failed_tells_the_retry_policy_what_the_platform_said(self, context: Any) -> None:
+        event: dict[str, Any] = {**self.EVENT, "status": "failed", "message": "busy"}
+        for told, expected in (({"retry_after": 300.0}, "retry"), ({"retry_after": None}, "default"), ({}, "default")):
+            with pytest.raises(AirflowException, match="busy") as caught:
+                self.resume(context, {**event, **told})
+            policy = feishu(meeting_ids=["1"]).retry_policy
+            assert policy is not None
+            decision = policy.evaluate(caught.value, 1, 3)
+            assert decision.action.value == expected
+            assert (decision.retry_delay or timedelta(0)) >= timedelta(seconds=300 if expected == "retry" else 0)
 
     def test_the_silence_of_a_triggerer_that_was_down(self, emulated: Any, context: Any) -> None:
         with pytest.raises(AirflowSensorTimeout):

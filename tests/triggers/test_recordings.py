@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import threading
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -12,16 +14,20 @@ import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, RateLimited
+from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, RateLimited, ServerError
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.emulator import feishu_tokens
 from airflow_provider_meetings.emulator.seed_feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,
     READY_MEETING,
+    READY_MINUTE,
     RUNNING_MEETING,
 )
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.triggers import recordings
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
+from tests.contract.voiding import at_requests
 
 FIRST_POLL_SECONDS, LEAST_PAUSE_SECONDS = recordings.FIRST_POLL_SECONDS, recordings.LEAST_PAUSE_SECONDS
 
@@ -99,6 +105,28 @@ def test_passing_failures_are_borne_but_not_for_ever(emulated: Any) -> None:
     assert "could not be reached" in event["message"]
 
 
+def test_throttled_rounds_are_no_failures(emulated: Any) -> None:
+    emulated.state.fail("feishu.meeting_recording", 99991400, times=7, reset=0)
+    assert event_of(trigger([READY_MEETING], max_failures=0))["status"] == "done"
+
+
+def test_throttled_until_the_deadline_is_a_timeout_that_says_so(emulated: Any) -> None:
+    emulated.state.fail("feishu.meeting_recording", 99991400, times=None, reset=3600)
+    event = event_of(trigger([READY_MEETING], max_failures=0, deadline=pendulum.now("UTC").isoformat()))
+    assert event["status"] == "timeout"
+    assert "99991400" in event["message"]
+
+
+def test_a_failure_carries_what_the_platform_said(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(self: RecordingReadyTrigger) -> Any:
+        error = ServerError("busy", retry_after=120.0)
+        raise AirflowException(str(error)) from error
+
+    monkeypatch.setattr(RecordingReadyTrigger, "_ask", ask)
+    event = event_of(trigger(["1"], max_failures=0))
+    assert (event["status"], event["permanent"], event["retry_after"]) == ("failed", False, 120.0)
+
+
 def test_a_blip_is_survived(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     rounds = iter(["http://127.0.0.1:9", "http://127.0.0.1:9", emulated.url])
     real = MeetingsHook.for_connection
@@ -169,6 +197,113 @@ def test_failures_count_only_in_a_row(emulated: Any, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(RecordingReadyTrigger, "_ask", ask)
     assert event_of(trigger(["1"], max_failures=1))["status"] == "done"
+
+
+def test_tokens_voided_between_rounds_are_renewed_once_each(emulated: Any) -> None:
+    emulated.state.not_ready(READY_MINUTE, 4)
+    at_requests(emulated.state, "/minutes/", 2, 4)
+    event = event_of(trigger([READY_MEETING], max_failures=0))
+    assert (event["status"], [r["recording_id"] for r in event["recordings"]]) == ("done", [READY_MINUTE])
+    assert emulated.state.token_requests["feishu"] == 3
+
+
+def test_a_changed_secret_starts_anew_at_once(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two rounds the app's secret is reset: the platform voids what the old one got, Airflow is told of it."""
+
+    def reset_secret() -> None:
+        monkeypatch.setattr(feishu_tokens, "FEISHU_APP_SECRET", "after-the-reset")
+        emulated.state.revoke_tokens()
+
+    rounds = 0
+    real = MeetingsHook.for_connection
+
+    def each_round(conn_id: str, *, patient: bool) -> MeetingsHook:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 2:
+            reset_secret()
+            emulated.connect("feishu", password="after-the-reset")
+        return real(conn_id, patient=patient)
+
+    monkeypatch.setattr(MeetingsHook, "for_connection", each_round)
+    emulated.state.not_ready(READY_MINUTE, 2)
+    assert event_of(trigger([READY_MEETING], max_failures=0))["status"] == "done"
+    assert rounds == 3
+    # One login with each secret: the token of the old one was not even tried.
+    assert emulated.state.token_requests["feishu"] == 2
+    tokens = [r.headers["authorization"] for r in emulated.state.requests if "authorization" in r.headers]
+    assert [token == tokens[0] for token in tokens] == [True, True, False, False, False, False]
+
+
+def test_a_cancelled_round_leaves_the_queue_of_a_quota(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread ends long before its turn: 50 seconds away, and the round's hook is closed within 30."""
+    monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.IMPATIENT_QUEUE_SECONDS", 60.0)
+    emulated.state.fail("feishu.minute", 99991400, times=1, reset=50)
+    hook = MeetingsHook.for_connection("feishu_default", patient=False)
+    with closing(hook), pytest.raises(AirflowException):
+        hook.check(RecordingQuery(recording_ids=(READY_MINUTE,)))
+    closed = threading.Event()
+    real = MeetingsHook.close
+
+    def close(self: MeetingsHook) -> None:
+        real(self)
+        closed.set()
+
+    monkeypatch.setattr(MeetingsHook, "close", close)
+    asked = len(emulated.state.requests)
+    waiting = trigger([], query={"recording_ids": [READY_MINUTE]})
+
+    def in_the_queue() -> bool:
+        transport = waiting._transport
+        return transport is not None and any(usage.waited for usage in transport.usage.endpoints().values())
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(anext(waiting.run()))
+        while not in_the_queue():
+            assert not task.done()
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert closed.wait(timeout=30)
+    assert len(emulated.state.requests) == asked
+
+
+def test_a_round_that_is_cancelled_before_its_client_is_made(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It finds itself given up as soon as there is something to interrupt."""
+    begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+    interrupted: list[bool] = []
+    real = MeetingsHook.for_connection
+    real_close = MeetingsHook.close
+
+    def slow(conn_id: str, *, patient: bool) -> MeetingsHook:
+        begun.set()
+        assert go_on.wait(timeout=30)
+        return real(conn_id, patient=patient)
+
+    def close(self: MeetingsHook) -> None:
+        interrupted.append(self.client.transport._interrupted.is_set())
+        real_close(self)
+        closed.set()
+
+    monkeypatch.setattr(MeetingsHook, "for_connection", slow)
+    monkeypatch.setattr(MeetingsHook, "close", close)
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(anext(trigger([READY_MEETING]).run()))
+        while not begun.is_set():
+            assert not task.done()
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+
+    asyncio.run(cancelled())
+    assert closed.wait(timeout=30)
+    assert interrupted == [True]
 
 
 def test_each_round_closes_its_connections(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,44 @@ MANIFEST = {
             "description": "Which id of a person the answers give. open_id differs from app to app.",
             "schema": {"type": ["string", "null"], "enum": ["open_id", "union_id", "user_id", None]},
         },
+        "identity": {
+            "label": "Identity",
+            "description": "app (blank): ask as the app. user: ask as a user who has consented, once, by airflow "
+            "meetings authorize.",
+            "schema": {"type": ["string", "null"], "enum": ["app", "user", None]},
+        },
+        "redirect_uri": {
+            "label": "Redirect URI",
+            "description": "For identity user: one of the redirect URLs of the app's security settings.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "scopes": {
+            "label": "Scopes",
+            "description": "For identity user: what to ask the user for, with spaces between; blank: what reading "
+            "and searching minutes needs.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "app_type": {
+            "label": "App type",
+            "description": "self-built (blank), or store for an app from the store.",
+            "schema": {"type": ["string", "null"], "enum": ["self-built", "store", None]},
+        },
+        "app_ticket": {
+            "label": "App ticket",
+            "description": "For app type store: the newest ticket that was pushed to the app's webhook.",
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
+        "tenant_key": {
+            "label": "Tenant key",
+            "description": "For app type store: the tenant that has installed the app.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "rate_share": {
+            "label": "Rate share",
+            "description": "The part of the platform's limits that all tasks together use, such as 0.4 where the "
+            "company's other tools need the rest; blank: 1, all but 2 %.",
+            "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
+        },
         "proxy": {
             "label": "Proxy",
             "description": "URL of an HTTP proxy for API and media; blank: the environment's.",
@@ -37,6 +75,12 @@ MANIFEST = {
             "label": "Allowed media hosts",
             "description": "Hosts, *.suffixes, IP addresses and networks in private address space that media may come "
             "from, with commas between; blank: only public addresses, and those of the Base URL's own kind.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "coordination_conn_id": {
+            "label": "Coordination connection",
+            "description": "Id of a redis, postgres or mysql connection through which the processes of all hosts share "
+            "tokens and quotas; blank: those of each host share for themselves.",
             "schema": {"type": ["string", "null"]},
         },
     },

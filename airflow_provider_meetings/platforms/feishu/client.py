@@ -10,12 +10,14 @@ from typing import ClassVar
 from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report
 from airflow_provider_meetings.api.errors import Gone, MeetingsApiError, NotFound, NotReady, PermissionDenied
+from airflow_provider_meetings.api.grants import UserTokens
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits, check_minute_token
 from airflow_provider_meetings.platforms.feishu.artifacts import ARTIFACT_KINDS, ArtifactFiles
 from airflow_provider_meetings.platforms.feishu.endpoints import FeishuEndpoints
+from airflow_provider_meetings.platforms.feishu.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.wire import neutral_post, neutral_recording
 
 _STATES: dict[type[MeetingsApiError], RecordingState] = {
@@ -32,7 +34,7 @@ _NOT_READY = {
 
 
 class FeishuClient(FeishuEndpoints, MeetingsClient):
-    """Ask Feishu or Lark as one self-built app; the endpoints are those of `FeishuEndpoints`.
+    """Ask Feishu or Lark as one app, or as a user through it; the endpoints are those of `FeishuEndpoints`.
 
     :param tenant: as it shall stand in rows; the app id if None, since no answer names the tenant.
     """
@@ -52,6 +54,8 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         tenant: str | None = None,
         user_id_type: UserIdType = "open_id",
         clock: Callable[[], float] = time.time,
+        store_app: StoreApp | None = None,
+        users: UserTokens | None = None,
     ) -> None:
         MeetingsClient.__init__(self, transport, tenant=tenant or app_id)
         FeishuEndpoints.__init__(
@@ -62,6 +66,8 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             tokens=tokens,
             user_id_type=user_id_type,
             clock=clock,
+            store_app=store_app,
+            users=users,
         )
         self._artifacts = ArtifactFiles(self.get_minute_artifacts, clock)
 

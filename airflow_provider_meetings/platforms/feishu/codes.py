@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from airflow_provider_meetings.api.codes import Endpoint, Rule
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
+    ConsentEnded,
     Gone,
     InvalidRequest,
     NotFound,
@@ -22,12 +23,17 @@ LIMIT = 99991400
 _LOGIN = "Check login (app id) and password (app secret) of the connection, in the developer console of this app."
 _LATER = "Try again later."
 _SLOWER = "Fewer calls at a time, or later."
-_CONSENT = "Have the user consent again: the stored refresh token cannot be used any more."
+_AUTHORIZE = "run airflow meetings authorize with the connection's id (without a shell: FeishuAuthorizeOperator)."
+_CONSENT = f"Have the user consent again: {_AUTHORIZE}"
+_CODE = f"The code of a consent serves once, for five minutes. Begin anew: {_AUTHORIZE}"
 _RANGE = (
     "Give the app the scope named in the documentation and, for minutes, a data range that covers the owner; "
     "then publish a version of the app."
 )
-_REFUSED_TWICE = "The token was renewed once and refused again: does the API accept tenant tokens, is the host right?"
+_REFUSED_TWICE = (
+    "The token was renewed once and refused again: does the API accept this kind of token (of an app, of a user), is "
+    "the host right?"
+)
 _LONG_ID = "Check the meeting id: the long id, not the 9-digit meeting number."
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN  (generic codes)
@@ -36,8 +42,10 @@ _GENERIC = {
     5000: Rule(ServerError, _SLOWER),
     10003: Rule(AuthenticationError, _LOGIN),
     10012: Rule(AuthenticationError, _LOGIN),
+    10013: Rule(AuthenticationError, "Check the extra tenant_key: that tenant has not installed the app."),
     10014: Rule(AuthenticationError, _LOGIN),
     10015: Rule(AuthenticationError, _LOGIN),
+    10016: Rule(InvalidRequest, "Tickets are for apps from the store only."),
     20002: Rule(AuthenticationError, _LOGIN),
     99991543: Rule(AuthenticationError, _LOGIN),
     LIMIT: Rule(RateLimited, "Fewer calls at a time, or later: everything that uses this app shares the limit."),
@@ -49,29 +57,46 @@ _GENERIC = {
     99991664: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
     99991665: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
     99991668: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
-    99991669: Rule(AuthenticationError, _CONSENT),
+    99991669: Rule(ConsentEnded, _CONSENT),
     99991671: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
     99991677: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
     99991672: Rule(PermissionDenied, _RANGE),
     99991673: Rule(PermissionDenied, "The app is not available in this tenant: have an administrator enable it."),
     99991676: Rule(PermissionDenied, _RANGE),
-    99991679: Rule(PermissionDenied, "The user has not granted this scope: have the user consent again."),
+    99991679: Rule(
+        PermissionDenied,
+        f"The user has not granted this scope: name it in the extra scopes, if that is used. {_CONSENT}",
+    ),
     99992402: Rule(InvalidRequest, "Check the ids that were given."),
 }
 
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
 _USER_TOKEN = {
+    20001: Rule(InvalidRequest, "The request lacks something: look at the extras of the connection."),
+    20003: Rule(AuthenticationError, _CODE),
+    20004: Rule(AuthenticationError, _CODE),
     20008: Rule(AuthenticationError, "Check the user's account: the platform gives no token in its present state."),
+    20009: Rule(PermissionDenied, "The app is not installed in this tenant: have an administrator install it."),
     20010: Rule(PermissionDenied, "Add this user to the app's available range."),
-    20024: Rule(AuthenticationError, "The refresh token belongs to another app: use it with that one."),
-    20026: Rule(AuthenticationError, _CONSENT),
-    20037: Rule(AuthenticationError, _CONSENT),
+    20024: Rule(ConsentEnded, f"The code or refresh token belongs to another app. {_CONSENT}"),
+    20026: Rule(ConsentEnded, _CONSENT),
+    20036: Rule(InvalidRequest, "Check that the connection's host is the platform's API."),
+    20037: Rule(ConsentEnded, f"The refresh token, or the consent after 365 days, has ended. {_CONSENT}"),
+    20048: Rule(AuthenticationError, _LOGIN),
+    20049: Rule(AuthenticationError, _CODE),
     20050: Rule(ServerError, _LATER),
-    20064: Rule(AuthenticationError, _CONSENT),
+    20063: Rule(InvalidRequest, "The request is malformed: look at the extras of the connection."),
+    20064: Rule(ConsentEnded, f"The refresh token was revoked. {_CONSENT}"),
+    20065: Rule(AuthenticationError, _CODE),
     20066: Rule(AuthenticationError, "Check the user's account: the platform gives no token in its present state."),
+    20067: Rule(InvalidRequest, "A scope is named twice: look at the extra scopes of the connection."),
+    20068: Rule(PermissionDenied, f"The user has not granted all scopes. {_CONSENT}"),
+    20069: Rule(PermissionDenied, "The app is disabled in this tenant: have an administrator enable it."),
     20070: Rule(InvalidRequest, "The app's secret was given twice, in the header and in the body: give it once."),
+    20071: Rule(InvalidRequest, f"The extra redirect_uri was changed since the consent was begun: {_AUTHORIZE}"),
     20072: Rule(ServerError, _LATER),
-    20073: Rule(AuthenticationError, f"A refresh token works once. {_CONSENT}"),
+    20073: Rule(ConsentEnded, f"A refresh token works once, and somebody else used this one. {_CONSENT}"),
     20074: Rule(PermissionDenied, "Allow the app to refresh user tokens: a switch in the developer console."),
 }
 
@@ -130,6 +155,9 @@ _MOMENTS = {
 # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (some products limit with a code of their own)
 _LIMITS = {230020: Rule(RateLimited, _SLOWER)}
 
+UNKNOWN_APPS = frozenset({10003, 10014, 10015, 20002, 20048, 99991543})
+"""What a cloud says of an app that it does not know, which may be one of the other cloud's."""
+
 CODES: Mapping[int, Rule] = {
     **_GENERIC,
     **_USER_TOKEN,
@@ -144,7 +172,14 @@ CODES: Mapping[int, Rule] = {
 _NO_MEETING = Rule(NotFound, "Check the meeting number and the times: the platform has no such meeting.")
 _WRONG_LISTING = Rule(InvalidRequest, "Check the window and the filter that were given.")
 
+_TICKET = (
+    "The app ticket of the connection is too old or wrong: put the newest one into the extra app_ticket. The platform "
+    "pushes one to the app's own webhook every hour, and at once after POST /open-apis/auth/v3/app_ticket/resend."
+)
+
 ENDPOINTS: tuple[Endpoint, ...] = (
+    # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
+    Endpoint("/open-apis/auth/v3/app_access_token", {10012: Rule(AuthenticationError, _TICKET)}),
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search
     # All its client errors are declared as HTTP 500.
     Endpoint(

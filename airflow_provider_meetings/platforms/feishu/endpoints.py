@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits
 from airflow_provider_meetings.platforms.feishu.endpoints_meetings import MeetingsEndpoints
 from airflow_provider_meetings.platforms.feishu.endpoints_minutes import MinutesEndpoints
+from airflow_provider_meetings.platforms.feishu.endpoints_search import SearchEndpoints
 from airflow_provider_meetings.platforms.feishu.wire import MomentsPost
+from airflow_provider_meetings.platforms.feishu.wire_users import UserInfo
 
 DEFAULT_BASE_URL = "https://open.feishu.cn"
 
 
-class FeishuEndpoints(MinutesEndpoints, MeetingsEndpoints):
-    """Call Feishu or Lark as one self-built app; the arguments are those of `FeishuSession`."""
+class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
+    """Call Feishu or Lark as one app, or as a user through it; the arguments are those of `FeishuSession`."""
+
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get
+    def get_user_info(self) -> UserInfo:
+        """Return whose token this connection has.
+
+        :raises InvalidRequest: before the request, for a connection that asks as the app.
+        """
+        self._need_user("The endpoint of the user's own facts")
+        return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO))
 
     # https://open.feishu.cn/document/moments-v1/post/get
     def get_post(self, post_id: str, *, user_id_type: UserIdType | None = None) -> MomentsPost:
         """Return a Moments post.
 
         :raises NotFound: 1420004, unknown or deleted; `PermissionDenied` 1420002; `RateLimited` 1420003.
+        :raises InvalidRequest: before the request, for a connection that asks as a user.
         """
-        path = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}"
-        return MomentsPost.parse(self._get(path, self._people(user_id_type)))
+        path, people = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}", self._people(user_id_type)
+        self._need_app("The endpoint of posts")
+        return MomentsPost.parse(self._get(path, quotas.POST, people))

@@ -10,9 +10,11 @@ from typing import Any
 
 from pendulum import DateTime
 
+from airflow_provider_meetings.api.budget import Quota
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, windows
+from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.arguments import check_digits, check_id
 from airflow_provider_meetings.platforms.feishu.session import FeishuSession
 from airflow_provider_meetings.platforms.feishu.wire import MeetingRecording
@@ -42,7 +44,7 @@ class MeetingsEndpoints(FeishuSession):
             (a recording under 5 seconds never comes); `PermissionDenied` 121005; `NotFound` 122002.
         """
         path = f"/open-apis/vc/v1/meetings/{check_digits(meeting_id, 'meeting_id')}/recording"
-        return MeetingRecording.parse(self._get(path))
+        return MeetingRecording.parse(self._get(path, quotas.MEETING_RECORDING))
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
     def list_meetings(
@@ -93,7 +95,7 @@ class MeetingsEndpoints(FeishuSession):
                         yield meeting
 
     def _report_page(self, params: dict[str, str], token: str | None) -> Page[MeetingInfo]:
-        return parse_meeting_list(self._page("/open-apis/vc/v1/meeting_list", params, token))
+        return parse_meeting_list(self._page("/open-apis/vc/v1/meeting_list", quotas.MEETING_LIST, params, token))
 
     # https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no
     def list_meetings_by_number(self, meeting_number: str, start: DateTime, end: DateTime) -> Iterator[MeetingBrief]:
@@ -124,10 +126,12 @@ class MeetingsEndpoints(FeishuSession):
                     yield meeting
 
     def _briefs_page(self, params: dict[str, str], token: str | None) -> Page[MeetingBrief]:
-        return parse_meeting_briefs(self._page("/open-apis/vc/v1/meetings/list_by_no", params, token))
+        return parse_meeting_briefs(
+            self._page("/open-apis/vc/v1/meetings/list_by_no", quotas.MEETINGS_BY_NUMBER, params, token)
+        )
 
-    def _page(self, path: str, params: dict[str, str], token: str | None) -> Any:
-        return self._get(path, params if token is None else params | {"page_token": token})
+    def _page(self, path: str, quota: Quota, params: dict[str, str], token: str | None) -> Any:
+        return self._get(path, quota, params if token is None else params | {"page_token": token})
 
 
 def _one_filter(meeting_no: str | None, user_id: str | None, room_id: str | None) -> dict[str, str]:

@@ -8,6 +8,7 @@ import requests
 
 from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.models import Download
+from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_flag, check_minute_token
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
 from airflow_provider_meetings.platforms.feishu.session import FeishuSession
@@ -25,7 +26,7 @@ class MinutesEndpoints(FeishuSession):
         :raises NotReady: 2091003, while it is transcribed; `Gone` 2091004; `PermissionDenied` 2091005;
             `NotFound` 2091002; `InvalidRequest` for a token that is not 24 characters.
         """
-        minute = Minute.parse(self._get(_path(minute_token), self._people(user_id_type)))
+        minute = Minute.parse(self._get(_path(minute_token), quotas.MINUTE, self._people(user_id_type)))
         if minute.token != minute_token:
             raise ServerError("the answer is about another minute than was asked for", platform=PLATFORM)
         return minute
@@ -36,7 +37,7 @@ class MinutesEndpoints(FeishuSession):
 
         :raises MeetingsApiError: as `get_minute`.
         """
-        return Download(parse_download_url(self._get(_path(minute_token, "/media"))))
+        return Download(parse_download_url(self._get(_path(minute_token, "/media"), quotas.MINUTE_MEDIA)))
 
     # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
     def get_minute_transcript(
@@ -60,7 +61,9 @@ class MinutesEndpoints(FeishuSession):
             "need_timestamp": check_flag(need_timestamp, "need_timestamp"),
             "file_format": file_format,
         }
-        content: bytes = self.transport.call("GET", path, _decode_file, params=params, auth=self._auth)
+        content: bytes = self.transport.call(
+            "GET", path, _decode_file, quota=quotas.MINUTE_TRANSCRIPT, params=params, auth=self._auth
+        )
         return content
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
@@ -69,7 +72,9 @@ class MinutesEndpoints(FeishuSession):
 
         :raises MeetingsApiError: as `get_minute`.
         """
-        return MinuteStatistics.parse(self._get(_path(minute_token, "/statistics"), self._people(user_id_type)))
+        people = self._people(user_id_type)
+        path = _path(minute_token, "/statistics")
+        return MinuteStatistics.parse(self._get(path, quotas.MINUTE_STATISTICS, people))
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
     def get_minute_artifacts(self, minute_token: str) -> MinuteArtifacts:
@@ -79,7 +84,7 @@ class MinutesEndpoints(FeishuSession):
 
         :raises MeetingsApiError: as `get_minute`.
         """
-        return MinuteArtifacts.parse(self._get(_path(minute_token, "/artifacts")))
+        return MinuteArtifacts.parse(self._get(_path(minute_token, "/artifacts"), quotas.MINUTE_ARTIFACTS))
 
 
 def _path(minute_token: str, part: str = "") -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import requests
 
 from airflow_provider_meetings.api.codes import Rule, code_of, is_log_id, json_object, no_code
-from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
-from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS, LIMIT
+from airflow_provider_meetings.api.errors import MeetingsApiError, NotFound, RateLimited
+from airflow_provider_meetings.platforms.feishu.clouds import elsewhere
+from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS, LIMIT, UNKNOWN_APPS
 
 PLATFORM = "feishu"
 
@@ -40,7 +41,7 @@ def decode(response: requests.Response) -> dict[str, Any]:
 def error_of(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
     """Build the typed error of an answer whose code is not 0."""
     rule = rule_of(code, response)
-    return rule.build(
+    error = rule.build(
         response,
         platform=PLATFORM,
         code=code,
@@ -49,6 +50,10 @@ def error_of(code: int, body: Mapping[str, Any], response: requests.Response) ->
         log_id=_log_id(body, response),
         retry_after=_reset_seconds(response) if rule.error is RateLimited else None,
     )
+    # Asked at the wrong one of the two clouds, an app is unknown, and with a token of both an object is not found.
+    if (code in UNKNOWN_APPS or rule.error is NotFound) and (hint := elsewhere(response.url)):
+        error.next_step = f"{error.next_step} {hint}"
+    return error
 
 
 def rule_of(code: int, response: requests.Response) -> Rule:

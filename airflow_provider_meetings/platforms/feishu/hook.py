@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from airflow_provider_meetings.api.auth import TokenStore
+from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
+from airflow_provider_meetings.api.grants import KeptUserTokens, Standing, day, ends_soon
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
+from airflow_provider_meetings.hooks.sharing import user_tokens
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from airflow_provider_meetings.platforms.feishu.consent import Begun, code_of_redirect, consent_address
 from airflow_provider_meetings.platforms.feishu.endpoints import DEFAULT_BASE_URL
+from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
+from airflow_provider_meetings.platforms.feishu.identity import Consent, identity_of
+from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
 
 
 class FeishuHook(MeetingsHook):
-    """Connect to Feishu or Lark as a self-built app; `get_conn` returns a `FeishuClient`.
+    """Connect to Feishu or Lark as an app, or as a user through it; `get_conn` returns a `FeishuClient`.
 
     :param meetings_conn_id: a connection of type ``feishu``: login is the app id, password the app secret, host
-        ``https://open.larksuite.com`` for Lark; extras ``tenant``, ``user_id_type``, ``proxy``, ``ca_bundle``,
-        ``allowed_media_hosts``.
+        ``https://open.larksuite.com`` for Lark; extras ``tenant``, ``user_id_type``, ``rate_share``,
+        ``coordination_conn_id``, ``proxy``, ``ca_bundle``, ``allowed_media_hosts``; ``identity``, ``redirect_uri``,
+        ``scopes`` to ask as a user; ``app_type``, ``app_ticket``, ``tenant_key`` for an app from the store.
     """
 
     default_conn_name = "feishu_default"
@@ -22,15 +30,33 @@ class FeishuHook(MeetingsHook):
     hook_name = "Feishu / Lark meetings"
     default_base_url = DEFAULT_BASE_URL
 
+    _app_id = ""
+    _consent: Consent | None = None
+    _users: KeptUserTokens | None = None
+
     def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> FeishuClient:
         """Build the client; see `MeetingsHook`."""
-        return FeishuClient(
+        if isinstance(ticket := login.extra.get("app_ticket"), str) and ticket:
+            self._mask(ticket)
+        identity = identity_of(login.extra)
+        self._app_id, self._consent = login.id, identity.consent
+        if identity.consent is not None:
+            self._users = user_tokens(
+                "|".join((PLATFORM, transport.base_url, login.id, "user", self.meetings_conn_id)),
+                login.secret,
+                f"Run airflow meetings authorize {self.meetings_conn_id} (without a shell: FeishuAuthorizeOperator).",
+                login.extra.get("coordination_conn_id"),
+            )
+        client = FeishuUserClient if identity.consent else FeishuClient
+        return client(
             transport,
             app_id=login.id,
             app_secret=login.secret,
             tokens=tokens,
             tenant=login.extra.get("tenant") or None,
             user_id_type=login.extra.get("user_id_type") or "open_id",
+            store_app=identity.store,
+            users=self._users,
         )
 
     def get_conn(self) -> FeishuClient:
@@ -38,3 +64,68 @@ class FeishuHook(MeetingsHook):
         client = super().get_conn()
         assert isinstance(client, FeishuClient)  # noqa: S101  # made above
         return client
+
+    def begin_consent(self) -> str:
+        """Return the address at which a user consents; it holds no secret, and serves for ten minutes."""
+        client = self.get_conn()
+        with self.airflow_errors():
+            users, consent = self._of_user()
+            begun = Begun.new(consent.redirect_uri)
+            users.begin(begun.to_dict())
+            return consent_address(client.transport.base_url, self._app_id, consent, begun)
+
+    def finish_consent(self, redirected_to: str) -> tuple[Standing, str]:
+        """Turn the address that the browser was sent to into tokens, and write these down.
+
+        :returns: until when the consent reaches, and the user's name for a person who reads it; both may be unknown
+            as far as the platform does not tell.
+        """
+        client = self.get_conn()
+        with self.airflow_errors():
+            users, _ = self._of_user()
+            begun = Begun.from_dict(users.pending())
+            code = code_of_redirect(redirected_to, begun)
+            grant = client.exchange_code(code, verifier=begun.verifier, redirect_uri=begun.redirect_uri)
+            users.accept(grant)
+        # What follows is for reading only: the tokens are written down.
+        name = ""
+        try:
+            user = client.get_user_info()
+            users.describe(user.open_id or "")
+            name = user.name or ""
+        except MeetingsApiError as error:
+            self.log.info("Whose consent this is could not be asked (%s)", error)
+        standing = users.standing()
+        assert standing is not None  # noqa: S101  # written above
+        return standing, name
+
+    def reach(self, standing: Standing) -> str:
+        """Say for whom and until when a consent reaches; louder where that ends soon."""
+        whom = f"user {standing.user}" if standing.user else "a user"
+        text = (
+            f"{whom} has consented until {day(standing.consent_ends)}, and the token can be renewed until "
+            f"{day(standing.renewable_until)} (UTC) if it is not used before"
+        )
+        soon = ends_soon(standing, self._users.now()) if self._users else ""
+        return f"{text}. SOON: {soon}" if soon else text
+
+    def missing_scopes(self, standing: Standing) -> tuple[str, ...]:
+        """Name the scopes that were asked for and not granted."""
+        granted = standing.scope.split()
+        wanted = self._consent.scopes if self._consent else ()
+        return tuple(scope for scope in wanted if granted and scope not in granted)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Fetch a token, and tell until when a user's consent reaches; see `MeetingsHook`."""
+        works, text = super().test_connection()
+        if not works or self._users is None or (standing := self._users.standing()) is None:
+            return works, text
+        return works, f"{text}; {self.reach(standing)}"
+
+    def _of_user(self) -> tuple[KeptUserTokens, Consent]:
+        if self._users is None or self._consent is None:
+            raise InvalidRequest(
+                "This connection asks as the app, for which nobody consents",
+                next_step="Give it the extras identity = user and redirect_uri.",
+            )
+        return self._users, self._consent

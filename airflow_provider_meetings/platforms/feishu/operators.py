@@ -10,6 +10,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.models import Post
 from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.retries import wait_as_told
+from airflow_provider_meetings.hooks.usage import used
 from airflow_provider_meetings.platforms.feishu.arguments import check_digits
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
@@ -38,6 +40,7 @@ class FeishuPostsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        wait_as_told(self)
         self.meetings_conn_id = meetings_conn_id
         self.post_ids = post_ids
         self.on_missing = arguments.choice(self, "on_missing", on_missing, get_args(OnMissing))
@@ -45,7 +48,7 @@ class FeishuPostsOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Read each post."""
         hook = FeishuHook(self.meetings_conn_id)
-        with hook.airflow_errors():
+        with used(hook, self.log), hook.airflow_errors():
             post_ids = list(dict.fromkeys(arguments.ids(self.post_ids, "post_ids")))
             if not post_ids:
                 raise AirflowFailException("post_ids is empty: name at least one post")

@@ -1,4 +1,4 @@
-"""One self-built app's calls to Feishu or Lark: its token, and the envelope around every answer."""
+"""The calls of one app, or of a user through it, to Feishu or Lark: tokens, and the envelope around every answer."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.auth import Token, TokenAuth, TokenStore, token_key
+from airflow_provider_meetings.api.auth import TokenAuth, TokenStore
+from airflow_provider_meetings.api.budget import Quota
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.grants import Grant, UserTokenAuth, UserTokens
 from airflow_provider_meetings.api.transport import Transport
-from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_user_id_type
-from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
-from airflow_provider_meetings.platforms.feishu.wire import parse_token
+from airflow_provider_meetings.platforms.feishu.app_tokens import AppTokens
+from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_opaque, check_user_id_type
+from airflow_provider_meetings.platforms.feishu.errors import decode
+from airflow_provider_meetings.platforms.feishu.identity import StoreApp
+from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
+from airflow_provider_meetings.platforms.feishu.wire_users import parse_grant
 
 
 class FeishuSession:
@@ -22,6 +28,8 @@ class FeishuSession:
     :param app_id: the app's id, ``cli_…``.
     :param app_secret: its secret.
     :param user_id_type: which id of a person the answers give.
+    :param store_app: what an app from the store needs besides; None for a self-built one.
+    :param users: the tokens of the user who is asked for; None to ask as the app.
     """
 
     def __init__(
@@ -33,18 +41,25 @@ class FeishuSession:
         tokens: TokenStore,
         user_id_type: UserIdType = "open_id",
         clock: Callable[[], float] = time.time,
+        store_app: StoreApp | None = None,
+        users: UserTokens | None = None,
     ) -> None:
         self.transport = transport
         self._app_id = app_id
         self._app_secret = app_secret
         self._user_id_type = check_user_id_type(user_id_type)
         self._clock = clock
+        self._users = users
+        if users is not None:
+            self._auth: TokenAuth = UserTokenAuth(
+                users=users, renew=self._renew, place=_bearer, on_secret=transport.on_secret
+            )
+            return
+        self._app = AppTokens(
+            transport, app_id=app_id, app_secret=app_secret, tokens=tokens, store_app=store_app, clock=clock
+        )
         self._auth = TokenAuth(
-            key=token_key(PLATFORM, transport.base_url, app_id, app_secret),
-            fetch=self._fetch_token,
-            place=_bearer,
-            store=tokens,
-            on_secret=transport.on_secret,
+            key=self._app.key, fetch=self._app.fetch, place=_bearer, store=tokens, on_secret=transport.on_secret
         )
 
     def whoami(self) -> str:
@@ -52,25 +67,66 @@ class FeishuSession:
         self._auth.signature()
         return f"app {self._app_id} at {self.transport.base_url}"
 
-    # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
-    def _fetch_token(self) -> Token:
+    def exchange_code(self, code: str, *, verifier: str, redirect_uri: str) -> Grant:
+        """Turn the code of a consent into tokens; it works once, for five minutes.
+
+        :raises InvalidRequest: before the request, for what is no text.
+        :raises MeetingsApiError: if the platform refuses it.
+        """
+        given = {
+            "code": check_opaque(code, "code"),
+            "code_verifier": check_opaque(verifier, "verifier"),
+            "redirect_uri": check_opaque(redirect_uri, "redirect_uri"),
+        }
+        self.transport.on_secret(code)
+        return self._grant("authorization_code", given)
+
+    def _renew(self, refresh_token: str) -> Grant:
+        self.transport.on_secret(refresh_token)
+        return self._grant("refresh_token", {"refresh_token": refresh_token})
+
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
+    def _grant(self, grant_type: str, given: dict[str, str]) -> Grant:
+        app = {"client_id": self._app_id, "client_secret": self._app_secret}
         body = self.transport.call(
             "POST",
-            "/open-apis/auth/v3/tenant_access_token/internal",
+            "/open-apis/authen/v2/oauth/token",
             decode,
-            json={"app_id": self._app_id, "app_secret": self._app_secret},
-            max_attempts=1,  # the call that needs the token is the one that is retried
+            quota=USER_TOKEN,
+            json={"grant_type": grant_type, **app, **given},
+            max_attempts=1,  # what it sends works once: who sends it again must know that nobody else did
         )
-        value, seconds = parse_token(body)
-        return Token(value, self._clock() + seconds, seconds)
+        grant = parse_grant(body)
+        for token in (grant.access, grant.refresh):
+            self.transport.on_secret(token)
+        return grant
 
-    def _get(self, path: str, params: dict[str, str] | None = None) -> Any:
-        return self.transport.call("GET", path, decode, params=params, auth=self._auth).get("data")
+    def _get(self, path: str, quota: Quota, params: dict[str, str] | None = None) -> Any:
+        return self.transport.call("GET", path, decode, quota=quota, params=params, auth=self._auth).get("data")
+
+    def _post(self, path: str, quota: Quota, params: dict[str, str], json: dict[str, Any]) -> Any:
+        answer = self.transport.call("POST", path, decode, quota=quota, params=params, json=json, auth=self._auth)
+        return answer.get("data")
 
     def _people(self, user_id_type: UserIdType | None) -> dict[str, str]:
         """Say which id of a person the answer shall give."""
         given = self._user_id_type if user_id_type is None else check_user_id_type(user_id_type)
         return {"user_id_type": given}
+
+    def _need_user(self, what: str) -> None:
+        if self._users is None:
+            raise InvalidRequest(
+                f"{what} takes a user's token only, and this connection asks as the app",
+                next_step="Name a connection with the extra identity = user, for which a user has consented.",
+            )
+
+    def _need_app(self, what: str) -> None:
+        if self._users is not None:
+            raise InvalidRequest(
+                f"{what} takes the app's token only, and this connection asks as a user",
+                next_step="Name a connection of the same app without the extra identity.",
+            )
 
 
 def _bearer(request: requests.PreparedRequest, token: str) -> None:

@@ -59,9 +59,9 @@ class Minute:
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
-def parse_token(body: Raw) -> tuple[str, int]:
+def parse_token(body: Raw, name: str = "tenant_access_token") -> tuple[str, int]:
     """Read a token and the seconds it has left; flat, not under ``data``. An older token may be given again."""
-    return _read.required(body, "tenant_access_token"), _read.integer(body, "expire") or 0
+    return _read.required(body, name), _read.integer(body, "expire") or 0
 
 
 # https://open.feishu.cn/document/minutes-v1/minute-media/get

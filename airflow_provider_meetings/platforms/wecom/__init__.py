@@ -10,6 +10,12 @@ MANIFEST = {
         "placeholders": {"login": "ww…", "host": "https://qyapi.weixin.qq.com (blank)"},
     },
     "conn-fields": {
+        "rate_share": {
+            "label": "Rate share",
+            "description": "The part of the platform's limits that all tasks together use, such as 0.4 where the "
+            "company's other tools need the rest; blank: 1, all but 2 %.",
+            "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
+        },
         "proxy": {
             "label": "Proxy",
             "description": "URL of an HTTP proxy for API and media; blank: the environment's.",
@@ -24,6 +30,12 @@ MANIFEST = {
             "label": "Allowed media hosts",
             "description": "Hosts, *.suffixes, IP addresses and networks in private address space that media may come "
             "from, with commas between; blank: only public addresses, and those of the Base URL's own kind.",
+            "schema": {"type": ["string", "null"]},
+        },
+        "coordination_conn_id": {
+            "label": "Coordination connection",
+            "description": "Id of a redis, postgres or mysql connection through which the processes of all hosts share "
+            "tokens and quotas; blank: those of each host share for themselves.",
             "schema": {"type": ["string", "null"]},
         },
     },

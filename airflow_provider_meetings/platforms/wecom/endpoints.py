@@ -12,6 +12,7 @@ from airflow_provider_meetings.api.client import ListedWindow, Report
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, windows
+from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.arguments import check_id
 from airflow_provider_meetings.platforms.wecom.endpoints_members import MembersEndpoints
 from airflow_provider_meetings.platforms.wecom.endpoints_transcripts import TranscriptEndpoints
@@ -77,7 +78,7 @@ class WeComEndpoints(TranscriptEndpoints, MembersEndpoints):
             }
             if cursor is not None:
                 body["cursor"] = cursor
-            page = RecordPage.parse(self._post("/cgi-bin/meeting/record/list", body))
+            page = RecordPage.parse(self._post("/cgi-bin/meeting/record/list", quotas.RECORD_LIST, body))
             return Page(page.record_list, page.next_cursor)
 
         return pages(fetch, what=f"wecom recordings from {start.isoformat()} to {end.isoformat()}")
@@ -89,7 +90,7 @@ class WeComEndpoints(TranscriptEndpoints, MembersEndpoints):
             "meeting_record_id": check_id(meeting_record_id, "meeting_record_id"),
             "meetingid": check_id(meetingid, "meetingid"),
         }
-        return parse_addresses(self._post("/cgi-bin/meeting/record/get_file_list", body))
+        return parse_addresses(self._post("/cgi-bin/meeting/record/get_file_list", quotas.FILE_LIST, body))
 
     # https://developer.work.weixin.qq.com/document/path/98205
     def get_recording_file(self, record_file_id: str, meetingid: str) -> RecordingFile:
@@ -103,4 +104,4 @@ class WeComEndpoints(TranscriptEndpoints, MembersEndpoints):
             "record_file_id": check_id(record_file_id, "record_file_id"),
             "meetingid": check_id(meetingid, "meetingid"),
         }
-        return RecordingFile.parse(self._post("/cgi-bin/meeting/record/get_file", body))
+        return RecordingFile.parse(self._post("/cgi-bin/meeting/record/get_file", quotas.FILE, body))

@@ -11,6 +11,7 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, windows
+from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.arguments import check_id
 from airflow_provider_meetings.platforms.wecom.session import WeComSession
 from airflow_provider_meetings.platforms.wecom.wire import parse_meeting_ids, seconds
@@ -49,4 +50,4 @@ class MembersEndpoints(WeComSession):
     def _meeting_ids_page(self, asked: dict[str, Any], cursor: str | None) -> Page[str]:
         # No has_more here: an empty cursor ends the list, and the first one is "0".
         body = {**asked, "cursor": cursor or _FIRST_CURSOR}
-        return parse_meeting_ids(self._post("/cgi-bin/meeting/get_user_meetingid", body))
+        return parse_meeting_ids(self._post("/cgi-bin/meeting/get_user_meetingid", quotas.USER_MEETINGS, body))

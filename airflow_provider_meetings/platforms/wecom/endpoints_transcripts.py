@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.pagination import Page, pages
+from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.arguments import check_id
 from airflow_provider_meetings.platforms.wecom.session import WeComSession
 from airflow_provider_meetings.platforms.wecom.wire_transcripts import Transcripts
@@ -33,7 +34,9 @@ class TranscriptEndpoints(WeComSession):
 
         def fetch(pid: str | None) -> Page[Transcripts]:
             body = asked if pid is None else {**asked, "pid": pid}
-            page = Transcripts.parse(self._post("/cgi-bin/meeting/record/transcript/get_detail", body))
+            page = Transcripts.parse(
+                self._post("/cgi-bin/meeting/record/transcript/get_detail", quotas.TRANSCRIPT, body)
+            )
             # The last paragraph seen is the next cursor; one that comes again has not led on.
             return Page((page,), page.paragraphs[-1].pid if page.has_more else None)
 

@@ -46,7 +46,13 @@ CODES: Mapping[int, Rule] = {
     41004: Rule(AuthenticationError, _LOGIN),
     40035: Rule(InvalidRequest, _ARGUMENT),
     40058: Rule(InvalidRequest, _ARGUMENT),
-    45009: Rule(RateLimited, "The API is blocked for a minute, an hour or the day: fewer calls, and later.", wait=60.0),
+    # The code does not tell whether a minute's limit was met, an hour's or a day's; a day's is asked about each hour.
+    45009: Rule(
+        RateLimited,
+        "The API is blocked for a minute, an hour or the day: fewer calls, and later.",
+        wait=60.0,
+        blocks=(60.0, 3600.0),
+    ),
     45033: Rule(
         RateLimited, "Too many calls at once: run fewer tasks at a time (an Airflow pool helps).", wait=1.0, spread=2.0
     ),

@@ -13,7 +13,7 @@ class WeComHook(MeetingsHook):
     """Connect to WeCom as a self-built app; `get_conn` returns a `WeComClient`.
 
     :param meetings_conn_id: a connection of type ``wecom``: login is the corp id, password the app's secret; extras
-        ``proxy``, ``ca_bundle``, ``allowed_media_hosts``.
+        ``rate_share``, ``proxy``, ``ca_bundle``, ``allowed_media_hosts``.
     """
 
     default_conn_name = "wecom_default"

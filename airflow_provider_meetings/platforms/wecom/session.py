@@ -9,8 +9,10 @@ from typing import Any
 import requests
 
 from airflow_provider_meetings.api.auth import Token, TokenAuth, TokenStore, token_key
+from airflow_provider_meetings.api.budget import Quota
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.platforms.wecom.errors import PLATFORM, decode
+from airflow_provider_meetings.platforms.wecom.quotas import TOKEN
 from airflow_provider_meetings.platforms.wecom.wire import parse_token
 
 
@@ -51,12 +53,12 @@ class WeComSession:
     # https://developer.work.weixin.qq.com/document/path/91039
     def _fetch_token(self) -> Token:
         params = {"corpid": self._corp_id, "corpsecret": self._corp_secret}
-        body = self.transport.call("GET", "/cgi-bin/gettoken", decode, params=params, max_attempts=1)
+        body = self.transport.call("GET", "/cgi-bin/gettoken", decode, quota=TOKEN, params=params, max_attempts=1)
         value, lifetime = parse_token(body)
         return Token(value, self._clock() + lifetime, lifetime)
 
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self.transport.call("POST", path, decode, json=body, auth=self._auth)
+    def _post(self, path: str, quota: Quota, body: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self.transport.call("POST", path, decode, quota=quota, json=body, auth=self._auth)
         return answer
 
 

@@ -45,6 +45,8 @@ DOCUMENTED = [
     (403, 99991673, "PermissionDenied", "not available"),
     (200, 10003, "AuthenticationError", "login"),
     (200, 10012, "AuthenticationError", "login"),
+    (200, 10013, "AuthenticationError", "tenant_key"),
+    (200, 10016, "InvalidRequest", "from the store"),
     (200, 10014, "AuthenticationError", "login"),
     (200, 10015, "AuthenticationError", "password"),
     (200, 20002, "AuthenticationError", "login"),
@@ -58,18 +60,31 @@ DOCUMENTED = [
     (500, 2200, "ServerError", "Fewer calls"),
     (500, 5000, "ServerError", "Fewer calls"),
     # user tokens
-    (400, 99991669, "AuthenticationError", "consent"),
+    (400, 99991669, "ConsentEnded", "consent"),
+    (400, 20001, "InvalidRequest", "extras"),
+    (400, 20009, "PermissionDenied", "not installed"),
+    (400, 20036, "InvalidRequest", "host"),
+    (400, 20063, "InvalidRequest", "extras"),
+    (400, 20003, "AuthenticationError", "five minutes"),
+    (400, 20004, "AuthenticationError", "five minutes"),
     (400, 20008, "AuthenticationError", "account"),
     (400, 20010, "PermissionDenied", "available range"),
-    (400, 20024, "AuthenticationError", "another app"),
-    (400, 20026, "AuthenticationError", "consent"),
-    (400, 20037, "AuthenticationError", "consent"),
+    (400, 20024, "ConsentEnded", "another app"),
+    (400, 20026, "ConsentEnded", "consent"),
+    (400, 20037, "ConsentEnded", "consent"),
+    (400, 20048, "AuthenticationError", "login"),
+    (400, 20049, "AuthenticationError", "Begin anew"),
     (500, 20050, "ServerError", "later"),
-    (400, 20064, "AuthenticationError", "consent"),
+    (400, 20064, "ConsentEnded", "consent"),
+    (400, 20065, "AuthenticationError", "serves once"),
     (400, 20066, "AuthenticationError", "account"),
+    (400, 20067, "InvalidRequest", "extra scopes"),
+    (400, 20068, "PermissionDenied", "consent again"),
+    (403, 20069, "PermissionDenied", "disabled"),
     (400, 20070, "InvalidRequest", "once"),
+    (400, 20071, "InvalidRequest", "redirect_uri"),
     (503, 20072, "ServerError", "later"),
-    (400, 20073, "AuthenticationError", "works once"),
+    (400, 20073, "ConsentEnded", "works once"),
     (400, 20074, "PermissionDenied", "switch"),
     # the search for minutes
     (400, 2094005, "InvalidRequest", "begin the search again"),
@@ -131,12 +146,14 @@ def test_the_table_is_covered() -> None:
 SEARCH = "/open-apis/vc/v1/meetings/search"
 BY_NUMBER = "/open-apis/vc/v1/meetings/list_by_no"
 REPORT = "/open-apis/vc/v1/meeting_list"
+APP_TOKEN = "/open-apis/auth/v3/app_access_token"
 TRANSCRIPT = "/open-apis/minutes/v1/minutes/obcnq3b9jl72l83w4f14xxxx/transcript"
 
 # endpoint, status, code, class, a word of the next step
 EXCEPTIONS = [
     (SEARCH, 500, 121001, "InvalidRequest", "Check the search"),
     (SEARCH, 500, 121002, "ServerError", "later"),
+    (APP_TOKEN, 200, 10012, "AuthenticationError", "app_ticket/resend"),
     (TRANSCRIPT, 403, 2091005, "PermissionDenied", "transcript:export"),
     (BY_NUMBER, 400, 121003, "InvalidRequest", "window"),
     (BY_NUMBER, 404, 121004, "NotFound", "meeting number"),

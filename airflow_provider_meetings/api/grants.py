@@ -1,0 +1,119 @@
+"""What a user has granted an app: an access token, and a refresh token that works once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+import requests
+
+from airflow_provider_meetings.api.auth import Signature, Token, TokenAuth
+from airflow_provider_meetings.api.storable import NeverPickled
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Grant(NeverPickled):
+    """One answer of the platform: both tokens, how many seconds each lives, and what may be done with them."""
+
+    access: str
+    access_seconds: float
+    refresh: str
+    refresh_seconds: float
+    scope: str
+
+    def __repr__(self) -> str:
+        return f"Grant(access=***, refresh=***, scope={self.scope!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Until when a consent reaches; times in seconds since the epoch.
+
+    :param renewable_until: end of the refresh token, unless it is used before, which gives another one.
+    """
+
+    consent_ends: float
+    renewable_until: float
+    scope: str
+    user: str
+
+
+CONSENT_DAYS: Final = 14
+REFRESH_DAYS: Final = 2
+"""So many days ahead an end is said."""
+_DAY: Final = 86400.0
+
+Renew = Callable[[str], Grant]
+"""Sends a refresh token to the platform, once, and returns what takes its place."""
+
+
+class UserTokens(Protocol):
+    """Keep the tokens of one user; `coordination` holds the implementation."""
+
+    def token(self, renew: Renew, *, rejected: str | None = None) -> Token:
+        """Return a token that can be used, renewing it if need be.
+
+        :param rejected: a value that the platform refused; it is never returned again.
+        :raises AuthenticationError: if a person must consent (again).
+        """
+
+    def standing(self) -> Standing | None:
+        """Tell until when the consent reaches; None if there is none that can be read."""
+
+
+class KeptUserTokens(UserTokens, Protocol):
+    """Let a user consent besides: begin, remember what was begun, and begin a chain with what came of it."""
+
+    def begin(self, pending: dict[str, Any]) -> None:
+        """Remember a consent that was begun, for ten minutes."""
+
+    def pending(self) -> dict[str, Any] | None:
+        """Return the consent that was begun last, unless that was too long ago."""
+
+    def accept(self, grant: Grant) -> Standing:
+        """Begin a new chain, whatever stands there; written before this returns."""
+
+    def describe(self, user: str) -> None:
+        """Write down whose tokens these are."""
+
+    def now(self) -> float:
+        """Return the time by which the tokens are judged."""
+
+
+def day(moment: float) -> str:
+    """Write a moment as a day, in UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+
+
+def ends_soon(standing: Standing, now: float) -> str:
+    """Say what ends within days; empty if nothing does."""
+    if standing.consent_ends - now < CONSENT_DAYS * _DAY:
+        return f"The user's consent ends on {day(standing.consent_ends)} (UTC), however often it was renewed."
+    if standing.renewable_until - now < REFRESH_DAYS * _DAY:
+        return f"The user's token can be renewed until {day(standing.renewable_until)} (UTC) only."
+    return ""
+
+
+class UserTokenAuth(TokenAuth):
+    """Give signatures with a user's token; else as `TokenAuth`."""
+
+    def __init__(
+        self,
+        *,
+        users: UserTokens,
+        renew: Renew,
+        place: Callable[[requests.PreparedRequest, str], None],
+        on_secret: Callable[[str], None],
+    ) -> None:
+        self._users = users
+        self._renew = renew
+        self._place = place
+        self._on_secret = on_secret
+
+    def signature(self, *, rejected: Signature | None = None) -> Signature:
+        """Return a signature with a fresh token, and with a new one if `rejected` was refused."""
+        token = self._users.token(self._renew, rejected=rejected.value if rejected else None)
+        self._on_secret(token.value)
+        return Signature(token.value, self._place)

@@ -1,0 +1,84 @@
+"""The queue for a platform's quotas that all processes of one app stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from airflow_provider_meetings.api.budget import Quota, Rate
+from airflow_provider_meetings.api.errors import RateLimited
+from airflow_provider_meetings.coordination.backend import Backend, Busy
+
+MARGIN: Final = 0.02
+"""So far we stay below a documented limit: the platform counts when a call arrives, we when it may leave."""
+LONGEST_BLOCK_SECONDS: Final = 60.0
+"""A platform's longer block is not waited for in a queue: whoever asks is told how far away its end is."""
+_PATIENCE_SECONDS: Final = 5.0
+_LADDER: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+"""How long nobody calls where the platform does not say it: longer each time that it refuses again soon after."""
+
+
+class SharedBudget:
+    """Give each call a slot; see `Budget`.
+
+    :param backend: one that narrows by itself; of its errors only `Busy` is expected.
+    :param owner: whose quotas these are: platform, base URL, app, tenant.
+    :param share: the part of each documented limit that we use, above 0 and at most 1.
+    """
+
+    def __init__(self, backend: Backend, owner: Sequence[str], share: float = 1.0) -> None:
+        self._backend = backend
+        self._owner = tuple(owner)
+        self._part = share * (1 - MARGIN)
+
+    def reserve(self, quota: Quota, longest: float) -> float:
+        """Take the next place in the queue; see `Budget`."""
+        rates = [Rate(rate.calls * self._part, rate.seconds) for rate in quota.rates]
+        if not rates:
+            return 0.0
+        key = self._key(quota)
+        try:
+            return self._backend.reserve(key, rates, min(longest, LONGEST_BLOCK_SECONDS))
+        except Busy as busy:
+            away = busy.seconds
+        # A queue comes nearer by itself; a block is waited out by the scheduler, and not in all the workers' slots.
+        if longest > LONGEST_BLOCK_SECONDS and self._backend.get(f"{key}|blocked") is None:
+            try:
+                return self._backend.reserve(key, rates, longest)
+            except Busy as busy:
+                away = busy.seconds
+        raise RateLimited(
+            f"the next call of {quota.endpoint} is {away:.0f} s away, more than the {longest:g} s that are waited for "
+            "here: until then the quota of this app is used up, or the platform blocks it",
+            platform=self._owner[0],
+            next_step="Run fewer tasks at a time, or give the connection a larger rate_share.",
+            retry_after=away,
+        )
+
+    def refused(self, quota: Quota, error: RateLimited) -> float:
+        """Have nobody call for a while; see `Budget`."""
+        key = self._key(quota)
+        steps = error.blocks or (() if error.retry_after is not None else _LADDER)
+        seconds = self._next_step(key, steps) if steps else error.retry_after or 0.0
+        if seconds > LONGEST_BLOCK_SECONDS:
+            self._backend.set(f"{key}|blocked", b"1", seconds)
+        self._backend.postpone(key, seconds)
+        return seconds
+
+    def _next_step(self, key: str, steps: Sequence[float]) -> float:
+        """Go one step up if the platform refuses again soon after the last wait."""
+        try:
+            with self._backend.hold(f"{key}|step", _PATIENCE_SECONDS):
+                known = self._backend.get(f"{key}|step")
+                step = int(known) if known is not None and known.isdigit() else -1
+                # Refusals that come together are one: the calls were sent before anybody knew.
+                if step < 0 or self._backend.get(f"{key}|waiting") is None:
+                    step = min(step + 1, len(steps) - 1)
+                    self._backend.set(f"{key}|waiting", b"1", steps[step] * 0.9)
+                    self._backend.set(f"{key}|step", str(step).encode(), steps[step] * 2)
+        except Busy:  # somebody was stopped while he did this
+            step = 0
+        return steps[min(step, len(steps) - 1)]
+
+    def _key(self, quota: Quota) -> str:
+        return "|".join(("budget", *self._owner, quota.endpoint))

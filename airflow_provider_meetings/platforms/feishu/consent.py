@@ -1,0 +1,88 @@
+"""Ask a user for consent by a browser that may run on another machine: an address to open, and one to paste back."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from airflow_provider_meetings.api.errors import InvalidRequest, PermissionDenied
+from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.platforms.feishu.clouds import accounts_url
+from airflow_provider_meetings.platforms.feishu.identity import Consent
+
+_AGAIN = "Begin anew: an address to consent at serves once, for ten minutes, and its code for five."
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Begun(NeverPickled):
+    """What must be known again when the browser comes back; a secret."""
+
+    state: str
+    verifier: str
+    redirect_uri: str
+
+    @classmethod
+    def new(cls, redirect_uri: str) -> Self:
+        """Throw the dice."""
+        return cls(secrets.token_urlsafe(24), secrets.token_urlsafe(48), redirect_uri)
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as plain JSON, to be encrypted."""
+        return {"state": self.state, "verifier": self.verifier, "redirect_uri": self.redirect_uri}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any] | None) -> Self:
+        """Read it.
+
+        :raises InvalidRequest: for None: nothing was begun, or too long ago.
+        """
+        if data is None:
+            raise InvalidRequest("No consent was begun within the last ten minutes", next_step=_AGAIN)
+        return cls(**data)
+
+
+# https://open.feishu.cn/document/common-capabilities/sso/api/obtain-oauth-code
+def consent_address(base_url: str, app_id: str, consent: Consent, begun: Begun) -> str:
+    """Return the address that the user opens; it holds no secret."""
+    challenge = hashlib.sha256(begun.verifier.encode()).digest()
+    query = {
+        "client_id": app_id,
+        "response_type": "code",
+        "redirect_uri": begun.redirect_uri,
+        "scope": " ".join(consent.scopes),
+        "state": begun.state,
+        "code_challenge": base64.urlsafe_b64encode(challenge).rstrip(b"=").decode(),
+        "code_challenge_method": "S256",
+    }
+    return f"{accounts_url(base_url)}/open-apis/authen/v1/authorize?{urlencode(query)}"
+
+
+# https://open.feishu.cn/document/common-capabilities/sso/api/obtain-oauth-code
+def code_of_redirect(redirected_to: str, begun: Begun) -> str:
+    """Return the code from the address that the browser was sent to. Nothing of it is repeated in an error.
+
+    :raises PermissionDenied: if the user refused.
+    :raises InvalidRequest: if it is another address, or answers another question.
+    """
+    if not isinstance(redirected_to, str):
+        raise InvalidRequest("redirected_to must be a text")
+    try:
+        query = parse_qs(urlsplit(redirected_to.strip()).query)
+    except ValueError:
+        query = {}
+    code, state, error = (query.get(name, [""])[0] for name in ("code", "state", "error"))
+    if error:
+        raise PermissionDenied("The user did not consent", next_step=_AGAIN)
+    if not code or not state:
+        raise InvalidRequest(
+            "This is not the address that the browser was sent to: it holds no code and no state",
+            next_step="Copy it whole from the browser's address line, also if the page shows an error.",
+        )
+    if not hmac.compare_digest(state.encode(), begun.state.encode()):
+        raise InvalidRequest("This address answers another consent than the one begun last", next_step=_AGAIN)
+    return code

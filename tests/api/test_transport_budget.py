@@ -1,0 +1,138 @@
+"""Calls wait for their turn, and a refusal is everybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_provider_meetings.api.budget import Quota, Rate
+from airflow_provider_meetings.api.errors import RateLimited, ServerError
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.budget import SharedBudget
+from airflow_provider_meetings.coordination.process import ProcessBackend
+from tests.contract.exchange import OK, decode, token_auth
+from tests.contract.origin import Origin, json_body, serve_origin
+
+FIVE = Quota("minutes.get", (Rate(5, 1),))
+SLOT = 0.2 / 0.98
+
+
+class Time:
+    """A clock that moves only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with serve_origin() as origin:
+        origin.on("/token", json_body({"token": "T0KEN"}))
+        yield origin
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def backend(time: Time) -> ProcessBackend:
+    return ProcessBackend(time)
+
+
+@pytest.fixture
+def transport(origin: Origin, time: Time, backend: ProcessBackend) -> Iterator[Transport]:
+    budget = SharedBudget(backend, ("acme", origin.url, "app"))
+    transport = Transport(base_url=origin.url, platform="acme", budget=budget, longest_queue=60.0, sleep=time.sleep)
+    yield transport
+    transport.close()
+
+
+def usage(transport: Transport) -> tuple[int, int, float]:
+    (found,) = transport.usage.endpoints().values()
+    return found.calls, found.refused, found.waited
+
+
+def test_each_call_waits_for_its_turn(origin: Origin, transport: Transport, time: Time) -> None:
+    origin.on("/api", OK, OK, OK)
+    for _ in range(3):
+        transport.call("GET", "/api", decode, quota=FIVE)
+    assert time.slept == pytest.approx([SLOT, SLOT])
+    calls, refused, waited = usage(transport)
+    assert (calls, refused) == (3, 0)
+    assert waited == pytest.approx(2 * SLOT)
+
+
+def test_a_refusal_holds_back_everybody_as_long_as_the_platform_said(
+    origin: Origin, transport: Transport, time: Time, backend: ProcessBackend
+) -> None:
+    origin.on("/api", json_body({"error": "busy"}, 429, {"x-wait": "7.5"}), OK)
+    assert transport.call("GET", "/api", decode, quota=FIVE) == {"value": 1}
+    # Not slept twice: the next try waits in the queue only.
+    assert [pause for pause in time.slept if pause] == pytest.approx([7.5])
+    calls, refused, waited = usage(transport)
+    assert (calls, refused) == (2, 1)
+    assert waited == pytest.approx(7.5)
+    other = SharedBudget(backend, ("acme", origin.url, "app"))
+    assert other.reserve(FIVE, 60) == pytest.approx(SLOT)
+
+
+@pytest.mark.parametrize(("wait", "calls"), [("60", 2), ("61", 1)])
+def test_a_long_block_is_left_to_the_scheduler(
+    origin: Origin, transport: Transport, time: Time, wait: str, calls: int
+) -> None:
+    origin.on("/api", json_body({"error": "busy"}, 429, {"x-wait": wait}), OK)
+    if calls == 2:
+        transport.call("GET", "/api", decode, quota=FIVE)
+    else:
+        with pytest.raises(RateLimited) as caught:
+            transport.call("GET", "/api", decode, quota=FIVE)
+        assert caught.value.retry_after == float(wait)
+        assert time.slept == []
+        # The next one does not even ask: it is told when.
+        with pytest.raises(RateLimited, match="61 s away") as caught:
+            transport.call("GET", "/api", decode, quota=FIVE)
+        assert caught.value.retry_after == pytest.approx(61)
+    assert origin.asked("/api") == calls
+
+
+def test_a_refusal_without_a_word_is_waited_for_longer_each_time(
+    origin: Origin, transport: Transport, time: Time
+) -> None:
+    busy = json_body({"error": "busy"}, 429)
+    origin.on("/api", busy, busy, OK)
+    transport.call("GET", "/api", decode, quota=FIVE)
+    assert [pause for pause in time.slept if pause] == pytest.approx([1.0, 2.0])
+
+
+def test_a_rejected_token_takes_a_turn_of_its_own(origin: Origin, transport: Transport, time: Time) -> None:
+    origin.on("/api", json_body({"error": "token"}), OK)
+    transport.call("GET", "/api", decode, quota=FIVE, auth=token_auth(transport))
+    assert time.slept == pytest.approx([SLOT])
+    assert transport.usage.tokens_rejected == 1
+    assert transport.usage.endpoints()["minutes.get"].calls == 2
+
+
+def test_who_is_stopped_leaves_the_queue_and_sends_nothing(origin: Origin, backend: ProcessBackend) -> None:
+    origin.on("/api", OK)
+    budget = SharedBudget(backend, ("acme", origin.url, "app"))
+    budget.refused(FIVE, RateLimited("refused", retry_after=30.0))
+    transport = Transport(base_url=origin.url, platform="acme", budget=budget)
+    with ThreadPoolExecutor(1) as threads:
+        calling = threads.submit(transport.call, "GET", "/api", decode, quota=FIVE)
+        transport.interrupt()
+        with pytest.raises(ServerError, match="this task was stopped"):
+            calling.result(20)
+    assert origin.asked("/api") == 0
+    transport.close()

@@ -1,0 +1,45 @@
+"""A client that asks as the emulator's user, who has consented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from airflow_provider_meetings.api.grants import Grant
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
+from airflow_provider_meetings.emulator.company import (
+    FEISHU_APP_ID,
+    FEISHU_APP_SECRET,
+    FEISHU_USER_REFRESH_TOKEN,
+    FEISHU_USER_TOKEN,
+)
+from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+
+
+def user_client(
+    transport: Transport, clock: Callable[[], float], folder: Path, secret: str = FEISHU_APP_SECRET
+) -> FeishuUserClient:
+    """Return a client for which the emulator's user has consented, with the app's right secret."""
+
+    def chain(secret: str) -> UserTokenChain:
+        return UserTokenChain(
+            HostBackend(folder),
+            name="user",
+            secret=secret,
+            memory=ProcessTokenStore(clock),
+            remedy="Run airflow meetings authorize x.",
+            clock=clock,
+        )
+
+    chain(FEISHU_APP_SECRET).accept(Grant(FEISHU_USER_TOKEN, 7200, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
+    return FeishuUserClient(
+        transport,
+        app_id=FEISHU_APP_ID,
+        app_secret=secret,
+        tokens=ProcessTokenStore(clock),
+        clock=clock,
+        users=chain(secret),
+    )

@@ -1,0 +1,188 @@
+"""Servers of a test's own, which it may kill and start: on a free port of this host, in a folder that goes too."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Self
+
+import psycopg
+import pymysql
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from tests.contract import backend_servers
+from tests.contract.backend import eventually
+
+
+class OwnServer(ABC):
+    """A server that can be stopped and started, with what it keeps; end it by leaving the `with`."""
+
+    def __init__(self) -> None:
+        with socket.socket() as taken:
+            taken.bind((backend_servers.HOST, 0))
+            self.port: int = taken.getsockname()[1]
+        self.folder = Path(tempfile.mkdtemp(prefix="meetings-server-"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def command(self) -> Sequence[str]:
+        """Return what starts it."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Do what is done once, before the first start."""
+
+    @abstractmethod
+    def answers(self) -> bool:
+        """Tell whether it takes a connection."""
+
+    @property
+    def user(self) -> str | None:
+        """Whose processes these are; None: ours."""
+        return None
+
+    def _give(self) -> None:
+        if self.user:
+            os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._spawn()
+        eventually(self._answers)
+
+    def _spawn(self) -> None:
+        quiet = subprocess.DEVNULL
+        self._process = subprocess.Popen(self.command(), stdout=quiet, stderr=quiet, cwd=self.folder, user=self.user)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            self._spawn()  # PostgreSQL does not start before the last process of the killed one is gone
+        return self.answers()
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.prepare()
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class OwnRedis(OwnServer):
+    """A Redis whose data is in its memory only."""
+
+    def prepare(self) -> None:
+        """Do nothing: it makes what it needs."""
+
+    def answers(self) -> bool:
+        with Redis(backend_servers.HOST, self.port, retry=Retry(NoBackoff(), 0)) as client:
+            try:
+                return bool(client.ping())
+            except RedisError:
+                return False
+
+    def command(self) -> Sequence[str]:
+        program = shutil.which("redis-server") or backend_servers.missing("no redis-server is installed")
+        return [program, "--port", str(self.port), "--bind", backend_servers.HOST, "--save", ""]
+
+
+class OwnPostgres(OwnServer):
+    """A PostgreSQL with the user `postgres`, who needs no password, and the database `postgres`."""
+
+    @property
+    def user(self) -> str | None:
+        return "nobody" if os.geteuid() == 0 else None  # it refuses to run as root
+
+    def prepare(self) -> None:
+        self._give()
+        options = ("-D", "data", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale")
+        command = [_program("initdb"), *options]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=self.user)
+
+    def answers(self) -> bool:
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def connect(self, **changes: Any) -> psycopg.Connection[Any]:
+        """Open a connection that commits by itself."""
+        known: dict[str, Any] = {
+            "host": backend_servers.HOST,
+            "port": self.port,
+            "user": "postgres",
+            "dbname": "postgres",
+        }
+        known["connect_timeout"] = 5
+        return psycopg.connect(**{**known, "autocommit": True, **changes})
+
+    def command(self) -> Sequence[str]:
+        options = ["-D", "data", "-p", str(self.port), "-h", str(backend_servers.HOST), "-k", "", "-F"]
+        return [_program("postgres"), *options]
+
+
+class OwnMariaDB(OwnServer):
+    """A MariaDB with the user `root`, who needs no password, and the database `test`."""
+
+    @property
+    def user(self) -> str | None:
+        return "nobody" if os.geteuid() == 0 else None
+
+    def prepare(self) -> None:
+        self._give()
+        program = shutil.which("mariadb-install-db") or backend_servers.missing("no MariaDB is installed")
+        options = [f"--user={self.user}"] if self.user else []
+        options += [f"--datadir={self.folder / 'data'}", "--auth-root-authentication-method=normal"]
+        command = [program, "--no-defaults", *options]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=self.user)
+
+    def answers(self) -> bool:
+        try:
+            self.connect().close()
+        except pymysql.MySQLError:
+            return False
+        return True
+
+    def connect(self, **changes: Any) -> Any:
+        """Open a connection that commits by itself."""
+        return backend_servers.connect_mariadb("mysql", port=self.port, autocommit=True, **changes)
+
+    def start(self) -> None:
+        super().start()
+        with closing(self.connect()) as root:
+            root.cursor().execute("CREATE DATABASE IF NOT EXISTS test")
+
+    def command(self) -> Sequence[str]:
+        program = shutil.which("mariadbd") or backend_servers.missing("no mariadbd is installed")
+        where = [f"--datadir={self.folder / 'data'}", f"--socket={self.folder / 'socket'}", f"--port={self.port}"]
+        return [program, "--no-defaults", f"--bind-address={backend_servers.HOST}", *where]
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None)
+    return found or backend_servers.missing(f"no {name} of PostgreSQL is installed")

@@ -1,0 +1,173 @@
+"""As whom a connection asks: combinations that mean nothing, apps from the store, apps of the other cloud."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_meetings.api.auth import token_key
+from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, MeetingsApiError
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.emulator.company import (
+    FEISHU_APP_ID,
+    FEISHU_APP_SECRET,
+    FEISHU_APP_TICKET,
+    FEISHU_STORE_APP_ID,
+    FEISHU_STORE_APP_SECRET,
+    FEISHU_TENANT_KEY,
+    LARK_APP_ID,
+    LARK_APP_SECRET,
+)
+from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
+from airflow_provider_meetings.platforms.feishu.client import FeishuClient
+from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
+from airflow_provider_meetings.platforms.feishu.identity import identity_of
+from tests.conftest import Emulated
+
+STORE = {"app_type": "store", "app_ticket": FEISHU_APP_TICKET, "tenant_key": FEISHU_TENANT_KEY}
+URI = "http://localhost:8080/callback"
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"identity": "me"}, "extra identity must be app or user, got 'me'"),
+        ({"app_type": "isv"}, "extra app_type must be self-built or store"),
+        ({"identity": "user"}, "extra redirect_uri is missing.*security settings"),
+        ({"identity": "user", "redirect_uri": "localhost:8080"}, "no http or https URL"),
+        ({"identity": "user", "redirect_uri": URI + "#x"}, "no http or https URL"),
+        ({"redirect_uri": URI}, "means something only where identity is user"),
+        ({"scopes": "a"}, "means something only where identity is user"),
+        ({"app_type": "store"}, "extra app_ticket is missing.*every hour"),
+        ({"app_type": "store", "app_ticket": "S3CRET"}, "extra tenant_key is missing"),
+        ({"app_ticket": "S3CRET"}, "means something only where app_type is store"),
+        ({"tenant_key": "k"}, "means something only where app_type is store"),
+        ({**STORE, "identity": "user", "redirect_uri": URI}, "self-built apps only"),
+    ],
+)
+def test_what_means_nothing_is_refused(emulated: Emulated, extra: dict[str, str], said: str) -> None:
+    with pytest.raises(InvalidRequest, match=said) as caught:
+        identity_of(extra)
+    assert "S3CRET" not in str(caught.value)
+    emulated.connect("feishu", extra=extra)
+    with pytest.raises(AirflowFailException, match="connection 'feishu_default'"):
+        FeishuHook().get_conn()
+    assert emulated.state.requests == []
+
+
+def test_what_is_blank_is_the_app(emulated: Emulated) -> None:
+    blank: dict[str, Any] = dict.fromkeys(("identity", "app_type", "app_ticket", "tenant_key", "redirect_uri"), "")
+    emulated.connect("feishu", extra=blank)
+    assert FeishuHook().get_conn().get_minute(READY_MINUTE)
+
+
+class TestStoreApp:
+    """An app from the store: by a ticket to its own token, by that one to the tenant's."""
+
+    @pytest.fixture
+    def store(self, emulated: Emulated) -> Emulated:
+        self.connect(emulated)
+        return emulated
+
+    def connect(self, emulated: Emulated, **changes: str) -> None:
+        extra = {**STORE, **changes}
+        emulated.connect("feishu", login=FEISHU_STORE_APP_ID, password=FEISHU_STORE_APP_SECRET, extra=extra)
+
+    def read(self) -> None:
+        hook = FeishuHook()
+        with hook.airflow_errors():
+            assert hook.get_conn().get_minute(READY_MINUTE)
+
+    def test_both_tokens_are_fetched_once(self, store: Emulated) -> None:
+        for _ in range(3):
+            self.read()
+        assert store.state.calls["feishu.app_access_token"] == 1
+        assert store.state.calls["feishu.store_tenant_access_token"] == 1
+        assert store.state.calls["feishu.tenant_access_token"] == 0
+
+    def test_voided_tokens_are_renewed(self, store: Emulated) -> None:
+        self.read()
+        # Both: the token of the app is found void while that of the tenant is renewed.
+        store.state.revoke_tokens()
+        self.read()
+        assert store.state.calls["feishu.app_access_token"] == 2
+
+    def test_a_ticket_that_is_too_old_and_the_next_one(self, store: Emulated) -> None:
+        self.connect(store, app_ticket="ticket-of-yesterday")
+        for _ in range(3):
+            with pytest.raises(AirflowFailException, match=r"put the newest one into the extra app_ticket") as caught:
+                self.read()
+            assert "ticket-of-yesterday" not in str(caught.value)
+        # Remembered for a minute; a new ticket is tried at once.
+        assert store.state.calls["feishu.app_access_token"] == 1
+        self.connect(store, app_ticket=store.state.app_tickets.push())
+        self.read()
+
+    def test_a_tenant_that_has_not_installed_the_app(self, store: Emulated) -> None:
+        self.connect(store, tenant_key="another-tenant")
+        with pytest.raises(AirflowFailException, match="Check the extra tenant_key"):
+            self.read()
+        # Each tenant has a token of its own.
+        self.connect(store)
+        self.read()
+
+    def test_the_ticket_and_the_tokens_are_masked(self, store: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+        masked: list[str] = []
+        monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.mask_secret", masked.append)
+        self.read()
+        assert FEISHU_APP_TICKET in masked
+        assert [value for value in masked if value.startswith("a-")]
+        assert [value for value in masked if value.startswith("t-")]
+
+
+class TestOtherCloud:
+    """Feishu and Lark: an app of the one is unknown at the other, and nothing secret goes elsewhere to find out."""
+
+    @pytest.mark.parametrize(
+        ("host", "elsewhere"),
+        [("open.feishu.cn", "Lark is known at https://open.larksuite.com alone"),
+         ("open.larksuite.com", "Feishu is known at https://open.feishu.cn alone"),
+         ("api.example.com", "")],
+    )  # fmt: skip
+    def test_an_unknown_app_or_object(
+        self, emulated: Emulated, monkeypatch: pytest.MonkeyPatch, host: str, elsewhere: str
+    ) -> None:
+        asked: set[str] = set()
+        resolve = socket.getaddrinfo
+
+        def here(name: str, *arguments: Any) -> Any:
+            asked.add(name)
+            return resolve("127.0.0.1", *arguments)
+
+        monkeypatch.setattr(socket, "getaddrinfo", here)
+        port = urlsplit(emulated.url).port
+        transport = Transport(base_url=f"http://{host}:{port}", platform="feishu", max_attempts=1)
+        wrong = FeishuClient(transport, app_id=LARK_APP_ID, app_secret=LARK_APP_SECRET, tokens=ProcessTokenStore())
+        with pytest.raises(AuthenticationError) as unknown:
+            wrong.whoami()
+        right = FeishuClient(transport, app_id=FEISHU_APP_ID, app_secret=FEISHU_APP_SECRET, tokens=ProcessTokenStore())
+        with pytest.raises(MeetingsApiError) as missing:
+            right.get_minute("x" * 24)
+        transport.close()
+        for error in (unknown.value, missing.value):
+            assert elsewhere in str(error)
+            assert ("is known at" in str(error)) == bool(elsewhere)
+        assert asked == {host}
+
+    def test_on_its_own_cloud_it_is_known(self, emulated: Emulated) -> None:
+        emulated.state.cloud = "lark"
+        emulated.connect("feishu", login=LARK_APP_ID, password=LARK_APP_SECRET)
+        assert FeishuHook().test_connection()[0]
+
+
+def test_keys_of_tokens_hold_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        key = token_key("feishu", "https://open.feishu.cn", "cli_x", "S3CRET\nticket", "tenant:k")
+    assert "S3CRET" not in key
+    assert "ticket" not in key

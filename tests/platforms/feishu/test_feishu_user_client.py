@@ -1,0 +1,262 @@
+"""Feishu as one of its users sees it: what every client must do, and the search of minutes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import pendulum
+import pytest
+
+from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
+from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, ServerError
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.emulator import seed_feishu as seed
+from airflow_provider_meetings.emulator.company import (
+    FEISHU_APP_SECRET,
+    FEISHU_USER_REFRESH_TOKEN,
+)
+from airflow_provider_meetings.emulator.state import EmulatorState, Platform
+from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+from tests.contract.client import ClientContract, Clock
+from tests.contract.feishu_user import user_client
+from tests.contract.leaks import told
+from tests.contract.origin import Origin, json_body, serve_origin
+
+SEARCH_PATH = "/open-apis/minutes/v1/minutes/search"
+START, END = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 14, tz="UTC")
+VISIBLE = {minute.token: minute for minute in seed.MINUTES if minute.fate not in {"deleted", "forbidden"}}
+OWNERS = tuple(dict.fromkeys(minute.owner.open_id for minute in VISIBLE.values()))
+
+
+class TestFeishuUserContract(ClientContract):
+    platform: ClassVar[Platform] = "feishu"
+    secret: ClassVar[str] = FEISHU_APP_SECRET
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        self.folder = tmp_path_factory.mktemp("user") / "state"
+
+    def make(self, transport: Transport, clock: Clock, *, secret: str) -> FeishuUserClient:
+        return user_client(transport, clock, self.folder, secret)
+
+    def questions(self) -> dict[str, RecordingQuery]:
+        return {
+            "meeting_ids": RecordingQuery(meeting_ids=tuple(meeting.meeting_id for meeting in seed.MEETINGS)),
+            "recording_ids": RecordingQuery(recording_ids=tuple(minute.token for minute in seed.MINUTES)),
+            "owner_ids": RecordingQuery(owner_ids=OWNERS, start=START, end=END),
+        }
+
+    @pytest.fixture
+    def user(self, client: MeetingsClient) -> FeishuUserClient:
+        return cast(FeishuUserClient, client)
+
+    # What is said of an app's token is otherwise with a user's: it was there before the first request.
+
+    def test_a_wrong_secret_is_named_but_not_shown(
+        self, transport: Transport, clock: Clock, state: EmulatorState
+    ) -> None:
+        client = self.make(transport, clock, secret="wr0ng-S3CRET")
+        with pytest.raises(AuthenticationError, match="the app's secret was changed since the consent") as caught:
+            client.whoami()
+        assert caught.value.permanent
+        assert "wr0ng-S3CRET" not in told(caught.value)
+        assert state.requests == []
+
+    def test_a_token_is_fetched_once_and_again_when_it_was_revoked(
+        self, client: MeetingsClient, state: EmulatorState
+    ) -> None:
+        self.everything(client)
+        assert state.consents.presented == {}
+        state.revoke_tokens()
+        self.everything(client)
+        assert state.consents.presented == {FEISHU_USER_REFRESH_TOKEN: 1}
+        assert state.token_requests["feishu"] == 1
+
+    def test_a_token_is_renewed_before_it_ends(
+        self, client: MeetingsClient, state: EmulatorState, clock: Clock
+    ) -> None:
+        clock.now += 7200 - 301
+        client.whoami()
+        assert state.token_requests["feishu"] == 0
+        clock.now += 2
+        client.whoami()
+        client.whoami()
+        assert state.token_requests["feishu"] == 1
+
+    def test_an_unreachable_host_is_named(self, clock: Clock) -> None:
+        transport = Transport(base_url="http://no-such-host.invalid", platform="feishu", sleep=lambda _: None)
+        client = self.make(transport, clock, secret=self.secret)
+        clock.now += 8000
+        with pytest.raises(ServerError, match=r"http://no-such-host\.invalid") as caught:
+            client.whoami()
+        assert self.secret not in told(caught.value)
+        assert FEISHU_USER_REFRESH_TOKEN not in told(caught.value)
+        transport.close()
+
+    def test_every_listing_is_reported_to_its_end(self, client: MeetingsClient) -> None:
+        for name, query in self.questions().items():
+            windows: list[ListedWindow] = []
+            found = list(client.list(query, windows.append))
+            assert sum(window.items for window in windows) >= len([r for r in found if r.recording_id])
+            assert {window.start for window in windows} == {START if name == "owner_ids" else None}
+
+    def test_minutes_by_their_owner_with_a_proof(self, user: FeishuUserClient) -> None:
+        proofs: list[ListedWindow] = []
+        found = list(user.list(RecordingQuery(owner_ids=OWNERS[:2], start=START, end=END), proofs.append))
+        expected = {
+            token
+            for token, minute in VISIBLE.items()
+            if minute.owner.open_id in OWNERS[:2] and START <= pendulum.instance(minute.create_time) < END
+        }
+        assert {recording.recording_id for recording in found} == expected
+        assert {recording.owner_id for recording in found if recording.owner_id} == set(OWNERS[:2])
+        assert [(proof.endpoint, proof.selector, proof.start, proof.end) for proof in proofs] == [
+            ("minutes_search", owner, START, END) for owner in OWNERS[:2]
+        ]
+        assert sum(proof.items for proof in proofs) == len(expected)
+
+    def test_the_end_belongs_to_the_next_window(self, user: FeishuUserClient) -> None:
+        minute = VISIBLE[seed.READY_MINUTE]
+        created = pendulum.instance(minute.create_time).in_timezone("UTC")
+        query = RecordingQuery(owner_ids=(minute.owner.open_id,), start=START, end=created)
+        assert seed.READY_MINUTE not in {recording.recording_id for recording in user.list(query)}
+        query = replace(query, start=created, end=created.add(seconds=1))
+        assert [recording.recording_id for recording in user.list(query)] == [seed.READY_MINUTE]
+
+    def test_ids_and_owners_in_one_question(self, user: FeishuUserClient) -> None:
+        query = RecordingQuery(recording_ids=(seed.READY_MINUTE,), owner_ids=OWNERS, start=START, end=END)
+        found = [recording.recording_id for recording in user.list(query)]
+        assert found[0] == seed.READY_MINUTE
+        assert len(found) == len(set(found)) > 1
+
+    @pytest.mark.parametrize(
+        ("query", "said"),
+        [
+            (RecordingQuery(owner_ids=("ou_1",)), "within a window only"),
+            (RecordingQuery(recording_ids=("x" * 24,), start=START, end=END), "leave start and end out"),
+        ],
+    )
+    def test_a_window_goes_with_owners(
+        self, user: FeishuUserClient, state: EmulatorState, query: RecordingQuery, said: str
+    ) -> None:
+        with pytest.raises(InvalidRequest, match=said):
+            user.list(query)
+        assert state.requests == []
+
+    def test_all_pages_of_a_search_in_the_query_string(self, user: FeishuUserClient, state: EmulatorState) -> None:
+        found = [item.token for item in user.search_minutes(start=START, end=END, page_size=1)]
+        assert sorted(found) == sorted(
+            token for token, minute in VISIBLE.items() if START <= pendulum.instance(minute.create_time) <= END
+        )
+        asked = [one for one in state.requests if one.path == SEARCH_PATH]
+        assert len(asked) == len(found) > 2
+        assert all("page_token" in one.query for one in asked[1:])
+        assert all(set(one.body) == {"filter"} for one in asked)
+        assert asked[0].body["filter"]["create_time"]["start_time"] == "2026-11-01T00:00:00+00:00"
+
+    def test_a_search_by_words_and_people(self, user: FeishuUserClient) -> None:
+        minute = VISIBLE[seed.READY_MINUTE]
+        (item, *_) = user.search_minutes(minute.title[:20], owner_ids=[minute.owner.open_id])
+        assert (item.display_info, item.app_link is not None) == (minute.title, True)
+        assert not list(user.search_minutes(participant_ids=["ou_nobody"]))
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {},
+            {"query": "x" * 51},
+            {"query": 5},
+            {"query": "a", "page_size": 31},
+            {"query": "a", "page_size": 0},
+            {"query": "a", "page_size": True},
+            {"owner_ids": "ou_1"},
+            {"owner_ids": ["a b"]},
+            {"query": "a", "start": START},
+            {"start": END, "end": START},
+            {"query": "a", "user_id_type": "name"},
+        ],
+    )
+    def test_wrong_arguments_are_refused_before_the_request(
+        self, user: FeishuUserClient, state: EmulatorState, arguments: dict[str, Any]
+    ) -> None:
+        with pytest.raises(InvalidRequest):
+            user.search_minutes(**arguments)
+        assert state.requests == []
+
+
+class Scripted:
+    """A client whose searches an origin answers as it is told."""
+
+    def __init__(self, origin: Origin, folder: Path) -> None:
+        self.origin = origin
+        self.client = user_client(
+            Transport(base_url=origin.url, platform="feishu", max_attempts=1), pendulum.now("UTC").timestamp, folder
+        )
+
+    def answers(self, *bodies: dict[str, Any]) -> None:
+        self.origin.on(SEARCH_PATH, *(json_body(body, 200 if body["code"] == 0 else 400) for body in bodies))
+
+    def found(self, **arguments: Any) -> list[str]:
+        return [item.token for item in self.client.search_minutes(**arguments)]
+
+
+def page(*tokens: str, following: str = "") -> dict[str, Any]:
+    data: dict[str, Any] = {"items": [{"token": token} for token in tokens], "has_more": bool(following)}
+    return {"code": 0, "msg": "", "data": data | ({"page_token": following} if following else {})}
+
+
+TOO_OLD: dict[str, Any] = {"code": 2094005, "msg": "page token expired"}
+TOO_DEEP: dict[str, Any] = {"code": 2094007, "msg": "too deep"}
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Iterator[Scripted]:
+    with serve_origin() as origin:
+        yield Scripted(origin, tmp_path / "state")
+
+
+def test_a_page_token_that_became_too_old_begins_anew_and_repeats_nothing(scripted: Scripted) -> None:
+    scripted.answers(page("a", "b", following="2"), TOO_OLD, page("n", "a", following="2"), page("b", "c"))
+    assert scripted.found(query="x") == ["a", "b", "n", "c"]
+
+
+def test_a_search_that_gets_no_further_ends(scripted: Scripted) -> None:
+    scripted.answers(page("a", following="2"), TOO_OLD, page("a", following="2"), TOO_OLD)
+    with pytest.raises(InvalidRequest, match="page token is too old"):
+        scripted.found(query="x")
+
+
+def test_a_search_that_is_too_deep_is_cut_in_halves(scripted: Scripted) -> None:
+    scripted.answers(page("d", following="2"), TOO_DEEP, page("a", "b"), page("c", "d"))
+    end = START.add(hours=2)
+    assert scripted.found(start=START, end=end) == ["d", "a", "b", "c"]
+    windows = [json.loads(one.body)["filter"]["create_time"] for one in scripted.origin.seen]
+    assert [window["start_time"][11:16] + window["end_time"][11:16] for window in windows] == [
+        "00:0002:00",
+        "00:0002:00",
+        "00:0001:00",
+        "01:0002:00",
+    ]
+
+
+def test_a_search_without_times_that_is_too_deep(scripted: Scripted) -> None:
+    scripted.answers(TOO_DEEP)
+    with pytest.raises(InvalidRequest, match="narrow its times"):
+        scripted.found(query="x")
+
+
+def test_a_page_that_leads_in_a_circle(scripted: Scripted) -> None:
+    scripted.answers(page("a", following="2"), page("b", following="2"))
+    with pytest.raises(ServerError, match="the same page twice"):
+        scripted.found(query="x")
+
+
+def test_more_that_nobody_can_ask_for(scripted: Scripted) -> None:
+    scripted.answers({"code": 0, "data": {"items": [], "has_more": True}})
+    with pytest.raises(ServerError, match="gives no page_token"):
+        scripted.found(query="x")
