@@ -117,7 +117,10 @@ def opened(engine: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             yield server_hook("mysql", place), place
     else:
         if engine == "psycopg2":
-            pytest.importorskip("psycopg2")
+            try:
+                import_module("psycopg2")
+            except ImportError:
+                missing("psycopg2 is not installed")
             monkeypatch.setattr("airflow.providers.postgres.hooks.postgres.USE_PSYCOPG3", False)
         with postgres_place() as place:
             yield server_hook("postgres", place), place
