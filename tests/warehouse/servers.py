@@ -63,7 +63,7 @@ def server_hook(engine: str, place: str, **changes: Any) -> Hook:
     """Return a hook for a server; `place` is a schema of PostgreSQL, a database of MySQL."""
     fields: dict[str, Any] = {"conn_type": engine, "host": HOST}
     if engine == "postgres":
-        options = f"-c search_path={place}"
+        options = f"-c search_path={place} -c application_name={place}"
         fields |= {"login": "postgres", "schema": "test", "port": 5432, "extra": {"options": options}}
     else:
         fields |= {"login": "root", "schema": place, "port": 3306}

@@ -90,11 +90,8 @@ def _cut(hook: Hook, place: str) -> None:
     """End the other connections that lead to the place."""
     if hook.conn_type == "postgres":
         with psycopg.connect(host=HOST, user="postgres", dbname="test", autocommit=True) as admin:
-            held = (
-                "SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation "
-                "WHERE c.relnamespace = %s::regnamespace"
-            )
-            assert admin.execute(f"SELECT pg_terminate_backend(pid) FROM ({held}) ours", [place]).fetchall()
+            ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
+            assert admin.execute(ended, [place]).fetchall()
     else:
         with closing(pymysql.connect(host=HOST, user="root", autocommit=True)) as admin, admin.cursor() as cursor:
             cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", [place])
