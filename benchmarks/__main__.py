@@ -1,7 +1,8 @@
 """Print ours beside its peers: ``python -m benchmarks [CASE …]``, without a case all of them.
 
 BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) how many counted pairs there are.
-BENCH_PEERS and BENCH_PEERS_S3FS name the environments that `make bench` makes for the peers.
+BENCH_ROWS (default 100000) is how many rows are loaded. BENCH_PEERS, BENCH_PEERS_S3FS and BENCH_PEERS_DLT name the
+environments that `make bench` makes for the peers.
 Only ratios within one run mean something, and only on a machine that does nothing else.
 """
 
@@ -11,10 +12,14 @@ import signal
 import sys
 
 from benchmarks.body import GIB
-from benchmarks.landing import CASES, PAIRS, SIZE
+from benchmarks.landing import CASES as LANDING
+from benchmarks.landing import PAIRS, SIZE
+from benchmarks.loading import warehouse
 from benchmarks.peers import Peers
 from benchmarks.processes import Failed
 from benchmarks.report import Report
+
+CASES = (*LANDING, warehouse)
 
 
 def main(wanted: list[str]) -> int:

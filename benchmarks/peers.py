@@ -11,6 +11,9 @@ _TOOLS = Path(os.environ.get("BENCH_PEERS", ".venv-bench")).absolute() / "bin"
 _S3FS = Path(os.environ.get("BENCH_PEERS_S3FS", ".venv-bench-s3fs")).absolute() / "bin" / "python"
 
 
+_DLT = Path(os.environ.get("BENCH_PEERS_DLT", ".venv-bench-dlt")).absolute() / "bin" / "python"
+
+
 def _first_line(*command: str | Path) -> str | None:
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.partition("\n")[0]
@@ -32,6 +35,8 @@ class Peers:
         )
         self._s3fs_versions = _first_line(_S3FS, "-c", versions)
         self.s3fs_python = str(_S3FS) if self._s3fs_versions else None
+        self._dlt_version = _first_line(_DLT, "-c", "import dlt; print(dlt.__version__)")
+        self.dlt_python = str(_DLT) if self._dlt_version else None
 
     def versions(self) -> str:
         """Name every tool with its version, or as missing."""
@@ -41,5 +46,6 @@ class Peers:
             "aws": self.aws and _first_line(self.aws, "--version"),
             "rclone": self.rclone and _first_line(self.rclone, "version"),
             "ObjectStoragePath": self._s3fs_versions,
+            "dlt": self._dlt_version,
         }
         return "\n".join(f"  {name}: {' '.join((found or 'MISSING').split()[:6])}" for name, found in tools.items())
