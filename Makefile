@@ -52,7 +52,8 @@ lint: $(VENV)/.dev
 
 check: lint test
 
-# BENCH_CASES names the cases, such as "local s3"; without it all are run (about half an hour).
+# BENCH_CASES names the cases, such as "local s3"; without it all are run (about three quarters of an hour). Those of
+# what many workers share, and of loading, need the tests' servers.
 bench: $(VENV)/.dev $(VENV)-bench/.made $(VENV)-bench-s3fs/.made $(VENV)-bench-dlt/.made
 	@$(BIN)/python -m benchmarks $(BENCH_CASES)
 

@@ -1,9 +1,10 @@
 """Print ours beside its peers: ``python -m benchmarks [CASE …]``, without a case all of them.
 
-BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) how many counted pairs there are.
-BENCH_ROWS (default 100000) is how many rows are loaded. BENCH_PEERS, BENCH_PEERS_S3FS and BENCH_PEERS_DLT name the
-environments that `make bench` makes for the peers.
-Only ratios within one run mean something, and only on a machine that does nothing else.
+There are three families: landing, what many workers share, and loading; for the latter two the servers of the tests
+must run. BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) how many counted pairs there
+are, BENCH_SECONDS (default 60) for how long a quota is used, BENCH_ROWS (default 100000) how many rows are loaded.
+BENCH_PEERS, BENCH_PEERS_S3FS and BENCH_PEERS_DLT name the environments that `make bench` makes for the peers. Only
+ratios within one run mean something, and only on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -11,15 +12,13 @@ from __future__ import annotations
 import signal
 import sys
 
+from benchmarks import coordination, landing, loading
 from benchmarks.body import GIB
-from benchmarks.landing import CASES as LANDING
-from benchmarks.landing import PAIRS, SIZE
-from benchmarks.loading import warehouse
 from benchmarks.peers import Peers
 from benchmarks.processes import Failed
 from benchmarks.report import Report
 
-CASES = (*LANDING, warehouse)
+CASES = (*landing.CASES, *coordination.CASES, *loading.CASES)
 
 
 def main(wanted: list[str]) -> int:
@@ -30,11 +29,12 @@ def main(wanted: list[str]) -> int:
     if unknown := set(wanted) - {case.__name__ for case in CASES}:
         print(f"no such case: {', '.join(unknown)}; there are {', '.join(case.__name__ for case in CASES)}")
         return 2
-    print(
-        f"{SIZE / GIB:.2f} GiB on loopback; whole processes, ours without Airflow; {PAIRS} strict pairs A B A B after"
-    )
-    print("one to warm up; medians. Ratios are ours to the peer's: below 1 ours is faster or smaller. No peak can show")
-    print("that is below the benchmark's own, about 25 MiB. Peers:")
+    if not wanted or {case.__name__ for case in landing.CASES} & set(wanted):
+        size, pairs = landing.SIZE / GIB, landing.PAIRS
+        print(f"{size:.2f} GiB on loopback; whole processes, ours without Airflow; {pairs} strict pairs A B A B after")
+        print("one to warm up; medians. Ratios are ours to the peer's: below 1 ours is faster or smaller. No peak can")
+        print("show that is below the benchmark's own, about 25 MiB.")
+    print("Peers:")
     print(peers.versions())
     for case in CASES:
         if wanted and case.__name__ not in wanted:

@@ -136,3 +136,6 @@ def _answers(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+CASES = (warehouse,)

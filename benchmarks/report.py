@@ -55,9 +55,16 @@ class Report:
 
     def target(self, text: str, value: float | None, limit: float) -> None:
         """Say whether `value` is at most `limit`; None is what could not be measured."""
+        self._judge(text, value, "<=", limit, met=value is not None and value <= limit)
+
+    def at_least(self, text: str, value: float | None, limit: float) -> None:
+        """Say whether `value` is at least `limit`; None is what could not be measured."""
+        self._judge(text, value, ">=", limit, met=value is not None and value >= limit)
+
+    def _judge(self, text: str, value: float | None, sign: str, limit: float, *, met: bool) -> None:
         verdict = "not measured"
         if value is not None:
-            verdict = f"{value:.2f}, {'met' if value <= limit else 'NOT MET'}"
-            if value > limit:
+            verdict = f"{value:.2f}, {'met' if met else 'NOT MET'}"
+            if not met:
                 self.missed.append(f"{self._case}: {text}")
-        self.note(f"to reach: {text} <= {limit:g}: {verdict}")
+        self.note(f"to reach: {text} {sign} {limit:g}: {verdict}")

@@ -43,5 +43,11 @@ class Budget(Protocol):
         :raises RateLimited: if the next one is, with the distance as `retry_after`.
         """
 
+    def stands(self, quota: Quota, late: float) -> bool:
+        """Tell whether a place that was waited for still is one: its time is not over, nor was anybody refused.
+
+        :param late: the seconds since the call might have been sent.
+        """
+
     def refused(self, quota: Quota, error: RateLimited) -> float:
         """Have nobody call the endpoint for as long as the platform's refusal says; return the seconds."""

@@ -14,6 +14,8 @@ MARGIN: Final = 0.02
 LONGEST_BLOCK_SECONDS: Final = 60.0
 """A platform's longer block is not waited for in a queue: whoever asks is told how far away its end is."""
 _PATIENCE_SECONDS: Final = 5.0
+_BLOCK_ENDS_EARLIER: Final = 0.05
+"""So that who has the first place after a block does not find it still there."""
 _LADDER: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """How long nobody calls where the platform does not say it: longer each time that it refuses again soon after."""
 
@@ -33,7 +35,7 @@ class SharedBudget:
 
     def reserve(self, quota: Quota, longest: float) -> float:
         """Take the next place in the queue; see `Budget`."""
-        rates = [Rate(rate.calls * self._part, rate.seconds) for rate in quota.rates]
+        rates = self._rates(quota)
         if not rates:
             return 0.0
         key = self._key(quota)
@@ -55,6 +57,13 @@ class SharedBudget:
             retry_after=away,
         )
 
+    def stands(self, quota: Quota, late: float) -> bool:
+        """Tell whether a place that was waited for is still one; see `Budget`."""
+        spacing = max(rate.spacing for rate in self._rates(quota))
+        # Any later, it would arrive in one window of the platform's with all that it may hold besides.
+        leeway = min(rate.calls * spacing - rate.seconds for rate in quota.rates)
+        return late <= leeway and self._backend.get(f"{self._key(quota)}|refused") is None
+
     def refused(self, quota: Quota, error: RateLimited) -> float:
         """Have nobody call for a while; see `Budget`."""
         key = self._key(quota)
@@ -63,7 +72,12 @@ class SharedBudget:
         if seconds > LONGEST_BLOCK_SECONDS:
             self._backend.set(f"{key}|blocked", b"1", seconds)
         self._backend.postpone(key, seconds)
+        # For those who have their places already. Those who take one from now on come after it.
+        self._backend.set(f"{key}|refused", b"1", seconds - _BLOCK_ENDS_EARLIER)
         return seconds
+
+    def _rates(self, quota: Quota) -> list[Rate]:
+        return [Rate(rate.calls * self._part, rate.seconds) for rate in quota.rates]
 
     def _next_step(self, key: str, steps: Sequence[float]) -> float:
         """Go one step up if the platform refuses again soon after the last wait."""

@@ -19,7 +19,7 @@ _LOCK_SECONDS = 2.0
 """A file is locked for microseconds; whoever takes longer has been stopped."""
 _LARGEST = 1024 * 1024
 _UNKNOWN_WAIT_SECONDS = 2.0
-"""A slot from before a start of the machine, after which the clock stands earlier, is waited for no longer."""
+"""A slot from before a start of the machine is waited for no longer, nor a block if the clock stands earlier since."""
 
 
 class HostBackend:
@@ -78,18 +78,19 @@ class HostBackend:
         spacing = max(rate.spacing for rate in rates)
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
-            wait = _wait(file, now)
+            wait, blocked = _waits(file, now)
             if wait > longest:
                 raise Busy(f"the next free slot is {wait:.1f} s away, the longest to wait is {longest:g} s", wait)
-            self._write(file, Record(now, wait + spacing))
+            self._write(file, _slots(now, wait + spacing, blocked))
         return wait
 
     def postpone(self, key: str, seconds: float) -> None:
         """Give no slot for a while; see `Backend`."""
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
-            if _wait(file, now) < seconds:
-                self._write(file, Record(now, min(seconds, LONGEST_SECONDS)))
+            wait, blocked = _waits(file, now)
+            blocked = max(blocked, min(seconds, LONGEST_SECONDS))
+            self._write(file, _slots(now, max(wait, blocked), blocked))
 
     def read(self, key: str) -> bytes | None:
         """Return the record; see `DurableBackend`. It is replaced whole, so no lock is needed."""
@@ -154,12 +155,25 @@ def _name(key: str, kind: str) -> str:
 
 
 def _read(file: int) -> Record | None:
-    return Record.from_bytes(os.pread(file, _LARGEST, 0))
+    # No more than is there: room for the largest takes the system as long as all the rest.
+    return Record.from_bytes(os.pread(file, min(os.fstat(file).st_size, _LARGEST), 0))
 
 
-def _wait(file: int | None, now: Moment) -> float:
+def _waits(file: int | None, now: Moment) -> tuple[float, float]:
+    """Return the seconds until the next free slot, and until the platform takes calls again."""
     record = _read(file) if file is not None else None
-    return record.left(now, _UNKNOWN_WAIT_SECONDS) if record else 0.0
+    if record is None:
+        return 0.0, 0.0
+    wait = record.left(now, _UNKNOWN_WAIT_SECONDS)
+    blocked = Record(record.written, float(record.payload or 0)).left(now, _UNKNOWN_WAIT_SECONDS)
+    if now.restarted_since(record.written):
+        # Nobody is left who stood in the queue; what the platform said holds on.
+        wait = max(blocked, min(wait, _UNKNOWN_WAIT_SECONDS))
+    return wait, blocked
+
+
+def _slots(now: Moment, wait: float, blocked: float) -> Record:
+    return Record(now, wait, b"%.6f" % blocked if blocked else b"")
 
 
 def _unlock(file: int) -> None:

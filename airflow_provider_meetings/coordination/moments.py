@@ -24,9 +24,13 @@ class Moment:
 
     def since(self, earlier: Moment) -> float | None:
         """Return the seconds from `earlier` to here; None if no clock can tell."""
-        if self.boot == earlier.boot and self.steady >= earlier.steady:
+        if not self.restarted_since(earlier):
             return self.steady - earlier.steady
         return self.wall - earlier.wall if self.wall >= earlier.wall else None
+
+    def restarted_since(self, earlier: Moment) -> bool:
+        """Tell whether the machine was started anew after `earlier`: no process of then is there any more."""
+        return self.boot != earlier.boot or self.steady < earlier.steady
 
 
 @cache

@@ -1,7 +1,7 @@
 """Share through a Redis server (5 or newer): its clock, its scripts, leases that a dead process cannot keep.
 
-Every key is `meetings:{digest}:…` and runs out. Where the server's clock is set forward while slots are taken ahead,
-new slots may fall between those; set back, nothing changes, for the distance to the last slot is kept.
+Every key is `meetings:{digest}:…` and runs out. Where the server's clock is set, back or forward, the distance to the
+last slot is kept; forward for 2 seconds at most: with a longer queue, new slots may fall between those of before.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ return 1
 """
 
 # The last slot that was given, until when none is, and when that was written. A clock that shows less than it did
-# then was set back: the others go back with it.
+# then was set back: the others go back with it. One that shows much more may have been set forward, and those who stood
+# in the queue then may still: it is kept, as long as it costs little if they are gone. So is the key.
 _SLOTS = (
     _NOW
     + """
@@ -69,12 +70,14 @@ local slot, postponed, seen = tonumber(state[1]), tonumber(state[2] or 0), tonum
 if seen > now then
     postponed = postponed - (seen - now)
     if slot then slot = slot - (seen - now) end
+elseif slot and slot > seen and now - seen > 60000000 then
+    slot = now + math.min(slot - seen, 2000000)
 end
 local function keep(longer)
     redis.call('HSET', KEYS[1], 'postponed', string.format('%.0f', postponed), 'seen', string.format('%.0f', now))
     if slot then redis.call('HSET', KEYS[1], 'slot', string.format('%.0f', slot)) end
     local needed = math.max(slot or now, postponed) - now + longer
-    redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil(needed / 1000) + 60000))
+    redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil(needed / 1000) + 7200000))
 end
 """
 )

@@ -1,7 +1,7 @@
 """Share through a PostgreSQL or MySQL/MariaDB: one small table, a locked row per key, the database's own clock.
 
-The table is made when it is missing. Where the database's clock is set forward while slots are taken ahead, new slots
-may fall between those; set back, nothing changes, for the distance to the last slot is kept.
+The table is made when it is missing. Where the database's clock is set, back or forward, the distance to the last slot
+is kept; forward for 2 seconds at most, so that with a longer queue new slots may fall between those of before.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from airflow_provider_meetings.coordination.sql_pool import Connection, Session
 from airflow_provider_meetings.coordination.sql_sessions import Sessions
 
 _AT_ONCE = 2.0  # seconds that a place in the queue for a hold is kept; then the wait looks up, and queues anew
-_KEPT = 60  # seconds that slots outlive their use
+_KEPT = 7200  # seconds that slots outlive their use: a clock that is set forward shall not end them
+_FORWARD = 60_000_000  # microseconds after which the clock may have been set forward since the last word
+_QUEUE_KEPT = 2_000_000  # microseconds of a queue that are kept then: few, for those who stood in it may be gone
 _RECORD = 400 * 86400  # seconds after which a record that nobody replaced is of no use to anybody
 _CLEARED = 100  # rows that ran out, removed at once
 
@@ -138,6 +140,8 @@ def _locked(session: Session, name: str) -> tuple[int, int, int]:
     slot, postponed, seen = row
     # A clock that shows less than it did at the last word was set back: the others go back with it.
     back = max(0, seen - now)
+    if slot > seen and now - seen > _FORWARD:
+        slot = now + min(slot - seen, _QUEUE_KEPT)
     return now, slot - back, postponed - back
 
 

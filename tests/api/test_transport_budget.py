@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -25,13 +25,16 @@ class Time:
     def __init__(self) -> None:
         self.now = 0.0
         self.slept: list[float] = []
+        self.late = 0.0
+        self.meanwhile: Callable[[], object] = int
 
     def __call__(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.now += seconds
+        self.meanwhile()
+        self.now += seconds + self.late
 
 
 @pytest.fixture
@@ -54,7 +57,9 @@ def backend(time: Time) -> ProcessBackend:
 @pytest.fixture
 def transport(origin: Origin, time: Time, backend: ProcessBackend) -> Iterator[Transport]:
     budget = SharedBudget(backend, ("acme", origin.url, "app"))
-    transport = Transport(base_url=origin.url, platform="acme", budget=budget, longest_queue=60.0, sleep=time.sleep)
+    transport = Transport(
+        base_url=origin.url, platform="acme", budget=budget, longest_queue=60.0, sleep=time.sleep, clock=time
+    )
     yield transport
     transport.close()
 
@@ -86,6 +91,38 @@ def test_a_refusal_holds_back_everybody_as_long_as_the_platform_said(
     assert waited == pytest.approx(7.5)
     other = SharedBudget(backend, ("acme", origin.url, "app"))
     assert other.reserve(FIVE, 60) == pytest.approx(SLOT)
+
+
+def test_one_who_waits_for_his_turn_hears_of_a_refusal(
+    origin: Origin, transport: Transport, time: Time, backend: ProcessBackend
+) -> None:
+    origin.on("/api", OK, OK)
+    other = SharedBudget(backend, ("acme", origin.url, "app"))
+    transport.call("GET", "/api", decode, quota=FIVE)
+
+    def refused() -> None:
+        other.refused(FIVE, RateLimited("refused", retry_after=7.0))
+        time.meanwhile = int
+
+    time.meanwhile = refused
+    transport.call("GET", "/api", decode, quota=FIVE)
+    assert time.slept == pytest.approx([SLOT, 7.0 - SLOT])
+    assert origin.asked("/api") == 2
+
+
+def test_who_is_woken_late_takes_a_new_place_but_not_for_ever(
+    origin: Origin, transport: Transport, time: Time, backend: ProcessBackend
+) -> None:
+    origin.on("/api", OK, OK)
+    other = SharedBudget(backend, ("acme", origin.url, "app"))
+    transport.call("GET", "/api", decode, quota=FIVE)
+    time.late = 0.05
+    time.meanwhile = lambda: other.reserve(FIVE, 60)
+    transport.call("GET", "/api", decode, quota=FIVE)
+    assert time.slept == pytest.approx([SLOT, 2 * SLOT - 0.05, 2 * SLOT - 0.05])
+    time.late = 0.02
+    transport.call("GET", "/api", decode, quota=FIVE)
+    assert len(time.slept) == 4
 
 
 @pytest.mark.parametrize(("wait", "calls"), [("60", 2), ("61", 1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
 from abc import ABC, abstractmethod
@@ -149,6 +150,16 @@ class BackendContract(ABC):
         with ThreadPoolExecutor(16) as pool:
             taken = [slot for part in pool.map(use, range(16)) for slot in part]
         assert_apart(taken, PER_SECOND.spacing)
+
+    def test_slots_are_given_in_the_order_of_asking(self, place: str, key: str) -> None:
+        with peers(self.factory, place, 3) as others:
+            order: list[Slot] = []
+            for number in (0, 1, 2, 2, 0, 1, 1, 1, 0):
+                others[number].tell("slots", key, [[1, 10]], 1)
+                order += others[number].answer()
+        # Whoever has one already, or more than one, stands behind those who asked before.
+        for earlier, later in itertools.pairwise(order):
+            assert earlier[1] < later[0]
 
     def test_no_slot_is_left_out(self, backend: Backend, key: str) -> None:
         assert backend.reserve(key, [SLOW], 0) == 0

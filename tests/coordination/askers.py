@@ -103,6 +103,7 @@ def user(
     threads: int = 1,
     stop: int = 0,
     swaps: int = 2,
+    after: bool = False,
     longest: float = 90.0,
     ahead: float = 0.0,
 ) -> dict[str, Any]:
@@ -110,11 +111,12 @@ def user(
 
     :param stop: a signal that this process sends itself before it swaps the record for the `swaps`-th time: the second
         swap is what writes the platform's answer down.
+    :param after: stop after that swap, not before.
     :param ahead: how many seconds the clock of this process is ahead.
     """
     backend: Any = getattr(backend_servers, kind)(argument)
     if stop:
-        backend = _Stopping(backend, stop, swaps)
+        backend = _Stopping(backend, stop, swaps, after)
     warnings = _Warnings()
     logging.getLogger("airflow_provider_meetings").addHandler(warnings)
 
@@ -148,21 +150,28 @@ def user(
 class _Stopping:
     """A backend whose process is stopped, or killed, at one swap; says its number before."""
 
-    def __init__(self, backend: Any, sign: int, swaps: int) -> None:
+    def __init__(self, backend: Any, sign: int, swaps: int, after: bool) -> None:
         self._backend = backend
         self._sign = sign
         self._left = swaps
+        self._after = after
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
 
     def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
         self._left -= 1
-        if not self._left:
-            _say({"pid": os.getpid()})
-            # To this thread: another one could take it a moment later, with the swap under way.
-            signal.pthread_kill(threading.get_ident(), self._sign)
-        return bool(self._backend.swap(key, old, new))
+        if not self._left and not self._after:
+            self._stop()
+        swapped = bool(self._backend.swap(key, old, new))
+        if not self._left and self._after:
+            self._stop()
+        return swapped
+
+    def _stop(self) -> None:
+        _say({"pid": os.getpid()})
+        # To this thread: another one could take it a moment later, with the swap under way.
+        signal.pthread_kill(threading.get_ident(), self._sign)
 
 
 def stay(*, state: str, key: str) -> dict[str, Any]:

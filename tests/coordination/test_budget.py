@@ -91,6 +91,33 @@ def test_the_platforms_word_holds_for_all(backend: ProcessBackend, budget: Share
     assert budget.reserve(Quota("minutes.media", FIVE.rates), 60) == 0.0
 
 
+def test_those_who_have_their_places_hear_of_a_refusal_and_those_after_it_do_not(
+    backend: ProcessBackend, budget: SharedBudget, clock: Clock
+) -> None:
+    waits = [budget.reserve(FIVE, 60) for _ in range(3)]
+    clock.now += waits[1]
+    assert budget.stands(FIVE, 0.0)
+    SharedBudget(backend, APP).refused(FIVE, limited(7.0))
+    assert not budget.stands(FIVE, 0.0)
+    assert budget.stands(Quota("minutes.media", FIVE.rates), 0.0)
+    clock.now += budget.reserve(FIVE, 60)
+    assert budget.stands(FIVE, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("quota", "share", "leeway"),
+    # Five calls take a little more than the second that may hold five of them. At half of the rate, or where another
+    # limit is stricter, nobody is pressed.
+    [(FIVE, 1.0, 1 / 0.98 - 1), (FIVE, 0.5, 2 / 0.98 - 1), (TWO_WINDOWS, 1.0, 60 / 0.98 - 60)],
+)
+def test_a_place_is_lost_by_who_is_so_late_that_he_meets_those_behind_him(
+    backend: ProcessBackend, quota: Quota, share: float, leeway: float
+) -> None:
+    budget = SharedBudget(backend, APP, share)
+    assert budget.stands(quota, leeway - 0.001)
+    assert not budget.stands(quota, leeway + 0.001)
+
+
 def test_blocks_grow_while_the_platform_goes_on_refusing(budget: SharedBudget, clock: Clock) -> None:
     blocks = (60.0, 3600.0)
     # All calls under way are refused together: that is one refusal.

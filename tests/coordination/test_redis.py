@@ -18,13 +18,20 @@ from airflow_provider_meetings.api.budget import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from tests.contract import backend_servers
-from tests.contract.backend import DEADLINE, SLOW, BackendContract, eventually
+from tests.contract.backend import DEADLINE, SLOW, BackendContract, assert_apart, eventually
+from tests.contract.backend_peer import slots
 
 HOUR = 3_600_000_000
 
 
 def name(key: str, part: str) -> str:
     return f"meetings:{{{hashlib.sha256(key.encode()).hexdigest()[:32]}}}:{part}"
+
+
+def set_forward(server: Redis, key: str) -> None:
+    """Do to all times what an hour forward does to the clock."""
+    for field in ("slot", "postponed", "seen"):
+        server.hincrby(name(key, "slots"), field, -HOUR)
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ class TestRedis(BackendContract):
             found = set(server.scan_iter("meetings:*", count=10_000)) - before
             mine = {one for one in found if one.startswith(name(key, "").encode())}
             assert len(mine) == 5
-            assert not [one for one in mine if key.encode() in one or not 0 < server.pttl(one) < 200_000]
+            assert not [one for one in mine if key.encode() in one or not 0 < server.pttl(one) < 7_400_000]
         waiting.join()
 
     def test_holds_are_given_in_the_order_of_asking(self, backend: Backend, server: Redis, key: str) -> None:
@@ -111,6 +118,23 @@ class TestRedis(BackendContract):
             server.hincrby(name(key, "slots"), field, HOUR)
         assert 0 < backend.reserve(key, [SLOW], 3600) <= 20
         assert 10 < backend.reserve(key, [SLOW], 3600) <= 30
+
+    def test_a_clock_set_forward_keeps_those_apart_who_wait(self, backend: Backend, server: Redis, key: str) -> None:
+        taken = slots(backend, key, [[5, 1]], 8)
+        assert server.pttl(name(key, "slots")) > HOUR // 1000
+        set_forward(server, key)
+        assert_apart(taken + slots(backend, key, [[5, 1]], 8), 0.2)
+
+    def test_a_queue_of_long_ago_costs_little_and_none_costs_nothing(
+        self, backend: Backend, server: Redis, key: str
+    ) -> None:
+        slots(backend, key, [[5, 1]], 200)
+        set_forward(server, key)
+        assert 1 < backend.reserve(key, [Rate(5, 1)], 60) <= 2.2
+        server.delete(name(key, "slots"))
+        backend.reserve(key, [SLOW], 0)
+        set_forward(server, key)
+        assert backend.reserve(key, [SLOW], 0) == 0
 
     def test_a_client_that_decodes_and_connections_that_were_cut(self, server: Redis, key: str) -> None:
         client = Redis(backend_servers.HOST, 6379, decode_responses=True, client_name=f"cut-{key}")

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_meetings.api.budget import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.sql import SqlBackend
 from tests.contract import backend_servers
-from tests.contract.backend import DEADLINE, SLOW, BackendContract, eventually
+from tests.contract.backend import DEADLINE, SLOW, BackendContract, assert_apart, eventually
+from tests.contract.backend_peer import slots
 from tests.contract.backend_servers import connect_mariadb, connect_postgres
 
 HOUR = 3_600_000_000
@@ -87,6 +89,28 @@ class SqlContract(BackendContract):
         )
         assert 0 < backend.reserve(key, [SLOW], 3600) <= 20
         assert 10 < backend.reserve(key, [SLOW], 3600) <= 30
+
+    def set_forward(self, place: str) -> None:
+        """Do to all times what an hour forward does to the clock."""
+        columns = ("slot", "postponed", "seen", "expires")
+        self.tell(place, f"UPDATE {TABLE} SET {', '.join(f'{one} = {one} - {HOUR}' for one in columns)}")
+
+    def test_a_clock_set_forward_keeps_those_apart_who_wait(self, backend: Backend, place: str, key: str) -> None:
+        taken = slots(backend, key, [[5, 1]], 8)
+        self.set_forward(place)
+        backend.set(key, b"value", 60)  # removes what ran out
+        assert_apart(taken + slots(backend, key, [[5, 1]], 8), 0.2)
+
+    def test_a_queue_of_long_ago_costs_little_and_none_costs_nothing(
+        self, backend: Backend, place: str, key: str
+    ) -> None:
+        slots(backend, key, [[5, 1]], 200)
+        self.set_forward(place)
+        assert 1 < backend.reserve(key, [Rate(5, 1)], 60) <= 2.2
+        self.tell(place, f"DELETE FROM {TABLE}")
+        backend.reserve(key, [SLOW], 0)
+        self.set_forward(place)
+        assert backend.reserve(key, [SLOW], 0) == 0
 
     def test_connections_that_were_cut_are_opened_anew(
         self, backend: Backend, place: str, key: str, caplog: pytest.LogCaptureFixture

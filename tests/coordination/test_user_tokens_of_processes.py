@@ -126,15 +126,25 @@ def test_killed_between_the_answer_and_the_write(users: Users) -> None:
     assert users.call(3) == {""}
 
 
-def test_killed_before_the_request_is_no_better_known(users: Users) -> None:
-    """Between the claim and the request nobody else can tell whether it was sent."""
+def test_killed_before_the_claim_nothing_is_lost(users: Users) -> None:
     users.consent(access_seconds=0)
     with started([users.order(stop=signal.SIGKILL, swaps=1)]) as killed:
         assert read_line(killed)["pid"]
         killed.wait()
-    # Killed before the claim was written: the token is whole.
     assert users.call(3) == {""}
     assert users.sent == {FEISHU_USER_REFRESH_TOKEN: 1}
+
+
+def test_killed_between_the_claim_and_the_request(users: Users) -> None:
+    """Nobody else can tell whether the token was sent, so nobody sends it."""
+    users.consent(access_seconds=0)
+    with started([users.order(stop=signal.SIGKILL, swaps=1, after=True)]) as killed:
+        assert read_line(killed)["pid"]
+        killed.wait()
+    (error,) = users.call(3, ahead=100)
+    assert DIED in error
+    assert REMEDY in error
+    assert users.sent == {}
 
 
 def test_while_the_token_before_works_a_death_is_a_warning(users: Users) -> None:

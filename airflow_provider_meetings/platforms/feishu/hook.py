@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.grants import KeptUserTokens, Standing, day, ends_soon
@@ -58,6 +61,10 @@ class FeishuHook(MeetingsHook):
             store_app=identity.store,
             users=self._users,
         )
+
+    def tenant_of(self, extra: Mapping[str, Any]) -> str:
+        """Return the tenant key: an app from the store has a quota in each tenant."""
+        return extra.get("tenant_key") or ""
 
     def get_conn(self) -> FeishuClient:
         """Return the client, whose methods are Feishu's endpoints."""

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.auth import token_key
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, MeetingsApiError
@@ -90,6 +90,16 @@ class TestStoreApp:
         assert store.state.calls["feishu.app_access_token"] == 1
         assert store.state.calls["feishu.store_tenant_access_token"] == 1
         assert store.state.calls["feishu.tenant_access_token"] == 0
+
+    def test_each_tenant_has_a_quota_of_its_own(self, store: Emulated) -> None:
+        store.state.fail("feishu.minute", 99991400, times=1, reset=300)
+        for told in ("request trigger frequency limit", "the next call of minutes.get is"):
+            with pytest.raises(AirflowException, match=told):
+                self.read()
+        # That block is another tenant's: this one is asked, and found unknown.
+        self.connect(store, tenant_key="another-tenant")
+        with pytest.raises(AirflowFailException, match="tenant_key"):
+            self.read()
 
     def test_voided_tokens_are_renewed(self, store: Emulated) -> None:
         self.read()

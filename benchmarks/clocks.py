@@ -1,0 +1,123 @@
+"""Clocks that are set and machines that start anew: what is sent too early, and how long nobody sends.
+
+On a host time is played, by clocks that the backend is handed. A server's own clock cannot be: there the stored times
+are moved against it, which is the same to whoever asks.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.coordination.backend import Backend
+from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.moments import Moment
+from benchmarks.places import Server
+
+HOUR = 3600.0
+CALLS = 5
+WORKERS = 8
+_RATES = [Rate(CALLS * 0.98, 1)]
+_OFF = 5.0
+"""Seconds that a start of the machine takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """When calls were sent: how many at most within a second, and the longest time without any, in seconds."""
+
+    burst: int
+    stall: float
+
+    @classmethod
+    def of(cls, calls: Sequence[tuple[float, float]], stall: float | None = None) -> Sent:
+        """Look through calls, each of which was sent not before the first moment and not after the second.
+
+        :param stall: where the calls do not tell it.
+        """
+        calls = sorted(calls)
+        burst = max(sum(begin[0] <= call[0] and call[1] < begin[0] + 1 for call in calls) for begin in calls)
+        pauses = (later[0] - earlier[0] for earlier, later in itertools.pairwise(calls))
+        return cls(burst, max(pauses) if stall is None else stall)
+
+
+class _Machine:
+    """What its clocks show, by the seconds that really pass."""
+
+    def __init__(self) -> None:
+        self.real = 0.0
+        self.shown = Moment("boot-1", 5000.0, 1_800_000_000.0)
+
+    def now(self) -> Moment:
+        return self.shown
+
+    def pass_to(self, real: float) -> None:
+        shown, passed = self.shown, real - self.real
+        self.real, self.shown = real, replace(shown, steady=shown.steady + passed, wall=shown.wall + passed)
+
+
+def host_started_anew(step: float) -> Sent:
+    """Start a machine anew, with its clock set by `step` seconds; the 200 workers of before are gone."""
+    with _host() as (machine, backend):
+        before = _work(machine, backend, 10, workers=200)
+        machine.pass_to(10 + _OFF)
+        machine.shown = Moment("boot-2", 3.0, machine.shown.wall + step)
+        after = _work(machine, backend, 20 + _OFF)
+        return Sent.of(before + after, stall=after[0][0] - 10 - _OFF)
+
+
+def host_clock_set(step: float) -> Sent:
+    """Set the clock of a host by `step` seconds while 8 workers have places in the queue."""
+    with _host() as (machine, backend):
+        queue = [backend.reserve("bench", _RATES, HOUR) for _ in range(WORKERS)]
+        machine.shown = replace(machine.shown, wall=machine.shown.wall + step)
+        return Sent.of([(wait, wait) for wait in queue] + _work(machine, backend, 10))
+
+
+@contextmanager
+def _host() -> Iterator[tuple[_Machine, HostBackend]]:
+    machine = _Machine()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        yield machine, HostBackend(Path(name) / "state", machine.now)
+
+
+def _work(machine: _Machine, backend: Backend, until: float, workers: int = WORKERS) -> list[tuple[float, float]]:
+    """Have workers ask, wait and send until that moment, and return when they sent."""
+    sent = []
+    turns = [(machine.real, number, False) for number in range(workers)]
+    while turns[0][0] < until:
+        moment, number, asked = heapq.heappop(turns)
+        machine.pass_to(moment)
+        if asked:
+            sent.append((moment, moment))
+        heapq.heappush(turns, (moment + backend.reserve("bench", _RATES, HOUR), number, True))
+    machine.pass_to(until)
+    return sent
+
+
+def server_clock_set(server: Server, step: float) -> Sent:
+    """Set the clock of a server by `step` seconds while 8 workers have places in the queue, and take 8 more."""
+    backend = server.backend()
+    key = f"bench|{step}"
+    try:
+        taken = _take(backend, key)
+        server.set_clock(step)
+        return Sent.of(taken + _take(backend, key))
+    finally:
+        backend.close()
+
+
+def _take(backend: Backend, key: str) -> list[tuple[float, float]]:
+    taken = []
+    for _ in range(WORKERS):
+        before = time.monotonic()
+        away = backend.reserve(key, _RATES, HOUR)
+        taken.append((before + away, time.monotonic() + away))
+    return taken

@@ -1,0 +1,170 @@
+"""Where processes share: this host's files, and real servers of Redis, PostgreSQL and MariaDB, as Airflow connections.
+
+The servers are those of the tests: 127.0.0.1, Redis 6379 (its database 15), PostgreSQL 5432 (user postgres, database
+test), MariaDB 3306 (user root). What speaks with them is imported when it is needed: see `benchmarks.processes.Run`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_meetings.coordination.backend import Backend
+
+HOST = "127.0.0.1"
+REDIS_DATABASE = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One way to share.
+
+    :param connection: an Airflow connection; None for the files of this host.
+    :param limiters: the peers that can share there, by their names in `benchmarks.limiters`.
+    :param address: what those take.
+    """
+
+    name: str
+    connection: Mapping[str, Any] | None = None
+    limiters: Sequence[str] = ()
+    address: str = ""
+
+    def environment(self, platform: Callable[..., str]) -> dict[str, str]:
+        """Return the connections that lead to it; `platform` gives the one to the platform, with extras."""
+        if self.connection is None:
+            return {"AIRFLOW_CONN_BENCH": platform()}
+        shared = {"AIRFLOW_CONN_BENCH_PLACE": json.dumps(self.connection)}
+        return {"AIRFLOW_CONN_BENCH": platform(coordination_conn_id="bench_place"), **shared}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server(Place):
+    """A place on a server.
+
+    :param backend: makes ours, there, without Airflow.
+    :param set_clock: makes all slots there older by so many seconds, as if the server's clock had been set.
+    """
+
+    backend: Callable[[], Backend]
+    set_clock: Callable[[float], None]
+
+
+HOST_FILES = Place("host", limiters=["pyrate_file"])
+
+
+@contextmanager
+def servers() -> Iterator[list[Server | str]]:
+    """Yield the places on servers, with nothing in them; one that is missing as its name. Empty them on leaving."""
+    name = f"bench_{secrets.token_hex(6)}"
+    with ExitStack() as stack:
+        found: list[Server | str] = []
+        for provider, make in (("redis", _redis), ("postgres", _postgres), ("mysql", _mariadb)):
+            try:
+                version(f"apache-airflow-providers-{provider}")
+                found.append(stack.enter_context(make(name)))
+            except Exception as error:
+                found.append(f"{make.__name__[1:]} ({type(error).__name__}: {error})"[:200])
+        yield found
+
+
+@contextmanager
+def _redis(_name: str) -> Iterator[Server]:
+    from redis import Redis
+
+    from airflow_provider_meetings.coordination.redis import RedisBackend
+
+    def connect() -> Redis:
+        return Redis(HOST, 6379, db=REDIS_DATABASE)
+
+    def forget() -> None:
+        for ours_or_a_peers in ("meetings:*", "bench:*", "LIMITS:*"):
+            for key in client.scan_iter(ours_or_a_peers, count=1000):
+                client.delete(key)
+
+    def set_clock(step: float) -> None:
+        for key in client.scan_iter("meetings:*:slots", count=1000):
+            for field in ("slot", "postponed", "seen"):
+                client.hincrby(key, field, -round(step * 1e6))
+
+    with connect() as client, ExitStack() as stack:
+        forget()
+        stack.callback(forget)
+        yield Server(
+            "redis",
+            {"conn_type": "redis", "host": HOST, "port": 6379, "extra": {"db": REDIS_DATABASE}},
+            ["pyrate_redis", "limits_redis"],
+            f"redis://{HOST}:6379/{REDIS_DATABASE}",
+            backend=lambda: RedisBackend(connect()),
+            set_clock=set_clock,
+        )
+
+
+@contextmanager
+def _postgres(name: str) -> Iterator[Server]:
+    import psycopg
+
+    from airflow_provider_meetings.coordination.sql import SqlBackend
+
+    options = f"-c search_path={name}"
+
+    def connect() -> Any:
+        known = {"host": HOST, "user": "postgres", "dbname": "test", "connect_timeout": 5}
+        return psycopg.connect(**known, options=options)  # type: ignore[arg-type]  # words of libpq's
+
+    def run(statement: str) -> None:
+        with connect() as connection:
+            connection.execute(statement)
+
+    run(f"CREATE SCHEMA {name}")
+    with ExitStack() as stack:
+        stack.callback(run, f"DROP SCHEMA {name} CASCADE")
+        known = {"conn_type": "postgres", "host": HOST, "port": 5432, "login": "postgres", "schema": "test"}
+        yield Server(
+            "postgresql",
+            {**known, "extra": {"options": options}},
+            ["pyrate_postgres"],
+            f"postgresql://postgres@{HOST}/test?options=-csearch_path%3D{name}",
+            backend=lambda: SqlBackend(connect),
+            set_clock=lambda step: run(_older(step)),
+        )
+
+
+@contextmanager
+def _mariadb(name: str) -> Iterator[Server]:
+    import pymysql
+
+    from airflow_provider_meetings.coordination.sql import SqlBackend
+
+    def connect(database: str | None = name) -> Any:
+        return pymysql.connect(host=HOST, user="root", database=database, connect_timeout=5, read_timeout=10)
+
+    def run(statement: str, database: str | None = name) -> None:
+        with connect(database) as connection:
+            connection.cursor().execute(statement)
+            connection.commit()
+
+    run(f"CREATE DATABASE {name}", None)
+    with ExitStack() as stack:
+        stack.callback(run, f"DROP DATABASE {name}", None)
+        yield Server(
+            "mariadb",
+            {"conn_type": "mysql", "host": HOST, "port": 3306, "login": "root", "schema": name},
+            [],
+            "",
+            backend=lambda: SqlBackend(connect),
+            set_clock=lambda step: run(_older(step)),
+        )
+
+
+_TIMES = ("slot", "postponed", "seen", "expires")
+
+
+def _older(step: float) -> str:
+    older = ", ".join(f"{column} = {column} - {round(step * 1e6)}" for column in _TIMES)
+    return f"UPDATE meetings_coordination SET {older}"
