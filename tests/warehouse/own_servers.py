@@ -19,7 +19,7 @@ import pymysql
 
 from airflow_provider_meetings.warehouse.engine import Hook
 from tests.contract.backend_servers import HOST, missing
-from tests.warehouse.servers import server_hook
+from tests.warehouse.servers import need_module, server_hook
 
 _TRIES = 600
 
@@ -111,6 +111,7 @@ def own_postgres() -> Iterator[OwnServer]:
 @contextmanager
 def own_mariadb() -> Iterator[OwnServer]:
     """Make a server."""
+    need_module("MySQLdb")
     binary, install = shutil.which("mariadbd", path="/usr/sbin:/usr/bin"), shutil.which("mariadb-install-db")
     if binary is None or install is None:
         missing("no MariaDB is installed whose server could be started")
