@@ -1,0 +1,42 @@
+"""What the tasks before handed over, as a load takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Context
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.models import Post, Recording, StoredFile
+from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.warehouse.rows import RunKey
+
+
+def plain(given: Iterable[Recording | StoredFile | Post]) -> Iterator[Mapping[str, Any]]:
+    """Yield neutral dicts."""
+    return (value.to_dict() for value in given)
+
+
+def summaries(value: Any, name: str, context: Context) -> Iterator[Mapping[str, Any]]:
+    """Yield the summaries of listings; none for None.
+
+    :raises InvalidRequest: for what is no such summary, naming the argument.
+    """
+    for summary in () if value is None else arguments.items(value, name, context):
+        windows = summary.get("windows")
+        if not isinstance(windows, list) or not all(isinstance(window, Mapping) for window in windows):
+            raise InvalidRequest(f'{name} is not that of a listing: hand over XComArg(listing, key="summary")')
+        yield summary
+
+
+def run_key(context: Context) -> RunKey:
+    """Return which try of which task this is."""
+    ti = context["ti"]
+    return RunKey(
+        dag_id=ti.dag_id,
+        run_id=ti.run_id,
+        task_id=ti.task_id,
+        map_index=-1 if ti.map_index is None else ti.map_index,
+        try_number=ti.try_number,
+    )
