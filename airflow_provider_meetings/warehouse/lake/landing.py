@@ -80,7 +80,7 @@ def land_recordings(
             run=run,
             schema=None,
             table_prefix="",
-            schema_changes="add",
+            schema_changes="fail",
             now=now,
         )
 
@@ -101,7 +101,7 @@ def land_posts(store: Store, *, posts: Given, now: datetime, sleep: Callable[[fl
             posts=posts(),
             schema=None,
             table_prefix="",
-            schema_changes="add",
+            schema_changes="fail",
             now=now,
         )
 
