@@ -11,6 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_meetings.emulator.seed_feishu import GONE_POST, NAMED_POST, READY_MEETING, RUNNING_MEETING
+from airflow_provider_meetings.emulator.seed_wecom import OWNERS
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
@@ -73,23 +74,24 @@ def test_no_link_and_no_password_stands_in_any_file(emulated: Any, lake: Path, c
     recordings = ListRecordingsOperator(
         task_id="list",
         meetings_conn_id="wecom_default",
-        start="2026-11-01T00:00:00+00:00",
-        end="2026-11-20T00:00:00+00:00",
+        owner_ids=list(OWNERS),
+        start="2026-10-05T00:00:00+08:00",
+        end="2026-11-14T00:00:00+08:00",
     ).execute(context)
-    assert recordings
-    land(lake, context, recordings=recordings, summary=context["ti"].pushed["summary"])
-    rows = [row for table in ("recordings", "recording_files", "discovery_windows") for row in read(lake, table)]
-    text = json.dumps(rows)
-    secrets = [
-        value
-        for found in emulated.state.company.wecom_recordings.values()
-        for file in found.files
-        for name, value in vars(file).items()
-        if isinstance(value, str) and ("password" in name or "url" in name or "link" in name) and value
+    summary = context["ti"].pushed["summary"]
+    land(lake, context, recordings=recordings, summary=summary)
+    shared = [
+        file.sharing
+        for recording in emulated.state.company.wecom_recordings.values()
+        for file in recording.files
+        if file.sharing
     ]
-    assert not [value for value in secrets if value in text]
-    assert 'password"' not in text.replace('has_password"', "")
-    assert "download_url" not in text
+    planted = {text for sharing in shared for text in (sharing.url, sharing.password) if text}
+    assert len(planted) > 1
+    tables = ("recordings", "recording_files", "discovery_windows", "sync_clocks")
+    text = json.dumps([row for table in tables for row in read(lake, table)])
+    assert "has_password" in text
+    assert [secret for secret in planted if secret in text] == []
 
 
 def test_posts(lake: Path, emulated: Any, context: Any) -> None:
