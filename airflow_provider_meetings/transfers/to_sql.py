@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import pendulum
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
@@ -13,6 +13,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
+from airflow_provider_meetings.transfers import batches
 from airflow_provider_meetings.warehouse.engine import Engine
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
@@ -20,6 +21,8 @@ from airflow_provider_meetings.warehouse.loader import load_posts, load_recordin
 from airflow_provider_meetings.warehouse.rows import RunKey
 from airflow_provider_meetings.warehouse.schema import SchemaChanges
 from airflow_provider_meetings.warehouse.tables import tables
+
+Value = TypeVar("Value", Recording, StoredFile, Post)
 
 
 class RecordingsToSqlOperator(BaseOperator):
@@ -29,8 +32,8 @@ class RecordingsToSqlOperator(BaseOperator):
     the journals. Recordings without an id yet stand in ``pending_items`` until they have one.
 
     :param sql_conn_id: a connection of type ``postgres``, ``mysql``, ``duckdb`` or ``sqlite``. (templated)
-    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them. Resolved from
-        XComs, never rendered.
+    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them, or URIs of files
+        that hold them as JSON lines. Resolved from XComs, never rendered.
     :param stored_files: what `RecordingsToObjectStorageOperator` returned; the same.
     :param summary: the XCom ``summary`` of the listing; the same.
     :param schema: the tables' schema; None for the connection's own. (templated)
@@ -73,14 +76,14 @@ class RecordingsToSqlOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
-        stored = () if self.stored_files is None else arguments.stored_files(self.stored_files, "stored_files", context)
+        stored = () if self.stored_files is None else _given(arguments.stored_files, self, "stored_files", context)
         summaries = () if self.summary is None else self._summaries(context)
         return _load(
             self,
             lambda engine: load_recordings(
                 engine.hook,
                 engine=engine,
-                recordings=_plain(arguments.recordings(self.recordings, "recordings", context)),
+                recordings=_plain(_given(arguments.recordings, self, "recordings", context)),
                 stored_files=_plain(stored),
                 summaries=summaries,
                 run=_run_key(context),
@@ -103,7 +106,8 @@ class PostsToSqlOperator(BaseOperator):
     """Upsert Moments posts and their reactions; a post that is gone is marked and keeps what was known of it.
 
     :param sql_conn_id: a connection of type ``postgres``, ``mysql``, ``duckdb`` or ``sqlite``. (templated)
-    :param posts: posts as `FeishuPostsOperator` returns them. Resolved from XComs, never rendered.
+    :param posts: posts as `FeishuPostsOperator` returns them, or URIs of files that hold them as JSON lines. Resolved
+        from XComs, never rendered.
     :param schema: the tables' schema; None for the connection's own. (templated)
     :param table_prefix: in front of every table's name. (templated)
     :param schema_changes: ``add`` adds columns that a table lacks, ``fail`` fails then.
@@ -138,13 +142,19 @@ class PostsToSqlOperator(BaseOperator):
             lambda engine: load_posts(
                 engine.hook,
                 engine=engine,
-                posts=_plain(arguments.posts(self.posts, "posts", context)),
+                posts=_plain(_given(arguments.posts, self, "posts", context)),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
                 now=pendulum.now("UTC"),
             ),
         )
+
+
+def _given(
+    read: Callable[[Any, str, Any], Iterator[Value]], operator: Any, name: str, context: Context
+) -> Iterator[Value]:
+    return read(batches.opened(getattr(operator, name), name, context), name, context)
 
 
 def _plain(given: Iterable[Recording | StoredFile | Post]) -> Iterator[Mapping[str, Any]]:
