@@ -109,7 +109,8 @@ def test_a_title_is_never_rendered(lake: Path, handed_over: dict[str, Any], cont
     recordings = copy.deepcopy(handed_over["recordings"])
     recordings[0]["title"] = "{{ conn.feishu_default.password }}"
     operator = RecordingsToParquetOperator(task_id="lake", recordings=recordings, target="file://{{ place }}")
-    operator.render_template_fields({"place": str(lake), **context})
+    rendering: Any = {"place": str(lake), **context}
+    operator.render_template_fields(rendering)
     operator.execute(context)
     assert [row["title"] for row in read(lake, "recordings")] == ["{{ conn.feishu_default.password }}"]
 

@@ -1,7 +1,8 @@
 """Processes that land in a lake and may be killed; run as a script, it forks one for each line that it reads.
 
-A line is the JSON of ``root``, ``recordings``, ``day`` (of the load) and ``step``: before that step on the lake's files
-the process kills itself; 0: never. The answer comes when it has ended: the signal, and how many steps it took if none.
+A line is the JSON of ``root``, ``recordings``, ``day`` (of the load) and ``step``: before that step of changing the
+lake's files the process kills itself; 0: never. The answer comes when it has ended: the signal, and how many steps it
+took if none.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 from tests.warehouse.lake.lakes import NOW, land
 
 _ON_PATHS = {"open", "os.rename", "os.remove", "os.mkdir"}
-_ON_FILES = {"fcntl.flock"}
+_ON_FILES = {"fcntl.flock", "os.truncate"}
 
 
 @dataclass
@@ -56,7 +57,7 @@ def loader() -> Iterator[Loader]:
 
 
 class Steps:
-    """Count what is done to the lake's files, and die before a given step."""
+    """Count what changes the lake's files, and die before a given step."""
 
     def __init__(self, root: str, last: int) -> None:
         self.done = 0
@@ -65,6 +66,8 @@ class Steps:
         sys.addaudithook(self._hook)
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
+            return  # who dies reading has changed nothing
         if event in _ON_FILES or (event in _ON_PATHS and str(arguments[0]).startswith(self._root)):
             self.done += 1
             if self.done == self._last:

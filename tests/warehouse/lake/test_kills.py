@@ -16,7 +16,7 @@ from tests.warehouse.lake.killable import Loader, loader
 from tests.warehouse.lake.lakes import content, read
 
 Make = Callable[..., dict[str, Any]]
-ONE, TWO = "2026-05-01T00:00:00+00:00", "2026-05-02T00:00:00+00:00"
+ONE, TWO, THREE = (f"2026-05-0{day}T00:00:00+00:00" for day in (1, 2, 3))
 
 
 @pytest.fixture(scope="module")
@@ -37,21 +37,21 @@ def test_killed_at_each_step(process: Loader, tmp_path: Path, recording: Make) -
         recording(started_at=ONE),
         recording(recording_id="rec-2", started_at=TWO),
         recording(recording_id="rec-3", started_at=None, state="processing", files=[]),
+        recording(recording_id="rec-5", started_at=TWO),
         recording(recording_id="stays", started_at=ONE),
     ]
     new = [
         recording(started_at=TWO),
         recording(recording_id="rec-2", started_at=ONE),
         recording(recording_id="rec-3", started_at=ONE),
-        recording(recording_id="rec-4", started_at="2026-05-03T00:00:00+00:00"),
+        recording(recording_id="rec-4", started_at=THREE),
+        recording(recording_id="rec-5", started_at=THREE),
     ]
     assert process.load(before, old, day=0)[0] == 0
     shutil.copytree(before, undisturbed)
     ended, steps = process.load(undisturbed, new, day=1)
     assert ended == 0
-    assert steps > 50
-    tables = ("recordings", "recording_files", "pending_items")
-    wanted = {table: read(undisturbed, table) for table in tables}
+    assert steps > 30
     kept = Counter(row["recording_id"] for row in read(before, "recordings"))
     seen_half_way = 0
     for step in range(1, steps + 1):
@@ -61,11 +61,10 @@ def test_killed_at_each_step(process: Loader, tmp_path: Path, recording: Make) -
         assert {name.rpartition("/")[2] for name in visible(lake)} == {"rows.parquet"}
         found = Counter(row["recording_id"] for row in read(lake, "recordings"))
         assert found >= kept, step
-        assert {(row["recording_id"]) for row in read(lake, "recording_files")} >= {"rec-1", "rec-2", "stays"}
+        assert {(row["recording_id"]) for row in read(lake, "recording_files")} >= {"rec-1", "rec-2", "rec-5", "stays"}
         seen_half_way += visible(lake) not in (visible(before), visible(undisturbed))
         assert process.load(lake, new, day=1)[0] == 0
-        assert {table: read(lake, table) for table in tables} == wanted, step
-        assert visible(lake) == visible(undisturbed)
+        assert content(lake) == content(undisturbed), step
         shutil.rmtree(lake)
     assert seen_half_way > 20
 

@@ -243,6 +243,23 @@ def test_posts(lake: Path, duck: Hook, tmp_path: Path, post: Make) -> None:
     assert set(days(lake, "post_reactions").values()) == {"2026-05-01"}
 
 
+def test_of_what_a_death_left_in_two_days_the_later_one_counts(lake: Path, recording: Make) -> None:
+    """It died after the row was written to its new day, and before it was taken from the old one."""
+    old = "2026-05-02T00:00:00+00:00"
+    others = [recording(recording_id="rec-2"), recording(recording_id="rec-3", started_at=old)]
+    land(lake, [recording(started_at=old, title="before", source={})])
+    places = [lake / table / f"dt={old[:10]}" / "rows.parquet" for table in ("recordings", "recording_files")]
+    left = [path.read_bytes() for path in places]
+    land(lake, [recording(title="after", source={})], now=LATER)
+    for path, held in zip(places, left, strict=True):
+        path.write_bytes(held)
+    assert len(read(lake, "recordings")) == 2
+    land(lake, others, now=LATER)
+    assert days(lake, "recordings") == {"rec-1": "2026-05-01", "rec-2": "2026-05-01", "rec-3": old[:10]}
+    assert [row["title"] for row in read(lake, "recordings")] == ["after", "周会", "周会"]
+    assert len(read(lake, "recording_files")) == 3
+
+
 def test_a_load_that_is_refused_writes_nothing(lake: Path, recording: Make, chain: Any) -> None:
     with pytest.raises(LoadError, match="duration_ms") as raised:
         land(lake, [recording(), recording(recording_id="rec-2", duration_ms=2**63, title="s3cr3t-title")])
