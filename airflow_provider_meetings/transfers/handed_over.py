@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -10,12 +10,19 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.transfers import batches
 from airflow_provider_meetings.warehouse.rows import RunKey
 
+Read = Callable[[Any, str, Any], Iterable[Recording | StoredFile | Post]]
 
-def plain(given: Iterable[Recording | StoredFile | Post]) -> Iterator[Mapping[str, Any]]:
-    """Yield neutral dicts."""
-    return (value.to_dict() for value in given)
+
+def plain(read: Read, value: Any, name: str, context: Context) -> Iterator[Mapping[str, Any]]:
+    """Yield the neutral dicts of an argument, those in files of JSON lines too.
+
+    :param read: `arguments.recordings` or its like.
+    :raises InvalidRequest: as `read` does.
+    """
+    return (found.to_dict() for found in read(batches.opened(value, name, context), name, context))
 
 
 def summaries(value: Any, name: str, context: Context) -> Iterator[Mapping[str, Any]]:

@@ -23,8 +23,8 @@ class RecordingsToParquetOperator(BaseOperator):
     recording's start in UTC, ``__HIVE_DEFAULT_PARTITION__`` for what has none. Rows of recordings that are not handed
     over stay as they are. Each partition is one object and is replaced at once; any run may be repeated.
 
-    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them. Resolved from
-        XComs, never rendered.
+    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them, or URIs of files
+        that hold them as JSON lines. Resolved from XComs, never rendered.
     :param stored_files: what `RecordingsToObjectStorageOperator` returned; the same.
     :param summary: the XCom ``summary`` of the listing; the same.
     :param target: where to: a URL that ObjectStoragePath takes, such as ``s3://conn_id@bucket/meetings``, for this
@@ -55,7 +55,7 @@ class RecordingsToParquetOperator(BaseOperator):
         with _airflow_errors():
             return land_recordings(
                 store_at(self.target),
-                recordings=lambda: handed_over.plain(arguments.recordings(self.recordings, "recordings", context)),
+                recordings=lambda: handed_over.plain(arguments.recordings, self.recordings, "recordings", context),
                 stored_files=lambda: self._stored(context),
                 summaries=lambda: handed_over.summaries(self.summary, "summary", context),
                 run=handed_over.run_key(context),
@@ -63,8 +63,9 @@ class RecordingsToParquetOperator(BaseOperator):
             )
 
     def _stored(self, context: Context) -> Iterator[Mapping[str, Any]]:
-        stored = () if self.stored_files is None else arguments.stored_files(self.stored_files, "stored_files", context)
-        return handed_over.plain(stored)
+        if self.stored_files is None:
+            return iter(())
+        return handed_over.plain(arguments.stored_files, self.stored_files, "stored_files", context)
 
 
 class PostsToParquetOperator(BaseOperator):
@@ -87,7 +88,7 @@ class PostsToParquetOperator(BaseOperator):
         with _airflow_errors():
             return land_posts(
                 store_at(self.target),
-                posts=lambda: handed_over.plain(arguments.posts(self.posts, "posts", context)),
+                posts=lambda: handed_over.plain(arguments.posts, self.posts, "posts", context),
                 now=pendulum.now("UTC"),
             )
 

@@ -116,19 +116,22 @@ def _land(
     sleep: Callable[[float], None],
 ) -> Told:
     parquet.available()
-    store.check_writable()
-    if not store.guards():
-        log.warning(
-            "%s can not refuse to replace what another task has just replaced: let one task at a time write there, "
-            "by a pool with one slot",
-            store.uri(""),
-        )
     written: dict[tuple[str, str], int] = {}
     for attempt in range(ATTEMPTS):
         try:
             # Its own folder, which nobody else may read; what a killed worker leaves there is the system's to remove.
-            with tempfile.TemporaryDirectory(prefix="airflow-meetings-lake-") as folder:
-                _attempt(store, family, Path(folder), ask, load, written)
+            with (
+                tempfile.TemporaryDirectory(prefix="airflow-meetings-lake-") as folder,
+                Scratch(Path(folder) / "scratch.sqlite", family) as scratch,
+            ):
+                merging = Attempt(store, family, scratch, Path(folder))
+                merging.gather(_batches(row for row in ask() if None not in row[:-1]))
+                load(scratch)
+                # Not before: what is refused shall leave no trace.
+                if not attempt:
+                    _try_out(store)
+                for each in merging.write():
+                    written[each.table, each.day] = each.rows
             return _told(family, written)
         except BlockingIOError:
             if attempt == ATTEMPTS - 1:
@@ -138,20 +141,14 @@ def _land(
     raise AssertionError("the last try either returns or raises")
 
 
-def _attempt(
-    store: Store,
-    family: Family,
-    folder: Path,
-    ask: Callable[[], Iterator[Row]],
-    load: Callable[[Scratch], None],
-    written: dict[tuple[str, str], int],
-) -> None:
-    with Scratch(folder / "scratch.sqlite", family) as scratch:
-        attempt = Attempt(store, family, scratch, folder)
-        attempt.gather(_batches(row for row in ask() if None not in row[:-1]))
-        load(scratch)
-        for each in attempt.write():
-            written[each.table, each.day] = each.rows
+def _try_out(store: Store) -> None:
+    store.check_writable()
+    if not store.guards():
+        log.warning(
+            "%s can not refuse to replace what another task has just replaced: let one task at a time write there, "
+            "by a pool with one slot",
+            store.uri(""),
+        )
 
 
 def _key(neutral: Neutral, family: Family) -> Row:
