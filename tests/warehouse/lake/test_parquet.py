@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,15 @@ def test_row_groups_are_bounded(tmp_path: Path) -> None:
     parquet.write(tmp_path / "y.parquet", table, iter(read))
     digests = {hashlib.sha256((tmp_path / name).read_bytes()).digest() for name in ("x.parquet", "y.parquet")}
     assert len(digests) == 1
+
+
+def test_without_pyarrow_it_is_said_what_to_install(
+    tmp_path: Path, recording: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(LoadError, match=r"pip install 'airflow-provider-meetings\[parquet\]'"):
+        land(tmp_path, [recording()])
+    assert content(tmp_path) == {}
 
 
 def rewrite(path: Path, change: Callable[[Any], Any]) -> None:
