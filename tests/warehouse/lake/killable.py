@@ -49,10 +49,13 @@ class Loader:
 
 
 @contextmanager
-def loader() -> Iterator[Loader]:
+def loader(temporary: Path) -> Iterator[Loader]:
+    """Start one; what a killed one leaves in the temporary folder is removed with the test's."""
     command = [sys.executable, "-m", "tests.warehouse.lake.killable"]
     above = Path(__file__).resolve().parents[3]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=above) as process:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    env = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, **pipes, cwd=above, env=env) as process:
         yield Loader(process)
 
 

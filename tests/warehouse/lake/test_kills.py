@@ -20,8 +20,8 @@ ONE, TWO, THREE = (f"2026-05-0{day}T00:00:00+00:00" for day in (1, 2, 3))
 
 
 @pytest.fixture(scope="module")
-def process() -> Iterator[Loader]:
-    with loader() as started:
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loader]:
+    with loader(tmp_path_factory.mktemp("scratch")) as started:
         yield started
 
 
@@ -73,7 +73,7 @@ def test_many_write_at_once(tmp_path: Path, recording: Make) -> None:
     """Each brings rows of its own for the same day, and a later word on rows that all bring; none is lost."""
     lake = tmp_path / "lake"
     with ExitStack() as stack:
-        processes = [stack.enter_context(loader()) for _ in range(6)]
+        processes = [stack.enter_context(loader(tmp_path)) for _ in range(6)]
         for turn in range(4):
             for number, one in enumerate(processes):
                 own = [recording(recording_id=f"own-{number}-{turn}-{n}", title=f"{turn}") for n in range(3)]
