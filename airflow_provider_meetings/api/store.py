@@ -5,6 +5,7 @@ Stores speak of failures as OSError, saying which target it was and what to do: 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -67,6 +68,25 @@ class Parts:
         return hashlib.sha256(b"".join(map(bytes.fromhex, self.sha256))).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What stood under a name when its content was read, which a new object is made from.
+
+    :param stat: what the store said; None if there was nothing.
+    :param sha256: of the content, in hexadecimal; empty if there was nothing.
+    """
+
+    stat: ObjectStat | None
+    sha256: str = ""
+
+
+class Overtaken(BlockingIOError):
+    """Somebody else has published under this name since it was read: read again, then write again."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(errno.EAGAIN, f"{uri} was changed by another process meanwhile; try again later")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What is known of an object before its first byte is written.
@@ -75,12 +95,17 @@ class Plan:
     :param place: what an earlier try's sink gave to `keep`: continue there; None to begin anew.
     :param keep: is told, as plain JSON, where the bytes lie, before any is stored there; what it was told comes back
         as `place`.
+    :param over: publish over nothing but this, else raise `Overtaken`; None to publish over whatever stands there.
+    :param hidden: give what is not whole a name that begins with a point: whoever reads all that stands in a folder,
+        as Hive and Spark do, passes over such.
     """
 
     media_type: str = "application/octet-stream"
     length: int | None = None
     place: Mapping[str, Any] | None = None
     keep: Callable[[Mapping[str, Any]], None] = lambda place: None
+    over: Seen | None = None
+    hidden: bool = False
 
 
 class Sink(Protocol):
@@ -115,6 +140,12 @@ class Store(Protocol):
     def check_writable(self) -> None:
         """Raise OSError, naming target and remedy, if nothing can be written; leave nothing behind."""
 
+    def guards(self) -> bool:
+        """Tell whether `Plan.over` holds whatever others do; else an instant is left in which two overtake each other.
+
+        May ask the store; leaves nothing behind.
+        """
+
     def uri(self, key: str) -> str:
         """Return the object's address."""
 
@@ -146,8 +177,11 @@ class Store(Protocol):
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone is no error."""
 
-    def walk(self) -> Iterator[Listed]:
-        """Yield every object below the root; all below a folder comes in one run, and leftovers are none."""
+    def walk(self, folder: str = "") -> Iterator[Listed]:
+        """Yield every object below the root; all below a folder comes in one run, and leftovers are none.
+
+        :param folder: only what stands below it, by its key.
+        """
 
     def leftovers(self) -> Iterator[Leftover]:
         """Yield what dead tries may have left below the root, of whoever wrote there."""

@@ -32,6 +32,10 @@ class FilesystemStore:
         self._uri = uri.rstrip("/")
         self._trial = threading.Lock()
 
+    def guards(self) -> bool:
+        """Return False: no file system says whether it could."""
+        return False
+
     def uri(self, key: str) -> str:
         """Return the address of an object."""
         return f"{self._uri}/{key}"
@@ -99,7 +103,11 @@ class FilesystemStore:
         self._calls.make_folder(path.rpartition("/")[0])
         with self._trial:
             held_back = self._held_back
-        return UploadSink(self._calls, path) if held_back else TemporarySink(self._calls, f"{self._root}/", key, plan)
+        return (
+            UploadSink(self._calls, path, plan)
+            if held_back
+            else TemporarySink(self._calls, f"{self._root}/", key, plan)
+        )
 
     @cached_property
     def _held_back(self) -> bool:
@@ -110,9 +118,9 @@ class FilesystemStore:
         """Remove an object; one that is gone already is no error."""
         self._calls.remove(self._path(key))
 
-    def walk(self) -> Iterator[Listed]:
+    def walk(self, folder: str = "") -> Iterator[Listed]:
         """Yield every object below the root but temporary ones, in the order of names, folder by folder."""
-        for key, info in self._objects():
+        for key, info in self._objects(f"{folder}/" if folder else ""):
             if final(key) is None:
                 yield Listed(key, info["size"], self._modified(key, info))
 

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator
 
-from airflow_provider_meetings.api.store import ObjectStat, Parts, Plan
+from airflow_provider_meetings.api.store import ObjectStat, Overtaken, Parts, Plan
 from airflow_provider_meetings.storage.filesystem_calls import FilesystemCalls
 from airflow_provider_meetings.storage.filesystem_kind import put_away
 
@@ -35,9 +35,10 @@ class UploadSink:
     Nothing is kept for a later try: no file system can be asked what of an upload it holds already.
     """
 
-    def __init__(self, calls: FilesystemCalls, path: str) -> None:
+    def __init__(self, calls: FilesystemCalls, path: str, plan: Plan) -> None:
         self._calls = calls
         self._path = path
+        self._over = plan.over
         self._size = 0
         self._ended = False
         self._begin()
@@ -64,6 +65,9 @@ class UploadSink:
         """End the upload, give it its name and ask the store what stands there."""
         with self._calls.call():
             self._file.close()
+        # As late as can be: what no store of these can be asked for is to do both at once.
+        if self._over is not None and self._calls.stat(self._path) != self._over.stat:
+            raise Overtaken(self._path)
         self._commit()
         self._ended = True
         stat = self._calls.stat(self._path)
@@ -100,12 +104,13 @@ class TemporarySink(UploadSink):
     """
 
     def __init__(self, calls: FilesystemCalls, root: str, key: str, plan: Plan) -> None:
-        self._temporary = temporary(f"{root}{key}")
+        folder, slash, name = f"{root}{key}".rpartition("/")
+        self._temporary = temporary(f"{folder}{slash}{'.' if plan.hidden else ''}{name}")
         place = (plan.place or {}).get("temporary")
         if isinstance(place, str) and final(place) == key:
             calls.remove(f"{root}{place}")  # an earlier try's
         plan.keep({"temporary": self._temporary.removeprefix(root)})
-        super().__init__(calls, f"{root}{key}")
+        super().__init__(calls, f"{root}{key}", plan)
 
     def _begin(self) -> None:
         try:

@@ -32,6 +32,10 @@ class LocalStore:
         self._root = root
         self._uri = uri.rstrip("/")
 
+    def guards(self) -> bool:
+        """Return True: who writes holds a lock."""
+        return True
+
     def uri(self, key: str) -> str:
         """Return the address of an object."""
         return f"{self._uri}/{key}"
@@ -90,9 +94,9 @@ class LocalStore:
         with explained(self._uri):
             self._path(key).unlink(missing_ok=True)
 
-    def walk(self) -> Iterator[Listed]:
+    def walk(self, folder: str = "") -> Iterator[Listed]:
         """Yield every file below the root but part files, in the order of names; links to folders are not followed."""
-        for path, found in self._files():
+        for path, found in self._files(folder):
             if not path.name.endswith(PART_SUFFIX):
                 yield Listed(self._key(path), found.st_size, pendulum.from_timestamp(found.st_mtime))
 
@@ -117,8 +121,8 @@ class LocalStore:
         os.close(fd)
         return True
 
-    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
-        for folder, folders, names in os.walk(self._root, onerror=_unlisted):
+    def _files(self, below: str = "") -> Iterator[tuple[Path, os.stat_result]]:
+        for folder, folders, names in os.walk(self._path(below) if below else self._root, onerror=_unlisted):
             folders.sort()
             for path in (Path(folder, name) for name in folders):
                 if path.is_symlink():  # followed, it could lead in a circle, or out of the lake

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_provider_meetings.api.store import ObjectStat, Parts, Plan
+from airflow_provider_meetings.api.store import ObjectStat, Overtaken, Parts, Plan
 from airflow_provider_meetings.storage.local_errors import explained
 
 PART_SUFFIX = ".part"
@@ -19,7 +20,9 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class LocalSink:
-    """Write ``<name>.part`` beside the target and rename it when it is whole.
+    """Write ``<name>.part``, or ``.<name>.part``, beside the target and rename it when it is whole.
+
+    Who writes over what he has read holds the lock on that name from before he compares until the rename.
 
     :raises BlockingIOError: if another process writes the same object at this moment.
     :raises OSError: if the file cannot be written, or there is not enough room for all of it.
@@ -27,7 +30,8 @@ class LocalSink:
 
     def __init__(self, path: Path, plan: Plan) -> None:
         self._path = path
-        self._part = path.with_name(path.name + PART_SUFFIX)
+        self._part = path.with_name(f"{'.' if plan.hidden else ''}{path.name}{PART_SUFFIX}")
+        self._over = plan.over
         self._fd = lock(self._part)
         try:
             self._offset = self._continued(plan)
@@ -81,6 +85,9 @@ class LocalSink:
     def publish(self) -> ObjectStat:
         """Make the bytes durable, give them their name, make that durable, and return what stands there."""
         with explained(str(self._path)):
+            # Its content, not its time of change: of that, two writes within a tick of the clock have the same.
+            if self._over is not None and _sha256(self._path) != self._over.sha256:
+                raise Overtaken(str(self._path))
             os.fsync(self._fd)
             self._part.replace(self._path)
         # Of what was renamed, not of the name: another process may have renamed or removed something there since.
@@ -144,6 +151,14 @@ def lock(part: Path) -> int:
             os.close(fd)
             raise
         os.close(fd)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
 
 
 def local_stat(path: Path) -> ObjectStat:

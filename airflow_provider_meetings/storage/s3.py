@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import secrets
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -11,7 +13,7 @@ import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
-from airflow_provider_meetings.storage.s3_bucket import MISSING, S3Bucket, stat_of
+from airflow_provider_meetings.storage.s3_bucket import MISSING, REFUSED, S3Bucket, stat_of
 from airflow_provider_meetings.storage.s3_sink import S3Sink
 
 PIECE = 1024 * 1024
@@ -32,6 +34,29 @@ class S3Store:
         self, client: Any, bucket: str, prefix: str, uri: str, *, extra_args: Mapping[str, Any] | None = None
     ) -> None:
         self._bucket = S3Bucket(client, bucket, prefix, uri, extra_args or {})
+        self._guards: bool | None = None
+
+    def guards(self) -> bool:
+        """Ask the store once to replace an object that is not there: it must refuse, and not every store does.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+        """
+        if self._guards is None:
+            key = f"{_PROBE}-{secrets.token_hex(4)}"
+            try:
+                made = self._bucket.ask(
+                    "put_object", key, absent=(*MISSING, *REFUSED), Body=b"", IfMatch=f'"{"0" * 32}"'
+                )
+            except OSError as error:
+                # It may refuse such a request as invalid, or as nothing that it can do.
+                if error.errno != errno.EINVAL and "code NotImplemented" not in str(error):
+                    raise
+                self._guards = False
+            else:
+                self._guards = made is None
+                if made is not None:
+                    self.delete(key)
+        return self._guards
 
     def uri(self, key: str) -> str:
         """Return the address of an object."""
@@ -81,15 +106,16 @@ class S3Store:
 
     def sink(self, key: str, plan: Plan) -> S3Sink:
         """Begin an object, or continue its upload."""
-        return S3Sink(self._bucket, key, plan)
+        return S3Sink(self._bucket, key, plan, conditional=plan.over is not None and self.guards())
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is no error."""
         self._bucket.ask("delete_object", key, absent=MISSING)
 
-    def walk(self) -> Iterator[Listed]:
+    def walk(self, folder: str = "") -> Iterator[Listed]:
         """Yield every object below the prefix, in the order of keys."""
-        for page in self._bucket.pages("list_objects_v2", Prefix=self._bucket.prefix):
+        below = f"{folder}/" if folder else ""
+        for page in self._bucket.pages("list_objects_v2", Prefix=self._bucket.prefix + below):
             for found in page.get("Contents", ()):
                 if not found["Key"].endswith("/"):  # consoles make such objects to show folders
                     yield Listed(self._key(found), found["Size"], _utc(found["LastModified"]))

@@ -32,6 +32,8 @@ EXTRA_ARGS = (
 )
 UNMARKED = "etag:"  # of a store that gives no ETag
 MISSING = ("404", "NoSuchKey")
+# What a store says where the object is not the one that was to be replaced, or others replace it at this moment.
+REFUSED = ("412", "PreconditionFailed", "ConditionalRequestConflict")
 
 
 class S3Bucket:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from airflow_provider_meetings.api.store import ObjectStat, Parts, Plan
-from airflow_provider_meetings.storage.s3_bucket import MISSING, UNMARKED, S3Bucket, stat_of, validator_of
+from airflow_provider_meetings.api.store import ObjectStat, Overtaken, Parts, Plan
+from airflow_provider_meetings.storage.s3_bucket import MISSING, REFUSED, UNMARKED, S3Bucket, stat_of, validator_of
 from airflow_provider_meetings.storage.s3_parts import MOST_PARTS, Expected, Part, part_size
 
 log = logging.getLogger(__name__)
@@ -23,12 +23,15 @@ class S3Sink:
     """Upload an object in parts; one that fits in a part is put whole, and can then not be continued.
 
     Of an earlier try, what `ListParts` tells is the truth. If it tells of no part, `offset` is 0: then `discard`.
+
+    :param conditional: the store can be told which object it may replace.
     """
 
-    def __init__(self, bucket: S3Bucket, key: str, plan: Plan) -> None:
+    def __init__(self, bucket: S3Bucket, key: str, plan: Plan, *, conditional: bool = False) -> None:
         self._bucket = bucket
         self._key = key
         self._plan = plan
+        self._conditional = conditional
         self._upload_id: str | None = None
         self._part_size = part_size(plan.length)
         self._parts: dict[int, Part] = {}
@@ -167,8 +170,13 @@ class S3Sink:
 
     def _make(self, operation: str, expected: Callable[[], Expected], **parameters: Any) -> str | None:
         """Make the object and return its validator; None where the answer was lost."""
+        self._compare()
         try:
-            answer = self._bucket.ask(operation, self._key, **parameters)
+            condition = self._condition()
+            absent = (*REFUSED, *MISSING) if condition else ()
+            answer = self._bucket.ask(operation, self._key, absent=absent, **parameters, **condition)
+            if answer is None:
+                raise Overtaken(self._bucket.uri(self._key))
         except OSError as error:
             if not self._stands(expected()):
                 raise
@@ -177,6 +185,21 @@ class S3Sink:
                 self._abort()  # the same bytes may be there from before, and the upload open
             return None
         return validator_of(answer)
+
+    def _compare(self) -> None:
+        """Look before asking: of those that heed the condition, not all do where an upload is completed."""
+        if (over := self._plan.over) is not None:
+            head = self._bucket.ask("head_object", self._key, absent=MISSING)
+            if (None if head is None else stat_of(head)) != over.stat:
+                raise Overtaken(self._bucket.uri(self._key))
+
+    def _condition(self) -> dict[str, str]:
+        over = self._plan.over
+        if over is None or not self._conditional:
+            return {}
+        if over.stat is None:
+            return {"IfNoneMatch": "*"}
+        return {"IfMatch": f'"{over.stat.validator.removeprefix(UNMARKED)}"'}
 
     def _stands(self, expected: Expected) -> bool:
         mode = {"ChecksumMode": "ENABLED"} if self._bucket.keeps_checksums else {}

@@ -327,7 +327,7 @@ def test_hundreds_of_folders_and_files(bench: Bench) -> None:
 class ByKey(LocalStore):
     """List as object stores do: by whole keys, so that a folder's own objects have subfolders between them."""
 
-    def walk(self) -> Iterator[Listed]:
+    def walk(self, folder: str = "") -> Iterator[Listed]:
         return iter(sorted(super().walk(), key=lambda listed: listed.key.encode()))
 
 

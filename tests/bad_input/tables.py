@@ -20,6 +20,7 @@ from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOper
 from airflow_provider_meetings.platforms.wecom.hook import WeComHook
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
+from airflow_provider_meetings.transfers.to_parquet import PostsToParquetOperator, RecordingsToParquetOperator
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 from tests.bad_input.rows import LONG, SECRET, Opaque, Row, choices, conn_ids, handed_over, id_lists, times
@@ -509,3 +510,18 @@ TABLES: dict[type, Table] = {
         [],
     ),
 }
+
+# They are given the same as those that load into a database, and a place instead of a connection.
+for _lake, _sql_operator in (
+    (RecordingsToParquetOperator, RecordingsToSqlOperator),
+    (PostsToParquetOperator, PostsToSqlOperator),
+):
+    _of_sql = {"sql_conn_id", "schema", "table_prefix", "schema_changes"}
+    TABLES[_lake] = Table(
+        {
+            "target": "file://{lake}",
+            **{name: value for name, value in TABLES[_sql_operator].taken.items() if name not in _of_sql},
+        },
+        [],
+        [*(row for row in TABLES[_sql_operator].at_run if row.parameter not in _of_sql), *TARGET],
+    )

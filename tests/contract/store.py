@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.layout import safe_name
-from airflow_provider_meetings.api.store import LARGEST_READ, Plan, Store
+from airflow_provider_meetings.api.store import LARGEST_READ, Overtaken, Plan, Seen, Store
 
 MIB = 2**20
 ODD = tuple(f"{safe_name(name)}.mp4" for name in (".hidden", "a+b c", "会议 纪要", "x" * 300, "a/b?c#d[e]*", "50%25"))
@@ -173,6 +173,41 @@ class StoreContract(abc.ABC):
         assert keys(store) == ["c", "a/0", "a/z/y", "b/1", "b/2", "b/10/x"]
         assert [listed.size for listed in store.walk()] == [1, 3, 5, 3, 3, 6]
         assert {listed.modified.timezone_name for listed in store.walk()} <= {"UTC", "+00:00"}
+
+    def test_a_folder_is_walked_alone(self, store: Store) -> None:
+        for key in ("a/1", "a/b/2", "ab/3", "c"):
+            store.put(key, b"1")
+        assert [[listed.key for listed in store.walk(folder)] for folder in ("a", "ab", "none")] == [
+            ["a/1", "a/b/2"],
+            ["ab/3"],
+            [],
+        ]
+
+    def test_an_object_replaces_what_was_seen_and_nothing_else(self, store: Store) -> None:
+        seen = Seen(None)
+        for content in (b"1", b"22", b"22", b"3"):
+            sink = store.sink("a/v", Plan(over=seen))
+            sink.write(content)
+            now = Seen(sink.publish(), hashlib.sha256(content).hexdigest())
+            self.age()
+            now = Seen(store.stat("a/v"), now.sha256)
+            if seen.sha256 != now.sha256:
+                for earlier in (seen, Seen(None)):
+                    late = store.sink("a/v", Plan(over=earlier))
+                    late.write(b"4")
+                    with pytest.raises(Overtaken, match="changed by another process"):
+                        late.publish()
+                    late.discard()
+                    assert (store.read("a/v"), self.left(store)) == (content, ["a/v"])
+            seen = now
+
+    def test_what_is_not_whole_is_hidden_where_that_is_asked_for(self, store: Store) -> None:
+        sink = store.sink("a/v.parquet", Plan(hidden=True))
+        sink.write(body(MIB))
+        handles = [leftover.handle for leftover in store.leftovers()]
+        assert all(handle.startswith("a/.") for handle in handles), handles
+        sink.publish()
+        assert self.left(store) == ["a/v.parquet"]
 
     def test_two_objects_at_once_in_two_threads(self, store: Store) -> None:
         failed: list[BaseException] = []

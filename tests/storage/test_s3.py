@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_meetings.api.store import LARGEST_READ, Listed, Plan
+from airflow_provider_meetings.api.store import LARGEST_READ, Listed, Overtaken, Plan, Seen
 from airflow_provider_meetings.storage.s3 import S3Store
 from airflow_provider_meetings.storage.s3_parts import MIB, PART_SIZE, part_size
 from tests.storage.s3_bench import BODY, BUCKET, KEY, URI, S3Bench, s3_bench, s3_client
-from tests.storage.s3_front import do_and_hang_up, serve_moto
+from tests.storage.s3_front import Answered, Forward, do_and_hang_up, refuse, serve_moto
 
 HASHES = tuple(hashlib.sha256(BODY[i : i + PART_SIZE]).hexdigest() for i in range(0, len(BODY), PART_SIZE))
 
@@ -261,3 +261,75 @@ def test_without_kept_checksums_the_parts_prove_nothing(s3: S3Bench) -> None:
     s3.upload(again)
     assert again.parts() is None
     assert s3.found() == BODY
+
+
+def over(s3: S3Bench, store: S3Store, seen: Seen, body: bytes) -> Seen:
+    sink = store.sink(KEY, Plan(over=seen))
+    try:
+        s3.write(sink, body)
+        return Seen(sink.publish(), hashlib.sha256(body).hexdigest())
+    finally:
+        sink.discard()
+
+
+def test_the_store_itself_refuses_to_replace_what_was_not_seen(s3: S3Bench) -> None:
+    store = s3.store()
+    assert store.guards()
+    assert s3.names() == set()
+
+    def meanwhile(forward: Forward) -> Answered:
+        s3.direct.put_object(Bucket=BUCKET, Key=f"raw/{KEY}", Body=b"another's")
+        return forward()
+
+    s3.front.on("Put", meanwhile)
+    with pytest.raises(Overtaken):
+        over(s3, store, Seen(None), b"ours")
+    assert s3.found() == b"another's"
+    s3.direct.put_object(Bucket=BUCKET, Key=f"raw/{KEY}", Body=b"first")
+    with pytest.raises(Overtaken):
+        over(s3, store, Seen(store.stat(KEY)), b"ours")
+    assert s3.found() == b"another's"
+
+
+def test_what_is_large_is_not_completed_over_another(s3: S3Bench) -> None:
+    store = s3.store()
+    first = over(s3, store, Seen(None), BODY)
+    second = over(s3, store, first, BODY[1:])
+    assert s3.found() == BODY[1:]
+    with pytest.raises(Overtaken):
+        over(s3, store, first, BODY[2:])
+    assert (s3.found(), s3.uploads()) == (BODY[1:], [])
+    assert [a.headers["if-match"] for a in s3.front.asked if a.operation == "Complete" and "if-match" in a.headers]
+    assert second.stat == store.stat(KEY)
+
+
+def test_an_answer_lost_and_asked_for_again_is_no_other_writer(s3: S3Bench) -> None:
+    store = s3.store(retries={"total_max_attempts": 3})
+    assert store.guards()
+    s3.front.on("Put", do_and_hang_up, lambda forward: forward())
+    assert over(s3, store, Seen(None), b"ours").stat == store.stat(KEY)
+    assert s3.front.count("Put") == 3  # the probe, the one without an answer, the one that is refused
+    assert s3.found() == b"ours"
+
+
+@pytest.mark.parametrize("how", ["refuses such requests", "does not heed them"])
+def test_a_store_without_conditions(s3: S3Bench, how: str) -> None:
+    done = Answered(200, {"ETag": '"00"'}, b"")
+    s3.front.on("Put", refuse(501, "NotImplemented") if "refuses" in how else lambda forward: done, lambda f: f())
+    store = s3.store()
+    assert not store.guards()
+    assert not store.guards()
+    first = over(s3, store, Seen(None), b"1")
+    over(s3, store, first, b"2")
+    with pytest.raises(Overtaken):
+        over(s3, store, first, b"3")
+    assert s3.found() == b"2"
+    puts = [asked for asked in s3.front.asked if asked.operation == "Put"]
+    assert [("if-match" in a.headers or "if-none-match" in a.headers) for a in puts] == [True, False, False]
+
+
+def test_a_folder_is_walked_alone(s3: S3Bench) -> None:
+    store = s3.store()
+    for key in ("a/1", "a/b/2", "ab/3"):
+        store.put(key, b"1")
+    assert [listed.key for listed in store.walk("a")] == ["a/1", "a/b/2"]

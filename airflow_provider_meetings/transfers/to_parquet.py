@@ -1,0 +1,101 @@
+"""Write metadata to a lake: the rows of a warehouse as Parquet, a partition for each day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.transfers import handed_over
+from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings
+
+
+class RecordingsToParquetOperator(BaseOperator):
+    """Merge recordings and their files into the lake's partitions, and write the journals, as Parquet.
+
+    The rows are those that `RecordingsToSqlOperator` writes, at ``{table}/dt={day}/rows.parquet``: the day of the
+    recording's start in UTC, ``__HIVE_DEFAULT_PARTITION__`` for what has none. Rows of recordings that are not handed
+    over stay as they are. Each partition is one object and is replaced at once; any run may be repeated.
+
+    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them, or URIs of files
+        that hold them as JSON lines. Resolved from XComs, never rendered.
+    :param stored_files: what `RecordingsToObjectStorageOperator` returned; the same.
+    :param summary: the XCom ``summary`` of the listing; the same.
+    :param target: where to: a URL that ObjectStoragePath takes, such as ``s3://conn_id@bucket/meetings``, for this
+        lake alone. (templated)
+    :returns: for each table how many ``files`` were written, and how many ``rows`` these have.
+    """
+
+    template_fields: Sequence[str] = ("recordings", "stored_files", "summary", "target")
+
+    def __init__(
+        self,
+        *,
+        recordings: Any,
+        stored_files: Any = None,
+        summary: Any = None,
+        target: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.recordings = arguments.verbatim(recordings)
+        self.stored_files = arguments.verbatim(stored_files)
+        self.summary = arguments.verbatim(summary)
+        self.target = target
+
+    def execute(self, context: Context) -> Told:
+        """Merge into the partitions concerned."""
+        # Each is read anew where another writer was in the way.
+        with _airflow_errors():
+            return land_recordings(
+                store_at(self.target),
+                recordings=lambda: handed_over.plain(arguments.recordings, self.recordings, "recordings", context),
+                stored_files=lambda: self._stored(context),
+                summaries=lambda: handed_over.summaries(self.summary, "summary", context),
+                run=handed_over.run_key(context),
+                now=pendulum.now("UTC"),
+            )
+
+    def _stored(self, context: Context) -> Iterator[Mapping[str, Any]]:
+        if self.stored_files is None:
+            return iter(())
+        return handed_over.plain(arguments.stored_files, self.stored_files, "stored_files", context)
+
+
+class PostsToParquetOperator(BaseOperator):
+    """Merge Moments posts and their reactions into the lake's partitions, as `RecordingsToParquetOperator` does.
+
+    :param posts: posts as `FeishuPostsOperator` returns them. Resolved from XComs, never rendered.
+    :param target: where to: a URL that ObjectStoragePath takes, for this lake alone. (templated)
+    :returns: for each table how many ``files`` were written, and how many ``rows`` these have.
+    """
+
+    template_fields: Sequence[str] = ("posts", "target")
+
+    def __init__(self, *, posts: Any, target: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.posts = arguments.verbatim(posts)
+        self.target = target
+
+    def execute(self, context: Context) -> Told:
+        """Merge into the partitions concerned."""
+        with _airflow_errors():
+            return land_posts(
+                store_at(self.target),
+                posts=lambda: handed_over.plain(arguments.posts, self.posts, "posts", context),
+                now=pendulum.now("UTC"),
+            )
+
+
+@contextmanager
+def _airflow_errors() -> Iterator[None]:
+    try:
+        yield
+    except InvalidRequest as error:
+        raise AirflowFailException(str(error)) from error

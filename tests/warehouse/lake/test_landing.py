@@ -1,0 +1,285 @@
+"""What a load makes of a lake, beside what the same load makes of a database."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.lake.partitions import days as partition_days
+from airflow_provider_meetings.warehouse.loader import load_posts, load_recordings
+from airflow_provider_meetings.warehouse.tables import tables
+from tests.warehouse import servers
+from tests.warehouse.lake.lakes import (
+    DEFAULT,
+    NOW,
+    RUN,
+    bare,
+    content,
+    days,
+    land,
+    land_post,
+    query,
+    read,
+    store_at,
+)
+
+Make = Callable[..., dict[str, Any]]
+LATER = NOW + timedelta(days=1)
+RECORDING_TABLES = ("recordings", "recording_files", "landings", "pending_items", "discovery_windows", "sync_clocks")
+SUMMARY = {
+    "platform": "wecom",
+    "tenant": "corp",
+    "windows": [
+        {
+            "endpoint": "list",
+            "selector": "all",
+            "start": "2026-05-01T00:00:00+00:00",
+            "end": "2026-05-02T00:00:00+00:00",
+            "pages": 1,
+            "items": 2,
+            "complete": True,
+        }
+    ],
+}
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    return tmp_path / "lake"
+
+
+@pytest.fixture
+def duck(tmp_path: Path) -> Hook:
+    return servers.file_hook("duckdb", tmp_path / "warehouse.duckdb")
+
+
+def in_database(path: Path, table: str) -> list[dict[str, Any]]:
+    described = query(f"ATTACH '{path}' AS w (READ_ONLY); DESCRIBE w.{table}")
+    given = (
+        f"{c['column_name']}::VARCHAR AS {c['column_name']}" if "TIME" in c["column_type"] else c["column_name"]
+        for c in described
+    )
+    key = ", ".join(column.name for column in getattr(tables(), table).primary_key)
+    return query(f"ATTACH '{path}' AS w (READ_ONLY); SELECT {', '.join(given)} FROM w.{table} ORDER BY {key}")
+
+
+def same_as_in_database(lake: Path, database: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        assert bare(read(lake, name)) == bare(in_database(database, name)), name
+
+
+def test_rows_stand_under_the_day_of_the_recording_in_utc(lake: Path, recording: Make, stored: Make) -> None:
+    told = land(
+        lake,
+        [
+            recording(),  # 09:00 at +08:00
+            recording(recording_id="rec-2", started_at="2026-05-01T07:59:59+08:00"),
+            recording(recording_id="rec-3", started_at=None, state="processing", files=[]),
+        ],
+        stored=[stored()],
+        summaries=[SUMMARY],
+    )
+    assert days(lake, "recordings") == {"rec-1": "2026-05-01", "rec-2": "2026-04-30", "rec-3": DEFAULT}
+    assert days(lake, "recording_files") == {"rec-1": "2026-05-01", "rec-2": "2026-04-30"}
+    assert days(lake, "landings") == {"rec-1": "2026-05-01"}
+    assert told == {
+        "recordings": {"rows": 3, "files": 3},
+        "recording_files": {"rows": 2, "files": 2},
+        "landings": {"rows": 1, "files": 1},
+        "pending_items": {"rows": 1, "files": 1},
+        "discovery_windows": {"rows": 1, "files": 1},
+        "sync_clocks": {"rows": 1, "files": 1},
+    }
+    assert {path.rpartition("/")[2] for path in content(lake)} == {"rows.parquet"}
+    assert sorted(partition_days(store_at(lake), "recordings")) == ["2026-04-30", "2026-05-01"]
+
+
+def test_the_same_again_replaces_nothing(lake: Path, recording: Make, stored: Make) -> None:
+    arguments: dict[str, Any] = {"stored": [stored()], "summaries": [SUMMARY]}
+    land(lake, [recording()], **arguments)
+    before = content(lake)
+    inodes = {path: path.stat().st_ino for path in lake.rglob("*.parquet")}
+    told = land(lake, [recording()], **arguments)
+    assert content(lake) == before
+    assert {path: path.stat().st_ino for path in lake.rglob("*.parquet")} == inodes
+    assert {(table["rows"], table["files"]) for table in told.values()} == {(0, 0)}
+    land(lake, [recording()], now=LATER)
+    assert {p: c for p, c in content(lake).items() if "recording" in p} == {
+        p: c for p, c in before.items() if "recording" in p
+    }
+
+
+def test_rows_of_others_stay(lake: Path, recording: Make) -> None:
+    land(lake, [recording(), recording(recording_id="rec-2", title="before")])
+    land(lake, [recording(recording_id="rec-2", title="after"), recording(recording_id="rec-3")], now=LATER)
+    assert [(row["recording_id"], row["title"]) for row in read(lake, "recordings")] == [
+        ("rec-1", "周会"),
+        ("rec-2", "after"),
+        ("rec-3", "周会"),
+    ]
+    assert list(days(lake, "recording_files")) == ["rec-1", "rec-2", "rec-3"]
+    assert set(days(lake, "recordings").values()) == {"2026-05-01"}
+
+
+def test_what_is_gone_is_found_wherever_it_stands(lake: Path, recording: Make) -> None:
+    """Only its ids are told then."""
+    land(lake, [recording(recording_id=f"rec-{n}", started_at=f"2026-0{n}-01T00:00:00+00:00") for n in range(1, 6)])
+    gone = recording(recording_id="rec-2", started_at=None, title=None, state="gone", files=[])
+    told = land(lake, [gone, recording(recording_id="rec-9", started_at=None, state="gone", files=[])], now=LATER)
+    rows = {row["recording_id"]: row for row in read(lake, "recordings")}
+    assert (rows["rec-2"]["dt"], rows["rec-2"]["state"], rows["rec-2"]["title"]) == ("2026-02-01", "gone", "周会")
+    assert rows["rec-9"]["dt"] == DEFAULT
+    assert len(rows) == len(read(lake, "recordings")) == 6
+    assert told["recordings"]["files"] == 2
+    (file,) = [row for row in read(lake, "recording_files") if row["recording_id"] == "rec-2"]
+    assert file["_deleted_at"] is not None
+
+
+def test_what_was_landed_is_found_without_its_recording(lake: Path, recording: Make, stored: Make) -> None:
+    land(lake, [recording()])
+    land(lake, stored=[stored(), stored(recording_id="rec-2")], now=LATER)
+    files = {row["recording_id"]: row for row in read(lake, "recording_files")}
+    assert (files["rec-1"]["dt"], files["rec-1"]["uri"], files["rec-1"]["declared_size"]) == (
+        "2026-05-01",
+        stored()["uri"],
+        2**40,
+    )
+    assert files["rec-2"]["dt"] == DEFAULT
+    land(lake, [recording(recording_id="rec-2", started_at="2026-06-01T00:00:00+00:00")], now=LATER)
+    assert days(lake, "recording_files") == {"rec-1": "2026-05-01", "rec-2": "2026-06-01"}
+    assert days(lake, "landings") == {"rec-1": "2026-05-01", "rec-2": "2026-06-01"}
+    assert len(read(lake, "recording_files")) == 2
+
+
+@pytest.mark.parametrize("before", [None, "2026-04-30T23:00:00+00:00", "2026-05-02T00:00:00+00:00"])
+def test_a_start_that_is_told_more_exactly_moves_the_row(lake: Path, recording: Make, before: str | None) -> None:
+    others = [recording(recording_id="rec-2", started_at=before)]
+    land(lake, [recording(started_at=before, state="processing"), *others])
+    land(lake, [recording()], now=LATER)
+    assert [row["recording_id"] for row in read(lake, "recordings")] == ["rec-1", "rec-2"]
+    day = before[:10] if before else DEFAULT
+    for table in ("recordings", "recording_files"):
+        assert days(lake, table) == {"rec-1": "2026-05-01", "rec-2": day}
+
+
+def test_two_that_change_places(lake: Path, recording: Make) -> None:
+    one, two = "2026-05-01T00:00:00+00:00", "2026-05-02T00:00:00+00:00"
+    land(lake, [recording(started_at=one), recording(recording_id="rec-2", started_at=two)])
+    land(lake, [recording(started_at=two), recording(recording_id="rec-2", started_at=one)], now=LATER)
+    assert days(lake, "recordings") == {"rec-1": two[:10], "rec-2": one[:10]}
+    assert len(read(lake, "recordings")) == 2
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_lake_and_a_database_are_the_same(
+    lake: Path, duck: Hook, tmp_path: Path, recording: Make, stored: Make, seed: int
+) -> None:
+    """Loads in any order, of odd values: row by row what `RecordingsToSqlOperator` makes of them in DuckDB."""
+    chosen = random.Random(seed)
+    for step in range(4):
+        recordings = [_any(chosen, recording) for _ in range(chosen.randrange(5))]
+        files = [
+            stored(recording_id=f"rec-{chosen.randrange(5)}", outcome=chosen.choice(["landed", "failed", "skipped"]))
+            for _ in range(chosen.randrange(3))
+        ]
+        summaries = [SUMMARY] * chosen.randrange(2)
+        now = NOW + timedelta(hours=step)
+        land(lake, recordings, stored=files, summaries=summaries, now=now)
+        load_recordings(
+            *(duck,),
+            recordings=recordings,
+            stored_files=files,
+            summaries=summaries,
+            run=RUN,
+            schema=None,
+            table_prefix="",
+            schema_changes="add",
+            now=now,
+        )
+        same_as_in_database(lake, tmp_path / "warehouse.duckdb", RECORDING_TABLES)
+
+
+def _any(chosen: random.Random, recording: Make) -> dict[str, Any]:
+    state = chosen.choice(["ready", "ready", "processing", "gone", "absent", "overdue"])
+    known = state in {"ready", "processing"}
+    number = chosen.randrange(5)
+    made = recording(
+        recording_id=None if state == "absent" else f"rec-{number}",
+        meeting_id=f"m-{number}",
+        state=state,
+        title=chosen.choice(["周会", "a'b\"c\\", "nul\x00", "half \ud800", "😀" * 30, "", None]) if known else None,
+        started_at=chosen.choice([None, "2026-05-01T23:59:59.999999+00:00", "2026-05-02T00:00:00+00:00"])
+        if known
+        else None,
+        duration_ms=chosen.choice([None, 0, 2**62, -(2**63)]),
+        source=chosen.choice([{}, {"a": [1, None, "\x00"], "state": 3}, {"n": 2**70, "f": 1.5}]),
+    )
+    if state in {"gone", "absent"} or chosen.randrange(3) == 0:
+        made["files"] = []
+    return made
+
+
+def test_posts(lake: Path, duck: Hook, tmp_path: Path, post: Make) -> None:
+    gone = {**post(), "deleted": True, "created_at": None, "content_text": None, "reactions": []}
+    loads = [
+        [post(), post(post_id="p-2", created_at="2026-05-03T23:00:00-05:00", reactions=[])],
+        [post(comment_count=7, reactions=[{"type": "OK", "count": 5}])],
+        [gone, {**gone, "post_id": "p-3"}],
+    ]
+    for step, posts in enumerate(loads):
+        now = NOW + timedelta(hours=step)
+        land_post(lake, *posts, now=now)
+        arguments: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": now}
+        load_posts(duck, posts=posts, **arguments)
+        same_as_in_database(lake, tmp_path / "warehouse.duckdb", ("posts", "post_reactions"))
+    assert days(lake, "posts") == {"p-1": "2026-05-01", "p-2": "2026-05-04", "p-3": DEFAULT}
+    assert set(days(lake, "post_reactions").values()) == {"2026-05-01"}
+
+
+def test_of_what_a_death_left_in_two_days_the_later_one_counts(lake: Path, recording: Make) -> None:
+    """It died after the row was written to its new day, and before it was taken from the old one."""
+    old = "2026-05-02T00:00:00+00:00"
+    others = [recording(recording_id="rec-2"), recording(recording_id="rec-3", started_at=old)]
+    land(lake, [recording(started_at=old, title="before", source={})])
+    places = [lake / table / f"dt={old[:10]}" / "rows.parquet" for table in ("recordings", "recording_files")]
+    left = [path.read_bytes() for path in places]
+    land(lake, [recording(title="after", source={})], now=LATER)
+    for path, held in zip(places, left, strict=True):
+        path.write_bytes(held)
+    assert len(read(lake, "recordings")) == 2
+    land(lake, others, now=LATER)
+    assert days(lake, "recordings") == {"rec-1": "2026-05-01", "rec-2": "2026-05-01", "rec-3": old[:10]}
+    assert [row["title"] for row in read(lake, "recordings")] == ["after", "周会", "周会"]
+    assert len(read(lake, "recording_files")) == 3
+
+
+def test_a_load_that_is_refused_writes_nothing(lake: Path, recording: Make, chain: Any) -> None:
+    with pytest.raises(LoadError, match="duration_ms") as raised:
+        land(lake, [recording(), recording(recording_id="rec-2", duration_ms=2**63, title="s3cr3t-title")])
+    assert content(lake) == {}
+    assert "s3cr3t" not in chain(raised.value)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1970-01-01", "9999-12-31"])
+def test_the_ends_of_time(lake: Path, recording: Make, day: str) -> None:
+    land(lake, [recording(started_at=f"{day}T12:00:00+00:00", files=[])])
+    assert days(lake, "recordings") == {"rec-1": day}
+
+
+def test_many_days_and_many_rows(lake: Path, recording: Make) -> None:
+    """More rows than a row group and a batch, some of them of one key: the last one counts."""
+    made = [
+        recording(recording_id=f"rec-{n % 12_000}", started_at=f"2026-05-0{n % 2 + 1}T00:00:00+00:00", duration_ms=n)
+        for n in range(24_000)
+    ]
+    land(lake, made)
+    rows = read(lake, "recordings")
+    assert len(rows) == len(read(lake, "recording_files")) == 12_000
+    assert {row["duration_ms"] for row in rows} == set(range(12_000, 24_000))

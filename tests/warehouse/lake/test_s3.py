@@ -1,0 +1,106 @@
+"""A lake in a bucket, through an S3 on a real socket."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.storage.s3_bench import BUCKET, S3Bench, s3_bench
+from tests.storage.s3_front import Answered, Forward, refuse, serve_moto
+from tests.warehouse.lake.lakes import land
+
+Make = Callable[..., dict[str, Any]]
+DAY = "raw/recordings/dt=2026-05-01/rows.parquet"
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    with serve_moto() as url:
+        yield url
+
+
+@pytest.fixture
+def s3(moto: str) -> Iterator[S3Bench]:
+    with s3_bench(moto) as bench:
+        yield bench
+
+
+def ids(s3: S3Bench, key: str = DAY) -> list[str]:
+    body = s3.direct.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    return [str(value) for value in pq.read_table(io.BytesIO(body)).column("recording_id").to_pylist()]
+
+
+def test_a_partition_is_one_object(s3: S3Bench, recording: Make, stored: Make) -> None:
+    land(s3.store(), [recording()], stored=[stored()])
+    land(s3.store(), [recording(recording_id="rec-2"), recording(recording_id="rec-3", started_at=None, files=[])])
+    assert s3.names() == {
+        DAY,
+        "raw/recordings/dt=__HIVE_DEFAULT_PARTITION__/rows.parquet",
+        "raw/recording_files/dt=2026-05-01/rows.parquet",
+        "raw/landings/dt=2026-05-01/rows.parquet",
+    }
+    assert (ids(s3), s3.uploads()) == (["rec-1", "rec-2"], [])
+    head = s3.direct.head_object(Bucket=BUCKET, Key=DAY)
+    assert head["ContentType"] == "application/vnd.apache.parquet"
+    again = land(s3.store(), [recording()])
+    assert {told["files"] for told in again.values()} == {0}
+
+
+def test_what_is_gone_is_found_by_listing(s3: S3Bench, recording: Make) -> None:
+    land(s3.store(), [recording(recording_id=f"rec-{n}", started_at=f"2026-0{n}-01T00:00:00Z") for n in range(1, 5)])
+    told = land(s3.store(), [recording(recording_id="rec-2", started_at=None, state="gone", files=[])])
+    assert told["recordings"] == {"rows": 1, "files": 1}
+    assert ids(s3, "raw/recordings/dt=2026-02-01/rows.parquet") == ["rec-2"]
+
+
+def test_many_write_at_once(s3: S3Bench, recording: Make) -> None:
+    """The store compares and replaces at once, which moto does not: the front lets one in at a time."""
+    one_at_a_time = threading.Lock()
+
+    def locked(forward: Forward) -> Answered:
+        with one_at_a_time:
+            return forward()
+
+    s3.front.on("Put", locked)
+    failed: list[BaseException] = []
+
+    def load(number: int) -> None:
+        try:
+            for turn in range(3):
+                land(s3.store(), [recording(recording_id=f"rec-{number}-{turn}", files=[])])
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    threads = [threading.Thread(target=load, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert ids(s3) == sorted(f"rec-{number}-{turn}" for number in range(4) for turn in range(3))
+
+
+@pytest.mark.parametrize("operation", ["Put", "Get", "Head"])
+def test_a_store_that_fails_leaves_whole_partitions(s3: S3Bench, recording: Make, operation: str) -> None:
+    land(s3.store(), [recording()])
+    before = ids(s3)
+    s3.front.on(operation, refuse(503, "SlowDown"))
+    with pytest.raises(OSError, match=r"busy|later|may not"):
+        land(s3.store(), [recording(recording_id="rec-2")])
+    assert ids(s3) == before
+    s3.front.on(operation, lambda forward: forward())
+    land(s3.store(), [recording(recording_id="rec-2")])
+    assert ids(s3) == ["rec-1", "rec-2"]
+
+
+def test_a_store_without_conditions_is_told_of(s3: S3Bench, recording: Make, caplog: pytest.LogCaptureFixture) -> None:
+    s3.front.on("Put", refuse(501, "NotImplemented"), lambda forward: forward())
+    land(s3.store(), [recording()])
+    assert "a pool with one slot" in caplog.text
+    assert ids(s3) == ["rec-1"]
