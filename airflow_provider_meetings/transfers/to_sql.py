@@ -28,7 +28,7 @@ class RecordingsToSqlOperator(BaseOperator):
     Missing tables are made, missing columns added; nothing is dropped. A second load of the same changes no row but in
     the journals. Recordings without an id yet stand in ``pending_items`` until they have one.
 
-    :param sql_conn_id: a connection of type ``duckdb`` or ``sqlite``. (templated)
+    :param sql_conn_id: a connection of type ``postgres``, ``mysql``, ``duckdb`` or ``sqlite``. (templated)
     :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them. Resolved from
         XComs, never rendered.
     :param stored_files: what `RecordingsToObjectStorageOperator` returned; the same.
@@ -102,7 +102,7 @@ class RecordingsToSqlOperator(BaseOperator):
 class PostsToSqlOperator(BaseOperator):
     """Upsert Moments posts and their reactions; a post that is gone is marked and keeps what was known of it.
 
-    :param sql_conn_id: a connection of type ``duckdb`` or ``sqlite``. (templated)
+    :param sql_conn_id: a connection of type ``postgres``, ``mysql``, ``duckdb`` or ``sqlite``. (templated)
     :param posts: posts as `FeishuPostsOperator` returns them. Resolved from XComs, never rendered.
     :param schema: the tables' schema; None for the connection's own. (templated)
     :param table_prefix: in front of every table's name. (templated)
@@ -158,7 +158,7 @@ def _engine(operator: RecordingsToSqlOperator | PostsToSqlOperator) -> Engine:
     if not isinstance(hook, DbApiHook):
         raise AirflowFailException(
             f"sql_conn_id: connection {conn_id!r} ({type(hook).__name__}) is no SQL database: name one of a type that "
-            "rows can be loaded through, duckdb or sqlite"
+            "rows can be loaded through: postgres, mysql, duckdb or sqlite"
         )
     if schema is not None:
         arguments.text(schema, "schema", "meetings, or leave it None for the connection's own")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sqlalchemy import Table
 from sqlalchemy.engine import Dialect
 
-from airflow_provider_meetings.warehouse.upsert import Upsert
-from airflow_provider_meetings.warehouse.values import Row
+from airflow_provider_meetings.warehouse.build import Row
+from airflow_provider_meetings.warehouse.merge import Merge
+from airflow_provider_meetings.warehouse.staging import Stage
 
 
 class Hook(Protocol):
@@ -27,39 +29,87 @@ class Hook(Protocol):
         """Name the Airflow connection, for messages."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A table or view as it stands in the database.
+
+    :param columns: the database's word for the type of each column, both in lower case.
+    :param key: the columns of the primary key, in lower case.
+    """
+
+    columns: Mapping[str, str]
+    key: frozenset[str] = frozenset()
+
+
 class Engine(ABC):
     """Write to one kind of database. One file per kind.
 
-    All but `open` are called within a transaction, on the connection that `open` returned. They let the driver's
-    errors out: `Session` turns those into errors that may be shown.
+    A call goes through these in order: `open`; `shape`; `begin_staging`, `append`, `hold`; `exclude_others` and DDL
+    where something is missing; `merge` and others, then a commit. They let the driver's errors out: `Session` turns
+    those into errors that may be shown.
     """
 
     dialect: Dialect
     """Quotes the names and writes the statements; its placeholders are the driver's."""
     takes_schema: bool = True
+    checks_types: bool = True
+    """Whether a column of another type matters."""
+    keyed_stages: bool = False
+    """Whether stages have a key, by which `append` replaces. Else rows of the same key are cleared afterwards."""
 
     def __init__(self, hook: Hook) -> None:
         self.hook = hook
 
     @abstractmethod
     def open(self) -> Any:
-        """Return a driver connection with a transaction begun, waiting for other writers first.
+        """Return a driver connection, waiting for other writers first where there can be only one.
 
         :raises LoadError: if the database cannot be opened, or other writers do not end in time.
         """
 
     @abstractmethod
-    def columns(self, connection: Any, table: Table) -> frozenset[str]:
-        """Return the names, in lower case, of the columns `table` has now; empty if there is no such table."""
+    def shape(self, connection: Any, table: Table) -> Shape | None:
+        """Return how the table or view of this name stands in the database; None if there is none."""
 
     @abstractmethod
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
 
     @abstractmethod
-    def upsert(self, connection: Any, upsert: Upsert, rows: Sequence[Row]) -> int:
-        """Upsert `rows`, whose keys differ; return how many were inserted or rewritten."""
+    def change(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement and return how many rows it inserted, changed or deleted."""
+
+    @abstractmethod
+    def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
+        """Put rows into a stage, in the order of its names."""
+
+    @abstractmethod
+    def merge(self, connection: Any, merge: Merge) -> int:
+        """Merge staged rows into their table; return how many were inserted or rewritten."""
+
+    def exclude_others(self, connection: Any) -> None:  # noqa: B027 - the same
+        """Keep other loaders from DDL until the transaction ends, where they are not kept from it already."""
+
+    def begin_staging(self, connection: Any) -> None:  # noqa: B027 - not every engine has to
+        """Begin the transaction in which rows are staged, where the driver does not."""
+
+    def begin_merging(self, connection: Any) -> None:  # noqa: B027 - the same
+        """Begin the transaction in which tables are written, where the driver does not."""
+
+    def hold(self, connection: Any) -> None:
+        """Make what is staged outlast a merge that fails, and begin to merge."""
+        connection.commit()
+        self.begin_merging(connection)
+
+    def undo(self, connection: Any) -> None:
+        """Take back what was merged, but not what is staged, and begin to merge again."""
+        connection.rollback()
+        self.begin_merging(connection)
+
+    def contended(self, error: Exception) -> bool:
+        """Tell whether another writer was in the way, so that the same merge may work now."""
+        return False
 
     def explain(self, error: Exception) -> str:
-        """Say what went wrong without the driver's text, which may repeat values."""
+        """Say what went wrong and what to do, without the driver's text, which may repeat values."""
         return type(error).__name__

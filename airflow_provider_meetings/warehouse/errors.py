@@ -20,6 +20,9 @@ class LoadError(Exception):
     :param key: the names of its key columns.
     """
 
+    contended = False
+    """Whether another writer was in the way, so that the same may work now."""
+
     def __init__(self, reason: str, *, table: str | None = None, key: Sequence[str] = ()) -> None:
         where = f"table {table!r}" if table else ""
         if key:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -10,17 +10,58 @@ from typing import Any
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.models import RecordingState
+from airflow_provider_meetings.warehouse.build import Builder, Row
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.tables import tables
-from airflow_provider_meetings.warehouse.values import Row, build, content_hash, digest, text
+from airflow_provider_meetings.warehouse.values import digest, text
 
 Neutral = Mapping[str, Any]
 
 # Rows do not depend on prefix and schema: only the shape is asked here.
 _SHAPE = tables()
-KNOWN_OF_A_RECORDING = frozenset(_SHAPE.recordings.c.keys()) - {"state", "reason", "_source_hash", "_landed_at"}
 _STORED = ("uri", "size", "sha256", "media_type", "landed_at")
 _STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
+_WAITING = frozenset(str(s) for s in RecordingState if s.waits or s is RecordingState.OVERDUE)
+_STATES = frozenset(str(state) for state in RecordingState)
+_FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
+
+
+def _content(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.c if not column.name.startswith("_"))
+
+
+_recording = Builder(_SHAPE.recordings, _content(_SHAPE.recordings), hashed=True)
+_declared = Builder(
+    _SHAPE.recording_files, [n for n in _content(_SHAPE.recording_files) if n not in _STORED], hashed=True
+)
+_stored = Builder(_SHAPE.recording_files, (*_FILE_KEY, *_STORED), hashed=True)
+_file_key = Builder(_SHAPE.recording_files, _FILE_KEY)
+_landing = Builder(_SHAPE.landings, _SHAPE.landings.c.keys())
+_window = Builder(_SHAPE.discovery_windows, _SHAPE.discovery_windows.c.keys())
+_clock = Builder(_SHAPE.sync_clocks, _SHAPE.sync_clocks.c.keys())
+_pending = Builder(_SHAPE.pending_items, _SHAPE.pending_items.c.keys())
+_post = Builder(_SHAPE.posts, _content(_SHAPE.posts), hashed=True)
+_reaction = Builder(_SHAPE.post_reactions, _content(_SHAPE.post_reactions), hashed=True)
+
+# The names of what the functions below return, in order.
+RECORDING = (*_recording.names, "_source_hash", "_landed_at", "_deleted_at")
+DECLARED = (*_declared.names, "_source_hash", "_landed_at", "_deleted_at")
+STORED = (*_stored.names, "_stored_hash", "_landed_at")
+LANDING = _landing.names
+WINDOW = _window.names
+CLOCK = _clock.names
+PENDING = _pending.names
+POST = (*_post.names, "_source_hash", "_landed_at", "_deleted_at")
+REACTION = (*_reaction.names, "_source_hash", "_landed_at", "_deleted_at")
+
+KNOWN_OF_A_RECORDING = frozenset(RECORDING) - {
+    "state",
+    "state_code",
+    "reason",
+    "_source_hash",
+    "_landed_at",
+    "_deleted_at",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,43 +75,46 @@ class RunKey:
     try_number: int
 
 
-def recording_row(recording: Neutral, now: datetime) -> Row | None:
-    """Return the row of `recordings`, or None while the recording has no id."""
-    if recording.get("recording_id") is None:
-        return None
-    return _hashed(build(_SHAPE.recordings, recording, _content(_SHAPE.recordings)), now)
+def counted_recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the rows of `recordings`, each with how many files were declared behind it.
+
+    A recording has none while it has no id; one that is gone is a tombstone.
+    """
+    named = [recording for recording in batch if recording.get("recording_id") is not None]
+    gone = RecordingState.GONE
+    return [
+        (*row, now if recording.get("state") == gone else None, len(recording.get("files") or ()))
+        for row, recording in zip(_recording(named, now), named, strict=True)
+    ]
 
 
-def declared_file_rows(recording: Neutral, now: datetime) -> Iterator[Row]:
-    """Yield the declared half of each row of `recording_files`: what the platform says of the file."""
-    if recording.get("recording_id") is None:
-        return
-    names = [name for name in _content(_SHAPE.recording_files) if name not in _STORED]
-    owner = {name: recording.get(name) for name in ("platform", "tenant", "recording_id")}
-    for file in recording.get("files") or ():
-        yield _hashed(build(_SHAPE.recording_files, {**file, **owner}, names), now)
+def declared_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the declared half of the rows of `recording_files`: what the platform says of the files."""
+    files = []
+    for recording in batch:
+        if (listed := recording.get("files")) and recording.get("recording_id") is not None:
+            owner = {name: recording.get(name) for name in ("platform", "tenant", "recording_id")}
+            files += [{**file, **owner} for file in listed]
+    return _declared(files, now, None)
 
 
-def stored_file_row(stored: Neutral, now: datetime) -> Row | None:
-    """Return the landed half of a row of `recording_files`, or None if there is no object."""
-    if stored.get("outcome") not in _STORED_OUTCOMES:
-        return None
-    keys = [column.name for column in _SHAPE.recording_files.primary_key]
-    row = build(_SHAPE.recording_files, stored, [*keys, *_STORED])
-    return {**row, "_stored_hash": content_hash(row), "_landed_at": now}
+def stored_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the landed half of the rows of `recording_files`, for each file of which there is an object."""
+    return _stored([stored for stored in batch if stored.get("outcome") in _STORED_OUTCOMES], now)
 
 
-def landing_row(stored: Neutral, run: RunKey, now: datetime) -> Row:
-    """Return the row of `landings`: what one try of one task did with one file, whatever came of it."""
-    # Builds the key of the file's own row, for its checks: a landing without a file could never be joined.
-    file = build(_SHAPE.recording_files, stored, [column.name for column in _SHAPE.recording_files.primary_key])
-    landing_id = digest([*asdict(run).values(), file["recording_id"], file["file_id"], file["kind"]])
-    data = {**stored, **asdict(run), "landing_id": landing_id, "_landed_at": now}
-    return build(_SHAPE.landings, data, _SHAPE.landings.c.keys())
+def landing_rows(batch: Sequence[Neutral], run: RunKey, now: datetime) -> list[Row]:
+    """Return the rows of `landings`: what one try of one task did with each file, whatever came of it."""
+    task = asdict(run)
+    # Builds the keys of the files' own rows, for their checks: a landing without a file could never be joined.
+    keys = [digest([*task.values(), *file]) for _, _, *file in _file_key(batch)]
+    landed = [{**stored, **task, "landing_id": key, "_landed_at": now} for stored, key in zip(batch, keys, strict=True)]
+    return _landing(landed)
 
 
-def window_rows(summary: Neutral, run: RunKey, now: datetime) -> Iterator[Row]:
-    """Yield the rows of `discovery_windows`: each listing that was followed to its end."""
+def window_rows(summary: Neutral, run: RunKey, now: datetime) -> list[Row]:
+    """Return the rows of `discovery_windows`: each listing that was followed to its end."""
+    listed = []
     for window in summary.get("windows") or ():
         asked = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
         data = {
@@ -83,7 +127,26 @@ def window_rows(summary: Neutral, run: RunKey, now: datetime) -> Iterator[Row]:
             "to_at": window.get("end"),
             "finished_at": now,
         }
-        yield build(_SHAPE.discovery_windows, data, _SHAPE.discovery_windows.c.keys())
+        listed.append(data)
+    return _window(listed)
+
+
+def clock_rows(summary: Neutral, now: datetime) -> list[Row]:
+    """Return a row of `sync_clocks` for each window with an end that was listed completely."""
+    listed = []
+    for window in summary.get("windows") or ():
+        if window.get("complete") and window.get("end") is not None:
+            data = {
+                "platform": summary.get("platform"),
+                "tenant": summary.get("tenant"),
+                "clock_id": digest([window.get("endpoint"), window.get("selector")]),
+                "endpoint": window.get("endpoint"),
+                "selector": window.get("selector"),
+                "seen_until": window.get("end"),
+                "_landed_at": now,
+            }
+            listed.append(data)
+    return _clock(listed)
 
 
 def waits(recording: Neutral) -> bool:
@@ -92,14 +155,27 @@ def waits(recording: Neutral) -> bool:
     :raises LoadError: for a state that there is not.
     """
     given = str(recording.get("state"))
-    if given not in {str(state) for state in RecordingState}:
+    if given not in _STATES:
         raise LoadError.at(_SHAPE.recordings, "column 'state' is none of the states of a recording")
-    state = RecordingState(given)
-    return state.waits or state is RecordingState.OVERDUE
+    return given in _WAITING
 
 
-def item_keys(recording: Neutral) -> list[str]:
-    """Return the keys under which the recording may wait in `pending_items`, its own first."""
+def pending_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the rows of `pending_items`: under its own key what waits, under all it may have waited as what does not.
+
+    None for one that has both id and answer: what waited for that is found by its row in `recordings`.
+    """
+    items = []
+    for recording in batch:
+        waiting = waits(recording)
+        if waiting or recording.get("recording_id") is None:
+            keys = _item_keys(recording)
+            data = {**recording, "first_seen_at": now, "last_seen_at": now, "settled_at": None if waiting else now}
+            items += [{**data, "item_key": key} for key in (keys[:1] if waiting else keys)]
+    return _pending(items)
+
+
+def _item_keys(recording: Neutral) -> list[str]:
     recording_id, meeting_id, number = (
         recording.get(name) for name in ("recording_id", "meeting_id", "meeting_number")
     )
@@ -114,41 +190,21 @@ def item_keys(recording: Neutral) -> list[str]:
     return keys
 
 
-def pending_row(recording: Neutral, key: str, now: datetime) -> Row:
-    """Return the row of `pending_items` under `key`: waiting, or settled now if the recording no longer waits."""
-    settled = None if waits(recording) else now
-    data = {**recording, "item_key": key, "first_seen_at": now, "last_seen_at": now, "settled_at": settled}
-    return build(_SHAPE.pending_items, data, _SHAPE.pending_items.c.keys())
+def numbered_post_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
+    """Return the rows of `posts`, each with its number behind it; of one that is gone its key counts, and when.
+
+    :param first: the number of the first.
+    """
+    built = zip(_post(batch, now), batch, strict=True)
+    return [(*row, now if post.get("deleted") else None, first + i) for i, (row, post) in enumerate(built)]
 
 
-def post_row(post: Neutral, now: datetime) -> Row:
-    """Return the row of `posts` for a post that is there."""
-    return {**_hashed(build(_SHAPE.posts, post, _content(_SHAPE.posts)), now), "_deleted_at": None}
-
-
-def tombstone_row(post: Neutral, now: datetime) -> Row:
-    """Return the row of `posts` for a post that is gone: its key and when."""
-    key = build(_SHAPE.posts, post, [column.name for column in _SHAPE.posts.primary_key])
-    return {**key, "_landed_at": now, "_deleted_at": now}
-
-
-def reaction_rows(post: Neutral, now: datetime) -> Iterator[Row]:
-    """Yield the rows of `post_reactions` for a post that is there."""
-    for reaction in post.get("reactions") or ():
-        data = {**post, "reaction_type": reaction.get("type"), "reaction_count": reaction.get("count")}
-        row = build(_SHAPE.post_reactions, data, _content(_SHAPE.post_reactions))
-        yield {**_hashed(row, now), "_deleted_at": None}
-
-
-def gone_reaction_row(key: Neutral, now: datetime) -> Row:
-    """Return the row of `post_reactions` for a type that its post no longer has."""
-    row = build(_SHAPE.post_reactions, {**key, "reaction_count": 0}, _content(_SHAPE.post_reactions))
-    return {**_hashed(row, now), "_deleted_at": now}
-
-
-def _content(table: Table) -> list[str]:
-    return [name for column in table.c if not (name := column.name).startswith("_")]
-
-
-def _hashed(row: Row, now: datetime) -> Row:
-    return {**row, "_source_hash": content_hash(row), "_landed_at": now}
+def numbered_reaction_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
+    """Return the rows of `post_reactions` of the posts that are there, each with the number of its post behind it."""
+    given = []
+    numbers = []
+    for number, post in enumerate(batch, first):
+        for reaction in () if post.get("deleted") else post.get("reactions") or ():
+            given.append({**post, "reaction_type": reaction.get("type"), "reaction_count": reaction.get("count")})
+            numbers.append(number)
+    return [(*row, number) for row, number in zip(_reaction(given, now, None), numbers, strict=True)]

@@ -1,21 +1,31 @@
-"""One transaction: all of a load or nothing, and no driver's text in its errors."""
+"""One call: stage, then merge all or nothing; no driver's text in its errors."""
 
 from __future__ import annotations
 
+import logging
+import random
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, Table
+from sqlalchemy import Column, MetaData, Table, select
+from sqlalchemy import func as sql
+from sqlalchemy.schema import CreateTable
 
-from airflow_provider_meetings.warehouse.engine import Engine
+from airflow_provider_meetings.warehouse.build import Row
+from airflow_provider_meetings.warehouse.engine import Engine, Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.upsert import Upsert
-from airflow_provider_meetings.warehouse.values import Row
+from airflow_provider_meetings.warehouse.merge import Change, Merge
+from airflow_provider_meetings.warehouse.staging import SEQ, Stage
+
+ATTEMPTS = 12
+"""How often a merge is tried while other writers are in its way."""
 
 Result = TypeVar("Result")
+log = logging.getLogger(__name__)
 
 # The one driver text that names a column and holds no value; SQLite and DuckDB write it alike.
 _NOT_NULL = re.compile(r"(?:Constraint Error: )?NOT NULL constraint failed: .*?(\w+)\Z")
@@ -23,58 +33,140 @@ _NOT_NULL = re.compile(r"(?:Constraint Error: )?NOT NULL constraint failed: .*?(
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What may be done within the transaction. Each method raises LoadError where the driver raises its own."""
+    """What may be done on a connection. Each method raises LoadError where the driver raises its own.
+
+    :param sleep: waits that many seconds.
+    """
 
     engine: Engine
     connection: Any
+    sleep: Callable[[float], None] = time.sleep
 
-    def columns(self, table: Table) -> frozenset[str]:
-        """Return the names, in lower case, of the columns `table` has now; empty if there is no such table."""
-        return self._safely(table, lambda: self.engine.columns(self.connection, table))
+    def shape(self, table: Table) -> Shape | None:
+        """Return how the table stands in the database; None if there is none."""
+        return self._safely(table, lambda: self.engine.shape(self.connection, table))
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self._safely(None, lambda: self.engine.begin_merging(self.connection))
+
+    def exclude_others(self) -> None:
+        """Wait for others who are at DDL, and keep them from it until the end of the transaction."""
+        self._safely(None, lambda: self.engine.exclude_others(self.connection))
 
     def define(self, statements: Sequence[str], table: Table | None = None) -> None:
         """Run DDL."""
         for statement in statements:
             self._safely(table, lambda sql=statement: self.engine.run(self.connection, sql))  # type: ignore[misc]  # mypy takes the bound value for a parameter
 
-    def read(self, table: Table, select: Select[Any]) -> list[tuple[Any, ...]]:
-        """Run a query; an ``IN`` list takes one placeholder per value."""
-        compiled: Any = select.compile(dialect=self.engine.dialect, compile_kwargs={"render_postcompile": True})
-        values = [compiled.params[name] for name in compiled.positiontup]
-        return self._safely(table, lambda: self.engine.run(self.connection, str(compiled), values))
-
-    def upsert(self, upsert: Upsert, rows: Sequence[Row]) -> int:
-        """Upsert `rows`, whose keys differ; return how many were inserted or rewritten."""
-        if not rows:
-            return 0
-        return self._safely(upsert.table, lambda: self.engine.upsert(self.connection, upsert, rows))
-
     def commit(self) -> None:
         """Make everything last."""
         self._safely(None, self.connection.commit)
 
+    def rollback(self) -> None:
+        """Take back what was not committed; an error shows when the connection is used next."""
+        with suppress(Exception):
+            self.connection.rollback()
+
+    def open_stages(self, stages: Sequence[Stage]) -> None:
+        """Create temporary tables, and begin to fill them."""
+        self._safely(None, lambda: self.engine.begin_staging(self.connection))
+        for stage in stages:
+            # Without a key rows are appended faster, and cleared once.
+            description = stage.table if self.engine.keyed_stages else _keyless(stage.table)
+            self.define([str(CreateTable(description).compile(dialect=self.engine.dialect))], stage.target)
+
+    def append(self, stage: Stage, rows: Sequence[Row]) -> None:
+        """Stage rows; of those with the same key the last one counts."""
+        if rows:
+            self._safely(stage.target, lambda: self.engine.append(self.connection, stage, rows))
+
+    def merge(
+        self, stages: Sequence[Stage], steps: Sequence[Merge | Change], first: Callable[[], None] = lambda: None
+    ) -> dict[str, int]:
+        """Do all steps and commit; return how many rows of each table were inserted or changed.
+
+        A deadlock, or a row that another writer inserted meanwhile, is met by doing all of it again.
+
+        :param first: what has to be done in the same transaction before.
+        """
+        if not self.engine.keyed_stages:
+            for stage in stages:
+                self._clear_doubles(stage)
+        self._safely(None, lambda: self.engine.hold(self.connection))
+        for attempt in range(ATTEMPTS):
+            try:
+                first()
+                counts = self._attempt(steps)
+                self.commit()
+                return counts
+            except LoadError as error:
+                if not error.contended or attempt == ATTEMPTS - 1:
+                    raise
+            log.info("Another writer was in the way; merging again, try %s of %s", attempt + 2, ATTEMPTS)
+            self._safely(None, lambda: self.engine.undo(self.connection))
+            self.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - only spreads the tries
+        raise AssertionError("the last try either returns or raises")
+
+    def _attempt(self, steps: Sequence[Merge | Change]) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for step in steps:
+            if isinstance(step, Merge):
+                name = step.target.name
+                count = self._safely(step.target, lambda m=step: self.engine.merge(self.connection, m))  # type: ignore[misc]  # mypy takes the bound value for a parameter
+            else:
+                name, count = step.table.name, self._change(step)
+            if isinstance(step, Merge) or step.counted:
+                counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def _change(self, step: Change) -> int:
+        compiled: Any = step.statement.compile(dialect=self.engine.dialect)
+        values = [compiled.params[name] for name in compiled.positiontup or ()]
+        return self._safely(step.table, lambda: self.engine.change(self.connection, str(compiled), values))
+
+    def _clear_doubles(self, stage: Stage) -> None:
+        """Delete all but the last of the rows with the same key; most stages have none, which is seldom asked twice."""
+        table = stage.table
+        keys = [table.c[name] for name in stage.key]
+        twice = select(keys[0]).group_by(*keys).having(sql.count() > 1).limit(1)
+        query = str(twice.compile(dialect=self.engine.dialect, compile_kwargs={"literal_binds": True}))
+        if not self._safely(stage.target, lambda: self.engine.run(self.connection, query)):
+            return
+        number = sql.row_number().over(partition_by=keys, order_by=table.c[SEQ].desc()).label("n")
+        ranked = select(*keys, table.c[SEQ], number).subquery()
+        older = select(ranked.c[SEQ]).where(ranked.c.n > 1)
+        self._change(Change(stage.target, table.delete().where(table.c[SEQ].in_(older))))
+
     def _safely(self, table: Table | None, call: Callable[[], Result]) -> Result:
         try:
             return call()
+        except LoadError:
+            raise
         except Exception as error:
             column = _NOT_NULL.match(str(error))
             reason = self.engine.explain(error)
+            contended = self.engine.contended(error)
         if column:
             reason += f": column {column[1]!r} is NOT NULL in the database, and a row has no value for it"
         # Raised here, after the except block: the driver's error would else be the context of ours.
-        raise LoadError.at(table, reason) if table is not None else LoadError(reason)
+        told = LoadError.at(table, reason) if table is not None else LoadError(reason)
+        told.contended = contended
+        raise told
+
+
+def _keyless(table: Table) -> Table:
+    columns: list[Column[Any]] = [Column(column.name, column.type) for column in table.columns]
+    return Table(table.name, MetaData(), *columns, prefixes=["TEMPORARY"])
 
 
 @contextmanager
 def session(engine: Engine) -> Iterator[Session]:
-    """Open a connection, and commit at the end of the block or roll back if it raises; close in any case."""
+    """Open a connection; roll back what is not committed at the end of the block, and close in any case."""
     with closing(engine.open()) as connection:
         opened = Session(engine, connection)
         try:
             yield opened
-            opened.commit()
-        except BaseException:
+        finally:
             # The first error is the one to show; closing ends what a failed rollback leaves.
-            with suppress(Exception):
-                connection.rollback()
-            raise
+            opened.rollback()

@@ -3,54 +3,69 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Table, Text
+import msgspec
+from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Text
 
-from airflow_provider_meetings.warehouse.errors import LoadError
-
-Row = dict[str, Any]
-"""A row: column name to text, int, bool, aware UTC datetime or None. A JSON column holds its canonical text."""
+from airflow_provider_meetings.warehouse.types import Id
 
 # PostgreSQL refuses NUL in text, DuckDB half of a surrogate pair (also escaped in JSON), SQLite cuts text at NUL in
 # some functions. The same title must give the same row everywhere, so both become U+FFFD everywhere.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _BIGINT = 2**63
 
+# Ten times as fast as json.dumps, which would be most of what a row costs. Keys are sorted.
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
 
 class Unfit(ValueError):
     """The value is not of the column's type. Its text says what was expected and never the value."""
 
 
-def build(table: Table, data: Mapping[str, Any], names: Iterable[str]) -> Row:
-    """Take the columns `names` of `table` from `data`; what is not there is None.
+def column_of(column: Column[Any], values: list[Any]) -> list[Any]:
+    """Turn values, of which None stays, into those of `column`.
 
-    :raises LoadError: for a value that is not of the column's type, and for a key column without a value.
+    :raises Unfit: for what does not fit; where the value is the platform's own that becomes None, and `source` keeps
+        it as it came.
     """
-    row: Row = {}
-    for name in names:
-        column = table.c[name]
-        value, fault = _converted(column, data.get(name))
-        if fault is None and column.primary_key and value in (None, ""):
-            fault = "has no value, and is part of the key"
-        if fault is not None:
-            raise LoadError.at(table, f"column {name!r} {fault}")
-        row[name] = value
-    return row
+    together, alone = _CONVERTERS[type(column.type)]
+    if together is not None and (found := together(values)) is not None:
+        return found
+    if column.info.get("source"):
+        return [_lenient(alone, value) for value in values]
+    return [None if value is None else alone(value) for value in values]
 
 
-def _converted(column: Column[Any], value: object) -> tuple[Any, str | None]:
-    if value is None:
-        return None, None
+def _lenient(convert: Callable[[Any], Any], value: Any) -> Any:
     try:
-        return _CONVERTERS[type(column.type)](value), None
-    except Unfit as error:
-        return None, str(error)
+        return None if value is None else convert(value)
+    except Unfit:
+        return None
+
+
+def _clean_texts(values: list[Any]) -> list[Any] | None:
+    """Return the values if all are text and storable, as nearly all are, else None."""
+    try:
+        joined = "".join([value for value in values if value is not None])
+        joined.encode()
+    except (TypeError, UnicodeEncodeError):
+        return None
+    return None if "\x00" in joined else values
+
+
+def _utc_moments(values: list[Any]) -> list[Any] | None:
+    """Return the times if all are texts in UTC, as ours are, else None."""
+    parse = datetime.fromisoformat
+    try:
+        found = [None if value is None else parse(value) for value in values]
+    except (TypeError, ValueError):
+        return None
+    return found if all(one is None or one.tzinfo is UTC for one in found) else None
 
 
 def text(value: object) -> str:
@@ -63,11 +78,11 @@ def moment(value: object) -> datetime:
     found = value if isinstance(value, datetime) else _parsed(value)
     if found is None or found.utcoffset() is None:
         raise Unfit("is not an ISO 8601 time with an offset")
+    # Drivers bind the exact class: pendulum's subclass is turned back.
     try:
         utc = found.astimezone(UTC)
     except OverflowError:
         raise Unfit("is a time outside of the years 1 to 9999") from None
-    # Drivers bind the exact class: pendulum's subclass is turned back.
     return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=UTC)
 
 
@@ -80,6 +95,8 @@ def _parsed(value: object) -> datetime | None:
 
 def whole(value: object) -> int:
     """Return a whole number that fits a bigint."""
+    if type(value) is int and -_BIGINT <= value < _BIGINT:
+        return value
     if isinstance(value, bool) or not isinstance(value, int) or not -_BIGINT <= value < _BIGINT:
         raise Unfit("is not a whole number of 64 bits")
     return int(value)
@@ -94,7 +111,17 @@ def truth(value: object) -> bool:
 
 def document(value: object) -> str:
     """Return the canonical JSON text: keys sorted, no spaces, no value that an engine's JSON type refuses."""
-    return json.dumps(_storable(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _canonical(value).decode()
+
+
+def _canonical(value: object) -> bytes:
+    try:
+        found = _encode(value)
+        if b"\\u0000" not in found:
+            return found
+    except (UnicodeEncodeError, TypeError):
+        pass  # half of a surrogate pair; or keys that are no text, and mappings that are no dict
+    return _encode(_storable(value))
 
 
 def _storable(value: object) -> Any:
@@ -111,22 +138,16 @@ def _storable(value: object) -> Any:
 
 def digest(parts: object) -> str:
     """Return the sha256, in hexadecimal, of the canonical JSON of `parts`."""
-    return hashlib.sha256(document(parts).encode()).hexdigest()
+    return hashlib.sha256(_canonical(parts)).hexdigest()
 
 
-def content_hash(row: Mapping[str, Any]) -> str:
-    """Return the sha256 of a row's content, its house columns (with a leading underscore) left out.
-
-    NULLs are left out too: a column that a later version adds does not make every old row count as changed.
-    """
-    content = {name: value for name, value in row.items() if not name.startswith("_") and value is not None}
-    return digest({k: v.isoformat() if isinstance(v, datetime) else v for k, v in content.items()})
-
-
-_CONVERTERS: Mapping[type, Callable[[object], Any]] = {
-    Text: text,
-    DateTime: moment,
-    BigInteger: whole,
-    Boolean: truth,
-    JSON: document,
+_Together = Callable[[list[Any]], "list[Any] | None"]
+# How a whole column is read at once, where that is faster and nothing is wrong with it; and how one value is read.
+_CONVERTERS: Mapping[type, tuple[_Together | None, Callable[[Any], Any]]] = {
+    Id: (_clean_texts, text),
+    Text: (_clean_texts, text),
+    DateTime: (_utc_moments, moment),
+    BigInteger: (None, whole),
+    Boolean: (None, truth),
+    JSON: (None, document),
 }

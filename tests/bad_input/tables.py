@@ -109,7 +109,7 @@ class Table:
 def _sql(name: str) -> list[Row]:
     rows = [*conn_ids(name), Row(name, None, "NoneType", "the id of a connection")]
     rows += [
-        Row(name, "feishu_default", "FeishuHook", "duckdb or sqlite"),
+        Row(name, "feishu_default", "FeishuHook", "postgres, mysql, duckdb or sqlite"),
     ]
     for field, example, optional in (("schema", "meetings", True), ("table_prefix", "meetings_", False)):
         values: list[tuple[Any, str]] = [

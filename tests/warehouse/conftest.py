@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,35 +18,35 @@ os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
 from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.rows import RunKey
+from tests.warehouse import servers
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 RUN = RunKey(dag_id="dag", run_id="run", task_id="load", map_index=-1, try_number=1)
 
 
-def _sqlite() -> Hook:
-    from airflow.providers.sqlite.hooks.sqlite import SqliteHook
+@pytest.fixture
+def make_hook(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path | str], Hook]:
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_TEST", "{}")
+    return servers.file_hook
 
-    return SqliteHook(sqlite_conn_id="warehouse_test")  # type: ignore[no-untyped-call]
 
-
-def _duckdb() -> Hook:
-    from airflow.providers.duckdb.hooks.duckdb import DuckDBHook
-
-    return DuckDBHook(duckdb_conn_id="warehouse_test")
+@pytest.fixture(params=servers.ENGINES)
+def opened(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Hook, str]]:
+    with servers.opened(request.param, tmp_path, monkeypatch) as found:
+        yield found
 
 
 @pytest.fixture
-def make_hook(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path | str], Hook]:
-    def make(engine: str, path: Path | str) -> Hook:
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_TEST", json.dumps({"conn_type": engine, "host": str(path)}))
-        return {"sqlite": _sqlite, "duckdb": _duckdb}[engine]()
-
-    return make
+def hook(opened: tuple[Hook, str]) -> Hook:
+    return opened[0]
 
 
-@pytest.fixture(params=["sqlite", "duckdb"])
-def hook(request: pytest.FixtureRequest, make_hook: Callable[[str, Path | str], Hook], tmp_path: Path) -> Hook:
-    return make_hook(request.param, tmp_path / f"warehouse.{request.param}")
+@pytest.fixture
+def place(opened: tuple[Hook, str]) -> str:
+    """What the names of the schemas that a test makes must contain, so that they are dropped."""
+    return opened[1]
 
 
 @pytest.fixture
@@ -77,31 +76,23 @@ def load_post(hook: Hook) -> Callable[..., dict[str, int]]:
 @pytest.fixture
 def sql(hook: Hook) -> Callable[[str], list[dict[str, Any]]]:
     """Run SQL as a user of the database would, and return the rows."""
-
-    def run(statement: str) -> list[dict[str, Any]]:
-        with closing(hook.get_conn()) as connection:
-            cursor = connection.execute(statement)
-            names = [column[0] for column in cursor.description or ()]
-            found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-            connection.commit()
-        return found
-
-    return run
+    return lambda statement: servers.run_sql(hook, statement)
 
 
 @pytest.fixture
 def dump(hook: Hook, sql: Callable[[str], list[dict[str, Any]]]) -> Callable[..., list[dict[str, Any]]]:
-    """Return all rows of a table, times as the text of UTC."""
+    """Return all rows of a table, times as the text of UTC, JSON as its canonical text."""
 
     def run(table: str) -> list[dict[str, Any]]:
-        if hook.conn_type == "sqlite":
-            return sql(f'SELECT * FROM "{table}" ORDER BY 1, 2, 3, 4')
-        with closing(hook.get_conn()) as connection:
-            connection.execute("SET timezone = 'UTC'")
-            # As text: DuckDB needs pytz to hand out a time with zone.
-            cursor = connection.execute(_as_text(connection, table))
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        query = f'SELECT * FROM "{table}" ORDER BY 1, 2, 3, 4'
+        if hook.conn_type == "duckdb":
+            with closing(hook.get_conn()) as connection:
+                connection.execute("SET timezone = 'UTC'")
+                # As text: DuckDB needs pytz to hand out a time with zone.
+                cursor = connection.execute(_as_text(connection, table))
+                names = [column[0] for column in cursor.description]
+                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return [{name: servers.as_text(value) for name, value in row.items()} for row in sql(query)]
 
     return run
 

@@ -17,11 +17,17 @@ Sql = Callable[[str], list[dict[str, Any]]]
 HOSTILE = 'x"; drop table y; --'
 
 
-def _names(hook: Hook, sql: Sql, schema: str = "main") -> set[str]:
+VIEWS = {"v_recordings_latest", "v_pending"}
+OWN = {"duckdb": "'main'", "postgres": "current_schema()", "mysql": "database()"}
+
+
+def _names(hook: Hook, sql: Sql, schema: str | None = None) -> set[str]:
+    """Name the tables and views of a schema."""
     if hook.conn_type == "sqlite":
-        return {str(row["name"]) for row in sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    found = sql(f"SELECT table_name FROM information_schema.tables WHERE table_schema = '{schema}'")
-    return {str(row["table_name"]) for row in found}
+        return {str(row["name"]) for row in sql("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
+    quoted = f"'{schema}'" if schema else OWN[hook.conn_type]
+    found = sql(f"SELECT table_name AS name FROM information_schema.tables WHERE table_schema = {quoted}")
+    return {str(row["name"]) for row in found}
 
 
 def test_creates_the_tables_of_the_call_and_no_others(
@@ -29,24 +35,27 @@ def test_creates_the_tables_of_the_call_and_no_others(
 ) -> None:
     with caplog.at_level(logging.INFO):
         load()
-    recordings = {"recordings", "recording_files", "landings", "pending_items", "discovery_windows"}
-    assert _names(hook, sql) == recordings
+    recordings = {"recordings", "recording_files", "landings", "pending_items", "discovery_windows", "sync_clocks"}
+    assert _names(hook, sql) == recordings | VIEWS
     assert all(f"table '{name}'" in caplog.text for name in recordings)
     load_post()
-    assert _names(hook, sql) == recordings | {"posts", "post_reactions"}
+    assert _names(hook, sql) == recordings | VIEWS | {"posts", "post_reactions"}
 
 
 def test_adds_a_missing_column_and_keeps_the_rest(
-    load: Load, recording: Make, dump: Dump, sql: Sql, caplog: pytest.LogCaptureFixture
+    hook: Hook, load: Load, recording: Make, dump: Dump, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
     load(recordings=[recording()])
+    for view in VIEWS:
+        sql(f"DROP VIEW {view}")
     sql("ALTER TABLE recordings DROP COLUMN reason")
-    sql('ALTER TABLE recordings RENAME COLUMN title TO "Title"')
+    if hook.conn_type != "postgres":  # which tells these names apart
+        sql('ALTER TABLE recordings RENAME COLUMN title TO "Title"')
     with caplog.at_level(logging.INFO):
         load(recordings=[recording(reason="asked twice", title="new")])
     assert "table 'recordings' column(s) reason" in caplog.text
     (row,) = dump("recordings")
-    assert (row["reason"], row["Title"]) == ("asked twice", "new")
+    assert (row["reason"], row.get("Title", row.get("title"))) == ("asked twice", "new")
 
 
 def test_fail_changes_nothing_and_names_what_is_missing(
@@ -57,6 +66,8 @@ def test_fail_changes_nothing_and_names_what_is_missing(
     assert _names(hook, sql) == set()
     load(recordings=[recording()])
     assert load(schema_changes="fail", recordings=[recording(title="new")])["recordings"] == 1
+    for view in VIEWS:
+        sql(f"DROP VIEW {view}")
     sql("ALTER TABLE recordings DROP COLUMN reason")
     sql("ALTER TABLE recordings DROP COLUMN page_url")
     before = dump("recordings")
@@ -66,44 +77,103 @@ def test_fail_changes_nothing_and_names_what_is_missing(
 
 
 def test_a_foreign_table_of_the_same_name_is_left_alone(load: Load, recording: Make, sql: Sql) -> None:
-    sql("CREATE TABLE recordings (id TEXT, title TEXT)")
+    sql("CREATE TABLE recordings (id VARCHAR(50), title VARCHAR(50))")
     with pytest.raises(LoadError, match=r"without the key column.* platform, tenant, recording_id"):
         load(recordings=[recording()])
     assert sql("SELECT * FROM recordings") == []
 
 
-def test_hostile_names_are_quoted(
-    hook: Hook, load: Load, load_post: Load, recording: Make, post: Make, sql: Sql
+@pytest.mark.parametrize("key", ["", ", PRIMARY KEY (recording_id)", ", PRIMARY KEY (platform, tenant)"])
+def test_a_table_with_another_key_is_left_alone(load: Load, recording: Make, sql: Sql, key: str) -> None:
+    sql(
+        "CREATE TABLE recordings (platform VARCHAR(50) NOT NULL, tenant VARCHAR(50) NOT NULL, "
+        f"recording_id VARCHAR(50) NOT NULL{key})"
+    )
+    with pytest.raises(LoadError, match=r"'recordings' .* with the primary key .*not one of this package"):
+        load(recordings=[recording()])
+    assert sql("SELECT * FROM recordings") == []
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"),
+    [("started_at", "INTEGER"), ("duration_ms", "INTEGER"), ("title", "DATE"), ("source", "INTEGER")],
+)
+def test_a_table_with_other_types_is_left_alone(
+    hook: Hook, load: Load, recording: Make, sql: Sql, column: str, kind: str
 ) -> None:
-    sql("CREATE TABLE y (a TEXT)")
-    schema = None if hook.conn_type == "sqlite" else 'S "p%s"; --'
+    sql(
+        "CREATE TABLE recordings (platform VARCHAR(50) NOT NULL, tenant VARCHAR(50) NOT NULL, "
+        f"recording_id VARCHAR(50) NOT NULL, {column} {kind}, PRIMARY KEY (platform, tenant, recording_id))"
+    )
+    if hook.conn_type == "sqlite":  # where any column takes any value
+        assert load(recordings=[recording()])["recordings"] == 1
+        return
+    with pytest.raises(LoadError, match=rf"'{column}' is there, of type (int|date).*needed"):
+        load(recordings=[recording()])
+    assert sql("SELECT * FROM recordings") == []
+
+
+def test_the_views_show_the_latest_recording_and_what_waits(
+    load: Load, recording: Make, sql: Sql, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = [
+        recording(recording_id="old", started_at="2026-05-01T00:00:00+00:00"),
+        recording(recording_id="new", started_at="2026-05-02T00:00:00+00:00"),
+        recording(recording_id="undated", started_at=None),
+        recording(recording_id="gone", started_at="2026-05-03T00:00:00+00:00", state="gone"),
+        recording(recording_id="alone", meeting_id=None),
+        recording(recording_id="waits", meeting_id="m-2", state="processing"),
+    ]
+    load(recordings=given)
+    latest = sql("SELECT recording_id FROM v_recordings_latest ORDER BY 1")
+    assert [row["recording_id"] for row in latest] == ["alone", "new", "waits"]
+    assert [row["item_key"] for row in sql("SELECT item_key FROM v_pending")] == ["waits"]
+    assert "was not created" not in caplog.text
+
+
+def test_a_view_of_the_user_with_that_name_stays(load: Load, recording: Make, sql: Sql) -> None:
+    sql("CREATE VIEW v_pending AS SELECT 1 AS mine")
+    load(recordings=[recording()])
+    assert sql("SELECT * FROM v_pending") == [{"mine": 1}]
+
+
+def test_hostile_names_are_quoted(
+    hook: Hook, place: str, load: Load, load_post: Load, recording: Make, post: Make, sql: Sql
+) -> None:
+    sql("CREATE TABLE y (a VARCHAR(50))")
+    schema = None if hook.conn_type == "sqlite" else f'S "p%s"; -- {place}'
     names = {"table_prefix": HOSTILE, "schema": schema}
     assert load(recordings=[recording(state="processing")], **names)["pending_items"] == 1
     assert load(recordings=[recording()], **names)["pending_items"] == 1
     assert load(recordings=[recording()], **names)["recordings"] == 0
     assert load_post(post(), **names) == {"posts": 1, "post_reactions": 2}
     assert load_post(post(reactions=[]), **names) == {"posts": 0, "post_reactions": 2}
-    assert HOSTILE + "recordings" in _names(hook, sql, schema or "main")
+    assert HOSTILE + "recordings" in _names(hook, sql, schema)
     assert "y" in _names(hook, sql)
-    where = '"S ""p%s""; --".' if schema else ""
+    where = '"' + schema.replace('"', '""') + '".' if schema else ""
+    for view in VIEWS:
+        sql(f'DROP VIEW {where}"x""; drop table y; --{view}"')
     sql(f'ALTER TABLE {where}"x""; drop table y; --recordings" DROP COLUMN reason')
     assert load(recordings=[recording(reason="new")], **names)["recordings"] == 1
 
 
-@pytest.mark.parametrize("names", [{"table_prefix": "a\x00"}, {"schema": "a\nb"}, {"schema": " "}])
+@pytest.mark.parametrize(
+    "names", [{"table_prefix": "a\x00"}, {"table_prefix": "schema" * 9}, {"schema": "a\nb"}, {"schema": " "}]
+)
 def test_names_that_no_engine_takes_are_refused(load: Load, names: dict[str, str]) -> None:
-    with pytest.raises(LoadError, match="schema"):
+    with pytest.raises(LoadError, match=r"schema|longer than 32 bytes"):
         load(**names)
 
 
-def test_two_schemas_are_two_sets_of_tables(hook: Hook, load: Load, recording: Make, sql: Sql) -> None:
+def test_two_schemas_are_two_sets_of_tables(hook: Hook, place: str, load: Load, recording: Make, sql: Sql) -> None:
     if hook.conn_type == "sqlite":
         with pytest.raises(LoadError, match=r"sqlite has no schemas: .* table_prefix"):
             load(schema="lake")
         return
-    load(recordings=[recording(title="a")], schema="lake")
+    lake = f"{place}_lake"
+    load(recordings=[recording(title="a")], schema=lake)
     load(recordings=[recording(title="b")])
-    found = sql("SELECT title FROM lake.recordings UNION ALL SELECT title FROM main.recordings")
+    found = sql(f"SELECT title FROM {lake}.recordings UNION ALL SELECT title FROM recordings")
     assert [row["title"] for row in found] == ["a", "b"]
 
 

@@ -6,10 +6,17 @@ from collections.abc import Callable, Mapping
 
 from airflow_provider_meetings.warehouse.engine import Engine, Hook
 from airflow_provider_meetings.warehouse.engines.duckdb import DuckDBEngine
+from airflow_provider_meetings.warehouse.engines.mysql import MySQLEngine
+from airflow_provider_meetings.warehouse.engines.postgres import PostgresEngine
 from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
 from airflow_provider_meetings.warehouse.errors import LoadError
 
-_ENGINES: Mapping[str, Callable[[Hook], Engine]] = {"duckdb": DuckDBEngine, "sqlite": SQLiteEngine}
+_ENGINES: Mapping[str, Callable[[Hook], Engine]] = {
+    "duckdb": DuckDBEngine,
+    "mysql": MySQLEngine,
+    "postgres": PostgresEngine,
+    "sqlite": SQLiteEngine,
+}
 
 
 def engine_for(hook: Hook) -> Engine:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import DateTime, Table
 from sqlalchemy.dialects import sqlite
 
-from airflow_provider_meetings.warehouse.engine import Engine, Hook
+from airflow_provider_meetings.warehouse.build import Row
+from airflow_provider_meetings.warehouse.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.upsert import Upsert, on_conflict
-from airflow_provider_meetings.warehouse.values import Row
+from airflow_provider_meetings.warehouse.merge import Merge, on_conflict
+from airflow_provider_meetings.warehouse.staging import Stage
+
+# What is staged may be more than memory: SQLite then writes it to a file of its own.
+_CACHE_KIB = 64 * 1024
 
 
 class SQLiteEngine(Engine):
@@ -23,6 +27,7 @@ class SQLiteEngine(Engine):
     """
 
     takes_schema = False
+    checks_types = False
 
     def __init__(self, hook: Hook, *, wait: float = 120.0) -> None:
         super().__init__(hook)
@@ -30,41 +35,62 @@ class SQLiteEngine(Engine):
         self._wait = wait
 
     def open(self) -> sqlite3.Connection:
-        """Open the file and take its write lock, so that nobody writes between our reads and our writes."""
+        """Open the file."""
         connection = None
         try:
             connection = self.hook.get_conn()
             # Python would else begin transactions by itself, and only before some statements.
             connection.isolation_level = None
             connection.execute(f"PRAGMA busy_timeout = {int(self._wait * 1000)}")
-            connection.execute("BEGIN IMMEDIATE")
+            for database in ("main", "temp"):
+                connection.execute(f"PRAGMA {database}.cache_size = -{_CACHE_KIB}")
+            connection.execute("PRAGMA schema_version")  # reads the file for the first time
             if connection.execute("PRAGMA database_list").fetchone()[2]:
                 return connection  # type: ignore[no-any-return]  # the hook says Any
             fault = "names no file, so the rows would be gone at once: set its host to the path of a file"
         except sqlite3.Error as error:
             fault = (
-                f"cannot be opened for writing ({self.explain(error)}). Its host must be the absolute path of a SQLite "
+                f"cannot be opened ({self.explain(error)}). Its host must be the absolute path of a SQLite "
                 "file in a directory that exists on this worker and that it may write to"
             )
         if connection is not None:
             connection.close()
         raise LoadError(f"connection {self.hook.get_conn_id()!r} {fault}")
 
-    def columns(self, connection: sqlite3.Connection, table: Table) -> frozenset[str]:
-        """Read the columns from ``PRAGMA table_info``."""
-        found = self.run(connection, "SELECT name FROM pragma_table_info(?)", [table.name])
-        return frozenset(str(name).lower() for (name,) in found)
+    def shape(self, connection: sqlite3.Connection, table: Table) -> Shape | None:
+        """Read the columns from ``PRAGMA table_info``; SQLite compares names without regard to case."""
+        found = self.run(connection, "SELECT lower(name), lower(type), pk FROM pragma_table_info(?)", [table.name])
+        if not found:
+            return None
+        return Shape({name: kind for name, kind, _ in found}, frozenset(name for name, _, pk in found if pk))
 
     def run(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
         return connection.execute(sql, [_bound(value) for value in parameters]).fetchall()
 
-    def upsert(self, connection: sqlite3.Connection, upsert: Upsert, rows: Sequence[Row]) -> int:
-        """Upsert with one prepared statement."""
-        prepared = on_conflict(upsert, sqlite.insert, self.dialect, rows=1)
-        names = [name for _, name in prepared.order]
-        # rowcount leaves out the rows that the WHERE of DO UPDATE passed over.
-        return connection.executemany(prepared.sql, ([_bound(row[n]) for n in names] for row in rows)).rowcount
+    def change(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement and return how many rows it changed."""
+        return connection.execute(sql, [_bound(value) for value in parameters]).rowcount
+
+    def begin_staging(self, connection: sqlite3.Connection) -> None:
+        """Begin a transaction that locks nobody out: temporary tables are in a file of their own."""
+        connection.execute("BEGIN")
+
+    def begin_merging(self, connection: sqlite3.Connection) -> None:
+        """Take the write lock, so that nobody writes between our reads and our writes."""
+        connection.execute("BEGIN IMMEDIATE")
+
+    def append(self, connection: sqlite3.Connection, stage: Stage, rows: Sequence[Row]) -> None:
+        """Insert with one prepared statement."""
+        marks = ", ".join("?" * len(stage.names))
+        connection.executemany(
+            f"INSERT INTO {stage.table.name} VALUES ({marks})",  # noqa: S608 - names of our own
+            _readable(stage, rows),
+        )
+
+    def merge(self, connection: sqlite3.Connection, merge: Merge) -> int:
+        """Merge with ON CONFLICT; rowcount leaves out the rows that the WHERE of DO UPDATE passed over."""
+        return connection.execute(on_conflict(merge, sqlite.insert, self.dialect)).rowcount
 
     def explain(self, error: Exception) -> str:
         """Give SQLite's own name of the error, such as SQLITE_BUSY, which holds no values."""
@@ -72,7 +98,27 @@ class SQLiteEngine(Engine):
         told = f"{type(error).__name__} {name}" if name else type(error).__name__
         if name and name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             told += f", another process was writing for {self._wait:g} s"
+        elif name == "SQLITE_FULL" or (name or "").startswith("SQLITE_IOERR"):
+            told += ": the disk that holds the file is full, or fails. Make room, and run the task again"
+        elif (name or "").startswith("SQLITE_READONLY"):
+            told += ": the file may not be written to. Give the worker the right to"
         return told
+
+
+def _readable(stage: Stage, rows: Sequence[Row]) -> Iterable[Row]:
+    """Write times as text, column by column."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    for place, name in enumerate(stage.names):
+        if isinstance(stage.table.c[name].type, DateTime):
+            columns[place] = _texts(columns[place])
+    return zip(*columns, strict=True)
+
+
+def _texts(times: Sequence[datetime | None]) -> list[str | None]:
+    first = times[0]
+    if first is not None and all([time is first for time in times]):  # as the time of the load is
+        return [_bound(first)] * len(times)
+    return [None if time is None else time.isoformat(" ", "microseconds") for time in times]
 
 
 def _bound(value: Any) -> Any:

@@ -20,10 +20,16 @@ class OtherHook:
 
 
 def test_the_engine_is_the_one_of_the_connection_type(hook: Hook) -> None:
-    name = {"sqlite": "SQLiteEngine", "duckdb": "DuckDBEngine"}[hook.conn_type]
+    names = {
+        "sqlite": "SQLiteEngine",
+        "duckdb": "DuckDBEngine",
+        "postgres": "PostgresEngine",
+        "mysql": "MySQLEngine",
+    }
+    name = names[hook.conn_type]
     assert type(engine_for(hook)).__name__ == name
 
 
 def test_another_type_is_refused_and_those_that_work_are_named() -> None:
-    with pytest.raises(LoadError, match=r"'dwh' is of type 'oracle'; .* duckdb, sqlite"):
+    with pytest.raises(LoadError, match=r"'dwh' is of type 'oracle'; .* duckdb, mysql, postgres, sqlite"):
         engine_for(OtherHook())

@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.session import session
 
 MakeHook = Callable[[str, Path | str], Hook]
 
@@ -36,8 +37,12 @@ def test_another_writer_is_waited_for_and_then_named(make_hook: MakeHook, tmp_pa
     hook = make_hook("sqlite", path)
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LoadError, match=r"SQLITE_BUSY, another process was writing for 0\.01 s"):
-            SQLiteEngine(hook, wait=0.01).open()
+        engine = SQLiteEngine(hook, wait=0.01)
+        with (
+            pytest.raises(LoadError, match=r"SQLITE_BUSY, another process was writing for 0\.01 s"),
+            session(engine) as opened,
+        ):
+            opened.merge([], [])
         other.rollback()
     with closing(SQLiteEngine(hook, wait=7).open()) as connection:
         assert connection.execute("PRAGMA busy_timeout").fetchone() == (7000,)

@@ -1,4 +1,4 @@
-"""The upsert: which columns a new row gets, which of them an existing row takes over, and when."""
+"""What is done with staged rows: which columns a new row gets, which of them an existing row takes over, and when."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnCollection, ColumnElement, Table, and_, bindparam, func, literal_column, or_
+from sqlalchemy import (
+    JSON,
+    ColumnCollection,
+    ColumnElement,
+    Delete,
+    Select,
+    Table,
+    Update,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
 
 from airflow_provider_meetings.api.models import RecordingState
+from airflow_provider_meetings.warehouse.staging import Stage
 
 Columns = ColumnCollection[str, Any]
 When = Callable[[Columns, Columns], ColumnElement[bool]]
@@ -59,59 +74,89 @@ def not_yet_deleted(there: Columns, comes: Columns) -> ColumnElement[bool]:
     return cast(ColumnElement[bool], there["_deleted_at"].is_(None))
 
 
-@dataclass(frozen=True, slots=True)
-class Upsert:
-    """Insert rows by key; of a row that is there, set only the columns given.
+ReadJson = Callable[[ColumnElement[Any], TypeEngine[Any]], ColumnElement[Any]]
+"""Makes a value of a JSON type of its text."""
 
-    :param table: the table.
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Insert staged rows by key; of a row that is there, set only the columns given.
+
+    :param target: the table.
+    :param stage: where the rows wait, one per key.
     :param columns: the columns given, the key among them. All others keep their values.
     :param keep: columns given for a new row only.
     :param fill: columns of which an existing row keeps its value where the new row has none.
     :param when: rewrite an existing row only then; always, if None.
+    :param only: the staged rows that are meant; all, if None. It may look at other tables, but not at the target.
     """
 
-    table: Table
+    target: Table
+    stage: Stage
     columns: tuple[str, ...]
     keep: frozenset[str] = frozenset()
     fill: frozenset[str] = frozenset()
     when: When | None = None
+    only: ColumnElement[bool] | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
         """The names of the key columns."""
-        return tuple(column.name for column in self.table.primary_key)
+        return tuple(column.name for column in self.target.primary_key)
 
     @property
     def updates(self) -> tuple[str, ...]:
         """The columns that an existing row takes over."""
         return tuple(name for name in self.columns if name not in self.key and name not in self.keep)
 
+    def source(self, read_json: ReadJson | None = None) -> Select[Any]:
+        """Return the staged rows that are meant, as the target takes them."""
+        given = select(*(self.value(name, read_json) for name in self.columns))
+        # SQLite takes ON CONFLICT after a SELECT without WHERE for the ON of a join.
+        return given.where(literal_column("1 = 1") if self.only is None else self.only)
+
+    def value(self, name: str, read_json: ReadJson | None = None) -> ColumnElement[Any]:
+        """Return a staged column as the target takes it; JSON is staged as text."""
+        column: ColumnElement[Any] = self.stage.table.c[name]
+        kind = self.target.c[name].type
+        return read_json(column, kind) if read_json and isinstance(kind, JSON) else column
+
+    def taken(self, name: str, comes: Columns) -> ColumnElement[Any]:
+        """Return what an existing row gets."""
+        if name not in self.fill:
+            return cast(ColumnElement[Any], comes[name])
+        return func.coalesce(comes[name], self.target.c[name])
+
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A statement for a fixed number of rows, and which row's which column each placeholder takes, in order."""
+class Change:
+    """A statement between merges: it marks rows of `table` as gone, or clears staged ones."""
 
-    sql: str
-    order: tuple[tuple[int, str], ...]
+    table: Table
+    statement: Update | Delete
+    counted: bool = True
 
 
-def on_conflict(upsert: Upsert, insert: ConflictInsert, dialect: Dialect, rows: int) -> Prepared:
-    """Write ``INSERT .. ON CONFLICT (key) DO UPDATE`` for `rows` rows, with placeholders for all values."""
-    places = {f"r{i}c{j}": (i, name) for i in range(rows) for j, name in enumerate(upsert.columns)}
-    values: list[dict[str, Any]] = [
-        {name: bindparam(f"r{i}c{j}") for j, name in enumerate(upsert.columns)} for i in range(rows)
-    ]
-    statement = insert(upsert.table).values(values)
+def on_conflict(
+    merge: Merge,
+    insert: ConflictInsert,
+    dialect: Dialect,
+    *,
+    read_json: ReadJson | None = None,
+    ordered: bool = False,
+) -> str:
+    """Write ``INSERT .. SELECT .. ON CONFLICT (key) DO UPDATE``.
+
+    :param read_json: where the database does not read it by itself.
+    :param ordered: insert in the order of the key, as every other writer does: then two seldom wait for each other.
+    """
+    source = merge.source(read_json)
+    if ordered:
+        source = source.order_by(*(merge.stage.table.c[name] for name in merge.key))
+    statement = insert(merge.target).from_select(list(merge.columns), source)
     statement = statement.on_conflict_do_update(
-        index_elements=list(upsert.key),
-        set_={name: _taken(upsert, statement.excluded, name) for name in upsert.updates},
-        where=upsert.when(upsert.table.c, statement.excluded) if upsert.when else None,
+        index_elements=list(merge.key),
+        set_={name: merge.taken(name, statement.excluded) for name in merge.updates},
+        where=merge.when(merge.target.c, statement.excluded) if merge.when else None,
     )
-    compiled: Any = statement.compile(dialect=dialect)
-    return Prepared(str(compiled), tuple(places[name] for name in compiled.positiontup))
-
-
-def _taken(upsert: Upsert, comes: Columns, name: str) -> ColumnElement[Any]:
-    if name not in upsert.fill:
-        return cast(ColumnElement[Any], comes[name])
-    return func.coalesce(comes[name], upsert.table.c[name])
+    return str(statement.compile(dialect=dialect))

@@ -1,0 +1,207 @@
+"""MySQL and MariaDB, through mysqlclient or mysql-connector-python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, exists, func, select, update
+from sqlalchemy.dialects.mysql import insert
+from sqlalchemy.dialects.mysql.base import MySQLDialect
+from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
+
+from airflow_provider_meetings.warehouse.build import Row
+from airflow_provider_meetings.warehouse.engine import Engine, Hook, Shape
+from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.merge import Merge
+from airflow_provider_meetings.warehouse.staging import Stage
+
+_STATEMENT = 512 * 1024
+"""About how many characters one statement may have; servers take 16 MiB and more."""
+
+_SESSION = (
+    # With gap locks, which the default takes, two that insert wait for each other.
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    # Else what does not fit is cut in silence.
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
+)
+_SHAPE = """
+    SELECT lower(column_name), lower(column_type), column_key = 'PRI' FROM information_schema.columns
+    WHERE table_schema = coalesce(%s, database()) AND table_name = %s
+"""
+_DDL_LOCK = "meetings_warehouse"
+_DEADLOCK, _LOCK_TIMEOUT, _CHANGED, _DUPLICATE = 1213, 1205, 1020, 1062
+
+# https://mariadb.com/kb/en/mariadb-error-code-reference/
+_HINTS: Mapping[int, str] = {
+    1044: "the login lacks a right on the database: it needs CREATE, or the tables made for it",
+    1045: "the server refuses the login: check the connection's login and password",
+    1046: "the connection names no database: set its schema field, or the argument schema",
+    1049: "there is no such database: check the connection's schema field",
+    1142: "the login lacks a right: it needs SELECT, INSERT, UPDATE, CREATE, ALTER and CREATE TEMPORARY TABLES",
+    1021: "the server's disk is full. Nothing was written: make room, and run the task again",
+    1114: "the server's disk is full. Nothing was written: make room, and run the task again",
+    1053: "the server is shutting down. Nothing was written: run the task again",
+    1062: "two rows have the same value in a unique key that is not ours: drop that key",
+    1205: "another transaction held rows for too long. Run the task again",
+    1213: "other writers were in the way again and again. Run the task again",
+    1364: "that column is NOT NULL in the database, and a row has no value for it",
+    1406: "a value is longer than its column; an id may have 256 characters, or the column was narrowed",
+    2002: "no server answers there: check the connection's host and port",
+    2003: "no server answers there: check the connection's host and port",
+    2006: "the connection to the server was lost. Nothing was written: run the task again",
+    2013: "the connection to the server was lost. Nothing was written: run the task again",
+    2055: "the connection to the server was lost. Nothing was written: run the task again",
+}
+# Those of the server's texts that name a column, and hold no value.
+_COLUMN = {1048, 1054, 1364, 1406}
+_NAMED = re.compile(r"(?:[Cc]olumn|[Ff]ield) '(\w+)'")
+
+
+class MySQLEngine(Engine):
+    """Write to MySQL (8.0.17 or later) or MariaDB (10.2 or later).
+
+    What is staged is committed, for a rollback would empty temporary tables too; the merge is one transaction.
+    """
+
+    keyed_stages = True
+
+    def __init__(self, hook: Hook) -> None:
+        super().__init__(hook)
+        self.dialect = MySQLDialect(paramstyle="format")
+
+    def open(self) -> Any:
+        """Connect, with a character set that has room for all of Unicode."""
+        connection = None
+        try:
+            connection = self.hook.get_conn()
+            if hasattr(connection, "set_character_set"):
+                connection.set_character_set("utf8mb4")
+            else:
+                connection.set_charset_collation("utf8mb4")
+            for statement in _SESSION:
+                self.run(connection, statement)
+            ((version,),) = self.run(connection, "SELECT version()")
+            made = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
+            self.dialect = made(paramstyle="format")
+            return connection
+        except Exception as error:
+            fault = self.explain(error)
+        if connection is not None:
+            connection.close()
+        raise LoadError(f"connection {self.hook.get_conn_id()!r} cannot be opened ({fault})")
+
+    def shape(self, connection: Any, table: Table) -> Shape | None:
+        """Read the columns from information_schema; names of columns are compared without regard to case."""
+        found = self.run(connection, _SHAPE, [table.schema, table.name])
+        if not found:
+            return None
+        texts = [(_text(name), _text(kind), key) for name, kind, key in found]
+        return Shape({name: kind for name, kind, _ in texts}, frozenset(name for name, _, key in texts if key))
+
+    def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows."""
+        cursor = connection.cursor()
+        try:
+            _execute(cursor, sql, parameters)
+            return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            cursor.close()
+
+    def change(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement and return how many rows it changed."""
+        cursor = connection.cursor()
+        try:
+            _execute(cursor, sql, parameters)
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
+    def exclude_others(self, connection: Any) -> None:
+        """Take a lock until the connection is closed: DDL commits by itself, and would end a transaction's."""
+        self.run(connection, "SELECT get_lock(%s, 120)", [_DDL_LOCK])
+
+    def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
+        """Insert many rows with each statement; a later row of the same key replaces."""
+        head = f"REPLACE INTO {stage.table.name} VALUES "  # noqa: S608 - names of our own
+        marks = f"({', '.join(['%s'] * len(stage.names))})"
+        for some in _statements(rows):
+            values = [_bound(value) for row in some for value in row]
+            self.run(connection, head + ", ".join([marks] * len(some)), values)
+
+    def merge(self, connection: Any, merge: Merge) -> int:
+        """Insert what is not there, then update what is.
+
+        Not by ON DUPLICATE KEY UPDATE: that takes a conflict with any unique key, also one that users added, for one
+        with ours; and what it compares changes while it assigns. The order keeps updates: a row that another writer
+        inserts in between is found by the update.
+        """
+        staged, target = merge.stage.table, merge.target
+        there = target.alias("there")
+        absent = ~exists(select(there.c[merge.key[0]]).where(*(there.c[k] == staged.c[k] for k in merge.key)))
+        missing = insert(target).from_select(list(merge.columns), merge.source().where(absent))
+        same = update(target).where(*(target.c[k] == staged.c[k] for k in merge.key))
+        if merge.only is not None:
+            same = same.where(merge.only)
+        if merge.when is not None:
+            same = same.where(merge.when(target.c, staged.c))
+        same = same.values({target.c[name]: merge.taken(name, staged.c) for name in merge.updates})
+        meant = -1
+        if merge.when is None:  # rows that stay as they are count as written elsewhere; MySQL leaves them out
+            counted = select(func.count()).select_from(merge.source().subquery())
+            ((meant,),) = self.run(connection, str(counted.compile(dialect=self.dialect)))
+        inserted = self.change(connection, str(missing.compile(dialect=self.dialect)))
+        updated = self.change(connection, str(same.compile(dialect=self.dialect)))
+        return inserted + updated if meant < 0 else int(meant)
+
+    def contended(self, error: Exception) -> bool:
+        """Tell whether it was a deadlock, or a row of the same key that another writer inserted meanwhile."""
+        number = _number(error)
+        if number == _DUPLICATE:
+            return bool(re.search(r"for key '(?:[^']*\.)?PRIMARY'", str(error)))
+        return number in {_DEADLOCK, _LOCK_TIMEOUT, _CHANGED}
+
+    def explain(self, error: Exception) -> str:
+        """Give the server's number of the error and the column, which hold no values."""
+        number = _number(error)
+        told = f"{type(error).__name__} {number}" if number else type(error).__name__
+        if number in _COLUMN and (column := _NAMED.search(str(error))):
+            told += f", column {column[1]!r}"
+        return f"{told}: {_HINTS[number]}" if number in _HINTS else told
+
+
+def _execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
+    # Percent signs in names are doubled for the driver, which makes them one only where there are parameters.
+    if parameters:
+        cursor.execute(sql, [_bound(value) for value in parameters])
+    else:
+        cursor.execute(sql % ())
+
+
+def _number(error: Exception) -> int:
+    found = getattr(error, "errno", None) or (error.args[0] if error.args else None)
+    return found if isinstance(found, int) else 0
+
+
+def _statements(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    some: list[Row] = []
+    length = 0
+    for row in rows:
+        some.append(row)
+        length += sum([len(value) if type(value) is str else 30 for value in row])
+        if length >= _STATEMENT:
+            yield some
+            some, length = [], 0
+    if some:
+        yield some
+
+
+def _bound(value: Any) -> Any:
+    # DATETIME has no zone: it is the clock of UTC.
+    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes | bytearray) else str(value)

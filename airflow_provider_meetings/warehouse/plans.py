@@ -1,0 +1,216 @@
+"""What a load does with its staged rows, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Column, ColumnElement, Table, Text, and_, exists, literal_column, or_, update
+
+from airflow_provider_meetings.api.models import RecordingState
+from airflow_provider_meetings.warehouse import merge, rows
+from airflow_provider_meetings.warehouse.merge import Change, Merge
+from airflow_provider_meetings.warehouse.staging import Stage, stage
+from airflow_provider_meetings.warehouse.tables import Tables
+
+Steps = Sequence[Merge | Change]
+
+_NUMBER = "_post_no"
+_FILES = "_file_count"
+# The keys of pending_items, by the column of a recording that they hold.
+_WAITED_AS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
+# Written into the statement, not bound: they are ours.
+_READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")
+_GONE: ColumnElement[str] = literal_column(f"'{RecordingState.GONE}'")
+
+
+class RecordingPlan:
+    """Merge recordings, both halves of their files, and the journals."""
+
+    def __init__(self, tables: Tables, now: datetime) -> None:
+        self._now = now
+        self._into = tables
+        self.recordings = stage("recordings", tables.recordings, rows.RECORDING, Column(_FILES, BigInteger()))
+        self.declared = stage("declared", tables.recording_files, rows.DECLARED)
+        self.stored = stage("stored", tables.recording_files, rows.STORED)
+        self.landings = stage("landings", tables.landings, rows.LANDING)
+        self.pending = stage("pending", tables.pending_items, rows.PENDING)
+        self.windows = stage("windows", tables.discovery_windows, rows.WINDOW)
+        self.clocks = stage("clocks", tables.sync_clocks, rows.CLOCK)
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """All stages."""
+        return (
+            self.recordings,
+            self.declared,
+            self.stored,
+            self.landings,
+            self.pending,
+            self.windows,
+            self.clocks,
+        )
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The tables that are written."""
+        into = self._into
+        return (
+            into.recordings,
+            into.recording_files,
+            into.landings,
+            into.pending_items,
+            into.discovery_windows,
+            into.sync_clocks,
+        )
+
+    def steps(self) -> Steps:
+        """Return what to do, in order: what is read by a later step comes first."""
+        into = self._into
+        return (
+            # A recording that is forbidden or gone now comes with its ids alone: what was known of it stays.
+            Merge(
+                into.recordings,
+                self.recordings,
+                rows.RECORDING,
+                fill=rows.KNOWN_OF_A_RECORDING,
+                when=merge.later_word,
+            ),
+            Merge(into.recording_files, self.declared, rows.DECLARED, when=merge.changed_or_back),
+            self._files_gone(),
+            Merge(into.recording_files, self.stored, rows.STORED, when=merge.stored_changed),
+            Merge(into.landings, self.landings, rows.LANDING),
+            self._waiting(),
+            self._settled(),
+            *(self._answered(prefix, name) for prefix, name in _WAITED_AS.items()),
+            Merge(into.discovery_windows, self.windows, rows.WINDOW),
+            Merge(
+                into.sync_clocks,
+                self.clocks,
+                rows.CLOCK,
+                keep=frozenset({"settled_until"}),
+                # An earlier window that is listed again does not turn the clock back.
+                when=lambda there, comes: there["seen_until"] < comes["seen_until"],
+            ),
+            self._settle_clocks(),
+        )
+
+    def _files_gone(self) -> Change:
+        """Mark files that were declared once, and are no longer: others are, or the recording itself is gone."""
+        there, listed, told = self._into.recording_files, self.declared.table, self.recordings.table
+        without = or_(told.c.state == _GONE, and_(told.c.state == _READY, told.c[_FILES] > literal_column("0")))
+        owner = exists().where(*_same(told, there, ("platform", "tenant", "recording_id")), without)
+        still = exists().where(*_same(listed, there, self.declared.key))
+        gone = and_(there.c["_deleted_at"].is_(None), there.c["_source_hash"].is_not(None), owner, ~still)
+        marked = update(there).where(gone).values({"_deleted_at": self._now, "_landed_at": self._now})
+        return Change(there, marked)
+
+    def _waiting(self) -> Merge:
+        """Note what waits, unless it has had its answer: an earlier load may be run again after a later one."""
+        staged, told = self.pending.table, self._into.recordings.alias("told")
+        answer = exists().where(
+            told.c.platform == staged.c.platform,
+            told.c.tenant == staged.c.tenant,
+            told.c.recording_id == staged.c.item_key,
+            merge.answered(told.c),
+        )
+        only = and_(staged.c.settled_at.is_(None), ~answer)
+        kept = frozenset({"first_seen_at"})
+        return Merge(self._into.pending_items, self.pending, rows.PENDING, keep=kept, only=only)
+
+    def _settled(self) -> Change:
+        """Note what no longer waits, where it was noted that it did."""
+        there, staged = self._into.pending_items, self.pending.table
+        noted = update(there).where(
+            *_same(there, staged, self.pending.key), there.c.settled_at.is_(None), staged.c.settled_at.is_not(None)
+        )
+        told = ("recording_id", "state", "reason", "last_seen_at", "settled_at")
+        return Change(there, noted.values({name: staged.c[name] for name in told}))
+
+    def _answered(self, prefix: str, name: str) -> Change:
+        """Note what no longer waits because its recording came, under a key of `prefix` and the column `name`."""
+        there, told = self._into.pending_items, self.recordings.table
+        key = literal_column(f"'{prefix}'", Text) + told.c[name] if prefix else told.c[name]
+        noted = update(there).where(
+            *_same(there, told, ("platform", "tenant")),
+            there.c.item_key == key,
+            there.c.settled_at.is_(None),
+            merge.answered(told.c),
+        )
+        given = {n: told.c[n] for n in ("recording_id", "state", "reason")}
+        return Change(there, noted.values({**given, "last_seen_at": self._now, "settled_at": self._now}))
+
+    def _settle_clocks(self) -> Change:
+        """Have the second clock follow the first where nothing of the tenant waits."""
+        clocks, items, touched = self._into.sync_clocks, self._into.pending_items, self.clocks.table
+        waiting = exists().where(*_same(items, clocks, ("platform", "tenant")), items.c.settled_at.is_(None))
+        of_this_load = exists().where(*_same(touched, clocks, self.clocks.key))
+        behind = clocks.c.settled_until.is_distinct_from(clocks.c.seen_until)
+        followed = update(clocks).where(of_this_load, behind, ~waiting).values(settled_until=clocks.c.seen_until)
+        return Change(clocks, followed, counted=False)
+
+
+class PostPlan:
+    """Merge posts and their reactions."""
+
+    def __init__(self, tables: Tables, now: datetime) -> None:
+        self._now = now
+        self._into = tables
+        self.posts = stage("posts", tables.posts, rows.POST, Column(_NUMBER, BigInteger()))
+        self.reactions = stage("reactions", tables.post_reactions, rows.REACTION, Column(_NUMBER, BigInteger()))
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """All stages."""
+        return (self.posts, self.reactions)
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The tables that are written."""
+        return (self._into.posts, self._into.post_reactions)
+
+    def steps(self) -> Steps:
+        """Return what to do, in order."""
+        into, staged = self._into, self.posts.table
+        key = tuple(column.name for column in into.posts.primary_key)
+        return (
+            self._drop_overtaken(),
+            Merge(
+                into.posts,
+                self.posts,
+                rows.POST,
+                when=merge.changed_or_back,
+                only=staged.c["_deleted_at"].is_(None),
+            ),
+            Merge(
+                into.posts,
+                self.posts,
+                (*key, "_landed_at", "_deleted_at"),
+                when=merge.not_yet_deleted,
+                only=staged.c["_deleted_at"].is_not(None),
+            ),
+            Merge(into.post_reactions, self.reactions, rows.REACTION, when=merge.changed_or_back),
+            self._reactions_gone(),
+        )
+
+    def _drop_overtaken(self) -> Change:
+        """Clear the reactions of a post that came once more later on in the same call."""
+        posts, reactions = self.posts.table, self.reactions.table
+        later = exists().where(
+            *_same(posts, reactions, ("platform", "tenant", "post_id")), posts.c[_NUMBER] > reactions.c[_NUMBER]
+        )
+        return Change(self._into.post_reactions, reactions.delete().where(later), counted=False)
+
+    def _reactions_gone(self) -> Change:
+        """Mark the reactions that a post no longer has; those of a post that is gone itself stay as they were."""
+        there, posts, reactions = self._into.post_reactions, self.posts.table, self.reactions.table
+        told = exists().where(*_same(posts, there, ("platform", "tenant", "post_id")), posts.c["_deleted_at"].is_(None))
+        still = exists().where(*_same(reactions, there, self.reactions.key))
+        marked = update(there).where(there.c["_deleted_at"].is_(None), told, ~still)
+        # No row has no hash: whatever comes after this differs.
+        values = {"reaction_count": 0, "_source_hash": None, "_deleted_at": self._now, "_landed_at": self._now}
+        return Change(there, marked.values(values))
+
+
+def _same(one: Table, other: Table, names: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [one.c[name] == other.c[name] for name in names]

@@ -1,0 +1,132 @@
+"""Load rows into a database once: ``python -m benchmarks.loader KIND MODE ROWS RESULT``.
+
+The Airflow connection ``bench`` leads to the database. MODE ``half`` makes the tables with every second row in them,
+``prepared`` merges rows that are built already, ``dicts`` builds them too, ``insert_rows`` is Airflow's own way. The
+seconds that the load took, without imports and without making its input, are written to the file RESULT.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_meetings.warehouse import rows
+from airflow_provider_meetings.warehouse.engines import engine_for
+from airflow_provider_meetings.warehouse.loader import BATCH, load_recordings
+from airflow_provider_meetings.warehouse.plans import RecordingPlan
+from airflow_provider_meetings.warehouse.rows import RunKey
+from airflow_provider_meetings.warehouse.session import session
+from airflow_provider_meetings.warehouse.tables import tables
+from benchmarks.meetings import recordings
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+RUN = RunKey("bench", "bench", "load", -1, 1)
+
+
+def hook_of(kind: str) -> Any:
+    """Return Airflow's hook for the connection ``bench``."""
+    if kind == "sqlite":
+        from airflow.providers.sqlite.hooks.sqlite import SqliteHook
+
+        return SqliteHook(sqlite_conn_id="bench")  # type: ignore[no-untyped-call]  # Airflow's
+    if kind == "duckdb":
+        from airflow.providers.duckdb.hooks.duckdb import DuckDBHook
+
+        return DuckDBHook(duckdb_conn_id="bench")
+    if kind == "mysql":
+        from airflow.providers.mysql.hooks.mysql import MySqlHook
+
+        return MySqlHook(mysql_conn_id="bench")
+    from airflow.providers.postgres.hooks import postgres
+
+    postgres.USE_PSYCOPG3 = kind == "postgres"
+    return postgres.PostgresHook(postgres_conn_id="bench")
+
+
+def load(hook: Any, given: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> int:
+    """Load from dicts."""
+    counts = load_recordings(
+        hook,
+        recordings=given,
+        stored_files=(),
+        summaries=(),
+        run=RUN,
+        schema=None,
+        table_prefix="",
+        schema_changes="add",
+        now=NOW,
+    )
+    return counts["recordings"]
+
+
+def _prepared(hook: Any, given: list[tuple[Any, ...]]) -> int:
+    plan = RecordingPlan(tables(), NOW)
+    with session(engine_for(hook)) as opened:
+        opened.open_stages([plan.recordings])
+        for start in range(0, len(given), BATCH):
+            opened.append(plan.recordings, given[start : start + BATCH])
+        return opened.merge([plan.recordings], [plan.steps()[0]])["recordings"]
+
+
+def _insert_rows(hook: Any, kind: str, given: list[tuple[Any, ...]]) -> int:
+    key = [column.name for column in tables().recordings.primary_key]
+    more = {"replace_index": key} if kind in ("postgres", "psycopg2") else {}
+    hook.insert_rows("recordings", given, target_fields=list(rows.RECORDING), replace=True, **more)
+    return len(given)
+
+
+def main(kind: str, mode: str, count: int, result: Path) -> None:
+    """Load, and write down how long it took."""
+    hook = hook_of(kind)
+    if mode == "half":
+        load(hook, (recording for i, recording in enumerate(recordings(count, "before")) if i % 2))
+        return
+    if mode == "dicts":
+        given: Any = list(recordings(count, "after")) if count <= 100_000 else recordings(count, "after")
+        begun, used = time.perf_counter(), time.process_time()
+        written = load(hook, given)
+    else:
+        built = [(*row, i) for i, row in enumerate(_rows(count))]
+        if mode == "insert_rows":
+            built = [_plain(kind, row[: len(rows.RECORDING)]) for row in built]
+        begun, used = time.perf_counter(), time.process_time()
+        written = _insert_rows(hook, kind, built) if mode == "insert_rows" else _prepared(hook, built)
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - used
+    if written != count:
+        raise SystemExit(f"{written} rows were written, not {count}")
+    _prove(hook, count)
+    result.write_text(json.dumps({"seconds": seconds, "cpu": cpu}))
+
+
+def _rows(count: int) -> Iterator[tuple[Any, ...]]:
+    given = recordings(count, "after")
+    while batch := list(islice(given, BATCH)):
+        yield from rows.counted_recording_rows(batch, NOW)
+
+
+def _plain(kind: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Hand over times as every database reads them: of these hooks only PostgreSQL's takes them as they are."""
+    if kind in ("postgres", "psycopg2"):
+        return row
+    return tuple(f"{value:%Y-%m-%d %H:%M:%S.%f}" if isinstance(value, datetime) else value for value in row)
+
+
+def _prove(hook: Any, count: int) -> None:
+    with closing(hook.get_conn()) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT count(*) FROM recordings WHERE title LIKE '%after'")
+        if cursor.fetchone()[0] != count:
+            raise SystemExit("not every row was written")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "WARNING")
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
