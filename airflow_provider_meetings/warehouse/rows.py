@@ -20,7 +20,7 @@ Neutral = Mapping[str, Any]
 # Rows do not depend on prefix and schema: only the shape is asked here.
 _SHAPE = tables()
 _STORED = ("uri", "size", "sha256", "media_type", "landed_at")
-_STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
+STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
 _WAITING = frozenset(str(s) for s in RecordingState if s.waits or s is RecordingState.OVERDUE)
 _STATES = frozenset(str(state) for state in RecordingState)
 _FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
@@ -100,7 +100,7 @@ def declared_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
 
 def stored_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
     """Return the landed half of the rows of `recording_files`, for each file of which there is an object."""
-    return _stored([stored for stored in batch if stored.get("outcome") in _STORED_OUTCOMES], now)
+    return _stored([stored for stored in batch if stored.get("outcome") in STORED_OUTCOMES], now)
 
 
 def landing_rows(batch: Sequence[Neutral], run: RunKey, now: datetime) -> list[Row]:
@@ -117,6 +117,8 @@ def window_rows(summary: Neutral, run: RunKey, now: datetime) -> list[Row]:
     listed = []
     for window in summary.get("windows") or ():
         asked = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
+        if "number" in window:  # what was asked for is redacted
+            asked.append(window["number"])
         data = {
             **window,
             **asdict(run),
@@ -132,10 +134,13 @@ def window_rows(summary: Neutral, run: RunKey, now: datetime) -> list[Row]:
 
 
 def clock_rows(summary: Neutral, now: datetime) -> list[Row]:
-    """Return a row of `sync_clocks` for each window with an end that was listed completely."""
+    """Return a row of `sync_clocks` for each window with an end that was listed completely.
+
+    None for one of which nobody knows what was asked for: its clock would stand for others, too.
+    """
     listed = []
     for window in summary.get("windows") or ():
-        if window.get("complete") and window.get("end") is not None:
+        if window.get("complete") and window.get("end") is not None and "number" not in window:
             data = {
                 "platform": summary.get("platform"),
                 "tenant": summary.get("tenant"),
