@@ -109,29 +109,31 @@ def actions_of(column: Column[object]) -> tuple[Action, ...]:
     return ACTIONS if (hashed and not isinstance(column.type, JSON)) or column.name in _LISTS else ("drop",)
 
 
+def redactable(tables: Iterable[Table]) -> dict[str, tuple[Action, ...]]:
+    """Return what may be done with each column that can be redacted, in all tables that have it."""
+    found: dict[str, tuple[Action, ...]] = {}
+    for table in tables:
+        for column in table.columns:
+            taken = actions_of(column)
+            found[column.name] = tuple(a for a in taken if a in found.get(column.name, taken))
+    return {name: taken for name, taken in sorted(found.items()) if taken}
+
+
 def check(redact: Mapping[str, str], tables: Iterable[Table]) -> None:
     """Check what is asked for.
 
     :raises LoadError: naming a column that none of the tables has or that is not redacted, or an action that there is
         not or that the column does not take.
     """
-    columns: dict[str, list[Column[object]]] = {}
-    for table in tables:
-        for column in table.columns:
-            columns.setdefault(column.name, []).append(column)
-    possible = sorted(name for name, found in columns.items() if all(map(actions_of, found)))
+    written = list(tables)
+    possible = redactable(written)
     for name, action in redact.items():
-        if name in KEPT and name in columns:
+        if name in KEPT and any(name in table.columns for table in written):
             raise LoadError(f"redact: column {name!r} is not redacted: {KEPT[name]}")
         if name not in possible:
             raise LoadError(f"redact: there is no column {str(name)[:60]!r} to redact; there are {', '.join(possible)}")
         if action not in ACTIONS:
             raise LoadError(f"redact: {name!r} must be one of {', '.join(ACTIONS)}, got {str(action)[:60]!r}")
-        for column in columns[name]:
-            if action not in actions_of(column):
-                reason = "is part of a key" if action == "drop" else "holds no text"
-                others = " or ".join(map(repr, actions_of(column)))
-                raise LoadError(
-                    f"redact: column {name!r} {reason} in {column.table.name!r}, and cannot be {action!r}; "
-                    f"{others} can be"
-                )
+        if action not in possible[name]:
+            reason = "is part of a key" if action == "drop" else "holds no text"
+            raise LoadError(f"redact: column {name!r} {reason}, and cannot be {action!r}; {possible[name][0]!r} can be")

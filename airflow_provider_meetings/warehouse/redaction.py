@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -27,8 +27,6 @@ _DROPPED = "[redacted]"
 # A shorter text stands within others by chance; an id also then, where no letter or digit is beside it.
 _SHORTEST_WITHIN = 6
 _SELECTED_BY = ("owner_id", "meeting_id", "meeting_number", "recording_id")
-
-Replace = Callable[[Any], Any]
 
 
 class Redaction:
@@ -54,8 +52,8 @@ class Redaction:
         for name in redact:
             for other in IMPLIED.get(name, ()):
                 self._actions.setdefault(other, "drop")
-        if "recording_id" in redact:  # Feishu's files go by the same id
-            self._actions["file_id"] = "hash"
+        if redact.keys() & {"recording_id", "file_id"}:  # which for Feishu are the same id
+            self._actions |= {"recording_id": "hash", "file_id": "hash"}
         columns = [column for table in written for column in table.columns]
         self._vendor: dict[str, str] = {}
         for column in columns:
@@ -102,21 +100,21 @@ class Redaction:
                     window["selector"] = self._hashed(window.get("selector"))
             yield {**found, "windows": windows}
 
-    def _value(self, given: Neutral) -> dict[str, Any]:
+    def _value(self, given: Neutral) -> Neutral:
         if not self._actions:
-            return dict(given)
+            return given
         told: dict[str, tuple[str, bool]] = {}
         found = self._redacted(given, told)
-        return self._without(found, told)
+        return self._without(found, _Scrub(told))
 
-    def _without(self, given: Mapping[str, Any], told: Mapping[str, tuple[str, bool]]) -> dict[str, Any]:
+    def _without(self, given: Mapping[str, Any], scrub: _Scrub) -> dict[str, Any]:
         """Replace every redacted text wherever it stands, but not in what rows are told apart by."""
         found = {}
         for name, value in given.items():
             if name == "files":
-                found[name] = [self._without(file, told) for file in value]
+                found[name] = [self._without(file, scrub) for file in value]
             else:
-                found[name] = value if name in self._kept or name == "reactions" else _everywhere(value, told)
+                found[name] = value if name in self._kept or name == "reactions" else scrub(value)
         return found
 
     def _redacted(self, given: Neutral, told: dict[str, tuple[str, bool]]) -> dict[str, Any]:
@@ -177,21 +175,33 @@ class Redaction:
         return hmac.new(self._key, text(value).encode(), hashlib.sha256).hexdigest()
 
 
-def _everywhere(value: Any, told: Mapping[str, tuple[str, bool]]) -> Any:
-    """Replace every redacted text in `value`, whole or within another."""
-    if isinstance(value, Mapping):
-        return {name: _everywhere(item, told) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_everywhere(item, told) for item in value]
-    if not isinstance(value, str):
-        return value
-    if value in told:
-        return told[value][0] or None
-    for raw, (became, is_id) in told.items():
-        for form in {raw, safe_name(raw), quote(raw, safe="")}:
-            if form in value and (is_id or len(form) >= _SHORTEST_WITHIN):
-                pattern = re.escape(form)
-                if len(form) < _SHORTEST_WITHIN:
-                    pattern = f"(?<![A-Za-z0-9]){pattern}(?![A-Za-z0-9])"
-                value = re.sub(pattern, became or _DROPPED, value)
-    return value
+class _Scrub:
+    """Replace redacted texts in any JSON value, whole or within others; all at once, so that no hash is cut.
+
+    :param told: what each text became, empty if dropped, and whether it is an id.
+    """
+
+    def __init__(self, told: Mapping[str, tuple[str, bool]]) -> None:
+        self._whole = {raw: became or None for raw, (became, _) in told.items()}
+        self._within: dict[str, str] = {}
+        patterns = []
+        for raw, (became, is_id) in told.items():
+            for form in {raw, safe_name(raw), quote(raw, safe="", errors="replace")}:
+                if len(form) >= _SHORTEST_WITHIN:
+                    patterns.append(re.escape(form))
+                elif is_id:
+                    patterns.append(f"(?<![A-Za-z0-9]){re.escape(form)}(?![A-Za-z0-9])")
+                self._within[form] = became or _DROPPED
+        patterns.sort(key=len, reverse=True)
+        self._pattern = re.compile("|".join(patterns)) if patterns else None
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: self(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self(item) for item in value]
+        if not isinstance(value, str):
+            return value
+        if value in self._whole:
+            return self._whole[value]
+        return self._pattern.sub(lambda found: self._within[found[0]], value) if self._pattern else value

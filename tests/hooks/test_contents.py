@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, N
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.hooks import contents
 from airflow_provider_meetings.hooks.contents import read_back
+from airflow_provider_meetings.hooks.stores import store_at
+from tests.storage.s3_bench import s3_bench
+from tests.storage.s3_front import serve_moto
 
 SRT = b"1\n00:00:01,000 --> 00:00:02,000\nLina: hello\n"
 
@@ -36,8 +40,8 @@ def stored(path: Path, kind: str = "transcript-srt", content: bytes | None = SRT
 
 
 def test_files_are_found_by_their_address(tmp_path: Path) -> None:
-    (tmp_path / "a b%20c").mkdir()
-    first = stored(tmp_path / "1.srt")
+    (tmp_path / "recording_id=a%2Fb").mkdir()
+    first = stored(tmp_path / "recording_id=a%2Fb" / "1.srt", uri=f"file://{tmp_path}/recording_id=a%2Fb/1.srt")
     second = stored(tmp_path / "2.json", "transcript-json", b'{"paragraphs": ["kept"]}', platform="wecom")
     found = [(one.file, one.item, [item.to_dict()["text"] for item in one.items]) for one in read_back([first, second])]
     assert found == [(first, TranscriptSegment, ["hello"]), (second, TranscriptSegment, ['"kept"'])]
@@ -88,8 +92,14 @@ def test_bad_input(tmp_path: Path) -> None:
         list(read_back([stored(tmp_path / "1.srt", uri="lake/1.srt")]))
 
 
-def test_the_connection_in_an_address_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection of another kind of store is refused by that store: the id went the whole way."""
-    monkeypatch.setenv("AIRFLOW_CONN_LAKE_CONN", json.dumps({"conn_type": "aws", "extra": {"role_arn": 3}}))
-    with pytest.raises((InvalidRequest, StoreError)):
-        list(read_back([stored(tmp_path / "1.srt", uri="s3://lake_conn@bucket/feishu/1.srt")]))
+def test_the_connection_in_an_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_moto() as moto, s3_bench(moto) as bench:
+        login = {"login": "AKIDEXAMPLE", "password": "s3cr3t-s3cr3t"}
+        extra = {"endpoint_url": bench.front.url, "region_name": "us-east-1"}
+        monkeypatch.setenv("AIRFLOW_CONN_LAKE_CONN", json.dumps({"conn_type": "aws", **login, "extra": extra}))
+        file = stored(Path("/"), content=None, uri="s3://lake_conn@lake/raw/feishu/1.srt")
+        store_at("s3://lake_conn@lake/raw").put("feishu/1.srt", SRT)
+        (found,) = read_back([file])
+        assert [item.to_dict()["text"] for item in found.items] == ["hello"]
+        with pytest.raises(NotFound):
+            list(read_back([replace(file, uri="s3://lake_conn@lake/raw/feishu/2.srt")]))

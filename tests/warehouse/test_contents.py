@@ -112,8 +112,11 @@ def test_a_long_transcript_is_read_in_batches(load: Load, sql: Sql) -> None:
 
 
 def test_chapters_and_todos(load: Load, sql: Sql) -> None:
-    chapters = [{"title": "Opening", "start_ms": 0, "stop_ms": 9, "summary": "s", "source": {"x": 1}}, {"title": "End"}]
-    todos = [{"content": "Call", "assignees": ["赵敏"], "source": "odd"}]
+    chapters: list[dict[str, Any]] = [
+        {"title": "Opening", "start_ms": 0, "stop_ms": 9, "summary": "s", "source": {"x": 1}},
+        {"title": "End"},
+    ]
+    todos: list[dict[str, Any]] = [{"content": "Call", "assignees": ["赵敏"], "source": "odd"}]
     written = load(contents=[noted(Chapter, *chapters), noted(Todo, *todos)])
     assert (written["minute_chapters"], written["minute_todos"], written["transcript_segments"]) == (2, 1, 0)
     assert load(contents=[noted(Chapter, chapters[0]), noted(Todo, *todos)], now=LATER)["minute_chapters"] == 1
