@@ -53,15 +53,15 @@ lint: $(VENV)/.dev
 check: lint test
 
 # BENCH_CASES names the cases, such as "local s3"; without it all are run (about three quarters of an hour). Those of
-# what many workers share need the tests' servers.
-bench: $(VENV)/.dev $(VENV)-bench/.made $(VENV)-bench-s3fs/.made
+# what many workers share, and of loading, need the tests' servers.
+bench: $(VENV)/.dev $(VENV)-bench/.made $(VENV)-bench-s3fs/.made $(VENV)-bench-dlt/.made
 	@$(BIN)/python -m benchmarks $(BENCH_CASES)
 
 docs: $(VENV)/.dev
 	@$(BIN)/sphinx-build --quiet --fail-on-warning docs docs/_build
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-s3fs demo docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-bench-s3fs $(VENV)-bench-dlt demo docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name one with PYTHON=..." >&2; exit 1; }
@@ -92,6 +92,9 @@ $(VENV)-bench/.made: $(VENV)/.made benchmarks/requirements.txt
 
 $(VENV)-bench-s3fs/.made: $(VENV)/.made benchmarks/requirements-s3fs.txt
 	$(call PEERS,$(@D),benchmarks/requirements-s3fs.txt)
+
+$(VENV)-bench-dlt/.made: $(VENV)/.made benchmarks/requirements-dlt.txt
+	$(call PEERS,$(@D),benchmarks/requirements-dlt.txt)
 
 define PEERS
 	@echo "Installing the peers in $(1) (once; about a minute) ..."

@@ -1,9 +1,10 @@
 """Print ours beside its peers: ``python -m benchmarks [CASE …]``, without a case all of them.
 
-There are two families: landing, and what many workers share, for which the servers of the tests must run. BENCH_BYTES
-(default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) how many counted pairs there are, BENCH_SECONDS
-(default 60) for how long a quota is used. BENCH_PEERS and BENCH_PEERS_S3FS name the environments that `make bench`
-makes for the peers. Only ratios within one run mean something, and only on a machine that does nothing else.
+There are three families: landing, what many workers share, and loading; for the latter two the servers of the tests
+must run. BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) how many counted pairs there
+are, BENCH_SECONDS (default 60) for how long a quota is used, BENCH_ROWS (default 100000) how many rows are loaded.
+BENCH_PEERS, BENCH_PEERS_S3FS and BENCH_PEERS_DLT name the environments that `make bench` makes for the peers. Only
+ratios within one run mean something, and only on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from __future__ import annotations
 import signal
 import sys
 
-from benchmarks import coordination, landing
+from benchmarks import coordination, landing, loading
 from benchmarks.body import GIB
 from benchmarks.peers import Peers
 from benchmarks.processes import Failed
 from benchmarks.report import Report
 
-CASES = (*landing.CASES, *coordination.CASES)
+CASES = (*landing.CASES, *coordination.CASES, *loading.CASES)
 
 
 def main(wanted: list[str]) -> int:

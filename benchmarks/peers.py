@@ -15,6 +15,9 @@ _VERSIONS = (
 )
 
 
+_DLT = Path(os.environ.get("BENCH_PEERS_DLT", ".venv-bench-dlt")).absolute() / "bin" / "python"
+
+
 def _first_line(*command: str | Path) -> str | None:
     try:
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.partition("\n")[0]
@@ -34,6 +37,8 @@ class Peers:
         s3fs = ("s3fs", "apache-airflow", "apache-airflow-providers-amazon")
         self._s3fs_versions = _first_line(_S3FS, "-c", _VERSIONS.format(names=s3fs))
         self.s3fs_python = str(_S3FS) if self._s3fs_versions else None
+        self._dlt_version = _first_line(_DLT, "-c", "import dlt; print(dlt.__version__)")
+        self.dlt_python = str(_DLT) if self._dlt_version else None
         self._limiters = _first_line(_TOOLS / "python", "-c", _VERSIONS.format(names=("pyrate-limiter", "limits")))
 
     def acquire(self, name: str, where: str | Path, count: int) -> float | None:
@@ -49,6 +54,7 @@ class Peers:
             "aws": self.aws and _first_line(self.aws, "--version"),
             "rclone": self.rclone and _first_line(self.rclone, "version"),
             "ObjectStoragePath": self._s3fs_versions,
+            "dlt": self._dlt_version,
             "limiters": self._limiters,
         }
         return "\n".join(f"  {name}: {' '.join((found or 'MISSING').split()[:6])}" for name, found in tools.items())

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo"
 LAKE = DEMO / "lake"
 WAREHOUSE = DEMO / "warehouse.duckdb"
-JOURNALS = ("landings", "discovery_windows", "pending_items")
+JOURNALS = ("landings", "discovery_windows", "pending_items", "sync_clocks")
 PATIENCE_SECONDS = 300
 
 _begun = time.monotonic()

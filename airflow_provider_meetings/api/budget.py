@@ -40,7 +40,7 @@ class Budget(Protocol):
         """Take the next place in the queue, and return how many seconds from now the call may be sent.
 
         :param longest: take none that is further away.
-        :raises RateLimited: if the next one is, with the distance as `retry_after`.
+        :raises QueueTooLong: if the next one is, with the distance as `retry_after`.
         """
 
     def stands(self, quota: Quota, late: float) -> bool:

@@ -11,6 +11,7 @@
     ├── InvalidRequest        the question itself is wrong (also a ValueError)
     ├── NotReady              the object is still being made: ask again later
     ├── RateLimited           too many calls: wait `retry_after` seconds
+    │   └── QueueTooLong      by our own count: nothing was sent
     ├── QuotaExhausted        the app's quota for a long period is used up
     ├── ServerError           the platform failed, could not be reached, or answered outside its documentation
     ├── LinkExpired           a download link died: resolve a new one
@@ -125,6 +126,10 @@ class RateLimited(MeetingsApiError):
     permanent = False
     blocks: tuple[float, ...] = ()
     """How long the platform may refuse now, in seconds, shortest first, where no answer says which it is."""
+
+
+class QueueTooLong(RateLimited):
+    """Say that the next call which the quota allows is further away than we wait; nothing was sent."""
 
 
 class QuotaExhausted(MeetingsApiError):

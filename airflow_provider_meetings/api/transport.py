@@ -28,6 +28,7 @@ from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
     MeetingsApiError,
+    QueueTooLong,
     RateLimited,
     ServerError,
 )
@@ -188,8 +189,8 @@ class Transport:
     def _wait_for_turn(self, quota: Quota) -> None:
         if self._budget is None:
             return
-        missed = 0
-        while (away := self._budget.reserve(quota, self._longest_queue)) > 0:
+        missed, deadline = 0, self._clock() + self._longest_queue
+        while (away := self._budget.reserve(quota, max(0.0, deadline - self._clock()))) > 0:
             due = self._clock() + away
             self.usage.waited(quota.endpoint, away)
             self._sleep(away)
@@ -241,4 +242,8 @@ class Transport:
 
 def _worth_retrying(error: BaseException) -> bool:
     # Not ready is an answer, not a failure; a wait beyond the limit belongs to the scheduler.
-    return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= LONGEST_WAIT_SECONDS
+    return (
+        isinstance(error, RateLimited | ServerError)
+        and not isinstance(error, QueueTooLong)
+        and (error.retry_after or 0.0) <= LONGEST_WAIT_SECONDS
+    )

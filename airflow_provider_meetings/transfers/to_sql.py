@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import pendulum
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, Context
@@ -15,6 +15,7 @@ from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.contents import read_back
+from airflow_provider_meetings.transfers import batches
 from airflow_provider_meetings.transfers.redaction import checked, redaction
 from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.engine import Engine
@@ -40,6 +41,7 @@ _RECORDING_TABLES = (
     _TABLES.discovery_windows,
     _TABLES.sync_clocks,
 )
+Value = TypeVar("Value", Recording, StoredFile, Post)
 
 
 class RecordingsToSqlOperator(BaseOperator):
@@ -49,8 +51,8 @@ class RecordingsToSqlOperator(BaseOperator):
     the journals. Recordings without an id yet stand in ``pending_items`` until they have one.
 
     :param sql_conn_id: a connection of type ``postgres``, ``mysql``, ``duckdb`` or ``sqlite``. (templated)
-    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them. Resolved from
-        XComs, never rendered.
+    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them, or URIs of files
+        that hold them as JSON lines. Resolved from XComs, never rendered.
     :param stored_files: what `RecordingsToObjectStorageOperator` returned; the same.
         Transcripts, chapters and to-dos among them are read back and become rows: ``transcript_segments``,
         ``minute_chapters``, ``minute_todos``.
@@ -105,7 +107,7 @@ class RecordingsToSqlOperator(BaseOperator):
             lambda engine, hidden: load_recordings(
                 engine.hook,
                 engine=engine,
-                recordings=hidden.recordings(_plain(arguments.recordings(self.recordings, "recordings", context))),
+                recordings=hidden.recordings(_plain(_given(arguments.recordings, self, "recordings", context))),
                 stored_files=hidden.stored_files(_plain(self._stored(context))),
                 contents=None if self.stored_files is None else hidden.contents(self._contents(context)),
                 summaries=hidden.summaries(self._summaries(context)),
@@ -118,7 +120,9 @@ class RecordingsToSqlOperator(BaseOperator):
         )
 
     def _stored(self, context: Context) -> Iterator[StoredFile]:
-        return arguments.stored_files(self.stored_files or [], "stored_files", context)
+        if self.stored_files is None:
+            return iter(())
+        return _given(arguments.stored_files, self, "stored_files", context)
 
     def _contents(self, context: Context) -> Iterator[Content]:
         landed = (file for file in self._stored(context) if file.outcome in STORED_OUTCOMES)
@@ -139,7 +143,8 @@ class PostsToSqlOperator(BaseOperator):
     """Upsert Moments posts and their reactions; a post that is gone is marked and keeps what was known of it.
 
     :param sql_conn_id: a connection of type ``postgres``, ``mysql``, ``duckdb`` or ``sqlite``. (templated)
-    :param posts: posts as `FeishuPostsOperator` returns them. Resolved from XComs, never rendered.
+    :param posts: posts as `FeishuPostsOperator` returns them, or URIs of files that hold them as JSON lines. Resolved
+        from XComs, never rendered.
     :param schema: the tables' schema; None for the connection's own. (templated)
     :param table_prefix: in front of every table's name. (templated)
     :param redact: what shall not be stored as it is: ``hash`` or ``drop`` by the column's name, in both tables.
@@ -179,13 +184,19 @@ class PostsToSqlOperator(BaseOperator):
             lambda engine, hidden: load_posts(
                 engine.hook,
                 engine=engine,
-                posts=hidden.posts(_plain(arguments.posts(self.posts, "posts", context))),
+                posts=hidden.posts(_plain(_given(arguments.posts, self, "posts", context))),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
                 now=pendulum.now("UTC"),
             ),
         )
+
+
+def _given(
+    read: Callable[[Any, str, Any], Iterator[Value]], operator: Any, name: str, context: Context
+) -> Iterator[Value]:
+    return read(batches.opened(getattr(operator, name), name, context), name, context)
 
 
 def _plain(given: Iterable[Recording | StoredFile | Post]) -> Iterator[Mapping[str, Any]]:

@@ -173,3 +173,33 @@ def test_who_is_stopped_leaves_the_queue_and_sends_nothing(origin: Origin, backe
             calling.result(20)
     assert origin.asked("/api") == 0
     transport.close()
+
+
+def test_a_queue_that_stands_still_again_and_again_is_waited_for_once(
+    origin: Origin, backend: ProcessBackend, time: Time
+) -> None:
+    """Others are refused while we wait, each time for a second: the deadline is the call's, not the place's."""
+    origin.on("/api", OK)
+    budget = SharedBudget(backend, ("acme", origin.url, "app"))
+
+    def sleep(seconds: float) -> None:
+        time.sleep(seconds)
+        budget.refused(FIVE, RateLimited("refused", retry_after=1.0))
+
+    transport = Transport(
+        base_url=origin.url, platform="acme", budget=budget, longest_queue=15.0, sleep=sleep, clock=time
+    )
+    budget.refused(FIVE, RateLimited("refused", retry_after=1.0))
+    with pytest.raises(RateLimited):
+        transport.call("GET", "/api", decode, quota=FIVE)
+    assert time.now <= 16.0
+    assert origin.asked("/api") == 0
+    transport.close()
+
+
+def test_a_login_that_is_refused_for_its_rate_is_not_tried_at_once(
+    origin: Origin, transport: Transport, time: Time
+) -> None:
+    origin.on("/login", json_body({"error": "busy"}, 429, {"x-wait": "60"}), OK)
+    transport.call("GET", "/login", decode, quota=Quota("login"))
+    assert [pause for pause in time.slept if pause] == pytest.approx([60.0])

@@ -162,3 +162,29 @@ def test_a_queue_is_waited_for_longer_than_a_block(backend: ProcessBackend, budg
 def test_a_short_block_is_waited_for_also_behind_others(budget: SharedBudget) -> None:
     budget.refused(FIVE, limited(59.9))
     assert [budget.reserve(FIVE, 600) for _ in range(3)] == pytest.approx([59.9 + n * 0.2 / 0.98 for n in range(3)])
+
+
+def test_an_endpoint_without_a_documented_limit_is_held_back_all_the_same(budget: SharedBudget, clock: Clock) -> None:
+    login = Quota("gettoken")
+    assert budget.refused(login, limited(60.0, (60.0, 3600.0))) == 60.0
+    assert not budget.stands(login, 0.0)
+    assert budget.reserve(login, 600) == pytest.approx(60.0)
+    with pytest.raises(RateLimited) as caught:
+        budget.reserve(login, 15)
+    assert caught.value.retry_after == pytest.approx(60.0, abs=0.01)
+    clock.now += 61
+    assert budget.stands(login, 1000.0)
+    assert budget.reserve(login, 0.0) == 0.0
+
+
+@pytest.mark.parametrize("said", [1763600000.0, 1e15, 1e308])
+def test_a_number_that_is_no_wait_holds_nobody_for_longer_than_an_hour(budget: SharedBudget, said: float) -> None:
+    assert budget.refused(FIVE, limited(said)) == 3600.0
+    with pytest.raises(RateLimited) as caught:
+        budget.reserve(FIVE, 600)
+    assert caught.value.retry_after == pytest.approx(3600.0)
+
+
+@pytest.mark.parametrize("said", [0.0, -5.0, float("inf"), float("nan")])
+def test_what_says_nothing_counts_as_nothing_said(budget: SharedBudget, said: float) -> None:
+    assert budget.refused(FIVE, limited(said)) == 1.0

@@ -13,6 +13,7 @@ KEYS = {
     "landings": (*_OF_A_TRY, "recording_id", "file_id", "kind"),
     "discovery_windows": (*_OF_A_TRY, "endpoint", "selector", "from_at", "to_at"),
     "pending_items": ("platform", "tenant", "item_key"),
+    "sync_clocks": ("platform", "tenant", "clock_id"),
 }
 """Of each journal, what there may be one row of."""
 JOURNALS = KEYS.keys()

@@ -63,7 +63,7 @@ def server_hook(engine: str, place: str, **changes: Any) -> Hook:
     """Return a hook for a server; `place` is a schema of PostgreSQL, a database of MySQL."""
     fields: dict[str, Any] = {"conn_type": engine, "host": HOST}
     if engine == "postgres":
-        options = f"-c search_path={place}"
+        options = f"-c search_path={place} -c application_name={place}"
         fields |= {"login": "postgres", "schema": "test", "port": 5432, "extra": {"options": options}}
     else:
         fields |= {"login": "root", "schema": place, "port": 3306}
@@ -102,6 +102,14 @@ def mysql_place() -> Iterator[str]:
                 cursor.execute(f"DROP DATABASE `{quoted}`")
 
 
+def need_module(name: str) -> None:
+    """Skip where a driver is not installed (mysqlclient needs a compiler); fail where it must be."""
+    try:
+        import_module(name)
+    except ImportError:
+        missing(f"{name} is not installed")
+
+
 @contextmanager
 def opened(engine: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hook, str]]:
     """Yield a hook of the kind, and a name that is the test's own: what schemas it makes shall contain it."""
@@ -109,15 +117,12 @@ def opened(engine: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     if engine in ("sqlite", "duckdb"):
         yield file_hook(engine, folder / f"warehouse.{engine}"), "lake"
     elif engine == "mysql":
-        try:
-            import_module("MySQLdb")  # needs a compiler, and so is no dependency
-        except ImportError:
-            missing("mysqlclient is not installed")
+        need_module("MySQLdb")
         with mysql_place() as place:
             yield server_hook("mysql", place), place
     else:
         if engine == "psycopg2":
-            pytest.importorskip("psycopg2")
+            need_module("psycopg2")
             monkeypatch.setattr("airflow.providers.postgres.hooks.postgres.USE_PSYCOPG3", False)
         with postgres_place() as place:
             yield server_hook("postgres", place), place

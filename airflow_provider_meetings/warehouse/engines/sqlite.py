@@ -116,7 +116,7 @@ def _readable(stage: Stage, rows: Sequence[Row]) -> Iterable[Row]:
 
 def _texts(times: Sequence[datetime | None]) -> list[str | None]:
     first = times[0]
-    if first is not None and all([time is first for time in times]):  # as the time of the load is
+    if first is not None and all(time is first for time in times):  # as the time of the load is
         return [_bound(first)] * len(times)
     return [None if time is None else time.isoformat(" ", "microseconds") for time in times]
 

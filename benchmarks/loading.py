@@ -1,0 +1,141 @@
+"""The case of loading: ours beside Airflow's ``insert_rows`` and beside dlt, on each database that answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from benchmarks.peers import Peers
+from benchmarks.processes import Failed, Run, measure
+from benchmarks.report import Report
+
+ROWS = int(os.environ.get("BENCH_ROWS", "100000"))
+HOST = "127.0.0.1"
+_PORTS = {"postgres": 5432, "psycopg2": 5432, "mysql": 3306}
+
+# Rows a second of rows that are built already, and of dicts; how many times as fast as the peers; MiB at most.
+_TARGETS: Mapping[str, Mapping[str, float]] = {
+    "postgres": {"prepared": 90_000, "dicts": 60_000, "insert_rows": 2, "dlt": 4},
+    "psycopg2": {},
+    "sqlite": {"prepared": 250_000, "dicts": 80_000, "insert_rows": 4},
+    "duckdb": {"prepared": 150_000, "dicts": 70_000, "peak": 500},
+    "mysql": {"insert_rows": 3},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rate: float
+    peak: float
+
+
+def warehouse(peers: Peers, report: Report) -> None:
+    """Rows of 18 columns, one of them JSON, half of them present: prepared, and from dicts."""
+    report.note(f"{ROWS} rows; the load alone, without imports; the peak is that of the whole process, Airflow with it")
+    for kind, targets in _TARGETS.items():
+        if kind in _PORTS and not _answers(_PORTS[kind]):
+            report.note(f"{kind}: no server answers")
+            continue
+        found = {}
+        for mode in ("prepared", "dicts", "insert_rows", "dlt"):
+            try:
+                found[mode] = _measured(kind, mode, peers)
+            except Failed as error:
+                report.note(f"{kind}, {mode}: {error}")
+                if mode in ("prepared", "dicts"):
+                    raise
+                continue
+            report.note(f"{kind}, {mode}: {found[mode].rate:.0f} rows/s, peak {found[mode].peak:.0f} MiB")
+        _judge(report, kind, targets, found)
+
+
+def _judge(report: Report, kind: str, targets: Mapping[str, float], found: Mapping[str, _Found]) -> None:
+    for mode, wanted in targets.items():
+        if mode == "peak":
+            report.target(f"{kind}: peak, prepared, MiB", found["prepared"].peak, wanted)
+        elif mode in ("prepared", "dicts"):
+            report.target(f"{kind}: µs per row, {mode}", 1e6 / found[mode].rate, 1e6 / wanted)
+        elif mode in found:
+            ours = found["dicts" if mode == "dlt" else "prepared"]
+            report.target(f"{kind}: time, to {mode}", found[mode].rate / ours.rate, 1 / wanted)
+
+
+def _measured(kind: str, mode: str, peers: Peers) -> _Found:
+    with _place(kind) as environment, tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result"
+        if mode == "dlt":
+            if peers.dlt_python is None or kind not in ("postgres", "duckdb"):
+                raise Failed("missing")
+            command = [peers.dlt_python, "-m", "benchmarks.dlt_merge", kind, str(ROWS), str(result)]
+            run = measure(command, {**environment, "DLT_DATA_DIR": folder})
+        else:
+            ours = [sys.executable, "-m", "benchmarks.loader", kind]
+            measure([*ours, "half", str(ROWS), str(result)], environment)
+            run = measure([*ours, mode, str(ROWS), str(result)], environment)
+        return _read(result, run)
+
+
+def _read(result: Path, run: Run) -> _Found:
+    return _Found(ROWS / json.loads(result.read_text())["seconds"], run.peak)
+
+
+@contextmanager
+def _place(kind: str) -> Iterator[Mapping[str, str]]:
+    """Make a place of our own in the database, and say where it is as an Airflow connection does."""
+    place = f"bench_{uuid4().hex[:12]}"
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        settings = {"AIRFLOW_HOME": f"{folder}/home", "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"}
+        if kind in ("sqlite", "duckdb"):
+            fields: dict[str, object] = {"conn_type": kind, "host": f"{folder}/bench.{kind}"}
+            yield {**settings, "AIRFLOW_CONN_BENCH": json.dumps(fields), "BENCH_PLACE": f"{folder}/bench.{kind}"}
+            return
+        fields = {"conn_type": "mysql", "host": HOST, "login": "root", "schema": place, "port": 3306}
+        if kind != "mysql":
+            options = {"options": f"-c search_path={place}"}
+            fields = {"conn_type": "postgres", "host": HOST, "login": "postgres", "schema": "test", "extra": options}
+        with _mysql(place) if kind == "mysql" else _postgres(place):
+            yield {**settings, "AIRFLOW_CONN_BENCH": json.dumps(fields), "BENCH_PLACE": place}
+
+
+@contextmanager
+def _postgres(place: str) -> Iterator[None]:
+    import psycopg
+
+    with psycopg.connect(host=HOST, user="postgres", dbname="test", autocommit=True) as admin:
+        admin.execute(f"CREATE SCHEMA {place}")
+        try:
+            yield
+        finally:
+            for name in (place, f"{place}_staging"):
+                admin.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+
+
+@contextmanager
+def _mysql(place: str) -> Iterator[None]:
+    import pymysql
+
+    with pymysql.connect(host=HOST, user="root", autocommit=True) as admin, admin.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {place}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"DROP DATABASE {place}")
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), 2).close()
+    except OSError:
+        return False
+    return True
+
+
+CASES = (warehouse,)
