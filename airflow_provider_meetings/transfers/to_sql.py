@@ -24,7 +24,7 @@ from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.redactable import Action as Redact
 from airflow_provider_meetings.warehouse.redaction import Redaction
-from airflow_provider_meetings.warehouse.rows import STORED_OUTCOMES, RunKey
+from airflow_provider_meetings.warehouse.rows import RunKey
 from airflow_provider_meetings.warehouse.schema import SchemaChanges
 from airflow_provider_meetings.warehouse.tables import tables
 
@@ -125,8 +125,7 @@ class RecordingsToSqlOperator(BaseOperator):
         return _given(arguments.stored_files, self, "stored_files", context)
 
     def _contents(self, context: Context) -> Iterator[Content]:
-        landed = (file for file in self._stored(context) if file.outcome in STORED_OUTCOMES)
-        for one in read_back(landed):
+        for one in read_back(self._stored(context)):
             yield Content(one.item, one.file.to_dict(), (item.to_dict() for item in one.items))
 
     def _summaries(self, context: Context) -> Iterator[Mapping[str, Any]]:

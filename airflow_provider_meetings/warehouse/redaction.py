@@ -55,12 +55,14 @@ class Redaction:
         if redact.keys() & {"recording_id", "file_id"}:  # which for Feishu are the same id
             self._actions |= {"recording_id": "hash", "file_id": "hash"}
         columns = [column for table in written for column in table.columns]
-        self._vendor: dict[str, str] = {}
-        for column in columns:
-            if action := self._actions.get(column.name):
-                for name in vendor_names(column):
-                    # Of two columns that share a field one may be dropped, and then the field is.
-                    self._vendor[name] = "drop" if self._vendor.get(name) == "drop" else action
+        named = [
+            (name, action)
+            for column in columns
+            if (action := self._actions.get(column.name))
+            for name in vendor_names(column)
+        ]
+        # Of two columns that share a field one may be dropped, and then the field is.
+        self._vendor = dict(sorted(named, key=lambda pair: pair[1] == "drop"))
         # By these rows are told apart and joined: only their own action changes them.
         self._kept = {*KEPT, *(column.name for column in columns if is_key(column))}
         self._lifted = [column for column in columns if column.info.get("source")]

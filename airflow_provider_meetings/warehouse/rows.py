@@ -20,7 +20,7 @@ Neutral = Mapping[str, Any]
 # Rows do not depend on prefix and schema: only the shape is asked here.
 _SHAPE = tables()
 _STORED = ("uri", "size", "sha256", "media_type", "landed_at")
-STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
+_STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
 _WAITING = frozenset(str(s) for s in RecordingState if s.waits or s is RecordingState.OVERDUE)
 _STATES = frozenset(str(state) for state in RecordingState)
 _FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
@@ -100,7 +100,7 @@ def declared_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
 
 def stored_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
     """Return the landed half of the rows of `recording_files`, for each file of which there is an object."""
-    return _stored([stored for stored in batch if stored.get("outcome") in STORED_OUTCOMES], now)
+    return _stored([stored for stored in batch if stored.get("outcome") in _STORED_OUTCOMES], now)
 
 
 def landing_rows(batch: Sequence[Neutral], run: RunKey, now: datetime) -> list[Row]:

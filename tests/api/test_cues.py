@@ -26,6 +26,10 @@ def test_subrip() -> None:
     ]
 
 
+def test_a_cue_in_which_nothing_is_said_is_none() -> None:
+    assert list(subrip_cues("1\n00:00:01,000 --> 00:00:02,000\n\n2\n00:00:02,000 --> 00:00:03,000")) == []
+
+
 def test_subrip_needs_no_numbers() -> None:
     assert list(subrip_cues("00:01 --> 00:02\nHello\n")) == [Cue("Hello", start_ms=1000, end_ms=2000)]
 
@@ -59,7 +63,9 @@ def test_paragraphs_with_headings() -> None:
     ]
 
 
-@pytest.mark.parametrize("block", ["See you at 10:30", "No heading\nat all", "Lina 10:99\nHello", "12:34"])
+@pytest.mark.parametrize(
+    "block", ["See you at 10:30", "No heading\nat all", "Lina 10:99\nHello", "1:00:00:01\nHello", "12:34"]
+)
 def test_what_has_no_heading_is_kept_as_it_stands(block: str) -> None:
     assert list(headed_cues(f"\n{block}\n\n")) == [Cue(block, broken=True)]
 

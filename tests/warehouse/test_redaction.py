@@ -156,8 +156,20 @@ def test_a_dropped_text_that_equals_a_key_does_not_take_it() -> None:
 def test_a_short_text_is_not_cut_out_of_others() -> None:
     (found,) = redaction(title="drop").recordings([{**RECORDING, "title": "see"}])
     assert found["reason"] == "seen by ou_lina"
-    (found,) = redaction(owner_id="drop").recordings([{**RECORDING, "owner_id": "see", "reason": "see, seen"}])
-    assert found["reason"] == "[redacted], seen"
+    (found,) = redaction(owner_id="drop").recordings([{**RECORDING, "owner_id": "see", "reason": "see, seen, oversee"}])
+    assert found["reason"] == "[redacted], seen, oversee"
+
+
+def test_of_two_texts_the_longer_one_is_replaced() -> None:
+    given = {**RECORDING, "title": "ou_lina's meeting", "reason": "about ou_lina's meeting"}
+    (found,) = redaction(owner_id="hash", title="drop").recordings([given])
+    assert found["reason"] == "about [redacted]"
+
+
+def test_an_id_is_found_in_an_address_as_it_is_written_there() -> None:
+    given = {**RECORDING, "recording_id": "a/b c", "page_url": "https://x.example/a%2Fb%20c?x=1"}
+    (found,) = redaction(recording_id="hash").recordings([given])
+    assert found["page_url"] == f"https://x.example/{hashed('a/b c')}?x=1"
 
 
 def test_a_column_taken_from_the_source_outlives_it() -> None:
@@ -177,6 +189,7 @@ def test_posts() -> None:
     assert found["reactions"] == [{"type": hashed("OK"), "count": 2}]
     assert found["source"] == {"user_id": hashed("ou_lina"), "reaction_set": None}
     assert post(reaction_count="drop")["reactions"] == [{"type": "OK", "count": None}]
+    assert post(reaction_type="hash", reaction_count="drop")["source"].keys() == {"user_id", "user_type", "content"}
     assert post(content="drop")["content_text"] == "Lunch is free"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from airflow_provider_meetings.api.notes import Chapter, Reader, Todo
 from airflow_provider_meetings.api.storable import without_links
 from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteChapter, MinuteTodo
 
-_COLONS = (": ", "：", ":")
+_COLON = re.compile("[:：]")
 _LONGEST_NAME = 128
 
 
@@ -70,15 +71,11 @@ def _with_speaker(cue: Cue) -> Cue:
     """Take the speaker from before the first colon of the first line."""
     if cue.broken:
         return cue
-    line = cue.text.partition("\n")[0]
-    places = [(line.find(colon), colon) for colon in _COLONS if colon in line[: _LONGEST_NAME + 1]]
-    if not places:
+    colon = _COLON.search(cue.text.partition("\n")[0][: _LONGEST_NAME + 1])
+    speaker = cue.text[: colon.start()].strip() if colon else ""
+    if not colon or not speaker:
         return cue
-    place, colon = min(places, key=lambda found: (found[0], -len(found[1])))
-    speaker = cue.text[:place].strip()
-    if not speaker:
-        return cue
-    return Cue(cue.text[place + len(colon) :].strip(), speaker, cue.start_ms, cue.end_ms)
+    return Cue(cue.text[colon.end() :].strip(), speaker, cue.start_ms, cue.end_ms)
 
 
 def _segments(file: StoredFile, cues: Iterable[Cue]) -> Iterator[TranscriptSegment]:

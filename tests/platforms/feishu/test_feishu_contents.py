@@ -99,8 +99,13 @@ def test_the_speaker_of_a_cue(line: str, told: tuple[str | None, str]) -> None:
 
 
 def test_a_broken_cue_has_no_speaker() -> None:
-    (found,) = read("transcript-srt", b"1\nat once\nLina: yes")
-    assert (found.speaker_name, found.start_ms, found.text, found.broken) == (None, None, "1\nat once\nLina: yes", True)
+    (found,) = read("transcript-srt", b"at once: now\nLina: yes")
+    assert (found.speaker_name, found.start_ms, found.text, found.broken) == (
+        None,
+        None,
+        "at once: now\nLina: yes",
+        True,
+    )
 
 
 def test_chapters() -> None:
