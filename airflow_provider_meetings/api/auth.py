@@ -53,10 +53,16 @@ class TokenStore(Protocol):
 
 
 class Signature(requests.auth.AuthBase, NeverPickled):
-    """Write one token on one request."""
+    """Write one token on one request.
 
-    def __init__(self, value: str, place: Callable[[requests.PreparedRequest, str], None]) -> None:
+    `ours` tells that the token was fetched for this request, and not taken from those who share it.
+    """
+
+    def __init__(
+        self, value: str, place: Callable[[requests.PreparedRequest, str], None], *, ours: bool = True
+    ) -> None:
         self.value = value
+        self.ours = ours
         self._place = place
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -92,6 +98,13 @@ class TokenAuth:
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
         """Return a signature with a fresh token, and with a new one if `rejected` was refused."""
-        token = self._store.token(self._key, self._fetch, rejected=rejected.value if rejected else None)
+        fetched = False
+
+        def fetch() -> Token:
+            nonlocal fetched
+            fetched = True
+            return self._fetch()
+
+        token = self._store.token(self._key, fetch, rejected=rejected.value if rejected else None)
         self._on_secret(token.value)
-        return Signature(token.value, self._place)
+        return Signature(token.value, self._place, ours=fetched)

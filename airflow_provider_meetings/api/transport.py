@@ -98,7 +98,7 @@ class Transport:
         self._sleep = sleep or sleep_using_event(self._interrupted)
         self._clock = clock
         self._budget = budget
-        self._longest_queue = longest_queue
+        self.patience = longest_queue
         self.usage = Usage()
         self._session = requests.Session()
         # With trust_env, requests would send a .netrc login beside the token, or instead of it.
@@ -121,6 +121,15 @@ class Transport:
         """Cut the media under way, in any thread, and open no more; try no call again, nor wait to."""
         self._interrupted.set()
         self._media.interrupt()
+
+    def pause(self, seconds: float) -> None:
+        """Wait before a call.
+
+        :raises ServerError: as soon as this is interrupted.
+        """
+        self._sleep(seconds)
+        if self._interrupted.is_set():
+            raise ServerError("the call was not sent, for this task was stopped", platform=self.platform)
 
     def call(
         self,
@@ -165,14 +174,20 @@ class Transport:
             if auth is None:
                 return send(None)
             signature = auth.signature()
-            try:
-                return send(signature)
-            except AuthenticationError as error:
-                if not error.token_rejected:
-                    raise
-                log.info("%s rejected the token (code %s); renewing it once", self.platform, error.code)
-                self.usage.rejected()
-            return send(auth.signature(rejected=signature))
+            # What others share may have been voided too, by the time it is taken: only one that was fetched for this
+            # call and is rejected all the same is an error.
+            for _ in range(2):
+                try:
+                    return send(signature)
+                except AuthenticationError as error:
+                    if not error.token_rejected:
+                        raise
+                    log.info("%s rejected the token (code %s); renewing it", self.platform, error.code)
+                    self.usage.rejected()
+                signature = auth.signature(rejected=signature)
+                if signature.ours:
+                    break
+            return send(signature)
 
         return retrying(once)
 
@@ -189,18 +204,24 @@ class Transport:
     def _wait_for_turn(self, quota: Quota) -> None:
         if self._budget is None:
             return
-        missed, deadline = 0, self._clock() + self._longest_queue
+        missed, deadline = 0, self._clock() + self.patience
         while (away := self._budget.reserve(quota, max(0.0, deadline - self._clock()))) > 0:
             due = self._clock() + away
-            self.usage.waited(quota.endpoint, away)
-            self._sleep(away)
-            if self._interrupted.is_set():
-                raise ServerError("the call was not sent, for this task was stopped", platform=self.platform)
+            self._pause_in_queue(quota, away)
             late = self._clock() - due
             # Where nobody is ever in time, as on a machine with too much to do, calls are made all the same.
             if self._budget.stands(quota, late if missed < _TURNS_MISSED else 0.0):
                 return
             missed += 1
+
+    def _pause_in_queue(self, quota: Quota, away: float) -> None:
+        begun = self._clock()
+        try:
+            self.pause(away)
+        except BaseException:
+            self.usage.waited(quota.endpoint, min(away, self._clock() - begun))
+            raise
+        self.usage.waited(quota.endpoint, away)
 
     def _all_wait(self, quota: Quota, error: RateLimited) -> None:
         self.usage.refused(quota.endpoint)
@@ -242,8 +263,6 @@ class Transport:
 
 def _worth_retrying(error: BaseException) -> bool:
     # Not ready is an answer, not a failure; a wait beyond the limit belongs to the scheduler.
-    return (
-        isinstance(error, RateLimited | ServerError)
-        and not isinstance(error, QueueTooLong)
-        and (error.retry_after or 0.0) <= LONGEST_WAIT_SECONDS
-    )
+    if isinstance(error, QueueTooLong):
+        return False
+    return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= LONGEST_WAIT_SECONDS

@@ -57,7 +57,8 @@ class SharedBudget:
             f"the next call of {quota.endpoint} is {away:.0f} s away, more than the {longest:g} s that are waited for "
             "here: until then the quota of this app is used up, or the platform blocks it",
             platform=self._owner[0],
-            next_step="Run fewer tasks at a time, or give the connection a larger rate_share.",
+            next_step="Try again then. Where no block was logged, run fewer tasks at a time, or give the connection a "
+            "larger rate_share.",
             retry_after=away,
         )
 

@@ -18,8 +18,21 @@ from airflow_provider_meetings.coordination.state_folder import StateFolder
 _LOCK_SECONDS = 2.0
 """A file is locked for microseconds; whoever takes longer has been stopped."""
 _LARGEST = 1024 * 1024
+_SWEPT = "swept"
+_UNUSED_SECONDS = 7 * 86400.0
 _UNKNOWN_WAIT_SECONDS = 2.0
 """A slot from before a start of the machine is waited for no longer, nor a block if the clock stands earlier since."""
+
+_HELD: set[int] = set()
+
+
+def _let_go_in_child() -> None:
+    # A lock lasts as long as anybody has the file open: without this, as long as a child of its dead holder lives.
+    while _HELD:
+        os.close(_HELD.pop())
+
+
+os.register_at_fork(after_in_child=_let_go_in_child)
 
 
 class HostBackend:
@@ -56,41 +69,43 @@ class HostBackend:
         record = Record(self._now(), min(max(lifetime, 0.0), LONGEST_SECONDS), value)
         with self._locked(_name(key, "value")) as file:
             self._write(file, record)
+        self._sweep()
 
     @contextlib.contextmanager
     def hold(self, key: str, patience: float) -> Iterator[None]:
         """Be the only one who holds the key; see `Backend`. The kernel ends the hold with its process."""
         with self._folder.explained():
-            file = self._folder.open(_name(key, "hold"), create=True)
+            file = self._folder.open_locked(_name(key, "hold"), create=True, patience=patience)
             assert file is not None  # noqa: S101  # made above
-            try:
-                self._folder.lock(file, patience=patience)
-            except BaseException:
-                os.close(file)
-                raise
+        holder = os.getpid()
+        _HELD.add(file)
         try:
             yield
         finally:
-            _unlock(file)
+            # A child that was forked meanwhile holds nothing, and its end is not ours.
+            if os.getpid() == holder:
+                _HELD.discard(file)
+                _unlock(file)
 
     def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
         """Take the next free slot; see `Backend`. Evenly spread, the slowest of the rates is the rate of all."""
         spacing = max(rate.spacing for rate in rates)
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
-            wait, blocked = _waits(file, now)
+            queue, blocked, known = _waits(file, now)
+            # The queue ends with the distance of who took the last slot; each asker has his own.
+            wait = max(blocked, queue - known + spacing if queue else 0.0, 0.0)
             if wait > longest:
                 raise Busy(f"the next free slot is {wait:.1f} s away, the longest to wait is {longest:g} s", wait)
-            self._write(file, _slots(now, wait + spacing, blocked))
+            self._write(file, _slots(now, wait + spacing, blocked, spacing))
         return wait
 
     def postpone(self, key: str, seconds: float) -> None:
         """Give no slot for a while; see `Backend`."""
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
-            wait, blocked = _waits(file, now)
-            blocked = max(blocked, min(seconds, LONGEST_SECONDS))
-            self._write(file, _slots(now, max(wait, blocked), blocked))
+            queue, blocked, spacing = _waits(file, now)
+            self._write(file, _slots(now, queue, max(blocked, min(seconds, LONGEST_SECONDS)), spacing))
 
     def read(self, key: str) -> bytes | None:
         """Return the record; see `DurableBackend`. It is replaced whole, so no lock is needed."""
@@ -123,19 +138,26 @@ class HostBackend:
     @contextlib.contextmanager
     def _locked(self, name: str, *, shared: bool = False, create: bool = True) -> Iterator[int | None]:
         with self._folder.explained():
-            file = self._folder.open(name, create=create)
-            if file is None:
-                yield None
-                return
             try:
-                try:
-                    self._folder.lock(file, shared=shared, patience=_LOCK_SECONDS)
-                except Busy as error:
-                    # Nobody holds what is asked for: somebody was stopped while he wrote.
-                    raise BackendError(f"{error}: look for a stopped one, or remove the folder") from None
+                file = self._folder.open_locked(name, create=create, shared=shared, patience=_LOCK_SECONDS)
+            except Busy as error:
+                # Nobody holds what is asked for: somebody was stopped while he wrote.
+                raise BackendError(f"{error}: look for a process that is stopped there, and end it") from None
+            try:
                 yield file
             finally:
-                _unlock(file)
+                if file is not None:
+                    _unlock(file)
+
+    def _sweep(self) -> None:
+        """Once a day, remove what has been of no use for a week: keys come and go with secrets and tickets."""
+        with self._locked(_SWEPT) as file:
+            record = _read(file) if file is not None else None
+            if record is not None and record.left(self._now(), unknown=0.0):
+                return
+            self._write(file, Record(self._now(), 86400.0))
+        with self._folder.explained():
+            self._folder.sweep(_UNUSED_SECONDS, (".value", ".slot", ".hold"))
 
     def _write(self, file: int | None, record: Record) -> None:
         assert file is not None  # noqa: S101  # made when it was opened
@@ -159,21 +181,22 @@ def _read(file: int) -> Record | None:
     return Record.from_bytes(os.pread(file, min(os.fstat(file).st_size, _LARGEST), 0))
 
 
-def _waits(file: int | None, now: Moment) -> tuple[float, float]:
-    """Return the seconds until the next free slot, and until the platform takes calls again."""
+def _waits(file: int | None, now: Moment) -> tuple[float, float, float]:
+    """Return the seconds until the queue ends and until the platform takes calls again, and the last distance."""
     record = _read(file) if file is not None else None
     if record is None:
-        return 0.0, 0.0
-    wait = record.left(now, _UNKNOWN_WAIT_SECONDS)
-    blocked = Record(record.written, float(record.payload or 0)).left(now, _UNKNOWN_WAIT_SECONDS)
+        return 0.0, 0.0, 0.0
+    told, _, spacing = record.payload.decode().partition(" ")
+    queue = record.left(now, _UNKNOWN_WAIT_SECONDS)
+    blocked = Record(record.written, float(told or 0)).left(now, _UNKNOWN_WAIT_SECONDS)
     if now.restarted_since(record.written):
         # Nobody is left who stood in the queue; what the platform said holds on.
-        wait = max(blocked, min(wait, _UNKNOWN_WAIT_SECONDS))
-    return wait, blocked
+        queue = min(queue, _UNKNOWN_WAIT_SECONDS)
+    return queue, blocked, float(spacing or 0)
 
 
-def _slots(now: Moment, wait: float, blocked: float) -> Record:
-    return Record(now, wait, b"%.6f" % blocked if blocked else b"")
+def _slots(now: Moment, queue: float, blocked: float, spacing: float) -> Record:
+    return Record(now, min(queue, LONGEST_SECONDS), b"%.9f %.9f" % (blocked, spacing))
 
 
 def _unlock(file: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import threading
 import time
@@ -12,7 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 from airflow_provider_meetings.api.auth import Token
 from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.errors import RateLimited, ServerError
 from airflow_provider_meetings.coordination.backend import Busy
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 20.0
+"""So long nobody here tries to renew a token again that works still."""
 
 
 class ProcessTokenStore:
@@ -30,20 +37,55 @@ class ProcessTokenStore:
         self._clock = clock
         self._early = early
         self._tokens: dict[str, Token] = {}
+        self._again_at: dict[str, float] = {}
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
 
-    def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
-        """Return a fresh token under `key`; see `TokenStore`."""
+    def token(
+        self,
+        key: str,
+        fetch: Callable[[], Token],
+        *,
+        rejected: str | None = None,
+        patience: float = threading.TIMEOUT_MAX,
+    ) -> Token:
+        """Return a fresh token under `key`; see `TokenStore`.
+
+        One that works still is used on if a new one cannot be had just now.
+
+        :param patience: wait so many seconds for another thread's fetch.
+        :raises ServerError: if that is not over by then.
+        """
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
-        with lock:
+        if not lock.acquire(timeout=patience):
+            raise ServerError(f"another thread has been fetching a token for {patience:g} s")
+        try:
             held = self._tokens.get(key)
-            if held is not None and held.value != rejected and self.fresh(held):
+            if held is None or held.value == rejected:
+                return self._keep(key, fetch())
+            if self.fresh(held) or self._clock() < self._again_at.get(key, 0.0):
                 return held
-            token = fetch()
-            self._tokens[key] = token
-            return token
+            try:
+                return self._keep(key, fetch())
+            except (RateLimited, ServerError) as error:
+                if self._clock() >= held.expires_at - AGAIN_SECONDS:
+                    raise
+                self._again_at[key] = self._clock() + AGAIN_SECONDS
+                log.warning("The token works still and is used on, for it could not be renewed: %s", error)
+                return held
+        finally:
+            lock.release()
+
+    def unlock_in_child(self) -> None:
+        """Have locks that nobody holds: those of the parent's threads, which a fork has copied, are never let go."""
+        self._guard = threading.Lock()
+        self._locks.clear()
+
+    def _keep(self, key: str, token: Token) -> Token:
+        self._tokens[key] = token
+        self._again_at.pop(key, None)
+        return token
 
     def held(self, key: str) -> Token | None:
         """Return the last token under `key`, whatever its age."""
@@ -64,6 +106,8 @@ def process_share(token: Token) -> float:
 
 
 PROCESS_TOKENS = ProcessTokenStore(early=process_share)
+# A fetch takes as long as a login does; all other locks here are held for microseconds.
+os.register_at_fork(after_in_child=PROCESS_TOKENS.unlock_in_child)
 
 
 class ProcessBackend:
@@ -74,7 +118,8 @@ class ProcessBackend:
         self._guard = threading.Lock()
         self._values: dict[str, tuple[bytes, float]] = {}
         self._holds: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._free_at: dict[str, float] = {}
+        self._last: dict[str, float] = {}
+        self._blocked: dict[str, float] = {}
 
     def get(self, key: str) -> bytes | None:
         """Return what was set; see `Backend`."""
@@ -103,18 +148,19 @@ class ProcessBackend:
         """Take the next free slot; see `Backend`. Evenly spread, the slowest of the rates is the rate of all."""
         with self._guard:
             now = self._clock()
-            free_at = max(now, self._free_at.get(key, now))
+            spacing = max(rate.spacing for rate in rates)
+            free_at = max(now, self._blocked.get(key, now), self._last.get(key, now - spacing) + spacing)
             if free_at - now > longest:
                 away = free_at - now
                 raise Busy(f"the next free slot is {away:.1f} s away, the longest to wait is {longest:g} s", away)
-            self._free_at[key] = free_at + max(rate.spacing for rate in rates)
+            self._last[key] = free_at
             return free_at - now
 
     def postpone(self, key: str, seconds: float) -> None:
         """Give no slot for a while; see `Backend`."""
         with self._guard:
             until = self._clock() + seconds
-            self._free_at[key] = max(until, self._free_at.get(key, until))
+            self._blocked[key] = max(until, self._blocked.get(key, until))
 
     def close(self) -> None:
         """Do nothing: all is memory."""

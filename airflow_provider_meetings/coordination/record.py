@@ -41,7 +41,11 @@ class Record:
         if first != _MAGIC + hashlib.sha256(content).hexdigest().encode():
             return None
         head, _, payload = content.partition(b"\n")
-        boot, steady, wall, seconds = json.loads(head)
-        if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_SECONDS:
+        try:
+            boot, steady, wall, seconds = json.loads(head)
+            holds = math.isfinite(steady + wall) and 0 <= seconds <= LONGEST_SECONDS
+        except (ValueError, TypeError):
+            return None
+        if not holds or not isinstance(boot, str):
             return None
         return cls(Moment(boot, steady, wall), seconds, payload)

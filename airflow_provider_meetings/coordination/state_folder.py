@@ -79,6 +79,44 @@ class StateFolder:
             self._refuse(f"{name[:12]}… in it is not a file of ours alone", "remove it")
         return file
 
+    def open_locked(self, name: str, *, create: bool, shared: bool = False, patience: float) -> int | None:
+        """Open a file and lock it; None if it is not there and shall not be made.
+
+        :raises Busy: after `patience` seconds.
+        """
+        while (file := self.open(name, create=create)) is not None:
+            try:
+                self.lock(file, shared=shared, patience=patience)
+            except BaseException:
+                os.close(file)
+                raise
+            if os.fstat(file).st_nlink:
+                return file
+            os.close(file)  # it was swept away between the two: another one has its name
+        return None
+
+    def sweep(self, seconds: float, endings: tuple[str, ...]) -> None:
+        """Remove the files with these endings that nobody has written to for so long, and that nobody has locked."""
+        folder = self._open_folder()
+        try:
+            for name in os.listdir(folder):  # noqa: PTH208  # the folder that was judged
+                if not name.endswith(endings) or time.time() - os.lstat(name, dir_fd=folder).st_mtime < seconds:
+                    continue
+                with contextlib.suppress(OSError, BackendError):
+                    self._remove(folder, name)
+        finally:
+            os.close(folder)
+
+    def _remove(self, folder: int, name: str) -> None:
+        file = self.open(name, create=False)
+        if file is None:
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(name, dir_fd=folder)
+        finally:
+            os.close(file)
+
     def replace(self, name: str, data: bytes) -> None:
         """Write a file whole, or leave the one before: also if the process is killed, or the machine stops.
 

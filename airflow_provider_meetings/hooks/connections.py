@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
     BaseHook,
 )
 
+LEAST_SHARE = 0.001
 LONGEST_CONN_ID = 250  # Airflow's own column
 LONGEST_FIELD = 1000
 EXTRAS = (
@@ -153,6 +154,18 @@ def _listed(conn: Any, name: str, value: object) -> list[str]:
     return entries
 
 
+def base_url_of(conn: Any, default: str) -> str:
+    """Return a connection's base URL in one spelling, by which tokens and quotas are shared; `default` for none."""
+    url = (conn.host or "").strip() or default
+    if conn.port:
+        url = f"{url.rstrip('/')}:{conn.port}"
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    scheme, host = scheme.lower(), host.lower()
+    host = host.removesuffix({"https": ":443", "http": ":80"}.get(scheme, "://"))
+    return f"{scheme}{mark}{host}{slash}{path}".rstrip("/") if mark else url
+
+
 def _share(conn: Any, value: object) -> float:
     """Read the part of a platform's limits that is ours: a number, or a text that is one."""
     if value in (None, ""):
@@ -161,10 +174,9 @@ def _share(conn: Any, value: object) -> float:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         with suppress(ValueError):
             share = float(value)
-    if not 0 < share <= 1:
-        raise _fault(
-            conn, f"has an extra rate_share of {value!r:.60}: write a number above 0 and at most 1, such as 0.4"
-        )
+    if not LEAST_SHARE <= share <= 1:
+        remedy = f"write a number from {LEAST_SHARE} to 1, such as 0.4"
+        raise _fault(conn, f"has an extra rate_share of {value!r:.60}: {remedy}")
     return share
 
 

@@ -19,9 +19,10 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.notes import Reader
 from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.storable import NeverPickled
 from airflow_provider_meetings.api.transport import QUEUE_SECONDS, Transport
 from airflow_provider_meetings.api.usage import Usage
-from airflow_provider_meetings.hooks.connections import check_conn_id, check_fields, connection, hook_of
+from airflow_provider_meetings.hooks.connections import base_url_of, check_conn_id, check_fields, connection, hook_of
 from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens, tried
 from airflow_provider_meetings.hooks.supervisor import SPEAKING
 
@@ -30,7 +31,7 @@ IMPATIENT_QUEUE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Login:
+class Login(NeverPickled):
     """What a connection says: who asks, with which secret, and the extras."""
 
     id: str
@@ -103,9 +104,7 @@ class MeetingsHook(BaseHook):
         extra = check_fields(conn)
         if proxy_password := urlsplit(extra.get("proxy") or "").password:
             self._mask(proxy_password)
-        base_url = (conn.host or "").strip() or self.default_base_url
-        if conn.port:
-            base_url = f"{base_url.rstrip('/')}:{conn.port}"
+        base_url = base_url_of(conn, self.default_base_url)
         transport = Transport(
             base_url=base_url,
             platform=self.conn_type,
@@ -114,7 +113,7 @@ class MeetingsHook(BaseHook):
             ca_bundle=extra.get("ca_bundle") or None,
             allowed_media_hosts=extra["allowed_media_hosts"],
             budget=shared_budget(
-                (self.conn_type, base_url.rstrip("/"), str(conn.login), self.tenant_of(extra)),
+                (self.conn_type, base_url, str(conn.login), self.tenant_of(extra)),
                 extra["rate_share"],
                 extra.get("coordination_conn_id"),
             ),
@@ -122,7 +121,8 @@ class MeetingsHook(BaseHook):
             on_secret=self._mask,
         )
         login = Login(str(conn.login), str(conn.password), extra)
-        return self.make_client(transport, login, shared_tokens(login.secret, extra.get("coordination_conn_id")))
+        tokens = shared_tokens(login.secret, extra.get("coordination_conn_id"), patience=transport.patience)
+        return self.make_client(transport, login, tokens)
 
     def get_conn(self) -> MeetingsClient:
         """Return the client, whose methods are the platform's endpoints."""
@@ -141,6 +141,7 @@ class MeetingsHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Fetch a token, and share through what is named; the button in the UI and ``airflow connections test``."""
         self._max_attempts = 1
+        self.close()
         self.__dict__.pop("client", None)
         try:
             with self.airflow_errors():

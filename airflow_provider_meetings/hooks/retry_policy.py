@@ -38,7 +38,8 @@ class MeetingsRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         told = min(max(error.retry_after, 0.0), LONGEST_SECONDS)
         # No secret hangs on it: it only has to differ from task to task.
-        delay = told + random.uniform(0.0, max(LEAST_SPREAD_SECONDS, told * SPREAD))  # noqa: S311
+        spread = random.uniform(0.0, max(LEAST_SPREAD_SECONDS, told * SPREAD))  # noqa: S311
+        delay = min(told + spread, LONGEST_SECONDS)
         who = error.platform or "the platform"
         return RetryDecision.retry(
             timedelta(seconds=delay), f"{who} said to wait {told:.0f} s: trying in {delay:.0f} s"

@@ -21,7 +21,7 @@ from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
 from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
-from airflow_provider_meetings.coordination.tokens import SharedTokens
+from airflow_provider_meetings.coordination.tokens import PATIENCE_SECONDS, SharedTokens
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.hooks.coordination import backend_of, called, content_of, coordination_connection
 
@@ -44,12 +44,15 @@ class _Through:
 _THROUGH: dict[str, _Through] = {}
 
 
-def shared_tokens(secret: str, coordination_conn_id: str | None = None) -> TokenStore:
+def shared_tokens(
+    secret: str, coordination_conn_id: str | None = None, *, patience: float = PATIENCE_SECONDS
+) -> TokenStore:
     """Return the tokens that this process shares; see `backend`.
 
     :param secret: the app's; what is shared is encrypted under a key derived from it.
+    :param patience: wait so many seconds for another's fetch, at the most as long as one can take.
     """
-    return SharedTokens(backend(coordination_conn_id), secret, PROCESS_TOKENS)
+    return SharedTokens(backend(coordination_conn_id), secret, PROCESS_TOKENS, patience=patience)
 
 
 def shared_budget(owner: Sequence[str], share: float, coordination_conn_id: str | None = None) -> Budget:
@@ -84,7 +87,8 @@ def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
         raise AirflowFailException(
             "Refresh tokens are valid once, so each new one must be kept, and nothing is named that keeps it: name a "
             "redis, postgres or mysql connection in the extra coordination_conn_id of the meetings connection, or, "
-            "where all tasks run on one host, a folder on its disk in [meetings] state_dir"
+            "where all tasks run on one host, a folder on its disk in the option state_dir of section meetings "
+            "(AIRFLOW__MEETINGS__STATE_DIR)"
         )
     return HostBackend(_folder(state_dir))
 

@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, get_args
 
 import pendulum
@@ -30,8 +31,12 @@ FIRST_POLL_SECONDS = 15.0
 LEAST_PAUSE_SECONDS = 1.0
 """A poke_interval of 0 must not become a storm."""
 
-# An executor of our own: the loop's default one also looks up host names for every other trigger.
-_POLLS = ThreadPoolExecutor(max_workers=8, thread_name_prefix="meetings-poll")
+
+@cache
+def _polls(meetings_conn_id: str) -> ThreadPoolExecutor:
+    # Executors of our own: the loop's default one also looks up host names for every other trigger. One for each
+    # connection: a platform that does not answer holds up no other.
+    return ThreadPoolExecutor(max_workers=8, thread_name_prefix=f"meetings-poll-{meetings_conn_id[:40]}")
 
 
 class RecordingReadyTrigger(BaseTrigger):
@@ -96,7 +101,7 @@ class RecordingReadyTrigger(BaseTrigger):
         yield event
 
     async def _outcome(self) -> TriggerEvent:
-        ask = sync_to_async(self._ask, thread_sensitive=False, executor=_POLLS)
+        ask = sync_to_async(self._ask, thread_sensitive=False, executor=_polls(self.meetings_conn_id))
         deadline = parse_time(self.deadline, "deadline")
         pause = max(self.poke_interval, FIRST_POLL_SECONDS)
         failures = 0

@@ -57,7 +57,15 @@ def test_a_rejected_token_stays_one_across_a_border() -> None:
 
 def test_which_are_permanent() -> None:
     transient = {kind.__name__ for kind in EVERY if not kind.permanent}
-    assert transient == {"NotReady", "RateLimited", "ServerError", "LinkExpired", "MediaCorrupt", "StoreError"}
+    assert transient == {
+        "NotReady",
+        "RateLimited",
+        "QueueTooLong",
+        "ServerError",
+        "LinkExpired",
+        "MediaCorrupt",
+        "StoreError",
+    }
 
 
 def test_a_wrong_question_is_a_value_error() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import requests
 
 from airflow_provider_meetings.api import transport as transport_module
+from airflow_provider_meetings.api.auth import Token
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
@@ -17,6 +19,7 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
 )
 from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from tests.contract.exchange import NAMED, OK, QUOTA, REFUSED, Start, closed_port, decode, token_auth
 from tests.contract.leaks import logged, told
 from tests.contract.origin import Handler, Origin, json_body, raw_body, video
@@ -263,7 +266,7 @@ def test_our_logs_show_no_query(origin: Origin, start: Start, caplog: pytest.Log
     transport.call("GET", "/api", decode, quota=QUOTA, params={"x": "S3CRET"}, auth=token_auth(transport, "query"))
     text = logged(caplog.records)
     assert f"GET {origin.url}/api" in text
-    assert "renewing it once" in text
+    assert "renewing it" in text
     assert "S3CRET" not in text
     assert "T0KEN" not in text
 
@@ -300,3 +303,30 @@ def test_an_interrupt_ends_the_pause_before_another_try(origin: Origin, start: S
         with pytest.raises(RateLimited):
             calling.result(20)
     assert origin.asked("/api") <= 2
+
+
+def test_a_token_taken_from_others_may_be_void_too(origin: Origin, start: Start) -> None:
+    """Others renewed it, and the platform voided theirs as well: only one fetched for this call is the last word."""
+    store = ProcessTokenStore()
+    transport = start(origin.url)
+    origin.on("/token", json_body({"token": "ours"}))
+    origin.on("/api", json_body({"error": "token"}, 401), json_body({"error": "token"}, 401), OK)
+    store.token("k", lambda: Token("first", 1e12, 7200))
+
+    class Others:
+        """A store in which somebody has left a newer token meanwhile."""
+
+        def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
+            if rejected == "first":
+                return store.token(key, lambda: Token("of-others", 1e12, 7200), rejected=rejected)
+            return store.token(key, fetch, rejected=rejected)
+
+    auth = token_auth(transport, store=Others())
+    assert transport.call("GET", "/api", decode, quota=QUOTA, auth=auth) == {"value": 1}
+    assert transport.usage.tokens_rejected == 2
+    assert origin.asked("/token") == 1
+    # One that is refused although it was just fetched is an error, and not asked for again.
+    origin.on("/api", json_body({"error": "token"}, 401))
+    with pytest.raises(AuthenticationError):
+        transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
+    assert origin.asked("/token") == 3

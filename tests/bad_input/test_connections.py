@@ -124,8 +124,24 @@ FIELDS: list[Row] = [
         ]
     ),
     *(
-        Row("extra rate_share", value, f"an extra rate_share of {value!r:.60}", "above 0 and at most 1")
-        for value in (0, 1.5, "half", -0.1, "0", "nan", "inf", "1e9", True, [0.4], {"x": 1}, "0,4", "9" * 5000)
+        Row("extra rate_share", value, f"an extra rate_share of {value!r:.60}", "from 0.001 to 1")
+        for value in (
+            0,
+            1.5,
+            "half",
+            -0.1,
+            1e-9,
+            "1e-300",
+            "0",
+            "nan",
+            "inf",
+            "1e9",
+            True,
+            [0.4],
+            {"x": 1},
+            "0,4",
+            "9" * 5000,
+        )
     ),
     Row("extra allowed_media_hosts", "169.254.169.254", "nothing is ever fetched", "Leave it out"),
 ]

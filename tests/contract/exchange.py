@@ -8,7 +8,7 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.auth import Token, TokenAuth
+from airflow_provider_meetings.api.auth import Token, TokenAuth, TokenStore
 from airflow_provider_meetings.api.budget import Quota
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
@@ -49,7 +49,7 @@ def decode(response: requests.Response) -> Any:
     return body
 
 
-def token_auth(transport: Transport, place_in: str = "header") -> TokenAuth:
+def token_auth(transport: Transport, place_in: str = "header", store: TokenStore | None = None) -> TokenAuth:
     def fetch() -> Token:
         body = transport.call("POST", "/token", decode, quota=QUOTA, json={"app_secret": "S3CRET-APP"}, max_attempts=1)
         return Token(str(body["token"]), 1e12, 7200)
@@ -60,7 +60,9 @@ def token_auth(transport: Transport, place_in: str = "header") -> TokenAuth:
         else:
             request.prepare_url(request.url, {"access_token": value})
 
-    return TokenAuth(key="k", fetch=fetch, place=place, store=ProcessTokenStore(), on_secret=transport.on_secret)
+    return TokenAuth(
+        key="k", fetch=fetch, place=place, store=store or ProcessTokenStore(), on_secret=transport.on_secret
+    )
 
 
 def closed_port() -> int:

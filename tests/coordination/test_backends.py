@@ -136,3 +136,13 @@ def test_many_threads_get_each_slot_once(backend: Backend) -> None:
     with ThreadPoolExecutor(8) as pool:
         waits = sorted(pool.map(lambda _: backend.reserve("k", FIVE, 1000), range(40)))
     assert waits == pytest.approx([i * 0.2 for i in range(40)])
+
+
+def test_each_asker_has_a_distance_of_his_own(backend: Backend) -> None:
+    """One whose share was set too small does not hold up those who come after it was corrected."""
+    small, right = [Rate(1, 1000)], [Rate(10, 1)]
+    assert backend.reserve("k", small, 2000) == 0.0
+    assert [backend.reserve("k", right, 10) for _ in range(2)] == pytest.approx([0.1, 0.2], abs=0.01)
+    assert backend.reserve("k", small, 2000) == pytest.approx(1000.2, abs=0.01)
+    backend.postpone("k", 1500)
+    assert backend.reserve("k", right, 2000) == pytest.approx(1500, abs=0.01)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
+import signal
 import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_provider_meetings.api.budget import Rate
-from airflow_provider_meetings.coordination.backend import BackendError
+from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment
+from airflow_provider_meetings.coordination.state_folder import StateFolder
 from tests.contract.scripted import NOBODY
 from tests.coordination.askers import run
 
@@ -199,7 +203,7 @@ def test_a_file_that_somebody_has_locked_for_long(host: Host, monkeypatch: pytes
     host.backend.set("k", b"v", 100)
     with host.file("value").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(BackendError, match="look for a stopped one"):
+        with pytest.raises(BackendError, match="look for a process that is stopped there"):
             host.backend.get("k")
     assert host.backend.get("k") == b"v"
 
@@ -265,3 +269,81 @@ def test_what_is_no_folder(open_folder: Path, kind: str) -> None:
         state.symlink_to(open_folder)
     (answer,) = run([{"do": "use", "state": str(state), "user": NOBODY}])
     assert words in answer["error"]
+
+
+def test_what_is_of_no_use_any_more_is_swept_away_once_a_day(tmp_path: Path) -> None:
+    """Keys come and go with secrets and tickets: without this, the folder would grow for ever."""
+    folder = tmp_path / "state"
+    days = 0.0
+    backend = HostBackend(folder, lambda: Moment("boot", 1000.0 + days * 86400, 1000.0 + days * 86400))
+    for key in ("old", "new"):
+        backend.set(key, b"x", 60)
+        backend.reserve(key, FIVE, 1)
+        with backend.hold(key, 1):
+            pass
+    assert backend.swap("record", None, b"y")
+    before = {path.name for path in folder.iterdir()}
+    old = {name for name in before if name.startswith(hashlib.sha256(b"old").hexdigest())}
+    records = {name for name in before if name.startswith(hashlib.sha256(b"record").hexdigest())}
+    assert (len(old), len(records)) == (3, 2)
+    for name in old | records:
+        os.utime(folder / name, (1, 1))
+    backend.set("new", b"x", 60)
+    assert {path.name for path in folder.iterdir()} == before  # it was swept today
+    days = 2.0
+    with backend.hold("old", 1):
+        backend.set("new", b"x", 60)
+        (kept,) = {path.name for path in folder.iterdir()} & old  # what somebody holds
+        assert kept.endswith(".hold")
+    days = 4.0
+    backend.set("new", b"x", 60)
+    assert {path.name for path in folder.iterdir()} == before - old
+    assert backend.read("record") == b"y"
+
+
+def test_a_lock_on_a_file_that_was_swept_away_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opened it before and locked it afterwards would be alone with a file that nobody else sees."""
+    folder, path = StateFolder(tmp_path / "state"), tmp_path / "state" / "k.hold"
+    real, swept = StateFolder.lock, list[bool]()
+
+    def lock(self: StateFolder, file: int, **how: Any) -> None:
+        real(self, file, **how)
+        if not swept:
+            swept.append(True)
+            path.unlink()
+
+    monkeypatch.setattr(StateFolder, "lock", lock)
+    file = folder.open_locked("k.hold", create=True, patience=0)
+    assert file is not None
+    try:
+        assert os.fstat(file).st_ino == path.stat().st_ino
+    finally:
+        os.close(file)
+
+
+def test_a_child_of_the_holder_holds_nothing(tmp_path: Path) -> None:
+    """The holder is killed, its child lives on: the hold ends all the same."""
+    told, say = os.pipe()
+    end, ending = os.pipe()
+    holder = os.fork()
+    if not holder:
+        os.close(ending)
+        with HostBackend(tmp_path / "state").hold("k", 1):
+            child = os.fork()
+            if not child:
+                os.write(say, b"x")
+                os.read(end, 1)  # until the test ends
+                os._exit(0)
+            os.waitpid(child, 0)
+        os._exit(0)
+    try:
+        assert os.read(told, 1) == b"x"
+        with pytest.raises(Busy), HostBackend(tmp_path / "state").hold("k", 0):
+            pass
+        os.kill(holder, signal.SIGKILL)
+        os.waitpid(holder, 0)
+        with HostBackend(tmp_path / "state").hold("k", 0):
+            pass
+    finally:
+        for file in (told, say, end, ending):
+            os.close(file)

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from airflow_provider_meetings.api.auth import Token, token_key
-from airflow_provider_meetings.coordination.process import PROCESS_TOKENS, ProcessTokenStore
+from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.coordination.process import AGAIN_SECONDS, PROCESS_TOKENS, ProcessTokenStore
 
 
 class Platform:
@@ -101,6 +105,73 @@ def test_a_failed_fetch_leaves_the_store_usable(store: ProcessTokenStore, platfo
     with pytest.raises(OSError, match="down"):
         store.token("k", fail)
     assert store.token("k", platform.fetch).value == "token-1"
+
+
+def test_one_that_works_still_is_used_on_if_it_cannot_be_renewed(
+    store: ProcessTokenStore, platform: Platform, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[float] = []
+
+    def fail() -> Token:
+        asked.append(platform.now)
+        raise ServerError("busy")
+
+    assert store.token("k", platform.fetch).value == "token-1"
+    platform.now = 3400
+    assert [store.token("k", fail).value for _ in range(3)] == ["token-1"] * 3
+    platform.now += AGAIN_SECONDS
+    assert store.token("k", fail).value == "token-1"
+    assert asked == [3400, 3400 + AGAIN_SECONDS]
+    assert "used on" in caplog.text
+    with pytest.raises(ServerError):
+        store.token("k", fail, rejected="token-1")
+    platform.now = 3600
+    with pytest.raises(ServerError):
+        store.token("k", fail)
+    assert store.token("k", platform.fetch).value == "token-2"
+
+
+def test_a_thread_that_is_impatient_does_not_wait_for_anothers_fetch(
+    store: ProcessTokenStore, platform: Platform
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Token:
+        begun.set()
+        assert go_on.wait(20)
+        return platform.fetch()
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(store.token, "k", slow)
+        assert begun.wait(20)
+        with pytest.raises(ServerError, match="another thread has been fetching a token"):
+            store.token("k", platform.fetch, patience=0.0)
+        go_on.set()
+        assert first.result(20).value == "token-1"
+
+
+def test_a_fork_takes_no_lock_of_another_thread_along() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Token:
+        begun.set()
+        assert go_on.wait(20)
+        return Token("t", 1e12, 7200)
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(PROCESS_TOKENS.token, "a-fork", slow)
+        assert begun.wait(20)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: what is tried here
+            child = os.fork()
+        if not child:
+            with contextlib.suppress(ServerError):
+                PROCESS_TOKENS.token("a-fork", lambda: Token("c", 1e12, 7200), patience=10)
+                os._exit(7)
+            os._exit(1)
+        go_on.set()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        first.result(20)
 
 
 def test_a_rotated_secret_starts_anew(store: ProcessTokenStore, platform: Platform) -> None:

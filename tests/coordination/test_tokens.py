@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.auth import Token, token_key
-from airflow_provider_meetings.api.errors import AuthenticationError, ServerError
+from airflow_provider_meetings.api.errors import AuthenticationError, RateLimited, ServerError
 from airflow_provider_meetings.coordination import tokens as module
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment
@@ -193,3 +193,46 @@ def test_a_damaged_value_is_fetched_anew(platform: Platform, tmp_path: Path) -> 
     (path,) = (tmp_path / "state").glob("*.value")
     path.write_bytes(path.read_bytes()[:-5])
     assert platform.ask() == "token-2"
+
+
+@pytest.mark.parametrize("error", [ServerError("busy"), RateLimited("slowly")])
+def test_one_that_works_still_is_used_on_by_new_processes_too(platform: Platform, error: Exception) -> None:
+    assert platform.ask() == "token-1"
+    platform.now += 3400
+    platform.error = error
+    assert platform.ask() == "token-1"
+    with pytest.raises(type(error)):
+        platform.ask(rejected="token-1")
+    platform.now += 190
+    with pytest.raises(type(error)):
+        platform.ask()
+
+
+def test_a_platform_that_gives_the_rejected_token_again_is_asked_once_a_minute(platform: Platform) -> None:
+    class Stubborn(Platform):
+        def fetch(self) -> Token:
+            self.fetched += 1
+            return Token("the-same", self.clock() + 3600, 3600)
+
+    platform.__class__ = Stubborn
+    assert platform.ask() == "the-same"
+    assert [platform.ask(rejected="the-same") for _ in range(5)] == ["the-same"] * 5
+    assert platform.fetched == 2
+    platform.now += 61
+    assert platform.ask(rejected="the-same") == "the-same"
+    assert platform.fetched == 3
+
+
+def test_who_is_impatient_is_told_to_come_again(platform: Platform) -> None:
+    key = token_key("feishu", "https://open.feishu.cn", "app", "secret")
+    memory = ProcessTokenStore(platform.clock)
+    impatient = SharedTokens(platform.backend, "secret", memory, platform.clock, patience=0.0)
+    with platform.backend.hold(key, 1.0), pytest.raises(ServerError, match="another process has been fetching"):
+        impatient.token(key, platform.fetch)
+    assert platform.fetched == 0
+
+
+def test_a_life_that_no_token_has_is_cut(platform: Platform) -> None:
+    tokens = platform.process()
+    key = token_key("feishu", "https://open.feishu.cn", "app", "secret")
+    assert tokens.token(key, lambda: Token("t", 1e17, 1e17)).value == "t"

@@ -161,7 +161,7 @@ def test_what_is_durable_without_a_connection(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(BackendError, match="chmod 700"):
         durable.get("k")
     monkeypatch.setenv(OPTION, "")
-    with pytest.raises(AirflowFailException, match=r"coordination_conn_id.*\[meetings\] state_dir"):
+    with pytest.raises(AirflowFailException, match=r"coordination_conn_id.*option state_dir of section meetings"):
         sharing.durable_backend(None)
 
 

@@ -167,3 +167,21 @@ def _live_token(emulated: Any, conn_type: str) -> str:
         return str(emulated.state.requests[-1].headers["authorization"].removeprefix("Bearer "))
     hook.check(RecordingQuery(meeting_ids=("hy-x",)))
     return str(emulated.state.requests[-1].query["access_token"])
+
+
+@pytest.mark.parametrize(
+    ("host", "port"),
+    [
+        ("https://open.feishu.cn", None),
+        ("https://OPEN.Feishu.cn/", None),
+        ("HTTPS://open.feishu.cn:443", None),
+        ("https://open.feishu.cn", 443),
+        ("", None),
+    ],
+)
+def test_a_host_shares_by_whatever_spelling(emulated: Any, host: str, port: int | None) -> None:
+    emulated.monkeypatch.setenv(
+        "AIRFLOW_CONN_FEISHU_DEFAULT",
+        json.dumps({"conn_type": "feishu", "login": "cli_a", "password": "s", "host": host, "port": port}),
+    )
+    assert FeishuHook().get_conn().transport.base_url == "https://open.feishu.cn"

@@ -15,7 +15,8 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
-from airflow_provider_meetings.emulator.company import Company, default_company
+from airflow_provider_meetings.emulator import feishu_apps
+from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, Company, default_company
 from airflow_provider_meetings.emulator.media import Media
 from airflow_provider_meetings.emulator.model import WecomRecording, WecomSharing
 from airflow_provider_meetings.emulator.seed_wecom import SPECIAL_DAY
@@ -82,6 +83,14 @@ def plant_app_secrets(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None
             ours = name == "local_airflow" or name.startswith("airflow_provider_meetings.emulator")
             if ours and hasattr(module, constant):
                 monkeypatch.setattr(module, constant, value)
+        if constant == "FEISHU_APP_SECRET":
+            change_feishu_secret(monkeypatch, value)
+
+
+def change_feishu_secret(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Give the emulator's self-built app on Feishu another secret."""
+    apps = (replace(app, secret=value) if app.app_id == FEISHU_APP_ID else app for app in feishu_apps.APPS)
+    monkeypatch.setattr(feishu_apps, "APPS", tuple(apps))
 
 
 class PlantedState(EmulatorState):

@@ -136,7 +136,7 @@ def test_of_several_failures_the_longest_wait_counts(emulated: Any, context: Any
     recordings = feishu_meetings(context, READY_MEETING, AUDIO_ONLY_MEETING)
     # The first file is given up after five pages that are no recording: the platform says nothing of a wait then.
     emulated.state.fault("html", READY_MINUTE)
-    emulated.state.fail("feishu.minute_media", 99991400, skip=5, times=None, reset=4000)
+    emulated.state.fail("feishu.minute_media", 99991400, skip=5, times=None, reset=3000)
     task = RecordingsToObjectStorageOperator(
         task_id="land",
         meetings_conn_id="feishu_default",
@@ -149,7 +149,7 @@ def test_of_several_failures_the_longest_wait_counts(emulated: Any, context: Any
     assert task.retry_policy is not None
     delay = task.retry_policy.evaluate(caught.value, 1, 3).retry_delay
     assert delay is not None
-    assert delay.total_seconds() >= 4000
+    assert delay.total_seconds() >= 3000
 
 
 def test_an_empty_address_is_absent(emulated: Any, context: Any, tmp_path: Path) -> None:

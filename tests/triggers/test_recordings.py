@@ -16,7 +16,6 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, RateLimited, ServerError
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.emulator import feishu_tokens
 from airflow_provider_meetings.emulator.seed_feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,
@@ -28,6 +27,7 @@ from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.triggers import recordings
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 from tests.contract.voiding import at_requests
+from tests.system.planted import change_feishu_secret
 
 FIRST_POLL_SECONDS, LEAST_PAUSE_SECONDS = recordings.FIRST_POLL_SECONDS, recordings.LEAST_PAUSE_SECONDS
 
@@ -211,7 +211,7 @@ def test_a_changed_secret_starts_anew_at_once(emulated: Any, monkeypatch: pytest
     """Between two rounds the app's secret is reset: the platform voids what the old one got, Airflow is told of it."""
 
     def reset_secret() -> None:
-        monkeypatch.setattr(feishu_tokens, "FEISHU_APP_SECRET", "after-the-reset")
+        change_feishu_secret(monkeypatch, "after-the-reset")
         emulated.state.revoke_tokens()
 
     rounds = 0

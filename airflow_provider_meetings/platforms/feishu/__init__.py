@@ -59,7 +59,7 @@ MANIFEST = {
             "label": "Rate share",
             "description": "The part of the platform's limits that all tasks together use, such as 0.4 where the "
             "company's other tools need the rest; blank: 1, all but 2 %.",
-            "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
+            "schema": {"type": ["number", "null"], "minimum": 0.001, "maximum": 1},
         },
         "proxy": {
             "label": "Proxy",
