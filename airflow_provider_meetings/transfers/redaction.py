@@ -37,7 +37,8 @@ def redaction(redact: Mapping[str, str], tables: Iterable[Table]) -> Redaction:
     """
     key = ""
     if "hash" in redact.values():
-        key = conf.get("meetings", "redact_key", fallback="") or ""
+        # What a command prints (redact_key_cmd) ends in a line break, and must be the same key.
+        key = (conf.get("meetings", "redact_key", fallback="") or "").strip()
         if key:
             mask_secret(key)
     try:

@@ -127,8 +127,9 @@ class Redaction:
             name = column.info["source"]
             if isinstance(source, Mapping) and name in source and column.name not in found:
                 found[column.name] = source[name]
-        for name in found.keys() & self._actions.keys():
-            found[name] = self._applied(name, found[name], self._actions[name], told)
+        for name, action in self._actions.items():
+            if name in found:
+                found[name] = self._applied(name, found[name], action, told)
         if "source" in found:
             found["source"] = self._of_the_platform(found["source"])
         for name in ("files", "reactions"):

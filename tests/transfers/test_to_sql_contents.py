@@ -138,6 +138,15 @@ def test_hashes_join_across_tables(warehouse: Path, wecom: dict[str, Any], conte
     assert owners & {row["selector"] for row in rows(warehouse, "sync_clocks")}
 
 
+def test_a_key_that_a_command_prints_is_the_same_key(
+    warehouse: Path, feishu: dict[str, Any], context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__MEETINGS__REDACT_KEY_CMD", f"echo '{KEY}'")
+    load(context, **feishu, redact={"title": "hash"})
+    (row,) = rows(warehouse, "recordings")
+    assert row["title"] == hashed(feishu["recordings"][0]["title"])
+
+
 def values(warehouse: Path, prefix: str, column: str) -> set[str]:
     """Return what stands in a column, in all tables, where it is long enough not to stand elsewhere by chance."""
     found = set()
