@@ -205,7 +205,7 @@ def minute_todos() -> Columns:
         *_key(recording_id="The minute"),
         _number("item_no", "Its number in the minute, from 0"),
         _text("content", "What is to be done"),
-        _json("assignees", "The user ids of those who are to do it, a list"),
+        _json("assignees", "The names of those who are to do it, a list"),
         _json("source", _OF_THE_PLATFORM),
         *_house("the to-do"),
     ]
