@@ -55,7 +55,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "config": {
             "meetings": {
-                "description": "What the processes of one host share: tokens of the meeting platforms, encrypted.",
+                "description": (
+                    "What the processes of one host share: tokens of the meeting platforms, encrypted. And what hashes "
+                    "are made with."
+                ),
                 "options": {
                     "state_dir": {
                         "description": (
@@ -66,6 +69,18 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "/var/lib/airflow/meetings",
                         "default": "",
+                    },
+                    "redact_key": {
+                        "description": (
+                            "The key of the hashes that redact={...: 'hash'} of the operators writes, at least 16 "
+                            "bytes of chance. Equal values have equal hashes as long as it is the same. Blank: "
+                            "hashing is refused."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": None,
+                        "default": "",
+                        "sensitive": True,
                     },
                 },
             },

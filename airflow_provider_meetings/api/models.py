@@ -86,12 +86,13 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
 """The formats of each kind, on whichever platform: one that is not here is a slip of the pen."""
 
 
-class _Json:
+class PlainJson:
     """Give a dataclass its plain-JSON form: ISO 8601 times, enum values, nested values as dicts."""
 
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the value as plain JSON."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]  # a mixin
 
     @classmethod
@@ -105,7 +106,7 @@ class _Json:
 
 
 def _plain(value: object) -> Any:
-    if isinstance(value, _Json):
+    if isinstance(value, PlainJson):
         return value.to_dict()
     if isinstance(value, DateTime):
         return value.isoformat()
@@ -125,7 +126,7 @@ def _set_times(value: object, *names: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MediaFile(_Json):
+class MediaFile(PlainJson):
     """One file of one kind of a recording: what to land, by id and never by link.
 
     `declared_size` is the platform's word in bytes, never proof of anything.
@@ -147,7 +148,7 @@ class MediaFile(_Json):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recording(_Json):
+class Recording(PlainJson):
     """A recording as both platforms can say it; `source` keeps the platform's own fields, links removed.
 
     `recording_id` is None until the platform has named the recording (Feishu, while it is still being made).
@@ -196,7 +197,7 @@ class Download(NeverPickled):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile(_Json):
+class StoredFile(PlainJson):
     """A file that was landed and verified; `uri` names the object, `sha256` its bytes in hexadecimal."""
 
     platform: str
@@ -216,17 +217,18 @@ class StoredFile(_Json):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptSegment(_Json):
+class TranscriptSegment(PlainJson):
     """One sentence of a transcript, counted through its file; `start_ms` and `end_ms` from the file's beginning.
 
     `speaker_final` is False while the platform may still tell the speakers apart differently, None where it does
-    not say.
+    not say. `broken` marks what could not be read as a sentence: its text is all that stood there.
     """
 
     platform: str
     tenant: str
     recording_id: str
     file_id: str
+    kind: str
     segment_no: int
     text: str
     paragraph_no: int | None = None
@@ -236,10 +238,11 @@ class TranscriptSegment(_Json):
     end_ms: int | None = None
     language: str | None = None
     speaker_final: bool | None = None
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Post(_Json):
+class Post(PlainJson):
     """A Moments post; `deleted` marks a tombstone, of which only the ids are known.
 
     `author_id` is set only for real-name posts (`author_kind` ``named``): for the others it must not be guessed.

@@ -17,6 +17,7 @@ from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import Recording
+from airflow_provider_meetings.api.notes import Reader
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.storable import NeverPickled
 from airflow_provider_meetings.api.transport import QUEUE_SECONDS, Transport
@@ -50,6 +51,8 @@ class MeetingsHook(BaseHook):
     conn_type: ClassVar[str]
     hook_name: ClassVar[str]
     default_base_url: ClassVar[str]
+    readers: ClassVar[Mapping[str, Reader]] = {}
+    """How the platform's files are read back into rows, by kind."""
 
     def __init__(self, meetings_conn_id: str | None = None) -> None:
         super().__init__()

@@ -6,22 +6,41 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, get_args
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, Context
 from airflow.providers.common.sql.hooks.sql import DbApiHook
+from sqlalchemy import Table
 
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
+from airflow_provider_meetings.hooks.contents import read_back
 from airflow_provider_meetings.transfers import batches
+from airflow_provider_meetings.transfers.redaction import checked, redaction
+from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.engine import Engine
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.loader import load_posts, load_recordings
+from airflow_provider_meetings.warehouse.redactable import Action as Redact
+from airflow_provider_meetings.warehouse.redaction import Redaction
 from airflow_provider_meetings.warehouse.rows import RunKey
 from airflow_provider_meetings.warehouse.schema import SchemaChanges
 from airflow_provider_meetings.warehouse.tables import tables
 
+_TABLES = tables()
+_POST_TABLES = (_TABLES.posts, _TABLES.post_reactions)
+_RECORDING_TABLES = (
+    _TABLES.recordings,
+    _TABLES.recording_files,
+    _TABLES.transcript_segments,
+    _TABLES.minute_chapters,
+    _TABLES.minute_todos,
+    _TABLES.landings,
+    _TABLES.pending_items,
+    _TABLES.discovery_windows,
+    _TABLES.sync_clocks,
+)
 Value = TypeVar("Value", Recording, StoredFile, Post)
 
 
@@ -35,9 +54,13 @@ class RecordingsToSqlOperator(BaseOperator):
     :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them, or URIs of files
         that hold them as JSON lines. Resolved from XComs, never rendered.
     :param stored_files: what `RecordingsToObjectStorageOperator` returned; the same.
+        Transcripts, chapters and to-dos among them are read back and become rows: ``transcript_segments``,
+        ``minute_chapters``, ``minute_todos``.
     :param summary: the XCom ``summary`` of the listing; the same.
     :param schema: the tables' schema; None for the connection's own. (templated)
     :param table_prefix: in front of every table's name. (templated)
+    :param redact: what shall not be stored as it is: ``hash`` or ``drop`` by the column's name, in whichever table.
+        Hashes need the option ``redact_key`` of section ``[meetings]``.
     :param schema_changes: ``add`` adds columns that a table lacks, ``fail`` fails then.
     :returns: rows inserted or changed, per table.
     """
@@ -60,6 +83,7 @@ class RecordingsToSqlOperator(BaseOperator):
         summary: Any = None,
         schema: str | None = None,
         table_prefix: str = "",
+        redact: Mapping[str, Redact] | None = None,
         schema_changes: SchemaChanges = "add",
         **kwargs: Any,
     ) -> None:
@@ -70,22 +94,23 @@ class RecordingsToSqlOperator(BaseOperator):
         self.summary = arguments.verbatim(summary)
         self.schema = schema
         self.table_prefix = table_prefix
+        self.redact = checked(self, redact, _RECORDING_TABLES)
         self.schema_changes: SchemaChanges = arguments.choice(
             self, "schema_changes", schema_changes, get_args(SchemaChanges)
         )
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
-        stored = () if self.stored_files is None else _given(arguments.stored_files, self, "stored_files", context)
-        summaries = () if self.summary is None else self._summaries(context)
         return _load(
             self,
-            lambda engine: load_recordings(
+            _RECORDING_TABLES,
+            lambda engine, hidden: load_recordings(
                 engine.hook,
                 engine=engine,
-                recordings=_plain(_given(arguments.recordings, self, "recordings", context)),
-                stored_files=_plain(stored),
-                summaries=summaries,
+                recordings=hidden.recordings(_plain(_given(arguments.recordings, self, "recordings", context))),
+                stored_files=hidden.stored_files(_plain(self._stored(context))),
+                contents=None if self.stored_files is None else hidden.contents(self._contents(context)),
+                summaries=hidden.summaries(self._summaries(context)),
                 run=_run_key(context),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
@@ -94,7 +119,18 @@ class RecordingsToSqlOperator(BaseOperator):
             ),
         )
 
+    def _stored(self, context: Context) -> Iterator[StoredFile]:
+        if self.stored_files is None:
+            return iter(())
+        return _given(arguments.stored_files, self, "stored_files", context)
+
+    def _contents(self, context: Context) -> Iterator[Content]:
+        for one in read_back(self._stored(context)):
+            yield Content(one.item, one.file.to_dict(), (item.to_dict() for item in one.items))
+
     def _summaries(self, context: Context) -> Iterator[Mapping[str, Any]]:
+        if self.summary is None:
+            return
         for summary in arguments.items(self.summary, "summary", context):
             windows = summary.get("windows")
             if not isinstance(windows, list) or not all(isinstance(window, Mapping) for window in windows):
@@ -110,6 +146,8 @@ class PostsToSqlOperator(BaseOperator):
         from XComs, never rendered.
     :param schema: the tables' schema; None for the connection's own. (templated)
     :param table_prefix: in front of every table's name. (templated)
+    :param redact: what shall not be stored as it is: ``hash`` or ``drop`` by the column's name, in both tables.
+        Hashes need the option ``redact_key`` of section ``[meetings]``.
     :param schema_changes: ``add`` adds columns that a table lacks, ``fail`` fails then.
     :returns: rows inserted or changed, per table.
     """
@@ -123,6 +161,7 @@ class PostsToSqlOperator(BaseOperator):
         posts: Any,
         schema: str | None = None,
         table_prefix: str = "",
+        redact: Mapping[str, Redact] | None = None,
         schema_changes: SchemaChanges = "add",
         **kwargs: Any,
     ) -> None:
@@ -131,6 +170,7 @@ class PostsToSqlOperator(BaseOperator):
         self.posts = arguments.verbatim(posts)
         self.schema = schema
         self.table_prefix = table_prefix
+        self.redact = checked(self, redact, _POST_TABLES)
         self.schema_changes: SchemaChanges = arguments.choice(
             self, "schema_changes", schema_changes, get_args(SchemaChanges)
         )
@@ -139,10 +179,11 @@ class PostsToSqlOperator(BaseOperator):
         """Load in one transaction."""
         return _load(
             self,
-            lambda engine: load_posts(
+            _POST_TABLES,
+            lambda engine, hidden: load_posts(
                 engine.hook,
                 engine=engine,
-                posts=_plain(_given(arguments.posts, self, "posts", context)),
+                posts=hidden.posts(_plain(_given(arguments.posts, self, "posts", context))),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
@@ -196,9 +237,12 @@ def _run_key(context: Context) -> RunKey:
 
 
 def _load(
-    operator: RecordingsToSqlOperator | PostsToSqlOperator, load: Callable[[Engine], dict[str, int]]
+    operator: RecordingsToSqlOperator | PostsToSqlOperator,
+    written: Sequence[Table],
+    load: Callable[[Engine, Redaction], dict[str, int]],
 ) -> dict[str, int]:
     try:
-        return load(_engine(operator))
-    except InvalidRequest as error:
-        raise AirflowFailException(str(error)) from error
+        hidden = redaction(operator.redact, written)
+        return load(_engine(operator), hidden)
+    except MeetingsApiError as error:
+        raise (AirflowFailException if error.permanent else AirflowException)(str(error)) from error

@@ -134,7 +134,11 @@ def recording_files() -> Columns:
 def transcript_segments() -> Columns:
     """One sentence of a transcript."""
     return [
-        *_key(recording_id="The recording", file_id="The transcript's file"),
+        *_key(
+            recording_id="The recording",
+            file_id="The transcript's file",
+            kind="Which of its transcripts, such as transcript-srt: those of one file say the same",
+        ),
         _number("segment_no", "Its number in the file, from 0"),
         _whole("paragraph_no", "The number of its paragraph"),
         _id("speaker_id", "The speaker's id, where the platform tells it"),
@@ -144,7 +148,7 @@ def transcript_segments() -> Columns:
         _text("text", "What was said"),
         _text("language", "The language, where the platform tells it"),
         _truth("speaker_final", "False while the platform may still tell the speakers apart differently"),
-        _truth("broken", "Whether the file's timing could not be read, so that only the text is kept"),
+        _truth("broken", "Whether this could not be read as a sentence, so that only the text is kept, all of it"),
         *_house("the sentence"),
     ]
 
@@ -201,7 +205,7 @@ def minute_todos() -> Columns:
         *_key(recording_id="The minute"),
         _number("item_no", "Its number in the minute, from 0"),
         _text("content", "What is to be done"),
-        _json("assignees", "The user ids of those who are to do it, a list"),
+        _json("assignees", "The names of those who are to do it, a list"),
         _json("source", _OF_THE_PLATFORM),
         *_house("the to-do"),
     ]

@@ -15,6 +15,7 @@ from sqlalchemy import Table
 
 from airflow_provider_meetings.warehouse import rows, values
 from airflow_provider_meetings.warehouse.build import Row
+from airflow_provider_meetings.warehouse.contents import Content, ContentPlan
 from airflow_provider_meetings.warehouse.engine import Engine, Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.plans import PostPlan, RecordingPlan
@@ -43,15 +44,17 @@ def load_recordings(
     table_prefix: str,
     schema_changes: SchemaChanges,
     now: datetime,
+    contents: Iterable[Content] | None = None,
     engine: Engine | None = None,
 ) -> dict[str, int]:
-    """Upsert recordings, their files, and the journal of how they came.
+    """Upsert recordings, their files, what stands in these, and the journal of how they came.
 
     :param recordings: neutral recordings; read once, in batches.
     :param stored_files: stored files, of any outcome.
     :param summaries: ``{"platform": .., "tenant": .., "windows": [..]}`` of each listing, its proof of completeness.
     :param run: the try of the task that loads.
     :param now: the time of this load, aware.
+    :param contents: files that were read back; None leaves their tables alone.
     :param engine: the database; by default the one for the hook's connection type.
     :return: rows inserted or changed per table, by name without prefix. A file of which both what is declared and
         what was landed changed counts twice. The journal tables count every row written.
@@ -61,9 +64,12 @@ def load_recordings(
     found = tables(table_prefix, schema)
     at = values.moment(now)
     plan = RecordingPlan(found, at)
+    texts = ContentPlan(found, at, read_back=contents is not None)
+    used = [*plan.tables, *texts.tables]
+    stages = [*plan.stages, *texts.stages]
     with session(engine or engine_for(hook)) as opened:
-        missing = check(opened, plan.tables, schema_changes)
-        staged = _Staged(opened, plan.stages)
+        missing = check(opened, used, schema_changes)
+        staged = _Staged(opened, stages)
         for batch in _batches(recordings):
             staged.add(plan.recordings, rows.counted_recording_rows(batch, at))
             staged.add(plan.declared, rows.declared_file_rows(batch, at))
@@ -74,10 +80,12 @@ def load_recordings(
         for summary in summaries:
             staged.add(plan.windows, rows.window_rows(summary, run, at))
             staged.add(plan.clocks, rows.clock_rows(summary, at))
-        counts = opened.merge(plan.stages, plan.steps(), _first(opened, plan.tables, missing))
+        for content in contents or ():
+            texts.add(content, staged.add)
+        counts = opened.merge(stages, [*plan.steps(), *texts.steps()], _first(opened, used, missing))
         if schema_changes == "add":
             create_views(opened, views(found))
-    return _told(counts, plan.tables, found.prefix)
+    return _told(counts, used, found.prefix)
 
 
 def load_posts(

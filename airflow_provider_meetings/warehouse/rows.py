@@ -117,6 +117,8 @@ def window_rows(summary: Neutral, run: RunKey, now: datetime) -> list[Row]:
     listed = []
     for window in summary.get("windows") or ():
         asked = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
+        if "number" in window:  # what was asked for is redacted
+            asked.append(window["number"])
         data = {
             **window,
             **asdict(run),
@@ -132,10 +134,13 @@ def window_rows(summary: Neutral, run: RunKey, now: datetime) -> list[Row]:
 
 
 def clock_rows(summary: Neutral, now: datetime) -> list[Row]:
-    """Return a row of `sync_clocks` for each window with an end that was listed completely."""
+    """Return a row of `sync_clocks` for each window with an end that was listed completely.
+
+    None for one of which nobody knows what was asked for: its clock would stand for others, too.
+    """
     listed = []
     for window in summary.get("windows") or ():
-        if window.get("complete") and window.get("end") is not None:
+        if window.get("complete") and window.get("end") is not None and "number" not in window:
             data = {
                 "platform": summary.get("platform"),
                 "tenant": summary.get("tenant"),

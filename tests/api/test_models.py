@@ -74,6 +74,7 @@ SEGMENT = TranscriptSegment(
     tenant="t",
     recording_id="r",
     file_id="f",
+    kind="transcript-json",
     segment_no=0,
     paragraph_no=0,
     speaker_id="lina",

@@ -129,6 +129,22 @@ def _sql(name: str) -> list[Row]:
     return rows
 
 
+def _redact(other: str) -> list[Row]:
+    return [
+        *(
+            Row("redact", value, "must be a dict", 'such as {"owner_id": "hash"}')
+            for value in ("title", 7, True, ["title"], b"{}", Opaque())
+        ),
+        Row("redact", {other: "drop"}, f"no column {other!r} to redact", "there are"),
+        Row("redact", {7: "drop"}, "no column '7' to redact", "there are"),
+        Row("redact", {"source": "mask"}, "got 'mask'", "one of hash, drop"),
+        Row("redact", {"source": None}, "got 'None'", "one of hash, drop"),
+        Row("redact", {"source": "hash"}, "holds no text", "'drop' can be"),
+        Row("redact", {"tenant": "drop"}, "is part of a key", "'hash' can be"),
+        Row("redact", {"platform": "hash"}, "is not redacted", "the loader decides by it"),
+    ]
+
+
 def _flag(name: str) -> list[Row]:
     values: list[Any] = [None, 7, 0, "True", "", b"x", [True], Opaque()]
     return [Row(name, value, f"got {value!r:.60}", "must be True or False") for value in values]
@@ -388,7 +404,7 @@ TABLES: dict[type, Table] = {
             "stored_files": [STORED],
             "summary": SUMMARY,
         },
-        choices("schema_changes", "add"),
+        [*choices("schema_changes", "add"), *_redact("author_id")],
         [
             *_sql("sql_conn_id"),
             *RECORDINGS,
@@ -432,7 +448,7 @@ TABLES: dict[type, Table] = {
     ),
     PostsToSqlOperator: Table(
         {"task_id": "load", "sql_conn_id": "warehouse", "posts": [POST]},
-        choices("schema_changes", "add"),
+        [*choices("schema_changes", "add"), *_redact("title")],
         [
             *_sql("sql_conn_id"),
             Row("posts", None, "got NoneType", "hand over the task's .output"),

@@ -58,6 +58,9 @@ def test_everything_handed_over_is_written(warehouse: Path, handed_over: dict[st
         "pending_items": 1,
         "discovery_windows": 2,
         "sync_clocks": 0,  # asked by id: there is no window to have come through
+        "transcript_segments": 0,
+        "minute_chapters": 0,
+        "minute_todos": 0,
     }
     (stored,) = handed_over["stored_files"]
     landed = [row for row in rows(warehouse, "recording_files") if row["uri"]]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from airflow_provider_meetings.api.models import (
     MediaFile,
     Post,
@@ -8,6 +10,7 @@ from airflow_provider_meetings.api.models import (
     StoredFile,
     TranscriptSegment,
 )
+from airflow_provider_meetings.api.notes import Chapter, Todo
 from airflow_provider_meetings.warehouse.tables import tables
 
 
@@ -54,8 +57,11 @@ def test_there_is_a_column_for_each_neutral_field() -> None:
     recording = Recording(platform="p", tenant="t", recording_id="r", state=RecordingState.READY).to_dict()
     assert set(recording) - {"files"} == _content("recordings")
     assert set(Post(platform="p", tenant="t", post_id="p").to_dict()) - {"reactions", "deleted"} == _content("posts")
-    segment = TranscriptSegment(platform="p", tenant="t", recording_id="r", file_id="f", segment_no=0, text="x")
-    assert set(segment.to_dict()) == _content("transcript_segments") - {"broken"}
+    owner: Any = {"platform": "p", "tenant": "t", "recording_id": "r"}
+    segment = TranscriptSegment(**owner, file_id="f", kind="transcript-srt", segment_no=0, text="x")
+    assert set(segment.to_dict()) == _content("transcript_segments")
+    assert set(Chapter(**owner, item_no=0).to_dict()) == _content("minute_chapters")
+    assert set(Todo(**owner, item_no=0).to_dict()) == _content("minute_todos")
     file = MediaFile(platform="p", tenant="t", recording_id="r", meeting_id=None, file_id="f", kind="video")
     assert set(file.to_dict()) <= _content("recording_files")
     stored = StoredFile(

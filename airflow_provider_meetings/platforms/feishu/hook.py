@@ -15,6 +15,7 @@ from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.hooks.sharing import user_tokens
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.consent import Begun, code_of_redirect, consent_address
+from airflow_provider_meetings.platforms.feishu.contents import READERS
 from airflow_provider_meetings.platforms.feishu.endpoints import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 from airflow_provider_meetings.platforms.feishu.identity import Consent, identity_of
@@ -35,6 +36,7 @@ class FeishuHook(MeetingsHook):
     conn_type = "feishu"
     hook_name = "Feishu / Lark meetings"
     default_base_url = DEFAULT_BASE_URL
+    readers = READERS
 
     _app_id = ""
     _consent: Consent | None = None

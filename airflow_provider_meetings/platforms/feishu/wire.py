@@ -190,12 +190,14 @@ def neutral_recording(minute: Minute, *, tenant: str, meeting_id: str | None) ->
 
 
 def neutral_post(post: MomentsPost, *, tenant: str) -> Post:
-    """Read a post; its author only where it was written under the real name."""
+    """Read a post; its author only where it was written under the real name, and else not even in `source`."""
+    named = post.author_kind == "named"
+    source = without_links(post.raw if named else {k: v for k, v in post.raw.items() if k != "user_id"})
     return Post(
         platform="feishu",
         tenant=tenant,
         post_id=post.id,
-        author_id=post.user_id if post.author_kind == "named" else None,
+        author_id=post.user_id if named else None,
         author_kind=post.author_kind,
         created_at=post.create_time,
         content_text=post.content_text,
@@ -206,7 +208,7 @@ def neutral_post(post: MomentsPost, *, tenant: str) -> Post:
         reactions=[{"type": kind, "count": count} for kind, count in post.reactions],
         category_ids=list(post.category_ids),
         link=post.link,
-        source=without_links(post.raw),
+        source=source,
     )
 
 
@@ -234,7 +236,7 @@ def _node_text(node: object) -> str:
         return ""
     if node.get("tag") == "at":
         return f"@{node.get('user_name') or node.get('text') or ''}"
-    return str(node.get("text") or "")
+    return str(node.get("text") or node.get("href") or "")
 
 
 def _reactions(value: object) -> tuple[tuple[str, int], ...]:

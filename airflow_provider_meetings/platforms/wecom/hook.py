@@ -6,6 +6,7 @@ from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.platforms.wecom.client import WeComClient
+from airflow_provider_meetings.platforms.wecom.contents import READERS
 from airflow_provider_meetings.platforms.wecom.endpoints import DEFAULT_BASE_URL
 
 
@@ -20,6 +21,7 @@ class WeComHook(MeetingsHook):
     conn_type = "wecom"
     hook_name = "WeCom meetings"
     default_base_url = DEFAULT_BASE_URL
+    readers = READERS
 
     def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> WeComClient:
         """Build the client; see `MeetingsHook`."""

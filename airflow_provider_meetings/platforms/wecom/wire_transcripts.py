@@ -166,7 +166,7 @@ class Transcripts:
 
 
 def neutral_segments(
-    transcripts: Transcripts, *, tenant: str, recording_id: str, file_id: str
+    transcripts: Transcripts, *, tenant: str, recording_id: str, file_id: str, kind: str
 ) -> tuple[TranscriptSegment, ...]:
     """Read each sentence as a segment, numbered from 0 through the whole file."""
     spoken = (
@@ -180,6 +180,7 @@ def neutral_segments(
             tenant=tenant,
             recording_id=recording_id,
             file_id=file_id,
+            kind=kind,
             segment_no=segment_no,
             paragraph_no=paragraph_no,
             speaker_id=paragraph.speaker_info.userid,

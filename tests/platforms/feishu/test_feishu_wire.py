@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.models import Post, Recording, RecordingState
+from airflow_provider_meetings.api.storable import storable, storable_text
 from airflow_provider_meetings.platforms.feishu.wire import (
     MeetingRecording,
     Minute,
@@ -156,6 +157,8 @@ def test_only_a_named_author_is_taken(user_type: int | None, kind: str | None) -
     data["post"]["user_type"] = user_type
     neutral = neutral_post(MomentsPost.parse(data), tenant="t")
     assert (neutral.author_kind, neutral.author_id) == (kind, "ou_xxxxx" if kind == "named" else None)
+    # Documented to be empty then; should the platform name somebody all the same, nobody shall read it.
+    assert ("ou_xxxxx" in json.dumps(neutral.to_dict())) == (kind == "named")
 
 
 @pytest.mark.parametrize(
@@ -166,6 +169,11 @@ def test_only_a_named_author_is_taken(user_type: int | None, kind: str | None) -
         ("", None, ""),
         (None, None, None),
         ("[]", [], ""),
+        (
+            '[[{"tag":"a","href":"https://x.example"}]]',
+            [[{"tag": "a", "href": "https://x.example"}]],
+            "https://x.example",
+        ),
         (
             '[[{"tag":"at","user_name":"赵敏"},{"tag":"new"}],[{"tag":"hashtag","text":"#x"}], 5, [7]]',
             [[{"tag": "at", "user_name": "赵敏"}, {"tag": "new"}], [{"tag": "hashtag", "text": "#x"}], 5, [7]],
@@ -178,6 +186,20 @@ def test_rich_text(content: Any, nodes: Any, text: str | None) -> None:
     data["post"]["content"] = content
     post = MomentsPost.parse(data)
     assert (post.content, post.content_text) == (nodes, text)
+
+
+nodes_of_text = st.fixed_dictionaries({"tag": st.sampled_from(["text", "a", "at", "new"]), "text": st.text()})
+
+
+@given(st.lists(st.lists(nodes_of_text)))
+def test_no_word_of_rich_text_is_lost(paragraphs: list[Any]) -> None:
+    data = answer("post")
+    data["post"]["content"] = json.dumps(paragraphs)
+    post = MomentsPost.parse(data)
+    assert post.content_text == "\n".join(
+        "".join("@" * (node["tag"] == "at") + storable_text(node["text"]) for node in nodes) for nodes in paragraphs
+    )
+    assert post.content == storable(paragraphs)
 
 
 def test_rich_text_of_endless_depth_is_plain_text() -> None:

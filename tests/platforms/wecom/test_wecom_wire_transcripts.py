@@ -51,7 +51,9 @@ def test_a_transcript_as_segments() -> None:
     sentences.append({"sid": "1", "start_time": "4000", "end_time": "5000", "words": [{"text": "Hi"}, {"text": "all"}]})
     guest = {"pid": 1, "speaker_info": {}, "sentences": [{"words": [{"text": "好"}, {"text": ""}, {"text": "ok"}]}]}
     body["transcripts"]["paragraphs"].append(guest)
-    segments = neutral_segments(Transcripts.parse(body), tenant="ww1", recording_id="mr1", file_id="rf1")
+    segments = neutral_segments(
+        Transcripts.parse(body), tenant="ww1", recording_id="mr1", file_id="rf1", kind="transcript-json"
+    )
     told = [(s.segment_no, s.paragraph_no, s.speaker_id, s.start_ms, s.end_ms, s.text) for s in segments]
     assert told == [
         (0, 0, "zhangsan", 0, 4000, "大家好"),
@@ -69,7 +71,9 @@ def test_a_transcript_as_segments() -> None:
 def test_whether_the_speakers_stay(detected: object, final: bool | None) -> None:
     body = answer("transcript_detail")
     body["transcripts"]["audio_detect"] = detected
-    (segment,) = neutral_segments(Transcripts.parse(body), tenant="t", recording_id="r", file_id="f")
+    (segment,) = neutral_segments(
+        Transcripts.parse(body), tenant="t", recording_id="r", file_id="f", kind="transcript-json"
+    )
     assert segment.speaker_final is final
 
 
@@ -119,7 +123,7 @@ def test_any_transcript_is_read_or_refused(where: str, field: str, value: Any) -
         read = Transcripts.joined([Transcripts.parse(body)])
     except ServerError:
         return
-    for segment in neutral_segments(read, tenant="t", recording_id="r", file_id="f"):
+    for segment in neutral_segments(read, tenant="t", recording_id="r", file_id="f", kind="k"):
         assert TranscriptSegment.from_dict(json.loads(json.dumps(segment.to_dict()))) == segment
 
 

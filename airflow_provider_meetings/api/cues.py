@@ -1,0 +1,96 @@
+"""What was said, from the two layouts of text that transcripts are written in: SubRip, and paragraphs with headings.
+
+Both readers are pure and take any text: what cannot be read is kept as text, marked as broken, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from airflow_provider_meetings.api.storable import storable_text
+
+_LINES = re.compile(r"\r\n|\r|\n")
+_CLOCK = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{2})(?:[.,]([0-9]{1,3}))?"
+# https://www.matroska.org/technical/subtitles.html#srt-subtitles
+_TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}\s*")
+_HEADING = re.compile(rf"\s*(?P<speaker>.*?)\s*(?<![0-9:.,]){_CLOCK}\s*")
+_ENCODINGS = ("utf-8-sig", "gb18030")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What was said at a stretch; `start_ms` and `end_ms` from the file's beginning, None where it does not tell.
+
+    A broken one has neither times nor speaker: `text` holds all that stood there.
+    """
+
+    text: str
+    speaker: str | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+    broken: bool = False
+
+
+def decoded(content: bytes) -> str:
+    """Read a text file: UTF-16 with its mark, UTF-8, else GB18030; bytes that are none of them become U+FFFD."""
+    if content.startswith(_UTF_16):
+        return storable_text(content.decode("utf-16", "replace"))
+    for encoding in _ENCODINGS:
+        try:
+            return storable_text(content.decode(encoding))
+        except UnicodeDecodeError:
+            continue
+    return storable_text(content.decode("utf-8-sig", "replace"))
+
+
+def subrip_cues(text: str) -> Iterator[Cue]:
+    """Yield the cues of a SubRip file: a number, begin and end, lines of text; a blank line ends it."""
+    for block in _blocks(text):
+        numbered = len(block) > 1 and block[0].strip().isdecimal() and _TIMING.fullmatch(block[1])
+        timing, said = (block[1], block[2:]) if numbered else (block[0], block[1:])
+        found = _TIMING.fullmatch(timing)
+        start, end = (_milliseconds(found.groups()[:4]), _milliseconds(found.groups()[4:])) if found else (None, None)
+        # A second timing among the lines: the blank line between two cues is missing.
+        told_twice = any(_TIMING.fullmatch(line) for line in said)
+        if start is None or end is None or end < start or told_twice:
+            yield Cue("\n".join(block), broken=True)
+        elif said:
+            yield Cue("\n".join(said), start_ms=start, end_ms=end)
+
+
+def headed_cues(text: str) -> Iterator[Cue]:
+    """Yield the paragraphs of a text file: ``speaker 00:01:02.345`` or ``speaker 01:02`` above each, with its begin.
+
+    A line that looks so is a heading only where a paragraph begins and something follows: somebody may well say so.
+    """
+    for block in _blocks(text):
+        found = _HEADING.fullmatch(block[0]) if len(block) > 1 else None
+        start = _milliseconds(found.groups()[1:]) if found else None
+        if found is None or start is None:
+            yield Cue("\n".join(block), broken=True)
+        else:
+            yield Cue("\n".join(block[1:]), speaker=found["speaker"] or None, start_ms=start)
+
+
+def _blocks(text: str) -> Iterator[list[str]]:
+    """Yield the runs of lines between blank ones."""
+    block: list[str] = []
+    for line in _LINES.split(text):
+        if line.strip():
+            block.append(line)
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _milliseconds(clock: Sequence[str | None]) -> int | None:
+    """Read hours, minutes, seconds and their fraction; None for a clock that no clock shows."""
+    hours, minutes, seconds = (int(part or 0) for part in clock[:3])
+    if seconds > 59 or (clock[0] is not None and minutes > 59):
+        return None
+    return ((hours * 60 + minutes) * 60 + seconds) * 1000 + int((clock[3] or "").ljust(3, "0"))

@@ -1,0 +1,110 @@
+"""What stands in the files that a minute was landed as: its transcripts, its chapters, its todos."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from airflow_provider_meetings.api.cues import Cue, decoded, headed_cues, subrip_cues
+from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
+from airflow_provider_meetings.api.notes import Chapter, Reader, Todo
+from airflow_provider_meetings.api.storable import without_links
+from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteChapter, MinuteTodo
+
+_COLON = re.compile("[:：]")
+_LONGEST_NAME = 128
+
+
+# https://open.feishu.cn/document/minutes-v1/minute-transcript/get
+def txt_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegment]:
+    """Read the export as text: speaker and time above each paragraph. The page shows no example: layout assumed."""
+    return _segments(file, headed_cues(decoded(content)))
+
+
+# https://open.feishu.cn/document/minutes-v1/minute-transcript/get
+def srt_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegment]:
+    """Read the export as SubRip: ``speaker: `` before the text. The page shows no example: layout assumed."""
+    return _segments(file, map(_with_speaker, subrip_cues(decoded(content))))
+
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
+def chapters(file: StoredFile, content: bytes) -> Iterator[Chapter]:
+    """Read the chapters; what is none keeps its number, and `source` holds it."""
+    for number, entry in enumerate(_entries(content)):
+        read: dict[str, Any] = {}
+        try:
+            found = MinuteChapter.parse(entry)
+        except MeetingsApiError:
+            pass
+        else:
+            read = {"title": found.title, "start_ms": found.start_ms, "stop_ms": found.stop_ms}
+            read["summary"] = found.summary_content
+        yield Chapter(**_owner(file), item_no=number, source=without_links(entry), **read)
+
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
+def todos(file: StoredFile, content: bytes) -> Iterator[Todo]:
+    """Read the todos; what is none keeps its number, and `source` holds it."""
+    for number, entry in enumerate(_entries(content)):
+        read: dict[str, Any] = {}
+        try:
+            found = MinuteTodo.parse(entry)
+        except MeetingsApiError:
+            pass
+        else:
+            read = {"content": found.content, "assignees": list(found.assignees)}
+        yield Todo(**_owner(file), item_no=number, source=without_links(entry), **read)
+
+
+READERS: Mapping[str, Reader] = {
+    "transcript-txt": Reader(TranscriptSegment, txt_segments),
+    "transcript-srt": Reader(TranscriptSegment, srt_segments),
+    "chapters-json": Reader(Chapter, chapters),
+    "todos-json": Reader(Todo, todos),
+}
+
+
+def _with_speaker(cue: Cue) -> Cue:
+    """Take the speaker from before the first colon of the first line."""
+    if cue.broken:
+        return cue
+    colon = _COLON.search(cue.text.partition("\n")[0][: _LONGEST_NAME + 1])
+    speaker = cue.text[: colon.start()].strip() if colon else ""
+    if not colon or not speaker:
+        return cue
+    return Cue(cue.text[colon.end() :].strip(), speaker, cue.start_ms, cue.end_ms)
+
+
+def _segments(file: StoredFile, cues: Iterable[Cue]) -> Iterator[TranscriptSegment]:
+    for number, cue in enumerate(cues):
+        yield TranscriptSegment(
+            **_owner(file),
+            file_id=file.file_id,
+            kind=file.kind,
+            segment_no=number,
+            paragraph_no=number,
+            speaker_name=cue.speaker,
+            start_ms=cue.start_ms,
+            end_ms=cue.end_ms,
+            text=cue.text,
+            broken=cue.broken,
+        )
+
+
+def _owner(file: StoredFile) -> dict[str, Any]:
+    return {"platform": file.platform, "tenant": file.tenant, "recording_id": file.recording_id}
+
+
+def _entries(content: bytes) -> list[Any]:
+    """Read the list that the file holds; what is none counts as its only entry."""
+    text = decoded(content)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = text
+    if isinstance(found, list):
+        return found
+    return [found] if found else []

@@ -1,0 +1,112 @@
+"""Rows of what stands in files (transcripts, chapters, to-dos): a file that is read again replaces what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import count, islice
+
+from sqlalchemy import BigInteger, Column, ColumnElement, Table, exists, update
+
+from airflow_provider_meetings.api.models import TranscriptSegment
+from airflow_provider_meetings.api.notes import Chapter, Item, Todo
+from airflow_provider_meetings.warehouse import merge
+from airflow_provider_meetings.warehouse.build import Builder, Row
+from airflow_provider_meetings.warehouse.merge import Change, Merge
+from airflow_provider_meetings.warehouse.rows import Neutral
+from airflow_provider_meetings.warehouse.staging import Stage, stage
+from airflow_provider_meetings.warehouse.tables import Tables
+
+BATCH = 5000
+_FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
+_NUMBER = "_file_no"
+
+Add = Callable[[Stage, Iterable[Row]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One file that was read back.
+
+    :param item: what its rows are.
+    :param file: the stored file, neutral.
+    :param rows: the rows, neutral; read once.
+    """
+
+    item: type[Item]
+    file: Neutral
+    rows: Iterable[Neutral]
+
+
+class _Part:
+    """The rows of one table, and the files that they were read from."""
+
+    def __init__(self, tables: Tables, into: Table, owner: Sequence[str], now: datetime) -> None:
+        content = [column.name for column in into.c if not column.name.startswith("_")]
+        self._build = Builder(into, content, hashed=True)
+        self._key = Builder(tables.recording_files, _FILE_KEY)
+        self._now = now
+        self._owner = owner
+        self.into = into
+        name = into.name.removeprefix(tables.prefix)
+        self.names = (*content, "_source_hash", "_landed_at", "_deleted_at")
+        self.rows = stage(name, into, self.names, Column(_NUMBER, BigInteger()))
+        self.files = stage(f"{name}_files", tables.recording_files, _FILE_KEY, Column(_NUMBER, BigInteger()))
+
+    def add(self, content: Content, number: int, add: Add) -> None:
+        """Stage a file's rows; `number` tells them from those of an earlier reading in the same call."""
+        add(self.files, self._key([content.file], number))
+        given: Iterator[Mapping[str, object]] = iter(content.rows)
+        while batch := list(islice(given, BATCH)):
+            add(self.rows, self._build(batch, self._now, None, number))
+
+    def steps(self) -> Iterable[Merge | Change]:
+        """Replace what was read of these files before; what they no longer hold is marked."""
+        there, staged, read = self.into, self.rows.table, self.files.table
+        later = exists().where(*_same(read, staged, self._owner), read.c[_NUMBER] > staged.c[_NUMBER])
+        yield Change(there, staged.delete().where(later), counted=False)
+        yield Merge(there, self.rows, self.names, when=merge.changed_or_back)
+        again = exists().where(*_same(read, there, self._owner))
+        still = exists().where(*_same(staged, there, self.rows.key))
+        marked = update(there).where(there.c["_deleted_at"].is_(None), again, ~still)
+        yield Change(there, marked.values({"_deleted_at": self._now, "_landed_at": self._now}))
+
+
+class ContentPlan:
+    """Merge what was read back, each kind into its table.
+
+    :param read_back: whether anything is; else the tables are left alone.
+    """
+
+    def __init__(self, tables: Tables, now: datetime, *, read_back: bool) -> None:
+        self._numbers = count()
+        self._parts: dict[type[Item], _Part] = {}
+        if read_back:
+            self._parts = {
+                TranscriptSegment: _Part(tables, tables.transcript_segments, _FILE_KEY, now),
+                Chapter: _Part(tables, tables.minute_chapters, _FILE_KEY[:3], now),
+                Todo: _Part(tables, tables.minute_todos, _FILE_KEY[:3], now),
+            }
+
+    @property
+    def stages(self) -> Sequence[Stage]:
+        """All stages."""
+        return tuple(one for part in self._parts.values() for one in (part.rows, part.files))
+
+    @property
+    def tables(self) -> Sequence[Table]:
+        """The tables that are written."""
+        return tuple(part.into for part in self._parts.values())
+
+    def add(self, content: Content, add: Add) -> None:
+        """Stage one file's rows."""
+        self._parts[content.item].add(content, next(self._numbers), add)
+
+    def steps(self) -> Sequence[Merge | Change]:
+        """Return what to do, in order."""
+        return tuple(step for part in self._parts.values() for step in part.steps())
+
+
+def _same(one: Table, other: Table, names: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [one.c[name] == other.c[name] for name in names]

@@ -1,0 +1,113 @@
+"""Transcripts as text: what is read, what is kept, and that nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from airflow_provider_meetings.api.cues import Cue, decoded, headed_cues, subrip_cues
+
+_PIECES = st.sampled_from(
+    ["\n", "\r\n", "\r", "\n\n", " ", "1", "17", "00:00:01,000", "00:00:02.500", "0:61", "12:34", " --> ", "-->", ":"]
+)
+TEXTS = st.lists(_PIECES | st.text(max_size=6), max_size=30).map("".join)
+
+
+def letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text))
+
+
+def test_subrip() -> None:
+    text = "1\r\n00:00:01,000 --> 00:00:02,500\r\nHello\r\nthere\r\n\r\n2\r\n01:00:00.5 --> 01:00:01.25\r\n42\r\n"
+    assert list(subrip_cues(text)) == [
+        Cue("Hello\nthere", start_ms=1000, end_ms=2500),
+        Cue("42", start_ms=3_600_500, end_ms=3_601_250),
+    ]
+
+
+def test_a_cue_in_which_nothing_is_said_is_none() -> None:
+    assert list(subrip_cues("1\n00:00:01,000 --> 00:00:02,000\n\n2\n00:00:02,000 --> 00:00:03,000")) == []
+
+
+def test_subrip_needs_no_numbers() -> None:
+    assert list(subrip_cues("00:01 --> 00:02\nHello\n")) == [Cue("Hello", start_ms=1000, end_ms=2000)]
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "1\n00:00:xx,000 --> 00:00:02,000\nHello",
+        "1\n00:00:05,000 --> 00:00:02,000\nHello",
+        "1\n00:75:00,000 --> 00:76:02,000\nHello",
+        "1\n00:00:75 --> 00:00:76\nHello",
+        "1\n00:00:01,000 --> 00:00:02,000\nHello\n2\n00:00:02,000 --> 00:00:03,000\nthere",
+        "Hello",
+        "7\n8",
+    ],
+)
+def test_a_broken_cue_is_kept_as_it_stands(block: str) -> None:
+    good = "3\n00:00:03,000 --> 00:00:04,000\nafter\n"
+    assert list(subrip_cues(f"{block}\n\n{good}")) == [
+        Cue(block, broken=True),
+        Cue("after", start_ms=3000, end_ms=4000),
+    ]
+
+
+def test_paragraphs_with_headings() -> None:
+    text = "Zhao Min 00:01:02.345\nHello\nthere\n\n  李 娜 75:10 \n好\n\n00:03\nnobody's\n"
+    assert list(headed_cues(text)) == [
+        Cue("Hello\nthere", speaker="Zhao Min", start_ms=62_345),
+        Cue("好", speaker="李 娜", start_ms=4_510_000),
+        Cue("nobody's", start_ms=3000),
+    ]
+
+
+@pytest.mark.parametrize(
+    "block", ["See you at 10:30", "No heading\nat all", "Lina 10:99\nHello", "1:00:00:01\nHello", "12:34"]
+)
+def test_what_has_no_heading_is_kept_as_it_stands(block: str) -> None:
+    assert list(headed_cues(f"\n{block}\n\n")) == [Cue(block, broken=True)]
+
+
+def test_a_time_within_a_paragraph_is_no_heading() -> None:
+    (cue,) = headed_cues("Lina 00:01\nWe meet\nat 10:30\nfor an hour")
+    assert cue.text == "We meet\nat 10:30\nfor an hour"
+
+
+@given(TEXTS)
+def test_no_letter_of_subrip_is_lost(text: str) -> None:
+    cues = list(subrip_cues(text))
+    assert letters("".join(cue.text for cue in cues)) == letters(text)
+    assert all(cue.broken == (cue.start_ms is None) for cue in cues)
+    assert all(cue.broken or 0 <= (cue.start_ms or 0) <= (cue.end_ms or 0) for cue in cues)
+
+
+@given(TEXTS)
+def test_no_letter_of_paragraphs_is_lost(text: str) -> None:
+    cues = list(headed_cues(text))
+    assert letters("".join((cue.speaker or "") + cue.text for cue in cues)) == letters(text)
+    assert all(cue.broken == (cue.start_ms is None) for cue in cues)
+
+
+@given(st.lists(st.text("abc好 ,", min_size=1, max_size=9).filter(str.strip), max_size=9))
+def test_written_and_read_again(said: list[str]) -> None:
+    written = "\n".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n + 1:02},000\n{text}\n" for n, text in enumerate(said))
+    assert [cue.text for cue in subrip_cues(written)] == said
+    written = "\n".join(f"Lina 00:00:{n:02}\n{text}\n" for n, text in enumerate(said))
+    assert [(cue.speaker, cue.text) for cue in headed_cues(written)] == [("Lina", text) for text in said]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_encodings(encoding: str) -> None:
+    assert decoded("大家好 😀".encode(encoding)) == "大家好 😀"
+
+
+@given(st.binary())
+@example(b"\xff\xfe\x00")
+@example(b"\xff\xff\xff")
+@example(b"a\x00\xed\xa0\x80")
+def test_any_bytes_are_text_that_can_be_stored(content: bytes) -> None:
+    text = decoded(content)
+    assert "\x00" not in text
+    text.encode()

@@ -1,0 +1,105 @@
+"""Stored files read back from where they were landed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, NotFound, StoreError
+from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
+from airflow_provider_meetings.hooks import contents
+from airflow_provider_meetings.hooks.contents import read_back
+from airflow_provider_meetings.hooks.stores import store_at
+from tests.storage.s3_bench import s3_bench
+from tests.storage.s3_front import serve_moto
+
+SRT = b"1\n00:00:01,000 --> 00:00:02,000\nLina: hello\n"
+
+
+def stored(path: Path, kind: str = "transcript-srt", content: bytes | None = SRT, **changes: Any) -> StoredFile:
+    if content is not None:
+        path.write_bytes(content)
+    file: dict[str, Any] = {
+        "platform": "feishu",
+        "tenant": "t",
+        "recording_id": "secret-id",
+        "file_id": "secret-id",
+        "kind": kind,
+        "uri": path.as_uri(),
+        "size": 1,
+        "sha256": "00",
+        "media_type": "text/plain",
+        "landed_at": None,
+        "outcome": "landed",
+    }
+    return StoredFile(**{**file, **changes})
+
+
+def test_files_are_found_by_their_address(tmp_path: Path) -> None:
+    (tmp_path / "recording_id=a%2Fb").mkdir()
+    first = stored(tmp_path / "recording_id=a%2Fb" / "1.srt", uri=f"file://{tmp_path}/recording_id=a%2Fb/1.srt")
+    second = stored(tmp_path / "2.json", "transcript-json", b'{"paragraphs": ["kept"]}', platform="wecom")
+    found = [(one.file, one.item, [item.to_dict()["text"] for item in one.items]) for one in read_back([first, second])]
+    assert found == [(first, TranscriptSegment, ["hello"]), (second, TranscriptSegment, ['"kept"'])]
+
+
+def test_a_second_file_of_a_format_is_read_as_the_first(tmp_path: Path) -> None:
+    file = stored(tmp_path / "1.txt", "ai_transcript-txt-2", b"Lina 00:01\nhello", platform="wecom")
+    assert [[item.to_dict()["kind"] for item in one.items] for one in read_back([file])] == [["ai_transcript-txt-2"]]
+
+
+def test_others_are_not_opened(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    gone = tmp_path / "gone"
+    given = [
+        stored(gone, "video", None),
+        stored(gone, "summary-txt", None),
+        stored(gone, "transcript-srt", None, uri=None),
+        stored(gone, "ai_transcript-docx", None, platform="wecom"),
+        stored(gone, "ai_transcript-docx", None, platform="wecom"),
+    ]
+    assert list(read_back(given)) == []
+    assert "2 files of kind ai_transcript-docx have no format that rows are made of" in caplog.text
+    assert "secret-id" not in caplog.text
+
+
+def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(NotFound, match=r"file 2 of stored_files \(transcript-srt\) is no longer there") as told:
+        list(read_back([stored(tmp_path / "video", "video"), stored(tmp_path / "secret-id", content=None)]))
+    assert "secret-id" not in str(told.value)
+    assert told.value.__context__ is None
+    monkeypatch.setattr(contents, "LARGEST_CONTENT", len(SRT) - 1)
+    with pytest.raises(FileTooLarge, match=f"more than {len(SRT) - 1} bytes"):
+        list(read_back([stored(tmp_path / "1.srt")]))
+    monkeypatch.setattr(contents, "LARGEST_CONTENT", len(SRT))
+    assert len(list(read_back([stored(tmp_path / "1.srt")]))) == 1
+    with pytest.raises(StoreError, match="could not be read back"):
+        list(read_back([stored(tmp_path / "x", content=None, uri=(tmp_path / ("x" * 300)).as_uri())]))
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="the platform 'zoom' is not known on this worker"):
+        list(read_back([stored(tmp_path / "1.srt", platform="zoom")]))
+    with pytest.raises(InvalidRequest, match="the platform 'sqlite' is not known"):
+        list(read_back([stored(tmp_path / "1.srt", platform="sqlite")]))
+    with pytest.raises(InvalidRequest, match="names a connection that is not defined: 'lake_conn'"):
+        list(read_back([stored(tmp_path / "1.srt", uri="s3://lake_conn@bucket/feishu/1.srt")]))
+    with pytest.raises(InvalidRequest, match="uri of a stored file is no URL"):
+        list(read_back([stored(tmp_path / "1.srt", uri="lake/1.srt")]))
+
+
+def test_the_connection_in_an_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve_moto() as moto, s3_bench(moto) as bench:
+        login = {"login": "AKIDEXAMPLE", "password": "s3cr3t-s3cr3t"}
+        extra = {"endpoint_url": bench.front.url, "region_name": "us-east-1"}
+        monkeypatch.setenv("AIRFLOW_CONN_LAKE_CONN", json.dumps({"conn_type": "aws", **login, "extra": extra}))
+        file = stored(Path("/"), content=None, uri="s3://lake_conn@lake/raw/feishu/1.srt")
+        store_at("s3://lake_conn@lake/raw").put("feishu/1.srt", SRT)
+        (found,) = read_back([file])
+        assert [item.to_dict()["text"] for item in found.items] == ["hello"]
+        with pytest.raises(NotFound):
+            list(read_back([replace(file, uri="s3://lake_conn@lake/raw/feishu/2.srt")]))

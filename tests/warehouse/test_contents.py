@@ -1,0 +1,125 @@
+"""What stands in files, as rows, on each engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.api.models import TranscriptSegment
+from airflow_provider_meetings.api.notes import Chapter, Item, Todo
+from airflow_provider_meetings.warehouse.contents import BATCH, Content
+from airflow_provider_meetings.warehouse.errors import LoadError
+from tests.warehouse.conftest import NOW
+
+Load = Callable[..., dict[str, int]]
+Sql = Callable[[str], list[dict[str, Any]]]
+
+FILE = {"platform": "feishu", "tenant": "t", "recording_id": "R", "file_id": "F", "kind": "transcript-srt"}
+LATER = NOW + timedelta(days=1)
+STANDING = "SELECT segment_no, text FROM transcript_segments WHERE _deleted_at IS NULL ORDER BY kind, file_id, 1"
+
+
+def transcript(*texts: str, **changes: Any) -> Content:
+    file = {**FILE, **changes}
+    rows = [{**file, "segment_no": number, "text": text, "broken": False} for number, text in enumerate(texts)]
+    return Content(TranscriptSegment, file, rows)
+
+
+def noted(item: type[Item], *rows: dict[str, Any]) -> Content:
+    file = {**FILE, "kind": "notes"}
+    owner = {name: file[name] for name in ("platform", "tenant", "recording_id")}
+    return Content(item, file, [{**owner, "item_no": number, **row} for number, row in enumerate(rows)])
+
+
+def test_every_field_is_stored(load: Load, sql: Sql) -> None:
+    segment = TranscriptSegment(
+        platform="wecom",
+        tenant="t",
+        recording_id="R",
+        file_id="F",
+        kind="transcript-json",
+        segment_no=0,
+        paragraph_no=7,
+        speaker_id="lina",
+        speaker_name="李娜",
+        start_ms=1,
+        end_ms=2,
+        text="好 😀",
+        language="zh",
+        speaker_final=False,
+        broken=True,
+    ).to_dict()
+    assert load(contents=[Content(TranscriptSegment, segment, [segment])])["transcript_segments"] == 1
+    (row,) = sql("SELECT * FROM transcript_segments")
+    assert {name: row[name] for name in segment} == segment
+
+
+def test_what_was_not_read_back_leaves_the_tables_alone(load: Load) -> None:
+    assert "transcript_segments" not in load()
+    assert load(contents=[])["transcript_segments"] == 0
+
+
+def test_an_unchanged_file_changes_no_row(load: Load, sql: Sql) -> None:
+    assert load(contents=[transcript("a", "b")])["transcript_segments"] == 2
+    before = sql("SELECT * FROM transcript_segments ORDER BY segment_no")
+    assert load(contents=[transcript("a", "b")], now=LATER)["transcript_segments"] == 0
+    assert sql("SELECT * FROM transcript_segments ORDER BY segment_no") == before
+
+
+def test_a_changed_file_replaces_its_rows_and_no_others(load: Load, sql: Sql) -> None:
+    others = [transcript("txt", "too", kind="transcript-txt"), transcript("other", file_id="f")]
+    load(contents=[transcript("a", "b", "c"), *others])
+    assert load(contents=[transcript("a", "B")], now=LATER)["transcript_segments"] == 2
+    assert {(row["segment_no"], row["text"]) for row in sql(STANDING)} == {
+        (0, "a"),
+        (1, "B"),
+        (0, "other"),
+        (0, "txt"),
+        (1, "too"),
+    }
+    assert sql("SELECT text FROM transcript_segments WHERE _deleted_at IS NOT NULL") == [{"text": "c"}]
+    assert load(contents=[transcript("a", "B", "c")], now=LATER)["transcript_segments"] == 1
+    assert sql("SELECT text FROM transcript_segments WHERE _deleted_at IS NOT NULL") == []
+
+
+def test_a_file_without_rows_takes_all_back(load: Load, sql: Sql) -> None:
+    load(contents=[transcript("a")])
+    assert load(contents=[transcript()], now=LATER)["transcript_segments"] == 1
+    assert sql(STANDING) == []
+
+
+def test_of_two_readings_in_a_call_the_last_counts(load: Load, sql: Sql) -> None:
+    load(contents=[transcript("a", "b", "c"), transcript("A", "B")])
+    assert [row["text"] for row in sql(STANDING)] == ["A", "B"]
+
+
+def test_a_load_that_fails_leaves_the_old_rows(load: Load, sql: Sql) -> None:
+    load(contents=[transcript("a", "b")])
+    broken = Content(TranscriptSegment, FILE, [{**FILE, "segment_no": 0, "text": "new", "start_ms": "soon"}])
+    with pytest.raises(LoadError, match="start_ms"):
+        load(contents=[transcript("new"), broken])
+    assert [row["text"] for row in sql(STANDING)] == ["a", "b"]
+
+
+def test_a_long_transcript_is_read_in_batches(load: Load, sql: Sql) -> None:
+    count = BATCH + 1
+    rows = ({**FILE, "segment_no": number, "text": str(number)} for number in range(count))
+    assert load(contents=[Content(TranscriptSegment, FILE, rows)])["transcript_segments"] == count
+    assert len(sql(STANDING)) == count
+
+
+def test_chapters_and_todos(load: Load, sql: Sql) -> None:
+    chapters: list[dict[str, Any]] = [
+        {"title": "Opening", "start_ms": 0, "stop_ms": 9, "summary": "s", "source": {"x": 1}},
+        {"title": "End"},
+    ]
+    todos: list[dict[str, Any]] = [{"content": "Call", "assignees": ["赵敏"], "source": "odd"}]
+    written = load(contents=[noted(Chapter, *chapters), noted(Todo, *todos)])
+    assert (written["minute_chapters"], written["minute_todos"], written["transcript_segments"]) == (2, 1, 0)
+    assert load(contents=[noted(Chapter, chapters[0]), noted(Todo, *todos)], now=LATER)["minute_chapters"] == 1
+    told = sql("SELECT title, start_ms, stop_ms, summary FROM minute_chapters WHERE _deleted_at IS NULL")
+    assert told == [{"title": "Opening", "start_ms": 0, "stop_ms": 9, "summary": "s"}]
+    assert sql("SELECT content FROM minute_todos WHERE _deleted_at IS NULL") == [{"content": "Call"}]

@@ -1,0 +1,264 @@
+"""What is redacted, how, and that it is gone wherever it stood."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.api.models import TranscriptSegment
+from airflow_provider_meetings.warehouse.contents import Content
+from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.redactable import ACTIONS, KEPT, actions_of
+from airflow_provider_meetings.warehouse.redaction import Redaction
+from airflow_provider_meetings.warehouse.tables import tables
+
+KEY = b"a key of the tests, long enough"
+TOKEN = "obcnq3b9jl72l83w4f149w9c"
+RECORDING = {
+    "platform": "feishu",
+    "tenant": "acme",
+    "recording_id": TOKEN,
+    "meeting_id": "7001",
+    "meeting_number": "123456789",
+    "owner_id": "ou_lina",
+    "title": "Merger with Initech",
+    "state": "ready",
+    "reason": "seen by ou_lina",
+    "page_url": f"https://acme.example/minutes/{TOKEN}",
+    "started_at": "2026-11-10T02:00:00+00:00",
+    "duration_ms": 1000,
+    "source": {
+        "token": TOKEN,
+        "owner_id": "ou_lina",
+        "host_user_id": "ou_lina",
+        "title": "Merger with Initech",
+        "topic": "Merger with Initech",
+        "create_time": "1762740000000",
+        "duration": "1000",
+        "state": 3,
+        "nested": [{"whoever": "ou_lina", "note": "Merger with Initech, 2nd"}],
+    },
+    "files": [
+        {
+            "platform": "feishu",
+            "tenant": "acme",
+            "recording_id": TOKEN,
+            "meeting_id": "7001",
+            "file_id": TOKEN,
+            "kind": "video",
+            "source": {"record_file_id": TOKEN, "allow_download": True},
+        }
+    ],
+}
+POST = {
+    "platform": "feishu",
+    "tenant": "acme",
+    "post_id": "P1",
+    "author_id": "ou_lina",
+    "author_kind": "named",
+    "content_text": "Lunch is free",
+    "content": [[{"tag": "text", "text": "Lunch is free"}]],
+    "reactions": [{"type": "OK", "count": 2}],
+    "category_ids": ["c1", "c2"],
+    "source": {"user_id": "ou_lina", "user_type": 1, "content": "[[…]]", "reaction_set": {"total_count": 2}},
+}
+
+
+def hashed(value: str) -> str:
+    return hmac.new(KEY, value.encode(), hashlib.sha256).hexdigest()
+
+
+def redaction(**redact: str) -> Redaction:
+    into = tables()
+    posts = (into.posts, into.post_reactions)
+    of_posts = redact.keys() & {column.name for table in posts for column in table.columns} - {
+        column.name for column in into.recordings.columns
+    }
+    return Redaction(redact, KEY, posts if of_posts else [table for table in into if table not in posts])
+
+
+def recording(**redact: str) -> dict[str, Any]:
+    (found,) = redaction(**redact).recordings([RECORDING])
+    return dict(found)
+
+
+def post(**redact: str) -> dict[str, Any]:
+    (found,) = redaction(**redact).posts([POST])
+    return dict(found)
+
+
+def test_nothing_asked_nothing_changed() -> None:
+    nothing = Redaction({}, None, tables())
+    assert list(nothing.recordings([RECORDING])) == [RECORDING]
+    assert list(nothing.posts([POST])) == [POST]
+
+
+def test_a_hash_is_keyed_and_the_same_everywhere() -> None:
+    found = recording(owner_id="hash")
+    lina = hashed("ou_lina")
+    assert found["owner_id"] == lina
+    assert found["reason"] == f"seen by {lina}"
+    assert (found["source"]["owner_id"], found["source"]["host_user_id"]) == (lina, lina)
+    assert found["source"]["nested"][0]["whoever"] == lina
+    assert "ou_lina" not in json.dumps(found)
+    assert found["title"] == RECORDING["title"]
+
+
+def test_what_is_dropped_is_gone_from_everything() -> None:
+    found = recording(title="drop", started_at="drop", duration_ms="drop")
+    assert (found["title"], found["started_at"], found["duration_ms"]) == (None, None, None)
+    assert "Merger" not in json.dumps(found)
+    assert not found["source"].keys() & {"title", "topic", "create_time", "duration"}
+    assert found["source"]["nested"][0]["note"] == "[redacted], 2nd"
+    assert found["source"]["token"] == TOKEN
+
+
+def test_an_id_of_the_recording_is_hashed_in_its_files_and_addresses() -> None:
+    found = recording(recording_id="hash", meeting_id="hash")
+    assert found["recording_id"] == found["files"][0]["recording_id"] == found["files"][0]["file_id"] == hashed(TOKEN)
+    assert found["files"][0]["meeting_id"] == hashed("7001")
+    assert found["page_url"] == f"https://acme.example/minutes/{hashed(TOKEN)}"
+    assert TOKEN not in json.dumps(found)
+    assert found["state"] == "ready"
+
+
+def test_a_stored_file_and_what_stands_in_it_still_join() -> None:
+    file = {**RECORDING["files"][0], "uri": f"file:///lake/{TOKEN}/{TOKEN}.srt", "outcome": "landed"}  # type: ignore[index]
+    row = {"recording_id": TOKEN, "file_id": TOKEN, "speaker_name": "李娜", "text": "yes", "segment_no": 0}
+    redact = redaction(recording_id="hash", speaker_name="hash", text="drop")
+    (found,) = redact.stored_files([file])
+    (content,) = redact.contents([Content(TranscriptSegment, file, [row])])
+    (segment,) = content.rows
+    assert found["uri"] == f"file:///lake/{hashed(TOKEN)}/{hashed(TOKEN)}.srt"
+    assert content.file == found
+    assert segment == {
+        "recording_id": hashed(TOKEN),
+        "file_id": hashed(TOKEN),
+        "speaker_name": hashed("李娜"),
+        "text": None,
+        "segment_no": 0,
+    }
+
+
+def test_a_dropped_text_that_equals_a_key_does_not_take_it() -> None:
+    redact = redaction(title="drop")
+    (found,) = redact.recordings([{**RECORDING, "title": "acme"}])
+    assert found["tenant"] == "acme"
+    (found,) = redact.recordings([{**RECORDING, "title": "ready"}])
+    assert found["state"] == "ready"
+
+
+def test_a_short_text_is_not_cut_out_of_others() -> None:
+    (found,) = redaction(title="drop").recordings([{**RECORDING, "title": "see"}])
+    assert found["reason"] == "seen by ou_lina"
+    (found,) = redaction(owner_id="drop").recordings([{**RECORDING, "owner_id": "see", "reason": "see, seen, oversee"}])
+    assert found["reason"] == "[redacted], seen, oversee"
+
+
+def test_of_two_texts_the_longer_one_is_replaced() -> None:
+    given = {**RECORDING, "title": "ou_lina's meeting", "reason": "about ou_lina's meeting"}
+    for redact in ({"owner_id": "hash", "title": "drop"}, {"title": "drop", "owner_id": "hash"}):
+        (found,) = redaction(**redact).recordings([given])
+        assert found["reason"] == "about [redacted]"
+
+
+def test_an_id_is_found_in_an_address_as_it_is_written_there() -> None:
+    given = {**RECORDING, "recording_id": "a/b c", "page_url": "https://x.example/a%2Fb%20c?x=1"}
+    (found,) = redaction(recording_id="hash").recordings([given])
+    assert found["page_url"] == f"https://x.example/{hashed('a/b c')}?x=1"
+
+
+def test_a_column_taken_from_the_source_outlives_it() -> None:
+    found = recording(source="drop")
+    assert (found["source"], found["state_code"], found["files"][0]["allow_download"]) == ({}, 3, True)
+    found = recording(allow_download="drop", state_code="drop")
+    assert (found["state_code"], found["reason"], found["files"][0]["allow_download"]) == (None, None, None)
+    assert "state" not in found["source"]
+    assert found["files"][0]["source"] == {"record_file_id": TOKEN}
+
+
+def test_posts() -> None:
+    found = post(author_id="hash", content_text="drop", author_kind="drop", category_ids="hash", reaction_type="hash")
+    assert (found["author_id"], found["content_text"], found["content"]) == (hashed("ou_lina"), None, None)
+    assert (found["author_kind"], found["author_kind_code"]) == (None, None)
+    assert found["category_ids"] == [hashed("c1"), hashed("c2")]
+    assert found["reactions"] == [{"type": hashed("OK"), "count": 2}]
+    assert found["source"] == {"user_id": hashed("ou_lina"), "reaction_set": None}
+    assert post(reaction_count="drop")["reactions"] == [{"type": "OK", "count": None}]
+    assert post(reaction_type="hash", reaction_count="drop")["source"].keys() == {"user_id", "user_type", "content"}
+    assert post(content="drop")["content_text"] == "Lunch is free"
+
+
+def test_nobody_is_made_of_no_author() -> None:
+    (found,) = redaction(author_id="hash").posts([{**POST, "author_id": None, "source": {"user_id": ""}}])
+    assert (found["author_id"], found["source"]["user_id"]) == (None, "")
+
+
+def windows(**redact: str) -> list[dict[str, Any]]:
+    listed = [{"endpoint": "e", "selector": selector, "complete": True} for selector in ("ou_lina", "ou_wang")]
+    given = {"platform": "wecom", "tenant": "acme", "windows": listed}
+    (found,) = redaction(**redact).summaries([given])
+    return list(found["windows"])
+
+
+def test_what_was_asked_for_is_redacted_with_the_ids() -> None:
+    assert [window["selector"] for window in windows(title="drop")] == ["ou_lina", "ou_wang"]
+    assert [window["selector"] for window in windows(owner_id="hash")] == [hashed("ou_lina"), hashed("ou_wang")]
+    assert [window["selector"] for window in windows(owner_id="drop", meeting_id="hash")] == [None, None]
+
+
+def test_listings_stay_apart_although_nobody_knows_of_what(
+    load: Callable[..., dict[str, int]], sql: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    listed = [
+        {"endpoint": "e", "selector": s, "start": None, "end": "2026-11-10T00:00:00+00:00", "complete": True}
+        for s in ("ou_lina", "ou_wang")
+    ]
+    summary = {"platform": "wecom", "tenant": "acme", "windows": listed}
+    written = load(summaries=redaction(owner_id="drop").summaries([summary]))
+    assert (written["discovery_windows"], written["sync_clocks"]) == (2, 0)
+    assert sql("SELECT DISTINCT selector FROM discovery_windows") == [{"selector": None}]
+    assert load(summaries=redaction(owner_id="hash").summaries([summary]))["sync_clocks"] == 2
+
+
+@pytest.mark.parametrize(
+    ("redact", "text"),
+    [
+        ({"titel": "drop"}, "no column 'titel' to redact; there are .*title"),
+        ({"_source_hash": "drop"}, "no column '_source_hash'"),
+        ({"title": "mask"}, "'title' must be one of hash, drop, got 'mask'"),
+        ({"title": None}, "'title' must be one of hash, drop, got 'None'"),
+        ({"recording_id": "drop"}, "'recording_id' is part of a key, and cannot be 'drop'; 'hash' can be"),
+        ({"meeting_id": "drop"}, "'meeting_id' is part of a key"),
+        ({"duration_ms": "hash"}, "'duration_ms' holds no text, and cannot be 'hash'; 'drop' can be"),
+        ({"source": "hash"}, "'source' holds no text"),
+        ({"state": "drop"}, "'state' is not redacted: the loader decides by it"),
+        ({"segment_no": "hash"}, "'segment_no' is not redacted: it counts the rows"),
+        ({"selector": "hash"}, "'selector' is not redacted: it is redacted with owner_id"),
+    ],
+)
+def test_what_cannot_be_redacted_is_refused_by_name(redact: dict[str, str], text: str) -> None:
+    with pytest.raises(LoadError, match=text):
+        Redaction(redact, KEY, [table for table in tables() if not table.name.startswith("post")])
+
+
+@pytest.mark.parametrize("key", [None, b"", b"too short"])
+def test_hashes_need_a_key(key: bytes | None) -> None:
+    with pytest.raises(LoadError, match="needs a key of at least 16 bytes: set the option redact_key"):
+        Redaction({"title": "drop", "owner_id": "hash"}, key, tables())
+    Redaction({"title": "drop"}, key, tables())
+
+
+def test_each_column_is_said_to_be_redacted_or_why_not() -> None:
+    for table in tables():
+        for column in table.columns:
+            ours = column.name.startswith("_") or column.name in KEPT
+            assert bool(actions_of(column)) != ours, column
+            assert set(actions_of(column)) <= set(ACTIONS)
+            assert not (column.primary_key and "drop" in actions_of(column))
+    assert {column.name for table in tables() for column in table.columns} >= KEPT.keys()
