@@ -131,6 +131,13 @@ class UserTokenAuth(TokenAuth):
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
         """Return a signature with a fresh token, and with a new one if `rejected` was refused."""
-        token = self._users.token(self._renew, ready=self._ready, rejected=rejected.value if rejected else None)
+        renewed = False
+
+        def renew(refresh: str) -> Grant:
+            nonlocal renewed
+            renewed = True
+            return self._renew(refresh)
+
+        token = self._users.token(renew, ready=self._ready, rejected=rejected.value if rejected else None)
         self._on_secret(token.value)
-        return Signature(token.value, self._place)
+        return Signature(token.value, self._place, ours=renewed)

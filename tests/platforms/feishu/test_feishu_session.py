@@ -23,6 +23,7 @@ from airflow_provider_meetings.emulator.company import (
     FEISHU_USER_REFRESH_TOKEN,
     FEISHU_USER_TOKEN,
 )
+from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
@@ -107,3 +108,14 @@ def test_who_waits_for_another_process_stops_when_its_transport_is_interrupted(h
     client: FeishuUserClient = host.process(lambda seconds: client.transport.interrupt())
     with pytest.raises(ServerError, match="this task was stopped"):
         client.whoami()
+
+
+def test_a_users_token_taken_from_others_may_be_void_too(host: Host) -> None:
+    """Only one that was renewed for this very call and is refused all the same is the last word."""
+    ours, others = host.process(), host.process()
+    ours.get_minute(READY_MINUTE)
+    host.platform.revoke_tokens()
+    others.get_minute(READY_MINUTE)
+    host.platform.revoke_tokens()
+    assert ours.get_minute(READY_MINUTE).token == READY_MINUTE
+    assert ours.transport.usage.tokens_rejected == 2
