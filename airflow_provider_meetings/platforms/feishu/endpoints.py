@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.grants import Grant
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits
@@ -23,6 +24,8 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
 
         :raises InvalidRequest: before the request, for a connection that asks as the app.
         """
+        if grant is not None and not isinstance(grant, Grant):
+            raise InvalidRequest(f"grant must be what exchange_code returned, got {type(grant).__name__}")
         self._need_user("The endpoint of the user's own facts")
         return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO, grant=grant))
 
