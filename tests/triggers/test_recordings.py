@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, RateLimited, ServerError
 from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.emulator.seed_feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,
@@ -253,13 +254,18 @@ def test_a_cancelled_round_leaves_the_queue_of_a_quota(emulated: Any, monkeypatc
     asked = len(emulated.state.requests)
     waiting = trigger([], query={"recording_ids": [READY_MINUTE]})
 
-    def in_the_queue() -> bool:
-        transport = waiting._transport
-        return transport is not None and any(usage.waited for usage in transport.usage.endpoints().values())
+    in_the_queue = threading.Event()
+    wait = Transport.pause
+
+    def pause(self: Transport, seconds: float) -> None:
+        in_the_queue.set()
+        wait(self, seconds)
+
+    monkeypatch.setattr(Transport, "pause", pause)
 
     async def cancelled() -> None:
         task = asyncio.ensure_future(anext(waiting.run()))
-        while not in_the_queue():
+        while not in_the_queue.is_set():
             assert not task.done()
             await asyncio.sleep(0)
         task.cancel()

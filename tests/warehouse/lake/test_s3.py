@@ -27,6 +27,9 @@ def moto() -> Iterator[str]:
 @pytest.fixture
 def s3(moto: str) -> Iterator[S3Bench]:
     with s3_bench(moto) as bench:
+        # All of moto's servers in a process have the same buckets: what other tests have left is not of these.
+        for name in bench.names():
+            bench.direct.delete_object(Bucket=BUCKET, Key=name)
         yield bench
 
 
