@@ -107,7 +107,7 @@ def test_passing_failures_are_borne_but_not_for_ever(emulated: Any) -> None:
 
 
 def test_throttled_rounds_are_no_failures(emulated: Any) -> None:
-    emulated.state.fail("feishu.meeting_recording", 99991400, times=7, reset=0)
+    emulated.state.fail("feishu.meeting_recording", 99991400, times=2, reset=1)
     assert event_of(trigger([READY_MEETING], max_failures=0))["status"] == "done"
 
 
