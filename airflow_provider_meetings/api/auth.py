@@ -15,6 +15,8 @@ from airflow_provider_meetings.api.storable import NeverPickled
 RENEW_BEFORE_SECONDS = 300.0
 """A token is renewed this long before it ends, or when a tenth of its life is left, whichever is later."""
 
+_CLOCK_SLACK_SECONDS = 60.0
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Token(NeverPickled):
@@ -30,6 +32,10 @@ class Token(NeverPickled):
         :param early: renew so much sooner, as a part of the usual time before its end.
         """
         return now < self.expires_at - min(RENEW_BEFORE_SECONDS, self.lifetime / 10) * (1 + early)
+
+    def plausible(self, now: float) -> bool:
+        """Tell whether it has no more than its life before it: else a clock has been set back since it was written."""
+        return self.expires_at - now <= self.lifetime + _CLOCK_SLACK_SECONDS
 
     def __repr__(self) -> str:
         return f"Token(value=***, expires_at={self.expires_at:.0f})"

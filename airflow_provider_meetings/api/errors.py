@@ -25,6 +25,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+WORDS = ("what", "platform", "code", "vendor_message", "log_id", "next_step")
+"""The fields of an error that its text is made of: with them it can be said again by another process."""
+
 
 class MeetingsApiError(Exception):
     """Carry what happened, what to do next, and the platform's own words.

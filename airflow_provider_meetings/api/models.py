@@ -49,7 +49,7 @@ class MediaKind(StrEnum):
     """A transcript that the platform's AI has smoothed, beside the literal one."""
     SUMMARY = "summary"
     CHAPTERS = "chapters"
-    TODOS = "todos"
+    TODOS = "todos"  # what people are to do after a meeting, as the platform wrote it
 
     @classmethod
     def check(cls, kinds: Sequence[str], offered: Sequence[str], platform: str) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ from typing import Protocol
 
 from airflow_provider_meetings.api.budget import Rate
 
+RECORD_SECONDS = 400 * 86400
+"""A record that nobody has replaced for so long is of no use to anybody: a consent lasts a year."""
+
 
 class BackendError(Exception):
     """Say that what is shared cannot be reached or written; the text says what to do, and shows no value."""
@@ -26,6 +29,11 @@ class Busy(BackendError):
     def __init__(self, text: str, seconds: float = 0.0) -> None:
         super().__init__(text)
         self.seconds = seconds
+
+    @classmethod
+    def until_slot(cls, seconds: float, longest: float) -> Busy:
+        """Say how far away the next free slot is, and for how long we would have waited."""
+        return cls(f"the next free slot is {seconds:.1f} s away, the longest to wait is {longest:g} s", seconds)
 
 
 class Backend(Protocol):

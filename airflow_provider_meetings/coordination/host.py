@@ -96,7 +96,7 @@ class HostBackend:
             # The queue ends with the distance of who took the last slot; each asker has his own.
             wait = max(blocked, queue - known + spacing if queue else 0.0, 0.0)
             if wait > longest:
-                raise Busy(f"the next free slot is {wait:.1f} s away, the longest to wait is {longest:g} s", wait)
+                raise Busy.until_slot(wait, longest)
             self._write(file, _slots(now, wait + spacing, blocked, spacing))
         return wait
 

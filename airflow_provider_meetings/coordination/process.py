@@ -151,8 +151,7 @@ class ProcessBackend:
             spacing = max(rate.spacing for rate in rates)
             free_at = max(now, self._blocked.get(key, now), self._last.get(key, now - spacing) + spacing)
             if free_at - now > longest:
-                away = free_at - now
-                raise Busy(f"the next free slot is {away:.1f} s away, the longest to wait is {longest:g} s", away)
+                raise Busy.until_slot(free_at - now, longest)
             self._last[key] = free_at
             return free_at - now
 

@@ -7,10 +7,11 @@ import json
 import math
 from dataclasses import dataclass
 
+from airflow_provider_meetings.coordination.backend import RECORD_SECONDS
 from airflow_provider_meetings.coordination.moments import Moment
 
 _MAGIC = b"meetings-state-1 "
-LONGEST_SECONDS = 400 * 86400.0
+LONGEST_SECONDS = float(RECORD_SECONDS)
 """What would hold for longer was not written by us."""
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_meetings.api.budget import Rate
-from airflow_provider_meetings.coordination.backend import BackendError, Busy
+from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, BackendError, Busy
 from airflow_provider_meetings.coordination.redis_errors import spoken
 from airflow_provider_meetings.coordination.redis_scripts import ACQUIRE, LEAVE, POSTPONE, RENEW, RESERVE, SWAP
 
@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 _LEASE = 1.5  # seconds that a hold outlives its process; a place in the queue likewise
 _RENEWED = _LEASE / 4
 _ASKED_AGAIN = 0.01  # seconds from one question for a hold to the next, for each place in the queue (21 at most)
-_RECORD = 400 * 86400.0  # seconds after which a record that nobody replaced is of no use to anybody
 _ANSWER = 5.0  # seconds for the server to answer, where the client was made without a limit
 
 
@@ -111,8 +110,7 @@ class RedisBackend:
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
         taken, away = self._run(self._reserve, [_name(key, "slots")], [spacing, math.floor(longest * 1e6)])
         if not taken:
-            seconds = away / 1e6
-            raise Busy(f"the next free slot is {seconds:.1f} s away, the longest to wait is {longest:g} s", seconds)
+            raise Busy.until_slot(away / 1e6, longest)
         return float(away / 1e6)
 
     def postpone(self, key: str, seconds: float) -> None:
@@ -127,7 +125,7 @@ class RedisBackend:
 
     def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
         """Write the record if it is still `old`; see `DurableBackend`. As durable as the server is told to be."""
-        return bool(self._run(self._swap, [_name(key, "record")], [old or b"", new, round(_RECORD * 1000)]))
+        return bool(self._run(self._swap, [_name(key, "record")], [old or b"", new, round(RECORD_SECONDS * 1000)]))
 
     def close(self) -> None:
         """Let go of the connections that are not in use."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from airflow_provider_meetings.api.budget import Rate
-from airflow_provider_meetings.coordination.backend import Busy
+from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, Busy
 from airflow_provider_meetings.coordination.sql_pool import Connection, Session
 from airflow_provider_meetings.coordination.sql_sessions import Sessions
 
@@ -22,7 +22,6 @@ _AT_ONCE = 2.0  # seconds that a place in the queue for a hold is kept; then the
 _KEPT = 7200  # seconds that slots outlive their use: a clock that is set forward shall not end them
 _FORWARD = 60_000_000  # microseconds after which the clock may have been set forward since the last word
 _QUEUE_KEPT = 2_000_000  # microseconds of a queue that are kept then: few, for those who stood in it may be gone
-_RECORD = 400 * 86400  # seconds after which a record that nobody replaced is of no use to anybody
 _CLEARED = 100  # rows that ran out, removed at once
 
 
@@ -82,8 +81,7 @@ class SqlBackend:
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
         taken, away = self._sessions.do(lambda s: _reserve(s, _name(key, "slots"), spacing, longest * 1e6))
         if not taken:
-            seconds = away / 1e6
-            raise Busy(f"the next free slot is {seconds:.1f} s away, the longest to wait is {longest:g} s", seconds)
+            raise Busy.until_slot(away / 1e6, longest)
         return away / 1e6
 
     def postpone(self, key: str, seconds: float) -> None:
@@ -166,7 +164,7 @@ def _swap(session: Session, name: str, old: bytes | None, new: bytes) -> bool:
         session.run(statement)
     session.run(
         f"UPDATE meetings_coordination SET value = %s, expires = {session.dialect.now} + %s WHERE name = %s",  # noqa: S608
-        *(new, _RECORD * 1_000_000, name),
+        *(new, RECORD_SECONDS * 1_000_000, name),
     )
     return True
 

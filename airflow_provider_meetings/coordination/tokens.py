@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from airflow_provider_meetings.api.auth import Token
-from airflow_provider_meetings.api.errors import AuthenticationError, RateLimited, ServerError
+from airflow_provider_meetings.api.errors import WORDS, AuthenticationError, RateLimited, ServerError
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 from airflow_provider_meetings.coordination.process import AGAIN_SECONDS, ProcessTokenStore
 from airflow_provider_meetings.coordination.seal import Seal
@@ -19,10 +19,8 @@ PATIENCE_SECONDS: Final = 90.0
 """How long others may fetch: a login that connects and answers at the last moment, and some more."""
 REFUSED_SECONDS: Final = 60.0
 """A refused secret is not tried again for so long, by anybody."""
-_CLOCK_SLACK_SECONDS: Final = 60.0
 _LONGEST_SECONDS: Final = 7 * 86400.0
 """So long a token is kept at the most: backends refuse a number that no token's life is."""
-_ERROR_FIELDS: Final = ("what", "platform", "code", "vendor_message", "log_id", "next_step", "retry_after")
 
 
 class SharedTokens:
@@ -92,7 +90,7 @@ class SharedTokens:
             return old
         except AuthenticationError as error:
             if not error.token_rejected:
-                fields = {name: getattr(error, name) for name in _ERROR_FIELDS}
+                fields = {name: getattr(error, name) for name in (*WORDS, "retry_after")}
                 self._set(_refusal(key), fields, REFUSED_SECONDS)
             raise
         content = {"value": token.value, "expires_at": token.expires_at, "lifetime": token.lifetime}
@@ -106,8 +104,7 @@ class SharedTokens:
         token = self._parse(key, value)
         if token is None:
             return None
-        # One that has more than its life before it was written by a clock that has been set back since.
-        plausible = token.expires_at - self._clock() <= token.lifetime + _CLOCK_SLACK_SECONDS
+        plausible = token.plausible(self._clock())
         # One older than the rejected one was left by those we shared with before a backend failed or came back.
         newer = rejected is None or token.expires_at >= rejected.expires_at
         return token if plausible and newer and self._memory.fresh(token) else None

@@ -6,7 +6,7 @@ from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Final, Self
 
 from airflow_provider_meetings.api.auth import Token
-from airflow_provider_meetings.api.errors import ConsentEnded
+from airflow_provider_meetings.api.errors import WORDS, ConsentEnded
 from airflow_provider_meetings.api.grants import Grant, Standing
 from airflow_provider_meetings.api.storable import NeverPickled
 
@@ -18,7 +18,6 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "float": (int, float),
     "dict[str, Any] | None": (dict, type(None)),
 }
-_ERROR_FIELDS: Final = ("what", "platform", "code", "vendor_message", "log_id", "next_step")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,7 +82,7 @@ class UserRecord(NeverPickled):
 
     def ended(self, error: ConsentEnded) -> Self:
         """Write down that the platform takes the refresh token no more, so that nobody sends it again."""
-        return replace(self.released(), refused={name: getattr(error, name) for name in _ERROR_FIELDS})
+        return replace(self.released(), refused={name: getattr(error, name) for name in WORDS})
 
     def raise_if_ended(self) -> None:
         """Raise what the platform said to the one who sent it."""

@@ -28,7 +28,6 @@ LONGEST_REQUEST_SECONDS: Final = 90.0
 _HELD_SECONDS: Final = 1.0
 """So long a hold is waited for at a time: that wait cannot be interrupted, the pause between two can."""
 _PAUSE_SECONDS: Final = 0.5
-_CLOCK_SLACK_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 60.0
 """So often a process that has a token looks whether the user, or another one, has consented anew."""
 _EARLY_AGAIN_SECONDS: Final = 60.0
@@ -228,8 +227,7 @@ class UserTokenChain:
 
     def _usable(self, record: UserRecord, rejected: str | None) -> bool:
         token = record.token
-        # One that has more than its life before it was written by a clock that has been set back since.
-        plausible = token.expires_at - self._clock() <= token.lifetime + _CLOCK_SLACK_SECONDS
+        plausible = token.plausible(self._clock())
         usable = token.value != rejected and plausible and self._memory.fresh(token)
         if usable:
             self._notices.of(record.standing)

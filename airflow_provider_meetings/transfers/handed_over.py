@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from airflow.providers.common.compat.sdk import Context
 
@@ -13,16 +13,22 @@ from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.transfers import batches
 from airflow_provider_meetings.warehouse.rows import RunKey
 
-Read = Callable[[Any, str, Any], Iterable[Recording | StoredFile | Post]]
+Value = TypeVar("Value", Recording, StoredFile, Post)
+Read = Callable[[Any, str, Any], Iterator[Value]]
 
 
-def plain(read: Read, value: Any, name: str, context: Context) -> Iterator[Mapping[str, Any]]:
-    """Yield the neutral dicts of an argument, those in files of JSON lines too.
+def given(read: Read[Value], value: Any, name: str, context: Context) -> Iterator[Value]:
+    """Yield what an argument holds, also in files of JSON lines; nothing for None.
 
     :param read: `arguments.recordings` or its like.
     :raises InvalidRequest: as `read` does.
     """
-    return (found.to_dict() for found in read(batches.opened(value, name, context), name, context))
+    return iter(()) if value is None else read(batches.opened(value, name, context), name, context)
+
+
+def plain(read: Read[Value], value: Any, name: str, context: Context) -> Iterator[Mapping[str, Any]]:
+    """Yield the same as neutral dicts."""
+    return (found.to_dict() for found in given(read, value, name, context))
 
 
 def summaries(value: Any, name: str, context: Context) -> Iterator[Mapping[str, Any]]:

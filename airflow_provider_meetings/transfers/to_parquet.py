@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,16 +56,13 @@ class RecordingsToParquetOperator(BaseOperator):
             return land_recordings(
                 store_at(self.target),
                 recordings=lambda: handed_over.plain(arguments.recordings, self.recordings, "recordings", context),
-                stored_files=lambda: self._stored(context),
+                stored_files=lambda: handed_over.plain(
+                    arguments.stored_files, self.stored_files, "stored_files", context
+                ),
                 summaries=lambda: handed_over.summaries(self.summary, "summary", context),
                 run=handed_over.run_key(context),
                 now=pendulum.now("UTC"),
             )
-
-    def _stored(self, context: Context) -> Iterator[Mapping[str, Any]]:
-        if self.stored_files is None:
-            return iter(())
-        return handed_over.plain(arguments.stored_files, self.stored_files, "stored_files", context)
 
 
 class PostsToParquetOperator(BaseOperator):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar, get_args
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, get_args
 
 import pendulum
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, Context
@@ -11,11 +11,10 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
-from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.contents import read_back
-from airflow_provider_meetings.transfers import batches
+from airflow_provider_meetings.transfers.handed_over import given, plain, run_key, summaries
 from airflow_provider_meetings.transfers.redaction import checked, redaction
 from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.engine import Engine
@@ -24,7 +23,6 @@ from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.redactable import Action as Redact
 from airflow_provider_meetings.warehouse.redaction import Redaction
-from airflow_provider_meetings.warehouse.rows import RunKey
 from airflow_provider_meetings.warehouse.schema import SchemaChanges
 from airflow_provider_meetings.warehouse.tables import tables
 
@@ -41,7 +39,6 @@ _RECORDING_TABLES = (
     _TABLES.discovery_windows,
     _TABLES.sync_clocks,
 )
-Value = TypeVar("Value", Recording, StoredFile, Post)
 
 
 class RecordingsToSqlOperator(BaseOperator):
@@ -107,11 +104,13 @@ class RecordingsToSqlOperator(BaseOperator):
             lambda engine, hidden: load_recordings(
                 engine.hook,
                 engine=engine,
-                recordings=hidden.recordings(_plain(_given(arguments.recordings, self, "recordings", context))),
-                stored_files=hidden.stored_files(_plain(self._stored(context))),
+                recordings=hidden.recordings(plain(arguments.recordings, self.recordings, "recordings", context)),
+                stored_files=hidden.stored_files(
+                    plain(arguments.stored_files, self.stored_files, "stored_files", context)
+                ),
                 contents=None if self.stored_files is None else hidden.contents(self._contents(context)),
-                summaries=hidden.summaries(self._summaries(context)),
-                run=_run_key(context),
+                summaries=hidden.summaries(summaries(self.summary, "summary", context)),
+                run=run_key(context),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
@@ -119,23 +118,9 @@ class RecordingsToSqlOperator(BaseOperator):
             ),
         )
 
-    def _stored(self, context: Context) -> Iterator[StoredFile]:
-        if self.stored_files is None:
-            return iter(())
-        return _given(arguments.stored_files, self, "stored_files", context)
-
     def _contents(self, context: Context) -> Iterator[Content]:
-        for one in read_back(self._stored(context)):
+        for one in read_back(given(arguments.stored_files, self.stored_files, "stored_files", context)):
             yield Content(one.item, one.file.to_dict(), (item.to_dict() for item in one.items))
-
-    def _summaries(self, context: Context) -> Iterator[Mapping[str, Any]]:
-        if self.summary is None:
-            return
-        for summary in arguments.items(self.summary, "summary", context):
-            windows = summary.get("windows")
-            if not isinstance(windows, list) or not all(isinstance(window, Mapping) for window in windows):
-                raise InvalidRequest('summary is not that of a listing: hand over XComArg(listing, key="summary")')
-            yield summary
 
 
 class PostsToSqlOperator(BaseOperator):
@@ -183,23 +168,13 @@ class PostsToSqlOperator(BaseOperator):
             lambda engine, hidden: load_posts(
                 engine.hook,
                 engine=engine,
-                posts=hidden.posts(_plain(_given(arguments.posts, self, "posts", context))),
+                posts=hidden.posts(plain(arguments.posts, self.posts, "posts", context)),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
                 now=pendulum.now("UTC"),
             ),
         )
-
-
-def _given(
-    read: Callable[[Any, str, Any], Iterator[Value]], operator: Any, name: str, context: Context
-) -> Iterator[Value]:
-    return read(batches.opened(getattr(operator, name), name, context), name, context)
-
-
-def _plain(given: Iterable[Recording | StoredFile | Post]) -> Iterator[Mapping[str, Any]]:
-    return (value.to_dict() for value in given)
 
 
 def _engine(operator: RecordingsToSqlOperator | PostsToSqlOperator) -> Engine:
@@ -223,17 +198,6 @@ def _engine(operator: RecordingsToSqlOperator | PostsToSqlOperator) -> Engine:
     if schema is not None and not engine.takes_schema:
         raise InvalidRequest(f"schema: {engine.dialect.name} has no schemas; leave it None, or use table_prefix")
     return engine
-
-
-def _run_key(context: Context) -> RunKey:
-    ti = context["ti"]
-    return RunKey(
-        dag_id=ti.dag_id,
-        run_id=ti.run_id,
-        task_id=ti.task_id,
-        map_index=-1 if ti.map_index is None else ti.map_index,
-        try_number=ti.try_number,
-    )
 
 
 def _load(
