@@ -37,7 +37,6 @@ def get_provider_info() -> dict[str, Any]:
                     f"{_PACKAGE}.operators.recordings",
                     f"{_PACKAGE}.operators.landings",
                     f"{_PACKAGE}.platforms.feishu.operators",
-                    f"{_PACKAGE}.platforms.feishu.authorize",
                 ],
             },
             {

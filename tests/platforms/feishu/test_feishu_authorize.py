@@ -16,8 +16,8 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_meetings.emulator.company import FEISHU_USER
 from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
-from airflow_provider_meetings.platforms.feishu.authorize import FeishuAuthorizeOperator
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
+from airflow_provider_meetings.platforms.feishu.operators import FeishuAuthorizeOperator
 from tests.conftest import Emulated
 from tests.platforms.feishu.browser import REDIRECT, USER, browse
 
