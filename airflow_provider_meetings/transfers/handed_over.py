@@ -18,17 +18,22 @@ Read = Callable[[Any, str, Any], Iterator[Value]]
 
 
 def given(read: Read[Value], value: Any, name: str, context: Context) -> Iterator[Value]:
-    """Yield what an argument holds, also in files of JSON lines; nothing for None.
+    """Yield what an argument holds, also in files of JSON lines.
 
     :param read: `arguments.recordings` or its like.
     :raises InvalidRequest: as `read` does.
     """
-    return iter(()) if value is None else read(batches.opened(value, name, context), name, context)
+    return read(batches.opened(value, name, context), name, context)
 
 
 def plain(read: Read[Value], value: Any, name: str, context: Context) -> Iterator[Mapping[str, Any]]:
     """Yield the same as neutral dicts."""
     return (found.to_dict() for found in given(read, value, name, context))
+
+
+def stored_files(value: Any, name: str, context: Context) -> Iterator[StoredFile]:
+    """Yield stored files; none for None, which says that nothing was landed."""
+    return iter(()) if value is None else given(arguments.stored_files, value, name, context)
 
 
 def summaries(value: Any, name: str, context: Context) -> Iterator[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ import pendulum
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.models import StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers import handed_over
@@ -56,13 +57,14 @@ class RecordingsToParquetOperator(BaseOperator):
             return land_recordings(
                 store_at(self.target),
                 recordings=lambda: handed_over.plain(arguments.recordings, self.recordings, "recordings", context),
-                stored_files=lambda: handed_over.plain(
-                    arguments.stored_files, self.stored_files, "stored_files", context
-                ),
+                stored_files=lambda: (file.to_dict() for file in self._stored(context)),
                 summaries=lambda: handed_over.summaries(self.summary, "summary", context),
                 run=handed_over.run_key(context),
                 now=pendulum.now("UTC"),
             )
+
+    def _stored(self, context: Context) -> Iterator[StoredFile]:
+        return handed_over.stored_files(self.stored_files, "stored_files", context)
 
 
 class PostsToParquetOperator(BaseOperator):

@@ -11,10 +11,11 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
+from airflow_provider_meetings.api.models import StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.contents import read_back
-from airflow_provider_meetings.transfers.handed_over import given, plain, run_key, summaries
+from airflow_provider_meetings.transfers.handed_over import plain, run_key, stored_files, summaries
 from airflow_provider_meetings.transfers.redaction import checked, redaction
 from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.engine import Engine
@@ -105,9 +106,7 @@ class RecordingsToSqlOperator(BaseOperator):
                 engine.hook,
                 engine=engine,
                 recordings=hidden.recordings(plain(arguments.recordings, self.recordings, "recordings", context)),
-                stored_files=hidden.stored_files(
-                    plain(arguments.stored_files, self.stored_files, "stored_files", context)
-                ),
+                stored_files=hidden.stored_files(file.to_dict() for file in self._stored(context)),
                 contents=None if self.stored_files is None else hidden.contents(self._contents(context)),
                 summaries=hidden.summaries(summaries(self.summary, "summary", context)),
                 run=run_key(context),
@@ -118,8 +117,11 @@ class RecordingsToSqlOperator(BaseOperator):
             ),
         )
 
+    def _stored(self, context: Context) -> Iterator[StoredFile]:
+        return stored_files(self.stored_files, "stored_files", context)
+
     def _contents(self, context: Context) -> Iterator[Content]:
-        for one in read_back(given(arguments.stored_files, self.stored_files, "stored_files", context)):
+        for one in read_back(self._stored(context)):
             yield Content(one.item, one.file.to_dict(), (item.to_dict() for item in one.items))
 
 
