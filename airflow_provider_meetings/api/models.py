@@ -50,6 +50,8 @@ class MediaKind(StrEnum):
     SUMMARY = "summary"
     CHAPTERS = "chapters"
     TODOS = "todos"  # what people are to do after a meeting, as the platform wrote it
+    STATISTICS = "statistics"
+    """How often a recording was looked at until it was landed, and by whom."""
 
     @classmethod
     def check(cls, kinds: Sequence[str], offered: Sequence[str], platform: str) -> tuple[str, ...]:
@@ -82,6 +84,7 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
     MediaKind.SUMMARY: ("txt", "docx", "pdf"),
     MediaKind.CHAPTERS: ("json",),
     MediaKind.TODOS: ("json",),
+    MediaKind.STATISTICS: ("json",),
 }
 """The formats of each kind, on whichever platform: one that is not here is a slip of the pen."""
 

@@ -1,8 +1,8 @@
-"""What a platform's AI noted about a recording, item by item, and how files are read back into such rows."""
+"""What a platform noted and counted about a recording, and how files are read back into such rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,23 @@ class Todo(PlainJson):
     source: Any = None
 
 
-Item = TranscriptSegment | Chapter | Todo
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics(PlainJson):
+    """How often a recording was looked at until it was asked for; `source` as the platform wrote it.
+
+    :param viewers: ``{"user_id": .., "viewed_at": ..}`` of each person's last look, in UTC; the id may be None.
+    """
+
+    platform: str
+    tenant: str
+    recording_id: str
+    user_view_count: int | None = None
+    page_view_count: int | None = None
+    viewers: Sequence[Mapping[str, str | None]] | None = None
+    source: Any = None
+
+
+Item = TranscriptSegment | Chapter | Todo | Statistics
 
 
 @dataclass(frozen=True, slots=True)

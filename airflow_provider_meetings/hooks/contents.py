@@ -1,4 +1,4 @@
-"""Stored files that are rows of their own (transcripts, chapters, to-dos), read back by their address."""
+"""Stored files that are rows of their own (transcripts, chapters, to-dos, statistics), read back by their address."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from airflow_provider_meetings.hooks.stores import store_at
 LARGEST_CONTENT = 64 * 1024 * 1024
 """One file is held at a time: the words of a meeting of a whole day, each with its times, stay below 20 MiB."""
 
-_FAMILIES = frozenset({MediaKind.TRANSCRIPT, MediaKind.AI_TRANSCRIPT, MediaKind.CHAPTERS, MediaKind.TODOS})
+_FAMILIES = frozenset(
+    {MediaKind.TRANSCRIPT, MediaKind.AI_TRANSCRIPT, MediaKind.CHAPTERS, MediaKind.TODOS, MediaKind.STATISTICS}
+)
 
 log = logging.getLogger(__name__)
 

@@ -37,8 +37,9 @@ class RecordingsToObjectStorageOperator(BaseOperator):
     :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them. Resolved from
         XComs, never rendered.
     :param target: where to: a URL that ObjectStoragePath takes, such as ``file:///data/lake``. (templated)
-    :param kinds: which files: video, audio, transcript, ai_transcript, summary, chapters, todos; one format of a kind
-        is ``transcript-srt``. What the platform lacks is said once in the log, and is no error. (templated)
+    :param kinds: which files: video, audio, transcript, ai_transcript, summary, chapters, todos, statistics; one
+        format of a kind is ``transcript-srt``. What the platform lacks is said once in the log, and is no error.
+        (templated)
     :param layout: names of objects below `target`, made of the fields in `api.layout.FIELDS`.
     :param timezone: IANA name of the zone whose days make ``{date}``. (templated)
     :param if_present: for a file that is there: ``verify`` keeps it if receipt and object agree, else lands it again;

@@ -35,6 +35,7 @@ _RECORDING_TABLES = (
     _TABLES.transcript_segments,
     _TABLES.minute_chapters,
     _TABLES.minute_todos,
+    _TABLES.minute_statistics,
     _TABLES.landings,
     _TABLES.pending_items,
     _TABLES.discovery_windows,
@@ -52,8 +53,8 @@ class RecordingsToSqlOperator(BaseOperator):
     :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them, or URIs of files
         that hold them as JSON lines. Resolved from XComs, never rendered.
     :param stored_files: what `RecordingsToObjectStorageOperator` returned; the same.
-        Transcripts, chapters and to-dos among them are read back and become rows: ``transcript_segments``,
-        ``minute_chapters``, ``minute_todos``.
+        Transcripts, chapters, to-dos and statistics among them are read back and become rows:
+        ``transcript_segments``, ``minute_chapters``, ``minute_todos``, ``minute_statistics``.
     :param summary: the XCom ``summary`` of the listing; the same.
     :param schema: the tables' schema; None for the connection's own. (templated)
     :param table_prefix: in front of every table's name. (templated)

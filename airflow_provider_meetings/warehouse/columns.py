@@ -217,7 +217,8 @@ def minute_statistics() -> Columns:
         *_key(recording_id="The minute"),
         _whole("user_view_count", "By how many people"),
         _whole("page_view_count", "How often"),
-        _json("viewers", "Who looked at it and when, a list"),
+        _json("viewers", "Who looked at it, and when last in UTC, a list"),
+        _json("source", _OF_THE_PLATFORM),
         *_house("the minute"),
     ]
 

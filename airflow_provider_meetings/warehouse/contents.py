@@ -1,4 +1,4 @@
-"""Rows of what stands in files (transcripts, chapters, to-dos): a file that is read again replaces what was read."""
+"""Rows of what stands in files, such as transcripts: a file that is read again replaces what was read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import count, islice
 from sqlalchemy import BigInteger, Column, ColumnElement, Table, exists, update
 
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.api.notes import Chapter, Item, Todo
+from airflow_provider_meetings.api.notes import Chapter, Item, Statistics, Todo
 from airflow_provider_meetings.warehouse import merge
 from airflow_provider_meetings.warehouse.build import Builder, Row
 from airflow_provider_meetings.warehouse.merge import Change, Merge
@@ -87,6 +87,7 @@ class ContentPlan:
                 TranscriptSegment: _Part(tables, tables.transcript_segments, _FILE_KEY, now),
                 Chapter: _Part(tables, tables.minute_chapters, _FILE_KEY[:3], now),
                 Todo: _Part(tables, tables.minute_todos, _FILE_KEY[:3], now),
+                Statistics: _Part(tables, tables.minute_statistics, _FILE_KEY[:3], now),
             }
 
     @property

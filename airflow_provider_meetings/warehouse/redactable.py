@@ -80,12 +80,13 @@ _VENDOR_NAMES: Mapping[str, tuple[str, ...]] = {
     "reaction_count": ("reaction_set",),
     "category_ids": ("category_id_list",),
     "summary": ("summary_content",),
+    "viewers": ("user_view_list",),
     "same_corp_only": ("required_same_corp",),
     "attendees_only": ("required_attendee",),
     "has_password": ("password",),
 }
-# Lists of texts, of which each can be hashed.
-_LISTS = frozenset({"category_ids", "image_keys", "assignees"})
+# Lists of texts, of which each can be hashed; of viewers the ids are.
+_LISTS = frozenset({"category_ids", "image_keys", "assignees", "viewers"})
 
 
 def vendor_names(column: Column[object]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Transcripts, chapters and to-dos of both platforms: landed, read back, loaded; and redacted on the way."""
+"""Transcripts, chapters, to-dos, statistics of both platforms: landed, read back, loaded; redacted on the way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from airflow_provider_meetings.warehouse.redactable import Action, redactable
 from airflow_provider_meetings.warehouse.tables import tables
 
 KEY = "a key of the tests, long enough"
-KINDS = ("transcript", "ai_transcript", "chapters", "todos")
+KINDS = ("transcript", "ai_transcript", "chapters", "todos", "statistics")
+READ_BACK = ("transcript_segments", "minute_chapters", "minute_todos", "minute_statistics")
 Rows = list[dict[str, Any]]
 
 
@@ -82,8 +83,13 @@ def test_feishu(warehouse: Path, feishu: dict[str, Any], context: Any) -> None:
     assert all(row["end_ms"] > row["start_ms"] and not row["broken"] for row in by_kind["transcript-srt"])
     assert [row["title"] for row in rows(warehouse, "minute_chapters")] == ["开场", "仓储线联调 / schedule"]
     assert [json.loads(row["assignees"]) for row in rows(warehouse, "minute_todos")] == [["赵敏"], ["陈宇", "赵敏"]]
+    (statistics,) = rows(warehouse, "minute_statistics")
+    assert (statistics["user_view_count"], statistics["page_view_count"]) == (3, 20)
+    viewers = json.loads(statistics["viewers"])
+    assert {viewer["viewed_at"] for viewer in viewers} >= {"2026-11-10T06:30:12.345000+00:00"}
+    assert all(viewer["user_id"].startswith("ou_") for viewer in viewers)
     again = load(context, **feishu)
-    assert [again[name] for name in ("transcript_segments", "minute_chapters", "minute_todos")] == [0, 0, 0]
+    assert [again[name] for name in READ_BACK] == [0, 0, 0, 0]
 
 
 def test_a_transcript_that_changed_replaces_the_old_one(warehouse: Path, feishu: dict[str, Any], context: Any) -> None:
@@ -138,6 +144,15 @@ def test_hashes_join_across_tables(warehouse: Path, wecom: dict[str, Any], conte
     assert owners & {row["selector"] for row in rows(warehouse, "sync_clocks")}
 
 
+def test_who_looked_is_hashed_and_when_is_kept(warehouse: Path, feishu: dict[str, Any], context: Any, key: str) -> None:
+    load(context, **feishu, table_prefix="raw_")
+    load(context, **feishu, redact={"viewers": "hash"})
+    (plain,), (row,) = rows(warehouse, "raw_minute_statistics"), rows(warehouse, "minute_statistics")
+    raw, found = json.loads(plain["viewers"]), json.loads(row["viewers"])
+    assert found == [{"user_id": hashed(view["user_id"]), "viewed_at": view["viewed_at"]} for view in raw]
+    assert not any(view["user_id"] in repr(row) for view in raw)
+
+
 def test_a_key_that_a_command_prints_is_the_same_key(
     warehouse: Path, feishu: dict[str, Any], context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,12 +180,12 @@ def test_nothing_of_a_redacted_column_is_left_anywhere(
 ) -> None:
     given = request.getfixturevalue(platform)
     load(context, **given, table_prefix="raw_")
-    loaded = [table for table in tables() if table.name.removeprefix("minute_")[:4] not in ("post", "stat")]
+    loaded = [table for table in tables() if not table.name.startswith("post")]
     columns = redactable(loaded)
     for name in ("source", "media_type"):  # what stands in these, others tell as well
         del columns[name]
-    # Who owns a recording speaks in it; what is said there, summaries repeat.
-    alike = [{"owner_id", "speaker_id", "speaker_name"}, {"text", "summary", "content"}]
+    # Who owns a recording speaks in it, and looks at it; what is said there, summaries repeat.
+    alike = [{"owner_id", "speaker_id", "speaker_name", "viewers"}, {"text", "summary", "content"}]
     seen = 0
     for number, (name, taken) in enumerate(columns.items()):
         secrets = {value for value in values(warehouse, "raw_", name) if "+00:00" not in value}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.api.notes import Chapter, Item, Todo
+from airflow_provider_meetings.api.notes import Chapter, Item, Statistics, Todo
 from airflow_provider_meetings.warehouse.contents import BATCH, Content
 from airflow_provider_meetings.warehouse.errors import LoadError
 from tests.warehouse.conftest import NOW
@@ -123,3 +123,18 @@ def test_chapters_and_todos(load: Load, sql: Sql) -> None:
     told = sql("SELECT title, start_ms, stop_ms, summary FROM minute_chapters WHERE _deleted_at IS NULL")
     assert told == [{"title": "Opening", "start_ms": 0, "stop_ms": 9, "summary": "s"}]
     assert sql("SELECT content FROM minute_todos WHERE _deleted_at IS NULL") == [{"content": "Call"}]
+
+
+def test_statistics(load: Load, sql: Sql) -> None:
+    owner = {name: FILE[name] for name in ("platform", "tenant", "recording_id")}
+    viewers = [{"user_id": "ou_1", "viewed_at": "2026-11-10T11:00:12+00:00"}]
+
+    def counted(views: int) -> Content:
+        row = {**owner, "user_view_count": 1, "page_view_count": views, "viewers": viewers, "source": {"x": 1}}
+        return Content(Statistics, {**FILE, "kind": "statistics-json"}, [row])
+
+    told = "SELECT user_view_count, page_view_count, _deleted_at FROM minute_statistics"
+    assert load(contents=[counted(20)])["minute_statistics"] == 1
+    assert load(contents=[counted(20)], now=LATER)["minute_statistics"] == 0
+    assert load(contents=[counted(21)], now=LATER)["minute_statistics"] == 1
+    assert sql(told) == [{"user_view_count": 1, "page_view_count": 21, "_deleted_at": None}]

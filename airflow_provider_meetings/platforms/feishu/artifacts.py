@@ -1,13 +1,14 @@
-"""What the platform wrote about a minute, as files: its summary, its chapters, its todos."""
+"""What the platform wrote and counted about a minute, as files: summary, chapters, todos, statistics."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from airflow_provider_meetings.api.storable import json_file
-from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteArtifacts
+from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteArtifacts, MinuteStatistics
 
 ARTIFACT_KINDS = ("summary-txt", "chapters-json", "todos-json")
+STATISTICS_KIND = "statistics-json"
 FRESH_SECONDS = 60.0
 """How long the other parts of an answer may be waited with."""
 
@@ -48,3 +49,9 @@ def artifact_files(artifacts: MinuteArtifacts) -> dict[str, bytes]:
     summary = artifacts.summary if artifacts.summary and artifacts.summary.strip() else ""
     contents = (summary.encode(), json_file(chapters) if chapters else b"", json_file(todos) if todos else b"")
     return dict(zip(ARTIFACT_KINDS, contents, strict=True))
+
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
+def statistics_file(statistics: MinuteStatistics) -> bytes:
+    """Write the statistics as a file, with the platform's own fields; a minute that nobody looked at has them, too."""
+    return json_file(statistics.raw)

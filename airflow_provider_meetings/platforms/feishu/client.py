@@ -15,7 +15,12 @@ from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind,
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits, check_minute_token
-from airflow_provider_meetings.platforms.feishu.artifacts import ARTIFACT_KINDS, ArtifactFiles
+from airflow_provider_meetings.platforms.feishu.artifacts import (
+    ARTIFACT_KINDS,
+    STATISTICS_KIND,
+    ArtifactFiles,
+    statistics_file,
+)
 from airflow_provider_meetings.platforms.feishu.endpoints import FeishuEndpoints
 from airflow_provider_meetings.platforms.feishu.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.wire import neutral_post, neutral_recording
@@ -42,7 +47,13 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
     platform: ClassVar[str] = "feishu"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "recording_ids", "recordings")
     takes_window: ClassVar[bool] = False
-    kinds: ClassVar[tuple[str, ...]] = (MediaKind.VIDEO, "transcript-txt", "transcript-srt", *ARTIFACT_KINDS)
+    kinds: ClassVar[tuple[str, ...]] = (
+        MediaKind.VIDEO,
+        "transcript-txt",
+        "transcript-srt",
+        *ARTIFACT_KINDS,
+        STATISTICS_KIND,
+    )
 
     def __init__(
         self,
@@ -135,6 +146,8 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         content: bytes | None
         if media.kind in ARTIFACT_KINDS:
             content = self._artifacts.take(media.file_id, media.kind)
+        elif media.kind == STATISTICS_KIND:
+            content = statistics_file(self.get_minute_statistics(media.file_id))
         else:
             content = self.get_minute_transcript(media.file_id, file_format=file_format)  # type: ignore[arg-type]  # checked there
         return iter([content]) if content else None

@@ -1,4 +1,4 @@
-"""What stands in the files that a minute was landed as: its transcripts, its chapters, its todos."""
+"""What stands in the files that a minute was landed as: its transcripts, chapters, todos, statistics."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from airflow_provider_meetings.api.cues import Cue, decoded, headed_cues, subrip_cues
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
-from airflow_provider_meetings.api.notes import Chapter, Reader, Todo
+from airflow_provider_meetings.api.notes import Chapter, Reader, Statistics, Todo
 from airflow_provider_meetings.api.storable import without_links
-from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteChapter, MinuteTodo
+from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteChapter, MinuteStatistics, MinuteTodo
 
 _COLON = re.compile("[:：]")
 _LONGEST_NAME = 128
@@ -59,11 +59,30 @@ def todos(file: StoredFile, content: bytes) -> Iterator[Todo]:
         yield Todo(**_owner(file), item_no=number, source=without_links(entry), **read)
 
 
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
+def statistics(file: StoredFile, content: bytes) -> Iterator[Statistics]:
+    """Read the statistics; what is none is one row without numbers, and `source` holds it."""
+    for entry in _entries(content)[:1]:
+        read: dict[str, Any] = {}
+        try:
+            found = MinuteStatistics.parse({"statistics": entry})
+        except MeetingsApiError:
+            pass
+        else:
+            read = {"user_view_count": found.user_view_count, "page_view_count": found.page_view_count}
+            read["viewers"] = [
+                {"user_id": view.user_id, "viewed_at": None if view.view_time is None else view.view_time.isoformat()}
+                for view in found.user_view_list
+            ]
+        yield Statistics(**_owner(file), source=without_links(entry), **read)
+
+
 READERS: Mapping[str, Reader] = {
     "transcript-txt": Reader(TranscriptSegment, txt_segments),
     "transcript-srt": Reader(TranscriptSegment, srt_segments),
     "chapters-json": Reader(Chapter, chapters),
     "todos-json": Reader(Todo, todos),
+    "statistics-json": Reader(Statistics, statistics),
 }
 
 

@@ -147,6 +147,14 @@ class TestFeishuContract(ClientContract):
         assert [self.content(feishu, seed.PROCESSING_MINUTE, kind) is None for kind in kinds] == [False, True, True]
         assert [self.content(feishu, seed.AUDIO_ONLY_MINUTE, kind) for kind in kinds] == [None, None, None]
 
+    def test_who_looked_at_a_minute(self, feishu: FeishuClient, state: EmulatorState) -> None:
+        content = self.content(feishu, seed.READY_MINUTE, "statistics")
+        assert content is not None
+        found = json.loads(content)
+        given = state.company.feishu_statistics[seed.READY_MINUTE]
+        assert (found["page_view_count"], found["user_view_count"]) == (str(given.page_views), str(len(given.viewers)))
+        assert len(found["user_view_list"]) == len(given.viewers)
+
     def test_one_answer_serves_three_files_and_each_of_them_once(
         self, feishu: FeishuClient, state: EmulatorState, clock: Clock
     ) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
-from airflow_provider_meetings.api.notes import Chapter, Todo
+from airflow_provider_meetings.api.notes import Chapter, Statistics, Todo
 from airflow_provider_meetings.emulator.model import TranscriptLine
 from airflow_provider_meetings.emulator.transcript import as_srt, as_txt
 from airflow_provider_meetings.platforms.feishu.contents import READERS
@@ -41,6 +41,7 @@ def read(kind: str, content: bytes) -> list[Any]:
 
 def test_each_item_is_what_the_reader_says() -> None:
     texts = {"transcript-txt": b"x", "transcript-srt": b"x", "chapters-json": b"[{}]", "todos-json": b"[{}]"}
+    texts["statistics-json"] = b'{"page_view_count": "0"}'
     assert {kind: type(read(kind, content)[0]) for kind, content in texts.items()} == {
         kind: reader.item for kind, reader in READERS.items()
     }
@@ -138,6 +139,35 @@ def test_todos() -> None:
             source=raw,
         )
     ]
+
+
+def test_statistics() -> None:
+    raw = {
+        "user_view_count": "2",
+        "page_view_count": "20",
+        "user_view_list": [{"user_id": "ou_1", "view_time": "1762772412345"}, {"user_id": ""}],
+    }
+    assert read("statistics-json", json.dumps(raw).encode()) == [
+        Statistics(
+            platform="feishu",
+            tenant="t",
+            recording_id="r",
+            user_view_count=2,
+            page_view_count=20,
+            viewers=[
+                {"user_id": "ou_1", "viewed_at": "2025-11-10T11:00:12.345000+00:00"},
+                {"user_id": None, "viewed_at": None},
+            ],
+            source=raw,
+        )
+    ]
+
+
+@pytest.mark.parametrize("content", ['"text"', '{"page_view_count": []}', "{half", '[{"user_view_list": 5}, {}]'])
+def test_statistics_of_another_form_are_one_row_without_numbers(content: str) -> None:
+    (found,) = read("statistics-json", content.encode())
+    assert (found.user_view_count, found.page_view_count, found.viewers) == (None, None, None)
+    assert found.source
 
 
 @pytest.mark.parametrize("kind", ["chapters-json", "todos-json"])
