@@ -154,7 +154,7 @@ class Redaction:
             return {} if name == "source" else None
         if isinstance(value, list | tuple):
             return [self._applied(name, item, action, told) for item in value]
-        if isinstance(value, Mapping):  # of viewers who it was, not when
+        if name == "viewers" and isinstance(value, Mapping):  # who it was, not when
             return {
                 key: self._applied(key, item, action, told) if key == "user_id" else item for key, item in value.items()
             }
