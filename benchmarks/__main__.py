@@ -2,7 +2,8 @@
 
 There are three families: landing, what many workers share, and loading; for the latter two the servers of the tests
 must run. BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) how many counted pairs there
-are, BENCH_SECONDS (default 60) for how long a quota is used, BENCH_ROWS (default 100000) how many rows are loaded.
+are, BENCH_SECONDS (default 60) for how long a quota is used, BENCH_ROWS (default 100000) how many rows are loaded,
+BENCH_LOADS (default 3) how often.
 BENCH_PEERS, BENCH_PEERS_S3FS and BENCH_PEERS_DLT name the environments that `make bench` makes for the peers. Only
 ratios within one run mean something, and only on a machine that does nothing else.
 """

@@ -1,24 +1,27 @@
-"""The case of loading: ours beside Airflow's ``insert_rows`` and beside dlt, on each database that answers."""
+"""The cases of loading: ours beside Airflow's ``insert_rows`` and beside dlt, on each database that answers."""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
+import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.peers import Peers
-from benchmarks.processes import Failed, Run, measure
+from benchmarks.processes import Failed, measure
 from benchmarks.report import Report
 
 ROWS = int(os.environ.get("BENCH_ROWS", "100000"))
+LOADS = int(os.environ.get("BENCH_LOADS", "3"))
 HOST = "127.0.0.1"
+_PEERS = {"postgres": ("dlt",), "duckdb": ("dlt",), "mysql": ("load_data",)}
 _PORTS = {"postgres": 5432, "psycopg2": 5432, "mysql": 3306}
 
 # Rows a second of rows that are built already, and of dicts; how many times as fast as the peers; MiB at most.
@@ -39,15 +42,13 @@ class _Found:
 
 def warehouse(peers: Peers, report: Report) -> None:
     """Rows of 18 columns, one of them JSON, half of them present: prepared, and from dicts."""
-    report.note(f"{ROWS} rows; the load alone, without imports; the peak is that of the whole process, Airflow with it")
-    for kind, targets in _TARGETS.items():
-        if kind in _PORTS and not _answers(_PORTS[kind]):
-            report.note(f"{kind}: no server answers")
-            continue
+    report.note(f"{ROWS} rows, medians of {LOADS}; the load alone, without imports and without making its input;")
+    report.note("the peak is that of the whole process, with Airflow and the input")
+    for kind, targets in _answering(report):
         found = {}
-        for mode in ("prepared", "dicts", "insert_rows", "dlt"):
+        for mode in ("prepared", "dicts", "insert_rows", *_PEERS.get(kind, ())):
             try:
-                found[mode] = _measured(kind, mode, peers)
+                found[mode] = _median([_measured(kind, mode, peers) for _ in range(LOADS)])
             except Failed as error:
                 report.note(f"{kind}, {mode}: {error}")
                 if mode in ("prepared", "dicts"):
@@ -55,6 +56,29 @@ def warehouse(peers: Peers, report: Report) -> None:
                 continue
             report.note(f"{kind}, {mode}: {found[mode].rate:.0f} rows/s, peak {found[mode].peak:.0f} MiB")
         _judge(report, kind, targets, found)
+
+
+def million(peers: Peers, report: Report) -> None:
+    """Ten times as many rows, made as they are taken: the rate and the memory beside those of the tenth."""
+    for kind, _ in _answering(report):
+        few = _median([_measured(kind, "stream", peers) for _ in range(LOADS)])
+        many = _measured(kind, "stream", peers, 10 * ROWS)
+        report.note(f"{kind}, {ROWS} rows: {few.rate:.0f} rows/s, peak {few.peak:.0f} MiB")
+        report.note(f"{kind}, {10 * ROWS} rows: {many.rate:.0f} rows/s, peak {many.peak:.0f} MiB")
+        report.at_least(f"{kind}: rate, to that of a tenth", many.rate / few.rate, 0.8)
+        report.target(f"{kind}: peak above that of a tenth, MiB", many.peak - few.peak, 64)
+
+
+def _answering(report: Report) -> Iterator[tuple[str, Mapping[str, float]]]:
+    for kind, targets in _TARGETS.items():
+        if kind in _PORTS and not _answers(_PORTS[kind]):
+            report.note(f"{kind}: no server answers")
+        else:
+            yield kind, targets
+
+
+def _median(found: Sequence[_Found]) -> _Found:
+    return _Found(statistics.median(one.rate for one in found), statistics.median(one.peak for one in found))
 
 
 def _judge(report: Report, kind: str, targets: Mapping[str, float], found: Mapping[str, _Found]) -> None:
@@ -68,23 +92,19 @@ def _judge(report: Report, kind: str, targets: Mapping[str, float], found: Mappi
             report.target(f"{kind}: time, to {mode}", found[mode].rate / ours.rate, 1 / wanted)
 
 
-def _measured(kind: str, mode: str, peers: Peers) -> _Found:
+def _measured(kind: str, mode: str, peers: Peers, count: int = ROWS) -> _Found:
     with _place(kind) as environment, tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result"
         if mode == "dlt":
-            if peers.dlt_python is None or kind not in ("postgres", "duckdb"):
+            if peers.dlt_python is None:
                 raise Failed("missing")
-            command = [peers.dlt_python, "-m", "benchmarks.dlt_merge", kind, str(ROWS), str(result)]
+            command = [peers.dlt_python, "-m", "benchmarks.dlt_merge", kind, str(count), str(result)]
             run = measure(command, {**environment, "DLT_DATA_DIR": folder})
         else:
             ours = [sys.executable, "-m", "benchmarks.loader", kind]
-            measure([*ours, "half", str(ROWS), str(result)], environment)
-            run = measure([*ours, mode, str(ROWS), str(result)], environment)
-        return _read(result, run)
-
-
-def _read(result: Path, run: Run) -> _Found:
-    return _Found(ROWS / json.loads(result.read_text())["seconds"], run.peak)
+            measure([*ours, "half", str(count), str(result)], environment)
+            run = measure([*ours, mode, str(count), str(result)], environment)
+        return _Found(count / json.loads(result.read_text())["seconds"], run.peak)
 
 
 @contextmanager
@@ -138,4 +158,4 @@ def _answers(port: int) -> bool:
     return True
 
 
-CASES = (warehouse,)
+CASES = (warehouse, million)
