@@ -20,6 +20,8 @@ import pytest
 from local_airflow import settings
 
 from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.warehouse.tables import tables
+from tests.system import landed
 from tests.system.planted import DEBUG, Planted, PlantedState, detect, plant_app_secrets
 from tests.system.remains import places
 from tests.system.test_example_dags import LOGICAL_DATE, ROOT, RUNS, finish
@@ -74,6 +76,8 @@ def test_no_run_leaves_a_secret_anywhere(start_airflow: Start, tmp_path: Path, p
             )
             for dag_id, conf in RUNS.items()
         }
+        own_dags = Path(__file__).parent / "dags"
+        runs["every_kind"] = start_airflow("dags", "test", "every_kind", LOGICAL_DATE, env=env, dags=own_dags)
         printed = "\n".join(finish(runs).values())
     secrets = planted.secrets()
     assert len({secret.value for secret in secrets.values()}) == len(secrets) >= LEAST_SECRETS
@@ -89,6 +93,9 @@ def test_no_run_leaves_a_secret_anywhere(start_airflow: Start, tmp_path: Path, p
     assert b"rejected the token" in left["printed"] + left["logs"]
     assert b"obcnlaunch00000000000004" in left["metadata, decoded"]
     assert all(left.values())
+    assert {name for name, rows in landed.tables(tmp_path / "warehouse.duckdb").items() if rows} == {
+        table.name for table in tables()
+    }
 
     # Two of each kind: to find all the thousands would take a minute and show no more.
     few = {name: secret for name, secret in secrets.items() if name.endswith((" 1", " 2"))}
