@@ -32,8 +32,9 @@ airflow: $(VENV)/.all
 emulator: $(VENV)/.all
 	@$(BIN)/python -m airflow_provider_meetings.emulator
 
+# On all cores, up to four; one process at a time: make test PYTEST_ARGS=-n0
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 test-scheduler: $(VENV)/.dev
 	@$(BIN)/python -m pytest --scheduler -m scheduler tests/system $(PYTEST_ARGS)
