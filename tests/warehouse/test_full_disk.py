@@ -92,10 +92,9 @@ def test_a_temporary_folder_of_mariadb_that_is_full(
     loaded: Run, recording: Make, chain: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a binary log a transaction waits there until it is committed."""
-    server = OwnMariaDB("--log-bin=binlog", "--server-id=1", "--binlog-format=ROW")
-    folder = server.folder / "small"
-    server.options.append(f"--tmpdir={folder}")
-    with SmallDisk(folder, 1) as disk, server:
+    folder = Path(tempfile.mkdtemp(prefix="meetings-tmpdir-"))
+    options = ("--log-bin=binlog", "--server-id=1", "--binlog-format=ROW", f"--tmpdir={folder}")
+    with SmallDisk(folder, 1) as disk, OwnMariaDB(*options) as server:
         hook = servers.own_hook("mysql", server, monkeypatch)
         loaded(hook, [recording(title="before", files=[])])
         with pytest.raises(LoadError, match="make room") as caught:
