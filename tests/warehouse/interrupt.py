@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_meetings.warehouse.engine import Engine
 
 
-def after(step: str, engine: Engine, then: Callable[[], None]) -> None:
+def after(step: str, engine: Engine, then: Callable[[], object]) -> None:
     """Have `then` happen once, after the engine's `step`."""
     real = getattr(engine, step)
     left = [then]
