@@ -48,14 +48,19 @@ class Builder:
     def _built(self, column: Column[Any], batch: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
         name = column.name
         source = column.info.get("source")
-        given = [data.get(name) for data in batch] if source is None else [_own(data, name, source) for data in batch]
         try:
+            if source is None:
+                given = [data.get(name) for data in batch]
+            else:
+                given = [_own(data, name, source) for data in batch]
             found = column_of(column, given)
             if column.primary_key and (None in found or "" in found):
                 raise Unfit("has no value, and is part of the key")
             return found
         except Unfit as unfit:
             fault = str(unfit)
+        except Exception as error:  # whatever values of other classes do: its text may be theirs
+            fault = f"cannot be read ({type(error).__name__})"
         # Raised here, after the except block: the context would else show the value.
         raise LoadError.at(self._table, f"column {name!r} {fault}")
 

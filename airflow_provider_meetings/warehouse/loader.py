@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import count, islice
-from typing import TypeVar
 
 from sqlalchemy import Table
 
@@ -18,6 +17,7 @@ from airflow_provider_meetings.warehouse.build import Row
 from airflow_provider_meetings.warehouse.contents import Content, ContentPlan
 from airflow_provider_meetings.warehouse.engine import Engine, Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
+from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.plans import PostPlan, RecordingPlan
 from airflow_provider_meetings.warehouse.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.schema import SchemaChanges, change, check, create_views
@@ -30,7 +30,6 @@ BATCH = 5000
 """How many input values are held at a time."""
 
 log = logging.getLogger(__name__)
-Value = TypeVar("Value")
 
 
 def load_recordings(
@@ -70,11 +69,11 @@ def load_recordings(
     with session(engine or engine_for(hook)) as opened:
         missing = check(opened, used, schema_changes)
         staged = _Staged(opened, stages)
-        for batch in _batches(recordings):
+        for batch in _batches(recordings, "recordings"):
             staged.add(plan.recordings, rows.counted_recording_rows(batch, at))
             staged.add(plan.declared, rows.declared_file_rows(batch, at))
             staged.add(plan.pending, rows.pending_rows(batch, at))
-        for batch in _batches(stored_files):
+        for batch in _batches(stored_files, "stored_files"):
             staged.add(plan.stored, rows.stored_file_rows(batch, at))
             staged.add(plan.landings, rows.landing_rows(batch, run, at))
         for summary in summaries:
@@ -111,7 +110,7 @@ def load_posts(
         missing = check(opened, plan.tables, schema_changes)
         staged = _Staged(opened, plan.stages)
         first = 0
-        for batch in _batches(posts):
+        for batch in _batches(posts, "posts"):
             # The post's number tells its reactions from those of an earlier word on the same post.
             staged.add(plan.posts, rows.numbered_post_rows(batch, first, at))
             staged.add(plan.reactions, rows.numbered_reaction_rows(batch, first, at))
@@ -144,7 +143,9 @@ def _told(counts: dict[str, int], used: Sequence[Table], prefix: str) -> dict[st
     return told
 
 
-def _batches(given: Iterable[Value], size: int = BATCH) -> Iterator[list[Value]]:
+def _batches(given: Iterable[Neutral], called: str) -> Iterator[list[Neutral]]:
     source = iter(given)
-    while batch := list(islice(source, size)):
+    while batch := list(islice(source, BATCH)):
+        if (wrong := rows.no_mapping(batch)) is not None:
+            raise LoadError(f"{called}: {wrong} is among them, and not a mapping of names to values")
         yield batch

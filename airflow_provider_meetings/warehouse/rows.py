@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -75,6 +75,18 @@ class RunKey:
     try_number: int
 
 
+def no_mapping(given: Iterable[object]) -> str | None:
+    """Return the name of the first class among the values that is no mapping, if there is one."""
+    return next((type(one).__name__ for one in given if not isinstance(one, Mapping)), None)
+
+
+def _listed(table: Table, owner: Neutral, name: str) -> Sequence[Neutral]:
+    found = owner.get(name) or ()
+    if not isinstance(found, list | tuple) or no_mapping(found) is not None:
+        raise LoadError.at(table, f"{name!r} is no list of mappings of names to values")
+    return found
+
+
 def counted_recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
     """Return the rows of `recordings`, each with how many files were declared behind it.
 
@@ -83,7 +95,11 @@ def counted_recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]
     named = [recording for recording in batch if recording.get("recording_id") is not None]
     gone = RecordingState.GONE
     return [
-        (*row, now if recording.get("state") == gone else None, len(recording.get("files") or ()))
+        (
+            *row,
+            now if recording.get("state") == gone else None,
+            len(_listed(_SHAPE.recording_files, recording, "files")),
+        )
         for row, recording in zip(_recording(named, now), named, strict=True)
     ]
 
@@ -92,7 +108,8 @@ def declared_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
     """Return the declared half of the rows of `recording_files`: what the platform says of the files."""
     files = []
     for recording in batch:
-        if (listed := recording.get("files")) and recording.get("recording_id") is not None:
+        listed = _listed(_SHAPE.recording_files, recording, "files")
+        if listed and recording.get("recording_id") is not None:
             owner = {name: recording.get(name) for name in ("platform", "tenant", "recording_id")}
             files += [{**file, **owner} for file in listed]
     return _declared(files, now, None)
@@ -209,7 +226,7 @@ def numbered_reaction_rows(batch: Sequence[Neutral], first: int, now: datetime) 
     given = []
     numbers = []
     for number, post in enumerate(batch, first):
-        for reaction in () if post.get("deleted") else post.get("reactions") or ():
+        for reaction in () if post.get("deleted") else _listed(_SHAPE.post_reactions, post, "reactions"):
             given.append({**post, "reaction_type": reaction.get("type"), "reaction_count": reaction.get("count")})
             numbers.append(number)
     return [(*row, number) for row, number in zip(_reaction(given, now, None), numbers, strict=True)]

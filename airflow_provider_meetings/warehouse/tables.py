@@ -15,8 +15,9 @@ from sqlalchemy import MetaData, Table
 from airflow_provider_meetings.warehouse import columns
 from airflow_provider_meetings.warehouse.errors import LoadError
 
+# PostgreSQL cuts names after 63 bytes, in silence.
+_LONGEST_SCHEMA = 63
 _LONGEST_PREFIX = 32
-"""PostgreSQL cuts names after 63 bytes, in silence."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,14 +52,15 @@ def tables(prefix: str = "", schema: str | None = None) -> Tables:
 
     :param prefix: put before each table's name, in any characters: the dialect quotes it.
     :param schema: the schema they live in; None is the connection's own.
-    :raises LoadError: for a prefix or schema with control characters, a blank schema, or a prefix that is too long.
+    :raises LoadError: for a prefix or schema with control characters or that is too long, and for a blank schema.
     """
     if any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in prefix + (schema or "")):
         raise LoadError("table_prefix and schema must not contain control characters")
     if schema is not None and not schema.strip():
         raise LoadError("schema is blank; leave it None for the connection's own schema")
-    if len(prefix.encode()) > _LONGEST_PREFIX:
-        raise LoadError(f"table_prefix is longer than {_LONGEST_PREFIX} bytes; databases cut such names")
+    for what, name, longest in (("table_prefix", prefix, _LONGEST_PREFIX), ("schema", schema or "", _LONGEST_SCHEMA)):
+        if len(name.encode()) > longest:
+            raise LoadError(f"{what} is longer than {longest} bytes; databases cut such names")
     metadata = MetaData(schema=schema)
     found = {}
     for field in fields(Tables):

@@ -18,6 +18,8 @@ from airflow_provider_meetings.warehouse.types import Id
 # some functions. The same title must give the same row everywhere, so both become U+FFFD everywhere.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _BIGINT = 2**63
+# A subclass of str may be anything when it is encoded.
+_TEXTS = frozenset((str, type(None)))
 
 # Ten times as fast as json.dumps, which would be most of what a row costs. Keys are sorted.
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -50,10 +52,12 @@ def _lenient(convert: Callable[[Any], Any], value: Any) -> Any:
 
 def _clean_texts(values: list[Any]) -> list[Any] | None:
     """Return the values if all are text and storable, as nearly all are, else None."""
+    if not _TEXTS.issuperset(map(type, values)):
+        return None
     try:
         joined = "".join([value for value in values if value is not None])
         joined.encode()
-    except (TypeError, UnicodeEncodeError):
+    except UnicodeEncodeError:
         return None
     return None if "\x00" in joined else values
 
@@ -111,7 +115,10 @@ def truth(value: object) -> bool:
 
 def document(value: object) -> str:
     """Return the canonical JSON text: keys sorted, no spaces, no value that an engine's JSON type refuses."""
-    return _canonical(value).decode()
+    try:
+        return _canonical(value).decode()
+    except RecursionError:
+        raise Unfit("is nested too deeply") from None
 
 
 def _canonical(value: object) -> bytes:
@@ -129,10 +136,12 @@ def _storable(value: object) -> Any:
         return {text(key): _storable(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_storable(item) for item in value]
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):  # of any class: the encoder takes the exact ones only
+        return int(value)
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return float(value) if math.isfinite(value) else None
     return text(value)
 
 

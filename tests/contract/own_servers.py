@@ -26,9 +26,13 @@ from tests.contract.backend import eventually
 
 
 class OwnServer(ABC):
-    """A server that can be stopped and started, with what it keeps; end it by leaving the `with`."""
+    """A server that can be stopped and started, with what it keeps; end it by leaving the `with`.
 
-    def __init__(self) -> None:
+    :param options: further ones of its command line.
+    """
+
+    def __init__(self, *options: str) -> None:
+        self.options = list(options)
         with socket.socket() as taken:
             taken.bind((backend_servers.HOST, 0))
             self.port: int = taken.getsockname()[1]
@@ -63,7 +67,8 @@ class OwnServer(ABC):
 
     def _spawn(self) -> None:
         quiet = subprocess.DEVNULL
-        self._process = subprocess.Popen(self.command(), stdout=quiet, stderr=quiet, cwd=self.folder, user=self.user)
+        command = [*self.command(), *self.options]
+        self._process = subprocess.Popen(command, stdout=quiet, stderr=quiet, cwd=self.folder, user=self.user)
 
     def _answers(self) -> bool:
         assert self._process is not None
@@ -119,8 +124,8 @@ class OwnPostgres(OwnServer):
 
     def prepare(self) -> None:
         self._give()
-        options = ("-D", "data", "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale")
-        command = [_program("initdb"), *options]
+        options = ("-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale")
+        command = [_program("initdb"), *options, "--no-sync", "--wal-segsize=1"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=self.user)
 
     def answers(self) -> bool:
@@ -157,8 +162,8 @@ class OwnMariaDB(OwnServer):
         self._give()
         program = shutil.which("mariadb-install-db") or backend_servers.missing("no MariaDB is installed")
         options = [f"--user={self.user}"] if self.user else []
-        options += [f"--datadir={self.folder / 'data'}", "--auth-root-authentication-method=normal"]
-        command = [program, "--no-defaults", *options]
+        options += ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        command = [program, "--no-defaults", *self._files(), *options]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=self.user)
 
     def answers(self) -> bool:
@@ -179,8 +184,14 @@ class OwnMariaDB(OwnServer):
 
     def command(self) -> Sequence[str]:
         program = shutil.which("mariadbd") or backend_servers.missing("no mariadbd is installed")
-        where = [f"--datadir={self.folder / 'data'}", f"--socket={self.folder / 'socket'}", f"--port={self.port}"]
-        return [program, "--no-defaults", f"--bind-address={backend_servers.HOST}", *where]
+        where = [f"--socket={self.folder / 'socket'}", f"--port={self.port}", f"--bind-address={backend_servers.HOST}"]
+        return [program, "--no-defaults", *self._files(), *where]
+
+    def _files(self) -> Sequence[str]:
+        """Keep all files in the folder, the temporary ones too, and begin with small ones."""
+        small = ("--innodb-log-file-size=4M", "--innodb-data-file-path=ibdata1:10M:autoextend")
+        grow = ("--innodb-temp-data-file-path=ibtmp1:3M:autoextend", "--innodb-autoextend-increment=1")
+        return [f"--datadir={self.folder / 'data'}", f"--tmpdir={self.folder}", *small, *grow]
 
 
 def _program(name: str) -> str:

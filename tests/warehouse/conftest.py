@@ -50,13 +50,19 @@ def place(opened: tuple[Hook, str]) -> str:
 
 
 @pytest.fixture
-def load(hook: Hook) -> Callable[..., dict[str, int]]:
+def load(hook: Hook, loaded: Callable[..., dict[str, int]]) -> Callable[..., dict[str, int]]:
     """Load recordings; every argument has a default."""
+    return lambda **arguments: loaded(hook, **arguments)
 
-    def run(**arguments: Any) -> dict[str, int]:
-        defaults: dict[str, Any] = {"recordings": [], "stored_files": [], "summaries": [], "run": RUN, "now": NOW}
+
+@pytest.fixture
+def loaded() -> Callable[..., dict[str, int]]:
+    """Load recordings through any hook."""
+
+    def run(hook: Hook, given: Any = (), **changes: Any) -> dict[str, int]:
+        arguments: dict[str, Any] = {"recordings": given, "stored_files": (), "summaries": (), "run": RUN, "now": NOW}
         return load_recordings(
-            hook, **{**defaults, "schema": None, "table_prefix": "", "schema_changes": "add", **arguments}
+            hook, **{**arguments, "schema": None, "table_prefix": "", "schema_changes": "add", **changes}
         )
 
     return run

@@ -18,6 +18,7 @@ import pytest
 
 from airflow_provider_meetings.warehouse.engine import Hook
 from tests.contract.backend_servers import HOST, missing, need
+from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnServer
 
 ENGINES = ("sqlite", "duckdb", "postgres", "psycopg2", "mysql")
 CONN_ID = "warehouse_test"
@@ -53,9 +54,9 @@ def _mysql() -> Hook:
 _HOOKS = {"sqlite": _sqlite, "duckdb": _duckdb, "postgres": _postgres, "mysql": _mysql}
 
 
-def file_hook(engine: str, path: Path | str) -> Hook:
+def file_hook(engine: str, path: Path | str, **changes: Any) -> Hook:
     """Return a hook for a file."""
-    os.environ[f"AIRFLOW_CONN_{CONN_ID.upper()}"] = json.dumps({"conn_type": engine, "host": str(path)})
+    os.environ[f"AIRFLOW_CONN_{CONN_ID.upper()}"] = json.dumps({"conn_type": engine, "host": str(path), **changes})
     return _HOOKS[engine]()
 
 
@@ -116,16 +117,32 @@ def opened(engine: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", "{}")  # and so is taken back afterwards
     if engine in ("sqlite", "duckdb"):
         yield file_hook(engine, folder / f"warehouse.{engine}"), "lake"
-    elif engine == "mysql":
+        return
+    kind = use_driver(engine, monkeypatch)
+    with (mysql_place if kind == "mysql" else postgres_place)() as place:
+        yield server_hook(kind, place), place
+
+
+def use_driver(engine: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have Airflow's hook take the driver of this name, and return the type of the hook's connection."""
+    if engine == "mysql":
         need_module("MySQLdb")
-        with mysql_place() as place:
-            yield server_hook("mysql", place), place
-    else:
-        if engine == "psycopg2":
-            need_module("psycopg2")
-            monkeypatch.setattr("airflow.providers.postgres.hooks.postgres.USE_PSYCOPG3", False)
-        with postgres_place() as place:
-            yield server_hook("postgres", place), place
+        return "mysql"
+    if engine == "psycopg2":
+        need_module("psycopg2")
+        monkeypatch.setattr("airflow.providers.postgres.hooks.postgres.USE_PSYCOPG3", False)
+    return "postgres"
+
+
+OWN: dict[str, type[OwnServer]] = {"postgres": OwnPostgres, "psycopg2": OwnPostgres, "mysql": OwnMariaDB}
+
+
+def own_hook(engine: str, server: OwnServer, monkeypatch: pytest.MonkeyPatch) -> Hook:
+    """Return a hook of the kind for a server of the test's own."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", "{}")
+    if use_driver(engine, monkeypatch) == "mysql":
+        return server_hook("mysql", "test", port=server.port)
+    return server_hook("postgres", "public", port=server.port, schema="postgres")
 
 
 def run_sql(hook: Hook, statement: str) -> list[dict[str, Any]]:

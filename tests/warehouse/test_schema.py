@@ -81,6 +81,7 @@ def test_a_foreign_table_of_the_same_name_is_left_alone(load: Load, recording: M
     with pytest.raises(LoadError, match=r"without the key column.* platform, tenant, recording_id"):
         load(recordings=[recording()])
     assert sql("SELECT * FROM recordings") == []
+    assert load(recordings=[recording()], table_prefix="ours_")["recordings"] == 1
 
 
 @pytest.mark.parametrize("key", ["", ", PRIMARY KEY (recording_id)", ", PRIMARY KEY (platform, tenant)"])
@@ -158,10 +159,17 @@ def test_hostile_names_are_quoted(
 
 
 @pytest.mark.parametrize(
-    "names", [{"table_prefix": "a\x00"}, {"table_prefix": "schema" * 9}, {"schema": "a\nb"}, {"schema": " "}]
+    "names",
+    [
+        {"table_prefix": "a\x00"},
+        {"table_prefix": "schema" * 9},
+        {"schema": "a\nb"},
+        {"schema": " "},
+        {"schema": "会" * 22},
+    ],
 )
 def test_names_that_no_engine_takes_are_refused(load: Load, names: dict[str, str]) -> None:
-    with pytest.raises(LoadError, match=r"schema|longer than 32 bytes"):
+    with pytest.raises(LoadError, match=r"control|blank|longer than (32|63) bytes"):
         load(**names)
 
 

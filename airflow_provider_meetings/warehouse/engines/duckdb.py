@@ -8,6 +8,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,8 @@ _LINE = 1024 * 1024
 _PIECE = 20_000
 """How many staged rows one statement merges."""
 
+# A commit that cannot write says so as if another had been in the way. What follows is a path, and is not shown.
+_UNWRITTEN = re.compile(r"TransactionContext Error: Failed to commit: (?:IO Error: )?Could not ")
 _SHAPE = """
     SELECT lower(c.column_name), lower(c.data_type), list_contains(k.names, lower(c.column_name))
     FROM duckdb_columns() c LEFT JOIN (
@@ -169,19 +172,32 @@ class DuckDBEngine(Engine):
             counts += self.change(connection, on_conflict(some, insert, self.dialect, read_json=cast))
         return counts
 
+    def undo(self, connection: Any) -> None:
+        """Take back what was merged; a commit that failed has done so already."""
+        import duckdb
+
+        with suppress(duckdb.TransactionException):
+            connection.rollback()
+        self.begin_merging(connection)
+
     def contended(self, error: Exception) -> bool:
         """Tell whether another connection of this process was in the way; other processes wait for the file."""
-        return type(error).__name__ == "TransactionException"
+        return type(error).__name__ == "TransactionException" and not _UNWRITTEN.match(str(error))
 
     def explain(self, error: Exception) -> str:
         """Say what the class of the error means; its text may repeat values."""
         told = type(error).__name__
         if isinstance(error, OSError) and error.errno is not None:
             told += f" {errno.errorcode.get(error.errno, '')}"
-        if isinstance(error, OSError) or told == "IOException":
+        if isinstance(error, OSError) or told == "IOException" or _UNWRITTEN.match(str(error)):
             told += (
                 ": the disk that holds the database, or the one for temporary files, is full or fails. "
                 "Make room, and run the task again"
+            )
+        elif told == "InvalidInputException" and "read-only mode" in str(error):
+            told += (
+                ": the file may not be written to. Give the worker the right to, and take read_only out of the "
+                "connection's extra"
             )
         elif told == "PermissionException":
             told += ": the connection forbids DuckDB to read files, by which rows come. Allow external access"

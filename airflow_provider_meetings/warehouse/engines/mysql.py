@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +13,15 @@ from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
 
 from airflow_provider_meetings.warehouse.build import Row
 from airflow_provider_meetings.warehouse.engine import Engine, Hook, Shape
+from airflow_provider_meetings.warehouse.engines import mysql_errors
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge import Merge
 from airflow_provider_meetings.warehouse.staging import Stage
 
 _STATEMENT = 512 * 1024
 """About how many characters one statement may have; servers take 16 MiB and more."""
+_OTHER = 30
+"""No value that is not text takes more."""
 
 _SESSION = (
     # With gap locks, which the default takes, two that insert wait for each other.
@@ -32,32 +34,6 @@ _SHAPE = """
     WHERE table_schema = coalesce(%s, database()) AND table_name = %s
 """
 _DDL_LOCK = "meetings_warehouse"
-_DEADLOCK, _LOCK_TIMEOUT, _CHANGED, _DUPLICATE = 1213, 1205, 1020, 1062
-
-# https://mariadb.com/kb/en/mariadb-error-code-reference/
-_HINTS: Mapping[int, str] = {
-    1044: "the login lacks a right on the database: it needs CREATE, or the tables made for it",
-    1045: "the server refuses the login: check the connection's login and password",
-    1046: "the connection names no database: set its schema field, or the argument schema",
-    1049: "there is no such database: check the connection's schema field",
-    1142: "the login lacks a right: it needs SELECT, INSERT, UPDATE, CREATE, ALTER and CREATE TEMPORARY TABLES",
-    1021: "the server's disk is full. Nothing was written: make room, and run the task again",
-    1114: "the server's disk is full. Nothing was written: make room, and run the task again",
-    1053: "the server is shutting down. Nothing was written: run the task again",
-    1062: "two rows have the same value in a unique key that is not ours: drop that key",
-    1205: "another transaction held rows for too long. Run the task again",
-    1213: "other writers were in the way again and again. Run the task again",
-    1364: "that column is NOT NULL in the database, and a row has no value for it",
-    1406: "a value is longer than its column; an id may have 256 characters, or the column was narrowed",
-    2002: "no server answers there: check the connection's host and port",
-    2003: "no server answers there: check the connection's host and port",
-    2006: "the connection to the server was lost. Nothing was written: run the task again",
-    2013: "the connection to the server was lost. Nothing was written: run the task again",
-    2055: "the connection to the server was lost. Nothing was written: run the task again",
-}
-# Those of the server's texts that name a column, and hold no value.
-_COLUMN = {1048, 1054, 1364, 1406}
-_NAMED = re.compile(r"(?:[Cc]olumn|[Ff]ield) '(\w+)'")
 
 
 class MySQLEngine(Engine):
@@ -71,6 +47,7 @@ class MySQLEngine(Engine):
     def __init__(self, hook: Hook) -> None:
         super().__init__(hook)
         self.dialect = MySQLDialect(paramstyle="format")
+        self._longest = 16 * 1024 * 1024
 
     def open(self) -> Any:
         """Connect, with a character set that has room for all of Unicode."""
@@ -83,7 +60,7 @@ class MySQLEngine(Engine):
                 connection.set_charset_collation("utf8mb4")
             for statement in _SESSION:
                 self.run(connection, statement)
-            ((version,),) = self.run(connection, "SELECT version()")
+            ((version, self._longest),) = self.run(connection, "SELECT version(), @@max_allowed_packet")
             made = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
             self.dialect = made(paramstyle="format")
             return connection
@@ -128,8 +105,21 @@ class MySQLEngine(Engine):
         head = f"REPLACE INTO {stage.table.name} VALUES "  # noqa: S608 - names of our own
         marks = f"({', '.join(['%s'] * len(stage.names))})"
         for some in _statements(rows):
+            if len(some) == 1:
+                self._check(stage, some[0], len(head) + len(marks))
             values = [_bound(value) for row in some for value in row]
             self.run(connection, head + ", ".join([marks] * len(some)), values)
+
+    def _check(self, stage: Stage, row: Row, rest: int) -> None:
+        """Refuse a row that is too large: the server would end the connection, and the load fail again and again."""
+        sizes = {name: _size(value) for name, value in zip(stage.names, row, strict=True)}
+        if sum(sizes.values()) + rest >= self._longest:
+            name = max(sizes, key=lambda one: sizes[one])
+            raise LoadError.at(
+                stage.target,
+                f"column {name!r} has a value of {sizes[name]} bytes, and the server takes {self._longest} with one "
+                "statement: raise its max_allowed_packet",
+            )
 
     def merge(self, connection: Any, merge: Merge) -> int:
         """Insert what is not there, then update what is.
@@ -158,18 +148,11 @@ class MySQLEngine(Engine):
 
     def contended(self, error: Exception) -> bool:
         """Tell whether it was a deadlock, or a row of the same key that another writer inserted meanwhile."""
-        number = _number(error)
-        if number == _DUPLICATE:
-            return bool(re.search(r"for key '(?:[^']*\.)?PRIMARY'", str(error)))
-        return number in {_DEADLOCK, _LOCK_TIMEOUT, _CHANGED}
+        return mysql_errors.contended(error)
 
     def explain(self, error: Exception) -> str:
         """Give the server's number of the error and the column, which hold no values."""
-        number = _number(error)
-        told = f"{type(error).__name__} {number}" if number else type(error).__name__
-        if number in _COLUMN and (column := _NAMED.search(str(error))):
-            told += f", column {column[1]!r}"
-        return f"{told}: {_HINTS[number]}" if number in _HINTS else told
+        return mysql_errors.explain(error)
 
 
 def _execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
@@ -180,22 +163,25 @@ def _execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
         cursor.execute(sql % ())
 
 
-def _number(error: Exception) -> int:
-    found = getattr(error, "errno", None) or (error.args[0] if error.args else None)
-    return found if isinstance(found, int) else 0
-
-
 def _statements(rows: Sequence[Row]) -> Iterator[list[Row]]:
     some: list[Row] = []
     length = 0
     for row in rows:
-        some.append(row)
-        length += sum([len(value) if type(value) is str else 30 for value in row])
-        if length >= _STATEMENT:
+        own = sum([len(value) if type(value) is str else _OTHER for value in row])
+        if some and length + own > _STATEMENT:  # a long row is alone, so that it has all the room there is
             yield some
             some, length = [], 0
+        some.append(row)
+        length += own
     if some:
         yield some
+
+
+def _size(value: Any) -> int:
+    """Return how many bytes a value has in a statement, escaped by the driver."""
+    if not isinstance(value, str):
+        return _OTHER
+    return len(value.encode()) + sum(value.count(one) for one in "\n\r\\'\"\x1a") + 2
 
 
 def _bound(value: Any) -> Any:

@@ -37,6 +37,7 @@ _HINTS: Mapping[str, str] = {
     "40": "other writers were in the way again and again. Run the task again",
     "42501": "the login lacks a right: it needs CREATE in the schema, or the tables made for it with SELECT, INSERT "
     "and UPDATE on them; and TEMPORARY in the database",
+    "54": "a value is larger than the database takes: an id of thousands of characters, or a text of hundreds of MB",
     "53100": "the server's disk is full. Nothing was written: make room, and run the task again",
     "53": "the server lacks room or connections. Nothing was written: run the task again later",
     "57": "the server ended the connection. Nothing was written: run the task again",

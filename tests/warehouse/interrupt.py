@@ -1,0 +1,22 @@
+"""The way into the middle of a load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow_provider_meetings.warehouse.engine import Engine
+
+
+def after(step: str, engine: Engine, then: Callable[[], object]) -> None:
+    """Have `then` happen once, after the engine's `step`."""
+    real = getattr(engine, step)
+    left = [then]
+
+    def stepped(*arguments: Any) -> Any:
+        found = real(*arguments)
+        if left:
+            left.pop()()
+        return found
+
+    setattr(engine, step, stepped)

@@ -1,0 +1,129 @@
+"""Loaders at once on the same keys: deadlocks are met, and no update is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pymysql
+import pytest
+
+from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.engines import engine_for
+from tests.contract.backend_servers import HOST
+from tests.warehouse import servers
+from tests.warehouse.interrupt import after
+
+Make = Callable[..., dict[str, Any]]
+Dump = Callable[[str], list[dict[str, Any]]]
+Run = Callable[..., dict[str, int]]
+
+
+def test_loaders_at_once_on_the_same_keys(
+    opened: tuple[Hook, str], loaded: Run, recording: Make, dump: Dump, now: Any
+) -> None:
+    hook, _ = opened
+    rounds = 1 if hook.conn_type in ("sqlite", "duckdb") else 3
+
+    def load(number: int) -> None:
+        # Each in an order of its own: what would deadlock, if rows were locked as they come.
+        ids = range(60) if number % 2 else range(59, -1, -1)
+        given = [recording(recording_id=f"r-{i}", title=f"title {number}", files=[]) for i in ids]
+        given += [recording(recording_id=f"own-{number}", files=[])]
+        loaded(hook, given, now=now + timedelta(seconds=number))
+
+    for turn in range(rounds):
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(load, range(turn * 8, turn * 8 + 8)))
+    rows = {row["recording_id"]: row["title"] for row in dump("recordings")}
+    assert {name for name in rows if name.startswith("own")} == {f"own-{i}" for i in range(rounds * 8)}
+    # All rows of a load, or none: whoever came last wrote all of them.
+    assert len({title for name, title in rows.items() if name.startswith("r-")}) == 1
+    assert len(rows) == 60 + rounds * 8
+
+
+@pytest.mark.parametrize("opened", ["postgres", "psycopg2", "mysql"], indirect=True)
+def test_a_deadlock_is_met_by_merging_again(
+    opened: tuple[Hook, str],
+    loaded: Run,
+    recording: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The other holds one row, waits for ours, and has done more: the server ends our transaction, not the other's."""
+    hook, _ = opened
+    update = "UPDATE recordings SET {} WHERE platform = 'wecom' AND tenant = 'corp' AND recording_id = '{}'"
+    loaded(hook, [recording(recording_id=one, title="before") for one in ("a", "b")])
+    with closing(hook.get_conn()) as other:
+        cursor = other.cursor()
+        if hook.conn_type == "mysql":
+            cursor.execute("CREATE TABLE weight (n int)")
+            cursor.execute("INSERT INTO weight SELECT seq FROM seq_1_to_5000")  # who has changed less is ended
+        else:
+            cursor.execute("SET deadlock_timeout = '100s'")  # so that ours finds it
+        cursor.execute(update.format("meeting_id = 'other'", "b"))
+
+        def wait() -> None:
+            cursor.execute(update.format("meeting_id = 'other'", "a"))
+            other.commit()
+
+        waits = threading.Thread(target=wait)
+        engine = engine_for(hook)
+        real = engine.merge
+
+        def merge(connection: Any, step: Any) -> int:
+            if not waits.ident and step.target.name == "recordings":
+                # Ours takes the first row; then the other waits for it.
+                engine.change(connection, update.format("reason = 'ours'", "a"))
+                waits.start()
+                _until_waiting(hook.conn_type)
+            return real(connection, step)
+
+        monkeypatch.setattr(engine, "merge", merge)
+        with caplog.at_level("INFO"):
+            counts = loaded(hook, [recording(recording_id=one, title="after") for one in ("a", "b")], engine=engine)
+        waits.join()
+    assert "merging again, try 2" in caplog.text
+    assert counts["recordings"] == 2
+    found = servers.run_sql(hook, "SELECT title FROM recordings ORDER BY recording_id")
+    assert [row["title"] for row in found] == ["after", "after"]
+
+
+@pytest.mark.parametrize("opened", ["duckdb"], indirect=True)
+def test_a_commit_that_another_thread_overtook(
+    opened: tuple[Hook, str], loaded: Run, recording: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There a key that was there first shows when it is committed, and then nothing is left to be rolled back."""
+    hook, _ = opened
+    loaded(hook)
+    first = "INSERT INTO recordings (platform, tenant, recording_id) VALUES ('wecom', 'corp', 'rec-1')"
+    engine = engine_for(hook)
+    after("merge", engine, lambda: servers.run_sql(hook, first))
+    with caplog.at_level("INFO"):
+        assert loaded(hook, [recording(title="ours")], engine=engine)["recordings"] == 1
+    assert "merging again, try 2" in caplog.text
+    assert servers.run_sql(hook, "SELECT title FROM recordings") == [{"title": "ours"}]
+
+
+def _until_waiting(kind: str) -> None:
+    """Ask the server until it says that somebody waits for a row."""
+    query = {
+        "postgres": "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')",
+        "mysql": "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+    }[kind]
+    for _ in range(2000):
+        if kind == "postgres":
+            with psycopg.connect(host=HOST, user="postgres", dbname="test") as admin:
+                found = admin.execute(query).fetchone()
+        else:
+            with closing(pymysql.connect(host=HOST, user="root")) as asked, asked.cursor() as cursor:
+                cursor.execute(query)
+                found = cursor.fetchone()
+        if found and found[0]:
+            return
+    raise AssertionError("nobody waits")

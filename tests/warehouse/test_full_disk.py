@@ -1,0 +1,123 @@
+"""A disk that runs full under each database, where rows are staged or where they are merged."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.engines import engine_for
+from airflow_provider_meetings.warehouse.errors import LoadError
+from tests.contract.own_servers import OwnMariaDB, OwnServer
+from tests.contract.small_disk import SmallDisk
+from tests.warehouse import servers
+from tests.warehouse.interrupt import after
+
+Make = Callable[..., dict[str, Any]]
+Run = Callable[..., dict[str, int]]
+Chain = Callable[[BaseException], str]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOST = "connection to the server was lost"
+
+
+def _many(recording: Make, number: int) -> list[dict[str, Any]]:
+    """Return recordings whose titles no database makes small."""
+    noise = random.Random(1)
+    return [
+        recording(recording_id=f"r-{i}", files=[], title="PRIVATE" + noise.randbytes(1500).hex()) for i in range(number)
+    ]
+
+
+@contextmanager
+def _small(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[SmallDisk, Hook, OwnServer | None]]:
+    """Yield a database whose files, also the temporary ones, are on a small disk."""
+    if kind in servers.OWN:
+        server = servers.OWN[kind]()
+        with SmallDisk(server.folder, 80) as disk, server:
+            yield disk, servers.own_hook(kind, server, monkeypatch), server
+        return
+    folder = tmp_path / "small"
+    with SmallDisk(folder, 40) as disk:
+        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_TEST", "{}")
+        monkeypatch.setenv("SQLITE_TMPDIR", str(folder))
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        # What it stages would else be in memory.
+        monkeypatch.setattr("airflow_provider_meetings.warehouse.engines.sqlite._CACHE_KIB", 64)
+        yield disk, servers.file_hook(kind, folder / "file"), None
+
+
+@pytest.mark.parametrize(
+    ("step", "left"), [("begin_staging", 0), ("hold", 0), ("hold", 2**21)], ids=["staging", "merging", "later"]
+)
+@pytest.mark.parametrize("kind", servers.ENGINES)
+def test_a_disk_that_is_full(
+    kind: str,
+    step: str,
+    left: int,
+    loaded: Run,
+    recording: Make,
+    chain: Chain,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with _small(kind, tmp_path, monkeypatch) as (disk, hook, server):
+        loaded(hook, [recording(title="before", files=[])])
+        engine = engine_for(hook)
+        after(step, engine, lambda: disk.fill(left))
+        # A server may end itself there, as MariaDB does where it cannot write what it has to.
+        with pytest.raises(LoadError, match=f"[Mm]ake room|{LOST}") as caught:
+            loaded(hook, _many(recording, 3000), engine=engine)
+        assert "PRIVATE" not in chain(caught.value)
+        assert caught.value.table == "recordings" or step == "hold"
+        disk.empty()
+        if server and LOST in str(caught.value):
+            server.kill()
+            server.start()
+        assert servers.run_sql(hook, "SELECT title FROM recordings") == [{"title": "before"}]
+        assert loaded(hook, _many(recording, 500))["recordings"] == 500
+
+
+def test_a_temporary_folder_of_mariadb_that_is_full(
+    loaded: Run, recording: Make, chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a binary log a transaction waits there until it is committed."""
+    folder = Path(tempfile.mkdtemp(prefix="meetings-tmpdir-"))
+    options = ("--log-bin=binlog", "--server-id=1", "--binlog-format=ROW", f"--tmpdir={folder}")
+    with SmallDisk(folder, 1), OwnMariaDB(*options) as server:
+        hook = servers.own_hook("mysql", server, monkeypatch)
+        loaded(hook, [recording(title="before", files=[])])
+        with pytest.raises(LoadError, match="make room") as caught:
+            loaded(hook, _many(recording, 1000))
+        assert "PRIVATE" not in chain(caught.value)
+        assert servers.run_sql(hook, "SELECT title FROM recordings") == [{"title": "before"}]
+        assert loaded(hook, _many(recording, 100))["recordings"] == 100
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_a_file_that_may_not_grow(
+    kind: str, loaded: Run, recording: Make, make_hook: Callable[[str, Path], Hook], tmp_path: Path
+) -> None:
+    """It fails in the same way, and wants no right to mount."""
+    path = tmp_path / "full"
+    hook = make_hook(kind, path)
+    loaded(hook, [recording(title="before")])
+    limit = path.stat().st_size + 1024 * 1024
+    command = [sys.executable, "-m", "tests.warehouse.file_loader", kind, str(path), str(limit)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert "LoadError" in ended.stderr, ended.stderr[-2000:]
+    assert "Make room" in ended.stderr
+    assert "PRIVATE" not in ended.stderr + ended.stdout
+    assert servers.run_sql(hook, "SELECT title FROM recordings") == [{"title": "before"}]
+    assert loaded(hook, [recording(title="after")])["recordings"] == 1

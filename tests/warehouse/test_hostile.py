@@ -1,0 +1,183 @@
+"""Values and names that nobody should hand over: refused, naming the column, or stored as they are on any engine."""
+
+from __future__ import annotations
+
+import math
+from collections import UserDict
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.errors import LoadError
+
+Load = Callable[..., dict[str, int]]
+Make = Callable[..., dict[str, Any]]
+Dump = Callable[[str], list[dict[str, Any]]]
+Chain = Callable[[BaseException], str]
+Sql = Callable[[str], list[dict[str, Any]]]
+
+
+def _nested(depth: int) -> Any:
+    found: Any = "PRIVATE"
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
+class Text(str):
+    """Text of another class, as templates and parsers have it."""
+
+    __slots__ = ()
+
+
+class Whole(int):
+    """A number of another class."""
+
+
+class Silent:
+    """What cannot be written down."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("PRIVATE")
+
+
+CIRCLE: dict[str, Any] = {"PRIVATE": 1}
+CIRCLE["self"] = CIRCLE
+TOO_EARLY = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=23)))
+
+REFUSED: list[tuple[str, dict[str, Any]]] = [
+    ("'source' is nested too deeply", {"source": {"a": _nested(10_000)}}),
+    ("'source' is nested too deeply", {"source": {"a\x00": _nested(10_000)}}),
+    ("'source' is nested too deeply", {"source": CIRCLE}),
+    ("'state_code' cannot be read", {"source": ["PRIVATE"]}),
+    ("'title' cannot be read", {"title": Silent()}),
+    ("'duration_ms' is not a whole number", {"duration_ms": True}),
+    ("'duration_ms' is not a whole number", {"duration_ms": 1.0}),
+    ("'duration_ms' is not a whole number", {"duration_ms": math.nan}),
+    ("'duration_ms' is not a whole number", {"duration_ms": 2**63}),
+    ("'duration_ms' is not a whole number", {"duration_ms": -(2**63) - 1}),
+    ("'started_at' is not an ISO 8601 time", {"started_at": "2026-06-30T23:59:60Z PRIVATE"}),
+    ("'started_at' is not an ISO 8601 time", {"started_at": 1_762_905_600}),
+    ("'started_at' is a time outside", {"started_at": TOO_EARLY}),
+    ("'started_at' is a time outside", {"started_at": "9999-12-31T23:59:59-23:59"}),
+    ("'files' is no list of mappings", {"files": "PRIVATE"}),
+    ("'files' is no list of mappings", {"files": {"PRIVATE": 1}}),
+    ("'files' is no list of mappings", {"files": ["PRIVATE"]}),
+    ("'file_id' has no value", {"files": [{"kind": "PRIVATE"}]}),
+    ("'recording_id' has no value", {"recording_id": ""}),
+]
+
+
+def test_what_is_refused_leaves_nothing_and_is_not_told(load: Load, recording: Make, dump: Dump, chain: Chain) -> None:
+    load(recordings=[recording(title="before")])
+    before = dump("recordings"), dump("recording_files"), dump("pending_items")
+    for told, changes in REFUSED:
+        given = [recording(title="after"), {**recording(recording_id="PRIVATE", title="PRIVATE"), **changes}]
+        with pytest.raises(LoadError, match=told) as caught:
+            load(recordings=given)
+        assert "PRIVATE" not in chain(caught.value), told
+    assert (dump("recordings"), dump("recording_files"), dump("pending_items")) == before
+    assert load(recordings=[recording(title="after")])["recordings"] == 1
+
+
+@pytest.mark.parametrize("wrong", [None, "PRIVATE", ["PRIVATE"], 7])
+def test_what_is_no_mapping_is_refused(
+    load: Load, load_post: Load, recording: Make, post: Make, dump: Dump, chain: Chain, wrong: Any
+) -> None:
+    load(recordings=[recording()])
+    called = f"{type(wrong).__name__} is among them"
+    loads: list[tuple[str, Callable[[], object]]] = [
+        (f"recordings: {called}", lambda: load(recordings=[recording(title="PRIVATE"), wrong])),
+        (f"stored_files: {called}", lambda: load(recordings=[recording(title="PRIVATE")], stored_files=[wrong])),
+        (f"posts: {called}", lambda: load_post(post(content_text="PRIVATE"), wrong)),
+        ("'post_reactions' .*'reactions' is no list", lambda: load_post(post(reactions=[wrong]))),
+    ]
+    for told, run in loads:
+        with pytest.raises(LoadError, match=told) as caught:
+            run()
+        assert "PRIVATE" not in chain(caught.value)
+    assert [row["title"] for row in dump("recordings")] == ["周会"]
+
+
+def test_values_of_other_classes_are_stored_as_on_any_engine(load: Load, recording: Make, dump: Dump) -> None:
+    given: list[Any] = [
+        MappingProxyType(recording(recording_id="1", source=MappingProxyType({"a": MappingProxyType({"b": 1})}))),
+        UserDict(recording(recording_id="2", source=UserDict({"a": (1, UserDict(b=2))}))),
+        recording(recording_id=Text("3"), title=Text("t"), duration_ms=Whole(7), source={"a": Text("t")}),
+        recording(recording_id="4", source={"a": [math.nan, math.inf, 2**63, 2**64 - 1, -(2**63)], "b": Whole(1)}),
+        recording(recording_id="5", started_at="2026-05-01T00:00:00+05:53:28", duration_ms=2**63 - 1),
+        recording(recording_id="6", started_at="0001-01-01T00:00:00+00:00", duration_ms=-(2**63)),
+        # What COPY takes for its end, and for NULL.
+        recording(recording_id="\\.", title="\\.\n\\.", meeting_id="\\N"),
+        recording(recording_id="\\N", title="\\N", source={"\\": "\\u0041"}),
+        recording(recording_id=" ", title="\ufeff"),
+        recording(recording_id="\u3000", title="\u2028"),
+    ]
+    assert load(recordings=given)["recordings"] == len(given)
+    assert load(recordings=given)["recordings"] == 0
+    rows = {row["recording_id"]: row for row in dump("recordings")}
+    assert set(rows) == {"1", "2", "3", "4", "5", "6", "\\.", "\\N", " ", "\u3000"}
+    assert [rows[one]["source"] for one in ("1", "2", "3")] == ['{"a":{"b":1}}', '{"a":[1,{"b":2}]}', '{"a":"t"}']
+    assert rows["4"]["source"] == (
+        '{"a":[null,null,9223372036854775808,18446744073709551615,-9223372036854775808],"b":1}'
+    )
+    assert (rows["3"]["title"], rows["3"]["duration_ms"], rows["6"]["duration_ms"]) == ("t", 7, -(2**63))
+    assert rows["5"]["started_at"].startswith("2026-04-30 18:06:32")
+    assert rows["6"]["started_at"].startswith("0001-01-01 00:00:00")
+    assert (rows["\\."]["title"], rows["\\."]["meeting_id"]) == ("\\.\n\\.", "\\N")
+    assert (rows["\\N"]["title"], rows["\\N"]["source"]) == ("\\N", '{"\\\\":"\\\\u0041"}')
+    assert (rows[" "]["title"], rows["\u3000"]["title"]) == ("\ufeff", "\u2028")
+
+
+@pytest.mark.parametrize("opened", ["mysql"], indirect=True)
+def test_what_only_mysql_cannot_store(load: Load, recording: Make, sql: Sql, chain: Chain) -> None:
+    load(recordings=[recording(title="before")])
+    longest = sql("SELECT @@max_allowed_packet AS n")[0]["n"]
+    refused: list[tuple[str, dict[str, Any]]] = [
+        ("'recording_id': a value is longer than its column; an id may have 256", {"recording_id": "x" * 257}),
+        ("'owner_id': a value is longer than its column", {"owner_id": "会" * 257}),
+        ("'source': a JSON document is nested more deeply", {"source": {"a": _nested(33)}}),
+        (rf"'title' has a value of \d+ bytes, and the server takes {longest} .*max_allowed", {"title": "'" * longest}),
+    ]
+    for told, changes in refused:
+        with pytest.raises(LoadError, match=told) as caught:
+            load(recordings=[recording(title="PRIVATE"), recording(recording_id="PRIVATE") | changes])
+        assert "PRIVATE" not in chain(caught.value), told
+    assert sql("SELECT title FROM recordings") == [{"title": "before"}]
+    large = recording(recording_id="会" * 256, title="'" * (longest // 2 - 5000), source={"a": _nested(29)})
+    assert load(recordings=[recording(title="after"), large])["recordings"] == 2
+    assert sql("SELECT count(*) AS n FROM recordings") == [{"n": 2}]
+
+
+@pytest.mark.parametrize("opened", ["postgres", "psycopg2"], indirect=True)
+def test_an_id_that_no_index_of_postgres_takes(load: Load, recording: Make, dump: Dump, chain: Chain) -> None:
+    load(recordings=[recording(title="before")])
+    noise = "PRIVATE" + "".join(chr(0x4E00 + i * 7919 % 20_000) for i in range(5000))
+    with pytest.raises(LoadError, match=r"'recordings' .*54000: a value is larger than the database takes") as caught:
+        load(recordings=[recording(title="PRIVATE"), recording(recording_id=noise)])
+    assert "PRIVATE" not in chain(caught.value)
+    assert [row["title"] for row in dump("recordings")] == ["before"]
+    assert load(recordings=[recording(title="after")])["recordings"] == 1
+
+
+@pytest.mark.parametrize("name", ["a\\'`%s%(x)s%?:b$1{a}./[会]", " \u202e\\'; drop table y; --\\"])
+def test_names_of_any_characters_are_names(
+    hook: Hook, place: str, load: Load, recording: Make, sql: Sql, name: str
+) -> None:
+    sql("CREATE TABLE y (a VARCHAR(50))")
+    names = {"table_prefix": name, "schema": None if hook.conn_type == "sqlite" else f"{name}{place}"}
+    assert load(recordings=[recording(state="processing")], **names)["pending_items"] == 1
+    assert load(recordings=[recording()], **names)["pending_items"] == 1
+    assert load(recordings=[recording()], **names)["recordings"] == 0
+    assert sql("SELECT * FROM y") == []
+
+
+@pytest.mark.parametrize("opened", ["mysql"], indirect=True)
+def test_names_that_only_mysql_does_not_take(load: Load, place: str) -> None:
+    for one in ({"table_prefix": "😀"}, {"schema": f"{place}😀"}, {"schema": f"{place} "}):
+        with pytest.raises(LoadError, match="choose another schema or table_prefix"):
+            load(**one)
