@@ -61,6 +61,7 @@ def test_everything_handed_over_is_written(warehouse: Path, handed_over: dict[st
         "transcript_segments": 0,
         "minute_chapters": 0,
         "minute_todos": 0,
+        "minute_statistics": 0,
     }
     (stored,) = handed_over["stored_files"]
     landed = [row for row in rows(warehouse, "recording_files") if row["uri"]]
