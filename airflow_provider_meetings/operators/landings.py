@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, Context
 
-from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.proof import Fault
 from airflow_provider_meetings.api.sweep import OLDER_THAN, YOUNGEST, Fate, Sweep
 from airflow_provider_meetings.api.verification import Verification
 from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.failing import airflow_errors
 from airflow_provider_meetings.hooks.stores import store_at
 
 LISTED = 20  # findings that travel as XCom; all are in the task's log
@@ -53,7 +52,7 @@ class VerifyOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify, push what came of it, and fail if there is something to fail on."""
         first: list[dict[str, Any]] = []
-        with _airflow_errors():
+        with airflow_errors():
             verification = Verification(store_at(self.target), full=self.full)
             for finding in verification.findings():
                 self.log.warning(
@@ -103,7 +102,7 @@ class SweepOperator(BaseOperator):
         """Sweep, and fail if something could not be removed."""
         first: list[dict[str, Any]] = []
         failed: list[str] = []
-        with _airflow_errors():
+        with airflow_errors():
             sweep = Sweep(store_at(self.target), older_than=self.older_than, delete=self.delete)
             for swept in sweep.swept():
                 self.log.info("%s %s: %s %s", swept.kind, swept.uri, swept.fate, swept.reason)
@@ -129,12 +128,3 @@ def _not_proven(target: str, failing: Mapping[str, int], first: Sequence[Mapping
         "The task's log has all of them. Land anew what is missing, changed or unreadable; move away what is orphaned, "
         "or leave it out of fail_on"
     )
-
-
-@contextmanager
-def _airflow_errors() -> Iterator[None]:
-    """Turn the core's errors into Airflow's: permanent ones are not tried again."""
-    try:
-        yield
-    except MeetingsApiError as error:
-        raise (AirflowFailException if error.permanent else AirflowException)(str(error)) from error
