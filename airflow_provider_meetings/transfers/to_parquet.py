@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
+from airflow.providers.common.compat.sdk import BaseOperator, Context
 
-from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.models import StoredFile
 from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.failing import airflow_errors
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.transfers import handed_over
+from airflow_provider_meetings.transfers.handed_over import PostsGiven, RecordingsGiven, run_key
 from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings
 
 
@@ -52,19 +50,16 @@ class RecordingsToParquetOperator(BaseOperator):
 
     def execute(self, context: Context) -> Told:
         """Merge into the partitions concerned."""
-        # Each is read anew where another writer was in the way.
-        with _airflow_errors():
+        with airflow_errors():
+            given = RecordingsGiven(self.recordings, self.stored_files, self.summary, redact={}, context=context)
             return land_recordings(
                 store_at(self.target),
-                recordings=lambda: handed_over.plain(arguments.recordings, self.recordings, "recordings", context),
-                stored_files=lambda: (file.to_dict() for file in self._stored(context)),
-                summaries=lambda: handed_over.summaries(self.summary, "summary", context),
-                run=handed_over.run_key(context),
+                recordings=given.recordings,
+                stored_files=given.stored_files,
+                summaries=given.summaries,
+                run=run_key(context),
                 now=pendulum.now("UTC"),
             )
-
-    def _stored(self, context: Context) -> Iterator[StoredFile]:
-        return handed_over.stored_files(self.stored_files, "stored_files", context)
 
 
 class PostsToParquetOperator(BaseOperator):
@@ -84,17 +79,6 @@ class PostsToParquetOperator(BaseOperator):
 
     def execute(self, context: Context) -> Told:
         """Merge into the partitions concerned."""
-        with _airflow_errors():
-            return land_posts(
-                store_at(self.target),
-                posts=lambda: handed_over.plain(arguments.posts, self.posts, "posts", context),
-                now=pendulum.now("UTC"),
-            )
-
-
-@contextmanager
-def _airflow_errors() -> Iterator[None]:
-    try:
-        yield
-    except InvalidRequest as error:
-        raise AirflowFailException(str(error)) from error
+        with airflow_errors():
+            given = PostsGiven(self.posts, redact={}, context=context)
+            return land_posts(store_at(self.target), posts=given.posts, now=pendulum.now("UTC"))

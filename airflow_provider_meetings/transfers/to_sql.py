@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import pendulum
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, Context
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 from airflow.providers.common.sql.hooks.sql import DbApiHook
-from sqlalchemy import Table
 
-from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
-from airflow_provider_meetings.api.models import StoredFile
+from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
-from airflow_provider_meetings.hooks.contents import read_back
-from airflow_provider_meetings.transfers.handed_over import plain, run_key, stored_files, summaries
-from airflow_provider_meetings.transfers.redaction import checked, redaction
-from airflow_provider_meetings.warehouse.contents import Content
+from airflow_provider_meetings.hooks.failing import airflow_errors
+from airflow_provider_meetings.transfers.handed_over import PostsGiven, RecordingsGiven, run_key
+from airflow_provider_meetings.transfers.redaction import checked
+from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.engine import Engine
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.redactable import Action as Redact
-from airflow_provider_meetings.warehouse.redaction import Redaction
 from airflow_provider_meetings.warehouse.schema import SchemaChanges
 from airflow_provider_meetings.warehouse.tables import tables
-
-_TABLES = tables()
-_POST_TABLES = (_TABLES.posts, _TABLES.post_reactions)
-_RECORDING_TABLES = (
-    _TABLES.recordings,
-    _TABLES.recording_files,
-    _TABLES.transcript_segments,
-    _TABLES.minute_chapters,
-    _TABLES.minute_todos,
-    _TABLES.minute_statistics,
-    _TABLES.landings,
-    _TABLES.pending_items,
-    _TABLES.discovery_windows,
-    _TABLES.sync_clocks,
-)
 
 
 class RecordingsToSqlOperator(BaseOperator):
@@ -93,37 +75,31 @@ class RecordingsToSqlOperator(BaseOperator):
         self.summary = arguments.verbatim(summary)
         self.schema = schema
         self.table_prefix = table_prefix
-        self.redact = checked(self, redact, _RECORDING_TABLES)
+        self.redact = checked(self, redact, written.RECORDINGS)
         self.schema_changes: SchemaChanges = arguments.choice(
             self, "schema_changes", schema_changes, get_args(SchemaChanges)
         )
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
-        return _load(
-            self,
-            _RECORDING_TABLES,
-            lambda engine, hidden: load_recordings(
+        with airflow_errors():
+            given = RecordingsGiven(
+                self.recordings, self.stored_files, self.summary, redact=self.redact, context=context
+            )
+            engine = _engine(self)
+            return load_recordings(
                 engine.hook,
                 engine=engine,
-                recordings=hidden.recordings(plain(arguments.recordings, self.recordings, "recordings", context)),
-                stored_files=hidden.stored_files(file.to_dict() for file in self._stored(context)),
-                contents=None if self.stored_files is None else hidden.contents(self._contents(context)),
-                summaries=hidden.summaries(summaries(self.summary, "summary", context)),
+                recordings=given.recordings(),
+                stored_files=given.stored_files(),
+                contents=given.contents(),
+                summaries=given.summaries(),
                 run=run_key(context),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
                 now=pendulum.now("UTC"),
-            ),
-        )
-
-    def _stored(self, context: Context) -> Iterator[StoredFile]:
-        return stored_files(self.stored_files, "stored_files", context)
-
-    def _contents(self, context: Context) -> Iterator[Content]:
-        for one in read_back(self._stored(context)):
-            yield Content(one.item, one.file.to_dict(), (item.to_dict() for item in one.items))
+            )
 
 
 class PostsToSqlOperator(BaseOperator):
@@ -158,26 +134,25 @@ class PostsToSqlOperator(BaseOperator):
         self.posts = arguments.verbatim(posts)
         self.schema = schema
         self.table_prefix = table_prefix
-        self.redact = checked(self, redact, _POST_TABLES)
+        self.redact = checked(self, redact, written.POSTS)
         self.schema_changes: SchemaChanges = arguments.choice(
             self, "schema_changes", schema_changes, get_args(SchemaChanges)
         )
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
-        return _load(
-            self,
-            _POST_TABLES,
-            lambda engine, hidden: load_posts(
+        with airflow_errors():
+            given = PostsGiven(self.posts, redact=self.redact, context=context)
+            engine = _engine(self)
+            return load_posts(
                 engine.hook,
                 engine=engine,
-                posts=hidden.posts(plain(arguments.posts, self.posts, "posts", context)),
+                posts=given.posts(),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
                 now=pendulum.now("UTC"),
-            ),
-        )
+            )
 
 
 def _engine(operator: RecordingsToSqlOperator | PostsToSqlOperator) -> Engine:
@@ -201,15 +176,3 @@ def _engine(operator: RecordingsToSqlOperator | PostsToSqlOperator) -> Engine:
     if schema is not None and not engine.takes_schema:
         raise InvalidRequest(f"schema: {engine.dialect.name} has no schemas; leave it None, or use table_prefix")
     return engine
-
-
-def _load(
-    operator: RecordingsToSqlOperator | PostsToSqlOperator,
-    written: Sequence[Table],
-    load: Callable[[Engine, Redaction], dict[str, int]],
-) -> dict[str, int]:
-    try:
-        hidden = redaction(operator.redact, written)
-        return load(_engine(operator), hidden)
-    except MeetingsApiError as error:
-        raise (AirflowFailException if error.permanent else AirflowException)(str(error)) from error
