@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pendulum
@@ -12,7 +12,10 @@ from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.failing import airflow_errors
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.handed_over import PostsGiven, RecordingsGiven, run_key
+from airflow_provider_meetings.transfers.redaction import checked
+from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings
+from airflow_provider_meetings.warehouse.redactable import Action as Redact
 
 
 class RecordingsToParquetOperator(BaseOperator):
@@ -28,6 +31,8 @@ class RecordingsToParquetOperator(BaseOperator):
     :param summary: the XCom ``summary`` of the listing; the same.
     :param target: where to: a URL that ObjectStoragePath takes, such as ``s3://conn_id@bucket/meetings``, for this
         lake alone. (templated)
+    :param redact: what shall not be stored as it is: ``hash`` or ``drop`` by the column's name, in whichever table.
+        Hashes need the option ``redact_key`` of section ``[meetings]``. Without ``started_at`` no row has a day.
     :returns: for each table how many ``files`` were written, and how many ``rows`` these have.
     """
 
@@ -40,6 +45,7 @@ class RecordingsToParquetOperator(BaseOperator):
         stored_files: Any = None,
         summary: Any = None,
         target: str,
+        redact: Mapping[str, Redact] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -47,11 +53,14 @@ class RecordingsToParquetOperator(BaseOperator):
         self.stored_files = arguments.verbatim(stored_files)
         self.summary = arguments.verbatim(summary)
         self.target = target
+        self.redact = checked(self, redact, written.RECORDINGS)
 
     def execute(self, context: Context) -> Told:
         """Merge into the partitions concerned."""
         with airflow_errors():
-            given = RecordingsGiven(self.recordings, self.stored_files, self.summary, redact={}, context=context)
+            given = RecordingsGiven(
+                self.recordings, self.stored_files, self.summary, redact=self.redact, context=context
+            )
             return land_recordings(
                 store_at(self.target),
                 recordings=given.recordings,
@@ -65,20 +74,31 @@ class RecordingsToParquetOperator(BaseOperator):
 class PostsToParquetOperator(BaseOperator):
     """Merge Moments posts and their reactions into the lake's partitions, as `RecordingsToParquetOperator` does.
 
-    :param posts: posts as `FeishuPostsOperator` returns them. Resolved from XComs, never rendered.
+    :param posts: posts as `FeishuPostsOperator` returns them, or URIs of files that hold them as JSON lines. Resolved
+        from XComs, never rendered.
     :param target: where to: a URL that ObjectStoragePath takes, for this lake alone. (templated)
+    :param redact: what shall not be stored as it is: ``hash`` or ``drop`` by the column's name, in both tables.
+        Hashes need the option ``redact_key`` of section ``[meetings]``. Without ``created_at`` no row has a day.
     :returns: for each table how many ``files`` were written, and how many ``rows`` these have.
     """
 
     template_fields: Sequence[str] = ("posts", "target")
 
-    def __init__(self, *, posts: Any, target: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        posts: Any,
+        target: str,
+        redact: Mapping[str, Redact] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.posts = arguments.verbatim(posts)
         self.target = target
+        self.redact = checked(self, redact, written.POSTS)
 
     def execute(self, context: Context) -> Told:
         """Merge into the partitions concerned."""
         with airflow_errors():
-            given = PostsGiven(self.posts, redact={}, context=context)
+            given = PostsGiven(self.posts, redact=self.redact, context=context)
             return land_posts(store_at(self.target), posts=given.posts, now=pendulum.now("UTC"))

@@ -538,6 +538,6 @@ for _lake, _sql_operator in (
             "target": "file://{lake}",
             **{name: value for name, value in TABLES[_sql_operator].taken.items() if name not in _of_sql},
         },
-        [],
+        [row for row in TABLES[_sql_operator].at_once if row.parameter not in _of_sql],
         [*(row for row in TABLES[_sql_operator].at_run if row.parameter not in _of_sql), *TARGET],
     )
