@@ -19,7 +19,7 @@ from airflow_provider_meetings.warehouse.redactable import Action as Redact
 
 
 class RecordingsToParquetOperator(BaseOperator):
-    """Merge recordings and their files into the lake's partitions, and write the journals, as Parquet.
+    """Merge recordings, their files and transcripts into the lake's partitions, and write the journals, as Parquet.
 
     The rows are those that `RecordingsToSqlOperator` writes, at ``{table}/dt={day}/rows.parquet``: the day of the
     recording's start in UTC, ``__HIVE_DEFAULT_PARTITION__`` for what has none. Rows of recordings that are not handed
@@ -28,6 +28,8 @@ class RecordingsToParquetOperator(BaseOperator):
     :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them, or URIs of files
         that hold them as JSON lines. Resolved from XComs, never rendered.
     :param stored_files: what `RecordingsToObjectStorageOperator` returned; the same.
+        Transcripts, chapters, to-dos and statistics among them are read back and become rows:
+        ``transcript_segments``, ``minute_chapters``, ``minute_todos``, ``minute_statistics``.
     :param summary: the XCom ``summary`` of the listing; the same.
     :param target: where to: a URL that ObjectStoragePath takes, such as ``s3://conn_id@bucket/meetings``, for this
         lake alone. (templated)
@@ -65,6 +67,7 @@ class RecordingsToParquetOperator(BaseOperator):
                 store_at(self.target),
                 recordings=given.recordings,
                 stored_files=given.stored_files,
+                contents=given.contents,
                 summaries=given.summaries,
                 run=run_key(context),
                 now=pendulum.now("UTC"),

@@ -30,11 +30,15 @@ class Attempt:
 
     :param scratch: an empty database.
     :param folder: where objects are kept while they are read or written.
+    :param idle: the owned tables that the load does not write; their rows only follow their head's.
     """
 
-    def __init__(self, store: Store, family: Family, scratch: Scratch, folder: Path) -> None:
+    def __init__(
+        self, store: Store, family: Family, scratch: Scratch, folder: Path, *, idle: Sequence[Table] = ()
+    ) -> None:
         self._store = store
         self._family = family
+        self._idle = idle
         self._scratch = scratch
         self._file = folder / "partition.parquet"
         self._seen: dict[tuple[Table, str], Seen] = {}
@@ -59,8 +63,9 @@ class Attempt:
             for day in sorted(partitions.days(self._store, head.name), reverse=True):
                 if (head, day) not in self._seen and self._look(day) and not self._scratch.unplaced():
                     break
-        for day in [day for table, day in self._seen if table is head]:
-            for table in self._family.owned:
+        gathered = [day for table, day in self._seen if table is head]
+        for table in self._family.owned:
+            for day in [DEFAULT] if table in self._idle else gathered:
                 self._put(table, day)
         for table in self._family.undated:
             self._put(table, DEFAULT)
@@ -68,18 +73,47 @@ class Attempt:
     def write(self) -> Iterator[Written]:
         """Replace the partitions that have changed, each after those that its rows move to.
 
+        The head's rows leave a day last of all: by them a run that follows a death finds what has not moved yet.
+
         :raises BlockingIOError: if another process writes one of them, or has since it was read.
         """
-        self._scratch.place()
+        head = self._family.head
         for table in self._family.tables:
-            moves = self._scratch.moves(table)
-            losing = {source for source, _ in moves}
-            # Those between which rows are exchanged hold both for a moment, for one of them is the first.
-            for day in sorted(losing & {to for _, to in moves}):
-                yield from self._replace(table, day, leaving=True)
-            days = self._scratch.days(table) | {day for each, day in self._seen if each is table}
-            for day in sorted(days, key=lambda day: (day in losing, day)):
-                yield from self._replace(table, day)
+            self._scratch.place(table)
+        for table in self._idle:
+            self._follow(table)
+        yield from self._come(head)
+        for table in self._family.owned:
+            yield from self._come(table)
+            yield from self._leave(table)
+        yield from self._leave(head)
+        for table in self._family.undated:
+            yield from self._come(table)
+
+    def _follow(self, table: Table) -> None:
+        """Put in what moves although the load is not about it, and what stands where it moves to."""
+        days = {source for source, _ in self._scratch.moves(self._family.head)}
+        while days := {*days, *(to for _, to in self._scratch.moves(table))} - self._days(table):
+            for day in sorted(days):
+                self._put(table, day)
+            self._scratch.place(table)
+
+    def _come(self, table: Table) -> Iterator[Written]:
+        """Replace the partitions that rows come to or change in; what leaves one of them stays in it for now."""
+        moves = self._scratch.moves(table)
+        losing = {source for source, _ in moves}
+        for day in sorted((self._scratch.days(table) | self._days(table)) - losing):
+            yield from self._replace(table, day)
+        for day in sorted(losing & {to for _, to in moves}):
+            yield from self._replace(table, day, leaving=True)
+
+    def _leave(self, table: Table) -> Iterator[Written]:
+        """Replace the partitions that rows move away from."""
+        for day in sorted({source for source, _ in self._scratch.moves(table)}):
+            yield from self._replace(table, day)
+
+    def _days(self, table: Table) -> set[str]:
+        return {day for each, day in self._seen if each is table}
 
     def _look(self, day: str) -> bool:
         """Put in a partition of the head if one of its keys is asked for; tell whether."""

@@ -6,14 +6,17 @@ import logging
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+from sqlalchemy import Table
+
 from airflow_provider_meetings.api.store import Store
-from airflow_provider_meetings.warehouse import values
+from airflow_provider_meetings.warehouse import values, written
 from airflow_provider_meetings.warehouse.build import Row
+from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.lake import parquet
 from airflow_provider_meetings.warehouse.lake.attempt import Attempt
 from airflow_provider_meetings.warehouse.lake.partitions import day_of
@@ -35,7 +38,7 @@ _TABLES = tables()
 _RECORDINGS = Family(
     head=_TABLES.recordings,
     time="started_at",
-    owned=(_TABLES.recording_files, _TABLES.landings),
+    owned=(_TABLES.recording_files, _TABLES.landings, *written.CONTENTS),
     # The clocks last: they say that all the rest is there.
     undated=(_TABLES.pending_items, _TABLES.discovery_windows, _TABLES.sync_clocks),
 )
@@ -50,9 +53,10 @@ def land_recordings(
     summaries: Given,
     run: RunKey,
     now: datetime,
+    contents: Callable[[], Iterable[Content] | None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Told:
-    """Merge recordings, their files and the journals into the partitions of their days.
+    """Merge recordings, their files, what stands in these, and the journals into the partitions of their days.
 
     :param store: the lake's root; rows stand at ``{table}/dt={day}/rows.parquet``, day in UTC.
     :param recordings: neutral recordings.
@@ -60,6 +64,7 @@ def land_recordings(
     :param summaries: summaries of listings, as `loader.load_recordings` takes them.
     :param run: the try of the task.
     :param now: the time of this load, aware.
+    :param contents: files that were read back; None leaves their rows alone, which then only follow their recording.
     :raises LoadError: for what cannot be stored; nothing was written then.
     :raises OSError: as the store fails. Each partition is as it was or as it shall be; a further call does the rest.
     """
@@ -76,6 +81,7 @@ def land_recordings(
             engine=scratch.engine,
             recordings=recordings(),
             stored_files=stored_files(),
+            contents=contents(),
             summaries=summaries(),
             run=run,
             schema=None,
@@ -84,7 +90,7 @@ def land_recordings(
             now=now,
         )
 
-    return _land(store, _RECORDINGS, ask, load, sleep)
+    return _land(store, _RECORDINGS, ask, load, sleep, idle=written.CONTENTS if contents() is None else ())
 
 
 def land_posts(store: Store, *, posts: Given, now: datetime, sleep: Callable[[float], None] = time.sleep) -> Told:
@@ -114,9 +120,10 @@ def _land(
     ask: Callable[[], Iterator[Row]],
     load: Callable[[Scratch], None],
     sleep: Callable[[float], None],
+    idle: Sequence[Table] = (),
 ) -> Told:
     parquet.available()
-    written: dict[tuple[str, str], int] = {}
+    replaced: dict[tuple[str, str], int] = {}
     for attempt in range(ATTEMPTS):
         try:
             # Its own folder, which nobody else may read; what a killed worker leaves there is the system's to remove.
@@ -124,15 +131,15 @@ def _land(
                 tempfile.TemporaryDirectory(prefix="airflow-meetings-lake-") as folder,
                 Scratch(Path(folder) / "scratch.sqlite", family) as scratch,
             ):
-                merging = Attempt(store, family, scratch, Path(folder))
+                merging = Attempt(store, family, scratch, Path(folder), idle=idle)
                 merging.gather(_batches(row for row in ask() if None not in row[:-1]))
                 load(scratch)
                 # Not before: what is refused shall leave no trace.
                 if not attempt:
                     _try_out(store)
                 for each in merging.write():
-                    written[each.table, each.day] = each.rows
-            return _told(family, written)
+                    replaced[each.table, each.day] = each.rows
+            return _told(family, replaced)
         except BlockingIOError:
             if attempt == ATTEMPTS - 1:
                 raise
@@ -162,10 +169,10 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _told(family: Family, written: dict[tuple[str, str], int]) -> Told:
+def _told(family: Family, replaced: dict[tuple[str, str], int]) -> Told:
     told = {}
     for table in family.tables:
-        rows = [count for (name, _), count in written.items() if name == table.name]
+        rows = [count for (name, _), count in replaced.items() if name == table.name]
         told[table.name] = {"rows": sum(rows), "files": len(rows)}
     log.info("Rows in the files written: %s", ", ".join(f"{name} {t['rows']}" for name, t in told.items()))
     return told

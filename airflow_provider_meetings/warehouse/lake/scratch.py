@@ -23,7 +23,8 @@ from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
 from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
 
 # The loader leaves columns alone that it does not know.
-_FROM, _TO = "__from_day", "__to_day"
+_FROM, _ALSO, _TO = "__from_day", "__also_day", "__to_day"
+_MOVES = f"{_FROM} <> {_TO} OR {_ALSO} <> {_TO}"
 Key = tuple[Any, ...]
 
 
@@ -90,7 +91,7 @@ class Scratch:
         self._connection = self.hook.get_conn()
         for table in family.tables:
             self._run(str(CreateTable(table).compile(dialect=sqlite.dialect())))
-            for name in (_FROM, _TO):
+            for name in (_FROM, _ALSO, _TO):
                 self._run(f"ALTER TABLE {table.name} ADD COLUMN {name} TEXT")
         key = ", ".join(family.key)
         self._run(f"CREATE TABLE __asked ({key}, day TEXT)")
@@ -128,35 +129,41 @@ class Scratch:
     def put(self, table: Table, day: str, batches: Iterable[Sequence[Row]]) -> None:
         """Put in what stands in a partition.
 
-        A row that stands in two, where a load died while it moved, counts as it was last written.
+        A row that stands in two, where a load died while it moved, counts as it was last written, and leaves one.
         """
         names = table.c.keys()
         key = [column.name for column in table.primary_key]
-        others = [name for name in (*names, _FROM) if name not in key]
-        newer = ""
+        newer = "1"
         if "_landed_at" in names:
-            newer = f"WHERE coalesce(excluded._landed_at, '') >= coalesce({table.name}._landed_at, '')"
+            newer = f"coalesce(excluded._landed_at, '') >= coalesce({table.name}._landed_at, '')"
+        taken = [
+            f"{name} = CASE WHEN {newer} THEN excluded.{name} ELSE {table.name}.{name} END"
+            for name in (*names, _FROM)
+            if name not in key
+        ]
+        taken.append(f"{_ALSO} = CASE WHEN {newer} THEN {table.name}.{_FROM} ELSE excluded.{_FROM} END")
         statement = (
             f"INSERT INTO {table.name} ({', '.join(names)}, {_FROM}) VALUES ({_marks(len(names))}, ?) "
-            f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(f'{n} = excluded.{n}' for n in others)} {newer}"
+            f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(taken)}"
         )
         for batch in batches:
             self._many(statement, [(*row, day) for row in batch])
 
-    def place(self) -> None:
-        """Find the day of every row; one whose head is not there stays where it was."""
-        head = self._family.head.name
-        self._run(f"UPDATE {head} SET {_TO} = coalesce(substr({self._family.time}, 1, 10), '{DEFAULT}')")
-        for table in self._family.owned:
+    def place(self, table: Table) -> None:
+        """Find the day of every row of a table, of the head's first; one whose head is not there stays where it was."""
+        head = self._family.head
+        if table is head:
+            day = f"coalesce(substr({self._family.time}, 1, 10), '{DEFAULT}')"
+        elif table in self._family.owned:
             same = " AND ".join(f"h.{name} = {table.name}.{name}" for name in self._family.key)
-            its = f"SELECT h.{_TO} FROM {head} h WHERE {same}"
-            self._run(f"UPDATE {table.name} SET {_TO} = coalesce(({its}), {_FROM}, '{DEFAULT}')")
-        for table in self._family.undated:
-            self._run(f"UPDATE {table.name} SET {_TO} = '{DEFAULT}'")
-        for table in self._family.tables:
-            key = ", ".join(column.name for column in table.primary_key)
-            self._run(f"CREATE INDEX __{table.name}_day ON {table.name} ({_TO}, {key})")
-            self._run(f"CREATE INDEX __{table.name}_left ON {table.name} ({_FROM}) WHERE {_FROM} <> {_TO}")
+            day = f"coalesce((SELECT h.{_TO} FROM {head.name} h WHERE {same}), {_FROM}, '{DEFAULT}')"
+        else:
+            day = f"'{DEFAULT}'"
+        self._run(f"UPDATE {table.name} SET {_TO} = {day}")
+        key = ", ".join(column.name for column in table.primary_key)
+        self._run(f"CREATE INDEX IF NOT EXISTS __{table.name}_day ON {table.name} ({_TO}, {key})")
+        columns = f"{_FROM}, {_ALSO}, {_TO}"
+        self._run(f"CREATE INDEX IF NOT EXISTS __{table.name}_moves ON {table.name} ({columns}) WHERE {_MOVES}")
 
     def days(self, table: Table) -> set[str]:
         """Return the days that rows of a table now belong to."""
@@ -164,8 +171,8 @@ class Scratch:
 
     def moves(self, table: Table) -> set[tuple[str, str]]:
         """Return between which days rows of a table move: from where, to where."""
-        query = f"SELECT DISTINCT {_FROM}, {_TO} FROM {table.name} WHERE {_FROM} <> {_TO}"
-        return {(source, to) for source, to in self._run(query)}
+        found = self._run(f"SELECT DISTINCT {_FROM}, {_ALSO}, {_TO} FROM {table.name} WHERE {_MOVES}")
+        return {(source, to) for *sources, to in found for source in sources if source not in (None, to)}
 
     def rows(self, table: Table, day: str, *, leaving: bool = False) -> Iterator[Row]:
         """Yield the rows of a partition in the order of their key.
@@ -173,11 +180,9 @@ class Scratch:
         :param leaving: those too that move away from it.
         """
         key = ", ".join(column.name for column in table.primary_key)
-        where, days = f"{_TO} = ?", [day]
-        if leaving:
-            where, days = f"{where} OR ({_FROM} = ? AND {_FROM} <> {_TO})", [day, day]
+        where = f"? IN ({_TO}, {_FROM}, {_ALSO})" if leaving else f"{_TO} = ?"
         query = f"SELECT {', '.join(table.c.keys())} FROM {table.name} WHERE {where} ORDER BY {key}"
-        with closing(self._connection.execute(query, days)) as cursor:
+        with closing(self._connection.execute(query, [day])) as cursor:
             yield from cursor
 
     def _many(self, statement: str, rows: Sequence[Row]) -> None:

@@ -12,6 +12,7 @@ import duckdb
 
 from airflow_provider_meetings.api.store import Store
 from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings
 from airflow_provider_meetings.warehouse.rows import RunKey
 from airflow_provider_meetings.warehouse.tables import tables
@@ -31,15 +32,18 @@ def land(
     recordings: Iterable[Row] = (),
     *,
     stored: Iterable[Row] = (),
+    contents: Iterable[Content] | None = None,
     summaries: Iterable[Row] = (),
     now: datetime = NOW,
     run: RunKey = RUN,
 ) -> Told:
     given, files, listings = list(recordings), list(stored), list(summaries)
+    texts = None if contents is None else list(contents)
     return land_recordings(
         store_at(place) if isinstance(place, Path) else place,
         recordings=lambda: iter(given),
         stored_files=lambda: iter(files),
+        contents=lambda: None if texts is None else iter(texts),
         summaries=lambda: iter(listings),
         run=run,
         now=now,

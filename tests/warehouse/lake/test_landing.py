@@ -89,7 +89,7 @@ def test_rows_stand_under_the_day_of_the_recording_in_utc(lake: Path, recording:
     assert days(lake, "recordings") == {"rec-1": "2026-05-01", "rec-2": "2026-04-30", "rec-3": DEFAULT}
     assert days(lake, "recording_files") == {"rec-1": "2026-05-01", "rec-2": "2026-04-30"}
     assert days(lake, "landings") == {"rec-1": "2026-05-01"}
-    assert told == {
+    assert {name: found for name, found in told.items() if found["files"]} == {
         "recordings": {"rows": 3, "files": 3},
         "recording_files": {"rows": 2, "files": 2},
         "landings": {"rows": 1, "files": 1},
