@@ -1,8 +1,8 @@
 """Processes that land in a lake and may be killed; run as a script, it forks one for each line that it reads.
 
-A line is the JSON of ``root``, ``recordings``, ``day`` (of the load) and ``step``: before that step of changing the
-lake's files the process kills itself; 0: never. The answer comes when it has ended: the signal, and how many steps it
-took if none.
+A line is the JSON of ``root``, ``recordings``, ``day`` (of the load), ``step``, and perhaps ``stored`` and ``texts``
+(what one transcript says): before that step of changing the lake's files the process kills itself; 0: never. The answer
+comes when it has ended: the signal, and how many steps it took if none.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.warehouse.lake.lakes import NOW, land
+from tests.warehouse.lake.lakes import NOW, land, transcript
 
 _ON_PATHS = {"open", "os.rename", "os.remove", "os.mkdir"}
 _ON_FILES = {"fcntl.flock", "os.truncate"}
@@ -31,14 +31,16 @@ class Loader:
 
     process: subprocess.Popen[str]
 
-    def load(self, root: Path, recordings: list[dict[str, Any]], *, day: int, step: int = 0) -> tuple[int, int]:
+    def load(
+        self, root: Path, recordings: list[dict[str, Any]], *, day: int, step: int = 0, **others: Any
+    ) -> tuple[int, int]:
         """Return the signal that ended the process, and its steps if none did."""
-        self.start(root, recordings, day=day, step=step)
+        self.start(root, recordings, day=day, step=step, **others)
         return self.ended()
 
-    def start(self, root: Path, recordings: list[dict[str, Any]], *, day: int, step: int = 0) -> None:
+    def start(self, root: Path, recordings: list[dict[str, Any]], *, day: int, step: int = 0, **others: Any) -> None:
         assert self.process.stdin is not None
-        line = {"root": str(root), "recordings": recordings, "day": day, "step": step}
+        line = {"root": str(root), "recordings": recordings, "day": day, "step": step, **others}
         self.process.stdin.write(json.dumps(line) + "\n")
         self.process.stdin.flush()
 
@@ -77,9 +79,18 @@ class Steps:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _load(told: int, root: str, recordings: list[dict[str, Any]], day: int, step: int) -> None:
+def _load(
+    told: int,
+    root: str,
+    recordings: list[dict[str, Any]],
+    day: int,
+    step: int,
+    stored: Sequence[dict[str, Any]] = (),
+    texts: Sequence[str] | None = None,
+) -> None:
     steps = Steps(root, step)
-    land(Path(root), recordings, now=NOW + timedelta(days=day))
+    contents = None if texts is None else [transcript(*texts)]
+    land(Path(root), recordings, stored=stored, contents=contents, now=NOW + timedelta(days=day))
     os.write(told, str(steps.done).encode())
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.api.store import Store
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.warehouse.contents import Content
@@ -53,6 +54,14 @@ def land(
 
 def land_post(root: Path, *posts: Row, now: datetime = NOW) -> Told:
     return land_posts(store_at(root), posts=lambda: iter(posts), now=now, sleep=lambda seconds: None)
+
+
+def transcript(*texts: str, **changes: Any) -> Content:
+    """A file of that many sentences, of `recording` and `stored` as the fixtures make them."""
+    file = {"platform": "wecom", "tenant": "corp", "recording_id": "rec-1", "file_id": "t-1", "kind": "transcript-json"}
+    file |= changes
+    rows = [{**file, "segment_no": number, "text": text, "broken": False} for number, text in enumerate(texts)]
+    return Content(TranscriptSegment, file, rows)
 
 
 def query(sql: str) -> list[Row]:

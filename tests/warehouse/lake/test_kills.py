@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.warehouse.lake.killable import Loader, loader
-from tests.warehouse.lake.lakes import content, read
+from tests.warehouse.lake.lakes import content, days, read
 
 Make = Callable[..., dict[str, Any]]
 ONE, TWO, THREE = (f"2026-05-0{day}T00:00:00+00:00" for day in (1, 2, 3))
@@ -67,6 +67,31 @@ def test_killed_at_each_step(process: Loader, tmp_path: Path, recording: Make) -
         assert content(lake) == content(undisturbed), step
         shutil.rmtree(lake)
     assert seen_half_way > 20
+
+
+def test_killed_while_a_recording_moves_to_a_day_that_nothing_else_is_about(
+    process: Loader, tmp_path: Path, recording: Make, stored: Make
+) -> None:
+    """The load tells nothing of what was landed of it, and nothing of what was said: all of it moves along."""
+    before, undisturbed = tmp_path / "before", tmp_path / "undisturbed"
+    old = [recording(started_at=TWO), recording(recording_id="stays", started_at=TWO)]
+    assert process.load(before, old, day=0, stored=[stored()], texts=["a", "b", "c"])[0] == 0
+    new = [recording(started_at=ONE)]
+    shutil.copytree(before, undisturbed)
+    ended, steps = process.load(undisturbed, new, day=1)
+    assert ended == 0
+    owned = ("recordings", "recording_files", "landings", "transcript_segments")
+    assert [days(undisturbed, table)["rec-1"] for table in owned] == [ONE[:10]] * 4
+    assert len(read(undisturbed, "transcript_segments")) == 3
+    for step in range(1, steps + 1):
+        lake = tmp_path / f"lake-{step}"
+        shutil.copytree(before, lake)
+        assert process.load(lake, new, day=1, step=step)[0] == signal.SIGKILL
+        for table in owned:
+            assert len(read(lake, table)) >= len(read(before, table)), (step, table)
+        assert process.load(lake, new, day=1)[0] == 0
+        assert content(lake) == content(undisturbed), step
+        shutil.rmtree(lake)
 
 
 def test_many_write_at_once(tmp_path: Path, recording: Make) -> None:
