@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.partitions import days as partition_days
@@ -28,11 +29,12 @@ from tests.warehouse.lake.lakes import (
     query,
     read,
     store_at,
+    transcript,
 )
 
 Make = Callable[..., dict[str, Any]]
 LATER = NOW + timedelta(days=1)
-RECORDING_TABLES = ("recordings", "recording_files", "landings", "pending_items", "discovery_windows", "sync_clocks")
+RECORDING_TABLES = tuple(table.name for table in written.RECORDINGS)
 SUMMARY = {
     "platform": "wecom",
     "tenant": "corp",
@@ -189,13 +191,19 @@ def test_a_lake_and_a_database_are_the_same(
             stored(recording_id=f"rec-{chosen.randrange(5)}", outcome=chosen.choice(["landed", "failed", "skipped"]))
             for _ in range(chosen.randrange(3))
         ]
+        texts = [
+            transcript(*"abcd"[: chosen.randrange(5)], recording_id=file["recording_id"], file_id=f"t-{n % 2}")
+            for n, file in enumerate(files * 2)
+        ]
+        contents = texts if not step or chosen.randrange(2) else None
         summaries = [SUMMARY] * chosen.randrange(2)
         now = NOW + timedelta(hours=step)
-        land(lake, recordings, stored=files, summaries=summaries, now=now)
+        land(lake, recordings, stored=files, contents=contents, summaries=summaries, now=now)
         load_recordings(
             *(duck,),
             recordings=recordings,
             stored_files=files,
+            contents=contents,
             summaries=summaries,
             run=RUN,
             schema=None,

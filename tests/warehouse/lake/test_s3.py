@@ -12,7 +12,7 @@ import pytest
 
 from tests.storage.s3_bench import BUCKET, S3Bench, s3_bench
 from tests.storage.s3_front import Answered, Forward, refuse, serve_moto
-from tests.warehouse.lake.lakes import land
+from tests.warehouse.lake.lakes import land, transcript
 
 Make = Callable[..., dict[str, Any]]
 DAY = "raw/recordings/dt=2026-05-01/rows.parquet"
@@ -52,6 +52,15 @@ def test_a_partition_is_one_object(s3: S3Bench, recording: Make, stored: Make) -
     assert head["ContentType"] == "application/vnd.apache.parquet"
     again = land(s3.store(), [recording()])
     assert {told["files"] for told in again.values()} == {0}
+
+
+def test_what_stands_in_files_moves_with_its_recording(s3: S3Bench, recording: Make, stored: Make) -> None:
+    before, after = (f"raw/transcript_segments/dt=2026-05-{day}/rows.parquet" for day in ("02", "01"))
+    land(s3.store(), [recording(started_at="2026-05-02T00:00:00Z")], contents=[transcript("a", "b")])
+    assert ids(s3, before) == ["rec-1", "rec-1"]
+    land(s3.store(), [recording()])
+    assert (ids(s3, before), ids(s3, after)) == ([], ["rec-1", "rec-1"])
+    assert land(s3.store(), [recording()], contents=[transcript("a", "b")])["transcript_segments"]["files"] == 0
 
 
 def test_what_is_gone_is_found_by_listing(s3: S3Bench, recording: Make) -> None:
