@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 import sqlite3
@@ -14,46 +12,15 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING
-from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
-from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
 from airflow_provider_meetings.warehouse.redactable import Action, redactable
 from airflow_provider_meetings.warehouse.tables import tables
+from tests.transfers.conftest import KEY, hashed
 
-KEY = "a key of the tests, long enough"
-KINDS = ("transcript", "ai_transcript", "chapters", "todos", "statistics")
 READ_BACK = ("transcript_segments", "minute_chapters", "minute_todos", "minute_statistics")
 Rows = list[dict[str, Any]]
-
-
-@pytest.fixture
-def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "warehouse.sqlite"
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(path)}))
-    return path
-
-
-def listed_and_landed(context: Any, platform: str, lake: Path, **selector: Any) -> dict[str, Any]:
-    conn_id = f"{platform}_default"
-    recordings = ListRecordingsOperator(task_id="list", meetings_conn_id=conn_id, **selector).execute(context)
-    summary = context["ti"].pushed["summary"]
-    stored = RecordingsToObjectStorageOperator(
-        task_id="land", meetings_conn_id=conn_id, recordings=recordings, target=f"file://{lake}", kinds=KINDS
-    ).execute(context)
-    return {"recordings": recordings, "stored_files": stored, "summary": summary}
-
-
-@pytest.fixture
-def feishu(emulated: Any, context: Any, tmp_path: Path) -> dict[str, Any]:
-    return listed_and_landed(context, "feishu", tmp_path / "lake", meeting_ids=[READY_MEETING])
-
-
-@pytest.fixture
-def wecom(emulated: Any, context: Any, tmp_path: Path) -> dict[str, Any]:
-    window = {"start": "2026-11-01T00:00:00+08:00", "end": "2026-11-30T00:00:00+08:00"}
-    return listed_and_landed(context, "wecom", tmp_path / "lake", owner_ids=["zhangsan", "lisi", "wangfang"], **window)
 
 
 def load(context: Any, **arguments: Any) -> dict[str, int]:
@@ -123,16 +90,6 @@ def test_an_object_that_is_gone_fails_before_anything_is_written(
     Path(stored["uri"].removeprefix("file://")).mkdir()
     with pytest.raises(AirflowException):
         load(context, **feishu)
-
-
-def hashed(value: str) -> str:
-    return hmac.new(KEY.encode(), value.encode(), hashlib.sha256).hexdigest()
-
-
-@pytest.fixture
-def key(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("AIRFLOW__MEETINGS__REDACT_KEY", KEY)
-    return KEY
 
 
 def test_hashes_join_across_tables(warehouse: Path, wecom: dict[str, Any], context: Any, key: str) -> None:
