@@ -44,9 +44,9 @@ class Shape:
 class Engine(ABC):
     """Write to one kind of database. One file per kind.
 
-    A call goes through these in order: `open`; `shape`; `begin_staging`, `append`, `hold`; `exclude_others` and DDL
-    where something is missing; `merge` and others, then a commit. They let the driver's errors out: `Session` turns
-    those into errors that may be shown.
+    A call goes through these in order: `open`; `shape`; `begin_staging`, `append`, `staged`, `hold`; `exclude_others`
+    and DDL where something is missing; `merge` and others, then a commit. They let the driver's errors out: `Session`
+    turns those into errors that may be shown.
     """
 
     dialect: Dialect
@@ -95,6 +95,9 @@ class Engine(ABC):
 
     def begin_merging(self, connection: Any) -> None:  # noqa: B027 - the same
         """Begin the transaction in which tables are written, where the driver does not."""
+
+    def staged(self, connection: Any, stage: Stage) -> None:  # noqa: B027 - the same
+        """Prepare a stage, of which all rows have come, for being searched by its key."""
 
     def hold(self, connection: Any) -> None:
         """Make what is staged outlast a merge that fails, and begin to merge."""

@@ -90,8 +90,9 @@ class Session:
 
         :param first: what has to be done in the same transaction before.
         """
-        if not self.engine.keyed_stages:
-            for stage in stages:
+        for stage in stages:
+            self._safely(stage.target, lambda s=stage: self.engine.staged(self.connection, s))  # type: ignore[misc]  # mypy takes the bound value for a parameter
+            if not self.engine.keyed_stages:
                 self._clear_doubles(stage)
         self._safely(None, lambda: self.engine.hold(self.connection))
         for attempt in range(ATTEMPTS):

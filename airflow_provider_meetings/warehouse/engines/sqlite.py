@@ -88,6 +88,11 @@ class SQLiteEngine(Engine):
             _readable(stage, rows),
         )
 
+    def staged(self, connection: sqlite3.Connection, stage: Stage) -> None:
+        """Index it: for each row that is looked for there SQLite would else read all of the stage."""
+        name = stage.table.name
+        connection.execute(f"CREATE INDEX temp.{name}_key ON {name} ({', '.join(stage.key)})")
+
     def merge(self, connection: sqlite3.Connection, merge: Merge) -> int:
         """Merge with ON CONFLICT; rowcount leaves out the rows that the WHERE of DO UPDATE passed over."""
         return connection.execute(on_conflict(merge, sqlite.insert, self.dialect)).rowcount

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from airflow_provider_meetings.api.models import TranscriptSegment
+from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.loader import load_recordings
 from airflow_provider_meetings.warehouse.session import session
+from tests.warehouse.conftest import NOW, RUN
 
 MakeHook = Callable[[str, Path | str], Hook]
 
@@ -55,3 +59,42 @@ def test_times_are_text_of_one_width_that_sqlite_reads(make_hook: MakeHook, tmp_
         ((first, second, unix),) = engine.run(connection, "SELECT ?, ?, unixepoch(?)", [*times, times[0]])
     assert (first, second) == ("2026-05-01 00:00:00.000000+00:00", "2026-05-01 00:00:00.000005+00:00")
     assert unix == times[0].timestamp()
+
+
+def test_ten_times_the_rows_are_ten_times_the_work(make_hook: MakeHook, tmp_path: Path) -> None:
+    """A row that is looked for in a stage is found by an index: the work is counted in SQLite's own steps."""
+
+    def load(count: int) -> int:
+        hook = make_hook("sqlite", tmp_path / f"{count}.db")
+        engine = SQLiteEngine(hook)
+        steps = 0
+
+        def step() -> None:
+            nonlocal steps
+            steps += 1
+
+        opened = engine.open()
+        opened.set_progress_handler(step, 100)
+        engine.open = lambda: opened  # type: ignore[method-assign]
+        owner = {"platform": "feishu", "tenant": "t", "recording_id": "R"}
+        file = {**owner, "file_id": "F", "kind": "transcript-srt"}
+        recordings = [
+            {**owner, "state": "ready", "files": [{**owner, "file_id": str(n), "kind": "video"} for n in range(count)]}
+        ]
+        segments = [{**file, "segment_no": n, "text": str(n), "broken": False} for n in range(count)]
+        load_recordings(
+            hook,
+            engine=engine,
+            recordings=recordings,
+            stored_files=(),
+            contents=[Content(TranscriptSegment, file, segments)],
+            summaries=(),
+            run=RUN,
+            schema=None,
+            table_prefix="",
+            schema_changes="add",
+            now=NOW,
+        )
+        return steps
+
+    assert load(3000) < 15 * load(300)
