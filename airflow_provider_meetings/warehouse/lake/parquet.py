@@ -86,9 +86,11 @@ def read(path: Path, table: Table, name: str, only: Sequence[str] | None = None)
     names = list(only or table.c.keys())
     with _opened(path, table, name) as file:
         held = [each for each in names if each in file.schema_arrow.names]
-        for batch in file.iter_batches(batch_size=GROUP, columns=held):
-            columns = {each: _stored(batch.column(each).to_pylist()) for each in held}
-            yield list(zip(*(columns.get(each, [None] * len(batch)) for each in names), strict=True))
+        # Arrow keeps more of a file the longer it is read in one go: 150 bytes a row, measured.
+        for group in range(file.num_row_groups):
+            for batch in file.iter_batches(batch_size=GROUP, row_groups=[group], columns=held):
+                columns = {each: _stored(batch.column(each).to_pylist()) for each in held}
+                yield list(zip(*(columns.get(each, [None] * len(batch)) for each in names), strict=True))
 
 
 def _opened(path: Path, table: Table, name: str) -> Any:
