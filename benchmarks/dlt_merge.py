@@ -22,7 +22,7 @@ def main(kind: str, count: int, result: Path) -> None:
         destination = dlt.destinations.postgres("postgresql://postgres:x@127.0.0.1:5432/test")
     else:
         destination = dlt.destinations.duckdb(place)
-    dataset = place if kind == "postgres" else "bench"
+    dataset = place if kind == "postgres" else "rows"  # not the name of the file: DuckDB could not tell them apart
     pipeline = dlt.pipeline("bench", destination=destination, dataset_name=dataset)
     key = ["platform", "tenant", "recording_id"]
 

@@ -67,9 +67,10 @@ class Process:
         return self._popen.returncode, Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MIB)
 
     def said(self) -> str:
-        """Return the last line that it wrote to its standard error."""
+        """Return the last line of words that it wrote to its standard error."""
         self._said.seek(0)
-        return self._said.read().decode(errors="replace").strip().rpartition("\n")[2][:300]
+        lines = self._said.read().decode(errors="replace").splitlines()
+        return next((line for line in reversed(lines) if any(map(str.isalpha, line))), "")[:300]
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Run:
