@@ -147,7 +147,7 @@ class UserTokenChain:
         def renewed(value: bytes, record: UserRecord) -> UserRecord | None:
             record.raise_if_ended()
             if ready is not None:
-                ready()  # before the claim: who dies waiting has sent nothing, and everybody can know it
+                ready(record.refresh)  # before the claim: who dies waiting has sent nothing, and everybody can know it
             return renewal.of(value, record, renew)
 
         try:

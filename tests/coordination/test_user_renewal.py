@@ -68,7 +68,8 @@ def test_a_consent_given_meanwhile_is_not_touched_by_who_got_no_answer(world: Wo
 def test_the_turn_is_waited_for_before_the_claim(world: World) -> None:
     claims: list[str] = []
 
-    def ready() -> None:
+    def ready(refresh_token: str) -> None:
+        assert refresh_token == "refresh-0"
         claims.append(world.records.read()[1].claimed_by)
         raise KeyboardInterrupt
 
