@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -27,8 +28,9 @@ def finished(work: Callable[[], T]) -> T:
         finally:
             done.set()
 
-    # No daemon: the end of the interpreter waits for it.
-    threading.Thread(target=body, name="finish a renewal").start()
+    # No daemon: the end of the interpreter waits for it. By the context, Airflow knows whose log a warning belongs to.
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(body,), name="finish a renewal").start()
     interrupted: BaseException | None = None
     while not done.is_set():
         try:
