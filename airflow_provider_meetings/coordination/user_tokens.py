@@ -142,7 +142,9 @@ class UserTokenChain:
 
     def _shared(self, renew: Renew, ready: Ready | None, rejected: str | None, until: float) -> Token:
         mine = self._mine
-        renewal = Renewal(self._records, mine, remedy=self._remedy, clock=self._clock, sleep=self._sleep)
+        renewal = Renewal(
+            self._records, mine, remedy=self._remedy, clock=self._clock, sleep=self._sleep, steady=self._steady
+        )
 
         def renewed(value: bytes, record: UserRecord) -> UserRecord | None:
             record.raise_if_ended()

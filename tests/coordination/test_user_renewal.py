@@ -91,6 +91,28 @@ def test_that_a_token_was_not_used_is_written_down_as_soon_as_it_can_be(world: W
     assert world.ask() == "access-1"
 
 
+@pytest.mark.parametrize(("hangs", "at_most"), [(0.0, 30.0), (5.0, 35.0), (11.0, 41.0)])
+def test_writing_is_given_up_after_half_a_minute_however_long_a_server_hangs(
+    world: World, monkeypatch: pytest.MonkeyPatch, hangs: float, at_most: float
+) -> None:
+    """With the time-outs of a Redis and of a database."""
+    begun: list[float] = []
+    answered = iter([True])
+
+    def swap(key: str, old: bytes | None, new: bytes) -> bool:
+        if next(answered, False):
+            return HostBackend.swap(world.backend, key, old, new)
+        begun.append(world.steady)
+        world.steady += hangs
+        raise BackendError("Redis did not answer in time")
+
+    monkeypatch.setattr(world.backend, "swap", swap)
+    before = world.steady
+    assert isinstance(world.refused(), AuthenticationError)
+    assert begun[-1] - before < 30
+    assert 30 - hangs - 1 <= world.steady - before <= at_most
+
+
 def test_a_claim_whose_writing_was_not_confirmed_is_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     unconfirmed = iter([True])
 
