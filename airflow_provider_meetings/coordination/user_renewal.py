@@ -53,15 +53,16 @@ class Renewal:
         """
         return finished(lambda: self._renewed(value, record, renew))
 
-    def write_down(self) -> bool:
+    def write_down(self, patience: float = _WRITE_SECONDS) -> bool:
         """Write what this process has not written yet, and keep on for a while; False if another consent counts.
 
+        :param patience: after so many seconds no try begins; 0 for one try.
         :raises BackendError: if it cannot be written just now; it is remembered.
         """
         unwritten = self._mine.unwritten
         if unwritten is None:
             return True
-        until = self._steady() + _WRITE_SECONDS
+        until = self._steady() + patience
         while True:
             try:
                 written = self._written(unwritten)
