@@ -48,9 +48,13 @@ REFRESH_DAYS: Final = 2
 _DAY: Final = 86400.0
 
 Renew = Callable[[str], Grant]
-"""Sends a refresh token to the platform, once and at once, and returns what takes its place."""
-Ready = Callable[[], None]
-"""Waits until it may be sent."""
+"""Sends a refresh token to the platform, once and at once, and returns what takes its place.
+
+It may be called in another thread than the one that asks, and so tells nobody of the tokens: Airflow 3.2's triggerer
+loses its supervisor if a thread that it does not know speaks with it.
+"""
+Ready = Callable[[str], None]
+"""Waits until a refresh token may be sent; called in the thread that asks."""
 
 
 class UserTokens(Protocol):
@@ -131,13 +135,17 @@ class UserTokenAuth(TokenAuth):
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
         """Return a signature with a fresh token, and with a new one if `rejected` was refused."""
-        renewed = False
+        grants: list[Grant] = []
 
         def renew(refresh: str) -> Grant:
-            nonlocal renewed
-            renewed = True
-            return self._renew(refresh)
+            grants.append(self._renew(refresh))
+            return grants[-1]
 
-        token = self._users.token(renew, ready=self._ready, rejected=rejected.value if rejected else None)
+        try:
+            token = self._users.token(renew, ready=self._ready, rejected=rejected.value if rejected else None)
+        finally:
+            for grant in grants:  # also of one that is not used: see Renew why here
+                self._on_secret(grant.access)
+                self._on_secret(grant.refresh)
         self._on_secret(token.value)
-        return Signature(token.value, self._place, ours=renewed)
+        return Signature(token.value, self._place, ours=bool(grants))

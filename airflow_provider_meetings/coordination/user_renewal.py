@@ -16,7 +16,8 @@ from airflow_provider_meetings.coordination.user_records import UserRecords
 
 log = logging.getLogger(__name__)
 
-_WRITE_TRIES: Final = 30
+_WRITE_SECONDS: Final = 30.0
+"""No try to write begins later; one lasts as long as the backend waits for its server."""
 _WRITE_PAUSE_SECONDS: Final = 1.0
 
 
@@ -24,6 +25,7 @@ class Renewal:
     """Renew one user's tokens.
 
     :param sleep: waits between two tries to write; not to be interrupted, for without the answer the chain is cut.
+    :param steady: seconds of a clock that nobody sets.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class Renewal:
         remedy: str,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
+        steady: Callable[[], float],
     ) -> None:
         self._records = records
         self._mine = mine
         self._remedy = remedy
         self._clock = clock
         self._sleep = sleep
+        self._steady = steady
 
     def of(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
         """Return what takes the record's place; None if another one took it meanwhile.
@@ -49,20 +53,23 @@ class Renewal:
         """
         return finished(lambda: self._renewed(value, record, renew))
 
-    def write_down(self) -> bool:
+    def write_down(self, patience: float = _WRITE_SECONDS) -> bool:
         """Write what this process has not written yet, and keep on for a while; False if another consent counts.
 
+        :param patience: after so many seconds no try begins; 0 for one try.
         :raises BackendError: if it cannot be written just now; it is remembered.
         """
         unwritten = self._mine.unwritten
         if unwritten is None:
             return True
-        for left in reversed(range(_WRITE_TRIES)):
+        until = self._steady() + patience
+        while True:
             try:
                 written = self._written(unwritten)
                 break
             except BackendError as error:
-                if not left:
+                # By the clock and not by the tries: a server that hangs makes each as long as its time-out.
+                if self._steady() + _WRITE_PAUSE_SECONDS >= until:
                     raise
                 log.warning("What became of a refresh token could not be written down, trying again: %s", error)
                 self._sleep(_WRITE_PAUSE_SECONDS)

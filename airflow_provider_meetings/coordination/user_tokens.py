@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from airflow_provider_meetings.api.auth import Token
-from airflow_provider_meetings.api.errors import AuthenticationError, ConsentEnded, RateLimited, ServerError
+from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, ServerError
 from airflow_provider_meetings.api.grants import Grant, Ready, Renew, Standing
 from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
@@ -90,7 +90,7 @@ class UserTokenChain:
         unwanted = rejected if rejected is not None else self._replaced()
         return self._memory.token(
             self._memory_key,
-            lambda: self._shared(renew, ready, rejected, until),
+            lambda: self._shared(renew, ready, unwanted, until),
             rejected=unwanted,
             patience=self._patience,
         )
@@ -142,16 +142,19 @@ class UserTokenChain:
 
     def _shared(self, renew: Renew, ready: Ready | None, rejected: str | None, until: float) -> Token:
         mine = self._mine
-        renewal = Renewal(self._records, mine, remedy=self._remedy, clock=self._clock, sleep=self._sleep)
+        renewal = Renewal(
+            self._records, mine, remedy=self._remedy, clock=self._clock, sleep=self._sleep, steady=self._steady
+        )
 
         def renewed(value: bytes, record: UserRecord) -> UserRecord | None:
             record.raise_if_ended()
             if ready is not None:
-                ready()  # before the claim: who dies waiting has sent nothing, and everybody can know it
+                ready(record.refresh)  # before the claim: who dies waiting has sent nothing, and everybody can know it
             return renewal.of(value, record, renew)
 
         try:
-            renewal.write_down()
+            if (before := self._until_written(renewal, rejected)) is not None:
+                return before
             while True:
                 mine.looked = self._steady()
                 token = self._once(renewed, rejected, mine)
@@ -167,6 +170,18 @@ class UserTokenChain:
                 self._pause(_PAUSE_SECONDS)
         except BackendError as error:
             raise unreachable(error) from None
+
+    def _until_written(self, renewal: Renewal, rejected: str | None) -> Token | None:
+        """Write what was not written yet; where that cannot be, return the token before, as long as it works."""
+        held = self._memory.held(self._memory_key)
+        if held is None or held.value == rejected or self._clock() >= held.expires_at:
+            renewal.write_down()
+            return None
+        try:
+            renewal.write_down(patience=0)  # with each question, for this process may end with any
+        except BackendError:
+            return held
+        return None
 
     def _once(
         self, renewed: Callable[[bytes, UserRecord], UserRecord | None], rejected: str | None, mine: ChainMemory
@@ -188,7 +203,7 @@ class UserTokenChain:
                 if not record.claimed_by:
                     try:
                         successor = renewed(value, record)
-                    except (ServerError, RateLimited, ConsentEnded) as error:
+                    except MeetingsApiError as error:
                         if not self._works(record, rejected):
                             raise
                         return self._go_on(record, error, mine)
@@ -199,11 +214,11 @@ class UserTokenChain:
             return record.token if works else None
         return self._claimed_elsewhere(record, mine, works=self._works(record, rejected))
 
-    def _go_on(self, record: UserRecord, error: Exception, mine: ChainMemory) -> Token:
+    def _go_on(self, record: UserRecord, error: MeetingsApiError, mine: ChainMemory) -> Token:
         mine.early_after = self._steady() + _EARLY_AGAIN_SECONDS
-        what = "ended" if isinstance(error, ConsentEnded) else "early"
+        what = type(error).__name__ if isinstance(error, AuthenticationError) else "early"  # a person must act, or not
         self._notices.say_once(
-            what, f"The user's token could not be renewed; the one before works until its end. {error}"
+            what, f"There is no new token of the user's yet; the one before works until its end. {error}"
         )
         return record.token
 

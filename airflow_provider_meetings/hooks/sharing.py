@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import threading
@@ -25,6 +26,8 @@ from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.tokens import PATIENCE_SECONDS, SharedTokens
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.hooks.coordination import backend_of, called, content_of, coordination_connection
+
+log = logging.getLogger(__name__)
 
 _FOLDER = "airflow_provider_meetings"
 _TRIED = "test_connection"
@@ -171,13 +174,18 @@ def default_state_dir() -> Path:
     try:
         cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / _FOLDER
         HostBackend(cached).check()
-    except (RuntimeError, BackendError):  # no home, or none that can be written
-        return _temporary() / f"{_FOLDER}-{os.geteuid()}"
+    except RuntimeError:  # no home
+        return _temporary()
+    except BackendError as error:
+        if os.path.lexists(cached):  # else the home cannot be written, as with many workers
+            log.warning("The default %s; until then %s is used", error, _temporary())
+        return _temporary()
     return cached
 
 
 def _temporary() -> Path:
     try:
-        return Path(tempfile.gettempdir())
+        parent = Path(tempfile.gettempdir())
     except FileNotFoundError:  # none can be written; whoever uses it will say so
-        return Path("/tmp")  # noqa: S108
+        parent = Path("/tmp")  # noqa: S108
+    return parent / f"{_FOLDER}-{os.geteuid()}"

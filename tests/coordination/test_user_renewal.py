@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.errors import AuthenticationError, ConsentEnd
 from airflow_provider_meetings.api.grants import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
-from tests.coordination.user_world import World
+from tests.coordination.user_world import REMEDY, World
 
 
 @pytest.fixture
@@ -68,7 +68,8 @@ def test_a_consent_given_meanwhile_is_not_touched_by_who_got_no_answer(world: Wo
 def test_the_turn_is_waited_for_before_the_claim(world: World) -> None:
     claims: list[str] = []
 
-    def ready() -> None:
+    def ready(refresh_token: str) -> None:
+        assert refresh_token == "refresh-0"
         claims.append(world.records.read()[1].claimed_by)
         raise KeyboardInterrupt
 
@@ -88,6 +89,69 @@ def test_that_a_token_was_not_used_is_written_down_as_soon_as_it_can_be(world: W
     world.platform.sent.clear()
     world.now += 100
     assert world.ask() == "access-1"
+
+
+@pytest.mark.parametrize(("hangs", "at_most"), [(0.0, 30.0), (5.0, 35.0), (11.0, 41.0)])
+def test_writing_is_given_up_after_half_a_minute_however_long_a_server_hangs(
+    world: World, monkeypatch: pytest.MonkeyPatch, hangs: float, at_most: float
+) -> None:
+    """With the time-outs of a Redis and of a database."""
+    begun: list[float] = []
+    answered = iter([True])
+
+    def swap(key: str, old: bytes | None, new: bytes) -> bool:
+        if next(answered, False):
+            return HostBackend.swap(world.backend, key, old, new)
+        begun.append(world.steady)
+        world.steady += hangs
+        raise BackendError("Redis did not answer in time")
+
+    monkeypatch.setattr(world.backend, "swap", swap)
+    before = world.steady
+    assert isinstance(world.refused(), AuthenticationError)
+    assert begun[-1] - before < 30
+    assert 30 - hangs - 1 <= world.steady - before <= at_most
+
+
+def test_who_cannot_write_the_answer_goes_on_while_the_token_before_works(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.now -= 1000  # some minutes before its end
+    process = world.process()
+    first = iter([False])
+    world.backend.fails = lambda: next(first, True)
+
+    def ask() -> str:
+        return world.chain(memory=process).token(world.platform.renew).value
+
+    asked: list[float] = []
+    for _ in range(3):
+        begun = world.steady
+        assert ask() == "access-0"
+        asked.append(world.steady - begun)
+    # Half a minute for the answer; after that each question tries once, and does not wait.
+    assert asked == [29, 0, 0]
+    (warning,) = [text for text in caplog.messages if "works until its end" in text]
+    assert f"the answer could not be written down: the disk is full, make room. {REMEDY}" in warning
+    # Another process neither sends it again nor stops.
+    assert world.ask() == "access-0"
+    world.backend.fails = lambda: False
+    assert ask() == world.ask() == "access-1"
+    assert world.platform.sent == ["refresh-0"]
+
+
+def test_who_cannot_write_the_answer_stops_when_the_token_before_does_not_work(world: World) -> None:
+    world.now -= 1000
+    process = world.process()
+    first = iter([False])
+    world.backend.fails = lambda: next(first, True)
+    assert world.chain(memory=process).token(world.platform.renew).value == "access-0"
+    with pytest.raises(StoreError, match="make room"):
+        world.chain(memory=process).token(world.platform.renew, rejected="access-0")
+    world.now += 300
+    with pytest.raises(StoreError, match="make room"):
+        world.chain(memory=process).token(world.platform.renew)
+    assert world.platform.sent == ["refresh-0"]
 
 
 def test_a_claim_whose_writing_was_not_confirmed_is_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -214,7 +214,12 @@ def test_who_waits_can_be_interrupted(world: World) -> None:
         world.chain(pause=pause).token(world.platform.renew)
 
 
-EARLY_ERRORS = [ServerError("feishu answered 503"), RateLimited("slow down"), ConsentEnded("used up", code=20064)]
+EARLY_ERRORS = [
+    ServerError("feishu answered 503"),
+    RateLimited("slow down"),
+    ConsentEnded("used up", code=20064),
+    AuthenticationError("the app may refresh no more", code=20024),
+]
 
 
 @pytest.mark.parametrize("error", EARLY_ERRORS, ids=lambda error: type(error).__name__)

@@ -11,7 +11,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # there, but not declared
 
-from airflow_provider_meetings.api.errors import LinkExpired, PermissionDenied, ServerError, UnsafeAddress
+from airflow_provider_meetings.api.budget import Quota, Rate
+from airflow_provider_meetings.api.errors import LinkExpired, PermissionDenied, RateLimited, ServerError, UnsafeAddress
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET, WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.seed_feishu import FORBIDDEN_POST, READY_MINUTE
@@ -185,3 +186,30 @@ def test_a_host_shares_by_whatever_spelling(emulated: Any, host: str, port: int 
         json.dumps({"conn_type": "feishu", "login": "cli_a", "password": "s", "host": host, "port": port}),
     )
     assert FeishuHook().get_conn().transport.base_url == "https://open.feishu.cn"
+
+
+def take_a_turn(conn_type: str, quota: Quota) -> None:
+    """Wait for the place of a call as the triggerer does: for some seconds at most."""
+    MeetingsHook.for_connection(f"{conn_type}_default", patient=False).get_conn().transport.turn(quota)
+
+
+@both
+def test_the_share_of_a_quota_reaches_the_queue(emulated: Any, conn_type: str) -> None:
+    quota = Quota("an.endpoint", (Rate(5, 1),))
+    emulated.connect(conn_type, extra={"rate_share": 0.001})
+    take_a_turn(conn_type, quota)
+    # Five in a second, a thousandth of it ours, 2 % below: one in 204 s.
+    with pytest.raises(RateLimited, match=r"the next call of an\.endpoint is 20\d s away"):
+        take_a_turn(conn_type, quota)
+
+
+@both
+def test_each_app_has_a_quota_of_its_own(emulated: Any, conn_type: str) -> None:
+    quota = Quota("an.endpoint", (Rate(1, 1000),))
+    for login in ("app-1", "app-2"):
+        emulated.connect(conn_type, login=login)
+        take_a_turn(conn_type, quota)
+    for login in ("app-1", "app-2"):
+        emulated.connect(conn_type, login=login)
+        with pytest.raises(RateLimited, match=r"the next call of an\.endpoint"):
+            take_a_turn(conn_type, quota)

@@ -75,16 +75,46 @@ def test_the_default_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("cache", ["/proc/nothing-can-be-made-here", "not/from/the/root", "a file"])
-def test_else_it_is_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: str) -> None:
+def test_else_it_is_in_the_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, cache: str
+) -> None:
     if cache == "a file":
         (tmp_path / "file").touch()
         cache = str(tmp_path / "file")
     monkeypatch.setenv("XDG_CACHE_HOME", cache)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert sharing.default_state_dir() == tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
+    assert caplog.messages == []
 
 
-def test_a_user_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["others can read it", "a file"])
+def test_a_default_that_is_there_and_cannot_be_used_is_one_warning(
+    emulated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    default = tmp_path / "cache" / "airflow_provider_meetings"
+    default.parent.mkdir()
+    if kind == "a file":
+        default.touch()
+    else:
+        default.mkdir()
+        default.chmod(0o755)
+    monkeypatch.setenv(OPTION, "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(default.parent))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    forget(monkeypatch)
+    for hook in (FeishuHook, FeishuHook, WeComHook):
+        hook().get_conn().whoami()
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert f"The default state folder {default} cannot be used" in warning
+    assert ("others may read or write it): take their rights with chmod 700" in warning) == (kind != "a file")
+    instead = tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
+    assert str(instead) in warning
+    assert list(instead.iterdir())
+
+
+def test_a_user_without_a_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def nobody() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -92,6 +122,7 @@ def test_a_user_without_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Path, "home", nobody)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert sharing.default_state_dir() == tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
+    assert caplog.messages == []
 
 
 def test_the_option_is_read_whenever_a_hook_asks(

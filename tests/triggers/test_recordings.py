@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
@@ -156,6 +157,24 @@ def test_the_loop_goes_on_while_a_round_is_asked(emulated: Any, monkeypatch: pyt
         return dict(payload)
 
     assert asyncio.run(both())["status"] == "done"
+
+
+def test_rounds_take_no_thread_of_the_loops_own(emulated: Any) -> None:
+    """Those look up host names for every other trigger."""
+    taken: list[object] = []
+
+    class LoopsOwn(ThreadPoolExecutor):
+        def submit(self, work: Any, /, *args: Any, **kwargs: Any) -> Any:
+            taken.append(work)
+            return super().submit(work, *args, **kwargs)
+
+    async def ask() -> dict[str, Any]:
+        asyncio.get_running_loop().set_default_executor(LoopsOwn())
+        (payload,) = [event.payload async for event in trigger([READY_MEETING]).run()]
+        return dict(payload)
+
+    assert asyncio.run(ask())["status"] == "done"
+    assert taken == []
 
 
 def test_the_pauses(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:

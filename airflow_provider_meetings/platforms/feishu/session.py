@@ -54,7 +54,7 @@ class FeishuSession:
             self._auth: TokenAuth = UserTokenAuth(
                 users=users,
                 renew=self._renew,
-                ready=lambda: transport.turn(USER_TOKEN),
+                ready=self._ready,
                 place=_bearer,
                 on_secret=transport.on_secret,
             )
@@ -83,10 +83,16 @@ class FeishuSession:
             "redirect_uri": check_opaque(redirect_uri, "redirect_uri"),
         }
         self.transport.on_secret(code)
-        return self._grant("authorization_code", given)
+        grant = self._grant("authorization_code", given)
+        for token in (grant.access, grant.refresh):
+            self.transport.on_secret(token)
+        return grant
+
+    def _ready(self, refresh_token: str) -> None:
+        self.transport.on_secret(refresh_token)
+        self.transport.turn(USER_TOKEN)
 
     def _renew(self, refresh_token: str) -> Grant:
-        self.transport.on_secret(refresh_token)
         return self._grant("refresh_token", {"refresh_token": refresh_token}, queued=False)
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
@@ -102,10 +108,7 @@ class FeishuSession:
             max_attempts=1,  # what it sends works once: who sends it again must know that nobody else did
             queued=queued,
         )
-        grant = parse_grant(body)
-        for token in (grant.access, grant.refresh):
-            self.transport.on_secret(token)
-        return grant
+        return parse_grant(body)
 
     def _get(self, path: str, quota: Quota, params: dict[str, str] | None = None, grant: Grant | None = None) -> Any:
         """Ask; with a grant by its token and once, for until it is kept nothing may take long."""

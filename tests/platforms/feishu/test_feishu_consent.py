@@ -94,6 +94,21 @@ def test_a_rejected_token_is_renewed_once_and_by_the_chain(user: Emulated) -> No
     assert user.state.consents.presented == {}
 
 
+def test_each_token_of_a_user_is_masked(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    masked: list[str] = []
+    monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.mask_secret", masked.append)
+    users = consent()._users
+    assert isinstance(users, UserTokenChain)
+    _, before = users._records.read()
+    assert {before.access, before.refresh} <= set(masked)
+    masked.clear()
+    user.state.revoke_tokens()
+    read()
+    _, after = users._records.read()
+    assert before.refresh != after.refresh
+    assert {before.refresh, after.access, after.refresh} <= set(masked)
+
+
 def test_a_consent_that_was_taken_back(user: Emulated) -> None:
     consent()
     client = FeishuHook().get_conn()

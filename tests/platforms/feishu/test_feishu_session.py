@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.user_record import UserRecord
 from airflow_provider_meetings.coordination.user_records import UserRecords
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator.company import (
@@ -42,9 +44,19 @@ class Host:
     def budget(self) -> SharedBudget:
         return SharedBudget(HostBackend(self.folder), ("feishu", self.url, FEISHU_APP_ID, ""))
 
-    def process(self, sleep: Callable[[float], None] = time.sleep, longest_queue: float = 60.0) -> FeishuUserClient:
+    def process(
+        self,
+        sleep: Callable[[float], None] = time.sleep,
+        longest_queue: float = 60.0,
+        on_secret: Callable[[str], None] = lambda value: None,
+    ) -> FeishuUserClient:
         transport = Transport(
-            base_url=self.url, platform="feishu", budget=self.budget, sleep=sleep, longest_queue=longest_queue
+            base_url=self.url,
+            platform="feishu",
+            budget=self.budget,
+            sleep=sleep,
+            longest_queue=longest_queue,
+            on_secret=on_secret,
         )
         return FeishuUserClient(
             transport,
@@ -66,8 +78,12 @@ class Host:
         )
 
     @property
+    def record(self) -> UserRecord:
+        return UserRecords(HostBackend(self.folder), "user", FEISHU_APP_SECRET, "").read()[1]
+
+    @property
     def claimed_by(self) -> str:
-        return UserRecords(HostBackend(self.folder), "user", FEISHU_APP_SECRET, "").read()[1].claimed_by
+        return self.record.claimed_by
 
 
 @pytest.fixture
@@ -119,3 +135,35 @@ def test_a_users_token_taken_from_others_may_be_void_too(host: Host) -> None:
     host.platform.revoke_tokens()
     assert ours.get_minute(READY_MINUTE).token == READY_MINUTE
     assert ours.transport.usage.tokens_rejected == 2
+
+
+def test_tokens_are_masked_in_the_thread_that_asks_and_the_old_one_before_it_is_sent(host: Host) -> None:
+    """Airflow 3.2's triggerer loses its supervisor if a thread speaks with it that it does not know."""
+    told: dict[str, tuple[threading.Thread, int]] = {}
+
+    def on_secret(value: str) -> None:
+        told.setdefault(value, (threading.current_thread(), host.platform.calls["feishu.user_access_token"]))
+
+    host.process(on_secret=on_secret).whoami()
+    here = threading.current_thread()
+    assert told == {
+        FEISHU_USER_REFRESH_TOKEN: (here, 0),
+        host.record.access: (here, 1),
+        host.record.refresh: (here, 1),
+    }
+
+
+def test_tokens_are_masked_also_where_they_cannot_be_used(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    given: list[Grant] = []
+    client = host.process(on_secret=told.append)
+    renew = client._renew
+
+    def consent_meanwhile(refresh_token: str) -> Grant:
+        given.append(renew(refresh_token))
+        host.chain().accept(Grant("another-access", 7200, "another-refresh", 86400, ""))
+        return given[-1]
+
+    monkeypatch.setattr(client._auth, "_renew", consent_meanwhile)
+    client.whoami()
+    assert {given[0].access, given[0].refresh, "another-access"} <= set(told)

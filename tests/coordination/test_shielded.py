@@ -1,0 +1,34 @@
+"""What is done to its end in another thread, as if it were done in this one."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+
+from airflow_provider_meetings.coordination.shielded import finished
+
+TASK: ContextVar[str] = ContextVar("TASK", default="none")
+
+
+def test_it_is_done_in_the_context_of_who_asks_and_so_its_warnings_reach_that_log() -> None:
+    TASK.set("a task")
+    assert finished(TASK.get) == "a task"
+
+
+def test_a_thread_in_which_nothing_is_raised_from_outside_does_it_itself() -> None:
+    def both() -> tuple[threading.Thread, threading.Thread]:
+        return threading.current_thread(), finished(threading.current_thread)
+
+    with ThreadPoolExecutor(1) as threads:
+        here, there = threads.submit(both).result()
+    assert there is here
+
+
+def test_one_that_may_end_with_the_interpreter_does_not() -> None:
+    done: list[threading.Thread] = []
+    thread = threading.Thread(target=lambda: done.append(finished(threading.current_thread)), daemon=True)
+    thread.start()
+    thread.join()
+    assert not done[0].daemon
+    assert done[0] is not thread
