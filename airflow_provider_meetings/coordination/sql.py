@@ -42,8 +42,7 @@ class SqlBackend:
         """Return what was set, or None."""
 
         def read(session: Session) -> bytes | None:
-            ask = f"SELECT value FROM meetings_coordination WHERE name = %s AND expires > {session.dialect.now}"  # noqa: S608
-            row = session.row(ask, _name(key, "value"))
+            row = session.row(session.dialect.get, _name(key, "value"))
             return None if row is None else bytes(row[0])
 
         return self._sessions.do(read)

@@ -12,6 +12,11 @@ _COLUMNS = """slot bigint NOT NULL DEFAULT 0, postponed bigint NOT NULL DEFAULT 
 expires bigint NOT NULL"""
 
 
+def _get(now: str) -> str:
+    # What was set later than now, was so before the clock was set back. Kept, a refusal would outlast its block.
+    return f"SELECT value FROM meetings_coordination WHERE name = %s AND expires > {now} AND seen <= {now}"  # noqa: S608
+
+
 class Asks(Protocol):
     """What a lock needs of a session."""
 
@@ -30,6 +35,7 @@ class Dialect(Protocol):
     """Said in a transaction whose commit must outlive a crash of the server."""
     create: tuple[str, ...]
     now: str
+    get: str
     set: str
     add: str
 
@@ -59,9 +65,10 @@ class Postgres:
         f"CREATE TABLE IF NOT EXISTS meetings_coordination (name varchar(80) PRIMARY KEY, value bytea, {_COLUMNS})",
         "CREATE INDEX IF NOT EXISTS meetings_coordination_expires ON meetings_coordination (expires)",
     )
+    get: str = _get(now)
     set: str = (
-        f"INSERT INTO meetings_coordination (name, value, expires) VALUES (%s, %s, {now} + %s) "  # noqa: S608
-        "ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires = excluded.expires"
+        f"INSERT INTO meetings_coordination (name, value, seen, expires) VALUES (%s, %s, {now}, {now} + %s) "  # noqa: S608
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value, seen = excluded.seen, expires = excluded.expires"
     )
     add: str = (
         f"INSERT INTO meetings_coordination (name, expires) VALUES (%s, {now} + 60000000) "  # noqa: S608
@@ -99,7 +106,8 @@ class MySQL:
         f"(name varchar(80) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, value mediumblob, {_COLUMNS}, "
         "INDEX meetings_coordination_expires (expires)) ENGINE=InnoDB",
     )
-    set: str = f"REPLACE INTO meetings_coordination (name, value, expires) VALUES (%s, %s, {now} + %s)"  # noqa: S608
+    get: str = _get(now)
+    set: str = f"REPLACE INTO meetings_coordination (name, value, seen, expires) VALUES (%s, %s, {now}, {now} + %s)"  # noqa: S608
     add: str = f"INSERT IGNORE INTO meetings_coordination (name, expires) VALUES (%s, {now} + 60000000)"  # noqa: S608
 
     def lock(self, session: Asks, number: bytes, wait: float) -> bool:

@@ -80,6 +80,17 @@ class SqlContract(BackendContract):
         assert len(rows := self.tell(place, f"SELECT name FROM {TABLE}")) == 2
         assert not [row for row in rows if key in row[0]]
 
+    def test_a_value_from_before_the_clock_was_set_back_is_gone_and_a_record_is_not(
+        self, backend: SqlBackend, place: str, key: str
+    ) -> None:
+        backend.set(key, b"1", 60)
+        assert backend.swap(key, None, b"record")
+        self.tell(place, f"UPDATE {TABLE} SET seen = seen + {HOUR}, expires = expires + {HOUR}")
+        assert backend.get(key) is None
+        assert backend.read(key) == b"record"
+        backend.set(key, b"2", 60)
+        assert backend.get(key) == b"2"
+
     def test_a_clock_set_back_keeps_the_distance(self, backend: Backend, place: str, key: str) -> None:
         backend.reserve(key, [SLOW], 0)
         backend.postpone(key, 20)
