@@ -129,7 +129,8 @@ def _locked(session: Session, name: str) -> tuple[int, int, int]:
     while (row := session.row(ask, name)) is None:
         session.run(session.dialect.add, name)
         # With MySQL, two that add the same row would each keep a lock that the other one needs.
-        session.connection.commit()
+        session.commit()
+        session.begin()
     # Asked only now: a time from before the wait for the lock would make the slot seem further away than it is.
     answer = session.row(f"SELECT {session.dialect.now}")
     assert answer is not None  # noqa: S101
@@ -153,7 +154,8 @@ def _swap(session: Session, name: str, old: bytes | None, new: bytes) -> bool:
     ask = "SELECT value FROM meetings_coordination WHERE name = %s FOR UPDATE"
     while (row := session.row(ask, name)) is None:
         session.run(session.dialect.add, name)
-        session.connection.commit()
+        session.commit()
+        session.begin()
     stands = None if row[0] is None else bytes(row[0])
     if stands == new:  # committed, and only the word of it was lost
         return True

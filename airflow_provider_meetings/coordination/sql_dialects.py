@@ -31,6 +31,8 @@ class Dialect(Protocol):
     """What differs."""
 
     opening: tuple[str, ...]
+    begin: str
+    """Begins a transaction; empty where the driver does."""
     durable: tuple[str, ...]
     """Said in a transaction whose commit must outlive a crash of the server."""
     create: tuple[str, ...]
@@ -47,18 +49,18 @@ class Dialect(Protocol):
 
 
 class Postgres:
-    """PostgreSQL and what speaks like it. The lock is the transaction's, so that a pooler between does no harm."""
+    """PostgreSQL and what speaks like it.
+
+    Locks and settings are the transaction's: behind a pooler, the next one may be on a connection that was another's.
+    """
 
     now: str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
-    # The last ones end a session whose host vanished without a word.
-    opening: tuple[str, ...] = (
-        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        "SET statement_timeout = '5s'",
-        "SET synchronous_commit = off",
-        "SET idle_in_transaction_session_timeout = '5min'",
-        "SET tcp_keepalives_idle = 1",
-        "SET tcp_keepalives_interval = 1",
-        "SET tcp_keepalives_count = 3",
+    opening: tuple[str, ...] = ()
+    # One question. The last ones end a transaction whose host vanished without a word.
+    begin: str = (
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '5s'; SET LOCAL synchronous_commit = off; "
+        "SET LOCAL idle_in_transaction_session_timeout = '5min'; SET LOCAL tcp_keepalives_idle = 1; "
+        "SET LOCAL tcp_keepalives_interval = 1; SET LOCAL tcp_keepalives_count = 3"
     )
     durable: tuple[str, ...] = ("SET LOCAL synchronous_commit = on",)
     create: tuple[str, ...] = (
@@ -100,6 +102,7 @@ class MySQL:
         "SET SESSION innodb_lock_wait_timeout = 5",
         "SET SESSION wait_timeout = 300",
     )
+    begin: str = ""
     durable: tuple[str, ...] = ()
     create: tuple[str, ...] = (
         "CREATE TABLE IF NOT EXISTS meetings_coordination "
