@@ -17,6 +17,9 @@ def _get(now: str) -> str:
     return f"SELECT value FROM meetings_coordination WHERE name = %s AND expires > {now} AND seen <= {now}"  # noqa: S608
 
 
+_LOCKED = "SELECT slot, postponed, seen FROM meetings_coordination WHERE name = %s FOR UPDATE"
+
+
 class Asks(Protocol):
     """What a lock needs of a session."""
 
@@ -37,6 +40,8 @@ class Dialect(Protocol):
     """Said in a transaction whose commit must outlive a crash of the server."""
     create: tuple[str, ...]
     now: str
+    locked: str
+    """Locks the row of slots and gives it, and after it the time then, where one question can do both."""
     get: str
     set: str
     add: str
@@ -67,6 +72,8 @@ class Postgres:
         f"CREATE TABLE IF NOT EXISTS meetings_coordination (name varchar(80) PRIMARY KEY, value bytea, {_COLUMNS})",
         "CREATE INDEX IF NOT EXISTS meetings_coordination_expires ON meetings_coordination (expires)",
     )
+    # The clock is looked at for a row that has come, so that was locked.
+    locked: str = f"WITH locked AS MATERIALIZED ({_LOCKED}) SELECT slot, postponed, seen, {now} FROM locked"  # noqa: S608
     get: str = _get(now)
     set: str = (
         f"INSERT INTO meetings_coordination (name, value, seen, expires) VALUES (%s, %s, {now}, {now} + %s) "  # noqa: S608
@@ -109,6 +116,7 @@ class MySQL:
         f"(name varchar(80) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, value mediumblob, {_COLUMNS}, "
         "INDEX meetings_coordination_expires (expires)) ENGINE=InnoDB",
     )
+    locked: str = _LOCKED  # the time would be that of the question
     get: str = _get(now)
     set: str = f"REPLACE INTO meetings_coordination (name, value, seen, expires) VALUES (%s, %s, {now}, {now} + %s)"  # noqa: S608
     add: str = f"INSERT IGNORE INTO meetings_coordination (name, expires) VALUES (%s, {now} + 60000000)"  # noqa: S608
