@@ -10,13 +10,16 @@ import heapq
 import itertools
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.budget import Quota, Rate
+from airflow_provider_meetings.api.errors import QueueTooLong, RateLimited
+from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.coordination.backend import Backend
+from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment
 from benchmarks.places import Server
@@ -25,6 +28,8 @@ HOUR = 3600.0
 CALLS = 5
 WORKERS = 8
 _RATES = [Rate(CALLS * 0.98, 1)]
+_QUOTA = Quota("bench", (Rate(CALLS, 1),))
+_PATIENCE = 10.0
 _OFF = 5.0
 """Seconds that a start of the machine takes."""
 
@@ -81,6 +86,17 @@ def host_clock_set(step: float) -> Sent:
         return Sent.of([(wait, wait) for wait in queue] + _work(machine, backend, 10))
 
 
+def host_refused(step: float) -> Sent:
+    """Set the clock of a host by `step` seconds while nobody calls, for the platform has refused one."""
+    with _host() as (machine, backend):
+
+        def set_clock() -> None:
+            machine.shown = replace(machine.shown, wall=machine.shown.wall + step)
+
+        budget = SharedBudget(backend, ["bench"])
+        return _refused(budget, set_clock, lambda s: machine.pass_to(machine.real + s), lambda: machine.real)
+
+
 @contextmanager
 def _host() -> Iterator[tuple[_Machine, HostBackend]]:
     machine = _Machine()
@@ -102,21 +118,51 @@ def _work(machine: _Machine, backend: Backend, until: float, workers: int = WORK
     return sent
 
 
-def server_clock_set(server: Server, step: float) -> Sent:
-    """Set the clock of a server by `step` seconds while 8 workers have places in the queue, and take 8 more."""
+def server_clock_set(server: Server, step: float, workers: int = WORKERS) -> Sent:
+    """Set the clock of a server by `step` seconds while workers have places in the queue, and take as many more."""
     backend = server.backend()
-    key = f"bench|{step}"
+    key = f"bench|{step}|{workers}"
     try:
-        taken = _take(backend, key)
+        taken = _take(backend, key, workers)
         server.set_clock(step)
-        return Sent.of(taken + _take(backend, key))
+        return Sent.of(taken + _take(backend, key, workers))
     finally:
         backend.close()
 
 
-def _take(backend: Backend, key: str) -> list[tuple[float, float]]:
+def server_refused(server: Server, step: float) -> Sent:
+    """Set the clock of a server by `step` seconds while nobody calls, for the platform has refused one."""
+    backend = server.backend()
+    try:
+        budget = SharedBudget(backend, ["bench", str(step)])
+        return _refused(budget, lambda: server.set_clock(step), time.sleep, time.monotonic)
+    finally:
+        backend.close()
+
+
+def _refused(
+    budget: SharedBudget, set_clock: Callable[[], None], sleep: Callable[[float], None], clock: Callable[[], float]
+) -> Sent:
+    """Call once, be refused for a second, set the clock, and call as often as one may in two seconds."""
+    transport = Transport(
+        base_url="http://localhost", platform="bench", budget=budget, longest_queue=_PATIENCE, sleep=sleep, clock=clock
+    )
+    transport.turn(_QUOTA)
+    sent = [clock()]
+    budget.refused(_QUOTA, RateLimited("refused", retry_after=1.0))
+    set_clock()
+    for _ in range(2 * CALLS):
+        # Who gives up has waited all the same: that is the pause which is looked for.
+        with suppress(QueueTooLong):
+            transport.turn(_QUOTA)
+        sent.append(clock())
+    transport.close()
+    return Sent.of([(moment, moment) for moment in sent])
+
+
+def _take(backend: Backend, key: str, workers: int) -> list[tuple[float, float]]:
     taken = []
-    for _ in range(WORKERS):
+    for _ in range(workers):
         before = time.monotonic()
         away = backend.reserve(key, _RATES, HOUR)
         taken.append((before + away, time.monotonic() + away))

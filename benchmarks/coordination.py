@@ -111,7 +111,16 @@ def killed_holder(_peers: Peers, report: Report) -> None:
 
 def clocks(_peers: Peers, report: Report) -> None:
     """A clock is set by an hour, a machine starts anew: calls in the worst second (of 5), seconds without a call."""
-    from benchmarks.clocks import CALLS, HOUR, Sent, host_clock_set, host_started_anew, server_clock_set
+    from benchmarks.clocks import (
+        CALLS,
+        HOUR,
+        Sent,
+        host_clock_set,
+        host_refused,
+        host_started_anew,
+        server_clock_set,
+        server_refused,
+    )
 
     def judge(what: str, sent: Sent) -> None:
         report.target(f"{what}: calls in a second", sent.burst, CALLS)
@@ -119,12 +128,17 @@ def clocks(_peers: Peers, report: Report) -> None:
 
     for step, words in ((HOUR, "forward"), (-HOUR, "back")):
         judge(f"host, its clock {words}", host_clock_set(step))
+        judge(f"host, its clock {words} after a refusal", host_refused(step))
         judge(f"host, started anew, its clock {words}", host_started_anew(step))
     judge("host, started anew", host_started_anew(0.0))
     with _servers(report) as found:
         for server in found:
             for step, words in ((HOUR, "forward"), (-HOUR, "back")):
                 judge(f"{server.name}, its clock {words}", server_clock_set(server, step))
+            judge(f"{server.name}, its clock back after a refusal", server_refused(server, -HOUR))
+            # No target: nobody can tell this from a queue that all have left.
+            burst = server_clock_set(server, HOUR, workers=40).burst
+            report.note(f"{server.name}, its clock forward, 40 in the queue: {burst} calls in the worst second")
 
 
 CASES: tuple[Callable[[Peers, Report], None], ...] = (

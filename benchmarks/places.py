@@ -48,7 +48,7 @@ class Server(Place):
     """A place on a server.
 
     :param backend: makes ours, there, without Airflow.
-    :param set_clock: makes all slots there older by so many seconds, as if the server's clock had been set.
+    :param set_clock: makes all there older by so many seconds, slots and values, as if the server's clock had been set.
     """
 
     backend: Callable[[], Backend]
@@ -91,6 +91,8 @@ def _redis(_name: str) -> Iterator[Server]:
         for key in client.scan_iter("meetings:*:slots", count=1000):
             for field in ("slot", "postponed", "seen"):
                 client.hincrby(key, field, -round(step * 1e6))
+        for key in client.scan_iter("meetings:*", count=1000):
+            client.pexpire(key, client.pttl(key) - round(step * 1e3))
 
     with connect() as client, ExitStack() as stack:
         forget()

@@ -48,6 +48,8 @@ QUEUE_SECONDS = 600.0
 """A place in the queue of the app's quota is waited for so long: unlike a block it comes nearer by itself."""
 _TURNS_MISSED = 2
 """So many places in the queue are given up for having been woken too late, by one call."""
+_PLACES_LOST = 20
+"""So many are given up at all: a refusal that is remembered for too long must not hold a call back for as long."""
 
 Decode = Callable[[requests.Response], Any]
 """Reads an answer: returns its payload, or raises the typed error that its body names."""
@@ -221,7 +223,8 @@ class Transport:
             self._pause_in_queue(quota, away)
             late = self._clock() - due
             # Where nobody is ever in time, as on a machine with too much to do, calls are made all the same.
-            if self._budget.stands(quota, late if missed < _TURNS_MISSED else 0.0):
+            stands = self._budget.stands(quota, late if missed < _TURNS_MISSED else 0.0)
+            if stands or missed == _PLACES_LOST:
                 return
             missed += 1
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_meetings.api.budget import Rate
 from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, BackendError, Busy
 from airflow_provider_meetings.coordination.redis_errors import spoken
-from airflow_provider_meetings.coordination.redis_scripts import ACQUIRE, LEAVE, POSTPONE, RENEW, RESERVE, SWAP
+from airflow_provider_meetings.coordination.redis_scripts import ACQUIRE, GET, LEAVE, POSTPONE, RENEW, RESERVE, SWAP
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -58,15 +58,16 @@ class RedisBackend:
 
     def get(self, key: str) -> bytes | None:
         """Return what was set, or None."""
-        # The option keeps a client that decodes answers from taking opaque bytes for text.
+        # The option, which a registered script has not, keeps a client that decodes from taking opaque bytes for text.
         with spoken():
-            value: bytes | None = self._ask("GET", _name(key, "value"), NEVER_DECODE=True)
+            value: bytes | None = self._ask("EVAL", GET, 1, _name(key, "value"), NEVER_DECODE=True)
         return value
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
         """Set a value for `lifetime` seconds."""
+        milliseconds = max(1, round(lifetime * 1000))
         with spoken():
-            self._client.set(_name(key, "value"), value, px=max(1, round(lifetime * 1000)))
+            self._client.set(_name(key, "value"), b"%d %s" % (milliseconds, value), px=milliseconds)
 
     @contextmanager
     def hold(self, key: str, patience: float) -> Iterator[None]:

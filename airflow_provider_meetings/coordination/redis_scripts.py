@@ -45,6 +45,16 @@ return #ahead + 1
 """
 )
 
+# Keys: value, which begins with for how long it was set. Answer: the value, or nothing.
+# One with longer to go than that was set before the clock was set back. Kept, a refusal would outlast its block.
+GET = """
+local held = redis.call('GET', KEYS[1])
+if not held then return false end
+local lifetime, value = string.match(held, '^(%d+) (.*)$')
+if not lifetime or redis.call('PTTL', KEYS[1]) > tonumber(lifetime) then return false end
+return value
+"""
+
 # Keys: hold. Arguments: owner, lease.
 RENEW = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end

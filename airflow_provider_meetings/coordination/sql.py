@@ -42,8 +42,7 @@ class SqlBackend:
         """Return what was set, or None."""
 
         def read(session: Session) -> bytes | None:
-            ask = f"SELECT value FROM meetings_coordination WHERE name = %s AND expires > {session.dialect.now}"  # noqa: S608
-            row = session.row(ask, _name(key, "value"))
+            row = session.row(session.dialect.get, _name(key, "value"))
             return None if row is None else bytes(row[0])
 
         return self._sessions.do(read)
@@ -126,16 +125,16 @@ def _reserve(session: Session, name: str, spacing: int, longest: float) -> tuple
 
 def _locked(session: Session, name: str) -> tuple[int, int, int]:
     """Lock the row of the key, and return the time now, the last slot, and until when none is given."""
-    ask = "SELECT slot, postponed, seen FROM meetings_coordination WHERE name = %s FOR UPDATE"
-    while (row := session.row(ask, name)) is None:
+    while (row := session.row(session.dialect.locked, name)) is None:
         session.run(session.dialect.add, name)
         # With MySQL, two that add the same row would each keep a lock that the other one needs.
-        session.connection.commit()
+        session.commit()
+        session.begin()
+    slot, postponed, seen, *told = row
     # Asked only now: a time from before the wait for the lock would make the slot seem further away than it is.
-    answer = session.row(f"SELECT {session.dialect.now}")
-    assert answer is not None  # noqa: S101
-    now = int(answer[0])
-    slot, postponed, seen = row
+    if not told:
+        told = list(session.row(f"SELECT {session.dialect.now}") or ())
+    now = int(told[0])
     # A clock that shows less than it did at the last word was set back: the others go back with it.
     back = max(0, seen - now)
     if slot > seen and now - seen > _FORWARD:
@@ -154,7 +153,8 @@ def _swap(session: Session, name: str, old: bytes | None, new: bytes) -> bool:
     ask = "SELECT value FROM meetings_coordination WHERE name = %s FOR UPDATE"
     while (row := session.row(ask, name)) is None:
         session.run(session.dialect.add, name)
-        session.connection.commit()
+        session.commit()
+        session.begin()
     stands = None if row[0] is None else bytes(row[0])
     if stands == new:  # committed, and only the word of it was lost
         return True

@@ -12,6 +12,14 @@ _COLUMNS = """slot bigint NOT NULL DEFAULT 0, postponed bigint NOT NULL DEFAULT 
 expires bigint NOT NULL"""
 
 
+def _get(now: str) -> str:
+    # What was set later than now, was so before the clock was set back. Kept, a refusal would outlast its block.
+    return f"SELECT value FROM meetings_coordination WHERE name = %s AND expires > {now} AND seen <= {now}"  # noqa: S608
+
+
+_LOCKED = "SELECT slot, postponed, seen FROM meetings_coordination WHERE name = %s FOR UPDATE"
+
+
 class Asks(Protocol):
     """What a lock needs of a session."""
 
@@ -26,10 +34,15 @@ class Dialect(Protocol):
     """What differs."""
 
     opening: tuple[str, ...]
+    begin: str
+    """Begins a transaction; empty where the driver does."""
     durable: tuple[str, ...]
     """Said in a transaction whose commit must outlive a crash of the server."""
     create: tuple[str, ...]
     now: str
+    locked: str
+    """Locks the row of slots and gives it, and after it the time then, where one question can do both."""
+    get: str
     set: str
     add: str
 
@@ -41,27 +54,30 @@ class Dialect(Protocol):
 
 
 class Postgres:
-    """PostgreSQL and what speaks like it. The lock is the transaction's, so that a pooler between does no harm."""
+    """PostgreSQL and what speaks like it.
+
+    Locks and settings are the transaction's: behind a pooler, the next one may be on a connection that was another's.
+    """
 
     now: str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
-    # The last ones end a session whose host vanished without a word.
-    opening: tuple[str, ...] = (
-        "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        "SET statement_timeout = '5s'",
-        "SET synchronous_commit = off",
-        "SET idle_in_transaction_session_timeout = '5min'",
-        "SET tcp_keepalives_idle = 1",
-        "SET tcp_keepalives_interval = 1",
-        "SET tcp_keepalives_count = 3",
+    opening: tuple[str, ...] = ()
+    # One question. The last ones end a transaction whose host vanished without a word.
+    begin: str = (
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '5s'; SET LOCAL synchronous_commit = off; "
+        "SET LOCAL idle_in_transaction_session_timeout = '5min'; SET LOCAL tcp_keepalives_idle = 1; "
+        "SET LOCAL tcp_keepalives_interval = 1; SET LOCAL tcp_keepalives_count = 3"
     )
     durable: tuple[str, ...] = ("SET LOCAL synchronous_commit = on",)
     create: tuple[str, ...] = (
         f"CREATE TABLE IF NOT EXISTS meetings_coordination (name varchar(80) PRIMARY KEY, value bytea, {_COLUMNS})",
         "CREATE INDEX IF NOT EXISTS meetings_coordination_expires ON meetings_coordination (expires)",
     )
+    # The clock is looked at for a row that has come, so that was locked.
+    locked: str = f"WITH locked AS MATERIALIZED ({_LOCKED}) SELECT slot, postponed, seen, {now} FROM locked"  # noqa: S608
+    get: str = _get(now)
     set: str = (
-        f"INSERT INTO meetings_coordination (name, value, expires) VALUES (%s, %s, {now} + %s) "  # noqa: S608
-        "ON CONFLICT (name) DO UPDATE SET value = excluded.value, expires = excluded.expires"
+        f"INSERT INTO meetings_coordination (name, value, seen, expires) VALUES (%s, %s, {now}, {now} + %s) "  # noqa: S608
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value, seen = excluded.seen, expires = excluded.expires"
     )
     add: str = (
         f"INSERT INTO meetings_coordination (name, expires) VALUES (%s, {now} + 60000000) "  # noqa: S608
@@ -93,13 +109,16 @@ class MySQL:
         "SET SESSION innodb_lock_wait_timeout = 5",
         "SET SESSION wait_timeout = 300",
     )
+    begin: str = ""
     durable: tuple[str, ...] = ()
     create: tuple[str, ...] = (
         "CREATE TABLE IF NOT EXISTS meetings_coordination "
         f"(name varchar(80) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, value mediumblob, {_COLUMNS}, "
         "INDEX meetings_coordination_expires (expires)) ENGINE=InnoDB",
     )
-    set: str = f"REPLACE INTO meetings_coordination (name, value, expires) VALUES (%s, %s, {now} + %s)"  # noqa: S608
+    locked: str = _LOCKED  # the time would be that of the question
+    get: str = _get(now)
+    set: str = f"REPLACE INTO meetings_coordination (name, value, seen, expires) VALUES (%s, %s, {now}, {now} + %s)"  # noqa: S608
     add: str = f"INSERT IGNORE INTO meetings_coordination (name, expires) VALUES (%s, {now} + 60000000)"  # noqa: S608
 
     def lock(self, session: Asks, number: bytes, wait: float) -> bool:

@@ -23,10 +23,7 @@ class Connection(Protocol):
         """Open a cursor."""
 
     def commit(self) -> None:
-        """Commit."""
-
-    def rollback(self) -> None:
-        """Roll back."""
+        """Commit what the driver began."""
 
     def close(self) -> None:
         """Close."""
@@ -48,15 +45,37 @@ class Session:
     def open(self) -> None:
         """Find out who answers, and say how we work."""
         # Without this, a connection that commits by itself would let go of every lock at once.
-        if callable(getattr(self.connection, "autocommit", None)):
-            self.connection.autocommit(False)
-        else:
-            self.connection.autocommit = False
+        self._autocommit(False)
         version = str((self.row("SELECT version()") or ("",))[0])
         self.dialect = Postgres() if version.startswith("PostgreSQL") else MySQL()
         for statement in self.dialect.opening:
             self.run(statement)
         self.connection.commit()
+        if self.dialect.begin:
+            # Else the driver would begin each transaction in words of its own, and ours would be one more question.
+            self._autocommit(True)
+            # What psycopg prepares would be looked for on whichever connection a pooler gives next.
+            if hasattr(self.connection, "prepare_threshold"):
+                self.connection.prepare_threshold = None
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        if self.dialect.begin:
+            self.run(self.dialect.begin)
+
+    def commit(self) -> None:
+        """Commit; psycopg2 itself would not, for it did not begin the transaction."""
+        self.run("COMMIT")
+
+    def rollback(self) -> None:
+        """Roll back."""
+        self.run("ROLLBACK")
+
+    def _autocommit(self, on: bool) -> None:
+        if callable(getattr(self.connection, "autocommit", None)):
+            self.connection.autocommit(on)
+        else:
+            self.connection.autocommit = on
 
     def rows(self, statement: str, *values: Any) -> Sequence[Sequence[Any]]:
         """Return the answer's rows."""

@@ -55,11 +55,12 @@ class Sessions:
             reused = False
             try:
                 session, reused = self._pool.take(spare=keep)
+                session.begin()
                 result = work(session)
                 if keep and result:
                     session.rest()
                     return result
-                (session.connection.rollback if keep else session.connection.commit)()
+                (session.rollback if keep else session.commit)()
             except BaseException as error:
                 if session is not None:
                     self._pool.drop(session)
@@ -79,7 +80,7 @@ class Sessions:
         session.work()
         try:
             session.dialect.unlock(session, number)
-            session.connection.commit()
+            session.commit()
         except Exception:
             # The lock ended with the session, and the work that was done under it stays done.
             log.warning("A hold ended while it was needed: the connection to the database was cut")
@@ -117,7 +118,7 @@ class Sessions:
             except Exception as error:
                 if not from_database(error) or code(error) in GONE | CROWDED or not code(error):
                     raise
-                session.connection.rollback()
+                session.rollback()
                 if code(error) not in MADE | DEADLOCKS:
                     raise BackendError(unmade(session.dialect.create)) from None
 

@@ -197,6 +197,18 @@ def test_a_queue_that_stands_still_again_and_again_is_waited_for_once(
     transport.close()
 
 
+def test_a_refusal_that_is_not_forgotten_costs_some_places_and_no_more(
+    origin: Origin, transport: Transport, backend: ProcessBackend, time: Time
+) -> None:
+    """As where nothing stands still any more, and the word of it is still there."""
+    origin.on("/api", OK, OK)
+    transport.turn(FIVE)
+    backend.set(f"budget|acme|{origin.url}|app|minutes.get|refused", b"1", 3600.0)
+    transport.call("GET", "/api", decode, quota=FIVE)
+    assert origin.asked("/api") == 1
+    assert time.now == pytest.approx(21 * SLOT)
+
+
 def test_a_login_that_is_refused_for_its_rate_is_not_tried_at_once(
     origin: Origin, transport: Transport, time: Time
 ) -> None:

@@ -137,6 +137,28 @@ def test_what_the_platform_said_outlives_the_machine_as_the_queue_does_not(
 
 
 @pytest.mark.parametrize("step", STEPS)
+def test_a_clock_that_is_set_after_a_refusal_makes_it_hold_neither_longer_nor_shorter(
+    machine: Machine, backend: Backend, step: float
+) -> None:
+    backend.set("k|refused", b"1", 1.0)
+    machine.pass_to(0.5)
+    machine.set_clock(step)
+    assert backend.get("k|refused") == b"1"
+    machine.pass_to(1.0)
+    assert backend.get("k|refused") is None
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_machine_that_starts_anew_after_a_refusal_does_not_remember_it_for_longer(
+    machine: Machine, tmp_path: Path, step: float
+) -> None:
+    backend = HostBackend(tmp_path / "state", machine.now)
+    backend.set("k|refused", b"1", 1.0)
+    machine.start_anew(after=5, step=step)
+    assert backend.get("k|refused") is None
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_a_clock_that_is_set_costs_one_login_at_most(machine: Machine, tmp_path: Path, step: float) -> None:
     backend = HostBackend(tmp_path / "state", machine.now)
     key = token_key("feishu", "https://open.feishu.cn", "app", "secret")

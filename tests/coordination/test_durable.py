@@ -170,17 +170,20 @@ def test_a_swap_is_committed_for_good_by_postgres(tmp_path: Path) -> None:
     """All else is committed quickly: what a crash of the server takes of it can be had again."""
     committed: list[str] = []
 
-    class Watched(psycopg.Connection[Any]):
-        def commit(self) -> None:
-            row = self.execute("SHOW synchronous_commit").fetchone()
-            committed.append(row[0] if row else "")
-            super().commit()
+    class Watched(psycopg.Cursor[Any]):
+        def execute(self, query: Any, *values: Any, **options: Any) -> Watched:
+            if query == "COMMIT":
+                row = super().execute("SHOW synchronous_commit").fetchone()
+                committed.append(row[0] if row else "")
+            return super().execute(query, *values, **options)
 
     with durable_places.place("postgres", tmp_path) as place:
 
         def connect() -> Any:
             options = f"-c search_path={place.argument}"
-            return Watched.connect(host="127.0.0.1", user="postgres", dbname="test", options=options)
+            return psycopg.connect(
+                host="127.0.0.1", user="postgres", dbname="test", options=options, cursor_factory=Watched
+            )
 
         backend = SqlBackend(connect)
         try:

@@ -55,7 +55,7 @@ class TestRedis(BackendContract):
     def key(self, server: Redis) -> Iterator[str]:
         key = str(uuid.uuid4())
         yield key
-        server.delete(*(name(key, part) for part in ("value", "hold", "queue", "waiting", "slots")))
+        server.delete(*(name(key, part) for part in ("value", "hold", "queue", "waiting", "slots", "record")))
 
     def test_every_key_runs_out_and_none_shows_what_it_is_for(self, backend: Backend, server: Redis, key: str) -> None:
         before = set(server.scan_iter("meetings:*", count=10_000))
@@ -110,6 +110,18 @@ class TestRedis(BackendContract):
         server.set(name(key, "hold"), "dead", px=HOUR // 1000)
         with backend.hold(key, DEADLINE):
             pass
+
+    def test_a_value_from_before_the_clock_was_set_back_is_gone_and_a_record_is_not(
+        self, backend: RedisBackend, server: Redis, key: str
+    ) -> None:
+        backend.set(key, b"1", 60)
+        assert backend.swap(key, None, b"record")
+        for part in ("value", "record"):
+            server.pexpire(name(key, part), server.pttl(name(key, part)) + HOUR // 1000)
+        assert backend.get(key) is None
+        assert backend.read(key) == b"record"
+        backend.set(key, b"2", 60)
+        assert backend.get(key) == b"2"
 
     def test_a_clock_set_back_keeps_the_distance(self, backend: Backend, server: Redis, key: str) -> None:
         backend.reserve(key, [SLOW], 0)

@@ -80,6 +80,17 @@ class SqlContract(BackendContract):
         assert len(rows := self.tell(place, f"SELECT name FROM {TABLE}")) == 2
         assert not [row for row in rows if key in row[0]]
 
+    def test_a_value_from_before_the_clock_was_set_back_is_gone_and_a_record_is_not(
+        self, backend: SqlBackend, place: str, key: str
+    ) -> None:
+        backend.set(key, b"1", 60)
+        assert backend.swap(key, None, b"record")
+        self.tell(place, f"UPDATE {TABLE} SET seen = seen + {HOUR}, expires = expires + {HOUR}")
+        assert backend.get(key) is None
+        assert backend.read(key) == b"record"
+        backend.set(key, b"2", 60)
+        assert backend.get(key) == b"2"
+
     def test_a_clock_set_back_keeps_the_distance(self, backend: Backend, place: str, key: str) -> None:
         backend.reserve(key, [SLOW], 0)
         backend.postpone(key, 20)
@@ -192,6 +203,23 @@ class SqlContract(BackendContract):
         eventually(lambda: backend.reserve(key, [SLOW], 3600) > 0)
 
 
+class Pooled:
+    """A client's connection to a pooler: what is done on it is done on the server's, which outlives it."""
+
+    def __init__(self, server: Any) -> None:
+        self.__dict__["_server"] = server
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self._server, name, value)
+
+    def close(self) -> None:
+        self._server.rollback()
+        self._server.autocommit = False
+
+
 def refused(backend: Backend, key: str) -> Iterator[str]:
     """Try all that touches the table, and give the words of each refusal."""
     uses: list[Callable[[], object]] = [
@@ -226,6 +254,32 @@ class TestPostgres(SqlContract):
 
     def connect(self, place: str, **changes: Any) -> Any:
         return connect_postgres(place, **changes)
+
+    def test_a_pooler_gives_others_a_connection_as_it_was(self, place: str, key: str) -> None:
+        """It gives each transaction the same connection of the server's, and resets nothing between."""
+        names = ["statement_timeout", "synchronous_commit", "idle_in_transaction_session_timeout"]
+        with closing(self.connect(place)) as server:
+
+            def settings() -> list[Any]:
+                names_and_isolation = [*names, "default_transaction_isolation", "transaction_isolation", "lock_timeout"]
+                found = [server.execute(f"SHOW {name}").fetchone() for name in names_and_isolation]
+                found.append(server.execute("SELECT count(*) FROM pg_prepared_statements").fetchone())
+                server.rollback()
+                return found
+
+            server.execute("SET default_transaction_isolation = serializable")
+            server.commit()
+            before = settings()
+            with closing(SqlBackend(lambda: Pooled(server))) as backend:
+                for _ in range(10):  # a driver may prepare what it is asked often
+                    backend.set(key, b"value", 60)
+                    backend.reserve(key, [SLOW], 3600)
+                with backend.hold(key, 1):
+                    found = [server.execute(f"SHOW {name}").fetchone()[0] for name in (*names, "transaction_isolation")]
+                    assert found[:2] == ["5s", "off"]
+                    assert found[-1] == "read committed"
+                assert backend.get(key) == b"value"
+            assert settings() == before
 
     def cut(self, place: str) -> None:
         self.tell(
