@@ -6,6 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 
+import pytest
+
 from airflow_provider_meetings.coordination.shielded import finished
 
 TASK: ContextVar[str] = ContextVar("TASK", default="none")
@@ -23,6 +25,36 @@ def test_a_thread_in_which_nothing_is_raised_from_outside_does_it_itself() -> No
     with ThreadPoolExecutor(1) as threads:
         here, there = threads.submit(both).result()
     assert there is here
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_an_interrupt_while_the_thread_is_started_waits_too(monkeypatch: pytest.MonkeyPatch, started: bool) -> None:
+    """Python may raise it between any two steps, those within `Thread.start` among them."""
+    real, starts, worked = threading.Thread.start, [], []
+
+    def start(thread: threading.Thread) -> None:
+        starts.append(thread)
+        if started or len(starts) > 1:
+            real(thread)
+        if len(starts) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(KeyboardInterrupt):
+        finished(lambda: worked.append(1))
+    for thread in starts:
+        if thread.ident is not None:
+            thread.join()
+    assert worked == [1]
+
+
+def test_without_a_thread_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(RuntimeError, match="new thread"):
+        finished(lambda: 1)
 
 
 def test_one_that_may_end_with_the_interpreter_does_not() -> None:
