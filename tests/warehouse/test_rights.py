@@ -64,6 +64,16 @@ def test_a_login_without_the_right_to_create(
     assert loaded(hook, [recording()])["recordings"] == 1
 
 
+@pytest.mark.parametrize("opened", ["postgres", "psycopg2"], indirect=True)
+def test_a_login_that_may_create_tables_and_no_schemas(opened: tuple[Hook, str], loaded: Run, recording: Make) -> None:
+    hook, place = opened
+    with _without_rights(hook.conn_type, place) as login:
+        with psycopg.connect(host=HOST, user="postgres", dbname="test", autocommit=True) as admin:
+            admin.execute(f"GRANT CREATE ON SCHEMA {place} TO {login}")
+        other = servers.server_hook(hook.conn_type, "public", login=login)
+        assert loaded(other, [recording()], schema=place)["recordings"] == 1
+
+
 @on_servers
 def test_a_login_without_the_right_to_update(
     opened: tuple[Hook, str], loaded: Run, recording: Make, dump: Dump, chain: Chain
