@@ -15,7 +15,8 @@ _LINES = re.compile(r"\r\n|\r|\n")
 _CLOCK = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{2})(?:[.,]([0-9]{1,3}))?"
 # https://www.matroska.org/technical/subtitles.html#srt-subtitles
 _TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}\s*")
-_HEADING = re.compile(rf"\s*(?P<speaker>.*?)\s*(?<![0-9:.,]){_CLOCK}\s*")
+# The speaker is what stands before: a pattern for it would try every division of a run of blanks, and hang.
+_CLOCK_AT_END = re.compile(rf"(?<![0-9:.,]){_CLOCK}\Z")
 _ENCODINGS = ("utf-8-sig", "gb18030")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -67,12 +68,13 @@ def headed_cues(text: str) -> Iterator[Cue]:
     A line that looks so is a heading only where a paragraph begins and something follows: somebody may well say so.
     """
     for block in _blocks(text):
-        found = _HEADING.fullmatch(block[0]) if len(block) > 1 else None
-        start = _milliseconds(found.groups()[1:]) if found else None
+        heading = block[0].strip()
+        found = _CLOCK_AT_END.search(heading) if len(block) > 1 else None
+        start = _milliseconds(found.groups()) if found else None
         if found is None or start is None:
             yield Cue("\n".join(block), broken=True)
         else:
-            yield Cue("\n".join(block[1:]), speaker=found["speaker"] or None, start_ms=start)
+            yield Cue("\n".join(block[1:]), speaker=heading[: found.start()].rstrip() or None, start_ms=start)
 
 
 def _blocks(text: str) -> Iterator[list[str]]:
