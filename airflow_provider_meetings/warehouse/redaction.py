@@ -18,7 +18,7 @@ from sqlalchemy import Table
 from airflow_provider_meetings.api.layout import safe_name
 from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.redactable import IMPLIED, KEPT, check, is_key, vendor_names
+from airflow_provider_meetings.warehouse.redactable import IMPLIED, KEPT, LISTS, check, is_key, vendor_names
 from airflow_provider_meetings.warehouse.rows import Neutral
 from airflow_provider_meetings.warehouse.values import text
 
@@ -150,15 +150,16 @@ class Redaction:
     def _applied(self, name: str, value: Any, action: str, told: dict[str, tuple[str, bool]]) -> Any:
         if isinstance(value, str) and value:
             told[value] = (self._hashed(value) if action == "hash" else "", name.endswith(("_id", "_number")))
-        if action == "drop":
-            return {} if name == "source" else None
-        if isinstance(value, list | tuple):
-            return [self._applied(name, item, action, told) for item in value]
-        if name == "viewers" and isinstance(value, Mapping):  # who it was, not when
-            return {
+        parts: Any = None
+        if isinstance(value, list | tuple) and (action == "hash" or name in LISTS):
+            parts = [self._applied(name, item, action, told) for item in value]
+        elif name == "viewers" and isinstance(value, Mapping):  # who it was, not when
+            parts = {
                 key: self._applied(key, item, action, told) if key == "user_id" else item for key, item in value.items()
             }
-        return self._hashed(value)
+        if action == "drop":  # only now: what stood in a list goes elsewhere, too
+            return {} if name == "source" else None
+        return self._hashed(value) if parts is None else parts
 
     def _of_the_platform(self, source: Any) -> Any:
         if isinstance(source, Mapping):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from airflow_provider_meetings.api.models import TranscriptSegment
+from airflow_provider_meetings.api.notes import Statistics, Todo
 from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.redactable import ACTIONS, KEPT, actions_of
@@ -192,6 +194,25 @@ def test_posts() -> None:
     assert post(reaction_count="drop")["reactions"] == [{"type": "OK", "count": None}]
     assert post(reaction_type="hash", reaction_count="drop")["source"].keys() == {"user_id", "user_type", "content"}
     assert post(content="drop")["content_text"] == "Lunch is free"
+
+
+@pytest.mark.parametrize("action", ["hash", "drop"])
+def test_what_stood_in_a_list_is_gone_from_everything(action: str) -> None:
+    todo = {
+        "content": "Carol C calls the bank",
+        "assignees": ["Carol C"],
+        "source": {"assignees": ["Carol C"], "note": "Carol C"},
+    }
+    seen = {"viewers": [{"user_id": "ou_1", "viewed_at": None}], "source": {"last": "ou_1", "note": "seen by ou_1"}}
+    for item, row, column in ((Todo, todo, "assignees"), (Statistics, seen, "viewers")):
+        (content,) = redaction(**{column: action}).contents([Content(item, {}, [row])])
+        (found,) = content.rows
+        assert not re.search("Carol|ou_1", json.dumps(found))
+        assert bool(found[column]) == (action == "hash")
+    (found,) = redaction(image_keys=action).posts(
+        [{**POST, "image_keys": ["img_v3_1"], "source": {"cover": "img_v3_1"}}]
+    )
+    assert "img_v3_1" not in json.dumps(found)
 
 
 def test_nobody_is_made_of_no_author() -> None:
