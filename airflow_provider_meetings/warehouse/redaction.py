@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from typing import Any
 from urllib.parse import quote
 
@@ -89,15 +90,16 @@ class Redaction:
     def summaries(self, given: Iterable[Neutral]) -> Iterator[Neutral]:
         """Redact listings: what was asked for may be any of the ids, and is redacted with each of them.
 
-        Dropped, the listings can no longer be told apart by it: their number tells them.
+        Dropped, the listings can no longer be told apart by it: their number in the whole call tells them.
         """
+        numbers = count()
         actions = {self._actions[name] for name in _SELECTED_BY if name in self._actions}
         for summary in given:
             found = dict(self._value({name: value for name, value in summary.items() if name != "windows"}))
             windows = [dict(window) for window in summary.get("windows") or ()]
-            for number, window in enumerate(windows):
+            for window in windows:
                 if "drop" in actions:
-                    window |= {"selector": None, "number": number}
+                    window |= {"selector": None, "number": next(numbers)}
                 elif actions:
                     window["selector"] = self._hashed(window.get("selector"))
             yield {**found, "windows": windows}

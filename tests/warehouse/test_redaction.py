@@ -247,6 +247,15 @@ def test_listings_stay_apart_although_nobody_knows_of_what(
     assert load(summaries=redaction(owner_id="hash").summaries([summary]))["sync_clocks"] == 2
 
 
+def test_listings_of_several_summaries_stay_apart(load: Callable[..., dict[str, int]]) -> None:
+    window = {"endpoint": "e", "start": None, "end": "2026-11-10T00:00:00+00:00", "complete": True}
+    listed = [
+        {"platform": "wecom", "tenant": "acme", "windows": [{**window, "selector": s}]}
+        for s in ("ou_1", "ou_2", "ou_3")
+    ]
+    assert load(summaries=redaction(owner_id="drop").summaries(listed))["discovery_windows"] == 3
+
+
 @pytest.mark.parametrize(
     ("redact", "text"),
     [
