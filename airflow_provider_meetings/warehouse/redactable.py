@@ -88,6 +88,18 @@ _VENDOR_NAMES: Mapping[str, tuple[str, ...]] = {
 LISTS = frozenset({"category_ids", "image_keys", "assignees", "viewers"})
 """Lists of texts, of which each can be hashed; of viewers the ids are."""
 
+UNREAD: Mapping[str, str] = {
+    "userid": "speaker_id",
+    "speaker_id": "speaker_id",
+    "speaker_name": "speaker_name",
+    "name": "speaker_name",
+    "nick_name": "speaker_name",
+    "nickname": "speaker_name",
+    "user_id": "viewers",
+}
+"""Names of fields in transcripts, to-dos and statistics by which people are found there, of whatever form these are,
+and the column that each would have been. No page has names of speakers: these are likely ones."""
+
 
 def vendor_names(column: Column[object]) -> frozenset[str]:
     """Return the names under which `source` holds the same."""
