@@ -64,6 +64,7 @@ class Redaction:
         # Of two columns that share a field one may be dropped, and then the field is.
         self._vendor = dict(sorted(named, key=lambda pair: pair[1] == "drop"))
         self._people = {field: column for field, column in UNREAD.items() if column in self._actions}
+        self._meetings: dict[tuple[object, ...], set[Any]] = {}
         # By these rows are told apart and joined: only their own action changes them.
         self._kept = {*KEPT, *(column.name for column in columns if is_key(column))}
         self._lifted = [column for column in columns if column.info.get("source")]
@@ -72,21 +73,28 @@ class Redaction:
         return bool(self._actions)
 
     def recordings(self, given: Iterable[Neutral]) -> Iterator[Neutral]:
-        """Redact recordings, each with its files."""
-        return map(self._value, given)
+        """Redact recordings, each with its files; of which meetings they are is held for `stored_files`."""
+        for recording in given:
+            if "meeting_id" in self._actions:
+                told = {one.get("meeting_id") for one in (recording, *(recording.get("files") or ()))}
+                self._meetings.setdefault(_owner(recording), set()).update(told - {None})
+            yield self._value(recording)
 
     def posts(self, given: Iterable[Neutral]) -> Iterator[Neutral]:
         """Redact posts, each with its reactions."""
         return map(self._value, given)
 
     def stored_files(self, given: Iterable[Neutral]) -> Iterator[Neutral]:
-        """Redact stored files; an address that an id stands in no longer leads anywhere."""
-        return map(self._value, given)
+        """Redact stored files; an address that an id stands in no longer leads anywhere.
+
+        Layouts may have the meeting's id, which only the recording tells: those of the call are to be read before.
+        """
+        return map(self._stored, given)
 
     def contents(self, given: Iterable[Content]) -> Iterator[Content]:
         """Redact what stands in files; the rows of one are held, since what one tells goes from all of them."""
         for one in given:
-            yield Content(one.item, self._value(one.file), self._rows(one.rows)) if self._actions else one
+            yield Content(one.item, self._stored(one.file), self._rows(one.rows)) if self._actions else one
 
     def _rows(self, given: Iterable[Neutral]) -> Iterator[Neutral]:
         told: Told = {}
@@ -127,10 +135,16 @@ class Redaction:
                     window["selector"] = self._hashed(window.get("selector"))
             yield {**found, "windows": windows}
 
-    def _value(self, given: Neutral) -> Neutral:
+    def _stored(self, given: Neutral) -> Neutral:
+        told: Told = {}
+        for meeting_id in self._meetings.get(_owner(given), ()):
+            self._applied("meeting_id", meeting_id, self._actions["meeting_id"], told)
+        return self._value(given, told)
+
+    def _value(self, given: Neutral, told: Told | None = None) -> Neutral:
         if not self._actions:
             return given
-        told: Told = {}
+        told = {} if told is None else told
         found = self._redacted(given, told)
         return self._without(found, Scrub(told))
 
@@ -218,6 +232,10 @@ class Redaction:
         if value is None or value == "":
             return value
         return hmac.new(self._key, text(value).encode(), hashlib.sha256).hexdigest()
+
+
+def _owner(given: Neutral) -> tuple[object, ...]:
+    return tuple(given.get(name) for name in ("platform", "tenant", "recording_id"))
 
 
 def _deep(value: Any) -> bool:

@@ -148,6 +148,19 @@ def test_a_stored_file_and_what_stands_in_it_still_join() -> None:
     }
 
 
+def test_a_meeting_that_only_the_recording_tells_is_gone_from_addresses() -> None:
+    file = {"platform": "feishu", "tenant": "acme", "recording_id": TOKEN, "uri": f"s3://b/7001/a/7002/{TOKEN}.mp4"}
+    other = {**file, "recording_id": "other"}
+    redact = redaction(meeting_id="hash")
+    part = {**RECORDING["files"][0], "meeting_id": "7002"}  # type: ignore[index]
+    list(redact.recordings([{**RECORDING, "files": [part]}]))
+    found, kept = redact.stored_files([file, other])
+    assert found["uri"] == f"s3://b/{hashed('7001')}/a/{hashed('7002')}/{TOKEN}.mp4"
+    assert kept == other
+    (content,) = redact.contents([Content(TranscriptSegment, file, [])])
+    assert content.file == found
+
+
 def test_a_dropped_text_that_equals_a_key_does_not_take_it() -> None:
     redact = redaction(title="drop")
     (found,) = redact.recordings([{**RECORDING, "title": "acme"}])
