@@ -85,8 +85,20 @@ _VENDOR_NAMES: Mapping[str, tuple[str, ...]] = {
     "attendees_only": ("required_attendee",),
     "has_password": ("password",),
 }
-# Lists of texts, of which each can be hashed; of viewers the ids are.
-_LISTS = frozenset({"category_ids", "image_keys", "assignees", "viewers"})
+LISTS = frozenset({"category_ids", "image_keys", "assignees", "viewers"})
+"""Lists of texts, of which each can be hashed; of viewers the ids are."""
+
+UNREAD: Mapping[str, str] = {
+    "userid": "speaker_id",
+    "speaker_id": "speaker_id",
+    "speaker_name": "speaker_name",
+    "name": "speaker_name",
+    "nick_name": "speaker_name",
+    "nickname": "speaker_name",
+    "user_id": "viewers",
+}
+"""Names of fields in transcripts, to-dos and statistics by which people are found there, of whatever form these are,
+and the column that each would have been. No page has names of speakers: these are likely ones."""
 
 
 def vendor_names(column: Column[object]) -> frozenset[str]:
@@ -104,10 +116,10 @@ def actions_of(column: Column[object]) -> tuple[Action, ...]:
     """Return what may be done with a column: nothing, ``drop``, or both; a key column is never dropped."""
     if column.name in KEPT or column.name.startswith("_"):
         return ()
-    hashed = isinstance(column.type, (Id, Text)) or column.name in _LISTS
+    hashed = isinstance(column.type, (Id, Text)) or column.name in LISTS
     if is_key(column):
         return ("hash",) if hashed else ()
-    return ACTIONS if (hashed and not isinstance(column.type, JSON)) or column.name in _LISTS else ("drop",)
+    return ACTIONS if (hashed and not isinstance(column.type, JSON)) or column.name in LISTS else ("drop",)
 
 
 def redactable(tables: Iterable[Table]) -> dict[str, tuple[Action, ...]]:

@@ -145,6 +145,19 @@ def test_a_stored_file_and_what_stands_in_it_still_join() -> None:
     }
 
 
+def test_a_meeting_that_only_the_recording_tells_is_gone_from_addresses() -> None:
+    file = {"platform": "feishu", "tenant": "acme", "recording_id": TOKEN, "uri": f"s3://b/7001/a/7002/{TOKEN}.mp4"}
+    other = {**file, "recording_id": "other"}
+    redact = redaction(meeting_id="hash")
+    part = {**RECORDING["files"][0], "meeting_id": "7002"}  # type: ignore[index]
+    list(redact.recordings([{**RECORDING, "files": [part]}]))
+    found, kept = redact.stored_files([file, other])
+    assert found["uri"] == f"s3://b/{hashed('7001')}/a/{hashed('7002')}/{TOKEN}.mp4"
+    assert kept == other
+    (content,) = redact.contents([Content(TranscriptSegment, file, [])])
+    assert content.file == found
+
+
 def test_a_dropped_text_that_equals_a_key_does_not_take_it() -> None:
     redact = redaction(title="drop")
     (found,) = redact.recordings([{**RECORDING, "title": "acme"}])
@@ -224,6 +237,15 @@ def test_listings_stay_apart_although_nobody_knows_of_what(
     assert (written["discovery_windows"], written["sync_clocks"]) == (2, 0)
     assert sql("SELECT DISTINCT selector FROM discovery_windows") == [{"selector": None}]
     assert load(summaries=redaction(owner_id="hash").summaries([summary]))["sync_clocks"] == 2
+
+
+def test_listings_of_several_summaries_stay_apart(load: Callable[..., dict[str, int]]) -> None:
+    window = {"endpoint": "e", "start": None, "end": "2026-11-10T00:00:00+00:00", "complete": True}
+    listed = [
+        {"platform": "wecom", "tenant": "acme", "windows": [{**window, "selector": s}]}
+        for s in ("ou_1", "ou_2", "ou_3")
+    ]
+    assert load(summaries=redaction(owner_id="drop").summaries(listed))["discovery_windows"] == 3
 
 
 @pytest.mark.parametrize(

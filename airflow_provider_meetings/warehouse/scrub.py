@@ -1,0 +1,82 @@
+"""Replace texts that were redacted wherever else they stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from airflow_provider_meetings.api.layout import safe_name
+
+Told = dict[str, tuple[str, bool]]
+"""What each redacted text became, empty if dropped, and whether it is an id."""
+
+_DROPPED = "[redacted]"
+# A shorter text stands within others by chance; an id also then, where no letter or digit is beside it.
+_SHORTEST_WITHIN = 6
+
+
+def note(told: Told, raw: str, became: str, *, is_id: bool) -> None:
+    """Note what a text became; one that is noted twice is dropped if it was once, and is an id if it was once."""
+    before, was_id = told.get(raw, (became, False))
+    told[raw] = (became if before else "", is_id or was_id)
+
+
+class Scrub:
+    """Replace redacted texts in any JSON value, whole or within others; all at once, so that no hash is cut.
+
+    A file may name thousands: they are looked up by beginning and length, since a regular expression tries each.
+
+    :param told: what they became.
+    """
+
+    def __init__(self, told: Told) -> None:
+        self._whole = {raw: became or None for raw, (became, _) in told.items()}
+        self._within: dict[str, str] = {}
+        for raw, (became, is_id) in told.items():
+            for form in {raw, safe_name(raw), quote(raw, safe="", errors="replace")}:
+                if len(form) >= _SHORTEST_WITHIN or (form and is_id):
+                    self._within[form] = became or _DROPPED
+        self._lengths: dict[str, list[int]] = {}
+        for start, length in sorted({(form[:_SHORTEST_WITHIN], len(form)) for form in self._within}, reverse=True):
+            self._lengths.setdefault(start, []).append(length)
+        self._starts = sorted({len(start) for start in self._lengths}, reverse=True)
+        firsts = "".join(sorted({re.escape(start[0]) for start in self._lengths}))
+        self._first = re.compile(f"[{firsts}]") if firsts else None
+
+    def __call__(self, value: Any) -> Any:
+        """Return a copy."""
+        if isinstance(value, Mapping):
+            return {name: self(item) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self(item) for item in value]
+        if not isinstance(value, str):
+            return value
+        return self._whole[value] if value in self._whole else self._replaced(value)
+
+    def _replaced(self, value: str) -> str:
+        pieces = []
+        done = at = 0
+        while self._first and (begin := self._first.search(value, at)):
+            at = begin.start()
+            form = self._longest(value, at)
+            if form is None:
+                at += 1
+                continue
+            pieces += [value[done:at], self._within[form]]
+            done = at = at + len(form)
+        return "".join([*pieces, value[done:]])
+
+    def _longest(self, value: str, at: int) -> str | None:
+        for start in self._starts:
+            for length in self._lengths.get(value[at : at + start], ()):
+                end = at + length
+                alone = not (_latin(value[at - 1 : at]) or _latin(value[end : end + 1]))
+                if (form := value[at:end]) in self._within and (alone or length >= _SHORTEST_WITHIN):
+                    return form
+        return None
+
+
+def _latin(beside: str) -> bool:
+    return beside.isascii() and beside.isalnum()
