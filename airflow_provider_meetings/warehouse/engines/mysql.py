@@ -78,6 +78,10 @@ class MySQLEngine(Engine):
         texts = [(_text(name), _text(kind), key) for name, kind, key in found]
         return Shape({name: kind for name, kind, _ in texts}, frozenset(name for name, _, key in texts if key))
 
+    def has_schema(self, connection: Any, name: str) -> bool:
+        """Look into information_schema, which shows those that the login has any right in."""
+        return bool(self.run(connection, "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", [name]))
+
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
         cursor = connection.cursor()
