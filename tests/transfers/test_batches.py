@@ -75,3 +75,21 @@ def test_a_text_that_is_no_uri_is_still_refused(warehouse: Path, context: Any) -
     operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=["{{ x }}"])
     with pytest.raises(AirflowFailException, match="recordings must be a list"):
         operator.execute(context)
+
+
+@pytest.mark.parametrize("by_uri", [False, True])
+def test_a_value_that_is_redacted_is_not_shown_where_it_is_refused(
+    by_uri: bool, warehouse: Path, tmp_path: Path, context: Any
+) -> None:
+    given: Any = [_recording(1), {**_recording(2), "started_at": "PRIVATE 2026-05-01"}]
+    operator = RecordingsToSqlOperator(
+        task_id="load",
+        sql_conn_id="warehouse",
+        recordings=_batch(tmp_path, "x.ndjson", given) if by_uri else given,
+        redact={"started_at": "drop"},
+    )
+    with pytest.raises(
+        AirflowFailException, match="recordings: number 2 of the list is no recording: started_at"
+    ) as caught:
+        operator.execute(context)
+    assert "PRIVATE" not in str(caught.value)
