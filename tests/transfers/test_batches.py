@@ -56,6 +56,24 @@ def test_posts_come_by_uri_too(warehouse: Path, tmp_path: Path, context: Any) ->
     assert PostsToSqlOperator(task_id="load", sql_conn_id="warehouse", posts=[uri]).execute(context)["posts"] == 1
 
 
+@pytest.mark.parametrize("name", ["my lake/b 1.ndjson", "会议 #1?.ndjson", "a\u3000b.ndjson"])
+def test_a_path_may_hold_blanks(name: str, warehouse: Path, tmp_path: Path, context: Any) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    uri = _batch(tmp_path, name, [_recording(1)])
+    RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=[uri]).execute(context)
+    assert _ids(warehouse) == ["r-1"]
+
+
+def test_a_batch_that_is_not_there_is_named(warehouse: Path, tmp_path: Path, context: Any) -> None:
+    given = [_batch(tmp_path, "1.ndjson", [_recording(1)]), f"file://{tmp_path}/my lake/2.ndjson"]
+    operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=given)
+    told = r"recordings: the batch 'file://.*/my lake/2\.ndjson' is not there. Run the task that wrote it again"
+    with pytest.raises(AirflowFailException, match=told):
+        operator.execute(context)
+    with closing(sqlite3.connect(warehouse)) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
 @pytest.mark.parametrize("line", ["PRIVATE", "[1]", '{"a": '])
 def test_a_line_that_is_no_object_is_named_and_not_shown(
     line: str, warehouse: Path, tmp_path: Path, context: Any
