@@ -43,6 +43,8 @@ class MySQLEngine(Engine):
     """
 
     keyed_stages = True
+    ddl_wait = 120
+    """How many seconds another loader's DDL is waited for."""
 
     def __init__(self, hook: Hook) -> None:
         super().__init__(hook)
@@ -102,7 +104,12 @@ class MySQLEngine(Engine):
 
     def exclude_others(self, connection: Any) -> None:
         """Take a lock until the connection is closed: DDL commits by itself, and would end a transaction's."""
-        self.run(connection, "SELECT get_lock(%s, 120)", [_DDL_LOCK])
+        ((got,),) = self.run(connection, "SELECT get_lock(%s, %s)", [_DDL_LOCK, self.ddl_wait])
+        if got != 1:  # 0 after the wait, NULL where the server could not: without it two would create at once
+            raise LoadError(
+                f"another loader has been changing the tables for {self.ddl_wait} s, and nothing was written: "
+                "run the task again"
+            )
 
     def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
         """Insert many rows with each statement; a later row of the same key replaces."""
