@@ -100,11 +100,18 @@ class PlainJson:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the value; unknown keys raise ValueError, since they would be lost in silence."""
+        """Rebuild the value; unknown keys raise ValueError, since they would be lost in silence.
+
+        Errors show no value, and of keys only what may be a field's name: what was given may be private.
+        """
+        if not isinstance(data, Mapping):
+            raise TypeError(f"a {cls.__name__} must be a dict, got {type(data).__name__}")
         known = {f.name for f in fields(cls)}  # type: ignore[arg-type]  # a mixin
-        unknown = sorted(set(data) - known)
+        unknown = set(data) - known
         if unknown:
-            raise ValueError(f"{cls.__name__} has no field {unknown[0]!r}; its fields: {', '.join(sorted(known))}")
+            named = sorted(key for key in unknown if isinstance(key, str) and key.isidentifier() and len(key) <= 40)
+            told = f"field {named[0]!r}" if named else "field for a key that is no name"
+            raise ValueError(f"{cls.__name__} has no {told}; its fields: {', '.join(sorted(known))}")
         return cls(**data)
 
 
@@ -125,7 +132,22 @@ def _set_times(value: object, *names: str) -> None:
     for name in names:
         given = getattr(value, name)
         if given is not None:
-            object.__setattr__(value, name, parse_time(given, name))
+            object.__setattr__(value, name, parse_time(given, name, shown=False))
+
+
+def _tuple(value: object, name: str) -> tuple[Any, ...]:
+    try:
+        return tuple(value)  # type: ignore[arg-type]  # whether it can be, is what is tried
+    except TypeError:
+        raise TypeError(f"{name} must be a list, got {type(value).__name__}") from None
+
+
+def _state(value: object) -> RecordingState:
+    try:
+        return RecordingState(value)  # type: ignore[arg-type]  # the same
+    except ValueError:
+        told = "another text" if isinstance(value, str) else type(value).__name__
+        raise ValueError(f"state must be one of {', '.join(RecordingState)}, got {told}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,8 +198,8 @@ class Recording(PlainJson):
 
     def __post_init__(self) -> None:
         _set_times(self, "started_at", "ended_at")
-        object.__setattr__(self, "state", RecordingState(self.state))
-        files = (f if isinstance(f, MediaFile) else MediaFile.from_dict(f) for f in self.files)
+        object.__setattr__(self, "state", _state(self.state))
+        files = (f if isinstance(f, MediaFile) else MediaFile.from_dict(f) for f in _tuple(self.files, "files"))
         object.__setattr__(self, "files", tuple(files))
 
     @property
@@ -272,4 +294,4 @@ class Post(PlainJson):
     def __post_init__(self) -> None:
         _set_times(self, "created_at")
         for name in ("reactions", "category_ids"):  # lists, where they come from JSON
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            object.__setattr__(self, name, _tuple(getattr(self, name), name))

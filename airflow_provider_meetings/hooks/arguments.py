@@ -78,7 +78,8 @@ def items(value: Any, name: str, context: Any) -> Iterator[Mapping[str, Any]]:
 def recordings(value: Any, name: str, context: Any) -> Iterator[Recording]:
     """Yield the recordings of an argument.
 
-    :raises InvalidRequest: for what is no recording, naming the argument.
+    :raises InvalidRequest: for what is no recording, naming the argument, its number there and the field; what stands
+        in it is not shown, for it may be what is redacted.
     """
     return _values(Recording, "recording", items(value, name, context), name)
 
@@ -94,13 +95,13 @@ def posts(value: Any, name: str, context: Any) -> Iterator[Post]:
 
 
 def _values(cls: type[Neutral], called: str, given: Iterable[Mapping[str, Any]], name: str) -> Iterator[Neutral]:
-    for item in given:
+    for number, item in enumerate(given, 1):
         try:
             value = cls.from_dict(item)
             _check_fields(value)
         except (TypeError, ValueError) as error:
             raise InvalidRequest(
-                f"{name} holds something that is no {called}: {str(error)[:300]}",
+                f"{name}: number {number} of the list is no {called}: {str(error)[:300]}",
                 next_step="Hand over what the task before returned, unchanged.",
             ) from None
         yield value

@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import IO, Any
 
 from airflow.providers.common.compat.sdk import Context
 from airflow.sdk import ObjectStoragePath
 
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import InvalidRequest, NotFound
 
-_URI = re.compile(r"[a-z][a-z0-9+.-]*://\S+\Z")
+_URI = re.compile(r"[a-z][a-z0-9+.-]*://.")  # a path may hold anything, also blanks
 
 
 def opened(value: Any, name: str, context: Context) -> Any:
     """Return `value` with each URI in it, at any depth, in place of what its file holds; read when it is asked for.
 
     :param name: the argument, for errors.
+    :raises InvalidRequest: as a file is read, for a line that is no object.
+    :raises NotFound: likewise, for a file that is not there.
     """
     if hasattr(value, "resolve"):  # a literal, where Airflow has not rendered the task
         value = value.resolve(context)
@@ -31,7 +33,7 @@ def opened(value: Any, name: str, context: Context) -> Any:
 
 def _lines(uri: str, name: str) -> Iterator[Mapping[str, Any]]:
     """Yield the dicts of a file, line by line: a batch is never held whole."""
-    with ObjectStoragePath(uri).open("rb") as file:  # type: ignore[no-untyped-call]  # Airflow's
+    with _file(uri, name) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
@@ -45,3 +47,14 @@ def _lines(uri: str, name: str) -> Iterator[Mapping[str, Any]]:
                     next_step="Hand over the URIs that the task before returned; if they were changed, run it again.",
                 )
             yield found
+
+
+def _file(uri: str, name: str) -> IO[bytes]:
+    try:
+        return ObjectStoragePath(uri).open("rb")  # type: ignore[no-untyped-call,no-any-return]  # Airflow's
+    except FileNotFoundError:
+        raise NotFound(
+            f"{name}: the batch {uri!r} is not there",
+            next_step="Run the task that wrote it again, and hand over what it returns; a path of this machine is not "
+            "seen by other workers.",
+        ) from None

@@ -71,6 +71,10 @@ class Engine(ABC):
     def shape(self, connection: Any, table: Table) -> Shape | None:
         """Return how the table or view of this name stands in the database; None if there is none."""
 
+    def has_schema(self, connection: Any, name: str) -> bool:
+        """Tell whether there is such a schema; asked only where a database has any."""
+        return True
+
     @abstractmethod
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""

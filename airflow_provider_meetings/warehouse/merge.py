@@ -60,8 +60,10 @@ def source_changed(there: Columns, comes: Columns) -> ColumnElement[bool]:
 
 
 def stored_changed(there: Columns, comes: Columns) -> ColumnElement[bool]:
-    """Tell whether what was landed differs."""
-    return cast(ColumnElement[bool], there["_stored_hash"].is_distinct_from(comes["_stored_hash"]))
+    """Tell whether what was landed differs, and is no older: an earlier load may be run again after a later one."""
+    differs = there["_stored_hash"].is_distinct_from(comes["_stored_hash"])
+    older = comes["landed_at"] < there["landed_at"]
+    return and_(differs, or_(there["landed_at"].is_(None), comes["landed_at"].is_(None), ~older))
 
 
 def changed_or_back(there: Columns, comes: Columns) -> ColumnElement[bool]:

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Table, Text, and_, exists, literal_column, or_, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    FromClause,
+    Table,
+    Text,
+    and_,
+    exists,
+    literal_column,
+    or_,
+    update,
+)
 
 from airflow_provider_meetings.api.models import RecordingState
 from airflow_provider_meetings.warehouse import merge, rows
@@ -108,13 +120,17 @@ class RecordingPlan:
     def _waiting(self) -> Merge:
         """Note what waits, unless it has had its answer: an earlier load may be run again after a later one."""
         staged, told = self.pending.table, self._into.recordings.alias("told")
-        answer = exists().where(
-            told.c.platform == staged.c.platform,
-            told.c.tenant == staged.c.tenant,
-            told.c.recording_id == staged.c.item_key,
-            merge.answered(told.c),
-        )
-        only = and_(staged.c.settled_at.is_(None), ~answer)
+        unanswered = [
+            ~exists().where(
+                *_same(told, staged, ("platform", "tenant")),
+                # What has an id is looked up by its key alone; what has none needs a look at all recordings.
+                staged.c.recording_id.is_(None) if prefix else literal_column("1 = 1"),
+                _waited_as(told, prefix, name) == staged.c.item_key,
+                merge.answered(told.c),
+            )
+            for prefix, name in _WAITED_AS.items()
+        ]
+        only = and_(staged.c.settled_at.is_(None), *unanswered)
         kept = frozenset({"first_seen_at"})
         return Merge(self._into.pending_items, self.pending, rows.PENDING, keep=kept, only=only)
 
@@ -130,10 +146,9 @@ class RecordingPlan:
     def _answered(self, prefix: str, name: str) -> Change:
         """Note what no longer waits because its recording came, under a key of `prefix` and the column `name`."""
         there, told = self._into.pending_items, self.recordings.table
-        key = literal_column(f"'{prefix}'", Text) + told.c[name] if prefix else told.c[name]
         noted = update(there).where(
             *_same(there, told, ("platform", "tenant")),
-            there.c.item_key == key,
+            there.c.item_key == _waited_as(told, prefix, name),
             there.c.settled_at.is_(None),
             merge.answered(told.c),
         )
@@ -212,5 +227,11 @@ class PostPlan:
         return Change(there, marked.values(values))
 
 
-def _same(one: Table, other: Table, names: Sequence[str]) -> list[ColumnElement[bool]]:
+def _waited_as(told: FromClause, prefix: str, name: str) -> ColumnElement[str]:
+    """Return the key in pending_items that a recording of these ids waited under."""
+    column: ColumnElement[str] = told.c[name]
+    return literal_column(f"'{prefix}'", Text) + column if prefix else column
+
+
+def _same(one: FromClause, other: FromClause, names: Sequence[str]) -> list[ColumnElement[bool]]:
     return [one.c[name] == other.c[name] for name in names]

@@ -47,7 +47,8 @@ def change(session: Session, tables: Sequence[Table]) -> None:
     # Another loader may have done it while we waited.
     plan = _plan(session, tables)
     dialect, schema = session.engine.dialect, tables[0].schema
-    if schema is not None and plan:
+    # Asked first: PostgreSQL wants the right to make schemas even where there is nothing to make.
+    if schema is not None and plan and not session.has_schema(schema):
         session.define([_sql(CreateSchema(schema, if_not_exists=True), dialect)])
     for table, columns in plan.items():
         log.info("Changing the warehouse: %s", _told(table, columns))

@@ -46,6 +46,10 @@ class Session:
         """Return how the table stands in the database; None if there is none."""
         return self._safely(table, lambda: self.engine.shape(self.connection, table))
 
+    def has_schema(self, name: str) -> bool:
+        """Tell whether there is such a schema."""
+        return self._safely(None, lambda: self.engine.has_schema(self.connection, name))
+
     def begin(self) -> None:
         """Begin a transaction."""
         self._safely(None, lambda: self.engine.begin_merging(self.connection))

@@ -75,6 +75,20 @@ def test_a_time_within_a_paragraph_is_no_heading() -> None:
     assert cue.text == "We meet\nat 10:30\nfor an hour"
 
 
+@pytest.mark.parametrize("lead", ["", "a", "00:01", "a 00:01"])
+@pytest.mark.parametrize("run", [" ", "\t", "\u3000", "a ", "0", ":", "0:", "00:01 "])
+def test_a_long_first_line_is_read_in_one_pass(lead: str, run: str) -> None:
+    """Work that grew with the square of its length would not end."""
+    line = lead + run * 200_000
+    for block in (f"{line}x\nHello", f"{line}\n{line}x"):
+        (heading,) = headed_cues(block)
+        assert heading.broken or heading.start_ms == 1000
+        (timing,) = subrip_cues(block)
+        assert timing.broken
+    (cue,) = headed_cues(f"{lead}{' ' * 200_000}x 00:01\nHello")
+    assert cue == Cue("Hello", speaker=f"{lead}{' ' * 200_000}x".strip(), start_ms=1000)
+
+
 @given(TEXTS)
 def test_no_letter_of_subrip_is_lost(text: str) -> None:
     cues = list(subrip_cues(text))

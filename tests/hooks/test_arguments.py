@@ -12,6 +12,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.hooks import arguments
 
 ITEM = {"platform": "wecom", "tenant": "t", "recording_id": "r", "state": "ready"}
+FILE = {"platform": "wecom", "tenant": "t", "recording_id": "r", "meeting_id": None, "file_id": "f", "kind": "video"}
 
 
 @pytest.mark.parametrize(
@@ -30,8 +31,41 @@ def test_anything_else_is_refused_by_name(given: Any) -> None:
 
 @pytest.mark.parametrize("given", [{"x": 1}, {**ITEM, "state": "odd"}, {**ITEM, "title2": "x"}, {"state": "ready"}])
 def test_what_is_no_recording_is_refused_by_name(given: Any) -> None:
-    with pytest.raises(InvalidRequest, match="recordings holds something that is no recording"):
+    with pytest.raises(InvalidRequest, match="recordings: number 1 of the list is no recording: "):
         list(arguments.recordings([given], "recordings", {}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        *(({name: "PRIVATE 2026-05-01"}, f"{name} is not an ISO 8601") for name in ("started_at", "ended_at")),
+        ({"started_at": "2031-05-01T07:08:09"}, "started_at has no time zone"),
+        ({"started_at": datetime.datetime(2031, 5, 1)}, "started_at has no time zone"),
+        ({"started_at": "0001-01-01T00:00:00+08:00"}, "started_at is beyond the calendar"),
+        ({"state": "PRIVATE"}, "state must be one of recording, processing"),
+        ({"state": ["PRIVATE"]}, "state must be one of recording, processing"),
+        ({"files": "PRIVATE"}, "MediaFile must be a dict, got str"),
+        ({"files": [["PRIVATE"]]}, "MediaFile must be a dict, got list"),
+        ({"files": [{**FILE, "started_at": "PRIVATE"}]}, "started_at is not an ISO 8601"),
+        ({"title": ["PRIVATE"]}, "title is of type list"),
+        ({"PRIVATE words": 1}, "has no field for a key that is no name"),
+        ({"PRIVATE" * 6: 1}, "has no field for a key that is no name"),
+        ({("PRIVATE",): 1}, "has no field for a key that is no name"),
+        ({"titel": "PRIVATE"}, "has no field 'titel'"),
+    ],
+)
+def test_what_another_task_handed_over_is_named_and_not_shown(changes: Any, told: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        list(arguments.recordings([ITEM, [{**ITEM, **changes}]], "recordings", {}))
+    assert "recordings: number 2 of the list is no recording" in str(caught.value)
+    assert told in str(caught.value)
+    assert not any(private in str(caught.value) for private in ("PRIVATE", "2031", "0001"))
+
+
+@pytest.mark.parametrize("name", ["reactions", "category_ids"])
+def test_a_list_of_a_post_is_named(name: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"posts: number 1 of the list is no post: {name} must be a list, got int"):
+        list(arguments.posts([{"platform": "feishu", "tenant": "t", "post_id": "1", name: 7}], "posts", {}))
 
 
 @pytest.mark.parametrize(("given", "expected"), [(None, ()), (["a"], ["a"]), ('["a", "b"]', ["a", "b"]), ("[]", [])])

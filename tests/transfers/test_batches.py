@@ -56,6 +56,24 @@ def test_posts_come_by_uri_too(warehouse: Path, tmp_path: Path, context: Any) ->
     assert PostsToSqlOperator(task_id="load", sql_conn_id="warehouse", posts=[uri]).execute(context)["posts"] == 1
 
 
+@pytest.mark.parametrize("name", ["my lake/b 1.ndjson", "会议 #1?.ndjson", "a\u3000b.ndjson"])
+def test_a_path_may_hold_blanks(name: str, warehouse: Path, tmp_path: Path, context: Any) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    uri = _batch(tmp_path, name, [_recording(1)])
+    RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=[uri]).execute(context)
+    assert _ids(warehouse) == ["r-1"]
+
+
+def test_a_batch_that_is_not_there_is_named(warehouse: Path, tmp_path: Path, context: Any) -> None:
+    given = [_batch(tmp_path, "1.ndjson", [_recording(1)]), f"file://{tmp_path}/my lake/2.ndjson"]
+    operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=given)
+    told = r"recordings: the batch 'file://.*/my lake/2\.ndjson' is not there. Run the task that wrote it again"
+    with pytest.raises(AirflowFailException, match=told):
+        operator.execute(context)
+    with closing(sqlite3.connect(warehouse)) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
 @pytest.mark.parametrize("line", ["PRIVATE", "[1]", '{"a": '])
 def test_a_line_that_is_no_object_is_named_and_not_shown(
     line: str, warehouse: Path, tmp_path: Path, context: Any
@@ -75,3 +93,21 @@ def test_a_text_that_is_no_uri_is_still_refused(warehouse: Path, context: Any) -
     operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=["{{ x }}"])
     with pytest.raises(AirflowFailException, match="recordings must be a list"):
         operator.execute(context)
+
+
+@pytest.mark.parametrize("by_uri", [False, True])
+def test_a_value_that_is_redacted_is_not_shown_where_it_is_refused(
+    by_uri: bool, warehouse: Path, tmp_path: Path, context: Any
+) -> None:
+    given: Any = [_recording(1), {**_recording(2), "started_at": "PRIVATE 2026-05-01"}]
+    operator = RecordingsToSqlOperator(
+        task_id="load",
+        sql_conn_id="warehouse",
+        recordings=_batch(tmp_path, "x.ndjson", given) if by_uri else given,
+        redact={"started_at": "drop"},
+    )
+    with pytest.raises(
+        AirflowFailException, match="recordings: number 2 of the list is no recording: started_at"
+    ) as caught:
+        operator.execute(context)
+    assert "PRIVATE" not in str(caught.value)

@@ -15,6 +15,7 @@ import pytest
 
 from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
+from airflow_provider_meetings.warehouse.errors import LoadError
 from tests.contract.backend_servers import HOST
 from tests.warehouse import servers
 from tests.warehouse.interrupt import after
@@ -92,6 +93,23 @@ def test_a_deadlock_is_met_by_merging_again(
     assert counts["recordings"] == 2
     found = servers.run_sql(hook, "SELECT title FROM recordings ORDER BY recording_id")
     assert [row["title"] for row in found] == ["after", "after"]
+
+
+@pytest.mark.parametrize("opened", ["mysql"], indirect=True)
+def test_who_does_not_get_the_lock_changes_no_table(
+    opened: tuple[Hook, str], loaded: Run, recording: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook, _ = opened
+    engine = engine_for(hook)
+    monkeypatch.setattr(engine, "ddl_wait", 1)
+    with closing(hook.get_conn()) as other:
+        cursor = other.cursor()
+        cursor.execute("SELECT get_lock('meetings_warehouse', 120)")
+        assert cursor.fetchall() == ((1,),)
+        with pytest.raises(LoadError, match=r"another loader has been changing the tables for 1 s.*run the task again"):
+            loaded(hook, [recording()], engine=engine)
+        assert servers.run_sql(hook, "SHOW TABLES") == []
+    assert loaded(hook, [recording()])["recordings"] == 1
 
 
 @pytest.mark.parametrize("opened", ["duckdb"], indirect=True)

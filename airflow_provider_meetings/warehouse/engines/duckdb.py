@@ -126,6 +126,13 @@ class DuckDBEngine(Engine):
         kinds = {name: "timestamp without time zone" if kind == "timestamp" else kind for name, kind, _ in found}
         return Shape(kinds, frozenset(name for name, _, key in found if key))
 
+    def has_schema(self, connection: Any, name: str) -> bool:
+        """Look into DuckDB's catalogue."""
+        ask = (
+            "SELECT 1 FROM duckdb_schemas() WHERE database_name = current_database() AND lower(schema_name) = lower(?)"
+        )
+        return bool(self.run(connection, ask, [name]))
+
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
         found: list[tuple[Any, ...]] = connection.execute(sql, list(parameters)).fetchall()

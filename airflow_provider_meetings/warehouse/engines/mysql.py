@@ -43,6 +43,8 @@ class MySQLEngine(Engine):
     """
 
     keyed_stages = True
+    ddl_wait = 120
+    """How many seconds another loader's DDL is waited for."""
 
     def __init__(self, hook: Hook) -> None:
         super().__init__(hook)
@@ -78,6 +80,10 @@ class MySQLEngine(Engine):
         texts = [(_text(name), _text(kind), key) for name, kind, key in found]
         return Shape({name: kind for name, kind, _ in texts}, frozenset(name for name, _, key in texts if key))
 
+    def has_schema(self, connection: Any, name: str) -> bool:
+        """Look into information_schema, which shows those that the login has any right in."""
+        return bool(self.run(connection, "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", [name]))
+
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
         cursor = connection.cursor()
@@ -98,7 +104,12 @@ class MySQLEngine(Engine):
 
     def exclude_others(self, connection: Any) -> None:
         """Take a lock until the connection is closed: DDL commits by itself, and would end a transaction's."""
-        self.run(connection, "SELECT get_lock(%s, 120)", [_DDL_LOCK])
+        ((got,),) = self.run(connection, "SELECT get_lock(%s, %s)", [_DDL_LOCK, self.ddl_wait])
+        if got != 1:  # 0 after the wait, NULL where the server could not: without it two would create at once
+            raise LoadError(
+                f"another loader has been changing the tables for {self.ddl_wait} s, and nothing was written: "
+                "run the task again"
+            )
 
     def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
         """Insert many rows with each statement; a later row of the same key replaces."""

@@ -75,6 +75,10 @@ class PostgresEngine(Engine):
             return None
         return Shape({name: kind for name, kind, _ in found}, frozenset(name for name, _, key in found if key))
 
+    def has_schema(self, connection: Any, name: str) -> bool:
+        """Look into the catalogue: information_schema shows only those that the login owns."""
+        return bool(self.run(connection, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", [name]))
+
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
         with connection.cursor() as cursor:
