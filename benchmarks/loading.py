@@ -21,7 +21,7 @@ from benchmarks.report import Report
 ROWS = int(os.environ.get("BENCH_ROWS", "100000"))
 LOADS = int(os.environ.get("BENCH_LOADS", "3"))
 HOST = "127.0.0.1"
-_PEERS = {"postgres": ("dlt",), "duckdb": ("dlt",), "mysql": ("load_data",)}
+_PEERS = {"postgres": ("dlt",), "duckdb": ("dlt",), "sqlite": ("executemany",), "mysql": ("load_data",)}
 _PORTS = {"postgres": 5432, "psycopg2": 5432, "mysql": 3306}
 
 # Rows a second of rows that are built already, and of dicts; how many times as fast as the peers; MiB at most.
