@@ -212,6 +212,13 @@ def test_two_schemas_are_two_sets_of_tables(hook: Hook, place: str, load: Load, 
     assert [row["title"] for row in found] == ["a", "b"]
 
 
+@pytest.mark.parametrize("opened", ["sqlite", "duckdb"], indirect=True)
+def test_prefixes_that_differ_in_case_name_the_same_tables(load: Load, recording: Make, dump: Dump) -> None:
+    load(recordings=[recording(recording_id="a")], table_prefix="ab_")
+    load(recordings=[recording(recording_id="b")], table_prefix="AB_")
+    assert [row["recording_id"] for row in dump("ab_recordings")] == ["a", "b"]
+
+
 def test_two_prefixes_are_two_sets_of_tables(load: Load, recording: Make, dump: Dump) -> None:
     load(recordings=[recording(title="a")], table_prefix="a_")
     load(recordings=[recording(title="b")], table_prefix="b_")
