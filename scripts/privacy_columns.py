@@ -53,7 +53,8 @@ def page() -> str:
 
 def _row(name: str, actions: tuple[str, ...], group: list[Table]) -> Iterator[str]:
     held = sorted({field for table in group if actions_of(table.c[name]) for field in vendor_names(table.c[name])})
-    also = [f"``{other}``, dropped" for other in IMPLIED.get(name, ())]
+    implied = [other for other in IMPLIED.get(name, ()) if any(other in table.columns for table in group)]
+    also = [f"``{other}``, dropped" for other in implied]
     also += [_ALSO[name]] if name in _ALSO else []
     yield f"   * - ``{name}``"
     yield f"     - {', '.join(f'``{table.name}``' for table in group)}"

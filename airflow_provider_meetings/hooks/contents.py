@@ -49,19 +49,21 @@ def read_back(files: Iterable[StoredFile]) -> Iterator[ReadBack]:
     for number, file in enumerate(files, 1):
         if file.uri is None or file.kind.partition("-")[0] not in _FAMILIES:
             continue
+        label = f"file {number} of stored_files"
         if file.platform not in readers:
-            readers[file.platform] = _readers(file.platform)
+            readers[file.platform] = _readers(file.platform, label)
         # The number of a second file of one format is no part of it: transcript-txt-2.
-        reader = readers[file.platform].get("-".join(file.kind.split("-")[:2]))
+        kind = "-".join(file.kind.split("-")[:2])
+        reader = readers[file.platform].get(kind)
         if reader is None:
-            unread[file.kind] += 1
+            unread[kind.partition("-")[0]] += 1
             continue
-        yield ReadBack(file, reader.item, reader.read(file, _content(file, number, stores)))
-    for kind, count in unread.items():
-        log.info("%s files of kind %s have no format that rows are made of; they stay files", count, kind)
+        yield ReadBack(file, reader.item, reader.read(file, _content(file, f"{label} ({kind})", stores)))
+    for family, count in unread.items():
+        log.info("%s files of kind %s have no format that rows are made of; they stay files", count, family)
 
 
-def _readers(platform: str) -> Mapping[str, Reader]:
+def _readers(platform: str, label: str) -> Mapping[str, Reader]:
     try:
         hook = Connection(conn_id=platform, conn_type=platform).get_hook()  # type: ignore[no-untyped-call]
     except (AirflowException, ImportError) as error:
@@ -71,22 +73,21 @@ def _readers(platform: str) -> Mapping[str, Reader]:
             return hook.readers
         told = type(hook).__name__
     raise InvalidRequest(
-        f"stored_files: the platform {platform[:60]!r} is not known on this worker ({told})",
-        next_step="Install the distribution that brings it.",
+        f"{label} is of a platform that is not known on this worker ({told})",
+        next_step="Install the distribution that brings the one that its field platform names.",
     )
 
 
-def _content(file: StoredFile, number: int, stores: dict[str, Store]) -> bytes:
+def _content(file: StoredFile, label: str, stores: dict[str, Store]) -> bytes:
     """Read an object whole. Its store is opened once, from the root: an object's folder is seldom that of another.
 
-    Errors name it by its number: its ids may be what is redacted.
+    Errors name it by its number: its ids may be what is redacted, and they stand in its address, too.
     """
     scheme, found, rest = str(file.uri).partition("://")
     place, _, key = rest.partition("/")
     root = f"{scheme}{found}{place}/"
-    label = f"file {number} of stored_files ({file.kind})"
     if root not in stores:
-        stores[root] = store_at(root, "the uri of a stored file")
+        stores[root] = store_at(root, f"the uri of {label}")
     content = bytearray()
     try:
         for piece in stores[root].open(key):

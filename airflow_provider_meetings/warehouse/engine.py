@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sqlalchemy import Table
@@ -35,10 +35,12 @@ class Shape:
 
     :param columns: the database's word for the type of each column, both in lower case.
     :param key: the columns of the primary key, in lower case.
+    :param folded: of these the ones by whose collation texts that differ are equal, each with its collation.
     """
 
     columns: Mapping[str, str]
     key: frozenset[str] = frozenset()
+    folded: Mapping[str, str] = field(default_factory=dict)
 
 
 class Engine(ABC):

@@ -46,12 +46,13 @@ KEPT: Mapping[str, str] = {
 """Columns that are never redacted, and why."""
 
 IMPLIED: Mapping[str, tuple[str, ...]] = {
+    "content": ("content_text",),
     "content_text": ("content",),
     "author_kind": ("author_kind_code",),
     "author_kind_code": ("author_kind",),
     "state_code": ("reason",),
 }
-"""Columns that tell the same as another: they are dropped with it."""
+"""Columns that tell the same as another: they are dropped with it, unless they are named, too."""
 
 # pending_items has them in its key, until a recording has an id.
 _KEYS = frozenset({"meeting_id", "meeting_number"})

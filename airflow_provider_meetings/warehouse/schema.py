@@ -10,6 +10,7 @@ from sqlalchemy import Column, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable, DDLElement, SetColumnComment, SetTableComment
 
+from airflow_provider_meetings.warehouse.engine import Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.families import fits
 from airflow_provider_meetings.warehouse.session import Session
@@ -101,7 +102,21 @@ def _missing(session: Session, table: Table) -> list[Column[Any]]:
                 f"column {column.name!r} is there, of type {kind}: {_sql_type(column, session.engine.dialect)} is "
                 "needed, and types are not changed here. Change it, or choose another table_prefix or schema",
             )
+    _check_collations(table, present, session.engine.dialect)
     return missing
+
+
+def _check_collations(table: Table, present: Shape, dialect: Dialect) -> None:
+    for column in table.primary_key:
+        if collation := present.folded.get(column.name):
+            needed = _sql_type(column, dialect)
+            needed += "" if "COLLATE" in needed else " COLLATE BINARY"
+            raise LoadError.at(
+                table,
+                f"key column {column.name!r} is there, with the collation {collation}, by which ids that differ may be "
+                f"equal: {needed} is needed, and collations are not changed here. Change it, or choose another "
+                "table_prefix or schema",
+            )
 
 
 def _told(table: Table, columns: Sequence[Column[Any]]) -> str:

@@ -15,6 +15,8 @@ Told = dict[str, tuple[str, bool]]
 _DROPPED = "[redacted]"
 # A shorter text stands within others by chance; an id also then, where no letter or digit is beside it.
 _SHORTEST_WITHIN = 6
+# A longer text is searched for, and not compared at every place: of equal characters each place would cost all of it.
+_LONGEST_COMPARED = 64
 
 
 def note(told: Told, raw: str, became: str, *, is_id: bool) -> None:
@@ -39,10 +41,16 @@ class Scrub:
                 if len(form) >= _SHORTEST_WITHIN or (form and is_id):
                     self._within[form] = became or _DROPPED
         self._lengths: dict[str, list[int]] = {}
-        for start, length in sorted({(form[:_SHORTEST_WITHIN], len(form)) for form in self._within}, reverse=True):
-            self._lengths.setdefault(start, []).append(length)
+        self._long: dict[str, list[str]] = {}
+        for form in sorted(self._within, key=len, reverse=True):
+            if len(form) > _LONGEST_COMPARED:
+                self._long.setdefault(form[:_LONGEST_COMPARED], []).append(form)
+                continue
+            lengths = self._lengths.setdefault(form[:_SHORTEST_WITHIN], [])
+            if len(form) not in lengths[-1:]:
+                lengths.append(len(form))
         self._starts = sorted({len(start) for start in self._lengths}, reverse=True)
-        firsts = "".join(sorted({re.escape(start[0]) for start in self._lengths}))
+        firsts = "".join(sorted({re.escape(form[0]) for form in self._within}))
         self._first = re.compile(f"[{firsts}]") if firsts else None
 
     def __call__(self, value: Any) -> Any:
@@ -58,9 +66,10 @@ class Scrub:
     def _replaced(self, value: str) -> str:
         pieces = []
         done = at = 0
+        places: dict[str, int] = {}
         while self._first and (begin := self._first.search(value, at)):
             at = begin.start()
-            form = self._longest(value, at)
+            form = self._found(value, at, places) or self._compared(value, at)
             if form is None:
                 at += 1
                 continue
@@ -68,7 +77,17 @@ class Scrub:
             done = at = at + len(form)
         return "".join([*pieces, value[done:]])
 
-    def _longest(self, value: str, at: int) -> str | None:
+    def _found(self, value: str, at: int, places: dict[str, int]) -> str | None:
+        """Return the longest of the long forms that stands there; `places` has where each was found last."""
+        for form in self._long.get(value[at : at + _LONGEST_COMPARED], ()):
+            if places.get(form, -1) < at:
+                place = value.find(form, at)
+                places[form] = len(value) if place < 0 else place
+            if places[form] == at:
+                return form
+        return None
+
+    def _compared(self, value: str, at: int) -> str | None:
         for start in self._starts:
             for length in self._lengths.get(value[at : at + start], ()):
                 end = at + length

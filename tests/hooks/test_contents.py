@@ -60,10 +60,10 @@ def test_others_are_not_opened(tmp_path: Path, caplog: pytest.LogCaptureFixture)
         stored(gone, "summary-txt", None),
         stored(gone, "transcript-srt", None, uri=None),
         stored(gone, "ai_transcript-docx", None, platform="wecom"),
-        stored(gone, "ai_transcript-docx", None, platform="wecom"),
+        stored(gone, "ai_transcript-secret-id", None, platform="wecom"),
     ]
     assert list(read_back(given)) == []
-    assert "2 files of kind ai_transcript-docx have no format that rows are made of" in caplog.text
+    assert "2 files of kind ai_transcript have no format that rows are made of" in caplog.text
     assert "secret-id" not in caplog.text
 
 
@@ -81,15 +81,26 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         list(read_back([stored(tmp_path / "x", content=None, uri=(tmp_path / ("x" * 300)).as_uri())]))
 
 
-def test_bad_input(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="the platform 'zoom' is not known on this worker"):
-        list(read_back([stored(tmp_path / "1.srt", platform="zoom")]))
-    with pytest.raises(InvalidRequest, match="the platform 'sqlite' is not known"):
-        list(read_back([stored(tmp_path / "1.srt", platform="sqlite")]))
-    with pytest.raises(InvalidRequest, match="names a connection that is not defined: 'lake_conn'"):
-        list(read_back([stored(tmp_path / "1.srt", uri="s3://lake_conn@bucket/feishu/1.srt")]))
-    with pytest.raises(InvalidRequest, match="uri of a stored file is no URL"):
-        list(read_back([stored(tmp_path / "1.srt", uri="lake/1.srt")]))
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"platform": "secret-id"}, "file 2 of stored_files is of a platform that is not known on this worker"),
+        ({"platform": "sqlite"}, "file 2 of stored_files is of a platform that is not known on this worker"),
+        (
+            {"uri": "s3://lake_conn@bucket/secret-id/1.srt"},
+            r"file 2 of stored_files \(transcript-srt\) s3:// names a connection that is not defined: 'lake_conn'",
+        ),
+        ({"uri": "lake/secret-id.srt"}, r"the uri of file 2 of stored_files \(transcript-srt\) is no URL"),
+        ({"kind": "transcript-srt-secret-id", "uri": "file:///no/secret-id"}, r"\(transcript-srt\) is no longer there"),
+    ],
+)
+def test_what_is_handed_over_is_named_by_its_number_and_not_shown(
+    tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
+    given = [stored(tmp_path / "1.srt"), stored(tmp_path / "2.srt", **changes)]
+    with pytest.raises((InvalidRequest, NotFound), match=told) as caught:
+        list(read_back(given))
+    assert "secret-id" not in str(caught.value)
 
 
 def test_the_connection_in_an_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

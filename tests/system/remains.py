@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 
 def places(root: Path, printed: str = "") -> dict[str, bytes]:
@@ -25,6 +26,7 @@ def places(root: Path, printed: str = "") -> dict[str, bytes]:
         "metadata, decoded": "\n".join(text for home in homes for text in _cells(home / "airflow.db")).encode(),
         "receipts": _contents([path for path in lake if path.name.endswith(".receipt.json")]),
         "lake": _contents([path for path in lake if not path.name.endswith(".receipt.json")]),
+        "lake, rows": "\n".join(_lake_rows(root / "lake")).encode(),
         "warehouse, raw": _contents([root / "warehouse.duckdb"]),
         "warehouse, rows": "\n".join(_rows(root / "warehouse.duckdb")).encode(),
     }
@@ -68,3 +70,20 @@ def _rows(warehouse: Path) -> Iterator[str]:
                 for cell in row:
                     yield f"{name}: {cell}"
                     yield from _strings(cell)
+
+
+def _lake_rows(lake: Path) -> Iterator[str]:
+    """Yield all that stands in Parquet, which is compressed: each cell, and what is written beside the rows."""
+    for path in sorted(lake.rglob("*.parquet")):
+        file = pq.ParquetFile(path)
+        yield f"{path}: {file.metadata.metadata} {file.schema_arrow}"
+        for row in file.read().to_pylist():
+            for name, cell in row.items():
+                yield f"{name}: {cell}"
+                yield from _strings(cell)
+
+
+def tables_with_rows(lake: Path) -> set[str]:
+    """Name the tables of which there are rows in the lake; each partition is a folder of its table's."""
+    found = lake.rglob("*.parquet")
+    return {path.parent.parent.name for path in found if pq.ParquetFile(path).metadata.num_rows}

@@ -16,6 +16,8 @@ from contextlib import closing
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from local_airflow import settings
 
@@ -23,7 +25,7 @@ from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.warehouse.tables import tables
 from tests.system import landed
 from tests.system.planted import DEBUG, Planted, PlantedState, detect, plant_app_secrets
-from tests.system.remains import places
+from tests.system.remains import places, tables_with_rows
 from tests.system.test_example_dags import LOGICAL_DATE, ROOT, RUNS, finish
 
 LEAST_SECRETS = 30
@@ -60,6 +62,8 @@ def write_unmasked(root: Path, secrets: dict[str, str]) -> str:
     (root / "lake").mkdir()
     (root / "lake" / "a.receipt.json").write_text(json.dumps(secrets))
     (root / "lake" / "a.mp4").write_bytes(pickle.dumps(secrets))
+    rows = [{"source": json.dumps({"sharing": secret})} for secret in secrets.values()]
+    pq.write_table(pa.Table.from_pylist(rows), root / "lake" / "rows.parquet", compression="zstd")
     with closing(duckdb.connect(str(root / "warehouse.duckdb"))) as warehouse:
         warehouse.execute("CREATE TABLE recordings (source JSON)")
         for secret in secrets.values():
@@ -96,6 +100,8 @@ def test_no_run_leaves_a_secret_anywhere(start_airflow: Start, tmp_path: Path, p
     assert {name for name, rows in landed.tables(tmp_path / "warehouse.duckdb").items() if rows} == {
         table.name for table in tables()
     }
+    assert tables_with_rows(tmp_path / "lake" / "rows") == {table.name for table in tables()}
+    assert b"has_password: True" in left["lake, rows"]
 
     # Two of each kind: to find all the thousands would take a minute and show no more.
     few = {name: secret for name, secret in secrets.items() if name.endswith((" 1", " 2"))}

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_meetings.emulator.seed_feishu import READY_MEETING
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
+from airflow_provider_meetings.transfers.to_parquet import RecordingsToParquetOperator
 
 KEY = "a key of the tests, long enough"
 KINDS = ("transcript", "ai_transcript", "chapters", "todos", "statistics")
@@ -23,6 +24,16 @@ def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "warehouse.sqlite"
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(path)}))
     return path
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    return tmp_path / "lake"
+
+
+def land(lake: Path, context: Any, **arguments: Any) -> dict[str, dict[str, int]]:
+    operator = RecordingsToParquetOperator(**{"task_id": "lake", "target": f"file://{lake}", **arguments})
+    return operator.execute(context)
 
 
 def listed_and_landed(context: Any, platform: str, lake: Path, **selector: Any) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import traceback
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
 
@@ -67,9 +68,10 @@ def test_a_path_may_hold_blanks(name: str, warehouse: Path, tmp_path: Path, cont
 def test_a_batch_that_is_not_there_is_named(warehouse: Path, tmp_path: Path, context: Any) -> None:
     given = [_batch(tmp_path, "1.ndjson", [_recording(1)]), f"file://{tmp_path}/my lake/2.ndjson"]
     operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=given)
-    told = r"recordings: the batch 'file://.*/my lake/2\.ndjson' is not there. Run the task that wrote it again"
-    with pytest.raises(AirflowFailException, match=told):
+    told = r"recordings: batch 2 \(file:///…\) is not there. Run the task that wrote it again"
+    with pytest.raises(AirflowFailException, match=told) as caught:
         operator.execute(context)
+    assert "my lake" not in str(caught.value)
     with closing(sqlite3.connect(warehouse)) as db:
         assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
 
@@ -82,11 +84,31 @@ def test_a_line_that_is_no_object_is_named_and_not_shown(
     with Path(uri.removeprefix("file://")).open("a") as file:
         file.write(line)
     operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=[uri])
-    with pytest.raises(AirflowFailException, match=r"recordings: line 2 of the batch 'file://.*x\.ndjson'") as caught:
+    with pytest.raises(AirflowFailException, match=r"recordings: batch 1 \(file:///…\): line 2 is no") as caught:
         operator.execute(context)
     assert "PRIVATE" not in str(caught.value)
     with closing(sqlite3.connect(warehouse)) as db:
         assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+def test_a_batch_that_cannot_be_read_is_told_without_its_path(warehouse: Path, tmp_path: Path, context: Any) -> None:
+    (tmp_path / "PRIVATE").mkdir()
+    given = [[_batch(tmp_path, "1.ndjson", [_recording(1)])], [f"file://{tmp_path}/PRIVATE"]]
+    operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=given)
+    with pytest.raises(
+        AirflowException, match=r"batch 2 \(file:///…\) could not be read \(IsADir.*Try again"
+    ) as caught:
+        operator.execute(context)
+    assert "PRIVATE" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_password_in_an_address_is_not_shown(warehouse: Path, context: Any) -> None:
+    operator = RecordingsToSqlOperator(
+        task_id="load", sql_conn_id="warehouse", recordings=["file://me:PRIVATE@host/no/x.ndjson"]
+    )
+    with pytest.raises(AirflowException, match=r"batch 1 \(file://host/…\)") as caught:
+        operator.execute(context)
+    assert "PRIVATE" not in str(caught.value)
 
 
 def test_a_text_that_is_no_uri_is_still_refused(warehouse: Path, context: Any) -> None:

@@ -16,6 +16,7 @@ from airflow_provider_meetings.operators.recordings import ListRecordingsOperato
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.transfers.to_parquet import PostsToParquetOperator, RecordingsToParquetOperator
+from tests.transfers.conftest import land
 from tests.warehouse.lake.lakes import content, read
 
 
@@ -30,16 +31,6 @@ def handed_over(emulated: Any, context: Any, tmp_path: Path) -> dict[str, Any]:
         task_id="land", meetings_conn_id="feishu_default", recordings=recordings, target=f"file://{tmp_path}/media"
     ).execute(context)
     return {"recordings": recordings, "stored_files": stored, "summary": summary}
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Path:
-    return tmp_path / "lake"
-
-
-def land(lake: Path, context: Any, **arguments: Any) -> dict[str, dict[str, int]]:
-    operator = RecordingsToParquetOperator(**{"task_id": "lake", "target": f"file://{lake}", **arguments})
-    return operator.execute(context)
 
 
 def test_everything_handed_over_is_written(lake: Path, handed_over: dict[str, Any], context: Any) -> None:

@@ -25,7 +25,7 @@ from airflow_provider_meetings.warehouse.lake import landing
 from airflow_provider_meetings.warehouse.redactable import Action, redactable
 from tests.storage.s3_bench import BUCKET, S3Bench, s3_bench
 from tests.storage.s3_front import refuse, serve_moto
-from tests.transfers.conftest import hashed
+from tests.transfers.conftest import hashed, land
 from tests.warehouse.lake.lakes import bare, content, days, read
 
 Redact = Mapping[str, Action]
@@ -37,16 +37,6 @@ REDACTED: list[dict[str, Action]] = [
     {"recording_id": "hash", "tenant": "hash", "started_at": "drop", **dict.fromkeys(WORDS, "hash")},
 ]
 JOURNALS = {"landings", "pending_items", "discovery_windows", "sync_clocks"}
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Path:
-    return tmp_path / "lake"
-
-
-def land(lake: Path, context: Any, **arguments: Any) -> dict[str, dict[str, int]]:
-    operator = RecordingsToParquetOperator(**{"task_id": "lake", "target": f"file://{lake}", **arguments})
-    return operator.execute(context)
 
 
 def in_database(warehouse: Path, table: Table) -> list[dict[str, Any]]:

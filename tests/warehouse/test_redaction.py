@@ -204,7 +204,19 @@ def test_posts() -> None:
     assert found["source"] == {"user_id": hashed("ou_lina"), "reaction_set": None}
     assert post(reaction_count="drop")["reactions"] == [{"type": "OK", "count": None}]
     assert post(reaction_type="hash", reaction_count="drop")["source"].keys() == {"user_id", "user_type", "content"}
-    assert post(content="drop")["content_text"] == "Lunch is free"
+
+
+@pytest.mark.parametrize("redact", [{"content": "drop"}, {"content_text": "drop"}])
+def test_the_words_of_a_post_go_as_text_and_as_paragraphs(redact: dict[str, str]) -> None:
+    found = post(**redact)
+    assert (found["content"], found["content_text"]) == (None, None)
+    assert "Lunch" not in json.dumps(found)
+
+
+def test_of_the_words_of_a_post_a_hash_may_stay() -> None:
+    for redact in ({"content": "drop", "content_text": "hash"}, {"content_text": "hash"}):
+        found = post(**redact)
+        assert (found["content"], found["content_text"]) == (None, hashed("Lunch is free"))
 
 
 def test_nobody_is_made_of_no_author() -> None:

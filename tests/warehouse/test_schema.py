@@ -114,6 +114,33 @@ def test_a_table_with_other_types_is_left_alone(
     assert sql("SELECT * FROM recordings") == []
 
 
+@pytest.mark.parametrize(
+    ("opened", "folding", "exact"),
+    [
+        ("sqlite", "NOCASE", "BINARY"),
+        ("mysql", "utf8mb4_general_ci", "utf8mb4_nopad_bin"),
+        ("mysql", "utf8mb4_bin", "utf8mb4_nopad_bin"),
+    ],
+    indirect=["opened"],
+)
+def test_a_key_to_which_other_ids_are_equal_is_left_alone(
+    load: Load, recording: Make, sql: Sql, folding: str, exact: str
+) -> None:
+    for prefix, of_key in (("theirs_", folding), ("ours_", exact)):
+        sql(
+            f"CREATE TABLE {prefix}recordings (platform VARCHAR(50) COLLATE {exact} NOT NULL, "
+            f"tenant VARCHAR(50) COLLATE {exact} NOT NULL, recording_id VARCHAR(50) COLLATE {of_key} NOT NULL, "
+            f"title TEXT COLLATE {folding}, mine VARCHAR(50) COLLATE {folding}, "
+            "PRIMARY KEY (platform, tenant, recording_id))"
+        )
+    given = [recording(recording_id=one, files=[]) for one in ("rec-a", "rec-A")]
+    told = rf"'theirs_recordings'.* 'recording_id' is there, with the collation {folding}, .* COLLATE {exact} is needed"
+    with pytest.raises(LoadError, match=told):
+        load(recordings=given, table_prefix="theirs_")
+    assert sql("SELECT * FROM theirs_recordings") == []
+    assert load(recordings=given, table_prefix="ours_")["recordings"] == 2
+
+
 def test_the_views_show_the_latest_recording_and_what_waits(
     load: Load, recording: Make, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -183,6 +210,13 @@ def test_two_schemas_are_two_sets_of_tables(hook: Hook, place: str, load: Load, 
     load(recordings=[recording(title="b")])
     found = sql(f"SELECT title FROM {lake}.recordings UNION ALL SELECT title FROM recordings")
     assert [row["title"] for row in found] == ["a", "b"]
+
+
+@pytest.mark.parametrize("opened", ["sqlite", "duckdb"], indirect=True)
+def test_prefixes_that_differ_in_case_name_the_same_tables(load: Load, recording: Make, dump: Dump) -> None:
+    load(recordings=[recording(recording_id="a")], table_prefix="ab_")
+    load(recordings=[recording(recording_id="b")], table_prefix="AB_")
+    assert [row["recording_id"] for row in dump("ab_recordings")] == ["a", "b"]
 
 
 def test_two_prefixes_are_two_sets_of_tables(load: Load, recording: Make, dump: Dump) -> None:

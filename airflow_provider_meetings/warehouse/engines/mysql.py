@@ -30,9 +30,11 @@ _SESSION = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 )
 _SHAPE = """
-    SELECT lower(column_name), lower(column_type), column_key = 'PRI' FROM information_schema.columns
-    WHERE table_schema = coalesce(%s, database()) AND table_name = %s
+    SELECT lower(column_name), lower(column_type), column_key = 'PRI', collation_name
+    FROM information_schema.columns WHERE table_schema = coalesce(%s, database()) AND table_name = %s
 """
+_EXACT = ("_nopad_bin", "_0900_bin", "binary")
+"""How collations end by which texts are equal only if each character is: utf8mb4_bin passes over blanks at the end."""
 _DDL_LOCK = "meetings_warehouse"
 
 
@@ -77,8 +79,9 @@ class MySQLEngine(Engine):
         found = self.run(connection, _SHAPE, [table.schema, table.name])
         if not found:
             return None
-        texts = [(_text(name), _text(kind), key) for name, kind, key in found]
-        return Shape({name: kind for name, kind, _ in texts}, frozenset(name for name, _, key in texts if key))
+        keys = {_text(name): _text(collation or "binary") for name, _, key, collation in found if key}
+        folded = {name: collation for name, collation in keys.items() if not collation.endswith(_EXACT)}
+        return Shape({_text(name): _text(kind) for name, kind, _, _ in found}, frozenset(keys), folded)
 
     def has_schema(self, connection: Any, name: str) -> bool:
         """Look into information_schema, which shows those that the login has any right in."""

@@ -19,6 +19,10 @@ from airflow_provider_meetings.warehouse.staging import Stage
 
 # What is staged may be more than memory: SQLite then writes it to a file of its own.
 _CACHE_KIB = 64 * 1024
+_FOLDED = """
+    SELECT lower(part.name), part.coll FROM pragma_index_list(?) AS found, pragma_index_xinfo(found.name) AS part
+    WHERE found.origin = 'pk' AND part.key AND part.coll <> 'BINARY'
+"""
 
 _encode = msgspec.json.Encoder().encode
 _decode_texts = msgspec.json.Decoder(list[str | None]).decode
@@ -67,7 +71,9 @@ class SQLiteEngine(Engine):
         found = self.run(connection, "SELECT lower(name), lower(type), pk FROM pragma_table_info(?)", [table.name])
         if not found:
             return None
-        return Shape({name: kind for name, kind, _ in found}, frozenset(name for name, _, pk in found if pk))
+        folded = self.run(connection, _FOLDED, [table.name])
+        key = frozenset(name for name, _, pk in found if pk)
+        return Shape({name: kind for name, kind, _ in found}, key, dict(folded))
 
     def run(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""

@@ -1,15 +1,22 @@
-"""All that Feishu has of a meeting but its video, as files and as rows of every table, in a database and in a lake."""
+"""All that Feishu has of a meeting but its video, as files and as rows of every table, in a database and in a lake.
+
+The lake also gets a day of WeCom's, whose fields have links and passwords, and a post.
+"""
 
 from __future__ import annotations
 
 import pendulum
 from airflow.sdk import XComArg, dag
 
-from airflow_provider_meetings.emulator.seed_feishu import READY_MEETING
+from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING
+from airflow_provider_meetings.emulator.seed_wecom import OWNERS, SPECIAL_DAY
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
-from airflow_provider_meetings.transfers.to_parquet import RecordingsToParquetOperator
+from airflow_provider_meetings.transfers.to_parquet import PostsToParquetOperator, RecordingsToParquetOperator
 from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
+
+LAKE = "{{ var.value.meetings_lake }}"
 
 
 @dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1, tz="UTC"))
@@ -19,7 +26,7 @@ def every_kind() -> None:
         task_id="land",
         meetings_conn_id="feishu_default",
         recordings=listed.output,
-        target="{{ var.value.meetings_lake }}",
+        target=LAKE,
         kinds=("transcript", "summary", "chapters", "todos", "statistics"),
     )
     summary = XComArg(listed, key="summary")
@@ -32,11 +39,26 @@ def every_kind() -> None:
     )
     RecordingsToParquetOperator(
         task_id="rows",
-        target="{{ var.value.meetings_lake }}/rows",
+        target=f"{LAKE}/rows",
         recordings=listed.output,
         stored_files=landed.output,
         summary=summary,
     )
+    of_wecom = ListRecordingsOperator(
+        task_id="list_wecom",
+        meetings_conn_id="wecom_default",
+        owner_ids=list(OWNERS),
+        start=f"{SPECIAL_DAY}T00:00:00+08:00",
+        end=f"{SPECIAL_DAY}T23:59:59+08:00",
+    )
+    RecordingsToParquetOperator(
+        task_id="rows_wecom",
+        target=f"{LAKE}/rows",
+        recordings=of_wecom.output,
+        summary=XComArg(of_wecom, key="summary"),
+    )
+    post = FeishuPostsOperator(task_id="post", meetings_conn_id="feishu_default", post_ids=[NAMED_POST])
+    PostsToParquetOperator(task_id="rows_posts", target=f"{LAKE}/rows", posts=post.output)
 
 
 every_kind()

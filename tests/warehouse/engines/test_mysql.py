@@ -1,0 +1,100 @@
+"""Locks of MariaDB that another writer holds: each error that says so is met by merging again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.warehouse import session
+from airflow_provider_meetings.warehouse.engine import Engine, Hook
+from airflow_provider_meetings.warehouse.engines import engine_for, mysql_errors
+from airflow_provider_meetings.warehouse.errors import LoadError
+from tests.warehouse.interrupt import after
+from tests.warehouse.servers import run_sql
+
+Make = Callable[..., dict[str, Any]]
+Run = Callable[..., dict[str, int]]
+
+pytestmark = pytest.mark.parametrize("opened", ["mysql"], indirect=True)
+
+
+@pytest.fixture
+def numbers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The server's number of each error that was asked about."""
+    seen: list[int] = []
+    real = mysql_errors.contended
+
+    def contended(error: Exception) -> bool:
+        seen.append(error.args[0])
+        return real(error)
+
+    monkeypatch.setattr(mysql_errors, "contended", contended)
+    return seen
+
+
+@pytest.fixture
+def other(hook: Hook, loaded: Run, recording: Make) -> Iterator[Any]:
+    """A connection that has changed the one row there is, and not committed it."""
+    loaded(hook, [recording(title="before", files=[])])
+    with closing(hook.get_conn()) as connection:
+        connection.cursor().execute("UPDATE recordings SET meeting_id = 'other'")
+        yield connection
+
+
+def with_session(hook: Hook, *settings: str) -> Engine:
+    """Return an engine whose connections have settings more."""
+    engine = engine_for(hook)
+    real = engine.open
+
+    def opened() -> Any:
+        connection = real()
+        for setting in settings:
+            engine.run(connection, f"SET SESSION {setting}")
+        return connection
+
+    engine.open = opened  # type: ignore[method-assign]
+    return engine
+
+
+def test_a_row_that_is_locked_for_too_long_is_tried_again(
+    hook: Hook, other: Any, loaded: Run, recording: Make, numbers: list[int]
+) -> None:
+    engine = with_session(hook, "innodb_lock_wait_timeout = 1")
+    after("undo", engine, other.commit)
+    assert loaded(hook, [recording(title="after", files=[])], engine=engine)["recordings"] == 1
+    assert numbers == [1205]
+    assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "after"}]
+
+
+def test_a_row_that_stays_locked_is_told_and_nothing_is_written(
+    hook: Hook, other: Any, loaded: Run, recording: Make, numbers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "ATTEMPTS", 2)
+    engine = with_session(hook, "innodb_lock_wait_timeout = 1")
+    given = [recording(recording_id=one, files=[]) for one in ("rec-1", "rec-2")]
+    with pytest.raises(LoadError, match=r"'recordings'.* 1205: another transaction held rows for too long\. Run the"):
+        loaded(hook, given, engine=engine)
+    assert numbers == [1205, 1205]
+    other.rollback()
+    assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "before"}]
+
+
+def test_a_row_that_changed_since_the_snapshot_is_read_again(
+    hook: Hook, other: Any, loaded: Run, recording: Make, numbers: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MariaDB tells this, from 11.6 on by default, of a row that is newer than what the transaction reads.
+
+    At the level that the engine sets, each statement reads anew: here one is set at which it does not.
+    """
+    if not run_sql(hook, "SHOW VARIABLES LIKE 'innodb_snapshot_isolation'"):
+        pytest.skip("this server has no innodb_snapshot_isolation")
+    engine = with_session(hook, "TRANSACTION ISOLATION LEVEL REPEATABLE READ", "innodb_snapshot_isolation = ON")
+    snapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
+    monkeypatch.setattr(engine, "begin_merging", lambda connection: engine.run(connection, snapshot))
+    after("hold", engine, other.commit)
+    assert loaded(hook, [recording(title="after", files=[])], engine=engine)["recordings"] == 1
+    assert numbers == [1020]
+    assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "after"}]
