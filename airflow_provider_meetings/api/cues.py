@@ -66,15 +66,21 @@ def headed_cues(text: str) -> Iterator[Cue]:
     """Yield the paragraphs of a text file: ``speaker 00:01:02.345`` or ``speaker 01:02`` above each, with its begin.
 
     A line that looks so is a heading only where a paragraph begins and something follows: somebody may well say so.
+    Several within a paragraph are broken: the blank lines between paragraphs are missing, and others speak there, too.
     """
     for block in _blocks(text):
         heading = block[0].strip()
         found = _CLOCK_AT_END.search(heading) if len(block) > 1 else None
         start = _milliseconds(found.groups()) if found else None
-        if found is None or start is None:
+        if found is None or start is None or sum(map(_looks_like_a_heading, block[1:-1])) > 1:
             yield Cue("\n".join(block), broken=True)
         else:
             yield Cue("\n".join(block[1:]), speaker=heading[: found.start()].rstrip() or None, start_ms=start)
+
+
+def _looks_like_a_heading(line: str) -> bool:
+    found = _CLOCK_AT_END.search(line.strip())
+    return found is not None and line.strip()[: found.start()].endswith((" ", "\t"))
 
 
 def _blocks(text: str) -> Iterator[list[str]]:

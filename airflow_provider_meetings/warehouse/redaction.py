@@ -214,14 +214,22 @@ class Redaction:
         for name, value in source.items():
             column = self._people.get(name)
             rest = self._of_the_platform(value, told)  # also of a field that goes: who is named there goes elsewhere
-            if told is not None and column and isinstance(value, str):
+            if told is not None and column and not isinstance(value, Mapping):
                 as_one = name if column == "viewers" else column  # of these the id
-                found[name] = self._applied(as_one, value, self._actions[column], told)
+                found[name] = self._person(as_one, value, self._actions[column], told)
             elif (action := self._vendor.get(name)) is None:
                 found[name] = rest
             elif action == "hash":
                 found[name] = self._field(value)
         return found
+
+    def _person(self, name: str, value: Any, action: str, told: Told) -> Any:
+        """Redact who is told of, also as a number, or several in a list."""
+        if isinstance(value, list):
+            return [self._person(name, one, action, told) for one in value]
+        if isinstance(value, Mapping):
+            return self._of_the_platform(value, told)
+        return None if value is None else self._applied(name, text(value), action, told)
 
     def _field(self, value: Any) -> Any:
         if isinstance(value, list):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_meetings.api.layout import safe_name
+from airflow_provider_meetings.api.storable import storable_text
 
 Told = dict[str, tuple[str, bool]]
 """What each redacted text became, empty if dropped, and whether it is an id."""
@@ -35,6 +37,7 @@ class Scrub:
 
     def __init__(self, told: Told) -> None:
         self._whole = {raw: became or None for raw, (became, _) in told.items()}
+        self._ids = {raw for raw, (_, is_id) in told.items() if is_id}
         self._within: dict[str, str] = {}
         for raw, (became, is_id) in told.items():
             for form in {raw, safe_name(raw), quote(raw, safe="", errors="replace")}:
@@ -56,12 +59,28 @@ class Scrub:
     def __call__(self, value: Any) -> Any:
         """Return a copy."""
         if isinstance(value, Mapping):
-            return {name: self(item) for name, item in value.items()}
+            return {self._name(name): self(item) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [self(item) for item in value]
+        if type(value) is int and str(value) in self._ids:  # a platform may write an id as a number
+            return self._whole[str(value)]
         if not isinstance(value, str):
             return value
-        return self._whole[value] if value in self._whole else self._replaced(value)
+        return self._whole[value] if value in self._whole else self._replaced(self._unescaped(value))
+
+    def _name(self, name: Any) -> Any:
+        return (self._whole[name] or _DROPPED) if name in self._ids else name
+
+    def _unescaped(self, value: str) -> str:
+        """Write JSON that stands within a text anew where it holds escapes, which hide what is looked for."""
+        if "\\" not in value or not value.startswith(("[", "{")):
+            return value
+        try:
+            parsed = json.loads(value)
+            clean = self(parsed)
+            return value if clean == parsed else storable_text(json.dumps(clean, ensure_ascii=False))
+        except (ValueError, RecursionError):
+            return value
 
     def _replaced(self, value: str) -> str:
         pieces = []

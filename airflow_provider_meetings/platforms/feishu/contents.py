@@ -15,6 +15,8 @@ from airflow_provider_meetings.api.storable import without_links
 from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteChapter, MinuteStatistics, MinuteTodo
 
 _COLON = re.compile("[:：]")
+# What stands before would be taken for a speaker, and go where speakers are redacted.
+_OF_A_CLOCK_OR_ADDRESS = re.compile(r"[0-9]:[0-9]|.://")
 _LONGEST_NAME = 128
 
 
@@ -87,12 +89,12 @@ READERS: Mapping[str, Reader] = {
 
 
 def _with_speaker(cue: Cue) -> Cue:
-    """Take the speaker from before the first colon of the first line."""
+    """Take the speaker from before the first colon of the first line, unless it is that of a clock or an address."""
     if cue.broken:
         return cue
     colon = _COLON.search(cue.text.partition("\n")[0][: _LONGEST_NAME + 1])
     speaker = cue.text[: colon.start()].strip() if colon else ""
-    if not colon or not speaker:
+    if not colon or not speaker or _OF_A_CLOCK_OR_ADDRESS.match(cue.text, colon.start() - 1):
         return cue
     return Cue(cue.text[colon.end() :].strip(), speaker, cue.start_ms, cue.end_ms)
 

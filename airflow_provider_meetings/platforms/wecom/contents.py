@@ -15,6 +15,7 @@ from airflow_provider_meetings.api.storable import storable_text
 from airflow_provider_meetings.platforms.wecom.wire_transcripts import Paragraph, Transcripts, neutral_segments
 
 _LATEST_MS = 2**53
+_NO_WORDS = frozenset({"pid", "sid", "wid", "userid", "start_time", "end_time", "text"})
 
 
 # https://developer.work.weixin.qq.com/document/path/98211
@@ -77,21 +78,33 @@ def _sentences(file: StoredFile, entry: object, detected: int | None) -> list[Tr
     spoken = "".join(segment.text for segment in found)
     if not all(text in spoken for text in _texts(entry)):
         return None
+    # Nor is nothing said where words stand under another name.
+    if not (found and all(segment.text for segment in found)) and _has_other_words(entry):
+        return None
     times = (time for segment in found for time in (segment.start_ms, segment.end_ms) if time is not None)
     return list(found) if all(0 <= time < _LATEST_MS for time in times) else None
 
 
 def _texts(entry: object) -> Iterator[str]:
     """Yield every text under that name, however deep."""
-    waiting = [entry]
+    return (storable_text(value) for name, value in _leaves(entry) if name == "text" and isinstance(value, str))
+
+
+def _has_other_words(entry: object) -> bool:
+    return any(name not in _NO_WORDS and isinstance(value, str) and value.strip() for name, value in _leaves(entry))
+
+
+def _leaves(entry: object) -> Iterator[tuple[str, object]]:
+    """Yield what is neither list nor mapping, however deep, each with the name it stands under."""
+    waiting: list[tuple[str, object]] = [("", entry)]
     while waiting:
-        value = waiting.pop()
+        name, value = waiting.pop()
         if isinstance(value, dict):
-            if isinstance(text := value.get("text"), str):
-                yield storable_text(text)
-            waiting += value.values()
+            waiting += value.items()
         elif isinstance(value, list):
-            waiting += value
+            waiting += [(name, one) for one in value]
+        else:
+            yield name, value
 
 
 def _shown(entry: object) -> str:
