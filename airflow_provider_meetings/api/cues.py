@@ -6,7 +6,9 @@ Both readers are pure and take any text: what cannot be read is kept as text, ma
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from airflow_provider_meetings.api.storable import storable_text
@@ -17,7 +19,7 @@ _CLOCK = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{2})(?:[.,]([0-9]{1,3}))?"
 _TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}\s*")
 # The speaker is what stands before: a pattern for it would try every division of a run of blanks, and hang.
 _CLOCK_AT_END = re.compile(rf"(?<![0-9:.,]){_CLOCK}\Z")
-_ENCODINGS = ("utf-8-sig", "gb18030")
+_REPLACED = "\ufffd"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -36,15 +38,24 @@ class Cue:
 
 
 def decoded(content: bytes) -> str:
-    """Read a text file: UTF-16 with its mark, UTF-8, else GB18030; bytes that are none of them become U+FFFD."""
+    """Read a text file: UTF-16 with its mark, UTF-8, else GB18030; bytes that are none of them become U+FFFD.
+
+    So do the damaged bytes of what is UTF-8 for the most part, or has its mark: GB18030 would make other words of it.
+    """
     if content.startswith(_UTF_16):
         return storable_text(content.decode("utf-16", "replace"))
-    for encoding in _ENCODINGS:
-        try:
-            return storable_text(content.decode(encoding))
-        except UnicodeDecodeError:
-            continue
-    return storable_text(content.decode("utf-8-sig", "replace"))
+    text = content.decode("utf-8-sig", "replace")
+    if _REPLACED in text and not content.startswith(BOM_UTF8) and not _is_mostly_utf_8(text):
+        with suppress(UnicodeDecodeError):
+            text = content.decode("gb18030")
+    return storable_text(text)
+
+
+def _is_mostly_utf_8(text: str) -> bool:
+    """Tell whether many more sequences of three bytes and more were read than not: of GB18030 few happen to be one."""
+    wide = sum(map("\u07ff".__lt__, text))
+    replaced = text.count(_REPLACED)  # which is wide itself
+    return wide - replaced > 2 * replaced
 
 
 def subrip_cues(text: str) -> Iterator[Cue]:

@@ -117,6 +117,31 @@ def test_encodings(encoding: str) -> None:
     assert decoded("大家好 😀".encode(encoding)) == "大家好 😀"
 
 
+@pytest.mark.parametrize("at", range(0, 54, 5))
+@pytest.mark.parametrize("damage", [b"", b"\xff", b"A"])
+def test_damaged_utf_8_is_not_taken_for_another_encoding(at: int, damage: bytes) -> None:
+    """Of some of these GB18030 makes other words throughout, without a sign that they are none."""
+    said = "大家好我们今天讨论第四季度的路线图"
+    content = said.encode()
+    found = decoded(content[:at] + damage + content[at + 1 :])
+    assert "\ufffd" in found
+    assert len(set(said) & set(found)) >= len(said) - 1
+
+
+def test_the_mark_of_utf_8_is_believed() -> None:
+    assert decoded(b"\xef\xbb\xbfLina \xb4\xf3") == "Lina \ufffd\ufffd"
+
+
+# The characters of GB 2312 that are in use: each of two bytes.
+@given(st.lists(st.sampled_from([bytes([a, b]) for a in range(0xB0, 0xD7) for b in range(0xA1, 0xFF)]), min_size=4))
+def test_gb18030_is_not_taken_for_damaged_utf_8(characters: list[bytes]) -> None:
+    content = b"".join(characters)
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        assert decoded(content) == content.decode("gb18030")
+
+
 @given(st.binary())
 @example(b"\xff\xfe\x00")
 @example(b"\xff\xff\xff")
