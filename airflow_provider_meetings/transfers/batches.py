@@ -50,7 +50,7 @@ def _lines(uri: str, label: str) -> Iterator[Mapping[str, Any]]:
                 continue
             try:
                 found = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 found = None
             if not isinstance(found, Mapping):
                 raise InvalidRequest(

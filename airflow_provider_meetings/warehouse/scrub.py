@@ -15,7 +15,7 @@ Told = dict[str, tuple[str, bool]]
 """What each redacted text became, empty if dropped, and whether it is an id."""
 
 _DROPPED = "[redacted]"
-# A shorter text stands within others by chance; an id also then, where no letter or digit is beside it.
+# Of fewer bytes a text stands within others by chance; an id also then, where no letter or digit is beside it.
 _SHORTEST_WITHIN = 6
 # A longer text is searched for, and not compared at every place: of equal characters each place would cost all of it.
 _LONGEST_COMPARED = 64
@@ -41,7 +41,7 @@ class Scrub:
         self._within: dict[str, str] = {}
         for raw, (became, is_id) in told.items():
             for form in {raw, safe_name(raw), quote(raw, safe="", errors="replace")}:
-                if len(form) >= _SHORTEST_WITHIN or (form and is_id):
+                if _long_enough(form) or (form and is_id):
                     self._within[form] = became or _DROPPED
         self._lengths: dict[str, list[int]] = {}
         self._long: dict[str, list[str]] = {}
@@ -111,9 +111,13 @@ class Scrub:
             for length in self._lengths.get(value[at : at + start], ()):
                 end = at + length
                 alone = not (_latin(value[at - 1 : at]) or _latin(value[end : end + 1]))
-                if (form := value[at:end]) in self._within and (alone or length >= _SHORTEST_WITHIN):
+                if (form := value[at:end]) in self._within and (alone or _long_enough(form)):
                     return form
         return None
+
+
+def _long_enough(form: str) -> bool:
+    return len(form.encode(errors="replace")) >= _SHORTEST_WITHIN
 
 
 def _latin(beside: str) -> bool:

@@ -75,6 +75,11 @@ def test_a_time_within_a_paragraph_is_no_heading() -> None:
     assert cue.text == "We meet\nat 10:30\nfor an hour"
 
 
+def test_paragraphs_that_no_blank_line_parts_are_not_all_of_the_first_speaker() -> None:
+    text = "Anna 00:01\nI agree\nBen 00:05\nI do not\nAnna 00:09\nok"
+    assert list(headed_cues(text)) == [Cue(text, broken=True)]
+
+
 @pytest.mark.parametrize("lead", ["", "a", "00:01", "a 00:01"])
 @pytest.mark.parametrize("run", [" ", "\t", "\u3000", "a ", "0", ":", "0:", "00:01 "])
 def test_a_long_first_line_is_read_in_one_pass(lead: str, run: str) -> None:

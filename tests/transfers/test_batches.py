@@ -76,7 +76,7 @@ def test_a_batch_that_is_not_there_is_named(warehouse: Path, tmp_path: Path, con
         assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
 
 
-@pytest.mark.parametrize("line", ["PRIVATE", "[1]", '{"a": '])
+@pytest.mark.parametrize("line", ["PRIVATE", "[1]", '{"a": ', "[" * 100_000])
 def test_a_line_that_is_no_object_is_named_and_not_shown(
     line: str, warehouse: Path, tmp_path: Path, context: Any
 ) -> None:

@@ -173,6 +173,30 @@ def test_a_short_text_is_not_cut_out_of_others() -> None:
     assert found["reason"] == "[redacted], seen, oversee"
 
 
+def test_of_a_chinese_text_two_characters_are_enough() -> None:
+    given = [{**RECORDING, "title": "裁员", "reason": "关于裁员的会议"}, {**RECORDING, "title": "\ud800"}]
+    found, _ = redaction(title="drop").recordings(given)
+    assert found["reason"] == "关于[redacted]的会议"
+
+
+@pytest.mark.parametrize("action", ["hash", "drop"])
+def test_an_id_goes_as_a_number_and_as_the_name_of_a_field(action: str) -> None:
+    source = {"editor": 10023456, "ids": [10023456, 1], "by": {"10023456": 3, "other": 4}, "flag": True}
+    (found,) = redaction(owner_id=action).recordings([{**RECORDING, "owner_id": "10023456", "source": source}])
+    assert "10023456" not in json.dumps(found)
+    assert (found["source"]["ids"][1], found["source"]["by"]["other"], found["source"]["flag"]) == (1, 4, True)
+
+
+def test_what_is_escaped_in_json_within_a_text_goes_too() -> None:
+    link = "https://feishu.example/moments/p1?a=1&b=2"
+    content = json.dumps([{"url": link, "text": "机密"}]).replace("/", "\\/").replace("&", "\\u0026")
+    given = {**POST, "link": link, "category_ids": ["机密"], "content": None, "source": {"content": content}}
+    (found,) = redaction(link="hash", category_ids="hash").posts([given])
+    assert json.loads(found["source"]["content"]) == [{"url": hashed(link), "text": hashed("机密")}]
+    (found,) = redaction(author_id="hash").posts([given])
+    assert found["source"]["content"] == content
+
+
 def test_of_two_texts_the_longer_one_is_replaced() -> None:
     given = {**RECORDING, "title": "ou_lina's meeting", "reason": "about ou_lina's meeting"}
     for redact in ({"owner_id": "hash", "title": "drop"}, {"title": "drop", "owner_id": "hash"}):

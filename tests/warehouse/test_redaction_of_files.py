@@ -77,6 +77,17 @@ def test_who_speaks_in_what_could_not_be_read_is_redacted(action: str) -> None:
     assert "ou_1" not in json.dumps(seen)
 
 
+@pytest.mark.parametrize("action", ["hash", "drop"])
+def test_people_are_redacted_as_numbers_and_in_lists(action: str) -> None:
+    paragraph = {"speaker_info": {"userid": 1002345, "name": ["Anna Karenina", {"name": "Bob"}]}, "sentences": "odd"}
+    said = [{"speaker_id": None, "text": json.dumps(paragraph), "broken": True}, {"text": "to Anna Karenina"}]
+    found = json.dumps(of_a_file(TranscriptSegment, said, speaker_name=action, speaker_id=action))
+    assert not re.search("1002345|Anna|Bob", found)
+    assert (hashed("1002345") in found) == (action == "hash")
+    (seen,) = of_a_file(Statistics, [{"source": {"last": {"user_id": 1002345}}}], viewers=action)
+    assert "1002345" not in json.dumps(seen)
+
+
 @pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, "[" * 300 + "]" * 300, "7", "{", '"Lina"', "Lina: {}"])
 def test_what_is_no_json_of_a_transcript_is_kept_as_it_is(text: str) -> None:
     said = [{"text": text, "broken": True}]

@@ -78,6 +78,9 @@ def test_speakers_that_are_not_final_are_marked(fields: dict[str, Any], final: b
         {"pid": "0", "sentences": [], "text": "kept"},
         {"pid": "0", "sentences": [{"start_time": 2**60, "words": [{"text": "kept"}]}]},
         {"pid": "0", "sentences": [{"start_time": -1, "words": [{"text": "kept"}]}]},
+        {"pid": "0", "sentences": [], "content": "kept"},
+        {"pid": "0", "sentences": [{"sid": "1", "start_time": 0, "end_time": 9, "content": "kept"}]},
+        {"pid": "0", "sentences": [{"words": [{"text": "too"}]}, {"words": [{"wid": "1", "word": "kept"}]}]},
         "kept",
     ],
 )
@@ -89,6 +92,11 @@ def test_a_broken_paragraph_is_kept_as_text(broken: object) -> None:
     ]
     assert "kept" in found[0].text
     assert found[1].text == "after"
+
+
+def test_a_paragraph_in_which_nothing_is_said_is_none() -> None:
+    found = read("transcript-json", whole(paragraph("0"), paragraph("1", ["after"]), paragraph("2")))
+    assert [(one.text, one.broken) for one in found] == [("after", False)]
 
 
 @pytest.mark.parametrize("content", [b"no json", b'{"a": "b"}', b'"text"', b"[" * 100_000])
