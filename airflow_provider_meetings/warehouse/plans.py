@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import (
@@ -15,12 +16,10 @@ from sqlalchemy import (
     and_,
     exists,
     literal_column,
-    or_,
     update,
 )
 
-from airflow_provider_meetings.api.models import RecordingState
-from airflow_provider_meetings.warehouse import merge, rows
+from airflow_provider_meetings.warehouse import merge, rows, words
 from airflow_provider_meetings.warehouse.merge import Change, Merge
 from airflow_provider_meetings.warehouse.staging import Stage, stage
 from airflow_provider_meetings.warehouse.tables import Tables
@@ -28,12 +27,8 @@ from airflow_provider_meetings.warehouse.tables import Tables
 Steps = Sequence[Merge | Change]
 
 _NUMBER = "_post_no"
-_FILES = "_file_count"
 # The keys of pending_items, by the column of a recording that they hold.
 _WAITED_AS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
-# Written into the statement, not bound: they are ours.
-_READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")
-_GONE: ColumnElement[str] = literal_column(f"'{RecordingState.GONE}'")
 
 
 class RecordingPlan:
@@ -42,8 +37,12 @@ class RecordingPlan:
     def __init__(self, tables: Tables, now: datetime) -> None:
         self._now = now
         self._into = tables
-        self.recordings = stage("recordings", tables.recordings, rows.RECORDING, Column(_FILES, BigInteger()))
-        self.declared = stage("declared", tables.recording_files, rows.DECLARED)
+        told = stage("recordings", tables.recordings, rows.RECORDING, _number(words.LISTED))
+        more = (_number(words.LISTED), _number(words.FILLED))
+        # Of one recording it holds two words.
+        self.earlier = replace(stage("earlier", tables.recordings, rows.RECORDING, *more), unite=())
+        self.declared = stage("declared", tables.recording_files, rows.DECLARED, _number(words.WORD))
+        self.recordings = replace(told, unite=words.unite(told, self.earlier, self.declared))
         self.stored = stage("stored", tables.recording_files, rows.STORED)
         self.landings = stage("landings", tables.landings, rows.LANDING)
         self.pending = stage("pending", tables.pending_items, rows.PENDING)
@@ -55,6 +54,7 @@ class RecordingPlan:
         """All stages."""
         return (
             self.recordings,
+            self.earlier,
             self.declared,
             self.stored,
             self.landings,
@@ -80,14 +80,9 @@ class RecordingPlan:
         """Return what to do, in order: what is read by a later step comes first."""
         into = self._into
         return (
-            # A recording that is forbidden or gone now comes with its ids alone: what was known of it stays.
-            Merge(
-                into.recordings,
-                self.recordings,
-                rows.RECORDING,
-                fill=rows.KNOWN_OF_A_RECORDING,
-                when=merge.later_word,
-            ),
+            replace(self._told(self.earlier), only=words.waited(self.earlier), counted=False),
+            words.renewed(into.recordings, self.earlier),
+            self._told(self.recordings),
             Merge(into.recording_files, self.declared, rows.DECLARED, when=merge.changed_or_back),
             self._files_gone(),
             Merge(into.recording_files, self.stored, rows.STORED, when=merge.stored_changed),
@@ -107,12 +102,17 @@ class RecordingPlan:
             self._settle_clocks(),
         )
 
+    def _told(self, by: Stage) -> Merge:
+        """Merge recordings. One that is forbidden or gone comes with its ids alone: what was known of it stays."""
+        return Merge(self._into.recordings, by, rows.RECORDING, fill=rows.KNOWN_OF_A_RECORDING, when=merge.later_word)
+
     def _files_gone(self) -> Change:
         """Mark files that were declared once, and are no longer: others are, or the recording itself is gone."""
         there, listed, told = self._into.recording_files, self.declared.table, self.recordings.table
-        without = or_(told.c.state == _GONE, and_(told.c.state == _READY, told.c[_FILES] > literal_column("0")))
-        owner = exists().where(*_same(told, there, ("platform", "tenant", "recording_id")), without)
-        still = exists().where(*_same(listed, there, self.declared.key))
+        owner = exists().where(
+            *_same(told, there, ("platform", "tenant", "recording_id")), told.c[words.LISTED].is_not(None)
+        )
+        still = exists().where(*_same(listed, there, self.declared.key), listed.c[words.WORD] > words.OVERTAKEN)
         gone = and_(there.c["_deleted_at"].is_(None), there.c["_source_hash"].is_not(None), owner, ~still)
         marked = update(there).where(gone).values({"_deleted_at": self._now, "_landed_at": self._now})
         return Change(there, marked)
@@ -225,6 +225,10 @@ class PostPlan:
         # No row has no hash: whatever comes after this differs.
         values = {"reaction_count": 0, "_source_hash": None, "_deleted_at": self._now, "_landed_at": self._now}
         return Change(there, marked.values(values))
+
+
+def _number(name: str) -> Column[object]:
+    return Column(name, BigInteger())
 
 
 def _waited_as(told: FromClause, prefix: str, name: str) -> ColumnElement[str]:
