@@ -114,8 +114,9 @@ def load_posts(
         staged = _Staged(opened, plan.stages)
         first = 0
         for batch in _batches(posts, "posts"):
-            # The post's number tells its reactions from those of an earlier word on the same post.
+            # Numbers tell what a later word on the same post overtakes.
             staged.add(plan.posts, rows.numbered_post_rows(batch, first, at))
+            staged.add(plan.tombstones, rows.numbered_tombstone_rows(batch, first, at))
             staged.add(plan.reactions, rows.numbered_reaction_rows(batch, first, at))
             first += len(batch)
         counts = opened.merge(plan.stages, plan.steps(), _first(opened, plan.tables, missing))

@@ -26,7 +26,7 @@ from airflow_provider_meetings.warehouse.tables import Tables
 
 Steps = Sequence[Merge | Change]
 
-_NUMBER = "_post_no"
+_POST = "_post_no"
 # The keys of pending_items, by the column of a recording that they hold.
 _WAITED_AS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
 
@@ -171,13 +171,14 @@ class PostPlan:
     def __init__(self, tables: Tables, now: datetime) -> None:
         self._now = now
         self._into = tables
-        self.posts = stage("posts", tables.posts, rows.POST, Column(_NUMBER, BigInteger()))
-        self.reactions = stage("reactions", tables.post_reactions, rows.REACTION, Column(_NUMBER, BigInteger()))
+        self.posts = stage("posts", tables.posts, rows.POST, _number(_POST))
+        self.tombstones = stage("tombstones", tables.posts, rows.TOMBSTONE, _number(_POST))
+        self.reactions = stage("reactions", tables.post_reactions, rows.REACTION, _number(_POST))
 
     @property
     def stages(self) -> Sequence[Stage]:
         """All stages."""
-        return (self.posts, self.reactions)
+        return (self.posts, self.tombstones, self.reactions)
 
     @property
     def tables(self) -> Sequence[Table]:
@@ -185,41 +186,27 @@ class PostPlan:
         return (self._into.posts, self._into.post_reactions)
 
     def steps(self) -> Steps:
-        """Return what to do, in order."""
-        into, staged = self._into, self.posts.table
-        key = tuple(column.name for column in into.posts.primary_key)
+        """Return what to do, in order: of several words on a post what was said first comes first."""
+        into = self._into
         return (
-            self._drop_overtaken(),
-            Merge(
-                into.posts,
-                self.posts,
-                rows.POST,
-                when=merge.changed_or_back,
-                only=staged.c["_deleted_at"].is_(None),
-            ),
-            Merge(
-                into.posts,
-                self.posts,
-                (*key, "_landed_at", "_deleted_at"),
-                when=merge.not_yet_deleted,
-                only=staged.c["_deleted_at"].is_not(None),
-            ),
+            self._drop_overtaken(self.tombstones),
+            Merge(into.posts, self.posts, rows.POST, when=merge.changed_or_back),
+            Merge(into.posts, self.tombstones, rows.TOMBSTONE, when=merge.not_yet_deleted),
             Merge(into.post_reactions, self.reactions, rows.REACTION, when=merge.changed_or_back),
+            self._drop_overtaken(self.reactions),
             self._reactions_gone(),
         )
 
-    def _drop_overtaken(self) -> Change:
-        """Clear the reactions of a post that came once more later on in the same call."""
-        posts, reactions = self.posts.table, self.reactions.table
-        later = exists().where(
-            *_same(posts, reactions, ("platform", "tenant", "post_id")), posts.c[_NUMBER] > reactions.c[_NUMBER]
-        )
-        return Change(self._into.post_reactions, reactions.delete().where(later), counted=False)
+    def _drop_overtaken(self, stage: Stage) -> Change:
+        """Clear what is no longer so of a post that came once more later on in the same call."""
+        posts, told = self.posts.table, stage.table
+        later = exists().where(*_same(posts, told, ("platform", "tenant", "post_id")), posts.c[_POST] > told.c[_POST])
+        return Change(stage.target, told.delete().where(later), counted=False)
 
     def _reactions_gone(self) -> Change:
         """Mark the reactions that a post no longer has; those of a post that is gone itself stay as they were."""
         there, posts, reactions = self._into.post_reactions, self.posts.table, self.reactions.table
-        told = exists().where(*_same(posts, there, ("platform", "tenant", "post_id")), posts.c["_deleted_at"].is_(None))
+        told = exists().where(*_same(posts, there, ("platform", "tenant", "post_id")))
         still = exists().where(*_same(reactions, there, self.reactions.key))
         marked = update(there).where(there.c["_deleted_at"].is_(None), told, ~still)
         # No row has no hash: whatever comes after this differs.

@@ -41,6 +41,7 @@ _window = Builder(_SHAPE.discovery_windows, _SHAPE.discovery_windows.c.keys())
 _clock = Builder(_SHAPE.sync_clocks, _SHAPE.sync_clocks.c.keys())
 _pending = Builder(_SHAPE.pending_items, _SHAPE.pending_items.c.keys())
 _post = Builder(_SHAPE.posts, _content(_SHAPE.posts), hashed=True)
+_post_key = Builder(_SHAPE.posts, _SHAPE.posts.primary_key.columns.keys())
 _reaction = Builder(_SHAPE.post_reactions, _content(_SHAPE.post_reactions), hashed=True)
 
 # The names of what the functions below return, in order.
@@ -52,6 +53,7 @@ WINDOW = _window.names
 CLOCK = _clock.names
 PENDING = _pending.names
 POST = (*_post.names, "_source_hash", "_landed_at", "_deleted_at")
+TOMBSTONE = (*_post_key.names, "_landed_at", "_deleted_at")
 REACTION = (*_reaction.names, "_source_hash", "_landed_at", "_deleted_at")
 
 KNOWN_OF_A_RECORDING = frozenset(RECORDING) - {
@@ -220,12 +222,23 @@ def _item_keys(recording: Neutral) -> list[str]:
 
 
 def numbered_post_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
-    """Return the rows of `posts`, each with its number behind it; of one that is gone its key counts, and when.
+    """Return the rows of `posts` that are there, each with its number behind it.
 
     :param first: the number of the first.
     """
-    built = zip(_post(batch, now), batch, strict=True)
-    return [(*row, now if post.get("deleted") else None, first + i) for i, (row, post) in enumerate(built)]
+    numbers = [number for number, post in enumerate(batch, first) if not post.get("deleted")]
+    built = _post([batch[number - first] for number in numbers], now, None)
+    return [(*row, number) for row, number in zip(built, numbers, strict=True)]
+
+
+def numbered_tombstone_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
+    """Return the key of each post that is gone, and when, with its number behind it.
+
+    :param first: the number of the first post.
+    """
+    numbers = [number for number, post in enumerate(batch, first) if post.get("deleted")]
+    built = _post_key([batch[number - first] for number in numbers], now, now)
+    return [(*row, number) for row, number in zip(built, numbers, strict=True)]
 
 
 def numbered_reaction_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:

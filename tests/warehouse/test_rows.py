@@ -109,9 +109,9 @@ def test_a_declared_file_belongs_to_the_recording_it_stands_in() -> None:
 @pytest.mark.parametrize("value", [None, ""])
 def test_a_key_without_a_value_is_an_error(missing: str, value: str | None) -> None:
     post = {"platform": "feishu", "tenant": "t", "post_id": "p", missing: value}
-    for deleted in (False, True):
+    for build, deleted in ((rows.numbered_post_rows, False), (rows.numbered_tombstone_rows, True)):
         with pytest.raises(LoadError, match=f"'{missing}' has no value"):
-            rows.numbered_post_rows([{**post, "deleted": deleted}], 0, NOW)
+            build([{**post, "deleted": deleted}], 0, NOW)
 
 
 def test_a_recording_without_any_id_is_an_error() -> None:
