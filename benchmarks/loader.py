@@ -25,6 +25,7 @@ from typing import Any
 from airflow_provider_meetings.warehouse import rows
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.loader import BATCH, load_recordings
+from airflow_provider_meetings.warehouse.merge import Merge
 from airflow_provider_meetings.warehouse.plans import RecordingPlan
 from airflow_provider_meetings.warehouse.rows import RunKey
 from airflow_provider_meetings.warehouse.session import session
@@ -77,7 +78,8 @@ def _prepared(hook: Any, given: list[tuple[Any, ...]]) -> int:
         opened.open_stages([plan.recordings])
         for start in range(0, len(given), BATCH):
             opened.append(plan.recordings, given[start : start + BATCH])
-        return opened.merge([plan.recordings], [plan.steps()[0]])["recordings"]
+        (told,) = (step for step in plan.steps() if isinstance(step, Merge) and step.stage is plan.recordings)
+        return opened.merge([plan.recordings], [told])["recordings"]
 
 
 def _insert_rows(hook: Any, kind: str, given: list[tuple[Any, ...]]) -> int:
@@ -145,8 +147,8 @@ def main(kind: str, mode: str, count: int, result: Path) -> None:
 
 def _rows(count: int) -> Iterator[tuple[Any, ...]]:
     given = recordings(count, "after")
-    while batch := list(islice(given, BATCH)):
-        yield from rows.counted_recording_rows(batch, NOW)
+    for first in range(0, count, BATCH):
+        yield from rows.numbered_recording_rows(list(islice(given, BATCH)), first, NOW)
 
 
 def _plain(kind: str, row: tuple[Any, ...]) -> tuple[Any, ...]:

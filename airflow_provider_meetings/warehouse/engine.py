@@ -57,7 +57,8 @@ class Engine(ABC):
     checks_types: bool = True
     """Whether a column of another type matters."""
     keyed_stages: bool = False
-    """Whether stages have a key, by which `append` replaces. Else rows of the same key are cleared afterwards."""
+    """Whether stages have their table's key, by which `append` replaces; else rows of the same key are cleared
+    afterwards. Those that unite such rows have their row's number for a key."""
 
     def __init__(self, hook: Hook) -> None:
         self.hook = hook

@@ -69,10 +69,13 @@ def load_recordings(
     with session(engine or engine_for(hook)) as opened:
         missing = check(opened, used, schema_changes)
         staged = _Staged(opened, stages)
+        first = 0
         for batch in _batches(recordings, "recordings"):
-            staged.add(plan.recordings, rows.counted_recording_rows(batch, at))
-            staged.add(plan.declared, rows.declared_file_rows(batch, at))
+            # Numbers tell which files a later word on the same recording no longer declares.
+            staged.add(plan.recordings, rows.numbered_recording_rows(batch, first, at))
+            staged.add(plan.declared, rows.numbered_file_rows(batch, first, at))
             staged.add(plan.pending, rows.pending_rows(batch, at))
+            first += len(batch)
         for batch in _batches(stored_files, "stored_files"):
             staged.add(plan.stored, rows.stored_file_rows(batch, at))
             staged.add(plan.landings, rows.landing_rows(batch, run, at))
@@ -111,8 +114,9 @@ def load_posts(
         staged = _Staged(opened, plan.stages)
         first = 0
         for batch in _batches(posts, "posts"):
-            # The post's number tells its reactions from those of an earlier word on the same post.
+            # Numbers tell what a later word on the same post overtakes.
             staged.add(plan.posts, rows.numbered_post_rows(batch, first, at))
+            staged.add(plan.tombstones, rows.numbered_tombstone_rows(batch, first, at))
             staged.add(plan.reactions, rows.numbered_reaction_rows(batch, first, at))
             first += len(batch)
         counts = opened.merge(plan.stages, plan.steps(), _first(opened, plan.tables, missing))

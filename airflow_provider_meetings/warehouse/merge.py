@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnCollection,
     ColumnElement,
     Delete,
+    Insert,
     Select,
     Table,
     Update,
@@ -91,6 +92,7 @@ class Merge:
     :param fill: columns of which an existing row keeps its value where the new row has none.
     :param when: rewrite an existing row only then; always, if None.
     :param only: the staged rows that are meant; all, if None. It may look at other tables, but not at the target.
+    :param counted: whether its rows count as inserted or changed; not where a later step counts them.
     """
 
     target: Table
@@ -100,6 +102,7 @@ class Merge:
     fill: frozenset[str] = frozenset()
     when: When | None = None
     only: ColumnElement[bool] | None = None
+    counted: bool = True
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -135,7 +138,7 @@ class Change:
     """A statement between merges: it marks rows of `table` as gone, or clears staged ones."""
 
     table: Table
-    statement: Update | Delete
+    statement: Insert | Update | Delete
     counted: bool = True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import (
@@ -15,25 +16,19 @@ from sqlalchemy import (
     and_,
     exists,
     literal_column,
-    or_,
     update,
 )
 
-from airflow_provider_meetings.api.models import RecordingState
-from airflow_provider_meetings.warehouse import merge, rows
+from airflow_provider_meetings.warehouse import merge, rows, words
 from airflow_provider_meetings.warehouse.merge import Change, Merge
 from airflow_provider_meetings.warehouse.staging import Stage, stage
 from airflow_provider_meetings.warehouse.tables import Tables
 
 Steps = Sequence[Merge | Change]
 
-_NUMBER = "_post_no"
-_FILES = "_file_count"
+_POST = "_post_no"
 # The keys of pending_items, by the column of a recording that they hold.
 _WAITED_AS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
-# Written into the statement, not bound: they are ours.
-_READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")
-_GONE: ColumnElement[str] = literal_column(f"'{RecordingState.GONE}'")
 
 
 class RecordingPlan:
@@ -42,8 +37,12 @@ class RecordingPlan:
     def __init__(self, tables: Tables, now: datetime) -> None:
         self._now = now
         self._into = tables
-        self.recordings = stage("recordings", tables.recordings, rows.RECORDING, Column(_FILES, BigInteger()))
-        self.declared = stage("declared", tables.recording_files, rows.DECLARED)
+        told = stage("recordings", tables.recordings, rows.RECORDING, _number(words.LISTED))
+        more = (_number(words.LISTED), _number(words.FILLED))
+        # Of one recording it holds two words.
+        self.earlier = replace(stage("earlier", tables.recordings, rows.RECORDING, *more), unite=())
+        self.declared = stage("declared", tables.recording_files, rows.DECLARED, _number(words.WORD))
+        self.recordings = replace(told, unite=words.unite(told, self.earlier, self.declared))
         self.stored = stage("stored", tables.recording_files, rows.STORED)
         self.landings = stage("landings", tables.landings, rows.LANDING)
         self.pending = stage("pending", tables.pending_items, rows.PENDING)
@@ -55,6 +54,7 @@ class RecordingPlan:
         """All stages."""
         return (
             self.recordings,
+            self.earlier,
             self.declared,
             self.stored,
             self.landings,
@@ -80,14 +80,9 @@ class RecordingPlan:
         """Return what to do, in order: what is read by a later step comes first."""
         into = self._into
         return (
-            # A recording that is forbidden or gone now comes with its ids alone: what was known of it stays.
-            Merge(
-                into.recordings,
-                self.recordings,
-                rows.RECORDING,
-                fill=rows.KNOWN_OF_A_RECORDING,
-                when=merge.later_word,
-            ),
+            replace(self._told(self.earlier), only=words.waited(self.earlier), counted=False),
+            words.renewed(into.recordings, self.earlier),
+            self._told(self.recordings),
             Merge(into.recording_files, self.declared, rows.DECLARED, when=merge.changed_or_back),
             self._files_gone(),
             Merge(into.recording_files, self.stored, rows.STORED, when=merge.stored_changed),
@@ -107,12 +102,17 @@ class RecordingPlan:
             self._settle_clocks(),
         )
 
+    def _told(self, by: Stage) -> Merge:
+        """Merge recordings. One that is forbidden or gone comes with its ids alone: what was known of it stays."""
+        return Merge(self._into.recordings, by, rows.RECORDING, fill=rows.KNOWN_OF_A_RECORDING, when=merge.later_word)
+
     def _files_gone(self) -> Change:
         """Mark files that were declared once, and are no longer: others are, or the recording itself is gone."""
         there, listed, told = self._into.recording_files, self.declared.table, self.recordings.table
-        without = or_(told.c.state == _GONE, and_(told.c.state == _READY, told.c[_FILES] > literal_column("0")))
-        owner = exists().where(*_same(told, there, ("platform", "tenant", "recording_id")), without)
-        still = exists().where(*_same(listed, there, self.declared.key))
+        owner = exists().where(
+            *_same(told, there, ("platform", "tenant", "recording_id")), told.c[words.LISTED].is_not(None)
+        )
+        still = exists().where(*_same(listed, there, self.declared.key), listed.c[words.WORD] > words.OVERTAKEN)
         gone = and_(there.c["_deleted_at"].is_(None), there.c["_source_hash"].is_not(None), owner, ~still)
         marked = update(there).where(gone).values({"_deleted_at": self._now, "_landed_at": self._now})
         return Change(there, marked)
@@ -171,13 +171,14 @@ class PostPlan:
     def __init__(self, tables: Tables, now: datetime) -> None:
         self._now = now
         self._into = tables
-        self.posts = stage("posts", tables.posts, rows.POST, Column(_NUMBER, BigInteger()))
-        self.reactions = stage("reactions", tables.post_reactions, rows.REACTION, Column(_NUMBER, BigInteger()))
+        self.posts = stage("posts", tables.posts, rows.POST, _number(_POST))
+        self.tombstones = stage("tombstones", tables.posts, rows.TOMBSTONE, _number(_POST))
+        self.reactions = stage("reactions", tables.post_reactions, rows.REACTION, _number(_POST))
 
     @property
     def stages(self) -> Sequence[Stage]:
         """All stages."""
-        return (self.posts, self.reactions)
+        return (self.posts, self.tombstones, self.reactions)
 
     @property
     def tables(self) -> Sequence[Table]:
@@ -185,46 +186,36 @@ class PostPlan:
         return (self._into.posts, self._into.post_reactions)
 
     def steps(self) -> Steps:
-        """Return what to do, in order."""
-        into, staged = self._into, self.posts.table
-        key = tuple(column.name for column in into.posts.primary_key)
+        """Return what to do, in order: of several words on a post what was said first comes first."""
+        into = self._into
         return (
-            self._drop_overtaken(),
-            Merge(
-                into.posts,
-                self.posts,
-                rows.POST,
-                when=merge.changed_or_back,
-                only=staged.c["_deleted_at"].is_(None),
-            ),
-            Merge(
-                into.posts,
-                self.posts,
-                (*key, "_landed_at", "_deleted_at"),
-                when=merge.not_yet_deleted,
-                only=staged.c["_deleted_at"].is_not(None),
-            ),
+            self._drop_overtaken(self.tombstones),
+            Merge(into.posts, self.posts, rows.POST, when=merge.changed_or_back),
+            Merge(into.posts, self.tombstones, rows.TOMBSTONE, when=merge.not_yet_deleted),
             Merge(into.post_reactions, self.reactions, rows.REACTION, when=merge.changed_or_back),
+            self._drop_overtaken(self.reactions),
             self._reactions_gone(),
         )
 
-    def _drop_overtaken(self) -> Change:
-        """Clear the reactions of a post that came once more later on in the same call."""
-        posts, reactions = self.posts.table, self.reactions.table
-        later = exists().where(
-            *_same(posts, reactions, ("platform", "tenant", "post_id")), posts.c[_NUMBER] > reactions.c[_NUMBER]
-        )
-        return Change(self._into.post_reactions, reactions.delete().where(later), counted=False)
+    def _drop_overtaken(self, stage: Stage) -> Change:
+        """Clear what is no longer so of a post that came once more later on in the same call."""
+        posts, told = self.posts.table, stage.table
+        later = exists().where(*_same(posts, told, ("platform", "tenant", "post_id")), posts.c[_POST] > told.c[_POST])
+        return Change(stage.target, told.delete().where(later), counted=False)
 
     def _reactions_gone(self) -> Change:
         """Mark the reactions that a post no longer has; those of a post that is gone itself stay as they were."""
         there, posts, reactions = self._into.post_reactions, self.posts.table, self.reactions.table
-        told = exists().where(*_same(posts, there, ("platform", "tenant", "post_id")), posts.c["_deleted_at"].is_(None))
+        told = exists().where(*_same(posts, there, ("platform", "tenant", "post_id")))
         still = exists().where(*_same(reactions, there, self.reactions.key))
         marked = update(there).where(there.c["_deleted_at"].is_(None), told, ~still)
         # No row has no hash: whatever comes after this differs.
         values = {"reaction_count": 0, "_source_hash": None, "_deleted_at": self._now, "_landed_at": self._now}
         return Change(there, marked.values(values))
+
+
+def _number(name: str) -> Column[object]:
+    return Column(name, BigInteger())
 
 
 def _waited_as(told: FromClause, prefix: str, name: str) -> ColumnElement[str]:

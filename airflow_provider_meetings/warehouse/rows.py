@@ -41,6 +41,7 @@ _window = Builder(_SHAPE.discovery_windows, _SHAPE.discovery_windows.c.keys())
 _clock = Builder(_SHAPE.sync_clocks, _SHAPE.sync_clocks.c.keys())
 _pending = Builder(_SHAPE.pending_items, _SHAPE.pending_items.c.keys())
 _post = Builder(_SHAPE.posts, _content(_SHAPE.posts), hashed=True)
+_post_key = Builder(_SHAPE.posts, _SHAPE.posts.primary_key.columns.keys())
 _reaction = Builder(_SHAPE.post_reactions, _content(_SHAPE.post_reactions), hashed=True)
 
 # The names of what the functions below return, in order.
@@ -52,6 +53,7 @@ WINDOW = _window.names
 CLOCK = _clock.names
 PENDING = _pending.names
 POST = (*_post.names, "_source_hash", "_landed_at", "_deleted_at")
+TOMBSTONE = (*_post_key.names, "_landed_at", "_deleted_at")
 REACTION = (*_reaction.names, "_source_hash", "_landed_at", "_deleted_at")
 
 KNOWN_OF_A_RECORDING = frozenset(RECORDING) - {
@@ -87,32 +89,39 @@ def _listed(table: Table, owner: Neutral, name: str) -> Sequence[Neutral]:
     return found
 
 
-def counted_recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
-    """Return the rows of `recordings`, each with how many files were declared behind it.
+def numbered_recording_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
+    """Return the rows of `recordings`, with the number behind each that tells which files there are, and are no more.
 
-    A recording has none while it has no id; one that is gone is a tombstone.
+    A recording has no row while it has no id; one that is gone is a tombstone.
+
+    :param first: the number of the first.
     """
-    named = [recording for recording in batch if recording.get("recording_id") is not None]
-    gone = RecordingState.GONE
-    return [
-        (
-            *row,
-            now if recording.get("state") == gone else None,
-            len(_listed(_SHAPE.recording_files, recording, "files")),
-        )
-        for row, recording in zip(_recording(named, now), named, strict=True)
-    ]
+    numbers = [number for number, one in enumerate(batch, first) if one.get("recording_id") is not None]
+    named = [batch[number - first] for number in numbers]
+    gone, ready = RecordingState.GONE, RecordingState.READY
+    found = []
+    for row, recording, number in zip(_recording(named, now), named, numbers, strict=True):
+        state, listed = recording.get("state"), _listed(_SHAPE.recording_files, recording, "files")
+        # Ready without files says nothing of them: it was asked for without.
+        tells = state == gone or (listed and state == ready)
+        found.append((*row, now if state == gone else None, number if tells else None))
+    return found
 
 
-def declared_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
-    """Return the declared half of the rows of `recording_files`: what the platform says of the files."""
+def numbered_file_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
+    """Return the declared half of the rows of `recording_files`, each with the number of its recording behind it.
+
+    :param first: the number of the first recording.
+    """
     files = []
-    for recording in batch:
+    numbers = []
+    for number, recording in enumerate(batch, first):
         listed = _listed(_SHAPE.recording_files, recording, "files")
         if listed and recording.get("recording_id") is not None:
             owner = {name: recording.get(name) for name in ("platform", "tenant", "recording_id")}
             files += [{**file, **owner} for file in listed]
-    return _declared(files, now, None)
+            numbers += [number] * len(listed)
+    return [(*row, number) for row, number in zip(_declared(files, now, None), numbers, strict=True)]
 
 
 def stored_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
@@ -213,12 +222,23 @@ def _item_keys(recording: Neutral) -> list[str]:
 
 
 def numbered_post_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
-    """Return the rows of `posts`, each with its number behind it; of one that is gone its key counts, and when.
+    """Return the rows of `posts` that are there, each with its number behind it.
 
     :param first: the number of the first.
     """
-    built = zip(_post(batch, now), batch, strict=True)
-    return [(*row, now if post.get("deleted") else None, first + i) for i, (row, post) in enumerate(built)]
+    numbers = [number for number, post in enumerate(batch, first) if not post.get("deleted")]
+    built = _post([batch[number - first] for number in numbers], now, None)
+    return [(*row, number) for row, number in zip(built, numbers, strict=True)]
+
+
+def numbered_tombstone_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
+    """Return the key of each post that is gone, and when, with its number behind it.
+
+    :param first: the number of the first post.
+    """
+    numbers = [number for number, post in enumerate(batch, first) if post.get("deleted")]
+    built = _post_key([batch[number - first] for number in numbers], now, now)
+    return [(*row, number) for row, number in zip(built, numbers, strict=True)]
 
 
 def numbered_reaction_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:

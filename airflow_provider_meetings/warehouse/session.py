@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, MetaData, Table, select
+from sqlalchemy import Column, Delete, MetaData, Table, select
 from sqlalchemy import func as sql
 from sqlalchemy.schema import CreateTable
 
@@ -76,12 +76,14 @@ class Session:
         """Create temporary tables, and begin to fill them."""
         self._safely(None, lambda: self.engine.begin_staging(self.connection))
         for stage in stages:
-            # Without a key rows are appended faster, and cleared once.
-            description = stage.table if self.engine.keyed_stages else _keyless(stage.table)
+            description = stage.table
+            if self._keeps_doubles(stage):
+                # Without a key rows are appended faster; but MySQL may be told to take no table that has none.
+                description = _keyed(stage.table, SEQ if self.engine.keyed_stages else None)
             self.define([str(CreateTable(description).compile(dialect=self.engine.dialect))], stage.target)
 
     def append(self, stage: Stage, rows: Sequence[Row]) -> None:
-        """Stage rows; of those with the same key the last one counts."""
+        """Stage rows; of those with the same key the last one counts, unless the stage unites them."""
         if rows:
             self._safely(stage.target, lambda: self.engine.append(self.connection, stage, rows))
 
@@ -96,8 +98,8 @@ class Session:
         """
         for stage in stages:
             self._safely(stage.target, lambda s=stage: self.engine.staged(self.connection, s))  # type: ignore[misc]  # mypy takes the bound value for a parameter
-            if not self.engine.keyed_stages:
-                self._clear_doubles(stage)
+        for stage in stages:
+            self._unite_doubles(stage)
         self._safely(None, lambda: self.engine.hold(self.connection))
         for attempt in range(ATTEMPTS):
             try:
@@ -121,7 +123,7 @@ class Session:
                 count = self._safely(step.target, lambda m=step: self.engine.merge(self.connection, m))  # type: ignore[misc]  # mypy takes the bound value for a parameter
             else:
                 name, count = step.table.name, self._change(step)
-            if isinstance(step, Merge) or step.counted:
+            if step.counted:
                 counts[name] = counts.get(name, 0) + count
         return counts
 
@@ -130,18 +132,20 @@ class Session:
         values = [compiled.params[name] for name in compiled.positiontup or ()]
         return self._safely(step.table, lambda: self.engine.change(self.connection, str(compiled), values))
 
-    def _clear_doubles(self, stage: Stage) -> None:
-        """Delete all but the last of the rows with the same key; most stages have none, which is seldom asked twice."""
-        table = stage.table
-        keys = [table.c[name] for name in stage.key]
+    def _keeps_doubles(self, stage: Stage) -> bool:
+        return stage.unite is not None or not self.engine.keyed_stages
+
+    def _unite_doubles(self, stage: Stage) -> None:
+        """Do what is to be done where a key has more than one row; most stages have none, which is asked first."""
+        statements = [_older(stage)] if stage.unite is None else stage.unite
+        if not statements or not self._keeps_doubles(stage):
+            return
+        keys = [stage.table.c[name] for name in stage.key]
         twice = select(keys[0]).group_by(*keys).having(sql.count() > 1).limit(1)
         query = str(twice.compile(dialect=self.engine.dialect, compile_kwargs={"literal_binds": True}))
-        if not self._safely(stage.target, lambda: self.engine.run(self.connection, query)):
-            return
-        number = sql.row_number().over(partition_by=keys, order_by=table.c[SEQ].desc()).label("n")
-        ranked = select(*keys, table.c[SEQ], number).subquery()
-        older = select(ranked.c[SEQ]).where(ranked.c.n > 1)
-        self._change(Change(stage.target, table.delete().where(table.c[SEQ].in_(older))))
+        if self._safely(stage.target, lambda: self.engine.run(self.connection, query)):
+            for statement in statements:
+                self._change(Change(stage.target, statement))
 
     def _safely(self, table: Table | None, call: Callable[[], Result]) -> Result:
         try:
@@ -160,8 +164,20 @@ class Session:
         raise told
 
 
-def _keyless(table: Table) -> Table:
-    columns: list[Column[Any]] = [Column(column.name, column.type) for column in table.columns]
+def _older(stage: Stage) -> Delete:
+    """Delete all but the last of the rows with the same key."""
+    table = stage.table
+    keys = [table.c[name] for name in stage.key]
+    number = sql.row_number().over(partition_by=keys, order_by=table.c[SEQ].desc()).label("n")
+    ranked = select(*keys, table.c[SEQ], number).subquery()
+    return table.delete().where(table.c[SEQ].in_(select(ranked.c[SEQ]).where(ranked.c.n > 1)))
+
+
+def _keyed(table: Table, key: str | None) -> Table:
+    columns: list[Column[Any]] = [
+        Column(column.name, column.type, primary_key=column.name == key, autoincrement=False)
+        for column in table.columns
+    ]
     return Table(table.name, MetaData(), *columns, prefixes=["TEMPORARY"])
 
 

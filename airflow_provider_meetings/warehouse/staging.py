@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import JSON, BigInteger, Column, MetaData, Table
+from sqlalchemy import JSON, BigInteger, Column, Delete, Insert, MetaData, Table, Update
 
 from airflow_provider_meetings.warehouse import types
 
@@ -20,11 +20,13 @@ class Stage:
     :param target: the table that they wait for.
     :param table: described for the session's own temporary schema, its key that of the target.
     :param names: the columns that rows bring, in order; the last is `SEQ`.
+    :param unite: what is done where a key has more than one row; None leaves the last one, as a whole.
     """
 
     target: Table
     table: Table
     names: tuple[str, ...]
+    unite: Sequence[Insert | Delete | Update] | None = None
 
     @property
     def key(self) -> tuple[str, ...]:

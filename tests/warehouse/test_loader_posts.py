@@ -97,15 +97,16 @@ def test_another_tenants_post_of_the_same_id_is_another_post(load_post: Load, po
     assert live == {("t", "OK"), ("t", "HEART")}
 
 
-def test_of_a_post_twice_in_a_batch_the_last_wins(load_post: Load, post: Make, dump: Dump) -> None:
+def test_of_a_post_twice_in_a_batch_the_later_word_comes_later(load_post: Load, post: Make, dump: Dump) -> None:
     load_post(post(content_text="first"), GONE, post(content_text="last", reactions=[]))
     (row,) = dump("posts")
     assert (row["content_text"], row["_deleted_at"]) == ("last", None)
-    assert _reactions(dump) == {}
+    assert _reactions(dump) == {"OK": (0, True), "HEART": (0, True)}
     load_post(post(content_text="first"), GONE)
     (row,) = dump("posts")
-    assert row["content_text"] == "last"
+    assert row["content_text"] == "first"
     assert row["_deleted_at"] is not None
+    assert _reactions(dump) == {"OK": (2, False), "HEART": (1, False)}
 
 
 def test_many_posts_in_one_batch(load_post: Load, post: Make, dump: Dump) -> None:

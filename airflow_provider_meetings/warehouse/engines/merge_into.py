@@ -78,7 +78,8 @@ def script(stages: Sequence[Stage], steps: Sequence[Merge | Change], dialect: De
         older, newer = stage.table, stage.table.alias("newer")
         same = [older.c[name] == newer.c[name] for name in stage.key]
         doubles = older.delete().where(exists().where(*same, newer.c[SEQ] > older.c[SEQ]))
-        yield str(doubles.compile(dialect=dialect))
+        for statement in (doubles,) if stage.unite is None else stage.unite:
+            yield str(statement.compile(dialect=dialect))
     for step in steps:
         if isinstance(step, Merge):
             yield merge_into(step, dialect)

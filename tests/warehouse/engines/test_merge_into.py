@@ -60,7 +60,7 @@ def test_the_script_merges_from_staging(dialect: DefaultDialect, plan: type[Reco
         for assigned in updated[0].find_all(exp.EQ):
             assert assigned.this.name not in on
     others = [found for found in read if not isinstance(found, exp.Merge)]
-    assert all(isinstance(found, exp.Delete | exp.Update) for found in others)
+    assert all(isinstance(found, exp.Delete | exp.Update | exp.Insert) for found in others)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
