@@ -22,12 +22,14 @@ class Builder:
     """Take the columns `names` of `table` from dicts.
 
     :param hashed: put behind them the hash of all, as a further value of each row.
+    :param silent: columns whose empty value tells nothing, and is None.
     """
 
-    def __init__(self, table: Table, names: Sequence[str], *, hashed: bool = False) -> None:
+    def __init__(self, table: Table, names: Sequence[str], *, hashed: bool = False, silent: Sequence[str] = ()) -> None:
         self.names = tuple(names)
         self._table = table
         self._hashed = hashed
+        self._silent = frozenset(silent)
         self._columns: list[Column[Any]] = [table.c[name] for name in self.names]
         # NULLs stay out of the hash: a column that a later version adds changes no old row's.
         fields = [(str(name), Any, None) for name in self.names]
@@ -36,13 +38,15 @@ class Builder:
     def __call__(self, batch: Sequence[Mapping[str, Any]], *more: Any) -> list[Row]:
         """Return a row for each dict, with `more` behind it; what a dict does not have is None.
 
+        :param more: further values, each of all rows alike or, as a list, each row's own.
+
         :raises LoadError: for a value that is not of its column's type, and for a key column without a value.
         """
         columns: list[Sequence[Any]] = [self._built(column, batch) for column in self._columns]
         if self._hashed:
             sha256, hashable = hashlib.sha256, self._hashable
             columns.append([sha256(_encode(hashable(*row))).hexdigest() for row in zip(*columns, strict=True)])
-        columns += [[value] * len(batch) for value in more]
+        columns += [value if isinstance(value, list) else [value] * len(batch) for value in more]
         return list(zip(*columns, strict=True))
 
     def _built(self, column: Column[Any], batch: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
@@ -53,6 +57,8 @@ class Builder:
                 given = [data.get(name) for data in batch]
             else:
                 given = [_own(data, name, source) for data in batch]
+            if name in self._silent:
+                given = [value or None for value in given]
             found = column_of(column, given)
             if column.primary_key and (None in found or "" in found):
                 raise Unfit("has no value, and is part of the key")

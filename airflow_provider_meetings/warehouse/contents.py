@@ -20,7 +20,7 @@ from airflow_provider_meetings.warehouse.tables import Tables
 
 BATCH = 5000
 _FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
-_NUMBER = "_file_no"
+_NUMBER = "_no_of_file"  # BigQuery has no columns whose names begin with _file_
 
 Add = Callable[[Stage, Iterable[Row]], None]
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Update,
     and_,
+    case,
     func,
     literal_column,
     or_,
@@ -90,6 +91,7 @@ class Merge:
     :param columns: the columns given, the key among them. All others keep their values.
     :param keep: columns given for a new row only.
     :param fill: columns of which an existing row keeps its value where the new row has none.
+    :param first: columns of which an existing row keeps its value where the new row has one.
     :param when: rewrite an existing row only then; always, if None.
     :param only: the staged rows that are meant; all, if None. It may look at other tables, but not at the target.
     :param counted: whether its rows count as inserted or changed; not where a later step counts them.
@@ -100,6 +102,7 @@ class Merge:
     columns: tuple[str, ...]
     keep: frozenset[str] = frozenset()
     fill: frozenset[str] = frozenset()
+    first: frozenset[str] = frozenset()
     when: When | None = None
     only: ColumnElement[bool] | None = None
     counted: bool = True
@@ -126,11 +129,13 @@ class Merge:
         kind = self.target.c[name].type
         return read_json(column, kind) if read_json and isinstance(kind, JSON) else column
 
-    def taken(self, name: str, comes: Columns) -> ColumnElement[Any]:
-        """Return what an existing row gets."""
-        if name not in self.fill:
-            return cast(ColumnElement[Any], comes[name])
-        return func.coalesce(comes[name], self.target.c[name])
+    def taken(self, name: str, there: Columns, comes: Columns) -> ColumnElement[Any]:
+        """Return what the row that is there gets of the one that comes."""
+        if name in self.fill:
+            return func.coalesce(comes[name], there[name])
+        if name in self.first:
+            return case((comes[name].is_not(None), func.coalesce(there[name], comes[name])))
+        return cast(ColumnElement[Any], comes[name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +167,7 @@ def on_conflict(
     statement = insert(merge.target).from_select(list(merge.columns), source)
     statement = statement.on_conflict_do_update(
         index_elements=list(merge.key),
-        set_={name: merge.taken(name, statement.excluded) for name in merge.updates},
+        set_={name: merge.taken(name, merge.target.c, statement.excluded) for name in merge.updates},
         where=merge.when(merge.target.c, statement.excluded) if merge.when else None,
     )
     return str(statement.compile(dialect=dialect))

@@ -14,11 +14,15 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    case,
     exists,
+    func,
     literal_column,
+    select,
     update,
 )
 
+from airflow_provider_meetings.api.models import RecordingState
 from airflow_provider_meetings.warehouse import merge, rows, words
 from airflow_provider_meetings.warehouse.merge import Change, Merge
 from airflow_provider_meetings.warehouse.staging import Stage, stage
@@ -27,6 +31,7 @@ from airflow_provider_meetings.warehouse.tables import Tables
 Steps = Sequence[Merge | Change]
 
 _POST = "_post_no"
+_READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")  # not bound: it is ours
 # The keys of pending_items, by the column of a recording that they hold.
 _WAITED_AS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
 
@@ -104,7 +109,14 @@ class RecordingPlan:
 
     def _told(self, by: Stage) -> Merge:
         """Merge recordings. One that is forbidden or gone comes with its ids alone: what was known of it stays."""
-        return Merge(self._into.recordings, by, rows.RECORDING, fill=rows.KNOWN_OF_A_RECORDING, when=merge.later_word)
+        return Merge(
+            self._into.recordings,
+            by,
+            rows.RECORDING,
+            fill=rows.KNOWN_OF_A_RECORDING,
+            first=frozenset({"_deleted_at"}),
+            when=merge.later_word,
+        )
 
     def _files_gone(self) -> Change:
         """Mark files that were declared once, and are no longer: others are, or the recording itself is gone."""
@@ -144,13 +156,28 @@ class RecordingPlan:
         return Change(there, noted.values({name: staged.c[name] for name in told}))
 
     def _answered(self, prefix: str, name: str) -> Change:
-        """Note what no longer waits because its recording came, under a key of `prefix` and the column `name`."""
-        there, told = self._into.pending_items, self.recordings.table
+        """Note what no longer waits because its recording came, under a key of `prefix` and the column `name`.
+
+        A meeting may have several recordings: its item tells of the first that is ready, else of the first.
+        """
+        there, told, staged = self._into.pending_items, self._into.recordings.alias("told"), self.recordings.table
+        ready = case((staged.c.state == _READY, staged.c.recording_id))
+        of_a_key = ("platform", "tenant", name)
+        came = (
+            select(
+                *(staged.c[n] for n in of_a_key),
+                func.coalesce(func.min(ready), func.min(staged.c.recording_id)).label("chosen"),
+            )
+            .where(staged.c[name].is_not(None), merge.answered(staged.c))
+            .group_by(*(staged.c[n] for n in of_a_key))
+            .subquery("came")
+        )
         noted = update(there).where(
-            *_same(there, told, ("platform", "tenant")),
-            there.c.item_key == _waited_as(told, prefix, name),
+            *_same(there, came, ("platform", "tenant")),
+            there.c.item_key == _waited_as(came, prefix, name),
             there.c.settled_at.is_(None),
-            merge.answered(told.c),
+            *_same(told, came, ("platform", "tenant")),
+            told.c.recording_id == came.c.chosen,
         )
         given = {n: told.c[n] for n in ("recording_id", "state", "reason")}
         return Change(there, noted.values({**given, "last_seen_at": self._now, "settled_at": self._now}))

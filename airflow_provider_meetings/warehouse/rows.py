@@ -22,6 +22,7 @@ _SHAPE = tables()
 _STORED = ("uri", "size", "sha256", "media_type", "landed_at")
 _STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
 _WAITING = frozenset(str(s) for s in RecordingState if s.waits or s is RecordingState.OVERDUE)
+_READY, _GONE = str(RecordingState.READY), str(RecordingState.GONE)
 _STATES = frozenset(str(state) for state in RecordingState)
 _FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
 
@@ -30,7 +31,8 @@ def _content(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.c if not column.name.startswith("_"))
 
 
-_recording = Builder(_SHAPE.recordings, _content(_SHAPE.recordings), hashed=True)
+# One that is forbidden or gone comes without what the platform said of it before, which stays.
+_recording = Builder(_SHAPE.recordings, _content(_SHAPE.recordings), hashed=True, silent=("source",))
 _declared = Builder(
     _SHAPE.recording_files, [n for n in _content(_SHAPE.recording_files) if n not in _STORED], hashed=True
 )
@@ -98,14 +100,15 @@ def numbered_recording_rows(batch: Sequence[Neutral], first: int, now: datetime)
     """
     numbers = [number for number, one in enumerate(batch, first) if one.get("recording_id") is not None]
     named = [batch[number - first] for number in numbers]
-    gone, ready = RecordingState.GONE, RecordingState.READY
-    found = []
-    for row, recording, number in zip(_recording(named, now), named, numbers, strict=True):
-        state, listed = recording.get("state"), _listed(_SHAPE.recording_files, recording, "files")
-        # Ready without files says nothing of them: it was asked for without.
-        tells = state == gone or (listed and state == ready)
-        found.append((*row, now if state == gone else None, number if tells else None))
-    return found
+    states = [recording.get("state") for recording in named]
+    gone = [now if state == _GONE else None for state in states]
+    listed = [bool(_listed(_SHAPE.recording_files, one, "files")) if one.get("files") else False for one in named]
+    # Ready without files says nothing of them: it was asked for without.
+    tells = [
+        number if state == _GONE or (state == _READY and some) else None
+        for number, state, some in zip(numbers, states, listed, strict=True)
+    ]
+    return _recording(named, now, gone, tells)
 
 
 def numbered_file_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:

@@ -47,11 +47,7 @@ def merge_into(merge: Merge, dialect: DefaultDialect, read: ReadJson = read_json
         return dialect.identifier_preparer.quote(name)
 
     matched = "WHEN MATCHED" + (f" AND {text(merge.when(target.c, comes.c))}" if merge.when else "")
-    sets = [
-        f"{quoted(name)} = "
-        + text(func.coalesce(comes.c[name], target.c[name]) if name in merge.fill else comes.c[name])
-        for name in merge.updates
-    ]
+    sets = [f"{quoted(name)} = {text(merge.taken(name, target.c, comes.c))}" for name in merge.updates]
     names = ", ".join(quoted(name) for name in merge.columns)
     values = ", ".join(text(comes.c[name]) for name in merge.columns)
     same = and_(*(target.c[name] == comes.c[name] for name in merge.key))

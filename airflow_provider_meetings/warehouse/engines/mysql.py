@@ -157,7 +157,7 @@ class MySQLEngine(Engine):
             same = same.where(merge.only)
         if merge.when is not None:
             same = same.where(merge.when(target.c, staged.c))
-        same = same.values({target.c[name]: merge.taken(name, staged.c) for name in merge.updates})
+        same = same.values({target.c[name]: merge.taken(name, target.c, staged.c) for name in merge.updates})
         meant = -1
         if merge.when is None:  # rows that stay as they are count as written elsewhere; MySQL leaves them out
             counted = select(func.count()).select_from(merge.source().subquery())
