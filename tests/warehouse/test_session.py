@@ -21,10 +21,14 @@ Sql = Callable[[str], list[dict[str, Any]]]
 Chain = Callable[[BaseException], str]
 
 
-def test_a_constraint_error_names_the_column_and_no_value(load: Load, recording: Make, sql: Sql, chain: Chain) -> None:
+def test_a_constraint_error_names_the_column_and_no_value(
+    hook: Hook, load: Load, recording: Make, sql: Sql, chain: Chain
+) -> None:
+    exact = " COLLATE utf8mb4_nopad_bin" if hook.conn_type == "mysql" else ""
     sql(
         "CREATE TABLE recordings (platform VARCHAR(50) NOT NULL, tenant VARCHAR(50) NOT NULL, "
-        "recording_id VARCHAR(50) NOT NULL, note VARCHAR(50) NOT NULL, PRIMARY KEY (platform, tenant, recording_id))"
+        "recording_id VARCHAR(50) NOT NULL, note VARCHAR(50) NOT NULL, "
+        f"PRIMARY KEY (platform, tenant, recording_id)){exact}"
     )
     with pytest.raises(LoadError, match=r"\(key: platform, tenant, recording_id\).*column 'note'.* NOT NULL") as caught:
         load(recordings=[recording(title="PRIVATE", recording_id="PRIVATE")])
