@@ -63,15 +63,27 @@ class PostgresEngine(Engine):
         self._plain = PGDialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
 
     def open(self) -> Any:
-        """Connect."""
+        """Connect, with an encoding that has room for all of Unicode."""
+        connection = None
         try:
             connection = self.hook.get_conn()
             connection.rollback()
             connection.autocommit = False
+            if connection.info.parameter_status("client_encoding") != "UTF8":
+                self._encode(connection)
             return connection
         except Exception as error:
             fault = self.explain(error)
+        if connection is not None:
+            connection.close()
         raise LoadError(f"connection {self.hook.get_conn_id()!r} cannot be opened ({fault})")
+
+    def _encode(self, connection: Any) -> None:
+        if hasattr(connection, "set_client_encoding"):
+            connection.set_client_encoding("UTF8")
+            return
+        self.run(connection, "SET client_encoding TO 'UTF8'")  # psycopg 3 hears of it from the server
+        connection.commit()  # a rollback would take it back
 
     def shape(self, connection: Any, table: Table) -> Shape | None:
         """Read the columns from the catalogue, along the search path where no schema is named."""

@@ -68,3 +68,18 @@ def test_a_server_that_only_reads_is_told(place: str, loaded: Run, recording: Ma
     hook = with_setting(place, "default_transaction_read_only=on")
     with pytest.raises(LoadError, match=r" 25006: the server only reads, .*: connect to the primary"):
         loaded(hook, [recording()])
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "UTF8"])
+def test_a_session_of_another_encoding_takes_all_of_unicode(
+    place: str, loaded: Run, recording: Make, encoding: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    hook = with_setting(place, f"client_encoding={encoding}")
+    engine = engine_for(hook)
+    with closing(engine.open()) as connection:
+        connection.rollback()
+        assert engine.run(connection, "SELECT '周会', current_setting('client_encoding')") == [("周会", "UTF8")]
+    assert loaded(hook, [recording(title="Über 周会 \U0001f600", files=[])])["recordings"] == 1
+    assert "was not created" not in caplog.text
+    plain = with_setting(place, "client_encoding=UTF8")
+    assert run_sql(plain, "SELECT title FROM recordings") == [{"title": "Über 周会 \U0001f600"}]
