@@ -122,8 +122,11 @@ class DuckDBEngine(Engine):
         found = self.run(connection, _SHAPE, [table.schema, table.name])
         if not found:
             return None
-        # Its TIMESTAMP has no zone, and so is no instant.
-        kinds = {name: "timestamp without time zone" if kind == "timestamp" else kind for name, kind, _ in found}
+        # Its TIMESTAMP, and those in other units as TIMESTAMP_MS, have no zone, and so are no instants.
+        kinds = {
+            name: "timestamp without time zone" if kind.startswith("timestamp") and "zone" not in kind else kind
+            for name, kind, _ in found
+        }
         return Shape(kinds, frozenset(name for name, _, key in found if key))
 
     def has_schema(self, connection: Any, name: str) -> bool:

@@ -15,6 +15,7 @@ _UNWRITTEN = (
 )
 _LARGE = "a value is larger than the server takes: raise its max_allowed_packet"
 _NAME = "that name is too long there, ends in a blank or has an emoji: choose another schema or table_prefix"
+_NARROW = "a value does not fit the column's type, which was changed: make it what the table of this package has"
 _DEEP = "a JSON document is nested more deeply than the server takes (MariaDB 32, MySQL 100), or a CHECK of yours fails"
 
 # https://mariadb.com/kb/en/mariadb-error-code-reference/
@@ -26,7 +27,8 @@ _HINTS: Mapping[int, str] = {
     1030: _UNWRITTEN,
     1044: "the login lacks a right on the database: it needs CREATE, or the tables made for it",
     1045: "the server refuses the login: check the connection's login and password",
-    1046: "the connection names no database: set its schema field, or the argument schema",
+    1046: "the connection names no database: set the connection's schema field, which temporary tables need "
+    "also where the argument schema is given",
     1049: "there is no such database: check the connection's schema field",
     1053: "the server is shutting down. Nothing was written: run the task again",
     1059: _NAME,
@@ -39,8 +41,11 @@ _HINTS: Mapping[int, str] = {
     1197: "the load is larger than the server's binary log takes at once: raise its max_binlog_cache_size",
     1205: "another transaction held rows for too long. Run the task again",
     1213: "other writers were in the way again and again. Run the task again",
-    1267: _NAME,
+    1264: _NARROW,
+    1265: _NARROW,
+    1267: f"a key column's collation does not compare with ours: make it as in a table of this package. Or {_NAME}",
     1364: "that column is NOT NULL in the database, and a row has no value for it",
+    1366: f"{_NARROW}; or its character set has no room for a character: make it utf8mb4",
     1406: "a value is longer than its column; an id may have 256 characters, or the column was narrowed",
     2002: "no server answers there: check the connection's host and port",
     2003: "no server answers there: check the connection's host and port",
@@ -54,6 +59,9 @@ _HINTS: Mapping[int, str] = {
 # Those of the server's texts that name a column, and hold no value.
 _COLUMN = {1048, 1054, 1364, 1406, 4025}
 _NAMED = re.compile(r"(?:[Cc]olumn|[Ff]ield) '(\w+)'|CONSTRAINT `.*\.(\w+)` failed for ")
+# These may hold a value too, which comes before: only what stands at the end is taken.
+_COLUMN_AT_END = {1264, 1265, 1366}
+_NAMED_AT_END = re.compile(r"['`](\w+)\\?['`] at row \d+\W*\Z")
 
 
 def contended(error: Exception) -> bool:
@@ -70,6 +78,8 @@ def explain(error: Exception) -> str:
     told = f"{type(error).__name__} {number}" if number else type(error).__name__
     if number in _COLUMN and (column := _NAMED.search(str(error))):
         told += f", column {column[1] or column[2]!r}"
+    elif number in _COLUMN_AT_END and (column := _NAMED_AT_END.search(str(error))):
+        told += f", column {column[1]!r}"
     return f"{told}: {_HINTS[number]}" if number in _HINTS else told
 
 

@@ -31,6 +31,8 @@ _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _HINTS: Mapping[str, str] = {
     "08": "the connection to the server was lost. Nothing was written: run the task again",
+    "25006": "the server only reads, as a standby does, or this login may: connect to the primary, or take "
+    "default_transaction_read_only from the login",
     "28": "the server refuses the login: check the connection's login and password",
     "3D": "there is no such database: check the connection's schema field",
     "3F": "there is no such schema: name another, or have it created",
@@ -40,6 +42,10 @@ _HINTS: Mapping[str, str] = {
     "54": "a value is larger than the database takes: an id of thousands of characters, or a text of hundreds of MB",
     "53100": "the server's disk is full. Nothing was written: make room, and run the task again",
     "53": "the server lacks room or connections. Nothing was written: run the task again later",
+    "55P03": "another transaction held what was needed for longer than lock_timeout, again and again. Nothing was "
+    "written: run the task again, or raise lock_timeout for this login",
+    "57014": "a statement took longer than statement_timeout, or was cancelled. Nothing was written: raise "
+    "statement_timeout for this login",
     "57": "the server ended the connection. Nothing was written: run the task again",
     "22001": "a value is longer than its column, which was narrowed. Make it text",
 }
@@ -57,15 +63,27 @@ class PostgresEngine(Engine):
         self._plain = PGDialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
 
     def open(self) -> Any:
-        """Connect."""
+        """Connect, with an encoding that has room for all of Unicode."""
+        connection = None
         try:
             connection = self.hook.get_conn()
             connection.rollback()
             connection.autocommit = False
+            if connection.info.parameter_status("client_encoding") != "UTF8":
+                self._encode(connection)
             return connection
         except Exception as error:
             fault = self.explain(error)
+        if connection is not None:
+            connection.close()
         raise LoadError(f"connection {self.hook.get_conn_id()!r} cannot be opened ({fault})")
+
+    def _encode(self, connection: Any) -> None:
+        if hasattr(connection, "set_client_encoding"):
+            connection.set_client_encoding("UTF8")
+            return
+        self.run(connection, "SET client_encoding TO 'UTF8'")  # psycopg 3 hears of it from the server
+        connection.commit()  # a rollback would take it back
 
     def shape(self, connection: Any, table: Table) -> Shape | None:
         """Read the columns from the catalogue, along the search path where no schema is named."""
@@ -120,8 +138,11 @@ class PostgresEngine(Engine):
         return self.change(connection, on_conflict(merge, insert, self.dialect, read_json=cast, ordered=True))
 
     def contended(self, error: Exception) -> bool:
-        """Tell whether it was a deadlock. A failure to serialise is not met by the same transaction once more."""
-        return _code(error) == "40P01"
+        """Tell whether it was a deadlock, or a lock that did not come within lock_timeout.
+
+        A failure to serialise is not met by the same transaction once more.
+        """
+        return _code(error) in {"40P01", "55P03"}
 
     def explain(self, error: Exception) -> str:
         """Give the server's code, column and constraint, which hold no values."""

@@ -102,6 +102,23 @@ def test_times_are_instants_in_any_zone_of_the_session(
     assert found == [(1777593600.0, now.timestamp())]
 
 
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMPTZ"])
+def test_a_time_without_a_zone_is_refused(
+    make_hook: MakeHook, tmp_path: Path, post: Callable[..., dict[str, Any]], now: Any, kind: str
+) -> None:
+    """It would hold the clock of the session's zone."""
+    hook = make_hook("duckdb", tmp_path / "x.duckdb")
+    arguments: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": now}
+    key = "platform TEXT, tenant TEXT, post_id TEXT, PRIMARY KEY (platform, tenant, post_id)"
+    with closing(hook.get_conn()) as connection:
+        connection.execute(f"CREATE TABLE posts (created_at {kind}, {key})")
+    if kind == "TIMESTAMPTZ":
+        assert load_posts(hook, posts=[post()], **arguments)["posts"] == 1
+    else:
+        with pytest.raises(LoadError, match=r"'created_at' is there, of type timestamp without time zone: "):
+            load_posts(hook, posts=[post()], **arguments)
+
+
 def test_a_merge_in_pieces_leaves_out_nothing_and_counts_all(
     make_hook: MakeHook, tmp_path: Path, post: Callable[..., dict[str, Any]], now: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.schema import CreateTable
 from sqlglot import exp
 
+from airflow_provider_meetings.warehouse.contents import ContentPlan
 from airflow_provider_meetings.warehouse.engines import merge_into
 from airflow_provider_meetings.warehouse.engines.bigquery import BigQueryDialect
 from airflow_provider_meetings.warehouse.engines.snowflake import SnowflakeDialect
@@ -71,3 +72,13 @@ def test_hostile_names_are_quoted(dialect: DefaultDialect) -> None:
             found = _read(sql, dialect).find(exp.Table)
             assert found is not None
             assert found.db == "S p"
+
+
+def test_no_column_has_a_name_that_bigquery_keeps_for_itself() -> None:
+    # https://cloud.google.com/bigquery/docs/schemas#column_names
+    kept = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
+    plans = (RecordingPlan(tables(), NOW), PostPlan(tables(), NOW), ContentPlan(tables(), NOW, read_back=True))
+    described = [*tables(), *(stage.table for plan in plans for stage in plan.stages)]
+    names = [column.name for table in described for column in table.columns]
+    assert len(names) > 200
+    assert [name for name in names if name.lower().startswith(kept)] == []

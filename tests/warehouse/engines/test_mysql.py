@@ -1,4 +1,4 @@
-"""Locks of MariaDB that another writer holds: each error that says so is met by merging again."""
+"""MariaDB: locks that another writer holds are met by merging again, and errors name the column."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_meetings.warehouse.engine import Engine, Hook
 from airflow_provider_meetings.warehouse.engines import engine_for, mysql_errors
 from airflow_provider_meetings.warehouse.errors import LoadError
 from tests.warehouse.interrupt import after
-from tests.warehouse.servers import run_sql
+from tests.warehouse.servers import run_sql, server_hook
 
 Make = Callable[..., dict[str, Any]]
 Run = Callable[..., dict[str, int]]
@@ -98,3 +98,47 @@ def test_a_row_that_changed_since_the_snapshot_is_read_again(
     assert loaded(hook, [recording(title="after", files=[])], engine=engine)["recordings"] == 1
     assert numbers == [1020]
     assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "after"}]
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "number", "value"),
+    [
+        ("duration_ms", "DECIMAL(3)", 1264, 99_999),
+        ("title", "ENUM('other')", 1265, "PRIVATE"),
+        ("title", "VARCHAR(99) CHARACTER SET latin1", 1366, "周' for column 'PRIVATE' at row 1"),
+        ("title", "VARCHAR(99) CHARACTER SET latin1", 1366, "周' for column 'PRIVATE\" at row 1"),
+    ],
+)
+def test_a_column_that_was_changed_is_named(
+    hook: Hook,
+    loaded: Run,
+    recording: Make,
+    chain: Callable[[BaseException], str],
+    column: str,
+    kind: str,
+    number: int,
+    value: object,
+) -> None:
+    loaded(hook)
+    run_sql(hook, f"ALTER TABLE recordings MODIFY {column} {kind}")
+    with pytest.raises(LoadError, match=rf"'recordings'.* {number}, column '{column}': a value does not fit") as caught:
+        loaded(hook, [recording(**{column: value})])
+    assert "PRIVATE" not in chain(caught.value)
+
+
+def test_a_connection_without_a_database_is_told_although_the_schema_is_given(
+    hook: Hook, place: str, loaded: Run, recording: Make
+) -> None:
+    with pytest.raises(LoadError, match=r" 1046: .* set the connection's schema field"):
+        loaded(server_hook("mysql", place, schema=""), [recording()], schema=place)
+    assert loaded(server_hook("mysql", place), [recording()], schema=place)["recordings"] == 1
+
+
+def test_a_key_that_does_not_compare_with_ours_is_told(hook: Hook, loaded: Run, recording: Make) -> None:
+    run_sql(
+        hook,
+        "CREATE TABLE recordings (platform VARCHAR(50), tenant VARCHAR(50), recording_id VARCHAR(50), "
+        "PRIMARY KEY (platform, tenant, recording_id)) CHARACTER SET ucs2 COLLATE ucs2_nopad_bin",
+    )
+    with pytest.raises(LoadError, match=r"'recordings'.* 1267: a key column's collation .*too long"):
+        loaded(hook, [recording()])

@@ -1,0 +1,57 @@
+"""What answers leave behind: of a recording that is gone for a while, of a meeting with several recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.api.models import Recording, RecordingState
+
+Load = Callable[..., dict[str, int]]
+Make = Callable[..., dict[str, Any]]
+Dump = Callable[[str], list[dict[str, Any]]]
+
+
+@pytest.mark.parametrize("state", [RecordingState.FORBIDDEN, RecordingState.GONE, RecordingState.UNKNOWN])
+def test_what_the_platform_said_stays_when_a_hook_has_only_the_ids(
+    load: Load, recording: Make, dump: Dump, state: RecordingState
+) -> None:
+    load(recordings=[recording()])
+    (before,) = dump("recordings")
+    ids = {name: recording()[name] for name in ("platform", "tenant", "recording_id")}
+    load(recordings=[Recording(**ids, state=state, reason="why").to_dict()])
+    (after,) = dump("recordings")
+    assert after["state"] == state
+    assert after["source"] == before["source"] not in (None, "{}", {})
+
+
+def test_the_day_a_recording_was_first_gone_stays(load: Load, recording: Make, dump: Dump, now: datetime) -> None:
+    def gone(reason: str, days: int) -> str:
+        load(recordings=[recording(state="gone", files=[], reason=reason)], now=now + timedelta(days=days))
+        (row,) = dump("recordings")
+        assert row["reason"] == reason
+        return str(row["_deleted_at"])
+
+    assert gone("deleted", 1) == gone("it was deleted", 9)
+    load(recordings=[recording()], now=now + timedelta(days=10))
+    assert dump("recordings")[0]["_deleted_at"] is None
+    assert gone("deleted again", 11).startswith("2026-05-15")
+
+
+@pytest.mark.parametrize("waited_as", [{}, {"meeting_id": None}])
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [(("gone", "ready", "ready", "forbidden"), "rec-2"), (("gone", "unknown", "processing", "forbidden"), "rec-1")],
+)
+def test_a_meeting_with_several_recordings_is_settled_by_the_first_that_is_ready_else_by_the_first(
+    load: Load, recording: Make, dump: Dump, waited_as: dict[str, None], states: tuple[str, ...], told: str
+) -> None:
+    load(recordings=[recording(recording_id=None, state="absent", files=[], **waited_as)])
+    came = [recording(recording_id=f"rec-{n}", state=state, files=[]) for n, state in enumerate(states, 1)]
+    load(recordings=came[::-1])
+    (item,) = [one for one in dump("pending_items") if one["item_key"].startswith("meeting")]
+    assert (item["recording_id"], item["state"]) == (told, states[int(told[-1]) - 1])
+    assert item["settled_at"] is not None
