@@ -161,6 +161,7 @@ class RecordingPlan:
         A meeting may have several recordings: its item tells of the first that is ready, else of the first.
         """
         there, told, staged = self._into.pending_items, self._into.recordings.alias("told"), self.recordings.table
+        waits, any_waits = self._into.pending_items.alias("waits"), self._into.pending_items.alias("any_waits")
         ready = case((staged.c.state == _READY, staged.c.recording_id))
         of_a_key = ("platform", "tenant", name)
         came = (
@@ -168,7 +169,14 @@ class RecordingPlan:
                 *(staged.c[n] for n in of_a_key),
                 func.coalesce(func.min(ready), func.min(staged.c.recording_id)).label("chosen"),
             )
-            .where(staged.c[name].is_not(None), merge.answered(staged.c))
+            .where(
+                # Where nothing waits, SQLite would else look for each row of the stage.
+                exists().where(any_waits.c.settled_at.is_(None)),
+                *_same(waits, staged, ("platform", "tenant")),
+                waits.c.item_key == _waited_as(staged, prefix, name),
+                waits.c.settled_at.is_(None),
+                merge.answered(staged.c),
+            )
             .group_by(*(staged.c[n] for n in of_a_key))
             .subquery("came")
         )
