@@ -8,10 +8,10 @@ from typing import Any
 from airflow_provider_meetings.warehouse.engine import Engine
 
 
-def after(step: str, engine: Engine, then: Callable[[], object]) -> None:
-    """Have `then` happen once, after the engine's `step`."""
+def after(step: str, engine: Engine, then: Callable[[], object], *, times: int = 1) -> None:
+    """Have `then` happen once, after the engine has done `step` so many times."""
     real = getattr(engine, step)
-    left = [then]
+    left: list[Callable[[], object]] = [then, *[lambda: None] * (times - 1)]
 
     def stepped(*arguments: Any) -> Any:
         found = real(*arguments)

@@ -192,7 +192,10 @@ class DuckDBEngine(Engine):
 
     def contended(self, error: Exception) -> bool:
         """Tell whether another connection of this process was in the way; other processes wait for the file."""
-        return type(error).__name__ == "TransactionException" and not _UNWRITTEN.match(str(error))
+        name, text = type(error).__name__, str(error)
+        # What another has inserted since this transaction began is seen by the key alone, and not by ON CONFLICT.
+        inserted = name == "ConstraintException" and text.endswith("violates primary key constraint.")
+        return inserted or (name == "TransactionException" and not _UNWRITTEN.match(text))
 
     def explain(self, error: Exception) -> str:
         """Say what the class of the error means; its text may repeat values."""
