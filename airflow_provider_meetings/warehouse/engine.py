@@ -55,7 +55,7 @@ class Engine(ABC):
     """Quotes the names and writes the statements; its placeholders are the driver's."""
     takes_schema: bool = True
     checks_types: bool = True
-    """Whether a column of another type matters."""
+    """Whether a column of another type matters; else only those of text are looked at."""
     keyed_stages: bool = False
     """Whether stages have their table's key, by which `append` replaces; else rows of the same key are cleared
     afterwards. Those that unite such rows have their row's number for a key."""

@@ -94,6 +94,7 @@ class RecordingPlan:
             Merge(into.landings, self.landings, rows.LANDING),
             self._waiting(),
             self._settled(),
+            self._meetings(),
             *(self._answered(prefix, name) for prefix, name in _WAITED_AS.items()),
             Merge(into.discovery_windows, self.windows, rows.WINDOW),
             Merge(
@@ -155,6 +156,13 @@ class RecordingPlan:
         told = ("recording_id", "state", "reason", "last_seen_at", "settled_at")
         return Change(there, noted.values({name: staged.c[name] for name in told}))
 
+    def _meetings(self) -> Change:
+        """Have answers that came with the recording's id alone name the meeting that the table knows: it may wait."""
+        staged, known = self.recordings.table, self._into.recordings
+        named = update(staged).where(*_same(staged, known, self.recordings.key), staged.c.state != _READY)
+        given = {n: func.coalesce(staged.c[n], known.c[n]) for n in ("meeting_id", "meeting_number")}
+        return Change(known, named.values(given), counted=False)
+
     def _answered(self, prefix: str, name: str) -> Change:
         """Note what no longer waits because its recording came, under a key of `prefix` and the column `name`.
 
@@ -163,12 +171,14 @@ class RecordingPlan:
         there, told, staged = self._into.pending_items, self._into.recordings.alias("told"), self.recordings.table
         waits, any_waits = self._into.pending_items.alias("waits"), self._into.pending_items.alias("any_waits")
         ready = case((staged.c.state == _READY, staged.c.recording_id))
-        of_a_key = ("platform", "tenant", name)
+        meeting = [staged.c.platform, staged.c.tenant, staged.c[name]]
         came = (
             select(
-                *(staged.c[n] for n in of_a_key),
+                *meeting[:2],
+                func.min(waits.c.item_key).label("item_key"),  # all are alike; MySQL joins by a column only
                 func.coalesce(func.min(ready), func.min(staged.c.recording_id)).label("chosen"),
             )
+            .select_from(staged, waits)
             .where(
                 # Where nothing waits, SQLite would else look for each row of the stage.
                 exists().where(any_waits.c.settled_at.is_(None)),
@@ -177,12 +187,14 @@ class RecordingPlan:
                 waits.c.settled_at.is_(None),
                 merge.answered(staged.c),
             )
-            .group_by(*(staged.c[n] for n in of_a_key))
+            .group_by(*meeting)
+            # In this order: MySQL would else read the whole stage for each item that waits.
+            .prefix_with("STRAIGHT_JOIN", dialect="mysql")
+            .prefix_with("STRAIGHT_JOIN", dialect="mariadb")
             .subquery("came")
         )
         noted = update(there).where(
-            *_same(there, came, ("platform", "tenant")),
-            there.c.item_key == _waited_as(came, prefix, name),
+            *_same(there, came, self.pending.key),
             there.c.settled_at.is_(None),
             *_same(told, came, ("platform", "tenant")),
             told.c.recording_id == came.c.chosen,

@@ -55,3 +55,15 @@ def test_a_meeting_with_several_recordings_is_settled_by_the_first_that_is_ready
     (item,) = [one for one in dump("pending_items") if one["item_key"].startswith("meeting")]
     assert (item["recording_id"], item["state"]) == (told, states[int(told[-1]) - 1])
     assert item["settled_at"] is not None
+
+
+@pytest.mark.parametrize("state", ["gone", "forbidden", "unknown"])
+def test_a_meeting_is_settled_by_an_answer_that_names_the_recording_alone(
+    load: Load, recording: Make, dump: Dump, state: str
+) -> None:
+    load(recordings=[recording(recording_id=None, state="absent", files=[])])
+    load(recordings=[recording(state="processing", files=[])])
+    ids = {name: recording()[name] for name in ("platform", "tenant", "recording_id")}
+    load(recordings=[{**ids, "state": state}])
+    assert {item["item_key"]: item["state"] for item in dump("pending_items")} == {"meeting:m-1": state, "rec-1": state}
+    assert all(item["settled_at"] for item in dump("pending_items"))

@@ -194,7 +194,8 @@ class DuckDBEngine(Engine):
         """Tell whether another connection of this process was in the way; other processes wait for the file."""
         name, text = type(error).__name__, str(error)
         # What another has inserted since this transaction began is seen by the key alone, and not by ON CONFLICT.
-        inserted = name == "ConstraintException" and text.endswith("violates primary key constraint.")
+        behind_the_key = text.rpartition('"')[2]
+        inserted = name == "ConstraintException" and behind_the_key.startswith(" violates primary key constraint")
         return inserted or (name == "TransactionException" and not _UNWRITTEN.match(text))
 
     def explain(self, error: Exception) -> str:
