@@ -58,7 +58,7 @@ class Engine(ABC):
     """Whether a column of another type matters; else only those of text are looked at."""
     keyed_stages: bool = False
     """Whether stages have their table's key, by which `append` replaces; else rows of the same key are cleared
-    afterwards. Those that unite such rows have their row's number for a key."""
+    afterwards. Those that unite such rows have the row's number as the last part of their key."""
 
     def __init__(self, hook: Hook) -> None:
         self.hook = hook

@@ -78,8 +78,8 @@ class Session:
         for stage in stages:
             description = stage.table
             if self._keeps_doubles(stage):
-                # Without a key rows are appended faster; but MySQL may be told to take no table that has none.
-                description = _keyed(stage.table, SEQ if self.engine.keyed_stages else None)
+                # Without a key rows are appended faster, except in MySQL, which stores them by it.
+                description = _keyed(stage.table, (*stage.key, SEQ) if self.engine.keyed_stages else ())
             self.define([str(CreateTable(description).compile(dialect=self.engine.dialect))], stage.target)
 
     def append(self, stage: Stage, rows: Sequence[Row]) -> None:
@@ -173,9 +173,9 @@ def _older(stage: Stage) -> Delete:
     return table.delete().where(table.c[SEQ].in_(select(ranked.c[SEQ]).where(ranked.c.n > 1)))
 
 
-def _keyed(table: Table, key: str | None) -> Table:
+def _keyed(table: Table, key: Sequence[str]) -> Table:
     columns: list[Column[Any]] = [
-        Column(column.name, column.type, primary_key=column.name == key, autoincrement=False)
+        Column(column.name, column.type, primary_key=column.name in key, autoincrement=False)
         for column in table.columns
     ]
     return Table(table.name, MetaData(), *columns, prefixes=["TEMPORARY"])

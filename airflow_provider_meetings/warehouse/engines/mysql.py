@@ -135,12 +135,6 @@ class MySQLEngine(Engine):
                 "statement: raise its max_allowed_packet",
             )
 
-    def staged(self, connection: Any, stage: Stage) -> None:
-        """Index a stage that keeps all rows of a key."""
-        if stage.unite is not None:
-            name = stage.table.name
-            self.run(connection, f"CREATE INDEX {name}_key ON {name} ({', '.join(stage.key)})")
-
     def merge(self, connection: Any, merge: Merge) -> int:
         """Insert what is not there, then update what is.
 
