@@ -9,8 +9,10 @@ from typing import Any, Protocol
 
 from sqlalchemy import Table
 from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeEngine
 
 from airflow_provider_meetings.warehouse.build import Row
+from airflow_provider_meetings.warehouse.families import fits
 from airflow_provider_meetings.warehouse.merge import Merge
 from airflow_provider_meetings.warehouse.staging import Stage
 
@@ -54,8 +56,6 @@ class Engine(ABC):
     dialect: Dialect
     """Quotes the names and writes the statements; its placeholders are the driver's."""
     takes_schema: bool = True
-    checks_types: bool = True
-    """Whether a column of another type matters; else only those of text are looked at."""
     keyed_stages: bool = False
     """Whether stages have their table's key, by which `append` replaces; else rows of the same key are cleared
     afterwards. Those that unite such rows have the row's number as the last part of their key."""
@@ -77,6 +77,10 @@ class Engine(ABC):
     def has_schema(self, connection: Any, name: str) -> bool:
         """Tell whether there is such a schema; asked only where a database has any."""
         return True
+
+    def fits(self, present: str, wanted: TypeEngine[Any]) -> bool:
+        """Tell whether a column that is there, of the type `present` by `shape`, holds ours as it is."""
+        return fits(present, wanted)
 
     @abstractmethod
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Column, Table, Text
+from sqlalchemy import Column, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable, DDLElement, SetColumnComment, SetTableComment
-from sqlalchemy.types import TypeEngine
 
 from airflow_provider_meetings.warehouse.engine import Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.families import fits
 from airflow_provider_meetings.warehouse.session import Session
 from airflow_provider_meetings.warehouse.views import View
 
@@ -98,8 +95,7 @@ def _missing(session: Session, table: Table) -> list[Column[Any]]:
         )
     for column in table.columns:
         kind = present.columns.get(column.name)
-        fitting = fits if session.engine.checks_types else _keeps
-        if kind is not None and not fitting(kind, column.type):
+        if kind is not None and not session.engine.fits(kind, column.type):
             raise LoadError.at(
                 table,
                 f"column {column.name!r} is there, of type {kind}: {_sql_type(column, session.engine.dialect)} is "
@@ -107,13 +103,6 @@ def _missing(session: Session, table: Table) -> list[Column[Any]]:
             )
     _check_collations(table, present, session.engine.dialect)
     return missing
-
-
-def _keeps(present: str, wanted: TypeEngine[object]) -> bool:
-    """Tell whether a column of SQLite keeps text as it is: any takes it, but some make numbers of the ids 007 and 7."""
-    # https://www.sqlite.org/datatype3.html#determination_of_column_affinity
-    text = "int" not in present and re.search("char|clob|text|blob", present)
-    return not isinstance(wanted, Text) or not present or bool(text)
 
 
 def _check_collations(table: Table, present: Shape, dialect: Dialect) -> None:

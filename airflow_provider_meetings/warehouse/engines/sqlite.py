@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import DateTime, Table
+from sqlalchemy import DateTime, Table, Text
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.types import TypeEngine
 
 from airflow_provider_meetings.warehouse.build import Row
 from airflow_provider_meetings.warehouse.engine import Engine, Hook, Shape
@@ -36,7 +38,6 @@ class SQLiteEngine(Engine):
     """
 
     takes_schema = False
-    checks_types = False
 
     def __init__(self, hook: Hook, *, wait: float = 120.0) -> None:
         super().__init__(hook)
@@ -74,6 +75,12 @@ class SQLiteEngine(Engine):
         folded = self.run(connection, _FOLDED, [table.name])
         key = frozenset(name for name, _, pk in found if pk)
         return Shape({name: kind for name, kind, _ in found}, key, dict(folded))
+
+    def fits(self, present: str, wanted: TypeEngine[Any]) -> bool:
+        """Tell whether it keeps text as it is: any column takes it, but some make one number of the ids 007 and 7."""
+        # https://www.sqlite.org/datatype3.html#determination_of_column_affinity
+        text = "int" not in present and re.search("char|clob|text|blob", present)
+        return not isinstance(wanted, Text) or not present or bool(text)
 
     def run(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
