@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count, islice
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Table, exists, update
+from sqlalchemy import BigInteger, Column, Table, exists, update
 
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.api.notes import Chapter, Item, Statistics, Todo
@@ -64,11 +64,11 @@ class _Part:
     def steps(self) -> Iterable[Merge | Change]:
         """Replace what was read of these files before; what they no longer hold is marked."""
         there, staged, read = self.into, self.rows.table, self.files.table
-        later = exists().where(*_same(read, staged, self._owner), read.c[_NUMBER] > staged.c[_NUMBER])
+        later = exists().where(*merge.agree(read, staged, self._owner), read.c[_NUMBER] > staged.c[_NUMBER])
         yield Change(there, staged.delete().where(later), counted=False)
         yield Merge(there, self.rows, self.names, when=merge.changed_or_back)
-        again = exists().where(*_same(read, there, self._owner))
-        still = exists().where(*_same(staged, there, self.rows.key))
+        again = exists().where(*merge.agree(read, there, self._owner))
+        still = exists().where(*merge.agree(staged, there, self.rows.key))
         marked = update(there).where(there.c["_deleted_at"].is_(None), again, ~still)
         yield Change(there, marked.values({"_deleted_at": self._now, "_landed_at": self._now}))
 
@@ -107,7 +107,3 @@ class ContentPlan:
     def steps(self) -> Sequence[Merge | Change]:
         """Return what to do, in order."""
         return tuple(step for part in self._parts.values() for step in part.steps())
-
-
-def _same(one: Table, other: Table, names: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [one.c[name] == other.c[name] for name in names]

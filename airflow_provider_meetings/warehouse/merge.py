@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnCollection,
     ColumnElement,
     Delete,
+    FromClause,
     Insert,
     Select,
     Table,
@@ -76,6 +77,11 @@ def changed_or_back(there: Columns, comes: Columns) -> ColumnElement[bool]:
 def not_yet_deleted(there: Columns, comes: Columns) -> ColumnElement[bool]:
     """Tell whether the row is not marked as deleted: the first mark stays."""
     return cast(ColumnElement[bool], there["_deleted_at"].is_(None))
+
+
+def agree(one: FromClause, other: FromClause, names: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Say that two rows agree in some columns."""
+    return [one.c[name] == other.c[name] for name in names]
 
 
 ReadJson = Callable[[ColumnElement[Any], TypeEngine[Any]], ColumnElement[Any]]

@@ -123,9 +123,9 @@ class RecordingPlan:
         """Mark files that were declared once, and are no longer: others are, or the recording itself is gone."""
         there, listed, told = self._into.recording_files, self.declared.table, self.recordings.table
         owner = exists().where(
-            *_same(told, there, ("platform", "tenant", "recording_id")), told.c[words.LISTED].is_not(None)
+            *merge.agree(told, there, ("platform", "tenant", "recording_id")), told.c[words.LISTED].is_not(None)
         )
-        still = exists().where(*_same(listed, there, self.declared.key), listed.c[words.WORD] > words.OVERTAKEN)
+        still = exists().where(*merge.agree(listed, there, self.declared.key), listed.c[words.WORD] > words.OVERTAKEN)
         gone = and_(there.c["_deleted_at"].is_(None), there.c["_source_hash"].is_not(None), owner, ~still)
         marked = update(there).where(gone).values({"_deleted_at": self._now, "_landed_at": self._now})
         return Change(there, marked)
@@ -135,7 +135,7 @@ class RecordingPlan:
         staged, told = self.pending.table, self._into.recordings.alias("told")
         unanswered = [
             ~exists().where(
-                *_same(told, staged, ("platform", "tenant")),
+                *merge.agree(told, staged, ("platform", "tenant")),
                 # What has an id is looked up by its key alone; what has none needs a look at all recordings.
                 staged.c.recording_id.is_(None) if prefix else literal_column("1 = 1"),
                 _waited_as(told, prefix, name) == staged.c.item_key,
@@ -151,7 +151,9 @@ class RecordingPlan:
         """Note what no longer waits, where it was noted that it did."""
         there, staged = self._into.pending_items, self.pending.table
         noted = update(there).where(
-            *_same(there, staged, self.pending.key), there.c.settled_at.is_(None), staged.c.settled_at.is_not(None)
+            *merge.agree(there, staged, self.pending.key),
+            there.c.settled_at.is_(None),
+            staged.c.settled_at.is_not(None),
         )
         told = ("recording_id", "state", "reason", "last_seen_at", "settled_at")
         return Change(there, noted.values({name: staged.c[name] for name in told}))
@@ -159,7 +161,7 @@ class RecordingPlan:
     def _meetings(self) -> Change:
         """Have answers that came with the recording's id alone name the meeting that the table knows: it may wait."""
         staged, known = self.recordings.table, self._into.recordings
-        named = update(staged).where(*_same(staged, known, self.recordings.key), staged.c.state != _READY)
+        named = update(staged).where(*merge.agree(staged, known, self.recordings.key), staged.c.state != _READY)
         given = {n: func.coalesce(staged.c[n], known.c[n]) for n in ("meeting_id", "meeting_number")}
         return Change(known, named.values(given), counted=False)
 
@@ -182,7 +184,7 @@ class RecordingPlan:
             .where(
                 # Where nothing waits, SQLite would else look for each row of the stage.
                 exists().where(any_waits.c.settled_at.is_(None)),
-                *_same(waits, staged, ("platform", "tenant")),
+                *merge.agree(waits, staged, ("platform", "tenant")),
                 waits.c.item_key == _waited_as(staged, prefix, name),
                 waits.c.settled_at.is_(None),
                 merge.answered(staged.c),
@@ -194,9 +196,9 @@ class RecordingPlan:
             .subquery("came")
         )
         noted = update(there).where(
-            *_same(there, came, self.pending.key),
+            *merge.agree(there, came, self.pending.key),
             there.c.settled_at.is_(None),
-            *_same(told, came, ("platform", "tenant")),
+            *merge.agree(told, came, ("platform", "tenant")),
             told.c.recording_id == came.c.chosen,
         )
         given = {n: told.c[n] for n in ("recording_id", "state", "reason")}
@@ -205,8 +207,8 @@ class RecordingPlan:
     def _settle_clocks(self) -> Change:
         """Have the second clock follow the first where nothing of the tenant waits."""
         clocks, items, touched = self._into.sync_clocks, self._into.pending_items, self.clocks.table
-        waiting = exists().where(*_same(items, clocks, ("platform", "tenant")), items.c.settled_at.is_(None))
-        of_this_load = exists().where(*_same(touched, clocks, self.clocks.key))
+        waiting = exists().where(*merge.agree(items, clocks, ("platform", "tenant")), items.c.settled_at.is_(None))
+        of_this_load = exists().where(*merge.agree(touched, clocks, self.clocks.key))
         behind = clocks.c.settled_until.is_distinct_from(clocks.c.seen_until)
         followed = update(clocks).where(of_this_load, behind, ~waiting).values(settled_until=clocks.c.seen_until)
         return Change(clocks, followed, counted=False)
@@ -247,14 +249,16 @@ class PostPlan:
     def _drop_overtaken(self, stage: Stage) -> Change:
         """Clear what is no longer so of a post that came once more later on in the same call."""
         posts, told = self.posts.table, stage.table
-        later = exists().where(*_same(posts, told, ("platform", "tenant", "post_id")), posts.c[_POST] > told.c[_POST])
+        later = exists().where(
+            *merge.agree(posts, told, ("platform", "tenant", "post_id")), posts.c[_POST] > told.c[_POST]
+        )
         return Change(stage.target, told.delete().where(later), counted=False)
 
     def _reactions_gone(self) -> Change:
         """Mark the reactions that a post no longer has; those of a post that is gone itself stay as they were."""
         there, posts, reactions = self._into.post_reactions, self.posts.table, self.reactions.table
-        told = exists().where(*_same(posts, there, ("platform", "tenant", "post_id")))
-        still = exists().where(*_same(reactions, there, self.reactions.key))
+        told = exists().where(*merge.agree(posts, there, ("platform", "tenant", "post_id")))
+        still = exists().where(*merge.agree(reactions, there, self.reactions.key))
         marked = update(there).where(there.c["_deleted_at"].is_(None), told, ~still)
         # No row has no hash: whatever comes after this differs.
         values = {"reaction_count": 0, "_source_hash": None, "_deleted_at": self._now, "_landed_at": self._now}
@@ -269,7 +273,3 @@ def _waited_as(told: FromClause, prefix: str, name: str) -> ColumnElement[str]:
     """Return the key in pending_items that a recording of these ids waited under."""
     column: ColumnElement[str] = told.c[name]
     return literal_column(f"'{prefix}'", Text) + column if prefix else column
-
-
-def _same(one: FromClause, other: FromClause, names: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [one.c[name] == other.c[name] for name in names]

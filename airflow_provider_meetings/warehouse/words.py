@@ -57,9 +57,9 @@ def unite(words: Stage, earlier: Stage, declared: Stage) -> Sequence[Insert | De
     :param declared: the files that the words declare.
     """
     told, united, files = words.table, earlier.table, declared.table
-    twice = exists().where(*(united.c[name] == told.c[name] for name in _KEY))
+    twice = exists().where(*merge.agree(united, told, _KEY))
     last = select(*(united.c[name] for name in words.names)).where(united.c[_HASH].is_not(None))
-    later = exists().where(*(united.c[name] == files.c[name] for name in _KEY), united.c[LISTED] > files.c[WORD])
+    later = exists().where(*merge.agree(united, files, _KEY), united.c[LISTED] > files.c[WORD])
     return (
         insert(united).from_select(list(earlier.names), _united(words)),
         told.delete().where(twice),
@@ -79,7 +79,7 @@ def waited(earlier: Stage) -> ColumnElement[bool]:
 def renewed(there: Table, earlier: Stage) -> Change:
     """Have the last word merged where it is the one that is there already, if those before it told more."""
     told = earlier.table
-    same = [told.c[name] == there.c[name] for name in (*_KEY, _HASH)]
+    same = merge.agree(told, there, (*_KEY, _HASH))
     return Change(there, update(there).where(*same, told.c[FILLED] == _ONE).values({_HASH: None}), counted=False)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from airflow_provider_meetings.warehouse.merge import Change, Merge, ReadJson
+from airflow_provider_meetings.warehouse.merge import Change, Merge, ReadJson, agree
 from airflow_provider_meetings.warehouse.staging import SEQ, Stage
 
 
@@ -50,7 +50,7 @@ def merge_into(merge: Merge, dialect: DefaultDialect, read: ReadJson = read_json
     sets = [f"{quoted(name)} = {text(merge.taken(name, target.c, comes.c))}" for name in merge.updates]
     names = ", ".join(quoted(name) for name in merge.columns)
     values = ", ".join(text(comes.c[name]) for name in merge.columns)
-    same = and_(*(target.c[name] == comes.c[name] for name in merge.key))
+    same = and_(*agree(target, comes, merge.key))
     return (
         f"MERGE INTO {dialect.identifier_preparer.format_table(merge.target)} AS there "  # noqa: S608 - quoted by the dialect
         f"USING ({text(comes.element)}) AS comes ON {text(same)} "
@@ -72,8 +72,7 @@ def script(stages: Sequence[Stage], steps: Sequence[Merge | Change], dialect: De
     yield "BEGIN TRANSACTION"
     for stage in stages:
         older, newer = stage.table, stage.table.alias("newer")
-        same = [older.c[name] == newer.c[name] for name in stage.key]
-        doubles = older.delete().where(exists().where(*same, newer.c[SEQ] > older.c[SEQ]))
+        doubles = older.delete().where(exists().where(*agree(older, newer, stage.key), newer.c[SEQ] > older.c[SEQ]))
         for statement in (doubles,) if stage.unite is None else stage.unite:
             yield str(statement.compile(dialect=dialect))
     for step in steps:

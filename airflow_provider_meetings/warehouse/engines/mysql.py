@@ -15,7 +15,7 @@ from airflow_provider_meetings.warehouse.build import Row
 from airflow_provider_meetings.warehouse.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.engines import mysql_errors
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.merge import Merge
+from airflow_provider_meetings.warehouse.merge import Merge, agree
 from airflow_provider_meetings.warehouse.staging import Stage
 
 _STATEMENT = 512 * 1024
@@ -144,9 +144,9 @@ class MySQLEngine(Engine):
         """
         staged, target = merge.stage.table, merge.target
         there = target.alias("there")
-        absent = ~exists(select(there.c[merge.key[0]]).where(*(there.c[k] == staged.c[k] for k in merge.key)))
+        absent = ~exists(select(there.c[merge.key[0]]).where(*agree(there, staged, merge.key)))
         missing = insert(target).from_select(list(merge.columns), merge.source().where(absent))
-        same = update(target).where(*(target.c[k] == staged.c[k] for k in merge.key))
+        same = update(target).where(*agree(target, staged, merge.key))
         if merge.only is not None:
             same = same.where(merge.only)
         if merge.when is not None:
