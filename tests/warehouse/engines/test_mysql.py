@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,15 +32,6 @@ def numbers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(mysql_errors, "contended", contended)
     return seen
-
-
-@pytest.fixture
-def other(hook: Hook, loaded: Run, recording: Make) -> Iterator[Any]:
-    """A connection that has changed the one row there is, and not committed it."""
-    loaded(hook, [recording(title="before", files=[])])
-    with closing(hook.get_conn()) as connection:
-        connection.cursor().execute("UPDATE recordings SET meeting_id = 'other'")
-        yield connection
 
 
 def with_session(hook: Hook, *settings: str) -> Engine:

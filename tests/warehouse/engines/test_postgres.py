@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -24,15 +24,6 @@ pytestmark = pytest.mark.parametrize("opened", ["postgres", "psycopg2"], indirec
 def with_setting(place: str, setting: str) -> Hook:
     """Return a hook whose sessions begin with a setting more."""
     return server_hook("postgres", place, extra={"options": f"-c search_path={place} -c {setting}"})
-
-
-@pytest.fixture
-def other(hook: Hook, loaded: Run, recording: Make) -> Iterator[Any]:
-    """A connection that has changed the one row there is, and not committed it."""
-    loaded(hook, [recording(title="before", files=[])])
-    with closing(hook.get_conn()) as connection:
-        connection.cursor().execute("UPDATE recordings SET meeting_id = 'other'")
-        yield connection
 
 
 def test_a_lock_that_does_not_come_in_time_is_waited_for_again(

@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, DateTime, MetaData, Table
 
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.warehouse.contents import Content
@@ -15,6 +18,7 @@ from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.loader import load_recordings
 from airflow_provider_meetings.warehouse.session import session
+from airflow_provider_meetings.warehouse.staging import SEQ, stage
 from tests.warehouse.conftest import NOW, RUN
 
 MakeHook = Callable[[str, Path | str], Hook]
@@ -98,3 +102,15 @@ def test_ten_times_the_rows_are_ten_times_the_work(make_hook: MakeHook, tmp_path
         return steps
 
     assert load(3000) < 15 * load(300)
+
+
+@given(st.lists(st.none() | st.datetimes(timezones=st.just(UTC)), min_size=1, max_size=20))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_times_are_text_of_one_width(make_hook: MakeHook, times: list[datetime | None]) -> None:
+    target = Table("t", MetaData(), Column("at", DateTime(timezone=True)))
+    staged = stage("times", target, ["at"])
+    connection = sqlite3.connect(":memory:")
+    connection.execute(f"CREATE TABLE {staged.table.name} (at, {SEQ})")
+    SQLiteEngine(make_hook("sqlite", "unused")).append(connection, staged, [(at, n) for n, at in enumerate(times)])
+    found = [at for (at,) in connection.execute(f"SELECT at FROM {staged.table.name} ORDER BY {SEQ}")]
+    assert found == [None if at is None else at.isoformat(" ", "microseconds") for at in times]
