@@ -96,7 +96,7 @@ class PlainJson:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as plain JSON."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]  # a mixin
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]  # only dataclasses inherit it
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -106,7 +106,7 @@ class PlainJson:
         """
         if not isinstance(data, Mapping):
             raise TypeError(f"a {cls.__name__} must be a dict, got {type(data).__name__}")
-        known = {f.name for f in fields(cls)}  # type: ignore[arg-type]  # a mixin
+        known = {f.name for f in fields(cls)}  # type: ignore[arg-type]  # only dataclasses inherit it
         unknown = set(data) - known
         if unknown:
             named = sorted(key for key in unknown if isinstance(key, str) and key.isidentifier() and len(key) <= 40)
@@ -144,7 +144,7 @@ def _tuple(value: object, name: str) -> tuple[Any, ...]:
 
 def _state(value: object) -> RecordingState:
     try:
-        return RecordingState(value)  # type: ignore[arg-type]  # the same
+        return RecordingState(value)  # type: ignore[arg-type]  # whether it is one, is what is tried
     except ValueError:
         told = "another text" if isinstance(value, str) else type(value).__name__
         raise ValueError(f"state must be one of {', '.join(RecordingState)}, got {told}") from None

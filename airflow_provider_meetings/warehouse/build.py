@@ -39,7 +39,6 @@ class Builder:
         """Return a row for each dict, with `more` behind it; what a dict does not have is None.
 
         :param more: further values, each of all rows alike or, as a list, each row's own.
-
         :raises LoadError: for a value that is not of its column's type, and for a key column without a value.
         """
         columns: list[Sequence[Any]] = [self._built(column, batch) for column in self._columns]

@@ -102,7 +102,7 @@ def numbered_recording_rows(batch: Sequence[Neutral], first: int, now: datetime)
     named = [batch[number - first] for number in numbers]
     states = [recording.get("state") for recording in named]
     gone = [now if state == _GONE else None for state in states]
-    listed = [bool(_listed(_SHAPE.recording_files, one, "files")) if one.get("files") else False for one in named]
+    listed = [bool(_listed(_SHAPE.recording_files, one, "files")) for one in named]
     # Ready without files says nothing of them: it was asked for without.
     tells = [
         number if state == _GONE or (state == _READY and some) else None
