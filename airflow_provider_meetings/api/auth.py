@@ -10,7 +10,7 @@ from typing import Protocol
 import requests
 import requests.auth
 
-from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.api.sanitize import NeverPickled
 
 RENEW_BEFORE_SECONDS = 300.0
 """A token is renewed this long before it ends, or when a tenth of its life is left, whichever is later."""

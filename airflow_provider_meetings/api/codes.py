@@ -17,7 +17,7 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
-from airflow_provider_meetings.api.storable import storable_text
+from airflow_provider_meetings.api.sanitize import storable_text
 
 LONGEST_MESSAGE = 1000
 """Characters of a platform's message that an error keeps."""

@@ -11,7 +11,7 @@ import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.storable import storable_text
+from airflow_provider_meetings.api.sanitize import storable_text
 from airflow_provider_meetings.api.times import parse_time
 
 Raw = Mapping[str, Any]

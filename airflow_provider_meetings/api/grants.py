@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 import requests
 
 from airflow_provider_meetings.api.auth import Signature, Token, TokenAuth
-from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.api.sanitize import NeverPickled
 
 
 @dataclass(frozen=True, slots=True, repr=False)

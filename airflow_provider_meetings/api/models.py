@@ -14,7 +14,7 @@ from typing import Any, Self
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.api.times import parse_time
 
 

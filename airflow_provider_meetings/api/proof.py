@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_meetings.api.checkpoint import Checkpoint
 from airflow_provider_meetings.api.layout import receipt_name
 from airflow_provider_meetings.api.receipt import Receipt
-from airflow_provider_meetings.api.shown import harmless
+from airflow_provider_meetings.api.sanitize import harmless
 from airflow_provider_meetings.api.store import LARGEST_READ, Listed, Parts, Store
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from airflow_provider_meetings import __version__
 from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
 from airflow_provider_meetings.api.models import MediaFile, StoredFile
-from airflow_provider_meetings.api.storable import storable_text
+from airflow_provider_meetings.api.sanitize import storable_text
 
 SCHEMA = 2
 _READABLE = (1, 2)  # 1 had no parts

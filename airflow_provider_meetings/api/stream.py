@@ -11,7 +11,7 @@ from typing import Self
 import requests
 
 from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
-from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.api.sanitize import NeverPickled
 
 CHUNK_BYTES = 1024 * 1024
 _DEAD_LINK = {401, 403, 404, 410}

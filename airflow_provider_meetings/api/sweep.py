@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.checkpoint import Checkpoint
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.receipt import Receipt
-from airflow_provider_meetings.api.shown import harmless
+from airflow_provider_meetings.api.sanitize import harmless
 from airflow_provider_meetings.api.store import Leftover, Listed, ObjectStat, Store
 
 # Over a weekend a failed task may wait for the person who clears it: until then it shall continue, not begin anew.

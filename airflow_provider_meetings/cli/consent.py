@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_meetings.api.shown import harmless
+from airflow_provider_meetings.api.sanitize import harmless
 from airflow_provider_meetings.cli.commands import run, say
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook

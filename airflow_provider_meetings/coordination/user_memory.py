@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 from airflow_provider_meetings.api.auth import Token
 from airflow_provider_meetings.api.errors import WORDS, ConsentEnded
 from airflow_provider_meetings.api.grants import Grant, Standing
-from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.api.sanitize import NeverPickled
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
 CONSENT_SECONDS: Final = 365 * 86400.0

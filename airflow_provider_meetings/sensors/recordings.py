@@ -22,8 +22,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
 from airflow_provider_meetings.api.models import Recording
-from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
-from airflow_provider_meetings.api.waiting import Until, over, overdue, waiting
+from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef, Until, over, overdue, waiting
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.retries import wait_as_told

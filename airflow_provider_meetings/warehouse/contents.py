@@ -9,8 +9,8 @@ from itertools import count, islice
 
 from sqlalchemy import BigInteger, Column, Table, exists, update
 
+from airflow_provider_meetings.api.artifacts import Chapter, Item, Statistics, Todo
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.api.notes import Chapter, Item, Statistics, Todo
 from airflow_provider_meetings.warehouse import merge
 from airflow_provider_meetings.warehouse.build import Builder, Row
 from airflow_provider_meetings.warehouse.merge import Change, Merge

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from airflow_provider_meetings.api.storable import storable_text
+from airflow_provider_meetings.api.sanitize import storable_text
 from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.redactable import IMPLIED, KEPT, LISTS, UNREAD, check, is_key, vendor_names

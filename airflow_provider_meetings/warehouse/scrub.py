@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from airflow_provider_meetings.api.layout import safe_name
-from airflow_provider_meetings.api.storable import storable_text
+from airflow_provider_meetings.api.sanitize import storable_text
 
 Told = dict[str, tuple[str, bool]]
 """What each redacted text became, empty if dropped, and whether it is an id."""

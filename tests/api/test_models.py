@@ -20,7 +20,7 @@ from airflow_provider_meetings.api.models import (
     StoredFile,
     TranscriptSegment,
 )
-from airflow_provider_meetings.api.storable import without_links
+from airflow_provider_meetings.api.sanitize import without_links
 
 START = pendulum.datetime(2026, 11, 10, 10, 1, 12, 477000, tz="Asia/Shanghai")
 MEDIA = MediaFile(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_meetings.api.artifacts import Chapter, Item, Statistics, Todo
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.api.notes import Chapter, Item, Statistics, Todo
 from airflow_provider_meetings.warehouse.contents import BATCH, Content
 from airflow_provider_meetings.warehouse.errors import LoadError
 from tests.warehouse.conftest import NOW

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_meetings.api.artifacts import Statistics, Todo
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
-from airflow_provider_meetings.api.notes import Statistics, Todo
 from airflow_provider_meetings.platforms.feishu.contents import todos
 from airflow_provider_meetings.platforms.wecom.contents import json_segments
 from airflow_provider_meetings.warehouse.contents import Content

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_provider_meetings.api.artifacts import Chapter, Todo
 from airflow_provider_meetings.api.models import (
     MediaFile,
     Post,
@@ -10,7 +11,6 @@ from airflow_provider_meetings.api.models import (
     StoredFile,
     TranscriptSegment,
 )
-from airflow_provider_meetings.api.notes import Chapter, Todo
 from airflow_provider_meetings.warehouse.tables import tables
 
 

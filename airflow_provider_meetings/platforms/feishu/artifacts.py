@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from airflow_provider_meetings.api.storable import json_file
+from airflow_provider_meetings.api.sanitize import json_file
 from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteArtifacts, MinuteStatistics
 
 ARTIFACT_KINDS = ("summary-txt", "chapters-json", "todos-json")

@@ -11,7 +11,7 @@ from typing import Any, Self
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from airflow_provider_meetings.api.errors import InvalidRequest, PermissionDenied
-from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.platforms.feishu.clouds import accounts_url
 from airflow_provider_meetings.platforms.feishu.identity import Consent
 

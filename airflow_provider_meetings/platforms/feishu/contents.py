@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_meetings.api.cues import Cue, decoded, headed_cues, subrip_cues
+from airflow_provider_meetings.api.artifacts import Chapter, Reader, Statistics, Todo
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
-from airflow_provider_meetings.api.notes import Chapter, Reader, Statistics, Todo
-from airflow_provider_meetings.api.storable import without_links
+from airflow_provider_meetings.api.sanitize import without_links
+from airflow_provider_meetings.api.subtitles import Cue, decoded, headed_cues, subrip_cues
 from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteChapter, MinuteStatistics, MinuteTodo
 
 _COLON = re.compile("[:：]")

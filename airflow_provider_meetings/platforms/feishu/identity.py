@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.api.sanitize import NeverPickled
 
 # Of each endpoint its narrowest scope, from the endpoints' pages; without the last there is no refresh token.
 SCOPES = (

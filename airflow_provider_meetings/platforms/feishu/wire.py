@@ -13,7 +13,7 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.fields import Fields, Raw
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Post, Recording, RecordingState
-from airflow_provider_meetings.api.storable import storable, storable_text, without_links
+from airflow_provider_meetings.api.sanitize import storable, storable_text, without_links
 
 _MINUTE_TOKEN = re.compile(r"[A-Za-z0-9]{24}\Z")
 TranscriptFormat = Literal["txt", "srt"]

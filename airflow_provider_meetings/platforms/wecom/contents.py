@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_meetings.api.cues import decoded, headed_cues
+from airflow_provider_meetings.api.artifacts import Reader
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
-from airflow_provider_meetings.api.notes import Reader
-from airflow_provider_meetings.api.storable import storable_text
+from airflow_provider_meetings.api.sanitize import storable_text
+from airflow_provider_meetings.api.subtitles import decoded, headed_cues
 from airflow_provider_meetings.platforms.wecom.wire_transcripts import Paragraph, Transcripts, neutral_segments
 
 _LATEST_MS = 2**53

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.fields import Fields, Raw
-from airflow_provider_meetings.api.storable import NeverPickled
+from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.platforms.wecom.wire import either
 
 _FILE_TYPE = re.compile(r"[a-z0-9]{1,8}")

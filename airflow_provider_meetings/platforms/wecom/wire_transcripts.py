@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.fields import Fields, Raw
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.api.storable import json_file
+from airflow_provider_meetings.api.sanitize import json_file
 
 _read = Fields("wecom")
 

@@ -64,7 +64,9 @@ class MySQLEngine(Engine):
                 connection.set_charset_collation("utf8mb4")
             for statement in _SESSION:
                 self.run(connection, statement)
-            ((version, self._longest),) = self.run(connection, "SELECT version(), @@max_allowed_packet")
+            ((version, self._longest),) = self.run(
+                connection, "SELECT version(), airflow_provider_meetingsmax_allowed_packet"
+            )
             made = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
             self.dialect = made(paramstyle="format")
             return connection

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_meetings.api.artifacts import Chapter, Statistics, Todo
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
-from airflow_provider_meetings.api.notes import Chapter, Statistics, Todo
 from airflow_provider_meetings.emulator.model import TranscriptLine
 from airflow_provider_meetings.emulator.transcript import as_srt, as_txt
 from airflow_provider_meetings.platforms.feishu.contents import READERS
-from tests.api.test_cues import TEXTS, letters
+from tests.api.test_subtitles import TEXTS, letters
 
 LINES = (TranscriptLine(0, 4000, "赵敏", "大家好"), TranscriptLine(4500, 9000, "Chen Yu", "Note: we start at 10:30"))
 

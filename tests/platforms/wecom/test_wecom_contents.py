@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_meetings.api.models import StoredFile
 from airflow_provider_meetings.emulator.seed_transcripts import as_file, transcript
 from airflow_provider_meetings.platforms.wecom.contents import READERS
-from tests.api.test_cues import letters
+from tests.api.test_subtitles import letters
 
 _TEXT = st.text("ab好 1", max_size=5)
 _WORD = st.fixed_dictionaries({"text": _TEXT, "start_time": st.integers() | st.none()})

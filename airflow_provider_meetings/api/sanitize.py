@@ -78,3 +78,12 @@ def _secret(key: str, value: object) -> bool:
     if not isinstance(value, str):
         return False
     return key.endswith(("url", "address")) or value.lower().startswith(("http://", "https://"))
+
+
+def harmless(text: str, most: int = 200) -> str:
+    """Cut a text, and escape what would break a line, steer a terminal, or is half a character of another encoding.
+
+    :param most: characters.
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: most + 1])
+    return shown if len(shown) <= most else shown[:most] + "…"

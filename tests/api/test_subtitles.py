@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.api.cues import Cue, decoded, headed_cues, subrip_cues
+from airflow_provider_meetings.api.subtitles import Cue, decoded, headed_cues, subrip_cues
 
 _PIECES = st.sampled_from(
     ["\n", "\r\n", "\r", "\n\n", " ", "1", "17", "00:00:01,000", "00:00:02.500", "0:61", "12:34", " --> ", "-->", ":"]

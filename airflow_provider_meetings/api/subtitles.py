@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from airflow_provider_meetings.api.storable import storable_text
+from airflow_provider_meetings.api.sanitize import storable_text
 
 _LINES = re.compile(r"\r\n|\r|\n")
 _CLOCK = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{2})(?:[.,]([0-9]{1,3}))?"
