@@ -15,9 +15,9 @@ from typing import NoReturn
 from airflow.utils.cli import suppress_logs_and_warning
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 
+from airflow_provider_meetings.api.audit.sweep import Fate, Sweep
+from airflow_provider_meetings.api.audit.verify import Verification
 from airflow_provider_meetings.api.sanitize import harmless
-from airflow_provider_meetings.api.sweep import Fate, Sweep
-from airflow_provider_meetings.api.verification import Verification
 from airflow_provider_meetings.cli.output import show
 from airflow_provider_meetings.hooks.stores import store_at
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, Context
 
-from airflow_provider_meetings.api.proof import Fault
-from airflow_provider_meetings.api.sweep import OLDER_THAN, YOUNGEST, Fate, Sweep
-from airflow_provider_meetings.api.verification import Verification
+from airflow_provider_meetings.api.audit.object_check import Fault
+from airflow_provider_meetings.api.audit.sweep import OLDER_THAN, YOUNGEST, Fate, Sweep
+from airflow_provider_meetings.api.audit.verify import Verification
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.failing import airflow_errors
 from airflow_provider_meetings.hooks.stores import store_at

@@ -15,11 +15,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_meetings.api.audit.sweep import Sweep
 from airflow_provider_meetings.api.checkpoint import Checkpoint
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.receipt import Receipt
 from airflow_provider_meetings.api.store import Leftover
-from airflow_provider_meetings.api.sweep import Sweep
 from airflow_provider_meetings.storage.filesystem import FilesystemStore
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import PART_SUFFIX

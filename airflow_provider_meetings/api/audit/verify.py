@@ -12,9 +12,9 @@ from typing import Any
 import pendulum
 from pendulum import DateTime
 
+from airflow_provider_meetings.api.audit.object_check import Fault, Finding, Verdict, find, prove, under_way
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
-from airflow_provider_meetings.api.proof import Fault, Finding, Verdict, find, prove, under_way
 from airflow_provider_meetings.api.store import Listed, Store
 
 _THREADS = 8  # each receipt costs a remote store two round trips

@@ -1,0 +1,1 @@
+"""Check what has landed against its receipts, and remove what killed tries left."""
