@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airflow_provider_meetings.api.budget import Quota, Rate
 from airflow_provider_meetings.api.errors import QueueTooLong, RateLimited
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.backend import Backend
 from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend

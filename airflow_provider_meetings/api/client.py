@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from pendulum import DateTime
 
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.api.transport import Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

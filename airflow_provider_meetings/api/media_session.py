@@ -12,10 +12,9 @@ from requests.utils import default_headers, get_environ_proxies
 
 from airflow_provider_meetings.api.addresses import MediaAddresses, is_http, scheme_of
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, UnsafeAddress
+from airflow_provider_meetings.api.http.redaction import keep_queries_out_of_logs, kind_of_failure, redact, unreachable
 from airflow_provider_meetings.api.judged_connections import JudgedAdapter
 from airflow_provider_meetings.api.open_sockets import OpenSockets
-from airflow_provider_meetings.api.redaction import keep_queries_out_of_logs, redact
-from airflow_provider_meetings.api.unreachable import kind_of_failure, unreachable
 
 log = logging.getLogger(__name__)
 

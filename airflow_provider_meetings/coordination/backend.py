@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 
 RECORD_SECONDS = 400 * 86400
 """A record that nobody has replaced for so long is of no use to anybody: a consent lasts a year."""

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from airflow_provider_meetings.api.budget import Quota, Rate
 from airflow_provider_meetings.api.errors import QueueTooLong, RateLimited
+from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 
 MARGIN: Final = 0.02

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.moments import Moment
 from airflow_provider_meetings.coordination.record import LONGEST_SECONDS, Record

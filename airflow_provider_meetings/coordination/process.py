@@ -11,9 +11,9 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from airflow_provider_meetings.api.auth import Token
-from airflow_provider_meetings.api.budget import Rate
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
+from airflow_provider_meetings.api.http.auth import Token
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Busy
 
 log = logging.getLogger(__name__)

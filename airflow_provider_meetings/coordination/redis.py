@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, BackendError, Busy
 from airflow_provider_meetings.coordination.redis_errors import spoken
 from airflow_provider_meetings.coordination.redis_scripts import ACQUIRE, GET, LEAVE, POSTPONE, RENEW, RESERVE, SWAP

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, Busy
 from airflow_provider_meetings.coordination.sql_pool import Connection, Session
 from airflow_provider_meetings.coordination.sql_sessions import Sessions

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from airflow_provider_meetings.api.auth import Token
 from airflow_provider_meetings.api.errors import WORDS, AuthenticationError, RateLimited, ServerError
+from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 from airflow_provider_meetings.coordination.process import AGAIN_SECONDS, ProcessTokenStore
 from airflow_provider_meetings.coordination.seal import Seal

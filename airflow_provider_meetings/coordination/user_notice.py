@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from airflow_provider_meetings.api.grants import Standing, ends_soon
+from airflow_provider_meetings.api.http.oauth import Standing, ends_soon
 
 log = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Final, Self
 
-from airflow_provider_meetings.api.auth import Token
 from airflow_provider_meetings.api.errors import WORDS, ConsentEnded
-from airflow_provider_meetings.api.grants import Grant, Standing
+from airflow_provider_meetings.api.http.auth import Token
+from airflow_provider_meetings.api.http.oauth import Grant, Standing
 from airflow_provider_meetings.api.sanitize import NeverPickled
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from airflow_provider_meetings.api.errors import AuthenticationError, ConsentEnded
-from airflow_provider_meetings.api.grants import Renew
+from airflow_provider_meetings.api.http.oauth import Renew
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.shielded import finished
 from airflow_provider_meetings.coordination.user_memory import ChainMemory, Unwritten

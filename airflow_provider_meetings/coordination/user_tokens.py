@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from airflow_provider_meetings.api.auth import Token
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, ServerError
-from airflow_provider_meetings.api.grants import Grant, Ready, Renew, Standing
+from airflow_provider_meetings.api.http.auth import Token
+from airflow_provider_meetings.api.http.oauth import Grant, Ready, Renew, Standing
 from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.coordination.user_memory import ChainMemory, remembered

@@ -14,14 +14,14 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.sdk.log import mask_secret
 
 from airflow_provider_meetings.api.artifacts import Reader
-from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.http.auth import TokenStore
+from airflow_provider_meetings.api.http.transport import QUEUE_SECONDS, Transport
+from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import NeverPickled
-from airflow_provider_meetings.api.transport import QUEUE_SECONDS, Transport
-from airflow_provider_meetings.api.usage import Usage
 from airflow_provider_meetings.hooks.connections import base_url_of, check_conn_id, check_fields, connection, hook_of
 from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens, tried
 from airflow_provider_meetings.hooks.supervisor import SPEAKING

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
-from airflow_provider_meetings.api.auth import TokenStore
-from airflow_provider_meetings.api.budget import Budget, Rate
-from airflow_provider_meetings.api.grants import ConsentUnderWay, KeptUserTokens
+from airflow_provider_meetings.api.http.auth import TokenStore
+from airflow_provider_meetings.api.http.oauth import ConsentUnderWay, KeptUserTokens
+from airflow_provider_meetings.api.http.rate_limit import Budget, Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.consents import KeptConsent

@@ -16,10 +16,10 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery, Until, over, overdue, waiting
 from airflow_provider_meetings.api.times import parse_time
-from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.hooks.connections import check_conn_id
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter

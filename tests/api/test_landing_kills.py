@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.transport import Transport
 from tests.contract.aftermath import never_a_third_thing, nothing_stands, stands
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.killable import PIECE, Nursery, nursery

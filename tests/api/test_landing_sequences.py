@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api import origin as engine_origin
 from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing import IfPresent
-from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.storage import local_sink
 from tests.contract.aftermath import never_a_third_thing, stands
 from tests.contract.bench import CHECKPOINT, NAME, Bench

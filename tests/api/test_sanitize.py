@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_meetings.api.fields import Fields
+from airflow_provider_meetings.api.http.fields import Fields
 from airflow_provider_meetings.api.sanitize import json_file, storable, storable_text, without_links
 
 

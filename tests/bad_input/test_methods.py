@@ -10,7 +10,7 @@ import pendulum
 import pytest
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_ID,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 from tests.contract.backend_peer import Slot, count_up, peers, slots
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.auth import Token, TokenAuth, TokenStore
-from airflow_provider_meetings.api.budget import Quota
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     MeetingsApiError,
@@ -18,7 +16,9 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.auth import Token, TokenAuth, TokenStore
+from airflow_provider_meetings.api.http.rate_limit import Quota
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from tests.contract.origin import json_body
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from airflow_provider_meetings.api.grants import Grant
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.oauth import Grant
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_meetings.api import origin
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing import IfPresent, Landing
 from airflow_provider_meetings.api.layout import Layout
 from airflow_provider_meetings.api.models import Download
-from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.storage.local import LocalStore
 from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
 

@@ -24,7 +24,7 @@ from typing import Any
 from redis import Redis
 
 from airflow_provider_meetings.api.errors import MeetingsApiError
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
@@ -184,7 +184,7 @@ def stay(*, state: str, key: str) -> dict[str, Any]:
 
 def slots(*, state: str, times: int) -> dict[str, Any]:
     """Take many slots of one key, and give the moments at which they are."""
-    from airflow_provider_meetings.api.budget import Rate
+    from airflow_provider_meetings.api.http.rate_limit import Rate
     from airflow_provider_meetings.coordination.moments import Moment
 
     start = Moment("b", 1000.0, 1000.0)

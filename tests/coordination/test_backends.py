@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_meetings.api.budget import Quota, Rate
 from airflow_provider_meetings.api.errors import RateLimited
+from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment

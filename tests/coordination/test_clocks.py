@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_meetings.api.auth import Token, token_key
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.auth import Token, token_key
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment

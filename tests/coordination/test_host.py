@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_meetings.api.auth import Token, token_key
 from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.coordination.process import AGAIN_SECONDS, PROCESS_TOKENS, ProcessTokenStore
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from tests.contract import backend_servers

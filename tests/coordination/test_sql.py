@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.sql import SqlBackend
 from tests.contract import backend_servers

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_meetings.api.auth import Token, token_key
 from airflow_provider_meetings.api.errors import AuthenticationError, RateLimited, ServerError
+from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.coordination import tokens as module
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.moments import Moment

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState

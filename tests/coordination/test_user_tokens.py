@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
     StoreError,
 )
-from airflow_provider_meetings.api.grants import ends_soon
+from airflow_provider_meetings.api.http.oauth import ends_soon
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.seal import Seal
 from tests.coordination.user_world import DAY, NAME, REMEDY, World

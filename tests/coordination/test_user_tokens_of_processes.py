@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.grants import Grant
+from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.consents import KeptConsent
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.errors import MeetingsApiError
-from airflow_provider_meetings.api.grants import Grant
+from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.process import ProcessTokenStore

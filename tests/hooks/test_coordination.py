@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook
 
-from airflow_provider_meetings.api.budget import Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.hooks import sharing

@@ -11,8 +11,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from airflow.sdk.log import redact  # type: ignore[attr-defined]  # there, but not declared
 
-from airflow_provider_meetings.api.budget import Quota, Rate
 from airflow_provider_meetings.api.errors import LinkExpired, PermissionDenied, RateLimited, ServerError, UnsafeAddress
+from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET, WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.seed_feishu import FORBIDDEN_POST, READY_MINUTE

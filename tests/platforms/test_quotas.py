@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from airflow_provider_meetings.api.budget import Quota
+from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.platforms.feishu import quotas as feishu
 from airflow_provider_meetings.platforms.wecom import quotas as wecom
 

@@ -16,8 +16,8 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, RateLimited, ServerError
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.emulator.seed_feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,

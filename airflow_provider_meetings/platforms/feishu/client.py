@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report
 from airflow_provider_meetings.api.errors import Gone, MeetingsApiError, NotFound, NotReady, PermissionDenied
-from airflow_provider_meetings.api.grants import UserTokens
+from airflow_provider_meetings.api.http.auth import TokenStore
+from airflow_provider_meetings.api.http.oauth import UserTokens
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits, check_minute_token
 from airflow_provider_meetings.platforms.feishu.artifacts import (
     ARTIFACT_KINDS,

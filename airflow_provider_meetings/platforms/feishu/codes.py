@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from airflow_provider_meetings.api.codes import Endpoint, Rule
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     ConsentEnded,
@@ -17,6 +16,7 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
+from airflow_provider_meetings.api.http.error_codes import Endpoint, Rule
 
 LIMIT = 99991400
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.grants import Grant
+from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits
 from airflow_provider_meetings.platforms.feishu.endpoints_meetings import MeetingsEndpoints

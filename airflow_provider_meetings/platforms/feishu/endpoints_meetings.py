@@ -10,9 +10,9 @@ from typing import Any
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.budget import Quota
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.pagination import Page, pages
+from airflow_provider_meetings.api.http.pagination import Page, pages
+from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.query import check_times, windows
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.arguments import check_digits, check_id

@@ -10,7 +10,7 @@ from typing import Any
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.pagination import Page, pages
+from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, texts
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_id
 from airflow_provider_meetings.platforms.feishu.quotas import MINUTES_SEARCH

@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.codes import Rule, code_of, is_log_id, json_object, no_code
 from airflow_provider_meetings.api.errors import MeetingsApiError, NotFound, RateLimited
+from airflow_provider_meetings.api.http.error_codes import Rule, code_of, is_log_id, json_object, no_code
 from airflow_provider_meetings.platforms.feishu.clouds import elsewhere
 from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS, LIMIT, UNKNOWN_APPS
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException
 
-from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
-from airflow_provider_meetings.api.grants import ConsentUnderWay, Grant, KeptUserTokens, Standing, day, ends_soon
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.auth import TokenStore
+from airflow_provider_meetings.api.http.oauth import ConsentUnderWay, Grant, KeptUserTokens, Standing, day, ends_soon
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.hooks.sharing import user_tokens
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_meetings.api.budget import Quota, Rate
+from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 
 # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (the tiers; each endpoint's page names its own)
 _TIER_3 = (Rate(100, 60),)

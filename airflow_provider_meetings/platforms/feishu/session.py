@@ -8,11 +8,11 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.auth import Signature, TokenAuth, TokenStore
-from airflow_provider_meetings.api.budget import Quota
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest
-from airflow_provider_meetings.api.grants import Grant, UserTokenAuth, UserTokens
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.auth import Signature, TokenAuth, TokenStore
+from airflow_provider_meetings.api.http.oauth import Grant, UserTokenAuth, UserTokens
+from airflow_provider_meetings.api.http.rate_limit import Quota
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.platforms.feishu.app_tokens import AppTokens
 from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_opaque, check_user_id_type
 from airflow_provider_meetings.platforms.feishu.errors import decode

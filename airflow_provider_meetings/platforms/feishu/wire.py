@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.fields import Fields, Raw
+from airflow_provider_meetings.api.http.fields import Fields, Raw
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.sanitize import storable, storable_text, without_links
 

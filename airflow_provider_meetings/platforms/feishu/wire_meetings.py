@@ -12,8 +12,8 @@ import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.fields import Fields, Raw
-from airflow_provider_meetings.api.pagination import Page
+from airflow_provider_meetings.api.http.fields import Fields, Raw
+from airflow_provider_meetings.api.http.pagination import Page
 from airflow_provider_meetings.api.sanitize import NeverPickled
 
 T = TypeVar("T")

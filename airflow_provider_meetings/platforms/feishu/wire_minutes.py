@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.fields import Fields, Raw
+from airflow_provider_meetings.api.http.fields import Fields, Raw
 
 _read = Fields("feishu")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.fields import Fields, Raw
-from airflow_provider_meetings.api.pagination import Page
+from airflow_provider_meetings.api.http.fields import Fields, Raw
+from airflow_provider_meetings.api.http.pagination import Page
 
 _read = Fields("feishu")
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
-from airflow_provider_meetings.api.fields import Fields, Raw
-from airflow_provider_meetings.api.grants import Grant
+from airflow_provider_meetings.api.http.fields import Fields, Raw
+from airflow_provider_meetings.api.http.oauth import Grant
 
 log = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from typing import ClassVar
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.auth import TokenStore
 from airflow_provider_meetings.api.client import MeetingsClient, Report
 from airflow_provider_meetings.api.errors import InvalidRequest, NotFound
+from airflow_provider_meetings.api.http.auth import TokenStore
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
-from airflow_provider_meetings.api.transport import Transport
 from airflow_provider_meetings.platforms.wecom.endpoints import LONGEST_WINDOW, WeComEndpoints
 from airflow_provider_meetings.platforms.wecom.wire import (
     STATE_RECORDING,

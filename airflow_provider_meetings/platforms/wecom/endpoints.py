@@ -10,7 +10,7 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.client import ListedWindow, Report
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.pagination import Page, pages
+from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, windows
 from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.arguments import check_id

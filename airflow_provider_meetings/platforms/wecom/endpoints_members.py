@@ -9,7 +9,7 @@ from typing import Any
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.pagination import Page, pages
+from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, windows
 from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.arguments import check_id

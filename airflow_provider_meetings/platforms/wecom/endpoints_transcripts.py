@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.pagination import Page, pages
+from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.arguments import check_id
 from airflow_provider_meetings.platforms.wecom.session import WeComSession

@@ -9,7 +9,6 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.api.codes import Endpoint, Rule, asked_path, code_of, json_object, no_code
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
@@ -18,6 +17,7 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
+from airflow_provider_meetings.api.http.error_codes import Endpoint, Rule, asked_path, code_of, json_object, no_code
 
 PLATFORM = "wecom"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_meetings.api.auth import TokenStore
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.auth import TokenStore
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.platforms.wecom.client import WeComClient
 from airflow_provider_meetings.platforms.wecom.contents import READERS

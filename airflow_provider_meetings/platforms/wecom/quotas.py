@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_meetings.api.budget import Quota, Rate
+from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 
 # https://developer.work.weixin.qq.com/document/path/90454  (for each corp and API; none has a number of its own)
 _BASE = (Rate(10_000, 60), Rate(150_000, 3600))

@@ -8,9 +8,9 @@ from typing import Any
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.fields import Fields, Raw
+from airflow_provider_meetings.api.http.fields import Fields, Raw
+from airflow_provider_meetings.api.http.pagination import Page
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState
-from airflow_provider_meetings.api.pagination import Page
 from airflow_provider_meetings.api.sanitize import NeverPickled, without_links
 
 _read = Fields("wecom")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.fields import Fields, Raw
+from airflow_provider_meetings.api.http.fields import Fields, Raw
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.platforms.wecom.wire import either
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.fields import Fields, Raw
+from airflow_provider_meetings.api.http.fields import Fields, Raw
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.api.sanitize import json_file
 

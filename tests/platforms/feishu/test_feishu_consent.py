@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.grants import Grant
+from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
@@ -126,7 +126,7 @@ def test_a_renewal_that_is_not_answered_leaves_the_chain_cut_and_says_so(
     user: Emulated, monkeypatch: pytest.MonkeyPatch, manner: Any
 ) -> None:
     """The platform has used the refresh token up, and nobody has what takes its place."""
-    monkeypatch.setattr("airflow_provider_meetings.api.transport.READ_SECONDS", 0.3)
+    monkeypatch.setattr("airflow_provider_meetings.api.http.transport.READ_SECONDS", 0.3)
     consent()
     read()
     user.state.revoke_tokens()

@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from tests.contract.leaks import told

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_meetings.api.auth import token_key
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, MeetingsApiError
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.auth import token_key
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_ID,

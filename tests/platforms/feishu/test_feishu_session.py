@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
-from airflow_provider_meetings.api.grants import Grant
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.oauth import Grant
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
 from airflow_provider_meetings.coordination.process import ProcessTokenStore

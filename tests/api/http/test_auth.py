@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from airflow_provider_meetings.api.auth import Signature, Token, TokenAuth, token_key
+from airflow_provider_meetings.api.http.auth import Signature, Token, TokenAuth, token_key
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 
 

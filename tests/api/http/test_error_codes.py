@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from airflow_provider_meetings.api import errors
-from airflow_provider_meetings.api.codes import Endpoint, Rule, code_of, is_log_id
 from airflow_provider_meetings.api.errors import MeetingsApiError
+from airflow_provider_meetings.api.http.error_codes import Endpoint, Rule, code_of, is_log_id
 
 
 def response(url: str = "https://example.invalid/x", status: int = 200) -> requests.Response:

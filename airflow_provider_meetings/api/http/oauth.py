@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import requests
 
-from airflow_provider_meetings.api.auth import Signature, Token, TokenAuth
+from airflow_provider_meetings.api.http.auth import Signature, Token, TokenAuth
 from airflow_provider_meetings.api.sanitize import NeverPickled
 
 

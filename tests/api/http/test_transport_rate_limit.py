@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_meetings.api.budget import Quota, Rate
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.process import ProcessBackend
 from tests.contract.exchange import OK, decode, token_auth

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.pagination import Page, pages
+from airflow_provider_meetings.api.http.pagination import Page, pages
 
 
 @settings(max_examples=40, deadline=None)

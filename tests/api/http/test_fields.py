@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.fields import Fields
+from airflow_provider_meetings.api.http.fields import Fields
 from tests.contract.leaks import told
 
 read = Fields("acme")

@@ -22,8 +22,6 @@ from tenacity import (
 )
 
 from airflow_provider_meetings.api.addresses import MediaAddresses, is_http
-from airflow_provider_meetings.api.auth import Signature, TokenAuth
-from airflow_provider_meetings.api.budget import Budget, Quota
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
@@ -32,11 +30,12 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
+from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
+from airflow_provider_meetings.api.http.rate_limit import Budget, Quota
+from airflow_provider_meetings.api.http.redaction import keep_queries_out_of_logs, kind_of_failure, redact, unreachable
+from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.media_session import MediaSession
-from airflow_provider_meetings.api.redaction import keep_queries_out_of_logs, redact
 from airflow_provider_meetings.api.stream import MediaStream, Position
-from airflow_provider_meetings.api.unreachable import kind_of_failure, unreachable
-from airflow_provider_meetings.api.usage import Usage
 
 log = logging.getLogger(__name__)
 

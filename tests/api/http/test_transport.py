@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.api import transport as transport_module
-from airflow_provider_meetings.api.auth import Token
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
@@ -18,7 +16,9 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
-from airflow_provider_meetings.api.transport import Transport
+from airflow_provider_meetings.api.http import transport as transport_module
+from airflow_provider_meetings.api.http.auth import Token
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.process import ProcessTokenStore
 from tests.contract.exchange import NAMED, OK, QUOTA, REFUSED, Start, closed_port, decode, token_auth
 from tests.contract.leaks import logged, told

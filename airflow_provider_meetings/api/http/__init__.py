@@ -1,0 +1,1 @@
+"""Requests to a platform's API: signing, rate limits, error codes, answers."""
