@@ -15,15 +15,15 @@ from urllib.parse import urljoin
 
 import pendulum
 
-from airflow_provider_meetings.api.batch import Failed, land_all
 from airflow_provider_meetings.api.client import MeetingsClient, Report
-from airflow_provider_meetings.api.delivery import Limits
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.landing import Landing
-from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.landing.batch import Failed, land_all
+from airflow_provider_meetings.api.landing.landing import Landing
+from airflow_provider_meetings.api.landing.layout import Layout
+from airflow_provider_meetings.api.landing.store import Store
+from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.api.store import Store
 
 
 class LinkClient(MeetingsClient):

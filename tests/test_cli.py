@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from airflow.cli.cli_parser import get_parser
 
-from airflow_provider_meetings.api.receipt import Receipt
+from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.cli.definition import age
 
 AIRFLOW = str(Path(sys.executable).parent / "airflow")

@@ -11,8 +11,8 @@ from airflow.providers.common.compat.sdk import AirflowException, Connection
 
 from airflow_provider_meetings.api.artifacts import Item, Reader
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, NotFound, StoreError
+from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.models import MediaKind, StoredFile
-from airflow_provider_meetings.api.store import Store
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.stores import store_at
 

@@ -6,7 +6,7 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.store import Store
+from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.hooks import arguments, s3
 from airflow_provider_meetings.storage import store_for
 

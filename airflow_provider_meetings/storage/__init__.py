@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.store import Store
+from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.storage.filesystem import FilesystemStore
 from airflow_provider_meetings.storage.local import LocalStore
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_meetings.api.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan, Sink
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan, Sink
 from airflow_provider_meetings.storage.filesystem_calls import FilesystemCalls
 from airflow_provider_meetings.storage.filesystem_info import modified
 from airflow_provider_meetings.storage.filesystem_kind import holds_uploads_back, put_away

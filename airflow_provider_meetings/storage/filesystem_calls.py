@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from airflow_provider_meetings.api.store import ObjectStat
+from airflow_provider_meetings.api.landing.store import ObjectStat
 from airflow_provider_meetings.storage.filesystem_info import validator
 
 _NUMBERS: dict[type[Exception], int] = {

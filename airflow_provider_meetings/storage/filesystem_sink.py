@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator
 
-from airflow_provider_meetings.api.store import ObjectStat, Overtaken, Parts, Plan
+from airflow_provider_meetings.api.landing.store import ObjectStat, Overtaken, Parts, Plan
 from airflow_provider_meetings.storage.filesystem_calls import FilesystemCalls
 from airflow_provider_meetings.storage.filesystem_kind import put_away
 

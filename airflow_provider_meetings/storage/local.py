@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pendulum
 
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
 from airflow_provider_meetings.api.sanitize import harmless
-from airflow_provider_meetings.api.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
 from airflow_provider_meetings.storage.local_errors import explained
 from airflow_provider_meetings.storage.local_sink import PART_SUFFIX, PIECE, LocalSink, local_stat, lock
 

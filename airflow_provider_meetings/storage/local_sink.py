@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_provider_meetings.api.store import ObjectStat, Overtaken, Parts, Plan
+from airflow_provider_meetings.api.landing.store import ObjectStat, Overtaken, Parts, Plan
 from airflow_provider_meetings.storage.local_errors import explained
 
 PART_SUFFIX = ".part"

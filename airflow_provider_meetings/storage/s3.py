@@ -12,7 +12,7 @@ from typing import Any
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
 from airflow_provider_meetings.storage.s3_bucket import MISSING, REFUSED, S3Bucket, stat_of
 from airflow_provider_meetings.storage.s3_sink import S3Sink
 

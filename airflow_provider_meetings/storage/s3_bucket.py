@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_meetings.api.store import ObjectStat
+from airflow_provider_meetings.api.landing.store import ObjectStat
 from airflow_provider_meetings.storage.s3_errors import code_of, explained
 
 # What a connection may add to each request that knows it: encryption, storage class, access, who pays.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from airflow_provider_meetings.api.store import ObjectStat, Overtaken, Parts, Plan
+from airflow_provider_meetings.api.landing.store import ObjectStat, Overtaken, Parts, Plan
 from airflow_provider_meetings.storage.s3_bucket import MISSING, REFUSED, UNMARKED, S3Bucket, stat_of, validator_of
 from airflow_provider_meetings.storage.s3_parts import MOST_PARTS, Expected, Part, part_size
 

@@ -9,12 +9,12 @@ from typing import Any, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
-from airflow_provider_meetings.api.batch import Failed, Landed, files_of, land_all
 from airflow_provider_meetings.api.client import MeetingsClient
-from airflow_provider_meetings.api.delivery import Limits
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
-from airflow_provider_meetings.api.landing import IfPresent, Landing
-from airflow_provider_meetings.api.layout import DEFAULT_LAYOUT, Layout
+from airflow_provider_meetings.api.landing.batch import Failed, Landed, files_of, land_all
+from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
+from airflow_provider_meetings.api.landing.layout import DEFAULT_LAYOUT, Layout
+from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook

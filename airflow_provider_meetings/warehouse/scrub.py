@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_meetings.api.layout import safe_name
+from airflow_provider_meetings.api.landing.layout import safe_name
 from airflow_provider_meetings.api.sanitize import storable_text
 
 Told = dict[str, tuple[str, bool]]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_meetings.api.batch import land_all
-from airflow_provider_meetings.api.delivery import Limits
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.landing import Landing
-from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.landing.batch import land_all
+from airflow_provider_meetings.api.landing.landing import Landing
+from airflow_provider_meetings.api.landing.layout import Layout
+from airflow_provider_meetings.api.landing.store import Plan
+from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import MediaFile, Recording
-from airflow_provider_meetings.api.store import Plan
 from airflow_provider_meetings.api.stream import CHUNK_BYTES
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import LocalSink

@@ -11,12 +11,12 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_meetings.api.delivery import Limits
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.landing import IfPresent, Landing
-from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
+from airflow_provider_meetings.api.landing.layout import Layout
+from airflow_provider_meetings.api.landing.store import Store
+from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import Download, MediaFile, StoredFile
-from airflow_provider_meetings.api.store import Store
 from airflow_provider_meetings.storage.local import LocalStore
 from tests.contract.origin import Answer, Origin
 from tests.contract.scripted import MEDIA, RECORDING, Opened, ScriptedClient

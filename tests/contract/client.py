@@ -17,8 +17,8 @@ import pytest
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.landing import Landing
-from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.landing.landing import Landing
+from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.models import Download, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.api.query import SELECTORS, RecordingQuery
 from airflow_provider_meetings.emulator.server import serve

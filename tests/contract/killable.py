@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_meetings.api import origin
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.landing import IfPresent, Landing
-from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.landing import source as origin
+from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
+from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.models import Download
 from airflow_provider_meetings.storage.local import LocalStore
 from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient

@@ -23,11 +23,11 @@ import pendulum
 
 from airflow_provider_meetings.api.client import MeetingsClient, Report
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.landing import Landing
-from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.landing.landing import Landing
+from airflow_provider_meetings.api.landing.layout import Layout
+from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.api.store import Plan
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import LocalSink
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.layout import safe_name
-from airflow_provider_meetings.api.store import LARGEST_READ, Overtaken, Plan, Seen, Store
+from airflow_provider_meetings.api.landing.layout import safe_name
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Overtaken, Plan, Seen, Store
 
 MIB = 2**20
 ODD = tuple(f"{safe_name(name)}.mp4" for name in (".hidden", "a+b c", "会议 纪要", "x" * 300, "a/b?c#d[e]*", "50%25"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.store import Plan, Store
+from airflow_provider_meetings.api.landing.store import Plan, Store
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.storage.s3 import S3Store
 from airflow_provider_meetings.storage.s3_bucket import EXTRA_ARGS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_meetings.api.checkpoint import Checkpoint
+from airflow_provider_meetings.api.landing.receipt import Checkpoint
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
 from airflow_provider_meetings.operators.landings import LISTED, SweepOperator, VerifyOperator

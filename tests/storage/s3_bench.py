@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from airflow_provider_meetings.api.store import ObjectStat, Plan
+from airflow_provider_meetings.api.landing.store import ObjectStat, Plan
 from airflow_provider_meetings.storage.s3 import S3Store
 from airflow_provider_meetings.storage.s3_parts import MIB, PART_SIZE
 from airflow_provider_meetings.storage.s3_sink import S3Sink

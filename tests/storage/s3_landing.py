@@ -6,12 +6,12 @@ import re
 import sys
 from collections.abc import Callable
 
-from airflow_provider_meetings.api.delivery import Limits
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.landing import IfPresent, Landing
-from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
+from airflow_provider_meetings.api.landing.layout import Layout
+from airflow_provider_meetings.api.landing.store import Store
+from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import Download, StoredFile
-from airflow_provider_meetings.api.store import Store
 from airflow_provider_meetings.storage.s3 import S3Store
 from airflow_provider_meetings.storage.s3_parts import MIB
 from tests.contract.origin import Handler

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.filesystem import FilesystemStore
 from tests.contract.store import keys
 
 WRITER = """
 import json, sys
 from fsspec.implementations.local import LocalFileSystem
-from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.filesystem import FilesystemStore
 
 def say(what):

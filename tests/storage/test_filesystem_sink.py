@@ -12,7 +12,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
-from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage import store_for
 from airflow_provider_meetings.storage.filesystem import FilesystemStore
 from tests.contract.store import MIB, keys

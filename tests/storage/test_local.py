@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage import store_for
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import LocalSink

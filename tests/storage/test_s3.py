@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_meetings.api.store import LARGEST_READ, Listed, Overtaken, Plan, Seen
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, Overtaken, Plan, Seen
 from airflow_provider_meetings.storage.s3 import S3Store
 from airflow_provider_meetings.storage.s3_parts import MIB, PART_SIZE, part_size
 from tests.storage.s3_bench import BODY, BUCKET, KEY, URI, S3Bench, s3_bench, s3_client

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.api import origin as engine_origin
 from airflow_provider_meetings.api.errors import MeetingsApiError
-from airflow_provider_meetings.api.landing import IfPresent
+from airflow_provider_meetings.api.landing import source as engine_origin
+from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.storage import s3_parts
 from airflow_provider_meetings.storage.s3_bucket import stat_of
 from tests.contract.bench import NAME, RECEIPT

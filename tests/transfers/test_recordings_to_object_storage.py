@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
 from airflow.sdk.observability.stats import Stats
 
-from airflow_provider_meetings.api.delivery import Stopped
+from airflow_provider_meetings.api.landing.transfer import Stopped
 from airflow_provider_meetings.emulator.media import Media
 from airflow_provider_meetings.emulator.seed_feishu import (
     AUDIO_ONLY_MEETING,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.api.layout import safe_name
+from airflow_provider_meetings.api.landing.layout import safe_name
 from airflow_provider_meetings.warehouse.scrub import Scrub, Told, note
 
 LONG = 600_000

@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from airflow_provider_meetings.api.checkpoint import Checkpoint
-from airflow_provider_meetings.api.layout import receipt_name
-from airflow_provider_meetings.api.receipt import Receipt
+from airflow_provider_meetings.api.landing.layout import receipt_name
+from airflow_provider_meetings.api.landing.receipt import Checkpoint, Receipt
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, Parts, Store
 from airflow_provider_meetings.api.sanitize import harmless
-from airflow_provider_meetings.api.store import LARGEST_READ, Listed, Parts, Store
 
 
 class Fault(StrEnum):

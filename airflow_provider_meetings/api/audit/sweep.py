@@ -12,12 +12,11 @@ from typing import Any
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.checkpoint import Checkpoint
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
-from airflow_provider_meetings.api.receipt import Receipt
+from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
+from airflow_provider_meetings.api.landing.receipt import Checkpoint, Receipt
+from airflow_provider_meetings.api.landing.store import Leftover, Listed, ObjectStat, Store
 from airflow_provider_meetings.api.sanitize import harmless
-from airflow_provider_meetings.api.store import Leftover, Listed, ObjectStat, Store
 
 # Over a weekend a failed task may wait for the person who clears it: until then it shall continue, not begin anew.
 OLDER_THAN = timedelta(days=7)

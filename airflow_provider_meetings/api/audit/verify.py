@@ -14,8 +14,8 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.audit.object_check import Fault, Finding, Verdict, find, prove, under_way
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
-from airflow_provider_meetings.api.store import Listed, Store
+from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
+from airflow_provider_meetings.api.landing.store import Listed, Store
 
 _THREADS = 8  # each receipt costs a remote store two round trips
 # Between an object's publication and its receipt lie moments; the clocks of a worker and a store may differ by more.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Table
 
-from airflow_provider_meetings.api.store import Seen, Store
+from airflow_provider_meetings.api.landing.store import Seen, Store
 from airflow_provider_meetings.warehouse.build import Row
 from airflow_provider_meetings.warehouse.lake import parquet, partitions
 from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import Table
 
-from airflow_provider_meetings.api.store import Store
+from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.warehouse import values, written
 from airflow_provider_meetings.warehouse.build import Row
 from airflow_provider_meetings.warehouse.contents import Content

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from airflow_provider_meetings.api.store import Overtaken, Plan, Seen, Store
+from airflow_provider_meetings.api.landing.store import Overtaken, Plan, Seen, Store
 from airflow_provider_meetings.warehouse.values import Unfit, moment
 
 COLUMN = "dt"

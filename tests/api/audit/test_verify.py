@@ -15,9 +15,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_meetings.api.audit.verify import Verification
-from airflow_provider_meetings.api.checkpoint import Checkpoint
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.store import Listed, ObjectStat, Store
+from airflow_provider_meetings.api.landing.receipt import Checkpoint
+from airflow_provider_meetings.api.landing.store import Listed, ObjectStat, Store
 from airflow_provider_meetings.storage.filesystem import FilesystemStore
 from airflow_provider_meetings.storage.local import LocalStore
 from tests.contract.bench import BODY, NAME, NOW, OTHER, RECEIPT, Bench

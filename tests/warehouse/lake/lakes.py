@@ -10,8 +10,8 @@ from typing import Any
 
 import duckdb
 
+from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.api.store import Store
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings

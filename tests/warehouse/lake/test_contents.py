@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.artifacts import Chapter, Statistics, Todo
-from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import LocalSink
 from airflow_provider_meetings.warehouse.contents import Content

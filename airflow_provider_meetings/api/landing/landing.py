@@ -9,16 +9,16 @@ from typing import Literal
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.berth import Berth
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.content import media_type
-from airflow_provider_meetings.api.delivery import Delivered, Delivery, Limits
-from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.landing.layout import Layout
+from airflow_provider_meetings.api.landing.receipt import Receipt
+from airflow_provider_meetings.api.landing.source import Origin
+from airflow_provider_meetings.api.landing.store import Store
+from airflow_provider_meetings.api.landing.target import Berth
+from airflow_provider_meetings.api.landing.transfer import Delivered, Delivery, Limits
 from airflow_provider_meetings.api.models import MediaFile, Recording, StoredFile
-from airflow_provider_meetings.api.origin import Origin
 from airflow_provider_meetings.api.progress import Meter, NoMeter, Progress
-from airflow_provider_meetings.api.receipt import Receipt
-from airflow_provider_meetings.api.store import Store
 
 log = logging.getLogger(__name__)
 

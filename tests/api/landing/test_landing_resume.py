@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.delivery import Stopped
 from airflow_provider_meetings.api.errors import InvalidRequest, LinkExpired
-from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.api.landing.store import Plan
+from airflow_provider_meetings.api.landing.transfer import Stopped
 from airflow_provider_meetings.api.stream import CHUNK_BYTES
 from airflow_provider_meetings.storage import local_sink
 from airflow_provider_meetings.storage.local import LocalStore

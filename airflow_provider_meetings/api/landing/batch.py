@@ -15,8 +15,8 @@ from traceback import extract_tb
 from requests import RequestException
 
 from airflow_provider_meetings.api.client import MeetingsClient
-from airflow_provider_meetings.api.delivery import Stopped
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, StoreError
+from airflow_provider_meetings.api.landing.transfer import Stopped
 from airflow_provider_meetings.api.models import MediaFile, Recording, StoredFile
 
 log = logging.getLogger(__name__)

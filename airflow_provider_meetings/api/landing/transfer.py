@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from airflow_provider_meetings.api.berth import Berth
-from airflow_provider_meetings.api.checkpoint import Checkpoint
-from airflow_provider_meetings.api.digest import BackgroundDigest
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, MediaCorrupt, MeetingsApiError
-from airflow_provider_meetings.api.origin import Broken, Opened, Origin
+from airflow_provider_meetings.api.landing.receipt import BackgroundDigest, Checkpoint
+from airflow_provider_meetings.api.landing.source import Broken, Opened, Origin
+from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Sink
+from airflow_provider_meetings.api.landing.target import Berth
 from airflow_provider_meetings.api.progress import Progress
-from airflow_provider_meetings.api.store import ObjectStat, Parts, Sink
 from airflow_provider_meetings.api.stream import Position
 
 log = logging.getLogger(__name__)

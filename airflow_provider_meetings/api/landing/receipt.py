@@ -5,15 +5,20 @@ It stands in `api` and not in `storage`, because the landing engine decides by i
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from airflow_provider_meetings import __version__
-from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
+from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
 from airflow_provider_meetings.api.models import MediaFile, StoredFile
 from airflow_provider_meetings.api.sanitize import storable_text
+from airflow_provider_meetings.api.stream import STRONG_TAG
 
 SCHEMA = 2
 _READABLE = (1, 2)  # 1 had no parts
@@ -132,3 +137,79 @@ def _names_an_object(name: str) -> bool:
     if name in {"", ".", ".."} or "/" in name or not name.isprintable() or len(name.encode()) > 255:
         return False
     return not name.endswith((RECEIPT_SUFFIX, CHECKPOINT_SUFFIX))
+
+
+_AHEAD = 4  # pieces that may wait for the hash: they are all it holds in memory
+
+
+class BackgroundDigest:
+    """Make the sha256 of bytes as they come; used by one thread."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sha256")
+        self._waiting: deque[Future[None]] = deque()
+
+    def update(self, piece: bytes) -> None:
+        """Take the next bytes."""
+        self._waiting.append(self._thread.submit(self._hash.update, piece))
+        if len(self._waiting) > _AHEAD:
+            self._waiting.popleft().result()
+
+    def hexdigest(self) -> str:
+        """Return the hash of all bytes so far, in hexadecimal."""
+        while self._waiting:
+            self._waiting.popleft().result()
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(cancel_futures=True)
+
+
+CHECKPOINT_SCHEMA = 1
+_BEYOND = 2**60  # bytes that no file has
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Where the bytes of one file lie, and of which version at the origin they are. No link, no title.
+
+    :param name: the object's name in this folder.
+    :param length: bytes of the whole file; None if the origin did not say.
+    :param validator: the origin's strong entity tag; None: what lies there cannot be continued, only swept.
+    :param place: the sink's own words, as plain JSON.
+    """
+
+    name: str
+    length: int | None
+    validator: str | None
+    place: Mapping[str, Any]
+    schema: int = CHECKPOINT_SCHEMA
+
+    def to_bytes(self) -> bytes:
+        """Write it as JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes | None) -> Checkpoint | None:
+        """Read one; None for none, a torn one, or one of another schema: then nothing is continued."""
+        if data is None:
+            return None
+        try:
+            found = cls(**json.loads(data))
+        except (ValueError, TypeError, RecursionError):
+            return None
+        sound = (
+            found.schema == CHECKPOINT_SCHEMA
+            and isinstance(found.name, str)
+            and "/" not in found.name
+            and (found.length is None or (type(found.length) is int and 0 <= found.length < _BEYOND))
+            and (found.validator is None or _is_strong(found.validator))
+            and isinstance(found.place, dict)
+        )
+        return found if sound else None
+
+
+def _is_strong(validator: object) -> bool:
+    return isinstance(validator, str) and STRONG_TAG.fullmatch(validator) is not None

@@ -11,11 +11,11 @@ from dataclasses import replace
 import pytest
 import requests
 
-from airflow_provider_meetings.api.batch import Failed, Landed, files_of, land_all
-from airflow_provider_meetings.api.delivery import Limits, Stopped
 from airflow_provider_meetings.api.errors import MediaCorrupt, MeetingsApiError, NotFound, StoreError
-from airflow_provider_meetings.api.landing import Landing
-from airflow_provider_meetings.api.layout import Layout
+from airflow_provider_meetings.api.landing.batch import Failed, Landed, files_of, land_all
+from airflow_provider_meetings.api.landing.landing import Landing
+from airflow_provider_meetings.api.landing.layout import Layout
+from airflow_provider_meetings.api.landing.transfer import Limits, Stopped
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, StoredFile
 from airflow_provider_meetings.storage.local import LocalStore
 from tests.contract.bench import BODY, Bench

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_meetings.api import origin as engine_origin
 from airflow_provider_meetings.api.errors import FileTooLarge, LinkExpired, ServerError
 from airflow_provider_meetings.api.http import transport
+from airflow_provider_meetings.api.landing import source as engine_origin
 from tests.contract.aftermath import nothing_stands, stands
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.exchange import Start

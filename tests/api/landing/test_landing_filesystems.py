@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 
-from airflow_provider_meetings.api.checkpoint import Checkpoint
 from airflow_provider_meetings.api.errors import MediaCorrupt, MeetingsApiError, ServerError
-from airflow_provider_meetings.api.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
+from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
+from airflow_provider_meetings.api.landing.receipt import Checkpoint
 from airflow_provider_meetings.storage.filesystem import FilesystemStore
 from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
 from tests.contract.origin import Answer, Handler, chunked, raw_body, video

@@ -9,7 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.layout import FIELDS, Layout, receipt_name, safe_name
+from airflow_provider_meetings.api.landing.layout import FIELDS, Layout, receipt_name, safe_name
 from airflow_provider_meetings.api.models import MediaFile, Recording, RecordingState
 
 RECORDING = Recording(

@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.errors import (
     InvalidRequest,
     LinkExpired,
 )
-from airflow_provider_meetings.api.landing import IfPresent
+from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.api.models import StoredFile
 from tests.contract.bench import BODY, NAME, NOW, OTHER, RECEIPT, Bench
 from tests.contract.leaks import logged, told

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.api.receipt import Receipt
+from airflow_provider_meetings.api.landing.receipt import Receipt
 from tests.contract import bench as benches
 from tests.contract.bench import BODY, Bench
 from tests.contract.origin import video

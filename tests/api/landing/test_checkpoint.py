@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from airflow_provider_meetings.api.checkpoint import Checkpoint
+from airflow_provider_meetings.api.landing.receipt import Checkpoint
 
 CHECKPOINT = Checkpoint(name="f.video.mp4", length=5, validator='"v1"', place={"upload_id": "u"})
 

@@ -21,7 +21,7 @@ from airflow_provider_meetings.api.errors import (
     MeetingsApiError,
     ServerError,
 )
-from airflow_provider_meetings.api.store import Plan
+from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import LocalSink
 from tests.contract import scripted

@@ -1,0 +1,1 @@
+"""Land one file, or many, in a store: resumed, verified, with a receipt."""
