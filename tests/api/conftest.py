@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.addresses import MediaAddresses
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.media_session import MediaSession
+from airflow_provider_meetings.api.media.address_policy import MediaAddresses
+from airflow_provider_meetings.api.media.session import MediaSession
 from tests.contract.bench import Bench
 from tests.contract.certificate import make_certificate
 from tests.contract.names import PUBLIC, Names, teach

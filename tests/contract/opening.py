@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, UnsafeAddress
-from airflow_provider_meetings.api.media_session import MediaSession
+from airflow_provider_meetings.api.media.session import MediaSession
 from tests.contract.leaks import told
 from tests.contract.origin import Answer, raw_body
 

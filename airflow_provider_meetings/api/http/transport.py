@@ -21,7 +21,6 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from airflow_provider_meetings.api.addresses import MediaAddresses, is_http
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
@@ -34,8 +33,9 @@ from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
 from airflow_provider_meetings.api.http.rate_limit import Budget, Quota
 from airflow_provider_meetings.api.http.redaction import keep_queries_out_of_logs, kind_of_failure, redact, unreachable
 from airflow_provider_meetings.api.http.usage import Usage
-from airflow_provider_meetings.api.media_session import MediaSession
-from airflow_provider_meetings.api.stream import MediaStream, Position
+from airflow_provider_meetings.api.media.address_policy import MediaAddresses, is_http
+from airflow_provider_meetings.api.media.session import MediaSession
+from airflow_provider_meetings.api.media.stream import MediaStream, Position
 
 log = logging.getLogger(__name__)
 

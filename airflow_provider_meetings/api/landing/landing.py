@@ -10,15 +10,15 @@ import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.client import MeetingsClient
-from airflow_provider_meetings.api.content import media_type
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.source import Origin
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.target import Berth
 from airflow_provider_meetings.api.landing.transfer import Delivered, Delivery, Limits
+from airflow_provider_meetings.api.media.progress import Meter, NoMeter, Progress
+from airflow_provider_meetings.api.media.sniffing import media_type
 from airflow_provider_meetings.api.models import MediaFile, Recording, StoredFile
-from airflow_provider_meetings.api.progress import Meter, NoMeter, Progress
 
 log = logging.getLogger(__name__)
 

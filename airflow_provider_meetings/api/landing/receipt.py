@@ -16,9 +16,9 @@ from typing import Any
 
 from airflow_provider_meetings import __version__
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
+from airflow_provider_meetings.api.media.stream import STRONG_TAG
 from airflow_provider_meetings.api.models import MediaFile, StoredFile
 from airflow_provider_meetings.api.sanitize import storable_text
-from airflow_provider_meetings.api.stream import STRONG_TAG
 
 SCHEMA = 2
 _READABLE = (1, 2)  # 1 had no parts

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import chain
 
 from airflow_provider_meetings.api.client import MeetingsClient
-from airflow_provider_meetings.api.content import HEAD_BYTES, extension, refuse_documents
 from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.media.sniffing import HEAD_BYTES, extension, refuse_documents
+from airflow_provider_meetings.api.media.stream import CHUNK_BYTES, MediaStream, Position
 from airflow_provider_meetings.api.models import Download, MediaFile
-from airflow_provider_meetings.api.stream import CHUNK_BYTES, MediaStream, Position
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ import errno
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_meetings.api.content import media_type
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.receipt import Checkpoint
 from airflow_provider_meetings.api.landing.store import ObjectStat, Plan, Sink, Store
+from airflow_provider_meetings.api.media.sniffing import media_type
 from airflow_provider_meetings.api.models import MediaFile, Recording
 
 

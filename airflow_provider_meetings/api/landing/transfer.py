@@ -16,8 +16,8 @@ from airflow_provider_meetings.api.landing.receipt import BackgroundDigest, Chec
 from airflow_provider_meetings.api.landing.source import Broken, Opened, Origin
 from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Sink
 from airflow_provider_meetings.api.landing.target import Berth
-from airflow_provider_meetings.api.progress import Progress
-from airflow_provider_meetings.api.stream import Position
+from airflow_provider_meetings.api.media.progress import Progress
+from airflow_provider_meetings.api.media.stream import Position
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
-from airflow_provider_meetings.api.stream import CHUNK_BYTES
+from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from tests.contract.aftermath import nothing_stands, stands
 from tests.contract.bench import Bench
 from tests.contract.leaks import logged, told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.stream import CHUNK_BYTES
+from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from tests.contract.aftermath import nothing_stands, stands
 from tests.contract.bench import Bench
 from tests.contract.ranges import RangeHost, version, with_headers

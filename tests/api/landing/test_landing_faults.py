@@ -52,7 +52,7 @@ def test_a_stream_of_another_length_than_promised_is_corrupt(
 ) -> None:
     """The engine counts by itself, should the layer below not."""
     length = property(lambda _: len(BODY) + difference)
-    monkeypatch.setattr("airflow_provider_meetings.api.stream.MediaStream.length", length)
+    monkeypatch.setattr("airflow_provider_meetings.api.media.stream.MediaStream.length", length)
     with pytest.raises(MediaCorrupt, match="were promised"):
         bench.land(video(BODY))
     assert bench.files() == set()

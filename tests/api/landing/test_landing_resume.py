@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_meetings.api.errors import InvalidRequest, LinkExpired
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.api.landing.transfer import Stopped
-from airflow_provider_meetings.api.stream import CHUNK_BYTES
+from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from airflow_provider_meetings.storage import local_sink
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import LocalSink, lock

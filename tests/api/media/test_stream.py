@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
     UnsafeAddress,
 )
-from airflow_provider_meetings.api.stream import CHUNK_BYTES
+from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from tests.contract.exchange import OK, QUOTA, Start, decode, token_auth
 from tests.contract.leaks import told
 from tests.contract.origin import Origin, chunked, json_body, raw_body, video

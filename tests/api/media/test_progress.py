@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from airflow_provider_meetings.api.progress import Progress
+from airflow_provider_meetings.api.media.progress import Progress
 
 
 class Numbers:

@@ -16,8 +16,8 @@ from airflow_provider_meetings.api.landing.landing import Landing
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.api.landing.transfer import Limits
+from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from airflow_provider_meetings.api.models import MediaFile, Recording
-from airflow_provider_meetings.api.stream import CHUNK_BYTES
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import LocalSink
 from tests.contract.bench import BODY, CHECKPOINT, OTHER, Bench

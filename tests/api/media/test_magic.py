@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_meetings.api.signatures import CONTAINERS, container, extension_of, media_type_of
+from airflow_provider_meetings.api.media.sniffing import CONTAINERS, container, extension_of, media_type_of
 
 SOUND = ["wav", "mp3", "m4a", "aac", "ogg", "wma", "amr"]
 FEISHU_TAKES = [*SOUND, "avi", "mp4", "mkv", "mov", "wmv", "m4v", "mpeg", "flv"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.api.networks import Kind, kind_of, literal, never, resolve, unwrap
+from airflow_provider_meetings.api.media.address_policy import Kind, kind_of, literal, never, resolve, unwrap
 
 KINDS: list[tuple[Kind, list[str]]] = [
     (Kind.PUBLIC, ["1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "172.32.0.0"]),

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.api.addresses import MediaAddresses, is_http, scheme_of
 from airflow_provider_meetings.api.errors import InvalidRequest, UnsafeAddress
-from airflow_provider_meetings.api.networks import Kind, kind_of
+from airflow_provider_meetings.api.media.address_policy import Kind, MediaAddresses, is_http, kind_of, scheme_of
 from tests.contract.names import teach
 
 OPEN = "https://open.feishu.cn"

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.api.content import HEAD_BYTES, extension, media_type, refuse_documents
 from airflow_provider_meetings.api.errors import MediaCorrupt
+from airflow_provider_meetings.api.media.sniffing import HEAD_BYTES, extension, media_type, refuse_documents
 from airflow_provider_meetings.api.models import MediaFile
 
 VIDEO = MediaFile(platform="acme", tenant="t", recording_id="r", meeting_id=None, file_id="f-1", kind="video")

@@ -1,0 +1,1 @@
+"""Open media links and read their bodies."""
