@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
-from airflow_provider_meetings.coordination.seal import Seal
+from airflow_provider_meetings.coordination.encryption import Seal
 from airflow_provider_meetings.coordination.user_records import unreachable
 
 PENDING_SECONDS: Final = 600.0

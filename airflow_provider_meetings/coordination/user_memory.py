@@ -9,7 +9,7 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from airflow_provider_meetings.api.sanitize import NeverPickled
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_provider_meetings.api.errors import AuthenticationError, StoreError
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
-from airflow_provider_meetings.coordination.seal import Seal
+from airflow_provider_meetings.coordination.encryption import Seal
 from airflow_provider_meetings.coordination.user_record import UserRecord
 
 

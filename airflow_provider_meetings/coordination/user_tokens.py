@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsAp
 from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.api.http.oauth import Grant, Ready, Renew, Standing
 from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.user_memory import ChainMemory, remembered
 from airflow_provider_meetings.coordination.user_notice import Notices
 from airflow_provider_meetings.coordination.user_record import UserRecord

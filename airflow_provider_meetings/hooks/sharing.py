@@ -18,12 +18,12 @@ from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import ConsentUnderWay, KeptUserTokens
 from airflow_provider_meetings.api.http.rate_limit import Budget, Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
-from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.consents import KeptConsent
+from airflow_provider_meetings.coordination.fallback import NarrowingBackend
 from airflow_provider_meetings.coordination.host import HostBackend
-from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
-from airflow_provider_meetings.coordination.process import PROCESS_TOKENS
-from airflow_provider_meetings.coordination.tokens import PATIENCE_SECONDS, SharedTokens
+from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
+from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
+from airflow_provider_meetings.coordination.token_cache import PATIENCE_SECONDS, SharedTokens
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.hooks.coordination import backend_of, called, content_of, coordination_connection
 

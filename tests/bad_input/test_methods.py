@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,

@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.http.auth import Token, TokenAuth, TokenStore
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from tests.contract.origin import json_body
 
 REFUSED = json_body({"error": "token"}, 401)

@@ -26,12 +26,12 @@ from redis import Redis
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
+from airflow_provider_meetings.coordination.fallback import NarrowingBackend
 from airflow_provider_meetings.coordination.host import HostBackend
-from airflow_provider_meetings.coordination.narrowing import NarrowingBackend
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from airflow_provider_meetings.coordination.sql import SqlBackend
-from airflow_provider_meetings.coordination.tokens import SharedTokens
+from airflow_provider_meetings.coordination.token_cache import SharedTokens
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.consents import KeptConsent
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_SECRET,

@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host import HostBackend
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.user_notice import Notices
 from airflow_provider_meetings.coordination.user_record import UserRecord
 from airflow_provider_meetings.coordination.user_records import UserRecords

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator import seed_wecom
 from airflow_provider_meetings.emulator.codes import CODES, Code
 from airflow_provider_meetings.emulator.company import (

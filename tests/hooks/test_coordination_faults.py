@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from airflow_provider_meetings.coordination import narrowing
+from airflow_provider_meetings.coordination import fallback as narrowing
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
 from airflow_provider_meetings.hooks import coordination, sharing

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers_manager import ProvidersManager
 
-from airflow_provider_meetings.coordination.process import PROCESS_TOKENS, ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS, ProcessTokenStore
 from airflow_provider_meetings.get_provider_info import get_provider_info
 from airflow_provider_meetings.hooks import sharing
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook

@@ -4,7 +4,7 @@ import pytest
 import requests
 
 from airflow_provider_meetings.api.http.auth import Signature, Token, TokenAuth, token_key
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 
 
 @pytest.mark.parametrize(

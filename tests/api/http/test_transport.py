@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.http import transport as transport_module
 from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from tests.contract.exchange import NAMED, OK, QUOTA, REFUSED, Start, closed_port, decode, token_auth
 from tests.contract.leaks import logged, told
 from tests.contract.origin import Handler, Origin, json_body, raw_body, video

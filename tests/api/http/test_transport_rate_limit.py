@@ -10,8 +10,8 @@ import pytest
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.coordination.budget import SharedBudget
-from airflow_provider_meetings.coordination.process import ProcessBackend
+from airflow_provider_meetings.coordination.memory import ProcessBackend
+from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
 from tests.contract.exchange import OK, decode, token_auth
 from tests.contract.origin import Origin, json_body, serve_origin
 

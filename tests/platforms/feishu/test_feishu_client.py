@@ -21,7 +21,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Download, MediaFile, Post, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator import seed_feishu as seed
 from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.state import EmulatorState, Platform

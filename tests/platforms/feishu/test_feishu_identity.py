@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.auth import token_key
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.coordination.process import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.http.auth import Token, token_key
-from airflow_provider_meetings.coordination.process import AGAIN_SECONDS, PROCESS_TOKENS, ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, PROCESS_TOKENS, ProcessTokenStore
 
 
 class Platform:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_meetings.coordination.seal import Seal
+from airflow_provider_meetings.coordination.encryption import Seal
 
 SEAL = Seal("the-secret")
 CLOSED = SEAL.close("name", {"value": "a-token"})

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
+from airflow_provider_meetings.coordination.fallback import LOOK_AGAIN_SECONDS, NarrowingBackend
 from airflow_provider_meetings.coordination.host import HostBackend
-from airflow_provider_meetings.coordination.narrowing import LOOK_AGAIN_SECONDS, NarrowingBackend
 
 
 class Broken(HostBackend):

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy
-from airflow_provider_meetings.coordination.process import ProcessBackend
+from airflow_provider_meetings.coordination.memory import ProcessBackend
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Final
 from airflow_provider_meetings.api.errors import WORDS, AuthenticationError, RateLimited, ServerError
 from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.coordination.backend import Backend, Busy
-from airflow_provider_meetings.coordination.process import AGAIN_SECONDS, ProcessTokenStore
-from airflow_provider_meetings.coordination.seal import Seal
+from airflow_provider_meetings.coordination.encryption import Seal
+from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, ProcessTokenStore
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ import pytest
 
 from airflow_provider_meetings.api.errors import RateLimited
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
-from airflow_provider_meetings.coordination.budget import SharedBudget
 from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.memory import ProcessBackend
 from airflow_provider_meetings.coordination.moments import Moment
-from airflow_provider_meetings.coordination.process import ProcessBackend
+from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
 
 FIVE = Quota("minutes.get", (Rate(5, 1),))
 TWO_WINDOWS = Quota("meetings.recording", (Rate(50, 1), Rate(1000, 60)))
@@ -143,7 +143,7 @@ def test_without_any_word_the_waits_double(budget: SharedBudget, clock: Clock) -
 
 def test_no_step_is_waited_for_longer_than_the_one_who_takes_it(budget: SharedBudget, backend: ProcessBackend) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("airflow_provider_meetings.coordination.budget._PATIENCE_SECONDS", 0.0)
+        patch.setattr("airflow_provider_meetings.coordination.rate_limiter._PATIENCE_SECONDS", 0.0)
         with backend.hold("budget|feishu|https://open.feishu.cn|cli_a|minutes.get|step", 1.0):
             assert budget.refused(FIVE, limited(60.0, (60.0, 3600.0))) == 60.0
     assert budget.reserve(FIVE, 100) == pytest.approx(60.0, abs=0.01)
