@@ -19,8 +19,8 @@ from airflow_provider_meetings.api.errors import QueueTooLong, RateLimited
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.backend import Backend
-from airflow_provider_meetings.coordination.host import HostBackend
-from airflow_provider_meetings.coordination.moments import Moment
+from airflow_provider_meetings.coordination.host.backend import HostBackend
+from airflow_provider_meetings.coordination.host.record import Moment
 from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
 from benchmarks.places import Server
 

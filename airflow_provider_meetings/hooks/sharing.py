@@ -20,7 +20,7 @@ from airflow_provider_meetings.api.http.rate_limit import Budget, Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.consents import KeptConsent
 from airflow_provider_meetings.coordination.fallback import NarrowingBackend
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
 from airflow_provider_meetings.coordination.token_cache import PATIENCE_SECONDS, SharedTokens

@@ -13,7 +13,7 @@ import pymysql
 import pytest
 from redis import Redis
 
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from airflow_provider_meetings.coordination.sql import SqlBackend
 

@@ -27,7 +27,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.fallback import NarrowingBackend
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.redis import RedisBackend
 from airflow_provider_meetings.coordination.sql import SqlBackend
@@ -185,7 +185,7 @@ def stay(*, state: str, key: str) -> dict[str, Any]:
 def slots(*, state: str, times: int) -> dict[str, Any]:
     """Take many slots of one key, and give the moments at which they are."""
     from airflow_provider_meetings.api.http.rate_limit import Rate
-    from airflow_provider_meetings.coordination.moments import Moment
+    from airflow_provider_meetings.coordination.host.record import Moment
 
     start = Moment("b", 1000.0, 1000.0)
     backend = HostBackend(Path(state), now=lambda: start)

@@ -11,9 +11,9 @@ import pytest
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 from airflow_provider_meetings.coordination.fallback import NarrowingBackend
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
+from airflow_provider_meetings.coordination.host.record import Moment
 from airflow_provider_meetings.coordination.memory import ProcessBackend
-from airflow_provider_meetings.coordination.moments import Moment
 
 FIVE = [Rate(5, 1)]
 

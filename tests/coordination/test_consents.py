@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_meetings.api.errors import StoreError
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.consents import KeptConsent
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
 
 
 def kept(folder: Path, secret: str = "the-secret") -> KeptConsent:

@@ -16,8 +16,8 @@ import psycopg
 import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
-from airflow_provider_meetings.coordination.host import HostBackend
-from airflow_provider_meetings.coordination.moments import Moment
+from airflow_provider_meetings.coordination.host.backend import HostBackend
+from airflow_provider_meetings.coordination.host.record import Moment
 from airflow_provider_meetings.coordination.sql import SqlBackend
 from tests.contract.backend_peer import peers, step
 from tests.coordination import durable_places

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.fallback import LOOK_AGAIN_SECONDS, NarrowingBackend
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
 
 
 class Broken(HostBackend):

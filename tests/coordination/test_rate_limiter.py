@@ -8,9 +8,9 @@ import pytest
 
 from airflow_provider_meetings.api.errors import RateLimited
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
+from airflow_provider_meetings.coordination.host.record import Moment
 from airflow_provider_meetings.coordination.memory import ProcessBackend
-from airflow_provider_meetings.coordination.moments import Moment
 from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
 
 FIVE = Quota("minutes.get", (Rate(5, 1),))

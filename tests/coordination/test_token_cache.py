@@ -10,9 +10,9 @@ import pytest
 from airflow_provider_meetings.api.errors import AuthenticationError, RateLimited, ServerError
 from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.coordination import token_cache as module
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
+from airflow_provider_meetings.coordination.host.record import Moment
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore, process_share
-from airflow_provider_meetings.coordination.moments import Moment
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
 
 

@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_meetings.api.errors import AuthenticationError, ConsentEnded, RateLimited, ServerError, StoreError
 from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
 from tests.coordination.user_world import REMEDY, World
 
 

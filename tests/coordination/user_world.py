@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.user_notice import Notices
 from airflow_provider_meetings.coordination.user_record import UserRecord

@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.hooks import sharing
 from airflow_provider_meetings.hooks.supervisor import SPEAKING
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook

@@ -14,7 +14,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.emulator.clock import VirtualClock
 from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET, FEISHU_USER

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
 from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
 from airflow_provider_meetings.coordination.user_record import UserRecord

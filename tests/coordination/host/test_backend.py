@@ -18,9 +18,9 @@ import pytest
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
-from airflow_provider_meetings.coordination.host import HostBackend
-from airflow_provider_meetings.coordination.moments import Moment
-from airflow_provider_meetings.coordination.state_folder import StateFolder
+from airflow_provider_meetings.coordination.host.backend import HostBackend
+from airflow_provider_meetings.coordination.host.record import Moment
+from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 from tests.contract.scripted import NOBODY
 from tests.coordination.askers import run
 
@@ -199,7 +199,7 @@ def test_a_file_system_without_locks(host: Host, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_file_that_somebody_has_locked_for_long(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_meetings.coordination.host._LOCK_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_meetings.coordination.host.backend._LOCK_SECONDS", 0.0)
     host.backend.set("k", b"v", 100)
     with host.file("value").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

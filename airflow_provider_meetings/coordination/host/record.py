@@ -5,10 +5,46 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import time
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from airflow_provider_meetings.coordination.backend import RECORD_SECONDS
-from airflow_provider_meetings.coordination.moments import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One moment by two clocks: `steady` runs from a start of the machine (`boot`), `wall` is set by people."""
+
+    boot: str
+    steady: float
+    wall: float
+
+    @classmethod
+    def now(cls) -> Moment:
+        """Read both clocks."""
+        steady = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+        return cls(_boot(), steady, time.time())
+
+    def since(self, earlier: Moment) -> float | None:
+        """Return the seconds from `earlier` to here; None if no clock can tell."""
+        if not self.restarted_since(earlier):
+            return self.steady - earlier.steady
+        return self.wall - earlier.wall if self.wall >= earlier.wall else None
+
+    def restarted_since(self, earlier: Moment) -> bool:
+        """Tell whether the machine was started anew after `earlier`: no process of then is there any more."""
+        return self.boot != earlier.boot or self.steady < earlier.steady
+
+
+@cache
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:  # no Linux: a new start shows by the steady clock, which begins anew
+        return ""
+
 
 _MAGIC = b"meetings-state-1 "
 LONGEST_SECONDS = float(RECORD_SECONDS)

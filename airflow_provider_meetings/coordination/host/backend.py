@@ -11,9 +11,8 @@ from pathlib import Path
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
-from airflow_provider_meetings.coordination.moments import Moment
-from airflow_provider_meetings.coordination.record import LONGEST_SECONDS, Record
-from airflow_provider_meetings.coordination.state_folder import StateFolder
+from airflow_provider_meetings.coordination.host.record import LONGEST_SECONDS, Moment, Record
+from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 
 _LOCK_SECONDS = 2.0
 """A file is locked for microseconds; whoever takes longer has been stopped."""

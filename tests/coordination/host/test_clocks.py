@@ -17,9 +17,9 @@ from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend
 from airflow_provider_meetings.coordination.fallback import NarrowingBackend
-from airflow_provider_meetings.coordination.host import HostBackend
+from airflow_provider_meetings.coordination.host.backend import HostBackend
+from airflow_provider_meetings.coordination.host.record import Moment
 from airflow_provider_meetings.coordination.memory import ProcessBackend, ProcessTokenStore
-from airflow_provider_meetings.coordination.moments import Moment
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
 
 HOUR = 3600.0

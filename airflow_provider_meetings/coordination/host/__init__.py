@@ -1,0 +1,1 @@
+"""Share between the processes of one host, through locked files."""
