@@ -18,13 +18,13 @@ from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import ConsentUnderWay, KeptUserTokens
 from airflow_provider_meetings.api.http.rate_limit import Budget, Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
-from airflow_provider_meetings.coordination.consents import KeptConsent
 from airflow_provider_meetings.coordination.fallback import NarrowingBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
+from airflow_provider_meetings.coordination.oauth.consent import KeptConsent
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
 from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
 from airflow_provider_meetings.coordination.token_cache import PATIENCE_SECONDS, SharedTokens
-from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
 from airflow_provider_meetings.hooks.coordination import backend_of, called, content_of, coordination_connection
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,

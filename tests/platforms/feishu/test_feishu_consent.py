@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
 from airflow_provider_meetings.emulator.clock import VirtualClock
 from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET, FEISHU_USER
 from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE

@@ -17,11 +17,9 @@ from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.api.http.oauth import Grant, Ready, Renew, Standing
 from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.coordination.user_memory import ChainMemory, remembered
-from airflow_provider_meetings.coordination.user_notice import Notices
-from airflow_provider_meetings.coordination.user_record import UserRecord
-from airflow_provider_meetings.coordination.user_records import UserRecords, unreachable
-from airflow_provider_meetings.coordination.user_renewal import Renewal
+from airflow_provider_meetings.coordination.oauth.process_state import ChainMemory, Notices, remembered
+from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords, unreachable
+from airflow_provider_meetings.coordination.oauth.refresh import Renewal
 
 LONGEST_REQUEST_SECONDS: Final = 90.0
 """After so long a request that was sent is over: connecting, waiting for the answer, and some more."""

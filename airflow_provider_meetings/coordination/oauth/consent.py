@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.encryption import Seal
-from airflow_provider_meetings.coordination.user_records import unreachable
+from airflow_provider_meetings.coordination.oauth.record import unreachable
 
 PENDING_SECONDS: Final = 600.0
 """So long a consent that was begun can be finished."""

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.http.oauth import Grant
-from airflow_provider_meetings.coordination.consents import KeptConsent
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.consent import KeptConsent
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_SECRET,
     FEISHU_USER_REFRESH_TOKEN,

@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.errors import AuthenticationError, ConsentEnd
 from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from tests.coordination.user_world import REMEDY, World
+from tests.coordination.oauth.user_world import REMEDY, World
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ from typing import Final
 from airflow_provider_meetings.api.errors import AuthenticationError, ConsentEnded
 from airflow_provider_meetings.api.http.oauth import Renew
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.coordination.shielded import finished
-from airflow_provider_meetings.coordination.user_memory import ChainMemory, Unwritten
-from airflow_provider_meetings.coordination.user_record import UserRecord
-from airflow_provider_meetings.coordination.user_records import UserRecords
+from airflow_provider_meetings.coordination.oauth.process_state import ChainMemory, Unwritten
+from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords
+from airflow_provider_meetings.coordination.oauth.uninterruptible import finished
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,9 @@ from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.coordination.user_notice import Notices
-from airflow_provider_meetings.coordination.user_record import UserRecord
-from airflow_provider_meetings.coordination.user_records import UserRecords
-from airflow_provider_meetings.coordination.user_tokens import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.process_state import Notices
+from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
 
 DAY = 86400.0
 NAME = "feishu|https://open.feishu.cn|cli_x|user|feishu_user"

@@ -18,7 +18,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.http.oauth import ends_soon
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.encryption import Seal
-from tests.coordination.user_world import DAY, NAME, REMEDY, World
+from tests.coordination.oauth.user_world import DAY, NAME, REMEDY, World
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from airflow_provider_meetings.coordination.shielded import finished
+from airflow_provider_meetings.coordination.oauth.uninterruptible import finished
 
 TASK: ContextVar[str] = ContextVar("TASK", default="none")
 

@@ -9,8 +9,8 @@ import pytest
 
 from airflow_provider_meetings.api.errors import StoreError
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.coordination.consents import KeptConsent
 from airflow_provider_meetings.coordination.host.backend import HostBackend
+from airflow_provider_meetings.coordination.oauth.consent import KeptConsent
 
 
 def kept(folder: Path, secret: str = "the-secret") -> KeptConsent:
