@@ -77,7 +77,7 @@ def servers() -> Iterator[list[Server | str]]:
 def _redis(_name: str) -> Iterator[Server]:
     from redis import Redis
 
-    from airflow_provider_meetings.coordination.redis import RedisBackend
+    from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 
     def connect() -> Redis:
         return Redis(HOST, 6379, db=REDIS_DATABASE)

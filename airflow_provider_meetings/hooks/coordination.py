@@ -12,7 +12,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowNotFoundException
 
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
-from airflow_provider_meetings.coordination.redis import RedisBackend
+from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from airflow_provider_meetings.coordination.sql import SqlBackend
 from airflow_provider_meetings.coordination.sql_dialects import code
 from airflow_provider_meetings.coordination.sql_errors import from_database

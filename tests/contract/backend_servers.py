@@ -14,7 +14,7 @@ import pytest
 from redis import Redis
 
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.redis import RedisBackend
+from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from airflow_provider_meetings.coordination.sql import SqlBackend
 
 HOST = "127.0.0.1"

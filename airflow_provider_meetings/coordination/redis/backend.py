@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, BackendError, Busy
-from airflow_provider_meetings.coordination.redis_errors import spoken
-from airflow_provider_meetings.coordination.redis_scripts import ACQUIRE, GET, LEAVE, POSTPONE, RENEW, RESERVE, SWAP
+from airflow_provider_meetings.coordination.redis.errors import spoken
+from airflow_provider_meetings.coordination.redis.scripts import ACQUIRE, GET, LEAVE, POSTPONE, RENEW, RESERVE, SWAP
 
 if TYPE_CHECKING:
     from redis import Redis

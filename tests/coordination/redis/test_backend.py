@@ -16,7 +16,7 @@ from redis import Redis
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy
-from airflow_provider_meetings.coordination.redis import RedisBackend
+from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from tests.contract import backend_servers
 from tests.contract.backend import DEADLINE, SLOW, BackendContract, assert_apart, eventually
 from tests.contract.backend_peer import slots
