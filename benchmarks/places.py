@@ -111,7 +111,7 @@ def _redis(_name: str) -> Iterator[Server]:
 def _postgres(name: str) -> Iterator[Server]:
     import psycopg
 
-    from airflow_provider_meetings.coordination.sql import SqlBackend
+    from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 
     options = f"-c search_path={name}"
 
@@ -141,7 +141,7 @@ def _postgres(name: str) -> Iterator[Server]:
 def _mariadb(name: str) -> Iterator[Server]:
     import pymysql
 
-    from airflow_provider_meetings.coordination.sql import SqlBackend
+    from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 
     def connect(database: str | None = name) -> Any:
         return pymysql.connect(host=HOST, user="root", database=database, connect_timeout=5, read_timeout=10)

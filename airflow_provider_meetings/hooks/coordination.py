@@ -13,9 +13,9 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
-from airflow_provider_meetings.coordination.sql import SqlBackend
-from airflow_provider_meetings.coordination.sql_dialects import code
-from airflow_provider_meetings.coordination.sql_errors import from_database
+from airflow_provider_meetings.coordination.sql.backend import SqlBackend
+from airflow_provider_meetings.coordination.sql.dialects import code
+from airflow_provider_meetings.coordination.sql.errors import from_database
 from airflow_provider_meetings.hooks.connections import connection
 from airflow_provider_meetings.hooks.supervisor import SPEAKING
 

@@ -15,7 +15,7 @@ from redis import Redis
 
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
-from airflow_provider_meetings.coordination.sql import SqlBackend
+from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 
 HOST = "127.0.0.1"
 REQUIRED = "MEETINGS_REQUIRE_SERVERS"

@@ -18,7 +18,7 @@ import pytest
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import Moment
-from airflow_provider_meetings.coordination.sql import SqlBackend
+from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from tests.contract.backend_peer import peers, step
 from tests.coordination import durable_places
 from tests.coordination.durable_places import Place

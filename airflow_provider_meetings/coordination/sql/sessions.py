@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.coordination.sql_dialects import code
-from airflow_provider_meetings.coordination.sql_errors import (
+from airflow_provider_meetings.coordination.sql.dialects import code
+from airflow_provider_meetings.coordination.sql.errors import (
     CROWDED,
     DEADLOCKS,
     GONE,
@@ -21,7 +21,7 @@ from airflow_provider_meetings.coordination.sql_errors import (
     line,
     unmade,
 )
-from airflow_provider_meetings.coordination.sql_pool import Connection, Pool, Session
+from airflow_provider_meetings.coordination.sql.pool import Connection, Pool, Session
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
-from airflow_provider_meetings.coordination.sql_dialects import Dialect, MySQL, Postgres
+from airflow_provider_meetings.coordination.sql.dialects import Dialect, MySQL, Postgres
 
 IDLE_SECONDS: Final = 1.0
 """So long a connection is kept unused: a server has a hundred, and every process of every host comes to it."""

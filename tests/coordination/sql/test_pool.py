@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.coordination.sql import SqlBackend
+from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from tests.contract.backend import DEADLINE, eventually
 from tests.contract.own_servers import OwnPostgres
 

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
-from airflow_provider_meetings.coordination.sql import SqlBackend
+from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from tests.contract import backend_servers
 from tests.contract.backend import DEADLINE, SLOW, BackendContract, assert_apart, eventually
 from tests.contract.backend_peer import slots

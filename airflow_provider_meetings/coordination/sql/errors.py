@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_provider_meetings.coordination.sql_dialects import code
+from airflow_provider_meetings.coordination.sql.dialects import code
 
 DEADLOCKS = {"40001", "40P01", "1213", "1020"}
 NO_TABLE = {"42P01", "1146"}

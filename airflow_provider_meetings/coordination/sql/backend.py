@@ -15,8 +15,8 @@ from functools import partial
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, Busy
-from airflow_provider_meetings.coordination.sql_pool import Connection, Session
-from airflow_provider_meetings.coordination.sql_sessions import Sessions
+from airflow_provider_meetings.coordination.sql.pool import Connection, Session
+from airflow_provider_meetings.coordination.sql.sessions import Sessions
 
 _AT_ONCE = 2.0  # seconds that a place in the queue for a hold is kept; then the wait looks up, and queues anew
 _KEPT = 7200  # seconds that slots outlive their use: a clock that is set forward shall not end them

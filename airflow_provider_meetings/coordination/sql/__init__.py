@@ -1,0 +1,1 @@
+"""Share between hosts, through PostgreSQL or MySQL."""
