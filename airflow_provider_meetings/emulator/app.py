@@ -12,10 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_meetings.emulator import feishu_answers, wecom_answers
+from airflow_provider_meetings.emulator.answers import feishu as feishu_answers
+from airflow_provider_meetings.emulator.answers import wecom as wecom_answers
+from airflow_provider_meetings.emulator.answers.feishu import FeishuError
+from airflow_provider_meetings.emulator.answers.media import Downloads
+from airflow_provider_meetings.emulator.answers.request_check import Gate
+from airflow_provider_meetings.emulator.answers.wecom import WecomError
 from airflow_provider_meetings.emulator.control import PREFIX, Control, control_unrouted
-from airflow_provider_meetings.emulator.downloads import Downloads
-from airflow_provider_meetings.emulator.feishu_answers import FeishuError
 from airflow_provider_meetings.emulator.feishu_meetings import FeishuMeetings
 from airflow_provider_meetings.emulator.feishu_minutes import FeishuMinutes
 from airflow_provider_meetings.emulator.feishu_oauth import FeishuOauth
@@ -25,10 +28,8 @@ from airflow_provider_meetings.emulator.feishu_search import FeishuSearch
 from airflow_provider_meetings.emulator.feishu_store import FeishuStore
 from airflow_provider_meetings.emulator.feishu_tokens import FeishuTokens
 from airflow_provider_meetings.emulator.feishu_user_info import FeishuUserInfo
-from airflow_provider_meetings.emulator.gate import Gate
 from airflow_provider_meetings.emulator.state import EmulatorState, RequestRecord
 from airflow_provider_meetings.emulator.wecom import Wecom
-from airflow_provider_meetings.emulator.wecom_answers import WecomError
 from airflow_provider_meetings.emulator.wecom_files import WecomFiles
 from airflow_provider_meetings.emulator.wecom_transcripts import WecomTranscripts
 

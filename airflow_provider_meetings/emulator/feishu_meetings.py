@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_meetings.emulator import feishu_answers as answers
+from airflow_provider_meetings.emulator.answers import feishu as answers
+from airflow_provider_meetings.emulator.answers.paging import page_of
+from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.company import FEISHU_USER
 from airflow_provider_meetings.emulator.feishu_tokens import authorize
-from airflow_provider_meetings.emulator.gate import Gate
 from airflow_provider_meetings.emulator.model import FeishuMeeting
-from airflow_provider_meetings.emulator.paging import page_of
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 _PARAM_ERROR: Final = 121003

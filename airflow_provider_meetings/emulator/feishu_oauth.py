@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_meetings.emulator import feishu_answers as answers
+from airflow_provider_meetings.emulator.answers import feishu as answers
+from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.consents import ConsentError
 from airflow_provider_meetings.emulator.feishu_apps import App, app_of
 from airflow_provider_meetings.emulator.feishu_scopes import APP_SCOPES
 from airflow_provider_meetings.emulator.feishu_tokens import json_body
-from airflow_provider_meetings.emulator.gate import Gate
 from airflow_provider_meetings.emulator.pkce import Challenge
 from airflow_provider_meetings.emulator.state import EmulatorState
 

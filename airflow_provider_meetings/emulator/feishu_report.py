@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_meetings.emulator import feishu_answers as answers
+from airflow_provider_meetings.emulator.answers import feishu as answers
+from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu_meetings import held, seconds
 from airflow_provider_meetings.emulator.feishu_tokens import authorize
 from airflow_provider_meetings.emulator.feishu_users import shown_user
-from airflow_provider_meetings.emulator.gate import Gate
 from airflow_provider_meetings.emulator.model import SHANGHAI, FeishuMeeting
 from airflow_provider_meetings.emulator.state import EmulatorState
 

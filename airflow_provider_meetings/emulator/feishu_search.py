@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_meetings.emulator import feishu_answers as answers
+from airflow_provider_meetings.emulator.answers import feishu as answers
+from airflow_provider_meetings.emulator.answers.paging import page_of
+from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu_meetings import seconds
 from airflow_provider_meetings.emulator.feishu_tokens import authorize, json_body
 from airflow_provider_meetings.emulator.feishu_users import shown_user
-from airflow_provider_meetings.emulator.gate import Gate
 from airflow_provider_meetings.emulator.model import FeishuMeeting, FeishuMinute
-from airflow_provider_meetings.emulator.paging import page_of
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 _MINUTES: Final = "feishu.minutes_search"

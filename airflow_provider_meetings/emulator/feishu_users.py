@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from airflow_provider_meetings.emulator.feishu_answers import refused
+from airflow_provider_meetings.emulator.answers.feishu import refused
 from airflow_provider_meetings.emulator.model import FeishuUser
 
 _KINDS: Final = ("open_id", "union_id", "user_id")

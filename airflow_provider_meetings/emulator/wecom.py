@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_meetings.emulator import wecom_answers as answers
+from airflow_provider_meetings.emulator.answers import wecom as answers
+from airflow_provider_meetings.emulator.answers.paging import page_of
+from airflow_provider_meetings.emulator.answers.request_check import Gate
+from airflow_provider_meetings.emulator.answers.wecom import integer, invalid, signed_body, text
 from airflow_provider_meetings.emulator.company import WECOM_CORP_ID, WECOM_CORP_SECRET
-from airflow_provider_meetings.emulator.gate import Gate
 from airflow_provider_meetings.emulator.model import WecomFile, WecomMeeting, WecomRecording, milliseconds
-from airflow_provider_meetings.emulator.paging import page_of
 from airflow_provider_meetings.emulator.state import EmulatorState
 from airflow_provider_meetings.emulator.wecom_listing import ListQuery
-from airflow_provider_meetings.emulator.wecom_parameters import integer, invalid, signed_body, text
 from airflow_provider_meetings.emulator.wecom_stage import DONE, listed_state
 
 _LONGEST_SPAN: Final = 180 * 24 * 3600

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_meetings.emulator import wecom_answers as answers
-from airflow_provider_meetings.emulator.downloads import wecom_address
-from airflow_provider_meetings.emulator.gate import Gate
+from airflow_provider_meetings.emulator.answers import wecom as answers
+from airflow_provider_meetings.emulator.answers.media import wecom_address
+from airflow_provider_meetings.emulator.answers.request_check import Gate
+from airflow_provider_meetings.emulator.answers.wecom import file_asked_for, invalid, signed_body
 from airflow_provider_meetings.emulator.media import Media
 from airflow_provider_meetings.emulator.model import WecomFile, milliseconds
 from airflow_provider_meetings.emulator.state import EmulatorState
-from airflow_provider_meetings.emulator.wecom_parameters import file_asked_for, invalid, signed_body
 from airflow_provider_meetings.emulator.wecom_stage import is_done
 
 

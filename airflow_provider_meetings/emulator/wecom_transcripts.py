@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_meetings.emulator import wecom_answers as answers
-from airflow_provider_meetings.emulator.gate import Gate
+from airflow_provider_meetings.emulator.answers import wecom as answers
+from airflow_provider_meetings.emulator.answers.request_check import Gate
+from airflow_provider_meetings.emulator.answers.wecom import file_asked_for, integer, invalid, signed_body, text
 from airflow_provider_meetings.emulator.model_wecom import WecomParagraph, WecomTranscript
 from airflow_provider_meetings.emulator.state import EmulatorState
-from airflow_provider_meetings.emulator.wecom_parameters import file_asked_for, integer, invalid, signed_body, text
 
 _SILENCE = WecomTranscript(())
 

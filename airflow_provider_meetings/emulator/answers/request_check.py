@@ -9,15 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_provider_meetings.emulator import feishu_answers, wecom_answers
+from airflow_provider_meetings.emulator.answers import feishu as feishu_answers
+from airflow_provider_meetings.emulator.answers import wecom as wecom_answers
+from airflow_provider_meetings.emulator.answers.feishu import FeishuError, Shape
+from airflow_provider_meetings.emulator.answers.wecom import WecomError
 from airflow_provider_meetings.emulator.codes import find
 from airflow_provider_meetings.emulator.endpoints import ENDPOINTS, Endpoint
 from airflow_provider_meetings.emulator.failures import Failure
-from airflow_provider_meetings.emulator.feishu_answers import FeishuError, Shape
 from airflow_provider_meetings.emulator.limits import Refused
 from airflow_provider_meetings.emulator.silences import Unanswered
 from airflow_provider_meetings.emulator.state import EmulatorState
-from airflow_provider_meetings.emulator.wecom_answers import WecomError
 
 _THROTTLED: Final = 99991400
 _POST_THROTTLED: Final = 1420003

@@ -1,0 +1,1 @@
+"""Answers as the platforms send them: envelopes, errors, pages, media."""
