@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from airflow_provider_meetings.emulator.codes import find
+from airflow_provider_meetings.emulator.codes.registry import find
 from airflow_provider_meetings.emulator.endpoints import selected
 
 

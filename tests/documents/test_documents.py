@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator import seed_wecom
-from airflow_provider_meetings.emulator.codes import CODES, Code
+from airflow_provider_meetings.emulator.codes.registry import CODES, Code
 from airflow_provider_meetings.emulator.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from starlette.responses import JSONResponse
 
-from airflow_provider_meetings.emulator.codes import find
+from airflow_provider_meetings.emulator.codes.registry import find
 
 Shape = Literal["envelope", "flat", "oauth"]
 

@@ -13,7 +13,7 @@ from airflow_provider_meetings.emulator.answers import feishu as feishu_answers
 from airflow_provider_meetings.emulator.answers import wecom as wecom_answers
 from airflow_provider_meetings.emulator.answers.feishu import FeishuError, Shape
 from airflow_provider_meetings.emulator.answers.wecom import WecomError
-from airflow_provider_meetings.emulator.codes import find
+from airflow_provider_meetings.emulator.codes.registry import find
 from airflow_provider_meetings.emulator.endpoints import ENDPOINTS, Endpoint
 from airflow_provider_meetings.emulator.failures import Failure
 from airflow_provider_meetings.emulator.limits import Refused

@@ -9,7 +9,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from airflow_provider_meetings.emulator.codes import find
+from airflow_provider_meetings.emulator.codes.registry import find
 from airflow_provider_meetings.emulator.model import WecomFile, WecomRecording
 from airflow_provider_meetings.emulator.state import EmulatorState
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from airflow_provider_meetings.emulator.code_row import Code
+from airflow_provider_meetings.emulator.codes.code import Code
 from airflow_provider_meetings.emulator.endpoints import ENDPOINTS
 
 _ERRORS: Final = "https://developer.work.weixin.qq.com/document/path/90455"

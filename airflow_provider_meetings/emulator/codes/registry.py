@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_meetings.emulator.code_row import Code
-from airflow_provider_meetings.emulator.codes_feishu import feishu_codes
-from airflow_provider_meetings.emulator.codes_feishu_business import feishu_business_codes
-from airflow_provider_meetings.emulator.codes_wecom import wecom_codes
+from airflow_provider_meetings.emulator.codes.code import Code
+from airflow_provider_meetings.emulator.codes.feishu import feishu_business_codes, feishu_codes
+from airflow_provider_meetings.emulator.codes.wecom import wecom_codes
 from airflow_provider_meetings.emulator.endpoints import selected
 
 __all__ = ["CODES", "Code", "find"]
