@@ -18,7 +18,7 @@ from airflow_provider_meetings.emulator.answers.feishu import FeishuError
 from airflow_provider_meetings.emulator.answers.media import Downloads
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.answers.wecom import WecomError
-from airflow_provider_meetings.emulator.control import PREFIX, Control, control_unrouted
+from airflow_provider_meetings.emulator.control.routes import PREFIX, Control, control_unrouted
 from airflow_provider_meetings.emulator.feishu_meetings import FeishuMeetings
 from airflow_provider_meetings.emulator.feishu_minutes import FeishuMinutes
 from airflow_provider_meetings.emulator.feishu_oauth import FeishuOauth

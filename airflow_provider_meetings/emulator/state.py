@@ -57,7 +57,7 @@ class EmulatorState:
     """Hold one emulator's moving parts; safe to use from the server's thread and the test's at once.
 
     Public attributes are knobs and may be changed while it runs; all are listed in
-    :mod:`airflow_provider_meetings.emulator.knobs`.
+    :mod:`airflow_provider_meetings.emulator.control.settings`.
 
     :param company: what to serve; the default company if None.
     :param not_ready_polls: polls for which an object in the making answers "not ready", at each of its stages.

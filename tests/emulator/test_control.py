@@ -12,7 +12,7 @@ from starlette.types import Message
 
 from airflow_provider_meetings.emulator.app import create_app
 from airflow_provider_meetings.emulator.clock import VirtualClock
-from airflow_provider_meetings.emulator.knobs import KNOBS
+from airflow_provider_meetings.emulator.control.settings import KNOBS
 from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
 from airflow_provider_meetings.emulator.state import EmulatorState
 

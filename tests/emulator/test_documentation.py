@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import requests
 
+from airflow_provider_meetings.emulator.control.settings import KNOBS
 from airflow_provider_meetings.emulator.faults import FAULT_KINDS
-from airflow_provider_meetings.emulator.knobs import KNOBS
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 pytest_plugins = ["pytester"]
