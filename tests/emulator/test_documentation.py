@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from airflow_provider_meetings.emulator.control.settings import KNOBS
-from airflow_provider_meetings.emulator.faults import FAULT_KINDS
+from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 pytest_plugins = ["pytester"]

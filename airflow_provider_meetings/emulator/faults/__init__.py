@@ -1,0 +1,1 @@
+"""Failures that tests order: errors, hangs, cut media, revoked tokens, rate limits."""
