@@ -19,15 +19,15 @@ from airflow_provider_meetings.emulator.answers.media import Downloads
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.answers.wecom import WecomError
 from airflow_provider_meetings.emulator.control.routes import PREFIX, Control, control_unrouted
-from airflow_provider_meetings.emulator.feishu_meetings import FeishuMeetings
-from airflow_provider_meetings.emulator.feishu_minutes import FeishuMinutes
-from airflow_provider_meetings.emulator.feishu_oauth import FeishuOauth
-from airflow_provider_meetings.emulator.feishu_posts import FeishuPosts
-from airflow_provider_meetings.emulator.feishu_report import FeishuReport
-from airflow_provider_meetings.emulator.feishu_search import FeishuSearch
-from airflow_provider_meetings.emulator.feishu_store import FeishuStore
-from airflow_provider_meetings.emulator.feishu_tokens import FeishuTokens
-from airflow_provider_meetings.emulator.feishu_user_info import FeishuUserInfo
+from airflow_provider_meetings.emulator.feishu.meetings import FeishuMeetings
+from airflow_provider_meetings.emulator.feishu.minutes import FeishuMinutes
+from airflow_provider_meetings.emulator.feishu.oauth import FeishuOauth
+from airflow_provider_meetings.emulator.feishu.posts import FeishuPosts
+from airflow_provider_meetings.emulator.feishu.report import FeishuReport
+from airflow_provider_meetings.emulator.feishu.search import FeishuSearch
+from airflow_provider_meetings.emulator.feishu.store import FeishuStore
+from airflow_provider_meetings.emulator.feishu.tokens import FeishuTokens
+from airflow_provider_meetings.emulator.feishu.user_info import FeishuUserInfo
 from airflow_provider_meetings.emulator.state import EmulatorState, RequestRecord
 from airflow_provider_meetings.emulator.wecom import Wecom
 from airflow_provider_meetings.emulator.wecom_files import WecomFiles

@@ -104,7 +104,7 @@ class TestStoreApp:
             with pytest.raises(AirflowException, match=told):
                 self.read()
         # That block is another tenant's than this one's, who has installed the app, too.
-        monkeypatch.setattr("airflow_provider_meetings.emulator.feishu_store.FEISHU_TENANT_KEY", "another-tenant")
+        monkeypatch.setattr("airflow_provider_meetings.emulator.feishu.store.FEISHU_TENANT_KEY", "another-tenant")
         self.connect(store, tenant_key="another-tenant")
         self.read()
         self.connect(store)

@@ -13,8 +13,8 @@ from starlette.routing import Route
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.answers.request_check import Gate
-from airflow_provider_meetings.emulator.feishu_meetings import seconds
-from airflow_provider_meetings.emulator.feishu_tokens import authorize, json_body
+from airflow_provider_meetings.emulator.feishu.meetings import seconds
+from airflow_provider_meetings.emulator.feishu.tokens import authorize, json_body
 from airflow_provider_meetings.emulator.feishu_users import shown_user
 from airflow_provider_meetings.emulator.model import FeishuMeeting, FeishuMinute
 from airflow_provider_meetings.emulator.state import EmulatorState
