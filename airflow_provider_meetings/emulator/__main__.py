@@ -19,7 +19,7 @@ from airflow_provider_meetings.emulator.company import (
     WECOM_CORP_SECRET,
     Company,
 )
-from airflow_provider_meetings.emulator.feishu_apps import APPS, Cloud
+from airflow_provider_meetings.emulator.model.feishu_apps import APPS, Cloud
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_meetings.emulator.model import Company
+from airflow_provider_meetings.emulator.model.company import Company
 from airflow_provider_meetings.emulator.seed_artifacts import ARTIFACTS, STATISTICS
 from airflow_provider_meetings.emulator.seed_feishu import CHEN_YU, MINUTES, POSTS
 from airflow_provider_meetings.emulator.seed_meetings import dated_meetings

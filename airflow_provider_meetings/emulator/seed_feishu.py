@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from airflow_provider_meetings.emulator.media import Media
-from airflow_provider_meetings.emulator.model import (
+from airflow_provider_meetings.emulator.model.company import (
     SHANGHAI,
     FeishuMeeting,
     FeishuMinute,
@@ -14,6 +13,7 @@ from airflow_provider_meetings.emulator.model import (
     FeishuUser,
     TranscriptLine,
 )
+from airflow_provider_meetings.emulator.model.media import Media
 
 # Meeting ids, by what becomes of the recording.
 READY_MEETING: Final = "7571000000000000101"

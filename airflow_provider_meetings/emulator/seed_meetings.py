@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from airflow_provider_meetings.emulator.model import SHANGHAI, FeishuMeeting, FeishuUser
+from airflow_provider_meetings.emulator.model.company import SHANGHAI, FeishuMeeting, FeishuUser
 from airflow_provider_meetings.emulator.seed_feishu import (
     AUDIO_ONLY_MEETING,
     CHEN_YU,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from airflow_provider_meetings.emulator.model_wecom import WecomParagraph, WecomSentence, WecomTranscript, WecomWord
+from airflow_provider_meetings.emulator.model.wecom import WecomParagraph, WecomSentence, WecomTranscript, WecomWord
 
 # Speaker (1: the owner, 2: a colleague, 0: somebody from outside, who has no userid), and the words of each sentence.
 _SPOKEN: Final = (

@@ -8,9 +8,15 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from airflow_provider_meetings.emulator.documents import docx, pdf
-from airflow_provider_meetings.emulator.media import Media
-from airflow_provider_meetings.emulator.model import SHANGHAI, WecomFile, WecomMeeting, WecomRecording, WecomSharing
+from airflow_provider_meetings.emulator.model.company import (
+    SHANGHAI,
+    WecomFile,
+    WecomMeeting,
+    WecomRecording,
+    WecomSharing,
+)
+from airflow_provider_meetings.emulator.model.documents import docx, pdf
+from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.seed_transcripts import as_file, transcript
 
 OWNERS: Final = ("zhangwei", "lina", "wangfang", "alex.chen")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_provider_meetings.emulator.answers.wecom import integer, invalid, text
-from airflow_provider_meetings.emulator.model import WecomRecording, milliseconds
+from airflow_provider_meetings.emulator.model.company import WecomRecording, milliseconds
 
 _LONGEST_SPAN: Final = 31 * 24 * 3600
 _INT32: Final = 2**31 - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_meetings.emulator.model import WecomRecording
+from airflow_provider_meetings.emulator.model.company import WecomRecording
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 RECORDING: Final = 1

@@ -28,7 +28,7 @@ from airflow_provider_meetings.emulator.company import (
     WECOM_CORP_SECRET,
     default_company,
 )
-from airflow_provider_meetings.emulator.endpoints import ENDPOINTS
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
 from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from airflow_provider_meetings.emulator.codes.registry import CODES, Code, find
-from airflow_provider_meetings.emulator.endpoints import ENDPOINTS, Endpoint
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Endpoint
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_meetings.emulator.media import Media
-from airflow_provider_meetings.emulator.model import (
+from airflow_provider_meetings.emulator.model.company import (
     Company,
     FeishuMeeting,
     FeishuMinute,
@@ -18,6 +17,7 @@ from airflow_provider_meetings.emulator.model import (
     WecomRecording,
     WecomSharing,
 )
+from airflow_provider_meetings.emulator.model.media import Media
 
 EXAMPLES = Path(__file__).with_name("examples")
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from airflow_provider_meetings.emulator import company, seed_feishu
-from airflow_provider_meetings.emulator.feishu_apps import APPS, app_of, self_built
+from airflow_provider_meetings.emulator.model.feishu_apps import APPS, app_of, self_built
 
 TENANT = "/open-apis/auth/v3/tenant_access_token/internal"
 MINUTE = f"/open-apis/minutes/v1/minutes/{seed_feishu.ENGLISH_MINUTE}"

@@ -8,7 +8,7 @@ from urllib3.exceptions import IncompleteRead, ProtocolError
 
 from airflow_provider_meetings.emulator import seed_feishu, seed_wecom
 from airflow_provider_meetings.emulator.company import default_company
-from airflow_provider_meetings.emulator.media import Media
+from airflow_provider_meetings.emulator.model.media import Media
 
 MEDIA = default_company().feishu_minutes[seed_feishu.AUDIO_ONLY_MINUTE].media
 WHOLE = MEDIA.read()

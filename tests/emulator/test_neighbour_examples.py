@@ -9,8 +9,7 @@ import pytest
 import requests
 
 from airflow_provider_meetings.emulator.company import FEISHU_USER_TOKEN
-from airflow_provider_meetings.emulator.media import Media
-from airflow_provider_meetings.emulator.model import (
+from airflow_provider_meetings.emulator.model.company import (
     Company,
     FeishuArtifacts,
     FeishuChapter,
@@ -21,7 +20,8 @@ from airflow_provider_meetings.emulator.model import (
     WecomFile,
     WecomRecording,
 )
-from airflow_provider_meetings.emulator.model_wecom import WecomParagraph, WecomSentence, WecomTranscript, WecomWord
+from airflow_provider_meetings.emulator.model.media import Media
+from airflow_provider_meetings.emulator.model.wecom import WecomParagraph, WecomSentence, WecomTranscript, WecomWord
 
 TOKEN = "obcnsynthetic00000000001"
 OWNER = FeishuUser("ou_0001", "on_0001", "u1", "甲", "dev", "a@example.com", "1001")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator.endpoints import Window
+from airflow_provider_meetings.emulator.model.endpoints import Window
 from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 
 MINUTE = f"/minutes/v1/minutes/{READY_MINUTE}"

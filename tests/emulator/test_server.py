@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from airflow_provider_meetings.emulator import company
-from airflow_provider_meetings.emulator.media import Media
+from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 

@@ -19,7 +19,7 @@ from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsL
 from airflow.sdk.observability.stats import Stats
 
 from airflow_provider_meetings.api.landing.transfer import Stopped
-from airflow_provider_meetings.emulator.media import Media
+from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.seed_feishu import (
     AUDIO_ONLY_MEETING,
     READY_MEETING,

@@ -14,10 +14,10 @@ from airflow_provider_meetings.emulator.answers import wecom as wecom_answers
 from airflow_provider_meetings.emulator.answers.feishu import FeishuError, Shape
 from airflow_provider_meetings.emulator.answers.wecom import WecomError
 from airflow_provider_meetings.emulator.codes.registry import find
-from airflow_provider_meetings.emulator.endpoints import ENDPOINTS, Endpoint
 from airflow_provider_meetings.emulator.faults.errors import Failure
 from airflow_provider_meetings.emulator.faults.hangs import Unanswered
 from airflow_provider_meetings.emulator.faults.rate_limits import Refused
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Endpoint
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 _THROTTLED: Final = 99991400

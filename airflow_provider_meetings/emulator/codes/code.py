@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_meetings.emulator.endpoints import Platform
+from airflow_provider_meetings.emulator.model.endpoints import Platform
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Final
 from airflow_provider_meetings.emulator.codes.code import Code
 from airflow_provider_meetings.emulator.codes.feishu import feishu_business_codes, feishu_codes
 from airflow_provider_meetings.emulator.codes.wecom import wecom_codes
-from airflow_provider_meetings.emulator.endpoints import selected
+from airflow_provider_meetings.emulator.model.endpoints import selected
 
 __all__ = ["CODES", "Code", "find"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from airflow_provider_meetings.emulator.codes.code import Code
-from airflow_provider_meetings.emulator.endpoints import ENDPOINTS
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
 
 _ERRORS: Final = "https://developer.work.weixin.qq.com/document/path/90455"
 _LIMITS: Final = "https://developer.work.weixin.qq.com/document/path/90454"

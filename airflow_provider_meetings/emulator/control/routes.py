@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 from airflow_provider_meetings.emulator.clock import VirtualClock
 from airflow_provider_meetings.emulator.control.settings import KNOBS, turn
-from airflow_provider_meetings.emulator.endpoints import ENDPOINTS
 from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 _NUMBER: Final = (int,)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from airflow_provider_meetings.emulator.endpoints import ENDPOINTS, Window
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Window
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 

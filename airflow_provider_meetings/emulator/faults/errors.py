@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from airflow_provider_meetings.emulator.codes.registry import find
-from airflow_provider_meetings.emulator.endpoints import selected
+from airflow_provider_meetings.emulator.model.endpoints import selected
 
 
 @dataclass(slots=True)
@@ -49,8 +49,7 @@ class Failures:
     ) -> Failure:
         """Let requests to ``endpoint`` fail; status and message are the vendor's unless given.
 
-        :param endpoint: a name of :data:`~airflow_provider_meetings.emulator.endpoints.ENDPOINTS`, or ``feishu.*`` or
-            ``wecom.*``.
+        :param endpoint: a name in `emulator.model.endpoints.ENDPOINTS`, or ``feishu.*`` or ``wecom.*``.
         :param code: the vendor's code. One that no document lists is allowed, with a ``message``.
         :param times: how many requests fail; None for all until cleared.
         :param skip: how many are answered as usual before.

@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from airflow_provider_meetings.emulator.endpoints import selected
+from airflow_provider_meetings.emulator.model.endpoints import selected
 
 Manner = Literal["hang", "cut"]
 MANNERS: Final[tuple[Manner, ...]] = get_args(Manner)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from airflow_provider_meetings.emulator.endpoints import ENDPOINTS, Window
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from airflow_provider_meetings.emulator.endpoints import selected
+from airflow_provider_meetings.emulator.model.endpoints import selected
 
 
 @dataclass(slots=True)

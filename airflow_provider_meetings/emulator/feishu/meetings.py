@@ -13,7 +13,7 @@ from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.company import FEISHU_USER
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
-from airflow_provider_meetings.emulator.model import FeishuMeeting
+from airflow_provider_meetings.emulator.model.company import FeishuMeeting
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 _PARAM_ERROR: Final = 121003

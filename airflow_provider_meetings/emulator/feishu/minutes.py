@@ -12,15 +12,15 @@ from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.media import attachment, feishu_address
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
-from airflow_provider_meetings.emulator.feishu_users import shown_user
-from airflow_provider_meetings.emulator.model import (
+from airflow_provider_meetings.emulator.model.company import (
     FeishuArtifacts,
     FeishuMinute,
     FeishuStatistics,
     milliseconds,
 )
+from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
+from airflow_provider_meetings.emulator.model.transcript import as_srt, as_txt
 from airflow_provider_meetings.emulator.state import EmulatorState
-from airflow_provider_meetings.emulator.transcript import as_srt, as_txt
 
 _BOOLEANS: Final = {"true": True, "false": False}
 _PARAM_INVALID: Final = 2091001

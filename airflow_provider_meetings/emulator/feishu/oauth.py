@@ -14,8 +14,7 @@ from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.consents import ConsentError
 from airflow_provider_meetings.emulator.feishu.tokens import json_body
-from airflow_provider_meetings.emulator.feishu_apps import App, app_of
-from airflow_provider_meetings.emulator.feishu_scopes import APP_SCOPES
+from airflow_provider_meetings.emulator.model.feishu_apps import APP_SCOPES, App, app_of
 from airflow_provider_meetings.emulator.pkce import Challenge
 from airflow_provider_meetings.emulator.state import EmulatorState
 

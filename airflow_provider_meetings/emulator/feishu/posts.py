@@ -12,8 +12,8 @@ from starlette.routing import Route
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
-from airflow_provider_meetings.emulator.feishu_users import shown_user
-from airflow_provider_meetings.emulator.model import FeishuPost
+from airflow_provider_meetings.emulator.model.company import FeishuPost
+from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 

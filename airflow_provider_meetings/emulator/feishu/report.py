@@ -13,8 +13,8 @@ from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.meetings import held, seconds
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
-from airflow_provider_meetings.emulator.feishu_users import shown_user
-from airflow_provider_meetings.emulator.model import SHANGHAI, FeishuMeeting
+from airflow_provider_meetings.emulator.model.company import SHANGHAI, FeishuMeeting
+from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 _NAME: Final = "feishu.meeting_list"

@@ -15,8 +15,8 @@ from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.meetings import seconds
 from airflow_provider_meetings.emulator.feishu.tokens import authorize, json_body
-from airflow_provider_meetings.emulator.feishu_users import shown_user
-from airflow_provider_meetings.emulator.model import FeishuMeeting, FeishuMinute
+from airflow_provider_meetings.emulator.model.company import FeishuMeeting, FeishuMinute
+from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 _MINUTES: Final = "feishu.minutes_search"

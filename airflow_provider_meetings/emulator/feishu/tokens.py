@@ -10,8 +10,7 @@ from starlette.routing import Route
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
-from airflow_provider_meetings.emulator.feishu_apps import App, Cloud, app_of
-from airflow_provider_meetings.emulator.feishu_scopes import NEEDED, SELF_BUILT_ONLY, lacks
+from airflow_provider_meetings.emulator.model.feishu_apps import NEEDED, SELF_BUILT_ONLY, App, Cloud, app_of, lacks
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 Caller = Literal["tenant", "user"]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.artifacts import Chapter, Statistics, Todo
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
-from airflow_provider_meetings.emulator.model import TranscriptLine
-from airflow_provider_meetings.emulator.transcript import as_srt, as_txt
+from airflow_provider_meetings.emulator.model.company import TranscriptLine
+from airflow_provider_meetings.emulator.model.transcript import as_srt, as_txt
 from airflow_provider_meetings.platforms.feishu.contents import READERS
 from tests.api.test_subtitles import TEXTS, letters
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Final, Literal
 
-from airflow_provider_meetings.emulator.media import Media
-from airflow_provider_meetings.emulator.model_wecom import WecomFile, WecomMeeting, WecomRecording, WecomSharing
+from airflow_provider_meetings.emulator.model.media import Media
+from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomMeeting, WecomRecording, WecomSharing
 
 __all__ = [
     "SHANGHAI",

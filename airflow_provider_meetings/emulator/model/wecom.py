@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from airflow_provider_meetings.emulator.media import Media
+from airflow_provider_meetings.emulator.model.media import Media
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 from xml.sax.saxutils import escape
 
-from airflow_provider_meetings.emulator.media import Media
+from airflow_provider_meetings.emulator.model.media import Media
 
 _XML: Final = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
 _PACKAGE: Final = "http://schemas.openxmlformats.org/package/2006"

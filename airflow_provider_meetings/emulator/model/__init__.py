@@ -1,0 +1,1 @@
+"""What the emulated companies have: apps, users, meetings, recordings, posts, media."""
