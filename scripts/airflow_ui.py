@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local_airflow import LocalAirflow, settings
 
-from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, PROCESSING_MEETING, READY_MEETING
+from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, PROCESSING_MEETING, READY_MEETING
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 from local_airflow import LocalAirflow
 
-from airflow_provider_meetings.emulator.company import Company, default_company
+from airflow_provider_meetings.emulator.seed.company import Company, default_company
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import requests
 
-from airflow_provider_meetings.emulator.company import (
+from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     WECOM_CORP_ID,

@@ -21,7 +21,7 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).resolve().parent.parent / "dags")
 
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS, ProcessTokenStore
-from airflow_provider_meetings.emulator.company import (
+from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     WECOM_CORP_ID,

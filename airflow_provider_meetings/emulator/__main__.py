@@ -8,7 +8,8 @@ import sys
 import threading
 from collections import Counter
 
-from airflow_provider_meetings.emulator.company import (
+from airflow_provider_meetings.emulator.model.feishu_apps import APPS, Cloud
+from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_APP_TICKET,
     FEISHU_REDIRECT_URIS,
     FEISHU_TENANT_KEY,
@@ -19,7 +20,6 @@ from airflow_provider_meetings.emulator.company import (
     WECOM_CORP_SECRET,
     Company,
 )
-from airflow_provider_meetings.emulator.model.feishu_apps import APPS, Cloud
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 

@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable
 
-from airflow_provider_meetings.emulator.company import FEISHU_APP_TICKET
+from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_TICKET
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/application-v6/event/app_ticket-events

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from airflow_provider_meetings.emulator.company import FEISHU_USER_REFRESH_TOKEN, FEISHU_USER_TOKEN
 from airflow_provider_meetings.emulator.model.feishu_apps import APP_SCOPES, OFFLINE
 from airflow_provider_meetings.emulator.pkce import Challenge, proves
+from airflow_provider_meetings.emulator.seed.company import FEISHU_USER_REFRESH_TOKEN, FEISHU_USER_TOKEN
 from airflow_provider_meetings.emulator.tokens import Tokens
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token

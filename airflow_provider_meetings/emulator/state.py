@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from airflow_provider_meetings.emulator.app_tickets import AppTickets
-from airflow_provider_meetings.emulator.company import FEISHU_REDIRECT_URIS, Company, default_company
 from airflow_provider_meetings.emulator.consents import Consents
 from airflow_provider_meetings.emulator.faults.errors import Failures
 from airflow_provider_meetings.emulator.faults.hangs import Silences
@@ -21,6 +20,7 @@ from airflow_provider_meetings.emulator.faults.revocations import Revocations
 from airflow_provider_meetings.emulator.model.endpoints import Endpoint, Platform
 from airflow_provider_meetings.emulator.model.feishu_apps import DOMAINS, Cloud
 from airflow_provider_meetings.emulator.model.media import Media
+from airflow_provider_meetings.emulator.seed.company import FEISHU_REDIRECT_URIS, Company, default_company
 from airflow_provider_meetings.emulator.tokens import Tokens, TokenStanding
 
 __all__ = ["EmulatorState", "Link", "Platform", "RequestRecord", "TokenStanding", "WecomSpelling"]

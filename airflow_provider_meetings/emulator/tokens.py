@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
-from airflow_provider_meetings.emulator.company import FEISHU_USER_TOKEN
+from airflow_provider_meetings.emulator.seed.company import FEISHU_USER_TOKEN
 
 TokenStanding = Literal["valid", "expired", "unknown"]
 # "feishu" is the tenant's token of a self-built app, "feishu_store" of a store app, "feishu_app" a store app's own.

@@ -12,7 +12,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_meetings.api.landing.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
-from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
+from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.operators.landings import SweepOperator, VerifyOperator
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.emulator.seed_feishu import RUNNING_MEETING
+from airflow_provider_meetings.emulator.seed.feishu import RUNNING_MEETING
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.emulator.company import FEISHU_APP_SECRET
+from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 from tests.contract import backend_servers

@@ -15,9 +15,10 @@ from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.emulator import seed_wecom
 from airflow_provider_meetings.emulator.codes.registry import CODES, Code
-from airflow_provider_meetings.emulator.company import (
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
+from airflow_provider_meetings.emulator.seed import wecom as seed_wecom
+from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     FEISHU_APP_TICKET,
@@ -28,8 +29,7 @@ from airflow_provider_meetings.emulator.company import (
     WECOM_CORP_SECRET,
     default_company,
 )
-from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
-from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
+from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient

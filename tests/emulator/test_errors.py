@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.emulator.seed_feishu import ENGLISH_MINUTE, READY_MEETING, READY_MINUTE
+from airflow_provider_meetings.emulator.seed.feishu import ENGLISH_MINUTE, READY_MEETING, READY_MINUTE
 
 MINUTE = f"/minutes/v1/minutes/{READY_MINUTE}"
 MEETING = f"/vc/v1/meetings/{READY_MEETING}/recording"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator import seed_feishu as seed
+from airflow_provider_meetings.emulator.seed import feishu as seed
 
 # The keys of the example answers in the vendor's pages.
 MINUTE_KEYS = {"token", "owner_id", "create_time", "title", "cover", "duration", "url"}

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator import company, seed_feishu
 from airflow_provider_meetings.emulator.model.feishu_apps import APPS, app_of, self_built
+from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
 
 TENANT = "/open-apis/auth/v3/tenant_access_token/internal"
 MINUTE = f"/open-apis/minutes/v1/minutes/{seed_feishu.ENGLISH_MINUTE}"

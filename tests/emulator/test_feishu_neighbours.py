@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator import seed_feishu as seed
-from airflow_provider_meetings.emulator import seed_meetings
-from airflow_provider_meetings.emulator.company import FEISHU_USER_TOKEN, default_company
+from airflow_provider_meetings.emulator.seed import feishu as seed
+from airflow_provider_meetings.emulator.seed import meetings as seed_meetings
+from airflow_provider_meetings.emulator.seed.company import FEISHU_USER_TOKEN, default_company
 
 # 2026-10-01 to 2026-11-14, Asia/Shanghai.
 WINDOW = {"start_time": "1790784000", "end_time": "1794585600"}

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator import company, seed_feishu
+from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
 
 PAGE = "/open-apis/authen/v1/authorize"
 V2, V3 = "/open-apis/authen/v2/oauth/token", "/oauth/v3/token"

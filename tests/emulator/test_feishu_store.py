@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator import company, seed_feishu
+from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
 
 RIGHT = {"app_id": company.FEISHU_STORE_APP_ID, "app_secret": company.FEISHU_STORE_APP_SECRET}
 SELF_BUILT = {"app_id": company.FEISHU_APP_ID, "app_secret": company.FEISHU_APP_SECRET}

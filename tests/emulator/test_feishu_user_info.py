@@ -4,7 +4,7 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.emulator import company
+from airflow_provider_meetings.emulator.seed import company
 
 BODY = {
     "grant_type": "refresh_token", "client_id": company.FEISHU_APP_ID, "client_secret": company.FEISHU_APP_SECRET,

@@ -10,10 +10,11 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.emulator import seed_feishu, seed_wecom
 from airflow_provider_meetings.emulator.model.company import SHANGHAI, Company, FeishuMinute
 from airflow_provider_meetings.emulator.model.documents import docx, pdf
 from airflow_provider_meetings.emulator.model.media import CONTENT_TYPES, Kind, Media
+from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
+from airflow_provider_meetings.emulator.seed import wecom as seed_wecom
 
 LONG = Media(700_001, "mp4", "long")
 WHOLE = LONG.read()

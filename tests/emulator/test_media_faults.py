@@ -6,9 +6,10 @@ import pytest
 import requests
 from urllib3.exceptions import IncompleteRead, ProtocolError
 
-from airflow_provider_meetings.emulator import seed_feishu, seed_wecom
-from airflow_provider_meetings.emulator.company import default_company
 from airflow_provider_meetings.emulator.model.media import Media
+from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
+from airflow_provider_meetings.emulator.seed import wecom as seed_wecom
+from airflow_provider_meetings.emulator.seed.company import default_company
 
 MEDIA = default_company().feishu_minutes[seed_feishu.AUDIO_ONLY_MINUTE].media
 WHOLE = MEDIA.read()

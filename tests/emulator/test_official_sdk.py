@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator import seed_feishu as seed
-from airflow_provider_meetings.emulator import seed_meetings
-from airflow_provider_meetings.emulator.company import (
+from airflow_provider_meetings.emulator.seed import feishu as seed
+from airflow_provider_meetings.emulator.seed import meetings as seed_meetings
+from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     FEISHU_REDIRECT_URIS,

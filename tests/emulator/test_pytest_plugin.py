@@ -13,7 +13,7 @@ import json
 import os
 import urllib.request
 
-from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
+from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 
 NAMES = ("AIRFLOW_CONN_FEISHU_DEFAULT", "AIRFLOW_CONN_WECOM_DEFAULT")
 

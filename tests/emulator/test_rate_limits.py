@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from airflow_provider_meetings.emulator.model.endpoints import Window
-from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING, READY_MINUTE
+from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 
 MINUTE = f"/minutes/v1/minutes/{READY_MINUTE}"
 MEETING = f"/vc/v1/meetings/{READY_MEETING}/recording"

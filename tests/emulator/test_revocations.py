@@ -6,7 +6,8 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.emulator import company, seed_feishu
+from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
 
 MINUTE = f"/minutes/v1/minutes/{seed_feishu.READY_MINUTE}"
 SEARCH = "/minutes/v1/minutes/search"

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator import company
 from airflow_provider_meetings.emulator.model.media import Media
+from airflow_provider_meetings.emulator.seed import company
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 

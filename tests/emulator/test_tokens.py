@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator import company
-from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
+from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 
 TENANT_PATH = "/open-apis/auth/v3/tenant_access_token/internal"
 RIGHT = {"app_id": company.FEISHU_APP_ID, "app_secret": company.FEISHU_APP_SECRET}

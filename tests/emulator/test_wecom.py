@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator import seed_wecom as seed
 from airflow_provider_meetings.emulator.model.company import SHANGHAI
+from airflow_provider_meetings.emulator.seed import wecom as seed
 
 # The keys of the page's table and of its example answer.
 RECORD_KEYS = {"meeting_record_id", "meetingid", "meeting_code", "host_user_id", "meeting_start_time", "title", "state"}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator import seed_wecom as seed
 from airflow_provider_meetings.emulator.model.company import SHANGHAI
+from airflow_provider_meetings.emulator.seed import wecom as seed
 
 SHARED = {
     "record_file_id": seed.SHARED_RECORD.replace("mr", "rf") + "-1",

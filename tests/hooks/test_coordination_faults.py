@@ -16,7 +16,7 @@ from redis import Redis
 
 from airflow_provider_meetings.coordination import fallback as narrowing
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
+from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.hooks import coordination, sharing
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook

@@ -17,7 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
 from airflow.sdk.observability.stats import Stats as TaskStats
 
-from airflow_provider_meetings.emulator.seed_feishu import (
+from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,
     READY_MEETING,

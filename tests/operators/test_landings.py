@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_meetings.api.landing.receipt import Checkpoint
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
+from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.operators.landings import LISTED, SweepOperator, VerifyOperator
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator

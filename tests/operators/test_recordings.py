@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_meetings.emulator.seed_feishu import PROCESSING_MEETING, READY_MEETING
-from airflow_provider_meetings.emulator.seed_wecom import OWNERS, PROCESSING_RECORD, STANDUP_CODE, STANDUP_MEETINGID
+from airflow_provider_meetings.emulator.seed.feishu import PROCESSING_MEETING, READY_MEETING
+from airflow_provider_meetings.emulator.seed.wecom import OWNERS, PROCESSING_RECORD, STANDUP_CODE, STANDUP_MEETINGID
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from tests.contract.voiding import at_requests
 

@@ -19,7 +19,7 @@ from airflow.sdk.bases.operator import TriggerFailureReason
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_meetings.api.errors import RateLimited
-from airflow_provider_meetings.emulator.seed_feishu import (
+from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
     FORBIDDEN_MEETING,
     PROCESSING_MEETING,
@@ -29,7 +29,7 @@ from airflow_provider_meetings.emulator.seed_feishu import (
     RUNNING_MEETING,
     UNRECORDED_MEETING,
 )
-from airflow_provider_meetings.emulator.seed_wecom import PROCESSING_RECORD
+from airflow_provider_meetings.emulator.seed.wecom import PROCESSING_RECORD
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
 
 DAY = {"start": "2026-11-11T18:00:00+00:00", "end": "2026-11-12T18:00:00+00:00"}

@@ -15,11 +15,11 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
-from airflow_provider_meetings.emulator.company import FEISHU_APP_ID, Company, default_company
 from airflow_provider_meetings.emulator.model import feishu_apps
 from airflow_provider_meetings.emulator.model.company import WecomRecording, WecomSharing
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.seed_wecom import SPECIAL_DAY
+from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_ID, Company, default_company
+from airflow_provider_meetings.emulator.seed.wecom import SPECIAL_DAY
 from airflow_provider_meetings.emulator.state import EmulatorState, Link, Platform, TokenStanding
 
 DEBUG = {

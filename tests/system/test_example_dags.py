@@ -12,15 +12,15 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from local_airflow import settings
 
-from airflow_provider_meetings.emulator.company import default_company
-from airflow_provider_meetings.emulator.seed_feishu import (
+from airflow_provider_meetings.emulator.seed.company import default_company
+from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
     GONE_POST,
     PROCESSING_MEETING,
     PROCESSING_MINUTE,
     READY_MEETING,
 )
-from airflow_provider_meetings.emulator.seed_wecom import SPECIAL_DAY, TWO_FILES_RECORD
+from airflow_provider_meetings.emulator.seed.wecom import SPECIAL_DAY, TWO_FILES_RECORD
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 from tests.system.landed import JOURNALS, KEYS, files, tables

@@ -11,7 +11,7 @@ import pytest
 from local_airflow import settings
 from moto.server import ThreadedMotoServer
 
-from airflow_provider_meetings.emulator.seed_wecom import TWO_FILES_RECORD
+from airflow_provider_meetings.emulator.seed.wecom import TWO_FILES_RECORD
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 from tests.storage.s3_bench import s3_client

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local_airflow import settings
 
-from airflow_provider_meetings.emulator.seed_feishu import AUDIO_ONLY_MINUTE, READY_MINUTE
+from airflow_provider_meetings.emulator.seed.feishu import AUDIO_ONLY_MINUTE, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state import EmulatorState
 from tests.system.landed import files

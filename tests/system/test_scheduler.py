@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 from local_airflow import LocalAirflow
 
-from airflow_provider_meetings.emulator.company import Company, default_company
-from airflow_provider_meetings.emulator.seed_feishu import (
+from airflow_provider_meetings.emulator.seed.company import Company, default_company
+from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
     GONE_POST,
     PROCESSING_MEETING,
     PROCESSING_MINUTE,
     READY_MEETING,
 )
-from airflow_provider_meetings.emulator.seed_wecom import PROCESSING_RECORD
+from airflow_provider_meetings.emulator.seed.wecom import PROCESSING_RECORD
 from airflow_provider_meetings.emulator.server import serve
 from tests.system.landed import JOURNALS, KEYS, files, tables
 from tests.system.planted import DEBUG, Planted, PlantedState, detect, plant_app_secrets

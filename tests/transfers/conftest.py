@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.emulator.seed_feishu import READY_MEETING
+from airflow_provider_meetings.emulator.seed.feishu import READY_MEETING
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.transfers.to_parquet import RecordingsToParquetOperator

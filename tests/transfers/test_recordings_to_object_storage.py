@@ -20,13 +20,13 @@ from airflow.sdk.observability.stats import Stats
 
 from airflow_provider_meetings.api.landing.transfer import Stopped
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.seed_feishu import (
+from airflow_provider_meetings.emulator.seed.feishu import (
     AUDIO_ONLY_MEETING,
     READY_MEETING,
     READY_MINUTE,
     RUNNING_MEETING,
 )
-from airflow_provider_meetings.emulator.seed_wecom import AUDIO_ONLY_RECORD, TWO_FILES_RECORD
+from airflow_provider_meetings.emulator.seed.wecom import AUDIO_ONLY_RECORD, TWO_FILES_RECORD
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from tests.contract.voiding import at_requests

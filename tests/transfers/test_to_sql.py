@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_meetings.emulator.seed_feishu import GONE_POST, NAMED_POST, READY_MEETING, RUNNING_MEETING
+from airflow_provider_meetings.emulator.seed.feishu import GONE_POST, NAMED_POST, READY_MEETING, RUNNING_MEETING
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator

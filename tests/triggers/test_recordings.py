@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, RateLimited, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.emulator.seed_feishu import (
+from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,
     READY_MEETING,

@@ -11,9 +11,9 @@ from starlette.routing import Route
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.answers.request_check import Gate
-from airflow_provider_meetings.emulator.company import FEISHU_USER
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.company import FeishuMeeting
+from airflow_provider_meetings.emulator.seed.company import FEISHU_USER
 from airflow_provider_meetings.emulator.state import EmulatorState
 
 _PARAM_ERROR: Final = 121003

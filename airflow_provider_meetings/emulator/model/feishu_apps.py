@@ -9,9 +9,9 @@ from typing import Final, Literal
 
 from starlette.requests import Request
 
-from airflow_provider_meetings.emulator import company
 from airflow_provider_meetings.emulator.answers.feishu import refused
 from airflow_provider_meetings.emulator.model.company import FeishuUser
+from airflow_provider_meetings.emulator.seed import company
 
 _KINDS: Final = ("open_id", "union_id", "user_id")
 

@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.consent import KeptConsent
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
-from airflow_provider_meetings.emulator.company import (
+from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_APP_SECRET,
     FEISHU_USER_REFRESH_TOKEN,
     FEISHU_USER_TOKEN,

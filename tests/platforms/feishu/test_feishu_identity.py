@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.errors import AuthenticationError, InvalidReq
 from airflow_provider_meetings.api.http.auth import token_key
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.emulator.company import (
+from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     FEISHU_APP_TICKET,
@@ -24,7 +24,7 @@ from airflow_provider_meetings.emulator.company import (
     LARK_APP_ID,
     LARK_APP_SECRET,
 )
-from airflow_provider_meetings.emulator.seed_feishu import READY_MINUTE
+from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.identity import identity_of

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_meetings.emulator.seed_feishu import (
+from airflow_provider_meetings.emulator.seed.feishu import (
     ANONYMOUS_POST,
     FORBIDDEN_POST,
     GONE_POST,

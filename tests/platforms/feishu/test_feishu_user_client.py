@@ -15,8 +15,8 @@ from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.emulator import seed_feishu as seed
-from airflow_provider_meetings.emulator.company import (
+from airflow_provider_meetings.emulator.seed import feishu as seed
+from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_APP_SECRET,
     FEISHU_USER_REFRESH_TOKEN,
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.models import StoredFile
-from airflow_provider_meetings.emulator.seed_transcripts import as_file, transcript
+from airflow_provider_meetings.emulator.seed.transcripts import as_file, transcript
 from airflow_provider_meetings.platforms.wecom.contents import READERS
 from tests.api.test_subtitles import letters
 

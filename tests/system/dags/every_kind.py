@@ -8,8 +8,8 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import XComArg, dag
 
-from airflow_provider_meetings.emulator.seed_feishu import NAMED_POST, READY_MEETING
-from airflow_provider_meetings.emulator.seed_wecom import OWNERS, SPECIAL_DAY
+from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING
+from airflow_provider_meetings.emulator.seed.wecom import OWNERS, SPECIAL_DAY
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import dag
 
-from airflow_provider_meetings.emulator.seed_feishu import AUDIO_ONLY_MEETING, READY_MEETING
+from airflow_provider_meetings.emulator.seed.feishu import AUDIO_ONLY_MEETING, READY_MEETING
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 

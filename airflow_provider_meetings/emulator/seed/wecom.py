@@ -17,7 +17,7 @@ from airflow_provider_meetings.emulator.model.company import (
 )
 from airflow_provider_meetings.emulator.model.documents import docx, pdf
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.seed_transcripts import as_file, transcript
+from airflow_provider_meetings.emulator.seed.transcripts import as_file, transcript
 
 OWNERS: Final = ("zhangwei", "lina", "wangfang", "alex.chen")
 

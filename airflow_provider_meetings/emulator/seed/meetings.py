@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from airflow_provider_meetings.emulator.model.company import SHANGHAI, FeishuMeeting, FeishuUser
-from airflow_provider_meetings.emulator.seed_feishu import (
+from airflow_provider_meetings.emulator.seed.feishu import (
     AUDIO_ONLY_MEETING,
     CHEN_YU,
     DELETED_MINUTE_MEETING,
@@ -51,7 +51,7 @@ _EARLIER: Final = (
 
 
 def dated_meetings() -> Iterator[FeishuMeeting]:
-    """Yield the meetings of :data:`~airflow_provider_meetings.emulator.seed_feishu.MEETINGS`, dated, and two more."""
+    """Yield the meetings of :data:`~airflow_provider_meetings.emulator.seed.feishu.MEETINGS`, dated, and two more."""
     known = {meeting.meeting_id: meeting for meeting in (*MEETINGS, *_EARLIER)}
     for meeting in known.values():
         _, number, organizer, clock, minutes, participants, devices = next(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from airflow_provider_meetings.emulator.model.company import SHANGHAI, FeishuArtifacts, FeishuChapter, FeishuStatistics
-from airflow_provider_meetings.emulator.seed_feishu import (
+from airflow_provider_meetings.emulator.seed.feishu import (
     CHEN_YU,
     ENGLISH_MINUTE,
     MIA_WANG,

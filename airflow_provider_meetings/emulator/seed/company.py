@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from airflow_provider_meetings.emulator.model.company import Company
-from airflow_provider_meetings.emulator.seed_artifacts import ARTIFACTS, STATISTICS
-from airflow_provider_meetings.emulator.seed_feishu import CHEN_YU, MINUTES, POSTS
-from airflow_provider_meetings.emulator.seed_meetings import dated_meetings
-from airflow_provider_meetings.emulator.seed_wecom import UNRECORDED_MEETINGS, recordings
+from airflow_provider_meetings.emulator.seed.artifacts import ARTIFACTS, STATISTICS
+from airflow_provider_meetings.emulator.seed.feishu import CHEN_YU, MINUTES, POSTS
+from airflow_provider_meetings.emulator.seed.meetings import dated_meetings
+from airflow_provider_meetings.emulator.seed.wecom import UNRECORDED_MEETINGS, recordings
 
 __all__ = [
     "FEISHU_APP_ID",
