@@ -18,7 +18,7 @@ from local_airflow import LocalAirflow
 
 from airflow_provider_meetings.emulator.seed.company import Company, default_company
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo"

@@ -28,7 +28,7 @@ from airflow_provider_meetings.emulator.seed.company import (
     WECOM_CORP_SECRET,
 )
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,7 +21,7 @@ from airflow_provider_meetings.emulator.seed.company import (
     Company,
 )
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 
 def main(arguments: list[str] | None = None) -> int:

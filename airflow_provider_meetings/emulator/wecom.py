@@ -14,7 +14,7 @@ from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.answers.wecom import integer, invalid, signed_body, text
 from airflow_provider_meetings.emulator.model.company import WecomFile, WecomMeeting, WecomRecording, milliseconds
 from airflow_provider_meetings.emulator.seed.company import WECOM_CORP_ID, WECOM_CORP_SECRET
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 from airflow_provider_meetings.emulator.wecom_listing import ListQuery
 from airflow_provider_meetings.emulator.wecom_stage import DONE, listed_state
 

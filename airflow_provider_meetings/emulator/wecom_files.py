@@ -14,7 +14,7 @@ from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.answers.wecom import file_asked_for, invalid, signed_body
 from airflow_provider_meetings.emulator.model.company import WecomFile, milliseconds
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 from airflow_provider_meetings.emulator.wecom_stage import is_done
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from airflow_provider_meetings.emulator.model.company import WecomRecording
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 RECORDING: Final = 1
 # The page lists 1 and 3 only; 2 is Tencent Meeting's "transcoding", from the twin of this API.

@@ -11,10 +11,10 @@ import requests
 from starlette.types import Message
 
 from airflow_provider_meetings.emulator.app import create_app
-from airflow_provider_meetings.emulator.clock import VirtualClock
 from airflow_provider_meetings.emulator.control.settings import KNOBS
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.clock import VirtualClock
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 MINUTE = f"/minutes/v1/minutes/{READY_MINUTE}"
 

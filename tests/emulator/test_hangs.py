@@ -11,7 +11,7 @@ import requests
 from airflow_provider_meetings.emulator.seed import company
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 NAME = "feishu.user_access_token"
 TOKEN = company.FEISHU_USER_REFRESH_TOKEN

@@ -17,7 +17,7 @@ import requests
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.seed import company
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 COMMAND = [sys.executable, "-W", "error", "-m", "airflow_provider_meetings.emulator"]
 

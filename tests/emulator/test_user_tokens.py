@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator.clock import VirtualClock
 from airflow_provider_meetings.emulator.seed import company
 from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
+from airflow_provider_meetings.emulator.state.clock import VirtualClock
 
 OAUTH = "/open-apis/authen/v2/oauth/token"
 RIGHT = {

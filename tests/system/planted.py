@@ -20,7 +20,7 @@ from airflow_provider_meetings.emulator.model.company import WecomRecording, Wec
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_ID, Company, default_company
 from airflow_provider_meetings.emulator.seed.wecom import SPECIAL_DAY
-from airflow_provider_meetings.emulator.state import EmulatorState, Link, Platform, TokenStanding
+from airflow_provider_meetings.emulator.state.state import EmulatorState, Link, Platform, TokenStanding
 
 DEBUG = {
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",

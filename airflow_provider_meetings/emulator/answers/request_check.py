@@ -18,7 +18,7 @@ from airflow_provider_meetings.emulator.faults.errors import Failure
 from airflow_provider_meetings.emulator.faults.hangs import Unanswered
 from airflow_provider_meetings.emulator.faults.rate_limits import Refused
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Endpoint
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 _THROTTLED: Final = 99991400
 _POST_THROTTLED: Final = 1420003

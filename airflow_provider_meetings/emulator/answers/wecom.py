@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from airflow_provider_meetings.emulator.codes.registry import find
 from airflow_provider_meetings.emulator.model.company import WecomFile, WecomRecording
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 # Of the two codes for bad parameters, 40035 and 40058, the record pages name neither: assumed 40058 throughout.
 PARAMETER_INVALID: Final = 40058

@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_meetings.emulator.clock import VirtualClock
 from airflow_provider_meetings.emulator.control.settings import KNOBS, turn
 from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.clock import VirtualClock
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 _NUMBER: Final = (int,)
 _OPTIONAL_NUMBER: Final = (int, type(None))

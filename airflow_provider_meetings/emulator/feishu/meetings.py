@@ -14,7 +14,7 @@ from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.company import FeishuMeeting
 from airflow_provider_meetings.emulator.seed.company import FEISHU_USER
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 _PARAM_ERROR: Final = 121003
 _REFUSALS: Final = {"running": 122001, "forbidden": 121005, "unrecorded": 121004}

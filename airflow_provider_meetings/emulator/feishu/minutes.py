@@ -20,7 +20,7 @@ from airflow_provider_meetings.emulator.model.company import (
 )
 from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
 from airflow_provider_meetings.emulator.model.transcript import as_srt, as_txt
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 _BOOLEANS: Final = {"true": True, "false": False}
 _PARAM_INVALID: Final = 2091001

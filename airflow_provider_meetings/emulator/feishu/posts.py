@@ -14,7 +14,7 @@ from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.company import FeishuPost
 from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 
 class FeishuPosts:

@@ -15,7 +15,7 @@ from airflow_provider_meetings.emulator.feishu.meetings import held, seconds
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.company import SHANGHAI, FeishuMeeting
 from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 _NAME: Final = "feishu.meeting_list"
 _PARAM_ERROR: Final = 121003

@@ -17,7 +17,7 @@ from airflow_provider_meetings.emulator.feishu.meetings import seconds
 from airflow_provider_meetings.emulator.feishu.tokens import authorize, json_body
 from airflow_provider_meetings.emulator.model.company import FeishuMeeting, FeishuMinute
 from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 _MINUTES: Final = "feishu.minutes_search"
 _MEETINGS: Final = "feishu.meetings_search"

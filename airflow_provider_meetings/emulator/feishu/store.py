@@ -12,7 +12,7 @@ from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import app_of_body, json_body
 from airflow_provider_meetings.emulator.seed.company import FEISHU_TENANT_KEY
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 _RESEND: Final = "feishu.app_ticket_resend"
 _APP: Final = "feishu.app_access_token"

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.model.feishu_apps import NEEDED, SELF_BUILT_ONLY, App, Cloud, app_of, lacks
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 Caller = Literal["tenant", "user"]
 

@@ -25,7 +25,7 @@ from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_USER_TOKEN,
 )
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state import EmulatorState
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 from tests.contract.backend import eventually
 from tests.coordination import durable_places
 from tests.coordination.askers import REMEDY, run, started

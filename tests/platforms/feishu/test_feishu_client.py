@@ -24,7 +24,7 @@ from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.seed import feishu as seed
 from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_ID, FEISHU_APP_SECRET
-from airflow_provider_meetings.emulator.state import EmulatorState, Platform
+from airflow_provider_meetings.emulator.state.state import EmulatorState, Platform
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.leaks import told

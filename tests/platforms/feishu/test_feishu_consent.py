@@ -16,9 +16,9 @@ from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
-from airflow_provider_meetings.emulator.clock import VirtualClock
 from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_SECRET, FEISHU_USER
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
+from airflow_provider_meetings.emulator.state.clock import VirtualClock
 from airflow_provider_meetings.hooks.meetings import IMPATIENT_QUEUE_SECONDS
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.clouds import accounts_url

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from airflow_provider_meetings.emulator.app_tickets import AppTickets
-from airflow_provider_meetings.emulator.consents import Consents
 from airflow_provider_meetings.emulator.faults.errors import Failures
 from airflow_provider_meetings.emulator.faults.hangs import Silences
 from airflow_provider_meetings.emulator.faults.media import MediaFaults
@@ -21,7 +19,8 @@ from airflow_provider_meetings.emulator.model.endpoints import Endpoint, Platfor
 from airflow_provider_meetings.emulator.model.feishu_apps import DOMAINS, Cloud
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.seed.company import FEISHU_REDIRECT_URIS, Company, default_company
-from airflow_provider_meetings.emulator.tokens import Tokens, TokenStanding
+from airflow_provider_meetings.emulator.state.consents import Consents
+from airflow_provider_meetings.emulator.state.tokens import AppTickets, Tokens, TokenStanding
 
 __all__ = ["EmulatorState", "Link", "Platform", "RequestRecord", "TokenStanding", "WecomSpelling"]
 
@@ -65,7 +64,7 @@ class EmulatorState:
     :param link_seconds: lifetime of a media address; None for the vendor's own, 1 day for Feishu and 6 hours for WeCom.
     :param rate_limits: refuse who asks more often than the vendor allows.
     :param cloud: which of the two clouds it stands for, each of which knows its own apps alone.
-    :param clock: seconds since the epoch; a :class:`~airflow_provider_meetings.emulator.clock.VirtualClock` to set it.
+    :param clock: seconds since the epoch; a `VirtualClock` to set it.
     """
 
     def __init__(
