@@ -29,9 +29,9 @@ from airflow_provider_meetings.emulator.feishu.store import FeishuStore
 from airflow_provider_meetings.emulator.feishu.tokens import FeishuTokens
 from airflow_provider_meetings.emulator.feishu.user_info import FeishuUserInfo
 from airflow_provider_meetings.emulator.state.state import EmulatorState, RequestRecord
-from airflow_provider_meetings.emulator.wecom import Wecom
-from airflow_provider_meetings.emulator.wecom_files import WecomFiles
-from airflow_provider_meetings.emulator.wecom_transcripts import WecomTranscripts
+from airflow_provider_meetings.emulator.wecom.files import WecomFiles
+from airflow_provider_meetings.emulator.wecom.routes import Wecom
+from airflow_provider_meetings.emulator.wecom.transcripts import WecomTranscripts
 
 # In this order: a search is not the minute of that name.
 _PARTS = (

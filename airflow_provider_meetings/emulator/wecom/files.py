@@ -15,7 +15,7 @@ from airflow_provider_meetings.emulator.answers.wecom import file_asked_for, inv
 from airflow_provider_meetings.emulator.model.company import WecomFile, milliseconds
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.state.state import EmulatorState
-from airflow_provider_meetings.emulator.wecom_stage import is_done
+from airflow_provider_meetings.emulator.wecom.listing import is_done
 
 
 class WecomFiles:

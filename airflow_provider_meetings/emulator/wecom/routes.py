@@ -15,8 +15,7 @@ from airflow_provider_meetings.emulator.answers.wecom import integer, invalid, s
 from airflow_provider_meetings.emulator.model.company import WecomFile, WecomMeeting, WecomRecording, milliseconds
 from airflow_provider_meetings.emulator.seed.company import WECOM_CORP_ID, WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.state.state import EmulatorState
-from airflow_provider_meetings.emulator.wecom_listing import ListQuery
-from airflow_provider_meetings.emulator.wecom_stage import DONE, listed_state
+from airflow_provider_meetings.emulator.wecom.listing import DONE, ListQuery, listed_state
 
 _LONGEST_SPAN: Final = 180 * 24 * 3600
 _HIGHEST_LIMIT: Final = 100

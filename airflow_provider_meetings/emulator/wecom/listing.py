@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from airflow_provider_meetings.emulator.answers.wecom import integer, invalid, text
 from airflow_provider_meetings.emulator.model.company import WecomRecording, milliseconds
+from airflow_provider_meetings.emulator.state.state import EmulatorState
 
 _LONGEST_SPAN: Final = 31 * 24 * 3600
 _INT32: Final = 2**31 - 1
@@ -99,3 +100,30 @@ class ListQuery:
 
 def _key(recording: WecomRecording) -> tuple[int, str]:
     return milliseconds(recording.meeting_start_time), recording.meeting_record_id
+
+
+RECORDING: Final = 1
+# The page lists 1 and 3 only; 2 is Tencent Meeting's "transcoding", from the twin of this API.
+TRANSCODING: Final = 2
+DONE: Final = 3
+
+
+# https://developer.work.weixin.qq.com/document/path/98192
+def listed_state(state: EmulatorState, recording: WecomRecording) -> int:
+    """Return the state that a listing shows now; the listing is a poll."""
+    return _stage(state, recording, state.count_poll("recording", recording.meeting_record_id))
+
+
+def is_done(state: EmulatorState, recording: WecomRecording) -> bool:
+    """Tell whether the latest listing showed the last state; that listing is among the polls."""
+    polls = state.polls("recording", recording.meeting_record_id)
+    return _stage(state, recording, max(0, polls - 1)) == DONE
+
+
+def _stage(state: EmulatorState, recording: WecomRecording, polls: int) -> int:
+    if recording.fate == "recording":
+        return RECORDING
+    waits = state.waits(recording.meeting_record_id, processing=recording.fate == "processing")
+    if polls < waits:
+        return RECORDING
+    return TRANSCODING if polls < 2 * waits else DONE
