@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import AirflowException, BaseHook
 
 from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
-from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens
+from airflow_provider_meetings.hooks.shared_state import shared_budget, shared_tokens
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from benchmarks.emulator import APP_ID, APP_SECRET
 from benchmarks.limiters import UNLIMITED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -206,3 +207,7 @@ def _is_proxy(url: str) -> bool:
 
 def _fault(conn: Any, text: str) -> AirflowFailException:
     return AirflowFailException(f"Connection {conn.conn_id!r} ({conn.conn_type}) {text}")
+
+
+SPEAKING = threading.Lock()
+"""Held by each thread of ours while it masks a secret or keeps task state; the main thread waits meanwhile."""

@@ -16,8 +16,7 @@ from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from airflow_provider_meetings.coordination.sql.dialects import code
 from airflow_provider_meetings.coordination.sql.errors import from_database
-from airflow_provider_meetings.hooks.connections import connection
-from airflow_provider_meetings.hooks.supervisor import SPEAKING
+from airflow_provider_meetings.hooks.connections import SPEAKING, connection
 
 NAME = "coordination_conn_id"
 _REDIS_PORT = 6379

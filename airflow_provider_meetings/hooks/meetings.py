@@ -22,9 +22,15 @@ from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import NeverPickled
-from airflow_provider_meetings.hooks.connections import base_url_of, check_conn_id, check_fields, connection, hook_of
-from airflow_provider_meetings.hooks.sharing import shared_budget, shared_tokens, tried
-from airflow_provider_meetings.hooks.supervisor import SPEAKING
+from airflow_provider_meetings.hooks.connections import (
+    SPEAKING,
+    base_url_of,
+    check_conn_id,
+    check_fields,
+    connection,
+    hook_of,
+)
+from airflow_provider_meetings.hooks.shared_state import shared_budget, shared_tokens, tried
 
 IMPATIENT_QUEUE_SECONDS = 15.0
 """So long the triggerer's threads wait for a place in the queue of a quota: they are few, and come again anyway."""
@@ -181,3 +187,12 @@ class MeetingsHook(BaseHook):
                 if form not in self._masked:
                     self._masked.add(form)
                     mask_secret(form)
+
+
+@contextmanager
+def airflow_errors() -> Iterator[None]:
+    """Turn the core's errors into Airflow's: permanent ones are not tried again."""
+    try:
+        yield
+    except MeetingsApiError as error:
+        raise (AirflowFailException if error.permanent else AirflowException)(str(error)) from error

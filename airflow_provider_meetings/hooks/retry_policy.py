@@ -6,7 +6,7 @@ import random
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Context
+from airflow.providers.common.compat.sdk import BaseOperator, Context
 from airflow.sdk import RetryDecision, RetryPolicy
 
 from airflow_provider_meetings.api.errors import MeetingsApiError
@@ -64,3 +64,16 @@ def _api_error(exception: BaseException) -> MeetingsApiError | None:
         seen.add(id(cause))
         cause = cause.__cause__
     return None
+
+
+def wait_as_told(operator: BaseOperator) -> None:
+    """Have an operator wait the platform's time before its next try, unless it was given a policy of its own.
+
+    For the end of a constructor: a mapped task passes None there explicitly. Before Airflow 3.3 there are no policies,
+    and ``retry_delay`` is all that counts.
+    """
+    if getattr(operator, "retry_policy", operator) is None:
+        # Here, since its base class is missing before 3.3.
+        from airflow_provider_meetings.hooks.retry_policy import MeetingsRetryPolicy
+
+        operator.retry_policy = MeetingsRetryPolicy()

@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.audit.object_check import Fault
 from airflow_provider_meetings.api.audit.sweep import OLDER_THAN, YOUNGEST, Fate, Sweep
 from airflow_provider_meetings.api.audit.verify import Verification
 from airflow_provider_meetings.hooks import arguments
-from airflow_provider_meetings.hooks.failing import airflow_errors
+from airflow_provider_meetings.hooks.meetings import airflow_errors
 from airflow_provider_meetings.hooks.stores import store_at
 
 LISTED = 20  # findings that travel as XCom; all are in the task's log

@@ -11,8 +11,8 @@ from airflow_provider_meetings.api.client import ListedWindow
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.retries import wait_as_told
-from airflow_provider_meetings.hooks.usage import used
+from airflow_provider_meetings.hooks.metrics import used
+from airflow_provider_meetings.hooks.retry_policy import wait_as_told
 
 
 class ListRecordingsOperator(BaseOperator):

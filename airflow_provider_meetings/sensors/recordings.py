@@ -25,8 +25,8 @@ from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef, Until, over, overdue, waiting
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.retries import wait_as_told
-from airflow_provider_meetings.hooks.usage import Account
+from airflow_provider_meetings.hooks.metrics import Account
+from airflow_provider_meetings.hooks.retry_policy import wait_as_told
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 
 DEADLINE_SLACK = timedelta(minutes=2)

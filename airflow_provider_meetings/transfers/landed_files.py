@@ -6,7 +6,7 @@ import hashlib
 import logging
 from typing import Any
 
-from airflow_provider_meetings.hooks.supervisor import SPEAKING
+from airflow_provider_meetings.hooks.connections import SPEAKING
 
 log = logging.getLogger(__name__)
 

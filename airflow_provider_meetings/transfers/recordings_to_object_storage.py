@@ -18,10 +18,9 @@ from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.metrics import AirflowMeter
-from airflow_provider_meetings.hooks.retries import wait_as_told
+from airflow_provider_meetings.hooks.metrics import AirflowMeter, used
+from airflow_provider_meetings.hooks.retry_policy import wait_as_told
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.hooks.usage import used
 from airflow_provider_meetings.transfers.landed_files import LandedFiles
 
 

@@ -12,7 +12,7 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
-from airflow_provider_meetings.hooks.failing import airflow_errors
+from airflow_provider_meetings.hooks.meetings import airflow_errors
 from airflow_provider_meetings.transfers.handed_over import PostsGiven, RecordingsGiven, run_key
 from airflow_provider_meetings.transfers.redaction import checked
 from airflow_provider_meetings.warehouse import written

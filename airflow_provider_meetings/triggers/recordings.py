@@ -22,8 +22,7 @@ from airflow_provider_meetings.api.query import RecordingQuery, Until, over, ove
 from airflow_provider_meetings.api.times import parse_time
 from airflow_provider_meetings.hooks.connections import check_conn_id
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.metrics import AirflowMeter
-from airflow_provider_meetings.hooks.usage import Account
+from airflow_provider_meetings.hooks.metrics import Account, AirflowMeter
 
 FIRST_POLL_SECONDS = 15.0
 """A deferral that ends sooner can be failed by a race in the scheduler (apache/airflow#66374, #67287, #71580)."""

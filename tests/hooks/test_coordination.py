@@ -16,12 +16,12 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseHook
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.hooks import sharing
-from airflow_provider_meetings.hooks.supervisor import SPEAKING
+from airflow_provider_meetings.hooks import shared_state as sharing
+from airflow_provider_meetings.hooks.connections import SPEAKING
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from tests.contract import backend_servers
 from tests.contract.own_servers import OwnRedis
-from tests.hooks.test_sharing import OPTION, forget
+from tests.hooks.test_shared_state import OPTION, forget
 
 REDIS = {"conn_type": "redis", "host": "127.0.0.1"}
 POSTGRES = {"conn_type": "postgres", "host": "127.0.0.1", "login": "postgres", "schema": "test"}

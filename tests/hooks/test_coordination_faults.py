@@ -17,12 +17,13 @@ from redis import Redis
 from airflow_provider_meetings.coordination import fallback as narrowing
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
-from airflow_provider_meetings.hooks import coordination, sharing
+from airflow_provider_meetings.hooks import coordination
+from airflow_provider_meetings.hooks import shared_state as sharing
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from tests.contract import backend_servers
 from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnRedis, OwnServer
-from tests.hooks.test_sharing import OPTION, forget
+from tests.hooks.test_shared_state import OPTION, forget
 
 PASSWORD = "hunter2-of-the-server"
 HOST_ONLY = "Tokens and quotas are shared between the processes of this host only, no longer through"

@@ -12,8 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.sdk import DAG, ExceptionRetryPolicy
 
 import airflow_provider_meetings
-from airflow_provider_meetings.hooks.retries import wait_as_told
-from airflow_provider_meetings.hooks.retry_policy import MeetingsRetryPolicy
+from airflow_provider_meetings.hooks.retry_policy import MeetingsRetryPolicy, wait_as_told
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 

@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import ConsentUnderWay, Grant, KeptUserTokens, Standing, day, ends_soon
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
-from airflow_provider_meetings.hooks.sharing import user_tokens
+from airflow_provider_meetings.hooks.shared_state import user_tokens
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.consent import Begun, code_of_redirect, consent_address
 from airflow_provider_meetings.platforms.feishu.contents import READERS

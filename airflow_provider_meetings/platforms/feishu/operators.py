@@ -11,8 +11,8 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.models import Post
 from airflow_provider_meetings.hooks import arguments
-from airflow_provider_meetings.hooks.retries import wait_as_told
-from airflow_provider_meetings.hooks.usage import used
+from airflow_provider_meetings.hooks.metrics import used
+from airflow_provider_meetings.hooks.retry_policy import wait_as_told
 from airflow_provider_meetings.platforms.feishu.arguments import check_digits
 from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook

@@ -12,7 +12,7 @@ from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS, ProcessTokenStore
 from airflow_provider_meetings.get_provider_info import get_provider_info
-from airflow_provider_meetings.hooks import sharing
+from airflow_provider_meetings.hooks import shared_state as sharing
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.wecom.hook import WeComHook
 
