@@ -16,7 +16,7 @@ from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_USER_REFRESH_TOKEN,
     FEISHU_USER_TOKEN,
 )
-from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 
 
 def user_client(

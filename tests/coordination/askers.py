@@ -35,8 +35,7 @@ from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
 from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
-from airflow_provider_meetings.platforms.feishu.client import FeishuClient
-from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
 from tests.contract import backend_servers
 from tests.contract.backend_servers import HOST, connect_mariadb, connect_postgres
 

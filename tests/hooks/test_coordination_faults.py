@@ -19,8 +19,8 @@ from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.hooks import coordination
 from airflow_provider_meetings.hooks import shared_state as sharing
-from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
+from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.contract import backend_servers
 from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnRedis, OwnServer
 from tests.hooks.test_shared_state import OPTION, forget

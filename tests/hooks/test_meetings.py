@@ -17,8 +17,8 @@ from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_SECRET, WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.seed.feishu import FORBIDDEN_POST, READY_MINUTE
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
+from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from airflow_provider_meetings.platforms.wecom.client import WeComClient
 from airflow_provider_meetings.platforms.wecom.hook import WeComHook
 

@@ -25,9 +25,9 @@ from airflow_provider_meetings.emulator.seed.company import (
     LARK_APP_SECRET,
 )
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
-from airflow_provider_meetings.platforms.feishu.client import FeishuClient
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.identity import identity_of
+from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.conftest import Emulated
 
 STORE = {"app_type": "store", "app_ticket": FEISHU_APP_TICKET, "tenant_key": FEISHU_TENANT_KEY}

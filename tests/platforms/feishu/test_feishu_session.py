@@ -28,7 +28,7 @@ from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.state import EmulatorState
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
-from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 
 
 @dataclass

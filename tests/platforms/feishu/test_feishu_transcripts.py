@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.artifacts import Chapter, Statistics, Todo
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.emulator.model.company import TranscriptLine
 from airflow_provider_meetings.emulator.model.transcript import as_srt, as_txt
-from airflow_provider_meetings.platforms.feishu.contents import READERS
+from airflow_provider_meetings.platforms.feishu.transcripts import READERS
 from tests.api.test_subtitles import TEXTS, letters
 
 LINES = (TranscriptLine(0, 4000, "赵敏", "大家好"), TranscriptLine(4500, 9000, "Chen Yu", "Note: we start at 10:30"))

@@ -21,7 +21,7 @@ from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_USER_REFRESH_TOKEN,
 )
 from airflow_provider_meetings.emulator.state.state import EmulatorState, Platform
-from airflow_provider_meetings.platforms.feishu.user_client import FeishuUserClient
+from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.feishu_user import user_client
 from tests.contract.leaks import told
