@@ -32,10 +32,15 @@ from airflow_provider_meetings.emulator.seed.company import (
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.platforms.feishu.api.models import (
+    MeetingRecording,
+    Minute,
+    MomentsPost,
+    parse_download_url,
+)
 from airflow_provider_meetings.platforms.feishu.codes import CODES as FEISHU_CODES
 from airflow_provider_meetings.platforms.feishu.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
-from airflow_provider_meetings.platforms.feishu.wire import MeetingRecording, Minute, MomentsPost, parse_download_url
 from airflow_provider_meetings.platforms.wecom.client import WeComClient
 from airflow_provider_meetings.platforms.wecom.errors import CODES as WECOM_CODES
 from airflow_provider_meetings.platforms.wecom.wire import RecordPage

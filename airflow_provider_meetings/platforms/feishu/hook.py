@@ -13,8 +13,8 @@ from airflow_provider_meetings.api.http.oauth import ConsentUnderWay, Grant, Kep
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.hooks.shared_state import user_tokens
+from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.consent import Begun, code_of_redirect, consent_address
-from airflow_provider_meetings.platforms.feishu.endpoints import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 from airflow_provider_meetings.platforms.feishu.identity import Consent, identity_of
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient

@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.models import Post
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.metrics import used
 from airflow_provider_meetings.hooks.retry_policy import wait_as_told
-from airflow_provider_meetings.platforms.feishu.arguments import check_digits
+from airflow_provider_meetings.platforms.feishu.api.ids import check_digits
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 

@@ -21,8 +21,9 @@ from airflow_provider_meetings.api.http.oauth import UserTokens
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits, check_minute_token
-from airflow_provider_meetings.platforms.feishu.endpoints import FeishuEndpoints
+from airflow_provider_meetings.platforms.feishu.api.client import FeishuEndpoints
+from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_digits, check_minute_token
+from airflow_provider_meetings.platforms.feishu.api.models import neutral_post, neutral_recording
 from airflow_provider_meetings.platforms.feishu.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.transcripts import (
     ARTIFACT_KINDS,
@@ -30,7 +31,6 @@ from airflow_provider_meetings.platforms.feishu.transcripts import (
     ArtifactFiles,
     statistics_file,
 )
-from airflow_provider_meetings.platforms.feishu.wire import neutral_post, neutral_recording
 
 _STATES: dict[type[MeetingsApiError], RecordingState] = {
     Gone: RecordingState.GONE,

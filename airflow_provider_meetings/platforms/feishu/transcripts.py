@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.api.sanitize import json_file, without_links
 from airflow_provider_meetings.api.subtitles import Cue, decoded, headed_cues, subrip_cues
-from airflow_provider_meetings.platforms.feishu.wire_minutes import (
+from airflow_provider_meetings.platforms.feishu.api.models_minutes import (
     MinuteArtifacts,
     MinuteChapter,
     MinuteStatistics,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.models import Post, Recording, RecordingState
 from airflow_provider_meetings.api.sanitize import storable, storable_text
-from airflow_provider_meetings.platforms.feishu.wire import (
+from airflow_provider_meetings.platforms.feishu.api.models import (
     MeetingRecording,
     Minute,
     MomentsPost,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.platforms.feishu.wire_meetings import (
+from airflow_provider_meetings.platforms.feishu.api.models_meetings import (
     MeetingBrief,
     MeetingInfo,
     parse_meeting_briefs,

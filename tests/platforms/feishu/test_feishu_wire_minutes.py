@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.platforms.feishu.wire import Minute
-from airflow_provider_meetings.platforms.feishu.wire_minutes import (
+from airflow_provider_meetings.platforms.feishu.api.models import Minute
+from airflow_provider_meetings.platforms.feishu.api.models_minutes import (
     MinuteArtifacts,
     MinuteChapter,
     MinuteStatistics,

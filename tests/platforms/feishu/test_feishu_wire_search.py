@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
-from airflow_provider_meetings.platforms.feishu.wire_search import parse_minute_items
+from airflow_provider_meetings.platforms.feishu.api.models_minutes import parse_minute_items
 from airflow_provider_meetings.platforms.feishu.wire_users import UserInfo, parse_grant
 
 GRANT = {

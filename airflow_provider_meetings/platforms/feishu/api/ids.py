@@ -6,7 +6,7 @@ import re
 from typing import Literal, get_args
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.platforms.feishu.wire import is_minute_token
+from airflow_provider_meetings.platforms.feishu.api.models import is_minute_token
 
 UserIdType = Literal["open_id", "union_id", "user_id"]
 

@@ -9,11 +9,11 @@ import requests
 from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.models import Download
 from airflow_provider_meetings.platforms.feishu import quotas
-from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_flag, check_minute_token
+from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_flag, check_minute_token
+from airflow_provider_meetings.platforms.feishu.api.models import Minute, TranscriptFormat, parse_download_url
+from airflow_provider_meetings.platforms.feishu.api.models_minutes import MinuteArtifacts, MinuteStatistics
+from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
-from airflow_provider_meetings.platforms.feishu.session import FeishuSession
-from airflow_provider_meetings.platforms.feishu.wire import Minute, TranscriptFormat, parse_download_url
-from airflow_provider_meetings.platforms.feishu.wire_minutes import MinuteArtifacts, MinuteStatistics
 
 
 class MinutesEndpoints(FeishuSession):

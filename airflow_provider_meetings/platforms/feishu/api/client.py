@@ -5,11 +5,11 @@ from __future__ import annotations
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.oauth import Grant
 from airflow_provider_meetings.platforms.feishu import quotas
-from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_digits
-from airflow_provider_meetings.platforms.feishu.endpoints_meetings import MeetingsEndpoints
-from airflow_provider_meetings.platforms.feishu.endpoints_minutes import MinutesEndpoints
-from airflow_provider_meetings.platforms.feishu.endpoints_search import SearchEndpoints
-from airflow_provider_meetings.platforms.feishu.wire import MomentsPost
+from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_digits
+from airflow_provider_meetings.platforms.feishu.api.meetings import MeetingsEndpoints
+from airflow_provider_meetings.platforms.feishu.api.minutes import MinutesEndpoints
+from airflow_provider_meetings.platforms.feishu.api.models import MomentsPost
+from airflow_provider_meetings.platforms.feishu.api.search import SearchEndpoints
 from airflow_provider_meetings.platforms.feishu.wire_users import UserInfo
 
 DEFAULT_BASE_URL = "https://open.feishu.cn"

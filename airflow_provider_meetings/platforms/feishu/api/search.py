@@ -12,10 +12,10 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, texts
-from airflow_provider_meetings.platforms.feishu.arguments import UserIdType, check_id
+from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_id
+from airflow_provider_meetings.platforms.feishu.api.models_minutes import MinuteItem, parse_minute_items
+from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
 from airflow_provider_meetings.platforms.feishu.quotas import MINUTES_SEARCH
-from airflow_provider_meetings.platforms.feishu.session import FeishuSession
-from airflow_provider_meetings.platforms.feishu.wire_search import MinuteItem, parse_minute_items
 
 LARGEST_PAGE = 30
 LONGEST_QUERY = 50

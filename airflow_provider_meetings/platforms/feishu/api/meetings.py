@@ -15,16 +15,16 @@ from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.query import check_times, windows
 from airflow_provider_meetings.platforms.feishu import quotas
-from airflow_provider_meetings.platforms.feishu.arguments import check_digits, check_id
-from airflow_provider_meetings.platforms.feishu.session import FeishuSession
-from airflow_provider_meetings.platforms.feishu.wire import MeetingRecording
-from airflow_provider_meetings.platforms.feishu.wire_meetings import (
+from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_id
+from airflow_provider_meetings.platforms.feishu.api.models import MeetingRecording
+from airflow_provider_meetings.platforms.feishu.api.models_meetings import (
     MeetingBrief,
     MeetingInfo,
     parse_meeting_briefs,
     parse_meeting_list,
     seconds,
 )
+from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
 
 LONGEST_REPORT = timedelta(days=365)
 _STATUSES = (1, 2)

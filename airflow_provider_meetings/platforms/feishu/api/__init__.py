@@ -1,0 +1,1 @@
+"""Feishu's endpoints under the vendor's own names, and their answers."""
