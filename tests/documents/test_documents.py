@@ -38,8 +38,8 @@ from airflow_provider_meetings.platforms.feishu.api.models import (
     MomentsPost,
     parse_download_url,
 )
+from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.codes import CODES as FEISHU_CODES
-from airflow_provider_meetings.platforms.feishu.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from airflow_provider_meetings.platforms.wecom.client import WeComClient
 from airflow_provider_meetings.platforms.wecom.errors import CODES as WECOM_CODES

@@ -24,7 +24,7 @@ from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.platforms.feishu.api.client import FeishuEndpoints
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_digits, check_minute_token
 from airflow_provider_meetings.platforms.feishu.api.models import neutral_post, neutral_recording
-from airflow_provider_meetings.platforms.feishu.identity import StoreApp
+from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.transcripts import (
     ARTIFACT_KINDS,
     STATISTICS_KIND,

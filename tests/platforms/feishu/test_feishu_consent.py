@@ -21,9 +21,9 @@ from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEE
 from airflow_provider_meetings.emulator.state.clock import VirtualClock
 from airflow_provider_meetings.hooks.meetings import IMPATIENT_QUEUE_SECONDS
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.platforms.feishu.auth.identity import SCOPES
 from airflow_provider_meetings.platforms.feishu.errors import accounts_url
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
-from airflow_provider_meetings.platforms.feishu.identity import SCOPES
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from tests.conftest import Emulated
 from tests.platforms.feishu.browser import REDIRECT, USER, browse

@@ -25,8 +25,8 @@ from airflow_provider_meetings.emulator.seed.company import (
     LARK_APP_SECRET,
 )
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
+from airflow_provider_meetings.platforms.feishu.auth.identity import identity_of
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
-from airflow_provider_meetings.platforms.feishu.identity import identity_of
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.conftest import Emulated
 

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
 from airflow_provider_meetings.platforms.feishu.api.models_minutes import parse_minute_items
-from airflow_provider_meetings.platforms.feishu.wire_users import UserInfo, parse_grant
+from airflow_provider_meetings.platforms.feishu.auth.models import UserInfo, parse_grant
 
 GRANT = {
     "code": 0,

@@ -10,7 +10,7 @@ from airflow_provider_meetings.platforms.feishu.api.meetings import MeetingsEndp
 from airflow_provider_meetings.platforms.feishu.api.minutes import MinutesEndpoints
 from airflow_provider_meetings.platforms.feishu.api.models import MomentsPost
 from airflow_provider_meetings.platforms.feishu.api.search import SearchEndpoints
-from airflow_provider_meetings.platforms.feishu.wire_users import UserInfo
+from airflow_provider_meetings.platforms.feishu.auth.models import UserInfo
 
 DEFAULT_BASE_URL = "https://open.feishu.cn"
 

@@ -14,11 +14,11 @@ from airflow_provider_meetings.api.http.oauth import Grant, UserTokenAuth, UserT
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_opaque, check_user_id_type
-from airflow_provider_meetings.platforms.feishu.app_tokens import AppTokens
+from airflow_provider_meetings.platforms.feishu.auth.app_token import AppTokens
+from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
+from airflow_provider_meetings.platforms.feishu.auth.models import parse_grant
 from airflow_provider_meetings.platforms.feishu.errors import decode
-from airflow_provider_meetings.platforms.feishu.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
-from airflow_provider_meetings.platforms.feishu.wire_users import parse_grant
 
 
 class FeishuSession:

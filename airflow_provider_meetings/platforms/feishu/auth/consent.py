@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from airflow_provider_meetings.api.errors import InvalidRequest, PermissionDenied
 from airflow_provider_meetings.api.sanitize import NeverPickled
+from airflow_provider_meetings.platforms.feishu.auth.identity import Consent
 from airflow_provider_meetings.platforms.feishu.errors import accounts_url
-from airflow_provider_meetings.platforms.feishu.identity import Consent
 
 _AGAIN = "Begin anew: an address to consent at serves once, for ten minutes, and its code for five."
 
