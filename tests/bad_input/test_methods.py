@@ -21,7 +21,7 @@ from airflow_provider_meetings.emulator.seed.company import (
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.state import EmulatorState
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
-from airflow_provider_meetings.platforms.wecom.client import WeComClient
+from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 
 START, END = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 2, tz="UTC")
 LONG = "x" * 600

@@ -19,8 +19,8 @@ from airflow_provider_meetings.emulator.seed.feishu import FORBIDDEN_POST, READY
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
-from airflow_provider_meetings.platforms.wecom.client import WeComClient
 from airflow_provider_meetings.platforms.wecom.hook import WeComHook
+from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 
 HOOKS = {"feishu": (FeishuHook, FeishuClient), "wecom": (WeComHook, WeComClient)}
 SECRETS = {"feishu": FEISHU_APP_SECRET, "wecom": WECOM_CORP_SECRET}

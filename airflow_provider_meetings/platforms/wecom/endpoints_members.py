@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, windows
 from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.arguments import check_id
-from airflow_provider_meetings.platforms.wecom.session import WeComSession
+from airflow_provider_meetings.platforms.wecom.auth import WeComSession
 from airflow_provider_meetings.platforms.wecom.wire import parse_meeting_ids, seconds
 
 LONGEST_MEMBER_WINDOW = timedelta(days=180)

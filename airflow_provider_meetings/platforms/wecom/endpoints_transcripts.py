@@ -8,7 +8,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.arguments import check_id
-from airflow_provider_meetings.platforms.wecom.session import WeComSession
+from airflow_provider_meetings.platforms.wecom.auth import WeComSession
 from airflow_provider_meetings.platforms.wecom.wire_transcripts import Transcripts
 
 

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.platforms.wecom.client import WeComClient
+from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from tests.contract.origin import Answer, Origin, json_body, serve_origin
 
 FILE = "/cgi-bin/meeting/record/get_file"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.models import StoredFile
 from airflow_provider_meetings.emulator.seed.transcripts import as_file, transcript
-from airflow_provider_meetings.platforms.wecom.contents import READERS
+from airflow_provider_meetings.platforms.wecom.transcripts import READERS
 from tests.api.test_subtitles import letters
 
 _TEXT = st.text("ab好 1", max_size=5)

@@ -24,7 +24,7 @@ from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.seed import wecom as seed
 from airflow_provider_meetings.emulator.seed.company import WECOM_CORP_ID, WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.state.state import EmulatorState, Platform, WecomSpelling
-from airflow_provider_meetings.platforms.wecom.client import WeComClient
+from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.leaks import told
 from tests.contract.origin import Origin, json_body, serve_origin
