@@ -41,9 +41,9 @@ from airflow_provider_meetings.platforms.feishu.api.models import (
 from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.codes import CODES as FEISHU_CODES
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
+from airflow_provider_meetings.platforms.wecom.api.models import RecordPage
 from airflow_provider_meetings.platforms.wecom.errors import CODES as WECOM_CODES
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
-from airflow_provider_meetings.platforms.wecom.wire import RecordPage
 from tests.contract.feishu_user import user_client
 from tests.documents.table import DOCUMENTS, Document, Field, page
 

@@ -11,9 +11,9 @@ import requests
 from airflow_provider_meetings.api.http.auth import Token, TokenAuth, TokenStore, token_key
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.platforms.wecom.api.models import parse_token
 from airflow_provider_meetings.platforms.wecom.errors import PLATFORM, decode
 from airflow_provider_meetings.platforms.wecom.quotas import TOKEN
-from airflow_provider_meetings.platforms.wecom.wire import parse_token
 
 
 class WeComSession:

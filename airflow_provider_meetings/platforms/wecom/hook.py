@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
-from airflow_provider_meetings.platforms.wecom.endpoints import DEFAULT_BASE_URL
+from airflow_provider_meetings.platforms.wecom.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from airflow_provider_meetings.platforms.wecom.transcripts import READERS
 

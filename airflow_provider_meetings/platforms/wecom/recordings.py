@@ -19,14 +19,14 @@ from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
-from airflow_provider_meetings.platforms.wecom.endpoints import LONGEST_WINDOW, WeComEndpoints
-from airflow_provider_meetings.platforms.wecom.wire import (
+from airflow_provider_meetings.platforms.wecom.api.client import LONGEST_WINDOW, WeComEndpoints
+from airflow_provider_meetings.platforms.wecom.api.models import (
     STATE_RECORDING,
     STATE_TRANSCODED,
     Record,
     neutral_recording,
 )
-from airflow_provider_meetings.platforms.wecom.wire_files import FileAddresses
+from airflow_provider_meetings.platforms.wecom.api.models_files import FileAddresses
 
 CLOCK_SLACK = timedelta(hours=1)
 """How far the platform's clock may be ahead of ours."""

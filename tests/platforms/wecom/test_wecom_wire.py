@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.models import Recording, RecordingState
-from airflow_provider_meetings.platforms.wecom.wire import (
+from airflow_provider_meetings.platforms.wecom.api.models import (
     Record,
     RecordFile,
     RecordPage,
     neutral_recording,
     seconds,
 )
-from airflow_provider_meetings.platforms.wecom.wire_files import FileAddresses, parse_addresses
+from airflow_provider_meetings.platforms.wecom.api.models_files import FileAddresses, parse_addresses
 
 UTC = "UTC"
 json_values = st.recursive(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.platforms.wecom.wire import parse_meeting_ids
-from airflow_provider_meetings.platforms.wecom.wire_transcripts import (
+from airflow_provider_meetings.platforms.wecom.api.models import parse_meeting_ids
+from airflow_provider_meetings.platforms.wecom.api.models_transcripts import (
     Paragraph,
     Sentence,
     SpeakerInfo,

@@ -10,7 +10,7 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.http.fields import Fields, Raw
 from airflow_provider_meetings.api.sanitize import NeverPickled
-from airflow_provider_meetings.platforms.wecom.wire import either
+from airflow_provider_meetings.platforms.wecom.api.models import either
 
 _FILE_TYPE = re.compile(r"[a-z0-9]{1,8}")
 

@@ -1,0 +1,1 @@
+"""WeCom's endpoints under the vendor's own names, and their answers."""
