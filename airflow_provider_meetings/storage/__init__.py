@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local import LocalStore
 
 

@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.audit.sweep import Sweep
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.receipt import Checkpoint, Receipt
 from airflow_provider_meetings.api.landing.store import Leftover
-from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local import LocalStore
 from airflow_provider_meetings.storage.local_sink import PART_SUFFIX
 from tests.contract.bench import BODY, Bench
@@ -245,7 +245,7 @@ def test_a_live_writer_in_another_process_is_left_alone(lake: Lake) -> None:
 import sys
 from pathlib import Path
 from airflow_provider_meetings.api.landing.store import Plan
-from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local import LocalStore
 store = LocalStore(Path({str(lake.root)!r}), "file:///lake")
 keep = lambda place: store.put({CHECKPOINT!r}, {MARK!r})

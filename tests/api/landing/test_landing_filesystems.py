@@ -12,7 +12,7 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_provider_meetings.api.errors import MediaCorrupt, MeetingsApiError, ServerError
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
 from airflow_provider_meetings.api.landing.receipt import Checkpoint
-from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
 from tests.contract.origin import Answer, Handler, chunked, raw_body, video
 from tests.contract.store import keys

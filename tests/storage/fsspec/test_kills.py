@@ -10,14 +10,14 @@ from pathlib import Path
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_meetings.api.landing.store import Plan
-from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from tests.contract.store import keys
 
 WRITER = """
 import json, sys
 from fsspec.implementations.local import LocalFileSystem
 from airflow_provider_meetings.api.landing.store import Plan
-from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 
 def say(what):
     print(json.dumps(what), flush=True)

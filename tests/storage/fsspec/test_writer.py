@@ -14,7 +14,7 @@ from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage import store_for
-from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from tests.contract.store import MIB, keys
 from tests.contract.uploads import Truncating, UploadFileSystem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from airflow_provider_meetings.storage.filesystem_calls import FilesystemCalls
+from airflow_provider_meetings.storage.fsspec.calls import FilesystemCalls
 
 
 def holds_uploads_back(calls: FilesystemCalls, path: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import pendulum
 import pytest
 
-from airflow_provider_meetings.storage.filesystem_info import modified, validator
+from airflow_provider_meetings.storage.fsspec.calls import modified, validator
 
 
 @pytest.mark.parametrize(

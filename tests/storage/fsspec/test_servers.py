@@ -12,9 +12,9 @@ from fsspec.implementations.ftp import FTPFileSystem
 from sshfs import SSHFileSystem
 
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.storage.filesystem import FilesystemStore
+from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from tests.contract.servers import PASSWORD, USER, serve_ftp, serve_sftp
-from tests.storage.test_filesystem import FilesystemContract
+from tests.storage.fsspec.test_store import FilesystemContract
 
 
 class ServerContract(FilesystemContract):

@@ -10,8 +10,8 @@ import secrets
 from collections.abc import Iterator
 
 from airflow_provider_meetings.api.landing.store import ObjectStat, Overtaken, Parts, Plan
-from airflow_provider_meetings.storage.filesystem_calls import FilesystemCalls
-from airflow_provider_meetings.storage.filesystem_kind import put_away
+from airflow_provider_meetings.storage.fsspec.calls import FilesystemCalls
+from airflow_provider_meetings.storage.fsspec.probe import put_away
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,9 @@ from typing import Any
 import pendulum
 
 from airflow_provider_meetings.api.landing.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan, Sink
-from airflow_provider_meetings.storage.filesystem_calls import FilesystemCalls
-from airflow_provider_meetings.storage.filesystem_info import modified
-from airflow_provider_meetings.storage.filesystem_kind import holds_uploads_back, put_away
-from airflow_provider_meetings.storage.filesystem_sink import TemporarySink, UploadSink, final, temporary
+from airflow_provider_meetings.storage.fsspec.calls import FilesystemCalls, modified
+from airflow_provider_meetings.storage.fsspec.probe import holds_uploads_back, put_away
+from airflow_provider_meetings.storage.fsspec.writer import TemporarySink, UploadSink, final, temporary
 
 PIECE = 1024 * 1024
 

@@ -1,0 +1,1 @@
+"""Stores that fsspec has a file system for."""
