@@ -59,7 +59,7 @@ class LinkClient(MeetingsClient):
 def store(target: str) -> Store:
     """Return the store that TARGET names."""
     if not target.startswith("s3://"):
-        from airflow_provider_meetings.storage.local import LocalStore
+        from airflow_provider_meetings.storage.local.store import LocalStore
 
         return LocalStore(Path(target), f"file://{target}")
     import boto3

@@ -8,7 +8,7 @@ from typing import Any
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
-from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local.store import LocalStore
 
 
 def store_for(fs: Any, root: str, uri: str) -> Store:

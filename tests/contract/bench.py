@@ -17,7 +17,7 @@ from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import Download, MediaFile, StoredFile
-from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.origin import Answer, Origin
 from tests.contract.scripted import MEDIA, RECORDING, Opened, ScriptedClient
 

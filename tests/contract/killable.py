@@ -23,7 +23,7 @@ from airflow_provider_meetings.api.landing import source as origin
 from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.models import Download
-from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
 
 PIECE = 16 * 1024

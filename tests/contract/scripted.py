@@ -28,8 +28,8 @@ from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.storage.local import LocalStore
-from airflow_provider_meetings.storage.local_sink import LocalSink
+from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.storage.local.writer import LocalSink
 
 Opened = Download | Iterator[bytes] | None
 NOBODY = 65534

@@ -20,8 +20,8 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.receipt import Checkpoint, Receipt
 from airflow_provider_meetings.api.landing.store import Leftover
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
-from airflow_provider_meetings.storage.local import LocalStore
-from airflow_provider_meetings.storage.local_sink import PART_SUFFIX
+from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.storage.local.writer import PART_SUFFIX
 from tests.contract.bench import BODY, Bench
 from tests.contract.origin import video
 
@@ -246,7 +246,7 @@ import sys
 from pathlib import Path
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
-from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local.store import LocalStore
 store = LocalStore(Path({str(lake.root)!r}), "file:///lake")
 keep = lambda place: store.put({CHECKPOINT!r}, {MARK!r})
 sink = store.sink({PART.removesuffix(PART_SUFFIX)!r}, Plan(keep=keep))

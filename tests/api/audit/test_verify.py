@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.receipt import Checkpoint
 from airflow_provider_meetings.api.landing.store import Listed, ObjectStat, Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
-from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.bench import BODY, NAME, NOW, OTHER, RECEIPT, Bench
 from tests.contract.origin import video
 from tests.contract.scripted import MEDIA

@@ -17,7 +17,7 @@ from airflow_provider_meetings.api.landing.landing import Landing
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.transfer import Limits, Stopped
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, StoredFile
-from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.bench import BODY, Bench
 from tests.contract.leaks import told
 from tests.contract.origin import Answer, Handler, video

@@ -22,8 +22,8 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
 )
 from airflow_provider_meetings.api.landing.store import Plan
-from airflow_provider_meetings.storage.local import LocalStore
-from airflow_provider_meetings.storage.local_sink import LocalSink
+from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.storage.local.writer import LocalSink
 from tests.contract import scripted
 from tests.contract.bench import BODY, CHECKPOINT, NAME, OTHER, RECEIPT, Bench
 from tests.contract.leaks import told

@@ -14,9 +14,9 @@ from airflow_provider_meetings.api.errors import InvalidRequest, LinkExpired
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.api.landing.transfer import Stopped
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
-from airflow_provider_meetings.storage import local_sink
-from airflow_provider_meetings.storage.local import LocalStore
-from airflow_provider_meetings.storage.local_sink import LocalSink, lock
+from airflow_provider_meetings.storage.local import writer as local_sink
+from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.storage.local.writer import LocalSink, lock
 from tests.contract.aftermath import nothing_stands, stands
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.ranges import RangeHost, only_status, version

@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing import source as engine_origin
 from airflow_provider_meetings.api.landing.landing import IfPresent
-from airflow_provider_meetings.storage import local_sink
+from airflow_provider_meetings.storage.local import writer as local_sink
 from tests.contract.aftermath import never_a_third_thing, stands
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.leaks import told

@@ -18,8 +18,8 @@ from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from airflow_provider_meetings.api.models import MediaFile, Recording
-from airflow_provider_meetings.storage.local import LocalStore
-from airflow_provider_meetings.storage.local_sink import LocalSink
+from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.storage.local.writer import LocalSink
 from tests.contract.bench import BODY, CHECKPOINT, OTHER, Bench
 from tests.contract.endless import Endless
 from tests.contract.opening import OpenSession, read, refused

@@ -11,8 +11,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
-from airflow_provider_meetings.storage.local import LocalStore
-from airflow_provider_meetings.storage.local_sink import LocalSink
+from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.storage.local.writer import LocalSink
 from tests.contract.store import StoreContract
 from tests.contract.uploads import UploadFileSystem
 

@@ -12,7 +12,7 @@ import duckdb
 
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.storage.local import LocalStore
+from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings
 from airflow_provider_meetings.warehouse.rows import RunKey

@@ -11,8 +11,8 @@ import pytest
 
 from airflow_provider_meetings.api.artifacts import Chapter, Statistics, Todo
 from airflow_provider_meetings.api.landing.store import Plan
-from airflow_provider_meetings.storage.local import LocalStore
-from airflow_provider_meetings.storage.local_sink import LocalSink
+from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.storage.local.writer import LocalSink
 from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.landing import land_recordings

@@ -15,8 +15,7 @@ import pendulum
 
 from airflow_provider_meetings.api.landing.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
 from airflow_provider_meetings.api.sanitize import harmless
-from airflow_provider_meetings.storage.local_errors import explained
-from airflow_provider_meetings.storage.local_sink import PART_SUFFIX, PIECE, LocalSink, local_stat, lock
+from airflow_provider_meetings.storage.local.writer import PART_SUFFIX, PIECE, LocalSink, explained, local_stat, lock
 
 log = logging.getLogger(__name__)
 

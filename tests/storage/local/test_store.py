@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage import store_for
-from airflow_provider_meetings.storage.local import LocalStore
-from airflow_provider_meetings.storage.local_sink import LocalSink
+from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.storage.local.writer import LocalSink
 
 
 @pytest.fixture
