@@ -8,8 +8,8 @@ from typing import Any
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.storage.s3 import S3Store
-from airflow_provider_meetings.storage.s3_config import tuned
+from airflow_provider_meetings.storage.s3.bucket import tuned
+from airflow_provider_meetings.storage.s3.store import S3Store
 
 SCHEMES = ("s3", "s3a", "s3n")
 

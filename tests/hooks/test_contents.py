@@ -14,8 +14,8 @@ from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.hooks import contents
 from airflow_provider_meetings.hooks.contents import read_back
 from airflow_provider_meetings.hooks.stores import store_at
-from tests.storage.s3_bench import s3_bench
-from tests.storage.s3_front import serve_moto
+from tests.storage.s3.s3_bench import s3_bench
+from tests.storage.s3.s3_front import serve_moto
 
 SRT = b"1\n00:00:01,000 --> 00:00:02,000\nLina: hello\n"
 

@@ -14,11 +14,11 @@ import pytest
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.store import Plan, Store
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.storage.s3 import S3Store
-from airflow_provider_meetings.storage.s3_bucket import EXTRA_ARGS
+from airflow_provider_meetings.storage.s3.bucket import EXTRA_ARGS
+from airflow_provider_meetings.storage.s3.store import S3Store
 from tests.contract.leaks import told
-from tests.storage.s3_bench import BODY, S3Bench, s3_bench
-from tests.storage.s3_front import Answered, serve_front, serve_moto
+from tests.storage.s3.s3_bench import BODY, S3Bench, s3_bench
+from tests.storage.s3.s3_front import Answered, serve_front, serve_moto
 
 PAGE = (Path(__file__).parents[2] / "docs" / "stores.rst").read_text()
 

@@ -23,8 +23,8 @@ from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, Recor
 from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.lake import landing
 from airflow_provider_meetings.warehouse.redactable import Action, redactable
-from tests.storage.s3_bench import BUCKET, S3Bench, s3_bench
-from tests.storage.s3_front import refuse, serve_moto
+from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
+from tests.storage.s3.s3_front import refuse, serve_moto
 from tests.transfers.conftest import hashed, land
 from tests.warehouse.lake.lakes import bare, content, days, read
 

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.storage.s3_bench import BUCKET, S3Bench, s3_bench
-from tests.storage.s3_front import Answered, Forward, refuse, serve_moto
+from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
+from tests.storage.s3.s3_front import Answered, Forward, refuse, serve_moto
 from tests.warehouse.lake.lakes import land, transcript
 
 Make = Callable[..., dict[str, Any]]

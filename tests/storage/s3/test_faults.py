@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.storage.s3 import S3Store
-from airflow_provider_meetings.storage.s3_parts import PART_SIZE
+from airflow_provider_meetings.storage.s3.parts import PART_SIZE
+from airflow_provider_meetings.storage.s3.store import S3Store
 from tests.contract.leaks import logged, told
-from tests.storage.s3_bench import BODY, KEY, URI, S3Bench, s3_bench, s3_client
-from tests.storage.s3_front import (
+from tests.storage.s3.s3_bench import BODY, KEY, URI, S3Bench, s3_bench, s3_client
+from tests.storage.s3.s3_front import (
     Answered,
     Fault,
     Forward,

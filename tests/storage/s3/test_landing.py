@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.errors import MeetingsApiError
-from airflow_provider_meetings.storage.s3_parts import MIB, PART_SIZE
+from airflow_provider_meetings.storage.s3.parts import MIB, PART_SIZE
 from tests.contract.bench import NAME, RECEIPT
 from tests.contract.origin import Origin, serve_origin
-from tests.storage import s3_landing
-from tests.storage.s3_bench import S3Bench, s3_bench
-from tests.storage.s3_front import Answered, Forward, do_but_say, refuse, serve_moto, well
-from tests.storage.s3_landing import land, media
+from tests.storage.s3 import s3_landing
+from tests.storage.s3.s3_bench import S3Bench, s3_bench
+from tests.storage.s3.s3_front import Answered, Forward, do_but_say, refuse, serve_moto, well
+from tests.storage.s3.s3_landing import land, media
 
 BODY = b"\0\0\0\x1cftypisom" + random.Random(5).randbytes(40 * MIB + 11)
 OTHER = b"\0\0\0\x1cftypisom" + random.Random(6).randbytes(20 * MIB)

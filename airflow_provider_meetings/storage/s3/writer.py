@@ -11,8 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from airflow_provider_meetings.api.landing.store import ObjectStat, Overtaken, Parts, Plan
-from airflow_provider_meetings.storage.s3_bucket import MISSING, REFUSED, UNMARKED, S3Bucket, stat_of, validator_of
-from airflow_provider_meetings.storage.s3_parts import MOST_PARTS, Expected, Part, part_size
+from airflow_provider_meetings.storage.s3.bucket import MISSING, REFUSED, UNMARKED, S3Bucket, stat_of, validator_of
+from airflow_provider_meetings.storage.s3.parts import MOST_PARTS, Expected, Part, part_size
 
 log = logging.getLogger(__name__)
 

@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.landing import source as engine_origin
 from airflow_provider_meetings.api.landing.landing import IfPresent
-from airflow_provider_meetings.storage import s3_parts
-from airflow_provider_meetings.storage.s3_bucket import stat_of
+from airflow_provider_meetings.storage.s3 import parts as s3_parts
+from airflow_provider_meetings.storage.s3.bucket import stat_of
 from tests.contract.bench import NAME, RECEIPT
 from tests.contract.leaks import told
 from tests.contract.origin import Origin, serve_origin
 from tests.contract.ranges import RangeHost
 from tests.contract.sequences import FAULTS, PIECE, VERSIONS, Fault, answer
-from tests.storage.s3_bench import BUCKET, S3Bench, s3_bench
-from tests.storage.s3_front import Fault as StoreFault
-from tests.storage.s3_front import do_and_hang_up, do_but_say, hang_up, refuse, serve_moto, well
-from tests.storage.s3_landing import land
+from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
+from tests.storage.s3.s3_front import Fault as StoreFault
+from tests.storage.s3.s3_front import do_and_hang_up, do_but_say, hang_up, refuse, serve_moto, well
+from tests.storage.s3.s3_landing import land
 
 OPERATIONS = ("Create", "UploadPart", "Complete", "Put", "Head", "Get", "ListParts", "Abort", "Delete")
 STORE_FAULTS: dict[str, StoreFault] = {

@@ -12,11 +12,11 @@ from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import Download, StoredFile
-from airflow_provider_meetings.storage.s3 import S3Store
-from airflow_provider_meetings.storage.s3_parts import MIB
+from airflow_provider_meetings.storage.s3.parts import MIB
+from airflow_provider_meetings.storage.s3.store import S3Store
 from tests.contract.origin import Handler
 from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
-from tests.storage.s3_bench import BUCKET, URI, s3_client
+from tests.storage.s3.s3_bench import BUCKET, URI, s3_client
 
 
 def land(store: Store, url: str, if_present: IfPresent = "verify") -> StoredFile:

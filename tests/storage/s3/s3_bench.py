@@ -13,10 +13,10 @@ import boto3
 from botocore.config import Config
 
 from airflow_provider_meetings.api.landing.store import ObjectStat, Plan
-from airflow_provider_meetings.storage.s3 import S3Store
-from airflow_provider_meetings.storage.s3_parts import MIB, PART_SIZE
-from airflow_provider_meetings.storage.s3_sink import S3Sink
-from tests.storage.s3_front import Front, serve_front
+from airflow_provider_meetings.storage.s3.parts import MIB, PART_SIZE
+from airflow_provider_meetings.storage.s3.store import S3Store
+from airflow_provider_meetings.storage.s3.writer import S3Sink
+from tests.storage.s3.s3_front import Front, serve_front
 
 BUCKET = "lake"
 URI = "s3://lake_conn@lake/raw"

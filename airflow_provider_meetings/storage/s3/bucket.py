@@ -8,7 +8,7 @@ from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_meetings.api.landing.store import ObjectStat
-from airflow_provider_meetings.storage.s3_errors import code_of, explained
+from airflow_provider_meetings.storage.s3.errors import code_of, explained
 
 # What a connection may add to each request that knows it: encryption, storage class, access, who pays.
 EXTRA_ARGS = (
@@ -156,3 +156,19 @@ def stat_of(head: Mapping[str, Any]) -> ObjectStat:
 def validator_of(answer: Mapping[str, Any]) -> str:
     """Read the mark of a version from an answer."""
     return f"etag:{answer['ETag'].strip(chr(34))}"
+
+
+def tuned(config: Any) -> Any:
+    """Return botocore's configuration without a second hash of each body, if our own travels with it.
+
+    What we upload carries its sha256 in a header, and headers are signed: signing the body too would prove the same
+    once more, for a second of processor time per GiB. Where checksums are left out, the body stays signed.
+
+    :param config: `botocore.config.Config`, as the connection makes it.
+    """
+    from botocore.config import Config
+
+    s3 = config.s3 or {}
+    if config.request_checksum_calculation == "when_required" or "payload_signing_enabled" in s3:
+        return config
+    return config.merge(Config(s3={**s3, "payload_signing_enabled": False}))

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, Overtaken, Plan, Seen
-from airflow_provider_meetings.storage.s3 import S3Store
-from airflow_provider_meetings.storage.s3_parts import MIB, PART_SIZE, part_size
-from tests.storage.s3_bench import BODY, BUCKET, KEY, URI, S3Bench, s3_bench, s3_client
-from tests.storage.s3_front import Answered, Forward, do_and_hang_up, refuse, serve_moto
+from airflow_provider_meetings.storage.s3.parts import MIB, PART_SIZE, part_size
+from airflow_provider_meetings.storage.s3.store import S3Store
+from tests.storage.s3.s3_bench import BODY, BUCKET, KEY, URI, S3Bench, s3_bench, s3_client
+from tests.storage.s3.s3_front import Answered, Forward, do_and_hang_up, refuse, serve_moto
 
 HASHES = tuple(hashlib.sha256(BODY[i : i + PART_SIZE]).hexdigest() for i in range(0, len(BODY), PART_SIZE))
 

@@ -13,8 +13,8 @@ import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.landing.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
-from airflow_provider_meetings.storage.s3_bucket import MISSING, REFUSED, S3Bucket, stat_of
-from airflow_provider_meetings.storage.s3_sink import S3Sink
+from airflow_provider_meetings.storage.s3.bucket import MISSING, REFUSED, S3Bucket, stat_of
+from airflow_provider_meetings.storage.s3.writer import S3Sink
 
 PIECE = 1024 * 1024
 _PROBE = ".airflow-meetings-may-write"

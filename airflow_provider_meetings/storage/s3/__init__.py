@@ -1,0 +1,1 @@
+"""A bucket that speaks S3."""
