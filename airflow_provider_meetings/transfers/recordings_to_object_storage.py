@@ -21,7 +21,7 @@ from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter, used
 from airflow_provider_meetings.hooks.retry_policy import wait_as_told
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.transfers.landed_files import LandedFiles
+from airflow_provider_meetings.transfers.task_state import LandedFiles
 
 
 class RecordingsToObjectStorageOperator(BaseOperator):

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import airflow_errors
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.transfers.handed_over import PostsGiven, RecordingsGiven, run_key
+from airflow_provider_meetings.transfers.inputs import PostsGiven, RecordingsGiven, run_key
 from airflow_provider_meetings.transfers.redaction import checked
 from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings

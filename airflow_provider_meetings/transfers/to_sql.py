@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.meetings import airflow_errors
-from airflow_provider_meetings.transfers.handed_over import PostsGiven, RecordingsGiven, run_key
+from airflow_provider_meetings.transfers.inputs import PostsGiven, RecordingsGiven, run_key
 from airflow_provider_meetings.transfers.redaction import checked
 from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.engine import Engine

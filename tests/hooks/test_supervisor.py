@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
-from airflow_provider_meetings.transfers.landed_files import LandedFiles
+from airflow_provider_meetings.transfers.task_state import LandedFiles
 
 
 class Supervisor:

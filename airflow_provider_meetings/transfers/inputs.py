@@ -10,9 +10,9 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
-from airflow_provider_meetings.hooks.contents import read_back
-from airflow_provider_meetings.transfers import batches
+from airflow_provider_meetings.transfers import ndjson as batches
 from airflow_provider_meetings.transfers.redaction import redaction
+from airflow_provider_meetings.transfers.transcript_files import read_back
 from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.rows import Neutral, RunKey

@@ -11,9 +11,9 @@ import pytest
 
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, NotFound, StoreError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
-from airflow_provider_meetings.hooks import contents
-from airflow_provider_meetings.hooks.contents import read_back
 from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.transfers import transcript_files as contents
+from airflow_provider_meetings.transfers.transcript_files import read_back
 from tests.storage.s3.s3_bench import s3_bench
 from tests.storage.s3.s3_front import serve_moto
 
