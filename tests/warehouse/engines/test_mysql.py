@@ -9,7 +9,8 @@ import pytest
 
 from airflow_provider_meetings.warehouse import session
 from airflow_provider_meetings.warehouse.engine import Engine, Hook
-from airflow_provider_meetings.warehouse.engines import engine_for, mysql_errors
+from airflow_provider_meetings.warehouse.engines import engine_for
+from airflow_provider_meetings.warehouse.engines import mysql as mysql_errors
 from airflow_provider_meetings.warehouse.errors import LoadError
 from tests.warehouse.interrupt import after
 from tests.warehouse.servers import run_sql, server_hook

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_meetings.warehouse.engines import mysql_errors
+from airflow_provider_meetings.warehouse.engines import mysql as mysql_errors
 
 LIKE = "x' for column 'PRIVATE' at row 1"
 
