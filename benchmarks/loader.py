@@ -22,13 +22,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_meetings.warehouse import rows
 from airflow_provider_meetings.warehouse.engines import engine_for
-from airflow_provider_meetings.warehouse.loader import BATCH, load_recordings
+from airflow_provider_meetings.warehouse.load import rows
+from airflow_provider_meetings.warehouse.load.loader import BATCH, load_recordings
+from airflow_provider_meetings.warehouse.load.plans import RecordingPlan
+from airflow_provider_meetings.warehouse.load.rows import RunKey
+from airflow_provider_meetings.warehouse.load.session import session
 from airflow_provider_meetings.warehouse.merge import Merge
-from airflow_provider_meetings.warehouse.plans import RecordingPlan
-from airflow_provider_meetings.warehouse.rows import RunKey
-from airflow_provider_meetings.warehouse.session import session
 from airflow_provider_meetings.warehouse.tables import tables
 from benchmarks.meetings import recordings
 

@@ -14,8 +14,8 @@ from airflow_provider_meetings.transfers import ndjson as batches
 from airflow_provider_meetings.transfers.redaction import redaction
 from airflow_provider_meetings.transfers.transcript_files import read_back
 from airflow_provider_meetings.warehouse import written
-from airflow_provider_meetings.warehouse.contents import Content
-from airflow_provider_meetings.warehouse.rows import Neutral, RunKey
+from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
+from airflow_provider_meetings.warehouse.load.transcripts import Content
 
 Value = TypeVar("Value", Recording, StoredFile, Post)
 Read = Callable[[Any, str, Any], Iterator[Value]]

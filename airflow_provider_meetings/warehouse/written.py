@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow_provider_meetings.warehouse.contents import ContentPlan
-from airflow_provider_meetings.warehouse.plans import PostPlan, RecordingPlan
+from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPlan
+from airflow_provider_meetings.warehouse.load.transcripts import ContentPlan
 from airflow_provider_meetings.warehouse.tables import tables
 
 # Rows do not depend on the time, nor on prefix and schema: only the shape is asked here.

@@ -15,8 +15,8 @@ from typing import Any
 
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.engines import sqlite as sqlite_engine
-from airflow_provider_meetings.warehouse.loader import load_recordings
-from airflow_provider_meetings.warehouse.rows import RunKey
+from airflow_provider_meetings.warehouse.load.loader import load_recordings
+from airflow_provider_meetings.warehouse.load.rows import RunKey
 from tests.warehouse.interrupt import after
 
 

@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.artifacts import Statistics, Todo
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.platforms.feishu.transcripts import todos
 from airflow_provider_meetings.platforms.wecom.transcripts import json_segments
-from airflow_provider_meetings.warehouse.contents import Content
+from airflow_provider_meetings.warehouse.load.transcripts import Content
 from tests.warehouse.test_redaction import POST, hashed, redaction
 
 

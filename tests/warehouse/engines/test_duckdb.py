@@ -13,8 +13,8 @@ from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines import duckdb as engine_file
 from airflow_provider_meetings.warehouse.engines.duckdb import DuckDBEngine
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.loader import load_posts
-from airflow_provider_meetings.warehouse.session import session
+from airflow_provider_meetings.warehouse.load.loader import load_posts
+from airflow_provider_meetings.warehouse.load.session import session
 
 MakeHook = Callable[[str, Path | str], Hook]
 

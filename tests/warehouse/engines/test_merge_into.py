@@ -10,11 +10,11 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.schema import CreateTable
 from sqlglot import exp
 
-from airflow_provider_meetings.warehouse.contents import ContentPlan
 from airflow_provider_meetings.warehouse.engines import merge_into
 from airflow_provider_meetings.warehouse.engines.bigquery import BigQueryDialect
 from airflow_provider_meetings.warehouse.engines.snowflake import SnowflakeDialect
-from airflow_provider_meetings.warehouse.plans import PostPlan, RecordingPlan
+from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPlan
+from airflow_provider_meetings.warehouse.load.transcripts import ContentPlan
 from airflow_provider_meetings.warehouse.tables import tables
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

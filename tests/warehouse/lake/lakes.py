@@ -13,9 +13,9 @@ import duckdb
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings
-from airflow_provider_meetings.warehouse.rows import RunKey
+from airflow_provider_meetings.warehouse.load.rows import RunKey
+from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.tables import tables
 
 RUN = RunKey(dag_id="dag", run_id="run", task_id="load", map_index=-1, try_number=1)

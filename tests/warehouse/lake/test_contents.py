@@ -13,9 +13,9 @@ from airflow_provider_meetings.api.artifacts import Chapter, Statistics, Todo
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalSink
-from airflow_provider_meetings.warehouse.contents import Content
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.landing import land_recordings
+from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.written import CONTENTS
 from tests.warehouse.lake.lakes import DEFAULT, NOW, RUN, content, days, land, read, transcript
 

@@ -14,7 +14,7 @@ from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.partitions import days as partition_days
-from airflow_provider_meetings.warehouse.loader import load_posts, load_recordings
+from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.tables import tables
 from tests.warehouse import servers
 from tests.warehouse.lake.lakes import (

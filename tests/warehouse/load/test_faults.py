@@ -17,7 +17,7 @@ import pytest
 from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.loader import BATCH
+from airflow_provider_meetings.warehouse.load.loader import BATCH
 from tests.contract.backend_servers import HOST
 from tests.contract.own_servers import OwnServer
 from tests.warehouse import servers

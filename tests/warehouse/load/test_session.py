@@ -9,8 +9,8 @@ import pytest
 from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.load.session import session
 from airflow_provider_meetings.warehouse.merge import Merge
-from airflow_provider_meetings.warehouse.session import session
 from airflow_provider_meetings.warehouse.staging import stage
 from airflow_provider_meetings.warehouse.tables import tables
 

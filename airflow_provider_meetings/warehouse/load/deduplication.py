@@ -28,7 +28,8 @@ from sqlalchemy import (
     update,
 )
 
-from airflow_provider_meetings.warehouse import merge, rows
+from airflow_provider_meetings.warehouse import merge
+from airflow_provider_meetings.warehouse.load import rows
 from airflow_provider_meetings.warehouse.merge import Change, Columns
 from airflow_provider_meetings.warehouse.staging import SEQ, Stage
 

@@ -10,8 +10,8 @@ import pytest
 
 from airflow_provider_meetings.api.artifacts import Chapter, Item, Statistics, Todo
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.warehouse.contents import BATCH, Content
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.load.transcripts import BATCH, Content
 from tests.warehouse.conftest import NOW
 
 Load = Callable[..., dict[str, int]]

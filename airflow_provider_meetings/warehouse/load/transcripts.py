@@ -13,8 +13,8 @@ from airflow_provider_meetings.api.artifacts import Chapter, Item, Statistics, T
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.warehouse import merge
 from airflow_provider_meetings.warehouse.build import Builder, Row
+from airflow_provider_meetings.warehouse.load.rows import Neutral
 from airflow_provider_meetings.warehouse.merge import Change, Merge
-from airflow_provider_meetings.warehouse.rows import Neutral
 from airflow_provider_meetings.warehouse.staging import Stage, stage
 from airflow_provider_meetings.warehouse.tables import Tables
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.loader import BATCH
-from airflow_provider_meetings.warehouse.rows import RunKey
+from airflow_provider_meetings.warehouse.load.loader import BATCH
+from airflow_provider_meetings.warehouse.load.rows import RunKey
 
 Load = Callable[..., dict[str, int]]
 Make = Callable[..., dict[str, Any]]

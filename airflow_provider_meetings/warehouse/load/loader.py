@@ -12,16 +12,17 @@ from itertools import count, islice
 
 from sqlalchemy import Table
 
-from airflow_provider_meetings.warehouse import rows, values
+from airflow_provider_meetings.warehouse import values
 from airflow_provider_meetings.warehouse.build import Row
-from airflow_provider_meetings.warehouse.contents import Content, ContentPlan
 from airflow_provider_meetings.warehouse.engine import Engine, Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.plans import PostPlan, RecordingPlan
-from airflow_provider_meetings.warehouse.rows import Neutral, RunKey
-from airflow_provider_meetings.warehouse.schema import SchemaChanges, change, check, create_views
-from airflow_provider_meetings.warehouse.session import Session, session
+from airflow_provider_meetings.warehouse.load import rows
+from airflow_provider_meetings.warehouse.load.migrate import SchemaChanges, change, check, create_views
+from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPlan
+from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
+from airflow_provider_meetings.warehouse.load.session import Session, session
+from airflow_provider_meetings.warehouse.load.transcripts import Content, ContentPlan
 from airflow_provider_meetings.warehouse.staging import Stage
 from airflow_provider_meetings.warehouse.tables import tables
 from airflow_provider_meetings.warehouse.views import views

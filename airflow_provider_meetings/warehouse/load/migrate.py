@@ -12,7 +12,7 @@ from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable, DDLElemen
 
 from airflow_provider_meetings.warehouse.engine import Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.session import Session
+from airflow_provider_meetings.warehouse.load.session import Session
 from airflow_provider_meetings.warehouse.views import View
 
 SchemaChanges = Literal["add", "fail"]

@@ -1,0 +1,1 @@
+"""One load: read what is given, stage it, merge it."""
