@@ -15,9 +15,9 @@ import pytest
 # Airflow writes its configuration there on import.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
 
-from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.load.rows import RunKey
+from airflow_provider_meetings.warehouse.merge.engine import Hook
 from tests.warehouse import servers
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from airflow_provider_meetings.warehouse.engine import Engine
+from airflow_provider_meetings.warehouse.merge.engine import Engine
 
 
 def after(step: str, engine: Engine, then: Callable[[], object], *, times: int = 1) -> None:

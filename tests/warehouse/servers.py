@@ -16,7 +16,7 @@ import psycopg
 import pymysql
 import pytest
 
-from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.merge.engine import Hook
 from tests.contract.backend_servers import HOST, missing, need
 from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnServer
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from airflow_provider_meetings.warehouse.engine import Engine, Hook
 from airflow_provider_meetings.warehouse.engines.duckdb import DuckDBEngine
 from airflow_provider_meetings.warehouse.engines.mysql import MySQLEngine
 from airflow_provider_meetings.warehouse.engines.postgres import PostgresEngine
 from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook
 
 _ENGINES: Mapping[str, Callable[[Hook], Engine]] = {
     "duckdb": DuckDBEngine,

@@ -17,11 +17,11 @@ from sqlalchemy import Table, and_, cast, literal_column
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from airflow_provider_meetings.warehouse.build import Row
-from airflow_provider_meetings.warehouse.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.merge import Merge, on_conflict
-from airflow_provider_meetings.warehouse.staging import SEQ, Stage
+from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook, Shape
+from airflow_provider_meetings.warehouse.merge.row_builder import Row
+from airflow_provider_meetings.warehouse.merge.staging import SEQ, Stage
+from airflow_provider_meetings.warehouse.merge.statements import Merge, on_conflict
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from airflow_provider_meetings.warehouse.merge import Change, Merge, ReadJson, agree
-from airflow_provider_meetings.warehouse.staging import SEQ, Stage
+from airflow_provider_meetings.warehouse.merge.staging import SEQ, Stage
+from airflow_provider_meetings.warehouse.merge.statements import Change, Merge, ReadJson, agree
 
 
 class MergingCompiler(SQLCompiler):

@@ -12,12 +12,12 @@ from sqlalchemy.dialects.mysql import insert
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
 
-from airflow_provider_meetings.warehouse.build import Row
-from airflow_provider_meetings.warehouse.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.engines import mysql as mysql_errors
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.merge import Merge, agree
-from airflow_provider_meetings.warehouse.staging import Stage
+from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook, Shape
+from airflow_provider_meetings.warehouse.merge.row_builder import Row
+from airflow_provider_meetings.warehouse.merge.staging import Stage
+from airflow_provider_meetings.warehouse.merge.statements import Merge, agree
 
 _DEADLOCK, _LOCK_TIMEOUT, _CHANGED, _DUPLICATE = 1213, 1205, 1020, 1062
 

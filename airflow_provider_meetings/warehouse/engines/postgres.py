@@ -12,11 +12,11 @@ from sqlalchemy import BigInteger, Boolean, DateTime, Table, cast
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from airflow_provider_meetings.warehouse.build import Row
-from airflow_provider_meetings.warehouse.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.merge import Merge, on_conflict
-from airflow_provider_meetings.warehouse.staging import Stage
+from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook, Shape
+from airflow_provider_meetings.warehouse.merge.row_builder import Row
+from airflow_provider_meetings.warehouse.merge.staging import Stage
+from airflow_provider_meetings.warehouse.merge.statements import Merge, on_conflict
 
 _SHAPE = """
     SELECT a.attname, format_type(a.atttypid, NULL), coalesce(a.attnum = ANY (i.indkey), false)

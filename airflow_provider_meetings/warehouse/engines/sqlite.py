@@ -13,11 +13,11 @@ from sqlalchemy import DateTime, Table, Text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.types import TypeEngine
 
-from airflow_provider_meetings.warehouse.build import Row
-from airflow_provider_meetings.warehouse.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.merge import Merge, on_conflict
-from airflow_provider_meetings.warehouse.staging import Stage
+from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook, Shape
+from airflow_provider_meetings.warehouse.merge.row_builder import Row
+from airflow_provider_meetings.warehouse.merge.staging import Stage
+from airflow_provider_meetings.warehouse.merge.statements import Merge, on_conflict
 
 # What is staged may be more than memory: SQLite then writes it to a file of its own.
 _CACHE_KIB = 64 * 1024

@@ -10,10 +10,10 @@ from pathlib import Path
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.landing.store import Seen, Store
-from airflow_provider_meetings.warehouse.build import Row
 from airflow_provider_meetings.warehouse.lake import parquet, partitions
 from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
 from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
+from airflow_provider_meetings.warehouse.merge.row_builder import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from pathlib import Path
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.warehouse import values, written
-from airflow_provider_meetings.warehouse.build import Row
+from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.lake import parquet
 from airflow_provider_meetings.warehouse.lake.attempt import Attempt
 from airflow_provider_meetings.warehouse.lake.partitions import day_of
@@ -23,6 +22,8 @@ from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
 from airflow_provider_meetings.warehouse.load.loader import BATCH, load_posts, load_recordings
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
+from airflow_provider_meetings.warehouse.merge import convert as values
+from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.tables import tables
 
 ATTEMPTS = 30

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Table, Text
 
-from airflow_provider_meetings.warehouse.build import Row
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.types import Id
 
 GROUP = 10_000

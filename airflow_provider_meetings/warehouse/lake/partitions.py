@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from airflow_provider_meetings.api.landing.store import Overtaken, Plan, Seen, Store
-from airflow_provider_meetings.warehouse.values import Unfit, moment
+from airflow_provider_meetings.warehouse.merge.convert import Unfit, moment
 
 COLUMN = "dt"
 """The partition column: ``date`` is a word of the language in Hive."""

@@ -18,9 +18,9 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
-from airflow_provider_meetings.warehouse.build import Row
 from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
 from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
+from airflow_provider_meetings.warehouse.merge.row_builder import Row
 
 # The loader leaves columns alone that it does not know.
 _FROM, _ALSO, _TO = "__from_day", "__also_day", "__to_day"

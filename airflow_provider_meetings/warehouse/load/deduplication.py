@@ -28,10 +28,10 @@ from sqlalchemy import (
     update,
 )
 
-from airflow_provider_meetings.warehouse import merge
 from airflow_provider_meetings.warehouse.load import rows
-from airflow_provider_meetings.warehouse.merge import Change, Columns
-from airflow_provider_meetings.warehouse.staging import SEQ, Stage
+from airflow_provider_meetings.warehouse.merge import statements as merge
+from airflow_provider_meetings.warehouse.merge.staging import SEQ, Stage
+from airflow_provider_meetings.warehouse.merge.statements import Change, Columns
 
 WORD = "_word_no"
 """The number, in the call, of the word that declares a file."""

@@ -12,9 +12,6 @@ from itertools import count, islice
 
 from sqlalchemy import Table
 
-from airflow_provider_meetings.warehouse import values
-from airflow_provider_meetings.warehouse.build import Row
-from airflow_provider_meetings.warehouse.engine import Engine, Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load import rows
@@ -23,7 +20,10 @@ from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPl
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.session import Session, session
 from airflow_provider_meetings.warehouse.load.transcripts import Content, ContentPlan
-from airflow_provider_meetings.warehouse.staging import Stage
+from airflow_provider_meetings.warehouse.merge import convert as values
+from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook
+from airflow_provider_meetings.warehouse.merge.row_builder import Row
+from airflow_provider_meetings.warehouse.merge.staging import Stage
 from airflow_provider_meetings.warehouse.tables import tables
 from airflow_provider_meetings.warehouse.views import views
 

@@ -10,9 +10,9 @@ from sqlalchemy import Column, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable, DDLElement, SetColumnComment, SetTableComment
 
-from airflow_provider_meetings.warehouse.engine import Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.session import Session
+from airflow_provider_meetings.warehouse.merge.engine import Shape
 from airflow_provider_meetings.warehouse.views import View
 
 SchemaChanges = Literal["add", "fail"]

@@ -23,11 +23,11 @@ from sqlalchemy import (
 )
 
 from airflow_provider_meetings.api.models import RecordingState
-from airflow_provider_meetings.warehouse import merge
 from airflow_provider_meetings.warehouse.load import deduplication as words
 from airflow_provider_meetings.warehouse.load import rows
-from airflow_provider_meetings.warehouse.merge import Change, Merge
-from airflow_provider_meetings.warehouse.staging import Stage, stage
+from airflow_provider_meetings.warehouse.merge import statements as merge
+from airflow_provider_meetings.warehouse.merge.staging import Stage, stage
+from airflow_provider_meetings.warehouse.merge.statements import Change, Merge
 from airflow_provider_meetings.warehouse.tables import Tables
 
 Steps = Sequence[Merge | Change]

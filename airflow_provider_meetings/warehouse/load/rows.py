@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.models import RecordingState
-from airflow_provider_meetings.warehouse.build import Builder, Row
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.merge.convert import digest, text
+from airflow_provider_meetings.warehouse.merge.row_builder import Builder, Row
 from airflow_provider_meetings.warehouse.tables import tables
-from airflow_provider_meetings.warehouse.values import digest, text
 
 Neutral = Mapping[str, Any]
 

@@ -15,11 +15,11 @@ from sqlalchemy import Column, Delete, MetaData, Table, select
 from sqlalchemy import func as sql
 from sqlalchemy.schema import CreateTable
 
-from airflow_provider_meetings.warehouse.build import Row
-from airflow_provider_meetings.warehouse.engine import Engine, Shape
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.merge import Change, Merge
-from airflow_provider_meetings.warehouse.staging import SEQ, Stage
+from airflow_provider_meetings.warehouse.merge.engine import Engine, Shape
+from airflow_provider_meetings.warehouse.merge.row_builder import Row
+from airflow_provider_meetings.warehouse.merge.staging import SEQ, Stage
+from airflow_provider_meetings.warehouse.merge.statements import Change, Merge
 
 ATTEMPTS = 12
 """How often a merge is tried while other writers are in its way."""

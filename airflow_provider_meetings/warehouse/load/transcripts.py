@@ -11,11 +11,11 @@ from sqlalchemy import BigInteger, Column, Table, exists, update
 
 from airflow_provider_meetings.api.artifacts import Chapter, Item, Statistics, Todo
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.warehouse import merge
-from airflow_provider_meetings.warehouse.build import Builder, Row
 from airflow_provider_meetings.warehouse.load.rows import Neutral
-from airflow_provider_meetings.warehouse.merge import Change, Merge
-from airflow_provider_meetings.warehouse.staging import Stage, stage
+from airflow_provider_meetings.warehouse.merge import statements as merge
+from airflow_provider_meetings.warehouse.merge.row_builder import Builder, Row
+from airflow_provider_meetings.warehouse.merge.staging import Stage, stage
+from airflow_provider_meetings.warehouse.merge.statements import Change, Merge
 from airflow_provider_meetings.warehouse.tables import Tables
 
 BATCH = 5000

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.warehouse.engine import Hook
+from airflow_provider_meetings.warehouse.merge.engine import Hook
 
 
 @pytest.fixture

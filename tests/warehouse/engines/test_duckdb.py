@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines import duckdb as engine_file
 from airflow_provider_meetings.warehouse.engines.duckdb import DuckDBEngine
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.loader import load_posts
 from airflow_provider_meetings.warehouse.load.session import session
+from airflow_provider_meetings.warehouse.merge.engine import Hook
 
 MakeHook = Callable[[str, Path | str], Hook]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.warehouse.engine import Engine, Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.engines import mysql as mysql_errors
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load import session
+from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook
 from tests.warehouse.interrupt import after
 from tests.warehouse.servers import run_sql, server_hook
 

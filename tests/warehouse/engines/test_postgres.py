@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load import session
+from airflow_provider_meetings.warehouse.merge.engine import Hook
 from tests.warehouse.interrupt import after
 from tests.warehouse.servers import run_sql, server_hook
 

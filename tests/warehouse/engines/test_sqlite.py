@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, DateTime, MetaData, Table
 
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.loader import load_recordings
 from airflow_provider_meetings.warehouse.load.session import session
 from airflow_provider_meetings.warehouse.load.transcripts import Content
-from airflow_provider_meetings.warehouse.staging import SEQ, stage
+from airflow_provider_meetings.warehouse.merge.engine import Hook
+from airflow_provider_meetings.warehouse.merge.staging import SEQ, stage
 from tests.warehouse.conftest import NOW, RUN
 
 MakeHook = Callable[[str, Path | str], Hook]

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.models import RecordingState
-from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.load.loader import BATCH, load_posts
+from airflow_provider_meetings.warehouse.merge.engine import Hook
 from tests.warehouse import servers
 
 Word = dict[str, Any]

@@ -14,10 +14,10 @@ import psycopg
 import pymysql
 import pytest
 
-from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.loader import BATCH
+from airflow_provider_meetings.warehouse.merge.engine import Hook
 from tests.contract.backend_servers import HOST
 from tests.contract.own_servers import OwnServer
 from tests.warehouse import servers

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.merge.engine import Hook
 from tests.contract.own_servers import OwnMariaDB, OwnServer
 from tests.contract.small_disk import SmallDisk
 from tests.warehouse import servers

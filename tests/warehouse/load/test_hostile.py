@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.merge.engine import Hook
 
 Load = Callable[..., dict[str, int]]
 Make = Callable[..., dict[str, Any]]

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, MetaData, Table, Text
 
 from airflow_provider_meetings.api.models import MediaFile, Recording, RecordingState
-from airflow_provider_meetings.warehouse.build import Builder, Row
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load import rows
+from airflow_provider_meetings.warehouse.merge.row_builder import Builder, Row
 from airflow_provider_meetings.warehouse.tables import tables
 from airflow_provider_meetings.warehouse.types import Id
 

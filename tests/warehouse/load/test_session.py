@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.warehouse.engine import Hook
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.session import session
-from airflow_provider_meetings.warehouse.merge import Merge
-from airflow_provider_meetings.warehouse.staging import stage
+from airflow_provider_meetings.warehouse.merge.engine import Hook
+from airflow_provider_meetings.warehouse.merge.staging import stage
+from airflow_provider_meetings.warehouse.merge.statements import Merge
 from airflow_provider_meetings.warehouse.tables import tables
 
 Load = Callable[..., dict[str, int]]

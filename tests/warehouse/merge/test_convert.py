@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.warehouse.values import digest, document, moment, text, truth, whole
+from airflow_provider_meetings.warehouse.merge.convert import digest, document, moment, text, truth, whole
 
 # `st.characters()` alone leaves surrogates out.
 ANY_TEXT = st.text(st.one_of(st.characters(), st.characters(categories=["Cs"]), st.just("\x00")))

@@ -28,7 +28,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
 from airflow_provider_meetings.api.models import RecordingState
-from airflow_provider_meetings.warehouse.staging import Stage
+from airflow_provider_meetings.warehouse.merge.staging import Stage
 
 Columns = ColumnCollection[str, Any]
 When = Callable[[Columns, Columns], ColumnElement[bool]]

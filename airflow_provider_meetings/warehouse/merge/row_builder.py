@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Column, Table
 
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.values import Unfit, column_of
+from airflow_provider_meetings.warehouse.merge.convert import Unfit, column_of
 
 Row = tuple[Any, ...]
 """A row: text, int, bool, aware UTC datetime or None, in the order of its columns; JSON is its canonical text."""

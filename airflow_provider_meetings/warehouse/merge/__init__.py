@@ -1,0 +1,1 @@
+"""Stage rows and merge them, in the words of each database."""
