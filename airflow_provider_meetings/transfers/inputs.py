@@ -13,9 +13,9 @@ from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.transfers import ndjson as batches
 from airflow_provider_meetings.transfers.redaction import redaction
 from airflow_provider_meetings.transfers.transcript_files import read_back
-from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
+from airflow_provider_meetings.warehouse.privacy import rules as written
 
 Value = TypeVar("Value", Recording, StoredFile, Post)
 Read = Callable[[Any, str, Any], Iterator[Value]]

@@ -11,8 +11,8 @@ from sqlalchemy import Table
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.redactable import check
-from airflow_provider_meetings.warehouse.redaction import Redaction
+from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
+from airflow_provider_meetings.warehouse.privacy.rules import check
 
 
 def checked(operator: BaseOperator, redact: Any, tables: Iterable[Table]) -> dict[str, str]:

@@ -13,9 +13,9 @@ from airflow_provider_meetings.hooks.meetings import airflow_errors
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.inputs import PostsGiven, RecordingsGiven, run_key
 from airflow_provider_meetings.transfers.redaction import checked
-from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings
-from airflow_provider_meetings.warehouse.redactable import Action as Redact
+from airflow_provider_meetings.warehouse.privacy import rules as written
+from airflow_provider_meetings.warehouse.privacy.rules import Action as Redact
 
 
 class RecordingsToParquetOperator(BaseOperator):

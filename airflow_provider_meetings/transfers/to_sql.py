@@ -15,13 +15,13 @@ from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.meetings import airflow_errors
 from airflow_provider_meetings.transfers.inputs import PostsGiven, RecordingsGiven, run_key
 from airflow_provider_meetings.transfers.redaction import checked
-from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.load.migrate import SchemaChanges
 from airflow_provider_meetings.warehouse.merge.engine import Engine
-from airflow_provider_meetings.warehouse.redactable import Action as Redact
+from airflow_provider_meetings.warehouse.privacy import rules as written
+from airflow_provider_meetings.warehouse.privacy.rules import Action as Redact
 from airflow_provider_meetings.warehouse.tables import tables
 
 

@@ -20,9 +20,9 @@ from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.transfers.to_parquet import PostsToParquetOperator, RecordingsToParquetOperator
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
-from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.lake import landing
-from airflow_provider_meetings.warehouse.redactable import Action, redactable
+from airflow_provider_meetings.warehouse.privacy import rules as written
+from airflow_provider_meetings.warehouse.privacy.rules import Action, redactable
 from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
 from tests.storage.s3.s3_front import refuse, serve_moto
 from tests.transfers.conftest import hashed, land

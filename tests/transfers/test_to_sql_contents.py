@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
-from airflow_provider_meetings.warehouse.redactable import Action, redactable
+from airflow_provider_meetings.warehouse.privacy.rules import Action, redactable
 from airflow_provider_meetings.warehouse.tables import tables
 from tests.transfers.conftest import KEY, hashed
 

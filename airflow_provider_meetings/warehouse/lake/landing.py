@@ -14,7 +14,6 @@ from pathlib import Path
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.lake import parquet
 from airflow_provider_meetings.warehouse.lake.attempt import Attempt
 from airflow_provider_meetings.warehouse.lake.partitions import day_of
@@ -24,6 +23,7 @@ from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.merge import convert as values
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
+from airflow_provider_meetings.warehouse.privacy import rules as written
 from airflow_provider_meetings.warehouse.tables import tables
 
 ATTEMPTS = 30

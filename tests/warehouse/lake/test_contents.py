@@ -16,7 +16,7 @@ from airflow_provider_meetings.storage.local.writer import LocalSink
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.landing import land_recordings
 from airflow_provider_meetings.warehouse.load.transcripts import Content
-from airflow_provider_meetings.warehouse.written import CONTENTS
+from airflow_provider_meetings.warehouse.privacy.rules import CONTENTS
 from tests.warehouse.lake.lakes import DEFAULT, NOW, RUN, content, days, land, read, transcript
 
 Make = Callable[..., dict[str, Any]]

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.warehouse import written
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.partitions import days as partition_days
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.merge.engine import Hook
+from airflow_provider_meetings.warehouse.privacy import rules as written
 from airflow_provider_meetings.warehouse.tables import tables
 from tests.warehouse import servers
 from tests.warehouse.lake.lakes import (

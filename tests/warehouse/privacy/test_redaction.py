@@ -13,8 +13,8 @@ import pytest
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.transcripts import Content
-from airflow_provider_meetings.warehouse.redactable import ACTIONS, KEPT, actions_of
-from airflow_provider_meetings.warehouse.redaction import Redaction
+from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
+from airflow_provider_meetings.warehouse.privacy.rules import ACTIONS, KEPT, actions_of
 from airflow_provider_meetings.warehouse.tables import tables
 
 KEY = b"a key of the tests, long enough"

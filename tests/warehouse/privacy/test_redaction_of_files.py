@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.platforms.feishu.transcripts import todos
 from airflow_provider_meetings.platforms.wecom.transcripts import json_segments
 from airflow_provider_meetings.warehouse.load.transcripts import Content
-from tests.warehouse.test_redaction import POST, hashed, redaction
+from tests.warehouse.privacy.test_redaction import POST, hashed, redaction
 
 
 def of_a_file(item: type[Any], rows: Any, **redact: str) -> list[dict[str, Any]]:

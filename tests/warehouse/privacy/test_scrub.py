@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.landing.layout import safe_name
-from airflow_provider_meetings.warehouse.scrub import Scrub, Told, note
+from airflow_provider_meetings.warehouse.privacy.scrub import Scrub, Told, note
 
 LONG = 600_000
 # Few letters, some of them repeated beyond the length up to which texts are compared: so that they overlap.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Literal
 
 from sqlalchemy import JSON, Column, Table, Text
 
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPlan
+from airflow_provider_meetings.warehouse.load.transcripts import ContentPlan
+from airflow_provider_meetings.warehouse.tables import tables
 from airflow_provider_meetings.warehouse.types import Id
 
 Action = Literal["hash", "drop"]
@@ -151,3 +155,13 @@ def check(redact: Mapping[str, str], tables: Iterable[Table]) -> None:
         if action not in possible[name]:
             reason = "is part of a key" if action == "drop" else "holds no text"
             raise LoadError(f"redact: column {name!r} {reason}, and cannot be {action!r}; {possible[name][0]!r} can be")
+
+
+# Rows do not depend on the time, nor on prefix and schema: only the shape is asked here.
+_SHAPE = tables()
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+CONTENTS = tuple(ContentPlan(_SHAPE, _NEVER, read_back=True).tables)
+"""What stands in files that are read back."""
+RECORDINGS = (*RecordingPlan(_SHAPE, _NEVER).tables, *CONTENTS)
+POSTS = tuple(PostPlan(_SHAPE, _NEVER).tables)

@@ -20,8 +20,8 @@ from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.rows import Neutral
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.merge.convert import text
-from airflow_provider_meetings.warehouse.redactable import IMPLIED, KEPT, LISTS, UNREAD, check, is_key, vendor_names
-from airflow_provider_meetings.warehouse.scrub import Scrub, Told, note
+from airflow_provider_meetings.warehouse.privacy.rules import IMPLIED, KEPT, LISTS, UNREAD, check, is_key, vendor_names
+from airflow_provider_meetings.warehouse.privacy.scrub import Scrub, Told, note
 
 SHORTEST_KEY = 16
 _SPEAKERS = frozenset({"speaker_id", "speaker_name"})

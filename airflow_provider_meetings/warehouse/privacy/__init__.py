@@ -1,0 +1,1 @@
+"""What may be redacted, and redacting it wherever it is."""
