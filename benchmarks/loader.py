@@ -29,7 +29,7 @@ from airflow_provider_meetings.warehouse.load.plans import RecordingPlan
 from airflow_provider_meetings.warehouse.load.rows import RunKey
 from airflow_provider_meetings.warehouse.load.session import session
 from airflow_provider_meetings.warehouse.merge.statements import Merge
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 from benchmarks.meetings import recordings
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Table
 
 from airflow_provider_meetings.warehouse.privacy.rules import IMPLIED, KEPT, actions_of, redactable, vendor_names
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "privacy_columns.rst"
 _ALSO = {

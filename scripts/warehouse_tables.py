@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Table
 
-from airflow_provider_meetings.warehouse.tables import Tables, tables
-from airflow_provider_meetings.warehouse.types import Id
+from airflow_provider_meetings.warehouse.tables.tables import Tables, tables
+from airflow_provider_meetings.warehouse.tables.types import Id
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "warehouse_tables.rst"
 _OWNERS = (("recording_id", "recordings"), ("post_id", "posts"))

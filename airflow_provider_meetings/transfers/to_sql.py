@@ -22,7 +22,7 @@ from airflow_provider_meetings.warehouse.load.migrate import SchemaChanges
 from airflow_provider_meetings.warehouse.merge.engine import Engine
 from airflow_provider_meetings.warehouse.privacy import rules as written
 from airflow_provider_meetings.warehouse.privacy.rules import Action as Redact
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 
 
 class RecordingsToSqlOperator(BaseOperator):

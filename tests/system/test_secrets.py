@@ -22,7 +22,7 @@ import pytest
 from local_airflow import settings
 
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.system import landed
 from tests.system.planted import DEBUG, Planted, PlantedState, detect, plant_app_secrets
 from tests.system.remains import places, tables_with_rows

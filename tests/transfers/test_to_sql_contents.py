@@ -16,7 +16,7 @@ from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
 from airflow_provider_meetings.warehouse.privacy.rules import Action, redactable
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.transfers.conftest import KEY, hashed
 
 READ_BACK = ("transcript_segments", "minute_chapters", "minute_todos", "minute_statistics")

@@ -24,7 +24,7 @@ from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.merge import convert as values
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.privacy import rules as written
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 
 ATTEMPTS = 30
 """How often all is done again while other writers are in the way. Of those who clash one always gets on."""

@@ -12,7 +12,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Table, Text
 
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
-from airflow_provider_meetings.warehouse.types import Id
+from airflow_provider_meetings.warehouse.tables.types import Id
 
 GROUP = 10_000
 """How many rows are a row group, and are held in memory."""

@@ -24,8 +24,8 @@ from airflow_provider_meetings.warehouse.merge import convert as values
 from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage
-from airflow_provider_meetings.warehouse.tables import tables
-from airflow_provider_meetings.warehouse.views import views
+from airflow_provider_meetings.warehouse.tables.tables import tables
+from airflow_provider_meetings.warehouse.tables.views import views
 
 BATCH = 5000
 """How many input values are held at a time."""

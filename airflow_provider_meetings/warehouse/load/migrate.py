@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable, DDLElemen
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.session import Session
 from airflow_provider_meetings.warehouse.merge.engine import Shape
-from airflow_provider_meetings.warehouse.views import View
+from airflow_provider_meetings.warehouse.tables.views import View
 
 SchemaChanges = Literal["add", "fail"]
 Plan = Mapping[Table, Sequence[Column[Any]]]

@@ -28,7 +28,7 @@ from airflow_provider_meetings.warehouse.load import rows
 from airflow_provider_meetings.warehouse.merge import statements as merge
 from airflow_provider_meetings.warehouse.merge.staging import Stage, stage
 from airflow_provider_meetings.warehouse.merge.statements import Change, Merge
-from airflow_provider_meetings.warehouse.tables import Tables
+from airflow_provider_meetings.warehouse.tables.tables import Tables
 
 Steps = Sequence[Merge | Change]
 

@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.models import RecordingState
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.convert import digest, text
 from airflow_provider_meetings.warehouse.merge.row_builder import Builder, Row
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 
 Neutral = Mapping[str, Any]
 

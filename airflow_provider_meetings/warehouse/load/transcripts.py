@@ -16,7 +16,7 @@ from airflow_provider_meetings.warehouse.merge import statements as merge
 from airflow_provider_meetings.warehouse.merge.row_builder import Builder, Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage, stage
 from airflow_provider_meetings.warehouse.merge.statements import Change, Merge
-from airflow_provider_meetings.warehouse.tables import Tables
+from airflow_provider_meetings.warehouse.tables.tables import Tables
 
 BATCH = 5000
 _FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Text
 
-from airflow_provider_meetings.warehouse.types import Id
+from airflow_provider_meetings.warehouse.tables.types import Id
 
 # PostgreSQL refuses NUL in text, DuckDB half of a surrogate pair (also escaped in JSON), SQLite cuts text at NUL in
 # some functions. The same title must give the same row everywhere, so both become U+FFFD everywhere.

@@ -11,10 +11,10 @@ from sqlalchemy import Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from airflow_provider_meetings.warehouse.families import fits
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage
 from airflow_provider_meetings.warehouse.merge.statements import Merge
+from airflow_provider_meetings.warehouse.tables.types import fits
 
 
 class Hook(Protocol):

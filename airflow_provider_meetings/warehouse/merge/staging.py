@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import JSON, BigInteger, Column, Delete, Insert, MetaData, Table, Update
 
-from airflow_provider_meetings.warehouse import types
+from airflow_provider_meetings.warehouse.tables import types
 
 SEQ = "_seq"
 """The number of a row in its stage: of rows with the same key the one with the highest counts."""

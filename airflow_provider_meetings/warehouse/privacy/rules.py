@@ -11,8 +11,8 @@ from sqlalchemy import JSON, Column, Table, Text
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPlan
 from airflow_provider_meetings.warehouse.load.transcripts import ContentPlan
-from airflow_provider_meetings.warehouse.tables import tables
-from airflow_provider_meetings.warehouse.types import Id
+from airflow_provider_meetings.warehouse.tables.tables import tables
+from airflow_provider_meetings.warehouse.tables.types import Id
 
 Action = Literal["hash", "drop"]
 ACTIONS: tuple[Action, ...] = ("hash", "drop")

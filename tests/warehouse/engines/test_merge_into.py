@@ -15,7 +15,7 @@ from airflow_provider_meetings.warehouse.engines.bigquery import BigQueryDialect
 from airflow_provider_meetings.warehouse.engines.snowflake import SnowflakeDialect
 from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPlan
 from airflow_provider_meetings.warehouse.load.transcripts import ContentPlan
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 DIALECTS = [SnowflakeDialect(), BigQueryDialect()]

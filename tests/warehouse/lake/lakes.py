@@ -16,7 +16,7 @@ from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings
 from airflow_provider_meetings.warehouse.load.rows import RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 
 RUN = RunKey(dag_id="dag", run_id="run", task_id="load", map_index=-1, try_number=1)
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from airflow_provider_meetings.warehouse.lake.partitions import days as partitio
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.merge.engine import Hook
 from airflow_provider_meetings.warehouse.privacy import rules as written
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.warehouse import servers
 from tests.warehouse.lake.lakes import (
     DEFAULT,

@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake import parquet
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.warehouse.lake.lakes import content, land, query
 
 Make = Callable[..., dict[str, Any]]

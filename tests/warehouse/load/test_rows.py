@@ -12,8 +12,8 @@ from airflow_provider_meetings.api.models import MediaFile, Recording, Recording
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load import rows
 from airflow_provider_meetings.warehouse.merge.row_builder import Builder, Row
-from airflow_provider_meetings.warehouse.tables import tables
-from airflow_provider_meetings.warehouse.types import Id
+from airflow_provider_meetings.warehouse.tables.tables import tables
+from airflow_provider_meetings.warehouse.tables.types import Id
 
 NOW = datetime(2026, 5, 4, tzinfo=UTC)
 LATER = datetime(2026, 5, 5, tzinfo=UTC)

@@ -12,7 +12,7 @@ from airflow_provider_meetings.warehouse.load.session import session
 from airflow_provider_meetings.warehouse.merge.engine import Hook
 from airflow_provider_meetings.warehouse.merge.staging import stage
 from airflow_provider_meetings.warehouse.merge.statements import Merge
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 
 Load = Callable[..., dict[str, int]]
 Make = Callable[..., dict[str, Any]]

@@ -15,7 +15,7 @@ from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
 from airflow_provider_meetings.warehouse.privacy.rules import ACTIONS, KEPT, actions_of
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 
 KEY = b"a key of the tests, long enough"
 TOKEN = "obcnq3b9jl72l83w4f149w9c"

@@ -6,6 +6,8 @@ two ids that differ in case, or in blanks at the end, for the same.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Text
@@ -56,3 +58,36 @@ def truth() -> TypeEngine[Any]:
 def document() -> TypeEngine[Any]:
     """Return the type of a JSON document."""
     return JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+# In this order: the first that matches names the family.
+_FAMILIES: tuple[tuple[str, str], ...] = (
+    (r"json|variant", "document"),
+    (r"timestamp(\(\d\))? without time zone", "local time"),
+    (r"timestamp|datetime", "time"),
+    (r"date|time", "half a time"),
+    (r"bool|tinyint\(1\)", "truth"),
+    (r"bigint|int8|int64|hugeint|numeric|decimal|number", "whole"),
+    (r"interval", "interval"),
+    (r"int", "small whole"),
+    (r"float|double|real", "real"),
+    (r"char|text|string|clob", "text"),
+    (r"binary|blob|bytea|bytes", "bytes"),
+)
+_HOLDING: Mapping[type, frozenset[str]] = {
+    Id: frozenset({"text"}),
+    Text: frozenset({"text"}),
+    DateTime: frozenset({"time"}),
+    BigInteger: frozenset({"whole"}),
+    Boolean: frozenset({"truth"}),
+    # MariaDB's JSON is a LONGTEXT.
+    JSON: frozenset({"document", "text"}),
+}
+
+
+def fits(present: str, wanted: TypeEngine[object]) -> bool:
+    """Tell whether a column of the database's type `present` can hold `wanted`; a type we do not know may."""
+    for pattern, family in _FAMILIES:
+        if re.search(pattern, present):
+            return family in _HOLDING[type(wanted)]
+    return True

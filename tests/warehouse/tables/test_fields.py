@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.documents.table import DOCUMENTS
 
 ENVELOPE, BOX, PAGING = "(envelope)", "(a box of other fields)", "(leads through the pages)"

@@ -11,7 +11,7 @@ from airflow_provider_meetings.api.models import (
     StoredFile,
     TranscriptSegment,
 )
-from airflow_provider_meetings.warehouse.tables import tables
+from airflow_provider_meetings.warehouse.tables.tables import tables
 
 
 def test_there_are_these_tables() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Table, case, func, literal_column, select
 from sqlalchemy.engine import Dialect
 
-from airflow_provider_meetings.warehouse.tables import Tables
+from airflow_provider_meetings.warehouse.tables.tables import Tables
 
 
 @dataclass(frozen=True, slots=True, eq=False)

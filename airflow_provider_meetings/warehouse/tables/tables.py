@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from sqlalchemy import MetaData, Table
 
-from airflow_provider_meetings.warehouse import columns
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.tables import columns
 
 # PostgreSQL cuts names after 63 bytes, in silence.
 _LONGEST_SCHEMA = 63

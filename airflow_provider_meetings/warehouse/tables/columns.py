@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Column
 from sqlalchemy.types import TypeEngine
 
-from airflow_provider_meetings.warehouse import types
+from airflow_provider_meetings.warehouse.tables import types
 
 Columns = list[Column[object]]
 
