@@ -20,8 +20,8 @@ from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.backend import Backend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.host.record import Moment
-from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
+from airflow_provider_meetings.coordination.host.record import BootClock
+from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from benchmarks.places import Server
 
 HOUR = 3600.0
@@ -29,7 +29,7 @@ CALLS = 5
 WORKERS = 8
 _RATES = [Rate(CALLS * 0.98, 1)]
 _QUOTA = Quota("bench", (Rate(CALLS, 1),))
-_PATIENCE = 10.0
+_TIMEOUT = 10.0
 _OFF = 5.0
 """Seconds that a start of the machine takes."""
 
@@ -58,9 +58,9 @@ class _Machine:
 
     def __init__(self) -> None:
         self.real = 0.0
-        self.shown = Moment("boot-1", 5000.0, 1_800_000_000.0)
+        self.shown = BootClock("boot-1", 5000.0, 1_800_000_000.0)
 
-    def now(self) -> Moment:
+    def now(self) -> BootClock:
         return self.shown
 
     def pass_to(self, real: float) -> None:
@@ -73,7 +73,7 @@ def host_started_anew(step: float) -> Sent:
     with _host() as (machine, backend):
         before = _work(machine, backend, 10, workers=200)
         machine.pass_to(10 + _OFF)
-        machine.shown = Moment("boot-2", 3.0, machine.shown.wall + step)
+        machine.shown = BootClock("boot-2", 3.0, machine.shown.wall + step)
         after = _work(machine, backend, 20 + _OFF)
         return Sent.of(before + after, stall=after[0][0] - 10 - _OFF)
 
@@ -93,7 +93,7 @@ def host_refused(step: float) -> Sent:
         def set_clock() -> None:
             machine.shown = replace(machine.shown, wall=machine.shown.wall + step)
 
-        budget = SharedBudget(backend, ["bench"])
+        budget = SharedRateLimiter(backend, ["bench"])
         return _refused(budget, set_clock, lambda s: machine.pass_to(machine.real + s), lambda: machine.real)
 
 
@@ -134,27 +134,32 @@ def server_refused(server: Server, step: float) -> Sent:
     """Set the clock of a server by `step` seconds while nobody calls, for the platform has refused one."""
     backend = server.backend()
     try:
-        budget = SharedBudget(backend, ["bench", str(step)])
+        budget = SharedRateLimiter(backend, ["bench", str(step)])
         return _refused(budget, lambda: server.set_clock(step), time.sleep, time.monotonic)
     finally:
         backend.close()
 
 
 def _refused(
-    budget: SharedBudget, set_clock: Callable[[], None], sleep: Callable[[float], None], clock: Callable[[], float]
+    budget: SharedRateLimiter, set_clock: Callable[[], None], sleep: Callable[[float], None], clock: Callable[[], float]
 ) -> Sent:
     """Call once, be refused for a second, set the clock, and call as often as one may in two seconds."""
     transport = Transport(
-        base_url="http://localhost", platform="bench", budget=budget, longest_queue=_PATIENCE, sleep=sleep, clock=clock
+        base_url="http://localhost",
+        platform="bench",
+        rate_limiter=budget,
+        longest_queue=_TIMEOUT,
+        sleep=sleep,
+        clock=clock,
     )
-    transport.turn(_QUOTA)
+    transport.acquire(_QUOTA)
     sent = [clock()]
     budget.refused(_QUOTA, RateLimited("refused", retry_after=1.0))
     set_clock()
     for _ in range(2 * CALLS):
         # Who gives up has waited all the same: that is the pause which is looked for.
         with suppress(QueueTooLong):
-            transport.turn(_QUOTA)
+            transport.acquire(_QUOTA)
         sent.append(clock())
     transport.close()
     return Sent.of([(moment, moment) for moment in sent])

@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import AirflowException, BaseHook
 
 from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
-from airflow_provider_meetings.hooks.shared_state import shared_budget, shared_tokens
+from airflow_provider_meetings.hooks.shared_state import shared_rate_limiter, shared_tokens
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from benchmarks.emulator import APP_ID, APP_SECRET
 from benchmarks.limiters import UNLIMITED
@@ -52,7 +52,7 @@ def call(start: float, *, method: str, argument: str, seconds: float) -> dict[st
 def acquire(_start: float, *, count: int) -> dict[str, Any]:
     """Take a place in a queue in which nobody stands, again and again; tell the median of the microseconds."""
     extra = json.loads(os.environ["AIRFLOW_CONN_BENCH"])["extra"]
-    budget = shared_budget(("bench",), 1.0, extra.get("coordination_conn_id"))
+    budget = shared_rate_limiter(("bench",), 1.0, extra.get("coordination_conn_id"))
     quota = Quota("bench", (Rate(UNLIMITED, 1),))
     taken = []
     for _ in range(count + 1):

@@ -53,7 +53,7 @@ class Statistics(PlainJson):
     source: Any = None
 
 
-Item = TranscriptSegment | Chapter | Todo | Statistics
+ArtifactRow = TranscriptSegment | Chapter | Todo | Statistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +64,5 @@ class Reader:
     :param read: makes them of the stored file and its bytes; takes any bytes, and loses nothing of them.
     """
 
-    item: type[Item]
-    read: Callable[[StoredFile, bytes], Iterator[Item]]
+    item: type[ArtifactRow]
+    read: Callable[[StoredFile, bytes], Iterator[ArtifactRow]]

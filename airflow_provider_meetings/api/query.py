@@ -231,7 +231,7 @@ _FAILURES: dict[RecordingState, type[MeetingsApiError]] = {
 }
 
 
-def over(recordings: Sequence[Recording], until: Until) -> bool:
+def is_settled(recordings: Sequence[Recording], until: Until) -> bool:
     """Tell whether the wait is over: all ready, or (``settled``) each with an answer. No recording at all waits on.
 
     :raises Gone, PermissionDenied, NotFound: with ``ready``, for a recording that will never be.

@@ -15,7 +15,7 @@ from typing import NoReturn
 from airflow.utils.cli import suppress_logs_and_warning
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
 
-from airflow_provider_meetings.api.audit.sweep import Fate, Sweep
+from airflow_provider_meetings.api.audit.sweep import Sweep, SweepOutcome
 from airflow_provider_meetings.api.audit.verify import Verification
 from airflow_provider_meetings.api.sanitize import harmless
 from airflow_provider_meetings.cli.output import show
@@ -48,10 +48,10 @@ def _sweep(args: Namespace) -> int:
     counts = run.counts()
     columns = ("fate", "kind", "key", "size", "modified", "reason")
     show({"target": args.target, **counts}, "leftovers", leftovers, columns, args.output)
-    if counts[Fate.FAILED]:
-        say(f"{counts[Fate.FAILED]} leftovers could not be removed: may this user delete there?")
+    if counts[SweepOutcome.FAILED]:
+        say(f"{counts[SweepOutcome.FAILED]} leftovers could not be removed: may this user delete there?")
         return NOT_CHECKED
-    return FOUND if counts[Fate.STALE] else 0
+    return FOUND if counts[SweepOutcome.STALE] else 0
 
 
 def run(command: Callable[[Namespace], int], args: Namespace) -> NoReturn:

@@ -32,8 +32,8 @@ def _authorize(args: Namespace) -> int:
         "page\nshows an error, and paste it here within five minutes:\n"
     )
     sys.stdout.flush()
-    standing, name = hook.finish_consent(sys.stdin.readline(_LONGEST_LINE))
-    sys.stdout.write(harmless(f"{name + ': ' if name else ''}{hook.reach(standing)}", 500) + "\n")
-    if missing := hook.missing_scopes(standing):
+    consent_status, name = hook.finish_consent(sys.stdin.readline(_LONGEST_LINE))
+    sys.stdout.write(harmless(f"{name + ': ' if name else ''}{hook.reach(consent_status)}", 500) + "\n")
+    if missing := hook.missing_scopes(consent_status):
         say(f"Not granted, so that calls that need it will be refused: {', '.join(missing)}")
     return 0

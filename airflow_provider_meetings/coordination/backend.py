@@ -45,12 +45,12 @@ class Backend(Protocol):
     def set(self, key: str, value: bytes, lifetime: float) -> None:
         """Set a value whole or not at all; it runs out after `lifetime` seconds."""
 
-    def hold(self, key: str, patience: float) -> AbstractContextManager[None]:
+    def lock(self, key: str, timeout: float) -> AbstractContextManager[None]:
         """Be the only one who holds the key, in the order of asking where the backend can keep one.
 
         A hold ends with its process, however that ends, within 2 seconds.
 
-        :raises Busy: after `patience` seconds.
+        :raises Busy: after `timeout` seconds.
         """
 
     def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
@@ -62,7 +62,7 @@ class Backend(Protocol):
         :raises Busy: if the next one is; nothing is taken then.
         """
 
-    def postpone(self, key: str, seconds: float) -> None:
+    def block(self, key: str, seconds: float) -> None:
         """Give no slot of the key for so long from now, to anybody; a shorter word changes nothing."""
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class DurableBackend(Backend, Protocol):
     def read(self, key: str) -> bytes | None:
         """Return the record of the key; None if there is none. It is no value: `get` and `set` know nothing of it."""
 
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+    def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
         """Write the record of the key if it is still `old`, in one piece, and so that it outlives a crash.
 
         True only once it is written for good. Asked again with the same `new` after an answer was lost, it is true

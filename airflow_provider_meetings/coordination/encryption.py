@@ -14,7 +14,7 @@ _SALT = b"airflow-provider-meetings"
 _INFO = b"shared tokens, version 1"
 
 
-class Seal:
+class Encryptor:
     """Write JSON objects so that nobody else reads or changes them, and each opens only under its own name."""
 
     def __init__(self, secret: str) -> None:

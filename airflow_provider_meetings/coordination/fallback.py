@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy
-from airflow_provider_meetings.coordination.memory import ProcessBackend
+from airflow_provider_meetings.coordination.memory import MemoryBackend
 
 log = logging.getLogger(__name__)
 
@@ -21,30 +21,30 @@ LOOK_AGAIN_SECONDS = 60.0
 _T = TypeVar("_T")
 
 
-class NarrowingBackend:
+class FallbackBackend:
     """Share as widely as possible; see `Backend`. Raises no `BackendError` but `Busy`.
 
     It warns when it narrows, once until the wide backend answers again, which is logged too.
 
-    :param narrow: what it goes on with, itself a backend that narrows; without it, this process's memory.
-    :param wide_name: what the wide one is, for the log, such as "redis connection 'x'".
+    :param fallback: what it goes on with, itself a backend that narrows; without it, this process's memory.
+    :param primary_name: what the wide one is, for the log, such as "redis connection 'x'".
     """
 
     def __init__(
         self,
-        wide: Backend,
+        primary: Backend,
         clock: Callable[[], float] = time.monotonic,
         *,
-        narrow: Backend | None = None,
-        wide_name: str = "the state folder",
+        fallback: Backend | None = None,
+        primary_name: str = "the state folder",
     ) -> None:
-        self._wide = wide
-        self._narrow = narrow or ProcessBackend(clock)
-        self._left = "between the processes of this host" if narrow else "within this process"
-        self._wide_name = wide_name
+        self._primary = primary
+        self._fallback = fallback or MemoryBackend(clock)
+        self._left = "between the processes of this host" if fallback else "within this process"
+        self._primary_name = primary_name
         self._clock = clock
-        self._wide_from = clock()
-        self._narrowed = False
+        self._primary_from = clock()
+        self._on_fallback = False
         self._guard = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
@@ -56,10 +56,10 @@ class NarrowingBackend:
         self._try(lambda backend: backend.set(key, value, lifetime))
 
     @contextlib.contextmanager
-    def hold(self, key: str, patience: float) -> Iterator[None]:
+    def lock(self, key: str, timeout: float) -> Iterator[None]:
         """Be the only one who holds the key; see `Backend`."""
         held = contextlib.ExitStack()
-        self._try(lambda backend: held.enter_context(backend.hold(key, patience)))
+        self._try(lambda backend: held.enter_context(backend.lock(key, timeout)))
         try:
             yield
         finally:
@@ -72,18 +72,18 @@ class NarrowingBackend:
         """Take the next free slot; see `Backend`."""
         return self._try(lambda backend: backend.reserve(key, rates, longest))
 
-    def postpone(self, key: str, seconds: float) -> None:
+    def block(self, key: str, seconds: float) -> None:
         """Give no slot for a while; see `Backend`."""
-        self._try(lambda backend: backend.postpone(key, seconds))
+        self._try(lambda backend: backend.block(key, seconds))
 
     def close(self) -> None:
         """Let go of files and connections."""
-        self._wide.close()
+        self._primary.close()
 
     def _try(self, act: Callable[[Backend], _T]) -> _T:
-        if self._clock() >= self._wide_from:
+        if self._clock() >= self._primary_from:
             try:
-                result = act(self._wide)
+                result = act(self._primary)
             except Busy:
                 self._return()
                 raise
@@ -92,24 +92,24 @@ class NarrowingBackend:
             else:
                 self._return()
                 return result
-        return act(self._narrow)
+        return act(self._fallback)
 
     def _leave(self, error: BackendError) -> None:
         with self._guard:
-            self._wide_from = self._clock() + LOOK_AGAIN_SECONDS
-            known, self._narrowed = self._narrowed, True
+            self._primary_from = self._clock() + LOOK_AGAIN_SECONDS
+            known, self._on_fallback = self._on_fallback, True
         if not known:
             log.warning(
-                "Tokens and quotas are shared %s only, no longer through %s: %s", self._left, self._wide_name, error
+                "Tokens and quotas are shared %s only, no longer through %s: %s", self._left, self._primary_name, error
             )
 
     def _return(self) -> None:
-        if not self._narrowed:
+        if not self._on_fallback:
             return
         with self._guard:
             # A thread whose question was asked before another one's failed says nothing of what is now.
-            known = self._narrowed and self._clock() >= self._wide_from
+            known = self._on_fallback and self._clock() >= self._primary_from
             if known:
-                self._narrowed = False
+                self._on_fallback = False
         if known:
-            log.info("Tokens and quotas are shared through %s again", self._wide_name)
+            log.info("Tokens and quotas are shared through %s again", self._primary_name)

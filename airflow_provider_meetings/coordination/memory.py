@@ -47,19 +47,19 @@ class ProcessTokenStore:
         fetch: Callable[[], Token],
         *,
         rejected: str | None = None,
-        patience: float = threading.TIMEOUT_MAX,
+        timeout: float = threading.TIMEOUT_MAX,
     ) -> Token:
         """Return a fresh token under `key`; see `TokenStore`.
 
         One that works still is used on if a new one cannot be had just now.
 
-        :param patience: wait so many seconds for another thread's fetch.
+        :param timeout: wait so many seconds for another thread's fetch.
         :raises ServerError: if that is not over by then.
         """
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
-        if not lock.acquire(timeout=patience):
-            raise ServerError(f"another thread has been fetching a token for {patience:g} s")
+        if not lock.acquire(timeout=timeout):
+            raise ServerError(f"another thread has been fetching a token for {timeout:g} s")
         try:
             held = self._tokens.get(key)
             if held is None or held.value == rejected:
@@ -110,7 +110,7 @@ PROCESS_TOKENS = ProcessTokenStore(early=process_share)
 os.register_at_fork(after_in_child=PROCESS_TOKENS.unlock_in_child)
 
 
-class ProcessBackend:
+class MemoryBackend:
     """Share between the threads of this process; see `Backend`. A hold keeps no order of asking, slots do."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -133,12 +133,12 @@ class ProcessBackend:
             self._values[key] = value, self._clock() + lifetime
 
     @contextlib.contextmanager
-    def hold(self, key: str, patience: float) -> Iterator[None]:
+    def lock(self, key: str, timeout: float) -> Iterator[None]:
         """Be the only one who holds the key; see `Backend`."""
         with self._guard:
             lock = self._holds[key]
-        if not lock.acquire(timeout=max(patience, 0.0)):
-            raise Busy(f"another thread has held this for {patience:g} s")
+        if not lock.acquire(timeout=max(timeout, 0.0)):
+            raise Busy(f"another thread has held this for {timeout:g} s")
         try:
             yield
         finally:
@@ -155,7 +155,7 @@ class ProcessBackend:
             self._last[key] = free_at
             return free_at - now
 
-    def postpone(self, key: str, seconds: float) -> None:
+    def block(self, key: str, seconds: float) -> None:
         """Give no slot for a while; see `Backend`."""
         with self._guard:
             until = self._clock() + seconds

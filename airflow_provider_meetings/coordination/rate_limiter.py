@@ -19,14 +19,14 @@ LONGEST_SECONDS: Final = 3600.0
 _NOW_SECONDS: Final = 0.001
 _UNDOCUMENTED: Final = Rate(1e6, 1.0)
 """Where no limit is documented there is no queue, but the platform may refuse all the same."""
-_PATIENCE_SECONDS: Final = 5.0
+_TIMEOUT_SECONDS: Final = 5.0
 _BLOCK_ENDS_EARLIER: Final = 0.05
 """So that who has the first place after a block does not find it still there."""
 _LADDER: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """How long nobody calls where the platform does not say it: longer each time that it refuses again soon after."""
 
 
-class SharedBudget:
+class SharedRateLimiter:
     """Give each call a slot; see `Budget`.
 
     :param backend: one that narrows by itself; of its errors only `Busy` is expected.
@@ -62,7 +62,7 @@ class SharedBudget:
             retry_after=away,
         )
 
-    def stands(self, quota: Quota, late: float) -> bool:
+    def still_valid(self, quota: Quota, late: float) -> bool:
         """Tell whether a place that was waited for is still one; see `Budget`."""
         spacing = max(rate.spacing for rate in self._rates(quota))
         # Any later, it would arrive in one window of the platform's with all that it may hold besides.
@@ -76,7 +76,7 @@ class SharedBudget:
         seconds = self._next_step(key, steps) if steps else min(said, LONGEST_SECONDS)
         if seconds > LONGEST_BLOCK_SECONDS:
             self._backend.set(f"{key}|blocked", b"1", seconds)
-        self._backend.postpone(key, seconds)
+        self._backend.block(key, seconds)
         # For those who have their places already. Those who take one from now on come after it.
         self._backend.set(f"{key}|refused", b"1", seconds - _BLOCK_ENDS_EARLIER)
         return seconds
@@ -87,7 +87,7 @@ class SharedBudget:
     def _next_step(self, key: str, steps: Sequence[float]) -> float:
         """Go one step up if the platform refuses again soon after the last wait."""
         try:
-            with self._backend.hold(f"{key}|step", _PATIENCE_SECONDS):
+            with self._backend.lock(f"{key}|step", _TIMEOUT_SECONDS):
                 known = self._backend.get(f"{key}|step")
                 step = int(known) if known is not None and known.isdigit() and len(known) < 3 else -1
                 # Refusals that come together are one: the calls were sent before anybody knew.

@@ -10,12 +10,12 @@ from typing import Final
 from airflow_provider_meetings.api.errors import WORDS, AuthenticationError, RateLimited, ServerError
 from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.coordination.backend import Backend, Busy
-from airflow_provider_meetings.coordination.encryption import Seal
+from airflow_provider_meetings.coordination.encryption import Encryptor
 from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, ProcessTokenStore
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS: Final = 90.0
+TIMEOUT_SECONDS: Final = 90.0
 """How long others may fetch: a login that connects and answers at the last moment, and some more."""
 REFUSED_SECONDS: Final = 60.0
 """A refused secret is not tried again for so long, by anybody."""
@@ -29,7 +29,7 @@ class SharedTokens:
     :param backend: one that narrows by itself; of its errors only `Busy` is expected.
     :param secret: the app's; what lies in the backend is encrypted under a key derived from it.
     :param memory: the tokens of this process, which outlive a hook.
-    :param patience: wait so many seconds for another thread's or process's fetch.
+    :param timeout: wait so many seconds for another thread's or process's fetch.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class SharedTokens:
         memory: ProcessTokenStore,
         clock: Callable[[], float] = time.time,
         *,
-        patience: float = PATIENCE_SECONDS,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         self._backend = backend
-        self._seal = Seal(secret)
+        self._seal = Encryptor(secret)
         self._memory = memory
         self._clock = clock
-        self._patience = min(patience, PATIENCE_SECONDS)
+        self._timeout = min(timeout, TIMEOUT_SECONDS)
 
     def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
         """Return a fresh token under `key`; see `TokenStore`.
@@ -54,7 +54,7 @@ class SharedTokens:
         :raises ServerError: if others have been fetching for longer than we wait.
         """
         return self._memory.token(
-            key, lambda: self._shared(key, fetch, rejected), rejected=rejected, patience=self._patience
+            key, lambda: self._shared(key, fetch, rejected), rejected=rejected, timeout=self._timeout
         )
 
     def _shared(self, key: str, fetch: Callable[[], Token], rejected: str | None) -> Token:
@@ -64,7 +64,7 @@ class SharedTokens:
         if token is not None and (token.value != rejected or self._backend.get(_same(key)) is not None):
             return token
         try:
-            with self._backend.hold(key, self._patience):
+            with self._backend.lock(key, self._timeout):
                 now = self._backend.get(key)
                 # What another one fetched while we waited is the answer also if it is the same as before: Feishu gives
                 # a token again that it believes in.
@@ -72,7 +72,7 @@ class SharedTokens:
                     return token
                 return self._fetch(key, fetch, rejected)
         except Busy as busy:
-            if self._patience < PATIENCE_SECONDS:
+            if self._timeout < TIMEOUT_SECONDS:
                 raise ServerError(f"another process has been fetching a token: {busy}") from None
             log.warning("Fetching a token without waiting for those who fetch it already: %s", busy)
             return self._fetch(key, fetch, rejected)

@@ -34,7 +34,7 @@ _FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def verbatim(value: Any) -> Any:
+def as_literal(value: Any) -> Any:
     """Keep `value` from Jinja; an XComArg stays one, so that Airflow sees the dependency and resolves it."""
     if value is None or hasattr(value, "resolve"):
         return value
@@ -43,8 +43,8 @@ def verbatim(value: Any) -> Any:
     if not _holds_reference(value):
         return literal(value)
     if isinstance(value, Mapping):
-        return {key: verbatim(item) for key, item in value.items()}
-    return [verbatim(item) for item in value]
+        return {key: as_literal(item) for key, item in value.items()}
+    return [as_literal(item) for item in value]
 
 
 def _holds_reference(value: Any) -> bool:

@@ -209,5 +209,5 @@ def _fault(conn: Any, text: str) -> AirflowFailException:
     return AirflowFailException(f"Connection {conn.conn_id!r} ({conn.conn_type}) {text}")
 
 
-SPEAKING = threading.Lock()
+SUPERVISOR_LOCK = threading.Lock()
 """Held by each thread of ours while it masks a secret or keeps task state; the main thread waits meanwhile."""

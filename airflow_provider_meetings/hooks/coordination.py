@@ -16,7 +16,7 @@ from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from airflow_provider_meetings.coordination.sql.dialects import code
 from airflow_provider_meetings.coordination.sql.errors import from_database
-from airflow_provider_meetings.hooks.connections import SPEAKING, connection
+from airflow_provider_meetings.hooks.connections import SUPERVISOR_LOCK, connection
 
 NAME = "coordination_conn_id"
 _REDIS_PORT = 6379
@@ -31,7 +31,7 @@ def coordination_connection(conn_id: str) -> Any:
         could not be read either, and that is tried again.
     """
     missing = ""
-    with SPEAKING:
+    with SUPERVISOR_LOCK:
         try:
             return connection(conn_id, NAME)
         except AirflowNotFoundException as error:
@@ -126,7 +126,7 @@ def _opened(conn: Any, hook: Any) -> Any:
     """
     cloud = bool(conn.extra_dejson.get("iam"))
     # With a role of a cloud's, the hook asks Airflow for another connection.
-    with SPEAKING if cloud else nullcontext():
+    with SUPERVISOR_LOCK if cloud else nullcontext():
         try:
             return hook.get_conn()
         except Exception as error:

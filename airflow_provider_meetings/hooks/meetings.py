@@ -23,14 +23,14 @@ from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.hooks.connections import (
-    SPEAKING,
+    SUPERVISOR_LOCK,
     base_url_of,
     check_conn_id,
     check_fields,
     connection,
     hook_of,
 )
-from airflow_provider_meetings.hooks.shared_state import shared_budget, shared_tokens, tried
+from airflow_provider_meetings.hooks.shared_state import shared_rate_limiter, shared_tokens, tried
 
 IMPATIENT_QUEUE_SECONDS = 15.0
 """So long the triggerer's threads wait for a place in the queue of a quota: they are few, and come again anyway."""
@@ -118,7 +118,7 @@ class MeetingsHook(BaseHook):
             proxy=extra.get("proxy") or None,
             ca_bundle=extra.get("ca_bundle") or None,
             allowed_media_hosts=extra["allowed_media_hosts"],
-            budget=shared_budget(
+            rate_limiter=shared_rate_limiter(
                 (self.conn_type, base_url, str(conn.login), self.tenant_of(extra)),
                 extra["rate_share"],
                 extra.get("coordination_conn_id"),
@@ -127,7 +127,7 @@ class MeetingsHook(BaseHook):
             on_secret=self._mask,
         )
         login = Login(str(conn.login), str(conn.password), extra)
-        tokens = shared_tokens(login.secret, extra.get("coordination_conn_id"), patience=transport.patience)
+        tokens = shared_tokens(login.secret, extra.get("coordination_conn_id"), timeout=transport.timeout)
         return self.make_client(transport, login, tokens)
 
     def get_conn(self) -> MeetingsClient:
@@ -183,7 +183,7 @@ class MeetingsHook(BaseHook):
         # Masking is by literal value, and WeCom's secret and token stand percent-encoded in URLs. Each is registered
         # once: it costs a round trip to the supervisor, and all that is registered makes every log line slower.
         for form in (secret, quote(secret, safe="")):
-            with SPEAKING:
+            with SUPERVISOR_LOCK:
                 if form not in self._masked:
                     self._masked.add(form)
                     mask_secret(form)

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
 
-class Account:
+class UsageReport:
     """Add up what the hooks of one try have used; a trigger's are counted in threads.
 
     :param meter: where metrics go, after each hook; None for the metrics of tasks.
@@ -75,7 +75,7 @@ class Account:
             hook.close()
             self._count(hook)
 
-    def tell(self, log: Logger) -> None:
+    def log(self, log: Logger) -> None:
         """Write the line; nothing if no hook came to having a client."""
         with self._guard:
             if not self._platforms:
@@ -115,11 +115,11 @@ class Account:
 
 
 @contextmanager
-def used(hook: MeetingsHook, log: Logger) -> Iterator[MeetingsHook]:
+def tracked(hook: MeetingsHook, log: Logger) -> Iterator[MeetingsHook]:
     """Close the hook of a task at the end of the block, and tell what it has used."""
-    account = Account()
+    account = UsageReport()
     try:
         with account.of(hook):
             yield hook
     finally:
-        account.tell(log)
+        account.log(log)

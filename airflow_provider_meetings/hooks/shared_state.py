@@ -16,15 +16,15 @@ from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import ConsentUnderWay, KeptUserTokens
-from airflow_provider_meetings.api.http.rate_limit import Budget, Rate
+from airflow_provider_meetings.api.http.rate_limit import Rate, RateLimiter
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
-from airflow_provider_meetings.coordination.fallback import NarrowingBackend
+from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.oauth.consent import KeptConsent
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
-from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
-from airflow_provider_meetings.coordination.token_cache import PATIENCE_SECONDS, SharedTokens
+from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
+from airflow_provider_meetings.coordination.token_cache import TIMEOUT_SECONDS, SharedTokens
 from airflow_provider_meetings.hooks.coordination import backend_of, called, content_of, coordination_connection
 
 log = logging.getLogger(__name__)
@@ -49,23 +49,23 @@ _THROUGH: dict[str, _Through] = {}
 
 
 def shared_tokens(
-    secret: str, coordination_conn_id: str | None = None, *, patience: float = PATIENCE_SECONDS
+    secret: str, coordination_conn_id: str | None = None, *, timeout: float = TIMEOUT_SECONDS
 ) -> TokenStore:
     """Return the tokens that this process shares; see `backend`.
 
     :param secret: the app's; what is shared is encrypted under a key derived from it.
-    :param patience: wait so many seconds for another's fetch, at the most as long as one can take.
+    :param timeout: wait so many seconds for another's fetch, at the most as long as one can take.
     """
-    return SharedTokens(backend(coordination_conn_id), secret, PROCESS_TOKENS, patience=patience)
+    return SharedTokens(backend(coordination_conn_id), secret, PROCESS_TOKENS, timeout=timeout)
 
 
-def shared_budget(owner: Sequence[str], share: float, coordination_conn_id: str | None = None) -> Budget:
+def shared_rate_limiter(owner: Sequence[str], share: float, coordination_conn_id: str | None = None) -> RateLimiter:
     """Return the queue for an app's quotas that this process stands in with those it shares with; see `backend`.
 
     :param owner: whose quotas they are: platform, base URL, app, tenant.
     :param share: the part of each documented limit that all of us together use.
     """
-    return SharedBudget(backend(coordination_conn_id), owner, share)
+    return SharedRateLimiter(backend(coordination_conn_id), owner, share)
 
 
 def backend(coordination_conn_id: str | None) -> Backend:
@@ -98,18 +98,18 @@ def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
 
 
 def user_tokens(
-    name: str, login: tuple[str, str | None], remedy: str, pause: Callable[[float], None], patience: float
+    name: str, login: tuple[str, str | None], remedy: str, pause: Callable[[float], None], timeout: float
 ) -> tuple[KeptUserTokens, ConsentUnderWay]:
     """Return the tokens of one user, where they cannot be lost, and the consent that was begun for them.
 
     :param login: the app's secret, and the connection to share through.
-    :param pause: see `UserTokenChain`, as `patience`.
+    :param pause: see `UserTokenChain`, as `timeout`.
     :raises AirflowFailException: as `durable_backend`.
     """
     secret, coordination_conn_id = login
     backend = durable_backend(coordination_conn_id)
     tokens = UserTokenChain(
-        backend, name=name, secret=secret, memory=PROCESS_TOKENS, remedy=remedy, pause=pause, patience=patience
+        backend, name=name, secret=secret, memory=PROCESS_TOKENS, remedy=remedy, pause=pause, timeout=timeout
     )
     return tokens, KeptConsent(backend, name=name, secret=secret)
 
@@ -123,8 +123,8 @@ def tried(coordination_conn_id: str) -> str:
     try:
         through.wide.set(_TRIED, b"", 1)
         through.wide.get(_TRIED)
-        with suppress(Busy), through.wide.hold(_TRIED, 1):
-            through.wide.postpone(_TRIED, 0)
+        with suppress(Busy), through.wide.lock(_TRIED, 1):
+            through.wide.block(_TRIED, 0)
         with suppress(Busy):
             through.wide.reserve(_TRIED, [Rate(1000, 1)], 0)
     except BackendError as error:
@@ -149,7 +149,7 @@ def _through(conn_id: str) -> _Through:
         if known is not None and (known.content, known.state_dir) == (content, state_dir):
             return known
         wide = backend_of(conn)
-        narrowing = NarrowingBackend(wide, narrow=_of_host(state_dir), wide_name=called(conn))
+        narrowing = FallbackBackend(wide, fallback=_of_host(state_dir), primary_name=called(conn))
         _THROUGH[conn_id] = through = _Through(called(conn), content, state_dir, wide, narrowing)
     if known is not None:
         known.wide.close()  # who still uses it can go on
@@ -158,7 +158,7 @@ def _through(conn_id: str) -> _Through:
 
 @cache
 def _of_host(state_dir: str) -> Backend:
-    return NarrowingBackend(HostBackend(_folder(state_dir)))
+    return FallbackBackend(HostBackend(_folder(state_dir)))
 
 
 def _folder(state_dir: str) -> Path:

@@ -8,8 +8,8 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, Context
 
-from airflow_provider_meetings.api.audit.object_check import Fault
-from airflow_provider_meetings.api.audit.sweep import OLDER_THAN, YOUNGEST, Fate, Sweep
+from airflow_provider_meetings.api.audit.object_check import FindingKind
+from airflow_provider_meetings.api.audit.sweep import OLDER_THAN, YOUNGEST, Sweep, SweepOutcome
 from airflow_provider_meetings.api.audit.verify import Verification
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import airflow_errors
@@ -39,15 +39,17 @@ class VerifyOperator(BaseOperator):
         *,
         target: str,
         full: bool = False,
-        fail_on: Sequence[str] = tuple(Fault),
+        fail_on: Sequence[str] = tuple(FindingKind),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.target = target
         self.full = arguments.flag(self, "full", full)
         if isinstance(fail_on, str) or not isinstance(fail_on, Sequence):
-            raise ValueError(f"{self.task_id}: fail_on must be a list, of {', '.join(Fault)}")
-        self.fail_on = tuple(arguments.choice(self, "fail_on", fault, tuple(map(str, Fault))) for fault in fail_on)
+            raise ValueError(f"{self.task_id}: fail_on must be a list, of {', '.join(FindingKind)}")
+        self.fail_on = tuple(
+            arguments.choice(self, "fail_on", fault, tuple(map(str, FindingKind))) for fault in fail_on
+        )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify, push what came of it, and fail if there is something to fail on."""
@@ -108,7 +110,7 @@ class SweepOperator(BaseOperator):
                 self.log.info("%s %s: %s %s", swept.kind, swept.uri, swept.fate, swept.reason)
                 if len(first) < LISTED:
                     first.append(swept.to_dict())
-                if swept.fate is Fate.FAILED:
+                if swept.fate is SweepOutcome.FAILED:
                     failed.append(f"{swept.uri} ({swept.reason})")
         summary = {**sweep.counts(), "leftovers": first}
         self.log.info("%s", sweep.counts())

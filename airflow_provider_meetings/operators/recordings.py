@@ -11,7 +11,7 @@ from airflow_provider_meetings.api.client import ListedWindow
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.metrics import used
+from airflow_provider_meetings.hooks.metrics import tracked
 from airflow_provider_meetings.hooks.retry_policy import wait_as_told
 
 
@@ -67,7 +67,7 @@ class ListRecordingsOperator(BaseOperator):
         """List, prove it complete, and return the recordings."""
         windows: list[ListedWindow] = []
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
-        with used(hook, self.log), hook.airflow_errors():
+        with tracked(hook, self.log), hook.airflow_errors():
             client = hook.get_conn()
             found = [recording.to_dict() for recording in client.list(self._query(), windows.append)]
         summary = {

@@ -22,10 +22,10 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
 from airflow_provider_meetings.api.models import Recording
-from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef, Until, over, overdue, waiting
+from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef, Until, is_settled, overdue, waiting
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.metrics import Account
+from airflow_provider_meetings.hooks.metrics import UsageReport
 from airflow_provider_meetings.hooks.retry_policy import wait_as_told
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 
@@ -83,7 +83,7 @@ class RecordingReadySensor(BaseSensorOperator):
         super().__init__(**kwargs)
         wait_as_told(self)
         self.meetings_conn_id = meetings_conn_id
-        self.recordings = arguments.verbatim(recordings)
+        self.recordings = arguments.as_literal(recordings)
         self.meeting_ids = meeting_ids
         self.recording_ids = recording_ids
         self.owner_ids = owner_ids
@@ -92,7 +92,7 @@ class RecordingReadySensor(BaseSensorOperator):
         self.until: Until = arguments.choice(self, "until", until, get_args(Until))
         self.deferrable = arguments.flag(self, "deferrable", deferrable)
         self._found: tuple[Recording, ...] = ()
-        self._account: Account | None = None  # while it waits
+        self._account: UsageReport | None = None  # while it waits
 
     def execute(self, context: Context) -> Any:
         """Wait in the way that was chosen."""
@@ -106,15 +106,15 @@ class RecordingReadySensor(BaseSensorOperator):
 
     def _accounted(self, context: Context, wait: Callable[[], Any]) -> Any:
         """Wait, and tell once what all rounds of this process have used."""
-        account = self._account = Account()
+        account = self._account = UsageReport()
         try:
             return self._settling(context, wait)
         finally:
             self._account = None
-            account.tell(self.log)
+            account.log(self.log)
 
     def _counted(self, hook: MeetingsHook) -> AbstractContextManager[MeetingsHook]:
-        return (self._account or Account()).of(hook)
+        return (self._account or UsageReport()).of(hook)
 
     def _settling(self, context: Context, wait: Callable[[], Any]) -> Any:
         """Wait; with ``until="settled"`` a timeout is an answer, whichever way the base class tells of it."""
@@ -152,7 +152,7 @@ class RecordingReadySensor(BaseSensorOperator):
                     self.log.info("No recording was handed over: there is nothing to wait for")
                     return PokeReturnValue(True, [])
                 self._found = hook.check(query)
-                done = over(self._found, self.until)
+                done = is_settled(self._found, self.until)
         except AirflowFailException:
             raise
         except AirflowException as error:

@@ -18,7 +18,7 @@ from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.metrics import AirflowMeter, used
+from airflow_provider_meetings.hooks.metrics import AirflowMeter, tracked
 from airflow_provider_meetings.hooks.retry_policy import wait_as_told
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.task_state import LandedFiles
@@ -72,7 +72,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         wait_as_told(self)
         Layout(layout)
         self.meetings_conn_id = meetings_conn_id
-        self.recordings = arguments.verbatim(recordings)
+        self.recordings = arguments.as_literal(recordings)
         self.target = target
         self.kinds = kinds
         self.layout = layout
@@ -95,7 +95,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
 
     def _land(self, context: Context) -> list[dict[str, Any]]:
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
-        with used(hook, self.log), hook.airflow_errors():
+        with tracked(hook, self.log), hook.airflow_errors():
             layout = Layout(self.layout, self.timezone)
             client = hook.get_conn()
             limits = Limits(max_bytes=self.max_bytes)

@@ -6,7 +6,7 @@ import hashlib
 import logging
 from typing import Any
 
-from airflow_provider_meetings.hooks.connections import SPEAKING
+from airflow_provider_meetings.hooks.connections import SUPERVISOR_LOCK
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class LandedFiles:
         """Remember the file with that receipt."""
         if self._store is None:
             return
-        with SPEAKING:
+        with SUPERVISOR_LOCK:
             if key in self:
                 return
             if not self._pages or len(self._pages[-1]) >= _PER_KEY:

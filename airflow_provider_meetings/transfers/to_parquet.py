@@ -51,9 +51,9 @@ class RecordingsToParquetOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.recordings = arguments.verbatim(recordings)
-        self.stored_files = arguments.verbatim(stored_files)
-        self.summary = arguments.verbatim(summary)
+        self.recordings = arguments.as_literal(recordings)
+        self.stored_files = arguments.as_literal(stored_files)
+        self.summary = arguments.as_literal(summary)
         self.target = target
         self.redact = checked(self, redact, written.RECORDINGS)
 
@@ -96,7 +96,7 @@ class PostsToParquetOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.posts = arguments.verbatim(posts)
+        self.posts = arguments.as_literal(posts)
         self.target = target
         self.redact = checked(self, redact, written.POSTS)
 

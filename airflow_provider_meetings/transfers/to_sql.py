@@ -70,9 +70,9 @@ class RecordingsToSqlOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.sql_conn_id = sql_conn_id
-        self.recordings = arguments.verbatim(recordings)
-        self.stored_files = arguments.verbatim(stored_files)
-        self.summary = arguments.verbatim(summary)
+        self.recordings = arguments.as_literal(recordings)
+        self.stored_files = arguments.as_literal(stored_files)
+        self.summary = arguments.as_literal(summary)
         self.schema = schema
         self.table_prefix = table_prefix
         self.redact = checked(self, redact, written.RECORDINGS)
@@ -131,7 +131,7 @@ class PostsToSqlOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.sql_conn_id = sql_conn_id
-        self.posts = arguments.verbatim(posts)
+        self.posts = arguments.as_literal(posts)
         self.schema = schema
         self.table_prefix = table_prefix
         self.redact = checked(self, redact, written.POSTS)

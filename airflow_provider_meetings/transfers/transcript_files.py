@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from airflow.providers.common.compat.sdk import AirflowException, Connection
 
-from airflow_provider_meetings.api.artifacts import Item, Reader
+from airflow_provider_meetings.api.artifacts import ArtifactRow, Reader
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, NotFound, StoreError
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.models import MediaKind, StoredFile
@@ -31,8 +31,8 @@ class ReadBack:
     """A file and what stands in it, which is made as it is asked for."""
 
     file: StoredFile
-    item: type[Item]
-    items: Iterator[Item]
+    item: type[ArtifactRow]
+    items: Iterator[ArtifactRow]
 
 
 def read_back(files: Iterable[StoredFile]) -> Iterator[ReadBack]:

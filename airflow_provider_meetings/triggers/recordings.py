@@ -18,11 +18,11 @@ from asgiref.sync import sync_to_async
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Recording
-from airflow_provider_meetings.api.query import RecordingQuery, Until, over, overdue, waiting
+from airflow_provider_meetings.api.query import RecordingQuery, Until, is_settled, overdue, waiting
 from airflow_provider_meetings.api.times import parse_time
 from airflow_provider_meetings.hooks.connections import check_conn_id
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.metrics import Account, AirflowMeter
+from airflow_provider_meetings.hooks.metrics import AirflowMeter, UsageReport
 
 FIRST_POLL_SECONDS = 15.0
 """A deferral that ends sooner can be failed by a race in the scheduler (apache/airflow#66374, #67287, #71580)."""
@@ -91,11 +91,11 @@ class RecordingReadyTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Poll, tell what that has used, and yield the one event."""
-        self._account = Account(AirflowMeter.in_triggerer())
+        self._account = UsageReport(AirflowMeter.in_triggerer())
         try:
             event = await self._outcome()
         finally:
-            self._account.tell(self.log)
+            self._account.log(self.log)
         yield event
 
     async def _outcome(self) -> TriggerEvent:
@@ -142,7 +142,7 @@ class RecordingReadyTrigger(BaseTrigger):
             if self._given_up.is_set():  # before there was anything to interrupt
                 self._transport.interrupt()
             recordings = hook.check(RecordingQuery.from_dict(self.query))
-            return recordings, over(recordings, self.until)
+            return recordings, is_settled(recordings, self.until)
 
     def _give_up(self) -> None:
         # Cancelling ends what the loop waits for, not the thread that asks: it would sleep on in the platform's queue.

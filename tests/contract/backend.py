@@ -107,7 +107,7 @@ class BackendContract(ABC):
             peer.tell("hold", key, 0)
             assert peer.answer() == "held"
             peer.kill()
-            with backend.hold(key, DEADLINE):
+            with backend.lock(key, DEADLINE):
                 pass
 
     def test_one_who_lives_holds_on_and_others_are_told_busy(self, backend: Backend, place: str, key: str) -> None:
@@ -115,19 +115,19 @@ class BackendContract(ABC):
             peer.tell("hold", key, 0)
             assert peer.answer() == "held"
             # Longer than a lease.
-            for patience in (0, 0.05, 3):
-                with pytest.raises(Busy), backend.hold(key, patience):
+            for timeout in (0, 0.05, 3):
+                with pytest.raises(Busy), backend.lock(key, timeout):
                     pass
-            with backend.hold(key + "other", 0):
+            with backend.lock(key + "other", 0):
                 peer.tell("release")
                 assert peer.answer() == "released"
-            with backend.hold(key, 0):
+            with backend.lock(key, 0):
                 pass
 
     def test_a_hold_ends_with_an_error(self, backend: Backend, key: str) -> None:
-        with pytest.raises(ZeroDivisionError), backend.hold(key, 0):
+        with pytest.raises(ZeroDivisionError), backend.lock(key, 0):
             raise ZeroDivisionError
-        with backend.hold(key, 0):
+        with backend.lock(key, 0):
             pass
 
     def test_processes_never_get_slots_closer_than_the_spacing(self, place: str, key: str) -> None:
@@ -185,8 +185,8 @@ class BackendContract(ABC):
         assert backend.reserve(key, [SLOW], 60) <= 10
 
     def test_postponed_for_all(self, backend: Backend, place: str, key: str) -> None:
-        backend.postpone(key, 3000)
-        backend.postpone(key, 10)
+        backend.block(key, 3000)
+        backend.block(key, 10)
         with pytest.raises(Busy):
             backend.reserve(key, [PER_SECOND], 2000)
         with peers(self.factory, place) as [peer]:
@@ -198,7 +198,7 @@ class BackendContract(ABC):
 
     def test_postponed_after_slots_were_given(self, backend: Backend, key: str) -> None:
         assert backend.reserve(key, [SLOW], 0) == 0
-        backend.postpone(key, 500)
+        backend.block(key, 500)
         assert 400 < backend.reserve(key, [SLOW], 3600) <= 500
-        backend.postpone(key, 100)
+        backend.block(key, 100)
         assert 400 < backend.reserve(key, [SLOW], 3600) <= 510

@@ -78,7 +78,7 @@ def slots(backend: Backend, key: str, rate: list[list[float]], count: int) -> li
 def count_up(backend: Backend, key: str, path: str, times: int) -> int:
     """Count in a file, which goes wrong where two do it at once."""
     for _ in range(times):
-        with backend.hold(key, 60):
+        with backend.lock(key, 60):
             file = Path(path)
             found = int(file.read_text())
             time.sleep(0)
@@ -96,7 +96,7 @@ def step(backend: DurableBackend, key: str, mark: str) -> int:
     while True:
         old = backend.read(key)
         number = int(old.split(b" ")[0]) + 1 if old else 0
-        if backend.swap(key, old, f"{number} {mark}".encode()):
+        if backend.compare_and_set(key, old, f"{number} {mark}".encode()):
             return number
 
 
@@ -107,7 +107,7 @@ def _main() -> None:
     for line in sys.stdin:
         word, *arguments = json.loads(line)
         if word == "hold":
-            with backend.hold(*arguments):
+            with backend.lock(*arguments):
                 _say("held")
                 sys.stdin.readline()
             _say("released")

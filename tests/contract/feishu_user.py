@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from airflow_provider_meetings.api.http.oauth import Grant
+from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
@@ -34,7 +34,7 @@ def user_client(
             clock=clock,
         )
 
-    chain(FEISHU_APP_SECRET).accept(Grant(FEISHU_USER_TOKEN, 7200, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
+    chain(FEISHU_APP_SECRET).accept(TokenPair(FEISHU_USER_TOKEN, 7200, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
     return FeishuUserClient(
         transport,
         app_id=FEISHU_APP_ID,

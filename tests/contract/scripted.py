@@ -29,7 +29,7 @@ from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.storage.local.writer import LocalSink
+from airflow_provider_meetings.storage.local.writer import LocalWriter
 
 Opened = Download | Iterator[bytes] | None
 NOBODY = 65534
@@ -81,7 +81,7 @@ class ScriptedClient(MeetingsClient):
         raise NotImplementedError
 
 
-class _AnnouncingSink(LocalSink):
+class _AnnouncingSink(LocalWriter):
     def write(self, chunk: bytes) -> None:
         super().write(chunk)
         sys.stdout.write("written\n")
@@ -89,10 +89,10 @@ class _AnnouncingSink(LocalSink):
 
 
 class _AnnouncingStore(LocalStore):
-    def sink(self, key: str, plan: Plan) -> LocalSink:
+    def writer(self, key: str, plan: Plan) -> LocalWriter:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return (LocalSink if key.endswith(".json") else _AnnouncingSink)(path, plan)
+        return (LocalWriter if key.endswith(".json") else _AnnouncingSink)(path, plan)
 
 
 def _prepare(mode: str, store: LocalStore) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.landing.layout import safe_name
-from airflow_provider_meetings.api.landing.store import LARGEST_READ, Overtaken, Plan, Seen, Store
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Plan, Precondition, PreconditionFailed, Store
 
 MIB = 2**20
 ODD = tuple(f"{safe_name(name)}.mp4" for name in (".hidden", "a+b c", "会议 纪要", "x" * 300, "a/b?c#d[e]*", "50%25"))
@@ -72,11 +72,11 @@ class StoreContract(abc.ABC):
     @pytest.mark.parametrize("size", [0, 1, 3 * MIB, 3 * MIB + 1])
     def test_what_is_written_is_what_stands(self, store: Store, size: int) -> None:
         whole = body(size)
-        sink = store.sink("v.mp4", Plan(length=size))
+        writer = store.writer("v.mp4", Plan(length=size))
         for start in range(0, size, MIB):
-            sink.write(whole[start : start + MIB])
+            writer.write(whole[start : start + MIB])
         assert store.stat("v.mp4") is None
-        stat = sink.publish()
+        stat = writer.publish()
         assert (stat.size, stat) == (size, store.stat("v.mp4"))
         pieces = list(store.open("v.mp4"))
         assert b"".join(pieces) == whole == store.read("v.mp4")
@@ -95,36 +95,36 @@ class StoreContract(abc.ABC):
         assert self.left(store) == []
 
     def test_nothing_stands_before_it_is_published(self, store: Store) -> None:
-        sink = store.sink("a/v.mp4", Plan())
+        writer = store.writer("a/v.mp4", Plan())
         assert (store.stat("a/v.mp4"), keys(store)) == (None, [])
         for _ in range(3):
-            sink.write(body(MIB))
+            writer.write(body(MIB))
             assert (store.stat("a/v.mp4"), store.read("a/v.mp4"), keys(store)) == (None, None, [])
-        sink.publish()
-        sink.discard()
-        sink.suspend()
+        writer.publish()
+        writer.abort()
+        writer.pause()
         assert store.read("a/v.mp4") == body(MIB) * 3
 
     @pytest.mark.parametrize("size", [0, 1, 3 * MIB])
     def test_discard_leaves_no_trace_and_keeps_what_was_there(self, store: Store, size: int) -> None:
         store.put("v.mp4", b"old")
         before = store.stat("v.mp4")
-        sink = store.sink("v.mp4", Plan())
-        sink.write(body(size))
+        writer = store.writer("v.mp4", Plan())
+        writer.write(body(size))
         assert store.read("v.mp4") == b"old"
-        sink.discard()
-        sink.discard()
-        sink.suspend()
-        del sink  # what fsspec would close when it forgets a file
+        writer.abort()
+        writer.abort()
+        writer.pause()
+        del writer  # what fsspec would close when it forgets a file
         assert (store.stat("v.mp4"), store.read("v.mp4"), self.left(store)) == (before, b"old", ["v.mp4"])
 
     def test_suspend_keeps_what_was_there(self, store: Store) -> None:
         store.put("v.mp4", b"old")
-        sink = store.sink("v.mp4", Plan())
-        sink.write(body(MIB))
-        sink.suspend()
-        sink.suspend()
-        sink.discard()
+        writer = store.writer("v.mp4", Plan())
+        writer.write(body(MIB))
+        writer.pause()
+        writer.pause()
+        writer.abort()
         assert (store.read("v.mp4"), keys(store)) == (b"old", ["v.mp4"])
 
     def test_another_version_has_another_validator(self, store: Store) -> None:
@@ -141,27 +141,27 @@ class StoreContract(abc.ABC):
         """Have what stands there written long ago, where the store's clock is a coarse one."""
 
     def test_what_a_dead_try_left_is_found_told_and_removed(self, store: Store) -> None:
-        """A process dies with the sink open: what it was told to keep leads the next try there."""
+        """A process dies with the writer open: what it was told to keep leads the next try there."""
         places: list[Mapping[str, Any]] = []
-        dead = store.sink("a/v.mp4", Plan(keep=places.append))
+        dead = store.writer("a/v.mp4", Plan(keep=places.append))
         dead.write(body(MIB))
         self.die(dead)
         left = list(store.leftovers())
         assert (keys(store), {leftover.key for leftover in left}) == ([], {"a/v.mp4"} if left else set())
         assert bool(places) >= bool(left)
-        sink = store.sink("a/v.mp4", Plan(place=places[-1] if places else {}))
-        sink.discard()
+        writer = store.writer("a/v.mp4", Plan(place=places[-1] if places else {}))
+        writer.abort()
         assert self.left(store) == []
 
-    def die(self, sink: Any) -> None:  # noqa: B027  # most have neither files nor locks
+    def die(self, writer: Any) -> None:  # noqa: B027  # most have neither files nor locks
         """Do what the kernel does with a killed process's files and locks."""
 
     def test_leftovers_are_removed_one_by_one(self, store: Store) -> None:
         store.put("a/whole.mp4", b"1")
         for key in ("a/v.mp4", "b/w.mp4"):
-            sink = store.sink(key, Plan())
-            sink.write(body(MIB))
-            self.die(sink)
+            writer = store.writer(key, Plan())
+            writer.write(body(MIB))
+            self.die(writer)
         for leftover in list(store.leftovers()):
             assert store.remove(leftover)
             assert not store.remove(leftover)
@@ -184,29 +184,29 @@ class StoreContract(abc.ABC):
         ]
 
     def test_an_object_replaces_what_was_seen_and_nothing_else(self, store: Store) -> None:
-        seen = Seen(None)
+        seen = Precondition(None)
         for content in (b"1", b"22", b"22", b"3"):
-            sink = store.sink("a/v", Plan(over=seen))
-            sink.write(content)
-            now = Seen(sink.publish(), hashlib.sha256(content).hexdigest())
+            writer = store.writer("a/v", Plan(if_match=seen))
+            writer.write(content)
+            now = Precondition(writer.publish(), hashlib.sha256(content).hexdigest())
             self.age()
-            now = Seen(store.stat("a/v"), now.sha256)
+            now = Precondition(store.stat("a/v"), now.sha256)
             if seen.sha256 != now.sha256:
-                for earlier in (seen, Seen(None)):
-                    late = store.sink("a/v", Plan(over=earlier))
+                for earlier in (seen, Precondition(None)):
+                    late = store.writer("a/v", Plan(if_match=earlier))
                     late.write(b"4")
-                    with pytest.raises(Overtaken, match="changed by another process"):
+                    with pytest.raises(PreconditionFailed, match="changed by another process"):
                         late.publish()
-                    late.discard()
+                    late.abort()
                     assert (store.read("a/v"), self.left(store)) == (content, ["a/v"])
             seen = now
 
     def test_what_is_not_whole_is_hidden_where_that_is_asked_for(self, store: Store) -> None:
-        sink = store.sink("a/v.parquet", Plan(hidden=True))
-        sink.write(body(MIB))
+        writer = store.writer("a/v.parquet", Plan(hidden=True))
+        writer.write(body(MIB))
         handles = [leftover.handle for leftover in store.leftovers()]
         assert all(handle.startswith("a/.") for handle in handles), handles
-        sink.publish()
+        writer.publish()
         assert self.left(store) == ["a/v.parquet"]
 
     def test_two_objects_at_once_in_two_threads(self, store: Store) -> None:
@@ -215,13 +215,13 @@ class StoreContract(abc.ABC):
 
         def land(key: str, piece: bytes) -> None:
             try:
-                sink = store.sink(key, Plan())
+                writer = store.writer(key, Plan())
                 meet.wait(10)
                 for _ in range(4):
-                    sink.write(piece)
+                    writer.write(piece)
                     assert store.stat(key) is None
                 meet.wait(10)
-                sink.publish()
+                writer.publish()
                 assert store.read(key) == piece * 4
             except BaseException as error:
                 failed.append(error)

@@ -46,5 +46,5 @@ class UploadFile(AbstractBufferedFile):  # type: ignore[misc]
     def commit(self) -> None:
         self.fs.store[self.path] = MemoryFile(self.fs, self.path, b"".join(self.parts))
 
-    def discard(self) -> None:
+    def abort(self) -> None:
         self.fs.aborted.append(self.path)

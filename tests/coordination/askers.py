@@ -26,7 +26,7 @@ from redis import Redis
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
-from airflow_provider_meetings.coordination.fallback import NarrowingBackend
+from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
@@ -70,9 +70,9 @@ def call(*, url: str, state: str, secret: str = FEISHU_APP_SECRET, **wide: Any) 
     logging.getLogger("airflow_provider_meetings").addHandler(warnings)
     told: list[str] = []
     transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=told.append)
-    backend: Backend = NarrowingBackend(HostBackend(Path(state)))
+    backend: Backend = FallbackBackend(HostBackend(Path(state)))
     for server, port in wide.items():
-        backend = NarrowingBackend(SERVERS[server](port), narrow=backend, wide_name=server)
+        backend = FallbackBackend(SERVERS[server](port), fallback=backend, primary_name=server)
     tokens = SharedTokens(backend, secret, ProcessTokenStore())
     client = FeishuClient(transport, app_id=FEISHU_APP_ID, app_secret=secret, tokens=tokens)
     error = ""
@@ -158,11 +158,11 @@ class _Stopping:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._backend, name)
 
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+    def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
         self._left -= 1
         if not self._left and not self._after:
             self._stop()
-        swapped = bool(self._backend.swap(key, old, new))
+        swapped = bool(self._backend.compare_and_set(key, old, new))
         if not self._left and self._after:
             self._stop()
         return swapped
@@ -175,7 +175,7 @@ class _Stopping:
 
 def stay(*, state: str, key: str) -> dict[str, Any]:
     """Take a hold, say so, and keep it until killed."""
-    with HostBackend(Path(state)).hold(key, 0):
+    with HostBackend(Path(state)).lock(key, 0):
         _say({"pid": os.getpid()})
         signal.pause()
     return {}
@@ -184,9 +184,9 @@ def stay(*, state: str, key: str) -> dict[str, Any]:
 def slots(*, state: str, times: int) -> dict[str, Any]:
     """Take many slots of one key, and give the moments at which they are."""
     from airflow_provider_meetings.api.http.rate_limit import Rate
-    from airflow_provider_meetings.coordination.host.record import Moment
+    from airflow_provider_meetings.coordination.host.record import BootClock
 
-    start = Moment("b", 1000.0, 1000.0)
+    start = BootClock("b", 1000.0, 1000.0)
     backend = HostBackend(Path(state), now=lambda: start)
     return {"waits": [backend.reserve("k", [Rate(10, 1)], 1e6) for _ in range(times)]}
 
@@ -201,7 +201,7 @@ def use(*, state: str, small_disk: bool = False, **_: Any) -> dict[str, Any]:
         backend.check()
         backend.set("k", b"value", 60)
         backend.get("k")
-        with backend.hold("k", 0):
+        with backend.lock("k", 0):
             pass
     except BackendError as error:
         return {"error": str(error)}

@@ -10,10 +10,10 @@ import pytest
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, Busy
-from airflow_provider_meetings.coordination.fallback import NarrowingBackend
+from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.host.record import Moment
-from airflow_provider_meetings.coordination.memory import ProcessBackend
+from airflow_provider_meetings.coordination.host.record import BootClock
+from airflow_provider_meetings.coordination.memory import MemoryBackend
 
 FIVE = [Rate(5, 1)]
 
@@ -27,8 +27,8 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    def moment(self) -> Moment:
-        return Moment("boot", self.now, self.now)
+    def moment(self) -> BootClock:
+        return BootClock("boot", self.now, self.now)
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def clock() -> Clock:
 def backend(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Backend:
     host = HostBackend(tmp_path / "state", clock.moment)
     backends: dict[str, Backend] = {
-        "process": ProcessBackend(clock),
+        "process": MemoryBackend(clock),
         "host": host,
-        "narrowing": NarrowingBackend(host),
+        "narrowing": FallbackBackend(host),
     }
     return backends[request.param]
 
@@ -70,12 +70,12 @@ def test_a_value_that_has_run_out_is_none(backend: Backend) -> None:
 
 
 def test_one_holds_a_key_at_a_time(backend: Backend) -> None:
-    with backend.hold("k", 0):
-        with pytest.raises(Busy), backend.hold("k", 0):
+    with backend.lock("k", 0):
+        with pytest.raises(Busy), backend.lock("k", 0):
             raise AssertionError
-        with backend.hold("other", 0):
+        with backend.lock("other", 0):
             backend.set("k", b"v", 60)
-    with backend.hold("k", 0):
+    with backend.lock("k", 0):
         assert backend.get("k") == b"v"
 
 
@@ -84,11 +84,11 @@ def test_a_hold_is_waited_for(backend: Backend) -> None:
 
     def wait() -> str:
         waiting.set()
-        with backend.hold("k", 60):
+        with backend.lock("k", 60):
             return "held"
 
     with ThreadPoolExecutor(1) as pool:
-        with backend.hold("k", 0):
+        with backend.lock("k", 0):
             other = pool.submit(wait)
             waiting.wait(10)
             assert not other.done()
@@ -96,9 +96,9 @@ def test_a_hold_is_waited_for(backend: Backend) -> None:
 
 
 def test_a_hold_ends_with_an_error(backend: Backend) -> None:
-    with pytest.raises(ZeroDivisionError), backend.hold("k", 0):
+    with pytest.raises(ZeroDivisionError), backend.lock("k", 0):
         raise ZeroDivisionError
-    with backend.hold("k", 0):
+    with backend.lock("k", 0):
         pass
 
 
@@ -124,8 +124,8 @@ def test_a_slot_too_far_away_is_not_taken(backend: Backend, clock: Clock) -> Non
 
 
 def test_slots_are_postponed(backend: Backend) -> None:
-    backend.postpone("k", 30)
-    backend.postpone("k", 10)
+    backend.block("k", 30)
+    backend.block("k", 10)
     with pytest.raises(Busy):
         backend.reserve("k", FIVE, 29)
     assert backend.reserve("k", FIVE, 60) == pytest.approx(30)
@@ -144,5 +144,5 @@ def test_each_asker_has_a_distance_of_his_own(backend: Backend) -> None:
     assert backend.reserve("k", small, 2000) == 0.0
     assert [backend.reserve("k", right, 10) for _ in range(2)] == pytest.approx([0.1, 0.2], abs=0.01)
     assert backend.reserve("k", small, 2000) == pytest.approx(1000.2, abs=0.01)
-    backend.postpone("k", 1500)
+    backend.block("k", 1500)
     assert backend.reserve("k", right, 2000) == pytest.approx(1500, abs=0.01)

@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.host.record import Moment
+from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from tests.contract.backend_peer import peers, step
 from tests.coordination import durable_places
@@ -44,36 +44,36 @@ def key(place: Place) -> str:
 
 def test_a_record_is_swapped_by_who_knows_it(backend: DurableBackend, key: str) -> None:
     assert backend.read(key) is None
-    assert not backend.swap(key, b"something", b"one")
+    assert not backend.compare_and_set(key, b"something", b"one")
     assert backend.read(key) is None
-    assert backend.swap(key, None, value := bytes(range(256)) * 40)
+    assert backend.compare_and_set(key, None, value := bytes(range(256)) * 40)
     assert backend.read(key) == value
-    assert not backend.swap(key, None, b"two")
-    assert not backend.swap(key, b"other", b"two")
+    assert not backend.compare_and_set(key, None, b"two")
+    assert not backend.compare_and_set(key, b"other", b"two")
     assert backend.read(key) == value
-    assert backend.swap(key, value, b"two")
+    assert backend.compare_and_set(key, value, b"two")
     assert backend.read(key) == b"two"
     assert backend.read(key + "'") is None
 
 
 def test_a_swap_whose_answer_was_lost_is_asked_for_again(backend: DurableBackend, key: str) -> None:
     for old, new in ((None, b"one"), (b"one", b"two")):
-        assert backend.swap(key, old, new)
-        assert backend.swap(key, old, new)
+        assert backend.compare_and_set(key, old, new)
+        assert backend.compare_and_set(key, old, new)
     assert backend.read(key) == b"two"
 
 
 def test_a_record_is_no_value_and_needs_no_hold(backend: DurableBackend, key: str) -> None:
     backend.set(key, b"value", 60)
-    with backend.hold(key, 0):
+    with backend.lock(key, 0):
         assert backend.read(key) is None
-        assert backend.swap(key, None, b"record")
+        assert backend.compare_and_set(key, None, b"record")
     backend.set(key, b"", 0)
     assert (backend.read(key), backend.get(key) or b"") == (b"record", b"")
 
 
 def test_another_process_finds_it(backend: DurableBackend, place: Place, key: str) -> None:
-    assert backend.swap(key, None, b"\x00record\xff")
+    assert backend.compare_and_set(key, None, b"\x00record\xff")
     with peers(place.factory, place.argument) as [peer]:
         peer.tell("read", key)
         assert bytes.fromhex(peer.answer()) == b"\x00record\xff"
@@ -102,30 +102,30 @@ class TestHost:
         return tmp_path / "state"
 
     def test_no_clock_ends_a_record(self, folder: Path) -> None:
-        moments = [Moment("boot-1", 5000.0, 1_800_000_000.0), Moment("boot-2", 3.0, 1000.0)]
-        assert HostBackend(folder, lambda: moments[0]).swap("k", None, b"record")
+        moments = [BootClock("boot-1", 5000.0, 1_800_000_000.0), BootClock("boot-2", 3.0, 1000.0)]
+        assert HostBackend(folder, lambda: moments[0]).compare_and_set("k", None, b"record")
         # After a start of the machine, and with a clock that was set back by years.
         assert HostBackend(folder, lambda: moments[1]).read("k") == b"record"
 
     def test_a_full_disk_leaves_the_record_before(self, folder: Path) -> None:
         backend = HostBackend(folder)
-        assert backend.swap("k", None, b"one")
+        assert backend.compare_and_set("k", None, b"one")
         if not (child := os.fork()):
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20))
             try:
-                backend.swap("k", b"one", b"two" * 1000)
+                backend.compare_and_set("k", b"one", b"two" * 1000)
             except BackendError as error:
                 os._exit(7 if "make room" in str(error) else 8)
             os._exit(9)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
         assert backend.read("k") == b"one"
-        assert backend.swap("k", b"one", b"three")
+        assert backend.compare_and_set("k", b"one", b"three")
         assert backend.read("k") == b"three"
 
     def test_a_killed_writer_leaves_a_whole_record(self, folder: Path) -> None:
         """Killed anywhere: what lies there is a number of the row, never a part of one, and the next one can go on."""
-        HostBackend(folder).swap("k", None, b"0 start")
+        HostBackend(folder).compare_and_set("k", None, b"0 start")
         script = (
             "import sys\n"
             "from tests.contract.backend_peer import step\n"
@@ -151,7 +151,7 @@ class TestHost:
     def test_a_record_and_its_folder_are_synced_before_it_counts(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        HostBackend(folder).swap("k", None, b"one")
+        HostBackend(folder).compare_and_set("k", None, b"one")
         (record,) = folder.glob("*.record")
         synced: list[tuple[str, bytes]] = []
         real = os.fsync
@@ -161,7 +161,7 @@ class TestHost:
             real(file)
 
         monkeypatch.setattr(os, "fsync", watch)
-        assert HostBackend(folder).swap("k", b"one", b"two")
+        assert HostBackend(folder).compare_and_set("k", b"one", b"two")
         # First the bytes, while the one before still stands; then the name, once it does not.
         assert synced == [(f"{record.name}.new", b"one"), ("state", b"two")]
 
@@ -190,7 +190,7 @@ def test_a_swap_is_committed_for_good_by_postgres(tmp_path: Path) -> None:
             backend.set("k", b"value", 60)
             assert committed[-1] == "off"
             committed.clear()
-            assert backend.swap("k", None, b"record")
+            assert backend.compare_and_set("k", None, b"record")
             assert committed[-1] == "on"
         finally:
             backend.close()

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_meetings.coordination.encryption import Seal
+from airflow_provider_meetings.coordination.encryption import Encryptor
 
-SEAL = Seal("the-secret")
+SEAL = Encryptor("the-secret")
 CLOSED = SEAL.close("name", {"value": "a-token"})
 
 
 def test_it_opens_for_who_knows_the_secret() -> None:
-    assert Seal("the-secret").open("name", CLOSED) == {"value": "a-token"}
+    assert Encryptor("the-secret").open("name", CLOSED) == {"value": "a-token"}
     assert b"a-token" not in CLOSED
     assert b"the-secret" not in CLOSED
 
@@ -31,8 +31,8 @@ def test_the_same_content_is_never_the_same_value() -> None:
     ],
 )
 def test_all_else_is_none(secret: str, name: str, value: bytes) -> None:
-    assert Seal(secret).open(name, value) is None
+    assert Encryptor(secret).open(name, value) is None
 
 
 def test_an_empty_secret_has_a_key_of_its_own() -> None:
-    assert Seal("").open("name", CLOSED) is None
+    assert Encryptor("").open("name", CLOSED) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
-from airflow_provider_meetings.coordination.fallback import LOOK_AGAIN_SECONDS, NarrowingBackend
+from airflow_provider_meetings.coordination.fallback import LOOK_AGAIN_SECONDS, FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 
 
@@ -29,8 +29,8 @@ class Broken(HostBackend):
         super().set(key, value, lifetime)
 
     @contextmanager
-    def hold(self, key: str, patience: float) -> Iterator[None]:
-        with super().hold(key, patience):
+    def lock(self, key: str, timeout: float) -> Iterator[None]:
+        with super().lock(key, timeout):
             yield
         self._raise()
 
@@ -50,7 +50,7 @@ NARROWED = "Tokens and quotas are shared within this process only, no longer thr
 def test_it_goes_on_in_the_process_says_so_and_looks_again(wide: Broken, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     now = 0.0
-    backend = NarrowingBackend(wide, lambda: now, wide_name="the disk")
+    backend = FallbackBackend(wide, lambda: now, primary_name="the disk")
     backend.set("k", b"wide", 600)
     wide.broken = True
     assert backend.get("k") is None
@@ -75,12 +75,12 @@ def test_it_goes_on_in_the_process_says_so_and_looks_again(wide: Broken, caplog:
 def test_one_that_answers_busy_is_there_again(wide: Broken, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     now = 0.0
-    backend = NarrowingBackend(wide, lambda: now)
+    backend = FallbackBackend(wide, lambda: now)
     wide.broken = True
     backend.get("k")
     wide.broken = False
     now = LOOK_AGAIN_SECONDS
-    with wide.hold("k", 0), pytest.raises(Busy), backend.hold("k", 0):
+    with wide.lock("k", 0), pytest.raises(Busy), backend.lock("k", 0):
         raise AssertionError
     assert "through the state folder again" in caplog.records[-1].getMessage()
 
@@ -97,7 +97,7 @@ def test_an_answer_from_before_the_failure_does_not_widen_again(
             failed.wait(30)
             return None
 
-    late = NarrowingBackend(Late(tmp_path / "late"))
+    late = FallbackBackend(Late(tmp_path / "late"))
     thread = threading.Thread(target=late.get, args=("k",))
     thread.start()
     asked.wait(30)
@@ -109,7 +109,7 @@ def test_an_answer_from_before_the_failure_does_not_widen_again(
 
 def test_it_narrows_step_by_step(wide: Broken, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     host = Broken(tmp_path / "host")
-    backend = NarrowingBackend(wide, narrow=NarrowingBackend(host), wide_name="redis connection 'x'")
+    backend = FallbackBackend(wide, fallback=FallbackBackend(host), primary_name="redis connection 'x'")
     wide.broken = True
     backend.set("k", b"v", 60)
     assert host.get("k") == b"v"
@@ -122,34 +122,34 @@ def test_it_narrows_step_by_step(wide: Broken, tmp_path: Path, caplog: pytest.Lo
 
 
 def test_what_was_done_under_a_hold_that_broke_stays_done(wide: Broken) -> None:
-    backend = NarrowingBackend(wide)
+    backend = FallbackBackend(wide)
     done = []
-    with backend.hold("k", 0):
+    with backend.lock("k", 0):
         wide.broken = True
         done.append(1)
     assert done == [1]
 
 
 def test_busy_is_no_failure(wide: Broken, caplog: pytest.LogCaptureFixture) -> None:
-    backend = NarrowingBackend(wide)
-    with wide.hold("k", 0), pytest.raises(Busy), backend.hold("k", 0):
+    backend = FallbackBackend(wide)
+    with wide.lock("k", 0), pytest.raises(Busy), backend.lock("k", 0):
         raise AssertionError
     assert caplog.records == []
 
 
 def test_threads_exclude_each_other_also_within_the_process(wide: Broken, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    backend = NarrowingBackend(HostBackend(tmp_path / "file"))
+    backend = FallbackBackend(HostBackend(tmp_path / "file"))
     busy = threading.Event()
 
     def ask() -> None:
         try:
-            with backend.hold("k", 0):
+            with backend.lock("k", 0):
                 pass
         except Busy:
             busy.set()
 
-    with backend.hold("k", 0):
+    with backend.lock("k", 0):
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()

@@ -145,7 +145,7 @@ def test_a_thread_that_is_impatient_does_not_wait_for_anothers_fetch(
         first = pool.submit(store.token, "k", slow)
         assert begun.wait(20)
         with pytest.raises(ServerError, match="another thread has been fetching a token"):
-            store.token("k", platform.fetch, patience=0.0)
+            store.token("k", platform.fetch, timeout=0.0)
         go_on.set()
         assert first.result(20).value == "token-1"
 
@@ -166,7 +166,7 @@ def test_a_fork_takes_no_lock_of_another_thread_along() -> None:
             child = os.fork()
         if not child:
             with contextlib.suppress(ServerError):
-                PROCESS_TOKENS.token("a-fork", lambda: Token("c", 1e12, 7200), patience=10)
+                PROCESS_TOKENS.token("a-fork", lambda: Token("c", 1e12, 7200), timeout=10)
                 os._exit(7)
             os._exit(1)
         go_on.set()

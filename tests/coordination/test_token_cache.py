@@ -11,7 +11,7 @@ from airflow_provider_meetings.api.errors import AuthenticationError, RateLimite
 from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.coordination import token_cache as module
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.host.record import Moment
+from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore, process_share
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
 
@@ -24,7 +24,7 @@ class Platform:
         self.set_by = 0.0
         self.fetched = 0
         self.error: Exception | None = None
-        self.backend = HostBackend(folder, lambda: Moment("boot", self.now, self.clock()))
+        self.backend = HostBackend(folder, lambda: BootClock("boot", self.now, self.clock()))
 
     def clock(self) -> float:
         """Return the time as people have set it."""
@@ -117,7 +117,7 @@ def test_a_token_that_was_renewed_to_the_same_is_taken_by_who_waited(platform: P
     platform.process().token(key, same, rejected="token-1")
     assert platform.fetched == 2
     late = Late(Path("/nowhere"))
-    late.hold = platform.backend.hold  # type: ignore[method-assign]
+    late.lock = platform.backend.lock  # type: ignore[method-assign]
     waiting._backend = late
     assert waiting.token(key, platform.fetch, rejected="token-1").value == "token-1"
     assert platform.fetched == 2
@@ -174,9 +174,9 @@ def test_other_failures_are_not_remembered(platform: Platform) -> None:
 def test_who_has_waited_too_long_fetches_by_himself(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.0)
     key = token_key("feishu", "https://open.feishu.cn", "app", "secret")
-    with platform.backend.hold(key, 0):
+    with platform.backend.lock(key, 0):
         assert platform.ask() == "token-1"
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert platform.ask() == "token-1"
@@ -226,8 +226,8 @@ def test_a_platform_that_gives_the_rejected_token_again_is_asked_once_a_minute(p
 def test_who_is_impatient_is_told_to_come_again(platform: Platform) -> None:
     key = token_key("feishu", "https://open.feishu.cn", "app", "secret")
     memory = ProcessTokenStore(platform.clock)
-    impatient = SharedTokens(platform.backend, "secret", memory, platform.clock, patience=0.0)
-    with platform.backend.hold(key, 1.0), pytest.raises(ServerError, match="another process has been fetching"):
+    impatient = SharedTokens(platform.backend, "secret", memory, platform.clock, timeout=0.0)
+    with platform.backend.lock(key, 1.0), pytest.raises(ServerError, match="another process has been fetching"):
         impatient.token(key, platform.fetch)
     assert platform.fetched == 0
 

@@ -129,7 +129,7 @@ def test_no_file_shows_a_token_or_a_secret(shared: Shared) -> None:
     secrets = tokens | {FEISHU_APP_SECRET, "a-wrong-secret"}
     assert len(tokens) == 2
     files = sorted(path.suffix for path in shared.folder.iterdir())
-    assert files == ["", ".hold", ".hold", ".value", ".value"]
+    assert files == ["", ".lock", ".lock", ".value", ".value"]
     assert {oct(path.stat().st_mode & 0o777) for path in shared.folder.iterdir()} == {"0o600"}
     assert found(shared.folder, secrets) == set()
     (shared.folder / "planted").write_bytes(b"\x00\x01" + "\n".join(secrets).encode() + b"\xff")

@@ -137,7 +137,7 @@ def test_no_key_and_no_row_shows_a_token_or_a_secret(shared: Shared) -> None:
     assert len(tokens) == 2
     with closing(SERVERS[shared.kind](shared.server.port)) as backend:
         backend.reserve("feishu|url|app|quota", [Rate(1, 60)], 0)
-        backend.postpone("feishu|url|app|quota", 60)
+        backend.block("feishu|url|app|quota", 60)
         printed = left(shared.kind, shared.server.port)
         # Something was there to be read: a token, a refusal, slots.
         assert printed.count("gAAAA") >= 2

@@ -88,7 +88,7 @@ def test_a_hostile_title_is_never_rendered_and_dependencies_are_seen() -> None:
 
         def __init__(self, *, recordings: Any, **kwargs: Any) -> None:
             super().__init__(**kwargs)
-            self.recordings = arguments.verbatim(recordings)
+            self.recordings = arguments.as_literal(recordings)
 
         def execute(self, context: Any) -> None: ...
 

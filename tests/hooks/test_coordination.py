@@ -17,7 +17,7 @@ from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.hooks import shared_state as sharing
-from airflow_provider_meetings.hooks.connections import SPEAKING
+from airflow_provider_meetings.hooks.connections import SUPERVISOR_LOCK
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from tests.contract import backend_servers
 from tests.contract.own_servers import OwnRedis
@@ -77,9 +77,9 @@ def works(backend: Backend) -> None:
     key = str(uuid.uuid4())
     backend.set(key, bytes(range(256)), 60)
     assert backend.get(key) == bytes(range(256))
-    with backend.hold(key, 0):
+    with backend.lock(key, 0):
         assert backend.reserve(key, [Rate(5, 1)], 0) == 0
-        backend.postpone(key, 1)
+        backend.block(key, 1)
     backend.set(key, b"", 0.001)
     backend.set(key + "other", b"", 60)
 
@@ -110,7 +110,7 @@ def test_airflow_is_asked_once_and_while_nobody_else_speaks_with_it(
     asked: list[tuple[str, bool]] = []
 
     def ask(conn_id: str) -> Any:
-        asked.append((conn_id, SPEAKING.locked()))
+        asked.append((conn_id, SUPERVISOR_LOCK.locked()))
         return read(conn_id)
 
     monkeypatch.setattr(BaseHook, "get_connection", ask)

@@ -190,7 +190,7 @@ def test_a_host_shares_by_whatever_spelling(emulated: Any, host: str, port: int 
 
 def take_a_turn(conn_type: str, quota: Quota) -> None:
     """Wait for the place of a call as the triggerer does: for some seconds at most."""
-    MeetingsHook.for_connection(f"{conn_type}_default", patient=False).get_conn().transport.turn(quota)
+    MeetingsHook.for_connection(f"{conn_type}_default", patient=False).get_conn().transport.acquire(quota)
 
 
 @both

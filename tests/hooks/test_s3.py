@@ -50,9 +50,9 @@ def _connect(
 
 
 def _upload(store: Store) -> None:
-    sink = store.sink("a.mp4", Plan())
-    sink.write(BODY)
-    sink.publish()
+    writer = store.writer("a.mp4", Plan())
+    writer.write(BODY)
+    writer.publish()
 
 
 @pytest.mark.parametrize("scheme", ["s3", "s3a"])

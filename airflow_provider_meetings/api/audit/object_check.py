@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, Pa
 from airflow_provider_meetings.api.sanitize import harmless
 
 
-class Fault(StrEnum):
+class FindingKind(StrEnum):
     """What can be wrong with an object or its receipt."""
 
     MISSING = "missing"
@@ -28,7 +28,7 @@ class Finding:
 
     key: str
     uri: str
-    finding: Fault
+    finding: FindingKind
     expected: str
     seen: str
 
@@ -50,7 +50,7 @@ class Verdict:
     read: int = 0
 
 
-def find(store: Store, key: str, fault: Fault, expected: str, seen: str) -> Finding:
+def find(store: Store, key: str, fault: FindingKind, expected: str, seen: str) -> Finding:
     """Make a finding; texts from outside are cut, and made harmless to print."""
     return Finding(harmless(key, 1000), harmless(store.uri(key), 2000), fault, harmless(expected), harmless(seen))
 
@@ -103,11 +103,11 @@ def _compare(store: Store, receipt_key: str, key: str, receipt: Receipt, full: b
     try:
         stat = store.stat(key)
         if stat is None:
-            finding = find(store, key, Fault.MISSING, f"{receipt.size} bytes", "nothing")
+            finding = find(store, key, FindingKind.MISSING, f"{receipt.size} bytes", "nothing")
         elif stat.size != receipt.size:
-            finding = find(store, key, Fault.CHANGED, f"{receipt.size} bytes", f"{stat.size} bytes")
+            finding = find(store, key, FindingKind.CHANGED, f"{receipt.size} bytes", f"{stat.size} bytes")
         elif not full and stat.validator != receipt.validator:
-            finding = find(store, key, Fault.CHANGED, receipt.validator, stat.validator)
+            finding = find(store, key, FindingKind.CHANGED, receipt.validator, stat.validator)
         elif not full:
             return Verdict(names=name)
         elif (hashes := _hashes(receipt)) is None:
@@ -115,7 +115,7 @@ def _compare(store: Store, receipt_key: str, key: str, receipt: Receipt, full: b
         else:
             return _read_through(store, key, name, hashes)
     except FileNotFoundError:
-        finding = find(store, key, Fault.MISSING, f"{receipt.size} bytes", "nothing")
+        finding = find(store, key, FindingKind.MISSING, f"{receipt.size} bytes", "nothing")
     except OSError as error:
         return _unreadable(store, key, name, f"{receipt.size} bytes", _reason(error))
     return Verdict(names=name, finding=finding)
@@ -141,7 +141,7 @@ def _read_through(store: Store, key: str, name: str, hashes: Parts) -> Verdict:
         if seen == expected:
             return None
         part = f"part {done + 1}: " if len(hashes.sha256) > 1 else ""
-        finding = find(store, key, Fault.CHANGED, f"{part}sha256 {expected}", f"{part}sha256 {seen}")
+        finding = find(store, key, FindingKind.CHANGED, f"{part}sha256 {expected}", f"{part}sha256 {seen}")
         return Verdict(names=name, finding=finding, read=read)
 
     for piece in store.open(key):
@@ -160,13 +160,13 @@ def _read_through(store: Store, key: str, name: str, hashes: Parts) -> Verdict:
         done += 1
     if done < len(hashes.sha256):
         seen = f"{done} of them, {read} bytes"
-        finding = find(store, key, Fault.CHANGED, f"{len(hashes.sha256)} parts", seen)
+        finding = find(store, key, FindingKind.CHANGED, f"{len(hashes.sha256)} parts", seen)
         return Verdict(names=name, finding=finding, read=read)
     return Verdict(names=name, read=read)
 
 
 def _unreadable(store: Store, key: str, name: str | None, expected: str, seen: str) -> Verdict:
-    return Verdict(names=name, finding=find(store, key, Fault.UNREADABLE, expected, seen))
+    return Verdict(names=name, finding=find(store, key, FindingKind.UNREADABLE, expected, seen))
 
 
 def _reason(error: OSError) -> str:

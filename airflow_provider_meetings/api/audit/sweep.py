@@ -15,7 +15,7 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.landing.receipt import Checkpoint, Receipt
-from airflow_provider_meetings.api.landing.store import Leftover, Listed, ObjectStat, Store
+from airflow_provider_meetings.api.landing.store import Listed, ObjectStat, PartialUpload, Store
 from airflow_provider_meetings.api.sanitize import harmless
 
 # Over a weekend a failed task may wait for the person who clears it: until then it shall continue, not begin anew.
@@ -24,7 +24,7 @@ OLDER_THAN = timedelta(days=7)
 YOUNGEST = timedelta(hours=1)
 
 
-class Fate(StrEnum):
+class SweepOutcome(StrEnum):
     """What became of a leftover."""
 
     STALE = "stale"
@@ -48,7 +48,7 @@ class Swept:
     kind: str
     size: int | None
     modified: DateTime
-    fate: Fate
+    fate: SweepOutcome
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Sweep:
                 self._counts["not_ours"] += 1
                 continue
             swept = self._leftover(leftover, led)
-            if swept.fate not in {Fate.STALE, Fate.REMOVED}:
+            if swept.fate not in {SweepOutcome.STALE, SweepOutcome.REMOVED}:
                 held.update(mark.listed.key for mark in led)
             yield self._count(swept)
         for mark in marks:
@@ -130,7 +130,10 @@ class Sweep:
 
     def counts(self) -> dict[str, Any]:
         """Return, as plain JSON, what `swept` has counted so far; `bytes` are those removed, or to be removed."""
-        return {"delete": self._delete, **{str(name): self._counts[name] for name in (*Fate, "not_ours", "bytes")}}
+        return {
+            "delete": self._delete,
+            **{str(name): self._counts[name] for name in (*SweepOutcome, "not_ours", "bytes")},
+        }
 
     def _journals(self, wanted: set[tuple[str, str]]) -> tuple[list[_Mark], set[tuple[str, str]], set[tuple[str, str]]]:
         """Read all checkpoints, and those receipts that could tell whose a leftover is, with the objects they name."""
@@ -152,7 +155,7 @@ class Sweep:
                 objects.add((place[0], receipt.name))  # one that looks like a leftover is none
         return marks, landed, objects
 
-    def _leftover(self, leftover: Leftover, led: list[_Mark]) -> Swept:
+    def _leftover(self, leftover: PartialUpload, led: list[_Mark]) -> Swept:
         newest = max([leftover.modified, *(mark.listed.modified for mark in led)])
 
         def remove() -> bool:
@@ -172,20 +175,20 @@ class Sweep:
         return self._judge(key, "checkpoint", mark.listed.size, mark.listed.modified, remove)
 
     def _judge(self, key: str, kind: str, size: int | None, newest: DateTime, remove: Callable[[], bool]) -> Swept:
-        fate, reason = Fate.STALE, ""
+        fate, reason = SweepOutcome.STALE, ""
         if newest >= self._before:
-            fate = Fate.YOUNG
+            fate = SweepOutcome.YOUNG
         elif self._delete:
             try:
-                fate = Fate.REMOVED if remove() else Fate.IN_USE
+                fate = SweepOutcome.REMOVED if remove() else SweepOutcome.IN_USE
             except OSError as error:  # the others are removed all the same
-                fate, reason = Fate.FAILED, f"{type(error).__name__}: {error.strerror or error}"
+                fate, reason = SweepOutcome.FAILED, f"{type(error).__name__}: {error.strerror or error}"
         uri = harmless(self._store.uri(key), 2000)
         return Swept(harmless(key, 1000), uri, kind, size, newest, fate, harmless(reason))
 
     def _count(self, swept: Swept) -> Swept:
         self._counts[swept.fate] += 1
-        if swept.fate in {Fate.STALE, Fate.REMOVED}:
+        if swept.fate in {SweepOutcome.STALE, SweepOutcome.REMOVED}:
             self._counts["bytes"] += swept.size or 0
         return swept
 

@@ -12,7 +12,7 @@ from typing import Any
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.audit.object_check import Fault, Finding, Verdict, find, prove, under_way
+from airflow_provider_meetings.api.audit.object_check import Finding, FindingKind, Verdict, find, prove, under_way
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.landing.store import Listed, Store
@@ -78,7 +78,7 @@ class Verification:
 
     def counts(self) -> dict[str, Any]:
         """Return, as plain JSON, what `findings` has counted so far."""
-        names = ("receipts", "proven", "objects", "in_progress", "bytes_read", *Fault)
+        names = ("receipts", "proven", "objects", "in_progress", "bytes_read", *FindingKind)
         return {"full": self._full, **{str(name): self._counts[name] for name in names}}
 
     def _walk(self, pool: ThreadPoolExecutor) -> Iterator[_Job]:
@@ -120,7 +120,7 @@ class Verification:
             folder.torn.add(stem(listed.key.rpartition("/")[2]))
         elif finding is None and verdict.names in folder.named:
             seen = f"{verdict.names}, which another receipt names"
-            finding = find(self._store, listed.key, Fault.UNREADABLE, "an object of its own", seen)
+            finding = find(self._store, listed.key, FindingKind.UNREADABLE, "an object of its own", seen)
         else:
             folder.named.add(verdict.names)
         self._counts["proven" if finding is None else finding.finding] += 1
@@ -140,5 +140,5 @@ class Verification:
         for name, size in folder.objects.items():
             # An object whose receipt cannot be read is one finding, not two.
             if name not in folder.named and name not in folder.begun and stem(name) not in folder.torn:
-                self._counts[Fault.ORPHANED] += 1
-                yield find(self._store, folder.path + name, Fault.ORPHANED, "a receipt", f"none; {size} bytes")
+                self._counts[FindingKind.ORPHANED] += 1
+                yield find(self._store, folder.path + name, FindingKind.ORPHANED, "a receipt", f"none; {size} bytes")

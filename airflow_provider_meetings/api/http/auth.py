@@ -61,14 +61,14 @@ class TokenStore(Protocol):
 class Signature(requests.auth.AuthBase, NeverPickled):
     """Write one token on one request.
 
-    `ours` tells that the token was fetched for this request, and not taken from those who share it.
+    `freshly_fetched` tells that the token was fetched for this request, and not taken from those who share it.
     """
 
     def __init__(
-        self, value: str, place: Callable[[requests.PreparedRequest, str], None], *, ours: bool = True
+        self, value: str, place: Callable[[requests.PreparedRequest, str], None], *, freshly_fetched: bool = True
     ) -> None:
         self.value = value
-        self.ours = ours
+        self.freshly_fetched = freshly_fetched
         self._place = place
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -113,4 +113,4 @@ class TokenAuth:
 
         token = self._store.token(self._key, fetch, rejected=rejected.value if rejected else None)
         self._on_secret(token.value)
-        return Signature(token.value, self._place, ours=fetched)
+        return Signature(token.value, self._place, freshly_fetched=fetched)

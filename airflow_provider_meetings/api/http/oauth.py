@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.sanitize import NeverPickled
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Grant(NeverPickled):
+class TokenPair(NeverPickled):
     """One answer of the platform: both tokens, how many seconds each lives, and what may be done with them."""
 
     access: str
@@ -24,11 +24,11 @@ class Grant(NeverPickled):
     scope: str
 
     def __repr__(self) -> str:
-        return f"Grant(access=***, refresh=***, scope={self.scope!r})"
+        return f"TokenPair(access=***, refresh=***, scope={self.scope!r})"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ConsentStatus:
     """Until when a consent reaches; times in seconds since the epoch.
 
     :param renewable_until: end of the refresh token, unless it is used before, which gives another one.
@@ -47,7 +47,7 @@ REFRESH_DAYS: Final = 2
 """So many days ahead an end is said."""
 _DAY: Final = 86400.0
 
-Renew = Callable[[str], Grant]
+Renew = Callable[[str], TokenPair]
 """Sends a refresh token to the platform, once and at once, and returns what takes its place.
 
 It may be called in another thread than the one that asks, and so tells nobody of the tokens: Airflow 3.2's triggerer
@@ -68,7 +68,7 @@ class UserTokens(Protocol):
         :raises AuthenticationError: if a person must consent (again).
         """
 
-    def standing(self) -> Standing | None:
+    def consent_status(self) -> ConsentStatus | None:
         """Tell until when the consent reaches; None if there is none that can be read.
 
         :raises StoreError: if the place where it lies cannot be reached.
@@ -78,7 +78,7 @@ class UserTokens(Protocol):
 class KeptUserTokens(UserTokens, Protocol):
     """Begin a chain besides."""
 
-    def accept(self, grant: Grant, user: str = "") -> Standing:
+    def accept(self, grant: TokenPair, user: str = "") -> ConsentStatus:
         """Begin a new chain with what a consent gave, whatever stands there; written before this returns.
 
         :param user: who has consented, as far as it is known.
@@ -106,12 +106,12 @@ def day(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
 
 
-def ends_soon(standing: Standing, now: float) -> str:
+def ends_soon(consent_status: ConsentStatus, now: float) -> str:
     """Say what ends within days; empty if nothing does."""
-    if standing.consent_ends - now < CONSENT_DAYS * _DAY:
-        return f"The user's consent ends on {day(standing.consent_ends)} (UTC), however often it was renewed."
-    if standing.renewable_until - now < REFRESH_DAYS * _DAY:
-        return f"The user's token can be renewed until {day(standing.renewable_until)} (UTC) only."
+    if consent_status.consent_ends - now < CONSENT_DAYS * _DAY:
+        return f"The user's consent ends on {day(consent_status.consent_ends)} (UTC), however often it was renewed."
+    if consent_status.renewable_until - now < REFRESH_DAYS * _DAY:
+        return f"The user's token can be renewed until {day(consent_status.renewable_until)} (UTC) only."
     return ""
 
 
@@ -135,9 +135,9 @@ class UserTokenAuth(TokenAuth):
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
         """Return a signature with a fresh token, and with a new one if `rejected` was refused."""
-        grants: list[Grant] = []
+        grants: list[TokenPair] = []
 
-        def renew(refresh: str) -> Grant:
+        def renew(refresh: str) -> TokenPair:
             grants.append(self._renew(refresh))
             return grants[-1]
 
@@ -148,4 +148,4 @@ class UserTokenAuth(TokenAuth):
                 self._on_secret(grant.access)
                 self._on_secret(grant.refresh)
         self._on_secret(token.value)
-        return Signature(token.value, self._place, ours=bool(grants))
+        return Signature(token.value, self._place, freshly_fetched=bool(grants))

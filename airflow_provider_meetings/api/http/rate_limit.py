@@ -33,7 +33,7 @@ class Quota:
     rates: tuple[Rate, ...] = ()
 
 
-class Budget(Protocol):
+class RateLimiter(Protocol):
     """Share the quotas of one app; `coordination` holds the implementation. Used by several threads."""
 
     def reserve(self, quota: Quota, longest: float) -> float:
@@ -43,7 +43,7 @@ class Budget(Protocol):
         :raises QueueTooLong: if the next one is, with the distance as `retry_after`.
         """
 
-    def stands(self, quota: Quota, late: float) -> bool:
+    def still_valid(self, quota: Quota, late: float) -> bool:
         """Tell whether a place that was waited for still is one: its time is not over, nor was anybody refused.
 
         :param late: the seconds since the call might have been sent.

@@ -30,7 +30,7 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
 )
 from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
-from airflow_provider_meetings.api.http.rate_limit import Budget, Quota
+from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
 from airflow_provider_meetings.api.http.redaction import keep_queries_out_of_logs, kind_of_failure, redact, unreachable
 from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.media.address_policy import MediaAddresses, is_http
@@ -63,7 +63,7 @@ class Transport:
     :param proxy: for API and media alike; None takes the environment's.
     :param ca_bundle: a path; None takes ``REQUESTS_CA_BUNDLE``, else the usual certificates.
     :param allowed_media_hosts: see `MediaAddresses`.
-    :param budget: the app's quotas, which others use too; None sends each call at once.
+    :param rate_limiter: the app's quotas, which others use too; None sends each call at once.
     :param longest_queue: seconds that a call may wait for its place in that queue.
     :param sleep: before a call and between tries; None waits until `interrupt`, at the longest.
     :param on_secret: is told tokens before they are used, so that logs can mask them.
@@ -80,7 +80,7 @@ class Transport:
         ca_bundle: str | None = None,
         allowed_media_hosts: Iterable[str] = (),
         on_secret: Callable[[str], None] = lambda value: None,
-        budget: Budget | None = None,
+        rate_limiter: RateLimiter | None = None,
         longest_queue: float = QUEUE_SECONDS,
         sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -98,8 +98,8 @@ class Transport:
         self._interrupted = Event()
         self._sleep = sleep or sleep_using_event(self._interrupted)
         self._clock = clock
-        self._budget = budget
-        self.patience = longest_queue
+        self._rate_limiter = rate_limiter
+        self.timeout = longest_queue
         self.usage = Usage()
         self._session = requests.Session()
         # With trust_env, requests would send a .netrc login beside the token, or instead of it.
@@ -132,13 +132,13 @@ class Transport:
         if self._interrupted.is_set():
             raise ServerError("the call was not sent, for this task was stopped", platform=self.platform)
 
-    def turn(self, quota: Quota) -> None:
+    def acquire(self, quota: Quota) -> None:
         """Wait for the place of a call that is then made with ``queued=False``, at once.
 
         :raises RateLimited: if the place is further away than is waited for here.
         :raises ServerError: as soon as the transport is interrupted.
         """
-        self._wait_for_turn(quota)
+        self._acquire(quota)
 
     def call(
         self,
@@ -159,7 +159,7 @@ class Transport:
         platform said or else exponentially; renews a rejected token once. Raises the last typed error.
 
         :param quota: the endpoint's.
-        :param queued: False if its place was waited for with `turn`.
+        :param queued: False if its place was waited for with `acquire`.
         """
         retrying = Retrying(
             stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
@@ -173,7 +173,7 @@ class Transport:
         def send(signature: Signature | None) -> Any:
             request = requests.Request(method, self.base_url + path, params=params, json=json, auth=signature)
             if queued:
-                self._wait_for_turn(quota)
+                self._acquire(quota)
             self.usage.called(quota.endpoint)
             try:
                 with self._send(request) as response:
@@ -197,7 +197,7 @@ class Transport:
                     log.info("%s rejected the token (code %s); renewing it", self.platform, error.code)
                     self.usage.rejected()
                 signature = auth.signature(rejected=signature)
-                if signature.ours:
+                if signature.freshly_fetched:
                     break
             return send(signature)
 
@@ -213,16 +213,16 @@ class Transport:
         headers = {"Accept-Encoding": "identity", **(position.headers() if position else {})}
         return MediaStream(self._media.open(url, headers), self.platform, position)
 
-    def _wait_for_turn(self, quota: Quota) -> None:
-        if self._budget is None:
+    def _acquire(self, quota: Quota) -> None:
+        if self._rate_limiter is None:
             return
-        missed, deadline = 0, self._clock() + self.patience
-        while (away := self._budget.reserve(quota, max(0.0, deadline - self._clock()))) > 0:
+        missed, deadline = 0, self._clock() + self.timeout
+        while (away := self._rate_limiter.reserve(quota, max(0.0, deadline - self._clock()))) > 0:
             due = self._clock() + away
             self._pause_in_queue(quota, away)
             late = self._clock() - due
             # Where nobody is ever in time, as on a machine with too much to do, calls are made all the same.
-            stands = self._budget.stands(quota, late if missed < _TURNS_MISSED else 0.0)
+            stands = self._rate_limiter.still_valid(quota, late if missed < _TURNS_MISSED else 0.0)
             if stands or missed == _PLACES_LOST:
                 return
             missed += 1
@@ -238,12 +238,12 @@ class Transport:
 
     def _all_wait(self, quota: Quota, error: RateLimited) -> None:
         self.usage.refused(quota.endpoint)
-        if self._budget is not None:
-            error.retry_after = self._budget.refused(quota, error)
+        if self._rate_limiter is not None:
+            error.retry_after = self._rate_limiter.refused(quota, error)
 
     def _pause(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, RateLimited) and self._budget is not None:
+        if isinstance(error, RateLimited) and self._rate_limiter is not None:
             return 0.0  # the queue stands still meanwhile, and the next try stands in it
         if isinstance(error, MeetingsApiError) and error.retry_after is not None:
             return error.retry_after

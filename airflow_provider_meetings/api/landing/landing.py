@@ -12,10 +12,10 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.receipt import Receipt
-from airflow_provider_meetings.api.landing.source import Origin
+from airflow_provider_meetings.api.landing.source import MediaSource
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.api.landing.target import Berth
-from airflow_provider_meetings.api.landing.transfer import Delivered, Delivery, Limits
+from airflow_provider_meetings.api.landing.target import LandingTarget
+from airflow_provider_meetings.api.landing.transfer import Limits, ResumableTransfer, TransferResult
 from airflow_provider_meetings.api.media.progress import Meter, NoMeter, Progress
 from airflow_provider_meetings.api.media.sniffing import media_type
 from airflow_provider_meetings.api.models import MediaFile, Recording, StoredFile
@@ -63,7 +63,7 @@ class Landing:
         :raises OSError: as the store fails.
         """
         chosen = if_present or self._if_present
-        berth = Berth(self._store, self._layout, recording, media, may_stand=chosen != "fail")
+        berth = LandingTarget(self._store, self._layout, recording, media, may_stand=chosen != "fail")
         receipt = Receipt.from_bytes(self._store.read(berth.receipt_key))
         if receipt is not None and not (receipt.describes(media) and berth.owns(receipt.name)):
             receipt = None
@@ -76,7 +76,7 @@ class Landing:
         self._meter.count("meetings.landing.files", 1, {"platform": media.platform, "outcome": stored.outcome})
         return stored
 
-    def _stands(self, chosen: IfPresent, berth: Berth, receipt: Receipt) -> bool:
+    def _stands(self, chosen: IfPresent, berth: LandingTarget, receipt: Receipt) -> bool:
         key = berth.beside(receipt.name)
         if chosen == "fail":
             raise berth.already(key)
@@ -87,10 +87,10 @@ class Landing:
         stat = self._store.stat(key)
         return stat is not None and (stat.size, stat.validator) == (receipt.size, receipt.validator)
 
-    def _deliver(self, berth: Berth, media: MediaFile, receipt: Receipt | None) -> StoredFile:
+    def _deliver(self, berth: LandingTarget, media: MediaFile, receipt: Receipt | None) -> StoredFile:
         name = f"{media.platform} file {media.file_id!r} ({media.kind})"
         progress = Progress(name, self._meter, {"platform": media.platform, "kind": media.kind})
-        delivered = Delivery(Origin(self._client, media), berth, progress, self._limits, name).run()
+        delivered = ResumableTransfer(MediaSource(self._client, media), berth, progress, self._limits, name).run()
         if delivered is None:
             log.warning("%s has no %s of file %r", media.platform, media.kind, media.file_id)
             return _absent(media)
@@ -107,7 +107,7 @@ class Landing:
         outcome = "replaced" if replaced else "resumed" if delivered.resumed else "landed"
         return written.stored_file(outcome, berth.uri)
 
-    def _receipt(self, berth: Berth, media: MediaFile, delivered: Delivered) -> Receipt:
+    def _receipt(self, berth: LandingTarget, media: MediaFile, delivered: TransferResult) -> Receipt:
         name = berth.key.rpartition("/")[2]
         parts = delivered.parts
         return Receipt(

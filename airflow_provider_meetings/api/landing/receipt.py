@@ -178,7 +178,7 @@ class Checkpoint:
     :param name: the object's name in this folder.
     :param length: bytes of the whole file; None if the origin did not say.
     :param validator: the origin's strong entity tag; None: what lies there cannot be continued, only swept.
-    :param place: the sink's own words, as plain JSON.
+    :param place: the writer's own words, as plain JSON.
     """
 
     name: str

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 _SMALLEST_PIECE = 256
 
 
-class Broken(Exception):
+class SourceInterrupted(Exception):
     """Say that the media host failed, in a way that opening the file again may mend.
 
     The platform's own answers are no such thing: the transport has tried them again already.
@@ -31,7 +31,7 @@ class Broken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedSource:
     """An opened file: its bytes from `start` on, and what its origin promised.
 
     :param ext: the extension of the object's name; empty where `start` is not 0.
@@ -46,7 +46,7 @@ class Opened:
     validator: str | None
 
 
-class Origin:
+class MediaSource:
     """Open one file of a platform, with a new link each time; `chunk_bytes` are the pieces that it is read in."""
 
     def __init__(self, client: MeetingsClient, media: MediaFile) -> None:
@@ -56,17 +56,17 @@ class Origin:
         self._existed = False
 
     @contextmanager
-    def open(self, position: Position | None) -> Iterator[Opened | None]:
+    def open(self, position: Position | None) -> Iterator[OpenedSource | None]:
         """Open the file at `position`, or from its beginning where the host cannot or the file is another by now.
 
         :returns: None where the platform has no such file.
-        :raises Broken: if the media host fails, also within the chunks.
+        :raises SourceInterrupted: if the media host fails, also within the chunks.
         :raises MeetingsApiError: as the platform answers.
         """
         content = self._client.open(self._media)
         if content is None:
             if self._existed:  # a moment ago: that is no answer, but a platform out of order
-                raise Broken(
+                raise SourceInterrupted(
                     LinkExpired(
                         f"{self._name}: its link died, and there was no new link", platform=self._media.platform
                     )
@@ -80,7 +80,7 @@ class Origin:
         else:
             yield self._begun(content, "", "", None, None)
 
-    def _from_host(self, download: Download, position: Position | None, stack: ExitStack) -> Opened:
+    def _from_host(self, download: Download, position: Position | None, stack: ExitStack) -> OpenedSource:
         broken: MeetingsApiError | None = None
         try:
             stream = stack.enter_context(self._stream(download, position))
@@ -93,11 +93,11 @@ class Origin:
                 )
             chunks = self._noticing(stream.chunks(self.chunk_bytes))
             if stream.start:
-                return Opened(chunks, stream.start, "", length, stream.validator)
+                return OpenedSource(chunks, stream.start, "", length, stream.validator)
             return self._begun(chunks, stream.content_type, download.file_type, length, stream.validator)
         except (LinkExpired, ServerError, MediaCorrupt) as error:
             broken = error
-        raise Broken(broken)
+        raise SourceInterrupted(broken)
 
     def _stream(self, download: Download, position: Position | None) -> MediaStream:
         if position is not None:
@@ -126,11 +126,11 @@ class Origin:
             if not came:
                 # The piece in which a body ends is lost. What is always cut within the first gets on in smaller ones.
                 self.chunk_bytes = max(self.chunk_bytes // 16, _SMALLEST_PIECE)
-            raise Broken(broken)
+            raise SourceInterrupted(broken)
 
     def _begun(
         self, chunks: Iterator[bytes], content_type: str, file_type: str, length: int | None, validator: str | None
-    ) -> Opened:
+    ) -> OpenedSource:
         """Read the first bytes, refuse what is no file, and put them back in front."""
         first: list[bytes] = []
         while sum(map(len, first)) < HEAD_BYTES and (chunk := next(chunks, b"")):
@@ -138,7 +138,7 @@ class Origin:
         head = b"".join(first)[:HEAD_BYTES]
         refuse_documents(self._media, head, content_type)
         ext = extension(self._media, content_type=content_type, file_type=file_type, head=head)
-        return Opened(chain(first, chunks), 0, ext, length, validator)
+        return OpenedSource(chain(first, chunks), 0, ext, length, validator)
 
     @property
     def _name(self) -> str:

@@ -35,7 +35,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
+class PartialUpload:
     """What a try that died left behind: bytes that stand under no final name.
 
     :param key: the object that it was to become.
@@ -69,7 +69,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Precondition:
     """What stood under a name when its content was read, which a new object is made from.
 
     :param stat: what the store said; None if there was nothing.
@@ -80,7 +80,7 @@ class Seen:
     sha256: str = ""
 
 
-class Overtaken(BlockingIOError):
+class PreconditionFailed(BlockingIOError):
     """Somebody else has published under this name since it was read: read again, then write again."""
 
     def __init__(self, uri: str) -> None:
@@ -92,10 +92,10 @@ class Plan:
     """What is known of an object before its first byte is written.
 
     :param length: bytes to come in all; None if nobody said.
-    :param place: what an earlier try's sink gave to `keep`: continue there; None to begin anew.
+    :param place: what an earlier try's writer gave to `keep`: continue there; None to begin anew.
     :param keep: is told, as plain JSON, where the bytes lie, before any is stored there; what it was told comes back
         as `place`.
-    :param over: publish over nothing but this, else raise `Overtaken`; None to publish over whatever stands there.
+    :param if_match: replace this version of the object only, else raise `PreconditionFailed`; None replaces any.
     :param hidden: give what is not whole a name that begins with a point: whoever reads all that stands in a folder,
         as Hive and Spark do, passes over such.
     """
@@ -104,11 +104,11 @@ class Plan:
     length: int | None = None
     place: Mapping[str, Any] | None = None
     keep: Callable[[Mapping[str, Any]], None] = lambda place: None
-    over: Seen | None = None
+    if_match: Precondition | None = None
     hidden: bool = False
 
 
-class Sink(Protocol):
+class Writer(Protocol):
     """Take the bytes of one object, from one thread; nothing stands under its name before `publish`."""
 
     @property
@@ -127,10 +127,10 @@ class Sink(Protocol):
     def parts(self) -> Parts | None:
         """Return the hashes of the parts after `publish`; None where the store did not keep them."""
 
-    def suspend(self) -> None:
+    def pause(self) -> None:
         """Stop, and leave what a later try can continue; after `publish` or `discard` do nothing."""
 
-    def discard(self) -> None:
+    def abort(self) -> None:
         """Leave no trace; after `publish` or `suspend` do nothing."""
 
 
@@ -141,7 +141,7 @@ class Store(Protocol):
         """Raise OSError, naming target and remedy, if nothing can be written; leave nothing behind."""
 
     def guards(self) -> bool:
-        """Tell whether `Plan.over` holds whatever others do; else an instant is left in which two overtake each other.
+        """Tell whether the store itself checks `Plan.if_match`; else two writers have an instant to overtake each other.
 
         May ask the store; leaves nothing behind.
         """
@@ -168,7 +168,7 @@ class Store(Protocol):
     def put(self, key: str, content: bytes) -> None:
         """Write a small object whole or not at all."""
 
-    def sink(self, key: str, plan: Plan) -> Sink:
+    def writer(self, key: str, plan: Plan) -> Writer:
         """Begin an object, or continue one.
 
         :raises OSError: if it cannot be written; ENOSPC where `plan.length` is more than there is room for.
@@ -183,8 +183,8 @@ class Store(Protocol):
         :param folder: only what stands below it, by its key.
         """
 
-    def leftovers(self) -> Iterator[Leftover]:
+    def leftovers(self) -> Iterator[PartialUpload]:
         """Yield what dead tries may have left below the root, of whoever wrote there."""
 
-    def remove(self, leftover: Leftover) -> bool:
+    def remove(self, leftover: PartialUpload) -> bool:
         """Remove a leftover; False if somebody writes to it at this moment, or it is gone."""

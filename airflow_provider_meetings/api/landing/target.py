@@ -9,12 +9,12 @@ from typing import Any
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.receipt import Checkpoint
-from airflow_provider_meetings.api.landing.store import ObjectStat, Plan, Sink, Store
+from airflow_provider_meetings.api.landing.store import ObjectStat, Plan, Store, Writer
 from airflow_provider_meetings.api.media.sniffing import media_type
 from airflow_provider_meetings.api.models import MediaFile, Recording
 
 
-class Berth:
+class LandingTarget:
     """Hold the place of one file in a store.
 
     :param may_stand: whether an object of that name may be there already.
@@ -65,23 +65,23 @@ class Berth:
         """
         return self.beside(name) == self._key(name.rpartition(".")[2])
 
-    def begin(self, ext: str, length: int | None, validator: str | None) -> Sink:
+    def begin(self, ext: str, length: int | None, validator: str | None) -> Writer:
         """Begin the object with that extension."""
-        return self._sink(self._key(ext), length, validator, None)
+        return self._writer(self._key(ext), length, validator, None)
 
-    def resume(self, checkpoint: Checkpoint) -> Sink:
+    def resume(self, checkpoint: Checkpoint) -> Writer:
         """Take up what an earlier try left; its offset says how much of it stands.
 
         :raises OSError: if it cannot be taken up now; it stays for a later try.
         """
         key = self.beside(checkpoint.name)
         try:
-            sink = self._sink(key, checkpoint.length, checkpoint.validator, place=checkpoint.place)
+            writer = self._writer(key, checkpoint.length, checkpoint.validator, place=checkpoint.place)
             # Between reading it and having the bytes for ourselves, another process may have begun another version.
-            if sink.offset and self.checkpoint() != checkpoint:
-                sink.suspend()
+            if writer.offset and self.checkpoint() != checkpoint:
+                writer.pause()
                 raise BlockingIOError(errno.EAGAIN, f"{self.uri} was begun anew by another process; try again later")
-            return sink
+            return writer
         except BaseException:
             self._remembered = False  # or `forget` would take it from a process that writes there at this moment
             raise
@@ -89,7 +89,7 @@ class Berth:
     def _key(self, ext: str) -> str:
         return self._layout.object_key(self._recording, self._media, ext)
 
-    def _sink(self, key: str, length: int | None, validator: str | None, place: Mapping[str, Any] | None) -> Sink:
+    def _writer(self, key: str, length: int | None, validator: str | None, place: Mapping[str, Any] | None) -> Writer:
         before = self.store.stat(key)
         if before is not None and not self._may_stand:
             raise self.already(key)
@@ -102,7 +102,7 @@ class Berth:
             self.store.put(self._checkpoint_key, checkpoint.to_bytes())
 
         served = media_type(name.rpartition(".")[2])
-        return self.store.sink(key, Plan(media_type=served, length=length, place=place, keep=keep))
+        return self.store.writer(key, Plan(media_type=served, length=length, place=place, keep=keep))
 
     def check_free(self) -> None:
         """Raise InvalidRequest if the object may not be replaced, and somebody has put one there since."""

@@ -13,9 +13,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, MediaCorrupt, MeetingsApiError
 from airflow_provider_meetings.api.landing.receipt import BackgroundDigest, Checkpoint
-from airflow_provider_meetings.api.landing.source import Broken, Opened, Origin
-from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Sink
-from airflow_provider_meetings.api.landing.target import Berth
+from airflow_provider_meetings.api.landing.source import MediaSource, OpenedSource, SourceInterrupted
+from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Writer
+from airflow_provider_meetings.api.landing.target import LandingTarget
 from airflow_provider_meetings.api.media.progress import Progress
 from airflow_provider_meetings.api.media.stream import Position
 
@@ -47,7 +47,7 @@ class Stopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class TransferResult:
     """What stands in the store now: proven by `sha256`, or where that is None by the hashes of its `parts`."""
 
     stat: ObjectStat
@@ -56,26 +56,28 @@ class Delivered:
     resumed: bool
 
 
-class Delivery:
+class ResumableTransfer:
     """Carry one file; used once.
 
     :param name: of the file, for errors.
     """
 
-    def __init__(self, origin: Origin, berth: Berth, progress: Progress, limits: Limits, name: str) -> None:
+    def __init__(
+        self, origin: MediaSource, berth: LandingTarget, progress: Progress, limits: Limits, name: str
+    ) -> None:
         self._origin = origin
         self._berth = berth
         self._progress = progress
         self._limits = limits
         self._name = name
-        self._sink: Sink | None = None
+        self._writer: Writer | None = None
         self._digest: BackgroundDigest | None = None  # None too where the first bytes are out of reach
         self._validator: str | None = None
         self._length: int | None = None
         self._size = self._furthest = 0
         self._resumed = self._whole = self._absent = False
 
-    def run(self) -> Delivered | None:
+    def run(self) -> TransferResult | None:
         """Bring the file to its place; None where the platform has no such file.
 
         :raises MediaCorrupt: if what was served is not the file; nothing stands under its name then.
@@ -88,7 +90,7 @@ class Delivery:
             while not self._whole and not self._absent:
                 self._retrying()(self._round)
             return None if self._absent else self._publish()
-        except Broken as broken:
+        except SourceInterrupted as broken:
             self._leave()
             error = broken.error
         except (MediaCorrupt, FileTooLarge, InvalidRequest):
@@ -108,7 +110,7 @@ class Delivery:
 
     def _retrying(self) -> Retrying:
         return Retrying(
-            retry=retry_if_exception_type(Broken),
+            retry=retry_if_exception_type(SourceInterrupted),
             stop=stop_after_attempt(self._limits.fruitless),
             wait=wait_random_exponential(multiplier=0.5, max=30),
             before_sleep=self._log_retry,
@@ -132,21 +134,21 @@ class Delivery:
         checkpoint = self._berth.checkpoint()
         if checkpoint is None:
             return
-        self._sink = self._berth.resume(checkpoint)
-        if checkpoint.validator is None or not self._sink.offset:
+        self._writer = self._berth.resume(checkpoint)
+        if checkpoint.validator is None or not self._writer.offset:
             self._abandon()
             return
-        self._take_up(checkpoint, self._sink)
+        self._take_up(checkpoint, self._writer)
 
-    def _take_up(self, checkpoint: Checkpoint, sink: Sink) -> None:
+    def _take_up(self, checkpoint: Checkpoint, writer: Writer) -> None:
         self._validator, self._length = checkpoint.validator, checkpoint.length  # first: from here on it may be left
-        kept = sink.kept()
+        kept = writer.kept()
         if kept is not None:
             self._digest = BackgroundDigest()
             for piece in kept:
                 self._heed_stop()
                 self._digest.update(piece)
-        self._size = self._furthest = sink.offset
+        self._size = self._furthest = writer.offset
         self._resumed = True
         self._whole = self._size == self._length
         log.info("%s: continuing at byte %d of an earlier try", self._berth.uri, self._size)
@@ -160,39 +162,39 @@ class Delivery:
                 self._absent = True
                 self._abandon()
                 return
-            sink = self._accept(opened)
+            writer = self._accept(opened)
             try:
                 for chunk in opened.chunks:
-                    self._take(sink, chunk)
-            except Broken as broken:
+                    self._take(writer, chunk)
+            except SourceInterrupted as broken:
                 if self._gets_on():
                     log.warning("%s; opening it again", broken)
                     return
                 raise
             self._whole = self._ended(opened)
 
-    def _accept(self, opened: Opened) -> Sink:
+    def _accept(self, opened: OpenedSource) -> Writer:
         if opened.length is not None and opened.length > self._limits.max_bytes:
             raise self._too_large(opened.length)
-        if opened.start and self._sink is not None:
+        if opened.start and self._writer is not None:
             if self._length is None:
                 self._length = opened.length
-            return self._sink
+            return self._writer
         self._abandon()
-        self._sink = self._berth.begin(opened.ext, opened.length, opened.validator)
+        self._writer = self._berth.begin(opened.ext, opened.length, opened.validator)
         self._digest = BackgroundDigest()
         self._validator, self._length = opened.validator, opened.length
-        return self._sink
+        return self._writer
 
     def _heed_stop(self) -> None:
         if self._limits.stop.is_set():
             raise Stopped(f"{self._name}: told to stop")
 
-    def _take(self, sink: Sink, chunk: bytes) -> None:
+    def _take(self, writer: Writer, chunk: bytes) -> None:
         self._heed_stop()
         if self._digest:
             self._digest.update(chunk)
-        sink.write(chunk)
+        writer.write(chunk)
         self._size += len(chunk)
         if self._size > self._limits.max_bytes:
             raise self._too_large(self._size)
@@ -204,7 +206,7 @@ class Delivery:
         self._furthest = self._size
         return True
 
-    def _ended(self, opened: Opened) -> bool:
+    def _ended(self, opened: OpenedSource) -> bool:
         """Tell whether the file is whole, now that the body has ended as a body should."""
         if self._length is None or self._size == self._length:
             return True
@@ -213,20 +215,20 @@ class Delivery:
             return False
         raise self._wrong_size(self._length, self._size)
 
-    def _publish(self) -> Delivered:
-        assert self._sink is not None  # noqa: S101  # it is whole
+    def _publish(self) -> TransferResult:
+        assert self._writer is not None  # noqa: S101  # it is whole
         sha256 = self._digest.hexdigest() if self._digest else None
         self._berth.check_free()
-        stat = self._sink.publish()
+        stat = self._writer.publish()
         if not self._berth.verify(stat, self._size):
             raise MediaCorrupt(
                 f"{self._berth.uri} holds {stat.size} bytes after {self._size} were written; it was removed"
             )
-        parts = self._sink.parts() if sha256 is None else None
+        parts = self._writer.parts() if sha256 is None else None
         if sha256 is None and parts is None:
             sha256 = self._read_back()
         self._progress.end(stat.size)
-        return Delivered(stat, sha256, parts, self._resumed)
+        return TransferResult(stat, sha256, parts, self._resumed)
 
     def _read_back(self) -> str:
         digest = hashlib.sha256()
@@ -236,20 +238,20 @@ class Delivery:
 
     def _leave(self) -> None:
         """Stop; what can be continued stays, also what an earlier try left and could not be taken up just now."""
-        if self._sink is None:
+        if self._writer is None:
             return
         if self._validator:
-            self._sink.suspend()
+            self._writer.pause()
         else:
             self._abandon()
 
     def _abandon(self) -> None:
-        if self._sink is not None:
-            self._sink.discard()
+        if self._writer is not None:
+            self._writer.abort()
         self._berth.forget()
         if self._digest:
             self._digest.close()
-        self._sink = self._digest = self._validator = self._length = None
+        self._writer = self._digest = self._validator = self._length = None
         self._size = 0
         self._resumed = False
 

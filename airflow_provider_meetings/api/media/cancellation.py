@@ -14,7 +14,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
 
-class OpenSockets:
+class CancellableSockets:
     """Know the sockets of one session, to end what is read from them.
 
     :param answer_seconds: for connecting, and again for all headers of an answer: the time-outs of sockets begin anew
@@ -78,7 +78,7 @@ class OpenSockets:
 
 
 class _Watched(HTTPConnection):
-    sockets: ClassVar[OpenSockets]
+    sockets: ClassVar[CancellableSockets]
     _twin: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
@@ -110,7 +110,7 @@ class _Watched(HTTPConnection):
 
 
 def watched(
-    pools: dict[str, type[HTTPConnectionPool]], sockets: OpenSockets, *before: type[HTTPConnection]
+    pools: dict[str, type[HTTPConnectionPool]], sockets: CancellableSockets, *before: type[HTTPConnection]
 ) -> dict[str, type[HTTPConnectionPool]]:
     """Return pools whose connections `sockets` knows; the classes `before` are asked first."""
 

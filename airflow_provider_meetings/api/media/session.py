@@ -19,10 +19,10 @@ from urllib3.connection import HTTPConnection
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, UnsafeAddress
 from airflow_provider_meetings.api.http.redaction import keep_queries_out_of_logs, kind_of_failure, redact, unreachable
 from airflow_provider_meetings.api.media.address_policy import MediaAddresses, is_http, resolve, scheme_of
-from airflow_provider_meetings.api.media.cancellation import OpenSockets, watched
+from airflow_provider_meetings.api.media.cancellation import CancellableSockets, watched
 
 
-class _Judged(HTTPConnection):
+class _Guarded(HTTPConnection):
     addresses: ClassVar[MediaAddresses]
 
     # The one place below http and https between name and first byte: TLS begins in `connect`, after this.
@@ -39,7 +39,7 @@ class _Judged(HTTPConnection):
         return made
 
 
-class JudgedAdapter(HTTPAdapter):
+class GuardedAdapter(HTTPAdapter):
     """Send requests over judged connections, from any number of threads.
 
     What goes through a proxy is not judged here: the proxy resolves names, and is itself often at a private address.
@@ -47,7 +47,7 @@ class JudgedAdapter(HTTPAdapter):
     :param sockets: knows each connection, also those to proxies.
     """
 
-    def __init__(self, addresses: MediaAddresses, sockets: OpenSockets) -> None:
+    def __init__(self, addresses: MediaAddresses, sockets: CancellableSockets) -> None:
         # Beforehand: the base class makes the pool manager.
         self._addresses = addresses
         self._sockets = sockets
@@ -57,7 +57,7 @@ class JudgedAdapter(HTTPAdapter):
         """Make the pool manager of direct connections; see `HTTPAdapter`."""
         super().init_poolmanager(*args, **kwargs)
 
-        class Judged(_Judged):
+        class Judged(_Guarded):
             addresses = self._addresses
 
         pools = self.poolmanager.pool_classes_by_scheme
@@ -104,8 +104,8 @@ class MediaSession:
         self._proxies = {"http": proxy, "https": proxy} if proxy else None
         self._verify = verify
         self._timeout = timeout
-        self._sockets = OpenSockets(answer_seconds)
-        self._adapter = JudgedAdapter(addresses, self._sockets)
+        self._sockets = CancellableSockets(answer_seconds)
+        self._adapter = GuardedAdapter(addresses, self._sockets)
 
     def close(self) -> None:
         """Close the connections that no answer is using."""

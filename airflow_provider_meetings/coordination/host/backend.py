@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
-from airflow_provider_meetings.coordination.host.record import LONGEST_SECONDS, Moment, Record
+from airflow_provider_meetings.coordination.host.record import LONGEST_SECONDS, BootClock, Record
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 
 _LOCK_SECONDS = 2.0
@@ -44,7 +44,7 @@ class HostBackend:
     :param path: the folder; made if it is not there, and then for this user alone.
     """
 
-    def __init__(self, path: Path, now: Callable[[], Moment] = Moment.now) -> None:
+    def __init__(self, path: Path, now: Callable[[], BootClock] = BootClock.now) -> None:
         self._folder = StateFolder(path)
         self._now = now
 
@@ -71,10 +71,10 @@ class HostBackend:
         self._sweep()
 
     @contextlib.contextmanager
-    def hold(self, key: str, patience: float) -> Iterator[None]:
+    def lock(self, key: str, timeout: float) -> Iterator[None]:
         """Be the only one who holds the key; see `Backend`. The kernel ends the hold with its process."""
         with self._folder.explained():
-            file = self._folder.open_locked(_name(key, "hold"), create=True, patience=patience)
+            file = self._folder.open_locked(_name(key, "hold"), create=True, timeout=timeout)
             assert file is not None  # noqa: S101  # made above
         holder = os.getpid()
         _HELD.add(file)
@@ -99,7 +99,7 @@ class HostBackend:
             self._write(file, _slots(now, wait + spacing, blocked, spacing))
         return wait
 
-    def postpone(self, key: str, seconds: float) -> None:
+    def block(self, key: str, seconds: float) -> None:
         """Give no slot for a while; see `Backend`."""
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
@@ -118,7 +118,7 @@ class HostBackend:
                 os.close(file)
         return record.payload if record else b""  # there, and damaged
 
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+    def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
         """Write the record if it is still `old`; see `DurableBackend`."""
         with self._locked(_name(key, "guard")):
             stands = self.read(key)
@@ -138,7 +138,7 @@ class HostBackend:
     def _locked(self, name: str, *, shared: bool = False, create: bool = True) -> Iterator[int | None]:
         with self._folder.explained():
             try:
-                file = self._folder.open_locked(name, create=create, shared=shared, patience=_LOCK_SECONDS)
+                file = self._folder.open_locked(name, create=create, shared=shared, timeout=_LOCK_SECONDS)
             except Busy as error:
                 # Nobody holds what is asked for: somebody was stopped while he wrote.
                 raise BackendError(f"{error}: look for a process that is stopped there, and end it") from None
@@ -156,7 +156,7 @@ class HostBackend:
                 return
             self._write(file, Record(self._now(), 86400.0))
         with self._folder.explained():
-            self._folder.sweep(_UNUSED_SECONDS, (".value", ".slot", ".hold"))
+            self._folder.sweep(_UNUSED_SECONDS, (".value", ".slot", ".lock"))
 
     def _write(self, file: int | None, record: Record) -> None:
         assert file is not None  # noqa: S101  # made when it was opened
@@ -180,7 +180,7 @@ def _read(file: int) -> Record | None:
     return Record.from_bytes(os.pread(file, min(os.fstat(file).st_size, _LARGEST), 0))
 
 
-def _waits(file: int | None, now: Moment) -> tuple[float, float, float]:
+def _waits(file: int | None, now: BootClock) -> tuple[float, float, float]:
     """Return the seconds until the queue ends and until the platform takes calls again, and the last distance."""
     record = _read(file) if file is not None else None
     if record is None:
@@ -194,7 +194,7 @@ def _waits(file: int | None, now: Moment) -> tuple[float, float, float]:
     return queue, blocked, float(spacing or 0)
 
 
-def _slots(now: Moment, queue: float, blocked: float, spacing: float) -> Record:
+def _slots(now: BootClock, queue: float, blocked: float, spacing: float) -> Record:
     return Record(now, min(queue, LONGEST_SECONDS), b"%.9f %.9f" % (blocked, spacing))
 
 

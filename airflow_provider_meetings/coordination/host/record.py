@@ -14,7 +14,7 @@ from airflow_provider_meetings.coordination.backend import RECORD_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class BootClock:
     """One moment by two clocks: `steady` runs from a start of the machine (`boot`), `wall` is set by people."""
 
     boot: str
@@ -22,18 +22,18 @@ class Moment:
     wall: float
 
     @classmethod
-    def now(cls) -> Moment:
+    def now(cls) -> BootClock:
         """Read both clocks."""
         steady = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
         return cls(_boot(), steady, time.time())
 
-    def since(self, earlier: Moment) -> float | None:
+    def since(self, earlier: BootClock) -> float | None:
         """Return the seconds from `earlier` to here; None if no clock can tell."""
         if not self.restarted_since(earlier):
             return self.steady - earlier.steady
         return self.wall - earlier.wall if self.wall >= earlier.wall else None
 
-    def restarted_since(self, earlier: Moment) -> bool:
+    def restarted_since(self, earlier: BootClock) -> bool:
         """Tell whether the machine was started anew after `earlier`: no process of then is there any more."""
         return self.boot != earlier.boot or self.steady < earlier.steady
 
@@ -55,11 +55,11 @@ LONGEST_SECONDS = float(RECORD_SECONDS)
 class Record:
     """Bytes that hold for some seconds from a moment on."""
 
-    written: Moment
+    written: BootClock
     seconds: float
     payload: bytes = b""
 
-    def left(self, now: Moment, unknown: float) -> float:
+    def left(self, now: BootClock, unknown: float) -> float:
         """Return for how many seconds it still holds, 0 if no longer; at most `unknown` if no clock can tell."""
         elapsed = now.since(self.written)
         return min(self.seconds, unknown) if elapsed is None else max(0.0, self.seconds - elapsed)
@@ -85,4 +85,4 @@ class Record:
             return None
         if not holds or not isinstance(boot, str):
             return None
-        return cls(Moment(boot, steady, wall), seconds, payload)
+        return cls(BootClock(boot, steady, wall), seconds, payload)

@@ -79,14 +79,14 @@ class StateFolder:
             self._refuse(f"{name[:12]}… in it is not a file of ours alone", "remove it")
         return file
 
-    def open_locked(self, name: str, *, create: bool, shared: bool = False, patience: float) -> int | None:
+    def open_locked(self, name: str, *, create: bool, shared: bool = False, timeout: float) -> int | None:
         """Open a file and lock it; None if it is not there and shall not be made.
 
-        :raises Busy: after `patience` seconds.
+        :raises Busy: after `timeout` seconds.
         """
         while (file := self.open(name, create=create)) is not None:
             try:
-                self.lock(file, shared=shared, patience=patience)
+                self.lock(file, shared=shared, timeout=timeout)
             except BaseException:
                 os.close(file)
                 raise
@@ -141,13 +141,13 @@ class StateFolder:
         finally:
             os.close(folder)
 
-    def lock(self, file: int, *, shared: bool = False, patience: float) -> None:
+    def lock(self, file: int, *, shared: bool = False, timeout: float) -> None:
         """Lock a file, asking again with growing pauses. Nobody keeps the order of asking here.
 
-        :raises Busy: after `patience` seconds.
+        :raises Busy: after `timeout` seconds.
         """
         kind = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
-        until = time.monotonic() + patience
+        until = time.monotonic() + timeout
         pause = 0.001
         while True:
             try:
@@ -156,7 +156,7 @@ class StateFolder:
                 left = until - time.monotonic()
                 if left <= 0:
                     raise Busy(
-                        f"a file of the state folder {self.path} has been locked for {patience:g} s by another process"
+                        f"a file of the state folder {self.path} has been locked for {timeout:g} s by another process"
                     ) from None
                 time.sleep(min(left, pause * _PAUSES.uniform(0.5, 1.0)))
                 pause = min(pause * 2, _LONGEST_PAUSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
-from airflow_provider_meetings.coordination.encryption import Seal
+from airflow_provider_meetings.coordination.encryption import Encryptor
 from airflow_provider_meetings.coordination.oauth.record import unreachable
 
 PENDING_SECONDS: Final = 600.0
@@ -22,7 +22,7 @@ class KeptConsent:
     def __init__(self, backend: DurableBackend, *, name: str, secret: str) -> None:
         self._backend = backend
         self._name = f"{name}|pending"
-        self._seal = Seal(secret)
+        self._seal = Encryptor(secret)
 
     def begin(self, pending: dict[str, Any]) -> None:
         """Remember it for `PENDING_SECONDS`.

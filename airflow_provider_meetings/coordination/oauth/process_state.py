@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from airflow_provider_meetings.api.http.oauth import Standing, ends_soon
+from airflow_provider_meetings.api.http.oauth import ConsentStatus, ends_soon
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 
@@ -82,9 +82,9 @@ class Notices:
         self._clock = clock
         self._said = _SAID if said is None else said
 
-    def of(self, standing: Standing) -> None:
+    def of(self, consent_status: ConsentStatus) -> None:
         """Warn if something ends soon."""
-        if text := ends_soon(standing, self._clock()):
+        if text := ends_soon(consent_status, self._clock()):
             self.say_once(text, f"{text} {self._remedy}")
 
     def say_once(self, what: str, text: str) -> None:

@@ -7,10 +7,10 @@ from typing import Any, Final, Self
 
 from airflow_provider_meetings.api.errors import WORDS, AuthenticationError, ConsentEnded, StoreError
 from airflow_provider_meetings.api.http.auth import Token
-from airflow_provider_meetings.api.http.oauth import Grant, Standing
+from airflow_provider_meetings.api.http.oauth import ConsentStatus, TokenPair
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
-from airflow_provider_meetings.coordination.encryption import Seal
+from airflow_provider_meetings.coordination.encryption import Encryptor
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
 CONSENT_SECONDS: Final = 365 * 86400.0
@@ -43,7 +43,7 @@ class UserRecord(NeverPickled):
     refused: dict[str, Any] | None = None
 
     @classmethod
-    def consented(cls, grant: Grant, now: float, user: str = "") -> Self:
+    def consented(cls, grant: TokenPair, now: float, user: str = "") -> Self:
         """Begin a chain."""
         return cls(**_granted(grant, now), consented_at=now, scope=grant.scope, user=user)
 
@@ -77,7 +77,7 @@ class UserRecord(NeverPickled):
         """Say that it may be sent again: its sender lives, and got no answer or one that leaves it whole."""
         return replace(self, claimed_by="", claimed_at=0.0)
 
-    def succeeded(self, grant: Grant, now: float) -> Self:
+    def succeeded(self, grant: TokenPair, now: float) -> Self:
         """Put what came in its place."""
         scope = grant.scope or self.scope
         return replace(self.released(), **_granted(grant, now), scope=scope)
@@ -97,12 +97,12 @@ class UserRecord(NeverPickled):
         return Token(self.access, self.access_ends, self.access_seconds)
 
     @property
-    def standing(self) -> Standing:
+    def consent_status(self) -> ConsentStatus:
         """Tell until when it reaches."""
-        return Standing(self.consented_at + CONSENT_SECONDS, self.refresh_ends, self.scope, self.user)
+        return ConsentStatus(self.consented_at + CONSENT_SECONDS, self.refresh_ends, self.scope, self.user)
 
 
-def _granted(grant: Grant, now: float) -> dict[str, Any]:
+def _granted(grant: TokenPair, now: float) -> dict[str, Any]:
     return {
         "access": grant.access,
         "access_ends": now + grant.access_seconds,
@@ -123,7 +123,7 @@ class UserRecords:
     def __init__(self, backend: DurableBackend, name: str, secret: str, remedy: str) -> None:
         self._backend = backend
         self._name = name
-        self._seal = Seal(secret)
+        self._seal = Encryptor(secret)
         self._remedy = remedy
 
     def read(self) -> tuple[bytes, UserRecord]:
@@ -155,12 +155,12 @@ class UserRecords:
         except AuthenticationError:
             return self._backend.read(self._name), None
 
-    def swap(self, old: bytes | None, new: bytes) -> bool:
+    def compare_and_set(self, old: bytes | None, new: bytes) -> bool:
         """Put `new` in the place of `old`; see `DurableBackend`."""
-        return self._backend.swap(self._name, old, new)
+        return self._backend.compare_and_set(self._name, old, new)
 
     def sealed(self, record: UserRecord) -> bytes:
-        """Encrypt a record; the result is like no other, as `swap` needs it."""
+        """Encrypt a record; the result is like no other, as `compare_and_set` needs it."""
         return self._seal.close(self._name, record.to_dict())
 
 

@@ -11,7 +11,7 @@ from airflow_provider_meetings.api.http.oauth import Renew
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.oauth.process_state import ChainMemory, Unwritten
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords
-from airflow_provider_meetings.coordination.oauth.uninterruptible import finished
+from airflow_provider_meetings.coordination.oauth.uninterruptible import run_uninterrupted
 
 log = logging.getLogger(__name__)
 
@@ -50,18 +50,18 @@ class Renewal:
         :raises AuthenticationError: if the answer cannot be written down; this process knows it still.
         :raises BackendError: if it could not be claimed; else what `renew` raises.
         """
-        return finished(lambda: self._renewed(value, record, renew))
+        return run_uninterrupted(lambda: self._renewed(value, record, renew))
 
-    def write_down(self, patience: float = _WRITE_SECONDS) -> bool:
+    def write_down(self, timeout: float = _WRITE_SECONDS) -> bool:
         """Write what this process has not written yet, and keep on for a while; False if another consent counts.
 
-        :param patience: after so many seconds no try begins; 0 for one try.
+        :param timeout: after so many seconds no try begins; 0 for one try.
         :raises BackendError: if it cannot be written just now; it is remembered.
         """
         unwritten = self._mine.unwritten
         if unwritten is None:
             return True
-        until = self._steady() + patience
+        until = self._steady() + timeout
         while True:
             try:
                 written = self._written(unwritten)
@@ -78,7 +78,7 @@ class Renewal:
     def _renewed(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
         claim = self._records.sealed(record.claimed(self._mine.name, self._clock()))
         try:
-            if not self._records.swap(value, claim):
+            if not self._records.compare_and_set(value, claim):
                 return None
         except BackendError:
             # Perhaps it was written, and the answer was lost: nobody else can know that nothing was sent.
@@ -118,7 +118,7 @@ class Renewal:
 
     def _written(self, unwritten: Unwritten) -> bool:
         old: bytes | None = unwritten.claim
-        while not self._records.swap(old, unwritten.sealed):
+        while not self._records.compare_and_set(old, unwritten.sealed):
             old, record = self._records.found()
             # Only another refresh token says that the user has consented anew. Whatever else was changed meanwhile,
             # what the platform gave for this one is the only way on.

@@ -14,7 +14,7 @@ from typing import Final
 
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, ServerError
 from airflow_provider_meetings.api.http.auth import Token
-from airflow_provider_meetings.api.http.oauth import Grant, Ready, Renew, Standing
+from airflow_provider_meetings.api.http.oauth import ConsentStatus, Ready, Renew, TokenPair
 from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.process_state import ChainMemory, Notices, remembered
@@ -40,7 +40,7 @@ class UserTokenChain:
     :param memory: the access tokens of this process, which outlive a hook.
     :param remedy: how a person consents, as a sentence.
     :param pause: waits so many seconds for another process's renewal; may raise ServerError to give that up.
-    :param patience: seconds after which waiting for it is given up.
+    :param timeout: seconds after which waiting for it is given up.
     :param sleep: waits so many seconds where nothing may be given up.
     :param steady: seconds of a clock that nobody sets.
     :param longest: after so many seconds a request that was sent is over.
@@ -56,7 +56,7 @@ class UserTokenChain:
         remedy: str,
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
-        patience: float = float("inf"),
+        timeout: float = float("inf"),
         sleep: Callable[[float], None] = time.sleep,
         steady: Callable[[], float] = time.monotonic,
         notices: Notices | None = None,
@@ -70,7 +70,7 @@ class UserTokenChain:
         self._remedy = remedy
         self._clock = clock
         self._pause = pause
-        self._patience = min(patience, longest + 2 * _HELD_SECONDS)
+        self._timeout = min(timeout, longest + 2 * _HELD_SECONDS)
         self._sleep = sleep
         self._steady = steady
         self._notices = notices or Notices(remedy, clock)
@@ -84,19 +84,19 @@ class UserTokenChain:
         :raises StoreError: if the backend cannot be reached.
         """
         # Counted from here: threads of one process wait for each other first.
-        until = self._steady() + self._patience
+        until = self._steady() + self._timeout
         unwanted = rejected if rejected is not None else self._replaced()
         return self._memory.token(
             self._memory_key,
             lambda: self._shared(renew, ready, unwanted, until),
             rejected=unwanted,
-            patience=self._patience,
+            timeout=self._timeout,
         )
 
-    def standing(self) -> Standing | None:
+    def consent_status(self) -> ConsentStatus | None:
         """Tell until when the consent reaches; see `UserTokens`."""
         try:
-            return self._records.read()[1].standing
+            return self._records.read()[1].consent_status
         except AuthenticationError:
             return None
         except BackendError as error:
@@ -106,21 +106,21 @@ class UserTokenChain:
         """Return the time by which the tokens are judged."""
         return self._clock()
 
-    def accept(self, grant: Grant, user: str = "") -> Standing:
+    def accept(self, grant: TokenPair, user: str = "") -> ConsentStatus:
         """Begin a new chain with what a consent gave; see `KeptUserTokens`."""
         record = UserRecord.consented(grant, self._clock(), user)
         sealed = self._records.sealed(record)
         try:
             while True:
                 value, before = self._records.found()
-                if self._records.swap(value, sealed):
+                if self._records.compare_and_set(value, sealed):
                     break
         except BackendError as error:
             raise unreachable(error) from None
         held = self._memory.held(self._memory_key)
         self._memory.token(self._memory_key, lambda: record.token, rejected=held.value if held else None)
         another = before.user if before is not None and user and before.user != user else ""
-        return replace(record.standing, instead_of=another)
+        return replace(record.consent_status, instead_of=another)
 
     @property
     def _mine(self) -> ChainMemory:
@@ -161,7 +161,7 @@ class UserTokenChain:
                 if self._steady() >= until:
                     raise ServerError(
                         "Another process is renewing the user's token, or has died of it: "
-                        f"no answer within {self._patience:g} s",
+                        f"no answer within {self._timeout:g} s",
                         next_step="Try again later.",
                         retry_after=min(self._longest, _LOOK_SECONDS),
                     )
@@ -176,7 +176,7 @@ class UserTokenChain:
             renewal.write_down()
             return None
         try:
-            renewal.write_down(patience=0)  # with each question, for this process may end with any
+            renewal.write_down(timeout=0)  # with each question, for this process may end with any
         except BackendError:
             return held
         return None
@@ -193,7 +193,7 @@ class UserTokenChain:
         if works and self._steady() < mine.early_after:
             return record.token
         try:
-            with self._backend.hold(self._name, 0 if works else min(_HELD_SECONDS, self._longest)):
+            with self._backend.lock(self._name, 0 if works else min(_HELD_SECONDS, self._longest)):
                 value, record = self._records.read()
                 if self._usable(record, rejected):
                     return record.token
@@ -206,7 +206,7 @@ class UserTokenChain:
                             raise
                         return self._go_on(record, error, mine)
                     if successor is not None:
-                        self._notices.of(successor.standing)
+                        self._notices.of(successor.consent_status)
                     return successor.token if successor is not None else None
         except Busy:
             return record.token if works else None
@@ -243,5 +243,5 @@ class UserTokenChain:
         plausible = token.plausible(self._clock())
         usable = token.value != rejected and plausible and self._memory.fresh(token)
         if usable:
-            self._notices.of(record.standing)
+            self._notices.of(record.consent_status)
         return usable

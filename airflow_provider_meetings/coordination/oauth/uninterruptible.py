@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-def finished(work: Callable[[], T]) -> T:
+def run_uninterrupted(work: Callable[[], T]) -> T:
     """Return what `work` returns, or raise what it raises.
 
     What is raised in this thread meanwhile (a task's timeout, an interrupt) is raised once the work is done. Python

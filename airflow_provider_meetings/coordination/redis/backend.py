@@ -52,7 +52,7 @@ class RedisBackend:
         # Once more, for a connection that was cut meanwhile. The library's own ten times with pauses would keep a task
         # for seconds at every call, and hammer the login with a wrong password. One that is slow is not asked again.
         client.set_retry(Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)))
-        self._acquire, self._leave, self._renew, self._reserve, self._postpone, self._swap = (
+        self._acquire, self._leave, self._renew, self._reserve, self._block, self._compare_and_set = (
             client.register_script(script) for script in (ACQUIRE, LEAVE, RENEW, RESERVE, POSTPONE, SWAP)
         )
 
@@ -70,12 +70,12 @@ class RedisBackend:
             self._client.set(_name(key, "value"), b"%d %s" % (milliseconds, value), px=milliseconds)
 
     @contextmanager
-    def hold(self, key: str, patience: float) -> Iterator[None]:
+    def lock(self, key: str, timeout: float) -> Iterator[None]:
         """Be the only one who holds the key, in the order of asking."""
         names = [_name(key, part) for part in ("hold", "queue", "waiting")]
         owner = secrets.token_hex(16)
         try:
-            self._wait(names, owner, patience)
+            self._wait(names, owner, timeout)
             done = threading.Event()
             threading.Thread(target=self._keep, args=(names, owner, done), daemon=True).start()
             try:
@@ -87,12 +87,12 @@ class RedisBackend:
             with suppress(BackendError):
                 self._run(self._leave, names, [owner])
 
-    def _wait(self, names: list[str], owner: str, patience: float) -> None:
-        deadline = time.monotonic() + patience
+    def _wait(self, names: list[str], owner: str, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
         while (place := self._run(self._acquire, names, [owner, round(_LEASE * 1000)])) > 0:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise Busy(f"Another process has held this for {patience:g} seconds. Try again later.")
+                raise Busy(f"Another process has held this for {timeout:g} seconds. Try again later.")
             time.sleep(min(place * _ASKED_AGAIN, left))
 
     def _keep(self, names: list[str], owner: str, done: threading.Event) -> None:
@@ -114,9 +114,9 @@ class RedisBackend:
             raise Busy.until_slot(away / 1e6, longest)
         return float(away / 1e6)
 
-    def postpone(self, key: str, seconds: float) -> None:
+    def block(self, key: str, seconds: float) -> None:
         """Give no slot of the key for so long from now, to anybody."""
-        self._run(self._postpone, [_name(key, "slots")], [math.ceil(seconds * 1e6)])
+        self._run(self._block, [_name(key, "slots")], [math.ceil(seconds * 1e6)])
 
     def read(self, key: str) -> bytes | None:
         """Return the record, or None; see `DurableBackend`."""
@@ -124,9 +124,11 @@ class RedisBackend:
             record: bytes | None = self._ask("GET", _name(key, "record"), NEVER_DECODE=True)
         return record
 
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+    def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
         """Write the record if it is still `old`; see `DurableBackend`. As durable as the server is told to be."""
-        return bool(self._run(self._swap, [_name(key, "record")], [old or b"", new, round(RECORD_SECONDS * 1000)]))
+        return bool(
+            self._run(self._compare_and_set, [_name(key, "record")], [old or b"", new, round(RECORD_SECONDS * 1000)])
+        )
 
     def close(self) -> None:
         """Let go of the connections that are not in use."""

@@ -32,11 +32,11 @@ class SqlBackend:
         ``%s``). It must give up by itself when the network does not answer: ``connect_timeout``, and with MySQL
         ``read_timeout`` and ``write_timeout``, each a few seconds. Connections are kept for a second.
     :param longest: seconds to wait for answers, longer than any lock is waited for.
-    :param patience: seconds to wait for a connection while the server has none free.
+    :param timeout: seconds to wait for a connection while the server has none free.
     """
 
-    def __init__(self, connect: Callable[[], Connection], *, longest: float = 10.0, patience: float = 30.0) -> None:
-        self._sessions = Sessions(connect, longest, patience)
+    def __init__(self, connect: Callable[[], Connection], *, longest: float = 10.0, timeout: float = 30.0) -> None:
+        self._sessions = Sessions(connect, longest, timeout)
 
     def get(self, key: str) -> bytes | None:
         """Return what was set, or None."""
@@ -58,10 +58,10 @@ class SqlBackend:
             self._sessions.do(partial(_remove, name))
 
     @contextmanager
-    def hold(self, key: str, patience: float) -> Iterator[None]:
+    def lock(self, key: str, timeout: float) -> Iterator[None]:
         """Be the only one who holds the key; a lock of the database's, which ends with the session."""
         number = hashlib.sha256(f"meetings:{key}".encode()).digest()
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
 
         def lock(session: Session) -> Session | None:
             left = max(0.0, deadline - time.monotonic())
@@ -69,7 +69,7 @@ class SqlBackend:
 
         while (session := self._sessions.do(lock, keep=True)) is None:
             if time.monotonic() >= deadline:
-                raise Busy(f"Another process has held this for {patience:g} seconds. Try again later.")
+                raise Busy(f"Another process has held this for {timeout:g} seconds. Try again later.")
         try:
             yield
         finally:
@@ -83,7 +83,7 @@ class SqlBackend:
             raise Busy.until_slot(away / 1e6, longest)
         return away / 1e6
 
-    def postpone(self, key: str, seconds: float) -> None:
+    def block(self, key: str, seconds: float) -> None:
         """Give no slot of the key for so long from now, to anybody."""
 
         def write(session: Session) -> None:
@@ -101,7 +101,7 @@ class SqlBackend:
 
         return self._sessions.do(ask)
 
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+    def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
         """Write the record if it is still `old`; see `DurableBackend`."""
         return self._sessions.do(lambda session: _swap(session, _name(key, "record"), old, new))
 

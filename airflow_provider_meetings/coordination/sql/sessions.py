@@ -35,19 +35,19 @@ class Sessions:
     """Run work on connections of a pool.
 
     :param longest: seconds to wait for an answer.
-    :param patience: seconds to wait for a connection while the server has none free.
+    :param timeout: seconds to wait for a connection while the server has none free.
     """
 
-    def __init__(self, connect: Callable[[], Connection], longest: float, patience: float) -> None:
+    def __init__(self, connect: Callable[[], Connection], longest: float, timeout: float) -> None:
         self._pool = Pool(connect, longest)
-        self._patience = patience
+        self._timeout = timeout
 
     def do(self, work: Callable[[Session], _Result], *, keep: bool = False) -> _Result:
         """Run `work` in a transaction of its own; again where another one was in its way or the connection was old.
 
         :param keep: leave the transaction open where the result is true; `end` ends it.
         """
-        until = time.monotonic() + self._patience
+        until = time.monotonic() + self._timeout
         tries = 0
         while True:
             tries += 1

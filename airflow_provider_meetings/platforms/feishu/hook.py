@@ -9,7 +9,14 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.auth import TokenStore
-from airflow_provider_meetings.api.http.oauth import ConsentUnderWay, Grant, KeptUserTokens, Standing, day, ends_soon
+from airflow_provider_meetings.api.http.oauth import (
+    ConsentStatus,
+    ConsentUnderWay,
+    KeptUserTokens,
+    TokenPair,
+    day,
+    ends_soon,
+)
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.hooks.shared_state import user_tokens
@@ -54,7 +61,7 @@ class FeishuHook(MeetingsHook):
                 (login.secret, login.extra.get("coordination_conn_id")),
                 f"Run airflow meetings authorize {self.meetings_conn_id} (without a shell: FeishuAuthorizeOperator).",
                 transport.pause,
-                transport.patience,
+                transport.timeout,
             )
         client = FeishuUserClient if identity.consent else FeishuClient
         return client(
@@ -87,7 +94,7 @@ class FeishuHook(MeetingsHook):
             under_way.begin(begun.to_dict())
             return consent_address(client.transport.base_url, self._app_id, consent, begun)
 
-    def finish_consent(self, redirected_to: str) -> tuple[Standing, str]:
+    def finish_consent(self, redirected_to: str) -> tuple[ConsentStatus, str]:
         """Turn the address that the browser was sent to into tokens, and write these down.
 
         :returns: until when the consent reaches, and the user's name for a person who reads it; both may be unknown
@@ -103,31 +110,31 @@ class FeishuHook(MeetingsHook):
             grant = client.exchange_code(code, verifier=begun.verifier, redirect_uri=begun.redirect_uri)
             user = self._whose(client, grant)
             # Written once: from here on it belongs to whoever renews it, and nobody else may change it.
-            standing = users.accept(grant, user.open_id or "" if user else "")
-        return standing, user.name or "" if user else ""
+            consent_status = users.accept(grant, user.open_id or "" if user else "")
+        return consent_status, user.name or "" if user else ""
 
-    def _whose(self, client: FeishuClient, grant: Grant) -> UserInfo | None:
+    def _whose(self, client: FeishuClient, grant: TokenPair) -> UserInfo | None:
         try:
             return client.get_user_info(grant)
         except MeetingsApiError as error:
             self.log.info("Whose consent this is could not be asked (%s)", error)
             return None
 
-    def reach(self, standing: Standing) -> str:
+    def reach(self, consent_status: ConsentStatus) -> str:
         """Say for whom and until when a consent reaches; louder where that ends soon."""
-        whom = f"user {standing.user}" if standing.user else "a user"
+        whom = f"user {consent_status.user}" if consent_status.user else "a user"
         text = (
-            f"{whom} has consented until {day(standing.consent_ends)}, and the token can be renewed until "
-            f"{day(standing.renewable_until)} (UTC) if it is not used before"
+            f"{whom} has consented until {day(consent_status.consent_ends)}, and the token can be renewed until "
+            f"{day(consent_status.renewable_until)} (UTC) if it is not used before"
         )
-        if standing.instead_of:
-            text += f". It takes the place of the consent of ANOTHER USER, {standing.instead_of}"
-        soon = ends_soon(standing, self._users.now()) if self._users else ""
+        if consent_status.instead_of:
+            text += f". It takes the place of the consent of ANOTHER USER, {consent_status.instead_of}"
+        soon = ends_soon(consent_status, self._users.now()) if self._users else ""
         return f"{text}. SOON: {soon}" if soon else text
 
-    def missing_scopes(self, standing: Standing) -> tuple[str, ...]:
+    def missing_scopes(self, consent_status: ConsentStatus) -> tuple[str, ...]:
         """Name the scopes that were asked for and not granted."""
-        granted = standing.scope.split()
+        granted = consent_status.scope.split()
         wanted = self._consent.scopes if self._consent else ()
         return tuple(scope for scope in wanted if granted and scope not in granted)
 
@@ -138,10 +145,10 @@ class FeishuHook(MeetingsHook):
             return works, text
         try:
             with self.airflow_errors():
-                standing = self._users.standing()
+                consent_status = self._users.consent_status()
         except AirflowException as error:
             return False, str(error)
-        return works, text if standing is None else f"{text}; {self.reach(standing)}"
+        return works, text if consent_status is None else f"{text}; {self.reach(consent_status)}"
 
     def _of_user(self) -> tuple[KeptUserTokens, ConsentUnderWay, Consent]:
         if self._users is None or self._under_way is None or self._consent is None:

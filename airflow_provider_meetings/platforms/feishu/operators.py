@@ -11,7 +11,7 @@ from airflow.sdk.log import mask_secret
 from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.models import Post
 from airflow_provider_meetings.hooks import arguments
-from airflow_provider_meetings.hooks.metrics import used
+from airflow_provider_meetings.hooks.metrics import tracked
 from airflow_provider_meetings.hooks.retry_policy import wait_as_told
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
@@ -49,7 +49,7 @@ class FeishuPostsOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Read each post."""
         hook = FeishuHook(self.meetings_conn_id)
-        with used(hook, self.log), hook.airflow_errors():
+        with tracked(hook, self.log), hook.airflow_errors():
             post_ids = list(dict.fromkeys(arguments.ids(self.post_ids, "post_ids")))
             if not post_ids:
                 raise AirflowFailException("post_ids is empty: name at least one post")
@@ -101,7 +101,7 @@ class FeishuAuthorizeOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, str]:
         """Begin, or finish."""
         hook = FeishuHook(self.meetings_conn_id)
-        with used(hook, self.log):
+        with tracked(hook, self.log):
             return self._finish(hook) if self.redirected_to else self._begin(hook)
 
     def _begin(self, hook: FeishuHook) -> NoReturn:
@@ -113,9 +113,9 @@ class FeishuAuthorizeOperator(BaseOperator):
 
     def _finish(self, hook: FeishuHook) -> dict[str, str]:
         mask_secret(self.redirected_to)
-        standing, _ = hook.finish_consent(self.redirected_to)
-        text = hook.reach(standing)
+        consent_status, _ = hook.finish_consent(self.redirected_to)
+        text = hook.reach(consent_status)
         self.log.info("%s", text)
-        if missing := hook.missing_scopes(standing):
+        if missing := hook.missing_scopes(consent_status):
             self.log.warning("Not granted, so that calls that need it will be refused: %s", ", ".join(missing))
-        return {"user": standing.user, "consent": text}
+        return {"user": consent_status.user, "consent": text}

@@ -57,5 +57,5 @@ def _is_upload(file: Any, path: str) -> bool:
         isinstance(file, AbstractBufferedFile)
         and file.path == path
         and type(file).commit is not AbstractBufferedFile.commit
-        and type(file).discard is not AbstractBufferedFile.discard
+        and type(file).abort is not AbstractBufferedFile.abort
     )

@@ -9,10 +9,10 @@ from typing import Any
 
 import pendulum
 
-from airflow_provider_meetings.api.landing.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan, Sink
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, ObjectStat, PartialUpload, Plan, Writer
 from airflow_provider_meetings.storage.fsspec.calls import FilesystemCalls, modified
 from airflow_provider_meetings.storage.fsspec.probe import holds_uploads_back, put_away
-from airflow_provider_meetings.storage.fsspec.writer import TemporarySink, UploadSink, final, temporary
+from airflow_provider_meetings.storage.fsspec.writer import TemporaryWriter, UploadWriter, final, temporary
 
 PIECE = 1024 * 1024
 
@@ -88,24 +88,24 @@ class FilesystemStore:
 
     def put(self, key: str, content: bytes) -> None:
         """Write a small object whole or not at all."""
-        sink = self.sink(key, Plan(length=len(content)))
+        writer = self.writer(key, Plan(length=len(content)))
         try:
-            sink.write(content)
-            sink.publish()
+            writer.write(content)
+            writer.publish()
         except BaseException:
-            sink.suspend()  # of two failures the first is told
+            writer.pause()  # of two failures the first is told
             raise
 
-    def sink(self, key: str, plan: Plan) -> Sink:
+    def writer(self, key: str, plan: Plan) -> Writer:
         """Begin an object."""
         path = self._path(key)
         self._calls.make_folder(path.rpartition("/")[0])
         with self._trial:
             held_back = self._held_back
         return (
-            UploadSink(self._calls, path, plan)
+            UploadWriter(self._calls, path, plan)
             if held_back
-            else TemporarySink(self._calls, f"{self._root}/", key, plan)
+            else TemporaryWriter(self._calls, f"{self._root}/", key, plan)
         )
 
     @cached_property
@@ -123,13 +123,13 @@ class FilesystemStore:
             if final(key) is None:
                 yield Listed(key, info["size"], self._modified(key, info))
 
-    def leftovers(self) -> Iterator[Leftover]:
+    def leftovers(self) -> Iterator[PartialUpload]:
         """Yield the temporary objects below the root."""
         for key, info in self._objects():
             if (name := final(key)) is not None:
-                yield Leftover(name, "temporary object", key, info["size"], self._modified(key, info))
+                yield PartialUpload(name, "temporary object", key, info["size"], self._modified(key, info))
 
-    def remove(self, leftover: Leftover) -> bool:
+    def remove(self, leftover: PartialUpload) -> bool:
         """Remove a temporary object; False if it is gone. Whether somebody writes to it, only its age can tell."""
         if final(leftover.handle) is None or self.stat(leftover.handle) is None:
             return False

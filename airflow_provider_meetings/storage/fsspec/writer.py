@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator
 
-from airflow_provider_meetings.api.landing.store import ObjectStat, Overtaken, Parts, Plan
+from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed
 from airflow_provider_meetings.storage.fsspec.calls import FilesystemCalls
 from airflow_provider_meetings.storage.fsspec.probe import put_away
 
@@ -29,7 +29,7 @@ def final(name: str) -> str | None:
     return found[1] if found else None
 
 
-class UploadSink:
+class UploadWriter:
     """Upload under the object's own name; it appears when the upload is committed.
 
     Nothing is kept for a later try: no file system can be asked what of an upload it holds already.
@@ -38,7 +38,7 @@ class UploadSink:
     def __init__(self, calls: FilesystemCalls, path: str, plan: Plan) -> None:
         self._calls = calls
         self._path = path
-        self._over = plan.over
+        self._if_match = plan.if_match
         self._size = 0
         self._ended = False
         self._begin()
@@ -66,8 +66,8 @@ class UploadSink:
         with self._calls.call():
             self._file.close()
         # As late as can be: what no store of these can be asked for is to do both at once.
-        if self._over is not None and self._calls.stat(self._path) != self._over.stat:
-            raise Overtaken(self._path)
+        if self._if_match is not None and self._calls.stat(self._path) != self._if_match.stat:
+            raise PreconditionFailed(self._path)
         self._commit()
         self._ended = True
         stat = self._calls.stat(self._path)
@@ -83,21 +83,21 @@ class UploadSink:
         """Return nothing."""
         return None
 
-    def suspend(self) -> None:
+    def pause(self) -> None:
         """Drop what was written, as far as the store answers: the next try, or a sweep, does the rest."""
         try:
-            self.discard()
+            self.abort()
         except OSError as error:
             log.warning("what was written of %s could not be removed now: %s", self._path, error)
 
-    def discard(self) -> None:
+    def abort(self) -> None:
         """Drop what was written; nothing happens after `publish`."""
         if not self._ended:
             put_away(self._calls, self._file)
             self._ended = True
 
 
-class TemporarySink(UploadSink):
+class TemporaryWriter(UploadWriter):
     """Write beside the object, under a name of our own, and move it when it is whole.
 
     :param root: what stands before a key in a path.
@@ -132,7 +132,7 @@ class TemporarySink(UploadSink):
         if self._calls.stat(self._temporary) is not None:
             self._calls.remove(self._temporary)
 
-    def discard(self) -> None:
+    def abort(self) -> None:
         """Remove the temporary object; nothing happens after `publish`."""
         if self._ended:
             return

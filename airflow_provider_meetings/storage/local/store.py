@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pendulum
 
-from airflow_provider_meetings.api.landing.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, ObjectStat, PartialUpload, Plan
 from airflow_provider_meetings.api.sanitize import harmless
-from airflow_provider_meetings.storage.local.writer import PART_SUFFIX, PIECE, LocalSink, explained, local_stat, lock
+from airflow_provider_meetings.storage.local.writer import PART_SUFFIX, PIECE, LocalWriter, explained, local_stat, lock
 
 log = logging.getLogger(__name__)
 
@@ -73,20 +73,20 @@ class LocalStore:
 
     def put(self, key: str, content: bytes) -> None:
         """Write a small object whole or not at all."""
-        sink = self.sink(key, Plan(length=len(content)))
+        writer = self.writer(key, Plan(length=len(content)))
         try:
-            sink.write(content)
-            sink.publish()
+            writer.write(content)
+            writer.publish()
         except BaseException:
-            sink.discard()
+            writer.abort()
             raise
 
-    def sink(self, key: str, plan: Plan) -> LocalSink:
+    def writer(self, key: str, plan: Plan) -> LocalWriter:
         """Begin an object, or continue its part file if the machine has not been started anew since."""
         path = self._path(key)
         with explained(self._uri):
             path.parent.mkdir(parents=True, exist_ok=True)
-            return LocalSink(path, plan)
+            return LocalWriter(path, plan)
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is no error."""
@@ -99,15 +99,15 @@ class LocalStore:
             if not path.name.endswith(PART_SUFFIX):
                 yield Listed(self._key(path), found.st_size, pendulum.from_timestamp(found.st_mtime))
 
-    def leftovers(self) -> Iterator[Leftover]:
+    def leftovers(self) -> Iterator[PartialUpload]:
         """Yield the part files below the root."""
         for path, found in self._files():
             if path.name.endswith(PART_SUFFIX):
                 key = self._key(path)
                 modified = pendulum.from_timestamp(found.st_mtime)
-                yield Leftover(key.removesuffix(PART_SUFFIX), "part file", key, found.st_size, modified)
+                yield PartialUpload(key.removesuffix(PART_SUFFIX), "part file", key, found.st_size, modified)
 
-    def remove(self, leftover: Leftover) -> bool:
+    def remove(self, leftover: PartialUpload) -> bool:
         """Remove a part file; False if a process writes to it at this moment, or it is gone."""
         path = self._path(leftover.handle)
         if not path.exists():

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_provider_meetings.api.landing.store import ObjectStat, Overtaken, Parts, Plan
+from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed
 
 _REMEDIES = {
     errno.EACCES: "give that user the right to write there, or choose another target",
@@ -44,7 +44,7 @@ _BESIDE = 64 * 1024  # room for the checkpoint and the receipt: a file without a
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class LocalSink:
+class LocalWriter:
     """Write ``<name>.part``, or ``.<name>.part``, beside the target and rename it when it is whole.
 
     Who writes over what he has read holds the lock on that name from before he compares until the rename.
@@ -56,7 +56,7 @@ class LocalSink:
     def __init__(self, path: Path, plan: Plan) -> None:
         self._path = path
         self._part = path.with_name(f"{'.' if plan.hidden else ''}{path.name}{PART_SUFFIX}")
-        self._over = plan.over
+        self._if_match = plan.if_match
         self._fd = lock(self._part)
         try:
             self._offset = self._continued(plan)
@@ -66,7 +66,7 @@ class LocalSink:
             if not self._offset:
                 plan.keep({"boot": _boot_id()})
         except BaseException:
-            self.discard() if plan.place is None else self.suspend()
+            self.abort() if plan.place is None else self.pause()
             raise
 
     def _continued(self, plan: Plan) -> int:
@@ -111,8 +111,8 @@ class LocalSink:
         """Make the bytes durable, give them their name, make that durable, and return what stands there."""
         with explained(str(self._path)):
             # Its content, not its time of change: of that, two writes within a tick of the clock have the same.
-            if self._over is not None and _sha256(self._path) != self._over.sha256:
-                raise Overtaken(str(self._path))
+            if self._if_match is not None and _sha256(self._path) != self._if_match.sha256:
+                raise PreconditionFailed(str(self._path))
             os.fsync(self._fd)
             self._part.replace(self._path)
         # Of what was renamed, not of the name: another process may have renamed or removed something there since.
@@ -129,12 +129,12 @@ class LocalSink:
         """Return nothing: what was kept can be read back."""
         return None
 
-    def suspend(self) -> None:
+    def pause(self) -> None:
         """Leave the part file for a later try; nothing happens after `publish`."""
         if self._fd >= 0:
             self._close()
 
-    def discard(self) -> None:
+    def abort(self) -> None:
         """Drop what was written; nothing happens after `publish`."""
         if self._fd < 0:
             return

@@ -12,9 +12,9 @@ from typing import Any
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.landing.store import LARGEST_READ, Leftover, Listed, ObjectStat, Plan
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, ObjectStat, PartialUpload, Plan
 from airflow_provider_meetings.storage.s3.bucket import MISSING, REFUSED, S3Bucket, stat_of
-from airflow_provider_meetings.storage.s3.writer import S3Sink
+from airflow_provider_meetings.storage.s3.writer import S3Writer
 
 PIECE = 1024 * 1024
 _PROBE = ".airflow-meetings-may-write"
@@ -104,9 +104,9 @@ class S3Store:
             "put_object", key, without=("StorageClass",), Body=content, ContentType="application/json", **checksum
         )
 
-    def sink(self, key: str, plan: Plan) -> S3Sink:
+    def writer(self, key: str, plan: Plan) -> S3Writer:
         """Begin an object, or continue its upload."""
-        return S3Sink(self._bucket, key, plan, conditional=plan.over is not None and self.guards())
+        return S3Writer(self._bucket, key, plan, conditional=plan.if_match is not None and self.guards())
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is gone already is no error."""
@@ -120,7 +120,7 @@ class S3Store:
                 if not found["Key"].endswith("/"):  # consoles make such objects to show folders
                     yield Listed(self._key(found), found["Size"], _utc(found["LastModified"]))
 
-    def leftovers(self) -> Iterator[Leftover]:
+    def leftovers(self) -> Iterator[PartialUpload]:
         """Yield the uploads below the prefix that were begun and not ended."""
         for page in self._bucket.pages("list_multipart_uploads", Prefix=self._bucket.prefix):
             for upload in page.get("Uploads", ()):
@@ -129,9 +129,9 @@ class S3Store:
                 if parts is not None:  # ended since
                     modified = max([upload["Initiated"], *(part["LastModified"] for part in parts)])
                     size = sum(part["Size"] for part in parts)
-                    yield Leftover(key, "multipart upload", handle, size, _utc(modified))
+                    yield PartialUpload(key, "multipart upload", handle, size, _utc(modified))
 
-    def remove(self, leftover: Leftover) -> bool:
+    def remove(self, leftover: PartialUpload) -> bool:
         """Abort an upload; False if it is gone. Whether somebody writes to it, S3 does not tell: its age must."""
         return self._bucket.abort(leftover.key, leftover.handle)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from airflow_provider_meetings.api.landing.store import ObjectStat, Overtaken, Parts, Plan
+from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed
 from airflow_provider_meetings.storage.s3.bucket import MISSING, REFUSED, UNMARKED, S3Bucket, stat_of, validator_of
 from airflow_provider_meetings.storage.s3.parts import MOST_PARTS, Expected, Part, part_size
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 IN_FLIGHT = 2
 
 
-class S3Sink:
+class S3Writer:
     """Upload an object in parts; one that fits in a part is put whole, and can then not be continued.
 
     Of an earlier try, what `ListParts` tells is the truth. If it tells of no part, `offset` is 0: then `discard`.
@@ -107,7 +107,7 @@ class S3Sink:
         try:
             self._plan.keep({"upload_id": self._upload_id, "part_size": self._part_size})
         except BaseException:
-            self.discard()  # nobody could continue it
+            self.abort()  # nobody could continue it
             raise
 
     def _upload(self, number: int, content: bytearray) -> Part:
@@ -176,7 +176,7 @@ class S3Sink:
             absent = (*REFUSED, *MISSING) if condition else ()
             answer = self._bucket.ask(operation, self._key, absent=absent, **parameters, **condition)
             if answer is None:
-                raise Overtaken(self._bucket.uri(self._key))
+                raise PreconditionFailed(self._bucket.uri(self._key))
         except OSError as error:
             if not self._stands(expected()):
                 raise
@@ -188,18 +188,18 @@ class S3Sink:
 
     def _compare(self) -> None:
         """Look before asking: of those that heed the condition, not all do where an upload is completed."""
-        if (over := self._plan.over) is not None:
+        if (if_match := self._plan.if_match) is not None:
             head = self._bucket.ask("head_object", self._key, absent=MISSING)
-            if (None if head is None else stat_of(head)) != over.stat:
-                raise Overtaken(self._bucket.uri(self._key))
+            if (None if head is None else stat_of(head)) != if_match.stat:
+                raise PreconditionFailed(self._bucket.uri(self._key))
 
     def _condition(self) -> dict[str, str]:
-        over = self._plan.over
-        if over is None or not self._conditional:
+        if_match = self._plan.if_match
+        if if_match is None or not self._conditional:
             return {}
-        if over.stat is None:
+        if if_match.stat is None:
             return {"IfNoneMatch": "*"}
-        return {"IfMatch": f'"{over.stat.validator.removeprefix(UNMARKED)}"'}
+        return {"IfMatch": f'"{if_match.stat.validator.removeprefix(UNMARKED)}"'}
 
     def _stands(self, expected: Expected) -> bool:
         mode = {"ChecksumMode": "ENABLED"} if self._bucket.keeps_checksums else {}
@@ -216,11 +216,11 @@ class S3Sink:
             return None
         return Parts(self._part_size, tuple(base64.b64decode(checksum).hex() for checksum in checksums))
 
-    def suspend(self) -> None:
+    def pause(self) -> None:
         """Let what is on its way arrive, and leave the upload open; after `publish` or `discard` do nothing."""
         self._end()
 
-    def discard(self) -> None:
+    def abort(self) -> None:
         """Wait for what is on its way, for it would be stored after an abort, and abort the upload."""
         if self._ended:
             return

@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from airflow_provider_meetings.warehouse.merge.staging import SEQ, Stage
-from airflow_provider_meetings.warehouse.merge.statements import Change, Merge, ReadJson, agree
+from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge, ReadJson, agree
 
 
 class MergingCompiler(SQLCompiler):
@@ -67,7 +67,7 @@ def staging(stages: Sequence[Stage], dialect: DefaultDialect) -> Iterator[str]:
         yield str(CreateTable(table).compile(dialect=dialect)).strip()
 
 
-def script(stages: Sequence[Stage], steps: Sequence[Merge | Change], dialect: DefaultDialect) -> Iterator[str]:
+def script(stages: Sequence[Stage], steps: Sequence[Merge | DmlStep], dialect: DefaultDialect) -> Iterator[str]:
     """Write the statements that merge what is staged, to be run in one transaction."""
     yield "BEGIN TRANSACTION"
     for stage in stages:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Table
 
-from airflow_provider_meetings.api.landing.store import Seen, Store
+from airflow_provider_meetings.api.landing.store import Precondition, Store
 from airflow_provider_meetings.warehouse.lake import parquet, partitions
 from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
 from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
@@ -41,7 +41,7 @@ class Attempt:
         self._idle = idle
         self._scratch = scratch
         self._file = folder / "partition.parquet"
-        self._seen: dict[tuple[Table, str], Seen] = {}
+        self._seen: dict[tuple[Table, str], Precondition] = {}
 
     def gather(self, asked: Iterable[Sequence[Row]]) -> None:
         """Read the partitions that rows may come from or go to.
@@ -145,7 +145,7 @@ class Attempt:
                 yield Written(table.name, day, rows)
         self._file.unlink()
 
-    def _fetch(self, table: Table, day: str) -> Seen:
+    def _fetch(self, table: Table, day: str) -> Precondition:
         return partitions.fetch(self._store, partitions.key(table.name, day), self._file)
 
     def _name(self, table: Table, day: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from airflow_provider_meetings.api.landing.store import Overtaken, Plan, Seen, Store
+from airflow_provider_meetings.api.landing.store import Plan, Precondition, PreconditionFailed, Store
 from airflow_provider_meetings.warehouse.merge.convert import Unfit, moment
 
 COLUMN = "dt"
@@ -47,27 +47,27 @@ def days(store: Store, table: str) -> Iterator[str]:
             yield found[1]
 
 
-def fetch(store: Store, name: str, path: Path) -> Seen:
+def fetch(store: Store, name: str, path: Path) -> Precondition:
     """Copy an object to a file, and tell which one it was; no file is made if there is no object.
 
-    :raises Overtaken: if it is replaced again and again while it is read.
+    :raises PreconditionFailed: if it is replaced again and again while it is read.
     """
     for _ in range(_READS):
         stat = store.stat(name)
         if stat is None:
-            return Seen(None)
+            return Precondition(None)
         try:
             digest = _copied(store, name, path)
         except FileNotFoundError:
             continue
         # Asked again: else the content could be of one object and the mark of another.
         if store.stat(name) == stat and path.stat().st_size == stat.size:
-            return Seen(stat, digest)
+            return Precondition(stat, digest)
     path.unlink(missing_ok=True)
-    raise Overtaken(store.uri(name))
+    raise PreconditionFailed(store.uri(name))
 
 
-def publish(store: Store, name: str, path: Path, seen: Seen) -> Seen:
+def publish(store: Store, name: str, path: Path, seen: Precondition) -> Precondition:
     """Replace an object by a file, and return what stands there now: `seen` itself if it was the same already.
 
     :raises BlockingIOError: if another process writes there, or has since it was read.
@@ -77,14 +77,14 @@ def publish(store: Store, name: str, path: Path, seen: Seen) -> Seen:
         if digest == seen.sha256:
             return seen
         file.seek(0)
-        plan = Plan(media_type=_MEDIA_TYPE, length=path.stat().st_size, over=seen, hidden=True)
-        sink = store.sink(name, plan)
+        plan = Plan(media_type=_MEDIA_TYPE, length=path.stat().st_size, if_match=seen, hidden=True)
+        writer = store.writer(name, plan)
         try:
             while piece := file.read(_PIECE):
-                sink.write(piece)
-            return Seen(sink.publish(), digest)
+                writer.write(piece)
+            return Precondition(writer.publish(), digest)
         except BaseException:
-            sink.discard()
+            writer.abort()
             raise
 
 

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from airflow_provider_meetings.warehouse.load import rows
 from airflow_provider_meetings.warehouse.merge import statements as merge
 from airflow_provider_meetings.warehouse.merge.staging import SEQ, Stage
-from airflow_provider_meetings.warehouse.merge.statements import Change, Columns
+from airflow_provider_meetings.warehouse.merge.statements import Columns, DmlStep
 
 WORD = "_word_no"
 """The number, in the call, of the word that declares a file."""
@@ -77,11 +77,11 @@ def waited(earlier: Stage) -> ColumnElement[bool]:
     return earlier.table.c[_HASH].is_(None)
 
 
-def renewed(there: Table, earlier: Stage) -> Change:
+def renewed(there: Table, earlier: Stage) -> DmlStep:
     """Have the last word merged where it is the one that is there already, if those before it told more."""
     told = earlier.table
     same = merge.agree(told, there, (*_KEY, _HASH))
-    return Change(there, update(there).where(*same, told.c[FILLED] == _ONE).values({_HASH: None}), counted=False)
+    return DmlStep(there, update(there).where(*same, told.c[FILLED] == _ONE).values({_HASH: None}), counted=False)
 
 
 def _united(words: Stage) -> Select[Any]:

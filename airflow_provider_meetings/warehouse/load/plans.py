@@ -27,10 +27,10 @@ from airflow_provider_meetings.warehouse.load import deduplication as words
 from airflow_provider_meetings.warehouse.load import rows
 from airflow_provider_meetings.warehouse.merge import statements as merge
 from airflow_provider_meetings.warehouse.merge.staging import Stage, stage
-from airflow_provider_meetings.warehouse.merge.statements import Change, Merge
+from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge
 from airflow_provider_meetings.warehouse.tables.tables import Tables
 
-Steps = Sequence[Merge | Change]
+Steps = Sequence[Merge | DmlStep]
 
 _POST = "_post_no"
 _READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")  # not bound: it is ours
@@ -121,7 +121,7 @@ class RecordingPlan:
             when=merge.later_word,
         )
 
-    def _files_gone(self) -> Change:
+    def _files_gone(self) -> DmlStep:
         """Mark files that were declared once, and are no longer: others are, or the recording itself is gone."""
         there, listed, told = self._into.recording_files, self.declared.table, self.recordings.table
         owner = exists().where(
@@ -130,7 +130,7 @@ class RecordingPlan:
         still = exists().where(*merge.agree(listed, there, self.declared.key), listed.c[words.WORD] > words.OVERTAKEN)
         gone = and_(there.c["_deleted_at"].is_(None), there.c["_source_hash"].is_not(None), owner, ~still)
         marked = update(there).where(gone).values({"_deleted_at": self._now, "_landed_at": self._now})
-        return Change(there, marked)
+        return DmlStep(there, marked)
 
     def _waiting(self) -> Merge:
         """Note what waits, unless it has had its answer: an earlier load may be run again after a later one."""
@@ -149,7 +149,7 @@ class RecordingPlan:
         kept = frozenset({"first_seen_at"})
         return Merge(self._into.pending_items, self.pending, rows.PENDING, keep=kept, only=only)
 
-    def _settled(self) -> Change:
+    def _settled(self) -> DmlStep:
         """Note what no longer waits, where it was noted that it did."""
         there, staged = self._into.pending_items, self.pending.table
         noted = update(there).where(
@@ -158,16 +158,16 @@ class RecordingPlan:
             staged.c.settled_at.is_not(None),
         )
         told = ("recording_id", "state", "reason", "last_seen_at", "settled_at")
-        return Change(there, noted.values({name: staged.c[name] for name in told}))
+        return DmlStep(there, noted.values({name: staged.c[name] for name in told}))
 
-    def _meetings(self) -> Change:
+    def _meetings(self) -> DmlStep:
         """Have answers that came with the recording's id alone name the meeting that the table knows: it may wait."""
         staged, known = self.recordings.table, self._into.recordings
         named = update(staged).where(*merge.agree(staged, known, self.recordings.key), staged.c.state != _READY)
         given = {n: func.coalesce(staged.c[n], known.c[n]) for n in ("meeting_id", "meeting_number")}
-        return Change(known, named.values(given), counted=False)
+        return DmlStep(known, named.values(given), counted=False)
 
-    def _answered(self, prefix: str, name: str) -> Change:
+    def _answered(self, prefix: str, name: str) -> DmlStep:
         """Note what no longer waits because its recording came, under a key of `prefix` and the column `name`.
 
         A meeting may have several recordings: its item tells of the first that is ready, else of the first.
@@ -204,16 +204,16 @@ class RecordingPlan:
             told.c.recording_id == came.c.chosen,
         )
         given = {n: told.c[n] for n in ("recording_id", "state", "reason")}
-        return Change(there, noted.values({**given, "last_seen_at": self._now, "settled_at": self._now}))
+        return DmlStep(there, noted.values({**given, "last_seen_at": self._now, "settled_at": self._now}))
 
-    def _settle_clocks(self) -> Change:
+    def _settle_clocks(self) -> DmlStep:
         """Have the second clock follow the first where nothing of the tenant waits."""
         clocks, items, touched = self._into.sync_clocks, self._into.pending_items, self.clocks.table
         waiting = exists().where(*merge.agree(items, clocks, ("platform", "tenant")), items.c.settled_at.is_(None))
         of_this_load = exists().where(*merge.agree(touched, clocks, self.clocks.key))
         behind = clocks.c.settled_until.is_distinct_from(clocks.c.seen_until)
         followed = update(clocks).where(of_this_load, behind, ~waiting).values(settled_until=clocks.c.seen_until)
-        return Change(clocks, followed, counted=False)
+        return DmlStep(clocks, followed, counted=False)
 
 
 class PostPlan:
@@ -248,15 +248,15 @@ class PostPlan:
             self._reactions_gone(),
         )
 
-    def _drop_overtaken(self, stage: Stage) -> Change:
+    def _drop_overtaken(self, stage: Stage) -> DmlStep:
         """Clear what is no longer so of a post that came once more later on in the same call."""
         posts, told = self.posts.table, stage.table
         later = exists().where(
             *merge.agree(posts, told, ("platform", "tenant", "post_id")), posts.c[_POST] > told.c[_POST]
         )
-        return Change(stage.target, told.delete().where(later), counted=False)
+        return DmlStep(stage.target, told.delete().where(later), counted=False)
 
-    def _reactions_gone(self) -> Change:
+    def _reactions_gone(self) -> DmlStep:
         """Mark the reactions that a post no longer has; those of a post that is gone itself stay as they were."""
         there, posts, reactions = self._into.post_reactions, self.posts.table, self.reactions.table
         told = exists().where(*merge.agree(posts, there, ("platform", "tenant", "post_id")))
@@ -264,7 +264,7 @@ class PostPlan:
         marked = update(there).where(there.c["_deleted_at"].is_(None), told, ~still)
         # No row has no hash: whatever comes after this differs.
         values = {"reaction_count": 0, "_source_hash": None, "_deleted_at": self._now, "_landed_at": self._now}
-        return Change(there, marked.values(values))
+        return DmlStep(there, marked.values(values))
 
 
 def _number(name: str) -> Column[object]:

@@ -19,7 +19,7 @@ from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Engine, Shape
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.merge.staging import SEQ, Stage
-from airflow_provider_meetings.warehouse.merge.statements import Change, Merge
+from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge
 
 ATTEMPTS = 12
 """How often a merge is tried while other writers are in its way."""
@@ -88,7 +88,7 @@ class Session:
             self._safely(stage.target, lambda: self.engine.append(self.connection, stage, rows))
 
     def merge(
-        self, stages: Sequence[Stage], steps: Sequence[Merge | Change], first: Callable[[], None] = lambda: None
+        self, stages: Sequence[Stage], steps: Sequence[Merge | DmlStep], first: Callable[[], None] = lambda: None
     ) -> dict[str, int]:
         """Do all steps and commit; return how many rows of each table were inserted or changed.
 
@@ -115,7 +115,7 @@ class Session:
             self.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - only spreads the tries
         raise AssertionError("the last try either returns or raises")
 
-    def _attempt(self, steps: Sequence[Merge | Change]) -> dict[str, int]:
+    def _attempt(self, steps: Sequence[Merge | DmlStep]) -> dict[str, int]:
         counts: dict[str, int] = {}
         for step in steps:
             if isinstance(step, Merge):
@@ -127,7 +127,7 @@ class Session:
                 counts[name] = counts.get(name, 0) + count
         return counts
 
-    def _change(self, step: Change) -> int:
+    def _change(self, step: DmlStep) -> int:
         compiled: Any = step.statement.compile(dialect=self.engine.dialect)
         values = [compiled.params[name] for name in compiled.positiontup or ()]
         return self._safely(step.table, lambda: self.engine.change(self.connection, str(compiled), values))
@@ -145,7 +145,7 @@ class Session:
         query = str(twice.compile(dialect=self.engine.dialect, compile_kwargs={"literal_binds": True}))
         if self._safely(stage.target, lambda: self.engine.run(self.connection, query)):
             for statement in statements:
-                self._change(Change(stage.target, statement))
+                self._change(DmlStep(stage.target, statement))
 
     def _safely(self, table: Table | None, call: Callable[[], Result]) -> Result:
         try:

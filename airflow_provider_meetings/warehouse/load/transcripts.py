@@ -9,13 +9,13 @@ from itertools import count, islice
 
 from sqlalchemy import BigInteger, Column, Table, exists, update
 
-from airflow_provider_meetings.api.artifacts import Chapter, Item, Statistics, Todo
+from airflow_provider_meetings.api.artifacts import ArtifactRow, Chapter, Statistics, Todo
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.warehouse.load.rows import Neutral
 from airflow_provider_meetings.warehouse.merge import statements as merge
 from airflow_provider_meetings.warehouse.merge.row_builder import Builder, Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage, stage
-from airflow_provider_meetings.warehouse.merge.statements import Change, Merge
+from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge
 from airflow_provider_meetings.warehouse.tables.tables import Tables
 
 BATCH = 5000
@@ -34,7 +34,7 @@ class Content:
     :param rows: the rows, neutral; read once.
     """
 
-    item: type[Item]
+    item: type[ArtifactRow]
     file: Neutral
     rows: Iterable[Neutral]
 
@@ -61,16 +61,16 @@ class _Part:
         while batch := list(islice(given, BATCH)):
             add(self.rows, self._build(batch, self._now, None, number))
 
-    def steps(self) -> Iterable[Merge | Change]:
+    def steps(self) -> Iterable[Merge | DmlStep]:
         """Replace what was read of these files before; what they no longer hold is marked."""
         there, staged, read = self.into, self.rows.table, self.files.table
         later = exists().where(*merge.agree(read, staged, self._owner), read.c[_NUMBER] > staged.c[_NUMBER])
-        yield Change(there, staged.delete().where(later), counted=False)
+        yield DmlStep(there, staged.delete().where(later), counted=False)
         yield Merge(there, self.rows, self.names, when=merge.changed_or_back)
         again = exists().where(*merge.agree(read, there, self._owner))
         still = exists().where(*merge.agree(staged, there, self.rows.key))
         marked = update(there).where(there.c["_deleted_at"].is_(None), again, ~still)
-        yield Change(there, marked.values({"_deleted_at": self._now, "_landed_at": self._now}))
+        yield DmlStep(there, marked.values({"_deleted_at": self._now, "_landed_at": self._now}))
 
 
 class ContentPlan:
@@ -81,7 +81,7 @@ class ContentPlan:
 
     def __init__(self, tables: Tables, now: datetime, *, read_back: bool) -> None:
         self._numbers = count()
-        self._parts: dict[type[Item], _Part] = {}
+        self._parts: dict[type[ArtifactRow], _Part] = {}
         if read_back:
             self._parts = {
                 TranscriptSegment: _Part(tables, tables.transcript_segments, _FILE_KEY, now),
@@ -104,6 +104,6 @@ class ContentPlan:
         """Stage one file's rows."""
         self._parts[content.item].add(content, next(self._numbers), add)
 
-    def steps(self) -> Sequence[Merge | Change]:
+    def steps(self) -> Sequence[Merge | DmlStep]:
         """Return what to do, in order."""
         return tuple(step for part in self._parts.values() for step in part.steps())

@@ -145,7 +145,7 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DmlStep:
     """A statement between merges: it marks rows of `table` as gone, or clears staged ones."""
 
     table: Table

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from airflow_provider_meetings.api.audit.sweep import Sweep
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.receipt import Checkpoint, Receipt
-from airflow_provider_meetings.api.landing.store import Leftover
+from airflow_provider_meetings.api.landing.store import PartialUpload
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import PART_SUFFIX
@@ -197,7 +197,7 @@ class Scripted(LocalStore):
         self.script = remove
         self.gone: list[str] = []
 
-    def remove(self, leftover: Leftover) -> bool:
+    def remove(self, leftover: PartialUpload) -> bool:
         self.gone.append(leftover.handle)
         self.script()
         return super().remove(leftover)
@@ -249,11 +249,11 @@ from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 store = LocalStore(Path({str(lake.root)!r}), "file:///lake")
 keep = lambda place: store.put({CHECKPOINT!r}, {MARK!r})
-sink = store.sink({PART.removesuffix(PART_SUFFIX)!r}, Plan(keep=keep))
-sink.write(b"12345")
+writer = store.writer({PART.removesuffix(PART_SUFFIX)!r}, Plan(keep=keep))
+writer.write(b"12345")
 print("written", flush=True)
 sys.stdin.readline()
-sink.publish()
+writer.publish()
 """
     writer = subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()

@@ -10,8 +10,8 @@ import pytest
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.coordination.memory import ProcessBackend
-from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
+from airflow_provider_meetings.coordination.memory import MemoryBackend
+from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from tests.contract.exchange import OK, decode, token_auth
 from tests.contract.origin import Origin, json_body, serve_origin
 
@@ -50,15 +50,15 @@ def time() -> Time:
 
 
 @pytest.fixture
-def backend(time: Time) -> ProcessBackend:
-    return ProcessBackend(time)
+def backend(time: Time) -> MemoryBackend:
+    return MemoryBackend(time)
 
 
 @pytest.fixture
-def transport(origin: Origin, time: Time, backend: ProcessBackend) -> Iterator[Transport]:
-    budget = SharedBudget(backend, ("acme", origin.url, "app"))
+def transport(origin: Origin, time: Time, backend: MemoryBackend) -> Iterator[Transport]:
+    budget = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     transport = Transport(
-        base_url=origin.url, platform="acme", budget=budget, longest_queue=60.0, sleep=time.sleep, clock=time
+        base_url=origin.url, platform="acme", rate_limiter=budget, longest_queue=60.0, sleep=time.sleep, clock=time
     )
     yield transport
     transport.close()
@@ -80,7 +80,7 @@ def test_each_call_waits_for_its_turn(origin: Origin, transport: Transport, time
 
 
 def test_a_refusal_holds_back_everybody_as_long_as_the_platform_said(
-    origin: Origin, transport: Transport, time: Time, backend: ProcessBackend
+    origin: Origin, transport: Transport, time: Time, backend: MemoryBackend
 ) -> None:
     origin.on("/api", json_body({"error": "busy"}, 429, {"x-wait": "7.5"}), OK)
     assert transport.call("GET", "/api", decode, quota=FIVE) == {"value": 1}
@@ -89,15 +89,15 @@ def test_a_refusal_holds_back_everybody_as_long_as_the_platform_said(
     calls, refused, waited = usage(transport)
     assert (calls, refused) == (2, 1)
     assert waited == pytest.approx(7.5)
-    other = SharedBudget(backend, ("acme", origin.url, "app"))
+    other = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     assert other.reserve(FIVE, 60) == pytest.approx(SLOT)
 
 
 def test_one_who_waits_for_his_turn_hears_of_a_refusal(
-    origin: Origin, transport: Transport, time: Time, backend: ProcessBackend
+    origin: Origin, transport: Transport, time: Time, backend: MemoryBackend
 ) -> None:
     origin.on("/api", OK, OK)
-    other = SharedBudget(backend, ("acme", origin.url, "app"))
+    other = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     transport.call("GET", "/api", decode, quota=FIVE)
 
     def refused() -> None:
@@ -111,10 +111,10 @@ def test_one_who_waits_for_his_turn_hears_of_a_refusal(
 
 
 def test_who_is_woken_late_takes_a_new_place_but_not_for_ever(
-    origin: Origin, transport: Transport, time: Time, backend: ProcessBackend
+    origin: Origin, transport: Transport, time: Time, backend: MemoryBackend
 ) -> None:
     origin.on("/api", OK, OK)
-    other = SharedBudget(backend, ("acme", origin.url, "app"))
+    other = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     transport.call("GET", "/api", decode, quota=FIVE)
     time.late = 0.05
     time.meanwhile = lambda: other.reserve(FIVE, 60)
@@ -161,11 +161,11 @@ def test_a_rejected_token_takes_a_turn_of_its_own(origin: Origin, transport: Tra
     assert transport.usage.endpoints()["minutes.get"].calls == 2
 
 
-def test_who_is_stopped_leaves_the_queue_and_sends_nothing(origin: Origin, backend: ProcessBackend) -> None:
+def test_who_is_stopped_leaves_the_queue_and_sends_nothing(origin: Origin, backend: MemoryBackend) -> None:
     origin.on("/api", OK)
-    budget = SharedBudget(backend, ("acme", origin.url, "app"))
+    budget = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     budget.refused(FIVE, RateLimited("refused", retry_after=30.0))
-    transport = Transport(base_url=origin.url, platform="acme", budget=budget)
+    transport = Transport(base_url=origin.url, platform="acme", rate_limiter=budget)
     with ThreadPoolExecutor(1) as threads:
         calling = threads.submit(transport.call, "GET", "/api", decode, quota=FIVE)
         transport.interrupt()
@@ -176,18 +176,18 @@ def test_who_is_stopped_leaves_the_queue_and_sends_nothing(origin: Origin, backe
 
 
 def test_a_queue_that_stands_still_again_and_again_is_waited_for_once(
-    origin: Origin, backend: ProcessBackend, time: Time
+    origin: Origin, backend: MemoryBackend, time: Time
 ) -> None:
     """Others are refused while we wait, each time for a second: the deadline is the call's, not the place's."""
     origin.on("/api", OK)
-    budget = SharedBudget(backend, ("acme", origin.url, "app"))
+    budget = SharedRateLimiter(backend, ("acme", origin.url, "app"))
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds)
         budget.refused(FIVE, RateLimited("refused", retry_after=1.0))
 
     transport = Transport(
-        base_url=origin.url, platform="acme", budget=budget, longest_queue=15.0, sleep=sleep, clock=time
+        base_url=origin.url, platform="acme", rate_limiter=budget, longest_queue=15.0, sleep=sleep, clock=time
     )
     budget.refused(FIVE, RateLimited("refused", retry_after=1.0))
     with pytest.raises(RateLimited):
@@ -198,11 +198,11 @@ def test_a_queue_that_stands_still_again_and_again_is_waited_for_once(
 
 
 def test_a_refusal_that_is_not_forgotten_costs_some_places_and_no_more(
-    origin: Origin, transport: Transport, backend: ProcessBackend, time: Time
+    origin: Origin, transport: Transport, backend: MemoryBackend, time: Time
 ) -> None:
     """As where nothing stands still any more, and the word of it is still there."""
     origin.on("/api", OK, OK)
-    transport.turn(FIVE)
+    transport.acquire(FIVE)
     backend.set(f"budget|acme|{origin.url}|app|minutes.get|refused", b"1", 3600.0)
     transport.call("GET", "/api", decode, quota=FIVE)
     assert origin.asked("/api") == 1
@@ -222,7 +222,7 @@ def test_a_turn_that_was_waited_for_before_is_not_waited_for_again(
 ) -> None:
     origin.on("/api", OK, OK)
     transport.call("GET", "/api", decode, quota=FIVE)
-    transport.turn(FIVE)
+    transport.acquire(FIVE)
     assert time.slept == pytest.approx([SLOT])
     assert origin.asked("/api") == 1
     transport.call("GET", "/api", decode, quota=FIVE, queued=False)
@@ -233,7 +233,7 @@ def test_a_turn_that_was_waited_for_before_is_not_waited_for_again(
 def test_a_pause_between_calls_ends_with_an_interrupt(transport: Transport, time: Time) -> None:
     transport.pause(3)
     assert time.slept == [3]
-    assert transport.patience == 60.0
+    assert transport.timeout == 60.0
     time.meanwhile = transport.interrupt
     with pytest.raises(ServerError, match="this task was stopped"):
         transport.pause(3)

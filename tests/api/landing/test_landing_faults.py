@@ -23,7 +23,7 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.storage.local.writer import LocalSink
+from airflow_provider_meetings.storage.local.writer import LocalWriter
 from tests.contract import scripted
 from tests.contract.bench import BODY, CHECKPOINT, NAME, OTHER, RECEIPT, Bench
 from tests.contract.leaks import told
@@ -106,11 +106,11 @@ def test_a_stream_that_breaks_in_the_engine_is_discarded(bench: Bench) -> None:
 
 def test_a_store_that_keeps_less_than_it_was_given_is_noticed(bench: Bench) -> None:
     class Forgetful(LocalStore):
-        def sink(self, key: str, plan: Plan) -> LocalSink:
-            sink = super().sink(key, plan)
-            write = sink.write
-            sink.write = lambda chunk: write(chunk[:-1])  # type: ignore[method-assign]
-            return sink
+        def writer(self, key: str, plan: Plan) -> LocalWriter:
+            writer = super().writer(key, plan)
+            write = writer.write
+            writer.write = lambda chunk: write(chunk[:-1])  # type: ignore[method-assign]
+            return writer
 
     with pytest.raises(MediaCorrupt, match="holds"):
         bench.land(video(BODY), store=Forgetful(bench.root, "file:///target"))
@@ -119,7 +119,7 @@ def test_a_store_that_keeps_less_than_it_was_given_is_noticed(bench: Bench) -> N
 
 def test_another_writer_is_an_error_and_keeps_its_file(bench: Bench) -> None:
     bench.target.parent.mkdir(parents=True)
-    other = LocalSink(bench.target, Plan())
+    other = LocalWriter(bench.target, Plan())
     other.write(b"the other's bytes")
     with pytest.raises(BlockingIOError, match="being written by another process"):
         bench.land(video(BODY))
@@ -306,11 +306,11 @@ def test_a_part_that_is_also_something_else_is_left_to_it(bench: Bench) -> None:
 
 def test_what_came_there_meanwhile_is_not_replaced_under_fail(bench: Bench) -> None:
     class Late(LocalStore):
-        def sink(self, key: str, plan: Plan) -> LocalSink:
-            sink = super().sink(key, plan)
+        def writer(self, key: str, plan: Plan) -> LocalWriter:
+            writer = super().writer(key, plan)
             if key == NAME:
                 bench.target.write_bytes(OTHER)
-            return sink
+            return writer
 
     bench.target.parent.mkdir(parents=True)
     with pytest.raises(InvalidRequest, match="is there already"):

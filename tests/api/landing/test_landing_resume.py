@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.landing.transfer import Stopped
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from airflow_provider_meetings.storage.local import writer as local_sink
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.storage.local.writer import LocalSink, lock
+from airflow_provider_meetings.storage.local.writer import LocalWriter, lock
 from tests.contract.aftermath import nothing_stands, stands
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.ranges import RangeHost, only_status, version
@@ -237,11 +237,11 @@ def test_what_another_process_began_meanwhile_is_not_continued_as_what_was_there
     _fail(bench, host)
 
     class Late(LocalStore):
-        def sink(self, key: str, plan: Plan) -> LocalSink:
+        def writer(self, key: str, plan: Plan) -> LocalWriter:
             if plan.place is not None:
                 _change(bench, validator='"v2"')
                 (bench.root / PART).write_bytes(V2[:KEPT])
-            return super().sink(key, plan)
+            return super().writer(key, plan)
 
     with pytest.raises(BlockingIOError, match="begun anew by another process"):
         bench.land(host, store=Late(bench.root, "file:///target"))
@@ -254,11 +254,11 @@ def test_what_another_process_began_meanwhile_is_not_continued_as_what_was_there
 
 def test_a_stop_while_the_kept_bytes_are_hashed_loses_nothing(bench: Bench) -> None:
     class Stopping(LocalStore):
-        def sink(self, key: str, plan: Plan) -> LocalSink:
-            sink = super().sink(key, plan)
+        def writer(self, key: str, plan: Plan) -> LocalWriter:
+            writer = super().writer(key, plan)
             if plan.place is not None:
                 bench.stop.set()
-            return sink
+            return writer
 
     host = RangeHost(V1)
     _fail(bench, host)

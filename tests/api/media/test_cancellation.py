@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from airflow_provider_meetings.api.models import MediaFile, Recording
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.storage.local.writer import LocalSink
+from airflow_provider_meetings.storage.local.writer import LocalWriter
 from tests.contract.bench import BODY, CHECKPOINT, OTHER, Bench
 from tests.contract.endless import Endless
 from tests.contract.opening import OpenSession, read, refused
@@ -47,14 +47,14 @@ class _TellingStore(LocalStore):
         super().__init__(root, "file:///target")
         self.written = written = threading.Event()
 
-        class Telling(LocalSink):
+        class Telling(LocalWriter):
             def write(self, chunk: bytes) -> None:
                 super().write(chunk)
                 written.set()
 
         self._kind = Telling
 
-    def sink(self, key: str, plan: Plan) -> LocalSink:
+    def writer(self, key: str, plan: Plan) -> LocalWriter:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         return self._kind(path, plan)

@@ -19,13 +19,13 @@ import pytest
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.host.record import Moment
+from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 from tests.contract.scripted import NOBODY
 from tests.coordination.askers import run
 
 FIVE = [Rate(5, 1)]
-START = Moment("boot-1", 5000.0, 1_800_000_000.0)
+START = BootClock("boot-1", 5000.0, 1_800_000_000.0)
 
 
 class Host:
@@ -58,51 +58,51 @@ def test_a_clock_that_is_set_changes_no_slot(host: Host, step: float) -> None:
 def test_after_a_start_of_the_machine_there_is_no_stall_and_no_burst(host: Host, step: float) -> None:
     for _ in range(50):
         host.backend.reserve("k", FIVE, 60)
-    host.moment = Moment("boot-2", 3.0, START.wall + step)
+    host.moment = BootClock("boot-2", 3.0, START.wall + step)
     waits = [host.backend.reserve("k", FIVE, 60) for _ in range(3)]
     assert waits[0] <= 2
     assert [later - waits[0] for later in waits[1:]] == pytest.approx([0.2, 0.4])
 
 
 def test_a_block_lasts_over_a_start_of_the_machine(host: Host) -> None:
-    host.backend.postpone("k", 3600)
-    host.moment = Moment("boot-2", 3.0, START.wall + 600)
+    host.backend.block("k", 3600)
+    host.moment = BootClock("boot-2", 3.0, START.wall + 600)
     assert host.backend.reserve("k", FIVE, 1e6) == pytest.approx(3000)
 
 
 def test_a_steady_clock_that_begins_anew_is_another_boot_also_without_a_name(host: Host) -> None:
-    host.moment = Moment("", 5000.0, 1000.0)
-    host.backend.postpone("k", 60)
-    host.moment = Moment("", 10.0, 1030.0)
+    host.moment = BootClock("", 5000.0, 1000.0)
+    host.backend.block("k", 60)
+    host.moment = BootClock("", 10.0, 1030.0)
     assert host.backend.reserve("k", FIVE, 1e6) == pytest.approx(30)
 
 
 def test_a_value_runs_out_by_the_steady_clock(host: Host) -> None:
     host.backend.set("k", b"v", 100)
-    host.moment = Moment("boot-1", START.steady + 99, START.wall - 3600)
+    host.moment = BootClock("boot-1", START.steady + 99, START.wall - 3600)
     assert host.backend.get("k") == b"v"
-    host.moment = Moment("boot-1", START.steady + 100, START.wall - 3600)
+    host.moment = BootClock("boot-1", START.steady + 100, START.wall - 3600)
     assert host.backend.get("k") is None
 
 
 def test_a_steady_clock_counts_within_its_own_boot_only(host: Host) -> None:
     host.backend.set("k", b"v", 100)
-    host.moment = Moment("boot-2", START.steady + 5, START.wall + 200)
+    host.moment = BootClock("boot-2", START.steady + 5, START.wall + 200)
     assert host.backend.get("k") is None
     host.backend.set("k", b"v", 100)
-    host.moment = Moment("boot-3", START.steady + 500, START.wall + 250)
+    host.moment = BootClock("boot-3", START.steady + 500, START.wall + 250)
     assert host.backend.get("k") == b"v"
 
 
 def test_a_value_from_the_future_is_none(host: Host) -> None:
     host.backend.set("k", b"v", 100)
-    host.moment = Moment("boot-2", 3.0, START.wall - 3600)
+    host.moment = BootClock("boot-2", 3.0, START.wall - 3600)
     assert host.backend.get("k") is None
 
 
 def test_the_real_clocks_run_on() -> None:
-    earlier = Moment.now()
-    elapsed = Moment.now().since(earlier)
+    earlier = BootClock.now()
+    elapsed = BootClock.now().since(earlier)
     assert elapsed is not None
     assert 0 <= elapsed < 60
 
@@ -121,7 +121,7 @@ DAMAGES = {
 def test_a_damaged_file_counts_as_none_and_is_written_anew(host: Host, damage: object) -> None:
     assert callable(damage)
     host.backend.set("k", b"v", 100)
-    host.backend.postpone("k", 50)
+    host.backend.block("k", 50)
     for path in (host.file("value"), host.file("slot")):
         path.write_bytes(damage(path.read_bytes()))
     assert host.backend.get("k") is None
@@ -132,8 +132,8 @@ def test_a_damaged_file_counts_as_none_and_is_written_anew(host: Host, damage: o
 
 def test_folder_and_files_are_ours_alone_and_name_no_key(host: Host) -> None:
     host.backend.set("a-key", b"v", 100)
-    host.backend.postpone("a-key", 1)
-    with host.backend.hold("a-key", 0):
+    host.backend.block("a-key", 1)
+    with host.backend.lock("a-key", 0):
         assert stat.S_IMODE(host.folder.stat().st_mode) == 0o700
         for path in host.folder.iterdir():
             assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -194,7 +194,7 @@ def test_a_file_system_without_locks(host: Host, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(fcntl, "flock", flock)
     with pytest.raises(BackendError, match="no locks, name a folder on a local disk"):
         host.backend.set("k", b"v", 100)
-    with pytest.raises(BackendError, match="no locks"), host.backend.hold("k", 0):
+    with pytest.raises(BackendError, match="no locks"), host.backend.lock("k", 0):
         raise AssertionError
 
 
@@ -275,13 +275,13 @@ def test_what_is_of_no_use_any_more_is_swept_away_once_a_day(tmp_path: Path) -> 
     """Keys come and go with secrets and tickets: without this, the folder would grow for ever."""
     folder = tmp_path / "state"
     days = 0.0
-    backend = HostBackend(folder, lambda: Moment("boot", 1000.0 + days * 86400, 1000.0 + days * 86400))
+    backend = HostBackend(folder, lambda: BootClock("boot", 1000.0 + days * 86400, 1000.0 + days * 86400))
     for key in ("old", "new"):
         backend.set(key, b"x", 60)
         backend.reserve(key, FIVE, 1)
-        with backend.hold(key, 1):
+        with backend.lock(key, 1):
             pass
-    assert backend.swap("record", None, b"y")
+    assert backend.compare_and_set("record", None, b"y")
     before = {path.name for path in folder.iterdir()}
     old = {name for name in before if name.startswith(hashlib.sha256(b"old").hexdigest())}
     records = {name for name in before if name.startswith(hashlib.sha256(b"record").hexdigest())}
@@ -291,10 +291,10 @@ def test_what_is_of_no_use_any_more_is_swept_away_once_a_day(tmp_path: Path) -> 
     backend.set("new", b"x", 60)
     assert {path.name for path in folder.iterdir()} == before  # it was swept today
     days = 2.0
-    with backend.hold("old", 1):
+    with backend.lock("old", 1):
         backend.set("new", b"x", 60)
         (kept,) = {path.name for path in folder.iterdir()} & old  # what somebody holds
-        assert kept.endswith(".hold")
+        assert kept.endswith(".lock")
     days = 4.0
     backend.set("new", b"x", 60)
     assert {path.name for path in folder.iterdir()} == before - old
@@ -303,7 +303,7 @@ def test_what_is_of_no_use_any_more_is_swept_away_once_a_day(tmp_path: Path) -> 
 
 def test_a_lock_on_a_file_that_was_swept_away_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who opened it before and locked it afterwards would be alone with a file that nobody else sees."""
-    folder, path = StateFolder(tmp_path / "state"), tmp_path / "state" / "k.hold"
+    folder, path = StateFolder(tmp_path / "state"), tmp_path / "state" / "k.lock"
     real, swept = StateFolder.lock, list[bool]()
 
     def lock(self: StateFolder, file: int, **how: Any) -> None:
@@ -313,7 +313,7 @@ def test_a_lock_on_a_file_that_was_swept_away_is_none(tmp_path: Path, monkeypatc
             path.unlink()
 
     monkeypatch.setattr(StateFolder, "lock", lock)
-    file = folder.open_locked("k.hold", create=True, patience=0)
+    file = folder.open_locked("k.lock", create=True, timeout=0)
     assert file is not None
     try:
         assert os.fstat(file).st_ino == path.stat().st_ino
@@ -328,7 +328,7 @@ def test_a_child_of_the_holder_holds_nothing(tmp_path: Path) -> None:
     holder = os.fork()
     if not holder:
         os.close(ending)
-        with HostBackend(tmp_path / "state").hold("k", 1):
+        with HostBackend(tmp_path / "state").lock("k", 1):
             child = os.fork()
             if not child:
                 os.write(say, b"x")
@@ -338,11 +338,11 @@ def test_a_child_of_the_holder_holds_nothing(tmp_path: Path) -> None:
         os._exit(0)
     try:
         assert os.read(told, 1) == b"x"
-        with pytest.raises(Busy), HostBackend(tmp_path / "state").hold("k", 0):
+        with pytest.raises(Busy), HostBackend(tmp_path / "state").lock("k", 0):
             pass
         os.kill(holder, signal.SIGKILL)
         os.waitpid(holder, 0)
-        with HostBackend(tmp_path / "state").hold("k", 0):
+        with HostBackend(tmp_path / "state").lock("k", 0):
             pass
     finally:
         for file in (told, say, end, ending):
@@ -352,10 +352,10 @@ def test_a_child_of_the_holder_holds_nothing(tmp_path: Path) -> None:
 def test_a_damaged_record_is_there_and_can_be_replaced(tmp_path: Path) -> None:
     """Of single-use tokens one must know that they are damaged, and not that there were none."""
     backend = HostBackend(tmp_path / "state")
-    assert backend.swap("k", None, b"tokens")
+    assert backend.compare_and_set("k", None, b"tokens")
     (file,) = (tmp_path / "state").glob("*.record")
     file.write_bytes(file.read_bytes()[:-3])
     assert backend.read("k") == b""
-    assert not backend.swap("k", None, b"anew")
-    assert backend.swap("k", b"", b"anew")
+    assert not backend.compare_and_set("k", None, b"anew")
+    assert backend.compare_and_set("k", b"", b"anew")
     assert backend.read("k") == b"anew"

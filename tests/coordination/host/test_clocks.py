@@ -16,10 +16,10 @@ import pytest
 from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend
-from airflow_provider_meetings.coordination.fallback import NarrowingBackend
+from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.host.record import Moment
-from airflow_provider_meetings.coordination.memory import ProcessBackend, ProcessTokenStore
+from airflow_provider_meetings.coordination.host.record import BootClock
+from airflow_provider_meetings.coordination.memory import MemoryBackend, ProcessTokenStore
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
 
 HOUR = 3600.0
@@ -35,9 +35,9 @@ class Machine:
 
     def __init__(self) -> None:
         self.real = 0.0
-        self.shown = Moment("boot-1", 5000.0, 1_800_000_000.0)
+        self.shown = BootClock("boot-1", 5000.0, 1_800_000_000.0)
 
-    def now(self) -> Moment:
+    def now(self) -> BootClock:
         return self.shown
 
     def steady(self) -> float:
@@ -57,7 +57,7 @@ class Machine:
     def start_anew(self, *, after: float, step: float, boot: str = "boot-2") -> None:
         """Be off for some seconds, and show another time than it is from then on."""
         self.pass_to(self.real + after)
-        self.shown = Moment(boot, 3.0, self.shown.wall + step)
+        self.shown = BootClock(boot, 3.0, self.shown.wall + step)
 
 
 def work(machine: Machine, backend: Backend, until: float, workers: int = WORKERS) -> list[float]:
@@ -87,9 +87,9 @@ def machine() -> Machine:
 def backend(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path) -> Backend:
     host = HostBackend(tmp_path / "state", machine.now)
     made: dict[str, Callable[[], Backend]] = {
-        "process": lambda: ProcessBackend(machine.steady),
+        "process": lambda: MemoryBackend(machine.steady),
         "host": lambda: host,
-        "narrowing": lambda: NarrowingBackend(host, machine.steady),
+        "narrowing": lambda: FallbackBackend(host, machine.steady),
     }
     return made[request.param]()
 
@@ -129,7 +129,7 @@ def test_what_the_platform_said_outlives_the_machine_as_the_queue_does_not(
     machine: Machine, tmp_path: Path, step: float
 ) -> None:
     backend = HostBackend(tmp_path / "state", machine.now)
-    backend.postpone("k", 2 * HOUR)
+    backend.block("k", 2 * HOUR)
     queue = [backend.reserve("k", RATES, 3 * HOUR) for _ in range(200)]
     assert queue[-1] == pytest.approx(2 * HOUR + 199 * 0.2)
     machine.start_anew(after=60, step=step)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.errors import AuthenticationError, ConsentEnded, RateLimited, ServerError, StoreError
-from airflow_provider_meetings.api.http.oauth import Grant
+from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from tests.coordination.oauth.user_world import REMEDY, World
@@ -26,10 +26,10 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-def meanwhile(world: World, happens: Callable[[], object]) -> Callable[[str], Grant]:
+def meanwhile(world: World, happens: Callable[[], object]) -> Callable[[str], TokenPair]:
     """Have something happen while a refresh token is at the platform."""
 
-    def renew(refresh_token: str) -> Grant:
+    def renew(refresh_token: str) -> TokenPair:
         happens()
         return world.platform.renew(refresh_token)
 
@@ -99,14 +99,14 @@ def test_writing_is_given_up_after_half_a_minute_however_long_a_server_hangs(
     begun: list[float] = []
     answered = iter([True])
 
-    def swap(key: str, old: bytes | None, new: bytes) -> bool:
+    def compare_and_set(key: str, old: bytes | None, new: bytes) -> bool:
         if next(answered, False):
-            return HostBackend.swap(world.backend, key, old, new)
+            return HostBackend.compare_and_set(world.backend, key, old, new)
         begun.append(world.steady)
         world.steady += hangs
         raise BackendError("Redis did not answer in time")
 
-    monkeypatch.setattr(world.backend, "swap", swap)
+    monkeypatch.setattr(world.backend, "compare_and_set", compare_and_set)
     before = world.steady
     assert isinstance(world.refused(), AuthenticationError)
     assert begun[-1] - before < 30
@@ -157,13 +157,13 @@ def test_who_cannot_write_the_answer_stops_when_the_token_before_does_not_work(w
 def test_a_claim_whose_writing_was_not_confirmed_is_taken_back(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     unconfirmed = iter([True])
 
-    def swap(key: str, old: bytes | None, new: bytes) -> bool:
-        done = HostBackend.swap(world.backend, key, old, new)
+    def compare_and_set(key: str, old: bytes | None, new: bytes) -> bool:
+        done = HostBackend.compare_and_set(world.backend, key, old, new)
         if next(unconfirmed, False):
             raise BackendError("Redis did not answer in time")
         return done
 
-    monkeypatch.setattr(world.backend, "swap", swap)
+    monkeypatch.setattr(world.backend, "compare_and_set", compare_and_set)
     assert isinstance(world.refused(), StoreError)
     assert world.platform.sent == []
     world.now += 100
@@ -217,14 +217,14 @@ def test_an_interrupt_waits_until_the_answer_is_written_down(
     main = threading.main_thread().ident
     assert main is not None
 
-    def swap(key: str, old: bytes | None, new: bytes) -> bool:
+    def compare_and_set(key: str, old: bytes | None, new: bytes) -> bool:
         nonlocal swaps
         swaps += 1
         if swaps == swap_number:
             signal.pthread_kill(main, signal.SIGALRM)
-        return HostBackend.swap(world.backend, key, old, new)
+        return HostBackend.compare_and_set(world.backend, key, old, new)
 
-    monkeypatch.setattr(world.backend, "swap", swap)
+    monkeypatch.setattr(world.backend, "compare_and_set", compare_and_set)
     before = signal.signal(signal.SIGALRM, time_is_up)
     try:
         with pytest.raises(TimeIsUp):

@@ -17,7 +17,7 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.http.oauth import ends_soon
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.coordination.encryption import Seal
+from airflow_provider_meetings.coordination.encryption import Encryptor
 from tests.coordination.oauth.user_world import DAY, NAME, REMEDY, World
 
 
@@ -57,7 +57,7 @@ def test_another_secret_needs_another_consent(world: World) -> None:
     ) as caught:
         other.token(world.platform.renew)
     assert "secret" not in str(caught.value).replace("the app's secret", "")
-    assert other.standing() is None
+    assert other.consent_status() is None
     other.accept(world.platform.grant(5))
     assert other.token(world.platform.renew).value == "access-5"
 
@@ -132,12 +132,12 @@ def test_whose_it_is_is_kept(world: World) -> None:
     world.chain().accept(world.platform.grant(0), "ou_1")
     world.now += 8000
     assert world.ask() == "access-1"
-    standing = world.chain().standing()
-    assert standing is not None
-    assert (standing.user, standing.scope) == ("ou_1", "a b")
+    consent_status = world.chain().consent_status()
+    assert consent_status is not None
+    assert (consent_status.user, consent_status.scope) == ("ou_1", "a b")
     # The consent began when it was given, however often it was renewed.
-    assert standing.consent_ends == 1_800_000_000.0 + 365 * DAY
-    assert standing.renewable_until == world.now + 7 * DAY
+    assert consent_status.consent_ends == 1_800_000_000.0 + 365 * DAY
+    assert consent_status.renewable_until == world.now + 7 * DAY
 
 
 def test_the_end_is_said_days_ahead_and_once_a_day(world: World, caplog: pytest.LogCaptureFixture) -> None:
@@ -158,10 +158,13 @@ def test_the_end_is_said_days_ahead_and_once_a_day(world: World, caplog: pytest.
 
 
 def test_the_end_of_a_refresh_token_is_said_days_ahead(world: World) -> None:
-    standing = world.chain().standing()
-    assert standing is not None
-    assert ends_soon(standing, world.now + 4.9 * DAY) == ""
-    assert ends_soon(standing, world.now + 5.1 * DAY) == "The user's token can be renewed until 2027-01-22 (UTC) only."
+    consent_status = world.chain().consent_status()
+    assert consent_status is not None
+    assert ends_soon(consent_status, world.now + 4.9 * DAY) == ""
+    assert (
+        ends_soon(consent_status, world.now + 5.1 * DAY)
+        == "The user's token can be renewed until 2027-01-22 (UTC) only."
+    )
 
 
 @pytest.mark.parametrize("ahead", [3600.0, 30.0, 10 * 365 * DAY])
@@ -179,7 +182,7 @@ def test_what_a_process_has_seen_it_knows_in_its_next_hook(world: World) -> None
     errors: list[MeetingsApiError] = []
     for _ in range(7):
         with pytest.raises(MeetingsApiError) as caught:
-            world.chain(memory=process, patience=15).token(world.platform.renew)
+            world.chain(memory=process, timeout=15).token(world.platform.renew)
         errors.append(caught.value)
     assert [type(error) for error in errors] == [ServerError] * 5 + [AuthenticationError] * 2
     assert sum(world.pauses) == pytest.approx(90, abs=3)
@@ -189,7 +192,7 @@ def test_who_is_impatient_is_told_to_come_again(world: World) -> None:
     world.now += 8000
     world.change(lambda record: record.claimed("alive.1", world.now))
     with pytest.raises(ServerError, match="Another process is renewing the user's token") as caught:
-        world.chain(patience=15).token(world.platform.renew)
+        world.chain(timeout=15).token(world.platform.renew)
     assert not caught.value.permanent
     assert caught.value.retry_after is not None
     assert sum(world.pauses) == pytest.approx(15, abs=1)
@@ -198,8 +201,8 @@ def test_who_is_impatient_is_told_to_come_again(world: World) -> None:
 
 def test_a_hold_is_waited_for_no_longer(world: World) -> None:
     world.now += 8000
-    with world.backend.hold(NAME, 0), pytest.raises(ServerError, match=r"no answer within 0\.5 s"):
-        world.chain(patience=0.5).token(world.platform.renew)
+    with world.backend.lock(NAME, 0), pytest.raises(ServerError, match=r"no answer within 0\.5 s"):
+        world.chain(timeout=0.5).token(world.platform.renew)
     assert world.ask() == "access-1"
 
 
@@ -291,7 +294,7 @@ def test_a_place_that_is_away_stops_nobody_who_has_a_token(world: World, monkeyp
         assert world.chain(memory=process).token(world.platform.renew).value == "access-0"
     assert len(reads) == 1
     with pytest.raises(StoreError, match="Redis cannot be reached"):
-        world.chain().standing()
+        world.chain().consent_status()
 
 
 def test_whose_consent_another_one_takes_the_place_of(world: World) -> None:
@@ -299,9 +302,9 @@ def test_whose_consent_another_one_takes_the_place_of(world: World) -> None:
         return world.chain().accept(world.platform.grant(0), user).instead_of
 
     assert [accepted(user) for user in ("ou_1", "ou_1", "ou_2", "", "ou_3")] == ["", "", "ou_1", "", ""]
-    standing = world.chain().standing()
-    assert standing is not None
-    assert (standing.user, standing.instead_of) == ("ou_3", "")
+    consent_status = world.chain().consent_status()
+    assert consent_status is not None
+    assert (consent_status.user, consent_status.instead_of) == ("ou_3", "")
 
 
 @pytest.mark.parametrize(
@@ -316,17 +319,17 @@ def test_whose_consent_another_one_takes_the_place_of(world: World) -> None:
 def test_a_record_of_another_version(world: World, change: dict[str, object], said: str) -> None:
     value, record = world.records.read()
     written = {name: one for name, one in (record.to_dict() | change).items() if one is not ...}
-    assert world.backend.swap(NAME, value, Seal("the-secret").close(NAME, written))
+    assert world.backend.compare_and_set(NAME, value, Encryptor("the-secret").close(NAME, written))
     error = world.refused()
     assert isinstance(error, AuthenticationError)
     assert f"another version of this provider has written them ({said})" in str(error)
     assert REMEDY in str(error)
-    assert world.chain().standing() is None
+    assert world.chain().consent_status() is None
 
 
 def test_a_damaged_record_is_not_taken_for_none(world: World) -> None:
     value, _ = world.records.read()
-    assert world.backend.swap(NAME, value, value[:50])
+    assert world.backend.compare_and_set(NAME, value, value[:50])
     assert "or they are damaged" in str(world.refused())
     world.chain().accept(world.platform.grant(3))
     assert world.ask() == "access-3"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.http.oauth import Grant
+from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.consent import KeptConsent
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
@@ -62,7 +62,9 @@ class Users:
 
     def consent(self, access_seconds: float) -> None:
         self.chain().accept(
-            Grant(FEISHU_USER_TOKEN, access_seconds, FEISHU_USER_REFRESH_TOKEN, 7 * 86400, "minutes:minutes.basic:read")
+            TokenPair(
+                FEISHU_USER_TOKEN, access_seconds, FEISHU_USER_REFRESH_TOKEN, 7 * 86400, "minutes:minutes.basic:read"
+            )
         )
 
     @property
@@ -185,7 +187,7 @@ def test_one_who_stands_still_is_waited_for_and_never_overtaken(users: Users) ->
 def test_a_consent_given_meanwhile_is_not_overwritten(users: Users) -> None:
     users.consent(access_seconds=0)
     with standing_still(users) as (frozen, pid):
-        users.chain().accept(Grant(FEISHU_USER_TOKEN, 7200, "another-refresh-token", 7 * 86400, ""))
+        users.chain().accept(TokenPair(FEISHU_USER_TOKEN, 7200, "another-refresh-token", 7 * 86400, ""))
         os.kill(pid, signal.SIGCONT)
         assert read_line(frozen)["errors"] == [""]
     assert users.sent == {FEISHU_USER_REFRESH_TOKEN: 1}

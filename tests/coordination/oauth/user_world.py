@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.errors import MeetingsApiError
-from airflow_provider_meetings.api.http.oauth import Grant
+from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
@@ -30,10 +30,10 @@ class Platform:
         self.error: BaseException | None = None
         self.refresh_seconds = 7 * DAY
 
-    def grant(self, number: int) -> Grant:
-        return Grant(f"access-{number}", 7200, f"refresh-{number}", self.refresh_seconds, "a b")
+    def grant(self, number: int) -> TokenPair:
+        return TokenPair(f"access-{number}", 7200, f"refresh-{number}", self.refresh_seconds, "a b")
 
-    def renew(self, refresh_token: str) -> Grant:
+    def renew(self, refresh_token: str) -> TokenPair:
         self.sent.append(refresh_token)
         if self.error is not None:
             raise self.error
@@ -47,10 +47,10 @@ class FailingBackend(HostBackend):
 
     fails: Callable[[], bool] = staticmethod(lambda: False)
 
-    def swap(self, key: str, old: bytes | None, new: bytes) -> bool:
+    def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
         if self.fails():
             raise BackendError("the disk is full, make room")
-        return super().swap(key, old, new)
+        return super().compare_and_set(key, old, new)
 
 
 class World:
@@ -104,4 +104,4 @@ class World:
     def change(self, change: Callable[[UserRecord], UserRecord]) -> None:
         """Write into the record as another process would."""
         value, record = self.records.read()
-        assert self.records.swap(value, self.records.sealed(change(record)))
+        assert self.records.compare_and_set(value, self.records.sealed(change(record)))

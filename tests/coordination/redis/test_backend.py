@@ -61,14 +61,14 @@ class TestRedis(BackendContract):
         before = set(server.scan_iter("meetings:*", count=10_000))
         backend.set(key, b"value", 60)
         backend.reserve(key, [Rate(5, 1)], 60)
-        backend.postpone(key, 30)
+        backend.block(key, 30)
 
         def wait() -> None:
-            with backend.hold(key, DEADLINE):
+            with backend.lock(key, DEADLINE):
                 pass
 
         waiting = threading.Thread(target=wait)
-        with backend.hold(key, 0):
+        with backend.lock(key, 0):
             waiting.start()
             eventually(lambda: server.llen(name(key, "queue")) == 1)
             found = set(server.scan_iter("meetings:*", count=10_000)) - before
@@ -81,11 +81,11 @@ class TestRedis(BackendContract):
         order: list[int] = []
 
         def ask(number: int) -> None:
-            with backend.hold(key, DEADLINE):
+            with backend.lock(key, DEADLINE):
                 order.append(number)
 
         threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
-        with backend.hold(key, 0):
+        with backend.lock(key, 0):
             for number, thread in enumerate(threads, 1):
                 thread.start()
                 eventually(lambda number=number: server.llen(name(key, "queue")) == number)  # type: ignore[misc]
@@ -97,25 +97,25 @@ class TestRedis(BackendContract):
         seconds, micros = server.time()
         server.rpush(name(key, "queue"), "first")
         server.zadd(name(key, "waiting"), {"first": seconds * 1_000_000 + micros + 1_400_000})
-        with pytest.raises(Busy), backend.hold(key, 0):
+        with pytest.raises(Busy), backend.lock(key, 0):
             pass
 
     def test_one_who_died_waiting_is_not_waited_for(self, backend: Backend, server: Redis, key: str) -> None:
         server.rpush(name(key, "queue"), "dead")
         server.zadd(name(key, "waiting"), {"dead": server.time()[0] * 1_000_000 + HOUR})
-        with backend.hold(key, DEADLINE):
+        with backend.lock(key, DEADLINE):
             pass
 
     def test_a_hold_from_before_the_clock_was_set_back_ends(self, backend: Backend, server: Redis, key: str) -> None:
         server.set(name(key, "hold"), "dead", px=HOUR // 1000)
-        with backend.hold(key, DEADLINE):
+        with backend.lock(key, DEADLINE):
             pass
 
     def test_a_value_from_before_the_clock_was_set_back_is_gone_and_a_record_is_not(
         self, backend: RedisBackend, server: Redis, key: str
     ) -> None:
         backend.set(key, b"1", 60)
-        assert backend.swap(key, None, b"record")
+        assert backend.compare_and_set(key, None, b"record")
         for part in ("value", "record"):
             server.pexpire(name(key, part), server.pttl(name(key, part)) + HOUR // 1000)
         assert backend.get(key) is None
@@ -125,7 +125,7 @@ class TestRedis(BackendContract):
 
     def test_a_clock_set_back_keeps_the_distance(self, backend: Backend, server: Redis, key: str) -> None:
         backend.reserve(key, [SLOW], 0)
-        backend.postpone(key, 20)
+        backend.block(key, 20)
         for field in ("slot", "postponed", "seen"):
             server.hincrby(name(key, "slots"), field, HOUR)
         assert 0 < backend.reserve(key, [SLOW], 3600) <= 20
@@ -165,9 +165,9 @@ def everything(backend: Backend) -> Iterator[str]:
     for use in (
         lambda: backend.get("key"),
         lambda: backend.set("key", b"value", 1),
-        lambda: backend.hold("key", 1).__enter__(),
+        lambda: backend.lock("key", 1).__enter__(),
         lambda: backend.reserve("key", [SLOW], 1),
-        lambda: backend.postpone("key", 1),
+        lambda: backend.block("key", 1),
     ):
         with pytest.raises(BackendError) as refused:
             use()

@@ -84,7 +84,7 @@ class SqlContract(BackendContract):
         self, backend: SqlBackend, place: str, key: str
     ) -> None:
         backend.set(key, b"1", 60)
-        assert backend.swap(key, None, b"record")
+        assert backend.compare_and_set(key, None, b"record")
         self.tell(place, f"UPDATE {TABLE} SET seen = seen + {HOUR}, expires = expires + {HOUR}")
         assert backend.get(key) is None
         assert backend.read(key) == b"record"
@@ -93,7 +93,7 @@ class SqlContract(BackendContract):
 
     def test_a_clock_set_back_keeps_the_distance(self, backend: Backend, place: str, key: str) -> None:
         backend.reserve(key, [SLOW], 0)
-        backend.postpone(key, 20)
+        backend.block(key, 20)
         self.tell(
             place,
             f"UPDATE {TABLE} SET slot = slot + {HOUR}, postponed = postponed + {HOUR}, seen = seen + {HOUR}",
@@ -127,12 +127,12 @@ class SqlContract(BackendContract):
         self, backend: Backend, place: str, key: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         backend.set(key, b"value", 60)
-        with backend.hold(key, 0), backend.hold(key + "other", 0):
+        with backend.lock(key, 0), backend.lock(key + "other", 0):
             self.cut(place)
         assert caplog.text.count("A hold ended while it was needed") == 2
         assert backend.get(key) == b"value"
         self.cut(place)
-        with backend.hold(key, DEADLINE):
+        with backend.lock(key, DEADLINE):
             assert backend.reserve(key, [SLOW], 0) == 0
 
     def test_a_forked_process_opens_connections_of_its_own(self, place: str, key: str) -> None:
@@ -154,7 +154,7 @@ class SqlContract(BackendContract):
 
     def test_a_connection_that_commits_by_itself_holds_nevertheless(self, place: str, key: str) -> None:
         backends = [SqlBackend(lambda: self.connect(place, autocommit=True)) for _ in range(2)]
-        with backends[0].hold(key, 0), pytest.raises(BackendError, match="has held this"), backends[1].hold(key, 0):
+        with backends[0].lock(key, 0), pytest.raises(BackendError, match="has held this"), backends[1].lock(key, 0):
             pass
         for backend in backends:
             backend.close()
@@ -188,7 +188,7 @@ class SqlContract(BackendContract):
         with self.somebody(place) as user:
             self.tell(place, self.one_connection.format(user=user))
             other = self.connect(place, user=user, password="hunter2")
-            backend = SqlBackend(lambda: self.connect(place, user=user, password="hunter2"), patience=0.5)
+            backend = SqlBackend(lambda: self.connect(place, user=user, password="hunter2"), timeout=0.5)
             with pytest.raises(BackendError, match="no connection free"):
                 backend.get(key)
             other.close()
@@ -226,7 +226,7 @@ def refused(backend: Backend, key: str) -> Iterator[str]:
         lambda: backend.get(key),
         lambda: backend.set(key, b"value", 1),
         lambda: backend.reserve(key, [SLOW], 1),
-        lambda: backend.postpone(key, 1),
+        lambda: backend.block(key, 1),
     ]
     for use in uses:
         with pytest.raises(BackendError) as error:
@@ -274,7 +274,7 @@ class TestPostgres(SqlContract):
                 for _ in range(10):  # a driver may prepare what it is asked often
                     backend.set(key, b"value", 60)
                     backend.reserve(key, [SLOW], 3600)
-                with backend.hold(key, 1):
+                with backend.lock(key, 1):
                     found = [server.execute(f"SHOW {name}").fetchone()[0] for name in (*names, "transaction_isolation")]
                     assert found[:2] == ["5s", "off"]
                     assert found[-1] == "read committed"

@@ -53,12 +53,12 @@ def test_a_connection_is_used_again_and_given_up_soon(server: OwnPostgres) -> No
 
 
 def test_a_hold_keeps_a_connection_for_what_is_done_under_it(server: OwnPostgres) -> None:
-    with closing(ours(server, user="three")) as backend, closing(ours(server, user="three", patience=0.2)) as other:
+    with closing(ours(server, user="three")) as backend, closing(ours(server, user="three", timeout=0.2)) as other:
         backend.set("k", b"", 60)
-        with backend.hold("k", 0):
+        with backend.lock("k", 0):
             # The third connection is another process's, and it can have no second one.
             assert other.get("k") == b""
-            with pytest.raises(BackendError, match="no connection free"), other.hold("l", 0):
+            with pytest.raises(BackendError, match="no connection free"), other.lock("l", 0):
                 pass
             other.close()
             taken = []
@@ -83,9 +83,9 @@ def test_more_processes_than_connections(server: OwnPostgres) -> None:
     done: list[bool] = []
 
     def ask() -> None:
-        with closing(ours(server, user="three", patience=10 * DEADLINE)) as backend:
+        with closing(ours(server, user="three", timeout=10 * DEADLINE)) as backend:
             backend.get("k")
-            with backend.hold("k", 10 * DEADLINE):
+            with backend.lock("k", 10 * DEADLINE):
                 assert held.acquire(blocking=False)
                 backend.set("k", b"v", 60)
                 backend.get("k")
@@ -105,7 +105,7 @@ def test_a_server_that_stops_answering(server: OwnPostgres, inside: bool) -> Non
         uses: list[Callable[[], object]] = [lambda: backend.get("k"), lambda: backend.set("k", b"w", 60)]
         for use in uses:
             if inside:
-                with backend.hold("k", 0):
+                with backend.lock("k", 0):
                     _stopped(server, use)
             else:
                 backend.get("k")

@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.http.oauth import Grant
+from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
@@ -57,9 +57,9 @@ def test_a_consent_and_what_it_opens(user: Emulated) -> None:
     assert query["scope"].split() == [*SCOPES, "offline_access"]
     assert query["code_challenge_method"] == "S256"
     assert FEISHU_APP_SECRET not in address
-    standing, name = FeishuHook().finish_consent(browse(address))
-    assert (standing.user, name) == (FEISHU_USER.open_id, FEISHU_USER.name)
-    assert hook.missing_scopes(standing) == ()
+    consent_status, name = FeishuHook().finish_consent(browse(address))
+    assert (consent_status.user, name) == (FEISHU_USER.open_id, FEISHU_USER.name)
+    assert hook.missing_scopes(consent_status) == ()
     client = FeishuHook().get_conn()
     assert client.get_minute(READY_MINUTE).token == READY_MINUTE
     assert client.get_minute_media_url(READY_MINUTE).url
@@ -211,18 +211,18 @@ def test_a_consent_of_another_user_is_said(user: Emulated) -> None:
     hook = consent()
     users = hook._users
     assert users is not None
-    assert users.accept(Grant("a", 7200, "r", 86400, ""), "ou_before").instead_of == FEISHU_USER.open_id
-    standing, _ = hook.finish_consent(browse(hook.begin_consent()))
-    assert "It takes the place of the consent of ANOTHER USER, ou_before" in hook.reach(standing)
-    standing, _ = hook.finish_consent(browse(hook.begin_consent()))
-    assert "ANOTHER USER" not in hook.reach(standing)
+    assert users.accept(TokenPair("a", 7200, "r", 86400, ""), "ou_before").instead_of == FEISHU_USER.open_id
+    consent_status, _ = hook.finish_consent(browse(hook.begin_consent()))
+    assert "It takes the place of the consent of ANOTHER USER, ou_before" in hook.reach(consent_status)
+    consent_status, _ = hook.finish_consent(browse(hook.begin_consent()))
+    assert "ANOTHER USER" not in hook.reach(consent_status)
 
 
 def test_tokens_are_kept_also_where_nobody_tells_whose_they_are(user: Emulated) -> None:
     user.state.fail("feishu.user_info", 99991400, times=None)
     hook = FeishuHook()
-    standing, name = hook.finish_consent(browse(hook.begin_consent()))
-    assert (standing.user, name) == ("", "")
+    consent_status, name = hook.finish_consent(browse(hook.begin_consent()))
+    assert (consent_status.user, name) == ("", "")
     assert user.state.calls["feishu.user_info"] == 1
     assert FeishuHook().get_conn().get_minute(READY_MINUTE)
 
@@ -234,9 +234,9 @@ def test_who_waits_for_another_process_can_be_stopped(user: Emulated) -> None:
     client = hook.get_conn()
     users = hook._users
     assert isinstance(users, UserTokenChain)
-    assert users._patience == IMPATIENT_QUEUE_SECONDS
+    assert users._timeout == IMPATIENT_QUEUE_SECONDS
     value, record = users._records.read()
-    assert users._records.swap(value, users._records.sealed(record.claimed("another.1", time.time())))
+    assert users._records.compare_and_set(value, users._records.sealed(record.claimed("another.1", time.time())))
     user.state.revoke_tokens()
     client.transport.interrupt()
     with pytest.raises(ServerError, match="this task was stopped"):
@@ -281,12 +281,12 @@ def test_scopes_of_the_connection(user: Emulated) -> None:
         list(client.search_minutes("a"))
     # The next consent asks for more; what it gives is told apart from what was asked for.
     user.connect("feishu", extra={**USER, "scopes": "minutes:minutes.search:read"})
-    standing, _ = FeishuHook().finish_consent(browse(FeishuHook().begin_consent()))
-    assert "minutes:minutes.search:read" in standing.scope
+    consent_status, _ = FeishuHook().finish_consent(browse(FeishuHook().begin_consent()))
+    assert "minutes:minutes.search:read" in consent_status.scope
     user.connect("feishu", extra={**USER, "scopes": "minutes:minutes.media:export"})
     later = FeishuHook()
     later.get_conn()
-    assert later.missing_scopes(standing) == ("minutes:minutes.media:export",)
+    assert later.missing_scopes(consent_status) == ("minutes:minutes.media:export",)
 
 
 def test_asking_as_the_app_needs_no_consent(emulated: Emulated) -> None:

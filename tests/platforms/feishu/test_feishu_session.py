@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
-from airflow_provider_meetings.api.http.oauth import Grant
+from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
-from airflow_provider_meetings.coordination.rate_limiter import SharedBudget
+from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
@@ -40,8 +40,8 @@ class Host:
     folder: Path
 
     @property
-    def budget(self) -> SharedBudget:
-        return SharedBudget(HostBackend(self.folder), ("feishu", self.url, FEISHU_APP_ID, ""))
+    def budget(self) -> SharedRateLimiter:
+        return SharedRateLimiter(HostBackend(self.folder), ("feishu", self.url, FEISHU_APP_ID, ""))
 
     def process(
         self,
@@ -52,7 +52,7 @@ class Host:
         transport = Transport(
             base_url=self.url,
             platform="feishu",
-            budget=self.budget,
+            rate_limiter=self.budget,
             sleep=sleep,
             longest_queue=longest_queue,
             on_secret=on_secret,
@@ -90,7 +90,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     platform = EmulatorState()
     with serve(platform) as url:
         host = Host(url, platform, tmp_path / "state")
-        host.chain().accept(Grant(FEISHU_USER_TOKEN, 0, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
+        host.chain().accept(TokenPair(FEISHU_USER_TOKEN, 0, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
         yield host
 
 
@@ -119,7 +119,7 @@ def test_a_queue_that_is_too_long_costs_nothing(host: Host) -> None:
 def test_who_waits_for_another_process_stops_when_its_transport_is_interrupted(host: Host) -> None:
     records = UserRecords(HostBackend(host.folder), "user", FEISHU_APP_SECRET, "")
     value, record = records.read()
-    assert records.swap(value, records.sealed(record.claimed("another.1", time.time())))
+    assert records.compare_and_set(value, records.sealed(record.claimed("another.1", time.time())))
     client: FeishuUserClient = host.process(lambda seconds: client.transport.interrupt())
     with pytest.raises(ServerError, match="this task was stopped"):
         client.whoami()
@@ -154,13 +154,13 @@ def test_tokens_are_masked_in_the_thread_that_asks_and_the_old_one_before_it_is_
 
 def test_tokens_are_masked_also_where_they_cannot_be_used(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    given: list[Grant] = []
+    given: list[TokenPair] = []
     client = host.process(on_secret=told.append)
     renew = client._renew
 
-    def consent_meanwhile(refresh_token: str) -> Grant:
+    def consent_meanwhile(refresh_token: str) -> TokenPair:
         given.append(renew(refresh_token))
-        host.chain().accept(Grant("another-access", 7200, "another-refresh", 86400, ""))
+        host.chain().accept(TokenPair("another-access", 7200, "another-refresh", 86400, ""))
         return given[-1]
 
     monkeypatch.setattr(client._auth, "_renew", consent_meanwhile)

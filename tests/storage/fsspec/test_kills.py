@@ -22,9 +22,9 @@ from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 def say(what):
     print(json.dumps(what), flush=True)
 
-sink = FilesystemStore(LocalFileSystem(), sys.argv[1], "x://lake").sink("a/v.mp4", Plan(keep=say))
+writer = FilesystemStore(LocalFileSystem(), sys.argv[1], "x://lake").writer("a/v.mp4", Plan(keep=say))
 while True:
-    sink.write(bytes(1 << 20))
+    writer.write(bytes(1 << 20))
     say("written")
 """
 
@@ -47,5 +47,5 @@ def test_a_killed_process_leaves_what_the_next_try_and_a_sweep_find(tmp_path: Pa
     assert [(left.key, left.kind, left.handle) for left in store.leftovers()] == [
         ("a/v.mp4", "temporary object", place["temporary"])
     ]
-    store.sink("a/v.mp4", Plan(place=place)).discard()
+    store.writer("a/v.mp4", Plan(place=place)).abort()
     assert list(store.leftovers()) == []

@@ -42,8 +42,8 @@ class TestFtp(ServerContract):
         assert {path.name for path in served.iterdir()} <= {"lake", "tmp"}
         assert not list(served.glob("tmp/*"))
 
-    def die(self, sink: Any) -> None:
-        sink._file.closed = True  # or it is sent when it is forgotten, after the server's end
+    def die(self, writer: Any) -> None:
+        writer._file.closed = True  # or it is sent when it is forgotten, after the server's end
 
 
 class TestFtpWithScratch(TestFtp):

@@ -12,7 +12,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.storage.local.writer import LocalSink
+from airflow_provider_meetings.storage.local.writer import LocalWriter
 from tests.contract.store import StoreContract
 from tests.contract.uploads import UploadFileSystem
 
@@ -22,8 +22,8 @@ class TestLocalStore(StoreContract):
     def store(self, tmp_path: Path) -> Store:
         return LocalStore(tmp_path / "lake", "file:///lake")
 
-    def die(self, sink: LocalSink) -> None:
-        os.close(sink._fd)
+    def die(self, writer: LocalWriter) -> None:
+        os.close(writer._fd)
 
 
 class FilesystemContract(StoreContract):

@@ -30,9 +30,9 @@ def test_only_a_kind_that_holds_back_is_opened_under_the_final_name() -> None:
 
 def test_an_open_upload_is_dropped_at_the_store() -> None:
     fs = UploadFileSystem()
-    sink = FilesystemStore(fs, "/b", "x://b").sink("v.mp4", Plan())
-    sink.write(b"1" * 3 * MIB)
-    sink.discard()
+    writer = FilesystemStore(fs, "/b", "x://b").writer("v.mp4", Plan())
+    writer.write(b"1" * 3 * MIB)
+    writer.abort()
     assert fs.aborted == ["/b/v.mp4"]
     assert not fs.transaction.files
 
@@ -61,9 +61,9 @@ def test_the_temporary_name_is_told_before_anything_is_stored(kind: Callable[[],
         told.append(place["temporary"])
         stored.append(list(fs.store))
 
-    sink = store.sink("a/v.mp4", Plan(keep=keep))
-    sink.write(b"1" * 3 * MIB)
-    sink.suspend()
+    writer = store.writer("a/v.mp4", Plan(keep=keep))
+    writer.write(b"1" * 3 * MIB)
+    writer.pause()
     assert stored == [[]]
     assert re.fullmatch(r"a/v\.mp4\.[0-9a-f]{8}\.part", told[0])
     assert list(fs.store) == []
@@ -88,7 +88,7 @@ def test_a_place_that_is_not_ours_is_let_alone(place: dict[str, Any]) -> None:
     others = {"/b/other.mp4", "/b/a/v.mp4", "/b/a/v.mp4.part", "/b/other.mp4.00000000.part", "/other.mp4.00000000.part"}
     for name in others:
         fs.pipe_file(name, b"1")
-    store.sink("a/v.mp4", Plan(place=place)).discard()
+    store.writer("a/v.mp4", Plan(place=place)).abort()
     assert set(fs.store) == others
 
 
@@ -182,7 +182,7 @@ def test_failures_name_target_and_remedy_and_no_secret(raised: Exception, kind: 
             raise raised
 
     store = FilesystemStore(Failing(), "/b", "x://conn@b/")
-    for call in (store.check_writable, lambda: store.put("v.mp4", b"1"), lambda: store.sink("v.mp4", Plan())):
+    for call in (store.check_writable, lambda: store.put("v.mp4", b"1"), lambda: store.writer("v.mp4", Plan())):
         with pytest.raises(kind, match="target x://conn@b failed") as caught:
             call()
         assert text in str(caught.value)

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage import store_for
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.storage.local.writer import LocalSink
+from airflow_provider_meetings.storage.local.writer import LocalWriter
 
 
 @pytest.fixture
@@ -96,23 +96,23 @@ def test_the_uri_is_as_the_user_wrote_it(store: LocalStore) -> None:
 
 
 def test_nothing_stands_before_it_is_published(store: LocalStore, tmp_path: Path) -> None:
-    sink = store.sink("v.mp4", Plan())
-    sink.write(b"one")
-    sink.write(b"two")
+    writer = store.writer("v.mp4", Plan())
+    writer.write(b"one")
+    writer.write(b"two")
     assert names(tmp_path) == {"v.mp4.part"}
-    stat = sink.publish()
+    stat = writer.publish()
     assert names(tmp_path) == {"v.mp4"}
     assert (store.read("v.mp4"), stat) == (b"onetwo", store.stat("v.mp4"))
-    sink.discard()
+    writer.abort()
     assert store.read("v.mp4") == b"onetwo"
 
 
 def test_discard_leaves_no_trace_and_keeps_what_was_there(store: LocalStore, tmp_path: Path) -> None:
     store.put("v.mp4", b"old")
-    sink = store.sink("v.mp4", Plan())
-    sink.write(b"new")
-    sink.discard()
-    sink.discard()
+    writer = store.writer("v.mp4", Plan())
+    writer.write(b"new")
+    writer.abort()
+    writer.abort()
     assert names(tmp_path) == {"v.mp4"}
     assert store.read("v.mp4") == b"old"
 
@@ -121,17 +121,17 @@ def test_what_a_dead_process_left_is_not_built_upon(store: LocalStore, tmp_path:
     left = tmp_path / "a" / "b" / "v.mp4.part"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"a long rest of an earlier try")
-    sink = store.sink("v.mp4", Plan())
-    sink.write(b"new")
-    sink.publish()
+    writer = store.writer("v.mp4", Plan())
+    writer.write(b"new")
+    writer.publish()
     assert store.read("v.mp4") == b"new"
 
 
 def test_only_one_writes_at_a_time(store: LocalStore, tmp_path: Path) -> None:
-    first = store.sink("v.mp4", Plan())
+    first = store.writer("v.mp4", Plan())
     first.write(b"first")
     with pytest.raises(BlockingIOError) as caught:
-        store.sink("v.mp4", Plan())
+        store.writer("v.mp4", Plan())
     assert str(tmp_path / "a" / "b" / "v.mp4") in str(caught.value)
     assert "try again later" in str(caught.value)
     first.publish()
@@ -147,7 +147,7 @@ def test_a_lock_on_a_file_that_lost_its_name_is_not_enough(
     """Between open and lock the other process ends, and the file that was opened is no longer the .part."""
     import fcntl
 
-    other = store.sink("v.mp4", Plan())
+    other = store.writer("v.mp4", Plan())
     other.write(b"the other's")
     flock = fcntl.flock
     calls = []
@@ -155,15 +155,15 @@ def test_a_lock_on_a_file_that_lost_its_name_is_not_enough(
     def ended_in_between(fd: int, how: int) -> None:
         calls.append(fd)
         if len(calls) == 1:
-            other.publish() if race == "published" else other.discard()
+            other.publish() if race == "published" else other.abort()
         flock(fd, how)
 
     monkeypatch.setattr(fcntl, "flock", ended_in_between)
-    sink = store.sink("v.mp4", Plan())
+    writer = store.writer("v.mp4", Plan())
     assert len(calls) == 2
     assert store.read("v.mp4") == (b"the other's" if race == "published" else None)
-    sink.write(b"mine")
-    sink.publish()
+    writer.write(b"mine")
+    writer.publish()
     assert store.read("v.mp4") == b"mine"
 
 
@@ -214,10 +214,10 @@ def test_no_descriptor_is_left_open(store: LocalStore) -> None:
     before = len(list(fds.iterdir()))
     for _ in range(3):
         store.put("x", b"1")
-        sink = store.sink("y", Plan())
+        writer = store.writer("y", Plan())
         with pytest.raises(BlockingIOError):
-            store.sink("y", Plan())
-        sink.discard()
+            store.writer("y", Plan())
+        writer.abort()
     assert len(list(fds.iterdir())) == before
 
 
@@ -244,14 +244,14 @@ def test_a_target_without_permission_is_named(tmp_path: Path) -> None:
 def test_a_failure_after_the_rename_does_not_take_another_writers_part(
     store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sink = store.sink("v.mp4", Plan())
-    sink.write(b"mine")
-    others: list[LocalSink] = []
+    writer = store.writer("v.mp4", Plan())
+    writer.write(b"mine")
+    others: list[LocalWriter] = []
     fsync = os.fsync
 
     def fail_on_folder(fd: int) -> None:
         if Path(f"/proc/self/fd/{fd}").is_dir():
-            others.append(store.sink("v.mp4", Plan()))
+            others.append(store.writer("v.mp4", Plan()))
             others[0].write(b"the other's")
             raise OSError(5, "Input/output error")
         fsync(fd)
@@ -259,8 +259,8 @@ def test_a_failure_after_the_rename_does_not_take_another_writers_part(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail_on_folder)
         with pytest.raises(OSError, match="Input/output"):
-            sink.publish()
-        sink.discard()
+            writer.publish()
+        writer.abort()
     others[0].publish()
     assert store.read("v.mp4") == b"the other's"
 

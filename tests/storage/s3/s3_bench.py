@@ -15,7 +15,7 @@ from botocore.config import Config
 from airflow_provider_meetings.api.landing.store import ObjectStat, Plan
 from airflow_provider_meetings.storage.s3.parts import MIB, PART_SIZE
 from airflow_provider_meetings.storage.s3.store import S3Store
-from airflow_provider_meetings.storage.s3.writer import S3Sink
+from airflow_provider_meetings.storage.s3.writer import S3Writer
 from tests.storage.s3.s3_front import Front, serve_front
 
 BUCKET = "lake"
@@ -47,18 +47,18 @@ class S3Bench:
     def store(self, *, extra_args: Mapping[str, Any] | None = None, **config: Any) -> S3Store:
         return S3Store(s3_client(self.front.url, **config), BUCKET, "raw", URI, extra_args=extra_args)
 
-    def sink(self, store: S3Store | None = None, *, resume: bool = False, length: int | None = None) -> S3Sink:
+    def writer(self, store: S3Store | None = None, *, resume: bool = False, length: int | None = None) -> S3Writer:
         place = self.kept[-1] if resume else None
         plan = Plan(media_type="video/mp4", length=length, place=place, keep=self.kept.append)
-        return (store or self.store()).sink(KEY, plan)
+        return (store or self.store()).writer(KEY, plan)
 
-    def write(self, sink: S3Sink, body: bytes = BODY) -> None:
-        for start in range(sink.offset, len(body), MIB):
-            sink.write(body[start : start + MIB])
+    def write(self, writer: S3Writer, body: bytes = BODY) -> None:
+        for start in range(writer.offset, len(body), MIB):
+            writer.write(body[start : start + MIB])
 
-    def upload(self, sink: S3Sink, body: bytes = BODY) -> ObjectStat:
-        self.write(sink, body)
-        return sink.publish()
+    def upload(self, writer: S3Writer, body: bytes = BODY) -> ObjectStat:
+        self.write(writer, body)
+        return writer.publish()
 
     def found(self, key: str = KEY) -> bytes | None:
         """Read an object past the front; None if there is none."""

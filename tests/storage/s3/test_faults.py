@@ -75,10 +75,10 @@ def test_what_stood_there_stays_and_nothing_is_left(s3: S3Bench, case: str) -> N
     (operation, faults), body, kind, remedy = FATAL[case]
     s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=OLD)
     s3.front.on(operation, *faults)
-    sink = s3.sink()
+    writer = s3.writer()
     with pytest.raises(kind, match=remedy) as caught:
-        s3.upload(sink, body)
-    sink.discard()
+        s3.upload(writer, body)
+    writer.abort()
     assert (s3.found(), s3.uploads()) == (OLD, [])
     assert f"target {URI}/{KEY}" in str(caught.value)
     text = told(caught.value)
@@ -88,7 +88,7 @@ def test_what_stood_there_stays_and_nothing_is_left(s3: S3Bench, case: str) -> N
 def test_an_error_ends_in_the_stores_own_words(s3: S3Bench) -> None:
     s3.front.on("Create", refuse(403, "AccessDenied"))
     with pytest.raises(PermissionError) as caught:
-        s3.upload(s3.sink())
+        s3.upload(s3.writer())
     assert str(caught.value).endswith("[CreateMultipartUpload, code AccessDenied, 'said the front', request id REQ-1]")
 
 
@@ -109,7 +109,7 @@ def test_what_was_made_is_recognised(s3: S3Bench, case: str, checksums: str) -> 
     s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=OLD)
     s3.front.on(operation, *faults)
     store = s3.store(retries={"total_max_attempts": attempts}, request_checksum_calculation=checksums)
-    assert s3.upload(s3.sink(store), body).size == len(body)
+    assert s3.upload(s3.writer(store), body).size == len(body)
     assert s3.found() == body
     assert s3.uploads() == []
 
@@ -122,21 +122,21 @@ def test_a_complete_that_is_never_answered(s3: S3Bench, done: bool) -> None:
         s3.front.hang(forward)
 
     s3.front.on("Complete", never)
-    sink = s3.sink(s3.store(read_timeout=3))
+    writer = s3.writer(s3.store(read_timeout=3))
     if done:
-        assert s3.upload(sink).size == len(BODY)
+        assert s3.upload(writer).size == len(BODY)
     else:
         with pytest.raises(TimeoutError, match="does not answer in time"):
-            s3.upload(sink)
-        sink.discard()
+            s3.upload(writer)
+        writer.abort()
     assert s3.found() == (BODY if done else None)
     assert s3.uploads() == []
 
 
 def test_the_same_bytes_from_before_leave_no_upload_open(s3: S3Bench) -> None:
-    s3.upload(s3.sink())
+    s3.upload(s3.writer())
     s3.front.on("Complete", refuse(500, "InternalError"))
-    assert s3.upload(s3.sink()).size == len(BODY)
+    assert s3.upload(s3.writer()).size == len(BODY)
     assert (s3.found(), s3.uploads()) == (BODY, [])
 
 
@@ -145,28 +145,28 @@ def test_other_bytes_of_the_same_size_are_not_taken_for_ours(s3: S3Bench, checke
     s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=bytes(len(BODY)), **checked)
     s3.front.on("Complete", refuse(500, "InternalError"))
     with pytest.raises(OSError, match="try again later"):
-        s3.upload(s3.sink())
+        s3.upload(s3.writer())
 
 
 def test_a_part_that_fails_is_known_before_the_end(s3: S3Bench) -> None:
     s3.front.on("UploadPart", refuse(500, "InternalError"))
-    sink = s3.sink()
+    writer = s3.writer()
     with pytest.raises(OSError, match="try again later"):
-        s3.write(sink, BODY * 5)
+        s3.write(writer, BODY * 5)
     assert s3.front.count("UploadPart") <= 3
     with pytest.raises(OSError, match="try again later"):
-        sink.publish()
-    sink.discard()
+        writer.publish()
+    writer.abort()
 
 
 def test_the_next_piece_brings_the_news(s3: S3Bench) -> None:
     s3.front.on("UploadPart", refuse(500, "InternalError"))
-    sink = s3.sink()
-    sink.write(BODY[: PART_SIZE + 1])
-    wait(sink._sent.values())
+    writer = s3.writer()
+    writer.write(BODY[: PART_SIZE + 1])
+    wait(writer._sent.values())
     with pytest.raises(OSError, match="try again later"):
-        sink.write(b"x")
-    sink.discard()
+        writer.write(b"x")
+    writer.abort()
 
 
 def test_a_part_that_fails_wakes_whoever_waits(s3: S3Bench) -> None:
@@ -179,11 +179,11 @@ def test_a_part_that_fails_wakes_whoever_waits(s3: S3Bench) -> None:
         return forward()
 
     s3.front.on("UploadPart", hold, refuse(500, "InternalError"))
-    sink = s3.sink()
+    writer = s3.writer()
     with pytest.raises(OSError, match="try again later"):
-        s3.write(sink, BODY * 2)
+        s3.write(writer, BODY * 2)
     heard.set()
-    sink.discard()
+    writer.abort()
     assert late == []
     assert s3.uploads() == []
 
@@ -194,10 +194,10 @@ def test_bytes_that_change_on_their_way_are_refused(s3: S3Bench) -> None:
 
     client = s3_client(s3.front.url)
     client.meta.events.register("before-send.s3.UploadPart", change)
-    sink = s3.sink(S3Store(client, "lake", "raw", URI))
+    writer = s3.writer(S3Store(client, "lake", "raw", URI))
     with pytest.raises(OSError, match="changed on their way"):
-        s3.upload(sink)
-    sink.discard()
+        s3.upload(writer)
+    writer.abort()
     assert (s3.found(), s3.uploads()) == (None, [])
 
 
@@ -206,17 +206,17 @@ def test_an_upload_that_cannot_be_aborted_is_named_and_hides_nothing(
 ) -> None:
     s3.front.on("UploadPart", refuse(503, "SlowDown"))
     s3.front.on("Abort", refuse(503, "SlowDown"))
-    sink = s3.sink()
+    writer = s3.writer()
     with pytest.raises(OSError, match="UploadPart"):
-        s3.upload(sink)
+        s3.upload(writer)
     with caplog.at_level(logging.WARNING):
-        sink.discard()
+        writer.abort()
     assert "airflow meetings sweep" in logged(caplog.records)
     assert s3.uploads() == [f"raw/{KEY}"]
 
 
 def test_a_body_that_is_cut_while_it_is_read_is_an_error(s3: S3Bench) -> None:
-    s3.upload(s3.sink())
+    s3.upload(s3.writer())
     s3.front.on("Get", lambda forward: replace(forward(), missing=1))
     with pytest.raises(OSError, match="was cut while it was read"):
         list(s3.store().open(KEY))
@@ -235,5 +235,5 @@ def test_what_another_process_put_there_meanwhile_is_left_to_it(s3: S3Bench, bod
     s3.front.on("Put", overtaken)
     s3.front.on("Complete", overtaken)
     with pytest.raises(BlockingIOError, match="replaced by another process"):
-        s3.upload(s3.sink(), body)
+        s3.upload(s3.writer(), body)
     assert s3.found(KEY) == theirs

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, Overtaken, Plan, Seen
+from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, Plan, Precondition, PreconditionFailed
 from airflow_provider_meetings.storage.s3.parts import MIB, PART_SIZE, part_size
 from airflow_provider_meetings.storage.s3.store import S3Store
 from tests.storage.s3.s3_bench import BODY, BUCKET, KEY, URI, S3Bench, s3_bench, s3_client
@@ -29,8 +29,8 @@ def s3(moto: str) -> Iterator[S3Bench]:
 
 
 def test_an_object_is_uploaded_in_parts_that_the_store_checks(s3: S3Bench) -> None:
-    sink = s3.sink(length=len(BODY))
-    stat = s3.upload(sink)
+    writer = s3.writer(length=len(BODY))
+    stat = s3.upload(writer)
     assert s3.found() == BODY
     assert stat == s3.store().stat(KEY)
     assert (stat.size, stat.validator[-2:]) == (len(BODY), "-3")
@@ -38,7 +38,7 @@ def test_an_object_is_uploaded_in_parts_that_the_store_checks(s3: S3Bench) -> No
     assert [asked.size for asked in parts] == [PART_SIZE, PART_SIZE, len(BODY) - 2 * PART_SIZE]
     assert all("x-amz-checksum-sha256" in asked.headers for asked in parts)
     assert not any("trailer" in name or "crc" in name for asked in s3.front.asked for name in asked.headers)
-    found = sink.parts()
+    found = writer.parts()
     assert found is not None
     assert (found.size, found.sha256) == (PART_SIZE, HASHES)
     head = s3.direct.head_object(Bucket=BUCKET, Key=f"raw/{KEY}", ChecksumMode="ENABLED")
@@ -48,10 +48,10 @@ def test_an_object_is_uploaded_in_parts_that_the_store_checks(s3: S3Bench) -> No
 
 def test_where_the_bytes_lie_is_told_before_they_lie_there(s3: S3Bench) -> None:
     sent: list[int] = []
-    sink = s3.store().sink(KEY, Plan(keep=lambda place: sent.append(s3.front.count("UploadPart"))))
-    s3.write(sink)
+    writer = s3.store().writer(KEY, Plan(keep=lambda place: sent.append(s3.front.count("UploadPart"))))
+    s3.write(writer)
     assert sent == [0]
-    sink.discard()
+    writer.abort()
 
 
 def test_what_is_too_large_to_be_read_whole_counts_as_none(s3: S3Bench) -> None:
@@ -66,7 +66,7 @@ def test_what_is_too_large_to_be_read_whole_counts_as_none(s3: S3Bench) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, PART_SIZE - 1, PART_SIZE, PART_SIZE + 1, 2 * PART_SIZE, 2 * PART_SIZE + 1])
 def test_every_size_around_a_part(s3: S3Bench, size: int) -> None:
-    assert s3.upload(s3.sink(), BODY[:size]).size == size
+    assert s3.upload(s3.writer(), BODY[:size]).size == size
     assert s3.found() == BODY[:size]
     alone = size <= PART_SIZE
     assert [s3.front.count(name) for name in ("Put", "Create", "Complete")] == ([1, 0, 0] if alone else [0, 1, 1])
@@ -75,25 +75,25 @@ def test_every_size_around_a_part(s3: S3Bench, size: int) -> None:
 
 @pytest.mark.parametrize("step", [1000, 3 * PART_SIZE])
 def test_pieces_of_any_size(s3: S3Bench, step: int) -> None:
-    sink = s3.sink()
+    writer = s3.writer()
     for start in range(0, len(BODY), step):
-        sink.write(BODY[start : start + step])
-    sink.publish()
+        writer.write(BODY[start : start + step])
+    writer.publish()
     assert s3.found() == BODY
 
 
 def test_what_was_suspended_is_continued_by_what_the_store_has(s3: S3Bench) -> None:
-    first = s3.sink(length=len(BODY))
+    first = s3.writer(length=len(BODY))
     s3.write(first, BODY[: 2 * PART_SIZE])
-    first.suspend()
-    first.discard()
+    first.pause()
+    first.abort()
     assert s3.uploads() == [f"raw/{KEY}"]
-    again = s3.sink(resume=True, length=len(BODY))
+    again = s3.writer(resume=True, length=len(BODY))
     assert again.offset == 2 * PART_SIZE
     assert again.kept() is None  # type: ignore[func-returns-value]
     s3.upload(again)
-    again.suspend()
-    again.discard()
+    again.pause()
+    again.abort()
     assert s3.found() == BODY
     assert s3.front.count("UploadPart") == 3
     found = again.parts()
@@ -102,40 +102,40 @@ def test_what_was_suspended_is_continued_by_what_the_store_has(s3: S3Bench) -> N
 
 
 def test_only_the_parts_without_a_gap_are_continued(s3: S3Bench) -> None:
-    first = s3.sink()
+    first = s3.writer()
     s3.write(first, BODY[:PART_SIZE] + BODY[:MIB])
-    first.suspend()
+    first.pause()
     place = s3.kept[-1]
     for number, content in ((3, bytes(PART_SIZE)), (4, b"short")):
         upload = {"Bucket": BUCKET, "Key": f"raw/{KEY}", "UploadId": place["upload_id"]}
         s3.direct.upload_part(**upload, PartNumber=number, Body=content)
-    again = s3.sink(resume=True)
+    again = s3.writer(resume=True)
     assert again.offset == PART_SIZE
     s3.upload(again)
     assert s3.found() == BODY
 
 
 def test_an_upload_that_is_gone_is_begun_anew(s3: S3Bench) -> None:
-    first = s3.sink()
+    first = s3.writer()
     s3.write(first)
-    first.suspend()
+    first.pause()
     s3.abort_all()
-    again = s3.sink(resume=True)
+    again = s3.writer(resume=True)
     assert again.offset == 0
-    again.discard()
+    again.abort()
 
 
 @pytest.mark.parametrize("place", [{}, {"upload_id": 3, "part_size": 5}, {"upload_id": "x", "part_size": 0}])
 def test_a_place_that_is_none_is_begun_anew(s3: S3Bench, place: dict[str, object]) -> None:
-    again = s3.store().sink(KEY, Plan(place=place))
+    again = s3.store().writer(KEY, Plan(place=place))
     assert again.offset == 0
-    again.discard()
+    again.abort()
 
 
 def test_what_is_discarded_leaves_nothing(s3: S3Bench) -> None:
-    sink = s3.sink()
-    s3.write(sink)
-    sink.discard()
+    writer = s3.writer()
+    s3.write(writer)
+    writer.abort()
     assert (s3.uploads(), s3.names()) == ([], set())
 
 
@@ -143,20 +143,20 @@ def test_a_checkpoint_that_cannot_be_written_leaves_no_upload(s3: S3Bench) -> No
     def keep(place: object) -> None:
         raise PermissionError("no right to write checkpoints")
 
-    sink = s3.store().sink(KEY, Plan(keep=keep))
+    writer = s3.store().writer(KEY, Plan(keep=keep))
     with pytest.raises(PermissionError, match="checkpoints"):
-        s3.write(sink)
-    sink.suspend()
+        s3.write(writer)
+    writer.pause()
     assert s3.uploads() == []
 
 
 def test_parts_grow_only_where_there_would_be_too_many(s3: S3Bench) -> None:
     assert part_size(None) == part_size(0) == part_size(10_000 * PART_SIZE) == PART_SIZE
     assert part_size(10_000 * PART_SIZE + 1) == PART_SIZE + MIB
-    sink = s3.sink(length=10_000 * PART_SIZE + 1)
-    s3.write(sink)
+    writer = s3.writer(length=10_000 * PART_SIZE + 1)
+    s3.write(writer)
     assert s3.kept[-1]["part_size"] == PART_SIZE + MIB
-    sink.discard()
+    writer.abort()
 
 
 def test_small_objects(s3: S3Bench) -> None:
@@ -174,7 +174,7 @@ def test_small_objects(s3: S3Bench) -> None:
 
 
 def test_an_object_is_read_in_pieces(s3: S3Bench) -> None:
-    s3.upload(s3.sink())
+    s3.upload(s3.writer())
     pieces = list(s3.store().open(KEY))
     assert b"".join(pieces) == BODY
     assert max(map(len, pieces)) <= MIB
@@ -195,9 +195,9 @@ def test_the_listing_is_of_the_prefix_in_the_order_of_keys(s3: S3Bench) -> None:
 
 
 def test_open_uploads_are_found_and_removed(s3: S3Bench) -> None:
-    sink = s3.sink()
-    s3.write(sink, BODY[: PART_SIZE + 1])
-    sink.suspend()
+    writer = s3.writer()
+    s3.write(writer, BODY[: PART_SIZE + 1])
+    writer.pause()
     s3.direct.create_multipart_upload(Bucket=BUCKET, Key="raw/b")
     s3.direct.create_multipart_upload(Bucket=BUCKET, Key="raw-other/1")
     store = s3.store()
@@ -223,7 +223,7 @@ def test_the_connections_arguments_go_with_the_requests_that_know_them(s3: S3Ben
     key = "k" * 32
     extra = {"StorageClass": "GLACIER", "ACL": "private", "SSECustomerAlgorithm": "AES256", "SSECustomerKey": key}
     store = s3.store(extra_args=extra)
-    s3.upload(s3.sink(store))
+    s3.upload(s3.writer(store))
     store.put("a/r.json", b"{}")
     headers = {asked.operation: asked.headers for asked in s3.front.asked}
     assert (headers["Create"]["x-amz-storage-class"], headers["Create"]["x-amz-acl"]) == ("GLACIER", "private")
@@ -242,8 +242,8 @@ def test_an_argument_that_is_not_known_is_refused(s3: S3Bench) -> None:
 def test_nothing_of_checksums_is_sent_where_they_are_not_wanted(s3: S3Bench) -> None:
     store = s3.store(request_checksum_calculation="when_required", response_checksum_validation="when_required")
     s3.front.on("Complete", do_and_hang_up)  # and the object is asked for
-    s3.upload(s3.sink(store))
-    s3.upload(s3.sink(store), b"small")
+    s3.upload(s3.writer(store))
+    s3.upload(s3.writer(store), b"small")
     store.put("a/r.json", b"{}")
     store.read("a/r.json")
     for asked in s3.front.asked:
@@ -254,22 +254,22 @@ def test_nothing_of_checksums_is_sent_where_they_are_not_wanted(s3: S3Bench) -> 
 
 def test_without_kept_checksums_the_parts_prove_nothing(s3: S3Bench) -> None:
     store = s3.store(request_checksum_calculation="when_required")
-    first = s3.sink(store)
+    first = s3.writer(store)
     s3.write(first)
-    first.suspend()
-    again = s3.sink(store, resume=True)
+    first.pause()
+    again = s3.writer(store, resume=True)
     s3.upload(again)
     assert again.parts() is None
     assert s3.found() == BODY
 
 
-def over(s3: S3Bench, store: S3Store, seen: Seen, body: bytes) -> Seen:
-    sink = store.sink(KEY, Plan(over=seen))
+def publish_if(s3: S3Bench, store: S3Store, seen: Precondition, body: bytes) -> Precondition:
+    writer = store.writer(KEY, Plan(if_match=seen))
     try:
-        s3.write(sink, body)
-        return Seen(sink.publish(), hashlib.sha256(body).hexdigest())
+        s3.write(writer, body)
+        return Precondition(writer.publish(), hashlib.sha256(body).hexdigest())
     finally:
-        sink.discard()
+        writer.abort()
 
 
 def test_the_store_itself_refuses_to_replace_what_was_not_seen(s3: S3Bench) -> None:
@@ -282,22 +282,22 @@ def test_the_store_itself_refuses_to_replace_what_was_not_seen(s3: S3Bench) -> N
         return forward()
 
     s3.front.on("Put", meanwhile)
-    with pytest.raises(Overtaken):
-        over(s3, store, Seen(None), b"ours")
+    with pytest.raises(PreconditionFailed):
+        publish_if(s3, store, Precondition(None), b"ours")
     assert s3.found() == b"another's"
     s3.direct.put_object(Bucket=BUCKET, Key=f"raw/{KEY}", Body=b"first")
-    with pytest.raises(Overtaken):
-        over(s3, store, Seen(store.stat(KEY)), b"ours")
+    with pytest.raises(PreconditionFailed):
+        publish_if(s3, store, Precondition(store.stat(KEY)), b"ours")
     assert s3.found() == b"another's"
 
 
 def test_what_is_large_is_not_completed_over_another(s3: S3Bench) -> None:
     store = s3.store()
-    first = over(s3, store, Seen(None), BODY)
-    second = over(s3, store, first, BODY[1:])
+    first = publish_if(s3, store, Precondition(None), BODY)
+    second = publish_if(s3, store, first, BODY[1:])
     assert s3.found() == BODY[1:]
-    with pytest.raises(Overtaken):
-        over(s3, store, first, BODY[2:])
+    with pytest.raises(PreconditionFailed):
+        publish_if(s3, store, first, BODY[2:])
     assert (s3.found(), s3.uploads()) == (BODY[1:], [])
     assert [a.headers["if-match"] for a in s3.front.asked if a.operation == "Complete" and "if-match" in a.headers]
     assert second.stat == store.stat(KEY)
@@ -307,7 +307,7 @@ def test_an_answer_lost_and_asked_for_again_is_no_other_writer(s3: S3Bench) -> N
     store = s3.store(retries={"total_max_attempts": 3})
     assert store.guards()
     s3.front.on("Put", do_and_hang_up, lambda forward: forward())
-    assert over(s3, store, Seen(None), b"ours").stat == store.stat(KEY)
+    assert publish_if(s3, store, Precondition(None), b"ours").stat == store.stat(KEY)
     assert s3.front.count("Put") == 3  # the probe, the one without an answer, the one that is refused
     assert s3.found() == b"ours"
 
@@ -319,10 +319,10 @@ def test_a_store_without_conditions(s3: S3Bench, how: str) -> None:
     store = s3.store()
     assert not store.guards()
     assert not store.guards()
-    first = over(s3, store, Seen(None), b"1")
-    over(s3, store, first, b"2")
-    with pytest.raises(Overtaken):
-        over(s3, store, first, b"3")
+    first = publish_if(s3, store, Precondition(None), b"1")
+    publish_if(s3, store, first, b"2")
+    with pytest.raises(PreconditionFailed):
+        publish_if(s3, store, first, b"3")
     assert s3.found() == b"2"
     puts = [asked for asked in s3.front.asked if asked.operation == "Put"]
     assert [("if-match" in a.headers or "if-none-match" in a.headers) for a in puts] == [True, False, False]

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_meetings.api.artifacts import Chapter, Statistics, Todo
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.storage.local.writer import LocalSink
+from airflow_provider_meetings.storage.local.writer import LocalWriter
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.landing import land_recordings
 from airflow_provider_meetings.warehouse.load.transcripts import Content
@@ -127,11 +127,11 @@ class Overtaken(LocalStore):
 
     first: Callable[[], object] | None = None
 
-    def sink(self, key: str, plan: Plan) -> LocalSink:
+    def writer(self, key: str, plan: Plan) -> LocalWriter:
         if key.startswith("transcript_segments") and (first := self.first):
             self.first = None
             first()
-        return super().sink(key, plan)
+        return super().writer(key, plan)
 
 
 def test_who_was_overtaken_reads_the_files_again(lake: Path, recording: Make) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.artifacts import Chapter, Item, Statistics, Todo
+from airflow_provider_meetings.api.artifacts import ArtifactRow, Chapter, Statistics, Todo
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.transcripts import BATCH, Content
@@ -28,7 +28,7 @@ def transcript(*texts: str, **changes: Any) -> Content:
     return Content(TranscriptSegment, file, rows)
 
 
-def noted(item: type[Item], *rows: dict[str, Any]) -> Content:
+def noted(item: type[ArtifactRow], *rows: dict[str, Any]) -> Content:
     file = {**FILE, "kind": "notes"}
     owner = {name: file[name] for name in ("platform", "tenant", "recording_id")}
     return Content(item, file, [{**owner, "item_no": number, **row} for number, row in enumerate(rows)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.http.oauth import Grant
+from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_digits
 from airflow_provider_meetings.platforms.feishu.api.meetings import MeetingsEndpoints
@@ -19,12 +19,12 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
     """Call Feishu or Lark as one app, or as a user through it; the arguments are those of `FeishuSession`."""
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get
-    def get_user_info(self, grant: Grant | None = None) -> UserInfo:
+    def get_user_info(self, grant: TokenPair | None = None) -> UserInfo:
         """Return whose token this connection has, or whose a grant is that was not kept yet.
 
         :raises InvalidRequest: before the request, for a connection that asks as the app.
         """
-        if grant is not None and not isinstance(grant, Grant):
+        if grant is not None and not isinstance(grant, TokenPair):
             raise InvalidRequest(f"grant must be what exchange_code returned, got {type(grant).__name__}")
         self._need_user("The endpoint of the user's own facts")
         return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO, grant=grant))

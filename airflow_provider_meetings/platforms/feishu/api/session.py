@@ -10,7 +10,7 @@ import requests
 
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest
 from airflow_provider_meetings.api.http.auth import Signature, TokenAuth, TokenStore
-from airflow_provider_meetings.api.http.oauth import Grant, UserTokenAuth, UserTokens
+from airflow_provider_meetings.api.http.oauth import TokenPair, UserTokenAuth, UserTokens
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_opaque, check_user_id_type
@@ -71,7 +71,7 @@ class FeishuSession:
         self._auth.signature()
         return f"app {self._app_id} at {self.transport.base_url}"
 
-    def exchange_code(self, code: str, *, verifier: str, redirect_uri: str) -> Grant:
+    def exchange_code(self, code: str, *, verifier: str, redirect_uri: str) -> TokenPair:
         """Turn the code of a consent into tokens; it works once, for five minutes.
 
         :raises InvalidRequest: before the request, for what is no text.
@@ -90,14 +90,14 @@ class FeishuSession:
 
     def _ready(self, refresh_token: str) -> None:
         self.transport.on_secret(refresh_token)
-        self.transport.turn(USER_TOKEN)
+        self.transport.acquire(USER_TOKEN)
 
-    def _renew(self, refresh_token: str) -> Grant:
+    def _renew(self, refresh_token: str) -> TokenPair:
         return self._grant("refresh_token", {"refresh_token": refresh_token}, queued=False)
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-    def _grant(self, grant_type: str, given: dict[str, str], *, queued: bool = True) -> Grant:
+    def _grant(self, grant_type: str, given: dict[str, str], *, queued: bool = True) -> TokenPair:
         app = {"client_id": self._app_id, "client_secret": self._app_secret}
         body = self.transport.call(
             "POST",
@@ -110,7 +110,9 @@ class FeishuSession:
         )
         return parse_grant(body)
 
-    def _get(self, path: str, quota: Quota, params: dict[str, str] | None = None, grant: Grant | None = None) -> Any:
+    def _get(
+        self, path: str, quota: Quota, params: dict[str, str] | None = None, grant: TokenPair | None = None
+    ) -> Any:
         """Ask; with a grant by its token and once, for until it is kept nothing may take long."""
         auth, attempts = (self._auth, None) if grant is None else (_Granted(grant), 1)
         answer = self.transport.call("GET", path, decode, quota=quota, params=params, auth=auth, max_attempts=attempts)
@@ -143,7 +145,7 @@ class FeishuSession:
 class _Granted(TokenAuth):
     """Give signatures with the token of a grant that is kept nowhere yet."""
 
-    def __init__(self, grant: Grant) -> None:
+    def __init__(self, grant: TokenPair) -> None:
         self._value = grant.access
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:

@@ -8,7 +8,7 @@ from typing import Final
 
 from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
 from airflow_provider_meetings.api.http.fields import Fields, Raw
-from airflow_provider_meetings.api.http.oauth import Grant
+from airflow_provider_meetings.api.http.oauth import TokenPair
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _LONGEST_SECONDS: Final = 366 * 86400
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-def parse_grant(body: object) -> Grant:
+def parse_grant(body: object) -> TokenPair:
     """Read the tokens; the answer is flat, its times are seconds from now.
 
     An answer that holds both tokens is never refused for the rest of it: the platform has used up what they were given
@@ -40,7 +40,7 @@ def parse_grant(body: object) -> Grant:
             next_step="Give the app the scope offline_access, let it refresh user tokens (both in the developer "
             "console), publish a version, and have the user consent again.",
         )
-    return Grant(
+    return TokenPair(
         _read.required(raw, "access_token"),
         _seconds(raw, "expires_in", _ACCESS_SECONDS),
         refresh,
