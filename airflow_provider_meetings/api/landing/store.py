@@ -141,7 +141,7 @@ class Store(Protocol):
         """Raise OSError, naming target and remedy, if nothing can be written; leave nothing behind."""
 
     def guards(self) -> bool:
-        """Tell whether the store itself checks `Plan.if_match`; else two writers have an instant to overtake each other.
+        """Tell whether the store itself checks `Plan.if_match`; else two writers can overtake each other in an instant.
 
         May ask the store; leaves nothing behind.
         """
