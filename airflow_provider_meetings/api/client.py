@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 
@@ -51,8 +52,9 @@ def _ignore(window: ListedWindow) -> None:
 class MeetingsClient(ABC):
     """Ask one platform, as one identity.
 
-    :param transport: sends the requests; its base URL and retries are the connection's.
-    :param tenant: whose data this is, as it stands in every row.
+    :param transport: sends the API requests, with the base URL and retries of the connection.
+    :param tenant: the owner of the data; part of the key of every row.
+    :param media_session: opens media links; None derives it from `transport`, without further allowed hosts.
     """
 
     platform: ClassVar[str]
@@ -63,9 +65,20 @@ class MeetingsClient(ABC):
     kinds: ClassVar[tuple[str, ...]]
     """The kinds of media it offers, each format of its own."""
 
-    def __init__(self, transport: Transport, *, tenant: str) -> None:
+    def __init__(self, transport: Transport, *, tenant: str, media_session: MediaSession | None = None) -> None:
         self.transport = transport
         self.tenant = tenant
+        self.media_session = media_session or MediaSession(transport)
+
+    def close(self) -> None:
+        """Close the connections of the API and of the media hosts."""
+        self.transport.close()
+        self.media_session.close()
+
+    def interrupt(self) -> None:
+        """Stop what is in progress, in any thread: cut open media streams, end waits, retry nothing."""
+        self.transport.interrupt()
+        self.media_session.interrupt()
 
     def list(self, query: RecordingQuery, report: Report = _ignore) -> Iterator[Recording]:
         """Yield each recording that `query` means, once, in whatever state it is.

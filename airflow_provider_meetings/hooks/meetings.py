@@ -19,6 +19,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import QUEUE_SECONDS, Transport
 from airflow_provider_meetings.api.http.usage import Usage
+from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import NeverPickled
@@ -86,7 +87,9 @@ class MeetingsHook(BaseHook):
         return hook
 
     @abstractmethod
-    def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> MeetingsClient:
+    def make_client(
+        self, transport: Transport, media_session: MediaSession, login: Login, tokens: TokenStore
+    ) -> MeetingsClient:
         """Build the platform's client.
 
         :param tokens: where it finds and leaves the tokens of this login.
@@ -117,7 +120,6 @@ class MeetingsHook(BaseHook):
             max_attempts=self._max_attempts,
             proxy=extra.get("proxy") or None,
             ca_bundle=extra.get("ca_bundle") or None,
-            allowed_media_hosts=extra["allowed_media_hosts"],
             rate_limiter=shared_rate_limiter(
                 (self.conn_type, base_url, str(conn.login), self.tenant_of(extra)),
                 extra["rate_share"],
@@ -128,7 +130,7 @@ class MeetingsHook(BaseHook):
         )
         login = Login(str(conn.login), str(conn.password), extra)
         tokens = shared_tokens(login.secret, extra.get("coordination_conn_id"), timeout=transport.timeout)
-        return self.make_client(transport, login, tokens)
+        return self.make_client(transport, MediaSession(transport, extra["allowed_media_hosts"]), login, tokens)
 
     def get_conn(self) -> MeetingsClient:
         """Return the client, whose methods are the platform's endpoints."""
@@ -162,7 +164,7 @@ class MeetingsHook(BaseHook):
     def close(self) -> None:
         """Close the connections of the client, if it was made; a poll every minute would pile them up."""
         if client := self.__dict__.get("client"):
-            client.transport.close()
+            client.close()
 
     @property
     def usage(self) -> Usage | None:

@@ -102,7 +102,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
 
             def give_up() -> None:
                 limits.stop.set()
-                client.transport.interrupt()
+                client.interrupt()
 
             self._give_up = give_up
             kinds = self._offered(client)

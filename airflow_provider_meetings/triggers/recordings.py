@@ -15,8 +15,8 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
+from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
-from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery, Until, is_settled, overdue, waiting
 from airflow_provider_meetings.api.times import parse_time
@@ -81,7 +81,7 @@ class RecordingReadyTrigger(BaseTrigger):
         self.deadline = deadline
         self.max_failures = max_failures
         self._given_up = threading.Event()
-        self._transport: Transport | None = None
+        self._client: MeetingsClient | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and its arguments."""
@@ -138,17 +138,17 @@ class RecordingReadyTrigger(BaseTrigger):
         # Runs in a thread: the hook is built here, since reading a connection blocks.
         hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=False)
         with self._account.of(hook), hook.airflow_errors():
-            self._transport = hook.get_conn().transport
+            self._client = hook.get_conn()
             if self._given_up.is_set():  # before there was anything to interrupt
-                self._transport.interrupt()
+                self._client.interrupt()
             recordings = hook.check(RecordingQuery.from_dict(self.query))
             return recordings, is_settled(recordings, self.until)
 
     def _give_up(self) -> None:
         # Cancelling ends what the loop waits for, not the thread that asks: it would sleep on in the platform's queue.
         self._given_up.set()
-        if transport := self._transport:
-            transport.interrupt()
+        if client := self._client:
+            client.interrupt()
 
     def _at_deadline(self, recordings: tuple[Recording, ...], refusal: str) -> TriggerEvent:
         if self.until == "settled" and recordings:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.media.address_policy import MediaAddresses
 from airflow_provider_meetings.api.media.session import MediaSession
 from tests.contract.bench import Bench
 from tests.contract.certificate import make_certificate
@@ -18,6 +17,7 @@ from tests.contract.opening import LOOPBACK, OpenSession
 from tests.contract.origin import Origin, serve_origin
 
 Start = Callable[..., Transport]
+StartMedia = Callable[..., MediaSession]
 
 
 @pytest.fixture
@@ -37,6 +37,20 @@ def start() -> Iterator[Start]:
             return transport
 
         yield start
+
+
+@pytest.fixture
+def start_media(start: Start) -> Iterator[StartMedia]:
+    """Make media sessions from the arguments of a transport, and close them."""
+    with ExitStack() as stack:
+
+        def start_media(base_url: str, *allowed_hosts: str, **arguments: Any) -> MediaSession:
+            limits = {"answer_seconds": arguments.pop("answer_seconds")} if "answer_seconds" in arguments else {}
+            session = MediaSession(start(base_url, **arguments), allowed_hosts, **limits)
+            stack.callback(session.close)
+            return session
+
+        yield start_media
 
 
 @pytest.fixture
@@ -66,17 +80,13 @@ def secure(certificate: tuple[Path, ssl.SSLContext]) -> Iterator[Origin]:
 
 
 @pytest.fixture
-def session(certificate: tuple[Path, ssl.SSLContext], no_proxies: None) -> Iterator[OpenSession]:
-    """Make media sessions, and close them."""
-    with ExitStack() as stack:
+def session(certificate: tuple[Path, ssl.SSLContext], start_media: StartMedia, no_proxies: None) -> OpenSession:
+    """Make media sessions that trust the certificate of `secure`."""
 
-        def session(base: str = LOOPBACK, *allowed: str, **arguments: Any) -> MediaSession:
-            known = {"proxy": None, "verify": str(certificate[0]), "timeout": (5.0, 5.0), **arguments}
-            made = MediaSession(MediaAddresses(base, allowed, platform="acme"), platform="acme", **known)
-            stack.callback(made.close)
-            return made
+    def session(base_url: str = LOOPBACK, *allowed_hosts: str, **arguments: Any) -> MediaSession:
+        return start_media(base_url, *allowed_hosts, **{"ca_bundle": str(certificate[0]), **arguments})
 
-        yield session
+    return session
 
 
 @pytest.fixture

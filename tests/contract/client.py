@@ -181,7 +181,7 @@ class ClientContract(ABC):
             for media in client.media(recording, client.kinds):
                 content = client.open(media)
                 if isinstance(content, Download):
-                    with transport.stream(content.url) as stream:
+                    with client.media_session.stream(content.url) as stream:
                         assert sum(map(len, stream.chunks())) == stream.length
                     opened += 1
                 elif content is not None:

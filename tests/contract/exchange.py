@@ -19,12 +19,14 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.http.auth import Token, TokenAuth, TokenStore
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from tests.contract.origin import json_body
 
 REFUSED = json_body({"error": "token"}, 401)
 OK = json_body({"value": 1})
 Start = Callable[..., Transport]
+StartMedia = Callable[..., MediaSession]
 NAMED: dict[str, type[MeetingsApiError]] = {
     "busy": RateLimited,
     "server": ServerError,

@@ -82,10 +82,10 @@ def test_allowed_media_hosts_reach_the_media(
         monkeypatch.delenv(name, raising=False)
     emulated.connect(conn_type, host="https://1.1.1.1", extra={})
     with pytest.raises(UnsafeAddress):
-        MeetingsHook.for_connection(f"{conn_type}_default").get_conn().transport.stream(f"{emulated.url}/unknown")
+        MeetingsHook.for_connection(f"{conn_type}_default").get_conn().media_session.stream(f"{emulated.url}/unknown")
     emulated.connect(conn_type, host="https://1.1.1.1", extra={"allowed_media_hosts": allowed})
     with pytest.raises(LinkExpired, match="status 404"):
-        MeetingsHook.for_connection(f"{conn_type}_default").get_conn().transport.stream(f"{emulated.url}/unknown")
+        MeetingsHook.for_connection(f"{conn_type}_default").get_conn().media_session.stream(f"{emulated.url}/unknown")
 
 
 def test_extras_reach_the_client(emulated: Any) -> None:

@@ -51,7 +51,7 @@ class Used:
         # Nobody listens any more.
         self._fail(MeetingsHook.for_connection("wecom_default", patient=False).get_conn().whoami)
         for link in [value for value in self.values if isinstance(value, Download)]:
-            self._fail(partial(wecom.transport.stream, link.url))
+            self._fail(partial(wecom.media_session.stream, link.url))
 
     def _use(self, conn_id: str, query: RecordingQuery) -> None:
         hook = MeetingsHook.for_connection(conn_id)
@@ -63,7 +63,7 @@ class Used:
         for link in opened:
             if isinstance(link, Download):
                 # Dead, as the first of each file is.
-                self._fail(partial(client.transport.stream, link.url))
+                self._fail(partial(client.media_session.stream, link.url))
 
     def _fail(self, call: Callable[[], object]) -> None:
         with pytest.raises(Exception) as caught:  # noqa: PT011  # whichever: it is what they say that counts

@@ -14,6 +14,23 @@ from airflow_provider_meetings.api.errors import ServerError
 _QUERY = re.compile(r"\?\S+")
 
 
+def is_http(url: str) -> bool:
+    """Tell whether `url` is an address of HTTP with a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket or a port that is none
+        return False
+
+
+def scheme_of(url: str) -> str:
+    """Return the scheme of a URL in lower case; an empty text where there is none."""
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        return ""
+
+
 def redact(url: str, *, path: bool = True) -> str:
     """Show where a request goes without what it carries: no user, no query."""
     parts = urlsplit(url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from threading import Event
 from typing import Any
 
@@ -31,11 +31,14 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
 from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
-from airflow_provider_meetings.api.http.redaction import keep_queries_out_of_logs, kind_of_failure, redact, unreachable
+from airflow_provider_meetings.api.http.redaction import (
+    is_http,
+    keep_queries_out_of_logs,
+    kind_of_failure,
+    redact,
+    unreachable,
+)
 from airflow_provider_meetings.api.http.usage import Usage
-from airflow_provider_meetings.api.media.address_policy import MediaAddresses, is_http
-from airflow_provider_meetings.api.media.session import MediaSession
-from airflow_provider_meetings.api.media.stream import MediaStream, Position
 
 log = logging.getLogger(__name__)
 
@@ -55,14 +58,13 @@ Decode = Callable[[requests.Response], Any]
 
 
 class Transport:
-    """Wrap one `requests.Session` for one platform and one identity, and beside it the way to media.
+    """Wrap one `requests.Session` for one platform and one identity.
 
     :param base_url: scheme and host of the API, without a trailing slash.
     :param platform: for error texts.
     :param max_attempts: how often one call may be sent; 1 where the caller polls anyway.
-    :param proxy: for API and media alike; None takes the environment's.
+    :param proxy: None takes the environment's.
     :param ca_bundle: a path; None takes ``REQUESTS_CA_BUNDLE``, else the usual certificates.
-    :param allowed_media_hosts: see `MediaAddresses`.
     :param rate_limiter: the app's quotas, which others use too; None sends each call at once.
     :param longest_queue: seconds that a call may wait for its place in that queue.
     :param sleep: before a call and between tries; None waits until `interrupt`, at the longest.
@@ -78,7 +80,6 @@ class Transport:
         max_attempts: int = 4,
         proxy: str | None = None,
         ca_bundle: str | None = None,
-        allowed_media_hosts: Iterable[str] = (),
         on_secret: Callable[[str], None] = lambda value: None,
         rate_limiter: RateLimiter | None = None,
         longest_queue: float = QUEUE_SECONDS,
@@ -93,7 +94,9 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self.platform = platform
         self._max_attempts = max_attempts
-        self._proxies = {"http": proxy, "https": proxy} if proxy else None
+        self.proxies = {"http": proxy, "https": proxy} if proxy else None
+        self.verify: bool | str = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or True
+        self.request_timeout = (CONNECT_SECONDS, READ_SECONDS)
         self.on_secret = on_secret
         self._interrupted = Event()
         self._sleep = sleep or sleep_using_event(self._interrupted)
@@ -104,24 +107,15 @@ class Transport:
         self._session = requests.Session()
         # With trust_env, requests would send a .netrc login beside the token, or instead of it.
         self._session.trust_env = False
-        self._session.verify = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or True
-        self._media = MediaSession(
-            MediaAddresses(base_url, allowed_media_hosts, platform=platform),
-            platform=platform,
-            proxy=proxy,
-            verify=self._session.verify,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-        )
+        self._session.verify = self.verify
 
     def close(self) -> None:
         """Close the connections."""
         self._session.close()
-        self._media.close()
 
     def interrupt(self) -> None:
-        """Cut the media under way, in any thread, and open no more; try no call again, nor wait to."""
+        """Stop waiting and retrying, in any thread; send no further call after a wait."""
         self._interrupted.set()
-        self._media.interrupt()
 
     def pause(self, seconds: float) -> None:
         """Wait before a call.
@@ -203,16 +197,6 @@ class Transport:
 
         return retrying(once)
 
-    def stream(self, url: str, position: Position | None = None) -> MediaStream:
-        """Open a media link: no token, no cookie of the API, no login of the machine.
-
-        :param position: ask for what comes after it only; the host may send all the same.
-        :raises MeetingsApiError: as `MediaSession.open`; else as `MediaStream` judges the status.
-        """
-        # identity: a compressed body could not be checked against its Content-Length.
-        headers = {"Accept-Encoding": "identity", **(position.headers() if position else {})}
-        return MediaStream(self._media.open(url, headers), self.platform, position)
-
     def _acquire(self, quota: Quota) -> None:
         if self._rate_limiter is None:
             return
@@ -255,10 +239,11 @@ class Transport:
         response: requests.Response | None = None
         try:
             prepared = self._session.prepare_request(request)
-            proxies = self._proxies or get_environ_proxies(request.url)
-            timeout = (CONNECT_SECONDS, READ_SECONDS)
+            proxies = self.proxies or get_environ_proxies(request.url)
             # The APIs never redirect: a redirect would carry the secret to another host.
-            response = self._session.send(prepared, timeout=timeout, proxies=proxies, allow_redirects=False)
+            response = self._session.send(
+                prepared, timeout=self.request_timeout, proxies=proxies, allow_redirects=False
+            )
         except (requests.RequestException, ValueError, OSError) as error:
             failure = kind_of_failure(error)
         if response is None:

@@ -102,7 +102,7 @@ class MediaSource:
     def _stream(self, download: Download, position: Position | None) -> MediaStream:
         if position is not None:
             try:
-                stream = self._client.transport.stream(download.url, position)
+                stream = self._client.media_session.stream(download.url, position)
                 if not stream.start or stream.validator == position.validator:
                     return stream
                 stream.close()
@@ -111,7 +111,7 @@ class MediaSource:
                 fault = error.what
             # Never splice two versions.
             log.warning("%s: %s; beginning anew", self._name, fault)
-        return self._client.transport.stream(download.url, None)
+        return self._client.media_session.stream(download.url, None)
 
     def _noticing(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         broken: MeetingsApiError | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, ClassVar
@@ -17,9 +17,18 @@ from urllib3 import ProxyManager
 from urllib3.connection import HTTPConnection
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, UnsafeAddress
-from airflow_provider_meetings.api.http.redaction import keep_queries_out_of_logs, kind_of_failure, redact, unreachable
-from airflow_provider_meetings.api.media.address_policy import MediaAddresses, is_http, resolve, scheme_of
+from airflow_provider_meetings.api.http.redaction import (
+    is_http,
+    keep_queries_out_of_logs,
+    kind_of_failure,
+    redact,
+    scheme_of,
+    unreachable,
+)
+from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.api.media.address_policy import MediaAddresses, resolve
 from airflow_provider_meetings.api.media.cancellation import CancellableSockets, watched
+from airflow_provider_meetings.api.media.stream import MediaStream, Position
 
 
 class _Guarded(HTTPConnection):
@@ -83,29 +92,21 @@ class MediaSession:
     There is no `requests.Session` below: nothing keeps a cookie, reads a .netrc or adds a login, and threads share
     nothing but the pool of connections.
 
-    :param proxy: None takes the environment's.
-    :param verify: True, or the path of a CA bundle.
-    :param timeout: seconds for connecting, and without a byte.
-    :param answer_seconds: for all headers of one answer, however they trickle.
+    :param transport: the platform's; its proxy, CA bundle and timeouts apply to media as well.
+    :param allowed_hosts: see `MediaAddresses`.
+    :param answer_seconds: limit for all headers of one answer.
     """
 
     def __init__(
-        self,
-        addresses: MediaAddresses,
-        *,
-        platform: str,
-        proxy: str | None,
-        verify: bool | str,
-        timeout: tuple[float, float],
-        answer_seconds: float = 60.0,
+        self, transport: Transport, allowed_hosts: Iterable[str] = (), *, answer_seconds: float = 60.0
     ) -> None:
-        self._addresses = addresses
-        self._platform = platform
-        self._proxies = {"http": proxy, "https": proxy} if proxy else None
-        self._verify = verify
-        self._timeout = timeout
+        self._platform = transport.platform
+        self._proxies = transport.proxies
+        self._verify = transport.verify
+        self._timeout = transport.request_timeout
+        self._addresses = MediaAddresses(transport.base_url, allowed_hosts, platform=transport.platform)
         self._sockets = CancellableSockets(answer_seconds)
-        self._adapter = GuardedAdapter(addresses, self._sockets)
+        self._adapter = GuardedAdapter(self._addresses, self._sockets)
 
     def close(self) -> None:
         """Close the connections that no answer is using."""
@@ -114,6 +115,16 @@ class MediaSession:
     def interrupt(self) -> None:
         """Cut every body and every answer under way, in any thread; open nothing afterwards."""
         self._sockets.end()
+
+    def stream(self, url: str, position: Position | None = None) -> MediaStream:
+        """Open a media link, without any token, cookie or login.
+
+        :param position: request only the bytes after it; the host may send the whole file all the same.
+        :raises MeetingsApiError: see `open`, and `MediaStream` for the status codes.
+        """
+        # identity: the length of a compressed body cannot be compared with Content-Length.
+        headers = {"Accept-Encoding": "identity", **(position.headers() if position else {})}
+        return MediaStream(self.open(url, headers), self._platform, position)
 
     def open(self, url: str, headers: Mapping[str, str]) -> requests.Response:
         """Send `headers` to a link and to where it redirects; return the answer, its body unread.

@@ -18,6 +18,7 @@ from airflow_provider_meetings.api.http.oauth import (
     ends_soon,
 )
 from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.hooks.shared_state import user_tokens
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
@@ -49,7 +50,9 @@ class FeishuHook(MeetingsHook):
     _users: KeptUserTokens | None = None
     _under_way: ConsentUnderWay | None = None
 
-    def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> FeishuClient:
+    def make_client(
+        self, transport: Transport, media_session: MediaSession, login: Login, tokens: TokenStore
+    ) -> FeishuClient:
         """Build the client; see `MeetingsHook`."""
         if isinstance(ticket := login.extra.get("app_ticket"), str) and ticket:
             self._mask(ticket)
@@ -73,6 +76,7 @@ class FeishuHook(MeetingsHook):
             user_id_type=login.extra.get("user_id_type") or "open_id",
             store_app=identity.store,
             users=self._users,
+            media_session=media_session,
         )
 
     def tenant_of(self, extra: Mapping[str, Any]) -> str:

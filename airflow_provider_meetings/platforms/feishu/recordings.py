@@ -19,6 +19,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import UserTokens
 from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.platforms.feishu.api.client import FeishuEndpoints
@@ -74,8 +75,9 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         clock: Callable[[], float] = time.time,
         store_app: StoreApp | None = None,
         users: UserTokens | None = None,
+        media_session: MediaSession | None = None,
     ) -> None:
-        MeetingsClient.__init__(self, transport, tenant=tenant or app_id)
+        MeetingsClient.__init__(self, transport, tenant=tenant or app_id, media_session=media_session)
         FeishuEndpoints.__init__(
             self,
             transport,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.platforms.wecom.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
@@ -23,9 +24,13 @@ class WeComHook(MeetingsHook):
     default_base_url = DEFAULT_BASE_URL
     readers = READERS
 
-    def make_client(self, transport: Transport, login: Login, tokens: TokenStore) -> WeComClient:
+    def make_client(
+        self, transport: Transport, media_session: MediaSession, login: Login, tokens: TokenStore
+    ) -> WeComClient:
         """Build the client; see `MeetingsHook`."""
-        return WeComClient(transport, corp_id=login.id, corp_secret=login.secret, tokens=tokens)
+        return WeComClient(
+            transport, corp_id=login.id, corp_secret=login.secret, tokens=tokens, media_session=media_session
+        )
 
     def get_conn(self) -> WeComClient:
         """Return the client, whose methods are WeCom's endpoints."""

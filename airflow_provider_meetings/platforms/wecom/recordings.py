@@ -17,6 +17,7 @@ from airflow_provider_meetings.api.client import MeetingsClient, Report
 from airflow_provider_meetings.api.errors import InvalidRequest, NotFound
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.platforms.wecom.api.client import LONGEST_WINDOW, WeComEndpoints
@@ -58,8 +59,9 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         corp_secret: str,
         tokens: TokenStore,
         clock: Callable[[], float] = time.time,
+        media_session: MediaSession | None = None,
     ) -> None:
-        MeetingsClient.__init__(self, transport, tenant=corp_id)
+        MeetingsClient.__init__(self, transport, tenant=corp_id, media_session=media_session)
         WeComEndpoints.__init__(self, transport, corp_id=corp_id, corp_secret=corp_secret, tokens=tokens, clock=clock)
 
     def _window_for_check(self, query: RecordingQuery) -> RecordingQuery:

@@ -31,7 +31,7 @@ def test_the_http_layer_logs_no_query_even_at_debug(emulated: Any, caplog: pytes
     WeComHook().get_conn().whoami()
     client = FeishuHook().get_conn()
     link = client.get_minute_media_url(READY_MINUTE)
-    with client.transport.stream(link.url) as stream:
+    with client.media_session.stream(link.url) as stream:
         assert next(stream.chunks())
     lines = "\n".join(record.getMessage() for record in caplog.records)
     assert "GET /cgi-bin/gettoken?***" in lines

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import InvalidRequest, UnsafeAddress
-from airflow_provider_meetings.api.media.address_policy import Kind, MediaAddresses, is_http, kind_of, scheme_of
+from airflow_provider_meetings.api.http.redaction import is_http, scheme_of
+from airflow_provider_meetings.api.media.address_policy import Kind, MediaAddresses, kind_of
 from tests.contract.names import teach
 
 OPEN = "https://open.feishu.cn"

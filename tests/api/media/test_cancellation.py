@@ -75,7 +75,7 @@ def test_a_landing_that_is_given_up_ends_whatever_the_host_does(bench: Bench, na
 
     def stop() -> None:
         limits.stop.set()
-        bench.transport.interrupt()
+        client.interrupt()
 
     with pytest.raises(GivenUp):
         list(land_all(files(), landing.land, workers=2, stop=stop))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, UnsafeAddress
-from tests.contract.exchange import Start
+from airflow_provider_meetings.api.http import transport
+from tests.contract.exchange import closed_port
+from tests.contract.leaks import logged, told
 from tests.contract.names import Names
 from tests.contract.opening import LOOPBACK, OpenSession, read, refused, there
 from tests.contract.origin import Handler, Origin, raw_body, serve_origin, video
@@ -145,7 +148,52 @@ def test_a_redirect_to_metadata_is_refused(origin: Origin, session: OpenSession,
     assert origin.asked("/first") == 1
 
 
-def test_closing_ends_the_connections(start: Start) -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://?sign=S3CRET",
+        "http://example.invalid:99999/x?sign=S3CRET",
+        "http://*.invalid/x?sign=S3CRET",
+        "http://" + "a" * 70 + ".invalid/x?sign=S3CRET",
+        "http://[::1/x?sign=S3CRET",
+        "//example.com/x?sign=S3CRET",
+        "",
+    ],
+)
+def test_invalid_link_is_typed_error_without_the_link(session: OpenSession, url: str) -> None:
+    refused(session(), url, ServerError)
+
+
+def test_unreachable_host_is_named_without_query(session: OpenSession) -> None:
+    address = f"http://127.0.0.1:{closed_port()}"
+    assert address in refused(session(), f"{address}/media?sign=S3CRET", ServerError)
+
+
+def test_read_timeout_applies_to_headers_and_body(
+    origin: Origin, session: OpenSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "READ_SECONDS", 0.05)
+    origin.on("/silent", origin.hang())
+    origin.on("/half", origin.hang(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"))
+    assert "no answer in time" in refused(session(), origin.url + "/silent", ServerError)
+    with (
+        session().stream(origin.url + "/half?sign=S3CRET") as stream,
+        pytest.raises(ServerError, match="cut after 0 of 9 bytes") as caught,
+    ):
+        list(stream.chunks())
+    assert "S3CRET" not in told(caught.value)
+
+
+def test_redirect_target_is_not_logged(origin: Origin, session: OpenSession, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    target = origin.url.replace("127.0.0.1", "localhost") + "/media2?sign=S3CRET"
+    origin.on("/media", there(target))
+    origin.on("/media2", video(b"abc"))
+    assert read(session(), origin.url + "/media?sign=S3CRET") == b"abc"
+    assert "S3CRET" not in logged(caplog.records)
+
+
+def test_close_ends_idle_connections(session: OpenSession) -> None:
     heard: list[bytes] = []
 
     def serve(listener: socket.socket) -> None:
@@ -158,12 +206,12 @@ def test_closing_ends_the_connections(start: Start) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
         server = threads.submit(serve, listener)
-        transport = start(LOOPBACK)
-        with transport.stream(f"http://127.0.0.1:{listener.getsockname()[1]}/media") as stream:
+        opened = session()
+        with opened.stream(f"http://127.0.0.1:{listener.getsockname()[1]}/media") as stream:
             assert b"".join(stream.chunks()) == b"abc"
         # An answer keeps its pool: urllib3 closes a pool when the last of them is gone.
         del stream
         assert not server.done()
-        transport.close()
+        opened.close()
         server.result(5)
     assert heard == [b""]

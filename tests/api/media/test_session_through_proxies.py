@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
 from tests.contract.certificate import NAME
-from tests.contract.exchange import Start
+from tests.contract.exchange import StartMedia
 from tests.contract.names import Names
 from tests.contract.opening import OPEN, OpenSession, port, read, refused, there
 from tests.contract.origin import Origin, video
@@ -96,7 +96,7 @@ def test_https_is_never_left_through_a_proxy(secure: Origin, proxy: Proxy, sessi
 
 def test_the_ca_bundle_holds_through_a_proxy(secure: Origin, proxy: Proxy, session: OpenSession) -> None:
     secure.on("/media", video(b"abc"))
-    refused(session(OPEN, proxy=proxy.url, verify=True), f"https://{NAME}/media?sign=S3CRET", ServerError)
+    refused(session(OPEN, proxy=proxy.url, ca_bundle=None), f"https://{NAME}/media?sign=S3CRET", ServerError)
     assert secure.seen == []
 
 
@@ -108,11 +108,11 @@ def test_a_proxy_that_fails_is_named(session: OpenSession) -> None:
 
 
 def test_proxy_and_ca_bundle_of_a_transport_hold_for_media(
-    secure: Origin, proxy: Proxy, start: Start, certificate: tuple[Path, ssl.SSLContext]
+    secure: Origin, proxy: Proxy, start_media: StartMedia, certificate: tuple[Path, ssl.SSLContext]
 ) -> None:
     secure.on("/media", video(b"abc"))
-    with start(OPEN, proxy=proxy.url, ca_bundle=str(certificate[0])).stream(f"https://{NAME}/media") as stream:
+    with start_media(OPEN, proxy=proxy.url, ca_bundle=str(certificate[0])).stream(f"https://{NAME}/media") as stream:
         assert b"".join(stream.chunks()) == b"abc"
     assert proxy.asked == [f"CONNECT {NAME}:443"]
     with pytest.raises(ServerError, match="certificate"):
-        start(OPEN, proxy=proxy.url).stream(f"https://{NAME}/media")
+        start_media(OPEN, proxy=proxy.url).stream(f"https://{NAME}/media")

@@ -14,8 +14,9 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
     UnsafeAddress,
 )
+from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
-from tests.contract.exchange import OK, QUOTA, Start, decode, token_auth
+from tests.contract.exchange import OK, QUOTA, Start, StartMedia, decode, token_auth
 from tests.contract.leaks import told
 from tests.contract.origin import Origin, chunked, json_body, raw_body, video
 
@@ -33,7 +34,7 @@ def test_the_media_host_is_told_nothing(
     origin.on("/media2", video(b"abc"))
     transport = start(origin.url)
     transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
-    with transport.stream(origin.url + "/media?sign=a") as stream:
+    with MediaSession(transport).stream(origin.url + "/media?sign=a") as stream:
         assert b"".join(stream.chunks()) == b"abc"
     media = [seen for seen in origin.seen if seen.path.startswith("/media")]
     assert [seen.query for seen in media] == ["sign=a", "sign=b"]
@@ -53,10 +54,10 @@ def test_a_netrc_is_not_used_for_the_api(
     assert "authorization" not in origin.seen[0].headers
 
 
-def test_a_signed_link_keeps_its_spelling(origin: Origin, start: Start) -> None:
+def test_a_signed_link_keeps_its_spelling(origin: Origin, start_media: StartMedia) -> None:
     origin.on("/media", video(b"abc"))
     query = "q-sign=a%2Fb%3D&x=1+2&y=%E8%93%9D"
-    with start(origin.url).stream(f"{origin.url}/media?{query}") as stream:
+    with start_media(origin.url).stream(f"{origin.url}/media?{query}") as stream:
         list(stream.chunks())
     assert origin.seen[0].query == query
 
@@ -73,19 +74,19 @@ def test_the_api_is_not_followed_to_another_host(origin: Origin, start: Start, s
     assert [seen.path for seen in origin.seen] == ["/token"]
 
 
-def test_redirects_in_a_circle_end(origin: Origin, start: Start) -> None:
+def test_redirects_in_a_circle_end(origin: Origin, start_media: StartMedia) -> None:
     origin.on("/media", raw_body(b"", status=302, headers={"Location": "/media?sign=S3CRET"}))
     with pytest.raises(ServerError, match="5 redirects") as caught:
-        start(origin.url).stream(origin.url + "/media")
+        start_media(origin.url).stream(origin.url + "/media")
     assert origin.asked("/media") == 6
     assert "S3CRET" not in told(caught.value)
 
 
 @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://example.invalid/S3CRET"])
-def test_a_redirect_out_of_http_is_refused(origin: Origin, start: Start, location: str) -> None:
+def test_a_redirect_out_of_http_is_refused(origin: Origin, start_media: StartMedia, location: str) -> None:
     origin.on("/media", raw_body(b"", status=302, headers={"Location": location}))
     with pytest.raises(UnsafeAddress, match="no http") as caught:
-        start(origin.url).stream(origin.url + "/media")
+        start_media(origin.url).stream(origin.url + "/media")
     assert "S3CRET" not in told(caught.value)
 
 
@@ -104,71 +105,73 @@ def test_a_redirect_out_of_http_is_refused(origin: Origin, start: Start, locatio
         (400, MediaCorrupt),
     ],
 )
-def test_the_status_of_a_media_host(origin: Origin, start: Start, status: int, kind: type[MeetingsApiError]) -> None:
+def test_the_status_of_a_media_host(
+    origin: Origin, start_media: StartMedia, status: int, kind: type[MeetingsApiError]
+) -> None:
     headers = {} if status == 204 else {"Content-Type": "video/mp4"}
     origin.on("/media", raw_body(b"" if status == 204 else b"x", status=status, headers=headers))
     with pytest.raises(kind, match=f"status {status}"):
-        start(origin.url).stream(origin.url + "/media")
+        start_media(origin.url).stream(origin.url + "/media")
 
 
-def test_the_promised_length(origin: Origin, start: Start) -> None:
-    transport = start(origin.url)
+def test_the_promised_length(origin: Origin, start_media: StartMedia) -> None:
+    session = start_media(origin.url)
     origin.on("/known", video(b"abc"))
     origin.on("/unknown", chunked(b"ab", b"c", finished=True))
     for path, length in (("/known", 3), ("/unknown", None)):
-        with transport.stream(origin.url + path) as stream:
+        with session.stream(origin.url + path) as stream:
             assert stream.length == length
             assert b"".join(stream.chunks()) == b"abc"
 
 
-def test_a_compressed_body_is_refused(origin: Origin, start: Start) -> None:
+def test_a_compressed_body_is_refused(origin: Origin, start_media: StartMedia) -> None:
     """Half a gzip stream looks whole to those who unpack it."""
     origin.on("/packed", video(b"abc", {"Content-Encoding": "gzip"}))
     with pytest.raises(MediaCorrupt, match=r"compressed \('gzip'\)"):
-        start(origin.url).stream(origin.url + "/packed")
+        start_media(origin.url).stream(origin.url + "/packed")
 
 
 @pytest.mark.parametrize("length", ["abc", "-5", "", "9" * 5000, "1_0"])
-def test_a_length_that_is_no_number_is_no_end(origin: Origin, start: Start, length: str) -> None:
+def test_a_length_that_is_no_number_is_no_end(origin: Origin, start_media: StartMedia, length: str) -> None:
     origin.on("/media", video(b"abc", {"Content-Length": length}))
-    with start(origin.url).stream(origin.url + "/media") as stream:
+    with start_media(origin.url).stream(origin.url + "/media") as stream:
         assert (stream.length, stream.ends_itself) == (None, False)
 
 
-def test_a_chunk_of_a_negative_size_is_a_cut(origin: Origin, start: Start) -> None:
+def test_a_chunk_of_a_negative_size_is_a_cut(origin: Origin, start_media: StartMedia) -> None:
     head = {"Content-Type": "video/mp4", "Transfer-Encoding": "chunked"}
     origin.on("/media", lambda handler: handler.send(200, head, b"3\r\nabc\r\n-5\r\nabc\r\n"))
     with (
-        start(origin.url).stream(origin.url + "/media") as stream,
+        start_media(origin.url).stream(origin.url + "/media") as stream,
         pytest.raises(ServerError, match=r"was cut after \d+ bytes"),
     ):
         b"".join(stream.chunks())
 
 
-def test_a_cut_names_what_was_expected(origin: Origin, start: Start) -> None:
+def test_a_cut_names_what_was_expected(origin: Origin, start_media: StartMedia) -> None:
     origin.on("/media", video(b"abc", {"Content-Length": "5"}))
     with (
-        start(origin.url).stream(origin.url + "/media") as stream,
+        start_media(origin.url).stream(origin.url + "/media") as stream,
         pytest.raises(ServerError, match="was cut after 0 of 5 bytes"),
     ):
         b"".join(stream.chunks())
 
 
-def test_pieces_are_at_most_one_mebibyte(origin: Origin, start: Start) -> None:
+def test_pieces_are_at_most_one_mebibyte(origin: Origin, start_media: StartMedia) -> None:
     body = bytes(CHUNK_BYTES * 2 + 5)
     origin.on("/media", video(body))
-    with start(origin.url).stream(origin.url + "/media") as stream:
+    with start_media(origin.url).stream(origin.url + "/media") as stream:
         sizes = [len(chunk) for chunk in stream.chunks()]
     assert sum(sizes) == len(body)
     assert max(sizes) <= CHUNK_BYTES
 
 
 @pytest.mark.parametrize("how", ["length", "chunked"])
-def test_a_cut_stream_is_noticed(origin: Origin, start: Start, how: str) -> None:
+def test_a_cut_stream_is_noticed(origin: Origin, start_media: StartMedia, how: str) -> None:
     cut = video(b"abc", {"Content-Length": "10"}) if how == "length" else chunked(b"abc", finished=False)
     origin.on("/media", cut)
     with (
-        start(origin.url).stream(origin.url + "/media?sign=S3CRET") as stream,
+        start_media(origin.url).stream(origin.url + "/media?sign=S3CRET") as stream,
         pytest.raises(ServerError, match="was cut") as caught,
     ):
         list(stream.chunks())

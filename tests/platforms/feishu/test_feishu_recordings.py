@@ -97,7 +97,7 @@ class TestFeishuContract(ClientContract):
         assert set(content) == {"video", "transcript-txt", "transcript-srt"}
         download = content["video"]
         assert isinstance(download, Download)
-        with transport.stream(download.url) as stream:
+        with feishu.media_session.stream(download.url) as stream:
             assert b"".join(stream.chunks()) == seed.MINUTES[0].media.read()
         text, cues = content["transcript-txt"], content["transcript-srt"]
         assert text is not None

@@ -204,7 +204,7 @@ class TestWeComContract(ClientContract):
             assert m.declared_size == (given.size if m.kind == "video" else None)
             download = client.open(m)
             assert isinstance(download, Download)
-            with transport.stream(download.url) as stream:
+            with client.media_session.stream(download.url) as stream:
                 assert b"".join(stream.chunks()) == given.read()
 
     def test_one_format_of_a_summary(self, client: MeetingsClient) -> None:
