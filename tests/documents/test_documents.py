@@ -32,16 +32,12 @@ from airflow_provider_meetings.emulator.seed.company import (
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.state import EmulatorState
-from airflow_provider_meetings.platforms.feishu.api.models import (
-    MeetingRecording,
-    Minute,
-    MomentsPost,
-    parse_download_url,
-)
+from airflow_provider_meetings.platforms.feishu.api.models import MeetingRecording, Minute, parse_download_url
+from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
 from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.codes import CODES as FEISHU_CODES
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
-from airflow_provider_meetings.platforms.wecom.api.models import RecordPage
+from airflow_provider_meetings.platforms.wecom.api.models import parse_records
 from airflow_provider_meetings.platforms.wecom.errors import CODES as WECOM_CODES
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from tests.contract.feishu_user import user_client
@@ -73,7 +69,7 @@ class Both:
     def __init__(self, url: str, state: EmulatorState, folder: Path) -> None:
         self.state = state
         self.quotas = Quotas()
-        quick: dict[str, Any] = {"base_url": url, "max_attempts": 1, "budget": self.quotas}
+        quick: dict[str, Any] = {"base_url": url, "max_attempts": 1, "rate_limiter": self.quotas}
         self.feishu = FeishuClient(
             Transport(platform="feishu", **quick),
             app_id=FEISHU_APP_ID,
@@ -201,11 +197,11 @@ def _answered(both: Both, document: Document) -> Any:
 
 
 PARSERS: dict[str, Callable[[Any], Any]] = {
-    "minute": lambda body: Minute.parse(body["data"]),
+    "minute": lambda body: Minute.parse(body["data"], "minute"),
     "minute_media": lambda body: parse_download_url(body["data"]),
-    "meeting_recording": lambda body: MeetingRecording.parse(body["data"]),
-    "post": lambda body: MomentsPost.parse(body["data"]),
-    "record_list": lambda body: RecordPage.parse(body).record_list[0],
+    "meeting_recording": lambda body: MeetingRecording.parse(body["data"], "recording"),
+    "post": lambda body: MomentsPost.parse(body["data"], "post"),
+    "record_list": lambda body: parse_records(body).items[0],
 }
 
 
@@ -230,9 +226,9 @@ def test_answer(both: Both, document: Document, field: Field) -> None:
     printed = _stands(example, field.name)
     if field.name in {"has_more", "next_cursor"}:
         # The example of the list omits these two, which its table names.
-        assert RecordPage.parse({**example, "has_more": True, "next_cursor": "C"}).next_cursor == "C"
-        assert RecordPage.parse({**example, "has_more": False, "next_cursor": "C"}).next_cursor is None
-        assert RecordPage.parse({**example, "next_cursor": "C"}).next_cursor is None
+        assert parse_records({**example, "has_more": True, "next_cursor": "C"}).next_cursor == "C"
+        assert parse_records({**example, "has_more": False, "next_cursor": "C"}).next_cursor is None
+        assert parse_records({**example, "next_cursor": "C"}).next_cursor is None
     else:
         assert printed is not None
     if field.name not in OPTIONAL:
@@ -243,6 +239,8 @@ def test_answer(both: Both, document: Document, field: Field) -> None:
     for name in field.attribute.split(".") if document.key != "minute_media" else ():
         if name.isdecimal():
             value = value[int(name)]
+        elif isinstance(value, dict):
+            value = value[name]
         else:
             value = value.record_file_list[0] if name == "file" else getattr(value, name)
     assert _same(value, printed), (value, printed)
@@ -259,7 +257,7 @@ def _same(value: Any, printed: Any) -> bool:
     if isinstance(value, tuple):
         return len(value) == len(printed)
     if isinstance(value, list):
-        return bool(value == json.loads(printed))
+        return bool(value == (json.loads(printed) if isinstance(printed, str) else printed))
     return bool(value == printed)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 import pendulum
 from pendulum import DateTime
@@ -108,3 +109,62 @@ class Fields:
             platform=self.platform,
             next_step="Please report this with the endpoint's name: the platform's answer has changed.",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An object of a platform's answers.
+
+    The annotation of a field says how it is read: ``str`` is required; ``str | None``, ``int | None``, ``bool | None``
+    and ``tuple[str, ...]`` may be absent; an `Answer` or a tuple of them is read in turn; ``Annotated[..., reader]``
+    names the reader, a method of `Fields` or a function of the same signature.
+    """
+
+    fields: ClassVar[Fields]
+    """Reads the platform's answers; set by the base class of each platform."""
+
+    raw: Raw = field(repr=False, kw_only=True)
+    """The object as the platform sent it."""
+
+    @classmethod
+    def parse(cls, value: object, *path: str) -> Self:
+        """Read an object.
+
+        :param path: the names that lead from `value` to the object.
+        :raises ServerError: for a field of an undocumented form; a field that is not declared is in `raw` alone.
+        """
+        raw = cls.fields.mapping(value, cls.__name__)
+        for name in path:
+            raw = cls.fields.mapping(raw.get(name), name)
+        readers = _readers(cls)  # type: ignore[arg-type]  # mypy takes type[Self] for unhashable
+        return cls(**{name: read(cls.fields, raw, name) for name, read in readers.items()}, raw=raw)
+
+
+Reader = Callable[[Fields, Raw, str], Any]
+
+_READERS: dict[Any, Reader] = {
+    str: Fields.required,
+    str | None: Fields.text,
+    int | None: Fields.integer,
+    bool | None: Fields.boolean,
+    tuple[str, ...]: Fields.texts,
+}
+
+
+@cache
+def _readers(cls: type[Answer]) -> dict[str, Reader]:
+    hints = get_type_hints(cls, include_extras=True)
+    return {name: _reader(hint) for name, hint in hints.items() if name != "raw" and get_origin(hint) is not ClassVar}
+
+
+def _reader(hint: Any) -> Reader:
+    arguments = get_args(hint)
+    if get_origin(hint) is Annotated:
+        reader: Reader = arguments[1]
+        return reader
+    if hint in _READERS:
+        return _READERS[hint]
+    if get_origin(hint) is tuple:
+        cls = arguments[0]
+        return lambda fields, raw, name: tuple(cls.parse(item) for item in fields.array(raw.get(name), name))
+    return lambda fields, raw, name: hint.parse(raw.get(name) or {})

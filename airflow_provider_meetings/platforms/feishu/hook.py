@@ -22,9 +22,9 @@ from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
 from airflow_provider_meetings.hooks.shared_state import user_tokens
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
+from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
 from airflow_provider_meetings.platforms.feishu.auth.consent import Begun, code_of_redirect, consent_address
 from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, identity_of
-from airflow_provider_meetings.platforms.feishu.auth.models import UserInfo
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
 from airflow_provider_meetings.platforms.feishu.transcripts import READERS

@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.api.sanitize import json_file, without_links
 from airflow_provider_meetings.api.subtitles import Cue, decoded, headed_cues, subrip_cues
-from airflow_provider_meetings.platforms.feishu.api.models_minutes import (
+from airflow_provider_meetings.platforms.feishu.api.models import (
     MinuteArtifacts,
     MinuteChapter,
     MinuteStatistics,
@@ -72,7 +72,7 @@ def statistics(file: StoredFile, content: bytes) -> Iterator[Statistics]:
     for entry in _entries(content)[:1]:
         read: dict[str, Any] = {}
         try:
-            found = MinuteStatistics.parse({"statistics": entry})
+            found = MinuteStatistics.parse(entry)
         except MeetingsApiError:
             pass
         else:

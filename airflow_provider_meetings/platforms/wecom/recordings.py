@@ -20,14 +20,15 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.sanitize import without_links
 from airflow_provider_meetings.platforms.wecom.api.client import LONGEST_WINDOW, WeComEndpoints
 from airflow_provider_meetings.platforms.wecom.api.models import (
+    FILE_LISTS,
     STATE_RECORDING,
     STATE_TRANSCODED,
     Record,
-    neutral_recording,
+    RecordingFile,
 )
-from airflow_provider_meetings.platforms.wecom.api.models_files import FileAddresses
 
 CLOCK_SLACK = timedelta(hours=1)
 """How far the platform's clock may be ahead of ours."""
@@ -185,7 +186,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
             return _download(file.audio_address, file.audio_address_file_type)
         return _download(file.meeting_summary.get(file_type))
 
-    def _addresses(self, recording_id: str | None, meeting_id: str | None) -> dict[str, FileAddresses]:
+    def _addresses(self, recording_id: str | None, meeting_id: str | None) -> dict[str, RecordingFile]:
         if not recording_id or not meeting_id:
             raise InvalidRequest(_TOGETHER)
         return {file.record_file_id: file for file in self.get_recording_files(recording_id, meeting_id)}
@@ -201,7 +202,7 @@ def _meeting(file: MediaFile) -> str:
     return file.meeting_id
 
 
-def _found(addresses: dict[str, FileAddresses], file_id: str) -> FileAddresses:
+def _found(addresses: dict[str, RecordingFile], file_id: str) -> RecordingFile:
     if file_id not in addresses:
         raise NotFound(
             f"wecom listed file {file_id} but has no addresses for it",
@@ -209,3 +210,42 @@ def _found(addresses: dict[str, FileAddresses], file_id: str) -> FileAddresses:
             next_step="It may have been deleted meanwhile: list the recordings again.",
         )
     return addresses[file_id]
+
+
+def neutral_recording(record: Record, state: RecordingState, *, tenant: str) -> Recording:
+    """Return a record; it starts with its first file, or with the meeting while there is none."""
+    files = tuple(
+        MediaFile(
+            platform="wecom",
+            tenant=tenant,
+            recording_id=record.meeting_record_id,
+            meeting_id=record.meetingid,
+            file_id=file.record_file_id,
+            kind=str(MediaKind.VIDEO),
+            declared_size=file.record_size,
+            started_at=file.record_start_time,
+            ended_at=file.record_end_time,
+            source=without_links(file.raw),
+        )
+        for file in record.record_file_list
+    )
+    reason = None if state is RecordingState.READY else f"state {record.state}"
+    if record.state == STATE_TRANSCODED and not files:
+        reason = "transcoded, but no file is listed"
+    spans = [(f.ended_at - f.started_at).total_seconds() for f in files if f.started_at and f.ended_at]
+    return Recording(
+        platform="wecom",
+        tenant=tenant,
+        recording_id=record.meeting_record_id,
+        state=state,
+        meeting_id=record.meetingid,
+        meeting_number=record.meeting_code,
+        owner_id=record.host_user_id,
+        title=record.title,
+        started_at=min((f.started_at for f in files if f.started_at), default=record.meeting_start_time),
+        ended_at=max((f.ended_at for f in files if f.ended_at), default=None),
+        duration_ms=round(sum(spans) * 1000) if spans else None,
+        reason=reason,
+        files=files,
+        source=without_links({k: v for k, v in record.raw.items() if k not in FILE_LISTS}),
+    )

@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.api.sanitize import storable_text
 from airflow_provider_meetings.api.subtitles import decoded, headed_cues
-from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Paragraph, Transcripts, neutral_segments
+from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Paragraph
 
 _LATEST_MS = 2**53
 _NO_WORDS = frozenset({"pid", "sid", "wid", "userid", "start_time", "end_time", "text"})
@@ -71,9 +71,18 @@ def _sentences(file: StoredFile, entry: object, detected: int | None) -> list[Tr
         paragraph = Paragraph.parse(entry)
     except MeetingsApiError:
         return None
-    owner = {"tenant": file.tenant, "recording_id": file.recording_id, "file_id": file.file_id, "kind": file.kind}
-    said = Transcripts((paragraph,), (), detected, False, ())
-    found = neutral_segments(said, **owner)
+    found = [
+        _segment(
+            file,
+            segment_no=number,
+            speaker_id=paragraph.speaker_info.userid,
+            start_ms=sentence.start_time,
+            end_ms=sentence.end_time,
+            text=sentence.text,
+            speaker_final=None if detected is None else detected == 1,
+        )
+        for number, sentence in enumerate(paragraph.sentences)
+    ]
     # A text that stands elsewhere than in a word was added since the page was written.
     spoken = "".join(segment.text for segment in found)
     if not all(text in spoken for text in _texts(entry)):
@@ -82,7 +91,7 @@ def _sentences(file: StoredFile, entry: object, detected: int | None) -> list[Tr
     if not (found and all(segment.text for segment in found)) and _has_other_words(entry):
         return None
     times = (time for segment in found for time in (segment.start_ms, segment.end_ms) if time is not None)
-    return list(found) if all(0 <= time < _LATEST_MS for time in times) else None
+    return found if all(0 <= time < _LATEST_MS for time in times) else None
 
 
 def _texts(entry: object) -> Iterator[str]:

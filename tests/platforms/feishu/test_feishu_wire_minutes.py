@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.platforms.feishu.api.models import Minute
-from airflow_provider_meetings.platforms.feishu.api.models_minutes import (
+from airflow_provider_meetings.platforms.feishu.api.models import (
+    Minute,
     MinuteArtifacts,
     MinuteChapter,
     MinuteStatistics,
@@ -32,21 +32,22 @@ json_values = st.recursive(
 
 
 def test_the_example_of_a_minute_with_its_note() -> None:
-    minute = Minute.parse(answer("minute_with_note"))
-    assert (minute.note_id, minute.title, minute.duration) == ("7616590025794260496", "周会 / weekly", 314_000)
+    minute = Minute.parse(answer("minute_with_note"), "minute")
+    assert (minute.title, minute.duration) == ("周会 / weekly", 314_000)
+    assert minute.raw["note_id"] == "7616590025794260496"
     assert minute.create_time == pendulum.datetime(2026, 1, 1, 0, 0, 0, 477000, tz="UTC")
 
 
 def test_the_example_of_statistics() -> None:
     data = answer("minute_statistics")
     raw = data["statistics"]
-    seen = UserViewDetail("ou_0001", pendulum.datetime(2026, 1, 1, 1, tz="UTC"), raw["user_view_list"][0])
-    assert MinuteStatistics.parse(data) == MinuteStatistics(2, 5, (seen,), raw)
+    seen = UserViewDetail("ou_0001", pendulum.datetime(2026, 1, 1, 1, tz="UTC"), raw=raw["user_view_list"][0])
+    assert MinuteStatistics.parse(data, "statistics") == MinuteStatistics(2, 5, (seen,), raw=raw)
 
 
 def test_statistics_without_the_permission_for_ids() -> None:
     statistics = {"user_view_count": 2, "user_view_list": [{"view_time": 1767229200000}]}
-    read = MinuteStatistics.parse({"statistics": statistics})
+    read = MinuteStatistics.parse(statistics)
     assert (read.user_view_count, read.page_view_count) == (2, None)
     assert (read.user_view_list[0].user_id, read.user_view_list[0].view_time) == (
         None,
@@ -56,14 +57,14 @@ def test_statistics_without_the_permission_for_ids() -> None:
 
 def test_the_example_of_artifacts() -> None:
     data = answer("minute_artifacts")
-    chapter = MinuteChapter("intro", 0, 31_000, "text", data["minute_chapters"][0])
-    todo = MinuteTodo("do it", ("甲",), data["minute_todos"][0])
-    assert MinuteArtifacts.parse(data) == MinuteArtifacts("summary text", (chapter,), (todo,), data)
+    chapter = MinuteChapter("intro", 0, 31_000, "text", raw=data["minute_chapters"][0])
+    todo = MinuteTodo("do it", ("甲",), raw=data["minute_todos"][0])
+    assert MinuteArtifacts.parse(data) == MinuteArtifacts("summary text", (chapter,), (todo,), raw=data)
 
 
 def test_a_minute_of_which_nothing_was_written() -> None:
     data = {"summary": "", "minute_todos": None, "keywords": ["new"]}
-    assert MinuteArtifacts.parse(data) == MinuteArtifacts(None, (), (), data)
+    assert MinuteArtifacts.parse(data) == MinuteArtifacts(None, (), (), raw=data)
 
 
 def test_a_name_that_is_empty_is_no_name() -> None:
@@ -73,7 +74,7 @@ def test_a_name_that_is_empty_is_no_name() -> None:
 @pytest.mark.parametrize("data", [None, [], "x", {}, {"statistics": None}, {"statistics": []}])
 def test_statistics_of_another_form_are_undocumented(data: object) -> None:
     with pytest.raises(ServerError, match="undocumented form"):
-        MinuteStatistics.parse(data)
+        MinuteStatistics.parse(data, "statistics")
 
 
 @settings(max_examples=150, deadline=None)
@@ -86,7 +87,7 @@ def test_any_statistics_are_read_or_refused(where: str, field: str, value: Any) 
     data = answer("minute_statistics")
     {"statistics": data["statistics"], "view": data["statistics"]["user_view_list"][0]}[where][field] = value
     try:
-        read = MinuteStatistics.parse(data)
+        read = MinuteStatistics.parse(data, "statistics")
     except ServerError:
         return
     assert type(read.user_view_count) in {int, type(None)}
@@ -123,10 +124,10 @@ def test_any_artifacts_are_read_or_refused(where: str, field: str, value: Any) -
 @settings(max_examples=60, deadline=None)
 @given(json_values)
 def test_any_answer_is_read_or_refused(data: Any) -> None:
-    for parse in (MinuteStatistics.parse, MinuteArtifacts.parse):
+    for cls, path in ((MinuteStatistics, ("statistics",)), (MinuteArtifacts, ())):
         for shape in (data, {"statistics": data}, {"minute_chapters": data}):
             try:
-                parse(shape)
+                cls.parse(shape, *path)
             except ServerError:
                 continue
             assert isinstance(shape, dict)

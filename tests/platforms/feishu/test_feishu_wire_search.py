@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
-from airflow_provider_meetings.platforms.feishu.api.models_minutes import parse_minute_items
-from airflow_provider_meetings.platforms.feishu.auth.models import UserInfo, parse_grant
+from airflow_provider_meetings.platforms.feishu.api.models import MinuteItem, UserInfo, parse_page
+from airflow_provider_meetings.platforms.feishu.auth.models import parse_grant
 
 GRANT = {
     "code": 0,
@@ -22,11 +22,9 @@ GRANT = {
 
 def test_the_example_of_a_search() -> None:
     answer = json.loads((Path(__file__).parent / "answers" / "minutes_search.json").read_text())["data"]
-    page = parse_minute_items(answer)
+    page = parse_page(answer, "items", MinuteItem)
     (item,) = page.items
-    assert (item.token, item.display_info, item.description) == ("obcnsynthetic00000000001", "周会", "d")
-    assert item.app_link == "https://example.feishu.cn/minutes/obcnsynthetic00000000001"
-    assert item.avatar == "https://example.invalid/a.jpg"
+    assert item.token == "obcnsynthetic00000000001"
     assert item.raw == answer["items"][0]
     assert page.next_cursor is None
 
@@ -34,11 +32,11 @@ def test_the_example_of_a_search() -> None:
 @pytest.mark.parametrize("data", [None, [], {"items": 5}, {"items": [{"display_info": "x"}]}, {"items": ["x"]}])
 def test_what_is_no_search(data: object) -> None:
     with pytest.raises(ServerError):
-        parse_minute_items(data)
+        parse_page(data, "items", MinuteItem)
 
 
 def test_an_empty_search() -> None:
-    assert parse_minute_items({"has_more": False}).items == ()
+    assert parse_page({"has_more": False}, "items", MinuteItem).items == ()
 
 
 def test_the_tokens_of_a_user() -> None:

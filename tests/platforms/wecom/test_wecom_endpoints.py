@@ -54,7 +54,7 @@ def bodies(origin: Origin, path: str) -> list[dict[str, Any]]:
 
 def test_one_file(origin: Origin, client: WeComClient) -> None:
     origin.on(FILE, json_body(printed("get_file")))
-    assert client.get_recording_file("rf1", "hyABC").record_name == "录制1"
+    assert client.get_recording_file("rf1", "hyABC").download_address_file_type == "mp4"
     assert bodies(origin, FILE) == [IDS]
 
 

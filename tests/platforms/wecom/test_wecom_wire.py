@@ -14,11 +14,11 @@ from airflow_provider_meetings.api.models import Recording, RecordingState
 from airflow_provider_meetings.platforms.wecom.api.models import (
     Record,
     RecordFile,
-    RecordPage,
-    neutral_recording,
-    seconds,
+    RecordingFile,
+    parse_files,
+    parse_records,
 )
-from airflow_provider_meetings.platforms.wecom.api.models_files import FileAddresses, parse_addresses
+from airflow_provider_meetings.platforms.wecom.recordings import neutral_recording
 
 UTC = "UTC"
 json_values = st.recursive(
@@ -35,10 +35,10 @@ def answer(name: str) -> Any:
 def test_the_example_of_a_list() -> None:
     """Names of the example, no has_more, and times that are too short to be milliseconds but are read as such."""
     body = answer("record_list")
-    page = RecordPage.parse(body)
+    page = parse_records(body)
     raw = body["record_meetings"][0]
     assert page.next_cursor is None
-    assert page.record_list == (
+    assert page.items == (
         Record(
             meeting_record_id="GEIGN",
             meetingid="GEMIGE",
@@ -53,13 +53,6 @@ def test_the_example_of_a_list() -> None:
                     record_start_time=pendulum.datetime(1970, 1, 1, 0, 0, 15, 555000, tz=UTC),
                     record_end_time=pendulum.datetime(1970, 1, 1, 0, 29, 37, 777000, tz=UTC),
                     record_size=323235325,
-                    sharing_state=1,
-                    sharing_url="https://share.url",
-                    required_same_corp=True,
-                    required_attendee=True,
-                    password="fgjisnge",
-                    sharing_expire=3323,
-                    allow_download=True,
                     raw=raw["record_files"][0],
                 ),
             ),
@@ -69,27 +62,25 @@ def test_the_example_of_a_list() -> None:
 
 
 def test_the_secrets_of_a_file_do_not_show() -> None:
-    for shown in (repr(RecordPage.parse(answer("record_list"))), repr(parse_addresses(answer("get_file_list")))):
+    for shown in (repr(parse_records(answer("record_list"))), repr(parse_files(answer("get_file_list")))):
         for secret in ("fgjisnge", "https://", "S3CRET"):
             assert secret not in shown
 
 
 def test_the_names_of_the_table_and_sizes_of_every_form() -> None:
-    page = RecordPage.parse(answer("record_list_by_table"))
+    page = parse_records(answer("record_list_by_table"))
     assert page.next_cursor == "NGEING"
-    (record,) = page.record_list
+    (record,) = page.items
     assert record.meeting_start_time == pendulum.datetime(2025, 11, 12, 1, 20, 0, 123000, tz=UTC)
     first, second = record.record_file_list
     assert first.record_size is None  # wrapped past 2 GiB: no size
     assert first.raw["record_size"] == -2047483648
     assert second.record_size == 4294967296
     assert second.record_start_time == pendulum.datetime(2025, 11, 12, 1, 25, tz=UTC)
-    assert (second.required_same_corp, second.required_attendee, second.allow_download) == (True, False, False)
-    assert (first.sharing_url, first.password, first.allow_download) == (None, None, None)
 
 
 def test_a_record_as_a_recording() -> None:
-    (record,) = RecordPage.parse(answer("record_list_by_table")).record_list
+    (record,) = parse_records(answer("record_list_by_table")).items
     recording = neutral_recording(record, RecordingState.READY, tenant="ww1")
     assert (recording.recording_id, recording.meeting_id, recording.meeting_number) == ("GEIGN", "GEMIGE", "520013140")
     assert (recording.owner_id, recording.title, recording.reason) == ("XGMEIG", "TJIE", None)
@@ -125,19 +116,19 @@ def test_a_record_without_files_begins_with_its_meeting() -> None:
 
 @pytest.mark.parametrize("more", [{}, {"has_more": False}, {"has_more": 0}, {"has_more": None}])
 def test_without_more_it_is_the_last_page(more: dict[str, Any]) -> None:
-    page = RecordPage.parse({"errcode": 0, "record_list": [], "next_cursor": "left over", **more})
-    assert (page.record_list, page.next_cursor) == ((), None)
+    page = parse_records({"errcode": 0, "record_list": [], "next_cursor": "left over", **more})
+    assert (page.items, page.next_cursor) == ((), None)
 
 
 @pytest.mark.parametrize("cursor", [{}, {"next_cursor": ""}, {"next_cursor": None}])
 def test_more_without_a_cursor_would_lose_the_rest(cursor: dict[str, Any]) -> None:
     with pytest.raises(ServerError, match="no cursor"):
-        RecordPage.parse({"errcode": 0, "record_list": [], "has_more": True, **cursor})
+        parse_records({"errcode": 0, "record_list": [], "has_more": True, **cursor})
 
 
 def test_more_without_a_list_is_undocumented() -> None:
     with pytest.raises(ServerError):
-        RecordPage.parse({"errcode": 0, "has_more": True, "next_cursor": "NGEING", "records": [{}]})
+        parse_records({"errcode": 0, "has_more": True, "next_cursor": "NGEING", "records": [{}]})
 
 
 @pytest.mark.parametrize("files", [{}, {"record_file_list": None}, {"record_files": []}])
@@ -152,10 +143,9 @@ def test_a_record_without_its_id_is_undocumented(field: str) -> None:
 
 
 def test_the_addresses_of_files() -> None:
-    first, second, third = parse_addresses(answer("get_file_list"))
-    assert first == FileAddresses(
+    first, second, third = parse_files(answer("get_file_list"))
+    assert first == RecordingFile(
         record_file_id="FILEID",
-        view_address="https://media.example.invalid/view?sign=S3CRET",
         download_address="https://media.example.invalid/video?sign=S3CRET",
         download_address_file_type="mp4",
         audio_address="https://media.example.invalid/audio?sign=S3CRET",
@@ -164,16 +154,13 @@ def test_the_addresses_of_files() -> None:
             "docx": "https://media.example.invalid/docx?sign=S3CRET",
             "txt": "https://media.example.invalid/txt?sign=S3CRET",
         },
+        ai_meeting_transcripts={},
         raw=answer("get_file_list")["record_files"][0],
     )
     # empty texts, and a summary that is an object
-    assert (second.view_address, second.download_address, second.audio_address) == (None, None, None)
+    assert (second.download_address, second.audio_address) == (None, None)
     assert second.meeting_summary == {"docx": "https://media.example.invalid/one?sign=S3CRET"}
     assert (third.download_address, third.meeting_summary) == (None, {})
-
-
-def test_questions_are_asked_in_seconds() -> None:
-    assert seconds(pendulum.datetime(2026, 11, 12, tz="Asia/Shanghai")) == 1_794_412_800
 
 
 @settings(max_examples=150, deadline=None)
@@ -195,9 +182,7 @@ def test_any_page_is_read_or_refused(where: str, field: str, value: Any) -> None
     record = body["record_list"][0]
     {"page": body, "record": record, "file": record["record_file_list"][1]}[where][field] = value
     try:
-        recordings = [
-            neutral_recording(r, RecordingState.READY, tenant="ww1") for r in RecordPage.parse(body).record_list
-        ]
+        recordings = [neutral_recording(r, RecordingState.READY, tenant="ww1") for r in parse_records(body).items]
     except ServerError:
         return
     for recording in recordings:
@@ -210,7 +195,7 @@ def test_any_addresses_are_read_or_refused(field: str, value: Any) -> None:
     body = answer("get_file_list")
     body["record_files"][0][field] = value
     try:
-        files = parse_addresses(body)
+        files = parse_files(body)
     except ServerError:
         return
     for file_type, address in files[0].meeting_summary.items():

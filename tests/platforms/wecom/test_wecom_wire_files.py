@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pendulum
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.platforms.wecom.api.models_files import RecordingFile
+from airflow_provider_meetings.platforms.wecom.api.models import RecordingFile
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["0", "17"]),
@@ -24,17 +23,10 @@ def answer() -> Any:
 
 
 def test_the_example_of_a_file() -> None:
-    """A summary that is an object, and times that are text."""
+    """A summary that is an object."""
     body = answer()
     assert RecordingFile.parse(body) == RecordingFile(
         record_file_id="rf1",
-        meetingid="hyABC",
-        meeting_code="123456789",
-        meeting_record_name="周会",
-        record_name="录制1",
-        start_time=pendulum.datetime(2026, 1, 1, 1, 13, 30, tz="UTC"),
-        end_time=pendulum.datetime(2026, 1, 1, 1, 43, 30, tz="UTC"),
-        view_address="https://meeting.example.invalid/v/1",
         download_address="https://cos.example.invalid/v.mp4?sign=S2",
         download_address_file_type="mp4",
         audio_address="https://cos.example.invalid/a.m4a?sign=S2",
@@ -53,19 +45,17 @@ def test_no_link_shows() -> None:
 
 def test_the_forms_of_the_table() -> None:
     body = answer()
-    body["start_time"], body["end_time"] = 1767230010000, 0
     body["meeting_summary"] = [body["meeting_summary"]] * 2
     body["ai_meeting_transcripts"] = body["ai_meeting_transcripts"][0]
     body["download_address"] = ""
     read = RecordingFile.parse(body)
-    assert read.start_time == pendulum.datetime(2026, 1, 1, 1, 13, 30, tz="UTC")
-    assert (read.end_time, read.download_address) == (None, None)
+    assert read.download_address is None
     assert (sorted(read.meeting_summary), sorted(read.ai_meeting_transcripts)) == (["pdf", "pdf-2"], ["txt"])
 
 
 def test_addresses_only() -> None:
     read = RecordingFile.parse({"record_file_id": "f", "ai_meeting_transcripts": None})
-    assert (read.meeting_summary, read.ai_meeting_transcripts, read.meetingid) == ({}, {}, None)
+    assert (read.meeting_summary, read.ai_meeting_transcripts) == ({}, {})
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"record_file_id": ""}])
@@ -86,6 +76,3 @@ def test_any_file_is_read_or_refused(field: str, value: Any) -> None:
     assert read.record_file_id
     for addresses in (read.meeting_summary, read.ai_meeting_transcripts):
         assert all(file_type.replace("-", "").isalnum() and address for file_type, address in addresses.items())
-    for name, time in (("start_time", read.start_time), ("end_time", read.end_time)):
-        if time is not None:  # the unit is never guessed
-            assert abs(time.timestamp() * 1000 - int(body[name])) < 1

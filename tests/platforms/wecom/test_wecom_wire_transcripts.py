@@ -9,16 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.platforms.wecom.api.models import parse_meeting_ids
-from airflow_provider_meetings.platforms.wecom.api.models_transcripts import (
-    Paragraph,
-    Sentence,
-    SpeakerInfo,
-    Transcripts,
-    Word,
-    neutral_segments,
-)
+from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Paragraph, Transcripts, parse_transcript
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["0", "1"]),
@@ -31,73 +23,55 @@ def answer(name: str) -> Any:
     return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())
 
 
-def test_the_example_of_a_transcript() -> None:
-    body = answer("transcript_detail")
-    raw = body["transcripts"]["paragraphs"][0]
-    paragraph = Paragraph(
-        pid="0",
-        start_time=0,
-        end_time=4000,
-        speaker_info=SpeakerInfo("zhangsan", raw["speaker_info"]),
-        sentences=(Sentence("0", 0, 4000, (Word("0", 0, 500, "大家好"),)),),
-        raw=raw,
-    )
-    assert Transcripts.parse(body) == Transcripts((paragraph,), ("k",), 1, True, (body,))
+def joined(*bodies: dict[str, Any]) -> Transcripts:
+    return Transcripts.joined(transcripts for body in bodies for transcripts in parse_transcript(body).items)
 
 
-def test_a_transcript_as_segments() -> None:
+def test_transcript_example() -> None:
     body = answer("transcript_detail")
-    sentences = body["transcripts"]["paragraphs"][0]["sentences"]
-    sentences.append({"sid": "1", "start_time": "4000", "end_time": "5000", "words": [{"text": "Hi"}, {"text": "all"}]})
-    guest = {"pid": 1, "speaker_info": {}, "sentences": [{"words": [{"text": "好"}, {"text": ""}, {"text": "ok"}]}]}
-    body["transcripts"]["paragraphs"].append(guest)
-    segments = neutral_segments(
-        Transcripts.parse(body), tenant="ww1", recording_id="mr1", file_id="rf1", kind="transcript-json"
-    )
-    told = [(s.segment_no, s.paragraph_no, s.speaker_id, s.start_ms, s.end_ms, s.text) for s in segments]
-    assert told == [
-        (0, 0, "zhangsan", 0, 4000, "大家好"),
-        (1, 0, "zhangsan", 4000, 5000, "Hi all"),
-        (2, 1, None, None, None, "好ok"),
+    page = parse_transcript(body)
+    assert page.next_cursor == "0"
+    (transcripts,) = page.items
+    assert (transcripts.keywords, transcripts.audio_detect, transcripts.raw) == (("k",), 1, body["transcripts"])
+    (paragraph,) = transcripts.paragraphs
+    assert (paragraph.pid, paragraph.speaker_info.userid) == ("0", "zhangsan")
+    (sentence,) = paragraph.sentences
+    assert (sentence.start_time, sentence.end_time, sentence.text) == (0, 4000, "大家好")
+
+
+def test_sentence_text_has_spaces_between_latin_words_only() -> None:
+    sentences = [
+        {"words": [{"text": "Hi"}, {"text": "all"}]},
+        {"words": [{"text": "好"}, {"text": ""}, {"text": "ok"}]},
     ]
-    assert {(s.platform, s.tenant, s.recording_id, s.file_id, s.speaker_final) for s in segments} == {
-        ("wecom", "ww1", "mr1", "rf1", True)
-    }
-    for segment in segments:
-        assert TranscriptSegment.from_dict(json.loads(json.dumps(segment.to_dict()))) == segment
-
-
-@pytest.mark.parametrize(("detected", "final"), [(1, True), (0, False), (None, None), ("1", True)])
-def test_whether_the_speakers_stay(detected: object, final: bool | None) -> None:
-    body = answer("transcript_detail")
-    body["transcripts"]["audio_detect"] = detected
-    (segment,) = neutral_segments(
-        Transcripts.parse(body), tenant="t", recording_id="r", file_id="f", kind="transcript-json"
-    )
-    assert segment.speaker_final is final
+    paragraph = Paragraph.parse({"pid": 1, "sentences": sentences})
+    assert [sentence.text for sentence in paragraph.sentences] == ["Hi all", "好ok"]
 
 
 @pytest.mark.parametrize("more", [{}, {"transcripts": None}, {"transcripts": {}}, {"transcripts": {"paragraphs": []}}])
-def test_a_file_without_a_transcript(more: dict[str, Any]) -> None:
-    read = Transcripts.parse({"errcode": 0, **more})
-    assert (read.paragraphs, read.keywords, read.audio_detect, read.has_more) == ((), (), None, False)
+def test_file_without_transcript(more: dict[str, Any]) -> None:
+    read = joined({"errcode": 0, **more})
+    assert (read.paragraphs, read.keywords, read.audio_detect, read.as_file()) == ((), (), None, b"")
     with pytest.raises(ServerError, match="no paragraph"):
-        Transcripts.parse({"errcode": 0, "has_more": True, **more})
+        parse_transcript({"errcode": 0, "has_more": True, **more})
 
 
 def test_pages_are_joined() -> None:
-    def page(*pids: str, keywords: list[str], detect: int | None) -> Transcripts:
-        told = {"paragraphs": [{"pid": pid} for pid in pids], "keywords": keywords, "audio_detect": detect}
-        return Transcripts.parse({"has_more": True, "transcripts": told})
+    def page(*pids: str, keywords: list[str], detect: int | None) -> dict[str, Any]:
+        paragraphs = [{"pid": pid} for pid in pids]
+        return {"transcripts": {"paragraphs": paragraphs, "keywords": keywords, "audio_detect": detect}}
 
-    pages = [page("0", "1", keywords=["k", ""], detect=1), page("1", "2", keywords=["l", "k"], detect=0)]
-    read = Transcripts.joined(pages)
+    read = joined(page("0", "1", keywords=["k", ""], detect=1), page("1", "2", keywords=["l", "k"], detect=0))
     assert [paragraph.pid for paragraph in read.paragraphs] == ["0", "1", "2"]
-    assert (read.keywords, read.audio_detect, read.has_more, len(read.raw)) == (("k", "l"), 0, False, 2)
-    assert Transcripts.joined([]).audio_detect is None
+    assert (read.keywords, read.audio_detect) == (("k", "l"), 0)
+    assert json.loads(read.as_file()) == {
+        "paragraphs": [{"pid": "0"}, {"pid": "1"}, {"pid": "2"}],
+        "keywords": ["k", "l"],
+        "audio_detect": 0,
+    }
 
 
-def test_a_paragraph_without_its_id_is_undocumented() -> None:
+def test_paragraph_without_id_is_refused() -> None:
     with pytest.raises(ServerError, match="pid"):
         Paragraph.parse({"start_time": 0})
 
@@ -108,7 +82,7 @@ def test_a_paragraph_without_its_id_is_undocumented() -> None:
     field=st.sampled_from(
         [
             *("has_more", "transcripts", "paragraphs", "keywords", "audio_detect", "pid", "start_time", "end_time"),
-            *("speaker_info", "sentences", "sid", "words", "wid", "text"),
+            *("speaker_info", "sentences", "words", "text"),
         ]
     ),
     value=json_values,
@@ -120,11 +94,12 @@ def test_any_transcript_is_read_or_refused(where: str, field: str, value: Any) -
     places = {"body": body, "transcripts": body["transcripts"], "paragraph": paragraph, "sentence": sentence}
     {**places, "word": sentence["words"][0]}[where][field] = value
     try:
-        read = Transcripts.joined([Transcripts.parse(body)])
+        read = joined(body)
     except ServerError:
         return
-    for segment in neutral_segments(read, tenant="t", recording_id="r", file_id="f", kind="k"):
-        assert TranscriptSegment.from_dict(json.loads(json.dumps(segment.to_dict()))) == segment
+    for found in (sentence for paragraph in read.paragraphs for sentence in paragraph.sentences):
+        assert isinstance(found.text, str)
+        assert all(time is None or isinstance(time, int) for time in (found.start_time, found.end_time))
 
 
 def test_the_example_of_a_members_meetings() -> None:

@@ -8,9 +8,9 @@ from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_digits
 from airflow_provider_meetings.platforms.feishu.api.meetings import MeetingsEndpoints
 from airflow_provider_meetings.platforms.feishu.api.minutes import MinutesEndpoints
-from airflow_provider_meetings.platforms.feishu.api.models import MomentsPost
+from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
+from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
 from airflow_provider_meetings.platforms.feishu.api.search import SearchEndpoints
-from airflow_provider_meetings.platforms.feishu.auth.models import UserInfo
 
 DEFAULT_BASE_URL = "https://open.feishu.cn"
 
@@ -38,4 +38,4 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
         """
         path, people = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}", self._people(user_id_type)
         self._need_app("The endpoint of posts")
-        return MomentsPost.parse(self._get(path, quotas.POST, people))
+        return MomentsPost.parse(self._get(path, quotas.POST, people), "post")

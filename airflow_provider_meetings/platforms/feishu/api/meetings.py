@@ -16,14 +16,8 @@ from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.query import check_times, windows
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_id
-from airflow_provider_meetings.platforms.feishu.api.models import MeetingRecording
-from airflow_provider_meetings.platforms.feishu.api.models_meetings import (
-    MeetingBrief,
-    MeetingInfo,
-    parse_meeting_briefs,
-    parse_meeting_list,
-    seconds,
-)
+from airflow_provider_meetings.platforms.feishu.api.models import MeetingRecording, parse_page
+from airflow_provider_meetings.platforms.feishu.api.models_meetings import MeetingBrief, MeetingInfo
 from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
 
 LONGEST_REPORT = timedelta(days=365)
@@ -44,7 +38,7 @@ class MeetingsEndpoints(FeishuSession):
             (a recording under 5 seconds never comes); `PermissionDenied` 121005; `NotFound` 122002.
         """
         path = f"/open-apis/vc/v1/meetings/{check_digits(meeting_id, 'meeting_id')}/recording"
-        return MeetingRecording.parse(self._get(path, quotas.MEETING_RECORDING))
+        return MeetingRecording.parse(self._get(path, quotas.MEETING_RECORDING), "recording")
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
     def list_meetings(
@@ -84,7 +78,7 @@ class MeetingsEndpoints(FeishuSession):
         # A page token looks like an offset: rows shift while one reads, and windows touch.
         seen: set[str] = set()
         for begin, until in windows(start, end, LONGEST_REPORT):
-            asked = params | {"start_time": seconds(begin), "end_time": seconds(until)}
+            asked = params | {"start_time": _seconds(begin), "end_time": _seconds(until)}
             fetch = partial(self._report_page, asked)
             for page in pages(fetch, what=f"feishu meetings from {begin.isoformat()} to {until.isoformat()}"):
                 for meeting in page.items:
@@ -95,7 +89,8 @@ class MeetingsEndpoints(FeishuSession):
                         yield meeting
 
     def _report_page(self, params: dict[str, str], token: str | None) -> Page[MeetingInfo]:
-        return parse_meeting_list(self._page("/open-apis/vc/v1/meeting_list", quotas.MEETING_LIST, params, token))
+        data = self._page("/open-apis/vc/v1/meeting_list", quotas.MEETING_LIST, params, token)
+        return parse_page(data, "meeting_list", MeetingInfo)
 
     # https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no
     def list_meetings_by_number(self, meeting_number: str, start: DateTime, end: DateTime) -> Iterator[MeetingBrief]:
@@ -111,8 +106,8 @@ class MeetingsEndpoints(FeishuSession):
         number = check_digits(meeting_number, "meeting_number")
         asked = {
             "meeting_no": number,
-            "start_time": seconds(begin),
-            "end_time": seconds(until),
+            "start_time": _seconds(begin),
+            "end_time": _seconds(until),
             "page_size": _BRIEFS_PAGE,
         }
         return self._briefs(asked)
@@ -126,9 +121,8 @@ class MeetingsEndpoints(FeishuSession):
                     yield meeting
 
     def _briefs_page(self, params: dict[str, str], token: str | None) -> Page[MeetingBrief]:
-        return parse_meeting_briefs(
-            self._page("/open-apis/vc/v1/meetings/list_by_no", quotas.MEETINGS_BY_NUMBER, params, token)
-        )
+        data = self._page("/open-apis/vc/v1/meetings/list_by_no", quotas.MEETINGS_BY_NUMBER, params, token)
+        return parse_page(data, "meeting_briefs", MeetingBrief)
 
     def _page(self, path: str, quota: Quota, params: dict[str, str], token: str | None) -> Any:
         return self._get(path, quota, params if token is None else params | {"page_token": token})
@@ -142,3 +136,8 @@ def _one_filter(meeting_no: str | None, user_id: str | None, room_id: str | None
     for name, value in chosen.items():
         check_digits(value, name) if name == "meeting_no" else check_id(value, name)
     return chosen
+
+
+def _seconds(time: DateTime) -> str:
+    """Return UNIX seconds as text, as the API takes them."""
+    return str(int(time.timestamp()))

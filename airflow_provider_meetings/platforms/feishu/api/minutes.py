@@ -10,8 +10,13 @@ from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.models import Download
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_flag, check_minute_token
-from airflow_provider_meetings.platforms.feishu.api.models import Minute, TranscriptFormat, parse_download_url
-from airflow_provider_meetings.platforms.feishu.api.models_minutes import MinuteArtifacts, MinuteStatistics
+from airflow_provider_meetings.platforms.feishu.api.models import (
+    Minute,
+    MinuteArtifacts,
+    MinuteStatistics,
+    TranscriptFormat,
+    parse_download_url,
+)
 from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
 
@@ -26,7 +31,7 @@ class MinutesEndpoints(FeishuSession):
         :raises NotReady: 2091003, while it is transcribed; `Gone` 2091004; `PermissionDenied` 2091005;
             `NotFound` 2091002; `InvalidRequest` for a token that is not 24 characters.
         """
-        minute = Minute.parse(self._get(_path(minute_token), quotas.MINUTE, self._people(user_id_type)))
+        minute = Minute.parse(self._get(_path(minute_token), quotas.MINUTE, self._people(user_id_type)), "minute")
         if minute.token != minute_token:
             raise ServerError("the answer is about another minute than was asked for", platform=PLATFORM)
         return minute
@@ -74,7 +79,7 @@ class MinutesEndpoints(FeishuSession):
         """
         people = self._people(user_id_type)
         path = _path(minute_token, "/statistics")
-        return MinuteStatistics.parse(self._get(path, quotas.MINUTE_STATISTICS, people))
+        return MinuteStatistics.parse(self._get(path, quotas.MINUTE_STATISTICS, people), "statistics")
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
     def get_minute_artifacts(self, minute_token: str) -> MinuteArtifacts:

@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, texts
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_id
-from airflow_provider_meetings.platforms.feishu.api.models_minutes import MinuteItem, parse_minute_items
+from airflow_provider_meetings.platforms.feishu.api.models import MinuteItem, parse_page
 from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
 from airflow_provider_meetings.platforms.feishu.quotas import MINUTES_SEARCH
 
@@ -119,7 +119,8 @@ class SearchEndpoints(FeishuSession):
 
     def _minute_page(self, params: dict[str, str], body: dict[str, Any], token: str | None) -> Page[MinuteItem]:
         asked = params if token is None else params | {"page_token": token}
-        return parse_minute_items(self._post("/open-apis/minutes/v1/minutes/search", MINUTES_SEARCH, asked, body))
+        data = self._post("/open-apis/minutes/v1/minutes/search", MINUTES_SEARCH, asked, body)
+        return parse_page(data, "items", MinuteItem)
 
 
 def _asked(body: dict[str, Any], wanted: dict[str, Any], window: tuple[DateTime, DateTime] | None) -> dict[str, Any]:

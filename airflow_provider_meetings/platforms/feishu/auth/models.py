@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
 from typing import Final
 
 from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
@@ -69,19 +68,3 @@ def _scope(raw: Raw) -> str:
     except ServerError:
         log.warning("feishu gave a user's token whose scope is of an undocumented form; it is taken for unknown")
         return ""
-
-
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get
-@dataclass(frozen=True, slots=True)
-class UserInfo:
-    """Whose token this is."""
-
-    open_id: str | None
-    name: str | None
-    raw: Raw = field(repr=False)
-
-    @classmethod
-    def parse(cls, data: object) -> UserInfo:
-        """Read ``data``."""
-        raw = _read.mapping(data, "data")
-        return cls(open_id=_read.text(raw, "open_id"), name=_read.text(raw, "name"), raw=raw)

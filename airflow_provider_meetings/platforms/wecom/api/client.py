@@ -1,10 +1,9 @@
-"""The endpoints of WeCom's recordings, and with them all others, one method each."""
+"""WeCom's endpoints, one method each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from pendulum import DateTime
@@ -14,18 +13,29 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_times, windows
 from airflow_provider_meetings.platforms.wecom import quotas
-from airflow_provider_meetings.platforms.wecom.api.models import Record, RecordPage, parse_meeting_ids, seconds
-from airflow_provider_meetings.platforms.wecom.api.models_files import FileAddresses, RecordingFile, parse_addresses
-from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Transcripts
+from airflow_provider_meetings.platforms.wecom.api.models import (
+    Record,
+    RecordingFile,
+    parse_files,
+    parse_meeting_ids,
+    parse_records,
+)
+from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Transcripts, parse_transcript
 from airflow_provider_meetings.platforms.wecom.auth import WeComSession
 
+DEFAULT_BASE_URL = "https://qyapi.weixin.qq.com"
+LONGEST_WINDOW = timedelta(days=31)
+LONGEST_MEMBER_WINDOW = timedelta(days=180)
+PAGE_SIZE = 20
+_MEETINGS_PAGE_SIZE = 100
 _LONGEST_ID = 512
 
 
 def check_id(value: str, name: str) -> str:
-    """Return an id: one line of text. Its alphabet is not documented; it never enters an address.
+    """Return an id: one line of text. Its alphabet is not documented; it is never part of a URL.
 
-    :raises InvalidRequest: else; `name` says which argument it is.
+    :param name: the argument, for the error.
+    :raises InvalidRequest: for anything else.
     """
     if (
         not isinstance(value, str)
@@ -37,82 +47,8 @@ def check_id(value: str, name: str) -> str:
     return value
 
 
-class TranscriptEndpoints(WeComSession):
-    """Ask for what was said."""
-
-    # https://developer.work.weixin.qq.com/document/path/98211
-    def get_transcript(self, record_file_id: str, meetingid: str, *, limit: int | None = None) -> Transcripts:
-        """Return a file's whole transcript, from all its pages.
-
-        :param limit: paragraphs a page, 2 or more: each page begins with the last paragraph of the one before.
-            None leaves it to the platform, which then gives everything at once.
-        :raises ServerError: if a page does not lead on although more is said to follow.
-        """
-        asked: dict[str, Any] = {
-            "record_file_id": check_id(record_file_id, "record_file_id"),
-            "meetingid": check_id(meetingid, "meetingid"),
-        }
-        if limit is not None:
-            if type(limit) is not int or limit < 2:
-                raise InvalidRequest(f"limit must be a number from 2 on, got {limit!r:.60}")
-            asked["limit"] = limit
-
-        def fetch(pid: str | None) -> Page[Transcripts]:
-            body = asked if pid is None else {**asked, "pid": pid}
-            page = Transcripts.parse(
-                self._post("/cgi-bin/meeting/record/transcript/get_detail", quotas.TRANSCRIPT, body)
-            )
-            # The last paragraph seen is the next cursor; one that comes again has not led on.
-            return Page((page,), page.paragraphs[-1].pid if page.has_more else None)
-
-        found = pages(fetch, what=f"wecom transcript of file {record_file_id}")
-        return Transcripts.joined(item for page in found for item in page.items)
-
-
-LONGEST_MEMBER_WINDOW = timedelta(days=180)
-_FIRST_CURSOR = "0"
-_LIMIT = 100
-
-
-class MembersEndpoints(WeComSession):
-    """Ask which meetings a member has."""
-
-    # https://developer.work.weixin.qq.com/document/path/97457
-    def get_user_meeting_ids(self, userid: str, start: DateTime, end: DateTime) -> Iterator[str]:
-        """Yield the ``meetingid`` of each meeting of a member, once; only of meetings that this app created.
-
-        All pages of all windows: the platform takes at most 180 days at a time.
-
-        :param start: aware, to the second; `end` likewise.
-        :raises InvalidRequest: before the first request, for an id that is none and a window that is none.
-        """
-        begin, until = check_times(start, end)
-        return self._meeting_ids(check_id(userid, "userid"), begin, until)
-
-    def _meeting_ids(self, userid: str, start: DateTime, end: DateTime) -> Iterator[str]:
-        seen: set[str] = set()
-        for begin, until in windows(start, end, LONGEST_MEMBER_WINDOW):
-            asked = {"userid": userid, "begin_time": seconds(begin), "end_time": seconds(until), "limit": _LIMIT}
-            what = f"wecom meetings of a member from {begin.isoformat()} to {until.isoformat()}"
-            for page in pages(partial(self._meeting_ids_page, asked), what=what):
-                for meeting_id in page.items:
-                    if meeting_id not in seen:
-                        seen.add(meeting_id)
-                        yield meeting_id
-
-    def _meeting_ids_page(self, asked: dict[str, Any], cursor: str | None) -> Page[str]:
-        # No has_more here: an empty cursor ends the list, and the first one is "0".
-        body = {**asked, "cursor": cursor or _FIRST_CURSOR}
-        return parse_meeting_ids(self._post("/cgi-bin/meeting/get_user_meetingid", quotas.USER_MEETINGS, body))
-
-
-DEFAULT_BASE_URL = "https://qyapi.weixin.qq.com"
-LONGEST_WINDOW = timedelta(days=31)
-PAGE_SIZE = 20
-
-
-class WeComEndpoints(TranscriptEndpoints, MembersEndpoints):
-    """Call WeCom as one self-built app. It sees only meetings that this app created through the API.
+class WeComEndpoints(WeComSession):
+    """Call WeCom as one self-built app, which sees only meetings that it created through the API.
 
     The arguments are those of `WeComSession`.
     """
@@ -128,67 +64,125 @@ class WeComEndpoints(TranscriptEndpoints, MembersEndpoints):
         userid: str | None = None,
         report: Report | None = None,
     ) -> Iterator[Record]:
-        """Yield the recordings of a meeting, a meeting code, or the meetings that a member created.
+        """Yield the recordings of a meeting, of a meeting code, or of the meetings that a member created.
 
-        All pages of all windows: the platform takes at most 31 days at a time. What two windows share comes twice.
+        Requests all pages of all windows; a window has at most 31 days. A recording in two windows is yielded twice.
 
-        :param start: aware, to the second; `end` likewise.
+        :param start: aware, in whole seconds; `end` likewise.
+        :param report: called after each window.
         :raises InvalidRequest: unless exactly one of the three is given.
         """
-        given = {"meetingid": meetingid, "meeting_code": meeting_code, "userid": userid}
-        selector = {name: value for name, value in given.items() if value}
-        if len(selector) != 1:
-            raise InvalidRequest(f"Give exactly one of {', '.join(given)}")
-        selector = {name: check_id(value, name) for name, value in selector.items()}
+        selectors = {"meetingid": meetingid, "meeting_code": meeting_code, "userid": userid}
+        chosen = {name: check_id(value, name) for name, value in selectors.items() if value}
+        if len(chosen) != 1:
+            raise InvalidRequest(f"Give exactly one of {', '.join(selectors)}")
         for begin, until in windows(*check_times(start, end), LONGEST_WINDOW):
             number = items = 0
-            for page in self._record_pages(begin, until, selector):
+            for page in self._record_pages(begin, until, chosen):
                 number += 1
                 items += len(page.items)
                 yield from page.items
             if report is not None:
-                name = "".join(selector.values())
                 report(
                     ListedWindow(
-                        endpoint="meeting/record/list", selector=name, start=begin, end=until, pages=number, items=items
+                        endpoint="meeting/record/list",
+                        selector="".join(chosen.values()),
+                        start=begin,
+                        end=until,
+                        pages=number,
+                        items=items,
                     )
                 )
 
     def _record_pages(self, start: DateTime, end: DateTime, selector: dict[str, str]) -> Iterator[Page[Record]]:
+        # The limit must be the same for all pages of a cursor.
+        body = {**selector, "start_time": _seconds(start), "end_time": _seconds(end), "limit": PAGE_SIZE}
+
         def fetch(cursor: str | None) -> Page[Record]:
-            # The limit must stay what it was when the cursor was given.
-            body: dict[str, Any] = {
-                **selector,
-                "start_time": seconds(start),
-                "end_time": seconds(end),
-                "limit": PAGE_SIZE,
-            }
-            if cursor is not None:
-                body["cursor"] = cursor
-            page = RecordPage.parse(self._post("/cgi-bin/meeting/record/list", quotas.RECORD_LIST, body))
-            return Page(page.record_list, page.next_cursor)
+            page = body if cursor is None else {**body, "cursor": cursor}
+            return parse_records(self._post("/cgi-bin/meeting/record/list", quotas.RECORD_LIST, page))
 
         return pages(fetch, what=f"wecom recordings from {start.isoformat()} to {end.isoformat()}")
 
     # https://developer.work.weixin.qq.com/document/path/98196
-    def get_recording_files(self, meeting_record_id: str, meetingid: str) -> tuple[FileAddresses, ...]:
-        """Return where each file of a recording can be had now; the links live for hours at most, use them at once."""
+    def get_recording_files(self, meeting_record_id: str, meetingid: str) -> tuple[RecordingFile, ...]:
+        """Return the current addresses of each file of a recording; use them at once."""
         body = {
             "meeting_record_id": check_id(meeting_record_id, "meeting_record_id"),
             "meetingid": check_id(meetingid, "meetingid"),
         }
-        return parse_addresses(self._post("/cgi-bin/meeting/record/get_file_list", quotas.FILE_LIST, body))
+        return parse_files(self._post("/cgi-bin/meeting/record/get_file_list", quotas.FILE_LIST, body))
 
     # https://developer.work.weixin.qq.com/document/path/98205
     def get_recording_file(self, record_file_id: str, meetingid: str) -> RecordingFile:
-        """Return one file's facts and where it can be had now, with its summaries and AI transcripts.
-
-        The links live for hours at most, perhaps minutes: use them at once.
-
-        :raises InvalidRequest: for ids that are none; `MeetingsApiError` as the code says.
-        """
-        body = {
-            "record_file_id": check_id(record_file_id, "record_file_id"),
-            "meetingid": check_id(meetingid, "meetingid"),
-        }
+        """Return the current addresses of a file, its summaries and its AI transcripts; use them at once."""
+        body = _file(record_file_id, meetingid)
         return RecordingFile.parse(self._post("/cgi-bin/meeting/record/get_file", quotas.FILE, body))
+
+    # https://developer.work.weixin.qq.com/document/path/98211
+    def get_transcript(self, record_file_id: str, meetingid: str, *, limit: int | None = None) -> Transcripts:
+        """Return the whole transcript of a file, from all pages.
+
+        :param limit: paragraphs per page, at least 2: each page starts with the last paragraph of the previous one.
+            None: the platform returns everything at once.
+        :raises ServerError: if the platform announces more but the cursor does not advance.
+        """
+        body = _file(record_file_id, meetingid)
+        if limit is not None:
+            if type(limit) is not int or limit < 2:
+                raise InvalidRequest(f"limit must be a number from 2 on, got {limit!r:.60}")
+            body["limit"] = limit
+
+        def fetch(pid: str | None) -> Page[Transcripts]:
+            page = body if pid is None else {**body, "pid": pid}
+            return parse_transcript(
+                self._post("/cgi-bin/meeting/record/transcript/get_detail", quotas.TRANSCRIPT, page)
+            )
+
+        transcript_pages = pages(fetch, what=f"wecom transcript of file {record_file_id}")
+        return Transcripts.joined(transcripts for page in transcript_pages for transcripts in page.items)
+
+    # https://developer.work.weixin.qq.com/document/path/97457
+    def get_user_meeting_ids(self, userid: str, start: DateTime, end: DateTime) -> Iterator[str]:
+        """Yield the ``meetingid`` of each meeting of a member, once; only of meetings that this app created.
+
+        Requests all pages of all windows; a window has at most 180 days.
+
+        :param start: aware, in whole seconds; `end` likewise.
+        :raises InvalidRequest: before the first request, for an invalid id or window.
+        """
+        begin, until = check_times(start, end)
+        return self._meeting_ids(check_id(userid, "userid"), begin, until)
+
+    def _meeting_ids(self, userid: str, start: DateTime, end: DateTime) -> Iterator[str]:
+        seen: set[str] = set()
+        for begin, until in windows(start, end, LONGEST_MEMBER_WINDOW):
+            for page in self._meeting_id_pages(userid, begin, until):
+                yield from (meeting_id for meeting_id in dict.fromkeys(page.items) if meeting_id not in seen)
+                seen.update(page.items)
+
+    def _meeting_id_pages(self, userid: str, start: DateTime, end: DateTime) -> Iterator[Page[str]]:
+        body = {
+            "userid": userid,
+            "begin_time": _seconds(start),
+            "end_time": _seconds(end),
+            "limit": _MEETINGS_PAGE_SIZE,
+        }
+
+        def fetch(cursor: str | None) -> Page[str]:
+            # This listing has no has_more: the first cursor is "0", an empty one ends the list.
+            page = {**body, "cursor": cursor or "0"}
+            return parse_meeting_ids(self._post("/cgi-bin/meeting/get_user_meetingid", quotas.USER_MEETINGS, page))
+
+        return pages(fetch, what=f"wecom meetings of a member from {start.isoformat()} to {end.isoformat()}")
+
+
+def _file(record_file_id: str, meetingid: str) -> dict[str, Any]:
+    return {
+        "record_file_id": check_id(record_file_id, "record_file_id"),
+        "meetingid": check_id(meetingid, "meetingid"),
+    }
+
+
+def _seconds(time: DateTime) -> int:
+    return int(time.timestamp())

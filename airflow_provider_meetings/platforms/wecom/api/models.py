@@ -1,189 +1,145 @@
-"""WeCom's objects as the documents describe them: seconds in questions, milliseconds in answers, two spellings."""
+"""The objects in WeCom's answers, with the platform's field names, except transcripts."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.http.fields import Fields, Raw
+from airflow_provider_meetings.api.http.fields import Answer, Fields, Raw
 from airflow_provider_meetings.api.http.pagination import Page
-from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState
-from airflow_provider_meetings.api.sanitize import NeverPickled, without_links
-
-_read = Fields("wecom")
+from airflow_provider_meetings.api.sanitize import NeverPickled
 
 FILE_LISTS = ("record_file_list", "record_files")
-"""The table's name and the example's name of a recording's files."""
+"""The files of a recording: the name in the document's table, and in its example."""
+_RECORD_LISTS = ("record_list", "record_meetings")
+_FILE_TYPE = re.compile(r"[a-z0-9]{1,8}")
 
 STATE_RECORDING = 1
 STATE_TRANSCODED = 3
-"""Only this state has files. 2 (transcoding) is not documented here but is by the sister product Tencent Meeting."""
+"""Only this state has files. 2 (transcoding) is documented by the sister product Tencent Meeting only."""
 
 
-# https://developer.work.weixin.qq.com/document/path/91039
-def parse_token(body: Raw) -> tuple[str, int]:
-    """Read a token and its lifetime in seconds."""
-    return _read.required(body, "access_token"), _read.integer(body, "expires_in") or 0
+class WeComAnswer(Answer):
+    """An object of WeCom's answers."""
+
+    __slots__ = ()
+    fields: ClassVar[Fields] = Fields("wecom")
+
+
+def _either(raw: Raw, names: tuple[str, str]) -> list[Any]:
+    """Read a list with two names: the document's table and its example disagree."""
+    read = WeComAnswer.fields
+    return next(filter(None, (read.array(raw.get(name), name) for name in names)), [])
+
+
+def _size(read: Fields, raw: Raw, name: str) -> int | None:
+    # Declared int32: a size above 2 GiB may arrive negative.
+    size = read.integer(raw, name)
+    return size if size is not None and size >= 0 else None
+
+
+# https://developer.work.weixin.qq.com/document/path/98205
+def _by_type(read: Fields, raw: Raw, name: str) -> dict[str, str]:
+    """Read addresses by file type; a second txt is ``txt-2``. The example has an object, the table a list."""
+    value = raw.get(name) or []
+    entries = [value] if isinstance(value, Mapping) else read.array(value, name)
+    addresses: dict[str, str] = {}
+    for entry in (read.mapping(entry, f"{name}[]") for entry in entries):
+        file_type = (read.text(entry, "file_type") or "").lower()
+        if not _FILE_TYPE.fullmatch(file_type):  # it becomes part of an object's name
+            file_type = "bin"
+        same = sum(known.partition("-")[0] == file_type for known in addresses)
+        if address := read.text(entry, "download_address"):
+            addresses[f"{file_type}-{same + 1}" if same else file_type] = address
+    return addresses
 
 
 # https://developer.work.weixin.qq.com/document/path/98192
 @dataclass(frozen=True, slots=True)
-class RecordFile(NeverPickled):
-    """A file of a recording: times in UTC, `record_size` in bytes as declared, `sharing_expire` as it came.
-
-    `password` and `sharing_url` are secrets and do not show in the repr.
-    """
+class RecordFile(NeverPickled, WeComAnswer):
+    """A file of a recording: times in UTC, `record_size` in bytes; `raw` holds the sharing link and its password."""
 
     record_file_id: str
-    record_start_time: DateTime | None
-    record_end_time: DateTime | None
-    record_size: int | None
-    sharing_state: int | None
-    sharing_url: str | None = field(repr=False)
-    required_same_corp: bool | None
-    required_attendee: bool | None
-    password: str | None = field(repr=False)
-    sharing_expire: int | None
-    allow_download: bool | None
-    raw: Raw = field(repr=False)
+    record_start_time: Annotated[DateTime | None, Fields.milliseconds]
+    record_end_time: Annotated[DateTime | None, Fields.milliseconds]
+    record_size: Annotated[int | None, _size]
 
-    @classmethod
-    def parse(cls, value: object) -> RecordFile:
-        """Read one RecordFile."""
-        raw = _read.mapping(value, "record_files[]")
-        return cls(
-            record_file_id=_read.required(raw, "record_file_id"),
-            record_start_time=_read.milliseconds(raw, "record_start_time"),
-            record_end_time=_read.milliseconds(raw, "record_end_time"),
-            record_size=_size(raw),
-            sharing_state=_read.integer(raw, "sharing_state"),
-            sharing_url=_read.text(raw, "sharing_url"),
-            required_same_corp=_read.boolean(raw, "required_same_corp"),
-            required_attendee=_read.boolean(raw, "required_attendee"),
-            password=_read.text(raw, "password"),
-            sharing_expire=_read.integer(raw, "sharing_expire"),
-            allow_download=_read.boolean(raw, "allow_download"),
-            raw=raw,
-        )
+
+def _record_files(_: Fields, raw: Raw, __: str) -> tuple[RecordFile, ...]:
+    return tuple(map(RecordFile.parse, _either(raw, FILE_LISTS)))
 
 
 # https://developer.work.weixin.qq.com/document/path/98192
 @dataclass(frozen=True, slots=True)
-class Record(NeverPickled):
-    """A recording of a meeting; `meeting_start_time` in UTC. It has files only at state 3."""
+class Record(NeverPickled, WeComAnswer):
+    """A recording of a meeting; `meeting_start_time` in UTC. It has files in state 3 only."""
 
     meeting_record_id: str
     meetingid: str | None
     meeting_code: str | None
     host_user_id: str | None
-    meeting_start_time: DateTime | None
+    meeting_start_time: Annotated[DateTime | None, Fields.milliseconds]
     title: str | None
     state: int | None
-    record_file_list: tuple[RecordFile, ...]
-    raw: Raw = field(repr=False)
+    record_file_list: Annotated[tuple[RecordFile, ...], _record_files]
 
-    @classmethod
-    def parse(cls, value: object) -> Record:
-        """Read one Record, under either spelling of its files."""
-        raw = _read.mapping(value, "record_list[]")
-        files = either(raw, *FILE_LISTS)
-        return cls(
-            meeting_record_id=_read.required(raw, "meeting_record_id"),
-            meetingid=_read.text(raw, "meetingid"),
-            meeting_code=_read.text(raw, "meeting_code"),
-            host_user_id=_read.text(raw, "host_user_id"),
-            meeting_start_time=_read.milliseconds(raw, "meeting_start_time"),
-            title=_read.text(raw, "title"),
-            state=_read.integer(raw, "state"),
-            record_file_list=tuple(RecordFile.parse(f) for f in files),
-            raw=raw,
-        )
+
+# https://developer.work.weixin.qq.com/document/path/98196
+# https://developer.work.weixin.qq.com/document/path/98205
+@dataclass(frozen=True, slots=True)
+class RecordingFile(NeverPickled, WeComAnswer):
+    """A file of a recording with its current addresses: signed links that expire within hours, perhaps minutes.
+
+    `meeting_summary` and `ai_meeting_transcripts` are addresses by file type; get_file_list does not return the latter.
+    """
+
+    record_file_id: str
+    download_address: str | None = field(repr=False)
+    download_address_file_type: str | None
+    audio_address: str | None = field(repr=False)
+    audio_address_file_type: str | None
+    meeting_summary: Annotated[Mapping[str, str], _by_type] = field(repr=False)
+    ai_meeting_transcripts: Annotated[Mapping[str, str], _by_type] = field(repr=False)
+
+
+# https://developer.work.weixin.qq.com/document/path/91039
+def parse_token(body: Raw) -> tuple[str, int]:
+    """Return a token and its lifetime in seconds."""
+    read = WeComAnswer.fields
+    return read.required(body, "access_token"), read.integer(body, "expires_in") or 0
 
 
 # https://developer.work.weixin.qq.com/document/path/98192
-@dataclass(frozen=True, slots=True)
-class RecordPage:
-    """One page of a listing."""
+def parse_records(body: Raw) -> Page[Record]:
+    """Read a page of recordings; without ``has_more``, as in the document's example, it is the last one.
 
-    record_list: tuple[Record, ...]
-    next_cursor: str | None
+    :raises ServerError: if the answer announces more but has no list or no cursor: the rest would be lost.
+    """
+    read = WeComAnswer.fields
+    records = tuple(map(Record.parse, _either(body, _RECORD_LISTS)))
+    more = read.boolean(body, "has_more") or False
+    cursor = read.text(body, "next_cursor") if more else None
+    if more and (cursor is None or not body.keys() & {*_RECORD_LISTS}):
+        raise ServerError("wecom announces more recordings but gives no list or no cursor", platform="wecom")
+    return Page(records, cursor)
 
-    @classmethod
-    def parse(cls, body: Raw) -> RecordPage:
-        """Read an answer; without ``has_more``, as in the document's own example, it is the last page.
 
-        :raises ServerError: if more is said to follow but no cursor says where: the rest would be lost.
-        """
-        records = tuple(Record.parse(r) for r in either(body, "record_list", "record_meetings"))
-        more = _read.boolean(body, "has_more") or False
-        cursor = _read.text(body, "next_cursor") if more else None
-        if more and (cursor is None or not (body.keys() & {"record_list", "record_meetings"})):
-            raise ServerError("wecom says that more recordings follow but gives no list or no cursor", platform="wecom")
-        return cls(records, cursor)
+# https://developer.work.weixin.qq.com/document/path/98196
+def parse_files(body: Raw) -> tuple[RecordingFile, ...]:
+    """Read the answer of get_file_list."""
+    return tuple(map(RecordingFile.parse, _either(body, ("record_files", "record_file_list"))))
 
 
 # https://developer.work.weixin.qq.com/document/path/97457
 def parse_meeting_ids(body: Raw) -> Page[str]:
     """Read a page of a member's meetings; without a cursor it is the last one."""
-    cursor = _read.text(body, "next_cursor")
+    read = WeComAnswer.fields
+    cursor = read.text(body, "next_cursor")
     if cursor is not None and "meetingid_list" not in body:
-        raise ServerError("wecom says that more meetings follow but gives no list", platform="wecom")
-    return Page(_read.texts(body, "meetingid_list"), cursor)
-
-
-def neutral_recording(record: Record, state: RecordingState, *, tenant: str) -> Recording:
-    """Read a record: it begins with its first file, or with the meeting while it has none."""
-    files = tuple(
-        MediaFile(
-            platform="wecom",
-            tenant=tenant,
-            recording_id=record.meeting_record_id,
-            meeting_id=record.meetingid,
-            file_id=file.record_file_id,
-            kind=str(MediaKind.VIDEO),
-            declared_size=file.record_size,
-            started_at=file.record_start_time,
-            ended_at=file.record_end_time,
-            source=without_links(file.raw),
-        )
-        for file in record.record_file_list
-    )
-    reason = None if state is RecordingState.READY else f"state {record.state}"
-    if record.state == STATE_TRANSCODED and not files:
-        reason = "transcoded, but no file is listed"
-    spans = [(f.ended_at - f.started_at).total_seconds() for f in files if f.started_at and f.ended_at]
-    return Recording(
-        platform="wecom",
-        tenant=tenant,
-        recording_id=record.meeting_record_id,
-        state=state,
-        meeting_id=record.meetingid,
-        meeting_number=record.meeting_code,
-        owner_id=record.host_user_id,
-        title=record.title,
-        started_at=min((f.started_at for f in files if f.started_at), default=record.meeting_start_time),
-        ended_at=max((f.ended_at for f in files if f.ended_at), default=None),
-        duration_ms=round(sum(spans) * 1000) if spans else None,
-        reason=reason,
-        files=files,
-        source=without_links({k: v for k, v in record.raw.items() if k not in FILE_LISTS}),
-    )
-
-
-def seconds(time: DateTime) -> int:
-    """Write a time as WeCom's questions want it."""
-    return int(time.timestamp())
-
-
-def either(raw: Raw, name: str, other: str) -> list[Any]:
-    """Read a list under one of two names: the document's table and its example disagree."""
-    return _read.array(raw.get(name), name) or _read.array(raw.get(other), other)
-
-
-def _size(raw: Raw) -> int | None:
-    # Declared int32: past 2 GiB it may come wrapped. A negative size is no size; `raw` keeps it.
-    size = _read.integer(raw, "record_size")
-    return size if size is not None and size >= 0 else None
+        raise ServerError("wecom announces more meetings but gives no list", platform="wecom")
+    return Page(read.texts(body, "meetingid_list"), cursor)
