@@ -16,7 +16,6 @@ from airflow.providers.common.compat.sdk import BaseOperator, literal
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import MediaFile, Post, Recording, StoredFile
-from airflow_provider_meetings.api.query import texts
 
 LONGEST_TEXT = 1000
 
@@ -122,16 +121,14 @@ def _check_fields(value: Recording | StoredFile | Post | MediaFile) -> None:
 
 
 def ids(value: Any, name: str) -> Any:
-    """Read a list of ids; a text, which is what Jinja makes of a list, must be JSON.
+    """Decode a list of ids; text, which is what Jinja makes of a list, must be JSON. The ids are not checked.
 
-    :raises InvalidRequest: for anything else, naming the argument.
+    :raises InvalidRequest: for an iterator and for other text, naming the argument.
     """
-    if value is None:
-        return ()
     if isinstance(value, Iterator):
         raise InvalidRequest(f"{name} must be a list of ids, got {type(value).__name__}, which can be read once only")
     if not isinstance(value, str):
-        return list(texts(value, name))
+        return value
     try:
         found = json.loads(value)
     except ValueError:
@@ -140,7 +137,7 @@ def ids(value: Any, name: str) -> Any:
         raise InvalidRequest(
             f"{name} must be a list of ids, got the text {value[:60]!r}: in a template, end with the filter | tojson"
         )
-    return list(texts(found, name))
+    return found
 
 
 def text(value: Any, name: str, such_as: str) -> str:

@@ -173,10 +173,7 @@ class RecordingReadySensor(BaseSensorOperator):
     def _query(self, context: Context) -> RecordingQuery | None:
         """Read the arguments; None if all that was given is a listing that found nothing."""
         named: tuple[RecordingRef, ...] = ()
-        ids = {
-            name: tuple(arguments.ids(getattr(self, name), name))
-            for name in ("meeting_ids", "recording_ids", "owner_ids")
-        }
+        ids = {name: arguments.ids(getattr(self, name), name) for name in ("meeting_ids", "recording_ids", "owner_ids")}
         if self.recordings is not None:
             named = RecordingQuery.refs(arguments.recordings(self.recordings, "recordings", context))
             if not named and not any(ids.values()):

@@ -16,6 +16,7 @@ from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
 from airflow_provider_meetings.api.landing.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
+from airflow_provider_meetings.api.query import texts
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter, tracked
@@ -136,7 +137,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         return [file.to_dict() for file in stored]
 
     def _offered(self, client: MeetingsClient) -> tuple[str, ...]:
-        asked = arguments.ids(self.kinds, "kinds")
+        asked = texts(arguments.ids(self.kinds, "kinds"), "kinds")
         kinds = MediaKind.check(asked, client.kinds, client.platform)
         if lacking := [kind for kind in asked if kind not in kinds]:
             self.log.warning("%s has no %s; it has %s", client.platform, ", ".join(lacking), ", ".join(client.kinds))

@@ -68,7 +68,7 @@ def test_a_list_of_a_post_is_named(name: str) -> None:
         list(arguments.posts([{"platform": "feishu", "tenant": "t", "post_id": "1", name: 7}], "posts", {}))
 
 
-@pytest.mark.parametrize(("given", "expected"), [(None, ()), (["a"], ["a"]), ('["a", "b"]', ["a", "b"]), ("[]", [])])
+@pytest.mark.parametrize(("given", "expected"), [(None, None), (["a"], ["a"]), ('["a", "b"]', ["a", "b"]), ("[]", [])])
 def test_ids_of_a_list_or_its_json(given: Any, expected: Any) -> None:
     assert arguments.ids(given, "owner_ids") == expected
 

@@ -11,7 +11,7 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.client import ListedWindow, Report
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.pagination import Page, pages
-from airflow_provider_meetings.api.query import check_times, windows
+from airflow_provider_meetings.api.query import check_id, check_times, windows
 from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.api.models import (
     Record,
@@ -28,23 +28,6 @@ LONGEST_WINDOW = timedelta(days=31)
 LONGEST_MEMBER_WINDOW = timedelta(days=180)
 PAGE_SIZE = 20
 _MEETINGS_PAGE_SIZE = 100
-_LONGEST_ID = 512
-
-
-def check_id(value: str, name: str) -> str:
-    """Return an id: one line of text. Its alphabet is not documented; it is never part of a URL.
-
-    :param name: the argument, for the error.
-    :raises InvalidRequest: for anything else.
-    """
-    if (
-        not isinstance(value, str)
-        or not 0 < len(value) <= _LONGEST_ID
-        or not value.isprintable()
-        or value != value.strip()
-    ):
-        raise InvalidRequest(f"{name} must be one id, a line of text without spaces around it, got {value!r:.60}")
-    return value
 
 
 class WeComEndpoints(WeComSession):
