@@ -13,7 +13,7 @@ from local_airflow import LocalAirflow, settings
 
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, PROCESSING_MEETING, READY_MEETING
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "demo" / "ui"

@@ -16,9 +16,10 @@ from typing import Any
 import duckdb
 from local_airflow import LocalAirflow
 
-from airflow_provider_meetings.emulator.seed.company import Company, default_company
+from airflow_provider_meetings.emulator.model.company import Company
+from airflow_provider_meetings.emulator.seed.company import default_company
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo"
@@ -37,7 +38,7 @@ def say(text: str) -> None:
 
 def runs_of(company: Company) -> dict[str, dict[str, Any]]:
     """Say what to trigger: a day of WeCom, and those of Feishu's meetings and posts that can have an answer."""
-    meetings = [m.meeting_id for m in company.feishu_meetings.values() if m.fate not in {"running", "unrecorded"}]
+    meetings = [m.meeting_id for m in company.feishu_meetings.values() if m.status not in {"running", "unrecorded"}]
     posts = [p.post_id for p in company.feishu_posts.values() if not p.forbidden]
     return {
         "wecom_recordings_daily": {

@@ -17,12 +17,12 @@ from typing import Any, Self
 
 import requests
 
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.seed.company import default_company
+from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
-    default_company,
 )
 
 STARTUP_SECONDS = 150

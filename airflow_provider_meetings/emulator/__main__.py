@@ -8,8 +8,10 @@ import sys
 import threading
 from collections import Counter
 
-from airflow_provider_meetings.emulator.model.feishu_apps import APPS, Cloud
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.model.company import Company
+from airflow_provider_meetings.emulator.model.feishu_apps import Cloud
+from airflow_provider_meetings.emulator.seed.credentials import (
+    APPS,
     FEISHU_APP_TICKET,
     FEISHU_REDIRECT_URIS,
     FEISHU_TENANT_KEY,
@@ -18,10 +20,9 @@ from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_USER_TOKEN,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
-    Company,
 )
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -111,8 +112,8 @@ def _introduction(company: Company, cloud: Cloud) -> str:
     ]
     for meeting in company.feishu_meetings.values():
         minute = company.feishu_minutes.get(meeting.minute_token)
-        minute_part = f", minute {minute.token} {minute.fate}" if minute else ""
-        lines.append(f"  {meeting.meeting_id}  number {meeting.meeting_no}, {meeting.fate}{minute_part}")
+        minute_part = f", minute {minute.token} {minute.status}" if minute else ""
+        lines.append(f"  {meeting.meeting_id}  number {meeting.meeting_no}, {meeting.status}{minute_part}")
     lines.append("Feishu Moments posts:")
     for post in company.feishu_posts.values():
         lines.append(f"  {post.post_id}  user_type {post.user_type}{', forbidden' if post.forbidden else ''}")

@@ -28,7 +28,7 @@ from airflow_provider_meetings.emulator.feishu.search import FeishuSearch
 from airflow_provider_meetings.emulator.feishu.store import FeishuStore
 from airflow_provider_meetings.emulator.feishu.tokens import FeishuTokens
 from airflow_provider_meetings.emulator.feishu.user_info import FeishuUserInfo
-from airflow_provider_meetings.emulator.state.state import EmulatorState, RequestRecord
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState, RequestRecord
 from airflow_provider_meetings.emulator.wecom.files import WecomFiles
 from airflow_provider_meetings.emulator.wecom.routes import Wecom
 from airflow_provider_meetings.emulator.wecom.transcripts import WecomTranscripts

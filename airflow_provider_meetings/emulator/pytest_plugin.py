@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
 )
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 __all__ = ["MeetingsEmulator", "meetings_emulator"]
 

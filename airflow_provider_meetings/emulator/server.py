@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_meetings.emulator.app import create_app
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 
 @contextlib.contextmanager

@@ -12,14 +12,14 @@ import pytest
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
 )
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 

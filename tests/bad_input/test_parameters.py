@@ -20,7 +20,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.emulator.seed.feishu import RUNNING_MEETING
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
 from tests.bad_input.rows import SECRET, Row

@@ -22,7 +22,7 @@ from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.models import Download, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.api.query import SELECTORS, RecordingQuery
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState, Platform
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Platform
 from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.leaks import told
 

@@ -10,7 +10,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     FEISHU_USER_REFRESH_TOKEN,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from airflow_provider_meetings.emulator.state.state import EmulatorState, RequestRecord
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState, RequestRecord
 
 
 def at_requests(state: EmulatorState, path: str, *numbers: int, do: Callable[[], None] | None = None) -> None:

@@ -33,7 +33,7 @@ from airflow_provider_meetings.coordination.oauth.token_store import UserTokenCh
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
-from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_ID, FEISHU_APP_SECRET
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
 from tests.contract import backend_servers

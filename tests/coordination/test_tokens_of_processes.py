@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.http.auth import token_key
-from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_ID, FEISHU_APP_SECRET
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from tests.contract.voiding import at_requests
 from tests.coordination.askers import run, started
 

@@ -12,9 +12,9 @@ import pytest
 from redis import Redis
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_SECRET
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from tests.contract import backend_servers
 from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnRedis, OwnServer
 from tests.coordination.askers import SERVERS, run

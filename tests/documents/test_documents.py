@@ -15,10 +15,11 @@ from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.emulator.codes.registry import CODES, Code
-from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
+from airflow_provider_meetings.emulator.codes.registry import CODES
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Code
 from airflow_provider_meetings.emulator.seed import wecom as seed_wecom
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.seed.company import default_company
+from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     FEISHU_APP_TICKET,
@@ -27,11 +28,10 @@ from airflow_provider_meetings.emulator.seed.company import (
     FEISHU_TENANT_KEY,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
-    default_company,
 )
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.platforms.feishu.api.models import MeetingRecording, Minute, parse_download_url
 from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
 from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     FEISHU_USER_TOKEN,
@@ -18,7 +18,7 @@ from airflow_provider_meetings.emulator.seed.company import (
     WECOM_CORP_SECRET,
 )
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 TENANT_PATH = "/open-apis/auth/v3/tenant_access_token/internal"
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator.codes.registry import CODES, Code, find
-from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Endpoint
+from airflow_provider_meetings.emulator.codes.registry import CODES, find
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Code, Endpoint
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 # The tables at the end of four of the seed pages: status, code, description. WeCom's page has none.
 PRINTED = {

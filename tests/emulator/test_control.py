@@ -14,7 +14,7 @@ from airflow_provider_meetings.emulator.app import create_app
 from airflow_provider_meetings.emulator.control.settings import KNOBS
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.emulator.state.clock import VirtualClock
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 MINUTE = f"/minutes/v1/minutes/{READY_MINUTE}"
 
@@ -195,7 +195,7 @@ def test_reset_returns_to_the_beginning(start: Any) -> None:
     assert overview["failures"] == overview["media_faults"] == []
     assert (overview["requests"], overview["token_requests"], overview["clock"]["virtual"]) == (0, {}, False)
     assert overview["limits"]["feishu.minute"] == [[5, 1, 0]]
-    assert emulator.state.token_standing("wecom", token) == "unknown"
+    assert emulator.state.token_status("wecom", token) == "unknown"
     assert emulator.feishu(MINUTE).json()["code"] == 0
 
 

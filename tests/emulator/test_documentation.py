@@ -13,7 +13,7 @@ import requests
 
 from airflow_provider_meetings.emulator.control.settings import KNOBS
 from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 pytest_plugins = ["pytester"]
 

@@ -7,17 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_meetings.emulator.model.company import (
-    Company,
-    FeishuMeeting,
-    FeishuMinute,
-    FeishuPost,
-    FeishuUser,
-    WecomFile,
-    WecomRecording,
-    WecomSharing,
-)
+from airflow_provider_meetings.emulator.model.company import Company
+from airflow_provider_meetings.emulator.model.feishu import FeishuMeeting, FeishuMinute, FeishuPost, FeishuUser
 from airflow_provider_meetings.emulator.model.media import Media
+from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomRecording, WecomSharing
 
 EXAMPLES = Path(__file__).with_name("examples")
 
@@ -114,7 +107,7 @@ def test_record_list(start: Any) -> None:
         meeting_start_time=moment(177777777),
         title="TJIE",
         # The example shows files in state 1, which the text below it rules out.
-        fate="recording",
+        status="recording",
         files_at_any_state=True,
         files=(
             WecomFile(

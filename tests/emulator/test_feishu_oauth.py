@@ -10,17 +10,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed import credentials
 from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
 
 PAGE = "/open-apis/authen/v1/authorize"
 V2, V3 = "/open-apis/authen/v2/oauth/token", "/oauth/v3/token"
-BACK = company.FEISHU_REDIRECT_URIS[0]
+BACK = credentials.FEISHU_REDIRECT_URIS[0]
 SCOPES = "minutes:minutes.basic:read offline_access"
 VERIFIER = "TxYmzM4PHLBlqm5NtnCmwxMH8mFlRWl_ipie3O0aVzo"
 S256 = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 QUESTION = {
-    "client_id": company.FEISHU_APP_ID, "response_type": "code", "redirect_uri": BACK, "scope": SCOPES, "state": "s t",
+    "client_id": credentials.FEISHU_APP_ID, "response_type": "code", "redirect_uri": BACK, "scope": SCOPES,
+    "state": "s t",
 }  # fmt: skip
 
 
@@ -36,8 +37,8 @@ def consent(emulator: Any, **changes: str | None) -> str:
 
 def exchange(emulator: Any, code: str, path: str = V2, **changes: Any) -> dict[str, Any]:
     body = {
-        "grant_type": "authorization_code", "client_id": company.FEISHU_APP_ID,
-        "client_secret": company.FEISHU_APP_SECRET, "code": code, "redirect_uri": BACK,
+        "grant_type": "authorization_code", "client_id": credentials.FEISHU_APP_ID,
+        "client_secret": credentials.FEISHU_APP_SECRET, "code": code, "redirect_uri": BACK,
     }  # fmt: skip
     return dict(requests.post(emulator.url + path, json={**body, **changes}).json())
 
@@ -70,7 +71,7 @@ def test_a_user_who_denies(emulator: Any) -> None:
         ({"redirect_uri": BACK + "/"}, 20029),
         ({"redirect_uri": None}, 20029),
         ({"client_id": "cli_other"}, 20048),
-        ({"client_id": company.LARK_APP_ID}, 20048),
+        ({"client_id": credentials.LARK_APP_ID}, 20048),
         ({"scope": "im:message"}, 20027),
         ({"scope": " ".join(["offline_access"] * 51)}, 20043),
         ({"response_type": "token"}, 20001),
@@ -139,12 +140,12 @@ def test_a_code_lives_for_five_minutes(emulator: Any) -> None:
     [
         ({"code": "unknown"}, 20003),
         ({"code": None}, 20063),
-        ({"redirect_uri": company.FEISHU_REDIRECT_URIS[1]}, 20071),
+        ({"redirect_uri": credentials.FEISHU_REDIRECT_URIS[1]}, 20071),
         ({"scope": "vc:record:readonly"}, 20068),
         ({"scope": "offline_access offline_access"}, 20067),
         ({"client_secret": "other"}, 20002),
         (
-            {"client_id": company.FEISHU_STORE_APP_ID, "client_secret": company.FEISHU_STORE_APP_SECRET},
+            {"client_id": credentials.FEISHU_STORE_APP_ID, "client_secret": credentials.FEISHU_STORE_APP_SECRET},
             20024,
         ),
     ],

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed import credentials
 from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
 
-RIGHT = {"app_id": company.FEISHU_STORE_APP_ID, "app_secret": company.FEISHU_STORE_APP_SECRET}
-SELF_BUILT = {"app_id": company.FEISHU_APP_ID, "app_secret": company.FEISHU_APP_SECRET}
+RIGHT = {"app_id": credentials.FEISHU_STORE_APP_ID, "app_secret": credentials.FEISHU_STORE_APP_SECRET}
+SELF_BUILT = {"app_id": credentials.FEISHU_APP_ID, "app_secret": credentials.FEISHU_APP_SECRET}
 MINUTE = f"/minutes/v1/minutes/{seed_feishu.READY_MINUTE}"
 
 
@@ -19,12 +19,12 @@ def post(emulator: Any, path: str, body: Any) -> dict[str, Any]:
     return dict(requests.post(f"{emulator.url}/open-apis/auth/v3/{path}", json=body).json())
 
 
-def app_token(emulator: Any, ticket: str = company.FEISHU_APP_TICKET, **changes: str) -> dict[str, Any]:
+def app_token(emulator: Any, ticket: str = credentials.FEISHU_APP_TICKET, **changes: str) -> dict[str, Any]:
     return post(emulator, "app_access_token", {**RIGHT, "app_ticket": ticket, **changes})
 
 
 def tenant_token(emulator: Any, **changes: Any) -> dict[str, Any]:
-    body = {"app_access_token": app_token(emulator)["app_access_token"], "tenant_key": company.FEISHU_TENANT_KEY}
+    body = {"app_access_token": app_token(emulator)["app_access_token"], "tenant_key": credentials.FEISHU_TENANT_KEY}
     return post(emulator, "tenant_access_token", {**body, **changes})
 
 
@@ -54,7 +54,7 @@ def test_resend_pushes_a_ticket_and_does_not_tell(emulator: Any) -> None:
     assert post(emulator, "app_ticket/resend", RIGHT) == {"code": 0, "msg": "success"}
     tickets = requests.get(f"{emulator.url}/_emulator/").json()["app_tickets"]
     assert tickets == emulator.state.app_tickets.pushed
-    assert tickets[0] == company.FEISHU_APP_TICKET
+    assert tickets[0] == credentials.FEISHU_APP_TICKET
     assert app_token(emulator, tickets[1])["code"] == 0
 
 
@@ -71,12 +71,12 @@ def test_a_ticket_expires(emulator: Any) -> None:
     [
         ("app_access_token", {**RIGHT, "app_ticket": "other"}, 10012),
         ("app_access_token", RIGHT, 10012),
-        ("app_access_token", {**SELF_BUILT, "app_ticket": company.FEISHU_APP_TICKET}, 10012),
+        ("app_access_token", {**SELF_BUILT, "app_ticket": credentials.FEISHU_APP_TICKET}, 10012),
         ("app_access_token", {**RIGHT, "app_secret": "other"}, 10015),
         ("app_ticket/resend", {**RIGHT, "app_id": "cli_other"}, 10003),
         ("app_ticket/resend", SELF_BUILT, 10016),
         ("tenant_access_token", {}, 10003),
-        ("tenant_access_token", {"app_access_token": "a-other", "tenant_key": company.FEISHU_TENANT_KEY}, 99991664),
+        ("tenant_access_token", {"app_access_token": "a-other", "tenant_key": credentials.FEISHU_TENANT_KEY}, 99991664),
     ],
 )
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -106,7 +106,7 @@ def test_what_self_built_apps_alone_may_call(emulator: Any) -> None:
 
 def test_a_users_token_through_a_store_app(emulator: Any) -> None:
     query = {
-        "client_id": RIGHT["app_id"], "redirect_uri": company.FEISHU_REDIRECT_URIS[0],
+        "client_id": RIGHT["app_id"], "redirect_uri": credentials.FEISHU_REDIRECT_URIS[0],
         "scope": "minutes:minutes.search:read minutes:minutes.basic:read",
     }  # fmt: skip
     page = requests.get(f"{emulator.url}/open-apis/authen/v1/authorize", params=query, allow_redirects=False)

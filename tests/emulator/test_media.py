@@ -10,8 +10,9 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.emulator.model.company import SHANGHAI, Company, FeishuMinute
+from airflow_provider_meetings.emulator.model.company import SHANGHAI, Company
 from airflow_provider_meetings.emulator.model.documents import docx, pdf
+from airflow_provider_meetings.emulator.model.feishu import FeishuMinute
 from airflow_provider_meetings.emulator.model.media import CONTENT_TYPES, Kind, Media
 from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
 from airflow_provider_meetings.emulator.seed import wecom as seed_wecom

@@ -8,20 +8,25 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator.model.company import (
-    Company,
+from airflow_provider_meetings.emulator.model.company import Company
+from airflow_provider_meetings.emulator.model.feishu import (
     FeishuArtifacts,
     FeishuChapter,
     FeishuMeeting,
     FeishuMinute,
     FeishuStatistics,
     FeishuUser,
-    WecomFile,
-    WecomRecording,
 )
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.model.wecom import WecomParagraph, WecomSentence, WecomTranscript, WecomWord
-from airflow_provider_meetings.emulator.seed.company import FEISHU_USER_TOKEN
+from airflow_provider_meetings.emulator.model.wecom import (
+    WecomFile,
+    WecomParagraph,
+    WecomRecording,
+    WecomSentence,
+    WecomTranscript,
+    WecomWord,
+)
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_USER_TOKEN
 
 TOKEN = "obcnsynthetic00000000001"
 OWNER = FeishuUser("ou_0001", "on_0001", "u1", "甲", "dev", "a@example.com", "1001")

@@ -10,8 +10,7 @@ import pytest
 import requests
 
 from airflow_provider_meetings.emulator.seed import feishu as seed
-from airflow_provider_meetings.emulator.seed import meetings as seed_meetings
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     FEISHU_REDIRECT_URIS,
@@ -112,7 +111,7 @@ def test_statistics_and_artifacts(client: Any) -> None:
 
 
 def test_lists_of_meetings(client: Any) -> None:
-    request = ListByNoMeetingRequest.builder().meeting_no(seed_meetings.RECURRING_NUMBER)
+    request = ListByNoMeetingRequest.builder().meeting_no(seed.RECURRING_NUMBER)
     request = request.start_time(1790784000).end_time(1794585600).page_size(50).build()
     briefs = client.vc.v1.meeting.list_by_no(request).data.meeting_briefs
     assert [int(brief.id) for brief in briefs][-1] == int(seed.ENGLISH_MEETING)

@@ -124,6 +124,6 @@ def test_throttled_answers_are_counted(limited: Any) -> None:
     assert requests.delete(url).json() == {
         "requests": 0, "token_requests": {}, "calls": {}, "throttled": {}, "refresh_tokens": {},
     }  # fmt: skip
-    assert limited.state.token_standing("wecom", token) == "valid"
+    assert limited.state.token_status("wecom", token) == "valid"
     assert listed(limited, token) == 45033
     assert limited.state.throttled == {"wecom.record_list": 1}

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed import credentials
 from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
 
 MINUTE = f"/minutes/v1/minutes/{seed_feishu.READY_MINUTE}"
@@ -41,7 +41,7 @@ def test_one_token_alone_by_http(emulator: Any) -> None:
     order = {"endpoint": "feishu.*", "requests": 2, "token": token}
     assert requests.post(url, json=order).json() == {"endpoint": "feishu.*", "left": 2, "token": token}
     assert requests.get(f"{emulator.url}/_emulator/").json()["revocations"][0]["left"] == 2
-    codes = [get(emulator, one)["code"] for one in (token, token, token, company.FEISHU_USER_TOKEN)]
+    codes = [get(emulator, one)["code"] for one in (token, token, token, credentials.FEISHU_USER_TOKEN)]
     assert codes == [0, 0, 99991663, 0]
     assert requests.get(f"{emulator.url}/_emulator/").json()["revocations"] == []
 
@@ -51,7 +51,7 @@ def test_a_token_that_is_gone_by_then_is_no_fault(emulator: Any) -> None:
     emulator.state.revoke_after("feishu.minute", 1, token)
     emulator.state.revoke_tokens(token)
     assert get(emulator, token)["code"] == 99991663
-    assert get(emulator, company.FEISHU_USER_TOKEN)["code"] == 0
+    assert get(emulator, credentials.FEISHU_USER_TOKEN)["code"] == 0
 
 
 def test_reset_forgets(emulator: Any) -> None:

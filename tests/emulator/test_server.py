@@ -15,9 +15,10 @@ import pytest
 import requests
 
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed import credentials
+from airflow_provider_meetings.emulator.seed.company import default_company
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 COMMAND = [sys.executable, "-W", "error", "-m", "airflow_provider_meetings.emulator"]
 
@@ -46,8 +47,8 @@ def test_command_serves_and_ends_cleanly(number: signal.Signals) -> None:
         assert line.startswith("Emulator listening on http://127.0.0.1:")
         url = line.split()[-1]
         with requests.Session() as session:
-            credentials = {"corpid": company.WECOM_CORP_ID, "corpsecret": company.WECOM_CORP_SECRET}
-            assert session.get(f"{url}/cgi-bin/gettoken", params=credentials).json()["errcode"] == 0
+            corp = {"corpid": credentials.WECOM_CORP_ID, "corpsecret": credentials.WECOM_CORP_SECRET}
+            assert session.get(f"{url}/cgi-bin/gettoken", params=corp).json()["errcode"] == 0
             process.send_signal(number)
             assert process.wait(timeout=30) == 0
             assert process.stdout is not None
@@ -55,15 +56,15 @@ def test_command_serves_and_ends_cleanly(number: signal.Signals) -> None:
             out, err = process.stdout.read(), process.stderr.read()
     assert err == ""
     for shown in (
-        company.FEISHU_APP_SECRET,
-        company.WECOM_CORP_SECRET,
-        company.FEISHU_USER_TOKEN,
-        company.FEISHU_STORE_APP_SECRET,
-        company.FEISHU_APP_TICKET,
-        company.FEISHU_TENANT_KEY,
-        *company.FEISHU_REDIRECT_URIS,
+        credentials.FEISHU_APP_SECRET,
+        credentials.WECOM_CORP_SECRET,
+        credentials.FEISHU_USER_TOKEN,
+        credentials.FEISHU_STORE_APP_SECRET,
+        credentials.FEISHU_APP_TICKET,
+        credentials.FEISHU_TENANT_KEY,
+        *credentials.FEISHU_REDIRECT_URIS,
         "zhangwei",
-        *company.default_company().feishu_posts,
+        *default_company().feishu_posts,
     ):
         assert shown in out
 
@@ -80,9 +81,9 @@ def test_command_is_limited_counts_and_counts_anew_by_http() -> None:
         url = first_line(process).split()[-1]
         # A window of a day, for the command's clock runs.
         assert session.post(f"{url}/_emulator/knobs", json={"limits": {"feishu.post": [[2, 86400]]}}).ok
-        credentials = {"app_id": company.LARK_APP_ID, "app_secret": company.LARK_APP_SECRET}
+        app = {"app_id": credentials.LARK_APP_ID, "app_secret": credentials.LARK_APP_SECRET}
         path = "/open-apis/auth/v3/tenant_access_token/internal"
-        token = session.post(url + path, json=credentials).json()["tenant_access_token"]
+        token = session.post(url + path, json=app).json()["tenant_access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         for _ in range(5):
             session.get(f"{url}/open-apis/moments/v1/posts/1", headers=headers)

@@ -5,18 +5,20 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed import credentials
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 
 TENANT_PATH = "/open-apis/auth/v3/tenant_access_token/internal"
-RIGHT = {"app_id": company.FEISHU_APP_ID, "app_secret": company.FEISHU_APP_SECRET}
+RIGHT = {"app_id": credentials.FEISHU_APP_ID, "app_secret": credentials.FEISHU_APP_SECRET}
 
 
 def tenant(emulator: Any, **changes: str) -> dict[str, Any]:
     return dict(requests.post(emulator.url + TENANT_PATH, json=RIGHT | changes).json())
 
 
-def gettoken(emulator: Any, corpid: str = company.WECOM_CORP_ID, secret: str = company.WECOM_CORP_SECRET) -> Any:
+def gettoken(
+    emulator: Any, corpid: str = credentials.WECOM_CORP_ID, secret: str = credentials.WECOM_CORP_SECRET
+) -> Any:
     return requests.get(f"{emulator.url}/cgi-bin/gettoken", params={"corpid": corpid, "corpsecret": secret}).json()
 
 
@@ -64,7 +66,7 @@ def test_token_shorter_than_30_minutes_is_always_new(start: Any) -> None:
         ({"app_secret": "wrong"}, {"code": 10015, "msg": "wrong app secret"}),
         # A store app has another way to its tokens.
         (
-            {"app_id": company.FEISHU_STORE_APP_ID, "app_secret": company.FEISHU_STORE_APP_SECRET},
+            {"app_id": credentials.FEISHU_STORE_APP_ID, "app_secret": credentials.FEISHU_STORE_APP_SECRET},
             {"code": 10014, "msg": "app unauthorized"},
         ),
     ],
@@ -106,14 +108,14 @@ def test_wecom_token_is_the_same_until_it_expires(emulator: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("corpid", "secret", "errcode"), [("ww_x", "x", 40013), (company.WECOM_CORP_ID, "x", 40001), ("", "x", 41002)]
+    ("corpid", "secret", "errcode"), [("ww_x", "x", 40013), (credentials.WECOM_CORP_ID, "x", 40001), ("", "x", 41002)]
 )
 def test_wrong_corp(emulator: Any, corpid: str, secret: str, errcode: int) -> None:
     assert gettoken(emulator, corpid, secret)["errcode"] == errcode
 
 
 def test_missing_corp_secret(emulator: Any) -> None:
-    answer = requests.get(f"{emulator.url}/cgi-bin/gettoken", params={"corpid": company.WECOM_CORP_ID}).json()
+    answer = requests.get(f"{emulator.url}/cgi-bin/gettoken", params={"corpid": credentials.WECOM_CORP_ID}).json()
     assert answer["errcode"] == 41004
 
 

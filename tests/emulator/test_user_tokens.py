@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator.seed import company
+from airflow_provider_meetings.emulator.seed import credentials
 from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
 from airflow_provider_meetings.emulator.state.clock import VirtualClock
 
 OAUTH = "/open-apis/authen/v2/oauth/token"
 RIGHT = {
     "grant_type": "refresh_token",
-    "client_id": company.FEISHU_APP_ID,
-    "client_secret": company.FEISHU_APP_SECRET,
-    "refresh_token": company.FEISHU_USER_REFRESH_TOKEN,
+    "client_id": credentials.FEISHU_APP_ID,
+    "client_secret": credentials.FEISHU_APP_SECRET,
+    "refresh_token": credentials.FEISHU_USER_REFRESH_TOKEN,
 }
 
 
-def get(emulator: Any, path: str, token: str = company.FEISHU_USER_TOKEN) -> int:
+def get(emulator: Any, path: str, token: str = credentials.FEISHU_USER_TOKEN) -> int:
     headers = {"Authorization": f"Bearer {token}"}
     return int(requests.get(f"{emulator.url}/open-apis{path}", headers=headers).json()["code"])
 
@@ -76,7 +76,7 @@ def test_a_refresh_token_works_once(emulator: Any) -> None:
         ({"client_id": "cli_other"}, 20048),
         ({"client_secret": "other"}, 20002),
         (
-            {"client_id": company.FEISHU_STORE_APP_ID, "client_secret": company.FEISHU_STORE_APP_SECRET},
+            {"client_id": credentials.FEISHU_STORE_APP_ID, "client_secret": credentials.FEISHU_STORE_APP_SECRET},
             20024,
         ),
         ({"scope": "vc:record:readonly vc:record:readonly"}, 20067),
@@ -90,7 +90,7 @@ def test_refusals(emulator: Any, changes: Any, code: int) -> None:
 
 
 def test_each_showing_of_a_refresh_token_is_counted(emulator: Any) -> None:
-    token = company.FEISHU_USER_REFRESH_TOKEN
+    token = credentials.FEISHU_USER_REFRESH_TOKEN
     emulator.state.fail("feishu.user_access_token", 20050)
     answers = [renew(emulator)["code"] for _ in range(3)]
     assert answers == [20050, 0, 20073]
@@ -100,7 +100,7 @@ def test_each_showing_of_a_refresh_token_is_counted(emulator: Any) -> None:
 
 def test_a_consent_ends_after_365_days(emulator: Any) -> None:
     day = 24 * 3600
-    token = company.FEISHU_USER_REFRESH_TOKEN
+    token = credentials.FEISHU_USER_REFRESH_TOKEN
     for _ in range(60):
         emulator.clock.now += 6 * day
         answer = renew(emulator, refresh_token=token)
@@ -173,9 +173,9 @@ def test_two_ways_to_name_the_app_are_one_too_many(emulator: Any) -> None:
 def test_revoked_tokens(emulator: Any) -> None:
     path = f"/minutes/v1/minutes/{seed_feishu.READY_MINUTE}"
     app = emulator.feishu_token()
-    emulator.state.revoke_tokens(company.FEISHU_USER_TOKEN)
+    emulator.state.revoke_tokens(credentials.FEISHU_USER_TOKEN)
     assert (get(emulator, path), get(emulator, path, app)) == (99991668, 0)
-    emulator.state.revoke_tokens(company.FEISHU_USER_REFRESH_TOKEN)
+    emulator.state.revoke_tokens(credentials.FEISHU_USER_REFRESH_TOKEN)
     assert renew(emulator)["code"] == 20064
     emulator.state.reset()
     assert (get(emulator, path), get(emulator, path, app)) == (0, 99991663)
@@ -185,12 +185,12 @@ def test_a_clock_that_is_set(start: Any) -> None:
     clock = VirtualClock(1_794_700_000)
     emulator = start(clock=clock, token_seconds=60)
     token = emulator.wecom_token()
-    assert emulator.state.token_standing("wecom", token) == "valid"
+    assert emulator.state.token_status("wecom", token) == "valid"
     clock.advance(60)
-    assert emulator.state.token_standing("wecom", token) == "expired"
+    assert emulator.state.token_status("wecom", token) == "expired"
     assert clock.now == clock() == 1_794_700_060
     clock.set(1_794_700_000)
-    assert emulator.state.token_standing("wecom", token) == "valid"
+    assert emulator.state.token_status("wecom", token) == "valid"
     with pytest.raises(ValueError, match="time zone"):
         clock.set(datetime(2026, 11, 1))
 

@@ -14,7 +14,7 @@ from airflow.sdk.log import redact  # type: ignore[attr-defined]  # there, but n
 from airflow_provider_meetings.api.errors import LinkExpired, PermissionDenied, RateLimited, ServerError, UnsafeAddress
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_SECRET, WECOM_CORP_SECRET
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET, WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.seed.feishu import FORBIDDEN_POST, READY_MINUTE
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook

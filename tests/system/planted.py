@@ -15,12 +15,14 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
 
-from airflow_provider_meetings.emulator.model import feishu_apps
-from airflow_provider_meetings.emulator.model.company import WecomRecording, WecomSharing
+from airflow_provider_meetings.emulator.model.company import Company
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_ID, Company, default_company
+from airflow_provider_meetings.emulator.model.wecom import WecomRecording, WecomSharing
+from airflow_provider_meetings.emulator.seed import credentials
+from airflow_provider_meetings.emulator.seed.company import default_company
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID
 from airflow_provider_meetings.emulator.seed.wecom import SPECIAL_DAY
-from airflow_provider_meetings.emulator.state.state import EmulatorState, Link, Platform, TokenStanding
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Link, Platform, TokenStatus
 
 DEBUG = {
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
@@ -89,8 +91,8 @@ def plant_app_secrets(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None
 
 def change_feishu_secret(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """Give the emulator's self-built app on Feishu another secret."""
-    apps = (replace(app, secret=value) if app.app_id == FEISHU_APP_ID else app for app in feishu_apps.APPS)
-    monkeypatch.setattr(feishu_apps, "APPS", tuple(apps))
+    apps = (replace(app, secret=value) if app.app_id == FEISHU_APP_ID else app for app in credentials.APPS)
+    monkeypatch.setattr(credentials, "APPS", tuple(apps))
 
 
 class PlantedState(EmulatorState):
@@ -112,7 +114,7 @@ class PlantedState(EmulatorState):
         self._uses[token] = self._most
         return token, self.token_seconds
 
-    def token_standing(self, platform: Platform, token: str) -> TokenStanding:
+    def token_status(self, platform: Platform, token: str) -> TokenStatus:
         self._uses[token] -= 1
         return "valid" if self._uses[token] >= 0 else "unknown"
 

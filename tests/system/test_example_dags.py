@@ -22,7 +22,7 @@ from airflow_provider_meetings.emulator.seed.feishu import (
 )
 from airflow_provider_meetings.emulator.seed.wecom import SPECIAL_DAY, TWO_FILES_RECORD
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from tests.system.landed import JOURNALS, KEYS, files, tables
 
 ROOT = Path(__file__).resolve().parents[2]

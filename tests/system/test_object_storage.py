@@ -13,7 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from airflow_provider_meetings.emulator.seed.wecom import TWO_FILES_RECORD
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from tests.storage.s3.s3_bench import s3_client
 from tests.system.landed import tables
 

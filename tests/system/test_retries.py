@@ -13,7 +13,7 @@ from local_airflow import settings
 
 from airflow_provider_meetings.emulator.seed.feishu import AUDIO_ONLY_MINUTE, READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from tests.system.landed import files
 
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from local_airflow import LocalAirflow
 
-from airflow_provider_meetings.emulator.seed.company import Company, default_company
+from airflow_provider_meetings.emulator.model.company import Company
+from airflow_provider_meetings.emulator.seed.company import default_company
 from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
     GONE_POST,

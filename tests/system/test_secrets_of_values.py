@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.models import Download
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.emulator.seed import company as credentials
+from airflow_provider_meetings.emulator.seed import credentials
 from airflow_provider_meetings.emulator.seed.feishu import READY_MEETING
 from airflow_provider_meetings.emulator.seed.wecom import OWNERS, SPECIAL_DAY
 from airflow_provider_meetings.emulator.server import serve

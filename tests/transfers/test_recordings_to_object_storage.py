@@ -266,7 +266,7 @@ def test_a_format_that_a_recording_lacks_is_absent(emulated: Any, context: Any, 
 def test_one_broken_file_does_not_keep_the_others_out(emulated: Any, context: Any, tmp_path: Path) -> None:
     recordings = feishu_meetings(context, READY_MEETING, AUDIO_ONLY_MEETING)
     company = emulated.state.company
-    gone = replace(company.feishu_minutes[READY_MINUTE], fate="deleted")
+    gone = replace(company.feishu_minutes[READY_MINUTE], status="deleted")
     emulated.state.company = replace(company, feishu_minutes={**company.feishu_minutes, READY_MINUTE: gone})
     arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
     with pytest.raises(AirflowFailException, match=r"1 files failed, 1 are in place: .*2091004") as caught:

@@ -7,9 +7,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from airflow_provider_meetings.emulator.codes.registry import find
+from airflow_provider_meetings.emulator.model.feishu import FeishuUser
 
 Shape = Literal["envelope", "flat", "oauth"]
 
@@ -121,3 +123,18 @@ def _details(error: FeishuError, identity: str) -> dict[str, Any]:
     if code == 99992402:
         details["field_violations"] = [{"field": "page_size", "value": "", "description": "field is invalid"}]
     return details
+
+
+_KINDS: Final = ("open_id", "union_id", "user_id")
+
+
+def shown_user(request: Request, user: FeishuUser | None, endpoint: str, invalid: int) -> str:
+    """Return the id of ``user`` of the kind that ``request`` asks for, empty for nobody.
+
+    Every field permission is granted, so ``user_id`` is never withheld. An unknown kind is refused with the code
+    ``invalid`` of ``endpoint``.
+    """
+    kind = request.query_params.get("user_id_type", "open_id")
+    if kind not in _KINDS:
+        raise refused(endpoint, invalid)
+    return str(getattr(user, kind)) if user else ""

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from airflow_provider_meetings.emulator.answers.feishu import log_id
 from airflow_provider_meetings.emulator.faults.media import FaultKind, MediaFault
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.state.state import EmulatorState, Link
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Link
 
 _FEISHU_PATH = "/space/api/box/stream/download/authcode/"
 _WECOM_PATH = "/wecom-media"

@@ -15,10 +15,10 @@ from airflow_provider_meetings.emulator.answers.feishu import FeishuError, Shape
 from airflow_provider_meetings.emulator.answers.wecom import WecomError
 from airflow_provider_meetings.emulator.codes.registry import find
 from airflow_provider_meetings.emulator.faults.errors import Failure
-from airflow_provider_meetings.emulator.faults.hangs import Unanswered
+from airflow_provider_meetings.emulator.faults.hangs import WithheldResponse
 from airflow_provider_meetings.emulator.faults.rate_limits import Refused
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Endpoint
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _THROTTLED: Final = 99991400
 _POST_THROTTLED: Final = 1420003
@@ -61,8 +61,8 @@ class Gate:
             response = await self._answer(request, endpoint, handler)
             # Now it is done, and has not been answered yet.
             self.state.revocations.count(name)
-            manner = self.state.silences.take(name)
-            return response if manner is None else Unanswered(response, manner, self.state.silences)
+            manner = self.state.hangs.take(name)
+            return response if manner is None else WithheldResponse(response, manner, self.state.hangs)
 
         return Route(endpoint.path + ending, answer, methods=[endpoint.method], name=name + ending)
 
@@ -91,7 +91,7 @@ class Gate:
             return None
         # The limit is of an app: the store app's tokens share none with the other's.
         token = request.headers.get("authorization", "").partition(" ")[2]
-        of_store = bool(token) and self.state.tokens.standing("feishu_store", token) != "unknown"
+        of_store = bool(token) and self.state.tokens.status("feishu_store", token) != "unknown"
         return self.state.limits.refuse(endpoint.name, self.state.wecom_concurrent, "store" if of_store else "")
 
     def _failed(self, endpoint: Endpoint, failure: Failure) -> Response:

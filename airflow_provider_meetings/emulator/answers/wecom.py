@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from airflow_provider_meetings.emulator.codes.registry import find
-from airflow_provider_meetings.emulator.model.company import WecomFile, WecomRecording
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomRecording
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 # Of the two codes for bad parameters, 40035 and 40058, the record pages name neither: assumed 40058 throughout.
 PARAMETER_INVALID: Final = 40058
@@ -64,7 +64,7 @@ async def signed_body(state: EmulatorState, request: Request) -> Mapping[str, An
     token = request.query_params.get("access_token", "")
     if not token:
         raise refused(41001)
-    standing = state.token_standing("wecom", token)
+    standing = state.token_status("wecom", token)
     if standing != "valid":
         raise refused(42001 if standing == "expired" else 40014)
     try:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from airflow_provider_meetings.emulator.codes.code import Code
-from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Code
 
 _MINUTE: Final = "https://open.feishu.cn/document/server-docs/minutes-v1/minute/get"
 _MEDIA: Final = "https://open.feishu.cn/document/minutes-v1/minute-media/get"

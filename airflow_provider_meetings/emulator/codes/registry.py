@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from airflow_provider_meetings.emulator.codes.code import Code
 from airflow_provider_meetings.emulator.codes.feishu import feishu_business_codes, feishu_codes
 from airflow_provider_meetings.emulator.codes.wecom import wecom_codes
-from airflow_provider_meetings.emulator.model.endpoints import selected
-
-__all__ = ["CODES", "Code", "find"]
+from airflow_provider_meetings.emulator.model.endpoints import Code, selected
 
 CODES: Final = (*feishu_codes(), *feishu_business_codes(), *wecom_codes())
 

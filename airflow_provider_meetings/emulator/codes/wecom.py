@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from airflow_provider_meetings.emulator.codes.code import Code
-from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
+from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Code
 
 _ERRORS: Final = "https://developer.work.weixin.qq.com/document/path/90455"
 _LIMITS: Final = "https://developer.work.weixin.qq.com/document/path/90454"

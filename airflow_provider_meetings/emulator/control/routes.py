@@ -16,7 +16,7 @@ from airflow_provider_meetings.emulator.control.settings import KNOBS, turn
 from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
 from airflow_provider_meetings.emulator.state.clock import VirtualClock
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _NUMBER: Final = (int,)
 _OPTIONAL_NUMBER: Final = (int, type(None))
@@ -106,8 +106,8 @@ class Control:
             self._route("media-fault", "POST", self.media_fault),
             self._route("media-fault", "DELETE", self.clear_faults),
             self._route("revoke", "POST", self.revoke),
-            self._route("silence", "POST", self.silence),
-            self._route("silence", "DELETE", self.clear_silences),
+            self._route("silence", "POST", self.hang),
+            self._route("silence", "DELETE", self.clear_hangs),
             self._route("release", "POST", self.release),
             self._route("counters", "GET", self.counters),
             self._route("counters", "DELETE", self.forget_counters),
@@ -145,7 +145,7 @@ class Control:
             "media_fault_kinds": list(FAULT_KINDS),
             "failures": [asdict(failure) for failure in state.failures],
             "media_faults": [fault.described() for fault in state.media_faults],
-            "silences": [asdict(silence) for silence in state.silences],
+            "silences": [asdict(hang) for hang in state.hangs],
             "revocations": [asdict(revocation) for revocation in state.revocations],
             "app_tickets": state.app_tickets.pushed,
             **self._counters(),
@@ -211,13 +211,13 @@ class Control:
         self.state.revoke_tokens(values.get("token"))
         return {"revoked": True}
 
-    def silence(self, _request: Request, body: Any) -> dict[str, Any]:
+    def hang(self, _request: Request, body: Any) -> dict[str, Any]:
         """Let requests be done and not be answered."""
-        return asdict(self.state.silence(**checked(body, SILENCE, "endpoint")))
+        return asdict(self.state.hang(**checked(body, SILENCE, "endpoint")))
 
-    def clear_silences(self, _request: Request, _body: Any) -> dict[str, Any]:
+    def clear_hangs(self, _request: Request, _body: Any) -> dict[str, Any]:
         """Forget those orders, and answer who hangs."""
-        self.state.silences.clear()
+        self.state.hangs.clear()
         return {"silences": []}
 
     def release(self, _request: Request, body: Any) -> dict[str, Any]:

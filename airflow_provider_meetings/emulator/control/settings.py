@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Window
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 
 @dataclass(frozen=True, slots=True)

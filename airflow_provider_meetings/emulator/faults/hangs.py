@@ -18,7 +18,7 @@ MANNERS: Final[tuple[Manner, ...]] = get_args(Manner)
 
 
 @dataclass(slots=True)
-class Silence:
+class Hang:
     """One order; ``times`` None lasts until it is cleared, ``taken`` counts the requests that got no answer."""
 
     endpoint: str
@@ -28,16 +28,16 @@ class Silence:
     taken: int = 0
 
 
-class Silences:
+class Hangs:
     """Keep the orders, and let those who hang go."""
 
     def __init__(self) -> None:
-        self._orders: list[Silence] = []
+        self._orders: list[Hang] = []
         self._taken = 0
         self._hanging: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._changed = threading.Condition()
 
-    def order(self, endpoint: str, manner: Manner = "hang", *, times: int | None = 1, skip: int = 0) -> Silence:
+    def order(self, endpoint: str, manner: Manner = "hang", *, times: int | None = 1, skip: int = 0) -> Hang:
         """Let requests to ``endpoint`` be done, with all that follows from it, and not be answered.
 
         :param endpoint: a name, or ``feishu.*`` or ``wecom.*``.
@@ -51,10 +51,10 @@ class Silences:
             raise ValueError(f"manner must be one of {', '.join(MANNERS)}; not {manner!r}")
         if (times is not None and times < 1) or skip < 0:
             raise ValueError("times must be 1 or more, or None for all, and skip 0 or more")
-        silence = Silence(endpoint, manner, times, skip)
+        hang = Hang(endpoint, manner, times, skip)
         with self._changed:
-            self._orders.append(silence)
-        return silence
+            self._orders.append(hang)
+        return hang
 
     def take(self, endpoint: str) -> Manner | None:
         """Return how the answer to a request to ``endpoint`` is withheld, None if it is not, and count it."""
@@ -112,30 +112,30 @@ class Silences:
             with self._changed:
                 self._hanging.discard(entry)
 
-    def __iter__(self) -> Iterator[Silence]:
+    def __iter__(self) -> Iterator[Hang]:
         with self._changed:
             return iter(list(self._orders))
 
 
-class Unanswered(Response):
+class WithheldResponse(Response):
     """Withhold ``answer``."""
 
-    def __init__(self, answer: Response, manner: Manner, silences: Silences) -> None:
+    def __init__(self, answer: Response, manner: Manner, hangs: Hangs) -> None:
         super().__init__()
         self.answer = answer
         self.manner = manner
-        self.silences = silences
+        self.hangs = hangs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hang or cut the connection, and return when the client has gone or has its answer."""
         if self.manner == "hang":
-            await self.silences.hang(receive)
+            await self.hangs.hang(receive)
             await self.answer(scope, receive, send)
             return
         hang_up: Callable[[], Awaitable[None]] | None = scope.get("emulator.hang_up")
         if hang_up is None:
             raise RuntimeError("only the emulator's own server can cut a connection; use emulator.server.serve")
-        self.silences.begun()
+        self.hangs.begun()
         await hang_up()
         await _gone(receive)
 

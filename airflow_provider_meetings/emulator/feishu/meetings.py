@@ -12,9 +12,9 @@ from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
-from airflow_provider_meetings.emulator.model.company import FeishuMeeting
-from airflow_provider_meetings.emulator.seed.company import FEISHU_USER
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.model.feishu import FeishuMeeting
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_USER
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _PARAM_ERROR: Final = 121003
 _REFUSALS: Final = {"running": 122001, "forbidden": 121005, "unrecorded": 121004}
@@ -50,9 +50,9 @@ class FeishuMeetings:
             raise answers.refused(name, 122002)
         if caller == "user" and meeting.organizer != FEISHU_USER:
             raise answers.refused(name, 121005)
-        if meeting.fate in _REFUSALS:
-            raise answers.refused(name, _REFUSALS[meeting.fate])
-        waits = self.state.waits(meeting_id, processing=meeting.fate == "processing")
+        if meeting.status in _REFUSALS:
+            raise answers.refused(name, _REFUSALS[meeting.status])
+        waits = self.state.waits(meeting_id, processing=meeting.status == "processing")
         if waits and self.state.count_poll("meeting", meeting_id) < waits:
             raise answers.refused(name, 124002)
         minute = self.state.company.feishu_minutes[meeting.minute_token]

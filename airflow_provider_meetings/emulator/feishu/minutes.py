@@ -9,18 +9,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
+from airflow_provider_meetings.emulator.answers.feishu import shown_user
 from airflow_provider_meetings.emulator.answers.media import attachment, feishu_address
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
-from airflow_provider_meetings.emulator.model.company import (
-    FeishuArtifacts,
-    FeishuMinute,
-    FeishuStatistics,
-    milliseconds,
-)
-from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
+from airflow_provider_meetings.emulator.model.company import milliseconds
+from airflow_provider_meetings.emulator.model.feishu import FeishuArtifacts, FeishuMinute, FeishuStatistics
 from airflow_provider_meetings.emulator.model.transcript import as_srt, as_txt
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _BOOLEANS: Final = {"true": True, "false": False}
 _PARAM_INVALID: Final = 2091001
@@ -146,11 +142,11 @@ class FeishuMinutes:
         minute = self.state.company.feishu_minutes.get(token)
         if minute is None:
             raise answers.refused(name, 2091002)
-        if minute.fate == "deleted":
+        if minute.status == "deleted":
             raise answers.refused(name, 2091004)
-        if minute.fate == "forbidden":
+        if minute.status == "forbidden":
             raise answers.refused(name, 2091005)
-        waits = self.state.waits(token, processing=minute.fate == "processing")
+        waits = self.state.waits(token, processing=minute.status == "processing")
         if waits:
             polls = self.state.count_poll if counted else self.state.polls
             if polls("minute", token) < waits:

@@ -13,9 +13,10 @@ from starlette.routing import Route
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import json_body
-from airflow_provider_meetings.emulator.model.feishu_apps import APP_SCOPES, App, app_of
+from airflow_provider_meetings.emulator.model.feishu_apps import APP_SCOPES, App
+from airflow_provider_meetings.emulator.seed.credentials import app_of
 from airflow_provider_meetings.emulator.state.consents import Challenge, ConsentError
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 AUTHORIZE_PATH: Final = "/open-apis/authen/v1/authorize"
 Version = Literal["v2", "v3"]

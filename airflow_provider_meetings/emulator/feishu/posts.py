@@ -10,11 +10,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
+from airflow_provider_meetings.emulator.answers.feishu import shown_user
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
-from airflow_provider_meetings.emulator.model.company import FeishuPost
-from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.model.feishu import FeishuPost
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 
 class FeishuPosts:

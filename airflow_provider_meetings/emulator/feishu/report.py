@@ -10,12 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
+from airflow_provider_meetings.emulator.answers.feishu import shown_user
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.meetings import held, seconds
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
-from airflow_provider_meetings.emulator.model.company import SHANGHAI, FeishuMeeting
-from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.model.company import SHANGHAI
+from airflow_provider_meetings.emulator.model.feishu import FeishuMeeting
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _NAME: Final = "feishu.meeting_list"
 _PARAM_ERROR: Final = 121003
@@ -90,7 +91,7 @@ class FeishuReport:
         # Nobody here meets in rooms, nothing is cast (meeting_type 3), and nothing is scheduled (status 3).
         if query.get("room_id") or query.get("meeting_type", "1") == "3":
             return False
-        status = "1" if meeting.fate == "running" else "2"
+        status = "1" if meeting.status == "running" else "2"
         return query.get("meeting_status", "2") == status
 
     def _described(self, request: Request, meeting: FeishuMeeting) -> dict[str, Any]:
@@ -115,7 +116,7 @@ class FeishuReport:
             "audio": True,
             "video": True,
             "sharing": False,
-            "recording": meeting.fate != "unrecorded",
+            "recording": meeting.status != "unrecorded",
             "telephone": False,
             "has_related_document": False,
             "ai_note": bool(minute and minute.note_id),

@@ -11,13 +11,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
+from airflow_provider_meetings.emulator.answers.feishu import shown_user
 from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.meetings import seconds
 from airflow_provider_meetings.emulator.feishu.tokens import authorize, json_body
-from airflow_provider_meetings.emulator.model.company import FeishuMeeting, FeishuMinute
-from airflow_provider_meetings.emulator.model.feishu_apps import shown_user
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.model.feishu import FeishuMeeting, FeishuMinute
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _MINUTES: Final = "feishu.minutes_search"
 _MEETINGS: Final = "feishu.meetings_search"
@@ -57,7 +57,7 @@ class FeishuSearch:
         found = [
             minute
             for minute in self.state.company.feishu_minutes.values()
-            if minute.fate not in {"deleted", "forbidden"}
+            if minute.status not in {"deleted", "forbidden"}
             and text in minute.title
             and _inside(minute.create_time, created)
             and (not owners or shown_user(request, minute.owner, _MINUTES, 99992402) in owners)

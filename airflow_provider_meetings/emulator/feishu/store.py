@@ -11,8 +11,8 @@ from starlette.routing import Route
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import app_of_body, json_body
-from airflow_provider_meetings.emulator.seed.company import FEISHU_TENANT_KEY
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_TENANT_KEY
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _RESEND: Final = "feishu.app_ticket_resend"
 _APP: Final = "feishu.app_access_token"
@@ -57,7 +57,7 @@ class FeishuStore:
         app_token, tenant_key = body.get("app_access_token"), body.get("tenant_key")
         if not isinstance(app_token, str) or not isinstance(tenant_key, str):
             raise answers.refused(_TENANT, 10003)
-        if self.state.tokens.standing("feishu_app", app_token) != "valid":
+        if self.state.tokens.status("feishu_app", app_token) != "valid":
             raise answers.refused(_TENANT, 99991664)
         if tenant_key != FEISHU_TENANT_KEY:
             raise answers.refused(_TENANT, 10013)

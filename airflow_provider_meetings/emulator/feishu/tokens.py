@@ -10,8 +10,9 @@ from starlette.routing import Route
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
-from airflow_provider_meetings.emulator.model.feishu_apps import NEEDED, SELF_BUILT_ONLY, App, Cloud, app_of, lacks
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.model.feishu_apps import NEEDED, SELF_BUILT_ONLY, App, Cloud, lacks
+from airflow_provider_meetings.emulator.seed.credentials import app_of
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 Caller = Literal["tenant", "user"]
 
@@ -66,7 +67,7 @@ def authorize(state: EmulatorState, request: Request, endpoint: str, *callers: C
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise answers.refused(endpoint, 99991661)
-    standing = state.tokens.standing("feishu_user", token)
+    standing = state.tokens.status("feishu_user", token)
     if standing != "unknown" or token.startswith(("u-", "eyJ")):
         # 99991668: invalid, or "user access token not support"; only the message tells which.
         if standing != "valid" or "user" not in callers:
@@ -74,8 +75,8 @@ def authorize(state: EmulatorState, request: Request, endpoint: str, *callers: C
         _check_scopes(state, endpoint, token)
         return "user"
     # Feishu has no code of its own for an expired tenant token, nor for an API that takes none.
-    of_store = state.tokens.standing("feishu_store", token) == "valid"
-    if not (of_store or state.token_standing("feishu", token) == "valid") or "tenant" not in callers:
+    of_store = state.tokens.status("feishu_store", token) == "valid"
+    if not (of_store or state.token_status("feishu", token) == "valid") or "tenant" not in callers:
         raise answers.refused(endpoint, 99991663)
     if of_store:
         _check_kind(endpoint)

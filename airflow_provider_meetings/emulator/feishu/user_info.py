@@ -11,8 +11,8 @@ from starlette.routing import Route
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
-from airflow_provider_meetings.emulator.seed.company import FEISHU_TENANT_KEY, FEISHU_USER
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_TENANT_KEY, FEISHU_USER
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _NAME: Final = "feishu.user_info"
 _USER_ID_SCOPE: Final = "contact:user.employee_id:readonly"

@@ -1,32 +1,20 @@
-"""What a company of the emulator is made of: values named as the vendors name them."""
+"""A company: everything that one emulator serves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Final, Literal
+from typing import Final
 
-from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomMeeting, WecomRecording, WecomSharing
-
-__all__ = [
-    "SHANGHAI",
-    "Company",
-    "FeishuArtifacts",
-    "FeishuChapter",
-    "FeishuMeeting",
-    "FeishuMinute",
-    "FeishuPost",
-    "FeishuStatistics",
-    "FeishuUser",
-    "TranscriptLine",
-    "WecomFile",
-    "WecomMeeting",
-    "WecomRecording",
-    "WecomSharing",
-    "milliseconds",
-]
+from airflow_provider_meetings.emulator.model.feishu import (
+    FeishuArtifacts,
+    FeishuMeeting,
+    FeishuMinute,
+    FeishuPost,
+    FeishuStatistics,
+)
+from airflow_provider_meetings.emulator.model.wecom import WecomMeeting, WecomRecording
 
 # A fixed offset, not a zone name: China has had no summer time since 1991, and Windows ships no zone database.
 SHANGHAI: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -35,121 +23,6 @@ SHANGHAI: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 def milliseconds(moment: datetime) -> int:
     """Return an aware ``moment`` as a UNIX time in milliseconds."""
     return round(moment.timestamp() * 1000)
-
-
-@dataclass(frozen=True, slots=True)
-class FeishuUser:
-    """One member, under each of the three kinds of user id; reports name ``employee_id`` too (empty: ``user_id``)."""
-
-    open_id: str
-    union_id: str
-    user_id: str
-    name: str
-    department: str = ""
-    email: str = ""
-    employee_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptLine:
-    """One utterance; ``start`` and ``end`` are milliseconds from the beginning of the recording."""
-
-    start: int
-    end: int
-    speaker: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class FeishuMinute:
-    """One minute (妙记); ``duration`` in milliseconds, ``create_time`` aware.
-
-    ``fate``: what a reader of it meets. ``processing`` honours the emulator's ``not_ready_polls``. ``cover`` and
-    ``url``: addresses to show; made from the token where empty.
-    """
-
-    token: str
-    owner: FeishuUser
-    create_time: datetime
-    title: str
-    duration: int
-    media: Media
-    transcript: tuple[TranscriptLine, ...] = ()
-    note_id: str = ""
-    fate: Literal["ready", "processing", "deleted", "forbidden"] = "ready"
-    cover: str = ""
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FeishuStatistics:
-    """Who has looked at a minute: page views of all, and each viewer with the moment of the latest view."""
-
-    page_views: int = 0
-    viewers: tuple[tuple[FeishuUser, datetime], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FeishuChapter:
-    """One chapter that the AI found; ``start`` and ``stop`` are milliseconds from the beginning."""
-
-    title: str
-    start: int
-    stop: int
-    summary: str
-
-
-@dataclass(frozen=True, slots=True)
-class FeishuArtifacts:
-    """What the AI made of a minute; a todo is its text and the names of those who shall do it."""
-
-    summary: str = ""
-    chapters: tuple[FeishuChapter, ...] = ()
-    todos: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FeishuMeeting:
-    """One meeting, and what becomes of its recording; ``minute_token`` is empty where there is none.
-
-    ``meeting_no`` is the 9-digit number, which the meetings of a series share; without number, organizer and start a
-    meeting is found by its id alone. ``end`` is None while it runs.
-    """
-
-    meeting_id: str
-    topic: str
-    minute_token: str = ""
-    fate: Literal["ready", "processing", "running", "unrecorded", "forbidden"] = "ready"
-    meeting_no: str = ""
-    organizer: FeishuUser | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-    participants: int = 2
-    devices: int = 2
-    password: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FeishuPost:
-    """One Moments post (公司圈); ``content`` is paragraphs of nodes.
-
-    ``user_type``: 1 named, 2 nickname, 3 anonymous, 4 official account. ``author`` is shown only for 1.
-    """
-
-    post_id: str
-    user_type: Literal[1, 2, 3, 4]
-    create_time: datetime
-    content: tuple[tuple[Mapping[str, str], ...], ...]
-    author: FeishuUser | None = None
-    reactions: tuple[tuple[str, int], ...] = ()
-    comment_count: int = 0
-    dislike_count: int = 0
-    category_ids: tuple[str, ...] = ()
-    image_keys: tuple[str, ...] = ()
-    forbidden: bool = False
-    # Placeholders of the vendor, "unused for now".
-    media_file_token: str = ""
-    media_cover_image_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,29 @@ class Endpoint:
         return "feishu" if self.name.startswith("feishu.") else "wecom"
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One row: what ``endpoints`` answer with ``code``.
+
+    ``source`` is the page that lists it, ``uncertain`` what that page leaves open (empty: nothing). One code may have
+    several rows: 121001 is "internal error" on most of Feishu's meeting endpoints and "invalid param" on the search.
+    """
+
+    platform: Platform
+    code: int
+    status: int
+    message: str
+    family: str
+    endpoints: tuple[str, ...]
+    source: str
+    uncertain: str = ""
+
+    @property
+    def key(self) -> str:
+        """Return a name for the row that no other row has."""
+        return f"{self.platform}-{self.family}-{self.code}"
+
+
 # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN (tiers)
 _TIER_3: Final = (Window(100, 60),)
 _TIER_4: Final = (Window(1000, 60), Window(50, 1))

@@ -7,27 +7,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from starlette.requests import Request
-
-from airflow_provider_meetings.emulator.answers.feishu import refused
-from airflow_provider_meetings.emulator.model.company import FeishuUser
-from airflow_provider_meetings.emulator.seed import company
-
-_KINDS: Final = ("open_id", "union_id", "user_id")
-
-
-def shown_user(request: Request, user: FeishuUser | None, endpoint: str, invalid: int) -> str:
-    """Return the id of ``user`` of the kind that ``request`` asks for, empty for nobody.
-
-    Every field permission is granted, so ``user_id`` is never withheld. An unknown kind is refused with the code
-    ``invalid`` of ``endpoint``.
-    """
-    kind = request.query_params.get("user_id_type", "open_id")
-    if kind not in _KINDS:
-        raise refused(endpoint, invalid)
-    return str(getattr(user, kind)) if user else ""
-
-
 OFFLINE: Final = "offline_access"
 
 # Of each, one is enough. From the head of each endpoint's page, and where copies of a page differ from
@@ -76,22 +55,3 @@ class App:
     secret: str
     cloud: Cloud
     store: bool = False
-
-
-APPS: Final = (
-    App(company.FEISHU_APP_ID, company.FEISHU_APP_SECRET, "feishu"),
-    App(company.FEISHU_STORE_APP_ID, company.FEISHU_STORE_APP_SECRET, "feishu", store=True),
-    App(company.LARK_APP_ID, company.LARK_APP_SECRET, "lark"),
-    App(company.LARK_STORE_APP_ID, company.LARK_STORE_APP_SECRET, "lark", store=True),
-)
-
-
-# https://open.feishu.cn/document/server-side-sdk/faq
-def app_of(cloud: Cloud, app_id: object) -> App | None:
-    """Return the app of that id, None if ``cloud`` does not know it: an app of the other cloud is as unknown as any."""
-    return next((app for app in APPS if app.cloud == cloud and app.app_id == app_id), None)
-
-
-def self_built(cloud: Cloud) -> App:
-    """Return the one self-built app of ``cloud``."""
-    return next(app for app in APPS if app.cloud == cloud and not app.store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow_provider_meetings.emulator.model.company import TranscriptLine
+from airflow_provider_meetings.emulator.model.feishu import TranscriptLine
 
 
 def as_txt(lines: Iterable[TranscriptLine], *, need_speaker: bool, need_timestamp: bool) -> str:

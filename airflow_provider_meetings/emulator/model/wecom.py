@@ -82,7 +82,7 @@ class WecomFile:
 class WecomRecording:
     """One recording of a meeting. ``creator`` created the meeting and finds it by userid; the host may be another.
 
-    ``fate``: ``processing`` honours the emulator's ``not_ready_polls``; ``recording`` stays at state 1 for ever.
+    ``status``: ``processing`` honours the emulator's ``not_ready_polls``; ``recording`` stays at state 1 for ever.
     ``files_at_any_state`` lists the files before state 3 too: the page's text excludes it, its example shows it.
     """
 
@@ -94,7 +94,7 @@ class WecomRecording:
     meeting_start_time: datetime
     title: str
     files: tuple[WecomFile, ...] = ()
-    fate: Literal["done", "processing", "recording"] = "done"
+    status: Literal["done", "processing", "recording"] = "done"
     files_at_any_state: bool = False
 
 

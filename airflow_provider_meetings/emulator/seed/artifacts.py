@@ -7,7 +7,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from airflow_provider_meetings.emulator.model.company import SHANGHAI, FeishuArtifacts, FeishuChapter, FeishuStatistics
+from airflow_provider_meetings.emulator.model.company import SHANGHAI
+from airflow_provider_meetings.emulator.model.feishu import FeishuArtifacts, FeishuChapter, FeishuStatistics
 from airflow_provider_meetings.emulator.seed.feishu import (
     CHEN_YU,
     ENGLISH_MINUTE,

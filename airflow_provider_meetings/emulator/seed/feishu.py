@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
-from airflow_provider_meetings.emulator.model.company import (
-    SHANGHAI,
+from airflow_provider_meetings.emulator.model.company import SHANGHAI
+from airflow_provider_meetings.emulator.model.feishu import (
     FeishuMeeting,
     FeishuMinute,
     FeishuPost,
@@ -25,6 +25,13 @@ UNRECORDED_MEETING: Final = "7571000000000000106"
 FORBIDDEN_MEETING: Final = "7571000000000000107"
 DELETED_MINUTE_MEETING: Final = "7571000000000000108"
 FORBIDDEN_MINUTE_MEETING: Final = "7571000000000000109"
+# Two earlier meetings of the sprint review, which were not recorded.
+SPRINT_40_MEETING: Final = "7571000000000000110"
+SPRINT_41_MEETING: Final = "7571000000000000111"
+
+# Meeting numbers. The meetings of a series share one.
+READY_NUMBER: Final = "520131401"
+RECURRING_NUMBER: Final = "520131402"
 
 # Minute tokens: ids, not secrets.
 READY_MINUTE: Final = "obcnroadmap0000000000001"
@@ -111,7 +118,7 @@ MINUTES: Final = (
             ("陈宇", "灯光好了，我们从第三页开始。"),
             ("Mia Wang", "Slides are ready, go ahead."),
         ),
-        fate="processing",
+        status="processing",
     ),
     FeishuMinute(
         token=DELETED_MINUTE,
@@ -120,7 +127,7 @@ MINUTES: Final = (
         title="面试记录",
         duration=1_800_000,
         media=Media(0, "mp4", DELETED_MINUTE),
-        fate="deleted",
+        status="deleted",
     ),
     FeishuMinute(
         token=FORBIDDEN_MINUTE,
@@ -129,21 +136,64 @@ MINUTES: Final = (
         title="董事会",
         duration=5_400_000,
         media=Media(0, "mp4", FORBIDDEN_MINUTE),
-        fate="forbidden",
+        status="forbidden",
     ),
 )
 
+
+def _meeting(
+    meeting_id: str,
+    topic: str,
+    number: str,
+    organizer: FeishuUser,
+    start: str,
+    minutes: int | None,
+    participants: int,
+    devices: int,
+    *,
+    minute_token: str = "",
+    status: Literal["ready", "processing", "running", "unrecorded", "forbidden"] = "ready",
+) -> FeishuMeeting:
+    """Return a meeting that starts at ``start`` (Asia/Shanghai) and lasts ``minutes``; None: it is still running."""
+    started_at = datetime.fromisoformat(start).replace(tzinfo=SHANGHAI)
+    return FeishuMeeting(
+        meeting_id=meeting_id,
+        topic=topic,
+        minute_token=minute_token,
+        status=status,
+        meeting_no=number,
+        organizer=organizer,
+        start=started_at,
+        end=None if minutes is None else started_at + timedelta(minutes=minutes),
+        participants=participants,
+        devices=devices,
+    )
+
+
+# fmt: off
 MEETINGS: Final = (
-    FeishuMeeting(READY_MEETING, "Q4 路线图 / roadmap 评审", READY_MINUTE),
-    FeishuMeeting(ENGLISH_MEETING, "Sprint 42 review 🚀", ENGLISH_MINUTE),
-    FeishuMeeting(AUDIO_ONLY_MEETING, "客户电话会 “海风项目”", AUDIO_ONLY_MINUTE),
-    FeishuMeeting(PROCESSING_MEETING, "新品发布会彩排", PROCESSING_MINUTE, "processing"),
-    FeishuMeeting(RUNNING_MEETING, "产线巡检", fate="running"),
-    FeishuMeeting(UNRECORDED_MEETING, "1:1 Mia / Chen Yu", fate="unrecorded"),
-    FeishuMeeting(FORBIDDEN_MEETING, "薪酬委员会", fate="forbidden"),
-    FeishuMeeting(DELETED_MINUTE_MEETING, "面试记录", DELETED_MINUTE),
-    FeishuMeeting(FORBIDDEN_MINUTE_MEETING, "董事会", FORBIDDEN_MINUTE),
+    _meeting(READY_MEETING, "Q4 路线图 / roadmap 评审", READY_NUMBER, CHEN_YU, "2026-11-10T10:00", 47, 5, 6,
+             minute_token=READY_MINUTE),
+    _meeting(ENGLISH_MEETING, "Sprint 42 review 🚀", RECURRING_NUMBER, MIA_WANG, "2026-11-11T15:00", 32, 8, 9,
+             minute_token=ENGLISH_MINUTE),
+    _meeting(AUDIO_ONLY_MEETING, "客户电话会 “海风项目”", "520131403", ZHAO_MIN, "2026-10-21T09:30", 11, 2, 2,
+             minute_token=AUDIO_ONLY_MINUTE),
+    _meeting(PROCESSING_MEETING, "新品发布会彩排", "520131404", CHEN_YU, "2026-11-13T16:00", 52, 12, 15,
+             minute_token=PROCESSING_MINUTE, status="processing"),
+    _meeting(RUNNING_MEETING, "产线巡检", "520131405", ZHAO_MIN, "2026-11-13T17:30", None, 3, 3, status="running"),
+    _meeting(UNRECORDED_MEETING, "1:1 Mia / Chen Yu", "520131406", MIA_WANG, "2026-11-12T11:00", 25, 2, 2,
+             status="unrecorded"),
+    _meeting(FORBIDDEN_MEETING, "薪酬委员会", "520131407", CHEN_YU, "2026-11-05T09:00", 90, 4, 4, status="forbidden"),
+    _meeting(DELETED_MINUTE_MEETING, "面试记录", "520131408", ZHAO_MIN, "2026-10-14T13:58", 33, 3, 3,
+             minute_token=DELETED_MINUTE),
+    _meeting(FORBIDDEN_MINUTE_MEETING, "董事会", "520131409", CHEN_YU, "2026-11-06T16:58", 95, 6, 7,
+             minute_token=FORBIDDEN_MINUTE),
+    _meeting(SPRINT_40_MEETING, "Sprint 40 review", RECURRING_NUMBER, MIA_WANG, "2026-10-14T15:00", 30, 7, 7,
+             status="unrecorded"),
+    _meeting(SPRINT_41_MEETING, "Sprint 41 review", RECURRING_NUMBER, MIA_WANG, "2026-10-28T15:00", 41, 8, 8,
+             status="unrecorded"),
 )
+# fmt: on
 
 POSTS: Final = (
     FeishuPost(

@@ -8,15 +8,10 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from airflow_provider_meetings.emulator.model.company import (
-    SHANGHAI,
-    WecomFile,
-    WecomMeeting,
-    WecomRecording,
-    WecomSharing,
-)
+from airflow_provider_meetings.emulator.model.company import SHANGHAI
 from airflow_provider_meetings.emulator.model.documents import docx, pdf
 from airflow_provider_meetings.emulator.model.media import Media
+from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomMeeting, WecomRecording, WecomSharing
 from airflow_provider_meetings.emulator.seed.transcripts import as_file, transcript
 
 OWNERS: Final = ("zhangwei", "lina", "wangfang", "alex.chen")
@@ -91,10 +86,10 @@ def _special_day() -> Iterator[WecomRecording]:
     sharing = WecomSharing("https://share.example.invalid/bluewave/demo", "Bw-8731", expire=1_797_000_000_000)
     yield replace(shared, files=(replace(shared.files[0], sharing=sharing),))
 
-    yield replace(_recording("wangfang", _at(SPECIAL_DAY, "14:00"), 45, "年度预算讨论"), fate="processing")
+    yield replace(_recording("wangfang", _at(SPECIAL_DAY, "14:00"), 45, "年度预算讨论"), status="processing")
 
     endless = _recording("alex.chen", _at(SPECIAL_DAY, "16:30"), 60, "Overnight soak test (live)")
-    yield replace(endless, fate="recording", files=())
+    yield replace(endless, status="recording", files=())
 
 
 def _recording(

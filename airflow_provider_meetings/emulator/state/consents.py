@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from airflow_provider_meetings.emulator.model.feishu_apps import APP_SCOPES, OFFLINE
-from airflow_provider_meetings.emulator.seed.company import FEISHU_USER_REFRESH_TOKEN, FEISHU_USER_TOKEN
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_USER_REFRESH_TOKEN, FEISHU_USER_TOKEN
 from airflow_provider_meetings.emulator.state.tokens import Tokens
 
 Method = Literal["S256", "plain"]
@@ -83,7 +83,7 @@ class _Code:
 class _Refresh:
     consent: Consent
     expires_at: float
-    standing: Literal["good", "used", "revoked"] = "good"
+    status: Literal["good", "used", "revoked"] = "good"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +178,12 @@ class Consents:
                 raise ConsentError(20026)
             if known.consent.app_id != app_id and not (known.consent.app_id is None and self_built):
                 raise ConsentError(20024)
-            if known.standing != "good":
-                raise ConsentError(20073 if known.standing == "used" else 20064)
+            if known.status != "good":
+                raise ConsentError(20073 if known.status == "used" else 20064)
             if self._clock() >= min(known.expires_at, known.consent.ends_at):
                 raise ConsentError(20037)
             narrowed(known.consent, scope)
-            known.standing = "used"
+            known.status = "used"
             return known.consent
 
     def grant(self, consent: Consent, scope: str | None, seconds: int, refresh_seconds: int) -> Grant:
@@ -223,8 +223,8 @@ class Consents:
         """Void ``refresh_token``; tell whether there was one."""
         with self._lock:
             known = self._refresh.get(refresh_token)
-            if known is not None and known.standing == "good":
-                known.standing = "revoked"
+            if known is not None and known.status == "good":
+                known.status = "revoked"
             return known is not None
 
 

@@ -8,9 +8,9 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
-from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_TICKET, FEISHU_USER_TOKEN
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_TICKET, FEISHU_USER_TOKEN
 
-TokenStanding = Literal["valid", "expired", "unknown"]
+TokenStatus = Literal["valid", "expired", "unknown"]
 # "feishu" is the tenant's token of a self-built app, "feishu_store" of a store app, "feishu_app" a store app's own.
 AppHolder = Literal["feishu", "wecom", "feishu_store", "feishu_app"]
 Holder = Literal[AppHolder, "feishu_user"]
@@ -66,7 +66,7 @@ class Tokens:
             self._tokens[holder][token] = self._clock() + seconds
             return token
 
-    def standing(self, holder: Holder, token: str) -> TokenStanding:
+    def status(self, holder: Holder, token: str) -> TokenStatus:
         """Tell whether ``token`` may be used; a revoked one is unknown."""
         with self._lock:
             expires_at = self._tokens[holder].get(token)

@@ -12,9 +12,10 @@ from airflow_provider_meetings.emulator.answers import wecom as answers
 from airflow_provider_meetings.emulator.answers.media import wecom_address
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.answers.wecom import file_asked_for, invalid, signed_body
-from airflow_provider_meetings.emulator.model.company import WecomFile, milliseconds
+from airflow_provider_meetings.emulator.model.company import milliseconds
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.model.wecom import WecomFile
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.emulator.wecom.listing import is_done
 
 

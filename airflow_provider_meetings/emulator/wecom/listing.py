@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_provider_meetings.emulator.answers.wecom import integer, invalid, text
-from airflow_provider_meetings.emulator.model.company import WecomRecording, milliseconds
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.model.company import milliseconds
+from airflow_provider_meetings.emulator.model.wecom import WecomRecording
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _LONGEST_SPAN: Final = 31 * 24 * 3600
 _INT32: Final = 2**31 - 1
@@ -121,9 +122,9 @@ def is_done(state: EmulatorState, recording: WecomRecording) -> bool:
 
 
 def _stage(state: EmulatorState, recording: WecomRecording, polls: int) -> int:
-    if recording.fate == "recording":
+    if recording.status == "recording":
         return RECORDING
-    waits = state.waits(recording.meeting_record_id, processing=recording.fate == "processing")
+    waits = state.waits(recording.meeting_record_id, processing=recording.status == "processing")
     if polls < waits:
         return RECORDING
     return TRANSCODING if polls < 2 * waits else DONE

@@ -12,9 +12,10 @@ from airflow_provider_meetings.emulator.answers import wecom as answers
 from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.answers.wecom import integer, invalid, signed_body, text
-from airflow_provider_meetings.emulator.model.company import WecomFile, WecomMeeting, WecomRecording, milliseconds
-from airflow_provider_meetings.emulator.seed.company import WECOM_CORP_ID, WECOM_CORP_SECRET
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.model.company import milliseconds
+from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomMeeting, WecomRecording
+from airflow_provider_meetings.emulator.seed.credentials import WECOM_CORP_ID, WECOM_CORP_SECRET
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.emulator.wecom.listing import DONE, ListQuery, listed_state
 
 _LONGEST_SPAN: Final = 180 * 24 * 3600

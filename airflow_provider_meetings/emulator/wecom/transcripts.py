@@ -12,7 +12,7 @@ from airflow_provider_meetings.emulator.answers import wecom as answers
 from airflow_provider_meetings.emulator.answers.request_check import Gate
 from airflow_provider_meetings.emulator.answers.wecom import file_asked_for, integer, invalid, signed_body, text
 from airflow_provider_meetings.emulator.model.wecom import WecomParagraph, WecomTranscript
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _SILENCE = WecomTranscript(())
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.http.redaction import keep_queries_out_of_logs, redact
-from airflow_provider_meetings.emulator.seed.company import WECOM_CORP_SECRET
+from airflow_provider_meetings.emulator.seed.credentials import WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.wecom.hook import WeComHook

@@ -19,13 +19,13 @@ from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.consent import KeptConsent
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_SECRET,
     FEISHU_USER_REFRESH_TOKEN,
     FEISHU_USER_TOKEN,
 )
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from tests.contract.backend import eventually
 from tests.coordination import durable_places
 from tests.coordination.askers import REMEDY, run, started
@@ -87,7 +87,7 @@ def test_fifty_who_ask_at_once_send_each_refresh_token_once(users: Users) -> Non
     assert users.sent == {FEISHU_USER_REFRESH_TOKEN: 1}
     # The platform voids what they all have: now each of them knows a token that was rejected.
     for token in users.told:
-        if token != FEISHU_USER_REFRESH_TOKEN and users.platform.tokens.standing("feishu_user", token) == "valid":
+        if token != FEISHU_USER_REFRESH_TOKEN and users.platform.tokens.status("feishu_user", token) == "valid":
             users.platform.revoke_tokens(token)
     assert users.call(25, threads=2) == {""}
     assert len(users.sent) == 2

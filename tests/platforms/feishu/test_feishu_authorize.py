@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_meetings.emulator.seed.company import FEISHU_USER
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_USER
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.operators import FeishuAuthorizeOperator

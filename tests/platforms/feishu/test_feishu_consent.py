@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
-from airflow_provider_meetings.emulator.seed.company import FEISHU_APP_SECRET, FEISHU_USER
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET, FEISHU_USER
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.state.clock import VirtualClock
 from airflow_provider_meetings.hooks.meetings import IMPATIENT_QUEUE_SECONDS
@@ -130,7 +130,7 @@ def test_a_renewal_that_is_not_answered_leaves_the_chain_cut_and_says_so(
     consent()
     read()
     user.state.revoke_tokens()
-    user.state.silence("feishu.user_access_token", manner, times=1)
+    user.state.hang("feishu.user_access_token", manner, times=1)
     with pytest.raises(AirflowException) as first:
         read(patient=False)
     assert not isinstance(first.value, AirflowFailException)

@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.errors import AuthenticationError, InvalidReq
 from airflow_provider_meetings.api.http.auth import token_key
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     FEISHU_APP_TICKET,

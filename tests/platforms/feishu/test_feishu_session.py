@@ -18,7 +18,7 @@ from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
-from airflow_provider_meetings.emulator.seed.company import (
+from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
     FEISHU_USER_REFRESH_TOKEN,
@@ -26,7 +26,7 @@ from airflow_provider_meetings.emulator.seed.company import (
 )
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.state import EmulatorState
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.artifacts import Chapter, Statistics, Todo
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
-from airflow_provider_meetings.emulator.model.company import TranscriptLine
+from airflow_provider_meetings.emulator.model.feishu import TranscriptLine
 from airflow_provider_meetings.emulator.model.transcript import as_srt, as_txt
 from airflow_provider_meetings.platforms.feishu.transcripts import READERS
 from tests.api.test_subtitles import TEXTS, letters

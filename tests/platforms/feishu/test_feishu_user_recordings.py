@@ -16,11 +16,8 @@ from airflow_provider_meetings.api.errors import AuthenticationError, InvalidReq
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.seed import feishu as seed
-from airflow_provider_meetings.emulator.seed.company import (
-    FEISHU_APP_SECRET,
-    FEISHU_USER_REFRESH_TOKEN,
-)
-from airflow_provider_meetings.emulator.state.state import EmulatorState, Platform
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET, FEISHU_USER_REFRESH_TOKEN
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Platform
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.feishu_user import user_client
@@ -29,7 +26,7 @@ from tests.contract.origin import Origin, json_body, serve_origin
 
 SEARCH_PATH = "/open-apis/minutes/v1/minutes/search"
 START, END = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 14, tz="UTC")
-VISIBLE = {minute.token: minute for minute in seed.MINUTES if minute.fate not in {"deleted", "forbidden"}}
+VISIBLE = {minute.token: minute for minute in seed.MINUTES if minute.status not in {"deleted", "forbidden"}}
 OWNERS = tuple(dict.fromkeys(minute.owner.open_id for minute in VISIBLE.values()))
 
 

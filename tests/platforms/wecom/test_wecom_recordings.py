@@ -22,8 +22,8 @@ from airflow_provider_meetings.api.models import Download, MediaFile, Recording,
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.seed import wecom as seed
-from airflow_provider_meetings.emulator.seed.company import WECOM_CORP_ID, WECOM_CORP_SECRET
-from airflow_provider_meetings.emulator.state.state import EmulatorState, Platform, WecomSpelling
+from airflow_provider_meetings.emulator.seed.credentials import WECOM_CORP_ID, WECOM_CORP_SECRET
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Platform, WecomSpelling
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.leaks import told

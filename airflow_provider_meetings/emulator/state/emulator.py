@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from airflow_provider_meetings.emulator.faults.errors import Failures
-from airflow_provider_meetings.emulator.faults.hangs import Silences
+from airflow_provider_meetings.emulator.faults.hangs import Hangs
 from airflow_provider_meetings.emulator.faults.media import MediaFaults
 from airflow_provider_meetings.emulator.faults.rate_limits import RateLimits
 from airflow_provider_meetings.emulator.faults.revocations import Revocations
+from airflow_provider_meetings.emulator.model.company import Company
 from airflow_provider_meetings.emulator.model.endpoints import Endpoint, Platform
 from airflow_provider_meetings.emulator.model.feishu_apps import DOMAINS, Cloud
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.seed.company import FEISHU_REDIRECT_URIS, Company, default_company
+from airflow_provider_meetings.emulator.seed.company import default_company
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_REDIRECT_URIS
 from airflow_provider_meetings.emulator.state.consents import Consents
-from airflow_provider_meetings.emulator.state.tokens import AppTickets, Tokens, TokenStanding
+from airflow_provider_meetings.emulator.state.tokens import AppTickets, Tokens, TokenStatus
 
-__all__ = ["EmulatorState", "Link", "Platform", "RequestRecord", "TokenStanding", "WecomSpelling"]
+__all__ = ["EmulatorState", "Link", "Platform", "RequestRecord", "TokenStatus", "WecomSpelling"]
 
 WecomSpelling = Literal["record_list", "record_meetings"]
 
@@ -113,7 +115,7 @@ class EmulatorState:
         self.tokens = Tokens(self.now)
         self.consents = Consents(self.now, self.tokens)
         self.app_tickets = AppTickets(self.now)
-        self.silences = Silences()
+        self.hangs = Hangs()
         self.revocations = Revocations(self._void)
         self._links: dict[str, Link] = {}
         self._polls: Counter[tuple[str, str]] = Counter()
@@ -128,8 +130,8 @@ class EmulatorState:
         self.clear_failures = self.failures.clear
         self.fault = self.media_faults.order
         self.clear_faults = self.media_faults.clear
-        self.silence = self.silences.order
-        self.release = self.silences.release
+        self.hang = self.hangs.order
+        self.release = self.hangs.release
         self.revoke_after = self.revocations.order
 
     @property
@@ -155,7 +157,7 @@ class EmulatorState:
             self.tokens.forget()
             self.consents.forget()
             self.app_tickets.forget()
-            self.silences.clear()
+            self.hangs.clear()
             self.revocations.clear()
             self.forget_counters()
             self._links.clear()
@@ -166,9 +168,9 @@ class EmulatorState:
         """Return a token of ``platform`` and the whole seconds left of it: the newest one, or a new one beside it."""
         return self.tokens.issue(platform, self.token_seconds)
 
-    def token_standing(self, platform: Platform, token: str) -> TokenStanding:
+    def token_status(self, platform: Platform, token: str) -> TokenStatus:
         """Tell whether ``token`` may be used; a revoked one is unknown."""
-        return self.tokens.standing(platform, token)
+        return self.tokens.status(platform, token)
 
     def revoke_tokens(self, token: str | None = None) -> None:
         """Void every access token of both platforms before its time, or only ``token``, which may be a refresh token.

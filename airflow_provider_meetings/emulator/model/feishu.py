@@ -1,0 +1,125 @@
+"""Feishu's objects of a company: users, minutes, meetings and posts, with the vendor's field names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from airflow_provider_meetings.emulator.model.media import Media
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuUser:
+    """One member, under each of the three kinds of user id; reports name ``employee_id`` too (empty: ``user_id``)."""
+
+    open_id: str
+    union_id: str
+    user_id: str
+    name: str
+    department: str = ""
+    email: str = ""
+    employee_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptLine:
+    """One utterance; ``start`` and ``end`` are milliseconds from the beginning of the recording."""
+
+    start: int
+    end: int
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuMinute:
+    """One minute (妙记); ``duration`` in milliseconds, ``create_time`` aware.
+
+    ``status``: what a reader of it meets. ``processing`` honours the emulator's ``not_ready_polls``. ``cover`` and
+    ``url``: addresses to show; made from the token where empty.
+    """
+
+    token: str
+    owner: FeishuUser
+    create_time: datetime
+    title: str
+    duration: int
+    media: Media
+    transcript: tuple[TranscriptLine, ...] = ()
+    note_id: str = ""
+    status: Literal["ready", "processing", "deleted", "forbidden"] = "ready"
+    cover: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuStatistics:
+    """Who has looked at a minute: page views of all, and each viewer with the moment of the latest view."""
+
+    page_views: int = 0
+    viewers: tuple[tuple[FeishuUser, datetime], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuChapter:
+    """One chapter that the AI found; ``start`` and ``stop`` are milliseconds from the beginning."""
+
+    title: str
+    start: int
+    stop: int
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuArtifacts:
+    """What the AI made of a minute; a todo is its text and the names of those who shall do it."""
+
+    summary: str = ""
+    chapters: tuple[FeishuChapter, ...] = ()
+    todos: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuMeeting:
+    """One meeting, and what becomes of its recording; ``minute_token`` is empty where there is none.
+
+    ``meeting_no`` is the 9-digit number, which the meetings of a series share; without number, organizer and start a
+    meeting is found by its id alone. ``end`` is None while it runs.
+    """
+
+    meeting_id: str
+    topic: str
+    minute_token: str = ""
+    status: Literal["ready", "processing", "running", "unrecorded", "forbidden"] = "ready"
+    meeting_no: str = ""
+    organizer: FeishuUser | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    participants: int = 2
+    devices: int = 2
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeishuPost:
+    """One Moments post (公司圈); ``content`` is paragraphs of nodes.
+
+    ``user_type``: 1 named, 2 nickname, 3 anonymous, 4 official account. ``author`` is shown only for 1.
+    """
+
+    post_id: str
+    user_type: Literal[1, 2, 3, 4]
+    create_time: datetime
+    content: tuple[tuple[Mapping[str, str], ...], ...]
+    author: FeishuUser | None = None
+    reactions: tuple[tuple[str, int], ...] = ()
+    comment_count: int = 0
+    dislike_count: int = 0
+    category_ids: tuple[str, ...] = ()
+    image_keys: tuple[str, ...] = ()
+    forbidden: bool = False
+    # Placeholders of the vendor, "unused for now".
+    media_file_token: str = ""
+    media_cover_image_key: str = ""
