@@ -7,6 +7,8 @@ PYTHON_PEERS ?= $(shell for p in python3.13 python3.12 $(PYTHON); do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# Without bytecode every process of the tests compiles Airflow from source: about five seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints constraints.txt --editable
 
 .PHONY: help demo airflow emulator test test-scheduler nightly lint check bench docs clean
