@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.ground import BUCKET, Ground
-from benchmarks.pairs import Contestant
+from benchmarks.comparisons import Contestant
+from benchmarks.environment import BUCKET, Ground
 from benchmarks.peers import Peers
 
 _OSP = str(Path(__file__).with_name("object_storage_path.py"))

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from benchmarks.crowd import Group, begin, groups, together
+from benchmarks.contention import Group, begin, groups, together
 from benchmarks.emulator import MINUTE, RECORDING, Emulator, Endpoint, emulator
 from benchmarks.peers import Peers
 from benchmarks.places import HOST_FILES, Place, Server, servers

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from benchmarks.comparisons import Contestant
 from benchmarks.contestants import Job
-from benchmarks.pairs import Contestant
 from benchmarks.processes import Failed, Process
 
 PART_DONE = 0.95

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from benchmarks.body import GIB, MIB
+from benchmarks.comparisons import alone, compare
 from benchmarks.contestants import Job
-from benchmarks.ground import Ground, prepared
+from benchmarks.environment import Ground, prepared
 from benchmarks.killed import fetched_again
-from benchmarks.pairs import alone, compare
 from benchmarks.peers import Peers
 from benchmarks.processes import Failed
 from benchmarks.report import Report

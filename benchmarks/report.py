@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.body import GIB
-from benchmarks.pairs import Comparison, Series
+from benchmarks.comparisons import Comparison, Series
 
 _HEAD = (
     f"  {'ours beside':<26} {'wall s: ours':>12} {'peer':>7} {'ratio':>6} {'(of one pair)':<13} "
