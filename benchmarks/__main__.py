@@ -1,11 +1,11 @@
-"""Print ours beside its peers: ``python -m benchmarks [CASE …]``, without a case all of them.
+"""Compare the provider with its peers: ``python -m benchmarks [CASE …]``; all cases by default.
 
-There are three families: landing, what many workers share, and loading; for the latter two the servers of the tests
-must run. BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) how many counted pairs there
-are, BENCH_SECONDS (default 60) for how long a quota is used, BENCH_ROWS (default 100000) how many rows are loaded,
-BENCH_LOADS (default 3) how often.
-BENCH_PEERS, BENCH_PEERS_S3FS and BENCH_PEERS_DLT name the environments that `make bench` makes for the peers. Only
-ratios within one run mean something, and only on a machine that does nothing else.
+There are three groups of cases: landing, coordination of many workers, and loading. The last two need the servers of
+the tests. BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) the number of measured
+runs per peer, BENCH_SECONDS (default 60) the duration of the rate-limit cases, BENCH_ROWS (default 100000) the number
+of rows loaded, BENCH_LOADS (default 3) the number of loads.
+BENCH_PEERS, BENCH_PEERS_S3FS and BENCH_PEERS_DLT name the environments that `make bench` creates for the peers. Only
+ratios within one run are meaningful, and only on an otherwise idle machine.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ CASES = (*landing.CASES, *coordination.CASES, *loading.CASES)
 
 
 def main(wanted: list[str]) -> int:
-    """Run the cases; return 1 if one of ours failed to do its job, whatever the figures are."""
-    # An end by signal must still end the servers and remove the files.
+    """Run the cases; return 1 if one of ours failed, whatever the figures are."""
+    # A SIGTERM must still stop the servers and remove the files.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     peers, report, failed = Peers(), Report(), False
     if unknown := set(wanted) - {case.__name__ for case in CASES}:
@@ -32,9 +32,9 @@ def main(wanted: list[str]) -> int:
         return 2
     if not wanted or {case.__name__ for case in landing.CASES} & set(wanted):
         size, pairs = landing.SIZE / GIB, landing.PAIRS
-        print(f"{size:.2f} GiB on loopback; whole processes, ours without Airflow; {pairs} strict pairs A B A B after")
-        print("one to warm up; medians. Ratios are ours to the peer's: below 1 ours is faster or smaller. No peak can")
-        print("show that is below the benchmark's own, about 25 MiB.")
+        print(f"{size:.2f} GiB on loopback; whole processes, ours without Airflow; {pairs} alternating runs A B A B")
+        print("after a warm-up; medians. Ratios are ours to the peer's: below 1 ours is faster or smaller. Peaks below")
+        print("the benchmark's own, about 25 MiB, cannot be measured.")
     print("Peers:")
     print(peers.versions())
     for case in CASES:

@@ -1,7 +1,7 @@
-"""Clocks that are set and machines that start anew: what is sent too early, and how long nobody sends.
+"""Changed clocks and reboots: calls that are sent too early, and time without calls.
 
-On a host time is played, by clocks that the backend is handed. A server's own clock cannot be: there the stored times
-are moved against it, which is the same to whoever asks.
+On a host, time is simulated by injected clocks. A server's clock cannot be injected: there the stored times are shifted
+instead, which has the same effect.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RATES = [Rate(CALLS * 0.98, 1)]
 _QUOTA = Quota("bench", (Rate(CALLS, 1),))
 _TIMEOUT = 10.0
 _OFF = 5.0
-"""Seconds that a start of the machine takes."""
+"""Seconds that a reboot takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Sent:
 
     @classmethod
     def of(cls, calls: Sequence[tuple[float, float]], stall: float | None = None) -> Sent:
-        """Look through calls, each of which was sent not before the first moment and not after the second.
+        """Evaluate calls, each given as the earliest and the latest time at which it was sent.
 
-        :param stall: where the calls do not tell it.
+        :param stall: set if the calls do not show it.
         """
         calls = sorted(calls)
         burst = max(sum(begin[0] <= call[0] and call[1] < begin[0] + 1 for call in calls) for begin in calls)
@@ -54,7 +54,7 @@ class Sent:
 
 
 class _Machine:
-    """What its clocks show, by the seconds that really pass."""
+    """A simulated machine: what its clocks show as real time passes."""
 
     def __init__(self) -> None:
         self.real = 0.0
@@ -69,7 +69,7 @@ class _Machine:
 
 
 def host_started_anew(step: float) -> Sent:
-    """Start a machine anew, with its clock set by `step` seconds; the 200 workers of before are gone."""
+    """Reboot a machine with its clock set by `step` seconds; its 200 workers are gone."""
     with _host() as (machine, backend):
         before = _work(machine, backend, 10, workers=200)
         machine.pass_to(10 + _OFF)
@@ -79,7 +79,7 @@ def host_started_anew(step: float) -> Sent:
 
 
 def host_clock_set(step: float) -> Sent:
-    """Set the clock of a host by `step` seconds while 8 workers have places in the queue."""
+    """Set the clock of a host by `step` seconds while 8 workers hold slots."""
     with _host() as (machine, backend):
         queue = [backend.reserve("bench", _RATES, HOUR) for _ in range(WORKERS)]
         machine.shown = replace(machine.shown, wall=machine.shown.wall + step)
@@ -87,14 +87,14 @@ def host_clock_set(step: float) -> Sent:
 
 
 def host_refused(step: float) -> Sent:
-    """Set the clock of a host by `step` seconds while nobody calls, for the platform has refused one."""
+    """Set the clock of a host by `step` seconds while a refusal blocks all calls."""
     with _host() as (machine, backend):
 
         def set_clock() -> None:
             machine.shown = replace(machine.shown, wall=machine.shown.wall + step)
 
-        budget = SharedRateLimiter(backend, ["bench"])
-        return _refused(budget, set_clock, lambda s: machine.pass_to(machine.real + s), lambda: machine.real)
+        limiter = SharedRateLimiter(backend, ["bench"])
+        return _refused(limiter, set_clock, lambda s: machine.pass_to(machine.real + s), lambda: machine.real)
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def _host() -> Iterator[tuple[_Machine, HostBackend]]:
 
 
 def _work(machine: _Machine, backend: Backend, until: float, workers: int = WORKERS) -> list[tuple[float, float]]:
-    """Have workers ask, wait and send until that moment, and return when they sent."""
+    """Simulate workers until `until`; return when they sent calls."""
     sent = []
     turns = [(machine.real, number, False) for number in range(workers)]
     while turns[0][0] < until:
@@ -119,7 +119,7 @@ def _work(machine: _Machine, backend: Backend, until: float, workers: int = WORK
 
 
 def server_clock_set(server: Server, step: float, workers: int = WORKERS) -> Sent:
-    """Set the clock of a server by `step` seconds while workers have places in the queue, and take as many more."""
+    """Set the clock of a server by `step` seconds while workers hold slots, and take as many more."""
     backend = server.backend()
     key = f"bench|{step}|{workers}"
     try:
@@ -131,33 +131,36 @@ def server_clock_set(server: Server, step: float, workers: int = WORKERS) -> Sen
 
 
 def server_refused(server: Server, step: float) -> Sent:
-    """Set the clock of a server by `step` seconds while nobody calls, for the platform has refused one."""
+    """Set the clock of a server by `step` seconds while a refusal blocks all calls."""
     backend = server.backend()
     try:
-        budget = SharedRateLimiter(backend, ["bench", str(step)])
-        return _refused(budget, lambda: server.set_clock(step), time.sleep, time.monotonic)
+        limiter = SharedRateLimiter(backend, ["bench", str(step)])
+        return _refused(limiter, lambda: server.set_clock(step), time.sleep, time.monotonic)
     finally:
         backend.close()
 
 
 def _refused(
-    budget: SharedRateLimiter, set_clock: Callable[[], None], sleep: Callable[[float], None], clock: Callable[[], float]
+    limiter: SharedRateLimiter,
+    set_clock: Callable[[], None],
+    sleep: Callable[[float], None],
+    clock: Callable[[], float],
 ) -> Sent:
-    """Call once, be refused for a second, set the clock, and call as often as one may in two seconds."""
+    """Call once, be refused for a second, set the clock, and call as often as possible in two seconds."""
     transport = Transport(
         base_url="http://localhost",
         platform="bench",
-        rate_limiter=budget,
+        rate_limiter=limiter,
         longest_queue=_TIMEOUT,
         sleep=sleep,
         clock=clock,
     )
     transport.acquire(_QUOTA)
     sent = [clock()]
-    budget.refused(_QUOTA, RateLimited("refused", retry_after=1.0))
+    limiter.refused(_QUOTA, RateLimited("refused", retry_after=1.0))
     set_clock()
     for _ in range(2 * CALLS):
-        # Who gives up has waited all the same: that is the pause which is looked for.
+        # A caller that gives up has waited as well; that is the pause to measure.
         with suppress(QueueTooLong):
             transport.acquire(_QUOTA)
         sent.append(clock())

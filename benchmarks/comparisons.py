@@ -1,4 +1,4 @@
-"""Run two contestants in strict pairs A B A B, so that whatever else the machine does falls on both alike."""
+"""Run two contestants alternately (A B A B), so that other load on the machine affects both alike."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def _nothing() -> None:
 class Contestant:
     """One way to do the job.
 
-    :param prove: raises unless what was written is right; asked after the warm-up.
-    :param clear: removes what was written.
+    :param prove: raises unless the output is right; called after the warm-up.
+    :param clear: removes the output.
     """
 
     name: str
@@ -28,11 +28,11 @@ class Contestant:
     clear: Callable[[], None] = _nothing
 
     def do(self) -> Run:
-        """Do the job in a process of its own."""
+        """Do the job in a separate process."""
         return measure(self.command, self.environment)
 
     def run(self, *, prove: bool = False) -> Run:
-        """Do the job, and clear up."""
+        """Do the job, and remove its output."""
         try:
             run = self.do()
             if prove:
@@ -44,7 +44,7 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The counted runs of one contestant; each figure is the median."""
+    """The measured runs of one contestant; each figure is the median."""
 
     name: str
     runs: Sequence[Run]
@@ -67,7 +67,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """Ours and one peer, as they ran in turn."""
+    """Our runs and those of one peer, in alternation."""
 
     ours: Series
     peer: Series
@@ -95,7 +95,7 @@ class Comparison:
 
     :param ours: all runs of ours.
     :param pairings: by the peer's name.
-    :param absent: why a peer is not among them, by its name.
+    :param absent: the reason for each missing peer, by name.
     """
 
     ours: Series
@@ -112,14 +112,14 @@ class Comparison:
 
 
 def alone(contestant: Contestant, count: int) -> Series:
-    """Run one by itself `count` times."""
+    """Run one contestant `count` times."""
     return Series(contestant.name, [contestant.run() for _ in range(count)])
 
 
 def compare(ours: Contestant, peers: Iterable[Contestant | str], count: int) -> Comparison:
-    """Run ours and each peer A B `count` times, after once to warm up and to prove what they write.
+    """Run ours and each peer alternately `count` times, after a warm-up run that is also checked.
 
-    :param peers: one that is missing is given as its name.
+    :param peers: a missing peer is passed as its name.
     :raises Failed: if ours fails; a peer may.
     """
     ours.run(prove=True)

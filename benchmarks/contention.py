@@ -1,4 +1,4 @@
-"""Many processes that begin at once, with all imports behind them: groups of them, each with folders of its own."""
+"""Groups of processes that start at the same moment with all imports done; each group has its own folders."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from typing import Any
 from benchmarks.processes import Failed
 
 _LEAD = 0.3
-"""Seconds from the word to the start: the word reaches all groups before it."""
+"""Seconds from the command to the start, so that the command reaches all groups first."""
 
 Order = Mapping[str, Any]
-"""What a process does: ``do``, a function of `benchmarks.members`, and its arguments; `environment` goes over ours."""
+"""What a process does: ``do``, a function of `benchmarks.members`, its arguments, and additional `environment`."""
 
 
 class Group:
@@ -35,44 +35,44 @@ class Group:
             folder.mkdir(parents=True)
         self.home = home
         known = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "XDG"))}
-        self._said = (home / "stderr").open("w+b")
+        self._stderr = (home / "stderr").open("w+b")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.members"],
             env={**known, **{name: str(folder) for name, folder in folders.items()}},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=self._stderr,
             text=True,
             start_new_session=True,
         )
 
-    def tell(self, word: object) -> None:
-        """Say something to the launcher."""
+    def send(self, command: object) -> None:
+        """Send a command to the launcher as JSON."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(word) + "\n")
+        self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
 
     def answer(self) -> Any:
-        """Return the next line of the launcher or of a process of its.
+        """Return the next line of the launcher or of one of its processes.
 
-        :raises Failed: if it has ended.
+        :raises Failed: if the launcher has ended.
         """
         assert self._process.stdout is not None
         if line := self._process.stdout.readline():
             return json.loads(line)
-        self._said.seek(0)
-        raise Failed(f"a group of processes ended: {self._said.read().decode(errors='replace').strip()[-300:]}")
+        self._stderr.seek(0)
+        raise Failed(f"a group of processes ended: {self._stderr.read().decode(errors='replace').strip()[-300:]}")
 
     def end(self) -> None:
-        """End all its processes."""
+        """Kill all its processes."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()
-        self._said.close()
+        self._stderr.close()
 
 
 @contextmanager
 def groups(count: int) -> Iterator[list[Group]]:
-    """Start launchers, each with folders of its own, and wait until they have imported everything."""
+    """Start launchers, each with its own folders, and wait until they have imported everything."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         started = []
         for number in range(count):
@@ -84,25 +84,25 @@ def groups(count: int) -> Iterator[list[Group]]:
         yield started
 
 
-def begin(crowd: Sequence[Group], orders: Sequence[Order]) -> float:
-    """Have each group fork a process for each order, and all of them begin at once; return that monotonic moment."""
-    for group in crowd:
-        group.tell([dict(order) for order in orders])
-    for group in crowd:
+def begin(launchers: Sequence[Group], orders: Sequence[Order]) -> float:
+    """Fork one process per group and order, and start them together; return the monotonic start time."""
+    for group in launchers:
+        group.send([dict(order) for order in orders])
+    for group in launchers:
         group.answer()
     start = time.monotonic() + _LEAD
-    for group in crowd:
-        group.tell(start)
+    for group in launchers:
+        group.send(start)
     return start
 
 
-def together(crowd: Sequence[Group], orders: Sequence[Order]) -> list[dict[str, Any]]:
-    """Begin, and return what all came to.
+def together(launchers: Sequence[Group], orders: Sequence[Order]) -> list[dict[str, Any]]:
+    """Run the orders, and return all results.
 
     :raises Failed: with the text of the first error.
     """
-    begin(crowd, orders)
-    answers: list[dict[str, Any]] = [group.answer() for group in crowd for _ in orders]
+    begin(launchers, orders)
+    answers: list[dict[str, Any]] = [group.answer() for group in launchers for _ in orders]
     for answer in answers:
         if answer.get("error"):
             raise Failed(answer["error"])

@@ -1,4 +1,4 @@
-"""The ways to bring media from the origin to a place: ours and the peers', each as one command."""
+"""The contestants of the landing cases, each as one command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.comparisons import Contestant
-from benchmarks.environment import BUCKET, Ground
+from benchmarks.environment import BUCKET, BenchEnvironment
 from benchmarks.peers import Peers
 
 _OSP = str(Path(__file__).with_name("object_storage_path.py"))
@@ -18,9 +18,9 @@ _OSP = str(Path(__file__).with_name("object_storage_path.py"))
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be brought where: `count` files of `size` bytes, to a local folder or to S3."""
+    """One job: land `count` files of `size` bytes in a local folder or in S3."""
 
-    ground: Ground
+    bench: BenchEnvironment
     size: int
     count: int = 1
     workers: int = 1
@@ -32,11 +32,11 @@ class Job:
         return self._contestant("ours", *self._lander(self.count))
 
     def imports(self) -> Contestant:
-        """The same process, which lands nothing."""
+        """The same process without landing a file."""
         return Contestant("the imports alone", self._lander(0), self._environment())
 
     def curl(self, peers: Peers, *, resume: bool = False) -> Contestant | str:
-        """One file with curl, not hashed; `resume` continues what is there."""
+        """One file with curl, not hashed; `resume` resumes an existing file."""
         name = "curl -C -" if resume else "curl -o"
         if peers.curl is None:
             return name
@@ -67,42 +67,42 @@ class Job:
         return self._contestant(name, peers.rclone, "copyurl", self._url("0.mp4"), target)
 
     def rclone_copy(self, peers: Peers) -> Contestant | str:
-        """All files with rclone, from its listing of the origin."""
+        """All files with rclone, from its listing of the media host."""
         name = "rclone copy"
         if peers.rclone is None:
             return name
         source = [":http:", "--http-url", self._url(f"{self.count}/")]
-        target = f"bench:{BUCKET}" if self.s3 else str(self.ground.local)
+        target = f"bench:{BUCKET}" if self.s3 else str(self.bench.local)
         return self._contestant(name, peers.rclone, "copy", "--transfers", str(self.workers), *source, target)
 
     def object_storage_path(self, peers: Peers) -> Contestant | str:
-        """One file with Airflow's own way to S3."""
+        """One file with Airflow's ObjectStoragePath."""
         name = "ObjectStoragePath"
         if peers.s3fs_python is None:
             return name
         return self._contestant(name, peers.s3fs_python, _OSP, self._url("0.mp4"), f"s3://bench@{BUCKET}/0.mp4")
 
     def _lander(self, count: int) -> list[str]:
-        target = f"s3://{BUCKET}/lake" if self.s3 else str(self.ground.local)
+        target = f"s3://{BUCKET}/lake" if self.s3 else str(self.bench.local)
         return [sys.executable, "-m", "benchmarks.lander", target, self._url(), str(count), str(self.workers)]
 
     def _curl(self, curl: str) -> list[str]:
-        trusted = ["--cacert", str(self.ground.origin.certificate)] if self.tls else []
+        trusted = ["--cacert", str(self.bench.origin.certificate)] if self.tls else []
         return [curl, "-sSf", *trusted, self._url("0.mp4")]
 
     def _url(self, name: str = "") -> str:
-        return self.ground.origin.url(f"{self.size}/{name}", tls=self.tls)
+        return self.bench.origin.url(f"{self.size}/{name}", tls=self.tls)
 
     def _file(self) -> str:
-        return str(self.ground.local / "0.mp4")
+        return str(self.bench.local / "0.mp4")
 
     def _environment(self) -> Mapping[str, str]:
-        trusted = {"BENCH_CA": str(self.ground.origin.certificate)} if self.tls else {}
-        return {**trusted, **(self.ground.s3_environment if self.s3 else {"RCLONE_CONFIG": os.devnull})}
+        trusted = {"BENCH_CA": str(self.bench.origin.certificate)} if self.tls else {}
+        return {**trusted, **(self.bench.s3_environment if self.s3 else {"RCLONE_CONFIG": os.devnull})}
 
     def _shell(self, name: str, line: str) -> Contestant:
         return self._contestant(name, "sh", "-c", line)
 
     def _contestant(self, name: str, *command: str) -> Contestant:
-        ground = self.ground
-        return Contestant(name, command, self._environment(), lambda: ground.prove(self.size, self.count), ground.clear)
+        bench = self.bench
+        return Contestant(name, command, self._environment(), lambda: bench.prove(self.size, self.count), bench.clear)

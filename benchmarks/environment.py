@@ -1,4 +1,4 @@
-"""What a benchmark stands on: a folder on tmpfs, the origin, and an S3 server; all of it gone afterwards."""
+"""The environment of a benchmark: a folder on tmpfs, the media host, and an S3 server; removed afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STARTING_SECONDS = 20.0
 
 
 class Origin:
-    """The media host, and what it can be told."""
+    """The media host, and its control channel."""
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
@@ -39,20 +39,20 @@ class Origin:
         return f"https://127.0.0.1:{self._tls}/{path}" if tls else f"http://127.0.0.1:{self._plain}/{path}"
 
     def served(self) -> int:
-        """Return how many bytes were sent since the last time this was asked."""
+        """Return the number of bytes sent since the last call."""
         self._tell("served")
         return int(self._answer())
 
     def kill(self, group: int, offset: int) -> None:
-        """Have a process group killed the moment a body has been sent up to `offset`."""
+        """Kill a process group as soon as a body has been sent up to `offset`."""
         self._tell(f"kill {group} {offset}")
 
     def spare(self) -> None:
-        """Forget whom to kill: the number may soon be another's."""
+        """Cancel `kill`: the process group id may be reused."""
         self._tell("spare")
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the media host."""
         self._process.communicate()
 
     def _tell(self, line: str) -> None:
@@ -63,11 +63,11 @@ class Origin:
     def _answer(self) -> str:
         assert self._process.stdout is not None
         if not (line := self._process.stdout.readline()):
-            raise Failed("the origin did not start")
+            raise Failed("the media host did not start")
         return line
 
 
-class Ground:
+class BenchEnvironment:
     """Folders and servers of one benchmark.
 
     :param root: an empty folder.
@@ -87,26 +87,26 @@ class Ground:
             self.bucket.mkdir()
 
     def prove(self, size: int, count: int) -> None:
-        """Raise Failed unless `count` files of the origin's first `size` bytes have landed, wherever it was."""
+        """Check that `count` files with the first `size` bytes of the media host have landed, or raise Failed."""
         found = list(self.root.rglob("*.mp4"))
         if len(found) != count:
             raise Failed(f"{len(found)} files landed instead of {count}")
         for path in found:
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != body.sha256(size):
-                    raise Failed(f"{path.name} holds other bytes than the origin")
+                    raise Failed(f"{path.name} differs from the media host's file")
 
     def clear(self) -> None:
-        """Remove what has landed."""
+        """Remove all landed files."""
         for found in self.local.iterdir():
             shutil.rmtree(found) if found.is_dir() else found.unlink()
         if self._rclone:
-            # Not behind the server's back: it remembers what it lists, and is many times slower where it may not.
+            # Through the server: it caches its listing, and is many times slower without that cache.
             measure([self._rclone, "delete", f"bench:{BUCKET}"], self.s3_environment)
 
     @property
     def s3_environment(self) -> dict[str, str]:
-        """What leads boto3, aws, rclone and Airflow to the S3 server, and away from the user's own accounts."""
+        """Variables that point boto3, aws, rclone and Airflow to the S3 server instead of the user's accounts."""
         return {
             "AWS_ACCESS_KEY_ID": "bench",
             "AWS_SECRET_ACCESS_KEY": "bench-secret",
@@ -127,9 +127,9 @@ class Ground:
 
 
 def folder_with_room(needed: int) -> str:
-    """Choose a folder in memory if it has room for `needed` bytes twice over, so that no disk is measured."""
+    """Choose a folder in memory if it has room for twice `needed` bytes, so that no disk is measured."""
     memory = Path("/dev/shm")
-    # The size of a tmpfs says nothing of the memory that is left to fill it.
+    # The size of a tmpfs does not tell how much memory is available for it.
     lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     available = int(lines["MemAvailable"].split()[0]) * 1024
     if memory.is_dir() and min(shutil.disk_usage(memory).free, available) > 2 * needed:
@@ -138,18 +138,18 @@ def folder_with_room(needed: int) -> str:
 
 
 @contextmanager
-def prepared(rclone: str | None, needed: int) -> Iterator[Ground]:
-    """Start the servers; end them and remove all files on leaving.
+def prepared(rclone: str | None, needed: int) -> Iterator[BenchEnvironment]:
+    """Start the servers; stop them and remove all files on exit.
 
     :param rclone: the command that serves S3, if S3 is wanted.
-    :param needed: how many bytes will lie there at a time.
+    :param needed: bytes that are stored at a time.
     """
     with tempfile.TemporaryDirectory(prefix="bench-", dir=folder_with_room(needed)) as name, ExitStack() as servers:
         root = Path(name)
         origin = Origin(root)
         servers.callback(origin.stop)
         address = servers.enter_context(_s3_server(rclone, root / "s3")) if rclone else ""
-        yield Ground(root, origin, rclone, address)
+        yield BenchEnvironment(root, origin, rclone, address)
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def _s3_server(rclone: str, folder: Path) -> Iterator[str]:
     folder.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    # S3 answers a HEAD at once; this one would first read the object again and hash it, for the entity tag.
+    # S3 answers a HEAD at once; rclone would first read and hash the object for its ETag.
     no_hash = ["--etag-hash", ""]
     command = [rclone, "serve", "s3", *no_hash, "--addr", f"127.0.0.1:{port}", str(folder)]
     with Process(command, {"RCLONE_CONFIG": os.devnull}) as server:

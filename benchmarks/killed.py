@@ -14,7 +14,7 @@ def fetched_again(job: Job, contestant: Contestant) -> int:
 
     :raises Failed: if the first try was not in the middle of its transfer, or the second did not do the job.
     """
-    origin = job.ground.origin
+    origin = job.bench.origin
     origin.served()
     try:
         with Process(contestant.command, contestant.environment) as first:

@@ -1,4 +1,4 @@
-"""The cases of landing: what is compared, and what is to be reached."""
+"""The landing cases and their targets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from benchmarks.body import GIB, MIB
 from benchmarks.comparisons import alone, compare
 from benchmarks.contestants import Job
-from benchmarks.environment import Ground, prepared
+from benchmarks.environment import BenchEnvironment, prepared
 from benchmarks.killed import fetched_again
 from benchmarks.peers import Peers
 from benchmarks.processes import Failed
@@ -20,13 +20,13 @@ PAIRS = int(os.environ.get("BENCH_PAIRS", "5"))
 FILES = max(8, min(1000, SIZE // MIB))
 WORKERS = 8
 LARGE = 10
-"""How many times as long the stream is whose memory is compared."""
+"""Factor between the two streams whose memory is compared."""
 
 
 def local(peers: Peers, report: Report) -> None:
     """From http to a local file, hashed and verified."""
-    with _ground(report) as ground:
-        job = Job(ground, SIZE)
+    with _environment_for(report) as bench:
+        job = Job(bench, SIZE)
         found = compare(job.ours(), [job.curl(peers), job.curl_and_sha256sum(peers), job.rclone_copyurl(peers)], PAIRS)
         imports = alone(job.imports(), PAIRS)
     report.comparison(found, SIZE)
@@ -38,8 +38,8 @@ def local(peers: Peers, report: Report) -> None:
 
 def https(peers: Peers, report: Report) -> None:
     """From https to a local file, hashed and verified."""
-    with _ground(report) as ground:
-        job = Job(ground, SIZE, tls=True)
+    with _environment_for(report) as bench:
+        job = Job(bench, SIZE, tls=True)
         found = compare(job.ours(), [job.curl_and_sha256sum(peers)], PAIRS)
     report.comparison(found, SIZE)
     report.target("CPU, to curl -o, then sha256sum", found.cpu("curl -o, then sha256sum"), 1.3)
@@ -47,8 +47,8 @@ def https(peers: Peers, report: Report) -> None:
 
 def s3(peers: Peers, report: Report) -> None:
     """From http to S3."""
-    with _ground(report, peers) as ground:
-        job = Job(ground, SIZE, s3=True)
+    with _environment_for(report, peers) as bench:
+        job = Job(bench, SIZE, s3=True)
         others = [job.curl_to_aws(peers), job.object_storage_path(peers), job.rclone_copyurl(peers)]
         found = compare(job.ours(), others, PAIRS)
         imports = alone(job.imports(), PAIRS)
@@ -60,12 +60,12 @@ def s3(peers: Peers, report: Report) -> None:
 
 
 def memory(peers: Peers, report: Report) -> None:
-    """A synthetic stream ten times as long: its memory beside that of the shorter one."""
+    """Memory for a synthetic stream ten times as long."""
     for to_s3 in (False, True):
-        with _ground(report, peers if to_s3 else None, room=LARGE * SIZE) as ground:
+        with _environment_for(report, peers if to_s3 else None, room=LARGE * SIZE) as bench:
             report.note(f"{LARGE * SIZE / GIB:g} GiB beside {SIZE / GIB:g} GiB, to {'S3' if to_s3 else 'a local file'}")
-            short = alone(Job(ground, SIZE, s3=to_s3).ours(), 3)
-            long = alone(Job(ground, LARGE * SIZE, s3=to_s3).ours(), 1)
+            short = alone(Job(bench, SIZE, s3=to_s3).ours(), 3)
+            long = alone(Job(bench, LARGE * SIZE, s3=to_s3).ours(), 1)
             report.series(short)
             report.series(long)
             report.target("peak over that of the shorter, MiB", long.peak - short.peak, 8)
@@ -73,8 +73,8 @@ def memory(peers: Peers, report: Report) -> None:
 
 def many(peers: Peers, report: Report) -> None:
     """Many files of 1 MiB from http to S3, 8 at a time."""
-    with _ground(report, peers, room=FILES * MIB) as ground:
-        job = Job(ground, MIB, count=FILES, workers=WORKERS, s3=True)
+    with _environment_for(report, peers, room=FILES * MIB) as bench:
+        job = Job(bench, MIB, count=FILES, workers=WORKERS, s3=True)
         found = compare(job.ours(), [job.rclone_copy(peers)], PAIRS)
         report.comparison(found, FILES * MIB)
         report.note(f"{FILES} files. ours: {FILES / found.ours.wall:.0f} files per second, imports included")
@@ -83,10 +83,10 @@ def many(peers: Peers, report: Report) -> None:
 
 
 def killed(peers: Peers, report: Report) -> None:
-    """Killed at 95 %, then tried again: what is fetched twice, counted at the origin."""
+    """Killed at 95 %, then retried: bytes fetched twice, counted at the media host."""
     for to_s3 in (False, True):
-        with _ground(report, peers if to_s3 else None) as ground:
-            job = Job(ground, SIZE, s3=to_s3)
+        with _environment_for(report, peers if to_s3 else None) as bench:
+            job = Job(bench, SIZE, s3=to_s3)
             report.note(f"{SIZE / GIB:g} GiB to {'S3' if to_s3 else 'a local file'}, killed {PAIRS} times")
             worst = max(fetched_again(job, job.ours()) for _ in range(PAIRS)) / MIB
             others = [job.curl_to_aws(peers)] if to_s3 else [job.curl(peers, resume=True)]
@@ -102,14 +102,14 @@ CASES: tuple[Callable[[Peers, Report], None], ...] = (local, https, s3, memory, 
 
 
 @contextmanager
-def _ground(report: Report, s3: Peers | None = None, *, room: int = SIZE) -> Iterator[Ground]:
-    """Prepare the ground and say where it is.
+def _environment_for(report: Report, s3: Peers | None = None, *, room: int = SIZE) -> Iterator[BenchEnvironment]:
+    """Prepare the environment and print its folder.
 
-    :param s3: whose rclone serves S3, if S3 is wanted.
-    :raises Failed: if S3 is wanted and cannot be had.
+    :param s3: the peers whose rclone serves S3; None without S3.
+    :raises Failed: if rclone is missing.
     """
     if s3 is not None and s3.rclone is None:
         raise Failed("the S3 server is missing: the peers' rclone")
-    with prepared(s3.rclone if s3 else None, room) as ground:
-        report.note(f"files in {ground.root.parent}")
-        yield ground
+    with prepared(s3.rclone if s3 else None, room) as bench:
+        report.note(f"files in {bench.root.parent}")
+        yield bench

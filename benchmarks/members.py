@@ -52,12 +52,12 @@ def call(start: float, *, method: str, argument: str, seconds: float) -> dict[st
 def acquire(_start: float, *, count: int) -> dict[str, Any]:
     """Take a place in a queue in which nobody stands, again and again; tell the median of the microseconds."""
     extra = json.loads(os.environ["AIRFLOW_CONN_BENCH"])["extra"]
-    budget = shared_rate_limiter(("bench",), 1.0, extra.get("coordination_conn_id"))
+    limiter = shared_rate_limiter(("bench",), 1.0, extra.get("coordination_conn_id"))
     quota = Quota("bench", (Rate(UNLIMITED, 1),))
     taken = []
     for _ in range(count + 1):
         begun = time.perf_counter()
-        budget.reserve(quota, 1)
+        limiter.reserve(quota, 1)
         taken.append(time.perf_counter() - begun)
     return {"median": statistics.median(taken[1:]) * 1e6}
 

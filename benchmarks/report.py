@@ -1,4 +1,4 @@
-"""Print one table for each case: ours beside each peer, and what was to be reached."""
+"""Print one table per case: ours and each peer, and the targets."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _HEAD = (
 
 
 class Report:
-    """The output, and what was not reached."""
+    """Print results and collect missed targets."""
 
     def __init__(self) -> None:
         self.missed: list[str] = []
         self._case = ""
 
-    def case(self, name: str, words: str) -> None:
-        """Begin a table."""
+    def case(self, name: str, description: str) -> None:
+        """Start a table."""
         self._case = name
-        print(f"\n{name}: {words}")
+        print(f"\n{name}: {description}")
 
     def note(self, text: str) -> None:
-        """Say something in words."""
+        """Print a line of text."""
         print(f"  {text}", flush=True)
 
     def comparison(self, found: Comparison, size: int) -> None:
@@ -43,22 +43,22 @@ class Report:
             print(f"  {name:<26} {reason}")
 
     def series(self, found: Series) -> None:
-        """Print what ran without a peer."""
+        """Print a series without a peer."""
         self.note(f"{found.name}: {found.wall:.2f} s, {found.cpu:.2f} s of CPU, peak {found.peak:.1f} MiB")
 
     def imports(self, found: Comparison, imports: Series) -> None:
-        """Print what our imports alone take, and the ratios without them: a task of Airflow has made most of them."""
+        """Print the cost of our imports, and the ratios without them: an Airflow task has made most of them already."""
         self.series(imports)
         for name, pairing in found.pairings.items():
             ratio = (pairing.ours.wall - imports.wall) / pairing.peer.wall
             self.note(f"wall without our imports, to {name}: {ratio:.2f}")
 
     def target(self, text: str, value: float | None, limit: float) -> None:
-        """Say whether `value` is at most `limit`; None is what could not be measured."""
+        """Print whether `value` is at most `limit`; None means that it could not be measured."""
         self._judge(text, value, "<=", limit, met=value is not None and value <= limit)
 
     def at_least(self, text: str, value: float | None, limit: float) -> None:
-        """Say whether `value` is at least `limit`; None is what could not be measured."""
+        """Print whether `value` is at least `limit`; None means that it could not be measured."""
         self._judge(text, value, ">=", limit, met=value is not None and value >= limit)
 
     def _judge(self, text: str, value: float | None, sign: str, limit: float, *, met: bool) -> None:
