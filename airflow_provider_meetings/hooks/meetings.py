@@ -1,13 +1,13 @@
-"""The hook that every platform's hook extends: a connection becomes a client, its errors become Airflow's."""
+"""The base class of the platforms' hooks: from a connection to a client, from API errors to Airflow's exceptions."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseHook
@@ -33,13 +33,13 @@ from airflow_provider_meetings.hooks.connections import (
 )
 from airflow_provider_meetings.hooks.shared_state import shared_rate_limiter, shared_tokens, tried
 
-IMPATIENT_QUEUE_SECONDS = 15.0
-"""So long the triggerer's threads wait for a place in the queue of a quota: they are few, and come again anyway."""
+POLL_QUEUE_SECONDS = 15.0
+"""Maximum wait for the rate limiter if the caller polls: the triggerer has few threads, and polls again anyway."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Login(NeverPickled):
-    """What a connection says: who asks, with which secret, and the extras."""
+    """The credentials and extras of a connection."""
 
     id: str
     secret: str
@@ -49,8 +49,8 @@ class Login(NeverPickled):
 class MeetingsHook(BaseHook):
     """Connect to a meeting platform.
 
-    :param meetings_conn_id: the Airflow connection: login and password are the app's id and secret, host is the base
-        URL with its scheme (blank: the platform's own); extras as the connection form shows them.
+    :param meetings_conn_id: the Airflow connection: login is the app's id, password is the app's secret, host is the
+        base URL with its scheme (blank: the platform's own). The connection form documents the extras.
     """
 
     conn_name_attr = "meetings_conn_id"
@@ -59,30 +59,29 @@ class MeetingsHook(BaseHook):
     hook_name: ClassVar[str]
     default_base_url: ClassVar[str]
     readers: ClassVar[Mapping[str, Reader]] = {}
-    """How the platform's files are read back into rows, by kind."""
+    """Readers that turn the platform's landed files into rows, by kind."""
 
     def __init__(self, meetings_conn_id: str | None = None) -> None:
         super().__init__()
-        if meetings_conn_id is None:
-            meetings_conn_id = self.default_conn_name
-        self.meetings_conn_id = check_conn_id(meetings_conn_id, "meetings_conn_id")
+        conn_id = self.default_conn_name if meetings_conn_id is None else meetings_conn_id
+        self.meetings_conn_id = check_conn_id(conn_id, "meetings_conn_id")
         self._max_attempts = 4
         self._masked: set[str] = set()
 
     @classmethod
-    def for_connection(cls, conn_id: str, *, patient: bool = True) -> MeetingsHook:
-        """Find the platform's hook through the type of the connection.
+    def for_connection(cls, conn_id: str, *, retry: bool = True) -> MeetingsHook:
+        """Return the platform's hook for a connection, selected by the connection's type.
 
-        :param patient: whether a failed call is tried again here; not where the caller polls anyway.
-        :raises AirflowFailException: if the connection is not one of a meeting platform.
+        :param retry: whether the client repeats failed calls; False for a caller that polls.
+        :raises AirflowFailException: if the connection does not belong to a meeting platform.
         """
         hook = hook_of(conn_id, "meetings_conn_id")
         if not isinstance(hook, MeetingsHook):
             raise AirflowFailException(
-                f"meetings_conn_id: connection {conn_id!r} is of another kind ({type(hook).__name__}). "
-                "Name a connection of a meeting platform, such as type feishu or wecom"
+                f"meetings_conn_id: connection {conn_id!r} does not belong to a meeting platform "
+                f"({type(hook).__name__}). Use a connection of a type such as feishu or wecom"
             )
-        if not patient:
+        if not retry:
             hook._max_attempts = 1
         return hook
 
@@ -90,23 +89,23 @@ class MeetingsHook(BaseHook):
     def make_client(
         self, transport: Transport, media_session: MediaSession, login: Login, tokens: TokenStore
     ) -> MeetingsClient:
-        """Build the platform's client.
+        """Create the platform's client.
 
-        :param tokens: where it finds and leaves the tokens of this login.
+        :param tokens: the store of this login's tokens.
         """
 
     def tenant_of(self, extra: Mapping[str, Any]) -> str:
-        """Name the tenant that the platform counts calls for; empty where the login belongs to one only."""
+        """Return the tenant whose rate limits apply; empty if the login belongs to one tenant only."""
         return ""
 
     @cached_property
     def client(self) -> MeetingsClient:
-        """The client of this connection, made once."""
+        """The client of this connection."""
         conn = connection(self.meetings_conn_id, "meetings_conn_id")
         if conn.conn_type != self.conn_type:
             raise AirflowFailException(
                 f"meetings_conn_id: connection {self.meetings_conn_id!r} is of type {conn.conn_type}, "
-                f"not {self.conn_type}: its secret is not for this platform"
+                f"not {self.conn_type}. Its secret must not be sent to this platform"
             )
         if isinstance(conn.password, str) and conn.password:
             self._mask(conn.password)
@@ -125,7 +124,7 @@ class MeetingsHook(BaseHook):
                 extra["rate_share"],
                 extra.get("coordination_conn_id"),
             ),
-            longest_queue=QUEUE_SECONDS if self._max_attempts > 1 else IMPATIENT_QUEUE_SECONDS,
+            longest_queue=QUEUE_SECONDS if self._max_attempts > 1 else POLL_QUEUE_SECONDS,
             on_secret=self._mask,
         )
         login = Login(str(conn.login), str(conn.password), extra)
@@ -133,57 +132,51 @@ class MeetingsHook(BaseHook):
         return self.make_client(transport, MediaSession(transport, extra["allowed_media_hosts"]), login, tokens)
 
     def get_conn(self) -> MeetingsClient:
-        """Return the client, whose methods are the platform's endpoints."""
-        with self.airflow_errors():
+        """Return the client; its methods are the platform's endpoints."""
+        with self.error_mapping():
             return self.client
 
     def check(self, query: RecordingQuery) -> tuple[Recording, ...]:
-        """Ask one round; see `MeetingsClient.check`. Sensor and trigger both come here.
+        """Poll once; see `MeetingsClient.check`. Used by the sensor and the trigger.
 
-        :raises AirflowFailException: for what trying again cannot mend; AirflowException for the rest. The typed
-            error is the cause.
+        :raises AirflowFailException: for a permanent error; AirflowException for others. The API error is the cause.
         """
-        with self.airflow_errors():
+        with self.error_mapping():
             return self.client.check(query)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Fetch a token, and share through what is named; the button in the UI and ``airflow connections test``."""
+        """Fetch a token and try the coordination connection; called by the UI and ``airflow connections test``."""
         self._max_attempts = 1
         self.close()
         self.__dict__.pop("client", None)
         try:
-            with self.airflow_errors():
-                whom = self.client.whoami()
+            with self.error_mapping():
+                identity = self.client.whoami()
                 conn = connection(self.meetings_conn_id, "meetings_conn_id")
-                through = conn.extra_dejson.get("coordination_conn_id")
-                shares = f"; {tried(through)}" if through else ""
+                coordination = conn.extra_dejson.get("coordination_conn_id")
+                shared = f"; {tried(coordination)}" if coordination else ""
         except AirflowException as error:
             return False, str(error)
-        return True, f"{self.hook_name}: got a token for {whom}{shares}"
+        return True, f"{self.hook_name}: got a token for {identity}{shared}"
 
     def close(self) -> None:
-        """Close the connections of the client, if it was made; a poll every minute would pile them up."""
+        """Close the client's connections; without it each poll would leave some open."""
         if client := self.__dict__.get("client"):
             client.close()
 
     @property
     def usage(self) -> Usage | None:
-        """What the calls came to; None if no client was made."""
+        """The client's API usage; None if there is no client."""
         client = self.__dict__.get("client")
         return client.transport.usage if client else None
 
-    @contextmanager
-    def airflow_errors(self) -> Iterator[Self]:
-        """Turn the core's errors into Airflow's: permanent ones are not tried again."""
-        try:
-            yield self
-        except MeetingsApiError as error:
-            kind = AirflowFailException if error.permanent else AirflowException
-            raise kind(f"{error} (connection {self.meetings_conn_id!r})") from error
+    def error_mapping(self) -> AbstractContextManager[None]:
+        """Map API errors to Airflow's exceptions, naming the connection; see `error_mapping`."""
+        return error_mapping(f" (connection {self.meetings_conn_id!r})")
 
     def _mask(self, secret: str) -> None:
-        # Masking is by literal value, and WeCom's secret and token stand percent-encoded in URLs. Each is registered
-        # once: it costs a round trip to the supervisor, and all that is registered makes every log line slower.
+        # Airflow masks literal values, and WeCom's URLs contain the secret and the token percent-encoded. Each form is
+        # registered once: it costs a round trip to the supervisor, and each makes all log lines slower.
         for form in (secret, quote(secret, safe="")):
             with SUPERVISOR_LOCK:
                 if form not in self._masked:
@@ -192,9 +185,13 @@ class MeetingsHook(BaseHook):
 
 
 @contextmanager
-def airflow_errors() -> Iterator[None]:
-    """Turn the core's errors into Airflow's: permanent ones are not tried again."""
+def error_mapping(note: str = "") -> Iterator[None]:
+    """Map API errors to Airflow's exceptions: AirflowFailException for permanent ones, AirflowException for others.
+
+    :param note: appended to the message.
+    """
     try:
         yield
     except MeetingsApiError as error:
-        raise (AirflowFailException if error.permanent else AirflowException)(str(error)) from error
+        kind = AirflowFailException if error.permanent else AirflowException
+        raise kind(f"{error}{note}") from error

@@ -1,4 +1,4 @@
-"""Our numbers as Airflow's metrics."""
+"""Metrics of landings and API usage, sent to Airflow."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any, Self
 from airflow_provider_meetings.api.media.progress import Meter
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
+
 
 class AirflowMeter:
-    """Hand counters and timings to Airflow's StatsD or OpenTelemetry, where one is configured.
+    """Send counters and timings to Airflow's StatsD or OpenTelemetry, if configured.
 
-    Airflow has two sets of metrics, each set up in its own kind of process: that of tasks, and that of its own parts,
-    such as the triggerer. What is handed to the other one is lost without a word.
+    Airflow has two ``Stats`` objects: one for task processes, one for its components, such as the triggerer. Metrics
+    sent through the wrong one are lost silently.
 
-    :param stats: Airflow's object; None for that of tasks.
+    :param stats: Airflow's ``Stats``; None for that of tasks.
     """
 
     def __init__(self, stats: Any = None) -> None:
@@ -28,7 +31,7 @@ class AirflowMeter:
 
     @classmethod
     def in_triggerer(cls) -> Self:
-        """Return the one for triggers."""
+        """Return a meter for triggers."""
         return cls(import_module("airflow.observability.stats").Stats)
 
     def count(self, name: str, value: int, tags: Mapping[str, str]) -> None:
@@ -36,30 +39,26 @@ class AirflowMeter:
         self._stats.incr(name, value, tags=dict(tags))
 
     def timing(self, name: str, seconds: float, tags: Mapping[str, str]) -> None:
-        """Record how long something took."""
+        """Record a duration."""
         self._stats.timing(name, timedelta(seconds=seconds), tags=dict(tags))
 
 
 def _stats_of_tasks() -> Any:
     try:
         return import_module("airflow.sdk.observability.stats").Stats
-    except ImportError:  # before 3.3 there is one for all
+    except ImportError:  # before Airflow 3.3 there is only one Stats
         return import_module("airflow.observability.stats").Stats
 
 
-if TYPE_CHECKING:
-    from airflow.sdk.types import Logger
-
-
 class UsageReport:
-    """Add up what the hooks of one try have used; a trigger's are counted in threads.
+    """Sum up the API usage of a task's or trigger's hooks; a trigger uses it from threads.
 
-    :param meter: where metrics go, after each hook; None for the metrics of tasks.
+    :param meter: receives each hook's metrics; None for the meter of tasks.
     """
 
     def __init__(self, meter: Meter | None = None) -> None:
         self._meter = meter or AirflowMeter()
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._platforms: set[str] = set()
         self._calls: Counter[str] = Counter()
         self._refused = 0
@@ -67,8 +66,8 @@ class UsageReport:
         self._rejected = 0
 
     @contextmanager
-    def of(self, hook: MeetingsHook) -> Iterator[MeetingsHook]:
-        """Close the hook at the end of the block, and count what it has used."""
+    def track(self, hook: MeetingsHook) -> Iterator[MeetingsHook]:
+        """Close the hook at the end of the block, and add its usage."""
         try:
             yield hook
         finally:
@@ -76,13 +75,13 @@ class UsageReport:
             self._count(hook)
 
     def log(self, log: Logger) -> None:
-        """Write the line; nothing if no hook came to having a client."""
-        with self._guard:
+        """Log the usage on one line; nothing if no hook created a client."""
+        with self._lock:
             if not self._platforms:
                 return
             by_endpoint = ", ".join(f"{name} {calls}" for name, calls in sorted(self._calls.items()))
             log.info(
-                "Usage of %s: %d calls%s, %d refused for their rate, %.1f s waited, %d rejected tokens renewed",
+                "Usage of %s: %d calls%s, %d rate limited, %.1f s waited, %d rejected tokens refreshed",
                 ", ".join(sorted(self._platforms)),
                 self._calls.total(),
                 f" ({by_endpoint})" if by_endpoint else "",
@@ -95,31 +94,31 @@ class UsageReport:
         usage = hook.usage
         if usage is None:
             return
-        endpoints, platform = usage.endpoints(), {"platform": hook.conn_type}
-        for endpoint, of_it in endpoints.items():
-            tags = {**platform, "endpoint": endpoint}
-            if of_it.calls:
-                self._meter.count("meetings.api.calls", of_it.calls, tags)
-            if of_it.refused:
-                self._meter.count("meetings.api.refused", of_it.refused, tags)
-            if of_it.waited:
-                self._meter.timing("meetings.api.waited", of_it.waited, tags)
-        if usage.tokens_rejected:
-            self._meter.count("meetings.api.tokens_rejected", usage.tokens_rejected, platform)
-        with self._guard:
+        platform = {"platform": hook.conn_type}
+        with self._lock:
             self._platforms.add(hook.conn_type)
-            self._calls.update({endpoint: of_it.calls for endpoint, of_it in endpoints.items()})
-            self._refused += sum(of_it.refused for of_it in endpoints.values())
-            self._waited += sum(of_it.waited for of_it in endpoints.values())
             self._rejected += usage.tokens_rejected
+            for endpoint, counted in usage.endpoints().items():
+                self._calls[endpoint] += counted.calls
+                self._refused += counted.refused
+                self._waited += counted.waited
+                tags = {**platform, "endpoint": endpoint}
+                if counted.calls:
+                    self._meter.count("meetings.api.calls", counted.calls, tags)
+                if counted.refused:
+                    self._meter.count("meetings.api.refused", counted.refused, tags)
+                if counted.waited:
+                    self._meter.timing("meetings.api.waited", counted.waited, tags)
+            if usage.tokens_rejected:
+                self._meter.count("meetings.api.tokens_rejected", usage.tokens_rejected, platform)
 
 
 @contextmanager
 def tracked(hook: MeetingsHook, log: Logger) -> Iterator[MeetingsHook]:
-    """Close the hook of a task at the end of the block, and tell what it has used."""
-    account = UsageReport()
+    """Close the hook at the end of the block, and log its usage."""
+    usage = UsageReport()
     try:
-        with account.of(hook):
+        with usage.track(hook):
             yield hook
     finally:
-        account.log(log)
+        usage.log(log)

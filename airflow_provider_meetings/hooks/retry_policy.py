@@ -1,4 +1,4 @@
-"""The retry policy of tasks that ask a platform; from Airflow 3.3 on."""
+"""The retry policy of tasks that call a platform; needs Airflow 3.3."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
-from airflow.sdk import RetryDecision, RetryPolicy
 
 from airflow_provider_meetings.api.errors import MeetingsApiError
 
-LEAST_SPREAD_SECONDS = 10.0
-SPREAD = 0.1
-LONGEST_SECONDS = 24 * 3600.0
-"""Airflow's own ceiling of a retry delay: the scheduler adds it to a date, which must not overflow."""
+try:
+    from airflow.sdk import RetryDecision, RetryPolicy
+except ImportError:  # before Airflow 3.3; then `set_retry_policy` does nothing
+    RetryPolicy = object  # type: ignore[assignment,misc]
+
+MIN_JITTER_SECONDS = 10.0
+JITTER = 0.1
+MAX_DELAY_SECONDS = 24 * 3600.0
+"""Airflow's own limit of a retry delay: the scheduler adds it to a date, which must not overflow."""
 
 
 class MeetingsRetryPolicy(RetryPolicy):
-    """Try again after the time that the platform said; where it said none, as ``retry_delay`` has it.
+    """Retry after the time that the platform requested, else after the task's ``retry_delay``.
 
-    Up to a tenth of that time is added, at least up to 10 seconds: 500 tasks that were refused together do not come
-    back together. How often a task is tried again is ``retries`` alone. What cannot be mended by trying again never
-    gets here: it is an `AirflowFailException`.
+    A random part of up to a tenth of that time, and of up to 10 seconds at least, is added, so that tasks that were
+    rate-limited together do not retry together. ``retries`` alone limits the number of retries. Permanent errors are an
+    `AirflowFailException`, for which Airflow does not call a policy.
     """
 
     def evaluate(
@@ -32,26 +36,25 @@ class MeetingsRetryPolicy(RetryPolicy):
         max_tries: int,
         context: Context | None = None,
     ) -> RetryDecision:
-        """Look for what the platform said; see `RetryPolicy`. No text of the error is repeated."""
+        """Decide from the error's ``retry_after``; see `RetryPolicy`. The reason does not contain the error's text."""
         error = _api_error(exception)
         if error is None or error.permanent or error.retry_after is None:
             return RetryDecision.default()
-        told = min(max(error.retry_after, 0.0), LONGEST_SECONDS)
-        # No secret hangs on it: it only has to differ from task to task.
-        spread = random.uniform(0.0, max(LEAST_SPREAD_SECONDS, told * SPREAD))  # noqa: S311
-        delay = min(told + spread, LONGEST_SECONDS)
-        who = error.platform or "the platform"
+        requested = min(max(error.retry_after, 0.0), MAX_DELAY_SECONDS)
+        jitter = random.uniform(0.0, max(MIN_JITTER_SECONDS, requested * JITTER))  # noqa: S311 - not a secret
+        delay = min(requested + jitter, MAX_DELAY_SECONDS)
+        platform = error.platform or "the platform"
         return RetryDecision.retry(
-            timedelta(seconds=delay), f"{who} said to wait {told:.0f} s: trying in {delay:.0f} s"
+            timedelta(seconds=delay), f"{platform} requested a wait of {requested:.0f} s; next try in {delay:.0f} s"
         )
 
     def serialize(self) -> dict[str, Any]:
-        """Return what `deserialize` takes: there is nothing to remember."""
+        """Return the type alone: the policy has no settings."""
         return {"__type": type(self).__name__}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> MeetingsRetryPolicy:
-        """Make the policy again."""
+        """Create the policy."""
         return cls()
 
 
@@ -66,14 +69,10 @@ def _api_error(exception: BaseException) -> MeetingsApiError | None:
     return None
 
 
-def wait_as_told(operator: BaseOperator) -> None:
-    """Have an operator wait the platform's time before its next try, unless it was given a policy of its own.
+def set_retry_policy(operator: BaseOperator) -> None:
+    """Set `MeetingsRetryPolicy` on an operator without a retry policy; before Airflow 3.3 do nothing.
 
-    For the end of a constructor: a mapped task passes None there explicitly. Before Airflow 3.3 there are no policies,
-    and ``retry_delay`` is all that counts.
+    Call it at the end of a constructor, because a mapped task passes ``retry_policy=None`` explicitly.
     """
     if getattr(operator, "retry_policy", operator) is None:
-        # Here, since its base class is missing before 3.3.
-        from airflow_provider_meetings.hooks.retry_policy import MeetingsRetryPolicy
-
         operator.retry_policy = MeetingsRetryPolicy()

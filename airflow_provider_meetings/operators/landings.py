@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.audit.object_check import FindingKind
 from airflow_provider_meetings.api.audit.sweep import OLDER_THAN, YOUNGEST, Sweep, SweepOutcome
 from airflow_provider_meetings.api.audit.verify import Verification
 from airflow_provider_meetings.hooks import arguments
-from airflow_provider_meetings.hooks.meetings import airflow_errors
+from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.hooks.stores import store_at
 
 LISTED = 20  # findings that travel as XCom; all are in the task's log
@@ -54,7 +54,7 @@ class VerifyOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Verify, push what came of it, and fail if there is something to fail on."""
         first: list[dict[str, Any]] = []
-        with airflow_errors():
+        with error_mapping():
             verification = Verification(store_at(self.target), full=self.full)
             for finding in verification.findings():
                 self.log.warning(
@@ -104,7 +104,7 @@ class SweepOperator(BaseOperator):
         """Sweep, and fail if something could not be removed."""
         first: list[dict[str, Any]] = []
         failed: list[str] = []
-        with airflow_errors():
+        with error_mapping():
             sweep = Sweep(store_at(self.target), older_than=self.older_than, delete=self.delete)
             for swept in sweep.swept():
                 self.log.info("%s %s: %s %s", swept.kind, swept.uri, swept.fate, swept.reason)

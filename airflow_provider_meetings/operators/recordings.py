@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import tracked
-from airflow_provider_meetings.hooks.retry_policy import wait_as_told
+from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 
 
 class ListRecordingsOperator(BaseOperator):
@@ -54,7 +54,7 @@ class ListRecordingsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        wait_as_told(self)
+        set_retry_policy(self)
         self.meetings_conn_id = meetings_conn_id
         self.start = start
         self.end = end
@@ -67,7 +67,7 @@ class ListRecordingsOperator(BaseOperator):
         """List, prove it complete, and return the recordings."""
         windows: list[ListedWindow] = []
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
-        with tracked(hook, self.log), hook.airflow_errors():
+        with tracked(hook, self.log), hook.error_mapping():
             client = hook.get_conn()
             found = [recording.to_dict() for recording in client.list(self._query(), windows.append)]
         summary = {

@@ -20,7 +20,7 @@ from airflow_provider_meetings.api.query import texts
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter, tracked
-from airflow_provider_meetings.hooks.retry_policy import wait_as_told
+from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.task_state import LandedFiles
 
@@ -70,7 +70,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        wait_as_told(self)
+        set_retry_policy(self)
         Layout(layout)
         self.meetings_conn_id = meetings_conn_id
         self.recordings = arguments.as_literal(recordings)
@@ -96,7 +96,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
 
     def _land(self, context: Context) -> list[dict[str, Any]]:
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
-        with tracked(hook, self.log), hook.airflow_errors():
+        with tracked(hook, self.log), hook.error_mapping():
             layout = Layout(self.layout, self.timezone)
             client = hook.get_conn()
             limits = Limits(max_bytes=self.max_bytes)

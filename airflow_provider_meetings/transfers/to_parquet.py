@@ -9,7 +9,7 @@ import pendulum
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from airflow_provider_meetings.hooks import arguments
-from airflow_provider_meetings.hooks.meetings import airflow_errors
+from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.inputs import PostsGiven, RecordingsGiven, run_key
 from airflow_provider_meetings.transfers.redaction import checked
@@ -59,7 +59,7 @@ class RecordingsToParquetOperator(BaseOperator):
 
     def execute(self, context: Context) -> Told:
         """Merge into the partitions concerned."""
-        with airflow_errors():
+        with error_mapping():
             given = RecordingsGiven(
                 self.recordings, self.stored_files, self.summary, redact=self.redact, context=context
             )
@@ -102,6 +102,6 @@ class PostsToParquetOperator(BaseOperator):
 
     def execute(self, context: Context) -> Told:
         """Merge into the partitions concerned."""
-        with airflow_errors():
+        with error_mapping():
             given = PostsGiven(self.posts, redact=self.redact, context=context)
             return land_posts(store_at(self.target), posts=given.posts, now=pendulum.now("UTC"))

@@ -12,7 +12,7 @@ from airflow.providers.common.sql.hooks.sql import DbApiHook
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
-from airflow_provider_meetings.hooks.meetings import airflow_errors
+from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.transfers.inputs import PostsGiven, RecordingsGiven, run_key
 from airflow_provider_meetings.transfers.redaction import checked
 from airflow_provider_meetings.warehouse.engines import engine_for
@@ -82,7 +82,7 @@ class RecordingsToSqlOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
-        with airflow_errors():
+        with error_mapping():
             given = RecordingsGiven(
                 self.recordings, self.stored_files, self.summary, redact=self.redact, context=context
             )
@@ -141,7 +141,7 @@ class PostsToSqlOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
-        with airflow_errors():
+        with error_mapping():
             given = PostsGiven(self.posts, redact=self.redact, context=context)
             engine = _engine(self)
             return load_posts(

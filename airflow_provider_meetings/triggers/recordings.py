@@ -25,32 +25,32 @@ from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter, UsageReport
 
 FIRST_POLL_SECONDS = 15.0
-"""A deferral that ends sooner can be failed by a race in the scheduler (apache/airflow#66374, #67287, #71580)."""
-LEAST_PAUSE_SECONDS = 1.0
-"""A poke_interval of 0 must not become a storm."""
+"""A shorter deferral can fail because of a race in the scheduler (apache/airflow#66374, #67287, #71580)."""
+MIN_PAUSE_SECONDS = 1.0
+"""Lower bound for `poke_interval`."""
 
 
 @cache
-def _polls(meetings_conn_id: str) -> ThreadPoolExecutor:
-    # Executors of our own: the loop's default one also looks up host names for every other trigger. One for each
-    # connection: a platform that does not answer holds up no other.
+def _executor(meetings_conn_id: str) -> ThreadPoolExecutor:
+    # Not the loop's default executor: it also resolves host names for every other trigger. One executor for each
+    # connection, so that a platform that does not respond blocks no other.
     return ThreadPoolExecutor(max_workers=8, thread_name_prefix=f"meetings-poll-{meetings_conn_id[:40]}")
 
 
 class RecordingReadyTrigger(BaseTrigger):
-    """Ask again and again until the recordings are ready, settled, or the deadline has come.
+    """Poll until the recordings are ready or settled, or until the deadline.
 
-    Yields one event, always classified: ``{"status": "done" | "timeout" | "failed", "permanent": bool,
-    "message": str, "retry_after": float | None, "recordings": [...]}``. It may run again elsewhere at any time, so
-    nothing but its arguments counts.
+    Yields one event: ``{"status": "done" | "timeout" | "failed", "permanent": bool, "message": str,
+    "retry_after": float | None, "recordings": [...]}``. All state is in the arguments, so the trigger can be restarted
+    on another triggerer at any time.
 
-    :param meetings_conn_id: the connection to ask.
-    :param query: a `RecordingQuery` as a dict: ids and a window, nothing else.
+    :param meetings_conn_id: the connection of the platform.
+    :param query: a `RecordingQuery` as a dict.
     :param until: ``ready`` or ``settled``; see `RecordingReadySensor`.
-    :param poke_interval: seconds between two rounds.
-    :param deadline: ISO 8601 UTC; the last round is asked then.
-    :param max_failures: rounds in a row that may fail for passing reasons; None for any number. A round that the
-        platform's rate limit refused is none of them: it is asked again when the platform says so.
+    :param poke_interval: seconds between two polls.
+    :param deadline: time of the last poll, ISO 8601, UTC.
+    :param max_failures: number of consecutive polls that may fail with a temporary error; None for no limit. A poll
+        that the platform rate-limits is not counted; it is repeated after the time that the platform requests.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class RecordingReadyTrigger(BaseTrigger):
         max_failures: int | None = 5,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
-        # Here, on the worker that defers, and not in the triggerer: there an error arrives stripped of its class.
+        # Checked here, on the worker that defers: an exception in the triggerer loses its class.
         check_conn_id(meetings_conn_id, "meetings_conn_id")
         RecordingQuery.from_dict(query)
         parse_time(deadline, "deadline")
@@ -80,87 +80,88 @@ class RecordingReadyTrigger(BaseTrigger):
         self.poke_interval = poke_interval
         self.deadline = deadline
         self.max_failures = max_failures
-        self._given_up = threading.Event()
+        self._cancelled = threading.Event()
         self._client: MeetingsClient | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class and its arguments."""
+        """Return the class path and the arguments."""
         names = ("meetings_conn_id", "query", "until", "poke_interval", "deadline", "max_failures")
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         return path, {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll, tell what that has used, and yield the one event."""
-        self._account = UsageReport(AirflowMeter.in_triggerer())
+        """Poll, log the API usage, and yield one event."""
+        self._usage = UsageReport(AirflowMeter.in_triggerer())
         try:
-            event = await self._outcome()
+            event = await self._wait()
         finally:
-            self._account.log(self.log)
+            self._usage.log(self.log)
         yield event
 
-    async def _outcome(self) -> TriggerEvent:
-        ask = sync_to_async(self._ask, thread_sensitive=False, executor=_polls(self.meetings_conn_id))
+    async def _wait(self) -> TriggerEvent:
+        poll = sync_to_async(self._poll, thread_sensitive=False, executor=_executor(self.meetings_conn_id))
         deadline = parse_time(self.deadline, "deadline")
         pause = max(self.poke_interval, FIRST_POLL_SECONDS)
         failures = 0
         recordings: tuple[Recording, ...] = ()
-        refusal = ""
+        last_error = ""
         while True:
             left = (deadline - pendulum.now("UTC")).total_seconds()
             await asyncio.sleep(max(0.0, min(pause, left)))
-            pause = max(self.poke_interval, LEAST_PAUSE_SECONDS)
+            pause = max(self.poke_interval, MIN_PAUSE_SECONDS)
             try:
-                recordings, done = await ask()
+                recordings, done = await poll()
             except asyncio.CancelledError:
-                self._give_up()
+                self._cancel()
                 raise
             except AirflowFailException as error:
                 return _event("failed", recordings, message=str(error), permanent=True)
             except AirflowException as error:
-                refusal, told = str(error), _told(error)
-                pause = max(pause, told or 0.0)
-                if isinstance(error.__cause__, RateLimited):
-                    self.log.info("Round refused for its rate, asking again in %.0f s: %s", pause, error)
+                last_error, cause = str(error), error.__cause__
+                retry_after = cause.retry_after if isinstance(cause, MeetingsApiError) else None
+                pause = max(pause, retry_after or 0.0)
+                if isinstance(cause, RateLimited):
+                    self.log.info("Rate limited; next poll in %.0f s: %s", pause, error)
                 else:
                     failures += 1
                     if self.max_failures is not None and failures > self.max_failures:
-                        return _event("failed", recordings, message=str(error), retry_after=told)
-                    self.log.warning("Round failed (%s in a row), asking again in %.0f s: %s", failures, pause, error)
+                        return _event("failed", recordings, message=last_error, retry_after=retry_after)
+                    self.log.warning("Poll failed (%s in a row); next poll in %.0f s: %s", failures, pause, error)
             else:
-                failures, refusal = 0, ""
+                failures, last_error = 0, ""
                 if done:
                     return _event("done", recordings)
-                self.log.info("Still waiting for %s", waiting(recordings))
+                self.log.info("Still pending: %s", waiting(recordings))
             if pendulum.now("UTC") >= deadline:
-                return self._at_deadline(recordings, refusal)
+                return self._timeout(recordings, last_error)
 
-    def _ask(self) -> tuple[tuple[Recording, ...], bool]:
-        # Runs in a thread: the hook is built here, since reading a connection blocks.
-        hook = MeetingsHook.for_connection(self.meetings_conn_id, patient=False)
-        with self._account.of(hook), hook.airflow_errors():
+    def _poll(self) -> tuple[tuple[Recording, ...], bool]:
+        # Runs in a thread. The hook is created here because reading a connection blocks.
+        hook = MeetingsHook.for_connection(self.meetings_conn_id, retry=False)
+        with self._usage.track(hook), hook.error_mapping():
             self._client = hook.get_conn()
-            if self._given_up.is_set():  # before there was anything to interrupt
+            if self._cancelled.is_set():  # _cancel() ran before the client existed
                 self._client.interrupt()
             recordings = hook.check(RecordingQuery.from_dict(self.query))
             return recordings, is_settled(recordings, self.until)
 
-    def _give_up(self) -> None:
-        # Cancelling ends what the loop waits for, not the thread that asks: it would sleep on in the platform's queue.
-        self._given_up.set()
+    def _cancel(self) -> None:
+        # Cancelling the task does not stop the thread: it could sleep for a long time in the rate limiter.
+        self._cancelled.set()
         if client := self._client:
             client.interrupt()
 
-    def _at_deadline(self, recordings: tuple[Recording, ...], refusal: str) -> TriggerEvent:
+    def _timeout(self, recordings: tuple[Recording, ...], last_error: str) -> TriggerEvent:
         if self.until == "settled" and recordings:
             return _event("done", overdue(recordings))
-        message = f"The time is up; still waiting for {waiting(recordings)}"
-        if refusal:
-            message += f". The last round failed: {refusal}"
+        message = f"Timed out; still pending: {waiting(recordings)}"
+        if last_error:
+            message += f". The last poll failed: {last_error}"
         return _event("timeout", recordings, message=message)
 
 
-def _is_number(value: object, kinds: tuple[type, ...]) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value) and value >= 0  # type: ignore[operator,arg-type]  # by then it is a number
+def _is_number(value: object, types: tuple[type, ...]) -> bool:
+    return isinstance(value, types) and not isinstance(value, bool) and math.isfinite(value) and value >= 0  # type: ignore[operator,arg-type]  # a number by then
 
 
 def _event(
@@ -179,8 +180,3 @@ def _event(
         "recordings": [recording.to_dict() for recording in recordings],
     }
     return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's own
-
-
-def _told(error: AirflowException) -> float | None:
-    cause = error.__cause__
-    return cause.retry_after if isinstance(cause, MeetingsApiError) else None

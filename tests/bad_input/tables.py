@@ -165,7 +165,11 @@ def _refs() -> list[Row]:
 
 def _conn(*others: Row) -> list[Row]:
     name = "meetings_conn_id"
-    return [*conn_ids(name), Row(name, "warehouse", "is of another kind", "feishu or wecom"), *others]
+    return [
+        *conn_ids(name),
+        Row(name, "warehouse", "does not belong to a meeting platform", "feishu or wecom"),
+        *others,
+    ]
 
 
 TARGET = [

@@ -36,7 +36,7 @@ def test_the_type_of_the_connection_picks_hook_and_client(emulated: Any, conn_ty
 
 def test_a_connection_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps({"conn_type": "sqlite", "host": "/tmp/x"}))
-    with pytest.raises(AirflowFailException, match=r"'other' is of another kind .*feishu or wecom"):
+    with pytest.raises(AirflowFailException, match=r"'other' does not belong to a meeting platform .*feishu or wecom"):
         MeetingsHook.for_connection("other")
 
 
@@ -130,7 +130,7 @@ def test_the_connection_test_of_an_unreachable_host(emulated: Any, conn_type: st
 
 def test_permanent_errors_are_not_tried_again(emulated: Any) -> None:
     hook = FeishuHook()
-    with pytest.raises(AirflowFailException) as caught, hook.airflow_errors():
+    with pytest.raises(AirflowFailException) as caught, hook.error_mapping():
         hook.get_conn().get_post(FORBIDDEN_POST)
     assert isinstance(caught.value.__cause__, PermissionDenied)
     assert "feishu_default" in str(caught.value)
@@ -138,8 +138,8 @@ def test_permanent_errors_are_not_tried_again(emulated: Any) -> None:
 
 def test_passing_errors_are_tried_again(emulated: Any) -> None:
     emulated.connect("wecom", host="http://127.0.0.1:9")
-    hook = MeetingsHook.for_connection("wecom_default", patient=False)
-    with pytest.raises(AirflowException) as caught, hook.airflow_errors():
+    hook = MeetingsHook.for_connection("wecom_default", retry=False)
+    with pytest.raises(AirflowException) as caught, hook.error_mapping():
         hook.get_conn().whoami()
     assert not isinstance(caught.value, AirflowFailException)
     assert isinstance(caught.value.__cause__, ServerError)
@@ -190,7 +190,7 @@ def test_a_host_shares_by_whatever_spelling(emulated: Any, host: str, port: int 
 
 def take_a_turn(conn_type: str, quota: Quota) -> None:
     """Wait for the place of a call as the triggerer does: for some seconds at most."""
-    MeetingsHook.for_connection(f"{conn_type}_default", patient=False).get_conn().transport.acquire(quota)
+    MeetingsHook.for_connection(f"{conn_type}_default", retry=False).get_conn().transport.acquire(quota)
 
 
 @both

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 from airflow.sdk import DAG, ExceptionRetryPolicy
 
 import airflow_provider_meetings
-from airflow_provider_meetings.hooks.retry_policy import MeetingsRetryPolicy, wait_as_told
+from airflow_provider_meetings.hooks.retry_policy import MeetingsRetryPolicy, set_retry_policy
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 
@@ -88,5 +88,5 @@ def test_an_airflow_without_policies_is_left_as_it_is() -> None:
     del task.__dict__["retry_policy"]
     with pytest.MonkeyPatch.context() as patched:
         patched.delattr(BaseOperator, "retry_policy", raising=False)
-        wait_as_told(task)
+        set_retry_policy(task)
     assert "retry_policy" not in vars(task)

@@ -74,7 +74,7 @@ def test_causes_in_a_circle_end() -> None:
 def test_the_reason_names_the_platform_and_repeats_no_text() -> None:
     error = RateLimited("what", platform="feishu", vendor_message="with-a-secret", retry_after=300.0)
     reason = MeetingsRetryPolicy().evaluate(error, 1, 3).reason or ""
-    assert "feishu said to wait 300 s" in reason
+    assert "feishu requested a wait of 300 s" in reason
     assert "secret" not in reason
 
 

@@ -34,7 +34,7 @@ from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 Told = list[tuple[str, Any, dict[str, str]]]
 FEISHU = {"platform": "feishu"}
 LINE = re.compile(
-    r"Usage of (\w+): (\d+) calls(?: \((.*)\))?, (\d+) refused for their rate, [\d.]+ s waited, (\d+) rejected tokens"
+    r"Usage of (\w+): (\d+) calls(?: \((.*)\))?, (\d+) rate limited, [\d.]+ s waited, (\d+) rejected tokens"
 )
 
 
@@ -181,7 +181,7 @@ def test_a_trigger_counts_each_round_where_the_triggerer_does(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(recordings, "FIRST_POLL_SECONDS", 0)
-    monkeypatch.setattr(recordings, "LEAST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(recordings, "MIN_PAUSE_SECONDS", 0)
     emulated.state.not_ready(READY_MINUTE, 2)
     trigger = RecordingReadyTrigger(
         meetings_conn_id="feishu_default",

@@ -54,7 +54,7 @@ def test_tokens_voided_between_pages_lose_nothing_and_double_nothing(
     (proof,) = context["ti"].pushed["summary"]["windows"]
     assert (proof["pages"], proof["items"], proof["complete"]) == (4, 70, True)
     assert emulated.state.token_requests["wecom"] == 1 + len(voided)
-    assert f"{len(voided)} rejected tokens renewed" in capsys.readouterr().out
+    assert f"{len(voided)} rejected tokens refreshed" in capsys.readouterr().out
 
 
 def test_one_meeting_by_id_and_by_code(emulated: Any, context: Any) -> None:

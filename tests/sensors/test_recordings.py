@@ -228,7 +228,13 @@ def test_an_unknown_until_fails_while_the_dag_is_read() -> None:
 class TestResume:
     """What becomes of the trigger's event."""
 
-    EVENT: ClassVar = {"status": "done", "permanent": False, "message": "", "recordings": [{"state": "ready"}]}
+    EVENT: ClassVar[dict[str, Any]] = {
+        "status": "done",
+        "permanent": False,
+        "message": "",
+        "retry_after": None,
+        "recordings": [{"state": "ready"}],
+    }
 
     def resume(self, context: Any, event: dict[str, Any] | None, **arguments: Any) -> Any:
         sensor = feishu(**{"meeting_ids": [READY_MEETING], "deferrable": True, **arguments})
@@ -257,9 +263,9 @@ class TestResume:
 
     def test_failed_tells_the_retry_policy_what_the_platform_said(self, context: Any) -> None:
         event: dict[str, Any] = {**self.EVENT, "status": "failed", "message": "busy"}
-        for told, expected in (({"retry_after": 300.0}, "retry"), ({"retry_after": None}, "default"), ({}, "default")):
+        for retry_after, expected in ((300.0, "retry"), (None, "default")):
             with pytest.raises(AirflowException, match="busy") as caught:
-                self.resume(context, {**event, **told})
+                self.resume(context, {**event, "retry_after": retry_after})
             policy = feishu(meeting_ids=["1"]).retry_policy
             assert policy is not None
             decision = policy.evaluate(caught.value, 1, 3)

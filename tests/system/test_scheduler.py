@@ -115,7 +115,7 @@ def test_runs_wait_retry_and_map_and_once_cleared_change_nothing(
 
     assert "feishu_recordings.wait: deferred" in seen
     triggerer = [log.read_text() for log in (home / "logs").rglob("*.trigger.*.log")]
-    assert any("Still waiting for" in text for text in triggerer)
+    assert any("Still pending: " in text for text in triggerer)
     assert [text.count("Usage of feishu: ") for text in triggerer] == [1] * len(triggerer)
     assert "slow_meeting.wait: up_for_reschedule" in seen
     assert {task: number for task, number in first_tries.items() if number != 1} == {("slow_meeting", "land", -1): 2}

@@ -49,7 +49,7 @@ class Used:
                 emulated.connect(conn_type, url, password=planted.invent("refused secret"))
                 self._fail(MeetingsHook.for_connection(f"{conn_type}_default").get_conn().whoami)
         # Nobody listens any more.
-        self._fail(MeetingsHook.for_connection("wecom_default", patient=False).get_conn().whoami)
+        self._fail(MeetingsHook.for_connection("wecom_default", retry=False).get_conn().whoami)
         for link in [value for value in self.values if isinstance(value, Download)]:
             self._fail(partial(wecom.media_session.stream, link.url))
 

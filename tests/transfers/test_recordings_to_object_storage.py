@@ -129,7 +129,7 @@ def test_tokens_voided_during_a_download(
     renewed = emulated.state.token_requests["wecom"] - 1
     # At the beginning; to go on, in vain with the void token, then with a new one; and once more after a dead link.
     assert (resolved, renewed) == (4 if link == "dies" else 3, 1)
-    assert "1 rejected tokens renewed" in capsys.readouterr().out
+    assert "1 rejected tokens refreshed" in capsys.readouterr().out
 
 
 def test_of_several_failures_the_longest_wait_counts(emulated: Any, context: Any, tmp_path: Path) -> None:

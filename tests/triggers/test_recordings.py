@@ -31,13 +31,13 @@ from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 from tests.contract.voiding import at_requests
 from tests.system.planted import change_feishu_secret
 
-FIRST_POLL_SECONDS, LEAST_PAUSE_SECONDS = recordings.FIRST_POLL_SECONDS, recordings.LEAST_PAUSE_SECONDS
+FIRST_POLL_SECONDS, MIN_PAUSE_SECONDS = recordings.FIRST_POLL_SECONDS, recordings.MIN_PAUSE_SECONDS
 
 
 @pytest.fixture(autouse=True)
 def no_first_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recordings, "FIRST_POLL_SECONDS", 0)
-    monkeypatch.setattr(recordings, "LEAST_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(recordings, "MIN_PAUSE_SECONDS", 0)
 
 
 def trigger(meeting_ids: list[str], **changes: Any) -> RecordingReadyTrigger:
@@ -124,7 +124,7 @@ def test_a_failure_carries_what_the_platform_said(emulated: Any, monkeypatch: py
         error = ServerError("busy", retry_after=120.0)
         raise AirflowException(str(error)) from error
 
-    monkeypatch.setattr(RecordingReadyTrigger, "_ask", ask)
+    monkeypatch.setattr(RecordingReadyTrigger, "_poll", ask)
     event = event_of(trigger(["1"], max_failures=0))
     assert (event["status"], event["permanent"], event["retry_after"]) == ("failed", False, 120.0)
 
@@ -133,9 +133,9 @@ def test_a_blip_is_survived(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> N
     rounds = iter(["http://127.0.0.1:9", "http://127.0.0.1:9", emulated.url])
     real = MeetingsHook.for_connection
 
-    def each_round(conn_id: str, *, patient: bool) -> MeetingsHook:
+    def each_round(conn_id: str, *, retry: bool) -> MeetingsHook:
         emulated.connect("feishu", host=next(rounds))
-        return real(conn_id, patient=patient)
+        return real(conn_id, retry=retry)
 
     monkeypatch.setattr(MeetingsHook, "for_connection", each_round)
     assert event_of(trigger([READY_MEETING], max_failures=2))["status"] == "done"
@@ -148,9 +148,9 @@ def test_the_loop_goes_on_while_a_round_is_asked(emulated: Any, monkeypatch: pyt
         loop = asyncio.get_running_loop()
         real = MeetingsHook.for_connection
 
-        def after_the_loop_has_turned(conn_id: str, *, patient: bool) -> MeetingsHook:
+        def after_the_loop_has_turned(conn_id: str, *, retry: bool) -> MeetingsHook:
             asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(timeout=30)
-            return real(conn_id, patient=patient)
+            return real(conn_id, retry=retry)
 
         monkeypatch.setattr(MeetingsHook, "for_connection", after_the_loop_has_turned)
         (payload,) = [event.payload async for event in trigger([READY_MEETING]).run()]
@@ -180,7 +180,7 @@ def test_rounds_take_no_thread_of_the_loops_own(emulated: Any) -> None:
 def test_the_pauses(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first no shorter than the scheduler's race, the next as asked or as the platform says, none of nothing."""
     monkeypatch.setattr(recordings, "FIRST_POLL_SECONDS", FIRST_POLL_SECONDS)
-    monkeypatch.setattr(recordings, "LEAST_PAUSE_SECONDS", LEAST_PAUSE_SECONDS)
+    monkeypatch.setattr(recordings, "MIN_PAUSE_SECONDS", MIN_PAUSE_SECONDS)
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -200,7 +200,7 @@ def test_the_pauses(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
             raise kind(str(answer)) from answer
         return answer
 
-    monkeypatch.setattr(RecordingReadyTrigger, "_ask", ask)
+    monkeypatch.setattr(RecordingReadyTrigger, "_poll", ask)
     monkeypatch.setattr(asyncio, "sleep", sleep)
     assert event_of(trigger(["1"], poke_interval=0))["permanent"]
     assert pauses == [15.0, 1.0, 42.0, 1.0]
@@ -215,7 +215,7 @@ def test_failures_count_only_in_a_row(emulated: Any, monkeypatch: pytest.MonkeyP
             raise AirflowException("a blip")
         return (), bool(answer)
 
-    monkeypatch.setattr(RecordingReadyTrigger, "_ask", ask)
+    monkeypatch.setattr(RecordingReadyTrigger, "_poll", ask)
     assert event_of(trigger(["1"], max_failures=1))["status"] == "done"
 
 
@@ -237,13 +237,13 @@ def test_a_changed_secret_starts_anew_at_once(emulated: Any, monkeypatch: pytest
     rounds = 0
     real = MeetingsHook.for_connection
 
-    def each_round(conn_id: str, *, patient: bool) -> MeetingsHook:
+    def each_round(conn_id: str, *, retry: bool) -> MeetingsHook:
         nonlocal rounds
         rounds += 1
         if rounds == 2:
             reset_secret()
             emulated.connect("feishu", password="after-the-reset")
-        return real(conn_id, patient=patient)
+        return real(conn_id, retry=retry)
 
     monkeypatch.setattr(MeetingsHook, "for_connection", each_round)
     emulated.state.not_ready(READY_MINUTE, 2)
@@ -257,9 +257,9 @@ def test_a_changed_secret_starts_anew_at_once(emulated: Any, monkeypatch: pytest
 
 def test_a_cancelled_round_leaves_the_queue_of_a_quota(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread ends long before its turn: 50 seconds away, and the round's hook is closed within 30."""
-    monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.IMPATIENT_QUEUE_SECONDS", 60.0)
+    monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.POLL_QUEUE_SECONDS", 60.0)
     emulated.state.fail("feishu.minute", 99991400, times=1, reset=50)
-    hook = MeetingsHook.for_connection("feishu_default", patient=False)
+    hook = MeetingsHook.for_connection("feishu_default", retry=False)
     with closing(hook), pytest.raises(AirflowException):
         hook.check(RecordingQuery(recording_ids=(READY_MINUTE,)))
     closed = threading.Event()
@@ -303,10 +303,10 @@ def test_a_round_that_is_cancelled_before_its_client_is_made(emulated: Any, monk
     real = MeetingsHook.for_connection
     real_close = MeetingsHook.close
 
-    def slow(conn_id: str, *, patient: bool) -> MeetingsHook:
+    def slow(conn_id: str, *, retry: bool) -> MeetingsHook:
         begun.set()
         assert go_on.wait(timeout=30)
-        return real(conn_id, patient=patient)
+        return real(conn_id, retry=retry)
 
     def close(self: MeetingsHook) -> None:
         interrupted.append(self.client.transport._interrupted.is_set())

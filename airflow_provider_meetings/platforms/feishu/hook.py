@@ -92,7 +92,7 @@ class FeishuHook(MeetingsHook):
     def begin_consent(self) -> str:
         """Return the address at which a user consents; it holds no secret, and serves for ten minutes."""
         client = self.get_conn()
-        with self.airflow_errors():
+        with self.error_mapping():
             _, under_way, consent = self._of_user()
             begun = Begun.new(consent.redirect_uri)
             under_way.begin(begun.to_dict())
@@ -105,7 +105,7 @@ class FeishuHook(MeetingsHook):
             as far as the platform does not tell.
         """
         client = self.get_conn()
-        with self.airflow_errors():
+        with self.error_mapping():
             users, under_way, _ = self._of_user()
             begun = Begun.from_dict(under_way.pending())
             code = code_of_redirect(redirected_to, begun)
@@ -148,7 +148,7 @@ class FeishuHook(MeetingsHook):
         if not works or self._users is None:
             return works, text
         try:
-            with self.airflow_errors():
+            with self.error_mapping():
                 consent_status = self._users.consent_status()
         except AirflowException as error:
             return False, str(error)

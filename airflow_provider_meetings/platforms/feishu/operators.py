@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.models import Post
 from airflow_provider_meetings.api.query import texts
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.metrics import tracked
-from airflow_provider_meetings.hooks.retry_policy import wait_as_told
+from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
@@ -42,7 +42,7 @@ class FeishuPostsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        wait_as_told(self)
+        set_retry_policy(self)
         self.meetings_conn_id = meetings_conn_id
         self.post_ids = post_ids
         self.on_missing = arguments.choice(self, "on_missing", on_missing, get_args(OnMissing))
@@ -50,7 +50,7 @@ class FeishuPostsOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Read each post."""
         hook = FeishuHook(self.meetings_conn_id)
-        with tracked(hook, self.log), hook.airflow_errors():
+        with tracked(hook, self.log), hook.error_mapping():
             post_ids = texts(arguments.ids(self.post_ids, "post_ids"), "post_ids")
             if not post_ids:
                 raise AirflowFailException("post_ids is empty: name at least one post")
@@ -95,7 +95,7 @@ class FeishuAuthorizeOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        wait_as_told(self)
+        set_retry_policy(self)
         self.meetings_conn_id = meetings_conn_id
         self.redirected_to = redirected_to
 

@@ -19,7 +19,7 @@ from airflow_provider_meetings.coordination.oauth.token_store import UserTokenCh
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET, FEISHU_USER
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.state.clock import VirtualClock
-from airflow_provider_meetings.hooks.meetings import IMPATIENT_QUEUE_SECONDS
+from airflow_provider_meetings.hooks.meetings import POLL_QUEUE_SECONDS
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.auth.identity import SCOPES
 from airflow_provider_meetings.platforms.feishu.errors import accounts_url
@@ -36,11 +36,11 @@ def user(emulated: Emulated) -> Emulated:
     return emulated
 
 
-def read(*, patient: bool = True) -> None:
+def read(*, retry: bool = True) -> None:
     """Read a minute as a task does."""
-    hook = FeishuHook.for_connection("feishu_default", patient=patient)
+    hook = FeishuHook.for_connection("feishu_default", retry=retry)
     assert isinstance(hook, FeishuHook)
-    with hook.airflow_errors():
+    with hook.error_mapping():
         hook.get_conn().get_minute(READY_MINUTE)
 
 
@@ -132,7 +132,7 @@ def test_a_renewal_that_is_not_answered_leaves_the_chain_cut_and_says_so(
     user.state.revoke_tokens()
     user.state.hang("feishu.user_access_token", manner, times=1)
     with pytest.raises(AirflowException) as first:
-        read(patient=False)
+        read(retry=False)
     assert not isinstance(first.value, AirflowFailException)
     with pytest.raises(AirflowFailException, match=r"A refresh token works once.*airflow meetings authorize"):
         read()
@@ -229,12 +229,12 @@ def test_tokens_are_kept_also_where_nobody_tells_whose_they_are(user: Emulated) 
 
 def test_who_waits_for_another_process_can_be_stopped(user: Emulated) -> None:
     consent()
-    hook = FeishuHook.for_connection("feishu_default", patient=False)
+    hook = FeishuHook.for_connection("feishu_default", retry=False)
     assert isinstance(hook, FeishuHook)
     client = hook.get_conn()
     users = hook._users
     assert isinstance(users, UserTokenChain)
-    assert users._timeout == IMPATIENT_QUEUE_SECONDS
+    assert users._timeout == POLL_QUEUE_SECONDS
     value, record = users._records.read()
     assert users._records.compare_and_set(value, users._records.sealed(record.claimed("another.1", time.time())))
     user.state.revoke_tokens()
@@ -277,7 +277,7 @@ def test_scopes_of_the_connection(user: Emulated) -> None:
     hook = consent()
     client = hook.get_conn()
     assert client.get_minute(READY_MINUTE)
-    with pytest.raises(AirflowFailException, match=r"name it in the extra scopes.*authorize"), hook.airflow_errors():
+    with pytest.raises(AirflowFailException, match=r"name it in the extra scopes.*authorize"), hook.error_mapping():
         list(client.search_minutes("a"))
     # The next consent asks for more; what it gives is told apart from what was asked for.
     user.connect("feishu", extra={**USER, "scopes": "minutes:minutes.search:read"})

@@ -88,7 +88,7 @@ class TestStoreApp:
 
     def read(self) -> None:
         hook = FeishuHook()
-        with hook.airflow_errors():
+        with hook.error_mapping():
             assert hook.get_conn().get_minute(READY_MINUTE)
 
     def test_both_tokens_are_fetched_once(self, store: Emulated) -> None:
