@@ -16,19 +16,19 @@ from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 
 
 class ListRecordingsOperator(BaseOperator):
-    """List recordings of a window or of named meetings, in whatever state they are.
+    """List the recordings of a window or of given meetings, in any state.
 
-    Pushes a second XCom, ``summary``: each window whose listing was followed to its end, with pages and items. Hand
-    it to `RecordingsToSqlOperator` to have it written down.
+    Pushes a second XCom, ``summary``: each window that was listed completely, with its numbers of pages and items.
+    `RecordingsToSqlOperator` stores it.
 
-    :param meetings_conn_id: a connection of a meeting platform; its type decides which. (templated)
-    :param start: begin of the window, aware; WeCom needs one, and so do Feishu's `owner_ids`. (templated)
+    :param meetings_conn_id: a connection of a meeting platform; its type selects the platform. (templated)
+    :param start: start of the window, aware; required for WeCom and for Feishu's `owner_ids`. (templated)
     :param end: end of the window, aware, exclusive. (templated)
-    :param meeting_ids: the platform's meeting ids; a list, or its JSON text. (templated)
-    :param meeting_numbers: WeCom's meeting codes; the same. (templated)
-    :param owner_ids: WeCom's userids: meetings that they created; Feishu's user ids: minutes that they own, where the
-        connection asks as a user. The same. (templated)
-    :param batch_size: return lists of at most so many recordings, to map a task over; None for one list.
+    :param meeting_ids: the platform's meeting ids; a list or its JSON text. (templated)
+    :param meeting_numbers: WeCom's meeting codes; a list or its JSON text. (templated)
+    :param owner_ids: WeCom's userids: meetings that these users created. Feishu's user ids: minutes that these users
+        own; requires a connection with the identity ``user``. A list or its JSON text. (templated)
+    :param batch_size: return lists of at most this many recordings, to map a task over; None for one list.
     :returns: list of recordings as dicts; with `batch_size`, a list of such lists.
     """
 
@@ -61,10 +61,10 @@ class ListRecordingsOperator(BaseOperator):
         self.meeting_ids = meeting_ids
         self.meeting_numbers = meeting_numbers
         self.owner_ids = owner_ids
-        self.batch_size = arguments.count(self, "batch_size", batch_size)
+        self.batch_size = None if batch_size is None else arguments.positive(self, "batch_size", batch_size)
 
     def execute(self, context: Context) -> list[Any]:
-        """List, prove it complete, and return the recordings."""
+        """List the recordings, and push the summary of the windows."""
         windows: list[ListedWindow] = []
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
         with tracked(hook, self.log), hook.error_mapping():
@@ -76,7 +76,7 @@ class ListRecordingsOperator(BaseOperator):
             "windows": [window.to_dict() for window in windows],
         }
         context["ti"].xcom_push(key="summary", value=summary)
-        self.log.info("%d recordings in %d windows", len(found), len(windows))
+        self.log.info("Listed %d recordings in %d windows", len(found), len(windows))
         if self.batch_size is None:
             return found
         return [found[i : i + self.batch_size] for i in range(0, len(found), self.batch_size)]

@@ -1,4 +1,4 @@
-"""What the tasks before handed over, as a load takes it: redacted, and from its beginning whenever it is asked for."""
+"""The inputs of a load: the output of previous tasks, redacted, read from the start on each call."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from airflow.providers.common.compat.sdk import Context
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
-from airflow_provider_meetings.transfers import ndjson as batches
+from airflow_provider_meetings.transfers import ndjson
 from airflow_provider_meetings.transfers.redaction import redaction
-from airflow_provider_meetings.transfers.transcript_files import read_back
+from airflow_provider_meetings.transfers.transcript_files import read_artifacts
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
-from airflow_provider_meetings.warehouse.privacy import rules as written
+from airflow_provider_meetings.warehouse.privacy import rules
 
 Value = TypeVar("Value", Recording, StoredFile, Post)
 Read = Callable[[Any, str, Any], Iterator[Value]]
 
 
-class RecordingsGiven:
-    """The arguments of a load of recordings; each method may be called again, and then reads anew.
+class RecordingInputs:
+    """The inputs of a load of recordings.
 
-    :param redact: what shall not be stored as it is.
-    :raises InvalidRequest: for hashes without a key; each method, for what no task before returns.
+    :param redact: actions by column name.
+    :raises InvalidRequest: for hashes without a key; from each method, for an argument that is not a task's output.
     """
 
     def __init__(
@@ -35,48 +35,44 @@ class RecordingsGiven:
         self._stored_files = stored_files
         self._summary = summary
         self._context = context
-        self._hidden = redaction(redact, written.RECORDINGS)
+        self._redaction = redaction(redact, rules.RECORDINGS)
 
     def recordings(self) -> Iterator[Neutral]:
         """Yield the recordings."""
-        return self._hidden.recordings(_plain(arguments.recordings, self._recordings, "recordings", self._context))
+        return self._redaction.recordings(_dicts(arguments.recordings, self._recordings, "recordings", self._context))
 
     def stored_files(self) -> Iterator[Neutral]:
-        """Yield the stored files; none where nothing was landed."""
-        return self._hidden.stored_files(file.to_dict() for file in self._files())
+        """Yield the stored files."""
+        return self._redaction.stored_files(file.to_dict() for file in self._files())
 
     def contents(self) -> Iterator[Content] | None:
-        """Yield what stands in those that are rows, read back one at a time; None where nothing was landed."""
-        return None if self._stored_files is None else self._hidden.contents(self._contents())
+        """Yield the rows of stored transcripts and other artifacts, file by file; None without `stored_files`."""
+        return None if self._stored_files is None else self._redaction.contents(read_artifacts(self._files()))
 
     def summaries(self) -> Iterator[Neutral]:
         """Yield the summaries of listings."""
-        return self._hidden.summaries(_summaries(self._summary, "summary", self._context))
+        return self._redaction.summaries(_summaries(self._summary, "summary", self._context))
 
     def _files(self) -> Iterator[StoredFile]:
-        given = () if self._stored_files is None else self._stored_files
-        return _given(arguments.stored_files, given, "stored_files", self._context)
-
-    def _contents(self) -> Iterator[Content]:
-        for one in read_back(self._files()):
-            yield Content(one.item, one.file.to_dict(), (item.to_dict() for item in one.items))
+        files = () if self._stored_files is None else self._stored_files
+        return _values(arguments.stored_files, files, "stored_files", self._context)
 
 
-class PostsGiven:
-    """The argument of a load of posts, as `RecordingsGiven`."""
+class PostInputs:
+    """The input of a load of posts; see `RecordingInputs`."""
 
     def __init__(self, posts: Any, *, redact: Mapping[str, str], context: Context) -> None:
         self._posts = posts
         self._context = context
-        self._hidden = redaction(redact, written.POSTS)
+        self._redaction = redaction(redact, rules.POSTS)
 
     def posts(self) -> Iterator[Neutral]:
         """Yield the posts."""
-        return self._hidden.posts(_plain(arguments.posts, self._posts, "posts", self._context))
+        return self._redaction.posts(_dicts(arguments.posts, self._posts, "posts", self._context))
 
 
 def run_key(context: Context) -> RunKey:
-    """Return which try of which task this is."""
+    """Return the key of this try of the task."""
     ti = context["ti"]
     return RunKey(
         dag_id=ti.dag_id,
@@ -87,19 +83,18 @@ def run_key(context: Context) -> RunKey:
     )
 
 
-def _given(read: Read[Value], value: Any, name: str, context: Context) -> Iterator[Value]:
-    """Yield what an argument holds, also in files of JSON lines."""
-    return read(batches.opened(value, name, context), name, context)
+def _values(read: Read[Value], value: Any, name: str, context: Context) -> Iterator[Value]:
+    """Yield the values of an argument, including those in NDJSON batches."""
+    return read(ndjson.resolve_batches(value, name, context), name, context)
 
 
-def _plain(read: Read[Value], value: Any, name: str, context: Context) -> Iterator[Neutral]:
-    """Yield the same as neutral dicts."""
-    return (found.to_dict() for found in _given(read, value, name, context))
+def _dicts(read: Read[Value], value: Any, name: str, context: Context) -> Iterator[Neutral]:
+    return (item.to_dict() for item in _values(read, value, name, context))
 
 
 def _summaries(value: Any, name: str, context: Context) -> Iterator[Neutral]:
     for summary in () if value is None else arguments.items(value, name, context):
         windows = summary.get("windows")
         if not isinstance(windows, list) or not all(isinstance(window, Mapping) for window in windows):
-            raise InvalidRequest(f'{name} is not that of a listing: hand over XComArg(listing, key="summary")')
+            raise InvalidRequest(f'{name} must be the summary of a listing: pass XComArg(listing, key="summary")')
         yield summary

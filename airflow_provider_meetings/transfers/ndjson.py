@@ -1,4 +1,4 @@
-"""Batches by reference: what is too much for an XCom is handed over as URIs of files of JSON lines."""
+"""Batches by reference: URIs of NDJSON files in place of values that are too large for an XCom."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_meetings.api.errors import InvalidRequest, NotFound, StoreError
 
-_URI = re.compile(r"[a-z][a-z0-9+.-]*://.")  # a path may hold anything, also blanks
+_URI = re.compile(r"[a-z][a-z0-9+.-]*://.")  # the path may contain anything, also spaces
 
 
-def opened(value: Any, name: str, context: Context, numbers: Iterator[int] | None = None) -> Any:
-    """Return `value` with each URI in it, at any depth, in place of what its file holds; read when it is asked for.
+def resolve_batches(value: Any, name: str, context: Context, numbers: Iterator[int] | None = None) -> Any:
+    """Replace each URI in `value`, at any depth, by a lazy iterator over its file's objects.
 
-    Errors name a batch by its number among those of the argument, and its store: a path may hold what is redacted.
+    Errors name a batch by its number and its store, because its path may contain redacted values.
 
     :param name: the argument, for errors.
-    :param numbers: of the batches to come.
-    :raises InvalidRequest: as a file is read, for a line that is no object.
-    :raises NotFound: likewise, for a file that is not there.
-    :raises StoreError: likewise, for a store that fails.
+    :param numbers: numbers for the batches; counted over the whole argument.
+    :raises InvalidRequest: on reading, for a line that is not a JSON object.
+    :raises NotFound: on reading, for a file that does not exist.
+    :raises StoreError: on reading, if the store fails.
     """
     numbers = count(1) if numbers is None else numbers
-    if hasattr(value, "resolve"):  # a literal, where Airflow has not rendered the task
+    if hasattr(value, "resolve"):  # a literal, if Airflow has not rendered the task
         value = value.resolve(context)
     if isinstance(value, str):
         return _lines(value, f"{name}: batch {next(numbers)} ({_store(value)})") if _URI.match(value) else value
     if isinstance(value, Mapping | bytes) or not isinstance(value, Iterable):
         return value
-    return (opened(item, name, context, numbers) for item in value)
+    return (resolve_batches(item, name, context, numbers) for item in value)
 
 
 def _store(uri: str) -> str:
@@ -43,35 +43,34 @@ def _store(uri: str) -> str:
 
 
 def _lines(uri: str, label: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the dicts of a file, line by line: a batch is never held whole."""
-    with _file(uri, label) as file:
+    with _open(uri, label) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             try:
-                found = json.loads(line)
+                item = json.loads(line)
             except (ValueError, RecursionError):
-                found = None
-            if not isinstance(found, Mapping):
+                item = None
+            if not isinstance(item, Mapping):
                 raise InvalidRequest(
-                    f"{label}: line {number} is no JSON object",
-                    next_step="Hand over the URIs that the task before returned; if they were changed, run it again.",
+                    f"{label}: line {number} is not a JSON object",
+                    next_step="Pass the URIs that the previous task returned. If a file was changed, run that task "
+                    "again.",
                 )
-            yield found
+            yield item
 
 
-def _file(uri: str, label: str) -> IO[bytes]:
+def _open(uri: str, label: str) -> IO[bytes]:
     try:
         return ObjectStoragePath(uri).open("rb")  # type: ignore[no-untyped-call,no-any-return]  # Airflow's
     except FileNotFoundError:
-        fault: Exception = NotFound(
-            f"{label} is not there",
-            next_step="Run the task that wrote it again, and hand over what it returns; a path of this machine is not "
-            "seen by other workers.",
-        )
+        raise NotFound(
+            f"{label} does not exist",
+            next_step="Run the task that wrote it again, and pass that task's output. Other workers cannot read this "
+            "machine's local files.",
+        ) from None  # the original error shows the path
     except OSError as error:
-        fault = StoreError(
+        raise StoreError(
             f"{label} could not be read ({type(error).__name__})",
-            next_step="Try again; if it lasts, look whether this worker may read there.",
-        )
-    raise fault  # here: its context would be an error that shows the path
+            next_step="Try again. If the error persists, check that this worker has permission to read the file.",
+        ) from None

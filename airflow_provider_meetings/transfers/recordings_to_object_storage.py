@@ -1,4 +1,4 @@
-"""Land the media of recordings in a store."""
+"""Land the media of recordings in object storage."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ from airflow_provider_meetings.transfers.task_state import LandedFiles
 
 
 class RecordingsToObjectStorageOperator(BaseOperator):
-    """Land the media of ready recordings, each verified and with a receipt beside it.
+    """Land the media of ready recordings; each file is verified and gets a receipt.
 
-    A download link is resolved the moment it is used and never leaves the worker. Names are deterministic and
-    nothing stands under its final name before it is whole, so that any run may be repeated. Recordings that are not
-    ready are passed over and named in the log and in the second XCom, ``summary``; so are ready ones without a single
-    file of the wanted kinds.
+    Download links are resolved immediately before use and never leave the worker. Object names are deterministic, and
+    an object gets its final name only when it is complete, so any run can be repeated. Recordings that are not ready
+    are skipped; they are listed in the log and in the second XCom, ``summary``, as are ready recordings without a file
+    of the requested kinds.
 
-    :param meetings_conn_id: a connection of the platform the recordings are from. (templated)
-    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them. Resolved from
-        XComs, never rendered.
-    :param target: where to: a URL that ObjectStoragePath takes, such as ``file:///data/lake``. (templated)
-    :param kinds: which files: video, audio, transcript, ai_transcript, summary, chapters, todos, statistics; one
-        format of a kind is ``transcript-srt``. What the platform lacks is said once in the log, and is no error.
+    :param meetings_conn_id: a connection of the recordings' platform. (templated)
+    :param recordings: the output of `ListRecordingsOperator` or `RecordingReadySensor`. Resolved from XComs, never
+        rendered.
+    :param target: URL of a folder, as ObjectStoragePath takes it, such as ``file:///data/lake``. (templated)
+    :param kinds: kinds of files: video, audio, transcript, ai_transcript, summary, chapters, todos, statistics; or one
+        format of a kind, such as ``transcript-srt``. A kind that the platform does not have is logged as a warning.
         (templated)
-    :param layout: names of objects below `target`, made of the fields in `api.layout.FIELDS`.
-    :param timezone: IANA name of the zone whose days make ``{date}``. (templated)
-    :param if_present: for a file that is there: ``verify`` keeps it if receipt and object agree, else lands it again;
-        ``skip`` trusts the receipt; ``replace`` lands it again; ``fail`` is an error. What an earlier try of the same
-        task has landed is kept under ``replace`` and ``fail`` too (from Airflow 3.3 on).
-    :param max_workers: how many files are fetched at once.
-    :param max_bytes: no file may be larger.
-    :returns: list of stored files as dicts; ``outcome`` is landed, resumed, replaced, skipped, or absent where the
+    :param layout: template of the object names below `target`, with the fields of `api.landing.layout.FIELDS`.
+    :param timezone: IANA name of the time zone of ``{date}``. (templated)
+    :param if_present: for an existing file: ``verify`` keeps it if its receipt matches the object, otherwise lands it
+        again; ``skip`` trusts the receipt; ``replace`` lands it again; ``fail`` is an error. Since Airflow 3.3,
+        ``replace`` and ``fail`` keep files that an earlier try of the same task has landed.
+    :param max_workers: number of files to land concurrently.
+    :param max_bytes: maximum size of a file.
+    :returns: list of stored files as dicts; ``outcome`` is landed, resumed, replaced, skipped, or absent if the
         platform has no such file.
     """
 
-    _give_up: Callable[[], None] | None = None  # while something runs
+    _cancel: Callable[[], None] | None = None  # set during a run
 
     template_fields: Sequence[str] = ("meetings_conn_id", "recordings", "target", "kinds", "timezone")
 
@@ -83,16 +83,16 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         self.max_bytes = arguments.positive(self, "max_bytes", max_bytes)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Land each file of each ready recording."""
+        """Land all files of all ready recordings."""
         try:
             return self._land(context)
         finally:
-            self._give_up = None
+            self._cancel = None
 
     def on_kill(self) -> None:
-        """End a landing under way: what can be continued stays, and the next try continues it."""
-        if give_up := self._give_up:
-            give_up()
+        """Cancel the running landings; partial uploads stay, and the next try resumes them."""
+        if cancel := self._cancel:
+            cancel()
 
     def _land(self, context: Context) -> list[dict[str, Any]]:
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
@@ -101,12 +101,12 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             client = hook.get_conn()
             limits = Limits(max_bytes=self.max_bytes)
 
-            def give_up() -> None:
+            def cancel() -> None:
                 limits.stop.set()
                 client.interrupt()
 
-            self._give_up = give_up
-            kinds = self._offered(client)
+            self._cancel = cancel
+            kinds = self._available_kinds(client)
             recordings = list(arguments.recordings(self.recordings, "recordings", context))
             ready = self._ready(client, recordings)
             store = store_at(self.target)
@@ -123,24 +123,25 @@ class RecordingsToObjectStorageOperator(BaseOperator):
                 return stored
 
             files = files_of(client, ready, kinds)
-            with closing(land_all(files, land, workers=self.max_workers, stop=give_up)) as landed:
+            with closing(land_all(files, land, workers=self.max_workers, stop=cancel)) as landed:
                 results = list(landed)
             stored = [result.stored for result in results if isinstance(result, Landed)]
             failures = [result for result in results if isinstance(result, Failed)]
             named = {result.recording.recording_id for result in results}
-            bare = [str(recording.recording_id) for recording in ready if recording.recording_id not in named]
-            summary = self._summary(stored, recordings, failures, without_files=bare)
+            without_files = [str(recording.recording_id) for recording in ready if recording.recording_id not in named]
+            summary = self._summary(stored, recordings, failures, without_files)
             context["ti"].xcom_push(key="summary", value=summary)
             if failures:
-                raise _all_failures(failures, len(stored))
-            earlier.forget()
+                raise _combined(failures, len(stored))
+            earlier.clear()
         return [file.to_dict() for file in stored]
 
-    def _offered(self, client: MeetingsClient) -> tuple[str, ...]:
-        asked = texts(arguments.ids(self.kinds, "kinds"), "kinds")
-        kinds = MediaKind.check(asked, client.kinds, client.platform)
-        if lacking := [kind for kind in asked if kind not in kinds]:
-            self.log.warning("%s has no %s; it has %s", client.platform, ", ".join(lacking), ", ".join(client.kinds))
+    def _available_kinds(self, client: MeetingsClient) -> tuple[str, ...]:
+        requested = texts(arguments.ids(self.kinds, "kinds"), "kinds")
+        kinds = MediaKind.check(requested, client.kinds, client.platform)
+        if missing := [kind for kind in requested if kind not in kinds]:
+            available = ", ".join(client.kinds)
+            self.log.warning("%s does not have %s; available: %s", client.platform, ", ".join(missing), available)
         return kinds
 
     def _ready(self, client: MeetingsClient, recordings: Sequence[Recording]) -> list[Recording]:
@@ -151,7 +152,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
                     f"{self.meetings_conn_id!r} is of type {client.platform}"
                 )
             if recording.state is not RecordingState.READY:
-                self.log.info("Passed over %s: it is %s", recording.label, recording.state)
+                self.log.info("Skipping %s: state is %s", recording.label, recording.state)
         return [recording for recording in recordings if recording.state is RecordingState.READY]
 
     def _summary(
@@ -159,19 +160,18 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         stored: Sequence[StoredFile],
         recordings: Sequence[Recording],
         failures: Sequence[Failed],
-        *,
         without_files: list[str],
     ) -> dict[str, Any]:
-        outcomes = Counter(file.outcome for file in stored) + Counter(failed=len(failures))
-        passed_over = [
+        outcomes = dict(Counter(file.outcome for file in stored) + Counter(failed=len(failures)))
+        not_ready = [
             {"recording_id": r.recording_id, "meeting_id": r.meeting_id, "state": str(r.state)}
             for r in recordings
             if r.state is not RecordingState.READY
         ]
         written = sum(file.size or 0 for file in stored if file.outcome in {"landed", "resumed", "replaced"})
-        self.log.info("%s; %d bytes; %d recordings passed over", dict(outcomes), written, len(passed_over))
+        self.log.info("Files: %s; %d bytes written; %d recordings not ready", outcomes, written, len(not_ready))
         if without_files:
-            self.log.warning("No file of the wanted kinds in: %s", ", ".join(without_files))
+            self.log.warning("No file of the requested kinds in: %s", ", ".join(without_files))
         failed = [
             {
                 "recording_id": failure.recording.recording_id,
@@ -182,24 +182,24 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             for failure in failures
         ]
         return {
-            "outcomes": dict(outcomes),
+            "outcomes": outcomes,
             "bytes": written,
-            "passed_over": passed_over,
+            "not_ready": not_ready,
             "without_files": without_files,
             "failed": failed,
         }
 
 
-def _all_failures(failures: Sequence[Failed], stored: int) -> MeetingsApiError:
-    """Make one error of all: worth another try if one of them is."""
-    telling = next((failure.error for failure in failures if not failure.error.permanent), failures[0].error)
-    names = "; ".join(f"{failure.what}: {failure.error}" for failure in failures[:20])
+def _combined(failures: Sequence[Failed], stored: int) -> MeetingsApiError:
+    """Combine the errors into one, which is temporary if one of them is."""
+    first = next((failure.error for failure in failures if not failure.error.permanent), failures[0].error)
+    details = "; ".join(f"{failure.what}: {failure.error}" for failure in failures[:20])
     more = f"; and {len(failures) - 20} more, see the log" if len(failures) > 20 else ""
-    return type(telling)(
-        f"{len(failures)} files failed, {stored} are in place: {names}{more}",
-        platform=telling.platform,
-        # A permanent one has said already, further up, what to do.
-        next_step="" if telling.permanent else "A retry fetches only what is missing.",
-        # One that was told to wait longest must not come back too early.
+    return type(first)(
+        f"{len(failures)} files failed, {stored} landed or present: {details}{more}",
+        platform=first.platform,
+        # A permanent error's text already names the next step.
+        next_step="" if first.permanent else "A retry lands only the missing files.",
+        # The longest wait that the platform requested for any of them.
         retry_after=max((f.error.retry_after or 0.0 for f in failures if not f.error.permanent), default=0.0) or None,
     )

@@ -1,4 +1,4 @@
-"""How an operator's argument `redact` is read, and the key of its hashes."""
+"""Read the operators' argument `redact`, and the key for its hashes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_meetings.warehouse.privacy.rules import check
 
 
 def checked(operator: BaseOperator, redact: Any, tables: Iterable[Table]) -> dict[str, str]:
-    """Return the argument; fail while the DAG is read, naming the column or the action that there is not."""
+    """Return the argument as a dict; fail at DAG parsing for an unknown column or action."""
     if redact is None:
         return {}
     if not isinstance(redact, Mapping):
@@ -24,25 +24,22 @@ def checked(operator: BaseOperator, redact: Any, tables: Iterable[Table]) -> dic
     try:
         check(redact, tables)
     except LoadError as error:
-        fault = str(error)
-    else:
-        return dict(redact)
-    raise ValueError(f"{operator.task_id}: {fault}")
+        raise ValueError(f"{operator.task_id}: {error}") from None
+    return dict(redact)
 
 
 def redaction(redact: Mapping[str, str], tables: Iterable[Table]) -> Redaction:
-    """Make ready to redact, with the key that Airflow's configuration holds; it is masked in logs.
+    """Create the redaction, with the key from Airflow's configuration; the key is masked in logs.
 
-    :raises InvalidRequest: for hashes without a key, or with a short one.
+    :raises InvalidRequest: for hashes without a key, or with a key that is too short.
     """
     key = ""
     if "hash" in redact.values():
-        # What a command prints (redact_key_cmd) ends in a line break, and must be the same key.
+        # The output of a command (redact_key_cmd) ends with a newline, which is not part of the key.
         key = (conf.get("meetings", "redact_key", fallback="") or "").strip()
         if key:
             mask_secret(key)
     try:
         return Redaction(redact, key.encode(), tables)
     except LoadError as error:
-        fault = str(error)
-    raise InvalidRequest(fault)
+        raise InvalidRequest(str(error)) from None

@@ -1,4 +1,4 @@
-"""Write metadata to a lake: the rows of a warehouse as Parquet, a partition for each day."""
+"""Write metadata to a lake: the warehouse's rows as Parquet, partitioned by day."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.transfers.inputs import PostsGiven, RecordingsGiven, run_key
+from airflow_provider_meetings.transfers.inputs import PostInputs, RecordingInputs, run_key
 from airflow_provider_meetings.transfers.redaction import checked
-from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings
-from airflow_provider_meetings.warehouse.privacy import rules as written
-from airflow_provider_meetings.warehouse.privacy.rules import Action as Redact
+from airflow_provider_meetings.warehouse.lake.landing import Counts, land_posts, land_recordings
+from airflow_provider_meetings.warehouse.privacy import rules
+from airflow_provider_meetings.warehouse.privacy.rules import Action
 
 
 class RecordingsToParquetOperator(BaseOperator):
-    """Merge recordings, their files and transcripts into the lake's partitions, and write the journals, as Parquet.
+    """Merge recordings, their files, transcripts and journals into the lake's Parquet partitions.
 
-    The rows are those that `RecordingsToSqlOperator` writes, at ``{table}/dt={day}/rows.parquet``: the day of the
-    recording's start in UTC, ``__HIVE_DEFAULT_PARTITION__`` for what has none. Rows of recordings that are not handed
-    over stay as they are. Each partition is one object and is replaced at once; any run may be repeated.
+    The rows are the same as those of `RecordingsToSqlOperator`, in ``{table}/dt={day}/rows.parquet``: the day of the
+    recording's start in UTC, or ``__HIVE_DEFAULT_PARTITION__`` without a start. Rows of other recordings do not change.
+    Each partition is one object and is replaced atomically, so any run can be repeated.
 
-    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them, or URIs of files
-        that hold them as JSON lines. Resolved from XComs, never rendered.
-    :param stored_files: what `RecordingsToObjectStorageOperator` returned; the same.
-        Transcripts, chapters, to-dos and statistics among them are read back and become rows:
-        ``transcript_segments``, ``minute_chapters``, ``minute_todos``, ``minute_statistics``.
-    :param summary: the XCom ``summary`` of the listing; the same.
-    :param target: where to: a URL that ObjectStoragePath takes, such as ``s3://conn_id@bucket/meetings``, for this
-        lake alone. (templated)
-    :param redact: what shall not be stored as it is: ``hash`` or ``drop`` by the column's name, in whichever table.
-        Hashes need the option ``redact_key`` of section ``[meetings]``. Without ``started_at`` no row has a day.
-    :returns: for each table how many ``files`` were written, and how many ``rows`` these have.
+    :param recordings: the output of `ListRecordingsOperator` or `RecordingReadySensor`, or URIs of NDJSON files with
+        the same. Resolved from XComs, never rendered.
+    :param stored_files: the output of `RecordingsToObjectStorageOperator`, in the same forms. Transcripts, chapters,
+        to-dos and statistics are read from the store and loaded into ``transcript_segments``, ``minute_chapters``,
+        ``minute_todos`` and ``minute_statistics``.
+    :param summary: the XCom ``summary`` of the listing, in the same forms.
+    :param target: URL of a folder for this lake alone, as ObjectStoragePath takes it, such as
+        ``s3://conn_id@bucket/meetings``. (templated)
+    :param redact: values to redact: ``hash`` or ``drop`` by column name, for all tables. Hashes need the option
+        ``redact_key`` of section ``[meetings]``. Redacting ``started_at`` leaves all rows without a day.
+    :returns: by table, the number of ``files`` written and of ``rows`` in them.
     """
 
     template_fields: Sequence[str] = ("recordings", "stored_files", "summary", "target")
@@ -47,7 +47,7 @@ class RecordingsToParquetOperator(BaseOperator):
         stored_files: Any = None,
         summary: Any = None,
         target: str,
-        redact: Mapping[str, Redact] | None = None,
+        redact: Mapping[str, Action] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -55,20 +55,20 @@ class RecordingsToParquetOperator(BaseOperator):
         self.stored_files = arguments.as_literal(stored_files)
         self.summary = arguments.as_literal(summary)
         self.target = target
-        self.redact = checked(self, redact, written.RECORDINGS)
+        self.redact = checked(self, redact, rules.RECORDINGS)
 
-    def execute(self, context: Context) -> Told:
-        """Merge into the partitions concerned."""
+    def execute(self, context: Context) -> Counts:
+        """Merge into the affected partitions."""
         with error_mapping():
-            given = RecordingsGiven(
+            inputs = RecordingInputs(
                 self.recordings, self.stored_files, self.summary, redact=self.redact, context=context
             )
             return land_recordings(
                 store_at(self.target),
-                recordings=given.recordings,
-                stored_files=given.stored_files,
-                contents=given.contents,
-                summaries=given.summaries,
+                recordings=inputs.recordings,
+                stored_files=inputs.stored_files,
+                contents=inputs.contents,
+                summaries=inputs.summaries,
                 run=run_key(context),
                 now=pendulum.now("UTC"),
             )
@@ -77,12 +77,12 @@ class RecordingsToParquetOperator(BaseOperator):
 class PostsToParquetOperator(BaseOperator):
     """Merge Moments posts and their reactions into the lake's partitions, as `RecordingsToParquetOperator` does.
 
-    :param posts: posts as `FeishuPostsOperator` returns them, or URIs of files that hold them as JSON lines. Resolved
-        from XComs, never rendered.
-    :param target: where to: a URL that ObjectStoragePath takes, for this lake alone. (templated)
-    :param redact: what shall not be stored as it is: ``hash`` or ``drop`` by the column's name, in both tables.
-        Hashes need the option ``redact_key`` of section ``[meetings]``. Without ``created_at`` no row has a day.
-    :returns: for each table how many ``files`` were written, and how many ``rows`` these have.
+    :param posts: the output of `FeishuPostsOperator`, or URIs of NDJSON files with the same. Resolved from XComs,
+        never rendered.
+    :param target: URL of a folder for this lake alone, as ObjectStoragePath takes it. (templated)
+    :param redact: values to redact: ``hash`` or ``drop`` by column name, for both tables. Hashes need the option
+        ``redact_key`` of section ``[meetings]``. Redacting ``created_at`` leaves all rows without a day.
+    :returns: by table, the number of ``files`` written and of ``rows`` in them.
     """
 
     template_fields: Sequence[str] = ("posts", "target")
@@ -92,16 +92,16 @@ class PostsToParquetOperator(BaseOperator):
         *,
         posts: Any,
         target: str,
-        redact: Mapping[str, Redact] | None = None,
+        redact: Mapping[str, Action] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.posts = arguments.as_literal(posts)
         self.target = target
-        self.redact = checked(self, redact, written.POSTS)
+        self.redact = checked(self, redact, rules.POSTS)
 
-    def execute(self, context: Context) -> Told:
-        """Merge into the partitions concerned."""
+    def execute(self, context: Context) -> Counts:
+        """Merge into the affected partitions."""
         with error_mapping():
-            given = PostsGiven(self.posts, redact=self.redact, context=context)
-            return land_posts(store_at(self.target), posts=given.posts, now=pendulum.now("UTC"))
+            inputs = PostInputs(self.posts, redact=self.redact, context=context)
+            return land_posts(store_at(self.target), posts=inputs.posts, now=pendulum.now("UTC"))

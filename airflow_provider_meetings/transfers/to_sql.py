@@ -1,4 +1,4 @@
-"""Load metadata into a warehouse, through any Airflow connection that has an engine."""
+"""Load metadata into a warehouse, through any Airflow connection whose type has an engine."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.meetings import error_mapping
-from airflow_provider_meetings.transfers.inputs import PostsGiven, RecordingsGiven, run_key
+from airflow_provider_meetings.transfers.inputs import PostInputs, RecordingInputs, run_key
 from airflow_provider_meetings.transfers.redaction import checked
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.load.migrate import SchemaChanges
 from airflow_provider_meetings.warehouse.merge.engine import Engine
-from airflow_provider_meetings.warehouse.privacy import rules as written
-from airflow_provider_meetings.warehouse.privacy.rules import Action as Redact
+from airflow_provider_meetings.warehouse.privacy import rules
+from airflow_provider_meetings.warehouse.privacy.rules import Action
 from airflow_provider_meetings.warehouse.tables.tables import tables
 
 
 class RecordingsToSqlOperator(BaseOperator):
-    """Upsert recordings and their files, and write the journals of what was listed, landed and still waits.
+    """Upsert recordings and their files, and record what was listed, landed and is still pending.
 
-    Missing tables are made, missing columns added; nothing is dropped. A second load of the same changes no row but in
-    the journals. Recordings without an id yet stand in ``pending_items`` until they have one.
+    Creates missing tables and adds missing columns; never drops any. Loading the same values again changes rows only in
+    the journals. Recordings without an id are in ``pending_items`` until they have one.
 
     :param sql_conn_id: a connection of type ``postgres``, ``mysql``, ``duckdb`` or ``sqlite``. (templated)
-    :param recordings: recordings as `ListRecordingsOperator` or `RecordingReadySensor` return them, or URIs of files
-        that hold them as JSON lines. Resolved from XComs, never rendered.
-    :param stored_files: what `RecordingsToObjectStorageOperator` returned; the same.
-        Transcripts, chapters, to-dos and statistics among them are read back and become rows:
-        ``transcript_segments``, ``minute_chapters``, ``minute_todos``, ``minute_statistics``.
-    :param summary: the XCom ``summary`` of the listing; the same.
-    :param schema: the tables' schema; None for the connection's own. (templated)
-    :param table_prefix: in front of every table's name. (templated)
-    :param redact: what shall not be stored as it is: ``hash`` or ``drop`` by the column's name, in whichever table.
-        Hashes need the option ``redact_key`` of section ``[meetings]``.
-    :param schema_changes: ``add`` adds columns that a table lacks, ``fail`` fails then.
-    :returns: rows inserted or changed, per table.
+    :param recordings: the output of `ListRecordingsOperator` or `RecordingReadySensor`, or URIs of NDJSON files with
+        the same. Resolved from XComs, never rendered.
+    :param stored_files: the output of `RecordingsToObjectStorageOperator`, in the same forms. Transcripts, chapters,
+        to-dos and statistics are read from the store and loaded into ``transcript_segments``, ``minute_chapters``,
+        ``minute_todos`` and ``minute_statistics``.
+    :param summary: the XCom ``summary`` of the listing, in the same forms.
+    :param schema: the tables' schema; None for the connection's default. (templated)
+    :param table_prefix: prefix of all table names. (templated)
+    :param redact: values to redact: ``hash`` or ``drop`` by column name, for all tables. Hashes need the option
+        ``redact_key`` of section ``[meetings]``.
+    :param schema_changes: for a table without a column: ``add`` adds the column, ``fail`` fails.
+    :returns: number of rows inserted or changed, by table.
     """
 
     template_fields: Sequence[str] = (
@@ -64,7 +64,7 @@ class RecordingsToSqlOperator(BaseOperator):
         summary: Any = None,
         schema: str | None = None,
         table_prefix: str = "",
-        redact: Mapping[str, Redact] | None = None,
+        redact: Mapping[str, Action] | None = None,
         schema_changes: SchemaChanges = "add",
         **kwargs: Any,
     ) -> None:
@@ -75,7 +75,7 @@ class RecordingsToSqlOperator(BaseOperator):
         self.summary = arguments.as_literal(summary)
         self.schema = schema
         self.table_prefix = table_prefix
-        self.redact = checked(self, redact, written.RECORDINGS)
+        self.redact = checked(self, redact, rules.RECORDINGS)
         self.schema_changes: SchemaChanges = arguments.choice(
             self, "schema_changes", schema_changes, get_args(SchemaChanges)
         )
@@ -83,17 +83,17 @@ class RecordingsToSqlOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
         with error_mapping():
-            given = RecordingsGiven(
+            inputs = RecordingInputs(
                 self.recordings, self.stored_files, self.summary, redact=self.redact, context=context
             )
             engine = _engine(self)
             return load_recordings(
                 engine.hook,
                 engine=engine,
-                recordings=given.recordings(),
-                stored_files=given.stored_files(),
-                contents=given.contents(),
-                summaries=given.summaries(),
+                recordings=inputs.recordings(),
+                stored_files=inputs.stored_files(),
+                contents=inputs.contents(),
+                summaries=inputs.summaries(),
                 run=run_key(context),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
@@ -103,17 +103,17 @@ class RecordingsToSqlOperator(BaseOperator):
 
 
 class PostsToSqlOperator(BaseOperator):
-    """Upsert Moments posts and their reactions; a post that is gone is marked and keeps what was known of it.
+    """Upsert Moments posts and their reactions; a deleted post keeps its last values and is marked as deleted.
 
     :param sql_conn_id: a connection of type ``postgres``, ``mysql``, ``duckdb`` or ``sqlite``. (templated)
-    :param posts: posts as `FeishuPostsOperator` returns them, or URIs of files that hold them as JSON lines. Resolved
-        from XComs, never rendered.
-    :param schema: the tables' schema; None for the connection's own. (templated)
-    :param table_prefix: in front of every table's name. (templated)
-    :param redact: what shall not be stored as it is: ``hash`` or ``drop`` by the column's name, in both tables.
-        Hashes need the option ``redact_key`` of section ``[meetings]``.
-    :param schema_changes: ``add`` adds columns that a table lacks, ``fail`` fails then.
-    :returns: rows inserted or changed, per table.
+    :param posts: the output of `FeishuPostsOperator`, or URIs of NDJSON files with the same. Resolved from XComs,
+        never rendered.
+    :param schema: the tables' schema; None for the connection's default. (templated)
+    :param table_prefix: prefix of all table names. (templated)
+    :param redact: values to redact: ``hash`` or ``drop`` by column name, for both tables. Hashes need the option
+        ``redact_key`` of section ``[meetings]``.
+    :param schema_changes: for a table without a column: ``add`` adds the column, ``fail`` fails.
+    :returns: number of rows inserted or changed, by table.
     """
 
     template_fields: Sequence[str] = ("sql_conn_id", "posts", "schema", "table_prefix")
@@ -125,7 +125,7 @@ class PostsToSqlOperator(BaseOperator):
         posts: Any,
         schema: str | None = None,
         table_prefix: str = "",
-        redact: Mapping[str, Redact] | None = None,
+        redact: Mapping[str, Action] | None = None,
         schema_changes: SchemaChanges = "add",
         **kwargs: Any,
     ) -> None:
@@ -134,7 +134,7 @@ class PostsToSqlOperator(BaseOperator):
         self.posts = arguments.as_literal(posts)
         self.schema = schema
         self.table_prefix = table_prefix
-        self.redact = checked(self, redact, written.POSTS)
+        self.redact = checked(self, redact, rules.POSTS)
         self.schema_changes: SchemaChanges = arguments.choice(
             self, "schema_changes", schema_changes, get_args(SchemaChanges)
         )
@@ -142,12 +142,12 @@ class PostsToSqlOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
         with error_mapping():
-            given = PostsGiven(self.posts, redact=self.redact, context=context)
+            inputs = PostInputs(self.posts, redact=self.redact, context=context)
             engine = _engine(self)
             return load_posts(
                 engine.hook,
                 engine=engine,
-                posts=given.posts(),
+                posts=inputs.posts(),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
@@ -156,18 +156,18 @@ class PostsToSqlOperator(BaseOperator):
 
 
 def _engine(operator: RecordingsToSqlOperator | PostsToSqlOperator) -> Engine:
-    """Return the engine for the operator's connection, before it is opened: opening may make a file."""
+    """Return the engine of the operator's connection; checks come first, because opening may create a file."""
     conn_id, schema, prefix = operator.sql_conn_id, operator.schema, operator.table_prefix
     hook = hook_of(conn_id, "sql_conn_id")
     if not isinstance(hook, DbApiHook):
         raise AirflowFailException(
-            f"sql_conn_id: connection {conn_id!r} ({type(hook).__name__}) is no SQL database: name one of a type that "
-            "rows can be loaded through: postgres, mysql, duckdb or sqlite"
+            f"sql_conn_id: connection {conn_id!r} ({type(hook).__name__}) is not an SQL database: use a connection of "
+            "type postgres, mysql, duckdb or sqlite"
         )
     if schema is not None:
-        arguments.text(schema, "schema", "meetings, or leave it None for the connection's own")
+        arguments.text(schema, "schema", "meetings, or leave it None for the connection's default")
     if prefix != "":
-        arguments.text(prefix, "table_prefix", "meetings_, or leave it out")
+        arguments.text(prefix, "table_prefix", "meetings_, or omit it")
     try:
         engine = engine_for(hook)
         tables(prefix, schema)

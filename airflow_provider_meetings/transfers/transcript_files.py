@@ -1,117 +1,104 @@
-"""Stored files that are rows of their own (transcripts, chapters, to-dos, statistics), read back by their address."""
+"""Read landed transcripts, chapters, to-dos and statistics back into rows."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from airflow.providers.common.compat.sdk import AirflowException, Connection
 
-from airflow_provider_meetings.api.artifacts import ArtifactRow, Reader
+from airflow_provider_meetings.api.artifacts import Reader
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, NotFound, StoreError
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.models import MediaKind, StoredFile
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.warehouse.load.transcripts import Content
 
-LARGEST_CONTENT = 64 * 1024 * 1024
-"""One file is held at a time: the words of a meeting of a whole day, each with its times, stay below 20 MiB."""
+MAX_FILE_BYTES = 64 * 1024 * 1024
+"""Files are read into memory one at a time. A transcript of a whole day with word timestamps is below 20 MiB."""
 
-_FAMILIES = frozenset(
+_KINDS = frozenset(
     {MediaKind.TRANSCRIPT, MediaKind.AI_TRANSCRIPT, MediaKind.CHAPTERS, MediaKind.TODOS, MediaKind.STATISTICS}
 )
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ReadBack:
-    """A file and what stands in it, which is made as it is asked for."""
+def read_artifacts(files: Iterable[StoredFile]) -> Iterator[Content]:
+    """Read the files of artifact kinds, one at a time; skip other kinds and formats without a reader.
 
-    file: StoredFile
-    item: type[ArtifactRow]
-    items: Iterator[ArtifactRow]
-
-
-def read_back(files: Iterable[StoredFile]) -> Iterator[ReadBack]:
-    """Read those of the files that are rows, one at a time; others are passed over, of texts also those of no format.
-
-    :raises InvalidRequest: for an address that is none, and for a platform that is not installed here.
-    :raises NotFound: for an object that is no longer there.
-    :raises FileTooLarge: for one of more than `LARGEST_CONTENT` bytes.
-    :raises StoreError: for a store that fails.
+    :raises InvalidRequest: for an invalid URI, and for a platform that is not installed.
+    :raises NotFound: for an object that does not exist.
+    :raises FileTooLarge: for an object of more than `MAX_FILE_BYTES`.
+    :raises StoreError: if the store fails.
     """
     stores: dict[str, Store] = {}
     readers: dict[str, Mapping[str, Reader]] = {}
-    unread: Counter[str] = Counter()
+    unreadable: Counter[str] = Counter()
     for number, file in enumerate(files, 1):
-        if file.uri is None or file.kind.partition("-")[0] not in _FAMILIES:
+        if file.uri is None or file.kind.partition("-")[0] not in _KINDS:
             continue
         label = f"file {number} of stored_files"
         if file.platform not in readers:
             readers[file.platform] = _readers(file.platform, label)
-        # The number of a second file of one format is no part of it: transcript-txt-2.
+        # Without the counter of a second file of one format: transcript-txt-2.
         kind = "-".join(file.kind.split("-")[:2])
         reader = readers[file.platform].get(kind)
         if reader is None:
-            unread[kind.partition("-")[0]] += 1
+            unreadable[kind.partition("-")[0]] += 1
             continue
-        yield ReadBack(file, reader.item, reader.read(file, _content(file, f"{label} ({kind})", stores)))
-    for family, count in unread.items():
-        log.info("%s files of kind %s have no format that rows are made of; they stay files", count, family)
+        rows = reader.read(file, _read(file, f"{label} ({kind})", stores))
+        yield Content(reader.item, file.to_dict(), (row.to_dict() for row in rows))
+    for kind, count in unreadable.items():
+        log.info("Skipping %s files of kind %s: no reader for their format", count, kind)
 
 
 def _readers(platform: str, label: str) -> Mapping[str, Reader]:
     try:
         hook = Connection(conn_id=platform, conn_type=platform).get_hook()  # type: ignore[no-untyped-call]
+        reason = type(hook).__name__
     except (AirflowException, ImportError) as error:
-        told = type(error).__name__
-    else:
-        if isinstance(hook, MeetingsHook):
-            return hook.readers
-        told = type(hook).__name__
+        hook, reason = None, type(error).__name__
+    if isinstance(hook, MeetingsHook):
+        return hook.readers
     raise InvalidRequest(
-        f"{label} is of a platform that is not known on this worker ({told})",
-        next_step="Install the distribution that brings the one that its field platform names.",
+        f"The platform of {label} is not installed on this worker ({reason})",
+        next_step="Install the distribution that provides the platform named in the file's field `platform`.",
     )
 
 
-def _content(file: StoredFile, label: str, stores: dict[str, Store]) -> bytes:
-    """Read an object whole. Its store is opened once, from the root: an object's folder is seldom that of another.
+def _read(file: StoredFile, label: str, stores: dict[str, Store]) -> bytes:
+    """Read an object. Stores are cached by their root, because each recording has a folder of its own.
 
-    Errors name it by its number: its ids may be what is redacted, and they stand in its address, too.
+    Errors name the file by its number, because its ids and its URI may be redacted values.
     """
-    scheme, found, rest = str(file.uri).partition("://")
-    place, _, key = rest.partition("/")
-    root = f"{scheme}{found}{place}/"
+    scheme, separator, rest = str(file.uri).partition("://")
+    bucket, _, key = rest.partition("/")
+    root = f"{scheme}{separator}{bucket}/"
     if root not in stores:
         stores[root] = store_at(root, f"the uri of {label}")
     content = bytearray()
     try:
-        for piece in stores[root].open(key):
-            content += piece
-            if len(content) > LARGEST_CONTENT:
-                break
+        for chunk in stores[root].open(key):
+            content += chunk
+            if len(content) > MAX_FILE_BYTES:
+                raise FileTooLarge(
+                    f"The object of {label} has more than {MAX_FILE_BYTES} bytes",
+                    platform=file.platform,
+                    next_step="A transcript is not that large: check the object, or remove it from stored_files.",
+                )
     except FileNotFoundError:
-        fault: Exception = NotFound(
-            f"The object of {label} is no longer there",
+        raise NotFound(
+            f"The object of {label} does not exist",
             platform=file.platform,
-            next_step="Land it again, and hand over what that task returns.",
-        )
+            next_step="Land it again, and pass that task's output.",
+        ) from None
     except OSError as error:
-        fault = StoreError(
-            f"The object of {label} could not be read back ({type(error).__name__})",
+        raise StoreError(
+            f"The object of {label} could not be read ({type(error).__name__})",
             platform=file.platform,
-            next_step="Try again; if it lasts, look whether this worker may read there.",
-        )
-    else:
-        if len(content) <= LARGEST_CONTENT:
-            return bytes(content)
-        fault = FileTooLarge(
-            f"The object of {label} has more than {LARGEST_CONTENT} bytes",
-            platform=file.platform,
-            next_step="It is hardly a transcript: look at it, and leave it out of stored_files.",
-        )
-    raise fault
+            next_step="Try again. If the error persists, check that this worker has permission to read the object.",
+        ) from None
+    return bytes(content)

@@ -122,7 +122,7 @@ def times(name: str, also: Mapping[str, Any]) -> list[Row]:
 
 def handed_over(name: str, called: str, good: Mapping[str, Any], wrong: list[tuple[str, Any, str]]) -> list[Row]:
     """Refuse what no task before returns; `wrong` are fields of `good`, their values and what is said of them."""
-    remedy, unchanged = "hand over the task's .output", "Hand over what the task before returned"
+    remedy, unchanged = "pass the task's .output", "Pass the previous task's output"
     others: list[tuple[Any, str]] = [
         ("{{ x }}", "got str"),
         (7, "got int"),
@@ -136,7 +136,7 @@ def handed_over(name: str, called: str, good: Mapping[str, Any], wrong: list[tup
     no_values: list[Any] = [[{}], [{"x": 1}], [{1: 2, "x": 3}], [{**good, "x" * 5000: 1}], [good, [{"x": 1}]]]
     return [
         *(Row(name, value, kind, remedy) for value, kind in others),
-        *(Row(name, value, f"no {called}: ", unchanged) for value in no_values),
+        *(Row(name, value, f"is not a {called}: ", unchanged) for value in no_values),
         *(Row(name, [{**good, key: value}], kind, unchanged) for key, value, kind in wrong),
     ]
 

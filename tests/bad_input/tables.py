@@ -136,12 +136,12 @@ def _redact(other: str) -> list[Row]:
             for value in ("title", 7, True, ["title"], b"{}", Opaque())
         ),
         Row("redact", {other: "drop"}, f"no column {other!r} to redact", "there are"),
-        Row("redact", {7: "drop"}, "no column '7' to redact", "there are"),
+        Row("redact", {7: "drop"}, "unknown column '7'", "known columns: "),
         Row("redact", {"source": "mask"}, "got 'mask'", "one of hash, drop"),
         Row("redact", {"source": None}, "got 'None'", "one of hash, drop"),
-        Row("redact", {"source": "hash"}, "holds no text", "'drop' can be"),
-        Row("redact", {"tenant": "drop"}, "is part of a key", "'hash' can be"),
-        Row("redact", {"platform": "hash"}, "is not redacted", "the loader decides by it"),
+        Row("redact", {"source": "hash"}, "is not a text", "action is 'drop'"),
+        Row("redact", {"tenant": "drop"}, "is part of a key", "action is 'hash'"),
+        Row("redact", {"platform": "hash"}, "cannot be redacted", "the loader needs it"),
     ]
 
 
@@ -220,7 +220,7 @@ TABLES: dict[type, Table] = {
     ListRecordingsOperator: Table(
         {"task_id": "list", "meetings_conn_id": "feishu_default", "meeting_ids": [READY_MEETING]},
         [
-            Row("batch_size", value, f"got {value!r:.60}", "at least 1, a whole number, or None")
+            Row("batch_size", value, f"got {value!r:.60}", "whole number of at least 1")
             for value in (0, -1, True, 1.5, "5", b"5", [5], Opaque())
         ],
         [
@@ -335,7 +335,7 @@ TABLES: dict[type, Table] = {
         [
             *choices("if_present", "verify"),
             *(
-                Row(name, value, f"got {value!r:.60}", f"{name} must be at least 1, a whole number")
+                Row(name, value, f"got {value!r:.60}", f"{name} must be a whole number of at least 1")
                 for name in ("max_workers", "max_bytes")
                 for value in (None, 0, -1, 1.5, "2", True, [2], Opaque())
             ),
@@ -353,7 +353,7 @@ TABLES: dict[type, Table] = {
             *_conn(NO_CONN),
             Row("recordings", [RECORDING], "is from feishu", "type wecom", {"meetings_conn_id": "wecom_default"}),
             *RECORDINGS,
-            Row("recordings", None, "got NoneType", "hand over the task's .output"),
+            Row("recordings", None, "got NoneType", "pass the task's .output"),
             *id_lists("kinds"),
             Row("kinds", None, "non-empty list", "video, transcript-txt"),
             Row("kinds", [], "non-empty list", "video, transcript-txt"),
@@ -412,7 +412,7 @@ TABLES: dict[type, Table] = {
         [
             *_sql("sql_conn_id"),
             *RECORDINGS,
-            Row("recordings", None, "got NoneType", "hand over the task's .output"),
+            Row("recordings", None, "got NoneType", "pass the task's .output"),
             *handed_over(
                 "stored_files",
                 "stored file",
@@ -427,11 +427,11 @@ TABLES: dict[type, Table] = {
                 ],
             ),
             *(
-                Row("summary", value, f"got {type(value).__name__}", "hand over the task's .output")
+                Row("summary", value, f"got {type(value).__name__}", "pass the task's .output")
                 for value in ("{{ x }}", 7, True, b"{}")
             ),
             *(
-                Row("summary", value, "not that of a listing", 'XComArg(listing, key="summary")')
+                Row("summary", value, "must be the summary of a listing", 'XComArg(listing, key="summary")')
                 for value in NO_SUMMARIES
             ),
         ],
@@ -455,7 +455,7 @@ TABLES: dict[type, Table] = {
         [*choices("schema_changes", "add"), *_redact("title")],
         [
             *_sql("sql_conn_id"),
-            Row("posts", None, "got NoneType", "hand over the task's .output"),
+            Row("posts", None, "got NoneType", "pass the task's .output"),
             *handed_over(
                 "posts",
                 "post",

@@ -25,13 +25,13 @@ def test_items_of_lists_lazy_sequences_and_batches(given: Any) -> None:
 
 @pytest.mark.parametrize("given", ["[{}]", 3, None, [None], ["x"]])
 def test_anything_else_is_refused_by_name(given: Any) -> None:
-    with pytest.raises(InvalidRequest, match="recordings must be a list as the task before returns it"):
+    with pytest.raises(InvalidRequest, match="recordings must be a list as the previous task returns it"):
         list(arguments.items(given, "recordings", {}))
 
 
 @pytest.mark.parametrize("given", [{"x": 1}, {**ITEM, "state": "odd"}, {**ITEM, "title2": "x"}, {"state": "ready"}])
 def test_what_is_no_recording_is_refused_by_name(given: Any) -> None:
-    with pytest.raises(InvalidRequest, match="recordings: number 1 of the list is no recording: "):
+    with pytest.raises(InvalidRequest, match="recordings: item 1 is not a recording: "):
         list(arguments.recordings([given], "recordings", {}))
 
 
@@ -57,14 +57,14 @@ def test_what_is_no_recording_is_refused_by_name(given: Any) -> None:
 def test_what_another_task_handed_over_is_named_and_not_shown(changes: Any, told: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         list(arguments.recordings([ITEM, [{**ITEM, **changes}]], "recordings", {}))
-    assert "recordings: number 2 of the list is no recording" in str(caught.value)
+    assert "recordings: item 2 is not a recording" in str(caught.value)
     assert told in str(caught.value)
     assert not any(private in str(caught.value) for private in ("PRIVATE", "2031", "0001"))
 
 
 @pytest.mark.parametrize("name", ["reactions", "category_ids"])
 def test_a_list_of_a_post_is_named(name: str) -> None:
-    with pytest.raises(InvalidRequest, match=f"posts: number 1 of the list is no post: {name} must be a list, got int"):
+    with pytest.raises(InvalidRequest, match=f"posts: item 1 is not a post: {name} must be a list, got int"):
         list(arguments.posts([{"platform": "feishu", "tenant": "t", "post_id": "1", name: 7}], "posts", {}))
 
 

@@ -107,7 +107,7 @@ def test_bad_input_is_refused_before_any_request(
 
 
 def test_a_batch_size_of_nothing_fails_while_the_dag_is_read() -> None:
-    with pytest.raises(ValueError, match="batch_size must be at least 1"):
+    with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1"):
         wecom(owner_ids=["zhangwei"], batch_size=0)
 
 

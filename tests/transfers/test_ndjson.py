@@ -68,7 +68,7 @@ def test_a_path_may_hold_blanks(name: str, warehouse: Path, tmp_path: Path, cont
 def test_a_batch_that_is_not_there_is_named(warehouse: Path, tmp_path: Path, context: Any) -> None:
     given = [_batch(tmp_path, "1.ndjson", [_recording(1)]), f"file://{tmp_path}/my lake/2.ndjson"]
     operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=given)
-    told = r"recordings: batch 2 \(file:///…\) is not there. Run the task that wrote it again"
+    told = r"recordings: batch 2 \(file:///…\) does not exist. Run the task that wrote it again"
     with pytest.raises(AirflowFailException, match=told) as caught:
         operator.execute(context)
     assert "my lake" not in str(caught.value)
@@ -84,7 +84,7 @@ def test_a_line_that_is_no_object_is_named_and_not_shown(
     with Path(uri.removeprefix("file://")).open("a") as file:
         file.write(line)
     operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=[uri])
-    with pytest.raises(AirflowFailException, match=r"recordings: batch 1 \(file:///…\): line 2 is no") as caught:
+    with pytest.raises(AirflowFailException, match=r"recordings: batch 1 \(file:///…\): line 2 is not") as caught:
         operator.execute(context)
     assert "PRIVATE" not in str(caught.value)
     with closing(sqlite3.connect(warehouse)) as db:
@@ -128,8 +128,6 @@ def test_a_value_that_is_redacted_is_not_shown_where_it_is_refused(
         recordings=_batch(tmp_path, "x.ndjson", given) if by_uri else given,
         redact={"started_at": "drop"},
     )
-    with pytest.raises(
-        AirflowFailException, match="recordings: number 2 of the list is no recording: started_at"
-    ) as caught:
+    with pytest.raises(AirflowFailException, match="recordings: item 2 is not a recording: started_at") as caught:
         operator.execute(context)
     assert "PRIVATE" not in str(caught.value)

@@ -161,8 +161,8 @@ def test_what_is_not_ready_is_passed_over_and_named(emulated: Any, context: Any,
     recordings = feishu_meetings(context, RUNNING_MEETING, READY_MEETING)
     stored = land(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings)
     assert [f["outcome"] for f in stored] == ["landed"]
-    passed_over = [{"recording_id": None, "meeting_id": RUNNING_MEETING, "state": "recording"}]
-    assert context["ti"].pushed["summary"]["passed_over"] == passed_over
+    not_ready = [{"recording_id": None, "meeting_id": RUNNING_MEETING, "state": "recording"}]
+    assert context["ti"].pushed["summary"]["not_ready"] == not_ready
 
 
 def test_no_token_reaches_the_media_host_and_no_link_leaves_the_task(
@@ -222,7 +222,7 @@ def test_what_was_said_in_a_wecom_meeting(emulated: Any, context: Any, tmp_path:
 
 def lacking(capsys: pytest.CaptureFixture[str], platform: str) -> list[str]:
     """Return what the log has said of kinds that the platform lacks, since it was last asked."""
-    return re.findall(rf"\[warning *\] {platform} has no ([^;\n]*);", capsys.readouterr().out)
+    return re.findall(rf"\[warning *\] {platform} does not have ([^;\n]*);", capsys.readouterr().out)
 
 
 def test_a_kind_that_the_platform_lacks(
@@ -269,7 +269,7 @@ def test_one_broken_file_does_not_keep_the_others_out(emulated: Any, context: An
     gone = replace(company.feishu_minutes[READY_MINUTE], status="deleted")
     emulated.state.company = replace(company, feishu_minutes={**company.feishu_minutes, READY_MINUTE: gone})
     arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
-    with pytest.raises(AirflowFailException, match=r"1 files failed, 1 are in place: .*2091004") as caught:
+    with pytest.raises(AirflowFailException, match=r"1 files failed, 1 landed or present: .*2091004") as caught:
         land(context, tmp_path, **arguments)
     assert "A retry" not in str(caught.value)
     assert context["ti"].pushed["summary"]["without_files"] == []
@@ -444,7 +444,7 @@ def test_a_ready_recording_without_a_wanted_file_is_named(
     arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
     assert land(context, tmp_path, **arguments, kinds=["audio"]) == []
     assert context["ti"].pushed["summary"]["without_files"] == [READY_MINUTE]
-    assert f"No file of the wanted kinds in: {READY_MINUTE}" in capsys.readouterr().out
+    assert f"No file of the requested kinds in: {READY_MINUTE}" in capsys.readouterr().out
     land(context, tmp_path, **arguments)
     assert context["ti"].pushed["summary"]["without_files"] == []
-    assert "No file of the wanted kinds" not in capsys.readouterr().out
+    assert "No file of the requested kinds" not in capsys.readouterr().out

@@ -143,7 +143,7 @@ def test_an_object_that_is_gone_fails_before_anything_is_written(
 ) -> None:
     (stored,) = [file for file in feishu["stored_files"] if file["kind"] == "todos-json"]
     Path(stored["uri"].removeprefix("file://")).unlink()
-    with pytest.raises(AirflowFailException, match=r"todos-json\) is no longer there"):
+    with pytest.raises(AirflowFailException, match=r"todos-json\) does not exist"):
         land(lake, context, **feishu)
     assert not lake.exists()
 
@@ -169,13 +169,13 @@ def test_nothing_redacted_is_in_any_file(
     temporary = lake.parent / "temporary"
     temporary.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    try_out = landing._try_out
+    check_store = landing._check_store
 
     def seen(store: Any) -> None:
         scratch.append(b"".join(path.read_bytes() for path in temporary.rglob("*.sqlite*")))
-        try_out(store)
+        check_store(store)
 
-    monkeypatch.setattr(landing, "_try_out", seen)
+    monkeypatch.setattr(landing, "_check_store", seen)
     land(lake / "plain", context, **given)
     land(lake / "redacted", context, **given, redact=redact)
     rows = [row for table in written.RECORDINGS for row in read(lake / "plain", table.name)]
@@ -271,7 +271,7 @@ def test_a_store_of_transcripts_that_fails_may_be_tried_again(
 ) -> None:
     feishu["stored_files"][0]["uri"] = f"s3://lake_conn@{BUCKET}/transcript.txt"
     bucket.front.on("Get", refuse(403, "AccessDenied"))
-    with pytest.raises(AirflowException, match="could not be read back") as raised:
+    with pytest.raises(AirflowException, match="could not be read") as raised:
         land(lake, context, **feishu)
     assert not isinstance(raised.value, AirflowFailException)
     assert not lake.exists()

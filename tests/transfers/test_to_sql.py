@@ -114,8 +114,8 @@ def test_posts(warehouse: Path, emulated: Any, context: Any) -> None:
     [
         ({"recordings": "{{ x }}"}, "recordings must be a list"),
         ({"stored_files": 3}, "stored_files must be a list"),
-        ({"summary": {"outcomes": {}}}, "summary is not that of a listing"),
-        ({"sql_conn_id": "feishu_default"}, "connection 'feishu_default' .* is no SQL database"),
+        ({"summary": {"outcomes": {}}}, "summary must be the summary of a listing"),
+        ({"sql_conn_id": "feishu_default"}, "connection 'feishu_default' .* is not an SQL database"),
     ],
 )
 def test_bad_input(

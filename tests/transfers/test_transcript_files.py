@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ import pytest
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, NotFound, StoreError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.transfers import transcript_files as contents
-from airflow_provider_meetings.transfers.transcript_files import read_back
+from airflow_provider_meetings.transfers import transcript_files
+from airflow_provider_meetings.transfers.transcript_files import read_artifacts
 from tests.storage.s3.s3_bench import s3_bench
 from tests.storage.s3.s3_front import serve_moto
 
@@ -43,13 +44,13 @@ def test_files_are_found_by_their_address(tmp_path: Path) -> None:
     (tmp_path / "recording_id=a%2Fb").mkdir()
     first = stored(tmp_path / "recording_id=a%2Fb" / "1.srt", uri=f"file://{tmp_path}/recording_id=a%2Fb/1.srt")
     second = stored(tmp_path / "2.json", "transcript-json", b'{"paragraphs": ["kept"]}', platform="wecom")
-    found = [(one.file, one.item, [item.to_dict()["text"] for item in one.items]) for one in read_back([first, second])]
-    assert found == [(first, TranscriptSegment, ["hello"]), (second, TranscriptSegment, ['"kept"'])]
+    found = [(one.file, one.item, [row["text"] for row in one.rows]) for one in read_artifacts([first, second])]
+    assert found == [(first.to_dict(), TranscriptSegment, ["hello"]), (second.to_dict(), TranscriptSegment, ['"kept"'])]
 
 
 def test_a_second_file_of_a_format_is_read_as_the_first(tmp_path: Path) -> None:
     file = stored(tmp_path / "1.txt", "ai_transcript-txt-2", b"Lina 00:01\nhello", platform="wecom")
-    assert [[item.to_dict()["kind"] for item in one.items] for one in read_back([file])] == [["ai_transcript-txt-2"]]
+    assert [[row["kind"] for row in one.rows] for one in read_artifacts([file])] == [["ai_transcript-txt-2"]]
 
 
 def test_others_are_not_opened(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -62,36 +63,35 @@ def test_others_are_not_opened(tmp_path: Path, caplog: pytest.LogCaptureFixture)
         stored(gone, "ai_transcript-docx", None, platform="wecom"),
         stored(gone, "ai_transcript-secret-id", None, platform="wecom"),
     ]
-    assert list(read_back(given)) == []
-    assert "2 files of kind ai_transcript have no format that rows are made of" in caplog.text
+    assert list(read_artifacts(given)) == []
+    assert "Skipping 2 files of kind ai_transcript: no reader" in caplog.text
     assert "secret-id" not in caplog.text
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NotFound, match=r"file 2 of stored_files \(transcript-srt\) is no longer there") as told:
-        list(read_back([stored(tmp_path / "video", "video"), stored(tmp_path / "secret-id", content=None)]))
-    assert "secret-id" not in str(told.value)
-    assert told.value.__context__ is None
-    monkeypatch.setattr(contents, "LARGEST_CONTENT", len(SRT) - 1)
+    with pytest.raises(NotFound, match=r"file 2 of stored_files \(transcript-srt\) does not exist") as told:
+        list(read_artifacts([stored(tmp_path / "video", "video"), stored(tmp_path / "secret-id", content=None)]))
+    assert "secret-id" not in "".join(traceback.format_exception(told.value))
+    monkeypatch.setattr(transcript_files, "MAX_FILE_BYTES", len(SRT) - 1)
     with pytest.raises(FileTooLarge, match=f"more than {len(SRT) - 1} bytes"):
-        list(read_back([stored(tmp_path / "1.srt")]))
-    monkeypatch.setattr(contents, "LARGEST_CONTENT", len(SRT))
-    assert len(list(read_back([stored(tmp_path / "1.srt")]))) == 1
-    with pytest.raises(StoreError, match="could not be read back"):
-        list(read_back([stored(tmp_path / "x", content=None, uri=(tmp_path / ("x" * 300)).as_uri())]))
+        list(read_artifacts([stored(tmp_path / "1.srt")]))
+    monkeypatch.setattr(transcript_files, "MAX_FILE_BYTES", len(SRT))
+    assert len(list(read_artifacts([stored(tmp_path / "1.srt")]))) == 1
+    with pytest.raises(StoreError, match="could not be read"):
+        list(read_artifacts([stored(tmp_path / "x", content=None, uri=(tmp_path / ("x" * 300)).as_uri())]))
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"platform": "secret-id"}, "file 2 of stored_files is of a platform that is not known on this worker"),
-        ({"platform": "sqlite"}, "file 2 of stored_files is of a platform that is not known on this worker"),
+        ({"platform": "secret-id"}, "The platform of file 2 of stored_files is not installed on this worker"),
+        ({"platform": "sqlite"}, "The platform of file 2 of stored_files is not installed on this worker"),
         (
             {"uri": "s3://lake_conn@bucket/secret-id/1.srt"},
             r"file 2 of stored_files \(transcript-srt\) s3:// names a connection that is not defined: 'lake_conn'",
         ),
         ({"uri": "lake/secret-id.srt"}, r"the uri of file 2 of stored_files \(transcript-srt\) is no URL"),
-        ({"kind": "transcript-srt-secret-id", "uri": "file:///no/secret-id"}, r"\(transcript-srt\) is no longer there"),
+        ({"kind": "transcript-srt-secret-id", "uri": "file:///no/secret-id"}, r"\(transcript-srt\) does not exist"),
     ],
 )
 def test_what_is_handed_over_is_named_by_its_number_and_not_shown(
@@ -99,7 +99,7 @@ def test_what_is_handed_over_is_named_by_its_number_and_not_shown(
 ) -> None:
     given = [stored(tmp_path / "1.srt"), stored(tmp_path / "2.srt", **changes)]
     with pytest.raises((InvalidRequest, NotFound), match=told) as caught:
-        list(read_back(given))
+        list(read_artifacts(given))
     assert "secret-id" not in str(caught.value)
 
 
@@ -110,7 +110,7 @@ def test_the_connection_in_an_address_is_used(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setenv("AIRFLOW_CONN_LAKE_CONN", json.dumps({"conn_type": "aws", **login, "extra": extra}))
         file = stored(Path("/"), content=None, uri="s3://lake_conn@lake/raw/feishu/1.srt")
         store_at("s3://lake_conn@lake/raw").put("feishu/1.srt", SRT)
-        (found,) = read_back([file])
-        assert [item.to_dict()["text"] for item in found.items] == ["hello"]
+        (found,) = read_artifacts([file])
+        assert [row["text"] for row in found.rows] == ["hello"]
         with pytest.raises(NotFound):
-            list(read_back([replace(file, uri="s3://lake_conn@lake/raw/feishu/2.srt")]))
+            list(read_artifacts([replace(file, uri="s3://lake_conn@lake/raw/feishu/2.srt")]))

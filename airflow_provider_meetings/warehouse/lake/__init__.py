@@ -1,1 +1,1 @@
-"""The same rows as Parquet, in Hive partitions: one object for each table and day, replaced whole."""
+"""The warehouse's rows as Parquet in Hive partitions: one object per table and day, replaced as a whole."""

@@ -1,4 +1,4 @@
-"""One attempt: read what is concerned, let the load run on it, write what has changed."""
+"""One attempt at a load: read the affected partitions, merge, write the changed partitions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_meetings.warehouse.merge.row_builder import Row
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One partition that was replaced, and how many rows it has now."""
+    """A partition that was replaced, and its number of rows."""
 
     table: str
     day: str
@@ -26,11 +26,11 @@ class Written:
 
 
 class Attempt:
-    """Merge into the partitions as they stand now.
+    """Merge into the current partitions.
 
-    :param scratch: an empty database.
-    :param folder: where objects are kept while they are read or written.
-    :param idle: the owned tables that the load does not write; their rows only follow their head's.
+    :param scratch: an empty scratch database.
+    :param folder: a folder for downloaded and new objects.
+    :param idle: owned tables that the load does not write; their rows only follow the rows of the head.
     """
 
     def __init__(
@@ -43,105 +43,105 @@ class Attempt:
         self._file = folder / "partition.parquet"
         self._seen: dict[tuple[Table, str], Precondition] = {}
 
-    def gather(self, asked: Iterable[Sequence[Row]]) -> None:
-        """Read the partitions that rows may come from or go to.
+    def gather(self, incoming: Iterable[Sequence[Row]]) -> None:
+        """Read all partitions that rows may leave or enter.
 
-        :param asked: keys of the head, each with the day of its row behind it, None where it is not told.
+        :param incoming: keys of the head, each followed by the day of its row, or None if the day is unknown.
         """
         head = self._family.head
-        for batch in asked:
-            self._scratch.ask(batch)
-        days = [DEFAULT, *self._scratch.asked_days()]
+        for batch in incoming:
+            self._scratch.add_keys(batch)
+        days = [DEFAULT, *self._scratch.incoming_days()]
         for day in days:
-            self._put(head, day)
-        # A start that is told more exactly may be another day's.
-        near = {beside for day in days[1:] for beside in _beside(day)}
-        for day in sorted(near.difference(days)):
-            self._look(day)
-        if self._scratch.unplaced():
-            # Of what is gone only the id is told, of what was landed no start: it is looked for everywhere.
+            self._read(head, day)
+        # A more precise start can move a row to the next or previous day.
+        nearby = {neighbour for day in days[1:] for neighbour in _neighbours(day)}
+        for day in sorted(nearby.difference(days)):
+            self._search(day)
+        if self._scratch.missing():
+            # A deleted recording has only an id, a landed file has no start: search all partitions.
             for day in sorted(partitions.days(self._store, head.name), reverse=True):
-                if (head, day) not in self._seen and self._look(day) and not self._scratch.unplaced():
+                if (head, day) not in self._seen and self._search(day) and not self._scratch.missing():
                     break
         gathered = [day for table, day in self._seen if table is head]
         for table in self._family.owned:
             for day in [DEFAULT] if table in self._idle else gathered:
-                self._put(table, day)
+                self._read(table, day)
         for table in self._family.undated:
-            self._put(table, DEFAULT)
+            self._read(table, DEFAULT)
 
     def write(self) -> Iterator[Written]:
-        """Replace the partitions that have changed, each after those that its rows move to.
+        """Replace the changed partitions: the destination of a moved row always before its source.
 
-        The head's rows leave a day last of all: by them a run that follows a death finds what has not moved yet.
+        Rows of the head leave their old day last. After a crash, the next run finds the unfinished moves by them.
 
-        :raises BlockingIOError: if another process writes one of them, or has since it was read.
+        :raises BlockingIOError: if another process writes one of the partitions, or has done so since it was read.
         """
         head = self._family.head
         for table in self._family.tables:
             self._scratch.place(table)
         for table in self._idle:
             self._follow(table)
-        yield from self._come(head)
+        yield from self._write_destinations(head)
         for table in self._family.owned:
-            yield from self._come(table)
-            yield from self._leave(table)
-        yield from self._leave(head)
+            yield from self._write_destinations(table)
+            yield from self._write_sources(table)
+        yield from self._write_sources(head)
         for table in self._family.undated:
-            yield from self._come(table)
+            yield from self._write_destinations(table)
 
     def _follow(self, table: Table) -> None:
-        """Put in what moves although the load is not about it, and what stands where it moves to."""
+        """Read the partitions of an idle table whose rows move, and the partitions that they move to."""
         days = {source for source, _ in self._scratch.moves(self._family.head)}
         while days := {*days, *(to for _, to in self._scratch.moves(table))} - self._days(table):
             for day in sorted(days):
-                self._put(table, day)
+                self._read(table, day)
             self._scratch.place(table)
 
-    def _come(self, table: Table) -> Iterator[Written]:
-        """Replace the partitions that rows come to or change in; what leaves one of them stays in it for now."""
+    def _write_destinations(self, table: Table) -> Iterator[Written]:
+        """Replace the partitions that rows enter or change in; rows that leave such a partition stay for now."""
         moves = self._scratch.moves(table)
-        losing = {source for source, _ in moves}
-        for day in sorted((self._scratch.days(table) | self._days(table)) - losing):
+        sources = {source for source, _ in moves}
+        for day in sorted((self._scratch.days(table) | self._days(table)) - sources):
             yield from self._replace(table, day)
-        for day in sorted(losing & {to for _, to in moves}):
+        for day in sorted(sources & {to for _, to in moves}):
             yield from self._replace(table, day, leaving=True)
 
-    def _leave(self, table: Table) -> Iterator[Written]:
-        """Replace the partitions that rows move away from."""
+    def _write_sources(self, table: Table) -> Iterator[Written]:
+        """Replace the partitions that rows leave."""
         for day in sorted({source for source, _ in self._scratch.moves(table)}):
             yield from self._replace(table, day)
 
     def _days(self, table: Table) -> set[str]:
         return {day for each, day in self._seen if each is table}
 
-    def _look(self, day: str) -> bool:
-        """Put in a partition of the head if one of its keys is asked for; tell whether."""
+    def _search(self, day: str) -> bool:
+        """Read a partition of the head if it contains an incoming key; return whether it does."""
         head = self._family.head
         seen = self._fetch(head, day)
         name = self._name(head, day)
         keys = parquet.read(self._file, head, name, self._family.key) if seen.stat else ()
-        found = any(self._scratch.wants(batch) for batch in keys)
+        found = any(self._scratch.has_key(batch) for batch in keys)
         if found:
             self._seen[head, day] = seen
-            self._scratch.put(head, day, parquet.read(self._file, head, name))
+            self._scratch.insert(head, day, parquet.read(self._file, head, name))
         self._file.unlink(missing_ok=True)
         return found
 
-    def _put(self, table: Table, day: str) -> None:
+    def _read(self, table: Table, day: str) -> None:
         seen = self._seen[table, day] = self._seen.get((table, day)) or self._fetch(table, day)
         if seen.stat:
-            self._scratch.put(table, day, parquet.read(self._file, table, self._name(table, day)))
+            self._scratch.insert(table, day, parquet.read(self._file, table, self._name(table, day)))
             self._file.unlink()
 
     def _replace(self, table: Table, day: str, *, leaving: bool = False) -> Iterator[Written]:
-        # A day of which no object was read has none that we know of: who makes one meanwhile is met as another writer.
+        # A partition that was not read did not exist; if another process creates it now, `publish` raises.
         seen = self._seen.get((table, day)) or self._fetch(table, day)
         rows = parquet.write(self._file, table, self._scratch.rows(table, day, leaving=leaving))
         if rows or seen.stat:
-            now = partitions.publish(self._store, partitions.key(table.name, day), self._file, seen)
-            self._seen[table, day] = now
-            if now is not seen:
+            published = partitions.publish(self._store, partitions.key(table.name, day), self._file, seen)
+            self._seen[table, day] = published
+            if published is not seen:
                 yield Written(table.name, day, rows)
         self._file.unlink()
 
@@ -152,9 +152,9 @@ class Attempt:
         return self._store.uri(partitions.key(table.name, day))
 
 
-def _beside(day: str) -> Iterator[str]:
+def _neighbours(day: str) -> Iterator[str]:
     for days in (-1, 1):
         try:
             yield (date.fromisoformat(day) + timedelta(days=days)).isoformat()
-        except OverflowError:  # the first day, and the last
+        except OverflowError:  # the first and the last day of the calendar
             continue

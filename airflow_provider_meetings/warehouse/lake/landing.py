@@ -1,4 +1,4 @@
-"""Land recordings or posts in a lake: read the partitions concerned, merge, replace them one by one."""
+"""Load recordings or posts into a lake: read the affected partitions, merge, replace them one by one."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
 from airflow_provider_meetings.warehouse.load.loader import BATCH, load_posts, load_recordings
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
-from airflow_provider_meetings.warehouse.merge import convert as values
+from airflow_provider_meetings.warehouse.merge import convert
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
-from airflow_provider_meetings.warehouse.privacy import rules as written
+from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.tables.tables import tables
 
 ATTEMPTS = 30
-"""How often all is done again while other writers are in the way. Of those who clash one always gets on."""
+"""Maximum number of attempts on write conflicts. Of several conflicting writers, one always succeeds."""
 
-Given = Callable[[], Iterable[Neutral]]
-"""Reads an argument from its beginning; called again where another writer was in the way."""
-Told = dict[str, dict[str, int]]
-"""By table: ``files`` written, and ``rows`` in these."""
+Read = Callable[[], Iterable[Neutral]]
+"""Reads an input from its start; called again after a write conflict."""
+Counts = dict[str, dict[str, int]]
+"""By table: ``files`` written, and ``rows`` in them."""
 
 log = logging.getLogger(__name__)
 _TABLES = tables()
 _RECORDINGS = Family(
     head=_TABLES.recordings,
     time="started_at",
-    owned=(_TABLES.recording_files, _TABLES.landings, *written.CONTENTS),
-    # The clocks last: they say that all the rest is there.
+    owned=(_TABLES.recording_files, _TABLES.landings, *rules.CONTENTS),
+    # sync_clocks last: it states that all other rows are written.
     undated=(_TABLES.pending_items, _TABLES.discovery_windows, _TABLES.sync_clocks),
 )
 _POSTS = Family(head=_TABLES.posts, time="created_at", owned=(_TABLES.post_reactions,))
@@ -49,28 +49,29 @@ _POSTS = Family(head=_TABLES.posts, time="created_at", owned=(_TABLES.post_react
 def land_recordings(
     store: Store,
     *,
-    recordings: Given,
-    stored_files: Given,
-    summaries: Given,
+    recordings: Read,
+    stored_files: Read,
+    summaries: Read,
     run: RunKey,
     now: datetime,
     contents: Callable[[], Iterable[Content] | None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Told:
-    """Merge recordings, their files, what stands in these, and the journals into the partitions of their days.
+) -> Counts:
+    """Merge recordings, their files and artifacts, and the journals into the partitions of their days.
 
-    :param store: the lake's root; rows stand at ``{table}/dt={day}/rows.parquet``, day in UTC.
-    :param recordings: neutral recordings.
+    :param store: the lake's root; rows are in ``{table}/dt={day}/rows.parquet``, the day in UTC.
+    :param recordings: recordings.
     :param stored_files: stored files, of any outcome.
     :param summaries: summaries of listings, as `loader.load_recordings` takes them.
     :param run: the try of the task.
-    :param now: the time of this load, aware.
-    :param contents: files that were read back; None leaves their rows alone, which then only follow their recording.
-    :raises LoadError: for what cannot be stored; nothing was written then.
-    :raises OSError: as the store fails. Each partition is as it was or as it shall be; a further call does the rest.
+    :param now: the time of the load, aware.
+    :param contents: rows of artifact files; None leaves these tables alone, except that rows follow their recording.
+    :raises LoadError: for values that cannot be stored; nothing is written.
+    :raises OSError: if the store fails. Each partition is then in its old or its new state; the next call completes
+        the load.
     """
 
-    def ask() -> Iterator[Row]:
+    def incoming() -> Iterator[Row]:
         for recording in recordings():
             yield (*_key(recording, _RECORDINGS), day_of(recording.get("started_at")))
         for stored in stored_files():
@@ -91,13 +92,13 @@ def land_recordings(
             now=now,
         )
 
-    return _land(store, _RECORDINGS, ask, load, sleep, idle=written.CONTENTS if contents() is None else ())
+    return _land(store, _RECORDINGS, incoming, load, sleep, idle=rules.CONTENTS if contents() is None else ())
 
 
-def land_posts(store: Store, *, posts: Given, now: datetime, sleep: Callable[[float], None] = time.sleep) -> Told:
-    """Merge posts and their reactions into the partitions of the posts' days; as `land_recordings`."""
+def land_posts(store: Store, *, posts: Read, now: datetime, sleep: Callable[[float], None] = time.sleep) -> Counts:
+    """Merge posts and their reactions into the partitions of the posts' days; see `land_recordings`."""
 
-    def ask() -> Iterator[Row]:
+    def incoming() -> Iterator[Row]:
         for post in posts():
             yield (*_key(post, _POSTS), day_of(post.get("created_at")))
 
@@ -112,57 +113,56 @@ def land_posts(store: Store, *, posts: Given, now: datetime, sleep: Callable[[fl
             now=now,
         )
 
-    return _land(store, _POSTS, ask, load, sleep)
+    return _land(store, _POSTS, incoming, load, sleep)
 
 
 def _land(
     store: Store,
     family: Family,
-    ask: Callable[[], Iterator[Row]],
+    incoming: Callable[[], Iterator[Row]],
     load: Callable[[Scratch], None],
     sleep: Callable[[float], None],
     idle: Sequence[Table] = (),
-) -> Told:
-    parquet.available()
+) -> Counts:
+    parquet.check_installed()
     replaced: dict[tuple[str, str], int] = {}
-    for attempt in range(ATTEMPTS):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
-            # Its own folder, which nobody else may read; what a killed worker leaves there is the system's to remove.
+            # The folder is readable for this user only; after a kill, the system's cleanup of /tmp removes it.
             with (
                 tempfile.TemporaryDirectory(prefix="airflow-meetings-lake-") as folder,
                 Scratch(Path(folder) / "scratch.sqlite", family) as scratch,
             ):
                 merging = Attempt(store, family, scratch, Path(folder), idle=idle)
-                merging.gather(_batches(row for row in ask() if None not in row[:-1]))
+                merging.gather(_batches(row for row in incoming() if None not in row[:-1]))
                 load(scratch)
-                # Not before: what is refused shall leave no trace.
-                if not attempt:
-                    _try_out(store)
-                for each in merging.write():
-                    replaced[each.table, each.day] = each.rows
-            return _told(family, replaced)
+                # After the load: input that is refused must not create anything.
+                if attempt == 1:
+                    _check_store(store)
+                for written in merging.write():
+                    replaced[written.table, written.day] = written.rows
+            return _counts(family, replaced)
         except BlockingIOError:
-            if attempt == ATTEMPTS - 1:
+            if attempt == ATTEMPTS:
                 raise
-        log.info("Another writer was in the way; merging again, try %s of %s", attempt + 2, ATTEMPTS)
-        sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - only spreads the tries
-    raise AssertionError("the last try either returns or raises")
+        log.info("Write conflict; retrying merge (attempt %s of %s)", attempt + 1, ATTEMPTS)
+        sleep(random.uniform(0, min(2.0, 0.05 * 2 ** (attempt - 1))))  # noqa: S311 - jitter
+    raise AssertionError("the last attempt returns or raises")
 
 
-def _try_out(store: Store) -> None:
+def _check_store(store: Store) -> None:
     store.check_writable()
     if not store.guards():
         log.warning(
-            "%s can not refuse to replace what another task has just replaced: let one task at a time write there, "
-            "by a pool with one slot",
+            "%s does not support conditional writes: use a pool with one slot, so that only one task writes at a time",
             store.uri(""),
         )
 
 
-def _key(neutral: Neutral, family: Family) -> Row:
-    """Return the head's key as it is stored; what has none yet stands in no partition of it."""
-    found = [neutral.get(name) for name in family.key]
-    return tuple(None if value is None else values.text(value) for value in found)
+def _key(row: Neutral, family: Family) -> Row:
+    """Return the key of the head as it is stored; a part is None if the row has no id yet."""
+    parts = [row.get(name) for name in family.key]
+    return tuple(None if part is None else convert.text(part) for part in parts)
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
@@ -170,10 +170,10 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _told(family: Family, replaced: dict[tuple[str, str], int]) -> Told:
-    told = {}
+def _counts(family: Family, replaced: dict[tuple[str, str], int]) -> Counts:
+    counts = {}
     for table in family.tables:
         rows = [count for (name, _), count in replaced.items() if name == table.name]
-        told[table.name] = {"rows": sum(rows), "files": len(rows)}
-    log.info("Rows in the files written: %s", ", ".join(f"{name} {t['rows']}" for name, t in told.items()))
-    return told
+        counts[table.name] = {"rows": sum(rows), "files": len(rows)}
+    log.info("Rows in written files: %s", ", ".join(f"{name} {found['rows']}" for name, found in counts.items()))
+    return counts

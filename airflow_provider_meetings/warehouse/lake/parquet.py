@@ -1,4 +1,4 @@
-"""One Parquet file: its schema from the table, its rows a group at a time."""
+"""Write and read one Parquet file of a table."""
 
 from __future__ import annotations
 
@@ -15,23 +15,21 @@ from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.tables.types import Id
 
 GROUP = 10_000
-"""How many rows are a row group, and are held in memory."""
-
-_MISSING = "Parquet needs pyarrow: pip install 'airflow-provider-meetings[parquet]'"
+"""Rows per row group, and rows held in memory."""
 
 
-def available() -> None:
-    """Raise LoadError, saying what to install, where pyarrow is missing."""
+def check_installed() -> None:
+    """Raise LoadError if pyarrow is not installed."""
     try:
-        import pyarrow.parquet  # noqa: F401 - asked for, not used
+        import pyarrow.parquet  # noqa: F401 - only the import is tested
     except ImportError:
-        raise LoadError(_MISSING) from None
+        raise LoadError("Parquet needs pyarrow: pip install 'airflow-provider-meetings[parquet]'") from None
 
 
 def schema_of(table: Table) -> Any:
-    """Return the schema: columns in the table's order, with its comments; only a key is never null.
+    """Return the Arrow schema of a table, with its column order and comments; only key columns are not nullable.
 
-    JSON stays text, for which every reader has functions, and a time is microseconds of UTC.
+    JSON is stored as text, because every reader has JSON functions for text. Times are microseconds in UTC.
     """
     import pyarrow as pa
 
@@ -56,9 +54,9 @@ def schema_of(table: Table) -> Any:
 
 
 def write(path: Path, table: Table, rows: Iterable[Row]) -> int:
-    """Write rows as SQLite hands them out, in the table's order of columns; return how many.
+    """Write rows as SQLite returns them, in the table's column order; return the number of rows.
 
-    The same rows make the same bytes.
+    The same rows result in the same bytes.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -66,74 +64,72 @@ def write(path: Path, table: Table, rows: Iterable[Row]) -> int:
     schema = schema_of(table)
     source = iter(rows)
     count = 0
-    # Snappy, for there is no engine that does not read it.
+    # All engines can read Snappy.
     with pq.ParquetWriter(path, schema, compression="snappy") as writer:
         while group := list(islice(source, GROUP)):
             columns = zip(table.columns, schema.types, zip(*group, strict=True), strict=True)
-            arrays = [pa.array(_typed(column, values), type=kind) for column, kind, values in columns]
+            arrays = [pa.array(_to_arrow(column, values), type=kind) for column, kind, values in columns]
             writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema), row_group_size=GROUP)
             count += len(group)
     return count
 
 
 def read(path: Path, table: Table, name: str, only: Sequence[str] | None = None) -> Iterator[list[Row]]:
-    """Yield the rows of a file in batches, as SQLite takes them; None for a column that the file does not have yet.
+    """Yield the rows of a file in batches, as SQLite takes them; None for columns that the file lacks.
 
-    :param name: the object's address, for errors.
-    :param only: the columns wanted, in this order; all in the table's order, if None.
-    :raises LoadError: for a file that is not one of this table: written by others, or by a later version.
+    :param name: the object's URI, for errors.
+    :param only: columns to read, in this order; None for all, in the table's order.
+    :raises LoadError: for a file that another program or a later version has written.
     """
     names = list(only or table.c.keys())
-    with _opened(path, table, name) as file:
-        held = [each for each in names if each in file.schema_arrow.names]
-        # Arrow keeps more of a file the longer it is read in one go: 150 bytes a row, measured.
+    with _open(path, table, name) as file:
+        present = [each for each in names if each in file.schema_arrow.names]
+        # One iterator over the whole file would keep about 150 bytes per row in memory (measured).
         for group in range(file.num_row_groups):
-            for batch in file.iter_batches(batch_size=GROUP, row_groups=[group], columns=held):
-                columns = {each: _stored(batch.column(each).to_pylist()) for each in held}
+            for batch in file.iter_batches(batch_size=GROUP, row_groups=[group], columns=present):
+                columns = {each: _to_sqlite(batch.column(each).to_pylist()) for each in present}
                 yield list(zip(*(columns.get(each, [None] * len(batch)) for each in names), strict=True))
 
 
-def _opened(path: Path, table: Table, name: str) -> Any:
+def _open(path: Path, table: Table, name: str) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError):
-        fault = "is no Parquet file: move it away, or choose another target"
-    else:
-        fault = _fault(file.schema_arrow, table)
-        if not fault:
-            return file
+        raise LoadError.at(table, f"{name} is not a Parquet file: move it away, or choose another target") from None
+    if problem := _schema_problem(file.schema_arrow, table):
         file.close()
-    raise LoadError.at(table, f"{name} {fault}")
+        raise LoadError.at(table, f"{name} {problem}")
+    return file
 
 
-def _fault(found: Any, table: Table) -> str:
-    wanted = schema_of(table)
+def _schema_problem(found: Any, table: Table) -> str:
+    expected = schema_of(table)
     for field in found:
-        if field.name not in wanted.names:
-            # Written anew without it, its values would be gone.
+        if field.name not in expected.names:
+            # Rewriting the file would lose this column.
             return f"has a column {field.name!r} that this version does not know: install the version that wrote it"
-        if field.type != (kind := wanted.field(field.name).type):
-            return f"has {field.name!r} as {field.type}, not {kind}: it is not ours. Choose another target"
-    lacking = [column.name for column in table.primary_key if column.name not in found.names]
-    return f"lacks the key column(s) {', '.join(lacking)}: it is not ours. Choose another target" if lacking else ""
+        if field.type != (kind := expected.field(field.name).type):
+            return f"has {field.name!r} as {field.type}, not {kind}: another program wrote it. Choose another target"
+    missing = ", ".join(column.name for column in table.primary_key if column.name not in found.names)
+    return f"lacks the key column(s) {missing}: another program wrote it. Choose another target" if missing else ""
 
 
-def _typed(column: Column[Any], values: Sequence[Any]) -> Sequence[Any]:
-    """Turn what SQLite stores into what Arrow takes."""
+def _to_arrow(column: Column[Any], values: Sequence[Any]) -> Sequence[Any]:
+    """Convert values from SQLite to Arrow."""
     if isinstance(column.type, DateTime):
         return [None if value is None else datetime.fromisoformat(value) for value in values]
     if isinstance(column.type, Boolean):
         return [None if value is None else bool(value) for value in values]
     if isinstance(column.type, JSON):
-        # SQLite takes a document that is a bare number for a number.
+        # SQLite returns a JSON document that is a bare number as a number.
         return [value if value is None or isinstance(value, str) else str(value) for value in values]
     return values
 
 
-def _stored(values: list[Any]) -> list[Any]:
+def _to_sqlite(values: list[Any]) -> list[Any]:
     if any(isinstance(value, datetime) for value in values):
         return [None if value is None else value.isoformat(" ", "microseconds") for value in values]
     return values

@@ -1,7 +1,7 @@
-"""Where a partition's object stands, and how one is read and replaced.
+"""Name, read and replace the object of a partition.
 
-A partition is one object under a name that never changes. No store replaces a folder at once, and every one replaces
-an object at once: so whoever reads a partition sees all of it as it was, or all of it as it is.
+A partition is one object with a fixed name. Stores replace an object atomically, but not a folder, so a reader sees
+either the old or the new state of a partition.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from airflow_provider_meetings.api.landing.store import Plan, Precondition, Prec
 from airflow_provider_meetings.warehouse.merge.convert import Unfit, moment
 
 COLUMN = "dt"
-"""The partition column: ``date`` is a word of the language in Hive."""
+"""The partition column; ``date`` is a reserved word in Hive."""
 DEFAULT = "__HIVE_DEFAULT_PARTITION__"
-"""Hive's partition of what has no value."""
+"""Hive's partition for rows without a value."""
 
 _FILE = "rows.parquet"
 _DATED = re.compile(rf"{COLUMN}=(\d{{4}}-\d\d-\d\d)/{re.escape(_FILE)}")
-_READS = 5
-_PIECE = 1024 * 1024
+_READ_ATTEMPTS = 5
+_CHUNK = 1024 * 1024
 _MEDIA_TYPE = "application/vnd.apache.parquet"
 
 
 def day_of(value: object) -> str | None:
-    """Return the day of a time in UTC; None where there is no time that could be read."""
+    """Return the day of a time in UTC; None without a valid time."""
     try:
         return None if value is None else moment(value).date().isoformat()
     except Unfit:
@@ -36,31 +36,31 @@ def day_of(value: object) -> str | None:
 
 
 def key(table: str, day: str) -> str:
-    """Return the name of a partition's object below the lake's root."""
+    """Return the key of a partition's object, relative to the lake's root."""
     return f"{table}/{COLUMN}={day}/{_FILE}"
 
 
 def days(store: Store, table: str) -> Iterator[str]:
-    """Yield the days of which there are partitions; the one without a day is not among them."""
+    """Yield the days of a table's partitions, without the default partition."""
     for listed in store.walk(table):
         if found := _DATED.fullmatch(listed.key.removeprefix(f"{table}/")):
             yield found[1]
 
 
 def fetch(store: Store, name: str, path: Path) -> Precondition:
-    """Copy an object to a file, and tell which one it was; no file is made if there is no object.
+    """Download an object, and return the precondition for replacing it; no file is created without an object.
 
-    :raises PreconditionFailed: if it is replaced again and again while it is read.
+    :raises PreconditionFailed: if other writers replace the object during each read.
     """
-    for _ in range(_READS):
+    for _ in range(_READ_ATTEMPTS):
         stat = store.stat(name)
         if stat is None:
             return Precondition(None)
         try:
-            digest = _copied(store, name, path)
+            digest = _download(store, name, path)
         except FileNotFoundError:
             continue
-        # Asked again: else the content could be of one object and the mark of another.
+        # Checked again, because the content and the first stat could be of different versions.
         if store.stat(name) == stat and path.stat().st_size == stat.size:
             return Precondition(stat, digest)
     path.unlink(missing_ok=True)
@@ -68,9 +68,9 @@ def fetch(store: Store, name: str, path: Path) -> Precondition:
 
 
 def publish(store: Store, name: str, path: Path, seen: Precondition) -> Precondition:
-    """Replace an object by a file, and return what stands there now: `seen` itself if it was the same already.
+    """Replace an object by a file, and return its new state; return `seen` itself if the content is the same.
 
-    :raises BlockingIOError: if another process writes there, or has since it was read.
+    :raises BlockingIOError: if another process writes the object, or has done so since it was read.
     """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -80,19 +80,19 @@ def publish(store: Store, name: str, path: Path, seen: Precondition) -> Precondi
         plan = Plan(media_type=_MEDIA_TYPE, length=path.stat().st_size, if_match=seen, hidden=True)
         writer = store.writer(name, plan)
         try:
-            while piece := file.read(_PIECE):
-                writer.write(piece)
+            while chunk := file.read(_CHUNK):
+                writer.write(chunk)
             return Precondition(writer.publish(), digest)
         except BaseException:
             writer.abort()
             raise
 
 
-def _copied(store: Store, name: str, path: Path) -> str:
+def _download(store: Store, name: str, path: Path) -> str:
     digest = hashlib.sha256()
-    pieces = store.open(name)
-    with path.open("wb") as file, closing(pieces):  # type: ignore[type-var]  # stores yield from generators
-        for piece in pieces:
-            file.write(piece)
-            digest.update(piece)
+    chunks = store.open(name)
+    with path.open("wb") as file, closing(chunks):  # type: ignore[type-var]  # stores yield from generators
+        for chunk in chunks:
+            file.write(chunk)
+            digest.update(chunk)
     return digest.hexdigest()

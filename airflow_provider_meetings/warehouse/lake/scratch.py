@@ -1,7 +1,7 @@
-"""A database of one attempt's own, in which rows are merged by the very code that loads a warehouse.
+"""A temporary database in which one attempt merges rows with the code that loads a warehouse.
 
-What stands in the lake is put in, the load is done, and what then stands there is written out by day. So a lake and a
-warehouse can not come to differ in what a load means.
+Rows of the affected partitions are inserted, the load runs, and the result is written by day. So a load has the same
+result in a lake and in a warehouse.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from airflow_provider_meetings.warehouse.engines.sqlite import SQLiteEngine
 from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 
-# The loader leaves columns alone that it does not know.
+# The loader ignores columns that it does not know.
 _FROM, _ALSO, _TO = "__from_day", "__also_day", "__to_day"
 _MOVES = f"{_FROM} <> {_TO} OR {_ALSO} <> {_TO}"
 Key = tuple[Any, ...]
@@ -33,8 +33,8 @@ class Family:
     """Tables that are loaded together.
 
     :param head: the table whose rows have a day.
-    :param time: its column that tells the day.
-    :param owned: tables whose rows stand where their head's row does; they have its key columns.
+    :param time: the head's column that determines the day.
+    :param owned: tables whose rows are in the partition of their head's row; they have the head's key columns.
     :param undated: tables whose rows have no day.
     """
 
@@ -44,23 +44,18 @@ class Family:
     undated: tuple[Table, ...] = ()
 
     @property
-    def dated(self) -> tuple[Table, ...]:
-        """The tables that have a partition for each day."""
-        return (self.head, *self.owned)
-
-    @property
     def tables(self) -> tuple[Table, ...]:
-        """All tables: what others are a proof of comes first."""
-        return (*self.dated, *self.undated)
+        """All tables, in the order of writing."""
+        return (self.head, *self.owned, *self.undated)
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The head's key columns."""
+        """The key columns of the head."""
         return tuple(column.name for column in self.head.primary_key)
 
 
 class ScratchHook:
-    """Open the database, as the engine of SQLite asks a hook to."""
+    """The hook that the SQLite engine needs."""
 
     conn_type = "sqlite"
 
@@ -68,20 +63,20 @@ class ScratchHook:
         self._path = path
 
     def get_conn(self) -> sqlite3.Connection:
-        """Open it; what is lost with the machine is made anew."""
+        """Connect without fsync: a crash makes the database worthless anyway."""
         connection = sqlite3.connect(self._path, isolation_level=None)
         connection.execute("PRAGMA synchronous = OFF")
         return connection
 
     def get_conn_id(self) -> str:
-        """Name it in errors."""
+        """Return the name for errors."""
         return "scratch"
 
 
 class Scratch:
     """The database of one attempt.
 
-    :param path: a file that is not there yet.
+    :param path: a file that does not exist.
     """
 
     def __init__(self, path: Path, family: Family) -> None:
@@ -94,8 +89,8 @@ class Scratch:
             for name in (_FROM, _ALSO, _TO):
                 self._run(f"ALTER TABLE {table.name} ADD COLUMN {name} TEXT")
         key = ", ".join(family.key)
-        self._run(f"CREATE TABLE __asked ({key}, day TEXT)")
-        self._run(f"CREATE INDEX __asked_key ON __asked ({key}, day)")
+        self._run(f"CREATE TABLE __incoming ({key}, day TEXT)")
+        self._run(f"CREATE INDEX __incoming_key ON __incoming ({key}, day)")
 
     def __enter__(self) -> Self:
         return self
@@ -105,52 +100,54 @@ class Scratch:
     ) -> None:
         self._connection.close()
 
-    def ask(self, rows: Sequence[Row]) -> None:
-        """Note keys that this load is about, each with its day behind it, None where it is not told."""
-        self._many(f"INSERT INTO __asked VALUES ({_marks(len(self._family.key) + 1)})", rows)
+    def add_keys(self, rows: Sequence[Row]) -> None:
+        """Add incoming keys of the head, each followed by its day, or None if the day is unknown."""
+        self._many(f"INSERT INTO __incoming VALUES ({_placeholders(len(self._family.key) + 1)})", rows)
 
-    def asked_days(self) -> list[str]:
-        """Return the days that were told."""
-        return [day for (day,) in self._run("SELECT DISTINCT day FROM __asked WHERE day IS NOT NULL ORDER BY day")]
+    def incoming_days(self) -> list[str]:
+        """Return the known days of the incoming keys."""
+        return [day for (day,) in self._run("SELECT DISTINCT day FROM __incoming WHERE day IS NOT NULL ORDER BY day")]
 
-    def unplaced(self) -> int:
-        """Return of how many keys neither the load nor what was put in tells the day."""
+    def missing(self) -> int:
+        """Return the number of incoming keys whose day is neither known nor found in the inserted partitions."""
         key = ", ".join(self._family.key)
-        told = f"SELECT {key} FROM __asked GROUP BY {key} HAVING max(day) IS NULL"
+        unknown = f"SELECT {key} FROM __incoming GROUP BY {key} HAVING max(day) IS NULL"
         present = f"SELECT {key} FROM {self._family.head.name}"
-        ((count,),) = self._run(f"SELECT count(*) FROM ({told} EXCEPT {present})")
+        ((count,),) = self._run(f"SELECT count(*) FROM ({unknown} EXCEPT {present})")
         return int(count)
 
-    def wants(self, keys: Sequence[Key]) -> bool:
-        """Tell whether one of these keys of the head was noted."""
-        query = f"SELECT 1 FROM __asked WHERE ({', '.join(self._family.key)}) = ({_marks(len(self._family.key))})"
+    def has_key(self, keys: Sequence[Key]) -> bool:
+        """Return whether one of these keys is incoming."""
+        query = (
+            f"SELECT 1 FROM __incoming WHERE ({', '.join(self._family.key)}) = ({_placeholders(len(self._family.key))})"
+        )
         return any(self._connection.execute(query, key).fetchone() for key in keys)
 
-    def put(self, table: Table, day: str, batches: Iterable[Sequence[Row]]) -> None:
-        """Put in what stands in a partition.
+    def insert(self, table: Table, day: str, batches: Iterable[Sequence[Row]]) -> None:
+        """Insert the rows of a partition.
 
-        A row that stands in two, where a load died while it moved, counts as it was last written, and leaves one.
+        A load that was killed during a move leaves a row in two partitions: the row that was written last counts.
         """
         names = table.c.keys()
         key = [column.name for column in table.primary_key]
         newer = "1"
         if "_landed_at" in names:
             newer = f"coalesce(excluded._landed_at, '') >= coalesce({table.name}._landed_at, '')"
-        taken = [
+        updates = [
             f"{name} = CASE WHEN {newer} THEN excluded.{name} ELSE {table.name}.{name} END"
             for name in (*names, _FROM)
             if name not in key
         ]
-        taken.append(f"{_ALSO} = CASE WHEN {newer} THEN {table.name}.{_FROM} ELSE excluded.{_FROM} END")
+        updates.append(f"{_ALSO} = CASE WHEN {newer} THEN {table.name}.{_FROM} ELSE excluded.{_FROM} END")
         statement = (
-            f"INSERT INTO {table.name} ({', '.join(names)}, {_FROM}) VALUES ({_marks(len(names))}, ?) "
-            f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(taken)}"
+            f"INSERT INTO {table.name} ({', '.join(names)}, {_FROM}) VALUES ({_placeholders(len(names))}, ?) "
+            f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(updates)}"
         )
         for batch in batches:
             self._many(statement, [(*row, day) for row in batch])
 
     def place(self, table: Table) -> None:
-        """Find the day of every row of a table, of the head's first; one whose head is not there stays where it was."""
+        """Set the day of all rows of a table, the head first; an owned row without its head keeps its day."""
         head = self._family.head
         if table is head:
             day = f"coalesce(substr({self._family.time}, 1, 10), '{DEFAULT}')"
@@ -166,18 +163,18 @@ class Scratch:
         self._run(f"CREATE INDEX IF NOT EXISTS __{table.name}_moves ON {table.name} ({columns}) WHERE {_MOVES}")
 
     def days(self, table: Table) -> set[str]:
-        """Return the days that rows of a table now belong to."""
+        """Return the days of a table's rows."""
         return {day for (day,) in self._run(f"SELECT DISTINCT {_TO} FROM {table.name}")}
 
     def moves(self, table: Table) -> set[tuple[str, str]]:
-        """Return between which days rows of a table move: from where, to where."""
+        """Return the moves of a table's rows as pairs of source day and destination day."""
         found = self._run(f"SELECT DISTINCT {_FROM}, {_ALSO}, {_TO} FROM {table.name} WHERE {_MOVES}")
         return {(source, to) for *sources, to in found for source in sources if source not in (None, to)}
 
     def rows(self, table: Table, day: str, *, leaving: bool = False) -> Iterator[Row]:
-        """Yield the rows of a partition in the order of their key.
+        """Yield the rows of a partition in key order.
 
-        :param leaving: those too that move away from it.
+        :param leaving: include the rows that move to another day.
         """
         key = ", ".join(column.name for column in table.primary_key)
         where = f"? IN ({_TO}, {_FROM}, {_ALSO})" if leaving else f"{_TO} = ?"
@@ -194,5 +191,5 @@ class Scratch:
         return self._connection.execute(statement).fetchall()
 
 
-def _marks(count: int) -> str:
+def _placeholders(count: int) -> str:
     return ", ".join("?" * count)

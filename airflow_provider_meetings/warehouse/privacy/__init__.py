@@ -1,1 +1,1 @@
-"""What may be redacted, and redacting it wherever it is."""
+"""Redaction of columns, and of the same values everywhere else."""

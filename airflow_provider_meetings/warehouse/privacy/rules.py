@@ -1,4 +1,4 @@
-"""Which columns may be redacted, how, and what else tells the same: the other columns, the platforms' own fields."""
+"""Which columns can be redacted, how, and which other columns and fields contain the same values."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ Action = Literal["hash", "drop"]
 ACTIONS: tuple[Action, ...] = ("hash", "drop")
 
 KEPT: Mapping[str, str] = {
-    "platform": "the loader decides by it",
-    "kind": "the loader decides by it",
-    "state": "the loader decides by it",
-    "outcome": "the loader decides by it",
+    "platform": "the loader needs it",
+    "kind": "the loader needs it",
+    "state": "the loader needs it",
+    "outcome": "the loader needs it",
     "endpoint": "it names the platform's endpoint",
-    "from_at": "it is no person's",
-    "to_at": "it is no person's",
-    "complete": "the loader decides by it",
-    "landing_id": "it is made of columns that can be redacted",
-    "window_id": "it is made of columns that can be redacted",
-    "clock_id": "it is made of columns that can be redacted",
-    "item_key": "it is made of columns that can be redacted: redact recording_id, meeting_id or meeting_number",
-    "selector": "it is redacted with owner_id, meeting_id, meeting_number or recording_id",
-    "segment_no": "it counts the rows",
-    "item_no": "it counts the rows",
-    "dag_id": "it is the task's own",
-    "run_id": "it is the task's own",
-    "task_id": "it is the task's own",
-    "map_index": "it is the task's own",
-    "try_number": "it is the task's own",
-    "pages": "it is the task's own",
-    "items": "it is the task's own",
-    "first_seen_at": "it is the task's own",
-    "last_seen_at": "it is the task's own",
-    "settled_at": "it is the task's own",
-    "seen_until": "it is the task's own",
-    "settled_until": "it is the task's own",
-    "finished_at": "it is the task's own",
+    "from_at": "it is not personal data",
+    "to_at": "it is not personal data",
+    "complete": "the loader needs it",
+    "landing_id": "it is built from columns that can be redacted",
+    "window_id": "it is built from columns that can be redacted",
+    "clock_id": "it is built from columns that can be redacted",
+    "item_key": "it is built from other columns: redact recording_id, meeting_id or meeting_number",
+    "selector": "redact owner_id, meeting_id, meeting_number or recording_id instead",
+    "segment_no": "it is a row number",
+    "item_no": "it is a row number",
+    "dag_id": "it describes the task",
+    "run_id": "it describes the task",
+    "task_id": "it describes the task",
+    "map_index": "it describes the task",
+    "try_number": "it describes the task",
+    "pages": "it describes the task",
+    "items": "it describes the task",
+    "first_seen_at": "it describes the task",
+    "last_seen_at": "it describes the task",
+    "settled_at": "it describes the task",
+    "seen_until": "it describes the task",
+    "settled_until": "it describes the task",
+    "finished_at": "it describes the task",
 }
-"""Columns that are never redacted, and why."""
+"""Columns that cannot be redacted, and the reason."""
 
 IMPLIED: Mapping[str, tuple[str, ...]] = {
     "content": ("content_text",),
@@ -56,9 +56,9 @@ IMPLIED: Mapping[str, tuple[str, ...]] = {
     "author_kind_code": ("author_kind",),
     "state_code": ("reason",),
 }
-"""Columns that tell the same as another: they are dropped with it, unless they are named, too."""
+"""Columns with the same information as another column: dropped with it, unless an action is given for them."""
 
-# pending_items has them in its key, until a recording has an id.
+# Part of the key of pending_items, for recordings without an id.
 _KEYS = frozenset({"meeting_id", "meeting_number"})
 
 # Both platforms' own names of what a column holds; their pages are named where `platforms` reads these fields.
@@ -91,7 +91,7 @@ _VENDOR_NAMES: Mapping[str, tuple[str, ...]] = {
     "has_password": ("password",),
 }
 LISTS = frozenset({"category_ids", "image_keys", "assignees", "viewers"})
-"""Lists of texts, of which each can be hashed; of viewers the ids are."""
+"""Lists whose items can be hashed; of viewers, the ids are hashed."""
 
 UNREAD: Mapping[str, str] = {
     "userid": "speaker_id",
@@ -102,23 +102,23 @@ UNREAD: Mapping[str, str] = {
     "nickname": "speaker_name",
     "user_id": "viewers",
 }
-"""Names of fields in transcripts, to-dos and statistics by which people are found there, of whatever form these are,
-and the column that each would have been. No page has names of speakers: these are likely ones."""
+"""Fields of people in the unparsed parts of transcripts, to-dos and statistics, and the corresponding columns. The
+vendors do not document the fields of speakers' names: these are likely ones."""
 
 
 def vendor_names(column: Column[object]) -> frozenset[str]:
-    """Return the names under which `source` holds the same."""
+    """Return the fields of `source` with the same information as a column."""
     own = column.info.get("source")
     return frozenset({column.name, *_VENDOR_NAMES.get(column.name, ()), *((own,) if own else ())})
 
 
 def is_key(column: Column[object]) -> bool:
-    """Tell whether rows are told apart by it."""
+    """Return whether the column identifies rows."""
     return bool(column.primary_key) or column.name in _KEYS
 
 
 def actions_of(column: Column[object]) -> tuple[Action, ...]:
-    """Return what may be done with a column: nothing, ``drop``, or both; a key column is never dropped."""
+    """Return the possible actions for a column; a key column cannot be dropped."""
     if column.name in KEPT or column.name.startswith("_"):
         return ()
     hashed = isinstance(column.type, (Id, Text)) or column.name in LISTS
@@ -128,40 +128,39 @@ def actions_of(column: Column[object]) -> tuple[Action, ...]:
 
 
 def redactable(tables: Iterable[Table]) -> dict[str, tuple[Action, ...]]:
-    """Return what may be done with each column that can be redacted, in all tables that have it."""
+    """Return the possible actions by column name, over all tables with a column of that name."""
     found: dict[str, tuple[Action, ...]] = {}
     for table in tables:
         for column in table.columns:
-            taken = actions_of(column)
-            found[column.name] = tuple(a for a in taken if a in found.get(column.name, taken))
-    return {name: taken for name, taken in sorted(found.items()) if taken}
+            actions = actions_of(column)
+            found[column.name] = tuple(action for action in actions if action in found.get(column.name, actions))
+    return {name: actions for name, actions in sorted(found.items()) if actions}
 
 
 def check(redact: Mapping[str, str], tables: Iterable[Table]) -> None:
-    """Check what is asked for.
+    """Check the columns and the actions.
 
-    :raises LoadError: naming a column that none of the tables has or that is not redacted, or an action that there is
-        not or that the column does not take.
+    :raises LoadError: for an unknown column or action, and for an action that the column does not support.
     """
-    written = list(tables)
-    possible = redactable(written)
+    tables = list(tables)
+    possible = redactable(tables)
     for name, action in redact.items():
-        if name in KEPT and any(name in table.columns for table in written):
-            raise LoadError(f"redact: column {name!r} is not redacted: {KEPT[name]}")
+        if name in KEPT and any(name in table.columns for table in tables):
+            raise LoadError(f"redact: column {name!r} cannot be redacted: {KEPT[name]}")
         if name not in possible:
-            raise LoadError(f"redact: there is no column {str(name)[:60]!r} to redact; there are {', '.join(possible)}")
+            raise LoadError(f"redact: unknown column {str(name)[:60]!r}; known columns: {', '.join(possible)}")
         if action not in ACTIONS:
             raise LoadError(f"redact: {name!r} must be one of {', '.join(ACTIONS)}, got {str(action)[:60]!r}")
         if action not in possible[name]:
-            reason = "is part of a key" if action == "drop" else "holds no text"
-            raise LoadError(f"redact: column {name!r} {reason}, and cannot be {action!r}; {possible[name][0]!r} can be")
+            reason = "is part of a key" if action == "drop" else "is not a text"
+            raise LoadError(f"redact: column {name!r} {reason}; the only possible action is {possible[name][0]!r}")
 
 
-# Rows do not depend on the time, nor on prefix and schema: only the shape is asked here.
+# Only the tables' columns matter here, not prefix, schema or time.
 _SHAPE = tables()
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 CONTENTS = tuple(ContentPlan(_SHAPE, _NEVER, read_back=True).tables)
-"""What stands in files that are read back."""
+"""Tables of artifact files."""
 RECORDINGS = (*RecordingPlan(_SHAPE, _NEVER).tables, *CONTENTS)
 POSTS = tuple(PostPlan(_SHAPE, _NEVER).tables)

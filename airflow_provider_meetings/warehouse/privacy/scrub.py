@@ -1,4 +1,4 @@
-"""Replace texts that were redacted wherever else they stand."""
+"""Replace redacted values wherever else they occur."""
 
 from __future__ import annotations
 
@@ -11,45 +11,44 @@ from urllib.parse import quote
 from airflow_provider_meetings.api.landing.layout import safe_name
 from airflow_provider_meetings.api.sanitize import storable_text
 
-Told = dict[str, tuple[str, bool]]
-"""What each redacted text became, empty if dropped, and whether it is an id."""
+Replacements = dict[str, tuple[str, bool]]
+"""By redacted text: its replacement, empty if dropped, and whether the text is an id."""
 
 _DROPPED = "[redacted]"
-# Of fewer bytes a text stands within others by chance; an id also then, where no letter or digit is beside it.
-_SHORTEST_WITHIN = 6
-# A longer text is searched for, and not compared at every place: of equal characters each place would cost all of it.
-_LONGEST_COMPARED = 64
+# Shorter texts (in bytes) occur in other texts by chance. Shorter ids are replaced if not beside a letter or digit.
+_MIN_BYTES = 6
+# Longer texts are searched, not compared at each position: repeated characters would make that quadratic.
+_MAX_COMPARED = 64
 
 
-def note(told: Told, raw: str, became: str, *, is_id: bool) -> None:
-    """Note what a text became; one that is noted twice is dropped if it was once, and is an id if it was once."""
-    before, was_id = told.get(raw, (became, False))
-    told[raw] = (became if before else "", is_id or was_id)
+def add_replacement(replacements: Replacements, raw: str, replacement: str, *, is_id: bool) -> None:
+    """Add a replacement. Of two for the same text, dropping takes precedence, and being an id."""
+    previous, was_id = replacements.get(raw, (replacement, False))
+    replacements[raw] = (replacement if previous else "", is_id or was_id)
 
 
 class Scrub:
-    """Replace redacted texts in any JSON value, whole or within others; all at once, so that no hash is cut.
+    """Replace redacted texts in any JSON value, as whole strings and as substrings.
 
-    A file may name thousands: they are looked up by beginning and length, since a regular expression tries each.
-
-    :param told: what they became.
+    All texts are replaced in one pass, so that no replacement is changed by another. A file may name thousands of
+    people, so texts are looked up by their first characters and their length; a regular expression would try each.
     """
 
-    def __init__(self, told: Told) -> None:
-        self._whole = {raw: became or None for raw, (became, _) in told.items()}
-        self._ids = {raw for raw, (_, is_id) in told.items() if is_id}
+    def __init__(self, replacements: Replacements) -> None:
+        self._whole = {raw: replacement or None for raw, (replacement, _) in replacements.items()}
+        self._ids = {raw for raw, (_, is_id) in replacements.items() if is_id}
         self._within: dict[str, str] = {}
-        for raw, (became, is_id) in told.items():
+        for raw, (replacement, is_id) in replacements.items():
             for form in {raw, safe_name(raw), quote(raw, safe="", errors="replace")}:
                 if _long_enough(form) or (form and is_id):
-                    self._within[form] = became or _DROPPED
+                    self._within[form] = replacement or _DROPPED
         self._lengths: dict[str, list[int]] = {}
         self._long: dict[str, list[str]] = {}
         for form in sorted(self._within, key=len, reverse=True):
-            if len(form) > _LONGEST_COMPARED:
-                self._long.setdefault(form[:_LONGEST_COMPARED], []).append(form)
+            if len(form) > _MAX_COMPARED:
+                self._long.setdefault(form[:_MAX_COMPARED], []).append(form)
                 continue
-            lengths = self._lengths.setdefault(form[:_SHORTEST_WITHIN], [])
+            lengths = self._lengths.setdefault(form[:_MIN_BYTES], [])
             if len(form) not in lengths[-1:]:
                 lengths.append(len(form))
         self._starts = sorted({len(start) for start in self._lengths}, reverse=True)
@@ -62,7 +61,7 @@ class Scrub:
             return {self._name(name): self(item) for name, item in value.items()}
         if isinstance(value, list | tuple):
             return [self(item) for item in value]
-        if type(value) is int and str(value) in self._ids:  # a platform may write an id as a number
+        if type(value) is int and str(value) in self._ids:  # an id as a number
             return self._whole[str(value)]
         if not isinstance(value, str):
             return value
@@ -72,7 +71,7 @@ class Scrub:
         return (self._whole[name] or _DROPPED) if name in self._ids else name
 
     def _unescaped(self, value: str) -> str:
-        """Write JSON that stands within a text anew where it holds escapes, which hide what is looked for."""
+        """Scrub a JSON document inside a string, if it contains escapes, which would hide redacted texts."""
         if "\\" not in value or not value.startswith(("[", "{")):
             return value
         try:
@@ -83,42 +82,42 @@ class Scrub:
             return value
 
     def _replaced(self, value: str) -> str:
-        pieces = []
+        parts = []
         done = at = 0
-        places: dict[str, int] = {}
-        while self._first and (begin := self._first.search(value, at)):
-            at = begin.start()
-            form = self._found(value, at, places) or self._compared(value, at)
+        positions: dict[str, int] = {}
+        while self._first and (match := self._first.search(value, at)):
+            at = match.start()
+            form = self._find_long(value, at, positions) or self._find_short(value, at)
             if form is None:
                 at += 1
                 continue
-            pieces += [value[done:at], self._within[form]]
+            parts += [value[done:at], self._within[form]]
             done = at = at + len(form)
-        return "".join([*pieces, value[done:]])
+        return "".join([*parts, value[done:]])
 
-    def _found(self, value: str, at: int, places: dict[str, int]) -> str | None:
-        """Return the longest of the long forms that stands there; `places` has where each was found last."""
-        for form in self._long.get(value[at : at + _LONGEST_COMPARED], ()):
-            if places.get(form, -1) < at:
-                place = value.find(form, at)
-                places[form] = len(value) if place < 0 else place
-            if places[form] == at:
+    def _find_long(self, value: str, at: int, positions: dict[str, int]) -> str | None:
+        """Return the longest long form at a position; `positions` caches the next position of each form."""
+        for form in self._long.get(value[at : at + _MAX_COMPARED], ()):
+            if positions.get(form, -1) < at:
+                position = value.find(form, at)
+                positions[form] = len(value) if position < 0 else position
+            if positions[form] == at:
                 return form
         return None
 
-    def _compared(self, value: str, at: int) -> str | None:
+    def _find_short(self, value: str, at: int) -> str | None:
         for start in self._starts:
             for length in self._lengths.get(value[at : at + start], ()):
                 end = at + length
-                alone = not (_latin(value[at - 1 : at]) or _latin(value[end : end + 1]))
+                alone = not (_is_ascii_alnum(value[at - 1 : at]) or _is_ascii_alnum(value[end : end + 1]))
                 if (form := value[at:end]) in self._within and (alone or _long_enough(form)):
                     return form
         return None
 
 
 def _long_enough(form: str) -> bool:
-    return len(form.encode(errors="replace")) >= _SHORTEST_WITHIN
+    return len(form.encode(errors="replace")) >= _MIN_BYTES
 
 
-def _latin(beside: str) -> bool:
-    return beside.isascii() and beside.isalnum()
+def _is_ascii_alnum(character: str) -> bool:
+    return character.isascii() and character.isalnum()

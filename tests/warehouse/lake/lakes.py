@@ -13,7 +13,7 @@ import duckdb
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.warehouse.lake.landing import Told, land_posts, land_recordings
+from airflow_provider_meetings.warehouse.lake.landing import Counts, land_posts, land_recordings
 from airflow_provider_meetings.warehouse.load.rows import RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.tables.tables import tables
@@ -37,7 +37,7 @@ def land(
     summaries: Iterable[Row] = (),
     now: datetime = NOW,
     run: RunKey = RUN,
-) -> Told:
+) -> Counts:
     given, files, listings = list(recordings), list(stored), list(summaries)
     texts = None if contents is None else list(contents)
     return land_recordings(
@@ -52,7 +52,7 @@ def land(
     )
 
 
-def land_post(root: Path, *posts: Row, now: datetime = NOW) -> Told:
+def land_post(root: Path, *posts: Row, now: datetime = NOW) -> Counts:
     return land_posts(store_at(root), posts=lambda: iter(posts), now=now, sleep=lambda seconds: None)
 
 

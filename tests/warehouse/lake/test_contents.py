@@ -87,7 +87,7 @@ def test_a_load_that_is_not_about_them_leaves_them_alone(lake: Path, recording: 
     told = land(lake, [recording(title="anew")], now=LATER)
     assert (told["recordings"]["files"], told["transcript_segments"]["files"]) == (1, 0)
     assert path.read_bytes() == b"not Parquet"
-    with pytest.raises(LoadError, match=r"transcript_segments.* is no Parquet file"):
+    with pytest.raises(LoadError, match=r"transcript_segments.* is not a Parquet file"):
         land(lake, [recording()], contents=[])
 
 

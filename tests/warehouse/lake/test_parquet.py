@@ -81,7 +81,7 @@ def rewrite(path: Path, change: Callable[[Any], Any]) -> None:
         (lambda t: t.append_column("mood", pa.array(["good"])), "column 'mood' that this version does not know"),
         (lambda t: t.set_column(0, "platform", pa.array([7])), "'platform' as int64, not string"),
         (lambda t: t.drop_columns(["tenant"]), r"lacks the key column\(s\) tenant"),
-        (None, "is no Parquet file"),
+        (None, "is not a Parquet file"),
     ],
 )
 def test_what_is_not_ours_is_left_alone(tmp_path: Path, recording: Make, chain: Any, change: Any, text: str) -> None:

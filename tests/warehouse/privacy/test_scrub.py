@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.landing.layout import safe_name
-from airflow_provider_meetings.warehouse.privacy.scrub import Scrub, Told, note
+from airflow_provider_meetings.warehouse.privacy.scrub import Replacements, Scrub, add_replacement
 
 LONG = 600_000
 # Few letters, some of them repeated beyond the length up to which texts are compared: so that they overlap.
@@ -18,14 +18,14 @@ _TEXTS = st.lists(st.sampled_from(["a", "b", " ", "好", "a" * 40, "ab" * 40, "a
 )
 
 
-def told(**became: str) -> Told:
-    noted: Told = {}
+def told(**became: str) -> Replacements:
+    noted: Replacements = {}
     for raw, text in became.items():
-        note(noted, raw, text, is_id=False)
+        add_replacement(noted, raw, text, is_id=False)
     return noted
 
 
-def by_trying(noted: Told, value: str) -> str:
+def by_trying(noted: Replacements, value: str) -> str:
     """Replace by trying every form at every place, the longest first."""
     forms = {
         form: (became or "[redacted]", is_id)
@@ -48,9 +48,9 @@ def by_trying(noted: Told, value: str) -> str:
 
 @given(st.dictionaries(_TEXTS, st.booleans(), max_size=6), _TEXTS)
 def test_all_at_once_and_the_longest_first(texts: dict[str, bool], value: str) -> None:
-    noted: Told = {}
+    noted: Replacements = {}
     for number, (raw, is_id) in enumerate(texts.items()):
-        note(noted, raw, f"<{number}>", is_id=is_id)
+        add_replacement(noted, raw, f"<{number}>", is_id=is_id)
     if value not in texts:
         assert Scrub(noted)(value) == by_trying(noted, value)
 
