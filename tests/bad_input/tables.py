@@ -135,7 +135,7 @@ def _redact(other: str) -> list[Row]:
             Row("redact", value, "must be a dict", 'such as {"owner_id": "hash"}')
             for value in ("title", 7, True, ["title"], b"{}", Opaque())
         ),
-        Row("redact", {other: "drop"}, f"no column {other!r} to redact", "there are"),
+        Row("redact", {other: "drop"}, f"unknown column {other!r}", "known columns: "),
         Row("redact", {7: "drop"}, "unknown column '7'", "known columns: "),
         Row("redact", {"source": "mask"}, "got 'mask'", "one of hash, drop"),
         Row("redact", {"source": None}, "got 'None'", "one of hash, drop"),

@@ -69,9 +69,10 @@ def test_others_are_not_opened(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 
 def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NotFound, match=r"file 2 of stored_files \(transcript-srt\) does not exist") as told:
-        list(read_artifacts([stored(tmp_path / "video", "video"), stored(tmp_path / "secret-id", content=None)]))
-    assert "secret-id" not in "".join(traceback.format_exception(told.value))
+    files = [stored(tmp_path / "video", "video"), stored(tmp_path / "secret-id", content=None)]
+    with pytest.raises(NotFound, match=r"file 2 of stored_files \(transcript-srt\) does not exist") as caught:
+        list(read_artifacts(files))
+    assert "secret-id" not in "".join(traceback.format_exception(caught.value))
     monkeypatch.setattr(transcript_files, "MAX_FILE_BYTES", len(SRT) - 1)
     with pytest.raises(FileTooLarge, match=f"more than {len(SRT) - 1} bytes"):
         list(read_artifacts([stored(tmp_path / "1.srt")]))
