@@ -20,6 +20,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 )
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 
@@ -112,19 +113,16 @@ def state() -> EmulatorState:
 def clients(state: EmulatorState) -> Iterator[dict[str, Any]]:
     """Both clients, on one emulator for all: nothing may ever reach it."""
     with serve(state) as url:
-        login: dict[str, Any] = {"tokens": ProcessTokenStore()}
+        tokens = ProcessTokenStore()
         yield {
             "feishu": FeishuClient(
-                Transport(base_url=url, platform="feishu"),
-                app_id=FEISHU_APP_ID,
-                app_secret=FEISHU_APP_SECRET,
-                **login,
+                Transport(base_url=url, platform="feishu"), Credentials(FEISHU_APP_ID, FEISHU_APP_SECRET, tokens)
             ),
             "wecom": WeComClient(
                 Transport(base_url=url, platform="wecom"),
                 corp_id=WECOM_CORP_ID,
                 corp_secret=WECOM_CORP_SECRET,
-                **login,
+                tokens=tokens,
             ),
         }
 

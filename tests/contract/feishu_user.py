@@ -16,6 +16,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_USER_REFRESH_TOKEN,
     FEISHU_USER_TOKEN,
 )
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 
 
@@ -37,9 +38,6 @@ def user_client(
     chain(FEISHU_APP_SECRET).accept(TokenPair(FEISHU_USER_TOKEN, 7200, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
     return FeishuUserClient(
         transport,
-        app_id=FEISHU_APP_ID,
-        app_secret=secret,
-        tokens=ProcessTokenStore(clock),
+        Credentials(FEISHU_APP_ID, secret, ProcessTokenStore(clock), users=chain(secret)),
         clock=clock,
-        users=chain(secret),
     )

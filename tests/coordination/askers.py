@@ -35,6 +35,7 @@ from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
 from tests.contract import backend_servers
 from tests.contract.backend_servers import HOST, connect_mariadb, connect_postgres
@@ -74,7 +75,7 @@ def call(*, url: str, state: str, secret: str = FEISHU_APP_SECRET, **wide: Any) 
     for server, port in wide.items():
         backend = FallbackBackend(SERVERS[server](port), fallback=backend, primary_name=server)
     tokens = SharedTokens(backend, secret, ProcessTokenStore())
-    client = FeishuClient(transport, app_id=FEISHU_APP_ID, app_secret=secret, tokens=tokens)
+    client = FeishuClient(transport, Credentials(FEISHU_APP_ID, secret, tokens))
     error = ""
     try:
         client.get_minute(READY_MINUTE)
@@ -131,9 +132,7 @@ def user(
         )
         transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=told.append)
         tokens = ProcessTokenStore()
-        client = FeishuUserClient(
-            transport, app_id=FEISHU_APP_ID, app_secret=FEISHU_APP_SECRET, tokens=tokens, users=chain
-        )
+        client = FeishuUserClient(transport, Credentials(FEISHU_APP_ID, FEISHU_APP_SECRET, tokens, users=chain))
         try:
             client.get_minute(READY_MINUTE)
             client.get_minute(READY_MINUTE)

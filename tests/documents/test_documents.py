@@ -12,9 +12,9 @@ import pendulum
 import pytest
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
+from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.codes.registry import CODES
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Code
 from airflow_provider_meetings.emulator.seed import wecom as seed_wecom
@@ -34,6 +34,7 @@ from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.platforms.feishu.api.models import MeetingRecording, Minute, parse_download_url
 from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.codes import CODES as FEISHU_CODES
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
@@ -63,6 +64,13 @@ class Quotas:
         return error.retry_after or 0.0
 
 
+class Uncached:
+    """A token store that fetches a token for each call."""
+
+    def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
+        return fetch()
+
+
 class Both:
     """Both clients on one emulator, and how each of the emulator's endpoints is called through them."""
 
@@ -72,23 +80,23 @@ class Both:
         quick: dict[str, Any] = {"base_url": url, "max_attempts": 1, "rate_limiter": self.quotas}
         self.feishu = FeishuClient(
             Transport(platform="feishu", **quick),
-            app_id=FEISHU_APP_ID,
-            app_secret=FEISHU_APP_SECRET,
-            tokens=ProcessTokenStore(),
+            Credentials(FEISHU_APP_ID, FEISHU_APP_SECRET, Uncached()),
         )
         self.wecom = WeComClient(
             Transport(platform="wecom", **quick),
             corp_id=WECOM_CORP_ID,
             corp_secret=WECOM_CORP_SECRET,
-            tokens=ProcessTokenStore(),
+            tokens=Uncached(),
         )
         self.user = user_client(Transport(platform="feishu", **quick), time.time, folder)
         self.store = FeishuClient(
             Transport(platform="feishu", **quick),
-            app_id=FEISHU_STORE_APP_ID,
-            app_secret=FEISHU_STORE_APP_SECRET,
-            tokens=ProcessTokenStore(),
-            store_app=StoreApp(FEISHU_APP_TICKET, FEISHU_TENANT_KEY),
+            Credentials(
+                FEISHU_STORE_APP_ID,
+                FEISHU_STORE_APP_SECRET,
+                Uncached(),
+                store_app=StoreApp(FEISHU_APP_TICKET, FEISHU_TENANT_KEY),
+            ),
         )
         feishu, wecom, user = self.feishu, self.wecom, self.user
         self.calls: dict[str, Callable[[], Any]] = {
@@ -293,22 +301,12 @@ def test_every_row_of_the_emulator_is_understood(both: Both, row: Code) -> None:
     for endpoint in endpoints:
         both.state.clear_failures()
         both.state.fail(endpoint, row.code, times=None)
-        _new_tokens(both)
         with pytest.raises(MeetingsApiError) as caught:
             both.calls[endpoint]()
         error = caught.value
         assert error.code == row.code
         assert error.next_step, row.key
         assert row.message.partition("{")[0][:20] in error.vendor_message
-
-
-def _new_tokens(both: Both) -> None:
-    # The token endpoints are only asked when there is no token.
-    for client in (both.feishu, both.wecom):
-        client._auth._store = ProcessTokenStore()
-    # A store app's client looks for two tokens in its store.
-    both.store._auth._store = store = ProcessTokenStore()
-    both.store._app._tokens = store
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -24,6 +24,7 @@ from airflow_provider_meetings.hooks.shared_state import user_tokens
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
 from airflow_provider_meetings.platforms.feishu.auth.consent import Begun, code_of_redirect, consent_address
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, identity_of
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
@@ -66,18 +67,17 @@ class FeishuHook(MeetingsHook):
                 transport.pause,
                 transport.timeout,
             )
-        client = FeishuUserClient if identity.consent else FeishuClient
-        return client(
-            transport,
-            app_id=login.id,
-            app_secret=login.secret,
-            tokens=tokens,
+        credentials = Credentials(
+            login.id,
+            login.secret,
+            tokens,
             tenant=login.extra.get("tenant") or None,
             user_id_type=login.extra.get("user_id_type") or "open_id",
             store_app=identity.store,
             users=self._users,
-            media_session=media_session,
         )
+        client = FeishuUserClient if identity.consent else FeishuClient
+        return client(transport, credentials, media_session=media_session)
 
     def tenant_of(self, extra: Mapping[str, Any]) -> str:
         """Return the tenant key: an app from the store has a quota in each tenant."""

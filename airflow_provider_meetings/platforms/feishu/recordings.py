@@ -16,18 +16,16 @@ from airflow_provider_meetings.api.errors import (
     NotReady,
     PermissionDenied,
 )
-from airflow_provider_meetings.api.http.auth import TokenStore
-from airflow_provider_meetings.api.http.oauth import UserTokens
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import without_links
 from airflow_provider_meetings.platforms.feishu.api.client import FeishuEndpoints
-from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_digits, check_minute_token
+from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_minute_token
 from airflow_provider_meetings.platforms.feishu.api.models import Minute, TranscriptFormat
 from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
-from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.transcripts import (
     ARTIFACT_KINDS,
     STATISTICS_KIND,
@@ -49,10 +47,7 @@ _NOT_READY = {
 
 
 class FeishuClient(FeishuEndpoints, MeetingsClient):
-    """Ask Feishu or Lark as one app, or as a user through it; the endpoints are those of `FeishuEndpoints`.
-
-    :param tenant: as it shall stand in rows; the app id if None, since no answer names the tenant.
-    """
+    """Ask Feishu or Lark as one app, or as a user through it; the endpoints are those of `FeishuEndpoints`."""
 
     platform: ClassVar[str] = "feishu"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "recording_ids", "recordings")
@@ -68,29 +63,14 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
     def __init__(
         self,
         transport: Transport,
+        credentials: Credentials,
         *,
-        app_id: str,
-        app_secret: str,
-        tokens: TokenStore,
-        tenant: str | None = None,
-        user_id_type: UserIdType = "open_id",
-        clock: Callable[[], float] = time.time,
-        store_app: StoreApp | None = None,
-        users: UserTokens | None = None,
         media_session: MediaSession | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        MeetingsClient.__init__(self, transport, tenant=tenant or app_id, media_session=media_session)
-        FeishuEndpoints.__init__(
-            self,
-            transport,
-            app_id=app_id,
-            app_secret=app_secret,
-            tokens=tokens,
-            user_id_type=user_id_type,
-            clock=clock,
-            store_app=store_app,
-            users=users,
-        )
+        tenant = credentials.tenant or credentials.app_id
+        MeetingsClient.__init__(self, transport, tenant=tenant, media_session=media_session)
+        FeishuEndpoints.__init__(self, transport, credentials, clock=clock)
         self._artifacts = ArtifactFiles(self.get_minute_artifacts, clock)
 
     def read_post(self, post_id: str) -> Post:
@@ -170,7 +150,7 @@ def _asked(endpoint: str, selector: str, recording: Recording) -> ListedWindow:
 
 
 class FeishuUserClient(FeishuClient):
-    """Ask as a user who has consented; else as `FeishuClient`, with the ``users`` of `FeishuSession` given."""
+    """Ask as a user who has consented; else as `FeishuClient`, with the ``users`` of `Credentials` given."""
 
     selectors: ClassVar[tuple[str, ...]] = (*FeishuClient.selectors, "owner_ids")
     takes_window: ClassVar[bool] = True

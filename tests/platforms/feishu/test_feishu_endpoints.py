@@ -21,6 +21,7 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.contract.leaks import told
 from tests.contract.origin import Origin, json_body, serve_origin
@@ -58,7 +59,7 @@ def sleeps() -> list[float]:
 @pytest.fixture
 def client(origin: Origin, sleeps: list[float]) -> Iterator[FeishuClient]:
     transport = Transport(base_url=origin.url, platform="feishu", sleep=sleeps.append)
-    yield FeishuClient(transport, app_id="a", app_secret="b", tokens=ProcessTokenStore(), user_id_type="union_id")
+    yield FeishuClient(transport, Credentials("a", "b", ProcessTokenStore(), user_id_type="union_id"))
     transport.close()
 
 

@@ -25,6 +25,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
     LARK_APP_SECRET,
 )
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.identity import identity_of
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
@@ -168,10 +169,10 @@ class TestOtherCloud:
         monkeypatch.setattr(socket, "getaddrinfo", here)
         port = urlsplit(emulated.url).port
         transport = Transport(base_url=f"http://{host}:{port}", platform="feishu", max_attempts=1)
-        wrong = FeishuClient(transport, app_id=LARK_APP_ID, app_secret=LARK_APP_SECRET, tokens=ProcessTokenStore())
+        wrong = FeishuClient(transport, Credentials(LARK_APP_ID, LARK_APP_SECRET, ProcessTokenStore()))
         with pytest.raises(AuthenticationError) as unknown:
             wrong.whoami()
-        right = FeishuClient(transport, app_id=FEISHU_APP_ID, app_secret=FEISHU_APP_SECRET, tokens=ProcessTokenStore())
+        right = FeishuClient(transport, Credentials(FEISHU_APP_ID, FEISHU_APP_SECRET, ProcessTokenStore()))
         with pytest.raises(MeetingsApiError) as missing:
             right.get_minute("x" * 24)
         transport.close()

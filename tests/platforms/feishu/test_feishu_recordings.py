@@ -25,6 +25,7 @@ from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.seed import feishu as seed
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Platform
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.leaks import told
@@ -39,9 +40,7 @@ class TestFeishuContract(ClientContract):
     secret: ClassVar[str] = FEISHU_APP_SECRET
 
     def make(self, transport: Transport, clock: Clock, *, secret: str) -> FeishuClient:
-        return FeishuClient(
-            transport, app_id=FEISHU_APP_ID, app_secret=secret, tokens=ProcessTokenStore(clock), clock=clock
-        )
+        return FeishuClient(transport, Credentials(FEISHU_APP_ID, secret, ProcessTokenStore(clock)), clock=clock)
 
     def questions(self) -> dict[str, RecordingQuery]:
         return {
@@ -240,24 +239,17 @@ class TestFeishuContract(ClientContract):
 
     @pytest.mark.parametrize("kind", ["open_id", "union_id", "user_id"])
     def test_which_id_of_a_person_is_given(self, transport: Transport, clock: Clock, kind: Any) -> None:
-        client = FeishuClient(
-            transport,
-            app_id=FEISHU_APP_ID,
-            app_secret=self.secret,
-            tokens=ProcessTokenStore(clock),
-            user_id_type=kind,
-            tenant="bluewave",
-        )
+        tokens = ProcessTokenStore(clock)
+        credentials = Credentials(FEISHU_APP_ID, self.secret, tokens, tenant="bluewave", user_id_type=kind)
+        client = FeishuClient(transport, credentials)
         assert client.get_minute(seed.READY_MINUTE).owner_id == getattr(seed.CHEN_YU, kind)
         post = client.read_post(seed.NAMED_POST)
         assert (post.author_id, post.tenant) == (getattr(seed.CHEN_YU, kind), "bluewave")
         assert client.get_minute(seed.READY_MINUTE, user_id_type="union_id").owner_id == seed.CHEN_YU.union_id
 
-    def test_an_unknown_kind_of_id_is_refused(self, transport: Transport) -> None:
+    def test_an_unknown_kind_of_id_is_refused(self) -> None:
         with pytest.raises(InvalidRequest, match="open_id"):
-            FeishuClient(
-                transport, app_id="a", app_secret="b", tokens=ProcessTokenStore(), user_id_type=cast(Any, "email")
-            )
+            Credentials("a", "b", ProcessTokenStore(), user_id_type=cast(Any, "email"))
 
     @pytest.mark.parametrize(
         ("post_id", "kind", "author"),
@@ -334,7 +326,7 @@ def sleeps() -> list[float]:
 @pytest.fixture
 def client(origin: Origin, sleeps: list[float]) -> Iterator[FeishuClient]:
     transport = Transport(base_url=origin.url, platform="feishu", sleep=sleeps.append)
-    yield FeishuClient(transport, app_id="a", app_secret="b", tokens=ProcessTokenStore())
+    yield FeishuClient(transport, Credentials("a", "b", ProcessTokenStore()))
     transport.close()
 
 

@@ -27,6 +27,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 
@@ -59,10 +60,7 @@ class Host:
         )
         return FeishuUserClient(
             transport,
-            app_id=FEISHU_APP_ID,
-            app_secret=FEISHU_APP_SECRET,
-            tokens=ProcessTokenStore(),
-            users=self.chain(transport),
+            Credentials(FEISHU_APP_ID, FEISHU_APP_SECRET, ProcessTokenStore(), users=self.chain(transport)),
         )
 
     def chain(self, transport: Transport | None = None) -> UserTokenChain:

@@ -9,13 +9,13 @@ from typing import Any
 import requests
 
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest
-from airflow_provider_meetings.api.http.auth import Signature, TokenAuth, TokenStore
-from airflow_provider_meetings.api.http.oauth import TokenPair, UserTokenAuth, UserTokens
+from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
+from airflow_provider_meetings.api.http.oauth import TokenPair, UserTokenAuth
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_opaque, check_user_id_type
 from airflow_provider_meetings.platforms.feishu.auth.app_token import AppTokens
-from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.models import parse_grant
 from airflow_provider_meetings.platforms.feishu.errors import decode
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
@@ -25,51 +25,32 @@ class FeishuSession:
     """Sign and send calls.
 
     :param transport: bound to ``https://open.feishu.cn`` or ``https://open.larksuite.com``.
-    :param app_id: the app's id, ``cli_…``.
-    :param app_secret: its secret.
-    :param user_id_type: which id of a person the answers give.
-    :param store_app: what an app from the store needs besides; None for a self-built one.
-    :param users: the tokens of the user who is asked for; None to ask as the app.
     """
 
     def __init__(
-        self,
-        transport: Transport,
-        *,
-        app_id: str,
-        app_secret: str,
-        tokens: TokenStore,
-        user_id_type: UserIdType = "open_id",
-        clock: Callable[[], float] = time.time,
-        store_app: StoreApp | None = None,
-        users: UserTokens | None = None,
+        self, transport: Transport, credentials: Credentials, *, clock: Callable[[], float] = time.time
     ) -> None:
         self.transport = transport
-        self._app_id = app_id
-        self._app_secret = app_secret
-        self._user_id_type = check_user_id_type(user_id_type)
+        self._credentials = credentials
         self._clock = clock
-        self._users = users
-        if users is not None:
+        if credentials.users is not None:
             self._auth: TokenAuth = UserTokenAuth(
-                users=users,
+                users=credentials.users,
                 renew=self._renew,
                 ready=self._ready,
                 place=_bearer,
                 on_secret=transport.on_secret,
             )
             return
-        self._app = AppTokens(
-            transport, app_id=app_id, app_secret=app_secret, tokens=tokens, store_app=store_app, clock=clock
-        )
+        app = AppTokens(transport, credentials, clock)
         self._auth = TokenAuth(
-            key=self._app.key, fetch=self._app.fetch, place=_bearer, store=tokens, on_secret=transport.on_secret
+            key=app.key, fetch=app.fetch, place=_bearer, store=credentials.tokens, on_secret=transport.on_secret
         )
 
     def whoami(self) -> str:
         """Fetch a token; tell the app and the host."""
         self._auth.signature()
-        return f"app {self._app_id} at {self.transport.base_url}"
+        return f"app {self._credentials.app_id} at {self.transport.base_url}"
 
     def exchange_code(self, code: str, *, verifier: str, redirect_uri: str) -> TokenPair:
         """Turn the code of a consent into tokens; it works once, for five minutes.
@@ -98,7 +79,7 @@ class FeishuSession:
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
     def _grant(self, grant_type: str, given: dict[str, str], *, queued: bool = True) -> TokenPair:
-        app = {"client_id": self._app_id, "client_secret": self._app_secret}
+        app = {"client_id": self._credentials.app_id, "client_secret": self._credentials.app_secret}
         body = self.transport.call(
             "POST",
             "/open-apis/authen/v2/oauth/token",
@@ -124,18 +105,18 @@ class FeishuSession:
 
     def _people(self, user_id_type: UserIdType | None) -> dict[str, str]:
         """Say which id of a person the answer shall give."""
-        given = self._user_id_type if user_id_type is None else check_user_id_type(user_id_type)
+        given = self._credentials.user_id_type if user_id_type is None else check_user_id_type(user_id_type)
         return {"user_id_type": given}
 
     def _need_user(self, what: str) -> None:
-        if self._users is None:
+        if self._credentials.users is None:
             raise InvalidRequest(
                 f"{what} takes a user's token only, and this connection asks as the app",
                 next_step="Name a connection with the extra identity = user, for which a user has consented.",
             )
 
     def _need_app(self, what: str) -> None:
-        if self._users is not None:
+        if self._credentials.users is not None:
             raise InvalidRequest(
                 f"{what} takes the app's token only, and this connection asks as a user",
                 next_step="Name a connection of the same app without the extra identity.",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from airflow_provider_meetings.api.errors import AuthenticationError
-from airflow_provider_meetings.api.http.auth import Token, TokenStore, token_key
+from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.platforms.feishu.api.models import parse_token
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
 from airflow_provider_meetings.platforms.feishu.quotas import STORE_APP_TOKEN, STORE_TENANT_TOKEN, TENANT_TOKEN
@@ -19,64 +21,56 @@ _AUTH = "/open-apis/auth/v3"
 
 
 class AppTokens:
-    """Fetch tenant tokens; where they are shared is the store's matter.
+    """Fetch tenant tokens; where they are shared is the store's matter."""
 
-    :param store_app: None for a self-built app.
-    """
-
-    def __init__(
-        self,
-        transport: Transport,
-        *,
-        app_id: str,
-        app_secret: str,
-        tokens: TokenStore,
-        store_app: StoreApp | None,
-        clock: Callable[[], float],
-    ) -> None:
+    def __init__(self, transport: Transport, credentials: Credentials, clock: Callable[[], float]) -> None:
         self._transport = transport
-        self._app_id = app_id
-        self._app_secret = app_secret
-        self._tokens = tokens
-        self._store_app = store_app
+        self._app = credentials
         self._clock = clock
+        store_app = credentials.store_app
         self.key = self._key("tenant" if store_app is None else f"tenant:{store_app.tenant_key}")
 
     def _key(self, kind: str) -> str:
         # A ticket that was refused is remembered as a refused secret is: the next one is another login.
-        ticket = self._store_app.ticket if self._store_app else ""
-        secret = f"{self._app_secret}\n{hashlib.sha256(ticket.encode()).hexdigest()}" if ticket else self._app_secret
-        return token_key(PLATFORM, self._transport.base_url, self._app_id, secret, kind)
+        secret = self._app.app_secret
+        if self._app.store_app is not None:
+            secret += f"\n{hashlib.sha256(self._app.store_app.ticket.encode()).hexdigest()}"
+        return token_key(PLATFORM, self._transport.base_url, self._app.app_id, secret, kind)
 
     def fetch(self) -> Token:
         """Ask for a tenant token.
 
         :raises AuthenticationError: if the secret or the ticket is refused.
         """
-        if self._store_app is None:
+        store_app = self._app.store_app
+        if store_app is None:
             return self._internal()
-        token = self._app_token(None)
+        token = self._app_token(store_app, None)
         try:
-            return self._of_tenant(self._store_app, token)
+            return self._of_tenant(store_app, token)
         except AuthenticationError as error:
             if not error.token_rejected:
                 raise
-        return self._of_tenant(self._store_app, self._app_token(token.value))
+        return self._of_tenant(store_app, self._app_token(store_app, token.value))
 
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
     def _internal(self) -> Token:
-        body = {"app_id": self._app_id, "app_secret": self._app_secret}
+        body = {"app_id": self._app.app_id, "app_secret": self._app.app_secret}
         return self._ask("tenant_access_token/internal", TENANT_TOKEN, body, "tenant_access_token")
 
-    def _app_token(self, rejected: str | None) -> Token:
-        token = self._tokens.token(self._key("app"), self._of_app, rejected=rejected)
+    def _app_token(self, store_app: StoreApp, rejected: str | None) -> Token:
+        fetch = partial(self._of_app, store_app)
+        token = self._app.tokens.token(self._key("app"), fetch, rejected=rejected)
         self._transport.on_secret(token.value)
         return token
 
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
-    def _of_app(self) -> Token:
-        assert self._store_app is not None  # noqa: S101  # a self-built app needs none
-        body = {"app_id": self._app_id, "app_secret": self._app_secret, "app_ticket": self._store_app.ticket}
+    def _of_app(self, store_app: StoreApp) -> Token:
+        body = {
+            "app_id": self._app.app_id,
+            "app_secret": self._app.app_secret,
+            "app_ticket": store_app.ticket,
+        }
         return self._ask("app_access_token", STORE_APP_TOKEN, body, "app_access_token")
 
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token
