@@ -1,4 +1,4 @@
-"""``python -m airflow_provider_meetings.emulator``: serve the default company until told to stop."""
+"""``python -m airflow_provider_meetings.emulator``: serve the default company."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Emulate the HTTP APIs of Feishu/Lark and WeCom for meeting recordings.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=8765, help="0 takes a free one (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=8765, help="0: a free port (default: %(default)s)")
     parser.add_argument(
         "--not-ready-polls",
         type=_count,
         default=1,
-        help='polls that recordings in the making answer with "not ready", at each stage (default: %(default)s)',
+        help='number of polls that a recording in processing answers "not ready", at each stage (default: %(default)s)',
     )
     parser.add_argument(
         "--token-seconds", type=_count, default=7200, help="lifetime of an access token (default: %(default)s)"
@@ -71,11 +71,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         help="lifetime of a media link (default: 1 day for Feishu, 6 hours for WeCom)",
     )
+    parser.add_argument("--rate-limits", action="store_true", help="enforce the vendors' rate limits (default: off)")
     parser.add_argument(
-        "--rate-limits", action="store_true", help="refuse who asks more often than the vendors allow (default: do not)"
-    )
-    parser.add_argument(
-        "--cloud", choices=("feishu", "lark"), default="feishu", help="whose apps it knows (default: %(default)s)"
+        "--cloud",
+        choices=("feishu", "lark"),
+        default="feishu",
+        help="the cloud, which knows only its own apps (default: %(default)s)",
     )
     return parser
 
@@ -83,19 +84,19 @@ def _parser() -> argparse.ArgumentParser:
 def _port(text: str) -> int:
     value = int(text)
     if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"{value} is no port")
+        raise argparse.ArgumentTypeError(f"{value} is not a port")
     return value
 
 
 def _count(text: str) -> int:
     value = int(text)
     if value < 0:
-        raise argparse.ArgumentTypeError(f"{value} is below zero")
+        raise argparse.ArgumentTypeError(f"{value} is negative")
     return value
 
 
 def _introduction(company: Company, cloud: Cloud) -> str:
-    """Return what there is to try: credentials, and ids with what they show."""
+    """Return the credentials, and the ids of the objects with their status."""
     lines = [
         f"{company.name}; all data is invented",
         *(
@@ -106,7 +107,7 @@ def _introduction(company: Company, cloud: Cloud) -> str:
         f"  the store app's ticket {FEISHU_APP_TICKET}, tenant key {FEISHU_TENANT_KEY}",
         f"{cloud.title()} user {FEISHU_USER.open_id}, access token {FEISHU_USER_TOKEN},"
         f" refresh token {FEISHU_USER_REFRESH_TOKEN}",
-        f"  redirect URLs {' '.join(FEISHU_REDIRECT_URIS)}",
+        f"  redirect URIs {' '.join(FEISHU_REDIRECT_URIS)}",
         f"WeCom corp id {WECOM_CORP_ID}, corp secret {WECOM_CORP_SECRET}",
         f"{cloud.title()} meetings:",
     ]
@@ -120,9 +121,9 @@ def _introduction(company: Company, cloud: Cloud) -> str:
     lines.append("WeCom userids:")
     creators = Counter(recording.creator for recording in company.wecom_recordings.values())
     lines += [f"  {userid}  {number} recordings" for userid, number in creators.items()]
-    moments = [recording.meeting_start_time for recording in company.wecom_recordings.values()]
-    lines.append(f"WeCom meetings from {min(moments):%Y-%m-%d} to {max(moments):%Y-%m-%d}, Asia/Shanghai")
-    lines.append("Knobs: GET /_emulator/ on this machine")
+    starts = [recording.meeting_start_time for recording in company.wecom_recordings.values()]
+    lines.append(f"WeCom meetings from {min(starts):%Y-%m-%d} to {max(starts):%Y-%m-%d}, Asia/Shanghai")
+    lines.append("Settings: GET /_emulator/ on this machine")
     return "\n".join(lines) + "\n"
 
 

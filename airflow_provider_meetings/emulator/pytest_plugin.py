@@ -1,6 +1,6 @@
 """The fixture ``meetings_emulator`` for tests of DAGs.
 
-It does not load itself: ask for it in your top ``conftest.py`` with
+Load it in your top-level ``conftest.py`` with
 ``pytest_plugins = ["airflow_provider_meetings.emulator.pytest_plugin"]``.
 """
 
@@ -26,21 +26,21 @@ __all__ = ["MeetingsEmulator", "meetings_emulator"]
 
 @dataclass(frozen=True, slots=True)
 class MeetingsEmulator:
-    """A running emulator: its base URL, its knobs, and the environment variables that lead Airflow to it."""
+    """A running emulator: its base URL, its state, and connections to it as environment variables."""
 
     url: str
     state: EmulatorState
 
     @property
     def connections(self) -> Mapping[str, str]:
-        """Return ``AIRFLOW_CONN_FEISHU_DEFAULT`` and ``AIRFLOW_CONN_WECOM_DEFAULT``, connections as JSON."""
+        """Return ``AIRFLOW_CONN_FEISHU_DEFAULT`` and ``AIRFLOW_CONN_WECOM_DEFAULT`` as JSON."""
         return {
             "AIRFLOW_CONN_FEISHU_DEFAULT": self.connection("feishu"),
             "AIRFLOW_CONN_WECOM_DEFAULT": self.connection("wecom"),
         }
 
     def connection(self, conn_type: str) -> str:
-        """Return a connection of type "feishu" or "wecom" as JSON, for an id of your own."""
+        """Return a connection of type "feishu" or "wecom" as JSON, for any connection id."""
         login, password = {
             "feishu": (FEISHU_APP_ID, FEISHU_APP_SECRET),
             "wecom": (WECOM_CORP_ID, WECOM_CORP_SECRET),
@@ -52,8 +52,8 @@ class MeetingsEmulator:
 def meetings_emulator(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MeetingsEmulator]:
-    """Serve the default company for one test; ``feishu_default`` and ``wecom_default`` lead there."""
-    # No token of a test outlives it, nor lies in the cache of who runs it.
+    """Serve the default company for one test; ``feishu_default`` and ``wecom_default`` connect to it."""
+    # Cached tokens must not outlive the test, nor be in the user's own cache.
     monkeypatch.setenv("AIRFLOW__MEETINGS__STATE_DIR", str(tmp_path_factory.mktemp("meetings") / "state"))
     state = EmulatorState()
     with serve(state) as url:

@@ -1,4 +1,4 @@
-"""Run the emulator on a socket, in a thread of its own."""
+"""Serve the emulator on a socket, in a thread."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 @contextlib.contextmanager
 def serve(state: EmulatorState, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve ``state`` while the block runs and yield the base URL, once requests are accepted.
+    """Serve ``state`` during the ``with`` block; yield the base URL when requests are accepted.
 
-    :param port: 0 takes a free one.
-    :raises OSError: the address cannot be had, such as a port in use.
+    :param port: 0: a free port.
+    :raises OSError: the address is not available, such as a port in use.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Bound here, not by uvicorn: it would end the process when the port is taken.
+    # uvicorn would exit the process if the port is in use.
     listener = socket.create_server((host, port), family=family)
-    # Connections inherit it. asyncio sets it only where the socket names its protocol, which create_server does not;
-    # without it each answer, being two writes, waits 40 ms for the client's acknowledgement.
+    # Connections inherit this option. asyncio sets it only if the socket has its protocol, which create_server does not
+    # set; without it each response, sent in two writes, waits 40 ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    app = _HangUp(create_app(state))
+    app = _ConnectionCloser(create_app(state))
     server = _Server(
         uvicorn.Config(
             app,
             loop="asyncio",
-            # The one implementation that sends header names as the application spells them.
+            # httptools would send header names in lower case.
             http="h11",
             ws="none",
             lifespan="off",
@@ -49,40 +49,40 @@ def serve(state: EmulatorState, host: str = "127.0.0.1", port: int = 0) -> Itera
     thread.start()
     try:
         server.accepting.wait()
-        shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{listener.getsockname()[1]}"
+        address = f"[{host}]" if ":" in host else host
+        yield f"http://{address}:{listener.getsockname()[1]}"
     finally:
         server.stop()
         thread.join()
         listener.close()
 
 
-class _HangUp:
-    """Give the application a way to end a connection, which ASGI has not: a body may then end before its length."""
+class _ConnectionCloser:
+    """Let the application close a connection, which ASGI cannot: a body can then end before its length."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.server: uvicorn.Server | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the request on."""
+        """Add ``emulator.close_connection`` to the scope."""
 
-        async def hang_up() -> None:
+        async def close_connection() -> None:
             connections = list(self.server.server_state.connections) if self.server else []
             found = [one for one in connections if getattr(one, "client", None) == scope["client"]]
             if not found:
-                raise RuntimeError("the client's connection is not known: is there a proxy between?")
+                raise RuntimeError("the client's connection is unknown: is there a proxy in between?")
             for connection in found:
                 if connection.transport is not None:
-                    # Not abort: what has been sent so far shall arrive.
+                    # Not abort(): sent bytes must arrive.
                     connection.transport.close()
 
-        scope["emulator.hang_up"] = hang_up
+        scope["emulator.close_connection"] = close_connection
         await self.app(scope, receive, send)
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it accepts and stops when told: uvicorn polls flags, ten times a second."""
+    """A uvicorn server that starts and stops at once; uvicorn polls flags ten times a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -91,34 +91,34 @@ class _Server(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Run until told to stop; release who waits for the start, should it fail."""
+        """Run until :meth:`stop`; set ``accepting`` also if the start fails."""
         try:
             super().run(sockets)
         finally:
             self.accepting.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then release who waits for it."""
+        """Start, then set ``accepting``."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.accepting.set()
 
     async def main_loop(self) -> None:
-        """Wait until told to stop."""
+        """Wait for :meth:`stop`."""
         await self._stopped.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Drop the clients that are still connected, then stop: one may be reading a recording for hours."""
+        """Abort the open connections, then stop: a client could read a recording for hours."""
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
-        # One turn of the loop, in which they are forgotten; uvicorn would wait for them with a tick.
+        # Let the event loop remove them; otherwise uvicorn waits for them.
         await asyncio.sleep(0)
         await super().shutdown(sockets)
 
     def stop(self) -> None:
-        """Tell the server to stop, from any thread."""
+        """Stop the server, from any thread."""
         if self._loop is not None:
-            # Closed, if the server has ended by itself.
+            # The loop is closed if the server has already stopped.
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stopped.set)

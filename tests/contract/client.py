@@ -21,8 +21,9 @@ from airflow_provider_meetings.api.landing.landing import Landing
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.models import Download, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.api.query import SELECTORS, RecordingQuery
+from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.server import serve
-from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Platform
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.leaks import told
 

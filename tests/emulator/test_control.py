@@ -11,7 +11,7 @@ import requests
 from starlette.types import Message
 
 from airflow_provider_meetings.emulator.app import create_app
-from airflow_provider_meetings.emulator.control.settings import KNOBS
+from airflow_provider_meetings.emulator.control.settings import SETTINGS
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.emulator.state.clock import VirtualClock
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
@@ -25,7 +25,7 @@ def post(emulator: Any, name: str, body: Any = None) -> requests.Response:
 
 def test_overview_lists_every_knob_with_its_value(emulator: Any) -> None:
     overview = requests.get(f"{emulator.url}/_emulator/").json()
-    assert overview["knobs"].keys() == KNOBS.keys()
+    assert overview["knobs"].keys() == SETTINGS.keys()
     for name, knob in overview["knobs"].items():
         assert knob["value"] == getattr(emulator.state, name)
         assert knob["takes"]
@@ -41,7 +41,7 @@ def test_every_plain_attribute_is_a_knob() -> None:
         for name, value in vars(EmulatorState()).items()
         if not name.startswith("_") and isinstance(value, (int, str, type(None)))
     }
-    assert plain == KNOBS.keys()
+    assert plain == SETTINGS.keys()
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_knobs_are_turned(emulator: Any, name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "text"),
     [
-        ({"nothing": 1}, "there is no knob 'nothing'; there are limits, redirect_uris, not_ready_polls"),
+        ({"nothing": 1}, "there is no setting 'nothing'; there are limits, redirect_uris, not_ready_polls"),
         ({"not_ready_polls": -1}, "not_ready_polls takes an integer from 0"),
         ({"not_ready_polls": True}, "not_ready_polls takes an integer from 0"),
         ({"rate_limits": 1}, "rate_limits takes true or false"),
@@ -72,9 +72,9 @@ def test_knobs_are_turned(emulator: Any, name: str, value: Any) -> None:
         ({"throttle_status": [429]}, "throttle_status takes 429 or 400"),
         ({"wecom_spelling": "records"}, "wecom_spelling takes 'record_list' or 'record_meetings'"),
         ({"consent": "perhaps"}, "consent takes 'grant' or 'deny'"),
-        ({"redirect_uris": "http://x/"}, "redirect_uris takes a list of addresses"),
-        ({"redirect_uris": None}, "redirect_uris takes a list of addresses"),
-        ({"redirect_uris": [7]}, "redirect_uris takes a list of addresses"),
+        ({"redirect_uris": "http://x/"}, "redirect_uris takes a list of URIs"),
+        ({"redirect_uris": None}, "redirect_uris takes a list of URIs"),
+        ({"redirect_uris": [7]}, "redirect_uris takes a list of URIs"),
         ({"limits": []}, "limits takes an object of endpoint names"),
         ({"limits": {"feishu.minute": [[1]]}}, "limits takes an object of endpoint names"),
         ({"limits": {"feishu.minute": [[1, 0]]}}, "limits takes an object of endpoint names"),
@@ -124,7 +124,7 @@ def test_media_faults(emulator: Any) -> None:
         ("fail", {"endpoint": "feishu.x", "code": 1}, "no endpoint is named"),
         ("fail", {"endpoint": "feishu.minute", "code": "1"}, "code must be int"),
         ("fail", {"endpoint": "feishu.minute", "code": True}, "code must be int"),
-        ("fail", {"endpoint": "feishu.minute", "code": 1, "how": 1}, "'how' is not taken; taken: endpoint, code"),
+        ("fail", {"endpoint": "feishu.minute", "code": 1, "how": 1}, "'how' is not accepted; accepted: endpoint, code"),
         ("media-fault", {"kind": "x"}, "kind must be one of"),
         ("media-fault", {"kind": "cut", "n": "1"}, "n must be int or null"),
         ("clock", {}, "now or advance"),
@@ -134,14 +134,14 @@ def test_media_faults(emulator: Any) -> None:
         ("not-ready", {"object_id": "x"}, "polls is required"),
         ("not-ready", {"object_id": "x", "polls": -1}, "polls must be 0 or more"),
         ("revoke", {"token": 7}, "token must be str or null"),
-        ("revoke", {"token": "t-unknown"}, "no such token is in circulation"),
-        ("revoke", {"requests": 2}, "requests needs the endpoint"),
+        ("revoke", {"token": "t-unknown"}, "unknown token"),
+        ("revoke", {"requests": 2}, "requests needs an endpoint"),
         ("revoke", {"endpoint": "feishu.x"}, "no endpoint is named"),
         ("revoke", {"endpoint": "feishu.minute", "requests": 0}, "requests must be 1 or more"),
         ("silence", {}, "endpoint is required"),
         ("silence", {"endpoint": "feishu.minute", "manner": "shout"}, "manner must be one of hang, cut"),
         ("silence", {"endpoint": "feishu.minute", "times": 0}, "times must be 1 or more"),
-        ("reset", {"x": 1}, "'x' is not taken; taken: nothing"),
+        ("reset", {"x": 1}, "'x' is not accepted; accepted: nothing"),
     ],
 )
 def test_bad_orders(emulator: Any, name: str, body: Any, text: str) -> None:
@@ -152,7 +152,7 @@ def test_bad_orders(emulator: Any, name: str, body: Any, text: str) -> None:
 
 def test_a_body_that_is_no_json(emulator: Any) -> None:
     response = requests.post(f"{emulator.url}/_emulator/knobs", data="{")
-    assert (response.status_code, response.json()) == (400, {"error": "the body is no JSON"})
+    assert (response.status_code, response.json()) == (400, {"error": "the body is not JSON"})
 
 
 def test_not_ready_and_revoke(emulator: Any) -> None:

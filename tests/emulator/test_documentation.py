@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_provider_meetings.emulator.control.settings import KNOBS
+from airflow_provider_meetings.emulator.control.settings import SETTINGS
 from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
@@ -29,7 +29,7 @@ def blocks() -> list[str]:
 
 
 def test_every_knob_and_every_fault_is_named() -> None:
-    assert [name for name in KNOBS if name not in PAGE] == []
+    assert [name for name in SETTINGS if name not in PAGE] == []
     assert [kind for kind in FAULT_KINDS if kind not in PAGE] == []
 
 

@@ -89,10 +89,10 @@ def test_a_gateway_between_may_answer(emulator: Any, body: str, kind: str) -> No
     ("arguments", "changes", "text"),
     [
         (("feishu.nothing", 1), {}, "no endpoint is named 'feishu.nothing'; there are feishu.*, wecom.*, feishu.ten"),
-        (("feishu.minute", 31337), {}, "code 31337 is in no table of feishu; give a message"),
-        (("feishu.minute", 45009), {}, "code 45009 is in no table of feishu"),
+        (("feishu.minute", 31337), {}, "no feishu document names the code 31337; pass a message"),
+        (("feishu.minute", 45009), {}, "no feishu document names the code 45009"),
         (("feishu.minute", 2091003), {"times": 0}, "times must be 1 or more, or None"),
-        (("feishu.minute", 2091003), {"skip": -1}, "skip and reset must be 0 or more"),
+        (("feishu.minute", 2091003), {"skip": -1}, "skip must be 0 or more"),
         (("feishu.minute", 2091003), {"status": 99}, "status must be from 200 to 599"),
     ],
 )

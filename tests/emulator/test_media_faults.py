@@ -192,7 +192,7 @@ def test_a_fault_concerns_its_file_alone_and_counts_each(emulator: Any, url: str
         ("trickle", {"n": 0}, "n of trickle must be 1 or more"),
         ("html", {"location": "http://x"}, "html takes no location"),
         ("html", {"request": 0}, "counted from 1"),
-        ("html", {"first": 3, "last": 2}, "last is not before first"),
+        ("html", {"first": 3, "last": 2}, "last must not be before first"),
     ],
 )
 def test_bad_orders(emulator: Any, kind: Any, changes: Any, text: str) -> None:

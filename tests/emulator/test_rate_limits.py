@@ -92,7 +92,7 @@ def test_wecom_refuses_too_many_at_once(limited: Any) -> None:
 
 
 def test_the_documented_limits_are_in_force(limited: Any) -> None:
-    limits = limited.state.limits.described()
+    limits = limited.state.limits.to_dict()
     assert limits["feishu.minute_transcript"] == [[5, 1, 0]]
     assert limits["feishu.minutes_search"] == limits["feishu.meeting_list"] == [[100, 60, 0]]
     assert limits["feishu.user_access_token"] == limits["feishu.meeting_recording"] == [[1000, 60, 0], [50, 1, 0]]

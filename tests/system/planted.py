@@ -16,13 +16,15 @@ from urllib.parse import quote, quote_plus, urlencode
 import pytest
 
 from airflow_provider_meetings.emulator.model.company import Company
+from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.model.wecom import WecomRecording, WecomSharing
 from airflow_provider_meetings.emulator.seed import credentials
 from airflow_provider_meetings.emulator.seed.company import default_company
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID
 from airflow_provider_meetings.emulator.seed.wecom import SPECIAL_DAY
-from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Link, Platform, TokenStatus
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Link
+from airflow_provider_meetings.emulator.state.tokens import TokenStatus
 
 DEBUG = {
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",

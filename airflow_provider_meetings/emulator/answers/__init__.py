@@ -1,1 +1,1 @@
-"""Answers as the platforms send them: envelopes, errors, pages, media."""
+"""The form of both vendors' answers."""

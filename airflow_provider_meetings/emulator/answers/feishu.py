@@ -1,4 +1,4 @@
-"""The shape of every Feishu answer."""
+"""Feishu's answers: the envelope of a success, the bodies of errors, and the ids of users."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Final, Literal
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from airflow_provider_meetings.emulator.codes.registry import find
+from airflow_provider_meetings.emulator.codes.registry import documented
 from airflow_provider_meetings.emulator.model.feishu import FeishuUser
 
 Shape = Literal["envelope", "flat", "oauth"]
 
-# https://www.rfc-editor.org/rfc/rfc6749#section-5.2, which the page says that it follows; its examples show
-# "server_error" and "invalid_grant" alone, so that these are assumed.
+# The page refers to https://www.rfc-editor.org/rfc/rfc6749#section-5.2. Its examples show only "server_error" and
+# "invalid_grant", so these are assumed.
 _OAUTH_ERRORS: Final = {
     20001: "invalid_request",
     20002: "invalid_client",
@@ -27,10 +27,11 @@ _OAUTH_ERRORS: Final = {
     20068: "invalid_scope",
     20070: "invalid_request",
 }
+_USER_ID_TYPES: Final = ("open_id", "union_id", "user_id")
 
 
 class FeishuError(Exception):
-    """Refuse a request with a status, Feishu's code and its message."""
+    """An error answer: HTTP status, Feishu's code and its message."""
 
     def __init__(
         self,
@@ -48,43 +49,41 @@ class FeishuError(Exception):
         self.scopes = scopes
 
 
-def refused(endpoint: str, code: int) -> FeishuError:
-    """Return the refusal that the documents of ``endpoint`` list under ``code``."""
-    row = find(endpoint, code)
-    if row is None:
-        raise LookupError(f"{code} is in no table")
+def error(endpoint: str, code: int) -> FeishuError:
+    """Return the error that the documents of ``endpoint`` list under ``code``."""
+    row = documented(endpoint, code)
     return FeishuError(row.status, row.code, row.message)
 
 
-def lacking(endpoint: str, code: int, scopes: tuple[str, ...]) -> FeishuError:
-    """Return the refusal 99991672 or 99991679, which names the scopes of which ``endpoint`` needs one."""
-    error = refused(endpoint, code)
-    text = error.msg.rpartition("[")[0]
-    return FeishuError(error.status, code, f"{text}[{', '.join(scopes)}]", scopes=scopes)
+def missing_scope(endpoint: str, code: int, scopes: tuple[str, ...]) -> FeishuError:
+    """Return the error 99991672 or 99991679 with the scopes of which ``endpoint`` needs one."""
+    row = documented(endpoint, code)
+    text = row.message.rpartition("[")[0]
+    return FeishuError(row.status, code, f"{text}[{', '.join(scopes)}]", scopes=scopes)
 
 
-def path_unknown() -> FeishuError:
-    """Return the answer to an unknown path, which no page shows: assumed."""
+def unknown_path() -> FeishuError:
+    """Return the error of an unknown path. No page shows it: assumed."""
     return FeishuError(404, 404, "404 page not found")
 
 
 def log_id(now: float) -> str:
-    """Return a request id as ``X-Tt-Logid`` carries it: the UTC second of ``now``, then random hexadecimal digits."""
+    """Return a request id for ``X-Tt-Logid``: the UTC second of ``now``, then random hexadecimal digits."""
     return time.strftime("%Y%m%d%H%M%S", time.gmtime(now)) + secrets.token_hex(9).upper()
 
 
 def flat(content: dict[str, Any], now: float) -> JSONResponse:
-    """Answer 200 with ``content`` as it is: the token endpoint has no ``data``."""
+    """Return HTTP 200 with ``content`` unwrapped, as the token endpoints answer."""
     return JSONResponse(content, headers={"X-Tt-Logid": log_id(now)})
 
 
 def success(data: dict[str, Any], now: float, msg: str = "success") -> JSONResponse:
-    """Answer 200 with ``data`` in the envelope."""
+    """Return HTTP 200 with ``data`` in the envelope."""
     return flat({"code": 0, "msg": msg, "data": data}, now)
 
 
-def refusal(error: FeishuError, now: float, shape: Shape = "envelope") -> JSONResponse:
-    """Answer with the vendor's code, in the shape of the endpoint."""
+def error_response(error: FeishuError, now: float, shape: Shape = "envelope") -> JSONResponse:
+    """Return ``error`` in the shape of its endpoint."""
     identity = log_id(now)
     if shape == "oauth":
         content: dict[str, Any] = {
@@ -94,22 +93,19 @@ def refusal(error: FeishuError, now: float, shape: Shape = "envelope") -> JSONRe
         }
     else:
         content = {"code": error.code, "msg": error.msg}
-        details = _details(error, identity)
-        if shape == "envelope" and details:
-            content["error"] = details
+        if shape == "envelope" and error.code != 99991400:
+            content["error"] = _details(error, identity)
     return JSONResponse(content, error.status, {"X-Tt-Logid": identity, **error.headers})
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/get-
 def _details(error: FeishuError, identity: str) -> dict[str, Any]:
-    """Return the ``error`` object; Feishu spells the id ``log_id`` in most answers and ``logid`` in its own example."""
+    """Return the ``error`` object. Feishu writes ``log_id`` in most answers and ``logid`` in its own example."""
     code = error.code
-    if code == 99991400:
-        return {}
     if code == 99991672:
         return {
             "logid": identity,
-            "permission_violations": [{"type": "action_scope_required", "subject": one} for one in error.scopes],
+            "permission_violations": [{"type": "action_scope_required", "subject": scope} for scope in error.scopes],
             "helps": [{"url": "https://open.feishu.cn/app/cli_x/auth", "description": "add scope"}],
         }
     details: dict[str, Any] = {
@@ -118,23 +114,30 @@ def _details(error: FeishuError, identity: str) -> dict[str, Any]:
     }
     # https://open.feishu.cn/document/authentication-management/access-token/obtain-oauth-code
     if code == 99991679:
-        violations = [{"subject": one, "type": "action_privilege_required"} for one in error.scopes]
+        violations = [{"subject": scope, "type": "action_privilege_required"} for scope in error.scopes]
         details["permission_violations"] = violations
     if code == 99992402:
         details["field_violations"] = [{"field": "page_size", "value": "", "description": "field is invalid"}]
     return details
 
 
-_KINDS: Final = ("open_id", "union_id", "user_id")
+def user_id(request: Request, user: FeishuUser | None, endpoint: str, invalid: int) -> str:
+    """Return the id of ``user`` in the type that ``request`` asks for; empty without a user.
 
+    The app has every field permission, so ``user_id`` is never withheld.
 
-def shown_user(request: Request, user: FeishuUser | None, endpoint: str, invalid: int) -> str:
-    """Return the id of ``user`` of the kind that ``request`` asks for, empty for nobody.
-
-    Every field permission is granted, so ``user_id`` is never withheld. An unknown kind is refused with the code
-    ``invalid`` of ``endpoint``.
+    :raises FeishuError: the type is unknown; with the code ``invalid`` of ``endpoint``.
     """
-    kind = request.query_params.get("user_id_type", "open_id")
-    if kind not in _KINDS:
-        raise refused(endpoint, invalid)
-    return str(getattr(user, kind)) if user else ""
+    id_type = request.query_params.get("user_id_type", "open_id")
+    if id_type not in _USER_ID_TYPES:
+        raise error(endpoint, invalid)
+    return str(getattr(user, id_type)) if user else ""
+
+
+async def json_body(request: Request) -> dict[str, Any]:
+    """Return the JSON object of the body; an empty one if the body is anything else."""
+    try:
+        body = await request.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}

@@ -1,4 +1,4 @@
-"""Page tokens that hide an offset and fit only the question that they were given for."""
+"""Pages of a list, with opaque page tokens."""
 
 from __future__ import annotations
 
@@ -11,21 +11,19 @@ from typing import Any, TypeVar
 Item = TypeVar("Item")
 
 
-def page_of(items: Sequence[Item], size: int, token: str, question: Any) -> tuple[Sequence[Item], str]:
-    """Return one page and the token of the next, empty if there is none.
+def page_of(items: Sequence[Item], size: int, token: str, query: Any) -> tuple[Sequence[Item], str]:
+    """Return one page of ``items`` and the token of the next page; empty on the last page.
 
-    :raises ValueError: ``token`` is none of ours, or was given for another question.
+    :param query: the parameters of the list. A token is valid only for the parameters that it was issued for.
+    :raises ValueError: ``token`` is unknown, or was issued for other parameters.
     """
     offset = 0
-    mark = hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(json.dumps(query, sort_keys=True).encode()).hexdigest()[:12]
     if token:
-        try:
-            given, text = base64.urlsafe_b64decode(token.encode()).decode("ascii").split(":")
-            offset = int(text)
-        except (ValueError, UnicodeError):
-            raise ValueError("unknown page token") from None
-        if given != mark or offset < 0:
-            raise ValueError("the page token belongs to another question")
+        issued_for, _, position = base64.urlsafe_b64decode(token.encode()).decode("ascii").partition(":")
+        offset = int(position)
+        if issued_for != digest or offset < 0:
+            raise ValueError("the page token was issued for other parameters")
     end = offset + size
-    following = base64.urlsafe_b64encode(f"{mark}:{end}".encode()).decode() if end < len(items) else ""
-    return items[offset:end], following
+    next_token = base64.urlsafe_b64encode(f"{digest}:{end}".encode()).decode() if end < len(items) else ""
+    return items[offset:end], next_token

@@ -1,4 +1,4 @@
-"""The shape of every WeCom answer: HTTP 200, and an ``errcode`` that tells."""
+"""WeCom's answers, always HTTP 200 with an ``errcode``, and the parameters of its requests."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from airflow_provider_meetings.emulator.codes.registry import find
+from airflow_provider_meetings.emulator.codes.registry import documented
 from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomRecording
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
-# Of the two codes for bad parameters, 40035 and 40058, the record pages name neither: assumed 40058 throughout.
-PARAMETER_INVALID: Final = 40058
+# There are two codes for bad parameters, 40035 and 40058; the record pages name neither. 40058 is assumed.
+_INVALID_PARAMETER: Final = 40058
+_INT32: Final = 2**31 - 1
 
 
 class WecomError(Exception):
-    """Refuse a request with WeCom's errcode and a telling errmsg."""
+    """An error answer: WeCom's errcode and errmsg."""
 
     def __init__(self, errcode: int, errmsg: str, status: int = 200) -> None:
         super().__init__(errcode, errmsg)
@@ -27,27 +28,33 @@ class WecomError(Exception):
         self.status = status
 
 
-def refused(errcode: int, reason: str = "") -> WecomError:
-    """Return the refusal that the documents list under ``errcode``, with a reason of the emulator's own."""
-    row = find("wecom.*", errcode)
-    if row is None:
-        raise LookupError(f"{errcode} is in no table")
-    return WecomError(errcode, f"{row.message}: {reason}" if reason else row.message)
+def error(errcode: int, reason: str = "") -> WecomError:
+    """Return the error that the documents list under ``errcode``; ``reason`` is the emulator's own addition."""
+    message = documented("wecom.*", errcode).message
+    return WecomError(errcode, f"{message}: {reason}" if reason else message)
 
 
-def path_unknown() -> WecomError:
-    """Return the answer to an unknown path, which no page shows: assumed."""
+def invalid_parameter(reason: str) -> WecomError:
+    """Return the error of a bad parameter. WeCom itself gives no reason."""
+    return error(_INVALID_PARAMETER, reason)
+
+
+def unknown_path() -> WecomError:
+    """Return the error of an unknown path. No page shows it: assumed."""
     return WecomError(-1, "no such path")
 
 
 # https://developer.work.weixin.qq.com/document/path/90455
 def success(content: dict[str, Any], *, warning: bool = False) -> JSONResponse:
-    """Answer with ``content`` beside errcode 0; with the warning that a parameter of a wrong type was ignored."""
+    """Return ``content`` with errcode 0.
+
+    :param warning: add the warning that a parameter of a wrong type was ignored.
+    """
     return JSONResponse({"errcode": 0, "errmsg": "ok. Warning: wrong json format. " if warning else "ok", **content})
 
 
-def refusal(error: WecomError, request: Request) -> JSONResponse:
-    """Answer with the errcode, and in errmsg a request id, the caller's address and where to read more."""
+def error_response(error: WecomError, request: Request) -> JSONResponse:
+    """Return ``error``; its errmsg ends with a request id, the caller's address and a link."""
     hint = 10**18 + secrets.randbelow(9 * 10**18)
     address = request.client.host if request.client else "127.0.0.1"
     more = f"https://open.work.weixin.qq.com/devtool/query?e={error.errcode}"
@@ -55,57 +62,52 @@ def refusal(error: WecomError, request: Request) -> JSONResponse:
     return JSONResponse({"errcode": error.errcode, "errmsg": errmsg}, error.status)
 
 
-_INT32: Final = 2**31 - 1
-
-
 # https://developer.work.weixin.qq.com/document/path/90455
-async def signed_body(state: EmulatorState, request: Request) -> Mapping[str, Any]:
-    """Return the JSON body of a request whose token is valid; refuse others as the page of global codes does."""
+async def authorized_body(state: EmulatorState, request: Request) -> Mapping[str, Any]:
+    """Return the JSON body of a request with a valid token.
+
+    :raises WecomError: the token is missing, unknown or expired, or the body is not a JSON object.
+    """
     token = request.query_params.get("access_token", "")
     if not token:
-        raise refused(41001)
-    standing = state.token_status("wecom", token)
-    if standing != "valid":
-        raise refused(42001 if standing == "expired" else 40014)
+        raise error(41001)
+    status = state.token_status("wecom", token)
+    if status != "valid":
+        raise error(42001 if status == "expired" else 40014)
     try:
         body = await request.json()
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        raise refused(47001)
+        raise error(47001)
     return body
 
 
 def text(body: Mapping[str, Any], name: str) -> str:
-    """Return a parameter that is text, empty if it did not come."""
+    """Return a text parameter; empty if it is absent."""
     value = body.get(name, "")
     if not isinstance(value, str):
-        raise invalid(f"{name} must be a string")
+        raise invalid_parameter(f"{name} must be a string")
     return value
 
 
 def integer(body: Mapping[str, Any], name: str, default: int | None = None) -> int:
-    """Return a parameter that is an int32; one without ``default`` must come."""
+    """Return an int32 parameter; it is required if there is no ``default``."""
     value = body.get(name, default)
     if value is None:
-        raise invalid(f"{name} is required")
+        raise invalid_parameter(f"{name} is required")
     if not isinstance(value, int) or isinstance(value, bool):
-        raise invalid(f"{name} must be an integer")
+        raise invalid_parameter(f"{name} must be an integer")
     if not 0 <= value <= _INT32:
-        raise invalid(f"{name} is no int32 (UNIX times are in seconds)")
+        raise invalid_parameter(f"{name} is no int32 (UNIX times are in seconds)")
     return value
 
 
-def invalid(reason: str) -> WecomError:
-    """Return the refusal of a parameter. WeCom names no reason; this one helps who debugs."""
-    return refused(PARAMETER_INVALID, reason)
-
-
-def file_asked_for(state: EmulatorState, body: Mapping[str, Any]) -> tuple[WecomRecording, WecomFile]:
-    """Return the file of a body's ``record_file_id`` and ``meetingid``; assumed 40058 where they do not belong."""
+def requested_file(state: EmulatorState, body: Mapping[str, Any]) -> tuple[WecomRecording, WecomFile]:
+    """Return the file of ``record_file_id`` and ``meetingid``; 40058 if they do not match is assumed."""
     record_file_id, meetingid = text(body, "record_file_id"), text(body, "meetingid")
     for recording in state.company.wecom_recordings.values():
         for file in recording.files:
             if file.record_file_id == record_file_id and recording.meetingid == meetingid:
                 return recording, file
-    raise invalid("no such record_file_id in this meetingid")
+    raise invalid_parameter("no such record_file_id in this meetingid")

@@ -1,1 +1,1 @@
-"""The error codes that the platforms document."""
+"""The documented error codes of both vendors."""

@@ -1,4 +1,4 @@
-"""Feishu's codes that belong to no single API: tokens, permissions, limits."""
+"""Feishu's error codes, with the page that lists each of them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,28 @@ _LIST: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/
 _PARTICIPANTS: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/participant_list/get"
 _MEETING_SEARCH: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search"
 _POST: Final = "https://open.feishu.cn/document/moments-v1/post/get"
+_GENERIC: Final = "https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN"
+_RATE: Final = "https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN"
+_TENANT: Final = (
+    "https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal"
+)
+_CODE: Final = (
+    "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token"
+)
+_OAUTH: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token"
 
+_ALL: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.platform == "feishu")
+_SIGNED: Final = tuple(name for name in _ALL if not ENDPOINTS[name].token)
+_APP_ONLY: Final = (
+    "feishu.tenant_access_token", "feishu.app_ticket_resend", "feishu.app_access_token",
+    "feishu.store_tenant_access_token",
+)  # fmt: skip
+_USER_ONLY: Final = ("feishu.user_access_token", "feishu.user_access_token_v3")
 _MINUTE_PARTS: Final = (
     "feishu.minute_media", "feishu.minute_transcript", "feishu.minute_statistics", "feishu.minute_artifacts",
 )  # fmt: skip
 
-# https://open.feishu.cn/document/server-docs/minutes-v1/minute/get, shared by what belongs to a minute
+# Shared by the endpoints of a minute.
 _MINUTE_CODES: Final = (
     (2091001, 400, "param is invalid"),
     (2091002, 404, "resource not found"),
@@ -29,7 +45,7 @@ _MINUTE_CODES: Final = (
     (2091004, 400, "resource deleted"),
     (2091005, 403, "permission deny"),
 )
-# https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
+# Shared by the endpoints of meetings.
 _MEETING_CODES: Final = (
     (121001, 500, "internal error"),
     (121002, 400, "not support"),
@@ -48,75 +64,26 @@ _REPORT_CODES: Final = (
     (126008, "only one of meeting_no, user_id and room_id may be given"),
     (126016, "the range of a list of future meetings exceeds one month"),
 )
-
-
-def feishu_business_codes() -> Iterator[Code]:
-    """Yield the rows of each API's own table."""
-    for code, status, message in _MINUTE_CODES:
-        yield Code("feishu", code, status, message, "minute", ("feishu.minute", *_MINUTE_PARTS), _MINUTE)
-    yield Code("feishu", 2091006, 500, "service internal error", "minute", _MINUTE_PARTS, _MEDIA)
-    yield from _search_codes()
-    for code, status, message in (*_MEETING_CODES, *_RECORDING_CODES):
-        yield Code("feishu", code, status, message, "recording", ("feishu.meeting_recording",), _RECORDING)
-    for code, status, message in _MEETING_CODES:
-        yield Code("feishu", code, status, message, "meetings_by_number", ("feishu.meetings_by_number",), _BY_NUMBER)
-    for code, status, message in _MEETING_CODES:
-        yield Code("feishu", code, status, message, "meeting_list", ("feishu.meeting_list",), _LIST)
-    for code, message in _REPORT_CODES:
-        uncertain = "status and message"
-        yield Code("feishu", code, 400, message, "meeting_list", ("feishu.meeting_list",), _LIST, uncertain)
-    # Of the participant list, which is not served here: reachable at its sister.
-    yield Code(
-        "feishu", 126009, 400, "meeting not found for these parameters", "participant_list",
-        ("feishu.meeting_list",), _PARTICIPANTS, "status and message",
-    )  # fmt: skip
-    for code, status, message in (
-        (1420001, 400, "invalid args"),
-        (1420002, 403, "permission denied"),
-        (1420003, 429, "triggers the frequency limit"),
-        (1420004, 404, "post not found"),
-    ):
-        yield Code("feishu", code, status, message, "post", ("feishu.post",), _POST)
-
-
-def _search_codes() -> Iterator[Code]:
-    for code, status, message, uncertain in (
-        (2094005, 400, "page token expired", "status and message"),
-        (2094007, 400, "page depth limit exceeded", "status and message"),
-        (2094011, 401, "token invalid", "message"),
-        (2094012, 401, "token expired", "message"),
-        (2095001, 500, "internal error", "message"),
-        (2095002, 500, "internal error", "message"),
-        (2095101, 500, "internal error", "message"),
-    ):
-        yield Code("feishu", code, status, message, "minutes_search", ("feishu.minutes_search",), _SEARCH, uncertain)
-    # The page declares every error of a caller as 500, and gives two codes another meaning than its sisters do.
-    for code, message in ((121001, "invalid param"), (121002, "network error")):
-        yield Code("feishu", code, 500, message, "meetings_search", ("feishu.meetings_search",), _MEETING_SEARCH)
-
-
-_GENERIC: Final = "https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN"
-_RATE: Final = "https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN"
-_TENANT: Final = (
-    "https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal"
+_POST_CODES: Final = (
+    (1420001, 400, "invalid args"),
+    (1420002, 403, "permission denied"),
+    (1420003, 429, "triggers the frequency limit"),
+    (1420004, 404, "post not found"),
 )
-_CODE: Final = (
-    "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token"
+_SEARCH_CODES: Final = (
+    (2094005, 400, "page token expired", "status and message"),
+    (2094007, 400, "page depth limit exceeded", "status and message"),
+    (2094011, 401, "token invalid", "message"),
+    (2094012, 401, "token expired", "message"),
+    (2095001, 500, "internal error", "message"),
+    (2095002, 500, "internal error", "message"),
+    (2095101, 500, "internal error", "message"),
 )
-_OAUTH: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token"
-
-_ALL: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.platform == "feishu")
-_SIGNED: Final = tuple(name for name in _ALL if not ENDPOINTS[name].token)
-_APP_ONLY: Final = (
-    "feishu.tenant_access_token", "feishu.app_ticket_resend", "feishu.app_access_token",
-    "feishu.store_tenant_access_token",
-)  # fmt: skip
-_USER_ONLY: Final = ("feishu.user_access_token", "feishu.user_access_token_v3")
-# Users report these with HTTP 200 too: https://github.com/zeroclaw-labs/zeroclaw/issues/1049
 _STATUS: Final = "status"
 _BOTH: Final = "status and message"
 
-# Asked of every signed endpoint. The page lists code and meaning, and no HTTP status.
+# The page lists code and meaning without an HTTP status; users report these with HTTP 200 too:
+# https://github.com/zeroclaw-labs/zeroclaw/issues/1049
 _TOKEN_CODES: Final = (
     (99991661, "Missing access token for authorization. Please make a request with token attached.", _STATUS),
     (99991662, "app is disabled", _BOTH),
@@ -144,7 +111,8 @@ _TOKEN_CODES: Final = (
     (99991403, "This month's API call quota has been exceeded", _BOTH),
     (99992402, "field validation failed", _STATUS),
 )
-# https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN, at the endpoint that takes app id and secret.
+# https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN, at the endpoints that take an app id and secret.
+# 10003 for missing fields is assumed; HTTP 200 is taken from one sample.
 _APP_CODES: Final = (
     (10003, "invalid param"),
     (10012, "get app access token fail"),
@@ -156,7 +124,7 @@ _APP_CODES: Final = (
     (99991543, "app id or app secret error"),
     (99991664, "app_access_token invalid"),
 )
-# Code, status, error_description, as the two pages print them.
+# Code, (status,) error_description as the two pages print them.
 _EXCHANGE_CODES: Final = (
     (20003, "The authorization code is not found. Please note that an authorization code can only be used once."),
     (20004, "The authorization code has expired."),
@@ -194,18 +162,44 @@ _OAUTH_CODES: Final = (
 
 
 def feishu_codes() -> Iterator[Code]:
-    """Yield the rows that several APIs share, and those of the token endpoints."""
+    """Yield the rows of every API, then those that several APIs share."""
+    for code, status, message in _MINUTE_CODES:
+        yield Code("feishu", code, status, message, "minute", ("feishu.minute", *_MINUTE_PARTS), _MINUTE)
+    yield Code("feishu", 2091006, 500, "service internal error", "minute", _MINUTE_PARTS, _MEDIA)
+    for code, status, message, uncertain in _SEARCH_CODES:
+        yield Code("feishu", code, status, message, "minutes_search", ("feishu.minutes_search",), _SEARCH, uncertain)
+    # This page answers every error of a caller with 500, and gives two codes a meaning that they have nowhere else.
+    for code, message in ((121001, "invalid param"), (121002, "network error")):
+        yield Code("feishu", code, 500, message, "meetings_search", ("feishu.meetings_search",), _MEETING_SEARCH)
+    for code, status, message in (*_MEETING_CODES, *_RECORDING_CODES):
+        yield Code("feishu", code, status, message, "recording", ("feishu.meeting_recording",), _RECORDING)
+    for family, page in (("meetings_by_number", _BY_NUMBER), ("meeting_list", _LIST)):
+        for code, status, message in _MEETING_CODES:
+            yield Code("feishu", code, status, message, family, (f"feishu.{family}",), page)
+    for code, message in _REPORT_CODES:
+        yield Code("feishu", code, 400, message, "meeting_list", ("feishu.meeting_list",), _LIST, _BOTH)
+    # The participant list is not served; its code is answered by the meeting list.
+    message = "meeting not found for these parameters"
+    yield Code("feishu", 126009, 400, message, "participant_list", ("feishu.meeting_list",), _PARTICIPANTS, _BOTH)
+    for code, status, message in _POST_CODES:
+        yield Code("feishu", code, status, message, "post", ("feishu.post",), _POST)
+    yield from _shared_codes()
+
+
+def _shared_codes() -> Iterator[Code]:
     for code, message, uncertain in _TOKEN_CODES:
         yield Code("feishu", code, 400, message, "token", _SIGNED, _GENERIC, uncertain)
     for code, message in _APP_CODES:
-        # 10003 for missing fields is assumed; that refusals have status 200 is taken from one sample.
         yield Code("feishu", code, 200, message, "app", _APP_ONLY, _TENANT, _BOTH)
     for code, status, message in _OAUTH_CODES:
         yield Code("feishu", code, status, message, "oauth", _USER_ONLY, _OAUTH)
     for code, message in _EXCHANGE_CODES:
         yield Code("feishu", code, 400, message, "oauth", _USER_ONLY, _CODE)
     yield Code("feishu", 99991400, 429, "request trigger frequency limit", "rate", _ALL, _RATE)
-    # Generic texts that advise to slow down, and the limit of the messaging API, which was seen and not documented.
-    yield Code("feishu", 2200, 500, "internal error", "rate", _SIGNED, _RATE, _BOTH)
-    yield Code("feishu", 5000, 500, "internal error", "rate", _SIGNED, _RATE, _BOTH)
-    yield Code("feishu", 230020, 400, "triggers the frequency limit", "rate", _SIGNED, _RATE, _BOTH)
+    # 2200 and 5000: generic texts that advise to slow down. 230020: limit of the messaging API, seen but undocumented.
+    for code, status, message in (
+        (2200, 500, "internal error"),
+        (5000, 500, "internal error"),
+        (230020, 400, "triggers the frequency limit"),
+    ):
+        yield Code("feishu", code, status, message, "rate", _SIGNED, _RATE, _BOTH)

@@ -1,4 +1,4 @@
-"""WeCom's codes: always with HTTP 200."""
+"""WeCom's error codes, always with HTTP 200."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ALL: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.pla
 _SIGNED: Final = tuple(name for name in _ALL if not ENDPOINTS[name].token)
 _GETTOKEN: Final = ("wecom.gettoken",)
 
-# Code, message, endpoints; with a third part where no page that was read again says so.
+# Code, message, endpoints, and what no page that was read again confirms.
 _CODES: Final = (
     (-1, "system busy", _ALL, ""),
     (6000, "data version conflict", _SIGNED, "message"),
@@ -22,7 +22,7 @@ _CODES: Final = (
     (40013, "invalid corpid", _GETTOKEN, ""),
     (40014, "invalid access_token", _SIGNED, ""),
     (40035, "invalid parameter", _SIGNED, "message"),
-    # Of the two codes for bad parameters the record pages name neither; not checked again since.
+    # The record pages name neither of the two codes for bad parameters.
     (40058, "invalid parameter", _SIGNED, "code and message"),
     (41001, "access_token missing", _SIGNED, ""),
     (41002, "corpid missing", _GETTOKEN, ""),
@@ -43,5 +43,5 @@ def wecom_codes() -> Iterator[Code]:
     for code, message, endpoints, uncertain in _CODES:
         yield Code("wecom", code, 200, message, "global", endpoints, _ERRORS, uncertain)
     yield Code("wecom", 45009, 200, "api freq out of limit", "rate", _ALL, _LIMITS)
-    # How many at once is nowhere said; who asked was told 5 to 10.
+    # No page names the number of concurrent requests; answers in the vendor's forum say 5 to 10.
     yield Code("wecom", 45033, 200, "api concurrent out of limit", "rate", _ALL, _ERRORS)

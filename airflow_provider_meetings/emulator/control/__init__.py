@@ -1,1 +1,1 @@
-"""What tests ask of the emulator over HTTP."""
+"""Control of the emulator over HTTP."""

@@ -1,4 +1,4 @@
-"""``/_emulator/``: turn knobs, order failures and read the log by HTTP, from this machine alone."""
+"""``/_emulator/``: settings, faults and the log of requests over HTTP, for clients on the same machine."""
 
 from __future__ import annotations
 
@@ -12,60 +12,61 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_meetings.emulator.control.settings import KNOBS, turn
+from airflow_provider_meetings.emulator.control.settings import SETTINGS, apply_settings
 from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
 from airflow_provider_meetings.emulator.state.clock import VirtualClock
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
+
+PREFIX: Final = "/_emulator/"
 
 _NUMBER: Final = (int,)
 _OPTIONAL_NUMBER: Final = (int, type(None))
 _TEXT: Final = (str,)
 _OPTIONAL_TEXT: Final = (str, type(None))
 
-Takes = Mapping[str, tuple[type, ...]]
+Types = Mapping[str, tuple[type, ...]]
 
-FAIL: Final[Takes] = {
+_FAIL: Final[Types] = {
     "endpoint": _TEXT, "code": _NUMBER, "times": _OPTIONAL_NUMBER, "skip": _NUMBER, "status": _OPTIONAL_NUMBER,
     "message": _OPTIONAL_TEXT, "reset": _NUMBER, "body": _OPTIONAL_TEXT,
 }  # fmt: skip
-FAULT: Final[Takes] = {
+_MEDIA_FAULT: Final[Types] = {
     "kind": _TEXT, "file": _OPTIONAL_TEXT, "n": _OPTIONAL_NUMBER, "request": _OPTIONAL_NUMBER, "first": _NUMBER,
     "last": _OPTIONAL_NUMBER, "location": _TEXT,
 }  # fmt: skip
-CLOCK: Final[Takes] = {"advance": (int, float), "now": (int, float, str), "running": (bool,)}
-REVOKE: Final[Takes] = {"token": _OPTIONAL_TEXT, "endpoint": _TEXT, "requests": _NUMBER}
-SILENCE: Final[Takes] = {"endpoint": _TEXT, "manner": _TEXT, "times": _OPTIONAL_NUMBER, "skip": _NUMBER}
-NOT_READY: Final[Takes] = {"object_id": _TEXT, "polls": _NUMBER}
-NOTHING: Final[Takes] = {}
+_CLOCK: Final[Types] = {"advance": (int, float), "now": (int, float, str), "running": (bool,)}
+_REVOKE: Final[Types] = {"token": _OPTIONAL_TEXT, "endpoint": _TEXT, "requests": _NUMBER}
+_HANG: Final[Types] = {"endpoint": _TEXT, "manner": _TEXT, "times": _OPTIONAL_NUMBER, "skip": _NUMBER}
+_NOT_READY: Final[Types] = {"object_id": _TEXT, "polls": _NUMBER}
 
 
-async def json_object(request: Request) -> dict[str, Any]:
-    """Return the JSON object that came, an empty one for no body.
+async def _json_object(request: Request) -> dict[str, Any]:
+    """Return the JSON object of the body; an empty one without a body.
 
-    :raises ValueError: something else came.
+    :raises ValueError: the body is anything else.
     """
     if not await request.body():
         return {}
     try:
         body = await request.json()
     except ValueError:
-        raise ValueError("the body is no JSON") from None
+        raise ValueError("the body is not JSON") from None
     if not isinstance(body, dict):
         raise ValueError("the body must be a JSON object")
     return body
 
 
-def checked(body: Mapping[str, Any], takes: Takes, *required: str) -> dict[str, Any]:
-    """Return ``body``, every name of which is taken and of its type.
+def _checked(body: Mapping[str, Any], types: Types, *required: str) -> dict[str, Any]:
+    """Return ``body`` if all its names and types are accepted.
 
-    :raises ValueError: one is not, or a required one is missing.
+    :raises ValueError: one is not, or a required name is missing.
     """
     for name, value in body.items():
-        if name not in takes:
-            raise ValueError(f"{name!r} is not taken; taken: {', '.join(takes) or 'nothing'}")
-        if not isinstance(value, takes[name]) or (isinstance(value, bool) and bool not in takes[name]):
-            names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in takes[name])
+        if name not in types:
+            raise ValueError(f"{name!r} is not accepted; accepted: {', '.join(types) or 'nothing'}")
+        if not isinstance(value, types[name]) or (isinstance(value, bool) and bool not in types[name]):
+            names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types[name])
             raise ValueError(f"{name} must be {names}")
     missing = [name for name in required if name not in body]
     if missing:
@@ -73,24 +74,8 @@ def checked(body: Mapping[str, Any], takes: Takes, *required: str) -> dict[str, 
     return dict(body)
 
 
-def moment(value: float | str) -> float | datetime:
-    """Return a time that came as seconds since the epoch or as ISO 8601.
-
-    :raises ValueError: it is neither.
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError("now must be seconds since the epoch or an ISO 8601 time with its zone") from None
-
-
-PREFIX: Final = "/_emulator/"
-
-
 class Control:
-    """Answer the machine that the emulator runs on; others get 403, for the log holds what others sent."""
+    """The control routes. Other machines get 403, because the log shows the requests of all clients."""
 
     def __init__(self, state: EmulatorState) -> None:
         self.state = state
@@ -99,59 +84,60 @@ class Control:
         """Return all routes."""
         return [
             self._route("", "GET", self.overview),
-            self._route("knobs", "POST", self.knobs),
+            self._route("knobs", "POST", self.change_settings),
             self._route("not-ready", "POST", self.not_ready),
             self._route("fail", "POST", self.fail),
             self._route("fail", "DELETE", self.clear_failures),
             self._route("media-fault", "POST", self.media_fault),
-            self._route("media-fault", "DELETE", self.clear_faults),
+            self._route("media-fault", "DELETE", self.clear_media_faults),
             self._route("revoke", "POST", self.revoke),
             self._route("silence", "POST", self.hang),
             self._route("silence", "DELETE", self.clear_hangs),
             self._route("release", "POST", self.release),
             self._route("counters", "GET", self.counters),
-            self._route("counters", "DELETE", self.forget_counters),
+            self._route("counters", "DELETE", self.clear_counters),
             self._route("clock", "POST", self.clock),
             self._route("reset", "POST", self.reset),
             self._route("requests", "GET", self.requests),
-            self._route("requests", "DELETE", self.forget_requests),
+            self._route("requests", "DELETE", self.clear_requests),
         ]
 
-    def _route(self, name: str, method: str, handler: Callable[[Request, Any], Any]) -> Route:
+    def _route(self, name: str, method: str, handler: Callable[[Mapping[str, str], Any], Any]) -> Route:
         async def answer(request: Request) -> Response:
             if not _is_loopback(request):
-                return JSONResponse({"error": "/_emulator/ answers this machine alone"}, 403)
+                return JSONResponse({"error": "/_emulator/ answers only clients on the same machine"}, 403)
             try:
-                body = await json_object(request) if method == "POST" else {}
-                return JSONResponse(handler(request, body))
+                body = await _json_object(request) if method == "POST" else {}
+                return JSONResponse(handler(request.query_params, body))
             except ValueError as error:
                 return JSONResponse({"error": str(error)}, 400)
 
         return Route(PREFIX + name, answer, methods=[method])
 
-    def overview(self, _request: Request, _body: Any) -> dict[str, Any]:
-        """Return knobs and state."""
+    def overview(self, _query: Any = None, _body: Any = None) -> dict[str, Any]:
+        """Return settings and state."""
         state = self.state
         return {
             "company": state.company.name,
             "clock": {"now": state.now(), "virtual": isinstance(state.clock, VirtualClock)},
             "knobs": {
-                name: {"value": getattr(state, name), "takes": knob.takes, "about": knob.about}
-                for name, knob in KNOBS.items()
+                name: {"value": getattr(state, name), "takes": setting.takes, "about": setting.about}
+                for name, setting in SETTINGS.items()
             },
-            "limits": state.limits.described(),
+            "limits": state.limits.to_dict(),
             "redirect_uris": list(state.redirect_uris),
             "endpoints": {name: f"{endpoint.method} {endpoint.path}" for name, endpoint in ENDPOINTS.items()},
             "media_fault_kinds": list(FAULT_KINDS),
             "failures": [asdict(failure) for failure in state.failures],
-            "media_faults": [fault.described() for fault in state.media_faults],
+            "media_faults": [fault.to_dict() for fault in state.media_faults],
             "silences": [asdict(hang) for hang in state.hangs],
             "revocations": [asdict(revocation) for revocation in state.revocations],
             "app_tickets": state.app_tickets.pushed,
-            **self._counters(),
+            **self.counters(),
         }
 
-    def _counters(self) -> dict[str, Any]:
+    def counters(self, _query: Any = None, _body: Any = None) -> dict[str, Any]:
+        """Return all counters: requests and throttled requests by endpoint, and uses of each refresh token."""
         state = self.state
         return {
             "requests": len(state.requests),
@@ -161,75 +147,71 @@ class Control:
             "refresh_tokens": dict(state.consents.presented),
         }
 
-    def counters(self, _request: Request, _body: Any) -> dict[str, Any]:
-        """Return what was counted: calls and throttled answers by endpoint, how often each refresh token came."""
-        return self._counters()
-
-    def forget_counters(self, _request: Request, _body: Any) -> dict[str, Any]:
-        """Count anew and empty the log; tokens and rate windows stay."""
+    def clear_counters(self, _query: Any, _body: Any) -> dict[str, Any]:
+        """Clear the counters and the log; tokens and rate limits keep their state."""
         self.state.forget_counters()
-        return self._counters()
+        return self.counters()
 
-    def knobs(self, request: Request, body: Any) -> dict[str, Any]:
-        """Turn knobs, all or none, and return all."""
-        turn(self.state, body)
-        return self.overview(request, body)
+    def change_settings(self, _query: Any, body: Any) -> dict[str, Any]:
+        """Change settings, all or none, and return the overview."""
+        apply_settings(self.state, body)
+        return self.overview()
 
-    def not_ready(self, _request: Request, body: Any) -> dict[str, Any]:
+    def not_ready(self, _query: Any, body: Any) -> dict[str, Any]:
         """Let one object be not ready for some polls."""
-        values = checked(body, NOT_READY, "object_id", "polls")
+        values = _checked(body, _NOT_READY, "object_id", "polls")
         if values["polls"] < 0:
             raise ValueError("polls must be 0 or more")
         self.state.not_ready(**values)
         return values
 
-    def fail(self, _request: Request, body: Any) -> dict[str, Any]:
-        """Order a failure."""
-        return asdict(self.state.fail(**checked(body, FAIL, "endpoint", "code")))
+    def fail(self, _query: Any, body: Any) -> dict[str, Any]:
+        """Order an error."""
+        return asdict(self.state.fail(**_checked(body, _FAIL, "endpoint", "code")))
 
-    def clear_failures(self, request: Request, _body: Any) -> dict[str, Any]:
-        """Forget the failures, or those of ``?endpoint=``."""
-        self.state.clear_failures(request.query_params.get("endpoint"))
+    def clear_failures(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
+        """Remove the ordered errors, or those of ``?endpoint=``."""
+        self.state.clear_failures(query.get("endpoint"))
         return {"failures": [asdict(failure) for failure in self.state.failures]}
 
-    def media_fault(self, _request: Request, body: Any) -> dict[str, Any]:
+    def media_fault(self, _query: Any, body: Any) -> dict[str, Any]:
         """Order a media fault."""
-        return self.state.fault(**checked(body, FAULT, "kind")).described()
+        return self.state.fault(**_checked(body, _MEDIA_FAULT, "kind")).to_dict()
 
-    def clear_faults(self, request: Request, _body: Any) -> dict[str, Any]:
-        """Forget the media faults, or those of ``?file=``."""
-        self.state.clear_faults(request.query_params.get("file"))
-        return {"media_faults": [fault.described() for fault in self.state.media_faults]}
+    def clear_media_faults(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
+        """Remove the media faults, or those of ``?file=``."""
+        self.state.clear_faults(query.get("file"))
+        return {"media_faults": [fault.to_dict() for fault in self.state.media_faults]}
 
-    def revoke(self, _request: Request, body: Any) -> dict[str, Any]:
-        """Void one token, or all access tokens: now, or once so many more requests to an endpoint have been done."""
-        values = checked(body, REVOKE)
+    def revoke(self, _query: Any, body: Any) -> dict[str, Any]:
+        """Revoke one token, or all access tokens: now, or after some requests to an endpoint."""
+        values = _checked(body, _REVOKE)
         if "endpoint" in values:
             return asdict(self.state.revoke_after(**values))
         if "requests" in values:
-            raise ValueError("requests needs the endpoint whose requests are counted")
+            raise ValueError("requests needs an endpoint")
         self.state.revoke_tokens(values.get("token"))
         return {"revoked": True}
 
-    def hang(self, _request: Request, body: Any) -> dict[str, Any]:
-        """Let requests be done and not be answered."""
-        return asdict(self.state.hang(**checked(body, SILENCE, "endpoint")))
+    def hang(self, _query: Any, body: Any) -> dict[str, Any]:
+        """Order a hang."""
+        return asdict(self.state.hang(**_checked(body, _HANG, "endpoint")))
 
-    def clear_hangs(self, _request: Request, _body: Any) -> dict[str, Any]:
-        """Forget those orders, and answer who hangs."""
+    def clear_hangs(self, _query: Any, _body: Any) -> dict[str, Any]:
+        """Remove the ordered hangs and release the requests that hang."""
         self.state.hangs.clear()
         return {"silences": []}
 
-    def release(self, _request: Request, body: Any) -> dict[str, Any]:
-        """Answer who hangs."""
-        checked(body, NOTHING)
+    def release(self, _query: Any, body: Any) -> dict[str, Any]:
+        """Release the requests that hang."""
+        _checked(body, {})
         return {"released": self.state.release()}
 
-    def clock(self, _request: Request, body: Any) -> dict[str, Any]:
-        """Set the clock or advance it; a real one becomes virtual, and goes on unless set or told to stand still."""
-        values = checked(body, CLOCK)
+    def clock(self, _query: Any, body: Any) -> dict[str, Any]:
+        """Set or advance the clock. A real clock becomes virtual: it is running if advanced, and stops if set."""
+        values = _checked(body, _CLOCK)
         if ("now" in values) == ("advance" in values):
-            raise ValueError("clock takes now or advance, one of them")
+            raise ValueError("clock takes either now or advance")
         clock = self.state.clock
         if not isinstance(clock, VirtualClock):
             clock = VirtualClock(self.state.now(), running=values.get("running", "now" not in values))
@@ -238,30 +220,43 @@ class Control:
         if "advance" in values:
             clock.advance(values["advance"])
         else:
-            clock.set(moment(values["now"]))
+            clock.set(_time(values["now"]))
         self.state.clock = clock
         return {"now": clock.now, "running": clock.running}
 
-    def reset(self, request: Request, body: Any) -> dict[str, Any]:
-        """Return to the beginning."""
-        checked(body, NOTHING)
+    def reset(self, _query: Any, body: Any) -> dict[str, Any]:
+        """Restore the initial state."""
+        _checked(body, {})
         self.state.reset()
-        return self.overview(request, body)
+        return self.overview()
 
-    def requests(self, request: Request, _body: Any) -> dict[str, Any]:
-        """Return the log, or those of ``?path=``; tokens in it are the emulator's own."""
-        path = request.query_params.get("path")
-        return {"requests": [asdict(one) for one in list(self.state.requests) if path in (None, one.path)]}
+    def requests(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
+        """Return the log, or the requests of ``?path=``; its tokens are the emulator's own."""
+        path = query.get("path")
+        return {"requests": [asdict(record) for record in list(self.state.requests) if path in (None, record.path)]}
 
-    def forget_requests(self, _request: Request, _body: Any) -> dict[str, Any]:
-        """Empty the log."""
+    def clear_requests(self, _query: Any, _body: Any) -> dict[str, Any]:
+        """Clear the log."""
         self.state.requests.clear()
         return {"requests": []}
 
 
-def control_unrouted(status: int) -> Response:
-    """Answer for a path or a method below ``/_emulator/`` that there is not."""
-    return JSONResponse({"error": "see GET /_emulator/ and the documentation for what there is"}, status)
+def control_error(status: int) -> Response:
+    """Return the error of an unknown path or method below ``/_emulator/``."""
+    return JSONResponse({"error": "unknown path or method; see GET /_emulator/ and the documentation"}, status)
+
+
+def _time(value: float | str) -> float | datetime:
+    """Return a time given as seconds since the epoch or as ISO 8601.
+
+    :raises ValueError: it is neither.
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("now must be seconds since the epoch or an ISO 8601 time with a time zone") from None
 
 
 def _is_loopback(request: Request) -> bool:

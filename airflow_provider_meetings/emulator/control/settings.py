@@ -1,4 +1,4 @@
-"""The knobs that are plain values: what each takes, for those who turn them by HTTP."""
+"""The settings of the state: what each accepts over HTTP and what it does."""
 
 from __future__ import annotations
 
@@ -12,95 +12,92 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
-    """One attribute of the state: what it takes, in words and as a check, and what it does."""
+class Setting:
+    """One attribute of the state: its values in words and as a check, and its effect."""
 
     takes: str
     accepts: Callable[[Any], bool]
     about: str
 
 
-def _count(lowest: int, *, optional: bool = False) -> tuple[str, Callable[[Any], bool]]:
-    def accepts(value: Any) -> bool:
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= lowest
-        return whole or (optional and value is None)
-
-    return f"an integer from {lowest}{' or null' if optional else ''}", accepts
+def _is_integer(value: Any, lowest: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= lowest
 
 
-def _choice(*values: Any) -> tuple[str, Callable[[Any], bool]]:
-    # type(): 1 and True are equal, and only one of them is a choice.
-    return " or ".join(map(repr, values)), lambda value: any(
-        type(value) is type(one) and value == one for one in values
+def _integer(about: str, *, lowest: int = 0, optional: bool = False) -> Setting:
+    takes = f"an integer from {lowest}{' or null' if optional else ''}"
+    return Setting(takes, lambda value: _is_integer(value, lowest) or (optional and value is None), about)
+
+
+def _choice(about: str, *choices: Any) -> Setting:
+    # With type(), because 1 == True.
+    return Setting(
+        " or ".join(map(repr, choices)),
+        lambda value: any(type(value) is type(choice) and value == choice for choice in choices),
+        about,
     )
 
 
-_LISTS: Final = ("limits", "redirect_uris")
-_BOOLEAN: Final = ("true or false", lambda value: isinstance(value, bool))
+def _boolean(about: str) -> Setting:
+    return Setting("true or false", lambda value: isinstance(value, bool), about)
 
-KNOBS: Final[Mapping[str, Knob]] = MappingProxyType(
+
+SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType(
     {
-        "not_ready_polls": Knob(*_count(0), "polls for which what is in the making is not ready, at each stage"),
-        "token_seconds": Knob(*_count(0), "lifetime of the tokens issued from now on"),
-        "refresh_seconds": Knob(*_count(0), "lifetime of the refresh tokens issued from now on"),
-        "user_token_grace": Knob(
-            *_count(0, optional=True), "seconds for which a user's token outlives its renewal; null: to its own end"
+        "not_ready_polls": _integer("number of polls until an object in processing is ready, at each stage"),
+        "token_seconds": _integer("lifetime of new tokens"),
+        "refresh_seconds": _integer("lifetime of new refresh tokens"),
+        "user_token_grace": _integer(
+            "seconds until a user's earlier tokens expire after a refresh; null: at their own time", optional=True
         ),
-        "ticket_seconds": Knob(*_count(0), "lifetime of a store app's ticket"),
-        "consent": Knob(*_choice("grant", "deny"), "what the user does on the page that asks for consent"),
-        "cloud": Knob(*_choice("feishu", "lark"), "which cloud it is, and whose apps it knows"),
-        "link_seconds": Knob(*_count(0, optional=True), "lifetime of the media links issued from now on"),
-        "rate_limits": Knob(*_BOOLEAN, "refuse who asks more often than the vendor allows"),
-        "throttle_status": Knob(*_choice(429, 400), "the HTTP status of Feishu's 99991400"),
-        "wecom_concurrent": Knob(*_count(1), "how many requests WeCom takes at once, while there are rate limits"),
-        "wecom_spelling": Knob(
-            *_choice("record_list", "record_meetings"), "names in WeCom's list: of the table, or of the example"
+        "ticket_seconds": _integer("lifetime of a store app's ticket"),
+        "consent": _choice("the user's answer on the consent page", "grant", "deny"),
+        "cloud": _choice("the cloud, which knows only its own apps", "feishu", "lark"),
+        "link_seconds": _integer("lifetime of new media links; null: the vendor's", optional=True),
+        "rate_limits": _boolean("enforce the vendors' rate limits"),
+        "throttle_status": _choice("HTTP status of Feishu's 99991400", 429, 400),
+        "wecom_concurrent": _integer("number of concurrent requests that WeCom's rate limits accept", lowest=1),
+        "wecom_spelling": _choice(
+            "names in WeCom's list: of the table or of the example", "record_list", "record_meetings"
         ),
-        "has_more": Knob(*_choice("always", "when-true"), "whether WeCom's list says that there is no more"),
-        "meeting_summary": Knob(*_choice("object", "list"), "meeting_summary of WeCom's get_file"),
-        "file_times": Knob(*_choice("text", "number"), "times of WeCom's get_file"),
-        "wecom_warning": Knob(*_BOOLEAN, "warn of a wrong JSON format in the errmsg of WeCom's errcode 0"),
-        "expired_link": Knob(*_choice("403", "html", "json"), "how an expired media link answers"),
-        "meeting_list_tenant": Knob(*_BOOLEAN, "whether Feishu's meeting_list takes the app's token"),
-        "meetings_by_number_days": Knob(
-            *_count(0, optional=True), "how many days back Feishu's list_by_no looks; 90 in its document"
+        "has_more": _choice("whether the last page of WeCom's list has has_more", "always", "when-true"),
+        "meeting_summary": _choice("type of meeting_summary in WeCom's get_file", "object", "list"),
+        "file_times": _choice("type of the times in WeCom's get_file", "text", "number"),
+        "wecom_warning": _boolean("add a warning of a wrong JSON format to the errmsg of WeCom's errcode 0"),
+        "expired_link": _choice("answer to an expired media link", "403", "html", "json"),
+        "meeting_list_tenant": _boolean("whether Feishu's meeting_list accepts the app's token"),
+        "meetings_by_number_days": _integer(
+            "number of days that Feishu's list_by_no looks back; 90 in its document; null: no limit", optional=True
         ),
     }
 )
+_LISTS: Final = ("limits", "redirect_uris")
 
 
-def turn(state: EmulatorState, values: Mapping[str, Any]) -> None:
-    """Set every knob of ``values``, or none of them.
+def apply_settings(state: EmulatorState, values: Mapping[str, Any]) -> None:
+    """Apply all ``values``, or none of them.
 
-    :raises ValueError: an unknown knob, or a value that it does not take.
+    :raises ValueError: a name is unknown, or a value is not accepted.
     """
-    limits = values.get("limits")
-    windows = {} if limits is None else _windows(limits)
-    redirect_uris = values.get("redirect_uris")
-    if "redirect_uris" in values and not _are_texts(redirect_uris):
-        raise ValueError("redirect_uris takes a list of addresses")
-    for name, value in values.items():
-        if name in _LISTS:
-            continue
-        knob = KNOBS.get(name)
-        if knob is None:
-            raise ValueError(f"there is no knob {name!r}; there are {', '.join(_LISTS)}, {', '.join(KNOBS)}")
-        if not knob.accepts(value):
-            raise ValueError(f"{name} takes {knob.takes}")
-    for name, value in values.items():
-        if name not in _LISTS:
-            setattr(state, name, value)
-    if redirect_uris is not None:
-        state.redirect_uris = tuple(redirect_uris)
+    windows = _windows(values["limits"]) if values.get("limits") is not None else {}
+    redirect_uris = values.get("redirect_uris", list(state.redirect_uris))
+    if not isinstance(redirect_uris, list) or not all(isinstance(uri, str) for uri in redirect_uris):
+        raise ValueError("redirect_uris takes a list of URIs")
+    plain = {name: value for name, value in values.items() if name not in _LISTS}
+    for name, value in plain.items():
+        setting = SETTINGS.get(name)
+        if setting is None:
+            raise ValueError(f"there is no setting {name!r}; there are {', '.join(_LISTS)}, {', '.join(SETTINGS)}")
+        if not setting.accepts(value):
+            raise ValueError(f"{name} takes {setting.takes}")
+    for name, value in plain.items():
+        setattr(state, name, value)
+    state.redirect_uris = tuple(redirect_uris)
     state.limits.windows.update(windows)
 
 
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(one, str) for one in value)
-
-
 def _windows(limits: Any) -> dict[str, tuple[Window, ...]]:
-    """Return the limits of ``{"feishu.minute": [[5, 1]]}``: rows of count, seconds and, for WeCom, seconds of block."""
+    """Read ``{"feishu.minute": [[5, 1]]}``: rows of count, seconds and, for WeCom, seconds of block."""
     takes = "limits takes an object of endpoint names, each with rows of [count, seconds] or [count, seconds, blocks]"
     if not isinstance(limits, dict):
         raise ValueError(takes)
@@ -121,5 +118,8 @@ def _window(name: str, count: int, seconds: int, blocks: int | None = None) -> W
 
 
 def _is_row(row: Any) -> bool:
-    whole = isinstance(row, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in row)
-    return whole and len(row) in (2, 3) and row[0] >= 0 and row[1] >= 1 and row[-1] >= 0
+    return (
+        isinstance(row, list)
+        and len(row) in (2, 3)
+        and all(_is_integer(value, lowest) for value, lowest in zip(row, (0, 1, 0), strict=False))
+    )

@@ -1,1 +1,1 @@
-"""Failures that tests order: errors, hangs, cut media, revoked tokens, rate limits."""
+"""Ordered faults: errors, hangs, broken media, revoked tokens, rate limits."""

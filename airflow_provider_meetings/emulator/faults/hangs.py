@@ -1,17 +1,18 @@
-"""Requests that are done and not answered: the connection hangs, or is cut."""
+"""Ordered hangs: a request is processed and its response is not sent; the connection hangs or is cut."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from airflow_provider_meetings.emulator.model.endpoints import selected
+from airflow_provider_meetings.emulator.faults.orders import Orders, check_counts
+from airflow_provider_meetings.emulator.model.endpoints import applies_to, selected
 
 Manner = Literal["hang", "cut"]
 MANNERS: Final[tuple[Manner, ...]] = get_args(Manner)
@@ -19,7 +20,7 @@ MANNERS: Final[tuple[Manner, ...]] = get_args(Manner)
 
 @dataclass(slots=True)
 class Hang:
-    """One order; ``times`` None lasts until it is cleared, ``taken`` counts the requests that got no answer."""
+    """One order. ``times`` None: until it is cleared. ``taken``: the requests that it has affected."""
 
     endpoint: str
     manner: Manner
@@ -28,119 +29,114 @@ class Hang:
     taken: int = 0
 
 
-class Hangs:
-    """Keep the orders, and let those who hang go."""
+class Hangs(Orders[Hang]):
+    """Hold the ordered hangs and the requests that hang now."""
 
     def __init__(self) -> None:
-        self._orders: list[Hang] = []
-        self._taken = 0
-        self._hanging: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
-        self._changed = threading.Condition()
+        super().__init__()
+        self._withheld = 0
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._changed = threading.Condition(self._lock)
 
     def order(self, endpoint: str, manner: Manner = "hang", *, times: int | None = 1, skip: int = 0) -> Hang:
-        """Let requests to ``endpoint`` be done, with all that follows from it, and not be answered.
+        """Process the next requests to ``endpoint`` with all their effects, and send no response.
 
         :param endpoint: a name, or ``feishu.*`` or ``wecom.*``.
-        :param manner: "hang" until :meth:`release` or the client goes, or "cut" the connection.
-        :param times: how many requests; None for all until cleared.
-        :param skip: how many are answered as usual before.
-        :raises ValueError: no such endpoint or manner; a number out of range.
+        :param manner: "hang": wait for :meth:`release` or for the client to leave. "cut": close the connection.
+        :param times: how many requests; None: all until it is cleared.
+        :param skip: how many requests are answered before.
+        :raises ValueError: the endpoint or the manner is unknown, or a number is out of range.
         """
         selected(endpoint)
         if manner not in MANNERS:
             raise ValueError(f"manner must be one of {', '.join(MANNERS)}; not {manner!r}")
-        if (times is not None and times < 1) or skip < 0:
-            raise ValueError("times must be 1 or more, or None for all, and skip 0 or more")
-        hang = Hang(endpoint, manner, times, skip)
-        with self._changed:
-            self._orders.append(hang)
-        return hang
+        check_counts(times, skip)
+        return self._add(Hang(endpoint, manner, times, skip))
 
     def take(self, endpoint: str) -> Manner | None:
-        """Return how the answer to a request to ``endpoint`` is withheld, None if it is not, and count it."""
-        with self._changed:
-            for order in self._orders:
-                if order.endpoint not in (endpoint, f"{endpoint.partition('.')[0]}.*"):
+        """Return how the response to a request to ``endpoint`` is withheld, and count the request; None: it is sent."""
+        with self._lock:
+            for hang in self._orders:
+                if not applies_to(hang.endpoint, endpoint) or hang.taken == hang.times:
                     continue
-                if order.times is not None and order.taken >= order.times:
-                    continue
-                if order.skip:
-                    order.skip -= 1
+                if hang.skip:
+                    hang.skip -= 1
                     return None
-                order.taken += 1
-                return order.manner
+                hang.taken += 1
+                return hang.manner
         return None
 
     def wait(self, number: int = 1, timeout: float = 10) -> bool:
-        """Return once ``number`` requests are done and without an answer, all told; False after ``timeout`` seconds."""
+        """Wait until ``number`` responses in all have been withheld; return False after ``timeout`` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._taken >= number, timeout)
+            return self._changed.wait_for(lambda: self._withheld >= number, timeout)
 
-    def begun(self) -> None:
-        """Wake up who waits: one more is without an answer."""
+    def count_withheld(self) -> None:
+        """Count one withheld response, and wake up :meth:`wait`."""
         with self._changed:
-            self._taken += 1
+            self._withheld += 1
             self._changed.notify_all()
 
     def release(self) -> int:
-        """Answer those who hang, from any thread; return how many there were."""
-        with self._changed:
-            for loop, event in self._hanging:
+        """Send the responses of the requests that hang; return their number."""
+        with self._lock:
+            for loop, event in self._waiting:
                 loop.call_soon_threadsafe(event.set)
-            return len(self._hanging)
+            return len(self._waiting)
 
     def clear(self) -> None:
-        """Forget the orders and the count, and answer those who hang."""
-        with self._changed:
-            self._orders.clear()
-            self._taken = 0
+        """Remove all orders and the count, and release the requests that hang."""
+        super().clear()
+        with self._lock:
+            self._withheld = 0
         self.release()
 
     async def hang(self, receive: Receive) -> None:
-        """Return when the answer may go out, or the client has gone and takes none."""
+        """Wait until the response may be sent or the client has disconnected."""
         entry = (asyncio.get_running_loop(), asyncio.Event())
-        with self._changed:
-            self._hanging.add(entry)
+        with self._lock:
+            self._waiting.add(entry)
         released = asyncio.ensure_future(entry[1].wait())
-        gone = asyncio.ensure_future(_gone(receive))
-        self.begun()
+        disconnected = asyncio.ensure_future(until_disconnect(receive))
+        self.count_withheld()
         try:
-            await asyncio.wait({released, gone}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({released, disconnected}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             released.cancel()
-            gone.cancel()
-            with self._changed:
-                self._hanging.discard(entry)
-
-    def __iter__(self) -> Iterator[Hang]:
-        with self._changed:
-            return iter(list(self._orders))
+            disconnected.cancel()
+            with self._lock:
+                self._waiting.discard(entry)
 
 
 class WithheldResponse(Response):
-    """Withhold ``answer``."""
+    """Withhold ``response``."""
 
-    def __init__(self, answer: Response, manner: Manner, hangs: Hangs) -> None:
+    def __init__(self, response: Response, manner: Manner, hangs: Hangs) -> None:
         super().__init__()
-        self.answer = answer
+        self.response = response
         self.manner = manner
         self.hangs = hangs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hang or cut the connection, and return when the client has gone or has its answer."""
+        """Hang, then send the response; or close the connection without it."""
         if self.manner == "hang":
             await self.hangs.hang(receive)
-            await self.answer(scope, receive, send)
+            await self.response(scope, receive, send)
             return
-        hang_up: Callable[[], Awaitable[None]] | None = scope.get("emulator.hang_up")
-        if hang_up is None:
-            raise RuntimeError("only the emulator's own server can cut a connection; use emulator.server.serve")
-        self.hangs.begun()
-        await hang_up()
-        await _gone(receive)
+        self.hangs.count_withheld()
+        await close_connection(scope)
+        await until_disconnect(receive)
 
 
-async def _gone(receive: Receive) -> None:
-    message: Message = {"type": ""}
-    while message["type"] != "http.disconnect":
-        message = await receive()
+async def close_connection(scope: Scope) -> None:
+    """Close the connection of a request. ASGI cannot do this; `emulator.server` adds it to the scope."""
+    close: Callable[[], Awaitable[None]] | None = scope.get("emulator.close_connection")
+    if close is None:
+        raise RuntimeError("only the emulator's own server can close a connection; use emulator.server.serve")
+    await close()
+
+
+async def until_disconnect(receive: Receive) -> None:
+    """Wait until the client has disconnected. Returning before would be logged as an error of the application."""
+    while (await receive())["type"] != "http.disconnect":
+        pass

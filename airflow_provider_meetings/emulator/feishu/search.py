@@ -1,4 +1,4 @@
-"""Feishu's two searches, for users' tokens alone: of minutes and of meetings."""
+"""Feishu's searches of minutes and of meetings, which need a user's token."""
 
 from __future__ import annotations
 
@@ -8,125 +8,106 @@ from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
-from airflow_provider_meetings.emulator.answers.feishu import shown_user
+from airflow_provider_meetings.emulator.answers.feishu import json_body
 from airflow_provider_meetings.emulator.answers.paging import page_of
-from airflow_provider_meetings.emulator.answers.request_check import Gate
-from airflow_provider_meetings.emulator.feishu.meetings import seconds
-from airflow_provider_meetings.emulator.feishu.tokens import authorize, json_body
-from airflow_provider_meetings.emulator.model.feishu import FeishuMeeting, FeishuMinute
+from airflow_provider_meetings.emulator.answers.request_check import Handler
+from airflow_provider_meetings.emulator.feishu.meetings import whole_number
+from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _MINUTES: Final = "feishu.minutes_search"
 _MEETINGS: Final = "feishu.meetings_search"
 _AVATAR: Final = "https://example.invalid/avatar.jpg"
-# Of the most results that the search of meetings gives away.
-_MOST: Final = 150
+# The search of meetings returns at most this many results in all.
+_MAX_MEETINGS: Final = 150
 Range = tuple[datetime | None, datetime | None]
 
 
-class FeishuSearch:
-    """Answer for one company; what a user may see is assumed to be what is not marked forbidden or deleted."""
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/search
+async def minutes_search(state: EmulatorState, request: Request) -> Response:
+    """Answer with one page, the newest first (assumed). Page parameters in the body are ignored.
 
-    def __init__(self, state: EmulatorState, gate: Gate) -> None:
-        self.state = state
-        self.gate = gate
+    The results are the minutes that are not marked forbidden or deleted. Assumed: 99992402 for bad parameters, 2094005
+    for a page token that is unknown or was issued for other parameters, and that the query is searched in the title.
+    """
+    authorize(state, request, _MINUTES, "user")
+    body = await json_body(request)
+    try:
+        size, filters = _page_size(request), _object(body, "filter")
+        created = _range(filters, "create_time")
+        owners = _texts(filters, "owner_ids") + _texts(filters, "participant_ids")
+    except ValueError:
+        raise answers.error(_MINUTES, 99992402) from None
+    query = str(body.get("query") or "")
+    found = [
+        minute
+        for minute in state.company.feishu_minutes.values()
+        if minute.status not in {"deleted", "forbidden"}
+        and query in minute.title
+        and _within(minute.create_time, created)
+        and (not owners or answers.user_id(request, minute.owner, _MINUTES, 99992402) in owners)
+    ]
+    found.sort(key=lambda minute: minute.create_time, reverse=True)
+    try:
+        page, next_token = page_of(found, size, request.query_params.get("page_token", ""), [query, filters])
+    except ValueError:
+        raise answers.error(_MINUTES, 2094005) from None
+    items = []
+    for minute in page:
+        link = minute.url or f"https://sample.{state.domain}/minutes/{minute.token}"
+        description = f"{minute.owner.name} {minute.create_time:%Y-%m-%d %H:%M}"
+        items.append(_item("token", minute.token, minute.title, link, description))
+    return _success(state, items, len(found), next_token)
 
-    def routes(self) -> list[Route]:
-        """Return both routes."""
-        return [self.gate.route(_MINUTES, self.minutes), self.gate.route(_MEETINGS, self.meetings)]
 
-    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/search
-    async def minutes(self, request: Request) -> Response:
-        """Answer with one page, newest first (assumed). Only the query string turns pages: the body's are ignored.
-
-        Assumed: 99992402 for bad parameters, 2094005 for a page token that is unknown or of another question, and the
-        query is looked for in the title.
-        """
-        authorize(self.state, request, _MINUTES, "user")
-        body = await json_body(request)
-        try:
-            size, wanted = _size(request, 15, 30), _object(body, "filter")
-            created = _range(wanted, "create_time")
-            owners = _texts(wanted, "owner_ids") + _texts(wanted, "participant_ids")
-            text = str(body.get("query") or "")
-        except ValueError:
-            raise answers.refused(_MINUTES, 99992402) from None
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search
+async def meetings_search(state: EmulatorState, request: Request) -> Response:
+    """Answer with one page of at most 150 meetings, the newest first (assumed). A caller's errors are HTTP 500."""
+    authorize(state, request, _MEETINGS, "user")
+    body = await json_body(request)
+    try:
+        size, filters = _page_size(request), _object(body, "meeting_filter")
+        started = _range(filters, "start_time")
+        organizers = _texts(filters, "organizer_ids") + _texts(filters, "participant_ids")
+        query = str(body.get("query") or "")
         found = [
-            minute
-            for minute in self.state.company.feishu_minutes.values()
-            if minute.status not in {"deleted", "forbidden"}
-            and text in minute.title
-            and _inside(minute.create_time, created)
-            and (not owners or shown_user(request, minute.owner, _MINUTES, 99992402) in owners)
+            meeting
+            for meeting in state.company.feishu_meetings.values()
+            if meeting.start is not None
+            and query in meeting.topic
+            and _within(meeting.start, started)
+            and (not organizers or answers.user_id(request, meeting.organizer, _MEETINGS, 121001) in organizers)
         ]
-        found.sort(key=lambda minute: minute.create_time, reverse=True)
-        try:
-            page, following = page_of(found, size, request.query_params.get("page_token", ""), [text, wanted])
-        except ValueError:
-            raise answers.refused(_MINUTES, 2094005) from None
-        return self._answer([_minute(minute, self.state.domain) for minute in page], len(found), following)
-
-    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search
-    async def meetings(self, request: Request) -> Response:
-        """Answer with one page of at most 150 meetings, newest first (assumed). Errors of the caller are HTTP 500."""
-        authorize(self.state, request, _MEETINGS, "user")
-        body = await json_body(request)
-        try:
-            size, wanted = _size(request, 15, 30), _object(body, "meeting_filter")
-            started = _range(wanted, "start_time")
-            organizers = _texts(wanted, "organizer_ids") + _texts(wanted, "participant_ids")
-            text = str(body.get("query") or "")
-            found = [
-                meeting
-                for meeting in self.state.company.feishu_meetings.values()
-                if meeting.start is not None
-                and text in meeting.topic
-                and _inside(meeting.start, started)
-                and (not organizers or shown_user(request, meeting.organizer, _MEETINGS, 121001) in organizers)
-            ]
-            found.sort(key=lambda meeting: str(meeting.start), reverse=True)
-            found = found[:_MOST]
-            page, following = page_of(found, size, request.query_params.get("page_token", ""), [text, wanted])
-        except ValueError:
-            raise answers.refused(_MEETINGS, 121001) from None
-        return self._answer([_meeting(meeting, self.state.domain) for meeting in page], len(found), following)
-
-    def _answer(self, items: list[dict[str, Any]], total: int, following: str) -> Response:
-        data: dict[str, Any] = {"items": items, "total": total, "has_more": bool(following)}
-        if following:
-            data["page_token"] = following
-        return answers.success(data, self.state.now())
+        found.sort(key=lambda meeting: str(meeting.start), reverse=True)
+        found = found[:_MAX_MEETINGS]
+        page, next_token = page_of(found, size, request.query_params.get("page_token", ""), [query, filters])
+    except ValueError:
+        raise answers.error(_MEETINGS, 121001) from None
+    items = []
+    for meeting in page:
+        link = f"https://vc.{state.domain}/j/{meeting.meeting_no}"
+        description = f"{meeting.organizer.name if meeting.organizer else ''} {meeting.start:%Y-%m-%d %H:%M}"
+        items.append(_item("id", meeting.meeting_id, meeting.topic, link, description))
+    return _success(state, items, len(found), next_token)
 
 
-def _minute(minute: FeishuMinute, domain: str) -> dict[str, Any]:
-    link = minute.url or f"https://sample.{domain}/minutes/{minute.token}"
-    about = f"{minute.owner.name} {minute.create_time:%Y-%m-%d %H:%M}"
-    return {
-        "token": minute.token,
-        "display_info": minute.title,
-        "meta_data": {"app_link": link, "avatar": _AVATAR, "description": about},
-    }
+def _item(id_name: str, identity: str, title: str, link: str, description: str) -> dict[str, Any]:
+    meta_data = {"app_link": link, "avatar": _AVATAR, "description": description}
+    return {id_name: identity, "display_info": title, "meta_data": meta_data}
 
 
-def _meeting(meeting: FeishuMeeting, domain: str) -> dict[str, Any]:
-    about = f"{meeting.organizer.name if meeting.organizer else ''} {meeting.start:%Y-%m-%d %H:%M}"
-    return {
-        "id": meeting.meeting_id,
-        "display_info": meeting.topic,
-        "meta_data": {
-            "app_link": f"https://vc.{domain}/j/{meeting.meeting_no}",
-            "avatar": _AVATAR,
-            "description": about,
-        },
-    }
+def _success(state: EmulatorState, items: list[dict[str, Any]], total: int, next_token: str) -> Response:
+    data: dict[str, Any] = {"items": items, "total": total, "has_more": bool(next_token)}
+    if next_token:
+        data["page_token"] = next_token
+    return answers.success(data, state.now())
 
 
-def _size(request: Request, default: int, highest: int) -> int:
-    size = seconds(request.query_params.get("page_size", str(default)))
-    if size is None or not 1 <= size <= highest:
+def _page_size(request: Request) -> int:
+    size = whole_number(request.query_params.get("page_size", "15"))
+    if size is None or not 1 <= size <= 30:
         raise ValueError("page_size")
     return size
 
@@ -140,29 +121,29 @@ def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _texts(body: Mapping[str, Any], name: str) -> list[str]:
     value = body.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError(name)
     return value
 
 
 def _range(body: Mapping[str, Any], name: str) -> Range:
-    """Return both ends of an ISO 8601 range with zones, either of which may be missing."""
+    """Return both ends of a range of ISO 8601 times with time zones; both are optional."""
     value = _object(body, name)
-
-    def moment(end: str) -> datetime | None:
+    ends = []
+    for end in ("start_time", "end_time"):
         text = value.get(end)
-        if text is None:
-            return None
-        if not isinstance(text, str):
+        if text is not None and not isinstance(text, str):
             raise ValueError(end)
-        parsed = datetime.fromisoformat(text)
-        if parsed.tzinfo is None:
+        time = None if text is None else datetime.fromisoformat(text)
+        if time is not None and time.tzinfo is None:
             raise ValueError(end)
-        return parsed
+        ends.append(time)
+    return ends[0], ends[1]
 
-    return moment("start_time"), moment("end_time")
 
-
-def _inside(moment: datetime, ends: Range) -> bool:
+def _within(time: datetime, ends: Range) -> bool:
     start, end = ends
-    return (start is None or start <= moment) and (end is None or moment <= end)
+    return (start is None or start <= time) and (end is None or time <= end)
+
+
+HANDLERS: Final[dict[str, Handler]] = {_MINUTES: minutes_search, _MEETINGS: meetings_search}

@@ -1,1 +1,1 @@
-"""What the emulated companies have: apps, users, meetings, recordings, posts, media."""
+"""The objects of a company, and the endpoints."""

@@ -1,4 +1,4 @@
-"""A company: everything that one emulator serves."""
+"""The company that an emulator serves, and its times."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from airflow_provider_meetings.emulator.model.feishu import (
 )
 from airflow_provider_meetings.emulator.model.wecom import WecomMeeting, WecomRecording
 
-# A fixed offset, not a zone name: China has had no summer time since 1991, and Windows ships no zone database.
+# A fixed offset: China has no daylight saving time, and Windows has no time zone database.
 SHANGHAI: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 def milliseconds(moment: datetime) -> int:
-    """Return an aware ``moment`` as a UNIX time in milliseconds."""
+    """Return an aware datetime as a UNIX time in milliseconds."""
     return round(moment.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """All that the emulator serves, each kind by its id; statistics and artifacts by the token of their minute.
+    """All objects that the emulator serves, by id; statistics and artifacts by the token of their minute.
 
-    ``wecom_meetings`` are those without a recording; the others follow from ``wecom_recordings``.
+    ``wecom_meetings`` are the meetings without a recording.
     """
 
     name: str

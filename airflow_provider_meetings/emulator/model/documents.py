@@ -1,4 +1,4 @@
-"""Real small documents for meeting summaries: a reader opens them."""
+"""Small valid documents for meeting summaries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WORD_TYPE: Final = "application/vnd.openxmlformats-officedocument.wordprocessin
 
 
 def docx(paragraphs: Sequence[str]) -> Media:
-    """Return a Word document with one run of text for each of ``paragraphs``."""
+    """Return a Word document with these paragraphs."""
     body = "".join(f"<w:p><w:r><w:t>{escape(text)}</w:t></w:r></w:p>" for text in paragraphs)
     parts = {
         "[Content_Types].xml": f'{_XML}<Types xmlns="{_PACKAGE}/content-types">'
@@ -31,13 +31,13 @@ def docx(paragraphs: Sequence[str]) -> Media:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in parts.items():
-            # ZipInfo without a date is 1980: the same document is the same bytes on every day.
+            # ZipInfo without a date is 1980, so the bytes are the same on every day.
             archive.writestr(zipfile.ZipInfo(name), text)
     return Media.of(buffer.getvalue(), "docx")
 
 
 def pdf(line: str) -> Media:
-    """Return a one-page PDF with one line; characters outside ASCII become ``?``, for no font is embedded."""
+    """Return a PDF of one line. No font is embedded, so characters outside ASCII become ``?``."""
     shown = line.encode("ascii", "replace").decode().translate(str.maketrans("()\\", "[]/"))
     drawing = f"BT /F1 16 Tf 72 720 Td ({shown}) Tj ET"
     objects = (

@@ -1,4 +1,4 @@
-"""Every endpoint by the name that knobs use: where it is, and how often the vendor lets one app call it."""
+"""The endpoints of both vendors by name: path, rate limits, and the form of a row of error codes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Platform = Literal["feishu", "wecom"]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most ``count`` requests in ``seconds``; who asks for more is refused for ``blocks`` seconds.
+    """At most ``count`` requests in ``seconds``; a client that exceeds it is refused for ``blocks`` seconds.
 
     ``blocks`` 0: until the window ends.
     """
@@ -24,26 +24,27 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint; ``token`` tells that it hands out tokens."""
+    """One endpoint. ``token``: it issues tokens. ``slash``: documents show its path with a trailing slash too."""
 
     name: str
     method: Literal["GET", "POST"]
     path: str
     windows: tuple[Window, ...]
     token: bool = False
+    slash: bool = False
 
     @property
     def platform(self) -> Platform:
-        """Return whose it is."""
+        """Return the vendor."""
         return "feishu" if self.name.startswith("feishu.") else "wecom"
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One row: what ``endpoints`` answer with ``code``.
+    """One error code: what ``endpoints`` answer with ``code``.
 
-    ``source`` is the page that lists it, ``uncertain`` what that page leaves open (empty: nothing). One code may have
-    several rows: 121001 is "internal error" on most of Feishu's meeting endpoints and "invalid param" on the search.
+    ``source`` is the page that lists it; ``uncertain`` names what that page leaves open. One code may have several
+    rows: 121001 is "internal error" on most of Feishu's meeting endpoints and "invalid param" on the search.
     """
 
     platform: Platform
@@ -57,7 +58,7 @@ class Code:
 
     @property
     def key(self) -> str:
-        """Return a name for the row that no other row has."""
+        """Return a unique name of the row."""
         return f"{self.platform}-{self.family}-{self.code}"
 
 
@@ -66,8 +67,8 @@ _TIER_3: Final = (Window(100, 60),)
 _TIER_4: Final = (Window(1000, 60), Window(50, 1))
 _TIER_6: Final = (Window(5, 1),)
 _TIER_8: Final = (Window(20, 1),)
-# https://developer.work.weixin.qq.com/document/path/90454: per corp and API; a block lasts as long as the window that
-# was exceeded. The limits per address are twice as high, so that one corp never meets them.
+# https://developer.work.weixin.qq.com/document/path/90454: per corp and API; a block lasts as long as the
+# exceeded window. The limits per address are twice as high, so one corp never reaches them.
 _WECOM: Final = (Window(10_000, 60, 60), Window(150_000, 3600, 3600))
 
 _MINUTE: Final = "/open-apis/minutes/v1/minutes/{minute_token}"
@@ -75,24 +76,23 @@ _RECORD: Final = "/cgi-bin/meeting/record"
 
 
 def _endpoints() -> Iterator[Endpoint]:
-    # The pages name no tier for the tokens of apps.
-    yield Endpoint(
-        "feishu.tenant_access_token", "POST", "/open-apis/auth/v3/tenant_access_token/internal", (), token=True
-    )
-    yield Endpoint("feishu.app_ticket_resend", "POST", "/open-apis/auth/v3/app_ticket/resend", (), token=True)
-    yield Endpoint("feishu.app_access_token", "POST", "/open-apis/auth/v3/app_access_token", (), token=True)
-    yield Endpoint("feishu.store_tenant_access_token", "POST", "/open-apis/auth/v3/tenant_access_token", (), token=True)
+    # No page names a rate limit for the tokens of apps.
+    for name, path in (
+        ("tenant_access_token", "tenant_access_token/internal"),
+        ("app_ticket_resend", "app_ticket/resend"),
+        ("app_access_token", "app_access_token"),
+        ("store_tenant_access_token", "tenant_access_token"),
+    ):
+        yield Endpoint(f"feishu.{name}", "POST", f"/open-apis/auth/v3/{path}", (), token=True, slash=True)
     yield Endpoint("feishu.user_access_token", "POST", "/open-apis/authen/v2/oauth/token", _TIER_4, token=True)
-    # On the host of accounts, as the page of v2 says, which calls itself deprecated since.
+    # The page of v2, now deprecated, says that v3 is on the host for accounts.
     yield Endpoint("feishu.user_access_token_v3", "POST", "/oauth/v3/token", _TIER_4, token=True)
-    # A tier of its own, "special", for which the page names no number.
+    # In a "special" tier, for which the page names no number.
     yield Endpoint("feishu.user_info", "GET", "/open-apis/authen/v1/user_info", ())
     yield Endpoint("feishu.minutes_search", "POST", "/open-apis/minutes/v1/minutes/search", _TIER_3)
     yield Endpoint("feishu.minute", "GET", _MINUTE, _TIER_6)
-    yield Endpoint("feishu.minute_media", "GET", f"{_MINUTE}/media", _TIER_6)
-    yield Endpoint("feishu.minute_transcript", "GET", f"{_MINUTE}/transcript", _TIER_6)
-    yield Endpoint("feishu.minute_statistics", "GET", f"{_MINUTE}/statistics", _TIER_6)
-    yield Endpoint("feishu.minute_artifacts", "GET", f"{_MINUTE}/artifacts", _TIER_6)
+    for part in ("media", "transcript", "statistics", "artifacts"):
+        yield Endpoint(f"feishu.minute_{part}", "GET", f"{_MINUTE}/{part}", _TIER_6)
     yield Endpoint("feishu.meeting_recording", "GET", "/open-apis/vc/v1/meetings/{meeting_id}/recording", _TIER_4)
     yield Endpoint("feishu.meetings_by_number", "GET", "/open-apis/vc/v1/meetings/list_by_no", _TIER_3)
     yield Endpoint("feishu.meetings_search", "POST", "/open-apis/vc/v1/meetings/search", _TIER_3)
@@ -110,12 +110,17 @@ def _endpoints() -> Iterator[Endpoint]:
 ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType({endpoint.name: endpoint for endpoint in _endpoints()})
 
 
-def selected(pattern: str) -> tuple[Endpoint, ...]:
-    """Return the endpoint of that name, or all of a platform for ``feishu.*`` and ``wecom.*``.
+def applies_to(pattern: str, name: str) -> bool:
+    """Return whether ``pattern`` is the endpoint ``name``, or ``feishu.*`` or ``wecom.*`` of its platform."""
+    return pattern in (name, f"{name.partition('.')[0]}.*")
 
-    :raises ValueError: nothing has that name; the text lists those that exist.
+
+def selected(pattern: str) -> tuple[Endpoint, ...]:
+    """Return the endpoints that ``pattern`` applies to.
+
+    :raises ValueError: there is none; the text lists the names that exist.
     """
-    found = tuple(endpoint for endpoint in ENDPOINTS.values() if pattern in (endpoint.name, f"{endpoint.platform}.*"))
+    found = tuple(endpoint for name, endpoint in ENDPOINTS.items() if applies_to(pattern, name))
     if not found:
         raise ValueError(f"no endpoint is named {pattern!r}; there are feishu.*, wecom.*, {', '.join(ENDPOINTS)}")
     return found

@@ -12,7 +12,7 @@ from airflow_provider_meetings.emulator.model.media import Media
 
 @dataclass(frozen=True, slots=True)
 class FeishuUser:
-    """One member, under each of the three kinds of user id; reports name ``employee_id`` too (empty: ``user_id``)."""
+    """One member with the three types of user id. Reports show ``employee_id`` too; empty: ``user_id``."""
 
     open_id: str
     union_id: str
@@ -25,7 +25,7 @@ class FeishuUser:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptLine:
-    """One utterance; ``start`` and ``end`` are milliseconds from the beginning of the recording."""
+    """One utterance; ``start`` and ``end`` are milliseconds from the start of the recording."""
 
     start: int
     end: int
@@ -37,8 +37,8 @@ class TranscriptLine:
 class FeishuMinute:
     """One minute (妙记); ``duration`` in milliseconds, ``create_time`` aware.
 
-    ``status``: what a reader of it meets. ``processing`` honours the emulator's ``not_ready_polls``. ``cover`` and
-    ``url``: addresses to show; made from the token where empty.
+    ``status``: what a request for it gets. ``processing`` follows the emulator's ``not_ready_polls``. ``cover`` and
+    ``url``: empty: made from the token.
     """
 
     token: str
@@ -56,7 +56,7 @@ class FeishuMinute:
 
 @dataclass(frozen=True, slots=True)
 class FeishuStatistics:
-    """Who has looked at a minute: page views of all, and each viewer with the moment of the latest view."""
+    """The views of a minute: their number, and each viewer with the time of the latest view."""
 
     page_views: int = 0
     viewers: tuple[tuple[FeishuUser, datetime], ...] = ()
@@ -64,7 +64,7 @@ class FeishuStatistics:
 
 @dataclass(frozen=True, slots=True)
 class FeishuChapter:
-    """One chapter that the AI found; ``start`` and ``stop`` are milliseconds from the beginning."""
+    """One chapter; ``start`` and ``stop`` are milliseconds from the start of the recording."""
 
     title: str
     start: int
@@ -74,7 +74,7 @@ class FeishuChapter:
 
 @dataclass(frozen=True, slots=True)
 class FeishuArtifacts:
-    """What the AI made of a minute; a todo is its text and the names of those who shall do it."""
+    """The AI's summary, chapters and todos of a minute; a todo is a text and the names of its assignees."""
 
     summary: str = ""
     chapters: tuple[FeishuChapter, ...] = ()
@@ -83,10 +83,10 @@ class FeishuArtifacts:
 
 @dataclass(frozen=True, slots=True)
 class FeishuMeeting:
-    """One meeting, and what becomes of its recording; ``minute_token`` is empty where there is none.
+    """One meeting and the status of its recording; without a recording ``minute_token`` is empty.
 
-    ``meeting_no`` is the 9-digit number, which the meetings of a series share; without number, organizer and start a
-    meeting is found by its id alone. ``end`` is None while it runs.
+    ``meeting_no`` is the 9-digit number, which the meetings of a series share. A meeting without number, organizer and
+    start can be requested only by its id. ``end`` is None while the meeting is running.
     """
 
     meeting_id: str
@@ -104,9 +104,9 @@ class FeishuMeeting:
 
 @dataclass(frozen=True, slots=True)
 class FeishuPost:
-    """One Moments post (公司圈); ``content`` is paragraphs of nodes.
+    """One Moments post (公司圈); ``content`` is a list of paragraphs, each a list of nodes.
 
-    ``user_type``: 1 named, 2 nickname, 3 anonymous, 4 official account. ``author`` is shown only for 1.
+    ``user_type``: 1 real name, 2 nickname, 3 anonymous, 4 official account. ``author`` is shown only for 1.
     """
 
     post_id: str

@@ -1,4 +1,4 @@
-"""The apps that the emulated clouds know: a self-built and a store app on Feishu, one of each on Lark."""
+"""Feishu's apps: their clouds, and the scopes that the endpoints need."""
 
 from __future__ import annotations
 
@@ -7,9 +7,23 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
+Cloud = Literal["feishu", "lark"]
+DOMAINS: Final[dict[Cloud, str]] = {"feishu": "feishu.cn", "lark": "larksuite.com"}
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One app. ``store``: a store app, which gets its tokens in another way than a self-built app."""
+
+    app_id: str
+    secret: str
+    cloud: Cloud
+    store: bool = False
+
+
 OFFLINE: Final = "offline_access"
 
-# Of each, one is enough. From the head of each endpoint's page, and where copies of a page differ from
+# One scope of each row is enough. From the head of each endpoint's page; where copies of a page differ, from
 # https://open.feishu.cn/document/ukTMukTMukTM/uYTM5UjL2ETO14iNxkTN/scope-list
 NEEDED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -28,30 +42,16 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )  # fmt: skip
 
-# Asked for in the developer console: a consent may name these and no others (20027).
+# The scopes that the app has applied for. A consent to any other scope is refused with 20027.
 APP_SCOPES: Final = frozenset(
     {OFFLINE, "auth:user.id:read", "contact:user.employee_id:readonly"}.union(*NEEDED.values())
 )
 
-# "Custom App" alone stands at the head of these pages.
+# The heads of these pages name only "Custom App".
 SELF_BUILT_ONLY: Final = frozenset({"feishu.minute_artifacts", "feishu.minutes_search"})
 
 
-def lacks(endpoint: str, granted: frozenset[str]) -> tuple[str, ...]:
-    """Return the scopes of which ``endpoint`` needs one, none if ``granted`` holds one or no scope is needed."""
+def missing_scopes(endpoint: str, granted: frozenset[str]) -> tuple[str, ...]:
+    """Return the scopes of which ``endpoint`` needs one; empty if one of them is granted or none is needed."""
     needed = NEEDED.get(endpoint, ())
     return () if not needed or granted.intersection(needed) else needed
-
-
-Cloud = Literal["feishu", "lark"]
-DOMAINS: Final[dict[Cloud, str]] = {"feishu": "feishu.cn", "lark": "larksuite.com"}
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """One app as its developer console shows it; a store app asks for tokens in another way."""
-
-    app_id: str
-    secret: str
-    cloud: Cloud
-    store: bool = False

@@ -1,4 +1,4 @@
-"""A minute's transcript as the file that the export hands out."""
+"""A minute's transcript as a text file and as SubRip."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from airflow_provider_meetings.emulator.model.feishu import TranscriptLine
 
 
 def as_txt(lines: Iterable[TranscriptLine], *, need_speaker: bool, need_timestamp: bool) -> str:
-    """Return one paragraph per utterance: speaker and time, where asked for, above the text.
+    """Return one paragraph per utterance: the text below its speaker and time.
 
-    The layout is assumed: the vendor's page shows none.
+    The vendor's page shows no layout: assumed.
     """
     paragraphs = []
     for line in lines:
@@ -21,7 +21,7 @@ def as_txt(lines: Iterable[TranscriptLine], *, need_speaker: bool, need_timestam
 
 
 def as_srt(lines: Iterable[TranscriptLine], *, need_speaker: bool) -> str:
-    """Return SubRip cues; these carry their times whatever was asked, for without them they are no SubRip."""
+    """Return SubRip cues. They always have times: SubRip requires them."""
     cues = []
     for number, line in enumerate(lines, start=1):
         text = f"{line.speaker}: {line.text}" if need_speaker else line.text
@@ -29,8 +29,8 @@ def as_srt(lines: Iterable[TranscriptLine], *, need_speaker: bool) -> str:
     return "\n".join(cues)
 
 
-def _clock(milliseconds: int, mark: str) -> str:
+def _clock(milliseconds: int, separator: str) -> str:
     seconds, thousandths = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{seconds:02}{mark}{thousandths:03}"
+    return f"{hours:02}:{minutes:02}:{seconds:02}{separator}{thousandths:03}"

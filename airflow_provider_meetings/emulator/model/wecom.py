@@ -1,4 +1,4 @@
-"""What the WeCom side of a company is made of: values named as the vendor names them."""
+"""WeCom's objects of a company: recordings, their files and transcripts, with the vendor's field names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_meetings.emulator.model.media import Media
 
 @dataclass(frozen=True, slots=True)
 class WecomSharing:
-    """How a file is shared; ``expire`` in milliseconds as the vendor sends it, 0 for ever."""
+    """How a file is shared; ``expire`` in milliseconds as the vendor sends it; 0: never."""
 
     url: str
     password: str
@@ -23,7 +23,7 @@ class WecomSharing:
 
 @dataclass(frozen=True, slots=True)
 class WecomWord:
-    """One word; ``start`` and ``end`` are milliseconds from the beginning of the recording, as of all parts below."""
+    """One word. Here and below ``start`` and ``end`` are milliseconds from the start of the recording."""
 
     start: int
     end: int
@@ -32,7 +32,7 @@ class WecomWord:
 
 @dataclass(frozen=True, slots=True)
 class WecomSentence:
-    """One sentence, as a row of words."""
+    """One sentence: a sequence of words."""
 
     start: int
     end: int
@@ -41,7 +41,7 @@ class WecomSentence:
 
 @dataclass(frozen=True, slots=True)
 class WecomParagraph:
-    """One speaker's turn; a speaker from outside has no ``userid``."""
+    """The words of one speaker; an external speaker has no ``userid``."""
 
     start: int
     end: int
@@ -51,7 +51,7 @@ class WecomParagraph:
 
 @dataclass(frozen=True, slots=True)
 class WecomTranscript:
-    """A recording's transcript; ``audio_detect`` 0: the speakers are still being told apart."""
+    """A recording's transcript; ``audio_detect`` 0: the speakers are not identified yet."""
 
     paragraphs: tuple[WecomParagraph, ...]
     keywords: tuple[str, ...] = ()
@@ -60,9 +60,9 @@ class WecomTranscript:
 
 @dataclass(frozen=True, slots=True)
 class WecomFile:
-    """One file of a recording; ``record_size`` None declares the true size of ``video`` (else of ``audio``).
+    """One file of a recording; ``record_size`` None: the size of ``video``, else of ``audio``.
 
-    ``ai_transcript`` is the transcript as a file, ``transcript`` as paragraphs; either may be missing.
+    ``ai_transcript`` is the transcript as a file, ``transcript`` as paragraphs; both are optional.
     """
 
     record_file_id: str
@@ -80,10 +80,10 @@ class WecomFile:
 
 @dataclass(frozen=True, slots=True)
 class WecomRecording:
-    """One recording of a meeting. ``creator`` created the meeting and finds it by userid; the host may be another.
+    """One recording. ``creator`` is the userid that the list accepts; the host can be another member.
 
-    ``status``: ``processing`` honours the emulator's ``not_ready_polls``; ``recording`` stays at state 1 for ever.
-    ``files_at_any_state`` lists the files before state 3 too: the page's text excludes it, its example shows it.
+    ``status``: ``processing`` follows the emulator's ``not_ready_polls``; ``recording`` stays at state 1.
+    ``files_at_any_state`` lists the files before state 3 too: the page's text rules it out, its example shows it.
     """
 
     meeting_record_id: str
@@ -100,7 +100,7 @@ class WecomRecording:
 
 @dataclass(frozen=True, slots=True)
 class WecomMeeting:
-    """A meeting that the app created for ``creator``."""
+    """A meeting without a recording, which the app created for ``creator``."""
 
     meetingid: str
     creator: str

@@ -1,1 +1,1 @@
-"""The data that an emulator starts with."""
+"""The default company and its credentials."""

@@ -1,4 +1,4 @@
-"""What the AI made of the default company's minutes, and who has looked at them."""
+"""The AI artifacts and the statistics of the default company's minutes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ARTIFACTS: Final[Mapping[str, FeishuArtifacts]] = MappingProxyType(
         ENGLISH_MINUTE: FeishuArtifacts(
             summary="The new gripper firmware halves the calibration time and ships on Friday.",
             chapters=(FeishuChapter("Gripper demo", 0, 1_865_500, "Demo of the new firmware."),),
-            # A todo that is nobody's.
+            # A todo without assignees.
             todos=(("Ship the firmware on Friday", ()),),
         ),
         PROCESSING_MINUTE: FeishuArtifacts(summary="发布会彩排。"),

@@ -9,7 +9,7 @@ from airflow_provider_meetings.emulator.seed.wecom import UNRECORDED_MEETINGS, r
 
 
 def default_company() -> Company:
-    """Return 蓝海机器人 (Bluewave Robotics): meetings from 2026-10-05 to 2026-11-13, Asia/Shanghai."""
+    """Return 蓝海机器人 (Bluewave Robotics) with meetings from 2026-10-05 to 2026-11-13, Asia/Shanghai."""
     return Company(
         name="Bluewave Robotics",
         feishu_meetings={meeting.meeting_id: meeting for meeting in MEETINGS},

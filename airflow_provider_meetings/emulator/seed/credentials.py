@@ -9,23 +9,23 @@ from airflow_provider_meetings.emulator.seed.feishu import CHEN_YU
 
 FEISHU_APP_ID: Final = "cli_bluewave0emulator"
 FEISHU_APP_SECRET: Final = "emulator-feishu-secret"  # noqa: S105
-# Where a browser may be sent after the consent, letter by letter; state.redirect_uris takes others.
+# The registered redirect URIs; state.redirect_uris replaces them.
 FEISHU_REDIRECT_URIS: Final = (
     "http://127.0.0.1:8080/callback",
     "http://localhost:8080/callback",
     "https://airflow.example.invalid/meetings/callback",
 )
-# A store app that this company has installed, the company as that app knows it, and the ticket pushed to it first.
+# A store app that the company has installed, the company's tenant key, and the app's first ticket.
 FEISHU_STORE_APP_ID: Final = "cli_bluewave0emulatorstore"
 FEISHU_STORE_APP_SECRET: Final = "emulator-feishu-store-secret"  # noqa: S105
 FEISHU_TENANT_KEY: Final = "bluewave0tenantkey"
 FEISHU_APP_TICKET: Final = "ticket-bluewave0emulator"
-# The same two on the international cloud, which knows none of the above.
+# The apps on the international cloud, which does not know those above.
 LARK_APP_ID: Final = "cli_bluewave0emulatorlark"
 LARK_APP_SECRET: Final = "emulator-lark-secret"  # noqa: S105
 LARK_STORE_APP_ID: Final = "cli_bluewave0emulatorlarkstore"
 LARK_STORE_APP_SECRET: Final = "emulator-lark-store-secret"  # noqa: S105
-# Who has consented, for 365 days from the start: an access token without end, and a refresh token that works once.
+# The user who has consented when the emulator starts. The access token never expires; the refresh token works once.
 FEISHU_USER: Final = CHEN_YU
 FEISHU_USER_TOKEN: Final = "u-bluewave0emulator0chenyu"  # noqa: S105
 FEISHU_USER_REFRESH_TOKEN: Final = "eyJ.bluewave0emulator0chenyu"  # noqa: S105
@@ -41,11 +41,6 @@ APPS: Final = (
 
 
 # https://open.feishu.cn/document/server-side-sdk/faq
-def app_of(cloud: Cloud, app_id: object) -> App | None:
-    """Return the app of that id, None if ``cloud`` does not know it: an app of the other cloud is as unknown as any."""
+def find_app(cloud: Cloud, app_id: object) -> App | None:
+    """Return the app with this id; None if ``cloud`` does not know it, as it does not know the other cloud's apps."""
     return next((app for app in APPS if app.cloud == cloud and app.app_id == app_id), None)
-
-
-def self_built(cloud: Cloud) -> App:
-    """Return the one self-built app of ``cloud``."""
-    return next(app for app in APPS if app.cloud == cloud and not app.store)

@@ -1,4 +1,4 @@
-"""The default company's Feishu side: meetings, minutes and Moments posts, each special case under a name."""
+"""The default company's Feishu users, minutes, meetings and Moments posts; special cases have names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_meetings.emulator.model.feishu import (
 )
 from airflow_provider_meetings.emulator.model.media import Media
 
-# Meeting ids, by what becomes of the recording.
+# Meeting ids, by the status of the recording.
 READY_MEETING: Final = "7571000000000000101"
 ENGLISH_MEETING: Final = "7571000000000000102"
 AUDIO_ONLY_MEETING: Final = "7571000000000000103"
@@ -25,7 +25,7 @@ UNRECORDED_MEETING: Final = "7571000000000000106"
 FORBIDDEN_MEETING: Final = "7571000000000000107"
 DELETED_MINUTE_MEETING: Final = "7571000000000000108"
 FORBIDDEN_MINUTE_MEETING: Final = "7571000000000000109"
-# Two earlier meetings of the sprint review, which were not recorded.
+# Two earlier meetings of the sprint review, without a recording.
 SPRINT_40_MEETING: Final = "7571000000000000110"
 SPRINT_41_MEETING: Final = "7571000000000000111"
 
@@ -61,8 +61,8 @@ MIA_WANG: Final = FeishuUser(
 )
 
 
-def _spoken(*utterances: tuple[str, str]) -> tuple[TranscriptLine, ...]:
-    """Return the utterances one after another, 6 seconds each."""
+def _transcript(*utterances: tuple[str, str]) -> tuple[TranscriptLine, ...]:
+    """Return the utterances at intervals of 6 seconds."""
     return tuple(
         TranscriptLine(number * 6000, number * 6000 + 5400, speaker, text)
         for number, (speaker, text) in enumerate(utterances)
@@ -74,11 +74,11 @@ MINUTES: Final = (
         token=READY_MINUTE,
         owner=CHEN_YU,
         create_time=datetime(2026, 11, 10, 10, 1, 12, 477000, tzinfo=SHANGHAI),
-        # The slash is meant: a title is no file name.
+        # With a slash, because a title need not be a valid file name.
         title="Q4 路线图 / roadmap 评审",
         duration=2_714_000,
         media=Media(912_345, "mp4", READY_MINUTE),
-        transcript=_spoken(
+        transcript=_transcript(
             ("陈宇", "大家好，我们先过一下第四季度的路线图。"),
             ("赵敏", "焊接机器人的样机下周二到，测试计划已经发群里了。"),
             ("陈宇", "好，那仓储线的联调放在十一月二十号之前。"),
@@ -93,7 +93,7 @@ MINUTES: Final = (
         title="Sprint 42 review 🚀",
         duration=1_865_500,
         media=Media(1_204_800, "mp4", ENGLISH_MINUTE),
-        transcript=_spoken(
+        transcript=_transcript(
             ("Mia Wang", "Welcome, everyone. Let's start with the gripper demo."),
             ("Chen Yu", "The new firmware halves the calibration time."),
             ("Mia Wang", "Great. 中文字幕 works too, so we can ship it on Friday."),
@@ -114,7 +114,7 @@ MINUTES: Final = (
         title="新品发布会彩排",
         duration=3_012_000,
         media=Media(1_432_100, "mp4", PROCESSING_MINUTE),
-        transcript=_spoken(
+        transcript=_transcript(
             ("陈宇", "灯光好了，我们从第三页开始。"),
             ("Mia Wang", "Slides are ready, go ahead."),
         ),

@@ -1,4 +1,4 @@
-"""The default company's WeCom side: six weeks of meetings of four owners, each special case under a name."""
+"""The default company's WeCom recordings: six weeks of meetings of four owners; special cases have names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_meetings.emulator.seed.transcripts import as_file, transcr
 
 OWNERS: Final = ("zhangwei", "lina", "wangfang", "alex.chen")
 
-# The day with every state, Asia/Shanghai: these four and no other recording.
+# The day with a recording in every state, Asia/Shanghai; it has only these four recordings.
 SPECIAL_DAY: Final = date(2026, 11, 12)
 TWO_FILES_RECORD: Final = "mr-20261112-zhangwei-0930"
 SHARED_RECORD: Final = "mr-20261112-lina-1100"
@@ -31,7 +31,7 @@ AUDIO_ONLY_RECORD: Final = "mr-20261021-wangfang-1000"
 STANDUP_MEETINGID: Final = "hy-zhangwei-standup"
 STANDUP_CODE: Final = "520013140"
 
-# Meetings that nobody recorded: the list of meetings knows them, the list of recordings does not.
+# Meetings without a recording: only the list of meetings shows them.
 UNRECORDED_MEETINGS: Final = (
     WecomMeeting("hy-20261103-lina-1000", "lina", datetime(2026, 11, 3, 10, 0, tzinfo=SHANGHAI)),
     WecomMeeting("hy-20261110-alex.chen-0900", "alex.chen", datetime(2026, 11, 10, 9, 0, tzinfo=SHANGHAI)),
@@ -39,9 +39,9 @@ UNRECORDED_MEETINGS: Final = (
 
 _FIRST_DAY: Final = date(2026, 10, 5)
 _LAST_DAY: Final = date(2026, 11, 13)
-# China works again on Thursday after the National Day week.
+# The first working day after the National Day week, a Thursday.
 _FIRST_STANDUP: Final = date(2026, 10, 8)
-# Weekday (Monday is 0), owner, time, minutes, title. Some are created by one member and hosted by another.
+# Weekday (Monday is 0), owner, time, minutes, title, host.
 _WEEKLY: Final = (
     (0, "alex.chen", "10:30", 45, "Weekly sync: EU customers", "alex.chen"),
     (1, "lina", "14:00", 60, "设计评审 / design review", "lina"),
@@ -51,7 +51,7 @@ _WEEKLY: Final = (
 
 
 def recordings() -> Iterator[WecomRecording]:
-    """Yield every recording of the company, in no promised order."""
+    """Yield all recordings of the company, in any order."""
     yield from _standups()
     yield from _weeklies()
     lina = _recording("lina", datetime(2026, 10, 28, 15, 0, tzinfo=SHANGHAI), 40, "焊接机器人 v2 需求澄清")
@@ -95,7 +95,7 @@ def _special_day() -> Iterator[WecomRecording]:
 def _recording(
     owner: str, start: datetime, minutes: int, title: str, *, summarized: bool = True, largest: int = 1_500_000
 ) -> WecomRecording:
-    """Return a finished recording of one file, hosted by its owner; its ids tell the date, the owner and the time."""
+    """Return a finished recording of one file, hosted by its owner."""
     identity = f"{start:%Y%m%d}-{owner}-{start:%H%M}"
     return WecomRecording(
         meeting_record_id=f"mr-{identity}",
@@ -116,7 +116,7 @@ def _file(name: str, start: datetime, minutes: int, *, summarized: bool, largest
     summaries = (docx(text.splitlines()), Media.of(text.encode(), "txt"), pdf(f"Minutes of {name}"))
     record_file_id = name.replace("mr-", "rf-", 1)
     owner = name.split("-")[2]
-    said = transcript(owner, external=name.startswith(SHARED_RECORD), detected=not name.startswith(PROCESSING_RECORD))
+    spoken = transcript(owner, external=name.startswith(SHARED_RECORD), detected=not name.startswith(PROCESSING_RECORD))
     return WecomFile(
         record_file_id=record_file_id,
         record_start_time=start,
@@ -125,13 +125,13 @@ def _file(name: str, start: datetime, minutes: int, *, summarized: bool, largest
         audio=Media(_number(name, 20_000, largest) // 8 + 20_000, "m4a", record_file_id),
         summaries=summaries if summarized else (),
         record_name=f"录制{name.rsplit('-', 1)[1]}",
-        transcript=said if summarized else None,
-        ai_transcript=Media.of(as_file(said).encode(), "txt") if summarized else None,
+        transcript=spoken if summarized else None,
+        ai_transcript=Media.of(as_file(spoken).encode(), "txt") if summarized else None,
     )
 
 
 def _number(name: str, lowest: int, highest: int) -> int:
-    """Return a number between ``lowest`` and ``highest`` that is the same for ``name`` on every run."""
+    """Return a number from ``lowest`` to ``highest``, always the same for ``name``."""
     return lowest + int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") % (highest - lowest + 1)
 
 

@@ -1,1 +1,1 @@
-"""What changes while the emulator runs: tokens, consents, the clock."""
+"""The state of a running emulator."""

@@ -1,4 +1,4 @@
-"""A clock that a test sets: tokens, links, rate windows and log ids all follow it."""
+"""A clock that a test controls; tokens, links, rate limits and log ids follow it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from datetime import datetime
 
 
 class VirtualClock:
-    """A clock in seconds since the epoch that stands still unless told; hand it to the state as ``clock``.
+    """A clock in seconds since the epoch that stands still; pass it to the state as ``clock``.
 
-    :param now: where it starts; the real time if None.
-    :param running: go on from there as real time does, instead of standing still.
+    :param now: the first time; None: the real time.
+    :param running: advance with real time instead of standing still.
     """
 
     def __init__(self, now: float | datetime | None = None, *, running: bool = False) -> None:
@@ -20,7 +20,7 @@ class VirtualClock:
         self.set(time.time() if now is None else now)
 
     def __call__(self) -> float:
-        """Return :attr:`now`: the state asks its clock this way."""
+        """Return :attr:`now`."""
         return self.now
 
     @property
@@ -29,9 +29,9 @@ class VirtualClock:
         return self._now + (time.monotonic() - self._set_at if self.running else 0.0)
 
     def set(self, now: float | datetime) -> None:
-        """Set it to ``now``, which may lie before.
+        """Set the clock, also to an earlier time.
 
-        :raises ValueError: a naive datetime, whose moment nobody knows.
+        :raises ValueError: the datetime has no time zone.
         """
         if isinstance(now, datetime):
             if now.tzinfo is None:
@@ -41,5 +41,5 @@ class VirtualClock:
         self._set_at = time.monotonic()
 
     def advance(self, seconds: float) -> None:
-        """Go forward by ``seconds``."""
+        """Move the clock forward by ``seconds``."""
         self.set(self.now + seconds)

@@ -1,4 +1,4 @@
-"""What users have consented to: authorization codes, refresh tokens that work once, and the end after 365 days."""
+"""OAuth consents of Feishu's user: authorization codes, PKCE, and refresh tokens, for 365 days."""
 
 from __future__ import annotations
 
@@ -16,53 +16,32 @@ from airflow_provider_meetings.emulator.model.feishu_apps import APP_SCOPES, OFF
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_USER_REFRESH_TOKEN, FEISHU_USER_TOKEN
 from airflow_provider_meetings.emulator.state.tokens import Tokens
 
-Method = Literal["S256", "plain"]
-
-_VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
-
-
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """The public half."""
-
-    text: str
-    method: Method
-
-
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
-def proves(challenge: Challenge | None, verifier: str | None, *, strict: bool) -> bool:
-    """Tell whether ``verifier`` belongs to ``challenge``.
-
-    :param strict: refuse one for which there was no challenge.
-    """
-    if challenge is None:
-        return verifier is None or not strict
-    if verifier is None or not _VERIFIER.fullmatch(verifier):
-        return False
-    expected = verifier
-    if challenge.method == "S256":
-        digest = hashlib.sha256(verifier.encode()).digest()
-        expected = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return secrets.compare_digest(expected.encode(), challenge.text.encode())
-
-
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
 _CONSENT_SECONDS: Final = 365 * 24 * 3600
 # https://open.feishu.cn/document/authentication-management/access-token/obtain-oauth-code
 _CODE_SECONDS: Final = 5 * 60
+_VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 class ConsentError(Exception):
-    """Refuse with a code of the token endpoint."""
+    """An error of the token endpoint, with its code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
 
 
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A PKCE challenge."""
+
+    text: str
+    method: Literal["S256", "plain"]
+
+
 @dataclass(slots=True)
 class Consent:
-    """One consent; ``app_id`` None is the self-built app of whichever cloud. ``tokens``: the access tokens from it."""
+    """One consent; ``app_id`` None: the self-built app of each cloud. ``tokens``: the access tokens issued for it."""
 
     app_id: str | None
     scopes: frozenset[str]
@@ -80,15 +59,15 @@ class _Code:
 
 
 @dataclass(slots=True)
-class _Refresh:
+class _RefreshToken:
     consent: Consent
     expires_at: float
-    status: Literal["good", "used", "revoked"] = "good"
+    status: Literal["valid", "used", "revoked"] = "valid"
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
-    """What the token endpoint hands out; no refresh token without ``offline_access``. Lifetimes in whole seconds."""
+class TokenPair:
+    """The tokens of one answer; without ``offline_access`` there is no refresh token. Lifetimes in whole seconds."""
 
     access_token: str
     scopes: frozenset[str]
@@ -97,10 +76,10 @@ class Grant:
 
 
 class Consents:
-    """Keep the consents of the one user; safe to use from several threads.
+    """Hold the consents of the one user; safe to use from several threads.
 
     :param clock: the state's, seconds since the epoch.
-    :param tokens: where the access tokens are kept.
+    :param tokens: holds the access tokens.
     """
 
     def __init__(self, clock: Callable[[], float], tokens: Tokens) -> None:
@@ -108,28 +87,28 @@ class Consents:
         self._tokens = tokens
         self._lock = threading.RLock()
         self.presented: Counter[str] = Counter()
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Begin anew: the user has just consented, once and to all that the app asks for, with two fixed tokens."""
+    def reset(self) -> None:
+        """Forget all consents except the first: to all scopes of the app, with two fixed tokens, given now."""
         with self._lock:
             first = Consent(None, APP_SCOPES, self._clock() + _CONSENT_SECONDS, [FEISHU_USER_TOKEN])
             self._codes: dict[str, _Code] = {}
-            self._refresh = {FEISHU_USER_REFRESH_TOKEN: _Refresh(first, first.ends_at)}
-            self._granted = {FEISHU_USER_TOKEN: (first, first.scopes)}
-            self._agreed: dict[str, frozenset[str]] = {}
+            self._refresh_tokens = {FEISHU_USER_REFRESH_TOKEN: _RefreshToken(first, first.ends_at)}
+            self._access_tokens = {FEISHU_USER_TOKEN: (first, first.scopes)}
+            self._granted_scopes: dict[str, frozenset[str]] = {}
             self.presented.clear()
 
-    def agree(self, app_id: str, scopes: frozenset[str], redirect_uri: str, challenge: Challenge | None) -> str:
-        """Return an authorization code for what the user has just consented to.
+    def authorize(self, app_id: str, scopes: frozenset[str], redirect_uri: str, challenge: Challenge | None) -> str:
+        """Return an authorization code for a new consent.
 
-        Scopes add up over a user's consents to an app; assumed: ``offline_access`` does not, and the fixed tokens'
-        consent is not among them.
+        The scopes of a user's consents to an app add up. Assumed: ``offline_access`` does not, and the consent of the
+        fixed tokens does not count.
         """
         with self._lock:
-            agreed = self._agreed.get(app_id, frozenset()) | scopes
-            self._agreed[app_id] = agreed - {OFFLINE}
-            consent = Consent(app_id, agreed, self._clock() + _CONSENT_SECONDS)
+            granted = self._granted_scopes.get(app_id, frozenset()) | scopes
+            self._granted_scopes[app_id] = granted - {OFFLINE}
+            consent = Consent(app_id, granted, self._clock() + _CONSENT_SECONDS)
             code = secrets.token_urlsafe(48)
             self._codes[code] = _Code(consent, redirect_uri, challenge, self._clock() + _CODE_SECONDS)
             return code
@@ -144,10 +123,10 @@ class Consents:
         scope: str | None,
         strict: bool = False,
     ) -> Consent:
-        """Return the consent behind ``code``, which then is used; a refusal leaves it as it was (assumed).
+        """Return the consent of ``code`` and mark the code as used. A refused request does not use it: assumed.
 
-        :param strict: refuse a verifier for which there was no challenge, as v3 does and v2 does not.
-        :raises ConsentError: why not.
+        :param strict: refuse a verifier without a challenge; v3 does, v2 does not.
+        :raises ConsentError: the request is refused.
         """
         with self._lock:
             known = self._codes.get(code)
@@ -161,83 +140,97 @@ class Consents:
                 raise ConsentError(20004)
             if redirect_uri is not None and redirect_uri != known.redirect_uri:
                 raise ConsentError(20071)
-            if not proves(known.challenge, verifier, strict=strict):
+            if not _verify(known.challenge, verifier, strict=strict):
                 raise ConsentError(20049)
-            narrowed(known.consent, scope)
+            _narrow(known.consent, scope)
             known.used = True
             return known.consent
 
     def renew(self, refresh_token: str, app_id: str, *, self_built: bool, scope: str | None) -> Consent:
-        """Return the consent behind ``refresh_token``, which then is used; it is not if the scopes are refused.
+        """Return the consent of ``refresh_token`` and mark the token as used; a refused request does not use it.
 
-        :raises ConsentError: why not.
+        :raises ConsentError: the request is refused.
         """
         with self._lock:
-            known = self._refresh.get(refresh_token)
+            known = self._refresh_tokens.get(refresh_token)
             if known is None:
                 raise ConsentError(20026)
             if known.consent.app_id != app_id and not (known.consent.app_id is None and self_built):
                 raise ConsentError(20024)
-            if known.status != "good":
+            if known.status != "valid":
                 raise ConsentError(20073 if known.status == "used" else 20064)
             if self._clock() >= min(known.expires_at, known.consent.ends_at):
                 raise ConsentError(20037)
-            narrowed(known.consent, scope)
+            _narrow(known.consent, scope)
             known.status = "used"
             return known.consent
 
-    def grant(self, consent: Consent, scope: str | None, seconds: int, refresh_seconds: int) -> Grant:
-        """Return new tokens of ``consent``, with the scopes of ``scope`` alone if it is given.
+    def issue(self, consent: Consent, scope: str | None, seconds: int, refresh_seconds: int) -> TokenPair:
+        """Return new tokens of ``consent``, limited to ``scope`` if it is given.
 
-        The refresh token does not outlive the consent: 365 days.
+        The refresh token expires at the end of the consent, 365 days, at the latest.
 
-        :raises ConsentError: ``scope`` names one twice, or one that was not granted.
+        :raises ConsentError: ``scope`` has a duplicate, or a scope that was not granted.
         """
         with self._lock:
-            scopes = narrowed(consent, scope)
+            scopes = _narrow(consent, scope)
             token = self._tokens.new("feishu_user", seconds)
             consent.tokens.append(token)
-            self._granted[token] = (consent, scopes)
+            self._access_tokens[token] = (consent, scopes)
             if OFFLINE not in scopes:
-                return Grant(token, scopes, None, 0)
-            following = "eyJ." + secrets.token_urlsafe(32)
+                return TokenPair(token, scopes, None, 0)
+            refresh_token = "eyJ." + secrets.token_urlsafe(32)
             left = min(refresh_seconds, int(consent.ends_at - self._clock()))
-            self._refresh[following] = _Refresh(consent, self._clock() + left)
-            return Grant(token, scopes, following, left)
+            self._refresh_tokens[refresh_token] = _RefreshToken(consent, self._clock() + left)
+            return TokenPair(token, scopes, refresh_token, left)
 
-    def behind(self, access_token: str) -> tuple[Consent, frozenset[str]]:
-        """Return the consent behind a user's token and the scopes of that very token.
+    def of_token(self, access_token: str) -> tuple[Consent, frozenset[str]]:
+        """Return the consent of a user's access token and the scopes of this token.
 
-        :raises KeyError: no such token was issued.
+        :raises KeyError: the token is unknown.
         """
         with self._lock:
-            return self._granted[access_token]
+            return self._access_tokens[access_token]
 
-    def present(self, refresh_token: object) -> None:
-        """Count one request that shows ``refresh_token``, whatever is answered."""
+    def count_presented(self, refresh_token: object) -> None:
+        """Count one request with ``refresh_token``, also if it is refused."""
         if isinstance(refresh_token, str):
             with self._lock:
                 self.presented[refresh_token] += 1
 
     def revoke(self, refresh_token: str) -> bool:
-        """Void ``refresh_token``; tell whether there was one."""
+        """Revoke ``refresh_token``; return whether it exists."""
         with self._lock:
-            known = self._refresh.get(refresh_token)
-            if known is not None and known.status == "good":
+            known = self._refresh_tokens.get(refresh_token)
+            if known is not None and known.status == "valid":
                 known.status = "revoked"
             return known is not None
 
 
-def narrowed(consent: Consent, scope: str | None) -> frozenset[str]:
-    """Return what is left of a consent's scopes; a narrowing does not bind the next one.
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
+def _verify(challenge: Challenge | None, verifier: str | None, *, strict: bool) -> bool:
+    """Return whether ``verifier`` matches ``challenge``; without a challenge, ``strict`` accepts no verifier."""
+    if challenge is None:
+        return verifier is None or not strict
+    if verifier is None or not _VERIFIER.fullmatch(verifier):
+        return False
+    expected = verifier
+    if challenge.method == "S256":
+        digest = hashlib.sha256(verifier.encode()).digest()
+        expected = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return expected == challenge.text
 
-    :raises ConsentError: ``scope`` names one twice, or one that was not granted.
+
+def _narrow(consent: Consent, scope: str | None) -> frozenset[str]:
+    """Return the scopes of ``consent`` that ``scope`` names, or all; later tokens are not limited by it.
+
+    :raises ConsentError: ``scope`` has a duplicate, or a scope that was not granted.
     """
-    if scope is None or not scope.split():
+    requested = (scope or "").split()
+    if not requested:
         return consent.scopes
-    asked = scope.split()
-    if len(set(asked)) != len(asked):
+    if len(set(requested)) != len(requested):
         raise ConsentError(20067)
-    if not consent.scopes.issuperset(asked):
+    if not consent.scopes.issuperset(requested):
         raise ConsentError(20068)
-    return frozenset(asked)
+    return frozenset(requested)

@@ -1,4 +1,4 @@
-"""What changes while the emulator runs: knobs, tokens, addresses, poll counters and the log of requests."""
+"""The state of one emulator: settings, tokens, links, poll counters and the log of requests."""
 
 from __future__ import annotations
 
@@ -24,8 +24,6 @@ from airflow_provider_meetings.emulator.seed.credentials import FEISHU_REDIRECT_
 from airflow_provider_meetings.emulator.state.consents import Consents
 from airflow_provider_meetings.emulator.state.tokens import AppTickets, Tokens, TokenStatus
 
-__all__ = ["EmulatorState", "Link", "Platform", "RequestRecord", "TokenStatus", "WecomSpelling"]
-
 WecomSpelling = Literal["record_list", "record_meetings"]
 
 # One day: https://open.feishu.cn/document/minutes-v1/minute-media/get
@@ -35,7 +33,7 @@ _LINK_SECONDS: Final[Mapping[Platform, int]] = {"feishu": 24 * 3600, "wecom": 6 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One request as it arrived; header names in lower case, ``body`` the parsed JSON or None."""
+    """One received request; header names in lower case, ``body`` is the parsed JSON or None."""
 
     method: str
     path: str
@@ -46,7 +44,7 @@ class RequestRecord:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a signed address leads to; ``expires_at`` by the state's clock, ``object_id`` as media faults name it."""
+    """The target of a media link; ``expires_at`` by the state's clock, ``object_id`` as media faults name it."""
 
     media: Media
     filename: str
@@ -55,18 +53,18 @@ class Link:
 
 
 class EmulatorState:
-    """Hold one emulator's moving parts; safe to use from the server's thread and the test's at once.
+    """The state of one emulator; safe to use from the server's thread and the test's.
 
-    Public attributes are knobs and may be changed while it runs; all are listed in
-    :mod:`airflow_provider_meetings.emulator.control.settings`.
+    Its plain public attributes are settings and may be changed at any time;
+    :mod:`airflow_provider_meetings.emulator.control.settings` describes each.
 
-    :param company: what to serve; the default company if None.
-    :param not_ready_polls: polls for which an object in the making answers "not ready", at each of its stages.
+    :param company: what to serve; None: the default company.
+    :param not_ready_polls: how many polls an object in processing answers "not ready", at each of its stages.
     :param token_seconds: lifetime of a token.
-    :param link_seconds: lifetime of a media address; None for the vendor's own, 1 day for Feishu and 6 hours for WeCom.
-    :param rate_limits: refuse who asks more often than the vendor allows.
-    :param cloud: which of the two clouds it stands for, each of which knows its own apps alone.
-    :param clock: seconds since the epoch; a `VirtualClock` to set it.
+    :param link_seconds: lifetime of a media link; None: the vendor's, 1 day for Feishu and 6 hours for WeCom.
+    :param rate_limits: enforce the vendors' rate limits.
+    :param cloud: Feishu or Lark. Each knows only its own apps.
+    :param clock: seconds since the epoch; a `VirtualClock` to control it.
     """
 
     def __init__(
@@ -88,11 +86,11 @@ class EmulatorState:
         self.cloud: Cloud = cloud
         self.clock = clock
         self.consent: Literal["grant", "deny"] = "grant"
-        # The sample value of the page, "not fixed":
+        # The page's sample value, "not fixed":
         # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
         self.refresh_seconds = 7 * 24 * 3600
         self.user_token_grace: int | None = None
-        # Assumed: for as long the vendor's SDK for Go keeps one, https://github.com/larksuite/oapi-sdk-go
+        # Assumed: as long as the vendor's SDK for Go keeps a ticket, https://github.com/larksuite/oapi-sdk-go
         self.ticket_seconds = 12 * 3600
         self.redirect_uris: tuple[str, ...] = FEISHU_REDIRECT_URIS
         self.wecom_spelling: WecomSpelling = "record_list"
@@ -116,7 +114,7 @@ class EmulatorState:
         self.consents = Consents(self.now, self.tokens)
         self.app_tickets = AppTickets(self.now)
         self.hangs = Hangs()
-        self.revocations = Revocations(self._void)
+        self.revocations = Revocations(self._revoke)
         self._links: dict[str, Link] = {}
         self._polls: Counter[tuple[str, str]] = Counter()
         self._not_ready: dict[str, int] = {}
@@ -125,7 +123,7 @@ class EmulatorState:
             name: value for name, value in vars(self).items() if isinstance(value, (int, str, tuple, type(None)))
         }
         self._initial_clock = clock
-        # The orders of a test, under short names.
+        # Short names for tests.
         self.fail = self.failures.order
         self.clear_failures = self.failures.clear
         self.fault = self.media_faults.order
@@ -136,7 +134,7 @@ class EmulatorState:
 
     @property
     def domain(self) -> str:
-        """Return the registered domain of the cloud, which stands in the addresses of pages."""
+        """Return the domain of the cloud, for the URLs of pages."""
         return DOMAINS[self.cloud]
 
     def now(self) -> float:
@@ -144,60 +142,53 @@ class EmulatorState:
         return self.clock()
 
     def reset(self) -> None:
-        """Return to the beginning: knobs and clock as constructed, nothing ordered, logged, issued or polled.
-
-        The company stays.
-        """
+        """Restore the initial settings and clock, and forget all orders, requests, tokens and polls."""
         with self._lock:
             vars(self).update(self._initial)
             self.clock = self._initial_clock
-            self.failures.clear()
-            self.media_faults.clear()
-            self.limits.forget()
-            self.tokens.forget()
-            self.consents.forget()
-            self.app_tickets.forget()
-            self.hangs.clear()
-            self.revocations.clear()
+            for orders in (self.failures, self.media_faults, self.hangs, self.revocations):
+                orders.clear()
+            for issued in (self.limits, self.tokens, self.consents, self.app_tickets):
+                issued.reset()
             self.forget_counters()
             self._links.clear()
             self._polls.clear()
             self._not_ready.clear()
 
     def issue_token(self, platform: Platform) -> tuple[str, int]:
-        """Return a token of ``platform`` and the whole seconds left of it: the newest one, or a new one beside it."""
+        """Return the newest token of ``platform``, or a new one, and the whole seconds until it expires."""
         return self.tokens.issue(platform, self.token_seconds)
 
     def token_status(self, platform: Platform, token: str) -> TokenStatus:
-        """Tell whether ``token`` may be used; a revoked one is unknown."""
+        """Return the status of ``token``; a revoked token is unknown."""
         return self.tokens.status(platform, token)
 
     def revoke_tokens(self, token: str | None = None) -> None:
-        """Void every access token of both platforms before its time, or only ``token``, which may be a refresh token.
+        """Revoke all access tokens of both platforms, or only ``token``, which may be a refresh token.
 
-        :raises ValueError: no such token was handed out.
+        :raises ValueError: the token is unknown.
         """
-        if not self._void(token):
-            raise ValueError("no such token is in circulation: it was never handed out, or has been revoked before")
+        if not self._revoke(token):
+            raise ValueError("unknown token: it was never issued, or is revoked already")
 
-    def _void(self, token: str | None) -> bool:
+    def _revoke(self, token: str | None) -> bool:
         revoked = self.tokens.revoke(token)
         return (token is not None and self.consents.revoke(token)) or revoked
 
     def count_request(self, endpoint: Endpoint) -> None:
-        """Count one call, granted or refused."""
+        """Count one request, also if it is refused."""
         with self._lock:
             self.calls[endpoint.name] += 1
             if endpoint.token:
                 self.token_requests[endpoint.platform] += 1
 
     def count_throttled(self, endpoint: Endpoint) -> None:
-        """Count one answer that said "too many"."""
+        """Count one request that was refused by a rate limit."""
         with self._lock:
             self.throttled[endpoint.name] += 1
 
     def forget_counters(self) -> None:
-        """Empty the log and count anew what was asked; tokens and rate windows stay as they are."""
+        """Clear the log and the counters; tokens and rate limits keep their state."""
         with self._lock:
             self.requests.clear()
             for counter in (self.token_requests, self.calls, self.throttled, self.consents.presented):
@@ -212,13 +203,13 @@ class EmulatorState:
             return code
 
     def open_link(self, code: str) -> Link | None:
-        """Return what ``code`` leads to, or None if it is unknown or expired."""
+        """Return the target of ``code``; None if it is unknown or expired."""
         with self._lock:
             link = self._links.get(code)
             return link if link is not None and self.clock() < link.expires_at else None
 
     def not_ready(self, object_id: str, polls: int) -> None:
-        """Let one object answer "not ready" for the next ``polls`` polls at each of its stages, then be as it is.
+        """Let one object answer "not ready" for the next ``polls`` polls at each of its stages.
 
         :param object_id: a meeting id, a minute token or a meeting_record_id.
         """
@@ -227,20 +218,20 @@ class EmulatorState:
             for stage in ("meeting", "minute", "recording"):
                 self._polls.pop((stage, object_id), None)
 
-    def waits(self, object_id: str, *, processing: bool) -> int:
-        """Return for how many polls an object is not ready; ``processing`` ones follow ``not_ready_polls``."""
+    def polls_needed(self, object_id: str, *, processing: bool) -> int:
+        """Return the number of polls until an object is ready; ``processing`` ones follow ``not_ready_polls``."""
         with self._lock:
             return self._not_ready.get(object_id, self.not_ready_polls if processing else 0)
 
     def count_poll(self, stage: str, object_id: str) -> int:
-        """Count one poll of an object in the making and return how many came before it."""
+        """Count one poll of an object and return the number of polls before it."""
         with self._lock:
             before = self._polls[stage, object_id]
             self._polls[stage, object_id] += 1
             return before
 
     def polls(self, stage: str, object_id: str) -> int:
-        """Return how many polls :meth:`count_poll` has counted."""
+        """Return the number of polls that :meth:`count_poll` has counted."""
         with self._lock:
             return self._polls[stage, object_id]
 

@@ -1,4 +1,4 @@
-"""The access tokens that are in circulation: of apps, and of users who have consented."""
+"""The access tokens of apps and users, and the tickets of store apps."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Final, Literal
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_TICKET, FEISHU_USER_TOKEN
 
 TokenStatus = Literal["valid", "expired", "unknown"]
-# "feishu" is the tenant's token of a self-built app, "feishu_store" of a store app, "feishu_app" a store app's own.
+# "feishu" is the tenant token of a self-built app, "feishu_store" of a store app, "feishu_app" a store app's own token.
 AppHolder = Literal["feishu", "wecom", "feishu_store", "feishu_app"]
 Holder = Literal[AppHolder, "feishu_user"]
 
-# Feishu hands out the same token while at least 30 minutes of it are left, and a new one beside it afterwards:
+# Feishu returns the same token while it is valid for at least 30 minutes, afterwards a second one:
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
 # WeCom: "the same result within validity", from older copies of https://developer.work.weixin.qq.com/document/path/91039
 _REUSED_WITH_LEFT: Final[Mapping[AppHolder, int]] = {
@@ -34,22 +34,22 @@ _PREFIX: Final[Mapping[Holder, str]] = {
 
 
 class Tokens:
-    """Issue, judge and void access tokens by the state's clock."""
+    """Issue, check and revoke access tokens by the state's clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.RLock()
         self._tokens: dict[Holder, dict[str, float]] = {}
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Begin anew: no token but the user's fixed one, which never expires."""
+    def reset(self) -> None:
+        """Forget all tokens except the user's fixed token, which never expires."""
         with self._lock:
             self._tokens = {holder: {} for holder in _PREFIX}
             self._tokens["feishu_user"][FEISHU_USER_TOKEN] = math.inf
 
     def issue(self, holder: AppHolder, seconds: int) -> tuple[str, int]:
-        """Return a token of ``holder`` and the whole seconds left of it: the newest one, or a new one beside it."""
+        """Return the newest token of ``holder``, or a new one, and the whole seconds until it expires."""
         with self._lock:
             now = self._clock()
             tokens = self._tokens[holder]
@@ -60,14 +60,14 @@ class Tokens:
             return self.new(holder, seconds), seconds
 
     def new(self, holder: Holder, seconds: int) -> str:
-        """Return a token that nobody had before, valid for ``seconds``."""
+        """Return a new token that is valid for ``seconds``."""
         with self._lock:
             token = _PREFIX[holder] + secrets.token_urlsafe(32)
             self._tokens[holder][token] = self._clock() + seconds
             return token
 
     def status(self, holder: Holder, token: str) -> TokenStatus:
-        """Tell whether ``token`` may be used; a revoked one is unknown."""
+        """Return the status of ``token``; a revoked token is unknown."""
         with self._lock:
             expires_at = self._tokens[holder].get(token)
             if expires_at is None:
@@ -75,14 +75,14 @@ class Tokens:
             return "valid" if self._clock() < expires_at else "expired"
 
     def shorten(self, token: str, seconds: int) -> None:
-        """Let a user's ``token`` end in ``seconds``, unless it ends before or is unknown."""
+        """Let a user's ``token`` expire in ``seconds`` at the latest."""
         with self._lock:
             tokens = self._tokens["feishu_user"]
             if token in tokens:
                 tokens[token] = min(tokens[token], self._clock() + seconds)
 
     def revoke(self, token: str | None = None) -> bool:
-        """Void ``token`` before its time, or every access token if None; tell whether there was one of that name."""
+        """Revoke ``token``, or all access tokens for None; return whether it existed."""
         with self._lock:
             if token is None:
                 for tokens in self._tokens.values():
@@ -93,37 +93,34 @@ class Tokens:
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/application-v6/event/app_ticket-events
 class AppTickets:
-    """Push tickets and judge them by the state's clock.
-
-    The platform pushes one an hour; the emulator does when it is asked to, for nobody listens.
-    """
+    """Issue and check tickets by the state's clock. The vendor pushes one an hour; the emulator only on request."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._pushed: dict[str, float] = {}
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Begin anew: one ticket has just been pushed, a fixed one."""
+    def reset(self) -> None:
+        """Forget all tickets except the fixed one, pushed now."""
         with self._lock:
             self._pushed = {FEISHU_APP_TICKET: self._clock()}
 
     def push(self) -> str:
-        """Push a new ticket; assumed: those before stay good to their own end."""
+        """Push a new ticket. Assumed: earlier tickets stay valid until they expire."""
         with self._lock:
             ticket = "ticket-" + secrets.token_urlsafe(16)
             self._pushed[ticket] = self._clock()
             return ticket
 
-    def is_good(self, ticket: object, seconds: int) -> bool:
-        """Tell whether ``ticket`` was pushed less than ``seconds`` ago."""
+    def is_valid(self, ticket: object, seconds: int) -> bool:
+        """Return whether ``ticket`` was pushed less than ``seconds`` ago."""
         with self._lock:
             pushed_at = self._pushed.get(ticket) if isinstance(ticket, str) else None
             return pushed_at is not None and self._clock() < pushed_at + seconds
 
     @property
     def pushed(self) -> list[str]:
-        """Return all tickets, the latest at the end."""
+        """Return all tickets, the latest last."""
         with self._lock:
             return list(self._pushed)

@@ -1,4 +1,4 @@
-"""The rules of WeCom's recording list: what may be asked, which recordings answer, and how pages follow each other."""
+"""WeCom's list of recordings: the query, its pages, and the state of a recording."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from airflow_provider_meetings.emulator.answers.wecom import integer, invalid, text
+from airflow_provider_meetings.emulator.answers.wecom import integer, invalid_parameter, text
 from airflow_provider_meetings.emulator.model.company import milliseconds
 from airflow_provider_meetings.emulator.model.wecom import WecomRecording
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
-_LONGEST_SPAN: Final = 31 * 24 * 3600
-_INT32: Final = 2**31 - 1
+_MAX_SPAN: Final = 31 * 24 * 3600
 _DEFAULT_LIMIT: Final = 10
-_HIGHEST_LIMIT: Final = 20
+_MAX_LIMIT: Final = 20
+_RECORDING: Final = 1
+# The page lists only 1 and 3; 2 is "transcoding" in Tencent Meeting's API, which is nearly the same.
+_TRANSCODING: Final = 2
+DONE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """A checked request; ``start_time`` and ``end_time`` are UNIX times in seconds, empty ids were not given."""
+    """A valid request; ``start_time`` and ``end_time`` are UNIX times in seconds, an absent id is empty."""
 
     meetingid: str
     meeting_code: str
@@ -34,7 +37,10 @@ class ListQuery:
     # https://developer.work.weixin.qq.com/document/path/98192
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> ListQuery:
-        """Check ``body`` as the page's table asks; raise WecomError 40058 saying what is wrong."""
+        """Read the parameters of the page's table.
+
+        :raises WecomError: a parameter is invalid (40058).
+        """
         query = cls(
             meetingid=text(body, "meetingid"),
             meeting_code=text(body, "meeting_code"),
@@ -44,21 +50,20 @@ class ListQuery:
             limit=integer(body, "limit", _DEFAULT_LIMIT),
             cursor=text(body, "cursor"),
         )
-        if not 1 <= query.limit <= _HIGHEST_LIMIT:
-            raise invalid(f"limit must be 1 to {_HIGHEST_LIMIT}")
+        if not 1 <= query.limit <= _MAX_LIMIT:
+            raise invalid_parameter(f"limit must be 1 to {_MAX_LIMIT}")
         if query.end_time < query.start_time:
-            raise invalid("end_time is before start_time")
-        if query.end_time - query.start_time > _LONGEST_SPAN:
-            raise invalid("start_time and end_time are more than 31 days apart")
+            raise invalid_parameter("end_time is before start_time")
+        if query.end_time - query.start_time > _MAX_SPAN:
+            raise invalid_parameter("start_time and end_time are more than 31 days apart")
         if not (query.meetingid or query.meeting_code or query.userid):
-            raise invalid("one of meetingid, meeting_code and userid is required")
+            raise invalid_parameter("one of meetingid, meeting_code and userid is required")
         return query
 
     def matches(self, recording: WecomRecording) -> bool:
-        """Tell whether ``recording`` is asked for: meetingid goes before meeting_code before the creator's userid.
+        """Return whether ``recording`` is a result: by meetingid, else by meeting_code, else by the creator's userid.
 
-        Assumed, for the page does not say: a recording belongs to a window by its meeting_start_time, and both ends
-        of the window are inside.
+        Assumed: the meeting_start_time decides, and both ends of the window are included.
         """
         if not self.start_time * 1000 <= milliseconds(recording.meeting_start_time) <= self.end_time * 1000:
             return False
@@ -69,10 +74,10 @@ class ListQuery:
         return recording.creator == self.userid
 
     def page(self, recordings: Iterable[WecomRecording]) -> tuple[list[WecomRecording], str]:
-        """Return one page, oldest meeting first (assumed), and the cursor of the next, empty if there is none."""
+        """Return one page, the oldest first (assumed), and the cursor of the next page; empty on the last page."""
         found = sorted(filter(self.matches, recordings), key=_key)
         if self.cursor:
-            last = self._after()
+            last = self._last_key()
             found = [recording for recording in found if _key(recording) > last]
         page = found[: self.limit]
         return page, self._next_cursor(page[-1]) if len(found) > self.limit else ""
@@ -84,47 +89,45 @@ class ListQuery:
         content = [self.limit, self._parameters(), _key(last)]
         return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
 
-    def _after(self) -> tuple[int, str]:
+    def _last_key(self) -> tuple[int, str]:
+        """Return the key of the last recording of the page before.
+
+        :raises WecomError: the cursor is unknown or was issued for other parameters (40058).
+        """
         try:
             padded = self.cursor + "=" * (-len(self.cursor) % 4)
-            limit, parameters, (moment, record_id) = json.loads(base64.urlsafe_b64decode(padded))
-            last = int(moment), str(record_id)
+            limit, parameters, (start, record_id) = json.loads(base64.urlsafe_b64decode(padded))
+            key = int(start), str(record_id)
         except (ValueError, TypeError):
-            raise invalid("unknown cursor") from None
-        # The page asks this of limit alone; that the rest must not change either is assumed.
+            raise invalid_parameter("unknown cursor") from None
+        # The page requires the same limit; that it requires the same other parameters is assumed.
         if limit != self.limit:
-            raise invalid("limit differs from the call that returned the cursor")
+            raise invalid_parameter("limit differs from the call that returned the cursor")
         if parameters != self._parameters():
-            raise invalid("parameters differ from the call that returned the cursor")
-        return last
+            raise invalid_parameter("parameters differ from the call that returned the cursor")
+        return key
 
 
 def _key(recording: WecomRecording) -> tuple[int, str]:
     return milliseconds(recording.meeting_start_time), recording.meeting_record_id
 
 
-RECORDING: Final = 1
-# The page lists 1 and 3 only; 2 is Tencent Meeting's "transcoding", from the twin of this API.
-TRANSCODING: Final = 2
-DONE: Final = 3
-
-
 # https://developer.work.weixin.qq.com/document/path/98192
 def listed_state(state: EmulatorState, recording: WecomRecording) -> int:
-    """Return the state that a listing shows now; the listing is a poll."""
-    return _stage(state, recording, state.count_poll("recording", recording.meeting_record_id))
+    """Return the state of ``recording`` in a list; each list is a poll."""
+    return _state_after(state, recording, state.count_poll("recording", recording.meeting_record_id))
 
 
 def is_done(state: EmulatorState, recording: WecomRecording) -> bool:
-    """Tell whether the latest listing showed the last state; that listing is among the polls."""
+    """Return whether the latest list showed state 3."""
     polls = state.polls("recording", recording.meeting_record_id)
-    return _stage(state, recording, max(0, polls - 1)) == DONE
+    return _state_after(state, recording, max(0, polls - 1)) == DONE
 
 
-def _stage(state: EmulatorState, recording: WecomRecording, polls: int) -> int:
+def _state_after(state: EmulatorState, recording: WecomRecording, polls: int) -> int:
     if recording.status == "recording":
-        return RECORDING
-    waits = state.waits(recording.meeting_record_id, processing=recording.status == "processing")
-    if polls < waits:
-        return RECORDING
-    return TRANSCODING if polls < 2 * waits else DONE
+        return _RECORDING
+    needed = state.polls_needed(recording.meeting_record_id, processing=recording.status == "processing")
+    if polls < needed:
+        return _RECORDING
+    return _TRANSCODING if polls < 2 * needed else DONE

@@ -15,9 +15,10 @@ from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.seed import feishu as seed
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET, FEISHU_USER_REFRESH_TOKEN
-from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Platform
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.feishu_user import user_client

@@ -21,9 +21,10 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
+from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.seed import wecom as seed
 from airflow_provider_meetings.emulator.seed.credentials import WECOM_CORP_ID, WECOM_CORP_SECRET
-from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Platform, WecomSpelling
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState, WecomSpelling
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.leaks import told
