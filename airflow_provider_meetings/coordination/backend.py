@@ -1,7 +1,7 @@
-"""What processes share, in as few words as a file, a Redis and a database can all say.
+"""The protocol of coordination backends, which share values, locks and slots between processes.
 
-A key names a thing and holds no secret; it may be long. A value is opaque bytes: whoever stores a secret encrypts it
-first. Times are seconds. Each backend is one file in this folder.
+A key names a thing and holds no secret; it may be long. A value is opaque bytes: a secret is encrypted before it is
+stored. Times are seconds.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Protocol
 from airflow_provider_meetings.api.http.rate_limit import Rate
 
 RECORD_SECONDS = 400 * 86400
-"""A record that nobody has replaced for so long is of no use to anybody: a consent lasts a year."""
+"""Lifetime of a record since it was last replaced. A consent lasts a year."""
 
 
 class BackendError(Exception):
-    """Say that what is shared cannot be reached or written; the text says what to do, and shows no value."""
+    """The backend cannot be reached or written. The text names the remedy and shows no value."""
 
 
 class Busy(BackendError):
-    """Say that somebody else has the key, or the slots, for longer than we would wait.
+    """Another process holds the lock, or the next slot is further away than the caller waits.
 
-    :param seconds: how far away the next slot is; 0 where nobody can tell.
+    :param seconds: seconds until the next slot; 0 if unknown.
     """
 
     def __init__(self, text: str, seconds: float = 0.0) -> None:
@@ -31,24 +31,29 @@ class Busy(BackendError):
         self.seconds = seconds
 
     @classmethod
+    def lock(cls, timeout: float) -> Busy:
+        """Return the error of a lock that was not released within `timeout` seconds."""
+        return cls(f"Another process has held this lock for {timeout:g} seconds. Try again later.")
+
+    @classmethod
     def until_slot(cls, seconds: float, longest: float) -> Busy:
-        """Say how far away the next free slot is, and for how long we would have waited."""
+        """Return the error of a slot that is `seconds` away, where at most `longest` would be waited."""
         return cls(f"the next free slot is {seconds:.1f} s away, the longest to wait is {longest:g} s", seconds)
 
 
 class Backend(Protocol):
-    """Share values, holds and slots between everyone who uses the same backend. Used by several threads at once."""
+    """Share values, locks and slots between all who use the same backend. Thread-safe."""
 
     def get(self, key: str) -> bytes | None:
-        """Return what was set; None for nothing, and for what has run out."""
+        """Return a value; None if there is none or it has expired."""
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
-        """Set a value whole or not at all; it runs out after `lifetime` seconds."""
+        """Set a value atomically; it expires after `lifetime` seconds."""
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[None]:
-        """Be the only one who holds the key, in the order of asking where the backend can keep one.
+        """Hold the lock of the key exclusively, in the order of asking if the backend can keep one.
 
-        A hold ends with its process, however that ends, within 2 seconds.
+        The lock ends within 2 seconds after its process ends, in whatever way.
 
         :raises Busy: after `timeout` seconds.
         """
@@ -56,31 +61,31 @@ class Backend(Protocol):
     def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
         """Take the next free slot that all rates allow, and return how many seconds from now it is.
 
-        Slots are given in the order of asking. A clock that jumps brings neither a burst nor a long wait.
+        Slots are given out in the order of asking. A clock that is set causes neither a burst nor a long wait.
 
         :param longest: take no slot that is further away.
-        :raises Busy: if the next one is; nothing is taken then.
+        :raises Busy: if the next slot is; none is taken then.
         """
 
     def block(self, key: str, seconds: float) -> None:
-        """Give no slot of the key for so long from now, to anybody; a shorter word changes nothing."""
+        """Give out no slot of the key for `seconds` from now. A block that ends later stays in force."""
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
 
 
 class DurableBackend(Backend, Protocol):
-    """Keep besides what must not be lost: records of single-use tokens. Only backends that outlive a process can."""
+    """Also keep records that must not be lost, such as single-use tokens."""
 
     def read(self, key: str) -> bytes | None:
-        """Return the record of the key; None if there is none. It is no value: `get` and `set` know nothing of it."""
+        """Return the record of the key, or None. Records are independent of the values of `get` and `set`."""
 
     def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
-        """Write the record of the key if it is still `old`, in one piece, and so that it outlives a crash.
+        """Replace the record of the key atomically if it is still `old`. The write survives a crash.
 
-        True only once it is written for good. Asked again with the same `new` after an answer was lost, it is true
-        as well: `new` must therefore be like no record before.
+        A repeated call with the same `new`, after its answer was lost, returns True as well: each `new` must
+        therefore differ from all earlier records.
 
-        :param old: what was read; None for no record.
-        :returns: False if another one has written meanwhile; nothing is written then.
+        :param old: the record as it was read; None for no record.
+        :returns: False if another process has changed the record; nothing is written then.
         """

@@ -195,9 +195,9 @@ def _mysql_user() -> Iterator[tuple[str, dict[str, Any]]]:
         (_redis_user("+ping", "~*"), {}, "The Redis user may not do this. It needs the commands GET"),
         (_redis_user("+@all", "~elsewhere:*"), {}, "on keys that begin with meetings:"),
         (_redis_user("+@all", "~*"), {"password": f"{PASSWORD}-wrong"}, "refused the login. Check the user"),
-        (_postgres_user(), {}, "may not make the table meetings_coordination. Give it CREATE once"),
+        (_postgres_user(), {}, "may not create the table meetings_coordination. Grant it CREATE once"),
         (_postgres_user(), {"schema": "nowhere"}, "refused the login. Check user, password and database"),
-        (_mysql_user(), {}, "may not make the table meetings_coordination. Give it CREATE once"),
+        (_mysql_user(), {}, "may not create the table meetings_coordination. Grant it CREATE once"),
         (_mysql_user(), {"password": f"{PASSWORD}-wrong"}, "refused the login. Check user, password and database"),
         (
             _mysql_user(),

@@ -34,7 +34,7 @@ class SqlContract(BackendContract):
     """Let a user have one."""
 
     unmade: str
-    """What is said to a user who may not make the table."""
+    """What is said to a user who may not create the table."""
 
     @abstractmethod
     def connect(self, place: str, **changes: Any) -> Any:
@@ -129,7 +129,7 @@ class SqlContract(BackendContract):
         backend.set(key, b"value", 60)
         with backend.lock(key, 0), backend.lock(key + "other", 0):
             self.cut(place)
-        assert caplog.text.count("A hold ended while it was needed") == 2
+        assert caplog.text.count("Lost a lock while it was held") == 2
         assert backend.get(key) == b"value"
         self.cut(place)
         with backend.lock(key, DEADLINE):
@@ -154,7 +154,11 @@ class SqlContract(BackendContract):
 
     def test_a_connection_that_commits_by_itself_holds_nevertheless(self, place: str, key: str) -> None:
         backends = [SqlBackend(lambda: self.connect(place, autocommit=True)) for _ in range(2)]
-        with backends[0].lock(key, 0), pytest.raises(BackendError, match="has held this"), backends[1].lock(key, 0):
+        with (
+            backends[0].lock(key, 0),
+            pytest.raises(BackendError, match="has held this"),
+            backends[1].lock(key, 0),
+        ):
             pass
         for backend in backends:
             backend.close()
@@ -239,7 +243,7 @@ class TestPostgres(SqlContract):
     factory = "tests.contract.backend_servers:postgres"
     database = "dbname"
     one_connection = "ALTER ROLE {user} CONNECTION LIMIT 1"
-    unmade = "may not make the table meetings_coordination.*CREATE TABLE"
+    unmade = "may not create the table meetings_coordination.*CREATE TABLE"
 
     @pytest.fixture
     def place(self) -> Iterator[str]:
@@ -305,7 +309,7 @@ class TestMariaDB(SqlContract):
     database = "database"
     one_connection = "GRANT USAGE ON *.* TO {user} WITH MAX_USER_CONNECTIONS 1"
     # It does not tell a user without rights whether there is a table.
-    unmade = "CREATE where it is missing"
+    unmade = "CREATE if the table is missing"
 
     @pytest.fixture
     def place(self) -> Iterator[str]:
