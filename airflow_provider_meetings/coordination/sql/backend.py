@@ -174,7 +174,7 @@ def _save_slots(session: Session, name: str, now: int, slot: int, blocked: int, 
 
 def _expired(session: Session) -> list[str]:
     query = f"SELECT name FROM meetings_coordination WHERE expires < {session.dialect.now} LIMIT {_CLEANUP_ROWS}"  # noqa: S608
-    return [str(row[0]) for row in session.rows(query)]
+    return [str(row[0]) for row in session.run(query)]
 
 
 def _remove_expired(name: str, session: Session) -> None:

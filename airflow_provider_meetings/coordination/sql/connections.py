@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -44,7 +44,7 @@ class Session:
     """One connection while it is checked out of the pool; used by one thread at a time."""
 
     def __init__(self, connection: PoolProxiedConnection) -> None:
-        self._pooled = connection
+        self.pooled = connection
         self._connection: Any = connection.dbapi_connection
         self._guard = threading.Lock()
         self._waiting_since: float | None = time.monotonic()
@@ -68,7 +68,7 @@ class Session:
             # A prepared statement exists on one server connection; a pooler such as PgBouncer may switch to another.
             if hasattr(self._connection, "prepare_threshold"):
                 self._connection.prepare_threshold = None
-        self._pooled.info["dialect"] = self.dialect
+        self.pooled.info["dialect"] = self.dialect
 
     def _set_autocommit(self, on: bool) -> None:
         if callable(getattr(self._connection, "autocommit", None)):
@@ -85,28 +85,15 @@ class Session:
         """Commit. psycopg2's own `commit` does nothing here, because it did not begin the transaction."""
         self.run("COMMIT")
 
-    def rows(self, statement: str, *values: Any) -> Sequence[Sequence[Any]]:
-        """Run a statement and return all rows."""
-        cursor = self._connection.cursor()
-        try:
+    def run(self, statement: str, *values: Any) -> Sequence[Sequence[Any]]:
+        """Run a statement and return its rows."""
+        with closing(self._connection.cursor()) as cursor:
             cursor.execute(statement, values)
-            rows: Sequence[Sequence[Any]] = cursor.fetchall()
-        finally:
-            cursor.close()
-        return rows
+            return cursor.fetchall() if cursor.description else ()
 
     def row(self, statement: str, *values: Any) -> Sequence[Any] | None:
         """Run a statement and return its first row, or None."""
-        rows = self.rows(statement, *values)
-        return rows[0] if rows else None
-
-    def run(self, statement: str, *values: Any) -> None:
-        """Run a statement that returns no rows."""
-        cursor = self._connection.cursor()
-        try:
-            cursor.execute(statement, values)
-        finally:
-            cursor.close()
+        return next(iter(self.run(statement, *values)), None)
 
     def start_waiting(self) -> None:
         """Start the clock that limits how long the server may take to answer."""
@@ -126,15 +113,11 @@ class Session:
             with suppress(Exception), socket.socket(fileno=os.dup(self._connection.fileno())) as its_socket:
                 its_socket.shutdown(socket.SHUT_RDWR)
 
-    def give_back(self) -> None:
-        """Return the connection to the pool."""
-        self._pooled.close()
-
     def close(self) -> None:
         """Close the connection, whatever its state."""
         self.stop_waiting()
         with suppress(Exception):
-            self._pooled.invalidate()
+            self.pooled.invalidate()
 
 
 class Connections:
@@ -208,7 +191,9 @@ class Connections:
         session = None
         try:
             if hold:
-                self._grow_reserve()
+                with self._guard:
+                    self._locks += 1
+                self._give_back(self._take(new=True))
             session = self._take(new=hold)
             session.begin()
             result = work(session)
@@ -274,17 +259,12 @@ class Connections:
             if len(self._reserve) < self._locks:
                 self._reserve.append(session)
                 return
-        session.give_back()
+        session.pooled.close()
 
     def _drop(self, session: Session) -> None:
         with self._guard:
             self._taken.discard(session)
         session.close()
-
-    def _grow_reserve(self) -> None:
-        with self._guard:
-            self._locks += 1
-        self._give_back(self._take(new=True))
 
     def _shrink_reserve(self) -> None:
         with self._guard:
@@ -300,13 +280,12 @@ class Connections:
             with self._guard:
                 taken = list(self._taken)
                 idle = time.monotonic() - self._last_used >= IDLE_SECONDS
-                self._watched = bool(taken) or not idle
-                done = not self._watched
+                watched = self._watched = bool(taken) or not idle
             for session in taken:
                 session.cut_if_late(self._longest)
             if idle:
                 self._pool.dispose()
-            if done:
+            if not watched:
                 return
 
 
