@@ -17,7 +17,7 @@ from tests.contract import backend_servers
 
 KINDS = ("host", "redis", "postgres", "mariadb")
 _PORTS = {"redis": ("Redis", 6379), "postgres": ("PostgreSQL", 5432), "mariadb": ("MariaDB", 3306)}
-_PARTS = ("value", "hold", "queue", "waiting", "slots", "record")
+_PARTS = ("value", "lock", "slots", "record")
 
 
 @dataclass

@@ -1,7 +1,7 @@
-"""Share through a Redis server (5 or newer): its clock, its scripts, leases that a dead process cannot keep.
+"""Share through a Redis server (5 or newer): its clock, scripts and locks with a lease.
 
-Every key is `meetings:{digest}:…` and runs out. Where the server's clock is set, back or forward, the distance to the
-last slot is kept; forward for 2 seconds at most: with a longer queue, new slots may fall between those of before.
+Every key is `meetings:{digest}:…` and expires. If the server's clock is set, the distance to the last slot is kept;
+after a step forward at most 2 seconds of it: new slots may then fall between the slots of a longer queue.
 """
 
 from __future__ import annotations
@@ -9,33 +9,33 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, BackendError, Busy
-from airflow_provider_meetings.coordination.redis.errors import spoken
-from airflow_provider_meetings.coordination.redis.scripts import ACQUIRE, GET, LEAVE, POSTPONE, RENEW, RESERVE, SWAP
+from airflow_provider_meetings.coordination.redis.errors import translated_errors
+from airflow_provider_meetings.coordination.redis.scripts import BLOCK, COMPARE_AND_SET, GET, RESERVE
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.lock import Lock
 
 log = logging.getLogger(__name__)
 
-_LEASE = 1.5  # seconds that a hold outlives its process; a place in the queue likewise
-_RENEWED = _LEASE / 4
-_ASKED_AGAIN = 0.01  # seconds from one question for a hold to the next, for each place in the queue (21 at most)
-_ANSWER = 5.0  # seconds for the server to answer, where the client was made without a limit
+_LEASE = 1.5  # seconds after which a lock ends unless its process extends it
+_EXTEND_EVERY = _LEASE / 4
+_POLL = 0.05  # seconds between two attempts to acquire a lock
+_TIMEOUT = 5.0  # seconds for the server to answer, if the client has no timeout
 
 
 class RedisBackend:
-    """Share values, holds and slots through a Redis client, which stays the caller's to make.
+    """Share values, locks and slots through a Redis client; see `Backend`.
 
-    A hold is a lease, renewed by a thread: a process stopped for longer than 1.5 seconds and then woken has lost it.
+    A thread extends the lease of a lock while it is held. A process that is stopped for longer than 1.5 seconds loses
+    its lock. Locks keep no order of asking.
     """
 
     def __init__(self, client: Redis) -> None:
@@ -44,101 +44,101 @@ class RedisBackend:
         from redis.retry import Retry
 
         self._client = client
-        self._ask: Callable[..., Any] = client.execute_command
-        # Airflow's hook sets none: a server that does not answer would hang the task.
+        self._execute: Callable[..., Any] = client.execute_command
+        # Airflow's hook sets no timeout: a server that does not answer would hang the task.
         settings = client.connection_pool.connection_kwargs
-        for limit in ("socket_timeout", "socket_connect_timeout"):
-            settings[limit] = settings.get(limit) or _ANSWER
-        # Once more, for a connection that was cut meanwhile. The library's own ten times with pauses would keep a task
-        # for seconds at every call, and hammer the login with a wrong password. One that is slow is not asked again.
+        for timeout in ("socket_timeout", "socket_connect_timeout"):
+            settings[timeout] = settings.get(timeout) or _TIMEOUT
+        # One retry, for a connection that was closed while it was idle. The library's default of ten retries with
+        # pauses would delay each call by seconds, and repeat a login with a wrong password.
         client.set_retry(Retry(NoBackoff(), 1, supported_errors=(exceptions.ConnectionError,)))
-        self._acquire, self._leave, self._renew, self._reserve, self._block, self._compare_and_set = (
-            client.register_script(script) for script in (ACQUIRE, LEAVE, RENEW, RESERVE, POSTPONE, SWAP)
+        self._reserve, self._block, self._compare_and_set = (
+            client.register_script(script) for script in (RESERVE, BLOCK, COMPARE_AND_SET)
         )
 
     def get(self, key: str) -> bytes | None:
-        """Return what was set, or None."""
-        # The option, which a registered script has not, keeps a client that decodes from taking opaque bytes for text.
-        with spoken():
-            value: bytes | None = self._ask("EVAL", GET, 1, _name(key, "value"), NEVER_DECODE=True)
+        """Return a value, or None."""
+        # NEVER_DECODE, which a registered script does not take: a client with decode_responses would decode the bytes.
+        with translated_errors():
+            value: bytes | None = self._execute("EVAL", GET, 1, _name(key, "value"), NEVER_DECODE=True)
         return value
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
         """Set a value for `lifetime` seconds."""
         milliseconds = max(1, round(lifetime * 1000))
-        with spoken():
+        with translated_errors():
             self._client.set(_name(key, "value"), b"%d %s" % (milliseconds, value), px=milliseconds)
 
     @contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[None]:
-        """Be the only one who holds the key, in the order of asking."""
-        names = [_name(key, part) for part in ("hold", "queue", "waiting")]
-        owner = secrets.token_hex(16)
+        """Hold the lock of the key, by a lease that ends after its process."""
+        from redis.exceptions import RedisError
+        from redis.lock import Lock
+
+        name = _name(key, "lock")
+        lock = Lock(self._client, name, timeout=_LEASE, sleep=_POLL, thread_local=False)
+        with translated_errors():
+            if not lock.acquire(blocking=False):
+                # A longer lease was written before the server's clock was set back.
+                if self._client.pttl(name) > _LEASE * 1000:
+                    self._client.pexpire(name, round(_LEASE * 1000))
+                if not lock.acquire(blocking_timeout=timeout):
+                    raise Busy.lock(timeout)
+        released = threading.Event()
         try:
-            self._wait(names, owner, timeout)
-            done = threading.Event()
-            threading.Thread(target=self._keep, args=(names, owner, done), daemon=True).start()
-            try:
-                yield
-            finally:
-                done.set()
+            threading.Thread(target=_extend, args=(lock, released), daemon=True).start()
+            yield
         finally:
-            # Whatever happens here, the lease ends by itself; the work that was done under it stays done.
-            with suppress(BackendError):
-                self._run(self._leave, names, [owner])
-
-    def _wait(self, names: list[str], owner: str, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        while (place := self._run(self._acquire, names, [owner, round(_LEASE * 1000)])) > 0:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise Busy(f"Another process has held this for {timeout:g} seconds. Try again later.")
-            time.sleep(min(place * _ASKED_AGAIN, left))
-
-    def _keep(self, names: list[str], owner: str, done: threading.Event) -> None:
-        while not done.wait(_RENEWED):
-            try:
-                kept = self._run(self._renew, names[:1], [owner, round(_LEASE * 1000)])
-            except BackendError as error:
-                log.warning("A hold could not be renewed: %s", error)
-                continue  # the server may be back before the lease ends
-            if not kept and not done.is_set():
-                log.warning("A hold ended while it was needed: this process or Redis stood still for too long")
-                return
+            released.set()
+            # If this fails, the lease ends by itself. What was done under the lock is done.
+            with suppress(RedisError):
+                lock.release()
 
     def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
         """Take the next free slot that all rates allow, and return how many seconds from now it is."""
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
-        taken, away = self._run(self._reserve, [_name(key, "slots")], [spacing, math.floor(longest * 1e6)])
+        with translated_errors():
+            taken, wait = self._reserve([_name(key, "slots")], [spacing, math.floor(longest * 1e6)])
         if not taken:
-            raise Busy.until_slot(away / 1e6, longest)
-        return float(away / 1e6)
+            raise Busy.until_slot(wait / 1e6, longest)
+        return float(wait / 1e6)
 
     def block(self, key: str, seconds: float) -> None:
-        """Give no slot of the key for so long from now, to anybody."""
-        self._run(self._block, [_name(key, "slots")], [math.ceil(seconds * 1e6)])
+        """Give out no slot of the key for `seconds` from now."""
+        with translated_errors():
+            self._block([_name(key, "slots")], [math.ceil(seconds * 1e6)])
 
     def read(self, key: str) -> bytes | None:
         """Return the record, or None; see `DurableBackend`."""
-        with spoken():
-            record: bytes | None = self._ask("GET", _name(key, "record"), NEVER_DECODE=True)
+        with translated_errors():
+            record: bytes | None = self._execute("GET", _name(key, "record"), NEVER_DECODE=True)
         return record
 
     def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
-        """Write the record if it is still `old`; see `DurableBackend`. As durable as the server is told to be."""
-        return bool(
-            self._run(self._compare_and_set, [_name(key, "record")], [old or b"", new, round(RECORD_SECONDS * 1000)])
-        )
+        """Replace the record if it is still `old`; see `DurableBackend`. As durable as the server's configuration."""
+        with translated_errors():
+            return bool(self._compare_and_set([_name(key, "record")], [old or b"", new, RECORD_SECONDS * 1000]))
 
     def close(self) -> None:
-        """Let go of the connections that are not in use."""
+        """Close the connections that are not in use."""
         self._client.connection_pool.disconnect(inuse_connections=False)
 
-    def _run(self, script: Any, names: list[str], arguments: list[object]) -> Any:
-        with spoken():
-            return script(keys=names, args=arguments)
+
+def _extend(lock: Lock, released: threading.Event) -> None:
+    from redis.exceptions import LockError
+
+    while not released.wait(_EXTEND_EVERY):
+        try:
+            with translated_errors():
+                lock.reacquire()
+        except LockError:
+            if not released.is_set():
+                log.warning("Lost a lock while it was held: this process or Redis was stopped for too long")
+            return
+        except BackendError as error:
+            log.warning("Cannot extend a lock, retrying: %s", error)
 
 
 def _name(key: str, part: str) -> str:
-    # The braces put all that belongs to one key on one node of a cluster: a script reaches no further.
+    # The braces put all names of one key on one node of a cluster.
     return f"meetings:{{{hashlib.sha256(key.encode()).hexdigest()[:32]}}}:{part}"
