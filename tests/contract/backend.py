@@ -1,4 +1,4 @@
-"""What every coordination backend keeps: values whole, holds exclusive, slots never closer than their spacing."""
+"""The contract of coordination backends: whole values, exclusive locks, slots never closer than their spacing."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import Backend, Busy
+from airflow_provider_meetings.coordination.backend import Backend, Busy, DurableBackend
 from tests.contract.backend_peer import Slot, count_up, peers, slots
+from tests.contract.backend_processes import DEADLINE
+from tests.contract.backend_servers import make_backend
 
 PER_SECOND, PER_MINUTE = Rate(50, 1), Rate(1000, 60)
 SLOW = Rate(1, 10)
-DEADLINE = 30.0
-# A server's clock may be slewed a little against the machine's, and it counts microseconds.
-SLEW = 0.001
+# A server's clock may run a little differently from the machine's, and it counts microseconds.
+CLOCK_ERROR = 0.001
 
 
-def eventually(true: Callable[[], bool]) -> None:
-    """Ask until it is true, for so long that only what never comes fails."""
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until the condition is true."""
     deadline = time.monotonic() + DEADLINE
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def assert_apart(taken: list[Slot], spacing: float) -> None:
-    """Assert that no two slots are closer: the n-th is not earlier than what the clock allows it to be."""
+    """Assert that no two slots are closer than the spacing, as far as their times are known."""
     earliest, latest = sorted(slot[0] for slot in taken), sorted(slot[1] for slot in taken)
     for i in range(len(taken)):
         for j in range(i + 1, len(taken)):
-            assert latest[j] - earliest[i] >= (j - i) * spacing - SLEW
+            assert latest[j] - earliest[i] >= (j - i) * spacing - CLOCK_ERROR
 
 
 class BackendContract(ABC):
-    """Inherit, and name what makes a backend: a function of one string, which other processes call, too."""
+    """Inherit, and name the kind of the backend."""
 
-    factory: str
-    """``module:function``"""
+    kind: str
+    """As `make_backend` takes it."""
 
     @pytest.fixture
     @abstractmethod
-    def place(self) -> Iterator[str] | str:
-        """Give the string that the function takes."""
+    def location(self) -> Iterator[str] | str:
+        """Return where the backend keeps its state."""
 
-    @abstractmethod
-    def make(self, place: str) -> Backend:
-        """Call the function."""
+    def make(self, location: str) -> DurableBackend:
+        return make_backend(self.kind, location)
 
     @pytest.fixture
-    def backend(self, place: str) -> Iterator[Backend]:
-        backend = self.make(place)
+    def backend(self, location: str) -> Iterator[Backend]:
+        backend = self.make(location)
         yield backend
         backend.close()
 
@@ -64,15 +64,15 @@ class BackendContract(ABC):
     def key(self) -> str:
         return f"feishu|https://open.feishu.cn|{uuid.uuid4()}"
 
-    def test_a_value_comes_back_whole_also_elsewhere(self, backend: Backend, place: str, key: str) -> None:
+    def test_value_is_shared_between_processes(self, backend: Backend, location: str, key: str) -> None:
         value = bytes(range(256)) * 400
         backend.set(key, value, 60)
         assert backend.get(key) == value
-        with peers(self.factory, place) as [peer]:
-            peer.tell("get", key)
-            assert bytes.fromhex(peer.answer()) == value
+        with peers(self.kind, location) as [peer]:
+            peer.send(("get", key))
+            assert peer.receive() == value
 
-    def test_a_value_is_replaced_and_another_key_knows_nothing_of_it(self, backend: Backend, key: str) -> None:
+    def test_value_is_replaced_under_its_key_only(self, backend: Backend, key: str) -> None:
         backend.set(key, b"one", 60)
         backend.set(key, b"", 60)
         assert backend.get(key) == b""
@@ -80,7 +80,7 @@ class BackendContract(ABC):
         backend.set(long := key + "录" * 5000, b"two", 60)
         assert (backend.get(long), backend.get(key)) == (b"two", b"")
 
-    def test_a_value_runs_out(self, backend: Backend, key: str) -> None:
+    def test_value_expires(self, backend: Backend, key: str) -> None:
         backend.set(key, b"short", 0.2)
         backend.set(key + "long", b"long", 60)
         eventually(lambda: backend.get(key) is None)
@@ -88,62 +88,61 @@ class BackendContract(ABC):
         backend.set(key, b"again", 60)
         assert backend.get(key) == b"again"
 
-    def test_only_one_process_holds(self, place: str, key: str, tmp_path: Path) -> None:
+    def test_lock_excludes_processes(self, location: str, key: str, tmp_path: Path) -> None:
         (counter := tmp_path / "counter").write_text("0")
-        with peers(self.factory, place, 4) as others:
+        with peers(self.kind, location, 3) as others:
             for peer in others:
-                peer.tell("count_up", key, str(counter), 25)
-            assert [peer.answer() for peer in others] == [25] * 4
-        assert counter.read_text() == "100"
+                peer.send(("count_up", key, counter, 10))
+            assert [peer.receive() for peer in others] == [10] * 3
+        assert counter.read_text() == "30"
 
-    def test_only_one_thread_holds(self, backend: Backend, key: str, tmp_path: Path) -> None:
+    def test_lock_excludes_threads(self, backend: Backend, key: str, tmp_path: Path) -> None:
         (counter := tmp_path / "counter").write_text("0")
         with ThreadPoolExecutor(8) as pool:
-            list(pool.map(lambda _: count_up(backend, key, str(counter), 5), range(8)))
+            list(pool.map(lambda _: count_up(backend, key, counter, 5), range(8)))
         assert counter.read_text() == "40"
 
-    def test_a_killed_holder_holds_no_longer(self, backend: Backend, place: str, key: str) -> None:
-        with peers(self.factory, place) as [peer]:
-            peer.tell("hold", key, 0)
-            assert peer.answer() == "held"
+    def test_lock_ends_with_killed_process(self, backend: Backend, location: str, key: str) -> None:
+        with peers(self.kind, location) as [peer]:
+            peer.send(("lock", key))
+            assert peer.receive() == "locked"
             peer.kill()
             with backend.lock(key, DEADLINE):
                 pass
 
-    def test_one_who_lives_holds_on_and_others_are_told_busy(self, backend: Backend, place: str, key: str) -> None:
-        with peers(self.factory, place) as [peer]:
-            peer.tell("hold", key, 0)
-            assert peer.answer() == "held"
-            # Longer than a lease.
-            for timeout in (0, 0.05, 3):
+    def test_held_lock_is_busy_for_others(self, backend: Backend, location: str, key: str) -> None:
+        with peers(self.kind, location) as [peer]:
+            peer.send(("lock", key))
+            assert peer.receive() == "locked"
+            for timeout in (0, 0.05, 2):  # the last one is longer than a lease
                 with pytest.raises(Busy), backend.lock(key, timeout):
                     pass
             with backend.lock(key + "other", 0):
-                peer.tell("release")
-                assert peer.answer() == "released"
+                peer.send("release")
+                assert peer.receive() == "released"
             with backend.lock(key, 0):
                 pass
 
-    def test_a_hold_ends_with_an_error(self, backend: Backend, key: str) -> None:
+    def test_lock_is_released_after_error(self, backend: Backend, key: str) -> None:
         with pytest.raises(ZeroDivisionError), backend.lock(key, 0):
             raise ZeroDivisionError
         with backend.lock(key, 0):
             pass
 
-    def test_processes_never_get_slots_closer_than_the_spacing(self, place: str, key: str) -> None:
+    def test_slots_of_processes_keep_spacing(self, location: str, key: str) -> None:
         taken: list[Slot] = []
-        with peers(self.factory, place, 4) as others:
+        with peers(self.kind, location, 3) as others:
             for peer in others:
-                peer.tell("slots", key, [[50, 1]], 40)
+                peer.send(("slots", key, [PER_SECOND], 40))
             for peer in others:
-                taken += peer.answer()
-        assert len(taken) == 160
+                taken += peer.receive()
+        assert len(taken) == 120
         assert_apart(taken, PER_SECOND.spacing)
 
-    def test_threads_never_get_slots_closer_than_the_spacing(self, backend: Backend, key: str) -> None:
+    def test_slots_of_threads_keep_spacing(self, backend: Backend, key: str) -> None:
         def use(number: int) -> list[Slot]:
             backend.set(f"{key}{number}", b"%d" % number, 60)
-            taken = slots(backend, key, [[50, 1]], 10)
+            taken = slots(backend, key, [PER_SECOND], 10)
             assert backend.get(f"{key}{number}") == b"%d" % number
             return taken
 
@@ -151,52 +150,50 @@ class BackendContract(ABC):
             taken = [slot for part in pool.map(use, range(16)) for slot in part]
         assert_apart(taken, PER_SECOND.spacing)
 
-    def test_slots_are_given_in_the_order_of_asking(self, place: str, key: str) -> None:
-        with peers(self.factory, place, 3) as others:
+    def test_slots_keep_order_of_requests(self, location: str, key: str) -> None:
+        with peers(self.kind, location, 3) as others:
             order: list[Slot] = []
             for number in (0, 1, 2, 2, 0, 1, 1, 1, 0):
-                others[number].tell("slots", key, [[1, 10]], 1)
-                order += others[number].answer()
-        # Whoever has one already, or more than one, stands behind those who asked before.
+                others[number].send(("slots", key, [SLOW], 1))
+                order += others[number].receive()
         for earlier, later in itertools.pairwise(order):
             assert earlier[1] < later[0]
 
-    def test_no_slot_is_left_out(self, backend: Backend, key: str) -> None:
+    def test_no_slot_is_skipped(self, backend: Backend, key: str) -> None:
         assert backend.reserve(key, [SLOW], 0) == 0
-        taken = slots(backend, key, [[1, 10]], 5)
-        assert_apart(taken, 10)
-        # The fifth is 50 seconds from the first, which was now.
-        assert taken[-1][0] <= time.monotonic() + 50
+        taken = slots(backend, key, [SLOW], 5)
+        assert_apart(taken, SLOW.spacing)
+        assert taken[-1][0] <= time.monotonic() + 5 * SLOW.spacing
 
-    def test_all_rates_are_kept_at_once(self, backend: Backend, key: str) -> None:
-        assert_apart(slots(backend, key, [[50, 1], [1000, 60]], 30), PER_MINUTE.spacing)
-        assert_apart(slots(backend, key + "other", [[1000, 60], [50, 1]], 30), PER_MINUTE.spacing)
+    def test_slowest_of_several_rates_counts(self, backend: Backend, key: str) -> None:
+        assert_apart(slots(backend, key, [PER_SECOND, PER_MINUTE], 30), PER_MINUTE.spacing)
+        assert_apart(slots(backend, key + "other", [PER_MINUTE, PER_SECOND], 30), PER_MINUTE.spacing)
 
-    def test_one_who_wants_more_distance_keeps_it_to_all_others(self, backend: Backend, key: str) -> None:
+    def test_slower_rate_keeps_its_spacing_to_slots_of_others(self, backend: Backend, key: str) -> None:
         assert backend.reserve(key, [PER_SECOND], 0) == 0
         with pytest.raises(Busy):
             backend.reserve(key, [SLOW], 5)
 
-    def test_a_slot_too_far_away_is_not_taken(self, backend: Backend, key: str) -> None:
+    def test_slot_too_far_away_is_not_taken(self, backend: Backend, key: str) -> None:
         assert backend.reserve(key, [SLOW], 0) == 0
         for _ in range(3):
             with pytest.raises(Busy):
                 backend.reserve(key, [SLOW], 0.1)
         assert backend.reserve(key, [SLOW], 60) <= 10
 
-    def test_postponed_for_all(self, backend: Backend, place: str, key: str) -> None:
+    def test_block_counts_for_all_processes(self, backend: Backend, location: str, key: str) -> None:
         backend.block(key, 3000)
         backend.block(key, 10)
         with pytest.raises(Busy):
             backend.reserve(key, [PER_SECOND], 2000)
-        with peers(self.factory, place) as [peer]:
-            peer.tell("slots", key, [[50, 1]], 5)
-            taken: list[Slot] = peer.answer()
+        with peers(self.kind, location) as [peer]:
+            peer.send(("slots", key, [PER_SECOND], 5))
+            taken: list[Slot] = peer.receive()
         assert_apart(taken, PER_SECOND.spacing)
         assert 2000 < taken[0][1] - time.monotonic() < 3001
         assert backend.reserve(key + "other", [PER_SECOND], 0) == 0
 
-    def test_postponed_after_slots_were_given(self, backend: Backend, key: str) -> None:
+    def test_block_after_slots_were_taken(self, backend: Backend, key: str) -> None:
         assert backend.reserve(key, [SLOW], 0) == 0
         backend.block(key, 500)
         assert 400 < backend.reserve(key, [SLOW], 3600) <= 500

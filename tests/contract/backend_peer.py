@@ -1,98 +1,53 @@
-"""Another process that uses the same backend; run as a script, it does what each line of its input says.
-
-A line is a word and its arguments in JSON; the answers are lines of JSON. It is killed by whoever started it.
-"""
+"""Another process that uses the same backend: it runs the commands that a test sends."""
 
 from __future__ import annotations
 
-import importlib
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, DurableBackend
+from tests.contract.backend_processes import Child, children
+from tests.contract.backend_servers import make_backend
 
 Slot = tuple[float, float]
-"""The earliest and the latest moment of the machine's steady clock that a slot may mean."""
-
-
-@dataclass
-class Peer:
-    """A process that was started."""
-
-    process: subprocess.Popen[str]
-
-    def tell(self, word: str, *arguments: object) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps([word, *arguments]) + "\n")
-        self.process.stdin.flush()
-
-    def answer(self) -> Any:
-        assert self.process.stdout is not None
-        return json.loads(self.process.stdout.readline())
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+"""The earliest and the latest time of a slot, by the machine's monotonic clock."""
 
 
 @contextmanager
-def peers(factory: str, argument: str, count: int = 1) -> Iterator[list[Peer]]:
-    """Start processes with a backend of their own: `factory` is module:function, called with `argument`."""
-    command = [sys.executable, "-m", "tests.contract.backend_peer", factory, argument]
-    above = Path(__file__).resolve().parent.parent.parent
-    started = []
-    try:
-        for _ in range(count):
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=above)
-            started.append(Peer(process))
+def peers(kind: str, location: str, count: int = 1) -> Iterator[list[Child]]:
+    """Start processes with a backend of their own. Each takes a command and its arguments, and sends the result."""
+    with children(_serve, [(kind, location)] * count) as started:
         for peer in started:
-            assert peer.answer() == "ready"
+            assert peer.receive() == "ready"
         yield started
-    finally:
-        for peer in started:
-            peer.kill()
-            assert peer.process.stdin
-            assert peer.process.stdout
-            peer.process.stdin.close()
-            peer.process.stdout.close()
 
 
-def slots(backend: Backend, key: str, rate: list[list[float]], count: int) -> list[Slot]:
-    """Take slots as fast as they are given."""
+def slots(backend: Backend, key: str, rates: list[Rate], count: int) -> list[Slot]:
+    """Take slots as fast as they are given out."""
     taken = []
     for _ in range(count):
         before = time.monotonic()
-        away = backend.reserve(key, [Rate(*each) for each in rate], 3600)
-        taken.append((before + away, time.monotonic() + away))
+        wait = backend.reserve(key, rates, 3600)
+        taken.append((before + wait, time.monotonic() + wait))
     return taken
 
 
-def count_up(backend: Backend, key: str, path: str, times: int) -> int:
-    """Count in a file, which goes wrong where two do it at once."""
+def count_up(backend: Backend, key: str, path: Path, times: int) -> int:
+    """Count in a file under the lock; a count is lost if two processes do it at once."""
     for _ in range(times):
         with backend.lock(key, 60):
-            file = Path(path)
-            found = int(file.read_text())
+            found = int(path.read_text())
             time.sleep(0)
-            file.write_text(str(found + 1))
+            path.write_text(str(found + 1))
     return times
 
 
-def steps(backend: DurableBackend, key: str, times: int, who: int) -> list[int]:
-    """Take numbers, each from what the one before has written."""
-    return [step(backend, key, f"{who}.{number}") for number in range(times)]
-
-
-def step(backend: DurableBackend, key: str, mark: str) -> int:
-    """Take the next number; `mark` is like no other."""
+def increment(backend: DurableBackend, key: str, mark: str) -> int:
+    """Replace the record by the next number, and return it; each `mark` is used once."""
     while True:
         old = backend.read(key)
         number = int(old.split(b" ")[0]) + 1 if old else 0
@@ -100,30 +55,29 @@ def step(backend: DurableBackend, key: str, mark: str) -> int:
             return number
 
 
-def _main() -> None:
-    module, function = sys.argv[1].split(":")
-    backend: DurableBackend = getattr(importlib.import_module(module), function)(sys.argv[2])
-    _say("ready")
-    for line in sys.stdin:
-        word, *arguments = json.loads(line)
-        if word == "hold":
-            with backend.lock(*arguments):
-                _say("held")
-                sys.stdin.readline()
-            _say("released")
-        elif word in ("get", "read"):
-            value = backend.get(*arguments) if word == "get" else backend.read(*arguments)
-            _say(None if value is None else value.hex())
-        elif word == "steps":
-            _say(steps(backend, *arguments))
-        else:
-            _say(slots(backend, *arguments) if word == "slots" else count_up(backend, *arguments))
+def increments(backend: DurableBackend, key: str, times: int, peer: int) -> list[int]:
+    """Call `increment` several times."""
+    return [increment(backend, key, f"{peer}.{number}") for number in range(times)]
 
 
-def _say(answer: object) -> None:
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+def _lock(backend: Backend, pipe: Connection, key: str) -> str:
+    with backend.lock(key, 0):
+        pipe.send("locked")
+        pipe.recv()
+    return "released"
 
 
-if __name__ == "__main__":
-    _main()
+def _serve(pipe: Connection, kind: str, location: str) -> None:
+    backend = make_backend(kind, location)
+    commands: dict[str, Callable[..., object]] = {
+        "get": backend.get,
+        "read": backend.read,
+        "lock": lambda key: _lock(backend, pipe, key),
+        "slots": lambda *arguments: slots(backend, *arguments),
+        "count_up": lambda *arguments: count_up(backend, *arguments),
+        "increments": lambda *arguments: increments(backend, *arguments),
+    }
+    pipe.send("ready")
+    while True:
+        command, *arguments = pipe.recv()
+        pipe.send(commands[command](*arguments))

@@ -1,4 +1,4 @@
-"""The real servers that shared backends are tried on: where they are, and what happens where they are not."""
+"""The real servers of the backend tests; tests are skipped, or fail, if a server is missing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pymysql
 import pytest
 from redis import Redis
 
+from airflow_provider_meetings.coordination.backend import DurableBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
@@ -22,7 +23,7 @@ REQUIRED = "MEETINGS_REQUIRE_SERVERS"
 
 
 def need(name: str, port: int) -> None:
-    """Skip by name where the server does not answer; fail where it must."""
+    """Skip the test if the server does not answer, or fail if servers are required."""
     try:
         socket.create_connection((HOST, port), 2).close()
     except OSError:
@@ -30,32 +31,26 @@ def need(name: str, port: int) -> None:
 
 
 def need_mysql() -> None:
-    """Skip by name where Airflow's MySQL provider, which needs a compiler, is not installed; fail where it must be."""
+    """Skip the test, or fail, if Airflow's MySQL provider is not installed: it needs a compiler."""
     if importlib.util.find_spec("MySQLdb") is None:
         missing("no apache-airflow-providers-mysql with mysqlclient is installed")
 
 
 def missing(reason: str) -> NoReturn:
-    """Skip, or fail where servers are required."""
+    """Skip the test, or fail if servers are required."""
     if os.environ.get(REQUIRED) == "1":
         pytest.fail(f"{reason}, and {REQUIRED}=1 requires it")
     pytest.skip(reason)
 
 
-def host(folder: str) -> HostBackend:
-    return HostBackend(Path(folder))
-
-
-def redis(_place: str) -> RedisBackend:
-    return RedisBackend(Redis(HOST, 6379))
-
-
-def postgres(schema: str) -> SqlBackend:
-    return SqlBackend(lambda: connect_postgres(schema))
-
-
-def mariadb(database: str) -> SqlBackend:
-    return SqlBackend(lambda: connect_mariadb(database))
+def make_backend(kind: str, location: str) -> DurableBackend:
+    """Return a backend of a kind; `location` is its folder, schema or database."""
+    if kind == "host":
+        return HostBackend(Path(location))
+    if kind == "redis":
+        return RedisBackend(Redis(HOST, 6379))
+    connect = {"postgres": connect_postgres, "mariadb": connect_mariadb}[kind]
+    return SqlBackend(lambda: connect(location))
 
 
 def connect_postgres(schema: str, **changes: Any) -> psycopg.Connection[Any]:
@@ -65,6 +60,6 @@ def connect_postgres(schema: str, **changes: Any) -> psycopg.Connection[Any]:
     return psycopg.connect(**{**known, **changes})
 
 
-def connect_mariadb(place: str, **changes: Any) -> Any:
+def connect_mariadb(schema: str, **changes: Any) -> Any:
     known = {"host": HOST, "user": "root", "connect_timeout": 5, "read_timeout": 10, "write_timeout": 10}
-    return pymysql.connect(**{**known, "database": place, **changes})
+    return pymysql.connect(**{**known, "database": schema, **changes})

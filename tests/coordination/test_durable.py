@@ -1,12 +1,10 @@
-"""Records that are swapped in one piece, on each backend that keeps them for good."""
+"""Records and `compare_and_set`, on each durable backend."""
 
 from __future__ import annotations
 
 import os
 import resource
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,30 +17,31 @@ from airflow_provider_meetings.coordination.backend import BackendError, Durable
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
-from tests.contract.backend_peer import peers, step
-from tests.coordination import durable_places
-from tests.coordination.durable_places import Place
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(params=durable_places.KINDS)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with durable_places.place(request.param, tmp_path) as place:
-        yield place
+from tests.contract.backend import eventually
+from tests.contract.backend_peer import increment, peers
+from tests.contract.backend_processes import children
+from tests.contract.backend_servers import make_backend
+from tests.coordination import durable_backends
+from tests.coordination.durable_backends import Location
 
 
-@pytest.fixture
-def backend(place: Place) -> DurableBackend:
-    return place.make()
+@pytest.fixture(params=durable_backends.KINDS)
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Location]:
+    with durable_backends.location(request.param, tmp_path) as location:
+        yield location
 
 
 @pytest.fixture
-def key(place: Place) -> str:
-    return place.key()
+def backend(location: Location) -> DurableBackend:
+    return location.make()
 
 
-def test_a_record_is_swapped_by_who_knows_it(backend: DurableBackend, key: str) -> None:
+@pytest.fixture
+def key(location: Location) -> str:
+    return location.key()
+
+
+def test_record_is_replaced_only_if_unchanged(backend: DurableBackend, key: str) -> None:
     assert backend.read(key) is None
     assert not backend.compare_and_set(key, b"something", b"one")
     assert backend.read(key) is None
@@ -56,14 +55,14 @@ def test_a_record_is_swapped_by_who_knows_it(backend: DurableBackend, key: str) 
     assert backend.read(key + "'") is None
 
 
-def test_a_swap_whose_answer_was_lost_is_asked_for_again(backend: DurableBackend, key: str) -> None:
+def test_repeated_write_succeeds(backend: DurableBackend, key: str) -> None:
     for old, new in ((None, b"one"), (b"one", b"two")):
         assert backend.compare_and_set(key, old, new)
         assert backend.compare_and_set(key, old, new)
     assert backend.read(key) == b"two"
 
 
-def test_a_record_is_no_value_and_needs_no_hold(backend: DurableBackend, key: str) -> None:
+def test_record_is_independent_of_value_and_lock(backend: DurableBackend, key: str) -> None:
     backend.set(key, b"value", 60)
     with backend.lock(key, 0):
         assert backend.read(key) is None
@@ -72,42 +71,52 @@ def test_a_record_is_no_value_and_needs_no_hold(backend: DurableBackend, key: st
     assert (backend.read(key), backend.get(key) or b"") == (b"record", b"")
 
 
-def test_another_process_finds_it(backend: DurableBackend, place: Place, key: str) -> None:
+def test_record_is_shared_between_processes(backend: DurableBackend, location: Location, key: str) -> None:
     assert backend.compare_and_set(key, None, b"\x00record\xff")
-    with peers(place.factory, place.argument) as [peer]:
-        peer.tell("read", key)
-        assert bytes.fromhex(peer.answer()) == b"\x00record\xff"
+    with peers(location.kind, location.name) as [peer]:
+        peer.send(("read", key))
+        assert peer.receive() == b"\x00record\xff"
 
 
-def test_of_many_processes_one_swaps(place: Place, key: str) -> None:
-    with peers(place.factory, place.argument, 4) as others:
+def test_one_of_several_processes_writes(location: Location, key: str) -> None:
+    with peers(location.kind, location.name, 3) as others:
         for number, peer in enumerate(others):
-            peer.tell("steps", key, 25, number)
-        taken = [number for peer in others for number in peer.answer()]
-    # Each number was taken once: no swap was lost, and none happened twice.
-    assert sorted(taken) == list(range(100))
+            peer.send(("increments", key, 15, number))
+        taken = [number for peer in others for number in peer.receive()]
+    # Each number was taken once: no write was lost, and none happened twice.
+    assert sorted(taken) == list(range(45))
 
 
-def test_of_many_threads_one_swaps(backend: DurableBackend, key: str) -> None:
+def test_one_of_several_threads_writes(backend: DurableBackend, key: str) -> None:
     with ThreadPoolExecutor(8) as pool:
-        taken = list(pool.map(lambda number: step(backend, key, str(number)), range(40)))
+        taken = list(pool.map(lambda number: increment(backend, key, str(number)), range(40)))
     assert sorted(taken) == list(range(40))
 
 
+def _write_forever(_pipe: object, folder: str) -> None:
+    backend = make_backend("host", folder)
+    while True:
+        increment(backend, "k", "x" * 50_000)
+
+
+def _number(folder: Path) -> int:
+    return int((HostBackend(folder).read("k") or b"-1 ").split(b" ")[0])
+
+
 class TestHost:
-    """What files can do besides."""
+    """Records in files."""
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         return tmp_path / "state"
 
-    def test_no_clock_ends_a_record(self, folder: Path) -> None:
-        moments = [BootClock("boot-1", 5000.0, 1_800_000_000.0), BootClock("boot-2", 3.0, 1000.0)]
-        assert HostBackend(folder, lambda: moments[0]).compare_and_set("k", None, b"record")
-        # After a start of the machine, and with a clock that was set back by years.
-        assert HostBackend(folder, lambda: moments[1]).read("k") == b"record"
+    def test_record_does_not_expire_by_clock(self, folder: Path) -> None:
+        clocks = [BootClock("boot-1", 5000.0, 1_800_000_000.0), BootClock("boot-2", 3.0, 1000.0)]
+        assert HostBackend(folder, lambda: clocks[0]).compare_and_set("k", None, b"record")
+        # After a reboot, with a clock that was set back by years.
+        assert HostBackend(folder, lambda: clocks[1]).read("k") == b"record"
 
-    def test_a_full_disk_leaves_the_record_before(self, folder: Path) -> None:
+    def test_full_disk_keeps_old_record(self, folder: Path) -> None:
         backend = HostBackend(folder)
         assert backend.compare_and_set("k", None, b"one")
         if not (child := os.fork()):
@@ -123,34 +132,21 @@ class TestHost:
         assert backend.compare_and_set("k", b"one", b"three")
         assert backend.read("k") == b"three"
 
-    def test_a_killed_writer_leaves_a_whole_record(self, folder: Path) -> None:
-        """Killed anywhere: what lies there is a number of the row, never a part of one, and the next one can go on."""
+    def test_killed_writer_leaves_whole_record(self, folder: Path) -> None:
+        """Wherever it is killed, the file holds a whole record, and the next writer can go on."""
         HostBackend(folder).compare_and_set("k", None, b"0 start")
-        script = (
-            "import sys\n"
-            "from tests.contract.backend_peer import step\n"
-            "from tests.contract.backend_servers import host\n"
-            "backend = host(sys.argv[1]); print(flush=True)\n"
-            "while True: step(backend, 'k', 'x' * 50_000)"
-        )
         last = 0
-        for _ in range(10):
-            command = [sys.executable, "-c", script, str(folder)]
-            with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as writer:
-                assert writer.stdout is not None
-                writer.stdout.readline()
-                while int((HostBackend(folder).read("k") or b"-1 ").split(b" ")[0]) < last + 3:
-                    pass
+        for _ in range(5):
+            with children(_write_forever, [(str(folder),)]) as [writer]:
+                eventually(lambda: _number(folder) >= last + 3)  # noqa: B023
                 writer.kill()
             record = HostBackend(folder).read("k")
             assert record is not None
             assert record.endswith(b" " + b"x" * 50_000)
             last = int(record.split(b" ")[0])
-        assert step(HostBackend(folder), "k", "end") == last + 1
+        assert increment(HostBackend(folder), "k", "end") == last + 1
 
-    def test_a_record_and_its_folder_are_synced_before_it_counts(
-        self, folder: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_record_and_folder_are_synced(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         HostBackend(folder).compare_and_set("k", None, b"one")
         (record,) = folder.glob("*.record")
         synced: list[tuple[str, bytes]] = []
@@ -162,12 +158,12 @@ class TestHost:
 
         monkeypatch.setattr(os, "fsync", watch)
         assert HostBackend(folder).compare_and_set("k", b"one", b"two")
-        # First the bytes, while the one before still stands; then the name, once it does not.
+        # First the content, while the old record is still in place; then the folder, after the rename.
         assert synced == [(f"{record.name}.new", b"one"), ("state", b"two")]
 
 
-def test_a_swap_is_committed_for_good_by_postgres(tmp_path: Path) -> None:
-    """All else is committed quickly: what a crash of the server takes of it can be had again."""
+def test_postgres_commits_records_synchronously(tmp_path: Path) -> None:
+    """Other writes are committed asynchronously: a token lost in a crash can be fetched again."""
     committed: list[str] = []
 
     class Watched(psycopg.Cursor[Any]):
@@ -177,10 +173,10 @@ def test_a_swap_is_committed_for_good_by_postgres(tmp_path: Path) -> None:
                 committed.append(row[0] if row else "")
             return super().execute(query, *values, **options)
 
-    with durable_places.place("postgres", tmp_path) as place:
+    with durable_backends.location("postgres", tmp_path) as location:
 
         def connect() -> Any:
-            options = f"-c search_path={place.argument}"
+            options = f"-c search_path={location.name}"
             return psycopg.connect(
                 host="127.0.0.1", user="postgres", dbname="test", options=options, cursor_factory=Watched
             )

@@ -1,8 +1,7 @@
-"""Processes that share no disk, a server of the test's own, a real emulator: who asks for a token, and what is left."""
+"""App tokens of processes on several hosts that share through a server: who fetches a token, what is stored."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,13 +16,13 @@ from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from tests.contract import backend_servers
 from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnRedis, OwnServer
-from tests.coordination.askers import SERVERS, run
+from tests.coordination.token_requesters import SERVERS, app_calls, run
 
 OWN: dict[str, type[OwnServer]] = {"redis": OwnRedis, "postgres": OwnPostgres, "mariadb": OwnMariaDB}
 
 
 class Shared:
-    """An emulator, a server, and processes with a state folder each."""
+    """An emulator, a server, and processes with one state folder each."""
 
     def __init__(self, kind: str, server: OwnServer, url: str, platform: EmulatorState, folder: Path) -> None:
         self.kind = kind
@@ -33,14 +32,12 @@ class Shared:
         self._folder = folder
 
     def call(self, count: int, **changes: Any) -> list[dict[str, Any]]:
-        order = {"do": "call", "url": self._url, self.kind: self.server.port, **changes}
-        answers = run([{**order, "state": str(self._folder / str(number))} for number in range(count)])
-        assert len(answers) == count
-        return answers
+        known = {"url": self._url, self.kind: self.server.port, **changes}
+        return run(app_calls, [{**known, "state": str(self._folder / str(number))} for number in range(count)])
 
     @property
-    def asked(self) -> int:
-        """Return how often a token was asked for."""
+    def fetched(self) -> int:
+        """Return how often a token was fetched."""
         return self.platform.token_requests["feishu"]
 
 
@@ -62,29 +59,29 @@ def outcomes(answers: list[dict[str, Any]]) -> set[str]:
     return {answer["error"] for answer in answers}
 
 
-def test_many_that_start_at_once_fetch_one_token(shared: Shared, pytestconfig: pytest.Config) -> None:
-    """With 200 of them, more than a database has connections."""
+def test_concurrent_processes_fetch_one_token(shared: Shared, pytestconfig: pytest.Config) -> None:
+    """200 processes are more than a database has connections."""
     answers = shared.call(pytestconfig.getoption("--processes"))
     assert outcomes(answers) == {""}
-    assert shared.asked == 1
+    assert shared.fetched == 1
     assert len({token for answer in answers for token in answer["tokens"]}) == 1
 
 
-def test_a_token_that_the_platform_voided_is_renewed_by_one(shared: Shared) -> None:
+def test_revoked_token_is_renewed_once(shared: Shared) -> None:
     shared.call(1)
     shared.platform.revoke_tokens()
     assert outcomes(shared.call(10)) == {""}
-    assert shared.asked == 2
+    assert shared.fetched == 2
 
 
-def test_a_wrong_secret_is_tried_once(shared: Shared) -> None:
+def test_wrong_secret_is_tried_once(shared: Shared) -> None:
     (error,) = outcomes(shared.call(10, secret="a-wrong-secret"))
     assert error.startswith("AuthenticationError: ")
-    assert shared.asked == 1
+    assert shared.fetched == 1
 
 
-def left(kind: str, port: int) -> str:
-    """Return all that lies on the server, as ``strings`` prints it."""
+def stored(kind: str, port: int) -> bytes:
+    """Return everything that the server stores."""
     found: list[bytes] = []
     if kind == "redis":
         with Redis(backend_servers.HOST, port) as redis:
@@ -98,9 +95,7 @@ def left(kind: str, port: int) -> str:
             found += [
                 bytes(value) if isinstance(value, bytes) else str(value).encode() for row in cursor for value in row
             ]
-    return subprocess.run(
-        ["strings", "-n", "4"], input=b"\n".join(found), check=True, capture_output=True
-    ).stdout.decode()
+    return b"\n".join(found)
 
 
 _READ = {
@@ -128,7 +123,7 @@ def _mariadb(port: int) -> Any:
     return backend_servers.connect_mariadb("test", port=port)
 
 
-def test_no_key_and_no_row_shows_a_token_or_a_secret(shared: Shared) -> None:
+def test_stored_data_shows_no_secret(shared: Shared) -> None:
     tokens = {token for answer in shared.call(3) for token in answer["tokens"]}
     shared.platform.revoke_tokens()
     tokens |= {token for answer in shared.call(3) for token in answer["tokens"]}
@@ -138,11 +133,11 @@ def test_no_key_and_no_row_shows_a_token_or_a_secret(shared: Shared) -> None:
     with closing(SERVERS[shared.kind](shared.server.port)) as backend:
         backend.reserve("feishu|url|app|quota", [Rate(1, 60)], 0)
         backend.block("feishu|url|app|quota", 60)
-        printed = left(shared.kind, shared.server.port)
-        # Something was there to be read: a token, a refusal, slots.
-        assert printed.count("gAAAA") >= 2
-        assert len(printed.splitlines()) > 4
-        assert {secret for secret in secrets if secret in printed} == set()
+        found = stored(shared.kind, shared.server.port)
+        # There is something to read: a token, a refusal, slots.
+        assert found.count(b"gAAAA") >= 2
+        assert len(found.splitlines()) > 4
+        assert {secret for secret in secrets if secret.encode() in found} == set()
         backend.set("planted", b"\x00\x01" + "\n".join(secrets).encode() + b"\xff", 60)
-    printed = left(shared.kind, shared.server.port)
-    assert {secret for secret in secrets if secret in printed} == secrets
+    found = stored(shared.kind, shared.server.port)
+    assert {secret for secret in secrets if secret.encode() in found} == secrets

@@ -74,7 +74,7 @@ class HostBackend:
     def lock(self, key: str, timeout: float) -> Iterator[None]:
         """Be the only one who holds the key; see `Backend`. The kernel ends the hold with its process."""
         with self._folder.explained():
-            file = self._folder.open_locked(_name(key, "hold"), create=True, timeout=timeout)
+            file = self._folder.open_locked(_name(key, "lock"), create=True, timeout=timeout)
             assert file is not None  # noqa: S101  # made above
         holder = os.getpid()
         _HELD.add(file)

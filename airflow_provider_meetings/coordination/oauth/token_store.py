@@ -223,7 +223,7 @@ class UserTokenChain:
     def _claimed_elsewhere(self, record: UserRecord, mine: ChainMemory, *, works: bool) -> Token | None:
         # Its sender holds the key no longer: it has died, or it stood still, will go on, and write down the answer.
         died = (
-            "The user's refresh token was sent by a process that ended before it wrote down the answer; "
+            "The user's refresh token was sent by a process that ended before it stored the answer; "
             "sent again, it would be refused"
         )
         if works:

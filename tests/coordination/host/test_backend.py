@@ -22,7 +22,7 @@ from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 from tests.contract.scripted import NOBODY
-from tests.coordination.askers import run
+from tests.coordination.token_requesters import run, take_slots, use_folder
 
 FIVE = [Rate(5, 1)]
 START = BootClock("boot-1", 5000.0, 1_800_000_000.0)
@@ -209,7 +209,7 @@ def test_a_file_that_somebody_has_locked_for_long(host: Host, monkeypatch: pytes
 
 
 def test_slots_of_many_processes_are_each_given_once(tmp_path: Path) -> None:
-    answers = run([{"do": "slots", "state": str(tmp_path / "state"), "times": 50}] * 6)
+    answers = run(take_slots, [{"state": str(tmp_path / "state"), "times": 50}] * 6)
     waits = sorted(wait for answer in answers for wait in answer["waits"])
     assert waits == pytest.approx([i * 0.1 for i in range(300)])
 
@@ -246,7 +246,7 @@ def test_a_folder_that_an_unprivileged_user_cannot_use(open_folder: Path, case: 
     state.mkdir()
     state.chmod(mode)
     os.chown(state, owner, owner)
-    (answer,) = run([{"do": "use", "state": str(state), "user": NOBODY, "small_disk": case == "full"}])
+    (answer,) = run(use_folder, [{"state": str(state), "user": NOBODY, "small_disk": case == "full"}])
     if not words:
         assert answer["error"] == ""
         return
@@ -267,7 +267,7 @@ def test_what_is_no_folder(open_folder: Path, kind: str) -> None:
         state.touch()
     elif kind == "link":
         state.symlink_to(open_folder)
-    (answer,) = run([{"do": "use", "state": str(state), "user": NOBODY}])
+    (answer,) = run(use_folder, [{"state": str(state), "user": NOBODY}])
     assert words in answer["error"]
 
 

@@ -17,8 +17,9 @@ from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from tests.contract import backend_servers
-from tests.contract.backend import DEADLINE, SLOW, BackendContract, assert_apart, eventually
+from tests.contract.backend import SLOW, BackendContract, assert_apart, eventually
 from tests.contract.backend_peer import slots
+from tests.contract.backend_processes import DEADLINE
 
 HOUR = 3_600_000_000
 
@@ -28,7 +29,7 @@ def name(key: str, part: str) -> str:
 
 
 def set_forward(server: Redis, key: str) -> None:
-    """Do to all times what an hour forward does to the clock."""
+    """Move all stored times an hour back, as if the clock had been set forward."""
     for field in ("slot", "postponed", "seen"):
         server.hincrby(name(key, "slots"), field, -HOUR)
 
@@ -41,14 +42,11 @@ def server() -> Iterator[Redis]:
 
 
 class TestRedis(BackendContract):
-    factory = "tests.contract.backend_servers:redis"
+    kind = "redis"
 
     @pytest.fixture
-    def place(self, server: Redis) -> str:
+    def location(self, server: Redis) -> str:
         return ""
-
-    def make(self, place: str) -> Backend:
-        return backend_servers.redis(place)
 
     @pytest.fixture
     def key(self, server: Redis) -> Iterator[str]:
@@ -77,7 +75,7 @@ class TestRedis(BackendContract):
             server.delete(name(key, "lock"))
             eventually(lambda: "Lost a lock while it was held" in caplog.text)
 
-    def test_a_value_from_before_the_clock_was_set_back_is_gone_and_a_record_is_not(
+    def test_value_written_before_clock_was_set_back_is_gone_but_record_stays(
         self, backend: RedisBackend, server: Redis, key: str
     ) -> None:
         backend.set(key, b"1", 60)
@@ -89,7 +87,7 @@ class TestRedis(BackendContract):
         backend.set(key, b"2", 60)
         assert backend.get(key) == b"2"
 
-    def test_a_clock_set_back_keeps_the_distance(self, backend: Backend, server: Redis, key: str) -> None:
+    def test_clock_set_back_keeps_distance_to_slot(self, backend: Backend, server: Redis, key: str) -> None:
         backend.reserve(key, [SLOW], 0)
         backend.block(key, 20)
         for field in ("slot", "postponed", "seen"):
@@ -97,16 +95,14 @@ class TestRedis(BackendContract):
         assert 0 < backend.reserve(key, [SLOW], 3600) <= 20
         assert 10 < backend.reserve(key, [SLOW], 3600) <= 30
 
-    def test_a_clock_set_forward_keeps_those_apart_who_wait(self, backend: Backend, server: Redis, key: str) -> None:
-        taken = slots(backend, key, [[5, 1]], 8)
+    def test_clock_set_forward_keeps_spacing(self, backend: Backend, server: Redis, key: str) -> None:
+        taken = slots(backend, key, [Rate(5, 1)], 8)
         assert server.pttl(name(key, "slots")) > HOUR // 1000
         set_forward(server, key)
-        assert_apart(taken + slots(backend, key, [[5, 1]], 8), 0.2)
+        assert_apart(taken + slots(backend, key, [Rate(5, 1)], 8), 0.2)
 
-    def test_a_queue_of_long_ago_costs_little_and_none_costs_nothing(
-        self, backend: Backend, server: Redis, key: str
-    ) -> None:
-        slots(backend, key, [[5, 1]], 200)
+    def test_old_queue_delays_two_seconds_at_most(self, backend: Backend, server: Redis, key: str) -> None:
+        slots(backend, key, [Rate(5, 1)], 200)
         set_forward(server, key)
         assert 1 < backend.reserve(key, [Rate(5, 1)], 60) <= 2.2
         server.delete(name(key, "slots"))
@@ -114,7 +110,7 @@ class TestRedis(BackendContract):
         set_forward(server, key)
         assert backend.reserve(key, [SLOW], 0) == 0
 
-    def test_a_client_that_decodes_and_connections_that_were_cut(self, server: Redis, key: str) -> None:
+    def test_decoding_client_and_killed_connections(self, server: Redis, key: str) -> None:
         client = Redis(backend_servers.HOST, 6379, decode_responses=True, client_name=f"cut-{key}")
         backend = RedisBackend(client)
         backend.set(key, bytes(range(256)), 60)
@@ -126,8 +122,8 @@ class TestRedis(BackendContract):
         backend.close()
 
 
-def everything(backend: Backend) -> Iterator[str]:
-    """Try all there is, and give the words of each refusal."""
+def refusals(backend: Backend) -> Iterator[str]:
+    """Call every method, and yield the text of each error."""
     for use in (
         lambda: backend.get("key"),
         lambda: backend.set("key", b"value", 1),
@@ -141,24 +137,24 @@ def everything(backend: Backend) -> Iterator[str]:
         yield str(refused.value)
 
 
-def test_nobody_there() -> None:
+def test_unreachable_server() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         client = Redis("127.0.0.1", port, password="hunter2")
-        for words in everything(RedisBackend(client)):
-            assert "cannot be reached" in words
-            assert not [word for word in ("127.0.0.1", str(port), "hunter2") if word in words]
+        for text in refusals(RedisBackend(client)):
+            assert "cannot be reached" in text
+            assert not [part for part in ("127.0.0.1", str(port), "hunter2") if part in text]
 
 
-def test_one_who_never_answers() -> None:
+def test_silent_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = Redis("127.0.0.1", silent.getsockname()[1], socket_timeout=0.05)
-        for words in everything(RedisBackend(client)):
-            assert "did not answer in time" in words
+        for text in refusals(RedisBackend(client)):
+            assert "did not answer in time" in text
 
 
-def test_a_client_without_limits_gets_some() -> None:
+def test_client_without_timeouts_gets_defaults() -> None:
     client = Redis("127.0.0.1", 1, socket_timeout=None)
     RedisBackend(client)
     assert client.connection_pool.connection_kwargs["socket_timeout"] == 5
@@ -174,22 +170,22 @@ def test_a_client_without_limits_gets_some() -> None:
         (["+@all", "~*"], "wrong", "refused the login"),
     ],
 )
-def test_without_permission(server: Redis, rights: list[str], password: str, words: str) -> None:
+def test_missing_permission(server: Redis, rights: list[str], password: str, words: str) -> None:
     user = f"meetings-{uuid.uuid4()}"
-    tell: Callable[..., object] = server.execute_command
-    tell("ACL", "SETUSER", user, "on", ">right", "resetchannels", *rights)
+    execute: Callable[..., object] = server.execute_command
+    execute("ACL", "SETUSER", user, "on", ">right", "resetchannels", *rights)
     try:
         client = Redis(backend_servers.HOST, 6379, username=user, password=password)
-        for said in everything(RedisBackend(client)):
-            assert words in said
-            assert user not in said
+        for text in refusals(RedisBackend(client)):
+            assert words in text
+            assert user not in text
         client.close()
     finally:
-        tell("ACL", "DELUSER", user)
+        execute("ACL", "DELUSER", user)
 
 
-def answers(where: str) -> bool:
-    """Tell whether a server listens: its socket is there a moment before."""
+def listens(where: str) -> bool:
+    """Return whether a server listens: its socket file exists a little earlier."""
     with socket.socket(socket.AF_UNIX) as client:
         return client.connect_ex(where) == 0
 
@@ -197,13 +193,13 @@ def answers(where: str) -> bool:
 @pytest.mark.parametrize(
     ("setting", "words"), [("--replicaof 127.0.0.1 1", "read-only replica"), ("--maxmemory 1", "no memory left")]
 )
-def test_a_server_that_takes_nothing(tmp_path: Path, setting: str, words: str) -> None:
+def test_read_only_or_full_server(tmp_path: Path, setting: str, words: str) -> None:
     program = shutil.which("redis-server") or backend_servers.missing("no redis-server is installed")
     where = str(tmp_path / "socket")
     command = [program, "--port", "0", "--unixsocket", where, "--dir", str(tmp_path), *setting.split()]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        eventually(lambda: answers(where))
+        eventually(lambda: listens(where))
         backend = RedisBackend(Redis(unix_socket_path=where))
         for use in (lambda: backend.set("key", b"value", 1), lambda: backend.reserve("key", [SLOW], 1)):
             with pytest.raises(BackendError, match=words):

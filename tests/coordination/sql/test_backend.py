@@ -15,9 +15,11 @@ import pytest
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
+from airflow_provider_meetings.coordination.sql.dialects import MySQL, Postgres
 from tests.contract import backend_servers
-from tests.contract.backend import DEADLINE, SLOW, BackendContract, assert_apart, eventually
+from tests.contract.backend import SLOW, BackendContract, assert_apart, eventually
 from tests.contract.backend_peer import slots
+from tests.contract.backend_processes import DEADLINE
 from tests.contract.backend_servers import connect_mariadb, connect_postgres
 
 HOUR = 3_600_000_000
@@ -25,31 +27,31 @@ TABLE = "meetings_coordination"
 
 
 class SqlContract(BackendContract):
-    """What both databases keep besides."""
+    """Tests of both databases."""
 
     database: str
-    """What a driver calls the name of the database."""
+    """The driver's argument for the name of the database."""
 
     one_connection: str
-    """Let a user have one."""
+    """Limits a user to one connection."""
 
-    unmade: str
+    create_refused: str
     """What is said to a user who may not create the table."""
 
     @abstractmethod
-    def connect(self, place: str, **changes: Any) -> Any:
+    def connect(self, location: str, **changes: Any) -> Any:
         """Open a connection."""
 
     @abstractmethod
-    def cut(self, place: str) -> None:
-        """Cut all connections to this place but one's own."""
+    def cut(self, location: str) -> None:
+        """Kill all other connections to this location."""
 
     @abstractmethod
-    def somebody(self, place: str) -> AbstractContextManager[str]:
-        """Make a user who may do nothing, with the password `hunter2`."""
+    def unprivileged_user(self, location: str) -> AbstractContextManager[str]:
+        """Create a user without rights, with the password `hunter2`."""
 
-    def tell(self, place: str, statement: str) -> Any:
-        connection = self.connect(place)
+    def execute(self, location: str, statement: str) -> Any:
+        connection = self.connect(location)
         try:
             cursor = connection.cursor()
             cursor.execute(statement)
@@ -59,88 +61,86 @@ class SqlContract(BackendContract):
         finally:
             connection.close()
 
-    def test_rows_that_ran_out_are_removed(self, backend: Backend, place: str, key: str) -> None:
+    def test_expired_rows_are_removed(self, backend: Backend, location: str, key: str) -> None:
         backend.set(key, b"value", 0.01)
         backend.reserve(key, [SLOW], 0)
-        self.tell(place, f"UPDATE {TABLE} SET expires = 1 WHERE value IS NULL")
+        self.execute(location, f"UPDATE {TABLE} SET expires = 1 WHERE value IS NULL")
         eventually(lambda: backend.get(key) is None)
         backend.set(key + "other", b"value", 60)
-        assert len(self.tell(place, f"SELECT name FROM {TABLE}")) == 1
+        assert len(self.execute(location, f"SELECT name FROM {TABLE}")) == 1
 
-    def test_a_row_removed_while_in_use_does_no_harm(self, backend: Backend, place: str, key: str) -> None:
+    def test_removed_row_and_table_are_recreated(self, backend: Backend, location: str, key: str) -> None:
         backend.reserve(key, [SLOW], 0)
-        self.tell(place, f"DELETE FROM {TABLE}")
+        self.execute(location, f"DELETE FROM {TABLE}")
         assert backend.reserve(key, [SLOW], 0) == 0
-        self.tell(place, f"DROP TABLE {TABLE}")
+        self.execute(location, f"DROP TABLE {TABLE}")
         assert backend.reserve(key, [SLOW], 0) == 0
 
-    def test_no_name_shows_what_it_is_for(self, backend: Backend, place: str, key: str) -> None:
+    def test_row_names_hide_the_key(self, backend: Backend, location: str, key: str) -> None:
         backend.set(key, b"value", 60)
         backend.reserve(key, [SLOW], 0)
-        assert len(rows := self.tell(place, f"SELECT name FROM {TABLE}")) == 2
+        assert len(rows := self.execute(location, f"SELECT name FROM {TABLE}")) == 2
         assert not [row for row in rows if key in row[0]]
 
-    def test_a_value_from_before_the_clock_was_set_back_is_gone_and_a_record_is_not(
-        self, backend: SqlBackend, place: str, key: str
+    def test_value_written_before_clock_was_set_back_is_gone_but_record_stays(
+        self, backend: SqlBackend, location: str, key: str
     ) -> None:
         backend.set(key, b"1", 60)
         assert backend.compare_and_set(key, None, b"record")
-        self.tell(place, f"UPDATE {TABLE} SET seen = seen + {HOUR}, expires = expires + {HOUR}")
+        self.execute(location, f"UPDATE {TABLE} SET seen = seen + {HOUR}, expires = expires + {HOUR}")
         assert backend.get(key) is None
         assert backend.read(key) == b"record"
         backend.set(key, b"2", 60)
         assert backend.get(key) == b"2"
 
-    def test_a_clock_set_back_keeps_the_distance(self, backend: Backend, place: str, key: str) -> None:
+    def test_clock_set_back_keeps_distance_to_slot(self, backend: Backend, location: str, key: str) -> None:
         backend.reserve(key, [SLOW], 0)
         backend.block(key, 20)
-        self.tell(
-            place,
+        self.execute(
+            location,
             f"UPDATE {TABLE} SET slot = slot + {HOUR}, postponed = postponed + {HOUR}, seen = seen + {HOUR}",
         )
         assert 0 < backend.reserve(key, [SLOW], 3600) <= 20
         assert 10 < backend.reserve(key, [SLOW], 3600) <= 30
 
-    def set_forward(self, place: str) -> None:
-        """Do to all times what an hour forward does to the clock."""
+    def set_forward(self, location: str) -> None:
+        """Move all stored times an hour back, as if the clock had been set forward."""
         columns = ("slot", "postponed", "seen", "expires")
-        self.tell(place, f"UPDATE {TABLE} SET {', '.join(f'{one} = {one} - {HOUR}' for one in columns)}")
+        self.execute(location, f"UPDATE {TABLE} SET {', '.join(f'{one} = {one} - {HOUR}' for one in columns)}")
 
-    def test_a_clock_set_forward_keeps_those_apart_who_wait(self, backend: Backend, place: str, key: str) -> None:
-        taken = slots(backend, key, [[5, 1]], 8)
-        self.set_forward(place)
-        backend.set(key, b"value", 60)  # removes what ran out
-        assert_apart(taken + slots(backend, key, [[5, 1]], 8), 0.2)
+    def test_clock_set_forward_keeps_spacing(self, backend: Backend, location: str, key: str) -> None:
+        taken = slots(backend, key, [Rate(5, 1)], 8)
+        self.set_forward(location)
+        backend.set(key, b"value", 60)  # removes expired rows
+        assert_apart(taken + slots(backend, key, [Rate(5, 1)], 8), 0.2)
 
-    def test_a_queue_of_long_ago_costs_little_and_none_costs_nothing(
-        self, backend: Backend, place: str, key: str
-    ) -> None:
-        slots(backend, key, [[5, 1]], 200)
-        self.set_forward(place)
+    def test_old_queue_delays_two_seconds_at_most(self, backend: Backend, location: str, key: str) -> None:
+        slots(backend, key, [Rate(5, 1)], 200)
+        self.set_forward(location)
         assert 1 < backend.reserve(key, [Rate(5, 1)], 60) <= 2.2
-        self.tell(place, f"DELETE FROM {TABLE}")
+        self.execute(location, f"DELETE FROM {TABLE}")
         backend.reserve(key, [SLOW], 0)
-        self.set_forward(place)
+        self.set_forward(location)
         assert backend.reserve(key, [SLOW], 0) == 0
 
-    def test_connections_that_were_cut_are_opened_anew(
-        self, backend: Backend, place: str, key: str, caplog: pytest.LogCaptureFixture
+    def test_killed_connections_are_replaced(
+        self, backend: Backend, location: str, key: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         backend.set(key, b"value", 60)
         with backend.lock(key, 0), backend.lock(key + "other", 0):
-            self.cut(place)
+            self.cut(location)
         assert caplog.text.count("Lost a lock while it was held") == 2
         assert backend.get(key) == b"value"
-        self.cut(place)
+        self.cut(location)
         with backend.lock(key, DEADLINE):
             assert backend.reserve(key, [SLOW], 0) == 0
 
-    def test_a_forked_process_opens_connections_of_its_own(self, place: str, key: str) -> None:
+    def test_forked_process_opens_its_own_connections(self, location: str, key: str) -> None:
         opened = []
 
         def connect() -> Any:
             opened.append(os.getpid())
-            return self.connect(place)
+            return self.connect(location)
 
         with closing(SqlBackend(connect)) as backend:
             backend.set(key, b"value", 60)
@@ -152,8 +152,8 @@ class SqlContract(BackendContract):
             assert backend.get(key) == b"value"
             assert len(opened) == before
 
-    def test_a_connection_that_commits_by_itself_holds_nevertheless(self, place: str, key: str) -> None:
-        backends = [SqlBackend(lambda: self.connect(place, autocommit=True)) for _ in range(2)]
+    def test_autocommit_connection_keeps_lock(self, location: str, key: str) -> None:
+        backends = [SqlBackend(lambda: self.connect(location, autocommit=True)) for _ in range(2)]
         with (
             backends[0].lock(key, 0),
             pytest.raises(BackendError, match="has held this"),
@@ -163,43 +163,49 @@ class SqlContract(BackendContract):
         for backend in backends:
             backend.close()
 
-    def test_without_permission(self, place: str, key: str) -> None:
-        with self.somebody(place) as user:
-            backend = SqlBackend(lambda: self.connect(place, user=user, password="hunter2"))
-            with pytest.raises(BackendError, match=self.unmade):
+    def test_missing_permission(self, location: str, key: str) -> None:
+        with self.unprivileged_user(location) as user:
+            backend = SqlBackend(lambda: self.connect(location, user=user, password="hunter2"))
+            with pytest.raises(BackendError, match=self.create_refused):
                 backend.set(key, b"value", 60)
-            with closing(self.make(place)) as allowed:
+            with closing(self.make(location)) as allowed:
                 allowed.set(key, b"value", 60)
-            for words in refused(backend, key):
-                assert "needs SELECT, INSERT, UPDATE and DELETE on the table" in words
-                assert user not in words
+            for text in refused(backend, key):
+                assert "needs SELECT, INSERT, UPDATE and DELETE on the table" in text
+                assert user not in text
             backend.close()
 
-    def test_nobody_there(self, place: str, key: str) -> None:
+    def test_unreachable_server(self, location: str, key: str) -> None:
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
-            for words in refused(SqlBackend(lambda: self.connect(place, port=port)), key):
-                assert "cannot be reached" in words
-                assert not [word for word in ("127.0.0.1", str(port)) if word in words]
+            for text in refused(SqlBackend(lambda: self.connect(location, port=port)), key):
+                assert "cannot be reached" in text
+                assert not [part for part in ("127.0.0.1", str(port)) if part in text]
 
-    def test_no_such_database(self, place: str, key: str) -> None:
-        for words in refused(SqlBackend(lambda: self.connect(place, **{self.database: "meetings_nowhere"})), key):
-            assert "refused the login" in words
-            assert "nowhere" not in words
+    def test_unknown_database(self, location: str, key: str) -> None:
+        for text in refused(SqlBackend(lambda: self.connect(location, **{self.database: "meetings_nowhere"})), key):
+            assert "refused the login" in text
+            assert "nowhere" not in text
 
-    def test_no_connection_free(self, place: str, key: str) -> None:
-        with self.somebody(place) as user:
-            self.tell(place, self.one_connection.format(user=user))
-            other = self.connect(place, user=user, password="hunter2")
-            backend = SqlBackend(lambda: self.connect(place, user=user, password="hunter2"), timeout=0.5)
+    def test_no_free_connection(self, location: str, key: str) -> None:
+        with self.unprivileged_user(location) as user:
+            self.execute(location, self.one_connection.format(user=user))
+            other = self.connect(location, user=user, password="hunter2")
+            backend = SqlBackend(lambda: self.connect(location, user=user, password="hunter2"), timeout=0.5)
             with pytest.raises(BackendError, match="no connection free"):
                 backend.get(key)
             other.close()
 
-    def test_a_row_that_somebody_else_locks(self, backend: Backend, place: str, key: str) -> None:
+    def test_row_locked_by_another_session(
+        self, backend: Backend, location: str, key: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Postgres, "begin", Postgres.begin.replace("'5s'", "'1s'"))
+        monkeypatch.setattr(
+            MySQL, "opening", tuple(text.replace("timeout = 5", "timeout = 1") for text in MySQL.opening)
+        )
         backend.reserve(key, [SLOW], 0)
-        other = self.connect(place)
+        other = self.connect(location)
         other.cursor().execute(f"SELECT name FROM {TABLE} FOR UPDATE")
         with pytest.raises(BackendError, match="did not answer in time"):
             backend.reserve(key, [SLOW], 60)
@@ -208,7 +214,7 @@ class SqlContract(BackendContract):
 
 
 class Pooled:
-    """A client's connection to a pooler: what is done on it is done on the server's, which outlives it."""
+    """A client connection to a pooler; the server connection behind it stays open."""
 
     def __init__(self, server: Any) -> None:
         self.__dict__["_server"] = server
@@ -225,7 +231,7 @@ class Pooled:
 
 
 def refused(backend: Backend, key: str) -> Iterator[str]:
-    """Try all that touches the table, and give the words of each refusal."""
+    """Call every method that uses the table, and yield the text of each error."""
     uses: list[Callable[[], object]] = [
         lambda: backend.get(key),
         lambda: backend.set(key, b"value", 1),
@@ -240,29 +246,26 @@ def refused(backend: Backend, key: str) -> Iterator[str]:
 
 
 class TestPostgres(SqlContract):
-    factory = "tests.contract.backend_servers:postgres"
+    kind = "postgres"
     database = "dbname"
     one_connection = "ALTER ROLE {user} CONNECTION LIMIT 1"
-    unmade = "may not create the table meetings_coordination.*CREATE TABLE"
+    create_refused = "may not create the table meetings_coordination.*CREATE TABLE"
 
     @pytest.fixture
-    def place(self) -> Iterator[str]:
+    def location(self) -> Iterator[str]:
         backend_servers.need("PostgreSQL", 5432)
         schema = f"meetings_{uuid.uuid4().hex}"
-        self.tell("public", f"CREATE SCHEMA {schema}")
+        self.execute("public", f"CREATE SCHEMA {schema}")
         yield schema
-        self.tell("public", f"DROP SCHEMA {schema} CASCADE")
+        self.execute("public", f"DROP SCHEMA {schema} CASCADE")
 
-    def make(self, place: str) -> Backend:
-        return backend_servers.postgres(place)
+    def connect(self, location: str, **changes: Any) -> Any:
+        return connect_postgres(location, **changes)
 
-    def connect(self, place: str, **changes: Any) -> Any:
-        return connect_postgres(place, **changes)
-
-    def test_a_pooler_gives_others_a_connection_as_it_was(self, place: str, key: str) -> None:
-        """It gives each transaction the same connection of the server's, and resets nothing between."""
+    def test_pooled_server_connection_keeps_its_settings(self, location: str, key: str) -> None:
+        """A pooler reuses a server connection for each transaction, and resets nothing between."""
         names = ["statement_timeout", "synchronous_commit", "idle_in_transaction_session_timeout"]
-        with closing(self.connect(place)) as server:
+        with closing(self.connect(location)) as server:
 
             def settings() -> list[Any]:
                 names_and_isolation = [*names, "default_transaction_isolation", "transaction_isolation", "lock_timeout"]
@@ -275,7 +278,7 @@ class TestPostgres(SqlContract):
             server.commit()
             before = settings()
             with closing(SqlBackend(lambda: Pooled(server))) as backend:
-                for _ in range(10):  # a driver may prepare what it is asked often
+                for _ in range(10):  # a driver may prepare a frequent statement
                     backend.set(key, b"value", 60)
                     backend.reserve(key, [SLOW], 3600)
                 with backend.lock(key, 1):
@@ -285,65 +288,62 @@ class TestPostgres(SqlContract):
                 assert backend.get(key) == b"value"
             assert settings() == before
 
-    def cut(self, place: str) -> None:
-        self.tell(
+    def cut(self, location: str) -> None:
+        self.execute(
             "public",
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND pid IN "
-            f"(SELECT pid FROM pg_stat_activity WHERE application_name = '{place}')",
+            f"(SELECT pid FROM pg_stat_activity WHERE application_name = '{location}')",
         )
 
     @contextmanager
-    def somebody(self, place: str) -> Iterator[str]:
-        user = f"u_{place}"
-        self.tell(place, f"CREATE ROLE {user} LOGIN PASSWORD 'hunter2'")
-        self.tell(place, f"GRANT USAGE ON SCHEMA {place} TO {user}")
+    def unprivileged_user(self, location: str) -> Iterator[str]:
+        user = f"u_{location}"
+        self.execute(location, f"CREATE ROLE {user} LOGIN PASSWORD 'hunter2'")
+        self.execute(location, f"GRANT USAGE ON SCHEMA {location} TO {user}")
         try:
             yield user
         finally:
-            self.tell(place, f"DROP OWNED BY {user}")
-            self.tell(place, f"DROP ROLE {user}")
+            self.execute(location, f"DROP OWNED BY {user}")
+            self.execute(location, f"DROP ROLE {user}")
 
 
 class TestMariaDB(SqlContract):
-    factory = "tests.contract.backend_servers:mariadb"
+    kind = "mariadb"
     database = "database"
     one_connection = "GRANT USAGE ON *.* TO {user} WITH MAX_USER_CONNECTIONS 1"
-    # It does not tell a user without rights whether there is a table.
-    unmade = "CREATE if the table is missing"
+    # MariaDB does not tell a user without rights whether the table exists.
+    create_refused = "CREATE if the table is missing"
 
     @pytest.fixture
-    def place(self) -> Iterator[str]:
+    def location(self) -> Iterator[str]:
         backend_servers.need("MariaDB", 3306)
         database = f"meetings_{uuid.uuid4().hex}"
-        self.tell("test", f"CREATE DATABASE {database}")
+        self.execute("test", f"CREATE DATABASE {database}")
         yield database
-        self.tell("test", f"DROP DATABASE {database}")
+        self.execute("test", f"DROP DATABASE {database}")
 
-    def make(self, place: str) -> Backend:
-        return backend_servers.mariadb(place)
+    def connect(self, location: str, **changes: Any) -> Any:
+        return connect_mariadb(location, **changes)
 
-    def connect(self, place: str, **changes: Any) -> Any:
-        return connect_mariadb(place, **changes)
-
-    def cut(self, place: str) -> None:
-        for row in self.tell("test", f"SELECT id FROM information_schema.processlist WHERE db = '{place}'"):
-            self.tell("test", f"KILL {row[0]}")
+    def cut(self, location: str) -> None:
+        for row in self.execute("test", f"SELECT id FROM information_schema.processlist WHERE db = '{location}'"):
+            self.execute("test", f"KILL {row[0]}")
 
     @contextmanager
-    def somebody(self, place: str) -> Iterator[str]:
-        user = f"u_{place[-20:]}"
-        self.tell(place, f"CREATE USER {user} IDENTIFIED BY 'hunter2'")
-        self.tell(place, f"CREATE TABLE {place}.visible (one int)")
-        self.tell(place, f"GRANT SELECT ON {place}.visible TO {user}")
+    def unprivileged_user(self, location: str) -> Iterator[str]:
+        user = f"u_{location[-20:]}"
+        self.execute(location, f"CREATE USER {user} IDENTIFIED BY 'hunter2'")
+        self.execute(location, f"CREATE TABLE {location}.visible (one int)")
+        self.execute(location, f"GRANT SELECT ON {location}.visible TO {user}")
         try:
             yield user
         finally:
-            self.tell(place, f"DROP USER {user}")
+            self.execute(location, f"DROP USER {user}")
 
-    def test_a_wrong_password(self, place: str, key: str) -> None:
-        with self.somebody(place) as user:
-            backend = SqlBackend(lambda: self.connect(place, user=user, password="wrong"))
-            for words in refused(backend, key):
-                assert "refused the login" in words
-                assert user not in words
-                assert "wrong" not in words
+    def test_wrong_password(self, location: str, key: str) -> None:
+        with self.unprivileged_user(location) as user:
+            backend = SqlBackend(lambda: self.connect(location, user=user, password="wrong"))
+            for text in refused(backend, key):
+                assert "refused the login" in text
+                assert user not in text
+                assert "wrong" not in text

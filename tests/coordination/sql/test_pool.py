@@ -14,7 +14,8 @@ import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
-from tests.contract.backend import DEADLINE, eventually
+from tests.contract.backend import eventually
+from tests.contract.backend_processes import DEADLINE
 from tests.contract.own_servers import OwnPostgres
 
 

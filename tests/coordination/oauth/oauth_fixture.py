@@ -53,7 +53,7 @@ class FailingBackend(HostBackend):
         return super().compare_and_set(key, old, new)
 
 
-class World:
+class OAuthFixture:
     def __init__(self, folder: Path) -> None:
         self.now = 1_800_000_000.0
         self.steady = 50_000.0

@@ -1,4 +1,4 @@
-"""Where records are kept in tests: a folder, a real Redis, a real PostgreSQL, a real MariaDB; cleaned up afterwards."""
+"""Locations of durable backends in tests: a folder, a real Redis, PostgreSQL or MariaDB; cleaned up afterwards."""
 
 from __future__ import annotations
 
@@ -21,66 +21,60 @@ _PARTS = ("value", "lock", "slots", "record")
 
 
 @dataclass
-class Place:
-    """One of them; `argument` is what `tests.contract.backend_servers` makes a backend from, in any process."""
+class Location:
+    """Where a backend keeps its state; `name` is the folder, schema or database."""
 
     kind: str
-    argument: str
+    name: str
     keys: list[str] = field(default_factory=list)
     backends: list[DurableBackend] = field(default_factory=list)
 
-    @property
-    def factory(self) -> str:
-        return f"tests.contract.backend_servers:{self.kind}"
-
     def make(self) -> DurableBackend:
-        """Make a backend, which is closed with the place."""
-        made: Callable[[str], DurableBackend] = getattr(backend_servers, self.kind)
-        self.backends.append(backend := made(self.argument))
+        """Return a backend, which is closed with the location."""
+        self.backends.append(backend := backend_servers.make_backend(self.kind, self.name))
         return backend
 
     def key(self) -> str:
-        """Return a key that nobody else has, and that is cleaned up."""
+        """Return a new key, which is cleaned up with the location."""
         self.keys.append(key := f"feishu|https://open.feishu.cn|{uuid.uuid4()}")
         return key
 
     def dump(self) -> bytes:
-        """Return all that lies there under the keys, names and contents."""
+        """Return all names and contents that are stored."""
         if self.kind == "host":
-            return b"\n".join(path.name.encode() + path.read_bytes() for path in Path(self.argument).iterdir())
+            return b"\n".join(path.name.encode() + path.read_bytes() for path in Path(self.name).iterdir())
         if self.kind == "redis":
             with Redis(backend_servers.HOST, 6379) as client:
                 return b"\n".join(name.encode() + _content(client, name) for name in _names(self.keys))
-        with closing(_connect(self.kind, self.argument)) as connection:
-            rows = _tell(connection, "SELECT name, value FROM meetings_coordination")
+        with closing(_connect(self.kind, self.name)) as connection:
+            rows = _execute(connection, "SELECT name, value FROM meetings_coordination")
         return b"\n".join(str(name).encode() + bytes(value or b"") for name, value in rows)
 
 
 @contextmanager
-def place(kind: str, tmp_path: Path) -> Iterator[Place]:
-    """Give a new place; skip by name where its server is not there."""
+def location(kind: str, tmp_path: Path) -> Iterator[Location]:
+    """Create a location; skip the test if its server is missing."""
     if kind == "host":
-        yield Place(kind, str(tmp_path / "state"))
+        yield Location(kind, str(tmp_path / "state"))
         return
     backend_servers.need(*_PORTS[kind])
-    name = f"meetings_{uuid.uuid4().hex}"
-    here = Place(kind, "" if kind == "redis" else name)
+    created = Location(kind, "" if kind == "redis" else f"meetings_{uuid.uuid4().hex}")
     if kind != "redis":
-        _create(kind, "CREATE", name)
+        _create_or_drop(kind, "CREATE", created.name)
     try:
-        yield here
+        yield created
     finally:
-        for backend in here.backends:
+        for backend in created.backends:
             backend.close()
         if kind == "redis":
             with Redis(backend_servers.HOST, 6379) as client:
-                client.delete(*_names(here.keys), "nothing")
+                client.delete(*_names(created.keys), "nothing")
         else:
-            _create(kind, "DROP", name)
+            _create_or_drop(kind, "DROP", created.name)
 
 
 def _content(client: Redis, name: str) -> bytes:
-    # A dump of a text would be compressed, and hide what it holds.
+    # DUMP would compress a text and so hide what it contains.
     return bytes((client.get(name) if client.type(name) == b"string" else client.dump(name)) or b"")  # type: ignore[arg-type]  # not awaited
 
 
@@ -96,13 +90,13 @@ def _connect(kind: str, name: str) -> Any:
     return connect(name)
 
 
-def _create(kind: str, word: str, name: str) -> None:
-    what, ending = ("SCHEMA", " CASCADE" if word == "DROP" else "") if kind == "postgres" else ("DATABASE", "")
+def _create_or_drop(kind: str, verb: str, name: str) -> None:
+    what, ending = ("SCHEMA", " CASCADE" if verb == "DROP" else "") if kind == "postgres" else ("DATABASE", "")
     with closing(_connect(kind, "public" if kind == "postgres" else "test")) as connection:
-        _tell(connection, f"{word} {what} {name}{ending}")
+        _execute(connection, f"{verb} {what} {name}{ending}")
 
 
-def _tell(connection: Any, statement: str) -> Any:
+def _execute(connection: Any, statement: str) -> Any:
     cursor = connection.cursor()
     cursor.execute(statement)
     rows = cursor.fetchall() if statement.startswith("SELECT") else []
