@@ -65,11 +65,11 @@ def store(target: str) -> Store:
     import boto3
     from botocore.config import Config
 
-    from airflow_provider_meetings.storage.s3.bucket import tuned
+    from airflow_provider_meetings.storage.s3.bucket import skip_payload_signing
     from airflow_provider_meetings.storage.s3.store import S3Store
 
     bucket, _, prefix = target.removeprefix("s3://").partition("/")
-    return S3Store(boto3.client("s3", config=tuned(Config())), bucket, prefix, target)
+    return S3Store(boto3.client("s3", config=skip_payload_signing(Config())), bucket, prefix, target)
 
 
 def files(count: int) -> Iterator[tuple[Recording, MediaFile]]:

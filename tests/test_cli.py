@@ -75,7 +75,7 @@ def test_a_sweep_that_removes_as_json(tmp_path: Path, lake: Path) -> None:
     os.utime(part, (0, 0))
     command = ("meetings", "sweep", f"file://{lake}", "--older-than", "36500d", "-o", "json")
     (young,) = json.loads(airflow(tmp_path, *command).stdout)["leftovers"]
-    assert young["fate"] == "young"
+    assert young["outcome"] == "young"
     done = airflow(tmp_path, "meetings", "sweep", f"file://{lake}", "--delete", "-o", "json")
     assert (done.returncode, done.stderr) == (0, "")
     result = json.loads(done.stdout)

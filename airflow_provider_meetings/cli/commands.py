@@ -44,9 +44,9 @@ def _verify(args: Namespace) -> int:
 
 def _sweep(args: Namespace) -> int:
     run = Sweep(store_at(args.target), older_than=args.older_than, delete=args.delete)
-    leftovers = [swept.to_dict() for swept in run.swept()]
+    leftovers = [swept.to_dict() for swept in run.run()]
     counts = run.counts()
-    columns = ("fate", "kind", "key", "size", "modified", "reason")
+    columns = ("outcome", "kind", "key", "size", "modified", "reason")
     show({"target": args.target, **counts}, "leftovers", leftovers, columns, args.output)
     if counts[SweepOutcome.FAILED]:
         say(f"{counts[SweepOutcome.FAILED]} leftovers could not be removed: may this user delete there?")

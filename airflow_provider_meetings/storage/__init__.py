@@ -1,4 +1,4 @@
-"""Sinks of the landing engine: one file per kind of store."""
+"""Stores of the landing engine, one subpackage per kind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_meetings.storage.local.store import LocalStore
 
 
 def store_for(fs: Any, root: str, uri: str) -> Store:
-    """Choose the store for a file system of fsspec.
+    """Return the store for an fsspec file system.
 
     :param fs: the file system.
     :param root: the folder within it.
@@ -22,6 +22,6 @@ def store_for(fs: Any, root: str, uri: str) -> Store:
     protocols = (fs.protocol,) if isinstance(fs.protocol, str) else tuple(fs.protocol)
     if "file" in protocols:
         if not uri.startswith("file:///"):
-            raise InvalidRequest(f"target {uri} is not absolute: write three slashes, file:///data/lake")
+            raise InvalidRequest(f"target {uri} is not absolute: use three slashes, file:///data/lake")
         return LocalStore(Path(root), uri)
     return FilesystemStore(fs, root, uri)

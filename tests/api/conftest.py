@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from tests.contract.bench import Bench
 from tests.contract.certificate import make_certificate
-from tests.contract.names import PUBLIC, Names, teach
+from tests.contract.names import PUBLIC, Names, patch_resolver
 from tests.contract.opening import LOOPBACK, OpenSession
 from tests.contract.origin import Origin, serve_origin
 
@@ -62,7 +62,7 @@ def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> Names:
-    known = teach(monkeypatch)
+    known = patch_resolver(monkeypatch)
     known("open.feishu.cn", [PUBLIC])
     return known
 

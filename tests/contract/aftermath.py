@@ -8,18 +8,18 @@ from collections.abc import Iterable
 from tests.contract.bench import NAME, RECEIPT, Bench
 
 
-def stands(bench: Bench, body: bytes) -> None:
+def assert_landed(bench: Bench, body: bytes) -> None:
     """Assert that exactly `body` stands, that its receipt says so, and that nothing else is left."""
     assert bench.files() == {NAME, RECEIPT}
     _agree(bench, [body])
 
 
-def nothing_stands(bench: Bench) -> None:
+def assert_not_landed(bench: Bench) -> None:
     """Assert that nothing stands under the final name, nor a receipt of it."""
     assert not {NAME, RECEIPT} & bench.files()
 
 
-def never_a_third_thing(bench: Bench, versions: Iterable[bytes]) -> None:
+def assert_one_of(bench: Bench, versions: Iterable[bytes]) -> None:
     """Assert that one of `versions` stands with its receipt, or nothing."""
     if {NAME, RECEIPT} & bench.files():
         _agree(bench, versions)

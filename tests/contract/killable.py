@@ -32,7 +32,7 @@ _ON_FILES = {"os.truncate", "fcntl.flock"}
 
 
 @dataclass
-class Nursery:
+class ForkServer:
     """Start processes; one at a time."""
 
     process: subprocess.Popen[str]
@@ -55,11 +55,11 @@ class Nursery:
 
 
 @contextmanager
-def nursery() -> Iterator[Nursery]:
+def fork_server() -> Iterator[ForkServer]:
     command = [sys.executable, "-m", "tests.contract.killable"]
     above = Path(__file__).resolve().parent.parent.parent
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=above) as process:
-        yield Nursery(process)
+        yield ForkServer(process)
 
 
 def _die_before(step: int, root: str) -> None:

@@ -14,7 +14,7 @@ PUBLIC = "93.184.215.14"
 Names = Callable[..., list[str]]
 
 
-def teach(monkeypatch: pytest.MonkeyPatch) -> Names:
+def patch_resolver(monkeypatch: pytest.MonkeyPatch) -> Names:
     """Return a function ``(name, *answers)``; each answer is a list of addresses, the last one holds for ever.
 
     It returns a list that grows by `name` with each question. Other names are unknown.

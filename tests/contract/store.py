@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.landing.layout import safe_name
-from airflow_provider_meetings.api.landing.store import LARGEST_READ, Plan, Precondition, PreconditionFailed, Store
+from airflow_provider_meetings.api.landing.store import MAX_READ_BYTES, Plan, Precondition, PreconditionFailed, Store
 
 MIB = 2**20
 ODD = tuple(f"{safe_name(name)}.mp4" for name in (".hidden", "a+b c", "会议 纪要", "x" * 300, "a/b?c#d[e]*", "50%25"))
@@ -33,7 +33,7 @@ class StoreContract(abc.ABC):
 
     def left(self, store: Store) -> list[str]:
         """Name everything that lies in the store, also what `walk` does not show."""
-        return sorted([*keys(store), *(leftover.handle for leftover in store.leftovers())])
+        return sorted([*keys(store), *(leftover.handle for leftover in store.partial_uploads())])
 
     def test_an_empty_store_holds_nothing(self, store: Store) -> None:
         assert (store.stat("a/b.json"), store.read("a/b.json"), self.left(store)) == (None, None, [])
@@ -62,9 +62,9 @@ class StoreContract(abc.ABC):
         assert (store.stat("x/y.json"), self.left(store)) == (None, [])
 
     def test_what_is_too_large_to_be_read_whole_counts_as_none(self, store: Store) -> None:
-        store.put("x.json", body(LARGEST_READ))
-        assert store.read("x.json") == body(LARGEST_READ)
-        store.put("x.json", body(LARGEST_READ + 1))
+        store.put("x.json", body(MAX_READ_BYTES))
+        assert store.read("x.json") == body(MAX_READ_BYTES)
+        store.put("x.json", body(MAX_READ_BYTES + 1))
         assert store.read("x.json") is None
         store.put("x.json", b"1")
         assert store.read("x.json") == b"1"
@@ -143,13 +143,13 @@ class StoreContract(abc.ABC):
     def test_what_a_dead_try_left_is_found_told_and_removed(self, store: Store) -> None:
         """A process dies with the writer open: what it was told to keep leads the next try there."""
         places: list[Mapping[str, Any]] = []
-        dead = store.writer("a/v.mp4", Plan(keep=places.append))
+        dead = store.writer("a/v.mp4", Plan(save_state=places.append))
         dead.write(body(MIB))
         self.die(dead)
-        left = list(store.leftovers())
+        left = list(store.partial_uploads())
         assert (keys(store), {leftover.key for leftover in left}) == ([], {"a/v.mp4"} if left else set())
         assert bool(places) >= bool(left)
-        writer = store.writer("a/v.mp4", Plan(place=places[-1] if places else {}))
+        writer = store.writer("a/v.mp4", Plan(resume_state=places[-1] if places else {}))
         writer.abort()
         assert self.left(store) == []
 
@@ -162,7 +162,7 @@ class StoreContract(abc.ABC):
             writer = store.writer(key, Plan())
             writer.write(body(MIB))
             self.die(writer)
-        for leftover in list(store.leftovers()):
+        for leftover in list(store.partial_uploads()):
             assert store.remove(leftover)
             assert not store.remove(leftover)
         assert self.left(store) == ["a/whole.mp4"]
@@ -204,7 +204,7 @@ class StoreContract(abc.ABC):
     def test_what_is_not_whole_is_hidden_where_that_is_asked_for(self, store: Store) -> None:
         writer = store.writer("a/v.parquet", Plan(hidden=True))
         writer.write(body(MIB))
-        handles = [leftover.handle for leftover in store.leftovers()]
+        handles = [leftover.handle for leftover in store.partial_uploads()]
         assert all(handle.startswith("a/.") for handle in handles), handles
         writer.publish()
         assert self.left(store) == ["a/v.parquet"]

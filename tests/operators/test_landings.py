@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_meetings.api.landing.receipt import Checkpoint
+from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.operators.landings import LISTED, SweepOperator, VerifyOperator
@@ -92,7 +92,7 @@ def died(lake: Path, days: int) -> set[Path]:
     part = landed(lake).with_name("obcn.video.mp4.part")
     part.write_bytes(b"12345")
     checkpoint = part.with_name("obcn.video.part.json")
-    checkpoint.write_bytes(Checkpoint(name="obcn.video.mp4", length=None, validator=None, place={}).to_bytes())
+    checkpoint.write_bytes(Checkpoint(name="obcn.video.mp4", length=None, validator=None, writer_state={}).to_bytes())
     for path in (part, checkpoint):
         os.utime(path, (then := path.stat().st_mtime - days * 86400, then))
     return {part, checkpoint}

@@ -1,1 +1,1 @@
-"""Check what has landed against its receipts, and remove what killed tries left."""
+"""Verify landed objects against their receipts, and sweep what unfinished landings left."""

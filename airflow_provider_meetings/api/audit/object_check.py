@@ -1,15 +1,17 @@
-"""Prove one object against its receipt: by what the store says of it, or by all of its bytes."""
+"""Check one object against its receipt: by the store's metadata, or by hashing all of its bytes."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import receipt_name
-from airflow_provider_meetings.api.landing.receipt import Checkpoint, Receipt
-from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, Parts, Store
+from airflow_provider_meetings.api.landing.receipt import Receipt
+from airflow_provider_meetings.api.landing.store import MAX_READ_BYTES, ListedObject, Parts, Store
 from airflow_provider_meetings.api.sanitize import harmless
 
 
@@ -24,7 +26,7 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong; `key` and `uri` are the object's, or the receipt's where that cannot be read."""
+    """One problem; `key` and `uri` are the object's, or the receipt's if the receipt cannot be read."""
 
     key: str
     uri: str
@@ -38,52 +40,51 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What came of one receipt or checkpoint.
+class CheckResult:
+    """The result for one receipt or checkpoint.
 
-    :param names: the object it speaks of, in its own folder; None if it cannot be read.
-    :param read: bytes of the object that were read.
+    :param object_name: the object it names, in its own folder; None if it cannot be read.
+    :param bytes_read: bytes of the object that were read.
     """
 
-    names: str | None
+    object_name: str | None
     finding: Finding | None = None
-    read: int = 0
+    bytes_read: int = 0
 
 
-def find(store: Store, key: str, fault: FindingKind, expected: str, seen: str) -> Finding:
-    """Make a finding; texts from outside are cut, and made harmless to print."""
-    return Finding(harmless(key, 1000), harmless(store.uri(key), 2000), fault, harmless(expected), harmless(seen))
+def make_finding(store: Store, key: str, kind: FindingKind, expected: str, seen: str) -> Finding:
+    """Return a finding whose texts are shortened and safe to print."""
+    return Finding(harmless(key, 1000), harmless(store.uri(key), 2000), kind, harmless(expected), harmless(seen))
 
 
-def under_way(store: Store, listed: Listed) -> Verdict:
-    """Say which object a checkpoint speaks of; none if it is no checkpoint of ours."""
+def check_checkpoint(store: Store, listed: ListedObject) -> CheckResult:
+    """Return the object that a checkpoint names; None if it is not a checkpoint of this provider."""
     try:
         data = store.read(listed.key)
     except OSError:
         data = None
     checkpoint = Checkpoint.from_bytes(data)
-    return Verdict(names=checkpoint.name if checkpoint else None)
+    return CheckResult(object_name=checkpoint.name if checkpoint else None)
 
 
-def prove(store: Store, listed: Listed, *, full: bool) -> Verdict:
-    """Hold an object against its receipt.
+def check_receipt(store: Store, listed: ListedObject, *, full: bool) -> CheckResult:
+    """Check an object against its receipt.
 
     :param listed: the receipt.
-    :param full: read and hash the object; else its size and the store's own validator decide.
+    :param full: read and hash the object; else compare its size and the store's validator.
     """
-    data, verdict = _prove_once(store, listed, full)
-    if verdict.finding is not None:
-        again, second = _prove_once(store, listed, full)
-        if again != data:  # landed anew while we looked
-            return second
-    return verdict
+    data, result = _check_once(store, listed, full)
+    if result.finding is not None:
+        new_data, new_result = _check_once(store, listed, full)
+        if new_data != data:  # the file was landed again during the check
+            return new_result
+    return result
 
 
-def _prove_once(store: Store, listed: Listed, full: bool) -> tuple[bytes | None, Verdict]:
+def _check_once(store: Store, listed: ListedObject, full: bool) -> tuple[bytes | None, CheckResult]:
     key = listed.key
-    if listed.size > LARGEST_READ:
-        expected = f"at most {LARGEST_READ} bytes"
-        return None, _unreadable(store, key, None, expected, f"{listed.size} bytes")
+    if listed.size > MAX_READ_BYTES:
+        return None, _unreadable(store, key, None, f"at most {MAX_READ_BYTES} bytes", f"{listed.size} bytes")
     try:
         data = store.read(key)
     except OSError as error:
@@ -93,36 +94,37 @@ def _prove_once(store: Store, listed: Listed, full: bool) -> tuple[bytes | None,
         return data, _unreadable(store, key, None, "a receipt of a known schema", "something else")
     folder, slash, name = key.rpartition("/")
     if name != receipt_name(receipt.file_id, receipt.kind):
-        expected = "a receipt of the file that its name says"
-        return data, _unreadable(store, key, None, expected, f"speaks of another file: {receipt.file_id}")
-    return data, _compare(store, key, f"{folder}{slash}{receipt.name}", receipt, full)
+        expected, seen = "a receipt of the file in its name", f"the receipt of file {receipt.file_id}"
+        return data, _unreadable(store, key, None, expected, seen)
+    return data, _check_object(store, key, f"{folder}{slash}{receipt.name}", receipt, full)
 
 
-def _compare(store: Store, receipt_key: str, key: str, receipt: Receipt, full: bool) -> Verdict:
+def _check_object(store: Store, receipt_key: str, key: str, receipt: Receipt, full: bool) -> CheckResult:
     name = receipt.name
+    expected = f"{receipt.size} bytes"
     try:
         stat = store.stat(key)
         if stat is None:
-            finding = find(store, key, FindingKind.MISSING, f"{receipt.size} bytes", "nothing")
+            finding = make_finding(store, key, FindingKind.MISSING, expected, "nothing")
         elif stat.size != receipt.size:
-            finding = find(store, key, FindingKind.CHANGED, f"{receipt.size} bytes", f"{stat.size} bytes")
+            finding = make_finding(store, key, FindingKind.CHANGED, expected, f"{stat.size} bytes")
         elif not full and stat.validator != receipt.validator:
-            finding = find(store, key, FindingKind.CHANGED, receipt.validator, stat.validator)
+            finding = make_finding(store, key, FindingKind.CHANGED, receipt.validator, stat.validator)
         elif not full:
-            return Verdict(names=name)
+            return CheckResult(object_name=name)
         elif (hashes := _hashes(receipt)) is None:
-            return _unreadable(store, receipt_key, name, "a sha256, or those of all parts and their tree", "neither")
+            return _unreadable(store, receipt_key, name, "a sha256, or the sha256 of all parts and the tree", "neither")
         else:
-            return _read_through(store, key, name, hashes)
+            return _check_content(store, key, name, hashes)
     except FileNotFoundError:
-        finding = find(store, key, FindingKind.MISSING, f"{receipt.size} bytes", "nothing")
+        finding = make_finding(store, key, FindingKind.MISSING, expected, "nothing")
     except OSError as error:
-        return _unreadable(store, key, name, f"{receipt.size} bytes", _reason(error))
-    return Verdict(names=name, finding=finding)
+        return _unreadable(store, key, name, expected, _reason(error))
+    return CheckResult(object_name=name, finding=finding)
 
 
 def _hashes(receipt: Receipt) -> Parts | None:
-    """Return the hashes to compare with: a whole one is that of an only part. None for what cannot be compared."""
+    """Return the expected hashes, a whole sha256 as that of a single part; None if the receipt has no usable ones."""
     if receipt.sha256 is not None:
         return Parts(max(receipt.size, 1), (receipt.sha256,))
     if receipt.part_size is None or receipt.parts is None:
@@ -131,42 +133,43 @@ def _hashes(receipt: Receipt) -> Parts | None:
     return hashes if hashes.tree == receipt.tree_sha256 else None
 
 
-def _read_through(store: Store, key: str, name: str, hashes: Parts) -> Verdict:
-    """Read the object to its first part that differs."""
-    read = done = 0
-    room, hashed = hashes.size, hashlib.sha256()
+def _check_content(store: Store, key: str, name: str, hashes: Parts) -> CheckResult:
+    """Read the object up to the first part whose hash differs."""
+    bytes_read = number = 0
 
-    def differs() -> Verdict | None:
-        seen, expected = hashed.hexdigest(), hashes.sha256[done] if done < len(hashes.sha256) else "the end"
-        if seen == expected:
-            return None
-        part = f"part {done + 1}: " if len(hashes.sha256) > 1 else ""
-        finding = find(store, key, FindingKind.CHANGED, f"{part}sha256 {expected}", f"{part}sha256 {seen}")
-        return Verdict(names=name, finding=finding, read=read)
+    def changed(expected: str, seen: str) -> CheckResult:
+        finding = make_finding(store, key, FindingKind.CHANGED, expected, seen)
+        return CheckResult(object_name=name, finding=finding, bytes_read=bytes_read)
 
-    for piece in store.open(key):
-        read += len(piece)
+    for number, (size, sha256) in enumerate(_part_hashes(store.open(key), hashes.size), start=1):
+        bytes_read += size
+        expected = hashes.sha256[number - 1] if number <= len(hashes.sha256) else "the end"
+        if sha256 != expected:
+            label = f"part {number}: " if len(hashes.sha256) > 1 else ""
+            return changed(f"{label}sha256 {expected}", f"{label}sha256 {sha256}")
+    if number < len(hashes.sha256):
+        return changed(f"{len(hashes.sha256)} parts", f"{number} of them, {bytes_read} bytes")
+    return CheckResult(object_name=name, bytes_read=bytes_read)
+
+
+def _part_hashes(pieces: Iterator[bytes], part_size: int) -> Iterator[tuple[int, str]]:
+    """Yield size and sha256 of each part; one of 0 bytes for an empty object."""
+    digest, size, number = hashlib.sha256(), 0, 0
+    for piece in pieces:
         view = memoryview(piece)
         while view:
-            hashed.update(view[:room])
-            view, room = view[room:], room - len(view[:room])
-            if not room:
-                if wrong := differs():
-                    return wrong
-                done, room, hashed = done + 1, hashes.size, hashlib.sha256()
-    if room < hashes.size or not done:
-        if wrong := differs():
-            return wrong
-        done += 1
-    if done < len(hashes.sha256):
-        seen = f"{done} of them, {read} bytes"
-        finding = find(store, key, FindingKind.CHANGED, f"{len(hashes.sha256)} parts", seen)
-        return Verdict(names=name, finding=finding, read=read)
-    return Verdict(names=name, read=read)
+            head, view = view[: part_size - size], view[part_size - size :]
+            digest.update(head)
+            size += len(head)
+            if size == part_size:
+                yield size, digest.hexdigest()
+                digest, size, number = hashlib.sha256(), 0, number + 1
+    if size or not number:
+        yield size, digest.hexdigest()
 
 
-def _unreadable(store: Store, key: str, name: str | None, expected: str, seen: str) -> Verdict:
-    return Verdict(names=name, finding=find(store, key, FindingKind.UNREADABLE, expected, seen))
+def _unreadable(store: Store, key: str, name: str | None, expected: str, seen: str) -> CheckResult:
+    return CheckResult(object_name=name, finding=make_finding(store, key, FindingKind.UNREADABLE, expected, seen))
 
 
 def _reason(error: OSError) -> str:

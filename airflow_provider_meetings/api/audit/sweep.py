@@ -1,4 +1,4 @@
-"""Find and remove what tries that died have left: bytes under no final name, and the checkpoints that lead to them."""
+"""Find and remove the partial uploads and checkpoints of landings that were not finished."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
-from airflow_provider_meetings.api.landing.receipt import Checkpoint, Receipt
-from airflow_provider_meetings.api.landing.store import Listed, ObjectStat, PartialUpload, Store
+from airflow_provider_meetings.api.landing.receipt import Receipt
+from airflow_provider_meetings.api.landing.store import ListedObject, ObjectStat, PartialUpload, Store
 from airflow_provider_meetings.api.sanitize import harmless
 
-# Over a weekend a failed task may wait for the person who clears it: until then it shall continue, not begin anew.
-OLDER_THAN = timedelta(days=7)
-# A file system tells who writes; of a multipart upload a store may tell only when it was begun.
-YOUNGEST = timedelta(hours=1)
+# A failed task may wait over a weekend until it is cleared, and should then resume.
+DEFAULT_AGE = timedelta(days=7)
+# A file system shows who is writing; a store may only show when a multipart upload was started.
+MIN_AGE = timedelta(hours=1)
 
 
 class SweepOutcome(StrEnum):
-    """What became of a leftover."""
+    """What the sweep did with an item."""
 
     STALE = "stale"
     REMOVED = "removed"
@@ -35,12 +36,12 @@ class SweepOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
-    """One leftover of ours.
+class SweepItem:
+    """One partial upload or checkpoint of this provider.
 
-    :param kind: the store's word, or ``checkpoint``.
-    :param size: bytes, where the store can tell.
-    :param modified: when it or its checkpoint was last written to.
+    :param kind: the kind of the partial upload, or ``checkpoint``.
+    :param size: bytes, None where the store does not tell.
+    :param modified: time of the last write to it or to its checkpoint.
     """
 
     key: str
@@ -48,7 +49,7 @@ class Swept:
     kind: str
     size: int | None
     modified: DateTime
-    fate: SweepOutcome
+    outcome: SweepOutcome
     reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,16 +60,16 @@ class Swept:
             "kind": self.kind,
             "size": self.size,
             "modified": self.modified.isoformat(),
-            "fate": str(self.fate),
+            "outcome": str(self.outcome),
             "reason": self.reason,
         }
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
-    """A checkpoint as it stood when it was read."""
+class _FoundCheckpoint:
+    """A checkpoint, the object that it names, and its stat when it was read."""
 
-    listed: Listed
+    listed: ListedObject
     name: str
     stat: ObjectStat | None
 
@@ -76,121 +77,125 @@ class _Mark:
 class Sweep:
     """Sweep a store once.
 
-    A leftover is ours if a receipt or a checkpoint of ours in its folder shares its stem, or a checkpoint names it.
+    A partial upload belongs to this provider if a checkpoint names its object, or if a receipt or checkpoint in its
+    folder has the same stem.
 
-    :param older_than: what was written to more lately than this is left alone, as is all that it leads to.
-    :param delete: remove; else only say what would be.
-    :raises InvalidRequest: for an age below an hour.
+    :param older_than: keep items with a later write, and everything that their checkpoint refers to.
+    :param delete: remove items; else only report them.
+    :raises InvalidRequest: if `older_than` is below one hour.
     """
 
     def __init__(
         self,
         store: Store,
         *,
-        older_than: timedelta = OLDER_THAN,
+        older_than: timedelta = DEFAULT_AGE,
         delete: bool = False,
         now: Callable[[], DateTime] = lambda: pendulum.now("UTC"),
     ) -> None:
-        if older_than < YOUNGEST:
+        if older_than < MIN_AGE:
             raise InvalidRequest(
-                f"older_than must be at least an hour, got {older_than}: what is younger may be being written"
+                f"older_than must be at least one hour, got {older_than}: younger uploads may be in use"
             )
         self._store = store
         self._delete = delete
         self._before = now() - older_than
         self._counts: Counter[str] = Counter()
 
-    def swept(self) -> Iterator[Swept]:
-        """Remove, or in a dry run look, and yield each leftover of ours with its fate; checkpoints come last.
+    def run(self) -> Iterator[SweepItem]:
+        """Yield each item with its outcome; checkpoints come last.
 
         :raises OSError: if the store cannot be listed.
         """
-        # Before the walk: a landing that begins meanwhile is young then, whichever of its traces is seen.
-        leftovers = list(self._store.leftovers())
-        marks, landed, objects = self._journals({_place(leftover.key) for leftover in leftovers})
-        leading: dict[tuple[str, str], list[_Mark]] = defaultdict(list)
-        naming: dict[tuple[str, str], list[_Mark]] = defaultdict(list)
-        for mark in marks:
-            leading[_place(mark.listed.key)].append(mark)
-            naming[_split(mark.listed.key)[0], mark.name].append(mark)
-        held: set[str] = set()
-        for leftover in leftovers:
-            place, name = _place(leftover.key), _split(leftover.key)
-            led = [*leading.get(place, ()), *naming.get(name, ())]
-            if (not led and place not in landed) or _split(leftover.handle) in objects:
+        # Listed before the walk: a landing that starts in between has a young checkpoint.
+        uploads = list(self._store.partial_uploads())
+        checkpoints, landed, objects = self._read_records({_folder_and_stem(upload.key) for upload in uploads})
+        by_stem: dict[tuple[str, str], list[_FoundCheckpoint]] = defaultdict(list)
+        by_object: dict[tuple[str, str], list[_FoundCheckpoint]] = defaultdict(list)
+        for checkpoint in checkpoints:
+            by_stem[_folder_and_stem(checkpoint.listed.key)].append(checkpoint)
+            by_object[_split(checkpoint.listed.key)[0], checkpoint.name].append(checkpoint)
+        kept: set[str] = set()
+        for upload in uploads:
+            place = _folder_and_stem(upload.key)
+            related = [*by_stem.get(place, ()), *by_object.get(_split(upload.key), ())]
+            if (not related and place not in landed) or _split(upload.handle) in objects:
                 self._counts["not_ours"] += 1
                 continue
-            swept = self._leftover(leftover, led)
-            if swept.fate not in {SweepOutcome.STALE, SweepOutcome.REMOVED}:
-                held.update(mark.listed.key for mark in led)
-            yield self._count(swept)
-        for mark in marks:
-            if mark.listed.key not in held:
-                yield self._count(self._checkpoint(mark))
+            item = self._sweep_upload(upload, related)
+            if item.outcome not in {SweepOutcome.STALE, SweepOutcome.REMOVED}:
+                kept.update(checkpoint.listed.key for checkpoint in related)
+            yield self._count(item)
+        for checkpoint in checkpoints:
+            if checkpoint.listed.key not in kept:
+                yield self._count(self._sweep_checkpoint(checkpoint))
 
     def counts(self) -> dict[str, Any]:
-        """Return, as plain JSON, what `swept` has counted so far; `bytes` are those removed, or to be removed."""
+        """Return the counts of `run` so far as plain JSON; `bytes` are removed, or removable without `delete`."""
         return {
             "delete": self._delete,
             **{str(name): self._counts[name] for name in (*SweepOutcome, "not_ours", "bytes")},
         }
 
-    def _journals(self, wanted: set[tuple[str, str]]) -> tuple[list[_Mark], set[tuple[str, str]], set[tuple[str, str]]]:
-        """Read all checkpoints, and those receipts that could tell whose a leftover is, with the objects they name."""
-        marks, landed, objects = [], set(), set()
+    def _read_records(
+        self, places: set[tuple[str, str]]
+    ) -> tuple[list[_FoundCheckpoint], set[tuple[str, str]], set[tuple[str, str]]]:
+        """Read all checkpoints, and the receipts at `places`, as (folder, stem).
+
+        :returns: the checkpoints, the places that have a receipt, and the objects (folder, name) of these receipts.
+        """
+        checkpoints, landed, objects = [], set(), set()
         for listed in self._store.walk():
-            place = _place(listed.key)
+            place = _folder_and_stem(listed.key)
             if not place[1]:
                 continue
             if listed.key.endswith(CHECKPOINT_SUFFIX):
                 stat = self._store.stat(listed.key)
                 if checkpoint := Checkpoint.from_bytes(self._store.read(listed.key)):
-                    marks.append(_Mark(listed, checkpoint.name, stat))
+                    checkpoints.append(_FoundCheckpoint(listed, checkpoint.name, stat))
             elif (
-                place in wanted
+                place in places
                 and listed.key.endswith(RECEIPT_SUFFIX)
                 and (receipt := Receipt.from_bytes(self._store.read(listed.key)))
             ):
                 landed.add(place)
-                objects.add((place[0], receipt.name))  # one that looks like a leftover is none
-        return marks, landed, objects
+                objects.add((place[0], receipt.name))  # a landed object whose name looks like a partial upload's
+        return checkpoints, landed, objects
 
-    def _leftover(self, leftover: PartialUpload, led: list[_Mark]) -> Swept:
-        newest = max([leftover.modified, *(mark.listed.modified for mark in led)])
+    def _sweep_upload(self, upload: PartialUpload, related: list[_FoundCheckpoint]) -> SweepItem:
+        modified = max([upload.modified, *(checkpoint.listed.modified for checkpoint in related)])
+        return self._sweep(upload.key, upload.kind, upload.size, modified, lambda: self._store.remove(upload))
 
-        def remove() -> bool:
-            return self._store.remove(leftover)
-
-        return self._judge(leftover.key, leftover.kind, leftover.size, newest, remove)
-
-    def _checkpoint(self, mark: _Mark) -> Swept:
-        key = mark.listed.key
+    def _sweep_checkpoint(self, checkpoint: _FoundCheckpoint) -> SweepItem:
+        listed = checkpoint.listed
 
         def remove() -> bool:
-            if self._store.stat(key) != mark.stat:  # a landing has begun since
+            if self._store.stat(listed.key) != checkpoint.stat:  # a landing has started since
                 return False
-            self._store.delete(key)
+            self._store.delete(listed.key)
             return True
 
-        return self._judge(key, "checkpoint", mark.listed.size, mark.listed.modified, remove)
+        return self._sweep(listed.key, "checkpoint", listed.size, listed.modified, remove)
 
-    def _judge(self, key: str, kind: str, size: int | None, newest: DateTime, remove: Callable[[], bool]) -> Swept:
-        fate, reason = SweepOutcome.STALE, ""
-        if newest >= self._before:
-            fate = SweepOutcome.YOUNG
+    def _sweep(
+        self, key: str, kind: str, size: int | None, modified: DateTime, remove: Callable[[], bool]
+    ) -> SweepItem:
+        outcome, reason = SweepOutcome.STALE, ""
+        if modified >= self._before:
+            outcome = SweepOutcome.YOUNG
         elif self._delete:
             try:
-                fate = SweepOutcome.REMOVED if remove() else SweepOutcome.IN_USE
-            except OSError as error:  # the others are removed all the same
-                fate, reason = SweepOutcome.FAILED, f"{type(error).__name__}: {error.strerror or error}"
+                outcome = SweepOutcome.REMOVED if remove() else SweepOutcome.IN_USE
+            except OSError as error:  # continue with the others
+                outcome, reason = SweepOutcome.FAILED, f"{type(error).__name__}: {error.strerror or error}"
         uri = harmless(self._store.uri(key), 2000)
-        return Swept(harmless(key, 1000), uri, kind, size, newest, fate, harmless(reason))
+        return SweepItem(harmless(key, 1000), uri, kind, size, modified, outcome, harmless(reason))
 
-    def _count(self, swept: Swept) -> Swept:
-        self._counts[swept.fate] += 1
-        if swept.fate in {SweepOutcome.STALE, SweepOutcome.REMOVED}:
-            self._counts["bytes"] += swept.size or 0
-        return swept
+    def _count(self, item: SweepItem) -> SweepItem:
+        self._counts[item.outcome] += 1
+        if item.outcome in {SweepOutcome.STALE, SweepOutcome.REMOVED}:
+            self._counts["bytes"] += item.size or 0
+        return item
 
 
 def _split(key: str) -> tuple[str, str]:
@@ -198,7 +203,7 @@ def _split(key: str) -> tuple[str, str]:
     return folder, name
 
 
-def _place(key: str) -> tuple[str, str]:
-    """Return folder and stem: what an object, its receipt and its checkpoint share."""
+def _folder_and_stem(key: str) -> tuple[str, str]:
+    """Return what an object has in common with its receipt and checkpoint."""
     folder, name = _split(key)
     return folder, stem(name)

@@ -1,1 +1,1 @@
-"""Land one file, or many, in a store: resumed, verified, with a receipt."""
+"""The landing engine: transfer media files into a store, verified and with a receipt."""

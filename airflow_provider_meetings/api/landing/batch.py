@@ -1,4 +1,4 @@
-"""Land many files of one task, a few at once: what one suffers keeps no other out of the store."""
+"""Land many files of one task, a few at a time; a file that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from airflow_provider_meetings.api.models import MediaFile, Recording, StoredFil
 
 log = logging.getLogger(__name__)
 
-_AHEAD = 8  # files per worker that may be done before an earlier one is
+_MAX_QUEUED_PER_WORKER = 8
 
 Land = Callable[[Recording, MediaFile], StoredFile]
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file that did not land, or a recording whose files could not be told; then `media` is None."""
+    """A file that was not landed; `media` is None if the files of the recording could not be listed."""
 
     recording: Recording
     media: MediaFile | None
@@ -36,7 +36,7 @@ class Failed:
 
     @property
     def what(self) -> str:
-        """Name it by ids."""
+        """Return the ids of file and recording."""
         if self.media is None:
             return self.recording.label
         return f"{self.media.file_id!r} ({self.media.kind}) of {self.recording.label}"
@@ -44,7 +44,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A file that landed, or was there, or that the platform does not have."""
+    """A file that was landed, skipped, or that the platform does not have."""
 
     recording: Recording
     media: MediaFile
@@ -54,12 +54,12 @@ class Landed:
 def files_of(
     client: MeetingsClient, recordings: Iterable[Recording], kinds: Sequence[str]
 ) -> Iterator[tuple[Recording, MediaFile] | Failed]:
-    """Name the files of recordings that are of the wanted kinds, each once; may ask the platform."""
+    """Yield the files of the requested kinds of each recording, without duplicates; may send requests."""
     seen: set[tuple[str, ...]] = set()
     for recording in recordings:
         try:
             for media in client.media(recording, kinds):
-                # Named twice, it would be landed twice at once.
+                # A duplicate would be landed by two threads at once.
                 key = (media.platform, media.tenant, media.recording_id, media.file_id, media.kind)
                 if key not in seen:
                     seen.add(key)
@@ -75,31 +75,31 @@ def land_all(
     workers: int,
     stop: Callable[[], None],
 ) -> Generator[Landed | Failed, None, None]:
-    """Land each file, and yield what became of it, in the order given.
+    """Land files in threads and yield the results in input order.
 
     :param land: called from `workers` threads.
-    :param stop: called when the caller gives up, and only then: has to end what `land` does. The threads are waited
-        for.
-    :raises Stopped: if `land` was told to stop in another way.
+    :param stop: called if the caller closes the generator; must make running `land` calls return. The threads are
+        joined.
+    :raises Stopped: if `land` was stopped by anybody else.
     """
-    waiting: deque[Future[Landed | Failed] | Failed] = deque()
-    threads = ThreadPoolExecutor(workers, thread_name_prefix="landing")
+    queued: deque[Future[Landed | Failed] | Failed] = deque()
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="landing")
     try:
         for file in files:
             if isinstance(file, Failed):
-                waiting.append(file)
+                queued.append(file)
             else:
                 # Each with its own copy of the context: Airflow finds the task's log by it.
-                waiting.append(threads.submit(copy_context().run, partial(_land, land, *file)))
-            while len(waiting) >= workers * _AHEAD:
-                yield _told(waiting.popleft())
-        while waiting:
-            yield _told(waiting.popleft())
+                queued.append(executor.submit(copy_context().run, partial(_land, land, *file)))
+            while len(queued) >= workers * _MAX_QUEUED_PER_WORKER:
+                yield _result(queued.popleft())
+        while queued:
+            yield _result(queued.popleft())
     except BaseException:
         stop()
         raise
     finally:
-        threads.shutdown(cancel_futures=True)
+        executor.shutdown(cancel_futures=True)
 
 
 def _land(land: Land, recording: Recording, media: MediaFile) -> Landed | Failed:
@@ -110,25 +110,25 @@ def _land(land: Land, recording: Recording, media: MediaFile) -> Landed | Failed
     except MeetingsApiError as error:
         return Failed(recording, media, error)
     except Exception as error:
-        # What requests raises is an OSError too, whose text is the link.
+        # The errors of requests are OSErrors too, and their text holds the link.
         if isinstance(error, OSError) and not isinstance(error, RequestException):
             return Failed(recording, media, StoreError(error.strerror or str(error)))
         return Failed(recording, media, _unexpected(error, media))
 
 
 def _unexpected(error: Exception, media: MediaFile) -> ServerError:
-    """Name the error and its place, never its text: that may hold a link."""
+    """Return an error with the class and the line of an exception, without its text, which may hold a link."""
     (*_, frame) = extract_tb(error.__traceback__)
     path = Path(frame.filename)
     return ServerError(
-        f"{type(error).__name__} at {path.parent.name}/{path.name}:{frame.lineno}, which nothing here provides for",
+        f"Unexpected {type(error).__name__} at {path.parent.name}/{path.name}:{frame.lineno}",
         platform=media.platform,
-        next_step="Try again; if it comes again, report it with that place.",
+        next_step="Try again; if it happens again, report it with this line.",
     )
 
 
-def _told(result: Future[Landed | Failed] | Failed) -> Landed | Failed:
-    told = result if isinstance(result, Failed) else result.result()
-    if isinstance(told, Failed):
-        log.error("%s failed: %s", told.what, told.error)
-    return told
+def _result(queued: Future[Landed | Failed] | Failed) -> Landed | Failed:
+    result = queued if isinstance(queued, Failed) else queued.result()
+    if isinstance(result, Failed):
+        log.error("Landing %s failed: %s", result.what, result.error)
+    return result

@@ -1,4 +1,4 @@
-"""The media engine: decide whether a file must be landed, have it delivered, write the receipt."""
+"""The landing engine: decide whether a file must be transferred, transfer it, write its receipt."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ IfPresent = Literal["verify", "skip", "replace", "fail"]
 
 
 class Landing:
-    """Land files of one platform in one store; may be used by several threads at once, each with files of its own.
+    """Land files of one platform in one store; thread-safe as long as no two threads land the same file.
 
-    :param if_present: ``verify`` skips a file whose receipt agrees with the object's size and the store's own
-        validator, and lands it again otherwise; ``skip`` trusts the receipt; ``replace`` always lands;
-        ``fail`` makes one that is there an error.
+    :param if_present: ``verify`` skips a file whose receipt agrees with the object's size and validator, and lands it
+        again otherwise; ``skip`` trusts the receipt; ``replace`` always lands; ``fail`` raises for an existing file.
     """
 
     def __init__(
@@ -53,63 +52,68 @@ class Landing:
         self._now = now
 
     def land(self, recording: Recording, media: MediaFile, *, if_present: IfPresent | None = None) -> StoredFile:
-        """Bring one file into the store, verified, with its receipt beside it.
+        """Land one file, verified, with its receipt beside it.
 
-        :param if_present: for this file, another choice than for all.
-        :returns: the stored file; outcome landed, resumed, replaced, skipped, or absent where the platform has no
-            such file.
-        :raises MediaCorrupt: if what was served is not the file; nothing is published then.
-        :raises MeetingsApiError: as the platform answers.
-        :raises OSError: as the store fails.
+        :param if_present: overrides the engine's choice for this file.
+        :returns: the stored file; outcome landed, resumed, replaced, skipped, or absent if the platform has no such
+            file.
+        :raises MediaCorrupt: if the host serves something else than the file; nothing is published then.
+        :raises MeetingsApiError: if the platform fails.
+        :raises OSError: if the store fails.
         """
-        chosen = if_present or self._if_present
-        berth = LandingTarget(self._store, self._layout, recording, media, may_stand=chosen != "fail")
-        receipt = Receipt.from_bytes(self._store.read(berth.receipt_key))
-        if receipt is not None and not (receipt.describes(media) and berth.owns(receipt.name)):
+        if_present = if_present or self._if_present
+        target = LandingTarget(self._store, self._layout, recording, media, may_exist=if_present != "fail")
+        receipt = Receipt.from_bytes(self._store.read(target.receipt_key))
+        if receipt is not None and not (receipt.describes(media) and target.owns(receipt.name)):
             receipt = None
-        if receipt is not None and self._stands(chosen, berth, receipt):
-            uri = self._store.uri(berth.beside(receipt.name))
-            log.info("%s is there already", uri)
+        if receipt is not None and self._is_landed(if_present, target, receipt):
+            uri = self._store.uri(target.sibling_key(receipt.name))
+            log.info("Skipping %s: already landed", uri)
             stored = receipt.stored_file("skipped", uri)
         else:
-            stored = self._deliver(berth, media, receipt)
+            stored = self._transfer(target, media, receipt)
         self._meter.count("meetings.landing.files", 1, {"platform": media.platform, "outcome": stored.outcome})
         return stored
 
-    def _stands(self, chosen: IfPresent, berth: LandingTarget, receipt: Receipt) -> bool:
-        key = berth.beside(receipt.name)
-        if chosen == "fail":
-            raise berth.already(key)
-        if chosen == "replace":
-            return False
-        if chosen == "skip":
-            return True
+    def _is_landed(self, if_present: IfPresent, target: LandingTarget, receipt: Receipt) -> bool:
+        key = target.sibling_key(receipt.name)
+        if if_present == "fail":
+            raise target.exists_error(key)
+        if if_present != "verify":
+            return if_present == "skip"
         stat = self._store.stat(key)
         return stat is not None and (stat.size, stat.validator) == (receipt.size, receipt.validator)
 
-    def _deliver(self, berth: LandingTarget, media: MediaFile, receipt: Receipt | None) -> StoredFile:
-        name = f"{media.platform} file {media.file_id!r} ({media.kind})"
-        progress = Progress(name, self._meter, {"platform": media.platform, "kind": media.kind})
-        delivered = ResumableTransfer(MediaSource(self._client, media), berth, progress, self._limits, name).run()
-        if delivered is None:
-            log.warning("%s has no %s of file %r", media.platform, media.kind, media.file_id)
+    def _transfer(self, target: LandingTarget, media: MediaFile, old: Receipt | None) -> StoredFile:
+        source = MediaSource(self._client, media)
+        progress = Progress(source.name, self._meter, {"platform": media.platform, "kind": media.kind})
+        result = ResumableTransfer(source, target, progress, self._limits).run()
+        if result is None:
+            log.warning("%s does not exist on the platform", source.name)
             return _absent(media)
-        _compare_declared(media, delivered.stat.size)
-        written = self._receipt(berth, media, delivered)
-        if receipt is not None and receipt.name != written.name:
-            # The platform serves another type than last time: the old object would be a second copy. It goes while
-            # the old receipt still names it, or nothing would lead to it any more.
-            self._store.delete(berth.beside(receipt.name))
-        self._store.put(berth.receipt_key, written.to_bytes())
-        berth.forget()
-        log.info("%s stands", berth.uri)
-        replaced = receipt is not None or berth.replaces
-        outcome = "replaced" if replaced else "resumed" if delivered.resumed else "landed"
-        return written.stored_file(outcome, berth.uri)
+        size = result.stat.size
+        # The declared size is not reliable enough to reject a file, but the user should check it.
+        if media.declared_size and size < media.declared_size:
+            log.warning(
+                "%s: the platform declares %d bytes but its media host served a complete file of %d; check whether "
+                "the recording is truncated",
+                *(source.name, media.declared_size, size),
+            )
+        receipt = self._receipt(target, media, result)
+        if old is not None and old.name != receipt.name:
+            # The platform now serves another media type. Delete the old object before its receipt is replaced:
+            # afterwards nothing would refer to it.
+            self._store.delete(target.sibling_key(old.name))
+        self._store.put(target.receipt_key, receipt.to_bytes())
+        target.delete_checkpoint()
+        log.info("Landed %s", target.uri)
+        replaced = old is not None or target.replaces
+        outcome = "replaced" if replaced else "resumed" if result.resumed else "landed"
+        return receipt.stored_file(outcome, target.uri)
 
-    def _receipt(self, berth: LandingTarget, media: MediaFile, delivered: TransferResult) -> Receipt:
-        name = berth.key.rpartition("/")[2]
-        parts = delivered.parts
+    def _receipt(self, target: LandingTarget, media: MediaFile, result: TransferResult) -> Receipt:
+        name = target.key.rpartition("/")[2]
+        parts = result.parts
         return Receipt(
             platform=media.platform,
             tenant=media.tenant,
@@ -118,27 +122,17 @@ class Landing:
             file_id=media.file_id,
             kind=media.kind,
             name=name,
-            uri=berth.uri,
-            size=delivered.stat.size,
-            sha256=delivered.sha256,
+            uri=target.uri,
+            size=result.stat.size,
+            sha256=result.sha256,
             media_type=media_type(name.rpartition(".")[2]),
-            validator=delivered.stat.validator,
+            validator=result.stat.validator,
             landed_at=self._now().isoformat(),
             started_at=media.started_at.isoformat() if media.started_at else None,
             ended_at=media.ended_at.isoformat() if media.ended_at else None,
             part_size=parts.size if parts else None,
             parts=parts.sha256 if parts else None,
             tree_sha256=parts.tree if parts else None,
-        )
-
-
-def _compare_declared(media: MediaFile, size: int) -> None:
-    # A word, never proof: it would keep files out for ever where it is wrong. But somebody should look.
-    if media.declared_size and size < media.declared_size:
-        log.warning(
-            "%s declares %d bytes for file %r (%s), its media host served %d as the whole of it: is it shorter than "
-            "the meeting was?",
-            *(media.platform, media.declared_size, media.file_id, media.kind, size),
         )
 
 

@@ -1,4 +1,4 @@
-"""Where an object stands: names made of typed fields, safe in any store, the same on every run."""
+"""Names of objects: made of typed fields, valid in any store, the same on every run."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ FIELDS = ("platform", "tenant", "date", "recording_id", "meeting_id", "file_id",
 UNDATED = "undated"
 RECEIPT_SUFFIX = ".receipt.json"
 CHECKPOINT_SUFFIX = ".part.json"
-# No object may have such a name: it would be taken for a receipt, a checkpoint, or what a try that died has left.
-_TAKEN = (RECEIPT_SUFFIX, CHECKPOINT_SUFFIX, ".part")
-LONGEST_TEMPLATE = 200  # bytes: its plain text alone must fit into a file's name
-LONGEST_NAME = 110  # two of them, a suffix and .part stay below the 255 bytes that a file's name may have
+_RESERVED_SUFFIXES = (RECEIPT_SUFFIX, CHECKPOINT_SUFFIX, ".part")
+MAX_TEMPLATE_BYTES = 200  # its constant text must fit into a file name
+MAX_NAME_BYTES = 110  # two names, a suffix and .part fit into the 255 bytes of a file name
 
 
 class Layout:
-    """Make object names from a template of typed fields, and the receipt's name beside each.
+    """Make the keys of objects, receipts and checkpoints from a template of typed fields.
 
-    ``{date}`` is the day on which the recording itself began, in `timezone`: never the run's date, or a file that
-    comes late would land twice. A recording without a time stands under ``undated``.
+    ``{date}`` is the day on which the recording started, in `timezone`. It is never the run's date: a file that is
+    late would land twice. It is ``undated`` for a recording without a start.
 
-    :param template: fields in braces, of those in `FIELDS`; the last part must hold file_id, kind and ext.
+    :param template: fields of `FIELDS` in braces; the last path segment must contain file_id, kind and ext.
     :param timezone: an IANA name.
-    :raises InvalidRequest: for an unknown field, a format or an attribute, a missing field, an unknown zone.
+    :raises InvalidRequest: for an invalid template or an unknown time zone.
     """
 
     def __init__(self, template: str = DEFAULT_LAYOUT, timezone: str = "UTC") -> None:
@@ -40,64 +39,64 @@ class Layout:
             self._zone = ZoneInfo(timezone)
         except (KeyError, ValueError, OSError, TypeError, AttributeError):
             raise InvalidRequest(
-                f"timezone {timezone!r:.60} is not known ({type(timezone).__name__}); "
-                "give an IANA name as a text, such as Asia/Shanghai"
+                f"timezone {timezone!r:.60} is unknown ({type(timezone).__name__}); "
+                "use an IANA name such as 'Asia/Shanghai'"
             ) from None
 
     @staticmethod
     def _check(template: str) -> None:
         if not isinstance(template, str):
-            raise InvalidRequest(f"layout must be a text such as {DEFAULT_LAYOUT}, got {type(template).__name__}")
+            raise InvalidRequest(f"layout must be a string such as {DEFAULT_LAYOUT}, got {type(template).__name__}")
         if not template.isprintable():
-            raise InvalidRequest(f"layout {template[:60]!r} holds a control character: remove it")
-        if len(template.encode()) > LONGEST_TEMPLATE:
-            raise InvalidRequest(f"layout is too long, {len(template)} characters: at most {LONGEST_TEMPLATE} bytes")
+            raise InvalidRequest(f"layout {template[:60]!r} contains a control character: remove it")
+        if len(template.encode()) > MAX_TEMPLATE_BYTES:
+            raise InvalidRequest(f"layout is too long: {len(template.encode())} of {MAX_TEMPLATE_BYTES} bytes")
         try:
             parsed = list(string.Formatter().parse(template))
         except ValueError as error:
-            raise InvalidRequest(f"layout {template!r} cannot be read: {error}") from None
+            raise InvalidRequest(f"layout {template!r} is invalid: {error}") from None
         for _, name, spec, conversion in parsed:
             if name is not None and (name not in FIELDS or spec or conversion):
                 raise InvalidRequest(f"layout: {{{name}}} is not one of {', '.join(FIELDS)} (without format)")
         folder, _, last = template.rpartition("/")
-        Layout._check_last(last)
+        Layout._check_last_segment(last)
         if "ext" in _fields(folder):
-            raise InvalidRequest("layout: {ext} may stand in the last part only, it is known last")
-        if any(part in {"", ".", ".."} for part in template.split("/")):
-            raise InvalidRequest("layout: no empty, '.' or '..' part, and no leading slash")
+            raise InvalidRequest("layout: {ext} is allowed in the last segment only")
+        if any(segment in {"", ".", ".."} for segment in template.split("/")):
+            raise InvalidRequest("layout: empty, '.' and '..' segments and a leading slash are not allowed")
 
     @staticmethod
-    def _check_last(last: str) -> None:
-        named = _fields(last)
-        missing = [name for name in ("file_id", "kind", "ext") if name not in named]
+    def _check_last_segment(last: str) -> None:
+        fields = _fields(last)
+        missing = [name for name in ("file_id", "kind", "ext") if name not in fields]
         if missing:
-            raise InvalidRequest(f"layout: the last part needs {{{missing[0]}}}, or files would share a name")
-        if _taken(last.format_map(dict.fromkeys(FIELDS, "json"))):
+            raise InvalidRequest(f"layout: the last segment needs {{{missing[0]}}}, or files would share a name")
+        if _reserved_suffix(last.format_map(dict.fromkeys(FIELDS, "json"))):
             raise InvalidRequest(
-                f"layout: the last part {last!r} makes names that end in one of {', '.join(_TAKEN)}: so end those of "
-                "receipts, checkpoints and part files"
+                f"layout: the last segment {last!r} makes names that end in one of {', '.join(_RESERVED_SUFFIXES)}, "
+                "which are reserved for receipts, checkpoints and part files"
             )
 
     def object_key(self, recording: Recording, media: MediaFile, ext: str) -> str:
-        """Name the object that holds the file."""
+        """Return the key of the file's object."""
         key = self._key(recording, media, self._name, ext)
-        if suffix := _taken(key):  # by an id that ends so
+        if suffix := _reserved_suffix(key):  # from an id that ends so
             at = len(key) - len(suffix)
             key = f"{key[:at]}%2E{key[at + 1 :]}"
         return key
 
     def receipt_key(self, recording: Recording, media: MediaFile) -> str:
-        """Name the receipt, which is known before the served type is."""
+        """Return the key of the receipt, which does not depend on the served media type."""
         return self._key(recording, media, "{file_id}.{kind}" + RECEIPT_SUFFIX, "")
 
     def checkpoint_key(self, recording: Recording, media: MediaFile) -> str:
-        """Name what a try leaves while the file is on its way."""
+        """Return the key of the checkpoint."""
         return self._key(recording, media, "{file_id}.{kind}" + CHECKPOINT_SUFFIX, "")
 
     def _date(self, recording: Recording) -> str:
         try:
             return recording.started_at.astimezone(self._zone).date().isoformat() if recording.started_at else UNDATED
-        except OverflowError:  # the last day of the calendar, in another zone
+        except OverflowError:  # the last day of the calendar, in another time zone
             return UNDATED
 
     def _key(self, recording: Recording, media: MediaFile, name: str, ext: str) -> str:
@@ -112,13 +111,13 @@ class Layout:
             "ext": ext,
         }
         safe = {field: safe_name(value) for field, value in fields.items()}
-        return "/".join(part.format_map(safe) for part in [*self._folders, name])
+        return "/".join(segment.format_map(safe) for segment in [*self._folders, name])
 
 
 def stem(name: str) -> str:
-    """Return what an object's name shares with those of its receipt and checkpoint: ``{file_id}.{kind}``.
+    """Return the common part of the names of an object, its receipt and its checkpoint: ``{file_id}.{kind}``.
 
-    So it is in a layout whose last part is ``{file_id}.{kind}.{ext}``; in others the receipt alone names the object.
+    Only layouts whose last segment is ``{file_id}.{kind}.{ext}`` have one; in others only the receipt names the object.
     """
     for suffix in (RECEIPT_SUFFIX, CHECKPOINT_SUFFIX):
         if name.endswith(suffix):
@@ -127,30 +126,30 @@ def stem(name: str) -> str:
 
 
 def receipt_name(file_id: str, kind: str) -> str:
-    """Name a file's receipt in its folder."""
+    """Return the name of a file's receipt in its folder."""
     return f"{safe_name(file_id)}.{safe_name(kind)}{RECEIPT_SUFFIX}"
 
 
-def _taken(name: str) -> str | None:
-    # In lower case: there are file systems that keep one name for both.
-    return next((suffix for suffix in _TAKEN if name.lower().endswith(suffix)), None)
-
-
-def _fields(template: str) -> set[str]:
-    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
-
-
 def safe_name(value: str) -> str:
-    """Write an id so that it is one harmless part of a path, and two ids never become one.
+    """Encode an id as one path segment; different ids get different names.
 
-    Ids are made of letters, digits, ``-`` and ``_``; anything else is percent-encoded, a leading dot too. A very
-    long one is cut and ends in a digest of the whole.
+    Characters other than letters, digits, ``-``, ``_``, ``.`` and ``~`` are percent-encoded, and a leading dot is. A
+    long name is cut and ends in a digest of the id.
     """
     name = quote(value, safe="", errors="surrogatepass")
     if name.startswith("."):
         name = "%2E" + name[1:]
-    if len(name) > LONGEST_NAME:
-        # "+" stands in no quoted name, so that no id can spell the name of a cut one.
+    if len(name) > MAX_NAME_BYTES:
+        # No quoted name contains "+": no id can be equal to a cut name.
         digest = hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
-        name = f"{name[: LONGEST_NAME - 65]}+{digest}"
+        name = f"{name[: MAX_NAME_BYTES - 65]}+{digest}"
     return name
+
+
+def _reserved_suffix(name: str) -> str | None:
+    # In lower case: some file systems ignore case.
+    return next((suffix for suffix in _RESERVED_SUFFIXES if name.lower().endswith(suffix)), None)
+
+
+def _fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}

@@ -1,4 +1,4 @@
-"""One file at its platform: opened, and after a break opened again where it ended."""
+"""One media file at its platform: open it, and open it again at the byte where a stream was interrupted."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from airflow_provider_meetings.api.models import Download, MediaFile
 
 log = logging.getLogger(__name__)
 
-_SMALLEST_PIECE = 256
+_MIN_CHUNK_BYTES = 256
 
 
 class SourceInterrupted(Exception):
-    """Say that the media host failed, in a way that opening the file again may mend.
+    """The media host failed; opening the file again may help.
 
-    The platform's own answers are no such thing: the transport has tried them again already.
+    Errors of the platform's API are not wrapped: the transport has retried them already.
     """
 
     def __init__(self, error: MeetingsApiError) -> None:
@@ -32,11 +32,11 @@ class SourceInterrupted(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenedSource:
-    """An opened file: its bytes from `start` on, and what its origin promised.
+    """An opened file: its bytes from `start` on, and what the host declared about it.
 
-    :param ext: the extension of the object's name; empty where `start` is not 0.
-    :param length: of the whole file.
-    :param validator: the strong entity tag of this version; None where it cannot be continued after a break.
+    :param ext: extension of the object's name; empty if `start` is not 0.
+    :param length: bytes of the whole file.
+    :param validator: strong entity tag of this version; None if the file cannot be resumed.
     """
 
     chunks: Iterator[bytes]
@@ -47,57 +47,60 @@ class OpenedSource:
 
 
 class MediaSource:
-    """Open one file of a platform, with a new link each time; `chunk_bytes` are the pieces that it is read in."""
+    """Open one file of a platform, with a new link each time.
+
+    :param media: the file.
+    """
 
     def __init__(self, client: MeetingsClient, media: MediaFile) -> None:
         self._client = client
         self._media = media
-        self.chunk_bytes = CHUNK_BYTES
         self._existed = False
+        self.chunk_bytes = CHUNK_BYTES
+        self.name = f"{media.platform} file {media.file_id!r} ({media.kind})"
 
     @contextmanager
     def open(self, position: Position | None) -> Iterator[OpenedSource | None]:
-        """Open the file at `position`, or from its beginning where the host cannot or the file is another by now.
+        """Open the file at `position`, or at byte 0 if the host cannot resume or the file has changed.
 
-        :returns: None where the platform has no such file.
-        :raises SourceInterrupted: if the media host fails, also within the chunks.
-        :raises MeetingsApiError: as the platform answers.
+        :returns: None if the platform has no such file.
+        :raises SourceInterrupted: if the media host fails, also while chunks are read.
+        :raises MeetingsApiError: if the platform's API fails.
         """
         content = self._client.open(self._media)
         if content is None:
-            if self._existed:  # a moment ago: that is no answer, but a platform out of order
-                raise SourceInterrupted(
-                    LinkExpired(
-                        f"{self._name}: its link died, and there was no new link", platform=self._media.platform
-                    )
+            if self._existed:  # it existed a moment ago: the platform is in trouble, the file is not gone
+                error = LinkExpired(
+                    f"{self.name}: the link expired and the platform returned no new one",
+                    platform=self._media.platform,
                 )
+                raise SourceInterrupted(error)
             yield None
             return
         self._existed = True
         if isinstance(content, Download):
             with ExitStack() as stack:
-                yield self._from_host(content, position, stack)
+                yield self._open_download(content, position, stack)
         else:
-            yield self._begun(content, "", "", None, None)
+            yield self._from_start(content, "", "", None, None)
 
-    def _from_host(self, download: Download, position: Position | None, stack: ExitStack) -> OpenedSource:
-        broken: MeetingsApiError | None = None
+    def _open_download(self, download: Download, position: Position | None, stack: ExitStack) -> OpenedSource:
         try:
             stream = stack.enter_context(self._stream(download, position))
             length = stream.length if stream.ends_itself else self._media.declared_size
             if length is None and not stream.ends_itself:
                 raise MediaCorrupt(
-                    f"{self._name}: served without a length and not in chunks, so that a cut could not be noticed",
+                    f"{self.name}: the response has neither Content-Length nor chunked encoding, so a truncated body "
+                    "could not be detected",
                     platform=self._media.platform,
-                    next_step="If a proxy stands in between, have it pass Content-Length on.",
+                    next_step="If a proxy is in between, configure it to pass Content-Length on.",
                 )
-            chunks = self._noticing(stream.chunks(self.chunk_bytes))
+            chunks = self._read(stream.chunks(self.chunk_bytes))
             if stream.start:
                 return OpenedSource(chunks, stream.start, "", length, stream.validator)
-            return self._begun(chunks, stream.content_type, download.file_type, length, stream.validator)
+            return self._from_start(chunks, stream.content_type, download.file_type, length, stream.validator)
         except (LinkExpired, ServerError, MediaCorrupt) as error:
-            broken = error
-        raise SourceInterrupted(broken)
+            raise SourceInterrupted(error) from None
 
     def _stream(self, download: Download, position: Position | None) -> MediaStream:
         if position is not None:
@@ -106,32 +109,30 @@ class MediaSource:
                 if not stream.start or stream.validator == position.validator:
                     return stream
                 stream.close()
-                fault = "the media host gives a part without saying that it is of the same version"
+                reason = "the media host sent a range without the entity tag of the requested version"
             except MediaCorrupt as error:
-                fault = error.what
+                reason = error.what
             # Never splice two versions.
-            log.warning("%s: %s; beginning anew", self._name, fault)
+            log.warning("%s: %s; restarting at byte 0", self.name, reason)
         return self._client.media_session.stream(download.url, None)
 
-    def _noticing(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        broken: MeetingsApiError | None = None
-        came = False
+    def _read(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        received = False
         try:
             for chunk in chunks:
-                came = True
+                received = True
                 yield chunk
         except ServerError as error:
-            broken = error
-        if broken:
-            if not came:
-                # The piece in which a body ends is lost. What is always cut within the first gets on in smaller ones.
-                self.chunk_bytes = max(self.chunk_bytes // 16, _SMALLEST_PIECE)
-            raise SourceInterrupted(broken)
+            if not received:
+                # requests drops the chunk in which a body is cut: a host that always cuts within the first chunk
+                # makes progress only in smaller ones.
+                self.chunk_bytes = max(self.chunk_bytes // 16, _MIN_CHUNK_BYTES)
+            raise SourceInterrupted(error) from None
 
-    def _begun(
+    def _from_start(
         self, chunks: Iterator[bytes], content_type: str, file_type: str, length: int | None, validator: str | None
     ) -> OpenedSource:
-        """Read the first bytes, refuse what is no file, and put them back in front."""
+        """Read the first bytes, refuse web pages and API errors, and put the bytes back in front."""
         first: list[bytes] = []
         while sum(map(len, first)) < HEAD_BYTES and (chunk := next(chunks, b"")):
             first.append(chunk)
@@ -139,7 +140,3 @@ class MediaSource:
         refuse_documents(self._media, head, content_type)
         ext = extension(self._media, content_type=content_type, file_type=file_type, head=head)
         return OpenedSource(chain(first, chunks), 0, ext, length, validator)
-
-    @property
-    def _name(self) -> str:
-        return f"{self._media.platform} file {self._media.file_id!r} ({self._media.kind})"

@@ -1,6 +1,6 @@
-"""What the landing engine asks of a store. One file per kind of store in `storage/` answers it.
+"""The store protocol of the landing engine; each subpackage of `storage` implements it for one kind of store.
 
-Stores speak of failures as OSError, saying which target it was and what to do: no space, no permission, no answer.
+Stores raise failures as OSError whose text names the target and the next step.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any, Protocol
 
 from pendulum import DateTime
 
-# 10,000 parts, the most that a store takes, make a receipt of 0.7 MiB.
-LARGEST_READ = 4 * 1024 * 1024
+# A receipt of 10,000 parts, the most that S3 allows, has 0.7 MiB.
+MAX_READ_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectStat:
-    """What a store says of an object: bytes, and a mark that changes when the object does."""
+    """Size of an object in bytes, and a validator that changes when the object changes."""
 
     size: int
     validator: str
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedObject:
     """One object in a listing; `key` is relative to the store's root, `modified` is in UTC."""
 
     key: str
@@ -36,13 +36,13 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class PartialUpload:
-    """What a try that died left behind: bytes that stand under no final name.
+    """Bytes of an object that is not published yet, or never will be.
 
-    :param key: the object that it was to become.
+    :param key: the key of the object.
     :param kind: ``part file``, ``multipart upload`` or ``temporary object``.
-    :param handle: the store's own name of it.
-    :param size: bytes, where the store can tell.
-    :param modified: when it was last written to, in UTC.
+    :param handle: the store's identifier of the upload.
+    :param size: bytes, None where the store does not tell.
+    :param modified: time of the last write, in UTC.
     """
 
     key: str
@@ -54,9 +54,9 @@ class PartialUpload:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Proof of an object of which no whole hash is known: the sha256 of each part, in hexadecimal.
+    """The sha256 of each part of an object in hexadecimal, where the sha256 of the whole object is unknown.
 
-    Each part holds `size` bytes, the last one what is left.
+    Each part has `size` bytes; the last one may be shorter.
     """
 
     size: int
@@ -64,16 +64,16 @@ class Parts:
 
     @property
     def tree(self) -> str:
-        """Return the sha256 of the parts' digests, one after the other: S3's composite checksum, in hexadecimal."""
+        """Return the sha256 of the concatenated part digests (S3's composite checksum) in hexadecimal."""
         return hashlib.sha256(b"".join(map(bytes.fromhex, self.sha256))).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What stood under a name when its content was read, which a new object is made from.
+    """The version of an object that a writer may replace.
 
-    :param stat: what the store said; None if there was nothing.
-    :param sha256: of the content, in hexadecimal; empty if there was nothing.
+    :param stat: the object when it was read; None if there was none.
+    :param sha256: of its content, in hexadecimal; empty if there was none.
     """
 
     stat: ObjectStat | None
@@ -81,110 +81,105 @@ class Precondition:
 
 
 class PreconditionFailed(BlockingIOError):
-    """Somebody else has published under this name since it was read: read again, then write again."""
+    """Another process has published this object since it was read: read it again, then write again."""
 
     def __init__(self, uri: str) -> None:
-        super().__init__(errno.EAGAIN, f"{uri} was changed by another process meanwhile; try again later")
+        super().__init__(errno.EAGAIN, f"{uri} was changed by another process; try again later")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is known of an object before its first byte is written.
+    """What is known about an object before its first byte is written.
 
-    :param length: bytes to come in all; None if nobody said.
-    :param place: what an earlier try's writer gave to `keep`: continue there; None to begin anew.
-    :param keep: is told, as plain JSON, where the bytes lie, before any is stored there; what it was told comes back
-        as `place`.
-    :param if_match: replace this version of the object only, else raise `PreconditionFailed`; None replaces any.
-    :param hidden: give what is not whole a name that begins with a point: whoever reads all that stands in a folder,
-        as Hive and Spark do, passes over such.
+    :param length: total bytes; None if unknown.
+    :param resume_state: the state that an earlier writer passed to `save_state`; None to start a new upload.
+    :param save_state: called with plain JSON before any byte is stored.
+    :param if_match: replace only this version of the object, else raise `PreconditionFailed`; None replaces any.
+    :param hidden: start the name of an incomplete object with a dot, so that Hive and Spark ignore it.
     """
 
     media_type: str = "application/octet-stream"
     length: int | None = None
-    place: Mapping[str, Any] | None = None
-    keep: Callable[[Mapping[str, Any]], None] = lambda place: None
+    resume_state: Mapping[str, Any] | None = None
+    save_state: Callable[[Mapping[str, Any]], None] = lambda state: None
     if_match: Precondition | None = None
     hidden: bool = False
 
 
 class Writer(Protocol):
-    """Take the bytes of one object, from one thread; nothing stands under its name before `publish`."""
+    """Write the bytes of one object from one thread; the object is visible only after `publish`."""
 
     @property
     def offset(self) -> int:
-        """Return how many bytes of an earlier try stand already; 0 where it was not continued."""
+        """Return the number of bytes resumed from an earlier writer; 0 for a new upload."""
 
-    def kept(self) -> Iterator[bytes] | None:
-        """Read those bytes back; None where the store cannot do so before the object is published."""
+    def read_existing(self) -> Iterator[bytes] | None:
+        """Read the resumed bytes; None where the store cannot read an unpublished object."""
 
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
 
     def publish(self) -> ObjectStat:
-        """Make the object durable, then visible, and ask the store what stands there."""
+        """Make the object durable, then visible, and return its stat from the store."""
 
     def parts(self) -> Parts | None:
         """Return the hashes of the parts after `publish`; None where the store did not keep them."""
 
     def pause(self) -> None:
-        """Stop, and leave what a later try can continue; after `publish` or `discard` do nothing."""
+        """Stop and keep what a later writer can resume; after `publish` or `abort` do nothing."""
 
     def abort(self) -> None:
-        """Leave no trace; after `publish` or `suspend` do nothing."""
+        """Stop and remove everything written; after `publish` or `pause` do nothing."""
 
 
 class Store(Protocol):
-    """One kind of store, bound to a root; keys are relative to it, with ``/``. Used by several threads at once."""
+    """One kind of store below a root; keys are relative to it, with ``/``. Must be thread-safe."""
 
     def check_writable(self) -> None:
-        """Raise OSError, naming target and remedy, if nothing can be written; leave nothing behind."""
+        """Raise OSError, with target and next step, if nothing can be written; leave nothing behind."""
 
-    def guards(self) -> bool:
-        """Tell whether the store itself checks `Plan.if_match`; else two writers can overtake each other in an instant.
-
-        May ask the store; leaves nothing behind.
-        """
+    def supports_if_match(self) -> bool:
+        """Return whether the store checks `Plan.if_match` atomically; may send a request, leaves nothing behind."""
 
     def uri(self, key: str) -> str:
-        """Return the object's address."""
+        """Return the address of an object."""
 
     def stat(self, key: str) -> ObjectStat | None:
-        """Ask the store about an object; None if there is none."""
+        """Return size and validator of an object; None if there is none."""
 
     def read(self, key: str) -> bytes | None:
-        """Return a small object whole; None if there is none.
+        """Return the content of a small object; None if there is none.
 
-        What is larger than `LARGEST_READ`, and what is no file at all (a pipe, a device), counts as none: whoever can
-        write to a lake shall not fill a worker's memory, or have it wait for ever.
+        Objects above `MAX_READ_BYTES`, pipes and devices are treated as missing: whoever can write to the lake must
+        not be able to fill a worker's memory or block it.
         """
 
     def open(self, key: str) -> Iterator[bytes]:
-        """Yield an object's bytes in pieces of at most 1 MiB.
+        """Yield the content of an object in pieces of at most 1 MiB.
 
         :raises FileNotFoundError: if there is none.
         """
 
     def put(self, key: str, content: bytes) -> None:
-        """Write a small object whole or not at all."""
+        """Write a small object atomically."""
 
     def writer(self, key: str, plan: Plan) -> Writer:
-        """Begin an object, or continue one.
+        """Start an upload, or resume one.
 
-        :raises OSError: if it cannot be written; ENOSPC where `plan.length` is more than there is room for.
+        :raises OSError: if it cannot be written; ENOSPC if there is no room for `plan.length`.
         """
 
     def delete(self, key: str) -> None:
-        """Remove an object; one that is gone is no error."""
+        """Delete an object; a missing one is no error."""
 
-    def walk(self, folder: str = "") -> Iterator[Listed]:
-        """Yield every object below the root; all below a folder comes in one run, and leftovers are none.
+    def walk(self, folder: str = "") -> Iterator[ListedObject]:
+        """Yield every published object; the objects below each folder are yielded consecutively.
 
-        :param folder: only what stands below it, by its key.
+        :param folder: list only below this key.
         """
 
-    def leftovers(self) -> Iterator[PartialUpload]:
-        """Yield what dead tries may have left below the root, of whoever wrote there."""
+    def partial_uploads(self) -> Iterator[PartialUpload]:
+        """Yield the partial uploads below the root, of any process."""
 
-    def remove(self, leftover: PartialUpload) -> bool:
-        """Remove a leftover; False if somebody writes to it at this moment, or it is gone."""
+    def remove(self, upload: PartialUpload) -> bool:
+        """Remove a partial upload; False if it is gone, or if another process is writing to it."""

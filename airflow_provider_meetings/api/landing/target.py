@@ -1,4 +1,4 @@
-"""Where one file lands: its names in the store, what stood there before, what a try that died left."""
+"""Where one file lands: its object, its receipt and its checkpoint in the store."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import Layout
-from airflow_provider_meetings.api.landing.receipt import Checkpoint
-from airflow_provider_meetings.api.landing.store import ObjectStat, Plan, Store, Writer
+from airflow_provider_meetings.api.landing.store import Plan, Store, Writer
 from airflow_provider_meetings.api.media.sniffing import media_type
 from airflow_provider_meetings.api.models import MediaFile, Recording
 
 
 class LandingTarget:
-    """Hold the place of one file in a store.
+    """The keys of one file in a store, and the writer of its object.
 
-    :param may_stand: whether an object of that name may be there already.
+    :param may_exist: whether the object may exist already.
     """
 
     def __init__(
-        self, store: Store, layout: Layout, recording: Recording, media: MediaFile, *, may_stand: bool = True
+        self, store: Store, layout: Layout, recording: Recording, media: MediaFile, *, may_exist: bool = True
     ) -> None:
         self.store = store
         self._layout = layout
         self._recording = recording
         self._media = media
-        self._may_stand = may_stand
+        self._may_exist = may_exist
         self.receipt_key = layout.receipt_key(recording, media)
         self._checkpoint_key = layout.checkpoint_key(recording, media)
-        self._remembered = False
+        self._has_checkpoint = False
         self.key = ""
         self.replaces = False
 
@@ -39,84 +39,84 @@ class LandingTarget:
         """Return the object's address; empty before its name is known."""
         return self.store.uri(self.key) if self.key else ""
 
-    def beside(self, name: str) -> str:
+    def sibling_key(self, name: str) -> str:
         """Return the key of another object in the same folder."""
         folder, slash, _ = self.receipt_key.rpartition("/")
         return f"{folder}{slash}{name}"
 
-    def already(self, key: str) -> InvalidRequest:
-        """Make the error for an object that may not be there."""
+    def exists_error(self, key: str) -> InvalidRequest:
+        """Return the error for an object that exists although `may_exist` is False."""
         return InvalidRequest(
-            f"{self.store.uri(key)} is there already",
-            next_step="With if_present='verify' it is kept if it is whole, with 'replace' it is fetched again.",
+            f"{self.store.uri(key)} exists already",
+            next_step="Use if_present='verify' to keep it when it is complete, or 'replace' to download it again.",
         )
 
-    def checkpoint(self) -> Checkpoint | None:
-        """Read what an earlier try left; None for nothing that can be read, and for an object of another name."""
-        data = self.store.read(self._checkpoint_key)
-        self._remembered = data is not None
-        found = Checkpoint.from_bytes(data)
-        return found if found is not None and self.owns(found.name) else None
-
     def owns(self, name: str) -> bool:
-        """Tell whether an object of that name, with whatever extension, is this file's.
+        """Return whether an object of that name, with any extension, belongs to this file.
 
-        Whoever can write to the lake can write receipts and checkpoints: none may lead to another file's object.
+        Whoever can write to the lake can write receipts and checkpoints: they must not point to another file's object.
         """
-        return self.beside(name) == self._key(name.rpartition(".")[2])
+        return self.sibling_key(name) == self._object_key(name.rpartition(".")[2])
+
+    def read_checkpoint(self) -> Checkpoint | None:
+        """Return the checkpoint of an earlier try; None if there is none, or if it names another object."""
+        data = self.store.read(self._checkpoint_key)
+        self._has_checkpoint = data is not None
+        checkpoint = Checkpoint.from_bytes(data)
+        return checkpoint if checkpoint is not None and self.owns(checkpoint.name) else None
+
+    def delete_checkpoint(self) -> None:
+        """Delete the checkpoint, if this landing has read or written one."""
+        if self._has_checkpoint:
+            self.store.delete(self._checkpoint_key)
+            self._has_checkpoint = False
 
     def begin(self, ext: str, length: int | None, validator: str | None) -> Writer:
-        """Begin the object with that extension."""
-        return self._writer(self._key(ext), length, validator, None)
+        """Start a new upload of the object with that extension."""
+        return self._writer(self._object_key(ext), length, validator, None)
 
     def resume(self, checkpoint: Checkpoint) -> Writer:
-        """Take up what an earlier try left; its offset says how much of it stands.
+        """Resume the upload of an earlier try; the writer's offset tells how many bytes it found.
 
-        :raises OSError: if it cannot be taken up now; it stays for a later try.
+        :raises OSError: if it cannot be resumed now; the checkpoint is kept.
         """
-        key = self.beside(checkpoint.name)
+        key = self.sibling_key(checkpoint.name)
         try:
-            writer = self._writer(key, checkpoint.length, checkpoint.validator, place=checkpoint.place)
-            # Between reading it and having the bytes for ourselves, another process may have begun another version.
-            if writer.offset and self.checkpoint() != checkpoint:
+            writer = self._writer(key, checkpoint.length, checkpoint.validator, checkpoint.writer_state)
+            # Another process may have started another version after the checkpoint was read and before the lock.
+            if writer.offset and self.read_checkpoint() != checkpoint:
                 writer.pause()
-                raise BlockingIOError(errno.EAGAIN, f"{self.uri} was begun anew by another process; try again later")
+                raise BlockingIOError(errno.EAGAIN, f"{self.uri} was restarted by another process; try again later")
             return writer
         except BaseException:
-            self._remembered = False  # or `forget` would take it from a process that writes there at this moment
+            self._has_checkpoint = False  # it may belong to a process that is writing now
             raise
 
-    def _key(self, ext: str) -> str:
+    def check_absent(self) -> None:
+        """Raise InvalidRequest if another process has created the object although `may_exist` is False."""
+        if not self._may_exist and self.store.stat(self.key) is not None:
+            raise self.exists_error(self.key)
+
+    def _object_key(self, ext: str) -> str:
         return self._layout.object_key(self._recording, self._media, ext)
 
-    def _writer(self, key: str, length: int | None, validator: str | None, place: Mapping[str, Any] | None) -> Writer:
-        before = self.store.stat(key)
-        if before is not None and not self._may_stand:
-            raise self.already(key)
-        self.key, self.replaces = key, before is not None
+    def _writer(
+        self, key: str, length: int | None, validator: str | None, resume_state: Mapping[str, Any] | None
+    ) -> Writer:
+        self.key, self.replaces = key, self.store.stat(key) is not None
+        if self.replaces and not self._may_exist:
+            raise self.exists_error(key)
         name = key.rpartition("/")[2]
 
-        def keep(place: Mapping[str, Any]) -> None:
-            checkpoint = Checkpoint(name=name, length=length, validator=validator, place=place)
-            self._remembered = True  # before the write: one that fails may have happened
+        def save_state(state: Mapping[str, Any]) -> None:
+            checkpoint = Checkpoint(name=name, length=length, validator=validator, writer_state=state)
+            self._has_checkpoint = True  # set first: a write that fails may have happened
             self.store.put(self._checkpoint_key, checkpoint.to_bytes())
 
-        served = media_type(name.rpartition(".")[2])
-        return self.store.writer(key, Plan(media_type=served, length=length, place=place, keep=keep))
-
-    def check_free(self) -> None:
-        """Raise InvalidRequest if the object may not be replaced, and somebody has put one there since."""
-        if not self._may_stand and self.store.stat(self.key) is not None:
-            raise self.already(self.key)
-
-    def forget(self) -> None:
-        """Remove the checkpoint."""
-        if self._remembered:
-            self.store.delete(self._checkpoint_key)
-            self._remembered = False
-
-    def verify(self, stat: ObjectStat, size: int) -> bool:
-        """Tell whether the store holds what was written; what is wrong is removed."""
-        if stat.size != size:
-            self.store.delete(self.key)
-        return stat.size == size
+        plan = Plan(
+            media_type=media_type(name.rpartition(".")[2]),
+            length=length,
+            resume_state=resume_state,
+            save_state=save_state,
+        )
+        return self.store.writer(key, plan)

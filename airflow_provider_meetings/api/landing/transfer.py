@@ -1,4 +1,4 @@
-"""One file on its way from its origin to a store: continued after a break, begun anew where it must be, verified."""
+"""Transfer one file from its media host to a store: resume after interruptions, restart where needed, verify."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, MediaCorrupt, MeetingsApiError
-from airflow_provider_meetings.api.landing.receipt import BackgroundDigest, Checkpoint
+from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, MediaCorrupt
+from airflow_provider_meetings.api.landing.digest import BackgroundDigest
 from airflow_provider_meetings.api.landing.source import MediaSource, OpenedSource, SourceInterrupted
 from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Writer
 from airflow_provider_meetings.api.landing.target import LandingTarget
@@ -22,33 +22,33 @@ from airflow_provider_meetings.api.media.stream import Position
 log = logging.getLogger(__name__)
 
 GIB = 2**30
-_GETS_ON = 64 * 1024  # bytes beyond the furthest point so far: a stream that brings fewer before it breaks is fruitless
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_MIN_PROGRESS = 64 * 1024  # bytes; an interrupted stream that brought fewer new ones counts as a failure
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How far a landing goes.
+    """Limits of a landing.
 
-    :param max_bytes: no file may be larger. 48 GiB is beyond days of video, and below what 10,000 parts of S3 hold.
-    :param fruitless: how often in a row a stream may break that brought nothing new.
-    :param stop: set from another thread, it ends landings after the piece in hand, and their pauses.
-    :param sleep: pauses before a file is opened again; None waits for `stop` meanwhile.
+    :param max_bytes: largest allowed file. 48 GiB is more than days of video, and fits in 10,000 parts of S3.
+    :param max_failures: consecutive streams without progress after which the transfer fails.
+    :param sleep: sleeps before the file is opened again; None waits for `stop` meanwhile.
+    :param stop: set it from another thread to stop landings after the current chunk and to end their sleeps.
     """
 
     max_bytes: int = 48 * GIB
-    fruitless: int = 5
+    max_failures: int = 5
     sleep: Callable[[float], None] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
 
 class Stopped(Exception):
-    """Say that the landing was told to stop; the next try continues."""
+    """The landing was stopped by `Limits.stop`; the next try resumes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransferResult:
-    """What stands in the store now: proven by `sha256`, or where that is None by the hashes of its `parts`."""
+    """The published object, with its `sha256`; if that is None, with the hashes of its `parts`."""
 
     stat: ObjectStat
     sha256: str | None
@@ -57,121 +57,112 @@ class TransferResult:
 
 
 class ResumableTransfer:
-    """Carry one file; used once.
+    """Transfer one file; used once."""
 
-    :param name: of the file, for errors.
-    """
-
-    def __init__(
-        self, origin: MediaSource, berth: LandingTarget, progress: Progress, limits: Limits, name: str
-    ) -> None:
-        self._origin = origin
-        self._berth = berth
+    def __init__(self, source: MediaSource, target: LandingTarget, progress: Progress, limits: Limits) -> None:
+        self._source = source
+        self._target = target
         self._progress = progress
         self._limits = limits
-        self._name = name
         self._writer: Writer | None = None
-        self._digest: BackgroundDigest | None = None  # None too where the first bytes are out of reach
+        self._digest: BackgroundDigest | None = None  # None if the resumed bytes cannot be read back
         self._validator: str | None = None
         self._length: int | None = None
         self._size = self._furthest = 0
-        self._resumed = self._whole = self._absent = False
+        self._resumed = self._complete = self._absent = False
 
     def run(self) -> TransferResult | None:
-        """Bring the file to its place; None where the platform has no such file.
+        """Transfer the file; return None if the platform has no such file.
 
-        :raises MediaCorrupt: if what was served is not the file; nothing stands under its name then.
-        :raises MeetingsApiError: as the platform or its media host fails; a later try continues where it can.
-        :raises OSError: as the store fails.
+        :raises MediaCorrupt: if the host serves something else than the file; nothing is published then.
+        :raises MeetingsApiError: if the platform or its media host fails; a later try resumes where it can.
+        :raises OSError: if the store fails.
         """
-        error: MeetingsApiError | None = None
         try:
             self._resume()
-            while not self._whole and not self._absent:
-                self._retrying()(self._round)
+            while not self._complete and not self._absent:
+                self._retrying()(self._stream_once)
             return None if self._absent else self._publish()
-        except SourceInterrupted as broken:
-            self._leave()
-            error = broken.error
+        except SourceInterrupted as interrupted:
+            self._pause()
+            raise interrupted.error from None
         except (MediaCorrupt, FileTooLarge, InvalidRequest):
-            self._abandon()
+            self._abort()
             raise
-        except OSError as failure:
-            # A full disk gets back what we took of it.
-            self._abandon() if failure.errno in _NO_ROOM else self._leave()
+        except OSError as error:
+            # On a full disk, free what this transfer has used.
+            self._abort() if error.errno in _NO_SPACE else self._pause()
             raise
         except BaseException:
-            self._leave()
+            self._pause()
             raise
         finally:
             if self._digest:
                 self._digest.close()
-        raise error
 
     def _retrying(self) -> Retrying:
         return Retrying(
             retry=retry_if_exception_type(SourceInterrupted),
-            stop=stop_after_attempt(self._limits.fruitless),
+            stop=stop_after_attempt(self._limits.max_failures),
             wait=wait_random_exponential(multiplier=0.5, max=30),
             before_sleep=self._log_retry,
-            sleep=self._limits.sleep or self._pause,
+            sleep=self._limits.sleep or self._sleep,
             reraise=True,
         )
 
-    def _pause(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         self._limits.stop.wait(seconds)
 
     def _log_retry(self, state: RetryCallState) -> None:
         if self._limits.stop.is_set():
             return
-        pause = state.next_action.sleep if state.next_action else 0.0
-        log.warning(
-            "%s; opening it again in %.1f s (try %s)",
-            *(state.outcome and state.outcome.exception(), pause, state.attempt_number + 1),
-        )
+        error = state.outcome and state.outcome.exception()
+        seconds = state.next_action.sleep if state.next_action else 0.0
+        log.warning("%s; retrying in %.1f s (attempt %s)", error, seconds, state.attempt_number + 1)
 
     def _resume(self) -> None:
-        checkpoint = self._berth.checkpoint()
+        checkpoint = self._target.read_checkpoint()
         if checkpoint is None:
             return
-        self._writer = self._berth.resume(checkpoint)
+        self._writer = self._target.resume(checkpoint)
         if checkpoint.validator is None or not self._writer.offset:
-            self._abandon()
+            self._abort()
             return
-        self._take_up(checkpoint, self._writer)
-
-    def _take_up(self, checkpoint: Checkpoint, writer: Writer) -> None:
-        self._validator, self._length = checkpoint.validator, checkpoint.length  # first: from here on it may be left
-        kept = writer.kept()
-        if kept is not None:
+        # Set before anything can fail: from here on `_pause` keeps the upload.
+        self._validator, self._length = checkpoint.validator, checkpoint.length
+        existing = self._writer.read_existing()
+        if existing is not None:
             self._digest = BackgroundDigest()
-            for piece in kept:
-                self._heed_stop()
+            for piece in existing:
+                self._check_stop()
                 self._digest.update(piece)
-        self._size = self._furthest = writer.offset
+        self._size = self._furthest = self._writer.offset
         self._resumed = True
-        self._whole = self._size == self._length
-        log.info("%s: continuing at byte %d of an earlier try", self._berth.uri, self._size)
+        self._complete = self._size == self._length
+        log.info("Resuming %s at byte %d", self._target.uri, self._size)
 
-    def _round(self) -> None:
-        """Open the file once and take what comes; return when it is whole, and when it is worth opening it again."""
-        self._heed_stop()
+    def _stream_once(self) -> None:
+        """Open the file once and write its bytes; return if it is complete or if an interrupted stream made progress.
+
+        :raises SourceInterrupted: if the stream brought nothing new.
+        """
+        self._check_stop()
         position = Position(self._size, self._validator, self._length) if self._validator and self._size else None
-        with self._origin.open(position) as opened:
+        with self._source.open(position) as opened:
             if opened is None:
                 self._absent = True
-                self._abandon()
+                self._abort()
                 return
             writer = self._accept(opened)
             try:
                 for chunk in opened.chunks:
-                    self._take(writer, chunk)
-            except SourceInterrupted as broken:
-                if self._gets_on():
-                    log.warning("%s; opening it again", broken)
+                    self._write(writer, chunk)
+            except SourceInterrupted as interrupted:
+                if self._made_progress():
+                    log.warning("%s; resuming at byte %d", interrupted, self._size)
                     return
                 raise
-            self._whole = self._ended(opened)
+            self._complete = self._is_complete(opened)
 
     def _accept(self, opened: OpenedSource) -> Writer:
         if opened.length is not None and opened.length > self._limits.max_bytes:
@@ -180,18 +171,18 @@ class ResumableTransfer:
             if self._length is None:
                 self._length = opened.length
             return self._writer
-        self._abandon()
-        self._writer = self._berth.begin(opened.ext, opened.length, opened.validator)
+        self._abort()
+        self._writer = self._target.begin(opened.ext, opened.length, opened.validator)
         self._digest = BackgroundDigest()
         self._validator, self._length = opened.validator, opened.length
         return self._writer
 
-    def _heed_stop(self) -> None:
+    def _check_stop(self) -> None:
         if self._limits.stop.is_set():
-            raise Stopped(f"{self._name}: told to stop")
+            raise Stopped(f"{self._source.name}: stopped")
 
-    def _take(self, writer: Writer, chunk: bytes) -> None:
-        self._heed_stop()
+    def _write(self, writer: Writer, chunk: bytes) -> None:
+        self._check_stop()
         if self._digest:
             self._digest.update(chunk)
         writer.write(chunk)
@@ -200,55 +191,59 @@ class ResumableTransfer:
             raise self._too_large(self._size)
         self._progress.add(len(chunk), self._size, self._length)
 
-    def _gets_on(self) -> bool:
-        if self._size < self._furthest + _GETS_ON:
+    def _made_progress(self) -> bool:
+        if self._size < self._furthest + _MIN_PROGRESS:
             return False
         self._furthest = self._size
         return True
 
-    def _ended(self, opened: OpenedSource) -> bool:
-        """Tell whether the file is whole, now that the body has ended as a body should."""
+    def _is_complete(self, opened: OpenedSource) -> bool:
+        """Return whether the file is complete after a body that ended regularly."""
         if self._length is None or self._size == self._length:
             return True
-        # A host may give less than the range that it was asked for.
-        if opened.start and self._size < self._length and self._gets_on():
+        # A host may send less than the requested range.
+        if opened.start and self._size < self._length and self._made_progress():
             return False
-        raise self._wrong_size(self._length, self._size)
+        raise MediaCorrupt(
+            f"{self._source.name}: expected {self._length} bytes, received {self._size}",
+            next_step="Try again: the next try restarts at byte 0.",
+        )
 
     def _publish(self) -> TransferResult:
-        assert self._writer is not None  # noqa: S101  # it is whole
+        assert self._writer is not None  # noqa: S101  # set before the file is complete
         sha256 = self._digest.hexdigest() if self._digest else None
-        self._berth.check_free()
+        self._target.check_absent()
         stat = self._writer.publish()
-        if not self._berth.verify(stat, self._size):
+        if stat.size != self._size:
+            self._target.store.delete(self._target.key)
             raise MediaCorrupt(
-                f"{self._berth.uri} holds {stat.size} bytes after {self._size} were written; it was removed"
+                f"{self._target.uri} has {stat.size} bytes after {self._size} were written; it was deleted"
             )
         parts = self._writer.parts() if sha256 is None else None
         if sha256 is None and parts is None:
-            sha256 = self._read_back()
+            sha256 = self._hash_object()
         self._progress.end(stat.size)
         return TransferResult(stat, sha256, parts, self._resumed)
 
-    def _read_back(self) -> str:
+    def _hash_object(self) -> str:
         digest = hashlib.sha256()
-        for piece in self._berth.store.open(self._berth.key):
+        for piece in self._target.store.open(self._target.key):
             digest.update(piece)
         return digest.hexdigest()
 
-    def _leave(self) -> None:
-        """Stop; what can be continued stays, also what an earlier try left and could not be taken up just now."""
+    def _pause(self) -> None:
+        """Stop and keep what the next try can resume."""
         if self._writer is None:
             return
         if self._validator:
             self._writer.pause()
         else:
-            self._abandon()
+            self._abort()
 
-    def _abandon(self) -> None:
+    def _abort(self) -> None:
         if self._writer is not None:
             self._writer.abort()
-        self._berth.forget()
+        self._target.delete_checkpoint()
         if self._digest:
             self._digest.close()
         self._writer = self._digest = self._validator = self._length = None
@@ -257,12 +252,6 @@ class ResumableTransfer:
 
     def _too_large(self, size: int) -> FileTooLarge:
         return FileTooLarge(
-            f"{self._name}: {size} bytes or more, and no file may be larger than {self._limits.max_bytes}",
-            next_step="If such files are right, give a larger max_bytes.",
-        )
-
-    def _wrong_size(self, promised: int | None, came: int | None) -> MediaCorrupt:
-        return MediaCorrupt(
-            f"{self._name}: {promised} bytes were promised, {came} came",
-            next_step="Try again: the next try begins anew.",
+            f"{self._source.name}: {size} bytes or more; the limit is {self._limits.max_bytes}",
+            next_step="If files of this size are expected, increase max_bytes.",
         )

@@ -1,1 +1,1 @@
-"""Stores that fsspec has a file system for."""
+"""Store on any fsspec file system."""

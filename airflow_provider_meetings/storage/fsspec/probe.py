@@ -1,27 +1,26 @@
-"""Whether a file system can hold an upload back until it is told to publish it."""
+"""Find out whether a file system publishes an upload only on commit."""
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from airflow_provider_meetings.storage.fsspec.calls import FilesystemCalls
 
 
-def holds_uploads_back(calls: FilesystemCalls, path: str) -> bool:
-    """Try at a temporary name whether ``autocommit=False`` makes an upload that appears, under its own name, on commit.
+def supports_deferred_commit(calls: FilesystemCalls, path: str) -> bool:
+    """Return whether ``autocommit=False`` makes an upload that appears, under its own name, on commit.
 
-    No file system says so of itself, and most take the keyword and ignore it: they would empty what stands under a
-    final name when it is opened. Others (local, ftp, sftp, smb) write to another folder and move the file from there:
-    into the worker's $TMPDIR or the server's /tmp, which may be another disk, so that the move is a copy that can be
-    seen half done, and what a killed process leaves there is found by nobody. We do that ourselves, beside the target.
+    No file system declares it, and most accept the keyword and ignore it: they would truncate the published object on
+    open. Others (local, ftp, sftp, smb) write to another folder and move the file from there: the worker's $TMPDIR or
+    the server's /tmp, which may be another disk. The move is then a copy that is visible half done, and nobody finds
+    the file of a killed process. For those `TemporaryWriter` writes beside the target.
 
-    :param path: the temporary name; nothing stands there afterwards.
+    :param path: a temporary name; nothing is left there.
     """
     try:
         file = calls.open(path, autocommit=False)
     except OSError:
-        return False  # refuses the keyword; or nothing can be written there, which is said when it is
+        return False  # rejects the keyword, or is not writable: then the write fails with its own error
     try:
         if not _is_upload(file, path):
             return False
@@ -38,16 +37,8 @@ def holds_uploads_back(calls: FilesystemCalls, path: str) -> bool:
         return False
     finally:
         if file is not None:
-            put_away(calls, file)
+            calls.discard(file)
         calls.remove(path)
-
-
-def put_away(calls: FilesystemCalls, file: Any) -> None:
-    """Close a file and drop what was not committed; close first, or fsspec does when it forgets the file."""
-    for step in (file.close, getattr(file, "discard", None)):
-        if step is not None:
-            with contextlib.suppress(OSError), calls.call():
-                step()
 
 
 def _is_upload(file: Any, path: str) -> bool:

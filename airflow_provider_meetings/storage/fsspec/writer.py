@@ -1,4 +1,4 @@
-"""Write one object to a file system of fsspec: held back by it until it is whole, or under a temporary name."""
+"""Write one object to an fsspec file system: with a deferred commit, or under a temporary name."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from collections.abc import Iterator
 
 from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed
 from airflow_provider_meetings.storage.fsspec.calls import FilesystemCalls
-from airflow_provider_meetings.storage.fsspec.probe import put_away
 
 log = logging.getLogger(__name__)
 
 _TEMPORARY = re.compile(r"(.+)\.[0-9a-f]{8}\.part", re.DOTALL)
 
 
-def temporary(name: str) -> str:
-    """Return a name for the bytes of an object until it is whole: beside it, and no other writer's."""
+def temporary_name(name: str) -> str:
+    """Return a unique name for an incomplete object, beside the final one."""
     return f"{name}.{secrets.token_hex(4)}.part"
 
 
-def final(name: str) -> str | None:
-    """Return the name of the object that a temporary one was to become; None for a name that is not temporary."""
-    found = _TEMPORARY.fullmatch(name)
-    return found[1] if found else None
+def final_name(name: str) -> str | None:
+    """Return the final name of a temporary object; None if the name is not a temporary one."""
+    match = _TEMPORARY.fullmatch(name)
+    return match[1] if match else None
 
 
 class UploadWriter:
-    """Upload under the object's own name; it appears when the upload is committed.
+    """Upload under the final name; the object appears on commit.
 
-    Nothing is kept for a later try: no file system can be asked what of an upload it holds already.
+    Not resumable: no file system tells which bytes of an upload it has.
     """
 
     def __init__(self, calls: FilesystemCalls, path: str, plan: Plan) -> None:
@@ -41,18 +40,18 @@ class UploadWriter:
         self._if_match = plan.if_match
         self._size = 0
         self._ended = False
-        self._begin()
+        self._open()
 
-    def _begin(self) -> None:
+    def _open(self) -> None:
         self._file = self._calls.open(self._path, autocommit=False)
 
     @property
     def offset(self) -> int:
-        """Return 0: every try begins anew."""
+        """Return 0: uploads are not resumed."""
         return 0
 
-    def kept(self) -> Iterator[bytes] | None:
-        """Return nothing."""
+    def read_existing(self) -> Iterator[bytes] | None:
+        """Return None."""
         return None
 
     def write(self, chunk: bytes) -> None:
@@ -62,17 +61,17 @@ class UploadWriter:
         self._size += len(chunk)
 
     def publish(self) -> ObjectStat:
-        """End the upload, give it its name and ask the store what stands there."""
+        """Finish the upload and return the stat of the object."""
         with self._calls.call():
             self._file.close()
-        # As late as can be: what no store of these can be asked for is to do both at once.
+        # As late as possible: no file system offers a conditional write.
         if self._if_match is not None and self._calls.stat(self._path) != self._if_match.stat:
             raise PreconditionFailed(self._path)
         self._commit()
         self._ended = True
         stat = self._calls.stat(self._path)
         if stat is None:
-            raise OSError(errno.EIO, f"target {self._path} is not there after it was written: try again")
+            raise OSError(errno.EIO, f"target {self._path} does not exist after the upload: try again")
         return stat
 
     def _commit(self) -> None:
@@ -80,62 +79,62 @@ class UploadWriter:
             self._file.commit()
 
     def parts(self) -> Parts | None:
-        """Return nothing."""
+        """Return None."""
         return None
 
     def pause(self) -> None:
-        """Drop what was written, as far as the store answers: the next try, or a sweep, does the rest."""
+        """Discard what was written; log errors, because the next try or a sweep removes the rest."""
         try:
             self.abort()
         except OSError as error:
-            log.warning("what was written of %s could not be removed now: %s", self._path, error)
+            log.warning("Removing the partial upload of %s failed: %s", self._path, error)
 
     def abort(self) -> None:
-        """Drop what was written; nothing happens after `publish`."""
+        """Discard what was written."""
         if not self._ended:
-            put_away(self._calls, self._file)
+            self._calls.discard(self._file)
             self._ended = True
 
 
 class TemporaryWriter(UploadWriter):
-    """Write beside the object, under a name of our own, and move it when it is whole.
+    """Write to a temporary object beside the final one, and move it when it is complete.
 
-    :param root: what stands before a key in a path.
+    :param root: the prefix of all paths.
     """
 
     def __init__(self, calls: FilesystemCalls, root: str, key: str, plan: Plan) -> None:
         folder, slash, name = f"{root}{key}".rpartition("/")
-        self._temporary = temporary(f"{folder}{slash}{'.' if plan.hidden else ''}{name}")
-        place = (plan.place or {}).get("temporary")
-        if isinstance(place, str) and final(place) == key:
-            calls.remove(f"{root}{place}")  # an earlier try's
-        plan.keep({"temporary": self._temporary.removeprefix(root)})
+        self._temporary = temporary_name(f"{folder}{slash}{'.' if plan.hidden else ''}{name}")
+        old = (plan.resume_state or {}).get("temporary")
+        if isinstance(old, str) and final_name(old) == key:
+            calls.remove(f"{root}{old}")  # of an earlier try
+        plan.save_state({"temporary": self._temporary.removeprefix(root)})
         super().__init__(calls, f"{root}{key}", plan)
 
-    def _begin(self) -> None:
+    def _open(self) -> None:
         try:
             self._file = self._calls.open(self._temporary, autocommit=True)
         except BaseException:
-            # It may have been made all the same.
+            # It may have been created nevertheless.
             with contextlib.suppress(OSError):
                 self._calls.remove(self._temporary)
             raise
 
     def _commit(self) -> None:
-        found = self._calls.stat(self._temporary)
-        if found is None or found.size != self._size:
-            # Before the move: it would replace what stands there.
-            size = found.size if found else "no"
-            raise OSError(errno.EIO, f"target {self._path}: the store holds {size} bytes of {self._size}: try again")
+        stat = self._calls.stat(self._temporary)
+        if stat is None or stat.size != self._size:
+            # Checked before the move, which replaces the published object.
+            size = stat.size if stat else "no"
+            raise OSError(errno.EIO, f"target {self._path}: the store has {size} bytes of {self._size}: try again")
         self._calls.move(self._temporary, self._path)
-        # A move may be a copy and a removal.
+        # Some file systems move by copying.
         if self._calls.stat(self._temporary) is not None:
             self._calls.remove(self._temporary)
 
     def abort(self) -> None:
-        """Remove the temporary object; nothing happens after `publish`."""
+        """Remove the temporary object."""
         if self._ended:
             return
-        put_away(self._calls, self._file)
+        self._calls.discard(self._file)
         self._calls.remove(self._temporary)
         self._ended = True

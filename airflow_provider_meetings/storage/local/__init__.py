@@ -1,1 +1,1 @@
-"""A folder on a disk."""
+"""Store in a local or mounted folder."""

@@ -1,4 +1,4 @@
-"""Write one file on a local or mounted disk: beside its place, made durable, then renamed into it."""
+"""Write one file on a local or mounted disk: to a part file beside it, synced, then renamed."""
 
 from __future__ import annotations
 
@@ -12,112 +12,96 @@ from pathlib import Path
 
 from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed
 
-_REMEDIES = {
-    errno.EACCES: "give that user the right to write there, or choose another target",
-    errno.EPERM: "give that user the right to write there, or choose another target",
+PART_SUFFIX = ".part"
+PIECE_BYTES = 1024 * 1024
+_RESERVE_BYTES = 64 * 1024  # room for checkpoint and receipt: a file without a receipt is downloaded again
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+_NEXT_STEPS = {
+    errno.EACCES: "give this user write permission, or choose another target",
+    errno.EPERM: "give this user write permission, or choose another target",
     errno.EROFS: "mount it for writing, or choose another target",
-    errno.ENOSPC: "make room, then try again; nothing of this file was published",
-    errno.EDQUOT: "make room, then try again; nothing of this file was published",
-    errno.EEXIST: "a file stands where a folder must be, choose another target",
-    errno.ENOTDIR: "a file stands where a folder must be, choose another target",
+    errno.ENOSPC: "free some space, then try again; nothing of this file was published",
+    errno.EDQUOT: "free some space, then try again; nothing of this file was published",
+    errno.EEXIST: "a file exists where a folder is needed, choose another target",
+    errno.ENOTDIR: "a file exists where a folder is needed, choose another target",
 }
 
 
-@contextlib.contextmanager
-def explained(target: str) -> Iterator[None]:
-    """Say of a failed write which target it was and what to do."""
-    try:
-        yield
-    except BlockingIOError:
-        raise  # explains itself
-    except OSError as error:
-        if error.errno is None or "target " in str(error.strerror):
-            raise  # explained further down
-        remedy = _REMEDIES.get(error.errno, "choose another target")
-        text = f"target {target} cannot be written by user id {os.geteuid()} ({error.strerror}): {remedy}"
-        raise type(error)(error.errno, text) from None
-
-
-PART_SUFFIX = ".part"
-PIECE = 1024 * 1024
-_BESIDE = 64 * 1024  # room for the checkpoint and the receipt: a file without a receipt is fetched again
-_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-
-
 class LocalWriter:
-    """Write ``<name>.part``, or ``.<name>.part``, beside the target and rename it when it is whole.
+    """Write ``<name>.part``, or ``.<name>.part``, beside the target and rename it when it is complete.
 
-    Who writes over what he has read holds the lock on that name from before he compares until the rename.
+    The part file stays locked until it is renamed, so that `Plan.if_match` is checked under the lock.
 
-    :raises BlockingIOError: if another process writes the same object at this moment.
-    :raises OSError: if the file cannot be written, or there is not enough room for all of it.
+    :raises BlockingIOError: if another process is writing the same object.
+    :raises OSError: if the file cannot be written, or there is not enough space for all of it.
     """
 
     def __init__(self, path: Path, plan: Plan) -> None:
         self._path = path
         self._part = path.with_name(f"{'.' if plan.hidden else ''}{path.name}{PART_SUFFIX}")
         self._if_match = plan.if_match
-        self._fd = lock(self._part)
+        self._fd = lock_part(self._part)
         try:
-            self._offset = self._continued(plan)
+            self._offset = self._resumable_bytes(plan)
             os.ftruncate(self._fd, self._offset)
             os.lseek(self._fd, self._offset, os.SEEK_SET)
-            self._need_room((plan.length or 0) - self._offset)
+            self._check_space((plan.length or 0) - self._offset)
             if not self._offset:
-                plan.keep({"boot": _boot_id()})
+                plan.save_state({"boot": _boot_id()})
         except BaseException:
-            self.abort() if plan.place is None else self.pause()
+            self.abort() if plan.resume_state is None else self.pause()
             raise
 
-    def _continued(self, plan: Plan) -> int:
-        # What a process that was killed wrote is in the page cache or on the disk; after a power cut it may be
-        # neither, with the file's size all the same. So bytes from before a start of the machine are not trusted.
+    def _resumable_bytes(self, plan: Plan) -> int:
+        # Bytes of a killed process are in the page cache or on disk. After a power failure they may be lost although
+        # the file has its size, so bytes written before the last boot are not trusted.
         boot = _boot_id()
-        if plan.place is None or not boot or plan.place.get("boot") != boot:
+        if plan.resume_state is None or not boot or plan.resume_state.get("boot") != boot:
             return 0
         size = os.fstat(self._fd).st_size
         return size if plan.length is None or size <= plan.length else 0
 
-    def _need_room(self, size: int) -> None:
-        size += max(0, min(size, _BESIDE))
-        found = os.fstatvfs(self._fd)
-        room = found.f_bavail * found.f_frsize
-        if size > room:
+    def _check_space(self, size: int) -> None:
+        size += max(0, min(size, _RESERVE_BYTES))
+        stat = os.fstatvfs(self._fd)
+        free = stat.f_bavail * stat.f_frsize
+        if size > free:
             raise OSError(
                 errno.ENOSPC,
-                f"target {self._path.parent} has {room} bytes free, and {size} are to come: make room, then try again",
+                f"target {self._path.parent} has {free} bytes free, {size} are needed: free some space, then try again",
             )
 
     @property
     def offset(self) -> int:
-        """Return how many bytes of an earlier try stand already."""
+        """Return the number of resumed bytes."""
         return self._offset
 
-    def kept(self) -> Iterator[bytes]:
-        """Read those bytes back."""
+    def read_existing(self) -> Iterator[bytes]:
+        """Read the resumed bytes."""
         done = 0
-        while done < self._offset and (piece := os.pread(self._fd, min(PIECE, self._offset - done), done)):
+        while done < self._offset and (piece := os.pread(self._fd, min(PIECE_BYTES, self._offset - done), done)):
             done += len(piece)
             yield piece
 
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
         view = memoryview(chunk)
-        with explained(str(self._path)):
+        with explain_errors(str(self._path)):
             while view:
                 view = view[os.write(self._fd, view) :]
 
     def publish(self) -> ObjectStat:
-        """Make the bytes durable, give them their name, make that durable, and return what stands there."""
-        with explained(str(self._path)):
-            # Its content, not its time of change: of that, two writes within a tick of the clock have the same.
+        """Sync the part file, rename it, sync the folder, and return the stat of the renamed file."""
+        with explain_errors(str(self._path)):
+            # Compare the content: two writes within one clock tick have the same mtime.
             if self._if_match is not None and _sha256(self._path) != self._if_match.sha256:
                 raise PreconditionFailed(str(self._path))
             os.fsync(self._fd)
             self._part.replace(self._path)
-        # Of what was renamed, not of the name: another process may have renamed or removed something there since.
-        stat = _stat_of(os.fstat(self._fd))
-        self._close()  # from here on the name .part may be another writer's: `discard` must not touch it
+        # By descriptor, not by path: another process may have replaced the file already.
+        stat = _to_stat(os.fstat(self._fd))
+        self._close()  # from here on .part may be another writer's: `abort` must not remove it
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
@@ -126,16 +110,16 @@ class LocalWriter:
         return stat
 
     def parts(self) -> Parts | None:
-        """Return nothing: what was kept can be read back."""
+        """Return None: resumed bytes can be read back."""
         return None
 
     def pause(self) -> None:
-        """Leave the part file for a later try; nothing happens after `publish`."""
+        """Keep the part file for a later writer."""
         if self._fd >= 0:
             self._close()
 
     def abort(self) -> None:
-        """Drop what was written; nothing happens after `publish`."""
+        """Remove the part file."""
         if self._fd < 0:
             return
         with contextlib.suppress(FileNotFoundError):
@@ -147,35 +131,59 @@ class LocalWriter:
         self._fd = -1
 
 
-def lock(part: Path) -> int:
-    """Open a part file for one writer.
+def lock_part(part: Path) -> int:
+    """Open a part file for one writer, and return its file descriptor.
 
-    Open without truncating, lock, then look whether the name still leads to what was locked: between open and lock
-    another process may have renamed this very file into its place, and it must not be emptied.
+    Open without truncating, lock, then check that the path still leads to the locked file: in between another process
+    may have renamed this very file to its final name, and it must not be truncated.
+
+    :raises BlockingIOError: if another process has locked it.
     """
     while True:
-        # O_NOFOLLOW: a link of that name would have us overwrite whatever it leads to.
+        # O_NOFOLLOW: a symbolic link would make us overwrite its target.
         fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            found = os.fstat(fd)
-            if os.path.samestat(found, part.lstat()):
-                if found.st_nlink == 1:
+            stat = os.fstat(fd)
+            if os.path.samestat(stat, part.lstat()):
+                if stat.st_nlink == 1:
                     return fd
-                # A copy of the lake that was made of hard links has this file too, perhaps as a published one.
+                # A copy of the lake made of hard links shares this file, perhaps as a published one.
                 part.unlink()
         except FileNotFoundError:
             pass
         except BlockingIOError as error:
             os.close(fd)
             name = part.with_name(part.name.removesuffix(PART_SUFFIX))
-            raise BlockingIOError(
-                error.errno, f"{name} is being written by another process at this moment; try again later"
-            ) from None
+            raise BlockingIOError(error.errno, f"{name} is being written by another process; try again later") from None
         except BaseException:
             os.close(fd)
             raise
         os.close(fd)
+
+
+@contextlib.contextmanager
+def explain_errors(target: str) -> Iterator[None]:
+    """Add the target and the next step to the text of an OSError."""
+    try:
+        yield
+    except BlockingIOError:
+        raise  # has both already
+    except OSError as error:
+        if error.errno is None or "target " in str(error.strerror):
+            raise  # has both already
+        next_step = _NEXT_STEPS.get(error.errno, "choose another target")
+        text = f"target {target} is not writable for user id {os.geteuid()} ({error.strerror}): {next_step}"
+        raise type(error)(error.errno, text) from None
+
+
+def local_stat(path: Path) -> ObjectStat:
+    """Return the size of a file and, as validator, its mtime."""
+    return _to_stat(path.stat())
+
+
+def _to_stat(stat: os.stat_result) -> ObjectStat:
+    return ObjectStat(stat.st_size, f"mtime-ns:{stat.st_mtime_ns}")
 
 
 def _sha256(path: Path) -> str:
@@ -186,17 +194,8 @@ def _sha256(path: Path) -> str:
         return ""
 
 
-def local_stat(path: Path) -> ObjectStat:
-    """Return a file's size and time of change."""
-    return _stat_of(path.stat())
-
-
-def _stat_of(found: os.stat_result) -> ObjectStat:
-    return ObjectStat(found.st_size, f"mtime-ns:{found.st_mtime_ns}")
-
-
 def _boot_id() -> str:
     try:
         return _BOOT_ID.read_text().strip()
-    except OSError:  # not Linux: nothing is continued there
+    except OSError:  # not Linux: uploads are not resumed
         return ""

@@ -1,1 +1,1 @@
-"""A bucket that speaks S3."""
+"""Store in a bucket with the S3 API."""

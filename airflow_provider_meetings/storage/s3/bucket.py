@@ -1,4 +1,4 @@
-"""One bucket, asked through boto3's client: the connection's arguments added, errors explained."""
+"""Requests to one bucket through boto3's client, with the connection's extra arguments."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_meetings.api.landing.store import ObjectStat
-from airflow_provider_meetings.storage.s3.errors import code_of, explained
+from airflow_provider_meetings.storage.s3.errors import error_code, to_oserror
 
-# What a connection may add to each request that knows it: encryption, storage class, access, who pays.
+# Arguments that a connection may add to each request that accepts them.
 EXTRA_ARGS = (
     "ACL",
     "BucketKeyEnabled",
@@ -30,19 +30,18 @@ EXTRA_ARGS = (
     "StorageClass",
     "Tagging",
 )
-UNMARKED = "etag:"  # of a store that gives no ETag
-MISSING = ("404", "NoSuchKey")
-# What a store says where the object is not the one that was to be replaced, or others replace it at this moment.
-REFUSED = ("412", "PreconditionFailed", "ConditionalRequestConflict")
+NO_ETAG = "etag:"  # validator of a store that sends no ETag
+NOT_FOUND = ("404", "NoSuchKey")
+PRECONDITION_FAILED = ("412", "PreconditionFailed", "ConditionalRequestConflict")
 
 
 class S3Bucket:
-    """Send requests to one bucket; used by several threads at once, as boto3's clients may be.
+    """Send requests to one bucket; thread-safe, as boto3's clients are.
 
-    :param client: boto3's, for S3.
-    :param uri: the address of what stands below `prefix`, for errors.
-    :param extra_args: arguments of boto3, of those in `EXTRA_ARGS`.
-    :raises ValueError: for others.
+    :param client: boto3's client for S3.
+    :param uri: the address of `prefix`, for errors.
+    :param extra_args: boto3 arguments, of those in `EXTRA_ARGS`.
+    :raises ValueError: for other arguments.
     """
 
     def __init__(self, client: Any, name: str, prefix: str, uri: str, extra_args: Mapping[str, Any]) -> None:
@@ -54,7 +53,7 @@ class S3Bucket:
         self._extra_args = dict(extra_args)
         self.prefix = f"{prefix}/" if prefix else ""
         self._uri = uri.rstrip("/")
-        # Other vendors' stores refuse the headers that carry checksums, or do not keep what they say.
+        # Stores of other vendors reject the checksum headers, or do not keep the checksums.
         calculation = getattr(client.meta.config, "request_checksum_calculation", None)
         self.keeps_checksums = calculation != "when_required"
 
@@ -62,109 +61,102 @@ class S3Bucket:
         """Return the address of an object."""
         return f"{self._uri}/{key}"
 
-    def ask(
+    def request(
         self,
         operation: str,
         key: str,
         *,
-        absent: Collection[str] = (),
-        without: Collection[str] = (),
+        ignore: Collection[str] = (),
+        omit: Collection[str] = (),
         **parameters: Any,
     ) -> Any:
         """Send a request about one object.
 
-        :param operation: boto3's name of it.
-        :param absent: codes of errors for which None is returned.
-        :param without: the connection's arguments that this request shall not carry.
-        :raises OSError: as the store fails, naming target and remedy.
+        :param operation: boto3's method name.
+        :param ignore: error codes for which None is returned.
+        :param omit: extra arguments that this request must not send.
+        :raises OSError: with target and next step.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        extra = {name: value for name, value in self._extra(operation).items() if name not in without}
+        extra = {name: value for name, value in self._extra(operation).items() if name not in omit}
         call = getattr(self._client, operation)
         try:
             return call(**extra, **parameters, Bucket=self._name, Key=self.prefix + key)
         except (ClientError, BotoCoreError) as error:
-            failure = None if code_of(error) in absent else explained(error, self.uri(key))
-        if failure is not None:
-            raise failure
-        return None
+            if error_code(error) in ignore:
+                return None
+            raise to_oserror(error, self.uri(key)) from None
 
-    def pages(self, operation: str, key: str = "", *, absent: Collection[str] = (), **parameters: Any) -> Iterator[Any]:
-        """Yield the pages of a listing; none for an error with one of the codes in `absent`.
+    def pages(self, operation: str, key: str = "", *, ignore: Collection[str] = (), **parameters: Any) -> Iterator[Any]:
+        """Yield the pages of a listing.
 
-        :param key: the object that it is about, if it is about one.
-
-        :raises OSError: as the store fails, naming target and remedy.
+        :param key: the object that is listed, if it is one.
+        :param ignore: error codes that end the listing.
+        :raises OSError: with target and next step.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        pages = self._client.get_paginator(operation).paginate(
-            **self._extra(operation), **parameters, Bucket=self._name
-        )
+        paginator = self._client.get_paginator(operation)
         try:
-            yield from pages
-            return
+            yield from paginator.paginate(**self._extra(operation), **parameters, Bucket=self._name)
         except (ClientError, BotoCoreError) as error:
-            failure = None if code_of(error) in absent else explained(error, self.uri(key))
-        if failure is not None:
-            raise failure
+            if error_code(error) not in ignore:
+                raise to_oserror(error, self.uri(key)) from None
 
     def parts(self, key: str, upload_id: str) -> list[Any] | None:
-        """Return what the store has of an upload; None if there is no such upload."""
-        asked = {"Key": self.prefix + key, "UploadId": upload_id}
-        pages = list(self.pages("list_parts", key, absent=("NoSuchUpload",), **asked))
+        """Return the parts of an upload; None if there is no such upload."""
+        parameters = {"Key": self.prefix + key, "UploadId": upload_id}
+        pages = list(self.pages("list_parts", key, ignore=("NoSuchUpload",), **parameters))
         return [part for page in pages for part in page.get("Parts", ())] if pages else None
 
     def abort(self, key: str, upload_id: str) -> bool:
-        """Drop an upload; False if there is no such upload."""
-        return self.ask("abort_multipart_upload", key, absent=("NoSuchUpload",), UploadId=upload_id) is not None
+        """Abort an upload; False if there is no such upload."""
+        return self.request("abort_multipart_upload", key, ignore=("NoSuchUpload",), UploadId=upload_id) is not None
 
-    def pieces(self, body: Any, key: str, size: int) -> Generator[bytes]:
-        """Yield the body of an answer.
+    def read_body(self, body: Any, key: str, size: int) -> Generator[bytes]:
+        """Yield the body of a response in pieces of at most `size` bytes.
 
-        :raises OSError: if it is cut.
+        :raises OSError: if it is truncated.
         """
         from botocore.exceptions import BotoCoreError
 
         try:
             yield from body.iter_chunks(size)
-            return
         except BotoCoreError as error:
-            failure = explained(error, self.uri(key))
+            raise to_oserror(error, self.uri(key)) from None
         finally:
             body.close()
-        raise failure
 
     def checksum(self, content: bytes | bytearray) -> dict[str, str]:
-        """Return the argument that has the store check `content` itself; none where it cannot."""
+        """Return the argument that makes the store check `content`; empty where it does not keep checksums."""
         if not self.keeps_checksums:
             return {}
         return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(content).digest()).decode()}
 
     def _extra(self, operation: str) -> dict[str, Any]:
         meta = self._client.meta
-        known = meta.service_model.operation_model(meta.method_to_api_mapping[operation]).input_shape.members
-        return {name: value for name, value in self._extra_args.items() if name in known}
+        accepted = meta.service_model.operation_model(meta.method_to_api_mapping[operation]).input_shape.members
+        return {name: value for name, value in self._extra_args.items() if name in accepted}
 
 
-def stat_of(head: Mapping[str, Any]) -> ObjectStat:
-    """Read the answer to a HEAD."""
+def to_stat(head: Mapping[str, Any]) -> ObjectStat:
+    """Convert the response of a HEAD request."""
     return ObjectStat(int(head["ContentLength"]), validator_of(head))
 
 
-def validator_of(answer: Mapping[str, Any]) -> str:
-    """Read the mark of a version from an answer."""
-    return f"etag:{answer['ETag'].strip(chr(34))}"
+def validator_of(response: Mapping[str, Any]) -> str:
+    """Return the validator of the object in a response."""
+    return f"etag:{response['ETag'].strip(chr(34))}"
 
 
-def tuned(config: Any) -> Any:
-    """Return botocore's configuration without a second hash of each body, if our own travels with it.
+def skip_payload_signing(config: Any) -> Any:
+    """Return botocore's configuration without the payload signature, where uploads carry a checksum.
 
-    What we upload carries its sha256 in a header, and headers are signed: signing the body too would prove the same
-    once more, for a second of processor time per GiB. Where checksums are left out, the body stays signed.
+    The sha256 of each upload is in a signed header: signing the body would hash it a second time, for one second of CPU
+    time per GiB. Without checksums the body stays signed.
 
-    :param config: `botocore.config.Config`, as the connection makes it.
+    :param config: the connection's `botocore.config.Config`.
     """
     from botocore.config import Config
 

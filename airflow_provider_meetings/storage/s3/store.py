@@ -1,4 +1,4 @@
-"""Objects in a bucket: Amazon S3, and stores that speak its language."""
+"""Store in a bucket of Amazon S3, or of another store with the S3 API."""
 
 from __future__ import annotations
 
@@ -12,132 +12,130 @@ from typing import Any
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, ObjectStat, PartialUpload, Plan
-from airflow_provider_meetings.storage.s3.bucket import MISSING, REFUSED, S3Bucket, stat_of
+from airflow_provider_meetings.api.landing.store import MAX_READ_BYTES, ListedObject, ObjectStat, PartialUpload, Plan
+from airflow_provider_meetings.storage.s3.bucket import NOT_FOUND, PRECONDITION_FAILED, S3Bucket, to_stat
 from airflow_provider_meetings.storage.s3.writer import S3Writer
 
-PIECE = 1024 * 1024
-_PROBE = ".airflow-meetings-may-write"
+PIECE_BYTES = 1024 * 1024
+_PROBE_KEY = ".airflow-meetings-may-write"
 
 
 class S3Store:
-    """Keep objects in a bucket, below a prefix.
+    """Objects in a bucket, below a prefix.
 
-    :param client: boto3's client for S3; its retries and its time limits are the connection's.
-    :param prefix: without slashes at its ends; empty for the whole bucket.
-    :param uri: the address of the prefix as the user wrote it, for what is shown and recorded.
-    :param extra_args: encryption, storage class, access: see `s3_bucket.EXTRA_ARGS`.
-    :raises ValueError: for arguments that are not among these.
+    :param client: boto3's client for S3; its retries and timeouts are the connection's.
+    :param prefix: without leading and trailing slash; empty for the whole bucket.
+    :param uri: the address of the prefix as the user wrote it, for logs, errors and receipts.
+    :param extra_args: encryption, storage class, access; see `bucket.EXTRA_ARGS`.
+    :raises ValueError: for other arguments.
     """
 
     def __init__(
         self, client: Any, bucket: str, prefix: str, uri: str, *, extra_args: Mapping[str, Any] | None = None
     ) -> None:
         self._bucket = S3Bucket(client, bucket, prefix, uri, extra_args or {})
-        self._guards: bool | None = None
+        self._supports_if_match: bool | None = None
 
-    def guards(self) -> bool:
-        """Ask the store once to replace an object that is not there: it must refuse, and not every store does.
+    def supports_if_match(self) -> bool:
+        """Return whether the store rejects the conditional replacement of a missing object; asks it once.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
-        if self._guards is None:
-            key = f"{_PROBE}-{secrets.token_hex(4)}"
+        if self._supports_if_match is None:
+            key = f"{_PROBE_KEY}-{secrets.token_hex(4)}"
+            ignore = (*NOT_FOUND, *PRECONDITION_FAILED)
             try:
-                made = self._bucket.ask(
-                    "put_object", key, absent=(*MISSING, *REFUSED), Body=b"", IfMatch=f'"{"0" * 32}"'
-                )
+                response = self._bucket.request("put_object", key, ignore=ignore, Body=b"", IfMatch=f'"{"0" * 32}"')
             except OSError as error:
-                # It may refuse such a request as invalid, or as nothing that it can do.
+                # A store without conditions may reject the request as invalid or not implemented.
                 if error.errno != errno.EINVAL and "code NotImplemented" not in str(error):
                     raise
-                self._guards = False
+                self._supports_if_match = False
             else:
-                self._guards = made is None
-                if made is not None:
+                self._supports_if_match = response is None
+                if response is not None:
                     self.delete(key)
-        return self._guards
+        return self._supports_if_match
 
     def uri(self, key: str) -> str:
         """Return the address of an object."""
         return self._bucket.uri(key)
 
     def check_writable(self) -> None:
-        """Begin an upload and abort it: that needs the rights which a landing needs, and leaves nothing.
+        """Start and abort an upload: it needs the permissions of a landing, and leaves nothing.
 
-        :raises OSError: naming the target and what to do.
+        :raises OSError: with target and next step.
         """
-        upload = self._bucket.ask("create_multipart_upload", _PROBE)
-        self._bucket.abort(_PROBE, upload["UploadId"])
+        response = self._bucket.request("create_multipart_upload", _PROBE_KEY)
+        self._bucket.abort(_PROBE_KEY, response["UploadId"])
 
     def stat(self, key: str) -> ObjectStat | None:
-        """Return an object's size and entity tag; None if there is none."""
-        head = self._bucket.ask("head_object", key, absent=MISSING)
-        return None if head is None else stat_of(head)
+        """Return size and ETag of an object; None if there is none."""
+        head = self._bucket.request("head_object", key, ignore=NOT_FOUND)
+        return None if head is None else to_stat(head)
 
     def read(self, key: str) -> bytes | None:
-        """Return a small object whole; None if there is none."""
-        answer = self._bucket.ask("get_object", key, absent=MISSING)
-        if answer is None:
+        """Return the content of a small object; None if there is none."""
+        response = self._bucket.request("get_object", key, ignore=NOT_FOUND)
+        if response is None:
             return None
         content = bytearray()
-        with contextlib.closing(self._bucket.pieces(answer["Body"], key, PIECE)) as pieces:
+        with contextlib.closing(self._bucket.read_body(response["Body"], key, PIECE_BYTES)) as pieces:
             for piece in pieces:
                 content += piece
-                if len(content) > LARGEST_READ:
+                if len(content) > MAX_READ_BYTES:
                     return None
         return bytes(content)
 
     def open(self, key: str) -> Iterator[bytes]:
-        """Yield an object's bytes in pieces of at most 1 MiB."""
-        answer = self._bucket.ask("get_object", key)
-        yield from self._bucket.pieces(answer["Body"], key, PIECE)
+        """Yield the content of an object in pieces of at most 1 MiB."""
+        response = self._bucket.request("get_object", key)
+        yield from self._bucket.read_body(response["Body"], key, PIECE_BYTES)
 
     def put(self, key: str, content: bytes) -> None:
-        """Write a small object whole or not at all.
+        """Write a small object atomically.
 
-        What is small is ours: receipts and checkpoints. It stands in the bucket's usual storage class, for from an
-        archive it could not be read.
+        Receipts and checkpoints get the bucket's default storage class: an archived one could not be read.
         """
         checksum = self._bucket.checksum(content)
-        self._bucket.ask(
-            "put_object", key, without=("StorageClass",), Body=content, ContentType="application/json", **checksum
+        self._bucket.request(
+            "put_object", key, omit=("StorageClass",), Body=content, ContentType="application/json", **checksum
         )
 
     def writer(self, key: str, plan: Plan) -> S3Writer:
-        """Begin an object, or continue its upload."""
-        return S3Writer(self._bucket, key, plan, conditional=plan.if_match is not None and self.guards())
+        """Start an object, or resume its multipart upload."""
+        return S3Writer(self._bucket, key, plan, conditional=plan.if_match is not None and self.supports_if_match())
 
     def delete(self, key: str) -> None:
-        """Remove an object; one that is gone already is no error."""
-        self._bucket.ask("delete_object", key, absent=MISSING)
+        """Delete an object; a missing one is no error."""
+        self._bucket.request("delete_object", key, ignore=NOT_FOUND)
 
-    def walk(self, folder: str = "") -> Iterator[Listed]:
-        """Yield every object below the prefix, in the order of keys."""
-        below = f"{folder}/" if folder else ""
-        for page in self._bucket.pages("list_objects_v2", Prefix=self._bucket.prefix + below):
+    def walk(self, folder: str = "") -> Iterator[ListedObject]:
+        """Yield every object below the prefix, sorted by key."""
+        prefix = self._bucket.prefix + (f"{folder}/" if folder else "")
+        for page in self._bucket.pages("list_objects_v2", Prefix=prefix):
             for found in page.get("Contents", ()):
-                if not found["Key"].endswith("/"):  # consoles make such objects to show folders
-                    yield Listed(self._key(found), found["Size"], _utc(found["LastModified"]))
+                if not found["Key"].endswith("/"):  # consoles create such objects to show folders
+                    yield ListedObject(self._key(found), found["Size"], _utc(found["LastModified"]))
 
-    def leftovers(self) -> Iterator[PartialUpload]:
-        """Yield the uploads below the prefix that were begun and not ended."""
+    def partial_uploads(self) -> Iterator[PartialUpload]:
+        """Yield the open multipart uploads below the prefix."""
         for page in self._bucket.pages("list_multipart_uploads", Prefix=self._bucket.prefix):
             for upload in page.get("Uploads", ()):
                 key, handle = self._key(upload), upload["UploadId"]
                 parts = self._bucket.parts(key, handle)
-                if parts is not None:  # ended since
+                if parts is not None:  # None: it has ended since
                     modified = max([upload["Initiated"], *(part["LastModified"] for part in parts)])
                     size = sum(part["Size"] for part in parts)
                     yield PartialUpload(key, "multipart upload", handle, size, _utc(modified))
 
-    def remove(self, leftover: PartialUpload) -> bool:
-        """Abort an upload; False if it is gone. Whether somebody writes to it, S3 does not tell: its age must."""
-        return self._bucket.abort(leftover.key, leftover.handle)
+    def remove(self, upload: PartialUpload) -> bool:
+        """Abort an upload; False if it is gone. Only its age tells whether a process is writing to it."""
+        return self._bucket.abort(upload.key, upload.handle)
 
     def _key(self, found: Mapping[str, Any]) -> str:
         return str(found["Key"]).removeprefix(self._bucket.prefix)
 
 
-def _utc(moment: datetime) -> DateTime:
-    return pendulum.from_timestamp(moment.timestamp())
+def _utc(time: datetime) -> DateTime:
+    return pendulum.from_timestamp(time.timestamp())

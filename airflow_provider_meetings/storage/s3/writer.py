@@ -1,4 +1,4 @@
-"""Write one object to a store that speaks S3: in parts, two of them on their way while the next one comes."""
+"""Write one object to S3: in parts, with two of them in flight while the next one is filled."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed
-from airflow_provider_meetings.storage.s3.bucket import MISSING, REFUSED, UNMARKED, S3Bucket, stat_of, validator_of
-from airflow_provider_meetings.storage.s3.parts import MOST_PARTS, Expected, Part, part_size
+from airflow_provider_meetings.storage.s3.bucket import (
+    NO_ETAG,
+    NOT_FOUND,
+    PRECONDITION_FAILED,
+    S3Bucket,
+    to_stat,
+    validator_of,
+)
+from airflow_provider_meetings.storage.s3.parts import MAX_PARTS, ExpectedObject, Part, part_size
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +27,11 @@ IN_FLIGHT = 2
 
 
 class S3Writer:
-    """Upload an object in parts; one that fits in a part is put whole, and can then not be continued.
+    """Upload an object in parts. An object of at most one part is uploaded by a single PUT and is not resumable.
 
-    Of an earlier try, what `ListParts` tells is the truth. If it tells of no part, `offset` is 0: then `discard`.
+    Only parts in the answer of `ListParts` are resumed. If there are none, `offset` is 0; call `abort` then.
 
-    :param conditional: the store can be told which object it may replace.
+    :param conditional: the store supports conditional writes.
     """
 
     def __init__(self, bucket: S3Bucket, key: str, plan: Plan, *, conditional: bool = False) -> None:
@@ -35,18 +42,18 @@ class S3Writer:
         self._upload_id: str | None = None
         self._part_size = part_size(plan.length)
         self._parts: dict[int, Part] = {}
-        self._sent: dict[int, Future[Part]] = {}
-        self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="s3-part")  # starts no thread before it needs one
+        self._in_flight: dict[int, Future[Part]] = {}
+        self._executor = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="s3-part")  # starts threads on demand
         self._free: list[bytearray] = []
         self._buffer = bytearray()
         self._filled = 0
         self._ended = False
-        if plan.place is not None:
-            self._continue(plan.place)
+        if plan.resume_state is not None:
+            self._resume(plan.resume_state)
         self._offset = len(self._parts) * self._part_size
 
-    def _continue(self, place: Mapping[str, Any]) -> None:
-        upload_id, size = place.get("upload_id"), place.get("part_size")
+    def _resume(self, state: Mapping[str, Any]) -> None:
+        upload_id, size = state.get("upload_id"), state.get("part_size")
         if not isinstance(upload_id, str) or not isinstance(size, int) or size < 1:
             return
         self._upload_id, self._part_size = upload_id, size
@@ -57,93 +64,92 @@ class S3Writer:
 
     @property
     def offset(self) -> int:
-        """Return how many bytes of an earlier try stand already."""
+        """Return the number of resumed bytes."""
         return self._offset
 
-    def kept(self) -> None:
-        """Return nothing: parts cannot be read before they are an object."""
+    def read_existing(self) -> None:
+        """Return None: S3 cannot read the parts of an open upload."""
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes; wait while two parts are on their way.
+        """Append bytes; block while two parts are in flight.
 
-        :raises OSError: as soon as it is known that a part failed.
+        :raises OSError: as soon as a part has failed.
         """
-        self._settle()
+        self._collect()
         view = memoryview(chunk)
         while view:
             if self._filled == self._part_size:
                 self._send()
             if not self._buffer:
-                # The same three buffers all the time: what is allocated anew for each part comes and goes in pieces.
+                # Reuse three buffers: allocating each part anew fragments the memory.
                 self._buffer = self._free.pop() if self._free else bytearray(self._part_size)
-            taken = view[: self._part_size - self._filled]
-            self._buffer[self._filled : self._filled + len(taken)] = taken
-            self._filled += len(taken)
-            view = view[len(taken) :]
+            head = view[: self._part_size - self._filled]
+            self._buffer[self._filled : self._filled + len(head)] = head
+            self._filled += len(head)
+            view = view[len(head) :]
         if self._upload_id and self._filled == self._part_size:
-            self._send()  # without an upload the whole object may be in the buffer
+            self._send()  # without an upload, the buffer may hold the whole object
 
     def _send(self) -> None:
         if self._upload_id is None:
             self._begin()
-        while len(self._sent) >= IN_FLIGHT:
-            wait(self._sent.values(), return_when=FIRST_COMPLETED)
-            self._settle()
-        number = len(self._parts) + len(self._sent) + 1
-        if number > MOST_PARTS:
-            raise OSError(errno.EFBIG, f"target {self._bucket.uri(self._key)}: no more than {MOST_PARTS} parts")
-        self._sent[number] = self._pool.submit(self._upload, number, self._taken())
+        while len(self._in_flight) >= IN_FLIGHT:
+            wait(self._in_flight.values(), return_when=FIRST_COMPLETED)
+            self._collect()
+        number = len(self._parts) + len(self._in_flight) + 1
+        if number > MAX_PARTS:
+            raise OSError(errno.EFBIG, f"target {self._bucket.uri(self._key)}: more than {MAX_PARTS} parts")
+        self._in_flight[number] = self._executor.submit(self._upload, number, self._take_buffer())
 
-    def _taken(self) -> bytearray:
-        taken, filled = self._buffer, self._filled
+    def _take_buffer(self) -> bytearray:
+        buffer, filled = self._buffer, self._filled
         self._buffer, self._filled = bytearray(), 0
-        del taken[filled:]
-        return taken
+        del buffer[filled:]
+        return buffer
 
     def _begin(self) -> None:
-        checked = {"ChecksumAlgorithm": "SHA256"} if self._bucket.keeps_checksums else {}
-        answer = self._bucket.ask("create_multipart_upload", self._key, ContentType=self._plan.media_type, **checked)
-        self._upload_id = answer["UploadId"]
+        algorithm = {"ChecksumAlgorithm": "SHA256"} if self._bucket.keeps_checksums else {}
+        response = self._bucket.request(
+            "create_multipart_upload", self._key, ContentType=self._plan.media_type, **algorithm
+        )
+        self._upload_id = response["UploadId"]
         try:
-            self._plan.keep({"upload_id": self._upload_id, "part_size": self._part_size})
+            self._plan.save_state({"upload_id": self._upload_id, "part_size": self._part_size})
         except BaseException:
-            self.abort()  # nobody could continue it
+            self.abort()  # it could not be resumed
             raise
 
     def _upload(self, number: int, content: bytearray) -> Part:
         checksum = self._bucket.checksum(content)
-        answer = self._bucket.ask(
+        response = self._bucket.request(
             "upload_part", self._key, UploadId=self._upload_id, PartNumber=number, Body=content, **checksum
         )
         self._free.append(content)
-        return Part(answer["ETag"], checksum.get("ChecksumSHA256"))
+        return Part(response["ETag"], checksum.get("ChecksumSHA256"))
 
-    def _settle(self) -> None:
-        """Take what has arrived; raise what failed, each time anew, for it stays in `_sent`."""
-        for number in [number for number, future in self._sent.items() if future.done()]:
-            self._parts[number] = self._sent[number].result()
-            del self._sent[number]
+    def _collect(self) -> None:
+        """Move finished parts from `_in_flight` to `_parts`; a failed part stays, so each call raises its error."""
+        for number in [number for number, future in self._in_flight.items() if future.done()]:
+            self._parts[number] = self._in_flight[number].result()
+            del self._in_flight[number]
 
     def publish(self) -> ObjectStat:
-        """Make the object, and ask the store what stands there.
-
-        Where the answer is lost, or is an error, the object itself tells whether it was made.
-        """
-        made = self._put() if self._upload_id is None else self._complete()
+        """Complete the upload and return the stat of the object."""
+        validator = self._put() if self._upload_id is None else self._complete()
         self._end()
-        stat = stat_of(self._bucket.ask("head_object", self._key))
-        if made is not None and made != stat.validator != UNMARKED:
-            # Somebody else has published since: that is not ours to remove, nor to write a receipt for.
+        stat = to_stat(self._bucket.request("head_object", self._key))
+        if validator is not None and validator != stat.validator != NO_ETAG:
+            # Another process has published since: its object must not be deleted, nor get this writer's receipt.
             uri = self._bucket.uri(self._key)
-            raise BlockingIOError(errno.EAGAIN, f"{uri} was replaced by another process meanwhile; try again later")
+            raise BlockingIOError(errno.EAGAIN, f"{uri} was replaced by another process; try again later")
         return stat
 
     def _put(self) -> str | None:
-        content = self._taken()
+        content = self._take_buffer()
         checksum = self._bucket.checksum(content)
-        return self._make(
+        return self._publish_by(
             "put_object",
-            lambda: Expected.of(content, checksum.get("ChecksumSHA256")),
+            lambda: ExpectedObject.from_content(content, checksum.get("ChecksumSHA256")),
             Body=content,
             ContentType=self._plan.media_type,
             **checksum,
@@ -153,44 +159,45 @@ class S3Writer:
         last = self._filled
         if last:
             self._send()
-        wait(self._sent.values())
-        self._settle()
+        wait(self._in_flight.values())
+        self._collect()
         parts = dict(sorted(self._parts.items()))
         size = (len(parts) - 1) * self._part_size + (last or self._part_size)
-        named = [
+        listed = [
             {"PartNumber": number, "ETag": part.etag, **({"ChecksumSHA256": part.checksum} if part.checksum else {})}
             for number, part in parts.items()
         ]
-        return self._make(
+        return self._publish_by(
             "complete_multipart_upload",
-            lambda: Expected.of_parts(parts, size),
+            lambda: ExpectedObject.from_parts(parts, size),
             UploadId=self._upload_id,
-            MultipartUpload={"Parts": named},
+            MultipartUpload={"Parts": listed},
         )
 
-    def _make(self, operation: str, expected: Callable[[], Expected], **parameters: Any) -> str | None:
-        """Make the object and return its validator; None where the answer was lost."""
-        self._compare()
+    def _publish_by(self, operation: str, expected: Callable[[], ExpectedObject], **parameters: Any) -> str | None:
+        """Send the request that makes the object visible, and return its validator; None if the response was lost."""
+        self._check_precondition()
         try:
             condition = self._condition()
-            absent = (*REFUSED, *MISSING) if condition else ()
-            answer = self._bucket.ask(operation, self._key, absent=absent, **parameters, **condition)
-            if answer is None:
+            ignore = (*PRECONDITION_FAILED, *NOT_FOUND) if condition else ()
+            response = self._bucket.request(operation, self._key, ignore=ignore, **parameters, **condition)
+            if response is None:
                 raise PreconditionFailed(self._bucket.uri(self._key))
         except OSError as error:
-            if not self._stands(expected()):
+            # The request may have succeeded although the response was lost, or was an error.
+            if not self._is_published(expected()):
                 raise
-            log.warning("%s; the object is there all the same", error)
+            log.warning("%s; the object was published nevertheless", error)
             with contextlib.suppress(OSError):
-                self._abort()  # the same bytes may be there from before, and the upload open
+                self._abort()  # an identical object may be older, and the upload still open
             return None
-        return validator_of(answer)
+        return validator_of(response)
 
-    def _compare(self) -> None:
-        """Look before asking: of those that heed the condition, not all do where an upload is completed."""
+    def _check_precondition(self) -> None:
+        # Checked here too: some stores ignore the condition when a multipart upload is completed.
         if (if_match := self._plan.if_match) is not None:
-            head = self._bucket.ask("head_object", self._key, absent=MISSING)
-            if (None if head is None else stat_of(head)) != if_match.stat:
+            head = self._bucket.request("head_object", self._key, ignore=NOT_FOUND)
+            if (None if head is None else to_stat(head)) != if_match.stat:
                 raise PreconditionFailed(self._bucket.uri(self._key))
 
     def _condition(self) -> dict[str, str]:
@@ -199,36 +206,36 @@ class S3Writer:
             return {}
         if if_match.stat is None:
             return {"IfNoneMatch": "*"}
-        return {"IfMatch": f'"{if_match.stat.validator.removeprefix(UNMARKED)}"'}
+        return {"IfMatch": f'"{if_match.stat.validator.removeprefix(NO_ETAG)}"'}
 
-    def _stands(self, expected: Expected) -> bool:
+    def _is_published(self, expected: ExpectedObject) -> bool:
         mode = {"ChecksumMode": "ENABLED"} if self._bucket.keeps_checksums else {}
         try:
-            head = self._bucket.ask("head_object", self._key, absent=MISSING, **mode)
+            head = self._bucket.request("head_object", self._key, ignore=NOT_FOUND, **mode)
         except OSError:
-            return False  # the first error says more
-        return head is not None and expected.met_by(head)
+            return False  # the first error is more useful
+        return head is not None and expected.matches(head)
 
     def parts(self) -> Parts | None:
-        """Return the hashes of the parts; None where the store did not keep those of an earlier try."""
+        """Return the hashes of the parts; None if the store did not keep those of an earlier try."""
         checksums = [part.checksum for _, part in sorted(self._parts.items()) if part.checksum]
         if not checksums or len(checksums) < len(self._parts):
             return None
         return Parts(self._part_size, tuple(base64.b64decode(checksum).hex() for checksum in checksums))
 
     def pause(self) -> None:
-        """Let what is on its way arrive, and leave the upload open; after `publish` or `discard` do nothing."""
+        """Wait for the parts in flight and keep the upload open."""
         self._end()
 
     def abort(self) -> None:
-        """Wait for what is on its way, for it would be stored after an abort, and abort the upload."""
+        """Wait for the parts in flight, which would be stored after an abort, and abort the upload."""
         if self._ended:
             return
         self._end()
         try:
             self._abort()
         except OSError as error:
-            log.warning("%s; an upload stays open: airflow meetings sweep removes it", error)
+            log.warning("%s; the upload stays open until 'airflow meetings sweep' removes it", error)
 
     def _abort(self) -> None:
         if self._upload_id is not None:
@@ -236,6 +243,6 @@ class S3Writer:
 
     def _end(self) -> None:
         self._ended = True
-        self._pool.shutdown()
+        self._executor.shutdown()
         self._buffer = bytearray()
         self._free.clear()

@@ -152,7 +152,7 @@ def _land(
 
 def _check_store(store: Store) -> None:
     store.check_writable()
-    if not store.guards():
+    if not store.supports_if_match():
         log.warning(
             "%s does not support conditional writes: use a pool with one slot, so that only one task writes at a time",
             store.uri(""),

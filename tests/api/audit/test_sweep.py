@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.audit.sweep import Sweep
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.landing.receipt import Checkpoint, Receipt
+from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
+from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import PartialUpload
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
@@ -30,7 +31,7 @@ DAY = timedelta(days=1)
 FOLDER = "acme/2026-11-09/rec-1"
 PART = f"{FOLDER}/file-1.video.mp4.part"
 CHECKPOINT = f"{FOLDER}/file-1.video.part.json"
-MARK = Checkpoint(name="file-1.video.mp4", length=None, validator=None, place={}).to_bytes()
+MARK = Checkpoint(name="file-1.video.mp4", length=None, validator=None, writer_state={}).to_bytes()
 
 
 class Lake:
@@ -62,7 +63,7 @@ class Lake:
         self, *, delete: bool = True, store: LocalStore | None = None, older_than: timedelta = DAY
     ) -> tuple[list[tuple[str, str, str]], dict[str, Any]]:
         sweep = Sweep(store or self.store, older_than=older_than, delete=delete, now=lambda: NOW)
-        swept = [(str(one.fate), one.kind, one.key) for one in sweep.swept()]
+        swept = [(str(one.outcome), one.kind, one.key) for one in sweep.run()]
         return swept, {name: count for name, count in sweep.counts().items() if count}
 
 
@@ -107,14 +108,14 @@ def test_what_a_dead_try_left_is_shown_and_then_removed(lake: Lake) -> None:
 
 def test_what_is_told_of_a_leftover(lake: Lake) -> None:
     lake.put(CHECKPOINT, 2 * DAY, MARK)
-    (swept,) = Sweep(lake.store, older_than=DAY, now=lambda: NOW).swept()
+    (swept,) = Sweep(lake.store, older_than=DAY, now=lambda: NOW).run()
     assert swept.to_dict() == {
         "key": CHECKPOINT,
         "uri": f"file:///lake/{CHECKPOINT}",
         "kind": "checkpoint",
         "size": len(MARK),
         "modified": "2026-11-18T12:00:00+00:00",
-        "fate": "stale",
+        "outcome": "stale",
         "reason": "",
     }
 
@@ -217,7 +218,7 @@ def test_the_checkpoint_goes_after_its_leftover(lake: Lake) -> None:
 def test_what_cannot_be_removed_keeps_its_checkpoint_and_stops_nothing(lake: Lake) -> None:
     lake.died(2 * DAY, 2 * DAY)
     lake.put("z/g.video.mp4.part", 2 * DAY)
-    lake.put("z/g.video.part.json", 2 * DAY, Checkpoint(name="g", length=None, validator=None, place={}).to_bytes())
+    lake.put("z/g.video.part.json", 2 * DAY, Checkpoint(name="g", length=None, validator=None, writer_state={}).to_bytes())
     part = lake.root / PART
     part.unlink()
     part.symlink_to(lake.put("elsewhere", 2 * DAY))  # O_NOFOLLOW refuses it
@@ -248,8 +249,8 @@ from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 store = LocalStore(Path({str(lake.root)!r}), "file:///lake")
-keep = lambda place: store.put({CHECKPOINT!r}, {MARK!r})
-writer = store.writer({PART.removesuffix(PART_SUFFIX)!r}, Plan(keep=keep))
+save_state = lambda state: store.put({CHECKPOINT!r}, {MARK!r})
+writer = store.writer({PART.removesuffix(PART_SUFFIX)!r}, Plan(save_state=keep))
 writer.write(b"12345")
 print("written", flush=True)
 sys.stdin.readline()
@@ -279,7 +280,7 @@ def test_a_sweep_leaves_what_has_landed(bench: Bench) -> None:
     for path in bench.root.rglob("*"):
         os.utime(path, (0, 0))
     store = LocalStore(bench.root, "file:///target")
-    assert list(Sweep(store, older_than=DAY, delete=True, now=lambda: NOW).swept()) == []
+    assert list(Sweep(store, older_than=DAY, delete=True, now=lambda: NOW).run()) == []
     assert bench.files() == before
 
 
@@ -292,7 +293,7 @@ def test_the_same_in_any_other_store(bench: Bench, tmp_path: Path) -> None:
         fs.pipe_file(f"{tmp_path}/{key}", b"12345")
     later = pendulum.now("UTC") + 2 * DAY
     sweep = Sweep(store, older_than=DAY, delete=True, now=lambda: later)
-    assert [(str(one.fate), one.kind) for one in sweep.swept()] == [("removed", "temporary object")]
+    assert [(str(one.outcome), one.kind) for one in sweep.run()] == [("removed", "temporary object")]
     assert sweep.counts()["not_ours"] == 1
     assert set(fs.find(str(tmp_path))) == {*landed, f"{tmp_path}/film.mp4.0123abcd.part"}
 

@@ -16,8 +16,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_meetings.api.audit.verify import Verification
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.landing.receipt import Checkpoint
-from airflow_provider_meetings.api.landing.store import Listed, ObjectStat, Store
+from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
+from airflow_provider_meetings.api.landing.store import ListedObject, ObjectStat, Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.bench import BODY, NAME, NOW, OTHER, RECEIPT, Bench
@@ -125,7 +125,7 @@ def test_a_landing_under_way_is_no_finding(bench: Bench) -> None:
     """Also in the moment between the object's name and its receipt."""
     bench.land(video(BODY))
     (bench.root / RECEIPT).unlink()
-    checkpoint = Checkpoint(name=bench.target.name, length=None, validator=None, place={})
+    checkpoint = Checkpoint(name=bench.target.name, length=None, validator=None, writer_state={})
     bench.target.with_name("file-1.video.part.json").write_bytes(checkpoint.to_bytes())
     bench.target.with_name("file-1.video.mp4.part").write_bytes(b"begun")
     counts, findings = verify(bench)
@@ -136,7 +136,7 @@ def test_a_landing_under_way_is_no_finding(bench: Bench) -> None:
 def test_a_checkpoint_speaks_for_an_object_for_an_hour_only(bench: Bench) -> None:
     bench.land(video(BODY))
     (bench.root / RECEIPT).unlink()
-    checkpoint = Checkpoint(name=bench.target.name, length=None, validator=None, place={})
+    checkpoint = Checkpoint(name=bench.target.name, length=None, validator=None, writer_state={})
     path = bench.target.with_name("file-1.video.part.json")
     path.write_bytes(checkpoint.to_bytes())
     os.utime(path, (at_last := NOW.timestamp(), at_last))
@@ -327,7 +327,7 @@ def test_hundreds_of_folders_and_files(bench: Bench) -> None:
 class ByKey(LocalStore):
     """List as object stores do: by whole keys, so that a folder's own objects have subfolders between them."""
 
-    def walk(self, folder: str = "") -> Iterator[Listed]:
+    def walk(self, folder: str = "") -> Iterator[ListedObject]:
         return iter(sorted(super().walk(), key=lambda listed: listed.key.encode()))
 
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from airflow_provider_meetings.api.landing.receipt import Checkpoint
+from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 
-CHECKPOINT = Checkpoint(name="f.video.mp4", length=5, validator='"v1"', place={"upload_id": "u"})
+CHECKPOINT = Checkpoint(name="f.video.mp4", length=5, validator='"v1"', writer_state={"upload_id": "u"})
 
 
 def test_it_comes_back_as_it_was_written() -> None:
@@ -27,8 +27,8 @@ def test_it_comes_back_as_it_was_written() -> None:
         {"length": -1},
         {"length": True},
         {"length": 10**30},
-        {"place": []},
-        {"place": None},
+        {"writer_state": []},
+        {"writer_state": None},
         {"more": 1},
     ],
 )

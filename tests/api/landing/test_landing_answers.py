@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
-from tests.contract.aftermath import nothing_stands, stands
+from tests.contract.aftermath import assert_landed, assert_not_landed
 from tests.contract.bench import Bench
 from tests.contract.leaks import logged, told
 from tests.contract.origin import Answer
@@ -49,7 +49,7 @@ def test_content_that_changes_within_a_try_is_begun_anew(
 ) -> None:
     host = RangeHost(V1, tag=tags[0])
     bench.land(host.cut(CHUNK_BYTES), host.becomes(other, tags[1]))
-    stands(bench, other)
+    assert_landed(bench, other)
     # If-Range has the host send the new version at once.
     assert host.asked == [None, CHUNK_BYTES if tags[0] == '"v1"' else None]
 
@@ -81,7 +81,7 @@ def test_a_part_that_may_be_another_is_not_taken(bench: Bench, fault: str, caplo
     caplog.set_level(logging.DEBUG)
     host = RangeHost(V1)
     bench.land(host.cut(CHUNK_BYTES), host.but(UNTRUE[fault]), host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
     # At once, with the link in hand, and for the whole.
     assert host.asked == [None, CHUNK_BYTES, None]
     assert (bench.links, bench.slept) == (2, [])
@@ -100,14 +100,14 @@ def test_a_part_of_another_version_is_never_joined(bench: Bench, fault: str) -> 
         vars(reply)["body"] = V2[CHUNK_BYTES:]
 
     bench.land(host.cut(CHUNK_BYTES), host.but(end_of_new, UNTRUE[fault], new_version), host)
-    stands(bench, V2)
+    assert_landed(bench, V2)
 
 
 @pytest.mark.parametrize("in_chunks", [False, True])
 def test_a_host_that_gives_less_than_it_was_asked_for_is_asked_again(bench: Bench, in_chunks: bool) -> None:
     host = RangeHost(V1, in_chunks=in_chunks)
     bench.land(host.cut(CHUNK_BYTES), host.but(short_range(CHUNK_BYTES // 2)))
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == [None, CHUNK_BYTES, CHUNK_BYTES * 3 // 2, CHUNK_BYTES * 2]
 
 
@@ -115,16 +115,16 @@ def test_less_than_asked_for_of_no_known_total_is_no_end(bench: Bench) -> None:
     """Without a length and without a total nothing tells the end of a part from the end of the file."""
     host = RangeHost(V1, in_chunks=True)
     bench.land(host.cut(CHUNK_BYTES + 1), host.but(short_range(CHUNK_BYTES // 2, total="*")))
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 def test_a_host_that_gives_next_to_nothing_is_given_up(bench: Bench) -> None:
     host = RangeHost(V1)
     with pytest.raises(MeetingsApiError):
         bench.land(host.cut(CHUNK_BYTES), host.but(short_range(100)))
-    nothing_stands(bench)
+    assert_not_landed(bench)
     bench.land(host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 DEAD: dict[str, tuple[Twist, type[MeetingsApiError]]] = {
@@ -149,7 +149,7 @@ def test_a_link_that_dies_is_resolved_anew_and_the_stream_continues(
     host = RangeHost(V1)
     dead = host.but(DEAD[death][0])
     bench.land(host.cut(place), dead, dead, host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == [None, place or None, place or None, place or None]
     assert host.given == SIZE
     assert [seen.query for seen in bench.origin.seen] == [f"sign=S3CRET-{number}" for number in (1, 2, 3, 4)]
@@ -165,13 +165,13 @@ def test_a_link_that_stays_dead_is_an_error_and_what_came_is_kept(
     twist, kind = DEAD[death]
     with pytest.raises(kind) as caught:
         bench.land(host.cut(CHUNK_BYTES), host.but(twist))
-    nothing_stands(bench)
+    assert_not_landed(bench)
     assert not caught.value.permanent
     # The cut got on; then five in a row.
     assert (len(host.asked), len(bench.slept)) == (6, 4)
     _link_is_told_nowhere(bench, caplog, caught.value)
     assert bench.land(host).outcome == "resumed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.given == SIZE
 
 
@@ -183,7 +183,7 @@ def _storm(host: RangeHost, *statuses: int) -> list[Answer]:
 def test_four_failures_in_a_row_are_ridden_out(bench: Bench, statuses: tuple[int, ...]) -> None:
     host = RangeHost(V1)
     bench.land(*_storm(host, *statuses), host.cut(CHUNK_BYTES), *_storm(host, *statuses), host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.given == SIZE
 
 
@@ -192,7 +192,7 @@ def test_five_failures_in_a_row_are_an_error(bench: Bench, status: int) -> None:
     host = RangeHost(V1)
     with pytest.raises(ServerError, match=f"status {status}"):
         bench.land(*_storm(host, *[status] * 5), host)
-    nothing_stands(bench)
+    assert_not_landed(bench)
     assert len(host.asked) == 5
     bench.land()
-    stands(bench, V1)
+    assert_landed(bench, V1)

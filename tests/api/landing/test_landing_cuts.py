@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
-from tests.contract.aftermath import nothing_stands, stands
+from tests.contract.aftermath import assert_landed, assert_not_landed
 from tests.contract.bench import Bench
 from tests.contract.ranges import RangeHost, version, with_headers
 
@@ -22,7 +22,7 @@ HALF = CHUNK_BYTES // 2
 def test_a_cut_is_continued_with_what_is_missing(bench: Bench, place: int) -> None:
     host = RangeHost(V1)
     bench.land(host.cut(place), host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
     # The piece in which the stream ended is lost, and no more.
     kept = place // CHUNK_BYTES * CHUNK_BYTES
     assert host.asked == [None, kept or None]
@@ -38,7 +38,7 @@ def test_what_cannot_be_continued_begins_anew(bench: Bench, kind: str, place: in
         "weak validator": RangeHost(V1, tag='W/"v1"'),
     }[kind]
     bench.land(host.cut(place), host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.given == place + SIZE
     asks = kind == "no ranges" and place >= CHUNK_BYTES
     assert host.asked == [None, place // CHUNK_BYTES * CHUNK_BYTES if asks else None]
@@ -48,14 +48,14 @@ def test_what_cannot_be_continued_begins_anew(bench: Bench, kind: str, place: in
 def test_a_cut_of_a_stream_in_chunks_is_continued(bench: Bench, place: int) -> None:
     host = RangeHost(V1, in_chunks=True)
     bench.land(host.cut(place), host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 @pytest.mark.parametrize("place", [CHUNK_BYTES, CHUNK_BYTES + 1, SIZE - 1])
 def test_a_cut_of_a_stream_in_chunks_without_validator_begins_anew(bench: Bench, place: int) -> None:
     host = RangeHost(V1, tag=None, in_chunks=True)
     bench.land(host.cut(place), host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == [None, None]
 
 
@@ -63,7 +63,7 @@ def test_a_cut_of_a_stream_in_chunks_without_validator_begins_anew(bench: Bench,
 def test_cut_on_every_response_a_host_with_ranges_gets_on(bench: Bench, every: int) -> None:
     host = RangeHost(V1)
     bench.land(host.cut(every))
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked[0] is None
     assert host.given < 2 * SIZE
 
@@ -73,9 +73,9 @@ def test_cut_on_every_response_a_host_without_ranges_is_given_up(bench: Bench) -
     with pytest.raises(ServerError, match="was cut after") as caught:
         bench.land(host.cut(CHUNK_BYTES + HALF))
     assert not caught.value.permanent
-    nothing_stands(bench)
+    assert_not_landed(bench)
     assert len(host.asked) <= 8
-    # The first begins anew and the next comes no further: it is fruitless as well, and waits.
+    # The first begins anew and the next comes no further: it is max_failures as well, and waits.
     assert len(bench.slept) == 4
 
 
@@ -88,10 +88,10 @@ def test_cut_always_at_the_same_place_is_given_up_and_kept_for_the_next_try(benc
             bench.land(reply_from.but(lambda reply: setattr(reply, "sent", _until(place, len(reply.body)))))
 
     broken_disk(host)
-    nothing_stands(bench)
+    assert_not_landed(bench)
     before = host.given
     assert bench.land(host).outcome == "resumed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.given - before <= SIZE - CHUNK_BYTES
 
 
@@ -104,15 +104,15 @@ def test_a_length_beyond_the_body_is_an_error_and_the_next_try_is_right(bench: B
     host = RangeHost(V1)
     with pytest.raises(ServerError, match="was cut after"):
         bench.land(host.but(with_headers(content_length=str(SIZE + extra))))
-    nothing_stands(bench)
+    assert_not_landed(bench)
     # What is kept is of a version of that length, if there is one.
     bench.land(host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 def test_a_length_that_is_too_short_in_a_part_is_no_end(bench: Bench) -> None:
     host = RangeHost(V1)
     short = host.but(with_headers(content_length=str(CHUNK_BYTES)))
     bench.land(host.cut(CHUNK_BYTES), short, host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == [None, CHUNK_BYTES, 2 * CHUNK_BYTES]

@@ -10,8 +10,8 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_meetings.api.errors import MediaCorrupt, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
-from airflow_provider_meetings.api.landing.receipt import Checkpoint
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
 from tests.contract.origin import Answer, Handler, chunked, raw_body, video
@@ -27,7 +27,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> FilesystemStore:
 
 
 def names(store: FilesystemStore) -> set[str]:
-    return {*keys(store), *(leftover.handle for leftover in store.leftovers())}
+    return {*keys(store), *(leftover.handle for leftover in store.partial_uploads())}
 
 
 def test_a_file_lands_and_is_skipped_and_replaced(bench: Bench, store: FilesystemStore) -> None:
@@ -91,7 +91,7 @@ def test_what_a_killed_try_left_is_swept_by_the_next(bench: Bench, tmp_path: Pat
     store.delete(f"{left}x")
     with store._calls.call() as fs:
         fs.pipe_file(f"{tmp_path}/lake/{left}", b"half")
-    checkpoint = Checkpoint(name=NAME.rpartition("/")[2], length=9, validator='"v1"', place={"temporary": left})
+    checkpoint = Checkpoint(name=NAME.rpartition("/")[2], length=9, validator='"v1"', writer_state={"temporary": left})
     store.put(CHECKPOINT, checkpoint.to_bytes())
     assert names(store) == {left, CHECKPOINT}
     assert bench.land(video(BODY), store=store).outcome == "landed"

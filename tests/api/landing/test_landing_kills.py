@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.http.transport import Transport
-from tests.contract.aftermath import never_a_third_thing, nothing_stands, stands
+from tests.contract.aftermath import assert_landed, assert_not_landed, assert_one_of
 from tests.contract.bench import CHECKPOINT, NAME, Bench
-from tests.contract.killable import PIECE, Nursery, nursery
+from tests.contract.killable import PIECE, ForkServer, fork_server
 from tests.contract.origin import Origin
 from tests.contract.ranges import RangeHost, version
 
@@ -26,8 +26,8 @@ V2 = version(SIZE, 2)
 
 
 @pytest.fixture(scope="module")
-def processes() -> Iterator[Nursery]:
-    with nursery() as running:
+def processes() -> Iterator[ForkServer]:
+    with fork_server() as running:
         yield running
 
 
@@ -45,7 +45,7 @@ def _grown(part: Path, least: int) -> int:
     raise AssertionError(f"{part.name} did not grow to {least} bytes")
 
 
-def _kill_on_the_way(bench: Bench, host: RangeHost, processes: Nursery, dice: random.Random) -> int:
+def _kill_on_the_way(bench: Bench, host: RangeHost, processes: ForkServer, dice: random.Random) -> int:
     """Kill a process between the first byte and the last, and return how many bytes it leaves."""
     part = bench.root / f"{NAME}.part"
     before = part.stat().st_size if part.exists() else 0
@@ -56,7 +56,7 @@ def _kill_on_the_way(bench: Bench, host: RangeHost, processes: Nursery, dice: ra
     pid = processes.start(bench.root, bench.origin.on("/media", host.held(given, gone)))
     written = _grown(part, moment)
     assert 1 <= written < SIZE
-    nothing_stands(bench)
+    assert_not_landed(bench)
     os.kill(pid, signal.SIGKILL)
     assert processes.ended() == signal.SIGKILL  # so it was alive until then
     gone.set()
@@ -64,7 +64,7 @@ def _kill_on_the_way(bench: Bench, host: RangeHost, processes: Nursery, dice: ra
 
 
 def test_killed_at_any_moment_the_next_try_continues(
-    processes: Nursery, origin: Origin, tmp_path: Path, transport: Transport, pytestconfig: pytest.Config
+    processes: ForkServer, origin: Origin, tmp_path: Path, transport: Transport, pytestconfig: pytest.Config
 ) -> None:
     killed = 0
     for number in count():
@@ -82,7 +82,7 @@ def test_killed_at_any_moment_the_next_try_continues(
         host.asked.clear()
         host.given = 0
         assert bench.land(host).outcome == "resumed"
-        stands(bench, V1)
+        assert_landed(bench, V1)
         assert (host.asked, host.given) == ([left], SIZE - left), f"number {number}"
         for path in sorted(bench.root.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
@@ -96,7 +96,7 @@ def transport(origin: Origin) -> Iterator[Transport]:
 
 
 def test_killed_before_any_step_on_the_disk(
-    processes: Nursery, origin: Origin, tmp_path: Path, transport: Transport
+    processes: ForkServer, origin: Origin, tmp_path: Path, transport: Transport
 ) -> None:
     """Also between its last byte, its name and its receipt."""
     for step in count(1):
@@ -110,12 +110,12 @@ def test_killed_before_any_step_on_the_disk(
         if bench.land(host).outcome == "skipped":
             # Killed after its receipt was written: what is left is one step from being removed, and tells nothing.
             (bench.root / CHECKPOINT).unlink(missing_ok=True)
-        stands(bench, V1)
+        assert_landed(bench, V1)
     assert step > 20
 
 
 def test_a_replacement_killed_before_any_step_on_the_disk(
-    processes: Nursery, origin: Origin, tmp_path: Path, transport: Transport
+    processes: ForkServer, origin: Origin, tmp_path: Path, transport: Transport
 ) -> None:
     for step in count(1):
         bench = Bench(tmp_path / str(step), origin, transport)
@@ -127,14 +127,14 @@ def test_a_replacement_killed_before_any_step_on_the_disk(
         assert any(bench.target.read_bytes() == body for body in (V1, V2))
         # What says that it is there already must be right about it.
         bench.land(host)
-        never_a_third_thing(bench, [V1, V2])
+        assert_one_of(bench, [V1, V2])
         bench.land(host, if_present="replace")
-        stands(bench, V2)
+        assert_landed(bench, V2)
     assert step > 20
 
 
 def test_a_second_process_does_not_disturb_the_first(
-    processes: Nursery, origin: Origin, tmp_path: Path, transport: Transport
+    processes: ForkServer, origin: Origin, tmp_path: Path, transport: Transport
 ) -> None:
     bench = Bench(tmp_path, origin, transport)
     host = RangeHost(V1)
@@ -145,5 +145,5 @@ def test_a_second_process_does_not_disturb_the_first(
         bench.land()
     go_on.set()  # and is cut there
     assert processes.ended() == 0
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == [None, SIZE // 2 // PIECE * PIECE]

@@ -13,7 +13,7 @@ import pytest
 from airflow_provider_meetings.api.errors import FileTooLarge, LinkExpired, ServerError
 from airflow_provider_meetings.api.http import transport
 from airflow_provider_meetings.api.landing import source as engine_origin
-from tests.contract.aftermath import nothing_stands, stands
+from tests.contract.aftermath import assert_landed, assert_not_landed
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.exchange import Start
 from tests.contract.origin import Handler, video
@@ -54,7 +54,7 @@ def test_a_trickle_is_no_silence(bench: Bench, start: Start, monkeypatch: pytest
             handler.wfile.flush()
 
     bench.land(trickle)
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert bench.links == 1
 
 
@@ -74,10 +74,10 @@ def test_silence_is_an_end(bench: Bench, silence: str, start: Start, monkeypatch
     with pytest.raises(ServerError, match=r"no answer in time|was cut") as caught:
         bench.land(hang)
     assert not caught.value.permanent
-    nothing_stands(bench)
+    assert_not_landed(bench)
     _give_up_after(30, bench, start, monkeypatch)
     bench.land(RangeHost(V1))
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 @pytest.mark.parametrize("silence", SILENCES)
@@ -87,7 +87,7 @@ def test_after_a_silence_the_stream_continues(
     _give_up_after(0.5, bench, start, monkeypatch)
     host = RangeHost(V1)
     bench.land(bench.origin.hang(SILENCES[silence]), host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.given < SIZE or "middle" not in silence
 
 
@@ -99,7 +99,7 @@ def test_a_file_beyond_the_ceiling_is_an_error(bench: Bench, in_chunks: bool) ->
     assert bench.files() == set()
     assert host.asked == [None]
     bench.land(host, max_bytes=SIZE)
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 def test_a_length_beyond_the_ceiling_is_refused_before_anything_is_written(bench: Bench) -> None:
@@ -115,7 +115,7 @@ def test_a_length_beyond_the_room_is_refused_before_it_is_read(bench: Bench) -> 
     assert caught.value.errno == errno.ENOSPC
     assert bench.files() == set()
     bench.land(host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_disk_that_fills_up_on_the_way_gets_its_room_back(bench: Bench, disk: 
     assert bench.files() == set()
     assert _room(disk) == room
     bench.land(RangeHost(V1))
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 def test_a_part_outlives_a_disk_that_is_full_for_a_while(bench: Bench, disk: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_part_outlives_a_disk_that_is_full_for_a_while(bench: Bench, disk: Pat
     assert bench.files() == {NAME + ".part", CHECKPOINT, "filler"}
     filler.unlink()
     assert bench.land(host).outcome == "resumed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.given == SIZE
 
 
@@ -176,4 +176,4 @@ def test_without_room_for_its_receipt_nothing_is_fetched(bench: Bench, disk: Pat
     assert bench.files() == set()
     fits = version(room - 16 * PAGE, 1)
     bench.land(RangeHost(fits))
-    stands(bench, fits)
+    assert_landed(bench, fits)

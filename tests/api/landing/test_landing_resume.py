@@ -16,8 +16,8 @@ from airflow_provider_meetings.api.landing.transfer import Stopped
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from airflow_provider_meetings.storage.local import writer as local_sink
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.storage.local.writer import LocalWriter, lock
-from tests.contract.aftermath import nothing_stands, stands
+from airflow_provider_meetings.storage.local.writer import LocalWriter, lock_part
+from tests.contract.aftermath import assert_landed, assert_not_landed
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.ranges import RangeHost, only_status, version
 
@@ -33,7 +33,7 @@ def _fail(bench: Bench, host: RangeHost) -> None:
     """Have a try that breaks after `CUT` bytes, and whose links are dead from then on."""
     with pytest.raises(LinkExpired):
         bench.land(host.cut(CUT), host.but(only_status(403)))
-    nothing_stands(bench)
+    assert_not_landed(bench)
     host.given = 0
     host.asked.clear()
 
@@ -49,7 +49,7 @@ def test_the_next_try_continues(bench: Bench) -> None:
     assert bench.files() == {PART, CHECKPOINT}
     assert "S3CRET" not in (bench.root / CHECKPOINT).read_text()
     stored = bench.land(host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert stored.outcome == "resumed"
     assert (host.asked, host.given) == ([KEPT], SIZE - KEPT)
 
@@ -60,7 +60,7 @@ def test_try_after_try_gets_on(bench: Bench) -> None:
         with pytest.raises(LinkExpired):
             bench.land(host.cut(CHUNK_BYTES), host.but(only_status(403)))
     assert bench.land(host).outcome == "resumed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.given == SIZE
 
 
@@ -68,7 +68,7 @@ def test_without_a_length_a_try_is_continued_too(bench: Bench) -> None:
     host = RangeHost(V1, in_chunks=True)
     _fail(bench, host)
     assert bench.land(host).outcome == "resumed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.given == SIZE - CUT
 
 
@@ -78,7 +78,7 @@ def test_what_cannot_be_continued_leaves_nothing(bench: Bench, tag: str | None) 
     _fail(bench, host)
     assert bench.files() == set()
     assert bench.land(host).outcome == "landed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == [None]
 
 
@@ -89,7 +89,7 @@ def test_content_that_changed_between_tries_is_begun_anew(bench: Bench, other: b
     _fail(bench, host)
     host.body, host.tag = other, tag
     assert bench.land(host).outcome == "landed"
-    stands(bench, other)
+    assert_landed(bench, other)
 
 
 def test_a_part_that_the_host_no_longer_continues_is_begun_anew(bench: Bench) -> None:
@@ -97,7 +97,7 @@ def test_a_part_that_the_host_no_longer_continues_is_begun_anew(bench: Bench) ->
     _fail(bench, host)
     host.ranges = False
     assert bench.land(host).outcome == "landed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 Damage = Callable[[Bench], object]
@@ -128,7 +128,7 @@ def _is_not_continued(bench: Bench, damage: Damage) -> None:
     _fail(bench, host)
     damage(bench)
     assert bench.land(host).outcome == "landed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == [None]
     assert {path.name for path in bench.root.parent.iterdir()} == {"target"}
 
@@ -153,7 +153,7 @@ def test_a_checkpoint_cannot_name_the_file_of_another(bench: Bench) -> None:
     bench.land(host)
     assert others.read_bytes() == V2
     others.unlink()
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 def test_a_shorter_part_is_continued_where_it_ends(bench: Bench) -> None:
@@ -161,7 +161,7 @@ def test_a_shorter_part_is_continued_where_it_ends(bench: Bench) -> None:
     _fail(bench, host)
     (bench.root / PART).write_bytes(V1[:12345])
     assert bench.land(host).outcome == "resumed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == [12345]
 
 
@@ -175,7 +175,7 @@ def test_bytes_from_before_a_start_of_the_machine_are_not_trusted(
     boot.write_text("another\n")
     monkeypatch.setattr(local_sink, "_BOOT_ID", boot)
     assert bench.land(host).outcome == "landed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == [None]
 
 
@@ -186,7 +186,7 @@ def test_where_the_machine_does_not_name_its_start_nothing_is_continued(
     host = RangeHost(V1)
     _fail(bench, host)
     assert bench.land(host).outcome == "landed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == [None]
 
 
@@ -200,10 +200,10 @@ def test_a_part_that_became_a_link_is_not_written_through(bench: Bench, tmp_path
     with pytest.raises(OSError, match="cannot be written"):
         bench.land(host)
     assert victim.read_bytes() == b"precious"
-    nothing_stands(bench)
+    assert_not_landed(bench)
     (bench.root / PART).unlink()
     bench.land(host)
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 def test_whole_but_not_published_is_published_without_asking(bench: Bench) -> None:
@@ -211,7 +211,7 @@ def test_whole_but_not_published_is_published_without_asking(bench: Bench) -> No
     _fail(bench, host)
     (bench.root / PART).write_bytes(V1)
     assert bench.land(host).outcome == "resumed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.asked == []
 
 
@@ -219,7 +219,7 @@ def test_a_second_process_leaves_the_first_one_what_it_needs(bench: Bench) -> No
     """The first one's checkpoint is there while it works: the next try needs it if the first one dies."""
     host = RangeHost(V1)
     _fail(bench, host)
-    fd = lock(bench.root / PART)
+    fd = lock_part(bench.root / PART)
     try:
         with pytest.raises(BlockingIOError, match="being written by another process"):
             bench.land(host)
@@ -227,7 +227,7 @@ def test_a_second_process_leaves_the_first_one_what_it_needs(bench: Bench) -> No
         os.close(fd)
     assert bench.files() == {PART, CHECKPOINT}
     assert bench.land(host).outcome == "resumed"
-    stands(bench, V1)
+    assert_landed(bench, V1)
     assert host.given == SIZE - KEPT
 
 
@@ -238,17 +238,17 @@ def test_what_another_process_began_meanwhile_is_not_continued_as_what_was_there
 
     class Late(LocalStore):
         def writer(self, key: str, plan: Plan) -> LocalWriter:
-            if plan.place is not None:
+            if plan.resume_state is not None:
                 _change(bench, validator='"v2"')
                 (bench.root / PART).write_bytes(V2[:KEPT])
             return super().writer(key, plan)
 
     with pytest.raises(BlockingIOError, match="begun anew by another process"):
         bench.land(host, store=Late(bench.root, "file:///target"))
-    nothing_stands(bench)
+    assert_not_landed(bench)
     host.body, host.tag = V2, '"v2"'
     assert bench.land(host).outcome == "resumed"
-    stands(bench, V2)
+    assert_landed(bench, V2)
     assert host.given == SIZE - KEPT
 
 
@@ -256,7 +256,7 @@ def test_a_stop_while_the_kept_bytes_are_hashed_loses_nothing(bench: Bench) -> N
     class Stopping(LocalStore):
         def writer(self, key: str, plan: Plan) -> LocalWriter:
             writer = super().writer(key, plan)
-            if plan.place is not None:
+            if plan.resume_state is not None:
                 bench.stop.set()
             return writer
 
@@ -268,7 +268,7 @@ def test_a_stop_while_the_kept_bytes_are_hashed_loses_nothing(bench: Bench) -> N
     bench.stop.clear()
     assert bench.land(host).outcome == "resumed"
     assert host.given == SIZE - KEPT
-    stands(bench, V1)
+    assert_landed(bench, V1)
 
 
 def test_a_try_that_may_not_replace_leaves_the_checkpoint_of_another(bench: Bench) -> None:

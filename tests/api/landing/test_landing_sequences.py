@@ -17,7 +17,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing import source as engine_origin
 from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.storage.local import writer as local_sink
-from tests.contract.aftermath import never_a_third_thing, stands
+from tests.contract.aftermath import assert_landed, assert_one_of
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.leaks import told
 from tests.contract.origin import serve_origin
@@ -96,13 +96,13 @@ class Trial:
         if failed:
             assert not failed.permanent
             assert "S3CRET" not in told(failed)
-        never_a_third_thing(self.bench, VERSIONS.values())
+        assert_one_of(self.bench, VERSIONS.values())
 
     def end(self) -> None:
         """Have a try without any fault: it lands what the host has now, and nothing else is left."""
         self.host.in_chunks, self.host.ranges = False, True
         self.bench.land(self.host, if_present="replace")
-        stands(self.bench, self.host.body)
+        assert_landed(self.bench, self.host.body)
 
 
 def test_whatever_comes_after_whatever(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:

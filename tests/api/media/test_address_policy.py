@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from airflow_provider_meetings.api.errors import InvalidRequest, UnsafeAddress
 from airflow_provider_meetings.api.http.redaction import is_http, scheme_of
 from airflow_provider_meetings.api.media.address_policy import Kind, MediaAddresses, kind_of
-from tests.contract.names import teach
+from tests.contract.names import patch_resolver
 
 OPEN = "https://open.feishu.cn"
 NEVER = ["169.254.169.254", "fe80::1", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "224.0.0.1", "0.0.0.0"]
@@ -34,7 +34,7 @@ def test_public_addresses_are_taken(address: str) -> None:
 def test_the_networks_around_us_are_refused_with_the_remedy(
     monkeypatch: pytest.MonkeyPatch, address: str, kind: str
 ) -> None:
-    teach(monkeypatch)("open.feishu.cn", ["1.1.1.1"])
+    patch_resolver(monkeypatch)("open.feishu.cn", ["1.1.1.1"])
     error = refused(MediaAddresses(OPEN, platform="acme"), "media.example.com", address)
     assert (error.platform, error.permanent) == ("acme", True)
     assert f"({ip_address(address)})" in str(error)
@@ -78,7 +78,7 @@ def test_allowing_everything_allows_all_but_what_never_is(address: IPv4Address |
     ],
 )  # fmt: skip
 def test_a_spelled_out_address_is_judged_without_a_resolver(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    names = teach(monkeypatch)
+    names = patch_resolver(monkeypatch)
     names("open.feishu.cn", ["1.1.1.1"])
     names(host, ["1.1.1.1"])
     assert "allowed_media_hosts" in refused(MediaAddresses(OPEN), host).next_step
@@ -132,7 +132,7 @@ def test_a_name_is_not_judged_before_it_is_resolved() -> None:
 def test_an_entry_allows_what_it_names(
     monkeypatch: pytest.MonkeyPatch, entry: str, host: str, address: str, taken: bool
 ) -> None:
-    teach(monkeypatch)("open.feishu.cn", ["1.1.1.1"])
+    patch_resolver(monkeypatch)("open.feishu.cn", ["1.1.1.1"])
     rule = MediaAddresses(OPEN, ["other.example.org", entry])
     if taken:
         rule.judge(host, ip_address(address))
@@ -191,7 +191,7 @@ def test_an_entry_that_could_allow_nothing_is_refused(entry: str) -> None:
 def test_the_api_at_such_an_address_allows_media_of_its_kind(
     monkeypatch: pytest.MonkeyPatch, base: str, address: str, taken: bool
 ) -> None:
-    teach(monkeypatch)("gateway.corp.example", ["10.9.9.9"])
+    patch_resolver(monkeypatch)("gateway.corp.example", ["10.9.9.9"])
     rule = MediaAddresses(base)
     if taken:
         rule.judge("media.example.com", ip_address(address))
@@ -200,7 +200,7 @@ def test_the_api_at_such_an_address_allows_media_of_its_kind(
 
 
 def test_the_host_of_the_api_is_resolved_only_where_it_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = teach(monkeypatch)("gateway.corp.example", ["10.9.9.9"])
+    asked = patch_resolver(monkeypatch)("gateway.corp.example", ["10.9.9.9"])
     rule = MediaAddresses("http://gateway.corp.example", ["10.1.0.0/16"])
     rule.judge("media.example.com", ip_address("1.1.1.1"))
     rule.judge("media.example.com", ip_address("10.1.0.1"))

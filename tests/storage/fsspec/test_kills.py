@@ -22,7 +22,7 @@ from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 def say(what):
     print(json.dumps(what), flush=True)
 
-writer = FilesystemStore(LocalFileSystem(), sys.argv[1], "x://lake").writer("a/v.mp4", Plan(keep=say))
+writer = FilesystemStore(LocalFileSystem(), sys.argv[1], "x://lake").writer("a/v.mp4", Plan(save_state=say))
 while True:
     writer.write(bytes(1 << 20))
     say("written")
@@ -44,8 +44,8 @@ def test_a_killed_process_leaves_what_the_next_try_and_a_sweep_find(tmp_path: Pa
         process.kill()
     assert list(scratch.iterdir()) == []
     assert (keys(store), store.read("a/v.mp4")) == (["a/v.mp4"], b"old")
-    assert [(left.key, left.kind, left.handle) for left in store.leftovers()] == [
+    assert [(left.key, left.kind, left.handle) for left in store.partial_uploads()] == [
         ("a/v.mp4", "temporary object", place["temporary"])
     ]
-    store.writer("a/v.mp4", Plan(place=place)).abort()
-    assert list(store.leftovers()) == []
+    store.writer("a/v.mp4", Plan(resume_state=place)).abort()
+    assert list(store.partial_uploads()) == []

@@ -61,7 +61,7 @@ def test_the_temporary_name_is_told_before_anything_is_stored(kind: Callable[[],
         told.append(place["temporary"])
         stored.append(list(fs.store))
 
-    writer = store.writer("a/v.mp4", Plan(keep=keep))
+    writer = store.writer("a/v.mp4", Plan(save_state=keep))
     writer.write(b"1" * 3 * MIB)
     writer.pause()
     assert stored == [[]]
@@ -88,7 +88,7 @@ def test_a_place_that_is_not_ours_is_let_alone(place: dict[str, Any]) -> None:
     others = {"/b/other.mp4", "/b/a/v.mp4", "/b/a/v.mp4.part", "/b/other.mp4.00000000.part", "/other.mp4.00000000.part"}
     for name in others:
         fs.pipe_file(name, b"1")
-    store.writer("a/v.mp4", Plan(place=place)).abort()
+    store.writer("a/v.mp4", Plan(resume_state=place)).abort()
     assert set(fs.store) == others
 
 

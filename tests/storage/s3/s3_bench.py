@@ -49,7 +49,7 @@ class S3Bench:
 
     def writer(self, store: S3Store | None = None, *, resume: bool = False, length: int | None = None) -> S3Writer:
         place = self.kept[-1] if resume else None
-        plan = Plan(media_type="video/mp4", length=length, place=place, keep=self.kept.append)
+        plan = Plan(media_type="video/mp4", length=length, resume_state=place, save_state=self.kept.append)
         return (store or self.store()).writer(KEY, plan)
 
     def write(self, writer: S3Writer, body: bytes = BODY) -> None:

@@ -163,7 +163,7 @@ def test_the_next_piece_brings_the_news(s3: S3Bench) -> None:
     s3.front.on("UploadPart", refuse(500, "InternalError"))
     writer = s3.writer()
     writer.write(BODY[: PART_SIZE + 1])
-    wait(writer._sent.values())
+    wait(writer._in_flight.values())
     with pytest.raises(OSError, match="try again later"):
         writer.write(b"x")
     writer.abort()

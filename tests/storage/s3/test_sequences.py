@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.landing import source as engine_origin
 from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.storage.s3 import parts as s3_parts
-from airflow_provider_meetings.storage.s3.bucket import stat_of
+from airflow_provider_meetings.storage.s3.bucket import to_stat
 from tests.contract.bench import NAME, RECEIPT
 from tests.contract.leaks import told
 from tests.contract.origin import Origin, serve_origin
@@ -92,7 +92,7 @@ class Trial:
             return
         assert found is not None
         receipt = json.loads(self.s3.found(RECEIPT) or b"{}")
-        stat = stat_of(self.s3.direct.head_object(Bucket=BUCKET, Key=f"raw/{NAME}"))
+        stat = to_stat(self.s3.direct.head_object(Bucket=BUCKET, Key=f"raw/{NAME}"))
         assert (receipt["size"], receipt["validator"]) == (stat.size, stat.validator)
         if receipt["sha256"]:
             assert receipt["sha256"] == hashlib.sha256(found).hexdigest()

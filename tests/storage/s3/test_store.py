@@ -7,7 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_meetings.api.landing.store import LARGEST_READ, Listed, Plan, Precondition, PreconditionFailed
+from airflow_provider_meetings.api.landing.store import (
+    MAX_READ_BYTES,
+    ListedObject,
+    Plan,
+    Precondition,
+    PreconditionFailed,
+)
 from airflow_provider_meetings.storage.s3.parts import MIB, PART_SIZE, part_size
 from airflow_provider_meetings.storage.s3.store import S3Store
 from tests.storage.s3.s3_bench import BODY, BUCKET, KEY, URI, S3Bench, s3_bench, s3_client
@@ -48,7 +54,7 @@ def test_an_object_is_uploaded_in_parts_that_the_store_checks(s3: S3Bench) -> No
 
 def test_where_the_bytes_lie_is_told_before_they_lie_there(s3: S3Bench) -> None:
     sent: list[int] = []
-    writer = s3.store().writer(KEY, Plan(keep=lambda place: sent.append(s3.front.count("UploadPart"))))
+    writer = s3.store().writer(KEY, Plan(save_state=lambda place: sent.append(s3.front.count("UploadPart"))))
     s3.write(writer)
     assert sent == [0]
     writer.abort()
@@ -56,9 +62,9 @@ def test_where_the_bytes_lie_is_told_before_they_lie_there(s3: S3Bench) -> None:
 
 def test_what_is_too_large_to_be_read_whole_counts_as_none(s3: S3Bench) -> None:
     store = s3.store()
-    store.put("x.json", BODY[:LARGEST_READ])
-    assert store.read("x.json") == BODY[:LARGEST_READ]
-    store.put("x.json", BODY[: LARGEST_READ + 1])
+    store.put("x.json", BODY[:MAX_READ_BYTES])
+    assert store.read("x.json") == BODY[:MAX_READ_BYTES]
+    store.put("x.json", BODY[: MAX_READ_BYTES + 1])
     assert store.read("x.json") is None
     store.put("x.json", b"{}")
     assert store.read("x.json") == b"{}"
@@ -90,7 +96,7 @@ def test_what_was_suspended_is_continued_by_what_the_store_has(s3: S3Bench) -> N
     assert s3.uploads() == [f"raw/{KEY}"]
     again = s3.writer(resume=True, length=len(BODY))
     assert again.offset == 2 * PART_SIZE
-    assert again.kept() is None  # type: ignore[func-returns-value]
+    assert again.read_existing() is None  # type: ignore[func-returns-value]
     s3.upload(again)
     again.pause()
     again.abort()
@@ -127,7 +133,7 @@ def test_an_upload_that_is_gone_is_begun_anew(s3: S3Bench) -> None:
 
 @pytest.mark.parametrize("place", [{}, {"upload_id": 3, "part_size": 5}, {"upload_id": "x", "part_size": 0}])
 def test_a_place_that_is_none_is_begun_anew(s3: S3Bench, place: dict[str, object]) -> None:
-    again = s3.store().writer(KEY, Plan(place=place))
+    again = s3.store().writer(KEY, Plan(resume_state=place))
     assert again.offset == 0
     again.abort()
 
@@ -143,7 +149,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_no_upload(s3: S3Bench) -> No
     def keep(place: object) -> None:
         raise PermissionError("no right to write checkpoints")
 
-    writer = s3.store().writer(KEY, Plan(keep=keep))
+    writer = s3.store().writer(KEY, Plan(save_state=keep))
     with pytest.raises(PermissionError, match="checkpoints"):
         s3.write(writer)
     writer.pause()
@@ -187,7 +193,7 @@ def test_the_listing_is_of_the_prefix_in_the_order_of_keys(s3: S3Bench) -> None:
     s3.direct.put_object(Bucket=BUCKET, Key="raw-other/1", Body=b"x")
     listed = list(s3.store().walk())
     assert [each.key for each in listed] == names
-    assert isinstance(listed[0], Listed)
+    assert isinstance(listed[0], ListedObject)
     assert listed[0].size == 1
     assert listed[0].modified.timezone_name == "UTC"
     whole = S3Store(s3_client(s3.front.url), BUCKET, "", "s3://lake")
@@ -201,7 +207,7 @@ def test_open_uploads_are_found_and_removed(s3: S3Bench) -> None:
     s3.direct.create_multipart_upload(Bucket=BUCKET, Key="raw/b")
     s3.direct.create_multipart_upload(Bucket=BUCKET, Key="raw-other/1")
     store = s3.store()
-    leftover, other = store.leftovers()
+    leftover, other = store.partial_uploads()
     assert (other.key, other.size) == ("b", 0)
     assert (leftover.key, leftover.kind, leftover.size) == (KEY, "multipart upload", PART_SIZE)
     assert leftover.handle == s3.kept[-1]["upload_id"]
@@ -274,7 +280,7 @@ def publish_if(s3: S3Bench, store: S3Store, seen: Precondition, body: bytes) -> 
 
 def test_the_store_itself_refuses_to_replace_what_was_not_seen(s3: S3Bench) -> None:
     store = s3.store()
-    assert store.guards()
+    assert store.supports_if_match()
     assert s3.names() == set()
 
     def meanwhile(forward: Forward) -> Answered:
@@ -305,7 +311,7 @@ def test_what_is_large_is_not_completed_over_another(s3: S3Bench) -> None:
 
 def test_an_answer_lost_and_asked_for_again_is_no_other_writer(s3: S3Bench) -> None:
     store = s3.store(retries={"total_max_attempts": 3})
-    assert store.guards()
+    assert store.supports_if_match()
     s3.front.on("Put", do_and_hang_up, lambda forward: forward())
     assert publish_if(s3, store, Precondition(None), b"ours").stat == store.stat(KEY)
     assert s3.front.count("Put") == 3  # the probe, the one without an answer, the one that is refused
@@ -317,8 +323,8 @@ def test_a_store_without_conditions(s3: S3Bench, how: str) -> None:
     done = Answered(200, {"ETag": '"00"'}, b"")
     s3.front.on("Put", refuse(501, "NotImplemented") if "refuses" in how else lambda forward: done, lambda f: f())
     store = s3.store()
-    assert not store.guards()
-    assert not store.guards()
+    assert not store.supports_if_match()
+    assert not store.supports_if_match()
     first = publish_if(s3, store, Precondition(None), b"1")
     publish_if(s3, store, first, b"2")
     with pytest.raises(PreconditionFailed):
