@@ -88,8 +88,8 @@ def test_what_cannot_be_checked(tmp_path: Path) -> None:
     done = airflow(tmp_path, "meetings", "verify", f"file://{tmp_path}/nowhere", "--full")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"airflow meetings: nothing stands below file://{tmp_path}/nowhere/, so nothing was proven. "
-        "Is the address right, and may it be listed?\n"
+        f"airflow meetings: Found nothing below file://{tmp_path}/nowhere/, so nothing was verified. "
+        "Check the address, and that the connection may list it.\n"
     )
 
 

@@ -187,15 +187,15 @@ TARGET = [
             ("  ", "is empty"),
             (f"file:///{LONG}", "5008 characters"),
             ("file:///a\0b", "control character"),
-            ("/data/lake", "is no URL"),
-            (f"app:{SECRET}@bucket", "is no URL"),
+            ("/data/lake", "is not a URL"),
+            (f"app:{SECRET}@bucket", "is not a URL"),
             ("file://lake/x", "is not absolute"),
         ]
     ),
-    Row("target", f"s3://app:{SECRET}@bucket/lake", "holds a password", "s3://conn_id@"),
-    Row("target", f"nowhere://bucket/{SECRET}", "nowhere:// is not known", "what works: file://"),
-    Row("target", "http://bucket/lake", "http://", "what works: file://"),
-    Row("target", "memory://bucket/lake", "memory://", "what works: file://"),
+    Row("target", f"s3://app:{SECRET}@bucket/lake", "contains a password", "s3://conn_id@"),
+    Row("target", f"nowhere://bucket/{SECRET}", "nowhere:// is not supported", "Use file://"),
+    Row("target", "http://bucket/lake", "http://", "Use file://"),
+    Row("target", "memory://bucket/lake", "memory://", "Use file://"),
 ]
 
 # Those that need no look at the connections.
@@ -343,7 +343,7 @@ TABLES: dict[type, Table] = {
                 Row("layout", value, f"got {type(value).__name__}", "such as {platform}/")
                 for value in (None, 7, True, b"{file_id}", ["x"], Opaque())
             ),
-            Row("layout", "", "the last part needs", "{file_id}"),
+            Row("layout", "", "the last segment needs", "{file_id}"),
             Row("layout", f"{LONG}/{DEFAULT_LAYOUT}", "is too long", "at most 200 bytes"),
             Row("layout", f"{'蓝' * 70}/{DEFAULT_LAYOUT}", "is too long", "at most 200 bytes"),
             Row("layout", f"a\0/{DEFAULT_LAYOUT}", "control character", "remove it"),
@@ -362,7 +362,7 @@ TABLES: dict[type, Table] = {
             Row("kinds", ["transcript-docx"], "feishu has no 'transcript-docx'", "it has video"),
             *TARGET,
             *(
-                Row("timezone", value, f"({type(value).__name__})", "IANA name as a text")
+                Row("timezone", value, f"({type(value).__name__})", "use an IANA name")
                 for value in (None, 7, True, b"UTC", ["UTC"], "", "Mars/Olympus", "../../etc/passwd", LONG, "a\0b")
             ),
         ],
@@ -394,7 +394,7 @@ TABLES: dict[type, Table] = {
         [
             *_flag("delete"),
             *(
-                Row("older_than", value, f"got {value!r:.60}", "a timedelta of at least an hour")
+                Row("older_than", value, f"got {value!r:.60}", "a timedelta of at least one hour")
                 for value in (None, 7, True, "24h", b"24h", [7], Opaque(), timedelta(0), timedelta(minutes=59))
             ),
         ],
@@ -518,12 +518,12 @@ TABLES: dict[type, Table] = {
                 Row("template", value, f"got {type(value).__name__}", "such as {platform}/", called="layout")
                 for value in (None, 7, True, b"x", ["x"], Opaque())
             ),
-            Row("template", "", "the last part needs", "{file_id}", called="layout"),
+            Row("template", "", "the last segment needs", "{file_id}", called="layout"),
             Row("template", f"{LONG}/{DEFAULT_LAYOUT}", "is too long", "at most 200 bytes", called="layout"),
             Row("template", f"\ud800/{DEFAULT_LAYOUT}", "control character", "remove it", called="layout"),
-            Row("template", "{file_id}.{kind}", "the last part needs {ext}", "share a name", called="layout"),
+            Row("template", "{file_id}.{kind}", "the last segment needs {ext}", "share a name", called="layout"),
             *(
-                Row("timezone", value, f"({type(value).__name__})", "IANA name as a text")
+                Row("timezone", value, f"({type(value).__name__})", "use an IANA name")
                 for value in (None, 7, True, b"UTC", ["UTC"], "", "Mars/Olympus", "../../etc/passwd", LONG, "a\0b")
             ),
         ],

@@ -16,7 +16,7 @@ class UploadFileSystem(MemoryFileSystem):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__(global_store=False)
-        self.aborted: list[str] = []
+        self.discarded: list[str] = []
         self.opened: list[tuple[str, bool]] = []
 
     def _open(self, path: str, mode: str = "rb", autocommit: bool = True, **kwargs: Any) -> Any:
@@ -46,5 +46,5 @@ class UploadFile(AbstractBufferedFile):  # type: ignore[misc]
     def commit(self) -> None:
         self.fs.store[self.path] = MemoryFile(self.fs, self.path, b"".join(self.parts))
 
-    def abort(self) -> None:
-        self.fs.aborted.append(self.path)
+    def discard(self) -> None:
+        self.fs.discarded.append(self.path)

@@ -357,7 +357,7 @@ def test_a_target_without_write_permission(emulated: Any, context: Any, tmp_path
     os.waitpid(child, 0)
     text = report.read_text()
     assert text.startswith("PermissionError")
-    assert f"target file://{target} cannot be written by user id 65534" in text
+    assert f"target file://{target} is not writable for user id 65534" in text
     assert "choose another target" in text
     assert list(target.iterdir()) == []
     assert len(emulated.state.requests) == asked

@@ -123,7 +123,7 @@ def test_a_title_is_never_rendered(lake: Path, handed_over: dict[str, Any], cont
         ({"recordings": "{{ x }}"}, "recordings must be a list"),
         ({"stored_files": 3}, "stored_files must be a list"),
         ({"summary": {"outcomes": {}}}, "summary must be the summary of a listing"),
-        ({"target": "lake"}, "target is no URL"),
+        ({"target": "lake"}, "target is not a URL"),
         ({"target": "file://lake"}, "three slashes"),
     ],
 )

@@ -89,9 +89,9 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ({"platform": "sqlite"}, "The platform of file 2 of stored_files is not installed on this worker"),
         (
             {"uri": "s3://lake_conn@bucket/secret-id/1.srt"},
-            r"file 2 of stored_files \(transcript-srt\) s3:// names a connection that is not defined: 'lake_conn'",
+            r"file 2 of stored_files \(transcript-srt\): the connection 'lake_conn' is not defined",
         ),
-        ({"uri": "lake/secret-id.srt"}, r"the uri of file 2 of stored_files \(transcript-srt\) is no URL"),
+        ({"uri": "lake/secret-id.srt"}, r"the uri of file 2 of stored_files \(transcript-srt\) is not a URL"),
         ({"kind": "transcript-srt-secret-id", "uri": "file:///no/secret-id"}, r"\(transcript-srt\) does not exist"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_meetings.api.media.stream import STRONG_TAG
 
-SCHEMA = 2
+SCHEMA = 1
 _MAX_LENGTH = 2**60  # bytes; no file is larger
 
 

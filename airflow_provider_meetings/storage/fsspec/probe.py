@@ -48,5 +48,5 @@ def _is_upload(file: Any, path: str) -> bool:
         isinstance(file, AbstractBufferedFile)
         and file.path == path
         and type(file).commit is not AbstractBufferedFile.commit
-        and type(file).abort is not AbstractBufferedFile.abort
+        and type(file).discard is not AbstractBufferedFile.discard
     )

@@ -218,7 +218,8 @@ def test_the_checkpoint_goes_after_its_leftover(lake: Lake) -> None:
 def test_what_cannot_be_removed_keeps_its_checkpoint_and_stops_nothing(lake: Lake) -> None:
     lake.died(2 * DAY, 2 * DAY)
     lake.put("z/g.video.mp4.part", 2 * DAY)
-    lake.put("z/g.video.part.json", 2 * DAY, Checkpoint(name="g", length=None, validator=None, writer_state={}).to_bytes())
+    checkpoint = Checkpoint(name="g", length=None, validator=None, writer_state={})
+    lake.put("z/g.video.part.json", 2 * DAY, checkpoint.to_bytes())
     part = lake.root / PART
     part.unlink()
     part.symlink_to(lake.put("elsewhere", 2 * DAY))  # O_NOFOLLOW refuses it
@@ -250,7 +251,7 @@ from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 store = LocalStore(Path({str(lake.root)!r}), "file:///lake")
 save_state = lambda state: store.put({CHECKPOINT!r}, {MARK!r})
-writer = store.writer({PART.removesuffix(PART_SUFFIX)!r}, Plan(save_state=keep))
+writer = store.writer({PART.removesuffix(PART_SUFFIX)!r}, Plan(save_state=save_state))
 writer.write(b"12345")
 print("written", flush=True)
 sys.stdin.readline()
@@ -300,7 +301,7 @@ def test_the_same_in_any_other_store(bench: Bench, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(minutes=59), -DAY])
 def test_a_sweep_of_what_may_be_being_written_is_refused(lake: Lake, age: timedelta) -> None:
-    with pytest.raises(InvalidRequest, match="at least an hour"):
+    with pytest.raises(InvalidRequest, match="at least one hour"):
         Sweep(lake.store, older_than=age)
     Sweep(lake.store, older_than=timedelta(hours=1))
 

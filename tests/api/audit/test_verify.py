@@ -153,7 +153,7 @@ def test_a_receipt_under_another_files_name_proves_nothing(bench: Bench) -> None
     bench.land(video(BODY), media=second)
     copy = RECEIPT.replace("file-1", "file-2")
     shutil.copyfile(bench.root / RECEIPT, bench.root / copy)
-    expected = [("unreadable", copy, "a receipt of the file that its name says", "speaks of another file: file-1")]
+    expected = [("unreadable", copy, "a receipt of the file in its name", "the receipt of file file-1")]
     for full in (False, True):
         assert verify(bench, full=full)[1] == expected
     (bench.root / NAME.replace("file-1", "file-2")).unlink()
@@ -182,7 +182,7 @@ def test_receipts_of_odd_ids_are_proven(bench: Bench, file_id: str) -> None:
 
 
 def test_nothing_at_all_is_no_proof(bench: Bench) -> None:
-    with pytest.raises(InvalidRequest, match="nothing stands below file:///target/"):
+    with pytest.raises(InvalidRequest, match="Found nothing below file:///target/"):
         verify(bench)
 
 

@@ -122,7 +122,7 @@ def test_a_fault_of_our_own_is_one_files_and_told_by_its_place(fault: type[Excep
     assert isinstance(failed, Failed)
     assert isinstance(landed, Landed)
     line = land.__code__.co_firstlineno + 2
-    assert f"{fault.__name__} at landing/test_batch.py:{line}," in failed.error.what
+    assert f"{fault.__name__} at landing/test_batch.py:{line}" in failed.error.what
     assert not failed.error.permanent
     assert "S3CRET" not in told(failed.error)
 

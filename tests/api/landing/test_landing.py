@@ -83,11 +83,11 @@ def test_replace_fetches_again(bench: Bench) -> None:
 def test_fail_makes_what_is_there_an_error(bench: Bench) -> None:
     assert bench.land(video(BODY), if_present="fail").outcome == "landed"
     before = bench.origin.asked("/media")
-    with pytest.raises(InvalidRequest, match="is there already"):
+    with pytest.raises(InvalidRequest, match="exists already"):
         bench.land(if_present="fail")
     assert bench.origin.asked("/media") == before
     (bench.root / RECEIPT).unlink()
-    with pytest.raises(InvalidRequest, match="is there already"):
+    with pytest.raises(InvalidRequest, match="exists already"):
         bench.land(video(OTHER), if_present="fail")
     assert bench.target.read_bytes() == BODY
     assert bench.files() == {NAME}
@@ -195,5 +195,5 @@ def test_links_that_are_always_dead_are_an_error(bench: Bench, status: int) -> N
 
 def test_a_file_that_is_gone_when_the_link_died(bench: Bench) -> None:
     opens: Iterator[Opened] = chain([bench.link()], repeat(None))
-    with pytest.raises(LinkExpired, match="there was no new link"):
+    with pytest.raises(LinkExpired, match="returned no new one"):
         bench.land(raw_body(b"", status=404), opens=lambda: next(opens))

@@ -94,7 +94,7 @@ def test_after_a_silence_the_stream_continues(
 @pytest.mark.parametrize("in_chunks", [False, True])
 def test_a_file_beyond_the_ceiling_is_an_error(bench: Bench, in_chunks: bool) -> None:
     host = RangeHost(V1, in_chunks=in_chunks)
-    with pytest.raises(FileTooLarge, match=f"no file may be larger than {SIZE - 1}"):
+    with pytest.raises(FileTooLarge, match=f"the limit is {SIZE - 1}"):
         bench.land(host, max_bytes=SIZE - 1)
     assert bench.files() == set()
     assert host.asked == [None]
@@ -110,7 +110,7 @@ def test_a_length_beyond_the_ceiling_is_refused_before_anything_is_written(bench
 
 def test_a_length_beyond_the_room_is_refused_before_it_is_read(bench: Bench) -> None:
     host = RangeHost(V1)
-    with pytest.raises(OSError, match=r"bytes free, and \d+ are to come: make room") as caught:
+    with pytest.raises(OSError, match=r"bytes free, \d+ are needed: free some space") as caught:
         bench.land(host.but(with_headers(content_length=str(2**59))), max_bytes=2**60)
     assert caught.value.errno == errno.ENOSPC
     assert bench.files() == set()
@@ -141,7 +141,7 @@ def _room(disk: Path) -> int:
 def test_a_disk_that_fills_up_on_the_way_gets_its_room_back(bench: Bench, disk: Path) -> None:
     room = _room(disk)
     host = RangeHost(version(room + 1, 1), in_chunks=True)
-    with pytest.raises(OSError, match="make room") as caught:
+    with pytest.raises(OSError, match="free some space") as caught:
         bench.land(host)
     assert caught.value.errno == errno.ENOSPC
     assert bench.files() == set()
@@ -156,7 +156,7 @@ def test_a_part_outlives_a_disk_that_is_full_for_a_while(bench: Bench, disk: Pat
         bench.land(host.cut(SIZE // 2), host.but(only_status(403)))
     filler = disk / "filler"
     filler.write_bytes(bytes(_room(disk) - PAGE))
-    with pytest.raises(OSError, match="make room") as caught:
+    with pytest.raises(OSError, match="free some space") as caught:
         bench.land(host)
     assert caught.value.errno == errno.ENOSPC
     assert bench.files() == {NAME + ".part", CHECKPOINT, "filler"}
@@ -170,7 +170,7 @@ def test_a_part_outlives_a_disk_that_is_full_for_a_while(bench: Bench, disk: Pat
 def test_without_room_for_its_receipt_nothing_is_fetched(bench: Bench, disk: Path, pages: int) -> None:
     room = _room(disk)
     host = RangeHost(version(room - pages * PAGE, 1))
-    with pytest.raises(OSError, match="make room") as caught:
+    with pytest.raises(OSError, match="free some space") as caught:
         bench.land(host)
     assert caught.value.errno == errno.ENOSPC
     assert bench.files() == set()

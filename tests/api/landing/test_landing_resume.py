@@ -197,7 +197,7 @@ def test_a_part_that_became_a_link_is_not_written_through(bench: Bench, tmp_path
     victim.write_bytes(b"precious")
     (bench.root / PART).unlink()
     (bench.root / PART).symlink_to(victim)
-    with pytest.raises(OSError, match="cannot be written"):
+    with pytest.raises(OSError, match="is not writable"):
         bench.land(host)
     assert victim.read_bytes() == b"precious"
     assert_not_landed(bench)
@@ -243,7 +243,7 @@ def test_what_another_process_began_meanwhile_is_not_continued_as_what_was_there
                 (bench.root / PART).write_bytes(V2[:KEPT])
             return super().writer(key, plan)
 
-    with pytest.raises(BlockingIOError, match="begun anew by another process"):
+    with pytest.raises(BlockingIOError, match="restarted by another process"):
         bench.land(host, store=Late(bench.root, "file:///target"))
     assert_not_landed(bench)
     host.body, host.tag = V2, '"v2"'
@@ -275,6 +275,6 @@ def test_a_try_that_may_not_replace_leaves_the_checkpoint_of_another(bench: Benc
     host = RangeHost(V1)
     _fail(bench, host)
     bench.target.write_bytes(V2)
-    with pytest.raises(InvalidRequest, match="is there already"):
+    with pytest.raises(InvalidRequest, match="exists already"):
         bench.land(host, if_present="fail")
     assert bench.files() == {PART, CHECKPOINT, NAME}

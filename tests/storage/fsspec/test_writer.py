@@ -33,7 +33,7 @@ def test_an_open_upload_is_dropped_at_the_store() -> None:
     writer = FilesystemStore(fs, "/b", "x://b").writer("v.mp4", Plan())
     writer.write(b"1" * 3 * MIB)
     writer.abort()
-    assert fs.aborted == ["/b/v.mp4"]
+    assert fs.discarded == ["/b/v.mp4"]
     assert not fs.transaction.files
 
 
@@ -170,9 +170,9 @@ class VendorError(Exception):
     ("raised", "kind", "text"),
     [
         (VendorError("https://x/?sig=S3CRET"), OSError, "VendorError 403"),
-        (PermissionError("S3CRET"), PermissionError, "right to list, read, write and delete"),
+        (PermissionError("S3CRET"), PermissionError, "permission to list, read, write and delete"),
         (FileNotFoundError("S3CRET"), FileNotFoundError, "create the bucket"),
-        (OSError(errno.ENOSPC, "S3CRET"), OSError, "make room"),
+        (OSError(errno.ENOSPC, "S3CRET"), OSError, "free some"),
         (ValueError("550 S3CRET"), OSError, "ValueError 550"),
     ],
 )

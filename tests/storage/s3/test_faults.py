@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import wait
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 
 from airflow_provider_meetings.storage.s3.parts import PART_SIZE
 from airflow_provider_meetings.storage.s3.store import S3Store
-from tests.contract.leaks import logged, told
+from tests.contract.leaks import logged
 from tests.storage.s3.s3_bench import BODY, KEY, URI, S3Bench, s3_bench, s3_client
 from tests.storage.s3.s3_front import (
     Answered,
@@ -46,7 +47,7 @@ def s3(moto: str) -> Iterator[S3Bench]:
 
 # What is done to the requests, and the error that must come of it.
 FATAL: dict[str, tuple[Faults, bytes, type[OSError], str]] = {
-    "no right": (("Create", (refuse(403, "AccessDenied"),)), BODY, PermissionError, "give them the right"),
+    "no right": (("Create", (refuse(403, "AccessDenied"),)), BODY, PermissionError, "lack a permission"),
     "part fails": (("UploadPart", (refuse(500, "InternalError"),)), BODY, OSError, "try again later"),
     "second part fails": (("UploadPart", (well, refuse(500, "InternalError"))), BODY, OSError, "try again later"),
     "last part fails": (("UploadPart", (well, well, refuse(500, "X"))), BODY, OSError, "try again later"),
@@ -56,12 +57,12 @@ FATAL: dict[str, tuple[Faults, bytes, type[OSError], str]] = {
     "expired": (("UploadPart", (well, refuse(400, "ExpiredToken"))), BODY, PermissionError, "renew those"),
     "wrong key": (("Create", (refuse(403, "SignatureDoesNotMatch"),)), BODY, PermissionError, "renew those"),
     "unknown id": (("Create", (refuse(403, "InvalidAccessKeyId"),)), BODY, PermissionError, "renew those"),
-    "quota": (("UploadPart", (refuse(403, "QuotaExceeded"),)), BODY, OSError, "make room"),
+    "quota": (("UploadPart", (refuse(403, "QuotaExceeded"),)), BODY, OSError, "free some"),
     "other region": (("Create", (refuse(301, "PermanentRedirect"),)), BODY, OSError, "correct region_name"),
     "not taken": (("Create", (refuse(501, "NotImplemented"),)), BODY, OSError, "try again later"),
     "storage class": (("Create", (refuse(400, "InvalidStorageClass"),)), BODY, OSError, "check extra_args"),
     "key of encryption": (("Create", (refuse(400, "KMS.DisabledException"),)), BODY, PermissionError, "encryption"),
-    "upload is gone": (("UploadPart", (well, refuse(404, "NoSuchUpload"))), BODY, FileNotFoundError, "is gone"),
+    "upload is gone": (("UploadPart", (well, refuse(404, "NoSuchUpload"))), BODY, FileNotFoundError, "was aborted"),
     "complete fails": (("Complete", (refuse(500, "InternalError"),)), BODY, OSError, "try again later"),
     "complete is lost": (("Complete", (hang_up,)), BODY, ConnectionError, "cannot be reached"),
     "complete fails with 200": (("Complete", (refuse(200, "InternalError"),)), BODY, OSError, "try again later"),
@@ -81,7 +82,7 @@ def test_what_stood_there_stays_and_nothing_is_left(s3: S3Bench, case: str) -> N
     writer.abort()
     assert (s3.found(), s3.uploads()) == (OLD, [])
     assert f"target {URI}/{KEY}" in str(caught.value)
-    text = told(caught.value)
+    text = "".join(traceback.format_exception(caught.value))
     assert not any(secret in text for secret in ("s3cr3t", "AKIDEXAMPLE", "uploadId", "http://"))
 
 
@@ -126,7 +127,7 @@ def test_a_complete_that_is_never_answered(s3: S3Bench, done: bool) -> None:
     if done:
         assert s3.upload(writer).size == len(BODY)
     else:
-        with pytest.raises(TimeoutError, match="does not answer in time"):
+        with pytest.raises(TimeoutError, match="timed out"):
             s3.upload(writer)
         writer.abort()
     assert s3.found() == (BODY if done else None)
@@ -195,7 +196,7 @@ def test_bytes_that_change_on_their_way_are_refused(s3: S3Bench) -> None:
     client = s3_client(s3.front.url)
     client.meta.events.register("before-send.s3.UploadPart", change)
     writer = s3.writer(S3Store(client, "lake", "raw", URI))
-    with pytest.raises(OSError, match="changed on their way"):
+    with pytest.raises(OSError, match="changed in transit"):
         s3.upload(writer)
     writer.abort()
     assert (s3.found(), s3.uploads()) == (None, [])
@@ -218,7 +219,7 @@ def test_an_upload_that_cannot_be_aborted_is_named_and_hides_nothing(
 def test_a_body_that_is_cut_while_it_is_read_is_an_error(s3: S3Bench) -> None:
     s3.upload(s3.writer())
     s3.front.on("Get", lambda forward: replace(forward(), missing=1))
-    with pytest.raises(OSError, match="was cut while it was read"):
+    with pytest.raises(OSError, match="interrupted while the object was read"):
         list(s3.store().open(KEY))
 
 

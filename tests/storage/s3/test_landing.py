@@ -121,7 +121,7 @@ def test_an_upload_that_goes_while_it_is_written_is_one_error(s3: S3Bench, origi
         return forward()
 
     s3.front.on("UploadPart", well, well, gone, well)
-    with pytest.raises(FileNotFoundError, match="the upload is gone"):
+    with pytest.raises(FileNotFoundError, match="the upload was aborted"):
         land(s3.store(), origin.on("/media", media(BODY)))
     assert s3.found(NAME) is None
     assert land(s3.store(), origin.url + "/media").outcome == "landed"

@@ -221,7 +221,7 @@ def test_open_uploads_are_found_and_removed(s3: S3Bench) -> None:
 def test_looking_whether_a_target_can_be_written_leaves_nothing(s3: S3Bench) -> None:
     s3.store().check_writable()
     assert (s3.uploads(), s3.names()) == ([], set())
-    with pytest.raises(FileNotFoundError, match="there is no such bucket: make it"):
+    with pytest.raises(FileNotFoundError, match="the bucket does not exist: create it"):
         S3Store(s3_client(s3.front.url), "nowhere", "", "s3://nowhere").check_writable()
 
 
