@@ -113,7 +113,7 @@ def test_the_page_names_every_argument() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra_args", "word"),
+    ("extra_args", "message"),
     [({"StorageClas": "S3CRET"}, "'StorageClas' is not one of"), ("S3CRET", "not a JSON object")],
 )
 def test_an_extra_that_is_not_understood_is_named(

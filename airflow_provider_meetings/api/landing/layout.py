@@ -50,7 +50,9 @@ class Layout:
         if not template.isprintable():
             raise InvalidRequest(f"layout {template[:60]!r} contains a control character: remove it")
         if len(template.encode()) > MAX_TEMPLATE_BYTES:
-            raise InvalidRequest(f"layout is too long, {len(template)} characters: use at most {MAX_TEMPLATE_BYTES} bytes")
+            raise InvalidRequest(
+                f"layout is too long, {len(template)} characters: use at most {MAX_TEMPLATE_BYTES} bytes"
+            )
         try:
             parsed = list(string.Formatter().parse(template))
         except ValueError as error:
