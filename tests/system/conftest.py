@@ -1,18 +1,21 @@
-"""A migrated Airflow home, copied for each process that runs a DAG in it."""
+"""Airflow commands, each in a copy of one migrated Airflow home."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from tests.system.commands import AirflowCommand, AirflowCommands
+
 MARKER = "scheduler: starts a whole Airflow, with scheduler and triggerer; runs only with --scheduler"
-AIRFLOW = str(Path(sys.executable).parent / "airflow")
+
+
+class StartAirflow(Protocol):
+    def __call__(self, *arguments: str, env: Mapping[str, str], dags: Path) -> AirflowCommand: ...
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -28,29 +31,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def migrated_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("airflow") / "home"
+def airflow_commands(tmp_path_factory: pytest.TempPathFactory) -> AirflowCommands:
+    return AirflowCommands(tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture(scope="session")
+def migrated_home(airflow_commands: AirflowCommands, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("migrated")
+    home = root / "home"
     home.mkdir()
-    environment = {**os.environ, "AIRFLOW_HOME": str(home)}
-    subprocess.run([AIRFLOW, "db", "migrate"], env=environment, check=True, capture_output=True, timeout=300)
+    airflow_commands.start("db", "migrate", home=home, env={}, output=root / "printed").finish()
     return home
 
 
 @pytest.fixture
-def start_airflow(migrated_home: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Start an ``airflow`` command in a home of its own; everything it prints goes to one pipe."""
+def start_airflow(airflow_commands: AirflowCommands, migrated_home: Path, tmp_path: Path) -> StartAirflow:
+    """Start an ``airflow`` command in its own copy of the migrated home: ``home-1``, ``home-2``, ..."""
     count = 0
 
-    def start(*command: str, env: Mapping[str, str], dags: Path) -> subprocess.Popen[str]:
+    def start(*arguments: str, env: Mapping[str, str], dags: Path) -> AirflowCommand:
         nonlocal count
         count += 1
         home = tmp_path / f"home-{count}"
         shutil.copytree(migrated_home, home)
-        # The copied settings name the database of the home that they were made in.
-        (home / "airflow.cfg").unlink(missing_ok=True)
-        environment = {**os.environ, **env, "AIRFLOW_HOME": str(home), "AIRFLOW__CORE__DAGS_FOLDER": str(dags)}
-        return subprocess.Popen(
-            [AIRFLOW, *command], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        return airflow_commands.start(
+            *arguments,
+            home=home,
+            env={**env, "AIRFLOW__CORE__DAGS_FOLDER": str(dags)},
+            output=tmp_path / f"printed-{count}",
         )
 
     return start

@@ -1,10 +1,8 @@
-"""The example DAGs by ``airflow dags test``, twice: the second time nothing changes."""
+"""Run the example DAGs twice with ``airflow dags test``; the second run must change nothing."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,39 +21,28 @@ from airflow_provider_meetings.emulator.seed.feishu import (
 from airflow_provider_meetings.emulator.seed.wecom import SPECIAL_DAY, TWO_FILES_RECORD
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
+from tests.system.conftest import StartAirflow
 from tests.system.landed import JOURNALS, KEYS, files, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 MEETINGS = [READY_MEETING, PROCESSING_MEETING, DELETED_MINUTE_MEETING]
 POSTS = ["7571000000000000201", "7571000000000000203", GONE_POST]
 LOGICAL_DATE = "2026-11-12T18:00:00+00:00"
+DAGS = Path(__file__).parent / "dags"
 RUNS = {
     "wecom_recordings_daily": {},
     "feishu_recordings": {"meeting_ids": MEETINGS},
     "feishu_moments": {"post_ids": POSTS},
 }
-Start = Callable[..., subprocess.Popen[str]]
 
 
-def finish(runs: dict[str, subprocess.Popen[str]]) -> dict[str, str]:
-    printed = {}
-    for dag_id, process in runs.items():
-        try:
-            printed[dag_id] = process.communicate(timeout=240)[0]
-        except subprocess.TimeoutExpired:
-            process.kill()
-            printed[dag_id] = process.communicate()[0]
-        assert process.returncode == 0, f"{dag_id}\n{printed[dag_id][-6000:]}"
-    return printed
-
-
-def test_the_examples_import_without_error() -> None:
+def test_examples_import_without_error() -> None:
     bag = DagBag(dag_folder=str(ROOT / "dags"))
     assert bag.import_errors == {}
     assert set(bag.dags) == set(RUNS)
 
 
-def test_the_dag_of_the_readme_imports_without_error(tmp_path: Path) -> None:
+def test_readme_dag_imports_without_error(tmp_path: Path) -> None:
     code = (ROOT / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
     assert len(code.strip().splitlines()) <= 18
     (tmp_path / "readme.py").write_text(code)
@@ -64,23 +51,22 @@ def test_the_dag_of_the_readme_imports_without_error(tmp_path: Path) -> None:
     assert bag.dags["wecom"].task_dict["load"].upstream_task_ids == {"list", "land"}
 
 
-def test_a_second_run_changes_nothing(start_airflow: Start, tmp_path: Path) -> None:
+def test_second_run_changes_nothing(start_airflow: StartAirflow, tmp_path: Path) -> None:
     lake, warehouse = tmp_path / "lake", tmp_path / "warehouse.duckdb"
 
-    def run_all(not_ready_polls: int) -> dict[str, str]:
-        with serve(EmulatorState(not_ready_polls=not_ready_polls)) as url:
+    def run_all() -> dict[str, str]:
+        with serve(EmulatorState(not_ready_polls=1)) as url:
             env = settings(url, lake, warehouse)
-            # All three at once: they must also share the one warehouse file.
-            return finish(
-                {
-                    dag_id: start_airflow(
-                        "dags", "test", dag_id, LOGICAL_DATE, "--conf", json.dumps(conf), env=env, dags=ROOT / "dags"
-                    )
-                    for dag_id, conf in RUNS.items()
-                }
-            )
+            # All three at once: they share one warehouse file.
+            runs = {
+                dag_id: start_airflow(
+                    "dags", "test", dag_id, LOGICAL_DATE, "--conf", json.dumps(conf), env=env, dags=ROOT / "dags"
+                )
+                for dag_id, conf in RUNS.items()
+            }
+            return {dag_id: run.finish() for dag_id, run in runs.items()}
 
-    printed = run_all(not_ready_polls=1)
+    printed = run_all()
     assert "[DAG TEST] running trigger in line" in printed["feishu_recordings"]
     first, landed = tables(warehouse), files(lake)
 
@@ -88,7 +74,7 @@ def test_a_second_run_changes_nothing(start_airflow: Start, tmp_path: Path) -> N
     assert recordings[PROCESSING_MINUTE]["state"] == "ready"
     wecom = [row for row in first["recordings"] if row["platform"] == "wecom"]
     assert len([row for row in wecom if row["started_at"].startswith(SPECIAL_DAY.isoformat())]) == 4
-    assert min(row["started_at"] for row in wecom) < "2026-11-10"  # the days before are looked at again
+    assert min(row["started_at"] for row in wecom) < "2026-11-10"  # the DAG lists the days before again
     assert any(TWO_FILES_RECORD in name for name in landed)
     assert not any(name.endswith(".part") for name in landed)
     objects = {row["uri"].removeprefix(f"file://{lake}/") for row in first["recording_files"] if row["uri"]}
@@ -98,23 +84,23 @@ def test_a_second_run_changes_nothing(start_airflow: Start, tmp_path: Path) -> N
         POSTS[1]: False,
         GONE_POST: True,
     }
-    waiting = [row["recording_id"] for row in first["pending_items"] if row["settled_at"] is None]
-    assert len(waiting) == 2  # of WeCom's day: one in the making, one that never ends
+    pending = [row["recording_id"] for row in first["pending_items"] if row["settled_at"] is None]
+    assert len(pending) == 2  # on the WeCom day, one recording is processing and one never ends
 
-    run_all(not_ready_polls=1)
+    run_all()
     second = tables(warehouse)
     assert files(lake) == landed
     assert {n: rows for n, rows in second.items() if n not in JOURNALS} == {
         n: rows for n, rows in first.items() if n not in JOURNALS
     }
-    for name, of_a_row in KEYS.items():
+    for name, key_columns in KEYS.items():
         assert second[name]
-        keys = [tuple(row[column] for column in of_a_row) for row in second[name]]
+        keys = [tuple(row[column] for column in key_columns) for row in second[name]]
         assert len(keys) == len(set(keys))
     assert [row["item_key"] for row in second["pending_items"]] == [row["item_key"] for row in first["pending_items"]]
 
 
-def test_titles_are_never_rendered(start_airflow: Start, tmp_path: Path) -> None:
+def test_titles_are_not_rendered(start_airflow: StartAirflow, tmp_path: Path) -> None:
     titles = ["{{ conn.feishu_default.password }}", "{% raw %}{{ 7 * 7 }}", "'); DROP TABLE recordings; --"]
     company = default_company()
     records = [r for r in company.wecom_recordings.values() if r.meeting_start_time.date() == SPECIAL_DAY]
@@ -123,9 +109,7 @@ def test_titles_are_never_rendered(start_airflow: Start, tmp_path: Path) -> None
     warehouse = tmp_path / "warehouse.duckdb"
     with serve(EmulatorState(hostile)) as url:
         env = settings(url, tmp_path / "lake", warehouse)
-        dags = Path(__file__).parent / "dags"
-        run = start_airflow("dags", "test", "hostile_titles", LOGICAL_DATE, env=env, dags=dags)
-        printed = finish({"hostile_titles": run})["hostile_titles"]
+        printed = start_airflow("dags", "test", "hostile_titles", LOGICAL_DATE, env=env, dags=DAGS).finish()
     found = {row["recording_id"]: row["title"] for row in tables(warehouse)["recordings"]}
     assert {recording_id: found[recording_id] for recording_id in changed} == {
         recording_id: record.title for recording_id, record in changed.items()
@@ -134,21 +118,18 @@ def test_titles_are_never_rendered(start_airflow: Start, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("conn_type", ["feishu", "wecom"])
-def test_airflow_knows_and_tests_the_connections(start_airflow: Start, tmp_path: Path, conn_type: str) -> None:
+def test_airflow_lists_and_tests_connections(start_airflow: StartAirflow, tmp_path: Path, conn_type: str) -> None:
     with serve(EmulatorState()) as url:
         env = {**settings(url, tmp_path, tmp_path / "w.duckdb"), "AIRFLOW__CORE__TEST_CONNECTION": "Enabled"}
         name = f"AIRFLOW_CONN_{conn_type.upper()}_DEFAULT"
-        wrong = json.dumps({**json.loads(env[name]), "password": "not-the-secret"})
-        runs = {
-            "hooks": start_airflow("providers", "hooks", "--output", "json", env=env, dags=tmp_path),
-            "good": start_airflow("connections", "test", f"{conn_type}_default", env=env, dags=tmp_path),
-            "wrong": start_airflow(
-                "connections", "test", f"{conn_type}_default", env={**env, name: wrong}, dags=tmp_path
-            ),
-        }
-        printed = {key: run.communicate(timeout=240)[0] for key, run in runs.items()}
-    hooks = {row["connection_type"]: row for row in json.loads(printed["hooks"][printed["hooks"].index("[") :])}
-    assert hooks[conn_type]["package_name"] == "airflow-provider-meetings"
-    assert "Connection success!" in printed["good"]
-    assert "Check login" in printed["wrong"]
-    assert "not-the-secret" not in printed["wrong"]
+        wrong_env = {**env, name: json.dumps({**json.loads(env[name]), "password": "not-the-secret"})}
+        test = ("connections", "test", f"{conn_type}_default")
+        hooks = start_airflow("providers", "hooks", "--output", "json", env=env, dags=tmp_path)
+        good = start_airflow(*test, env=env, dags=tmp_path)
+        wrong = start_airflow(*test, env=wrong_env, dags=tmp_path)
+        listed, accepted, refused = hooks.finish(), good.finish(), wrong.finish(exit_code=None)
+    rows = {row["connection_type"]: row for row in json.loads(listed[listed.index("[") :])}
+    assert rows[conn_type]["package_name"] == "airflow-provider-meetings"
+    assert "Connection success!" in accepted
+    assert "Check login" in refused
+    assert "not-the-secret" not in refused
