@@ -1,4 +1,4 @@
-"""Airflow's home for the tests, and the emulator as the connections see it."""
+"""Airflow's home for the tests, the emulator with connections to it, and options."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-# Airflow reads its settings on import, and writes into its home: both must be said before any test module imports it.
+# Airflow reads its settings and makes its home on import: set them before any test module imports it.
 for _name in [name for name in os.environ if name.startswith("AIRFLOW")]:
     del os.environ[_name]
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-provider-meetings-tests-")
@@ -32,14 +33,14 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--scheduler", action="store_true", help="also run the tests on a whole Airflow: minutes")
-    parser.addoption("--kills", type=int, default=40, help="how many landings are killed on their way")
-    parser.addoption("--processes", type=int, default=30, help="how many processes ask for a token at once")
-    parser.addoption("--sequences", type=int, default=50, help="how many sequences of faults landings are led through")
+    parser.addoption("--scheduler", action="store_true", help="run the tests on a whole Airflow: minutes")
+    parser.addoption("--kills", type=int, default=40, help="number of landings to kill")
+    parser.addoption("--processes", type=int, default=30, help="number of processes that request a token at once")
+    parser.addoption("--sequences", type=int, default=50, help="number of random fault sequences per landing test")
 
 
 def connection(conn_type: str, url: str | None, **changes: Any) -> str:
-    """Write a connection to the emulator as Airflow's environment variables take it."""
+    """Return a connection to the emulator in the JSON form of Airflow's environment variables."""
     login, password = {
         "feishu": (FEISHU_APP_ID, FEISHU_APP_SECRET),
         "wecom": (WECOM_CORP_ID, WECOM_CORP_SECRET),
@@ -49,22 +50,28 @@ def connection(conn_type: str, url: str | None, **changes: Any) -> str:
 
 @dataclass
 class Emulated:
-    """A running emulator, which ``feishu_default`` and ``wecom_default`` lead to."""
+    """A running emulator; ``feishu_default`` and ``wecom_default`` are connections to it."""
 
     url: str
     state: EmulatorState
     monkeypatch: pytest.MonkeyPatch
 
     def connect(self, conn_type: str, url: str | None = None, **changes: Any) -> None:
-        """Change the connection of a platform."""
+        """Set the connection of a platform."""
         value = connection(conn_type, url or self.url, **changes)
         self.monkeypatch.setenv(f"AIRFLOW_CONN_{conn_type.upper()}_DEFAULT", value)
 
 
 @pytest.fixture
 def emulated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
-    # A store of their own: another test's emulator had the same app id and other tokens.
-    monkeypatch.setenv("AIRFLOW__MEETINGS__STATE_DIR", str(tmp_path_factory.mktemp("meetings") / "state"))
+    with run_emulator(monkeypatch, tmp_path_factory.mktemp("meetings") / "state") as running:
+        yield running
+
+
+@contextmanager
+def run_emulator(monkeypatch: pytest.MonkeyPatch, state_dir: Path) -> Iterator[Emulated]:
+    """Serve an emulator, with token stores that hold no token of an earlier one: its app ids are the same."""
+    monkeypatch.setenv("AIRFLOW__MEETINGS__STATE_DIR", str(state_dir))
     for name, value in vars(ProcessTokenStore()).items():
         monkeypatch.setattr(PROCESS_TOKENS, name, value)
     state = EmulatorState()
@@ -77,7 +84,7 @@ def emulated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathF
 
 @dataclass
 class TaskInstance:
-    """What an operator sees of its task instance when its `execute` is called by hand."""
+    """The part of a task instance that operators use when a test calls their `execute`."""
 
     dag_id: str = "dag"
     run_id: str = "run"

@@ -89,5 +89,5 @@ def _run(arguments: tuple[str, ...], environment: Mapping[str, str], output: Pat
     from airflow import settings
     from airflow.__main__ import main
 
-    settings.initialize()
-    main()
+    settings.initialize()  # type: ignore[no-untyped-call]
+    main()  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
-"""All example DAGs with every logger at DEBUG, then a search for each secret in all that is left of the runs.
+"""Run all example DAGs with all loggers at DEBUG, then search everything that the runs wrote for each secret.
 
-The control: the same search in the same places, after the test itself has written the secrets there.
+As a control, the test writes the secrets into the same places itself and repeats the search.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import logging
 import pickle
 import re
 import sqlite3
-import subprocess
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -24,16 +22,16 @@ from local_airflow import settings
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.system import landed
+from tests.system.conftest import StartAirflow
 from tests.system.planted import DEBUG, Planted, PlantedState, detect, plant_app_secrets
 from tests.system.remains import places, tables_with_rows
-from tests.system.test_example_dags import LOGICAL_DATE, ROOT, RUNS, finish
+from tests.system.test_example_dags import DAGS, LOGICAL_DATE, ROOT, RUNS
 
-LEAST_SECRETS = 30
-# Airflow's own, and of its `dags test` alone: InProcessSupervisorComms.send (task SDK 1.3.2) prints at DEBUG each value
-# that it is asked to mask, whichever provider asks. test_scheduler searches, without this exception, what a scheduler,
-# a triggerer and real workers leave.
-AIRFLOWS_OWN = re.compile(r"^.*Sending request .*loc=supervisor\.py.*msg=MaskSecret\(value=.*$", re.MULTILINE)
-Start = Callable[..., subprocess.Popen[str]]
+MIN_SECRETS = 30
+# Airflow's own line, only with `dags test`: InProcessSupervisorComms.send (task SDK 1.3.2) prints at DEBUG each value
+# that a provider asks to mask. test_scheduler searches the output of a scheduler, a triggerer and workers without this
+# exception.
+MASK_REQUEST = re.compile(r"^.*Sending request .*loc=supervisor\.py.*msg=MaskSecret\(value=.*$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -44,7 +42,7 @@ def planted(monkeypatch: pytest.MonkeyPatch) -> Planted:
 
 
 def write_unmasked(root: Path, secrets: dict[str, str]) -> str:
-    """Do what must never be done, in each place that `places` reads; return what to take for printed."""
+    """Write secrets into each place that `places` reads; return the text for the place "printed"."""
     home = root / "home-1"
     (home / "logs").mkdir(parents=True)
     handler = logging.FileHandler(home / "logs" / "attempt=1.log")
@@ -71,27 +69,24 @@ def write_unmasked(root: Path, secrets: dict[str, str]) -> str:
     return repr(secrets)
 
 
-def test_no_run_leaves_a_secret_anywhere(start_airflow: Start, tmp_path: Path, planted: Planted) -> None:
+def test_runs_leave_no_secret(start_airflow: StartAirflow, tmp_path: Path, planted: Planted) -> None:
     with serve(PlantedState(planted)) as url:
         env = {**settings(url, tmp_path / "lake", tmp_path / "warehouse.duckdb"), **DEBUG}
-        runs = {
-            dag_id: start_airflow(
-                "dags", "test", dag_id, LOGICAL_DATE, "--conf", json.dumps(conf), env=env, dags=ROOT / "dags"
-            )
+        runs = [
+            start_airflow("dags", "test", dag_id, LOGICAL_DATE, "--conf", json.dumps(conf), env=env, dags=ROOT / "dags")
             for dag_id, conf in RUNS.items()
-        }
-        own_dags = Path(__file__).parent / "dags"
-        runs["every_kind"] = start_airflow("dags", "test", "every_kind", LOGICAL_DATE, env=env, dags=own_dags)
-        printed = "\n".join(finish(runs).values())
+        ]
+        runs.append(start_airflow("dags", "test", "every_kind", LOGICAL_DATE, env=env, dags=DAGS))
+        printed = "\n".join([run.finish() for run in runs])
     secrets = planted.secrets()
-    assert len({secret.value for secret in secrets.values()}) == len(secrets) >= LEAST_SECRETS
-    # Each token after the first of a process was fetched because the one before it was refused.
+    assert len({secret.value for secret in secrets.values()}) == len(secrets) >= MIN_SECRETS
+    # A process fetches another token only after the one before it was rejected.
     assert planted.count("feishu token") > 2
     assert planted.count("wecom token") > 1
     assert planted.count("sharing password") == planted.count("sharing url") == 4
 
-    left = places(tmp_path, AIRFLOWS_OWN.sub("", printed))
-    # What is searched is what was meant: every logger spoke, and what the runs did is there.
+    left = places(tmp_path, MASK_REQUEST.sub("", printed))
+    # The search covers what it should: all loggers wrote, and the results of the runs are there.
     assert b"?***" in left["printed"] + left["logs"]
     assert b"opening it again" in left["printed"] + left["logs"]
     assert b"rejected the token" in left["printed"] + left["logs"]
@@ -103,11 +98,11 @@ def test_no_run_leaves_a_secret_anywhere(start_airflow: Start, tmp_path: Path, p
     assert tables_with_rows(tmp_path / "lake" / "rows") == {table.name for table in tables()}
     assert b"has_password: True" in left["lake, rows"]
 
-    # Two of each kind: to find all the thousands would take a minute and show no more.
+    # Two of each kind: finding all thousands would take a minute and prove no more.
     few = {name: secret for name, secret in secrets.items() if name.endswith((" 1", " 2"))}
-    assert len(few) >= LEAST_SECRETS
+    assert len(few) >= MIN_SECRETS
     scratch = tmp_path / "unmasked"
     control = places(scratch, write_unmasked(scratch, {name: secret.value for name, secret in few.items()}))
-    del control["warehouse, raw"]  # DuckDB compresses; its rows are searched as text
+    del control["warehouse, raw"]  # compressed; its rows are searched as text
     assert {place: detect(few, text) for place, text in control.items()} == {place: set(few) for place in control}
     assert {place: found for place, text in left.items() if (found := detect(secrets, text))} == {}

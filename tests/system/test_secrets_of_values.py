@@ -1,4 +1,4 @@
-"""What the package's objects tell while they are in use: by `repr`, `str` and pickle; and its errors, told in full."""
+"""Search for secrets in `repr`, `str` and pickle of all living objects of the package, in its errors and logs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airflow_provider_meetings.emulator.seed.wecom import OWNERS, SPECIAL_DAY
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.platforms.wecom.hook import WeComHook
-from tests.conftest import Emulated
+from tests.conftest import Emulated, run_emulator
 from tests.contract.leaks import told
 from tests.system.planted import Planted, PlantedState, detect, plant_app_secrets
 
@@ -30,11 +30,12 @@ START = pendulum.datetime(SPECIAL_DAY.year, SPECIAL_DAY.month, SPECIAL_DAY.day, 
 END = START.add(days=1)
 
 
-class Used:
-    """What the hooks of both platforms gave, held so that nothing of it is forgotten, and the errors they raised."""
+class Usage:
+    """Objects that the hooks of both platforms returned, kept alive; the errors they raised; what they logged."""
 
-    def __init__(self, emulated: Emulated, planted: Planted) -> None:
+    def __init__(self, emulated: Emulated, planted: Planted, logged: list[str]) -> None:
         self.planted = planted
+        self.logged = logged
         self.values: list[Any] = []
         self.errors: list[Exception] = []
         with serve(PlantedState(planted)) as url:
@@ -48,7 +49,7 @@ class Used:
             for conn_type in ("feishu", "wecom"):
                 emulated.connect(conn_type, url, password=planted.invent("refused secret"))
                 self._fail(MeetingsHook.for_connection(f"{conn_type}_default").get_conn().whoami)
-        # Nobody listens any more.
+        # The server has stopped.
         self._fail(MeetingsHook.for_connection("wecom_default", retry=False).get_conn().whoami)
         for link in [value for value in self.values if isinstance(value, Download)]:
             self._fail(partial(wecom.media_session.stream, link.url))
@@ -62,16 +63,16 @@ class Used:
         self.values += [hook, client, recordings, media, opened, *opened]
         for link in opened:
             if isinstance(link, Download):
-                # Dead, as the first of each file is.
+                # The first link of each file is dead.
                 self._fail(partial(client.media_session.stream, link.url))
 
     def _fail(self, call: Callable[[], object]) -> None:
-        with pytest.raises(Exception) as caught:  # noqa: PT011  # whichever: it is what they say that counts
+        with pytest.raises(Exception) as caught:  # noqa: PT011  # of any class: the text counts
             call()
         self.errors.append(caught.value)
 
     def objects(self) -> Iterator[Any]:
-        """Yield every living object of a class of ours: also those that nobody handed out."""
+        """Yield all living objects of the package's classes, also those that no test has a reference to."""
         gc.collect()
         for thing in gc.get_objects():
             module = str(type(thing).__module__)
@@ -79,53 +80,65 @@ class Used:
                 yield thing
 
 
-@pytest.fixture
-def used(emulated: Emulated, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Used:
-    caplog.set_level(logging.DEBUG)
+class _Records(logging.Handler):
+    def __init__(self, records: list[str]) -> None:
+        super().__init__()
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(f"{record.getMessage()} {record.args!r} {record.exc_info!r}")
+
+
+@pytest.fixture(scope="module")
+def usage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Usage]:
     planted = Planted()
-    plant_app_secrets(planted, monkeypatch)
-    return Used(emulated, planted)
+    logged: list[str] = []
+    handler, root = _Records(logged), logging.getLogger()
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(root, "handlers", [*root.handlers, handler])
+        monkeypatch.setattr(root, "level", logging.DEBUG)
+        plant_app_secrets(planted, monkeypatch)
+        with run_emulator(monkeypatch, tmp_path_factory.mktemp("meetings") / "state") as emulated:
+            yield Usage(emulated, planted, logged)
 
 
 def pickled(thing: object) -> bytes:
-    """Return the pickle; one that refuses, or holds what no pickle can, tells nothing."""
+    """Return the pickle, or the error if the object cannot be pickled."""
     try:
         return pickle.dumps(thing)
     except Exception as error:
         return told(error).encode()
 
 
-def test_nothing_shows_a_secret(used: Used, caplog: pytest.LogCaptureFixture) -> None:
-    secrets = used.planted.secrets()
-    things = list(used.objects())
+def test_repr_str_and_logs_show_no_secret(usage: Usage) -> None:
+    secrets = usage.planted.secrets()
+    things = list(usage.objects())
     assert {"FeishuClient", "WeComClient", "Download", "Token", "Transport"} <= {
         type(thing).__name__ for thing in things
     }
-    telling = {type(thing).__name__ for thing in things if detect(secrets, f"{thing!r} {thing!s}".encode())}
-    assert telling == set()
-    assert detect(secrets, f"{used.values!r}".encode()) == set()
-    logged = "\n".join(
-        f"{record.getMessage()} {record.args!r} {record.exc_info!r}" for record in caplog.get_records("setup")
-    )
+    showing = {type(thing).__name__ for thing in things if detect(secrets, f"{thing!r} {thing!s}".encode())}
+    assert showing == set()
+    assert detect(secrets, f"{usage.values!r}".encode()) == set()
+    logged = "\n".join(usage.logged)
     assert "?***" in logged
     assert detect(secrets, logged.encode()) == set()
 
 
-def test_no_error_tells_a_secret(used: Used) -> None:
-    secrets = used.planted.secrets()
-    assert len(used.errors) > 10
-    for error in used.errors:
+def test_errors_show_no_secret(usage: Usage) -> None:
+    secrets = usage.planted.secrets()
+    assert len(usage.errors) > 10
+    for error in usage.errors:
         text = told(error) + "".join(traceback.format_exception(error))
         assert detect(secrets, text.encode() + pickled(error)) == set(), type(error)
 
 
-def test_nothing_is_pickled_with_a_secret(used: Used) -> None:
-    secrets = used.planted.secrets()
-    assert {type(thing).__name__ for thing in used.objects() if detect(secrets, pickled(thing))} == set()
+def test_pickles_hold_no_secret(usage: Usage) -> None:
+    secrets = usage.planted.secrets()
+    assert {type(thing).__name__ for thing in usage.objects() if detect(secrets, pickled(thing))} == set()
 
 
-def test_the_detector_finds_all_that_is_shown_unmasked(used: Used) -> None:
-    secrets = used.planted.secrets()
+def test_detector_finds_unmasked_secrets(usage: Usage) -> None:
+    secrets = usage.planted.secrets()
     values = {name: secret.value for name, secret in secrets.items()}
     for text in (repr(values).encode(), pickle.dumps(values), told(ValueError(values)).encode()):
         assert detect(secrets, text) == set(secrets)
