@@ -11,9 +11,10 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import Gone, InvalidRequest, MeetingsApiError, NotFound, PermissionDenied
 from airflow_provider_meetings.api.models import Recording, RecordingState
+from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.api.times import parse_time
 
-LONGEST_ID = 256
+MAX_ID_LENGTH = 256
 """No platform's ids come near it; what is longer is something else, pasted by mistake."""
 
 SELECTORS = ("meeting_ids", "meeting_numbers", "owner_ids", "recording_ids", "recordings")
@@ -31,7 +32,7 @@ class RecordingRef:
     def __post_init__(self) -> None:
         for name in ("recording_id", "meeting_id", "meeting_number"):
             if (value := getattr(self, name)) is not None:
-                check_id(value, f"recordings: the {name}")
+                check_id(value, f"recordings: {name}")
         object.__setattr__(self, "started_at", _time(self.started_at, "recordings: the started_at"))
         if not (self.recording_id or self.meeting_id or self.meeting_number):
             raise InvalidRequest("A recording without any id cannot be asked for again")
@@ -182,24 +183,17 @@ def texts(given: object, name: str) -> tuple[str, ...]:
         raise InvalidRequest(f"{name} must be a list of ids, got {type(given).__name__}: write a list of texts, ['…']")
     found = tuple(given)
     for value in found:
-        check_id(value, f"{name} must hold non-empty texts: {name.removesuffix('s').replace('_', ' ')}")
+        check_id(value, f"{name}: id")
     return tuple(dict.fromkeys(found))
 
 
-def check_id(value: object, what: str) -> str:
-    """Return an id that a platform may have made.
+def check_id(value: object, name: str) -> str:
+    """Return `value` if it can be an id on some platform.
 
-    :raises InvalidRequest: for another type than text, and one that is empty, too long or not of printable characters.
+    :raises InvalidRequest: see `check_text`; the message shows the value.
     """
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{what} {value!r:.60} is of type {type(value).__name__}: write it as a text, in quotes")
-    if not value.strip():
-        raise InvalidRequest(f"{what} {value[:40]!r} is empty: leave it out")
-    if len(value) > LONGEST_ID:
-        raise InvalidRequest(f"{what} {value[:40]!r}… is too long, {len(value)} characters: at most {LONGEST_ID}")
-    if not value.isprintable() or value != value.strip():
-        raise InvalidRequest(f"{what} {value[:60]!r} holds a control character, or a space at an end: remove it")
-    return value
+    next_step = "Write each id as a text in quotes, without spaces around it; leave empty ones out."
+    return check_text(value, f"{name} {value!r:.60}", max_length=MAX_ID_LENGTH, next_step=next_step)
 
 
 def _refs(given: object) -> tuple[RecordingRef, ...]:

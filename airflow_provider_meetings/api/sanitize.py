@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, NoReturn, SupportsIndex
 
+from airflow_provider_meetings.api.errors import InvalidRequest
+
 
 class NeverPickled:
     """Refuse to be pickled: the object holds a link, a token or a password, and a pickle is a file that outlives it."""
@@ -16,6 +18,30 @@ class NeverPickled:
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         """Raise TypeError."""
         raise TypeError(f"{type(self).__name__} holds a credential and is never pickled")
+
+
+MAX_TEXT_LENGTH = 1000
+
+
+def check_text(value: object, name: str, *, max_length: int = MAX_TEXT_LENGTH, next_step: str = "") -> str:
+    """Return `value` if it is one line of printable text.
+
+    :param name: starts the error message, which does not show the value.
+    :param max_length: in characters.
+    :raises InvalidRequest: for another type, an empty text, one that is too long, a control character, and a space at
+        either end.
+    """
+    if not isinstance(value, str):
+        problem = f"must be a text, got {type(value).__name__}"
+    elif not value.strip():
+        problem = "is empty"
+    elif len(value) > max_length:
+        problem = f"is too long: {len(value)} characters, at most {max_length}"
+    elif not value.isprintable() or value != value.strip():
+        problem = "contains a line break, a control character or a space at an end"
+    else:
+        return value
+    raise InvalidRequest(f"{name} {problem}", next_step=next_step)
 
 
 def storable_text(text: str) -> str:

@@ -17,8 +17,6 @@ from airflow.providers.common.compat.sdk import BaseOperator, literal
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import MediaFile, Post, Recording, StoredFile
 
-MAX_TEXT_LENGTH = 1000
-
 Choice = TypeVar("Choice", bound=str)
 Neutral = TypeVar("Neutral", Recording, StoredFile, Post)
 
@@ -137,25 +135,6 @@ def ids(value: Any, name: str) -> Any:
             f"{name} must be a list of ids, got the text {value[:60]!r}: in a template, use the filter | tojson"
         )
     return found
-
-
-def text(value: Any, name: str, such_as: str) -> str:
-    """Return a text that is not blank.
-
-    :param such_as: an example for the error message, which does not show the value.
-    :raises InvalidRequest: for anything else, naming the argument.
-    """
-    if not isinstance(value, str):
-        problem = f"must be a text, got {type(value).__name__}"
-    elif not value.strip():
-        problem = "is empty"
-    elif len(value) > MAX_TEXT_LENGTH:
-        problem = f"is too long, {len(value)} characters of at most {MAX_TEXT_LENGTH}"
-    elif not value.isprintable():
-        problem = "contains a control character"
-    else:
-        return value
-    raise InvalidRequest(f"{name} {problem}: set it to a text such as {such_as}")
 
 
 def choice(operator: BaseOperator, name: str, value: Choice, choices: tuple[Choice, ...]) -> Choice:

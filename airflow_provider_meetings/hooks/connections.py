@@ -17,9 +17,11 @@ from airflow.providers.common.compat.sdk import (
     BaseHook,
 )
 
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.sanitize import check_text
+
 LEAST_SHARE = 0.001
-LONGEST_CONN_ID = 250  # Airflow's own column
-LONGEST_FIELD = 1000
+MAX_CONN_ID_LENGTH = 250  # Airflow's own column
 EXTRAS = (
     "tenant",
     "user_id_type",
@@ -41,19 +43,12 @@ def check_conn_id(value: object, name: str) -> str:
 
     :raises AirflowFailException: for what cannot be one. An address is not shown: it may hold a password.
     """
-    if not isinstance(value, str):
-        fault = f"must be the id of a connection, as a text, got {type(value).__name__}"
-    elif not value.strip():
-        fault = "is empty: name a connection"
-    elif len(value) > LONGEST_CONN_ID:
-        fault = f"is too long for the id of a connection: {len(value)} characters, at most {LONGEST_CONN_ID}"
-    elif "@" in value or "://" in value:
-        fault = "is an address: store it as a connection, and name that connection's id here"
-    elif not value.isprintable():
-        fault = f"{value[:60]!r} holds a control character: name a connection by its id"
-    else:
-        return value
-    raise AirflowFailException(f"{name} {fault}")
+    if isinstance(value, str) and ("@" in value or "://" in value):
+        raise AirflowFailException(f"{name} is an address: store it as a connection, and name that connection's id")
+    try:
+        return check_text(value, name, max_length=MAX_CONN_ID_LENGTH, next_step="Set it to the id of a connection.")
+    except InvalidRequest as error:
+        raise AirflowFailException(str(error)) from None
 
 
 def connection(conn_id: object, name: str) -> Any:
@@ -130,15 +125,10 @@ def _extras(conn: Any) -> dict[str, Any]:
 
 
 def _check_text(conn: Any, name: str, value: object, remedy: str) -> None:
-    if not isinstance(value, str):
-        fault = f"is of type {type(value).__name__}, not a text"
-    elif len(value) > LONGEST_FIELD:
-        fault = f"is too long: {len(value)} characters, at most {LONGEST_FIELD}"
-    elif not value.isprintable() or value != value.strip():
-        fault = "holds a line break, a control character or a space at an end"
-    else:
-        return
-    raise _fault(conn, f"has a {name} that {fault}: {remedy}")
+    try:
+        check_text(value, name)
+    except InvalidRequest as error:
+        raise _fault(conn, f"is invalid: {error.what}; {remedy}") from None
 
 
 def _listed(conn: Any, name: str, value: object) -> list[str]:
@@ -149,9 +139,9 @@ def _listed(conn: Any, name: str, value: object) -> list[str]:
     elif isinstance(value, list):
         entries = value
     else:
-        raise _fault(conn, f"has an extra {name} that is of type {type(value).__name__}: {remedy}")
+        raise _fault(conn, f"is invalid: extra {name} must be a list, got {type(value).__name__}; {remedy}")
     for number, entry in enumerate(entries, 1):
-        _check_text(conn, f"extra {name}, entry {number},", entry, remedy)
+        _check_text(conn, f"extra {name}, entry {number}", entry, remedy)
     return entries
 
 

@@ -7,7 +7,8 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.hooks import arguments, s3
+from airflow_provider_meetings.api.sanitize import check_text
+from airflow_provider_meetings.hooks import s3
 from airflow_provider_meetings.storage import store_for
 
 
@@ -17,7 +18,7 @@ def store_at(target: object, name: str = "target") -> Store:
     :param name: the operator's argument, for errors.
     :raises InvalidRequest: if the address is invalid, or its connection is not defined.
     """
-    address = arguments.text(target, name, "file:///data/lake")
+    address = check_text(target, name, next_step="Set it to a URL such as file:///data/lake.")
     scheme, separator, rest = address.partition("://")
     user, at, _ = rest.partition("/")[0].rpartition("@")
     if at and ":" in user:

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperat
 from airflow.providers.common.sql.hooks.sql import DbApiHook
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.meetings import error_mapping
@@ -165,9 +166,10 @@ def _engine(operator: RecordingsToSqlOperator | PostsToSqlOperator) -> Engine:
             "type postgres, mysql, duckdb or sqlite"
         )
     if schema is not None:
-        arguments.text(schema, "schema", "meetings, or leave it None for the connection's default")
+        next_step = "Set it to a name such as meetings, or leave it None for the connection's default."
+        check_text(schema, "schema", next_step=next_step)
     if prefix != "":
-        arguments.text(prefix, "table_prefix", "meetings_, or omit it")
+        check_text(prefix, "table_prefix", next_step="Set it to a prefix such as meetings_, or omit it.")
     try:
         engine = engine_for(hook)
         tables(prefix, schema)

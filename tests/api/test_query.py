@@ -78,10 +78,10 @@ def test_half_a_window_is_refused(half: dict[str, Any]) -> None:
     ("value", "says"),
     [
         ("abc", r"write \['abc'\]"),
-        ([""], "non-empty"),
-        (["  "], "non-empty"),
-        ([None], "non-empty"),
-        ([5], "non-empty"),
+        ([""], ": id "),
+        (["  "], ": id "),
+        ([None], ": id "),
+        ([5], ": id "),
         (5, "list of ids, got int"),
     ],
 )
@@ -93,7 +93,7 @@ def test_ids_must_be_a_list_of_texts(name: str, value: Any, says: str) -> None:
 
 def test_an_id_that_is_a_dict_is_refused_like_any_other() -> None:
     ids: Any = [{"meeting_id": "1"}]
-    with pytest.raises(InvalidRequest, match="non-empty texts"):
+    with pytest.raises(InvalidRequest, match=r"id .* must be a text, got dict"):
         RecordingQuery(meeting_ids=ids)
 
 

@@ -265,8 +265,8 @@ TABLES: dict[type, Table] = {
             *WINDOW,
             *RECORDINGS,
             Row("recordings", [{**RECORDING, "recording_id": LONG}], "5000 characters", "at most 256"),
-            Row("recordings", [{**RECORDING, "recording_id": "a\n"}], "control character", "remove it"),
-            Row("recordings", [{**RECORDING, "recording_id": ""}], "is empty", "leave it out"),
+            Row("recordings", [{**RECORDING, "recording_id": "a\n"}], "control character", "without spaces"),
+            Row("recordings", [{**RECORDING, "recording_id": ""}], "is empty", "leave empty ones out"),
             Row(
                 "recordings",
                 [{**RECORDING, "recording_id": None, "meeting_id": None}],
@@ -343,10 +343,10 @@ TABLES: dict[type, Table] = {
                 Row("layout", value, f"got {type(value).__name__}", "such as {platform}/")
                 for value in (None, 7, True, b"{file_id}", ["x"], Opaque())
             ),
-            Row("layout", "", "the last segment needs", "{file_id}"),
-            Row("layout", f"{LONG}/{DEFAULT_LAYOUT}", "is too long", "at most 200 bytes"),
+            Row("layout", "", "is empty", "such as {platform}/"),
+            Row("layout", f"{LONG}/{DEFAULT_LAYOUT}", "is too long", "at most 1000"),
             Row("layout", f"{'蓝' * 70}/{DEFAULT_LAYOUT}", "is too long", "at most 200 bytes"),
-            Row("layout", f"a\0/{DEFAULT_LAYOUT}", "control character", "remove it"),
+            Row("layout", f"a\0/{DEFAULT_LAYOUT}", "control character", "such as {platform}/"),
             Row("layout", f"{{title}}/{DEFAULT_LAYOUT}", "{title} is not one of", "platform, tenant, date"),
         ],
         [
@@ -502,9 +502,9 @@ TABLES: dict[type, Table] = {
                     (True, "bool", "in quotes"),
                     (b"r", "bytes", "in quotes"),
                     (["r"], "list", "in quotes"),
-                    ("", "is empty", "leave it out"),
+                    ("", "is empty", "leave empty ones out"),
                     (LONG, "5000 characters", "at most 256"),
-                    ("a\n", "control character", "remove it"),
+                    ("a\n", "control character", "without spaces"),
                 ]
             ),
             *times("started_at", {}),
@@ -518,9 +518,9 @@ TABLES: dict[type, Table] = {
                 Row("template", value, f"got {type(value).__name__}", "such as {platform}/", called="layout")
                 for value in (None, 7, True, b"x", ["x"], Opaque())
             ),
-            Row("template", "", "the last segment needs", "{file_id}", called="layout"),
-            Row("template", f"{LONG}/{DEFAULT_LAYOUT}", "is too long", "at most 200 bytes", called="layout"),
-            Row("template", f"\ud800/{DEFAULT_LAYOUT}", "control character", "remove it", called="layout"),
+            Row("template", "", "is empty", "such as {platform}/", called="layout"),
+            Row("template", f"{LONG}/{DEFAULT_LAYOUT}", "is too long", "at most 1000", called="layout"),
+            Row("template", f"\ud800/{DEFAULT_LAYOUT}", "control character", "such as {platform}/", called="layout"),
             Row("template", "{file_id}.{kind}", "the last segment needs {ext}", "share a name", called="layout"),
             *(
                 Row("timezone", value, f"({type(value).__name__})", "use an IANA name")

@@ -18,7 +18,7 @@ from tests.bad_input.rows import LONG, SECRET, Row
 
 HOOKS: dict[str, type[MeetingsHook]] = {"feishu": FeishuHook, "wecom": WeComHook}
 MANIFESTS = {"feishu": feishu.MANIFEST, "wecom": wecom.MANIFEST}
-NOT_TEXT: list[tuple[Any, str]] = [(7, "type int"), (True, "type bool"), (["x"], "type list"), ({"x": 1}, "type dict")]
+NOT_TEXT: list[tuple[Any, str]] = [(7, "got int"), (True, "got bool"), (["x"], "got list"), ({"x": 1}, "got dict")]
 NOTHING: list[Any] = [None, "", [], 0]
 FIELDS: list[Row] = [
     *(
@@ -102,11 +102,12 @@ FIELDS: list[Row] = [
         Row("extra allowed_media_hosts", value, kind, "a text with commas")
         for value, kind in [
             *[(value, kind) for value, kind in NOT_TEXT if not isinstance(value, list)],
-            (["media.example.com", 7], "entry 2, that is of type int"),
-            ([["media.example.com"]], "entry 1, that is of type list"),
-            ([None], "entry 1, that is of type NoneType"),
+            (["media.example.com", 7], "entry 2 must be a text, got int"),
+            ([["media.example.com"]], "entry 1 must be a text, got list"),
+            ([None], "entry 1 must be a text, got NoneType"),
             (["media.example.com", LONG], "5000 characters"),
             (LONG, "5000 characters"),
+            ([""], "is empty"),
             (["media.example.com\n"], "a line break"),
             ("media.example.com,\0x", "a control character"),
             ([" media.example.com"], "a space at an end"),
@@ -118,7 +119,6 @@ FIELDS: list[Row] = [
             ("media.example.com, 10.0.0.1/8", "entry 2, '10.0.0.1/8', is no host name"),
             (["10.0.0.0/8", "*example.com"], "entry 2, '*example.com', is no host name"),
             ("media.example.com:443", "entry 1, 'media.example.com:443', is no host name"),
-            ([""], "entry 1, '', is no host name"),
             (f"https://app:{SECRET}@media.example.com", "entry 1 is no host name"),
             (f"media.example.com?sign={SECRET}", "entry 1 is no host name"),
         ]

@@ -25,7 +25,7 @@ from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 
 START, END = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 2, tz="UTC")
-LONG = "x" * 600
+LONG = "x" * 1001
 # What is wrong of each kind of parameter. WeCom documents no alphabet of ids: only what is no line of text is wrong.
 ID = (None, "", 7, True, b"id", ["id"], {"id": 1}, LONG, "a\nb", " a")
 DIGITS = (*ID, "abc", "7" * 33, "７")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import MediaFile, Recording
+from airflow_provider_meetings.api.sanitize import check_text
 
 DEFAULT_LAYOUT = "{platform}/{date}/{recording_id}/{file_id}.{kind}.{ext}"
 FIELDS = ("platform", "tenant", "date", "recording_id", "meeting_id", "file_id", "kind", "ext")
@@ -45,10 +46,7 @@ class Layout:
 
     @staticmethod
     def _check(template: str) -> None:
-        if not isinstance(template, str):
-            raise InvalidRequest(f"layout must be a string such as {DEFAULT_LAYOUT}, got {type(template).__name__}")
-        if not template.isprintable():
-            raise InvalidRequest(f"layout {template[:60]!r} contains a control character: remove it")
+        check_text(template, "layout", next_step=f"Set it to a text such as {DEFAULT_LAYOUT}.")
         if len(template.encode()) > MAX_TEMPLATE_BYTES:
             raise InvalidRequest(
                 f"layout is too long, {len(template)} characters: use at most {MAX_TEMPLATE_BYTES} bytes"

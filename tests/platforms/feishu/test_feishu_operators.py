@@ -46,7 +46,12 @@ def test_a_post_without_permission_fails(emulated: Any, context: Any) -> None:
 
 @pytest.mark.parametrize(
     ("post_ids", "text"),
-    [([], "post_ids is empty"), ([NAMED_POST, "x"], "post_id 'x'"), ([7], "post_ids must hold"), ("7", "tojson")],
+    [
+        ([], "post_ids is empty"),
+        ([NAMED_POST, "x"], "post_id 'x'"),
+        ([7], "post_ids: id 7 must be a text"),
+        ("7", "tojson"),
+    ],
 )
 def test_bad_ids_are_refused_before_any_request(emulated: Any, context: Any, post_ids: Any, text: str) -> None:
     with pytest.raises(AirflowFailException, match=text):

@@ -11,7 +11,6 @@ from airflow_provider_meetings.platforms.feishu.api.models import is_minute_toke
 UserIdType = Literal["open_id", "union_id", "user_id"]
 
 _DIGITS = re.compile(r"[0-9]{1,32}\Z")
-_LONGEST_OPAQUE = 500
 _OTHER_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 
 
@@ -50,18 +49,6 @@ def check_id(value: str, name: str) -> str:
     """
     if not isinstance(value, str) or not _OTHER_ID.match(value):
         raise InvalidRequest(f"{name} must be one id of letters, digits, _ and -, got {value!r:.60}")
-    return value
-
-
-def check_opaque(value: str, name: str) -> str:
-    """Return a text that only the platform, or we ourselves, can read; it may be a secret, and is never shown.
-
-    :raises InvalidRequest: for what is no text in one line.
-    """
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} must be a text, got {type(value).__name__}")
-    if not value.strip() or len(value) > _LONGEST_OPAQUE or not value.isprintable() or value != value.strip():
-        raise InvalidRequest(f"{name} is empty, longer than {_LONGEST_OPAQUE} characters, or no text in one line")
     return value
 
 

@@ -58,7 +58,7 @@ class MinutesEndpoints(FeishuSession):
         :raises MeetingsApiError: as `get_minute`; `PermissionDenied` also means: may be read, not exported.
         """
         if file_format not in get_args(TranscriptFormat):
-            raise InvalidRequest(f"file_format must be one of {get_args(TranscriptFormat)}, got {file_format!r}")
+            raise InvalidRequest(f"file_format must be one of {get_args(TranscriptFormat)}, got {file_format!r:.60}")
         path = _path(minute_token, "/transcript")
         # The defaults are not documented: always send all three.
         params = {

@@ -13,7 +13,8 @@ from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
 from airflow_provider_meetings.api.http.oauth import TokenPair, UserTokenAuth
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_opaque, check_user_id_type
+from airflow_provider_meetings.api.sanitize import check_text
+from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_user_id_type
 from airflow_provider_meetings.platforms.feishu.auth.app_token import AppTokens
 from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.models import parse_grant
@@ -59,9 +60,9 @@ class FeishuSession:
         :raises MeetingsApiError: if the platform refuses it.
         """
         given = {
-            "code": check_opaque(code, "code"),
-            "code_verifier": check_opaque(verifier, "verifier"),
-            "redirect_uri": check_opaque(redirect_uri, "redirect_uri"),
+            "code": check_text(code, "code"),
+            "code_verifier": check_text(verifier, "verifier"),
+            "redirect_uri": check_text(redirect_uri, "redirect_uri"),
         }
         self.transport.on_secret(code)
         grant = self._grant("authorization_code", given)
