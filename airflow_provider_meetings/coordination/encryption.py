@@ -1,4 +1,4 @@
-"""Encrypt what is shared, under a key that only those who know the app's secret can derive."""
+"""Encrypt shared values under a key that is derived from the app's secret."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _INFO = b"shared tokens, version 1"
 
 
 class Encryptor:
-    """Write JSON objects so that nobody else reads or changes them, and each opens only under its own name."""
+    """Encrypt JSON objects; each can be decrypted only under its own name."""
 
     def __init__(self, secret: str) -> None:
         derived = HKDF(algorithm=SHA256(), length=40, salt=_SALT, info=_INFO).derive(secret.encode())
         self._fernet = Fernet(base64.urlsafe_b64encode(derived[:32]))
         self._prefix = b"1." + derived[32:].hex().encode() + b"."
 
-    def close(self, name: str, content: dict[str, Any]) -> bytes:
+    def encrypt(self, name: str, content: dict[str, Any]) -> bytes:
         """Encrypt `content`; the value begins with its version and the id of the key."""
         return self._prefix + self._fernet.encrypt(json.dumps([name, content]).encode())
 
-    def open(self, name: str, value: bytes) -> dict[str, Any] | None:
-        """Decrypt; None for what is cut, foreign, under another key, of another version or of another name."""
+    def decrypt(self, name: str, value: bytes) -> dict[str, Any] | None:
+        """Decrypt a value; return None if it is damaged, or of another key, version or name."""
         if not value.startswith(self._prefix):
             return None
         try:

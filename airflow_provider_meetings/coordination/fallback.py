@@ -1,4 +1,4 @@
-"""Go on with fewer of us while the backend that more of us share cannot be used."""
+"""Use another backend while the primary one fails."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from airflow_provider_meetings.coordination.memory import MemoryBackend
 
 log = logging.getLogger(__name__)
 
-LOOK_AGAIN_SECONDS = 60.0
-"""So long a backend that failed is left alone: one that is slow to fail would hold up each call."""
+RETRY_SECONDS = 60.0
+"""A backend that failed is not used for this time: a slow failure would delay each call."""
 
 _T = TypeVar("_T")
 
 
 class FallbackBackend:
-    """Share as widely as possible; see `Backend`. Raises no `BackendError` but `Busy`.
+    """Share through the primary backend, or through the fallback while the primary fails; see `Backend`.
 
-    It warns when it narrows, once until the wide backend answers again, which is logged too.
+    It raises no `BackendError` except `Busy`. It logs one warning when the primary fails, and one message when the
+    primary works again.
 
-    :param fallback: what it goes on with, itself a backend that narrows; without it, this process's memory.
-    :param primary_name: what the wide one is, for the log, such as "redis connection 'x'".
+    :param fallback: a backend that raises no errors either; None for this process's memory.
+    :param primary_name: the primary's name in logs, such as "redis connection 'x'".
     """
 
     def __init__(
@@ -40,76 +41,75 @@ class FallbackBackend:
     ) -> None:
         self._primary = primary
         self._fallback = fallback or MemoryBackend(clock)
-        self._left = "between the processes of this host" if fallback else "within this process"
+        self._scope = "between the processes of this host" if fallback else "within this process"
         self._primary_name = primary_name
         self._clock = clock
-        self._primary_from = clock()
+        self._retry_at = clock()
         self._on_fallback = False
         self._guard = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
-        """Return what was set; see `Backend`."""
-        return self._try(lambda backend: backend.get(key))
+        """Return a value; see `Backend`."""
+        return self._call(lambda backend: backend.get(key))
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
         """Set a value; see `Backend`."""
-        self._try(lambda backend: backend.set(key, value, lifetime))
+        self._call(lambda backend: backend.set(key, value, lifetime))
 
     @contextlib.contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[None]:
-        """Be the only one who holds the key; see `Backend`."""
+        """Hold the lock of the key; see `Backend`."""
         held = contextlib.ExitStack()
-        self._try(lambda backend: held.enter_context(backend.lock(key, timeout)))
+        self._call(lambda backend: held.enter_context(backend.lock(key, timeout)))
         try:
             yield
         finally:
             try:
                 held.close()
             except BackendError as error:
-                self._leave(error)
+                self._use_fallback(error)
 
     def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
         """Take the next free slot; see `Backend`."""
-        return self._try(lambda backend: backend.reserve(key, rates, longest))
+        return self._call(lambda backend: backend.reserve(key, rates, longest))
 
     def block(self, key: str, seconds: float) -> None:
-        """Give no slot for a while; see `Backend`."""
-        self._try(lambda backend: backend.block(key, seconds))
+        """Give out no slot for a while; see `Backend`."""
+        self._call(lambda backend: backend.block(key, seconds))
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
         self._primary.close()
 
-    def _try(self, act: Callable[[Backend], _T]) -> _T:
-        if self._clock() >= self._primary_from:
+    def _call(self, method: Callable[[Backend], _T]) -> _T:
+        if self._clock() >= self._retry_at:
             try:
-                result = act(self._primary)
+                result = method(self._primary)
             except Busy:
-                self._return()
+                self._use_primary()
                 raise
             except BackendError as error:
-                self._leave(error)
+                self._use_fallback(error)
             else:
-                self._return()
+                self._use_primary()
                 return result
-        return act(self._fallback)
+        return method(self._fallback)
 
-    def _leave(self, error: BackendError) -> None:
+    def _use_fallback(self, error: BackendError) -> None:
         with self._guard:
-            self._primary_from = self._clock() + LOOK_AGAIN_SECONDS
+            self._retry_at = self._clock() + RETRY_SECONDS
             known, self._on_fallback = self._on_fallback, True
         if not known:
             log.warning(
-                "Tokens and quotas are shared %s only, no longer through %s: %s", self._left, self._primary_name, error
+                "Cannot share tokens and quotas through %s; sharing them %s only: %s",
+                *(self._primary_name, self._scope, error),
             )
 
-    def _return(self) -> None:
-        if not self._on_fallback:
-            return
+    def _use_primary(self) -> None:
         with self._guard:
-            # A thread whose question was asked before another one's failed says nothing of what is now.
-            known = self._on_fallback and self._clock() >= self._primary_from
-            if known:
+            # A call that began before another thread's call failed says nothing about the primary now.
+            recovered = self._on_fallback and self._clock() >= self._retry_at
+            if recovered:
                 self._on_fallback = False
-        if known:
-            log.info("Tokens and quotas are shared through %s again", self._primary_name)
+        if recovered:
+            log.info("Sharing tokens and quotas through %s again", self._primary_name)

@@ -1,4 +1,4 @@
-"""Share within this process: its tokens, and a backend in its memory."""
+"""Share within this process: its token store, and a backend in memory."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ from airflow_provider_meetings.coordination.backend import Busy
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 20.0
-"""So long nobody here tries to renew a token again that works still."""
+"""Seconds between two attempts to renew a token that is still valid."""
 
 
 class ProcessTokenStore:
-    """Hold tokens in memory, with single flight per key.
+    """Keep tokens in memory, and fetch one at a time per key.
 
-    A rejected value is compared with the stored one, so that of many threads that saw the same
-    rejection only the first fetches anew.
+    Of several threads that saw the same token rejected, only the first one fetches a new one.
 
-    :param early: how much sooner than need be this process renews a token, as a part of the usual time before its end.
+    :param early: how much earlier this process renews a token, as a fraction of the usual time before its end.
     """
 
     def __init__(
@@ -51,34 +50,34 @@ class ProcessTokenStore:
     ) -> Token:
         """Return a fresh token under `key`; see `TokenStore`.
 
-        One that works still is used on if a new one cannot be had just now.
+        A token that is still valid is returned if it cannot be renewed now.
 
-        :param timeout: wait so many seconds for another thread's fetch.
-        :raises ServerError: if that is not over by then.
+        :param timeout: seconds to wait for another thread's fetch.
+        :raises ServerError: after that time.
         """
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         if not lock.acquire(timeout=timeout):
             raise ServerError(f"another thread has been fetching a token for {timeout:g} s")
         try:
-            held = self._tokens.get(key)
-            if held is None or held.value == rejected:
+            existing = self._tokens.get(key)
+            if existing is None or existing.value == rejected:
                 return self._keep(key, fetch())
-            if self.fresh(held) or self._clock() < self._again_at.get(key, 0.0):
-                return held
+            if self.fresh(existing) or self._clock() < self._again_at.get(key, 0.0):
+                return existing
             try:
                 return self._keep(key, fetch())
             except (RateLimited, ServerError) as error:
-                if self._clock() >= held.expires_at - AGAIN_SECONDS:
+                if self._clock() >= existing.expires_at - AGAIN_SECONDS:
                     raise
                 self._again_at[key] = self._clock() + AGAIN_SECONDS
-                log.warning("The token works still and is used on, for it could not be renewed: %s", error)
-                return held
+                log.warning("Cannot renew a token; using the old one until it expires: %s", error)
+                return existing
         finally:
             lock.release()
 
-    def unlock_in_child(self) -> None:
-        """Have locks that nobody holds: those of the parent's threads, which a fork has copied, are never let go."""
+    def reset_locks(self) -> None:
+        """Forget locks that threads of the parent process held at a fork; they are never released here."""
         self._guard = threading.Lock()
         self._locks.clear()
 
@@ -87,45 +86,45 @@ class ProcessTokenStore:
         self._again_at.pop(key, None)
         return token
 
-    def held(self, key: str) -> Token | None:
-        """Return the last token under `key`, whatever its age."""
+    def existing(self, key: str) -> Token | None:
+        """Return the last token under `key`, even if it has expired."""
         return self._tokens.get(key)
 
     def fresh(self, token: Token) -> bool:
-        """Tell whether this process still uses the token, or renews it."""
+        """Return whether this process still uses the token instead of renewing it."""
         return token.fresh(self._clock(), self._early(token))
 
 
 def process_share(token: Token) -> float:
-    """Return a number from 0 to 1, the same for a token and a process, another in each process.
+    """Return a number from 0 to 1 that depends on the token and the process.
 
-    By it not all who share a token come for the next one in the same second.
+    It spreads renewals: otherwise all processes that share a token would renew it in the same second.
     """
     digest = hashlib.sha256(f"{os.getpid()} {token.value}".encode()).digest()
     return int.from_bytes(digest[:4], "big") / 2**32
 
 
 PROCESS_TOKENS = ProcessTokenStore(early=process_share)
-# A fetch takes as long as a login does; all other locks here are held for microseconds.
-os.register_at_fork(after_in_child=PROCESS_TOKENS.unlock_in_child)
+# A fetch lasts as long as a login; all other locks here are held for microseconds.
+os.register_at_fork(after_in_child=PROCESS_TOKENS.reset_locks)
 
 
 class MemoryBackend:
-    """Share between the threads of this process; see `Backend`. A hold keeps no order of asking, slots do."""
+    """Share between the threads of this process; see `Backend`. Locks keep no order of asking, slots do."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._guard = threading.Lock()
         self._values: dict[str, tuple[bytes, float]] = {}
-        self._holds: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._last: dict[str, float] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._last_slots: dict[str, float] = {}
         self._blocked: dict[str, float] = {}
 
     def get(self, key: str) -> bytes | None:
-        """Return what was set; see `Backend`."""
+        """Return a value; see `Backend`."""
         with self._guard:
-            value, ends_at = self._values.get(key, (None, 0.0))
-            return value if self._clock() < ends_at else None
+            value, expires_at = self._values.get(key, (None, 0.0))
+            return value if self._clock() < expires_at else None
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
         """Set a value; see `Backend`."""
@@ -134,32 +133,32 @@ class MemoryBackend:
 
     @contextlib.contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[None]:
-        """Be the only one who holds the key; see `Backend`."""
+        """Hold the lock of the key; see `Backend`."""
         with self._guard:
-            lock = self._holds[key]
+            lock = self._locks[key]
         if not lock.acquire(timeout=max(timeout, 0.0)):
-            raise Busy(f"another thread has held this for {timeout:g} s")
+            raise Busy(f"another thread has held this lock for {timeout:g} s")
         try:
             yield
         finally:
             lock.release()
 
     def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
-        """Take the next free slot; see `Backend`. Evenly spread, the slowest of the rates is the rate of all."""
+        """Take the next free slot; see `Backend`. Slots are spread evenly, so the slowest rate decides."""
         with self._guard:
             now = self._clock()
             spacing = max(rate.spacing for rate in rates)
-            free_at = max(now, self._blocked.get(key, now), self._last.get(key, now - spacing) + spacing)
-            if free_at - now > longest:
-                raise Busy.until_slot(free_at - now, longest)
-            self._last[key] = free_at
-            return free_at - now
+            slot = max(now, self._blocked.get(key, now), self._last_slots.get(key, now - spacing) + spacing)
+            if slot - now > longest:
+                raise Busy.until_slot(slot - now, longest)
+            self._last_slots[key] = slot
+            return slot - now
 
     def block(self, key: str, seconds: float) -> None:
-        """Give no slot for a while; see `Backend`."""
+        """Give out no slot for a while; see `Backend`."""
         with self._guard:
             until = self._clock() + seconds
             self._blocked[key] = max(until, self._blocked.get(key, until))
 
     def close(self) -> None:
-        """Do nothing: all is memory."""
+        """Do nothing: everything is in memory."""

@@ -1,4 +1,4 @@
-"""The queue for a platform's quotas that all processes of one app stand in."""
+"""Rate limits of a platform, shared by all processes that use one app."""
 
 from __future__ import annotations
 
@@ -11,93 +11,93 @@ from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 
 MARGIN: Final = 0.02
-"""So far we stay below a documented limit: the platform counts when a call arrives, we when it may leave."""
+"""Distance to a documented limit: the platform counts when a call arrives, the slots say when it is sent."""
 LONGEST_BLOCK_SECONDS: Final = 60.0
-"""A platform's longer block is not waited for in a queue: whoever asks is told how far away its end is."""
+"""A longer block is not waited for in the queue: the caller is told when it ends."""
 LONGEST_SECONDS: Final = 3600.0
-"""Nobody is held back for longer by one answer: a number that is none must not close an endpoint for years."""
+"""Longest block that one answer can cause: an absurd number must not close an endpoint for years."""
 _NOW_SECONDS: Final = 0.001
 _UNDOCUMENTED: Final = Rate(1e6, 1.0)
-"""Where no limit is documented there is no queue, but the platform may refuse all the same."""
+"""An endpoint without a documented limit has no queue, but the platform may still refuse a call."""
 _TIMEOUT_SECONDS: Final = 5.0
-_BLOCK_ENDS_EARLIER: Final = 0.05
-"""So that who has the first place after a block does not find it still there."""
-_LADDER: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
-"""How long nobody calls where the platform does not say it: longer each time that it refuses again soon after."""
+_REFUSAL_ENDS_EARLIER: Final = 0.05
+"""The note of a refusal ends before the block does, so that the first call after the block does not find it."""
+_BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+"""Blocks after successive refusals that name no duration."""
 
 
 class SharedRateLimiter:
-    """Give each call a slot; see `Budget`.
+    """Give each call a slot; see `RateLimiter`.
 
-    :param backend: one that narrows by itself; of its errors only `Busy` is expected.
-    :param owner: whose quotas these are: platform, base URL, app, tenant.
-    :param share: the part of each documented limit that we use, above 0 and at most 1.
+    :param backend: a backend that raises no `BackendError` except `Busy`.
+    :param owner: the owner of the quotas: platform, base URL, app, tenant.
+    :param share: the part of each documented limit to use, above 0 and at most 1.
     """
 
     def __init__(self, backend: Backend, owner: Sequence[str], share: float = 1.0) -> None:
         self._backend = backend
         self._owner = tuple(owner)
-        self._part = share * (1 - MARGIN)
+        self._share = share * (1 - MARGIN)
 
     def reserve(self, quota: Quota, longest: float) -> float:
-        """Take the next place in the queue; see `Budget`."""
+        """Take the next slot; see `RateLimiter`."""
         rates, key = self._rates(quota), self._key(quota)
         try:
-            away = self._backend.reserve(key, rates, max(_NOW_SECONDS, min(longest, LONGEST_BLOCK_SECONDS)))
-            return away if away > _NOW_SECONDS else 0.0
+            wait = self._backend.reserve(key, rates, max(_NOW_SECONDS, min(longest, LONGEST_BLOCK_SECONDS)))
+            return wait if wait > _NOW_SECONDS else 0.0
         except Busy as busy:
-            away = busy.seconds
-        # A queue comes nearer by itself; a block is waited out by the scheduler, and not in all the workers' slots.
+            wait = busy.seconds
+        # A queue moves by itself. A block is waited out by the scheduler, which frees the worker's slot.
         if longest > LONGEST_BLOCK_SECONDS and self._backend.get(f"{key}|blocked") is None:
             try:
                 return self._backend.reserve(key, rates, longest)
             except Busy as busy:
-                away = busy.seconds
+                wait = busy.seconds
         raise QueueTooLong(
-            f"the next call of {quota.endpoint} is {away:.0f} s away, more than the {longest:g} s that are waited for "
-            "here: until then the quota of this app is used up, or the platform blocks it",
+            f"the next call of {quota.endpoint} is {wait:.0f} s away, more than the {longest:g} s to wait here: "
+            "the quota of this app is used up until then, or the platform blocks it",
             platform=self._owner[0],
-            next_step="Try again then. Where no block was logged, run fewer tasks at a time, or give the connection a "
+            next_step="Try again then. If no block was logged, run fewer tasks at a time, or give the connection a "
             "larger rate_share.",
-            retry_after=away,
+            retry_after=wait,
         )
 
     def still_valid(self, quota: Quota, late: float) -> bool:
-        """Tell whether a place that was waited for is still one; see `Budget`."""
+        """Return whether a slot may still be used; see `RateLimiter`."""
         spacing = max(rate.spacing for rate in self._rates(quota))
-        # Any later, it would arrive in one window of the platform's with all that it may hold besides.
+        # A later call would fall into the same window of the platform as all calls behind it.
         leeway = min((rate.calls * spacing - rate.seconds for rate in quota.rates), default=math.inf)
         return late <= leeway and self._backend.get(f"{self._key(quota)}|refused") is None
 
     def refused(self, quota: Quota, error: RateLimited) -> float:
-        """Have nobody call for a while; see `Budget`."""
-        key, said = self._key(quota), error.retry_after or 0.0
-        steps = error.blocks or (() if 0 < said < math.inf else _LADDER)
-        seconds = self._next_step(key, steps) if steps else min(said, LONGEST_SECONDS)
+        """Block the endpoint for all; see `RateLimiter`."""
+        key, retry_after = self._key(quota), error.retry_after or 0.0
+        steps = error.blocks or (() if 0 < retry_after < math.inf else _BACKOFF)
+        seconds = self._next_step(key, steps) if steps else min(retry_after, LONGEST_SECONDS)
         if seconds > LONGEST_BLOCK_SECONDS:
             self._backend.set(f"{key}|blocked", b"1", seconds)
         self._backend.block(key, seconds)
-        # For those who have their places already. Those who take one from now on come after it.
-        self._backend.set(f"{key}|refused", b"1", seconds - _BLOCK_ENDS_EARLIER)
+        # For callers that have a slot already. Slots taken from now on are after the block.
+        self._backend.set(f"{key}|refused", b"1", seconds - _REFUSAL_ENDS_EARLIER)
         return seconds
 
     def _rates(self, quota: Quota) -> list[Rate]:
-        return [Rate(rate.calls * self._part, rate.seconds) for rate in quota.rates] or [_UNDOCUMENTED]
+        return [Rate(rate.calls * self._share, rate.seconds) for rate in quota.rates] or [_UNDOCUMENTED]
 
     def _next_step(self, key: str, steps: Sequence[float]) -> float:
-        """Go one step up if the platform refuses again soon after the last wait."""
+        """Return the next longer block if the platform refuses again soon after the last one."""
         try:
             with self._backend.lock(f"{key}|step", _TIMEOUT_SECONDS):
                 known = self._backend.get(f"{key}|step")
                 step = int(known) if known is not None and known.isdigit() and len(known) < 3 else -1
-                # Refusals that come together are one: the calls were sent before anybody knew.
+                # Concurrent refusals count once: these calls were sent before any refusal was known.
                 if step < 0 or self._backend.get(f"{key}|waiting") is None:
                     step = min(step + 1, len(steps) - 1)
                     self._backend.set(f"{key}|waiting", b"1", steps[step] * 0.9)
                     self._backend.set(f"{key}|step", str(step).encode(), steps[step] * 2)
-        except Busy:  # somebody was stopped while he did this
+        except Busy:  # another process was stopped while it held the lock
             step = 0
         return steps[min(step, len(steps) - 1)]
 
     def _key(self, quota: Quota) -> str:
-        return "|".join(("budget", *self._owner, quota.endpoint))
+        return "|".join(("quota", *self._owner, quota.endpoint))

@@ -1,4 +1,4 @@
-"""Tokens that processes share: one fetch, however many of them ask."""
+"""Tokens that processes share: one fetch for all of them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, Process
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS: Final = 90.0
-"""How long others may fetch: a login that connects and answers at the last moment, and some more."""
+"""Seconds that another process's fetch may take: connecting, waiting for the answer, and a margin."""
 REFUSED_SECONDS: Final = 60.0
-"""A refused secret is not tried again for so long, by anybody."""
+"""Seconds for which no process tries a refused secret again."""
 _LONGEST_SECONDS: Final = 7 * 86400.0
-"""So long a token is kept at the most: backends refuse a number that no token's life is."""
+"""Longest lifetime of a stored token: backends refuse absurd numbers."""
 
 
 class SharedTokens:
-    """Look for a token in this process, then in the backend, then fetch one while all others wait; see `TokenStore`.
+    """Look for a token in this process, then in the backend; else fetch one while all others wait; see `TokenStore`.
 
-    :param backend: one that narrows by itself; of its errors only `Busy` is expected.
-    :param secret: the app's; what lies in the backend is encrypted under a key derived from it.
+    :param backend: a backend that raises no `BackendError` except `Busy`.
+    :param secret: the app's secret; stored tokens are encrypted under a key derived from it.
     :param memory: the tokens of this process, which outlive a hook.
-    :param timeout: wait so many seconds for another thread's or process's fetch.
+    :param timeout: seconds to wait for another thread's or process's fetch.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class SharedTokens:
         timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         self._backend = backend
-        self._seal = Encryptor(secret)
+        self._encryptor = Encryptor(secret)
         self._memory = memory
         self._clock = clock
         self._timeout = min(timeout, TIMEOUT_SECONDS)
@@ -50,31 +50,31 @@ class SharedTokens:
     def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
         """Return a fresh token under `key`; see `TokenStore`.
 
-        :raises AuthenticationError: if the platform refuses the secret, or did so within the last minute.
-        :raises ServerError: if others have been fetching for longer than we wait.
+        :raises AuthenticationError: if the platform refuses the secret, or has refused it within the last minute.
+        :raises ServerError: if others have been fetching for longer than the timeout.
         """
         return self._memory.token(
-            key, lambda: self._shared(key, fetch, rejected), rejected=rejected, timeout=self._timeout
+            key, lambda: self._get_or_fetch(key, fetch, rejected), rejected=rejected, timeout=self._timeout
         )
 
-    def _shared(self, key: str, fetch: Callable[[], Token], rejected: str | None) -> Token:
+    def _get_or_fetch(self, key: str, fetch: Callable[[], Token], rejected: str | None) -> Token:
         before = self._backend.get(key)
-        held = self._memory.held(key) if rejected else None
-        token = self._read(key, before, held)
-        if token is not None and (token.value != rejected or self._backend.get(_same(key)) is not None):
+        old = self._memory.existing(key) if rejected else None
+        token = self._usable(key, before, old)
+        if token is not None and (token.value != rejected or self._backend.get(_unchanged(key)) is not None):
             return token
         try:
             with self._backend.lock(key, self._timeout):
-                now = self._backend.get(key)
-                # What another one fetched while we waited is the answer also if it is the same as before: Feishu gives
-                # a token again that it believes in.
-                if now != before and (token := self._read(key, now, held)):
+                stored = self._backend.get(key)
+                # A token that another process fetched meanwhile is used even if its value is the same: Feishu returns
+                # the same token while it considers it valid.
+                if stored != before and (token := self._usable(key, stored, old)):
                     return token
                 return self._fetch(key, fetch, rejected)
         except Busy as busy:
             if self._timeout < TIMEOUT_SECONDS:
                 raise ServerError(f"another process has been fetching a token: {busy}") from None
-            log.warning("Fetching a token without waiting for those who fetch it already: %s", busy)
+            log.warning("Fetching a token without waiting for another process's fetch: %s", busy)
             return self._fetch(key, fetch, rejected)
 
     def _fetch(self, key: str, fetch: Callable[[], Token], rejected: str | None) -> Token:
@@ -82,11 +82,11 @@ class SharedTokens:
         try:
             token = fetch()
         except (RateLimited, ServerError) as error:
-            # Renewed early, it works still.
-            old = self._parse(key, self._backend.get(key))
+            # Tokens are renewed early, so the old one may still be valid.
+            old = self._decrypt(key, self._backend.get(key))
             if old is None or old.value == rejected or old.expires_at - self._clock() < AGAIN_SECONDS:
                 raise
-            log.warning("The token works still and is used on, for it could not be renewed: %s", error)
+            log.warning("Cannot renew a token; using the old one until it expires: %s", error)
             return old
         except AuthenticationError as error:
             if not error.token_rejected:
@@ -96,33 +96,32 @@ class SharedTokens:
         content = {"value": token.value, "expires_at": token.expires_at, "lifetime": token.lifetime}
         self._set(key, content, min(token.expires_at - self._clock(), _LONGEST_SECONDS))
         if token.value == rejected:
-            # The platform believes in what its endpoints refuse: asking again and again would not change its mind.
-            self._backend.set(_same(key), b"1", REFUSED_SECONDS)
+            # The login returns a token that the endpoints reject. Another fetch would not change that.
+            self._backend.set(_unchanged(key), b"1", REFUSED_SECONDS)
         return token
 
-    def _read(self, key: str, value: bytes | None, rejected: Token | None = None) -> Token | None:
-        token = self._parse(key, value)
+    def _usable(self, key: str, value: bytes | None, rejected: Token | None) -> Token | None:
+        token = self._decrypt(key, value)
         if token is None:
             return None
-        plausible = token.plausible(self._clock())
-        # One older than the rejected one was left by those we shared with before a backend failed or came back.
+        # A token older than the rejected one was stored before a backend failed, or by another one meanwhile.
         newer = rejected is None or token.expires_at >= rejected.expires_at
-        return token if plausible and newer and self._memory.fresh(token) else None
+        return token if newer and token.plausible(self._clock()) and self._memory.fresh(token) else None
 
-    def _parse(self, key: str, value: bytes | None) -> Token | None:
-        content = self._seal.open(key, value) if value else None
+    def _decrypt(self, key: str, value: bytes | None) -> Token | None:
+        content = self._encryptor.decrypt(key, value) if value else None
         return Token(content["value"], content["expires_at"], content["lifetime"]) if content else None
 
     def _raise_if_refused(self, key: str) -> None:
         value = self._backend.get(_refusal(key))
-        if fields := self._seal.open(_refusal(key), value) if value else None:
+        if fields := self._encryptor.decrypt(_refusal(key), value) if value else None:
             raise AuthenticationError(**fields)
 
     def _set(self, name: str, content: dict[str, object], lifetime: float) -> None:
-        self._backend.set(name, self._seal.close(name, content), lifetime)
+        self._backend.set(name, self._encryptor.encrypt(name, content), lifetime)
 
 
-def _same(key: str) -> str:
+def _unchanged(key: str) -> str:
     return f"{key}|same"
 
 

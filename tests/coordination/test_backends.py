@@ -1,4 +1,4 @@
-"""What each backend promises: the same tests for the process's memory and for files."""
+"""Tests of the backends within one process, with a clock that the test sets: memory, files, and the fallback."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIVE = [Rate(5, 1)]
 
 
 class Clock:
-    """Steady seconds that the test moves."""
+    """A monotonic clock that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -27,7 +27,7 @@ class Clock:
     def __call__(self) -> float:
         return self.now
 
-    def moment(self) -> BootClock:
+    def boot_clock(self) -> BootClock:
         return BootClock("boot", self.now, self.now)
 
 
@@ -36,18 +36,18 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["process", "host", "narrowing"])
+@pytest.fixture(params=["process", "host", "fallback"])
 def backend(request: pytest.FixtureRequest, clock: Clock, tmp_path: Path) -> Backend:
-    host = HostBackend(tmp_path / "state", clock.moment)
+    host = HostBackend(tmp_path / "state", clock.boot_clock)
     backends: dict[str, Backend] = {
         "process": MemoryBackend(clock),
         "host": host,
-        "narrowing": FallbackBackend(host),
+        "fallback": FallbackBackend(host),
     }
     return backends[request.param]
 
 
-def test_a_value_is_found_until_it_runs_out(backend: Backend, clock: Clock) -> None:
+def test_value_expires(backend: Backend, clock: Clock) -> None:
     assert backend.get("k") is None
     backend.set("k", b"one\n\x00", 60)
     backend.set("other", b"two", 60)
@@ -57,19 +57,19 @@ def test_a_value_is_found_until_it_runs_out(backend: Backend, clock: Clock) -> N
     assert backend.get("k") is None
 
 
-def test_a_shorter_value_takes_the_place_of_a_longer_one(backend: Backend) -> None:
+def test_shorter_value_replaces_longer_one(backend: Backend) -> None:
     backend.set("k", b"x" * 500, 60)
     backend.set("k", b"y", 60)
     assert backend.get("k") == b"y"
 
 
-def test_a_value_that_has_run_out_is_none(backend: Backend) -> None:
+def test_value_with_negative_lifetime_is_expired(backend: Backend) -> None:
     backend.set("k", b"x", 60)
     backend.set("k", b"x", -1)
     assert backend.get("k") is None
 
 
-def test_one_holds_a_key_at_a_time(backend: Backend) -> None:
+def test_lock_is_exclusive_per_key(backend: Backend) -> None:
     with backend.lock("k", 0):
         with pytest.raises(Busy), backend.lock("k", 0):
             raise AssertionError
@@ -79,7 +79,7 @@ def test_one_holds_a_key_at_a_time(backend: Backend) -> None:
         assert backend.get("k") == b"v"
 
 
-def test_a_hold_is_waited_for(backend: Backend) -> None:
+def test_lock_is_waited_for(backend: Backend) -> None:
     waiting = threading.Event()
 
     def wait() -> str:
@@ -95,26 +95,26 @@ def test_a_hold_is_waited_for(backend: Backend) -> None:
         assert other.result(30) == "held"
 
 
-def test_a_hold_ends_with_an_error(backend: Backend) -> None:
+def test_lock_is_released_after_error(backend: Backend) -> None:
     with pytest.raises(ZeroDivisionError), backend.lock("k", 0):
         raise ZeroDivisionError
     with backend.lock("k", 0):
         pass
 
 
-def test_slots_are_spread_evenly_and_none_is_saved_up(backend: Backend, clock: Clock) -> None:
+def test_slots_are_spread_evenly_without_bursts(backend: Backend, clock: Clock) -> None:
     assert [backend.reserve("k", FIVE, 10) for _ in range(3)] == pytest.approx([0, 0.2, 0.4])
     assert backend.reserve("other", FIVE, 10) == 0
     clock.now += 100
     assert [backend.reserve("k", FIVE, 10) for _ in range(2)] == pytest.approx([0, 0.2])
 
 
-def test_the_slower_of_two_rates_counts(backend: Backend) -> None:
+def test_slowest_rate_counts(backend: Backend) -> None:
     both = [Rate(50, 1), Rate(1000, 60)]
     assert [backend.reserve("k", both, 10) for _ in range(2)] == pytest.approx([0, 0.06])
 
 
-def test_a_slot_too_far_away_is_not_taken(backend: Backend, clock: Clock) -> None:
+def test_slot_too_far_away_is_not_taken(backend: Backend, clock: Clock) -> None:
     backend.reserve("k", FIVE, 0)
     for _ in range(3):
         with pytest.raises(Busy):
@@ -123,7 +123,7 @@ def test_a_slot_too_far_away_is_not_taken(backend: Backend, clock: Clock) -> Non
     assert backend.reserve("k", FIVE, 0.1) == pytest.approx(0, abs=1e-6)
 
 
-def test_slots_are_postponed(backend: Backend) -> None:
+def test_block_delays_slots(backend: Backend) -> None:
     backend.block("k", 30)
     backend.block("k", 10)
     with pytest.raises(Busy):
@@ -132,14 +132,14 @@ def test_slots_are_postponed(backend: Backend) -> None:
     assert backend.reserve("k", FIVE, 60) == pytest.approx(30.2)
 
 
-def test_many_threads_get_each_slot_once(backend: Backend) -> None:
+def test_slots_of_threads_are_unique(backend: Backend) -> None:
     with ThreadPoolExecutor(8) as pool:
         waits = sorted(pool.map(lambda _: backend.reserve("k", FIVE, 1000), range(40)))
     assert waits == pytest.approx([i * 0.2 for i in range(40)])
 
 
-def test_each_asker_has_a_distance_of_his_own(backend: Backend) -> None:
-    """One whose share was set too small does not hold up those who come after it was corrected."""
+def test_each_caller_keeps_its_own_spacing(backend: Backend) -> None:
+    """A caller with a much too small share does not delay the callers after it."""
     small, right = [Rate(1, 1000)], [Rate(10, 1)]
     assert backend.reserve("k", small, 2000) == 0.0
     assert [backend.reserve("k", right, 10) for _ in range(2)] == pytest.approx([0.1, 0.2], abs=0.01)

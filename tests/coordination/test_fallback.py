@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
-from airflow_provider_meetings.coordination.fallback import LOOK_AGAIN_SECONDS, FallbackBackend
+from airflow_provider_meetings.coordination.fallback import RETRY_SECONDS, FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 
 
 class Broken(HostBackend):
-    """Files whose disk is taken away when the test wants it."""
+    """Files on a disk that fails when the test says so."""
 
     broken = False
-    asked = 0
+    reads = 0
 
     def get(self, key: str) -> bytes | None:
-        self.asked += 1
+        self.reads += 1
         self._raise()
         return super().get(key)
 
@@ -40,109 +40,107 @@ class Broken(HostBackend):
 
 
 @pytest.fixture
-def wide(tmp_path: Path) -> Broken:
+def primary(tmp_path: Path) -> Broken:
     return Broken(tmp_path / "state")
 
 
-NARROWED = "Tokens and quotas are shared within this process only, no longer through the disk: the disk is gone"
+FAILED = "Cannot share tokens and quotas through the disk; sharing them within this process only: the disk is gone"
 
 
-def test_it_goes_on_in_the_process_says_so_and_looks_again(wide: Broken, caplog: pytest.LogCaptureFixture) -> None:
+def test_fallback_is_used_until_primary_recovers(primary: Broken, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     now = 0.0
-    backend = FallbackBackend(wide, lambda: now, primary_name="the disk")
-    backend.set("k", b"wide", 600)
-    wide.broken = True
+    backend = FallbackBackend(primary, lambda: now, primary_name="the disk")
+    backend.set("k", b"primary", 600)
+    primary.broken = True
     assert backend.get("k") is None
-    backend.set("k", b"narrow", 600)
-    assert backend.get("k") == b"narrow"
-    assert wide.asked == 1
-    now = LOOK_AGAIN_SECONDS
-    assert backend.get("k") == b"narrow"
-    assert wide.asked == 2
-    wide.broken = False
-    assert backend.get("k") == b"narrow"
-    now = 2 * LOOK_AGAIN_SECONDS
-    assert backend.get("k") == b"wide"
-    assert backend.get("k") == b"wide"
-    wide.broken = True
-    assert backend.get("k") == b"narrow"
-    again = "Tokens and quotas are shared through the disk again"
+    backend.set("k", b"fallback", 600)
+    assert backend.get("k") == b"fallback"
+    assert primary.reads == 1
+    now = RETRY_SECONDS
+    assert backend.get("k") == b"fallback"
+    assert primary.reads == 2
+    primary.broken = False
+    assert backend.get("k") == b"fallback"
+    now = 2 * RETRY_SECONDS
+    assert backend.get("k") == b"primary"
+    assert backend.get("k") == b"primary"
+    primary.broken = True
+    assert backend.get("k") == b"fallback"
+    again = "Sharing tokens and quotas through the disk again"
     said = [record.getMessage() for record in caplog.records]
-    assert said == [f"{NARROWED}: bring it back", again, f"{NARROWED}: bring it back"]
+    assert said == [f"{FAILED}: bring it back", again, f"{FAILED}: bring it back"]
 
 
-def test_one_that_answers_busy_is_there_again(wide: Broken, caplog: pytest.LogCaptureFixture) -> None:
+def test_busy_primary_counts_as_recovered(primary: Broken, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     now = 0.0
-    backend = FallbackBackend(wide, lambda: now)
-    wide.broken = True
+    backend = FallbackBackend(primary, lambda: now)
+    primary.broken = True
     backend.get("k")
-    wide.broken = False
-    now = LOOK_AGAIN_SECONDS
-    with wide.lock("k", 0), pytest.raises(Busy), backend.lock("k", 0):
+    primary.broken = False
+    now = RETRY_SECONDS
+    with primary.lock("k", 0), pytest.raises(Busy), backend.lock("k", 0):
         raise AssertionError
     assert "through the state folder again" in caplog.records[-1].getMessage()
 
 
-def test_an_answer_from_before_the_failure_does_not_widen_again(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_call_begun_before_failure_is_no_recovery(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    asked, failed = threading.Event(), threading.Event()
+    called, failed = threading.Event(), threading.Event()
 
     class Late(Broken):
         def get(self, key: str) -> bytes | None:
-            asked.set()
+            called.set()
             failed.wait(30)
             return None
 
     late = FallbackBackend(Late(tmp_path / "late"))
     thread = threading.Thread(target=late.get, args=("k",))
     thread.start()
-    asked.wait(30)
-    late._leave(BackendError("gone"))
+    called.wait(30)
+    late._use_fallback(BackendError("gone"))
     failed.set()
     thread.join()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-def test_it_narrows_step_by_step(wide: Broken, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_fallback_of_fallback(primary: Broken, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     host = Broken(tmp_path / "host")
-    backend = FallbackBackend(wide, fallback=FallbackBackend(host), primary_name="redis connection 'x'")
-    wide.broken = True
+    backend = FallbackBackend(primary, fallback=FallbackBackend(host), primary_name="redis connection 'x'")
+    primary.broken = True
     backend.set("k", b"v", 60)
     assert host.get("k") == b"v"
     host.broken = True
     backend.set("k", b"w", 60)
     assert backend.get("k") == b"w"
     first, second = [record.getMessage() for record in caplog.records]
-    assert "between the processes of this host only, no longer through redis connection 'x'" in first
-    assert "within this process only, no longer through the state folder" in second
+    assert "through redis connection 'x'; sharing them between the processes of this host only" in first
+    assert "through the state folder; sharing them within this process only" in second
 
 
-def test_what_was_done_under_a_hold_that_broke_stays_done(wide: Broken) -> None:
-    backend = FallbackBackend(wide)
+def test_primary_that_fails_under_a_lock_raises_nothing(primary: Broken) -> None:
+    backend = FallbackBackend(primary)
     done = []
     with backend.lock("k", 0):
-        wide.broken = True
+        primary.broken = True
         done.append(1)
     assert done == [1]
 
 
-def test_busy_is_no_failure(wide: Broken, caplog: pytest.LogCaptureFixture) -> None:
-    backend = FallbackBackend(wide)
-    with wide.lock("k", 0), pytest.raises(Busy), backend.lock("k", 0):
+def test_busy_is_not_a_failure(primary: Broken, caplog: pytest.LogCaptureFixture) -> None:
+    backend = FallbackBackend(primary)
+    with primary.lock("k", 0), pytest.raises(Busy), backend.lock("k", 0):
         raise AssertionError
     assert caplog.records == []
 
 
-def test_threads_exclude_each_other_also_within_the_process(wide: Broken, tmp_path: Path) -> None:
+def test_fallback_lock_excludes_threads(primary: Broken, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     backend = FallbackBackend(HostBackend(tmp_path / "file"))
     busy = threading.Event()
 
-    def ask() -> None:
+    def try_lock() -> None:
         try:
             with backend.lock("k", 0):
                 pass
@@ -150,7 +148,7 @@ def test_threads_exclude_each_other_also_within_the_process(wide: Broken, tmp_pa
             busy.set()
 
     with backend.lock("k", 0):
-        thread = threading.Thread(target=ask)
+        thread = threading.Thread(target=try_lock)
         thread.start()
         thread.join()
     assert busy.is_set()

@@ -14,7 +14,7 @@ from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, PROCESS
 
 
 class Platform:
-    """Hand out numbered tokens that live for an hour, and count."""
+    """Return numbered tokens with a lifetime of an hour, and count them."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -38,7 +38,7 @@ def store(platform: Platform) -> ProcessTokenStore:
     return ProcessTokenStore(platform.clock)
 
 
-def test_many_threads_fetch_once(store: ProcessTokenStore, platform: Platform) -> None:
+def test_concurrent_threads_fetch_once(store: ProcessTokenStore, platform: Platform) -> None:
     threads = 16
     together = threading.Barrier(threads)
     second = threading.Event()
@@ -47,7 +47,7 @@ def test_many_threads_fetch_once(store: ProcessTokenStore, platform: Platform) -
         token = platform.fetch()
         if platform.fetched > 1:
             second.set()
-        # Leave a second fetch, were there one, the time to begin.
+        # Give a wrong second fetch the time to begin.
         second.wait(0.05)
         return token
 
@@ -60,14 +60,14 @@ def test_many_threads_fetch_once(store: ProcessTokenStore, platform: Platform) -
     assert (values, platform.fetched) == ({"token-1"}, 1)
 
 
-def test_many_threads_that_saw_one_rejection_fetch_once_more(store: ProcessTokenStore, platform: Platform) -> None:
+def test_concurrent_rejections_fetch_once(store: ProcessTokenStore, platform: Platform) -> None:
     rejected = store.token("k", platform.fetch).value
     with ThreadPoolExecutor(8) as pool:
         values = set(pool.map(lambda _: store.token("k", platform.fetch, rejected=rejected).value, range(8)))
     assert (values, platform.fetched) == ({"token-2"}, 2)
 
 
-def test_a_slow_fetch_of_one_identity_does_not_hold_up_another(store: ProcessTokenStore, platform: Platform) -> None:
+def test_slow_fetch_does_not_block_other_keys(store: ProcessTokenStore, platform: Platform) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slow() -> Token:
@@ -83,7 +83,7 @@ def test_a_slow_fetch_of_one_identity_does_not_hold_up_another(store: ProcessTok
         assert waiting.result().value == "token-2"
 
 
-def test_a_token_is_renewed_early(store: ProcessTokenStore, platform: Platform) -> None:
+def test_token_is_renewed_early(store: ProcessTokenStore, platform: Platform) -> None:
     store.token("k", platform.fetch)
     platform.now = 3600 - 301
     assert store.token("k", platform.fetch).value == "token-1"
@@ -91,14 +91,14 @@ def test_a_token_is_renewed_early(store: ProcessTokenStore, platform: Platform) 
     assert store.token("k", platform.fetch).value == "token-2"
 
 
-def test_an_old_rejection_does_not_void_the_token_that_followed(store: ProcessTokenStore, platform: Platform) -> None:
+def test_old_rejection_keeps_newer_token(store: ProcessTokenStore, platform: Platform) -> None:
     store.token("k", platform.fetch)
     store.token("k", platform.fetch, rejected="token-1")
     assert store.token("k", platform.fetch, rejected="token-1").value == "token-2"
     assert platform.fetched == 2
 
 
-def test_a_failed_fetch_leaves_the_store_usable(store: ProcessTokenStore, platform: Platform) -> None:
+def test_failed_fetch_is_retried(store: ProcessTokenStore, platform: Platform) -> None:
     def fail() -> Token:
         raise OSError("down")
 
@@ -107,7 +107,7 @@ def test_a_failed_fetch_leaves_the_store_usable(store: ProcessTokenStore, platfo
     assert store.token("k", platform.fetch).value == "token-1"
 
 
-def test_one_that_works_still_is_used_on_if_it_cannot_be_renewed(
+def test_valid_token_is_used_if_renewal_fails(
     store: ProcessTokenStore, platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked: list[float] = []
@@ -122,7 +122,7 @@ def test_one_that_works_still_is_used_on_if_it_cannot_be_renewed(
     platform.now += AGAIN_SECONDS
     assert store.token("k", fail).value == "token-1"
     assert asked == [3400, 3400 + AGAIN_SECONDS]
-    assert "used on" in caplog.text
+    assert "using the old one until it expires" in caplog.text
     with pytest.raises(ServerError):
         store.token("k", fail, rejected="token-1")
     platform.now = 3600
@@ -131,9 +131,7 @@ def test_one_that_works_still_is_used_on_if_it_cannot_be_renewed(
     assert store.token("k", platform.fetch).value == "token-2"
 
 
-def test_a_thread_that_is_impatient_does_not_wait_for_anothers_fetch(
-    store: ProcessTokenStore, platform: Platform
-) -> None:
+def test_fetch_of_another_thread_is_waited_for_until_timeout(store: ProcessTokenStore, platform: Platform) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slow() -> Token:
@@ -150,7 +148,7 @@ def test_a_thread_that_is_impatient_does_not_wait_for_anothers_fetch(
         assert first.result(20).value == "token-1"
 
 
-def test_a_fork_takes_no_lock_of_another_thread_along() -> None:
+def test_forked_process_forgets_locks_of_other_threads() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def slow() -> Token:
@@ -162,7 +160,7 @@ def test_a_fork_takes_no_lock_of_another_thread_along() -> None:
         first = pool.submit(PROCESS_TOKENS.token, "a-fork", slow)
         assert begun.wait(20)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads: what is tried here
+            warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is what this test does
             child = os.fork()
         if not child:
             with contextlib.suppress(ServerError):
@@ -174,11 +172,7 @@ def test_a_fork_takes_no_lock_of_another_thread_along() -> None:
         first.result(20)
 
 
-def test_a_rotated_secret_starts_anew(store: ProcessTokenStore, platform: Platform) -> None:
+def test_rotated_secret_has_its_own_token(store: ProcessTokenStore, platform: Platform) -> None:
     old, new = (token_key("feishu", "https://open.feishu.cn", "app", secret) for secret in ("old", "new"))
     assert store.token(old, platform.fetch).value == "token-1"
     assert store.token(new, platform.fetch).value == "token-2"
-
-
-def test_there_is_one_store_for_the_process() -> None:
-    assert isinstance(PROCESS_TOKENS, ProcessTokenStore)

@@ -1,4 +1,4 @@
-"""The rings of one process after another, on files; `test_tokens_of_processes` has them at once."""
+"""Shared tokens of one process after another, in files; `test_tokens_of_processes` runs them concurrently."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from airflow_provider_meetings.coordination.token_cache import SharedTokens
 
 
 class Platform:
-    """Hand out numbered tokens that live for an hour, and count."""
+    """Return numbered tokens with a lifetime of an hour, and count them."""
 
     def __init__(self, folder: Path) -> None:
         self.now = 1_800_000_000.0
-        self.set_by = 0.0
+        self.clock_error = 0.0
         self.fetched = 0
         self.error: Exception | None = None
         self.backend = HostBackend(folder, lambda: BootClock("boot", self.now, self.clock()))
 
     def clock(self) -> float:
-        """Return the time as people have set it."""
-        return self.now + self.set_by
+        """Return the wall clock."""
+        return self.now + self.clock_error
 
     def fetch(self) -> Token:
         self.fetched += 1
@@ -42,7 +42,7 @@ class Platform:
         return SharedTokens(self.backend, secret, memory, self.clock)
 
     def ask(self, secret: str = "secret", rejected: str | None = None, early: float = 0.0) -> str:
-        """Ask as a new process."""
+        """Get the token as a new process."""
         key = token_key("feishu", "https://open.feishu.cn", "app", secret)
         return self.process(secret, early).token(key, self.fetch, rejected=rejected).value
 
@@ -52,11 +52,11 @@ def platform(tmp_path: Path) -> Platform:
     return Platform(tmp_path / "state")
 
 
-def test_the_next_process_finds_it(platform: Platform) -> None:
+def test_next_process_finds_token(platform: Platform) -> None:
     assert [platform.ask() for _ in range(3)] == ["token-1"] * 3
 
 
-def test_a_process_looks_into_its_memory_first(platform: Platform, tmp_path: Path) -> None:
+def test_memory_is_used_first(platform: Platform, tmp_path: Path) -> None:
     process = platform.process()
     process.token("k", platform.fetch)
     for path in (tmp_path / "state").iterdir():
@@ -65,7 +65,7 @@ def test_a_process_looks_into_its_memory_first(platform: Platform, tmp_path: Pat
     assert list((tmp_path / "state").iterdir()) == []
 
 
-def test_it_is_renewed_before_its_end_and_by_some_processes_sooner(platform: Platform) -> None:
+def test_token_is_renewed_early_and_by_some_processes_earlier(platform: Platform) -> None:
     platform.ask()
     platform.now += 3600 - 301
     assert platform.ask() == "token-1"
@@ -73,7 +73,7 @@ def test_it_is_renewed_before_its_end_and_by_some_processes_sooner(platform: Pla
     assert platform.ask() == "token-2"
 
 
-def test_each_process_has_its_own_share_of_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_share_differs_per_process(monkeypatch: pytest.MonkeyPatch) -> None:
     token = Token("v", 1.0, 1.0)
     shares = set()
     for pid in range(50):
@@ -85,18 +85,18 @@ def test_each_process_has_its_own_share_of_a_token(monkeypatch: pytest.MonkeyPat
     assert 0.7 < max(shares) < 1
 
 
-def test_a_rejected_one_is_renewed_and_the_others_take_that(platform: Platform) -> None:
+def test_rejected_token_is_renewed_once(platform: Platform) -> None:
     rejected = platform.ask()
     assert [platform.ask(rejected=rejected) for _ in range(3)] == ["token-2"] * 3
     assert platform.fetched == 2
 
 
-def test_a_token_that_was_renewed_to_the_same_is_taken_by_who_waited(platform: Platform) -> None:
-    # Feishu hands out a token again that it believes in, also to those who saw it rejected.
+def test_waiting_process_takes_renewed_token_with_same_value(platform: Platform) -> None:
+    # Feishu returns the same token while it considers it valid, even if an endpoint has rejected it.
     key = token_key("feishu", "https://open.feishu.cn", "app", "secret")
     platform.ask()
-    kept = platform.backend.get(key)
-    assert kept is not None
+    stored = platform.backend.get(key)
+    assert stored is not None
     waiting = platform.process()
 
     def same() -> Token:
@@ -104,9 +104,9 @@ def test_a_token_that_was_renewed_to_the_same_is_taken_by_who_waited(platform: P
         return Token("token-1", platform.now + 3600, 3600)
 
     class Late(HostBackend):
-        """Answer the first question as it was before the other's renewal."""
+        """Return the token of before the renewal once."""
 
-        first: bytes | None = kept
+        first: bytes | None = stored
 
         def get(self, asked: str) -> bytes | None:
             if asked == key and self.first is not None:
@@ -123,8 +123,8 @@ def test_a_token_that_was_renewed_to_the_same_is_taken_by_who_waited(platform: P
     assert platform.fetched == 2
 
 
-def test_one_older_than_the_rejected_is_not_taken(platform: Platform) -> None:
-    # Such a one lies in a backend that was away, and in the files of a host that stood in for it the time before.
+def test_token_older_than_rejected_one_is_not_used(platform: Platform) -> None:
+    # A backend that was unreachable for a while, or its fallback, still stores such a token.
     process = platform.process()
     first = process.token("k", platform.fetch)
     older = platform.backend.get("k")
@@ -135,7 +135,7 @@ def test_one_older_than_the_rejected_is_not_taken(platform: Platform) -> None:
     assert process.token("k", platform.fetch, rejected=second.value).value == "token-3"
 
 
-def test_a_refused_secret_is_remembered_for_a_minute(platform: Platform) -> None:
+def test_refused_secret_is_remembered_for_a_minute(platform: Platform) -> None:
     error = AuthenticationError(
         "The secret is wrong", platform="feishu", code=10014, vendor_message="no", log_id="L", next_step="Check it."
     )
@@ -153,7 +153,7 @@ def test_a_refused_secret_is_remembered_for_a_minute(platform: Platform) -> None
     assert platform.ask() == "token-2"
 
 
-def test_a_changed_secret_starts_anew_at_once(platform: Platform) -> None:
+def test_changed_secret_is_tried_at_once(platform: Platform) -> None:
     platform.error = AuthenticationError("no")
     with pytest.raises(AuthenticationError):
         platform.ask("old")
@@ -162,7 +162,7 @@ def test_a_changed_secret_starts_anew_at_once(platform: Platform) -> None:
     assert platform.ask("newer") == "token-3"
 
 
-def test_other_failures_are_not_remembered(platform: Platform) -> None:
+def test_other_errors_are_not_remembered(platform: Platform) -> None:
     for error in (ServerError("down"), OSError("down")):
         platform.error = error
         with pytest.raises(type(error), match="down"):
@@ -171,7 +171,7 @@ def test_other_failures_are_not_remembered(platform: Platform) -> None:
     assert platform.ask() == "token-3"
 
 
-def test_who_has_waited_too_long_fetches_by_himself(
+def test_fetch_without_lock_after_timeout(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.0)
@@ -182,13 +182,13 @@ def test_who_has_waited_too_long_fetches_by_himself(
     assert platform.ask() == "token-1"
 
 
-def test_a_clock_that_was_set_back_does_not_lengthen_a_token(platform: Platform) -> None:
+def test_clock_set_back_does_not_extend_token(platform: Platform) -> None:
     platform.ask()
-    platform.set_by = -3600
+    platform.clock_error = -3600
     assert platform.ask() == "token-2"
 
 
-def test_a_damaged_value_is_fetched_anew(platform: Platform, tmp_path: Path) -> None:
+def test_damaged_value_is_fetched_again(platform: Platform, tmp_path: Path) -> None:
     platform.ask()
     (path,) = (tmp_path / "state").glob("*.value")
     path.write_bytes(path.read_bytes()[:-5])
@@ -196,7 +196,7 @@ def test_a_damaged_value_is_fetched_anew(platform: Platform, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("error", [ServerError("busy"), RateLimited("slowly")])
-def test_one_that_works_still_is_used_on_by_new_processes_too(platform: Platform, error: Exception) -> None:
+def test_valid_token_is_used_if_renewal_fails(platform: Platform, error: Exception) -> None:
     assert platform.ask() == "token-1"
     platform.now += 3400
     platform.error = error
@@ -208,31 +208,31 @@ def test_one_that_works_still_is_used_on_by_new_processes_too(platform: Platform
         platform.ask()
 
 
-def test_a_platform_that_gives_the_rejected_token_again_is_asked_once_a_minute(platform: Platform) -> None:
+def test_token_that_stays_rejected_is_fetched_once_a_minute(platform: Platform) -> None:
     class Stubborn(Platform):
         def fetch(self) -> Token:
             self.fetched += 1
-            return Token("the-same", self.clock() + 3600, 3600)
+            return Token("unchanged", self.clock() + 3600, 3600)
 
     platform.__class__ = Stubborn
-    assert platform.ask() == "the-same"
-    assert [platform.ask(rejected="the-same") for _ in range(5)] == ["the-same"] * 5
+    assert platform.ask() == "unchanged"
+    assert [platform.ask(rejected="unchanged") for _ in range(5)] == ["unchanged"] * 5
     assert platform.fetched == 2
     platform.now += 61
-    assert platform.ask(rejected="the-same") == "the-same"
+    assert platform.ask(rejected="unchanged") == "unchanged"
     assert platform.fetched == 3
 
 
-def test_who_is_impatient_is_told_to_come_again(platform: Platform) -> None:
+def test_short_timeout_is_an_error(platform: Platform) -> None:
     key = token_key("feishu", "https://open.feishu.cn", "app", "secret")
     memory = ProcessTokenStore(platform.clock)
-    impatient = SharedTokens(platform.backend, "secret", memory, platform.clock, timeout=0.0)
+    tokens = SharedTokens(platform.backend, "secret", memory, platform.clock, timeout=0.0)
     with platform.backend.lock(key, 1.0), pytest.raises(ServerError, match="another process has been fetching"):
-        impatient.token(key, platform.fetch)
+        tokens.token(key, platform.fetch)
     assert platform.fetched == 0
 
 
-def test_a_life_that_no_token_has_is_cut(platform: Platform) -> None:
+def test_absurd_lifetime_is_limited(platform: Platform) -> None:
     tokens = platform.process()
     key = token_key("feishu", "https://open.feishu.cn", "app", "secret")
     assert tokens.token(key, lambda: Token("t", 1e17, 1e17)).value == "t"

@@ -1,4 +1,4 @@
-"""What a task does while the server it shares through is away, slow or forbids it: it goes on, with one clear line."""
+"""A coordination server that is unreachable, slow or forbids access: tasks continue, with one warning."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from airflow_provider_meetings.coordination import fallback as narrowing
+from airflow_provider_meetings.coordination import fallback
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.hooks import coordination
@@ -26,7 +26,8 @@ from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnRedis, OwnSer
 from tests.hooks.test_shared_state import OPTION, forget
 
 PASSWORD = "hunter2-of-the-server"
-HOST_ONLY = "Tokens and quotas are shared between the processes of this host only, no longer through"
+FALLBACK = "Cannot share tokens and quotas through"
+HOST_ONLY = "; sharing them between the processes of this host only: "
 CONNECTIONS: dict[str, dict[str, Any]] = {
     "redis": {"conn_type": "redis"},
     "postgres": {"conn_type": "postgres", "login": "postgres", "schema": "postgres"},
@@ -42,7 +43,7 @@ OWN: dict[str, type[OwnServer]] = {"redis": OwnRedis, "postgres": OwnPostgres, "
 
 
 class Tasks:
-    """Tasks that share through a connection; each is a process's first, on one host."""
+    """Tasks on one host that share through a connection."""
 
     def __init__(self, emulated: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
         self.emulated = emulated
@@ -57,28 +58,28 @@ class Tasks:
         self.emulated.connect("feishu", extra={"coordination_conn_id": "shared"})
 
     def start(self) -> None:
-        """Be another process, and make a call."""
+        """Make a call as a new process."""
         forget(self._monkeypatch)
-        self.go_on()
+        self.call()
 
-    def go_on(self) -> None:
+    def call(self) -> None:
         client = FeishuHook().get_conn()
         assert isinstance(client, FeishuClient)
         client.get_minute(READY_MINUTE)
 
-    def lose_their_tokens(self) -> None:
+    def revoke_tokens(self) -> None:
         self.emulated.state.revoke_tokens()
 
-    def said(self) -> list[str]:
-        """Return what stood in the log since the last question, from INFO on; and that no secret did."""
+    def messages(self) -> list[str]:
+        """Return the messages about sharing since the last call, and check that the log shows no secret."""
         texts = [record.getMessage() for record in self._caplog.records if record.name.startswith("airflow_provider")]
         everything = self._caplog.text
         self._caplog.clear()
         assert PASSWORD not in everything
-        return [text for text in texts if "shared" in text]
+        return [text for text in texts if "quotas through" in text]
 
     @property
-    def asked(self) -> int:
+    def fetched(self) -> int:
         return int(self.emulated.state.token_requests["feishu"])
 
 
@@ -93,83 +94,83 @@ def tasks(
 
 
 @pytest.mark.parametrize("kind", list(CONNECTIONS))
-def test_down_at_the_start(tasks: Tasks, kind: str) -> None:
+def test_unreachable_server(tasks: Tasks, kind: str) -> None:
     with socket.socket() as taken:
         taken.bind((backend_servers.HOST, 0))
         tasks.connect(kind, taken.getsockname()[1], password=PASSWORD)
         for _ in range(2):
             tasks.start()
-            (warning,) = tasks.said()
+            (warning,) = tasks.messages()
             conn_type = CONNECTIONS[kind]["conn_type"]
-            assert warning.startswith(f"{HOST_ONLY} {conn_type} connection 'shared': ")
+            assert warning.startswith(f"{FALLBACK} {conn_type} connection 'shared'{HOST_ONLY}")
             assert "cannot be reached. Check that it runs and that host, port and TLS" in warning
-    # The processes of the host still share.
-    assert tasks.asked == 1
+    # The processes of this host still share.
+    assert tasks.fetched == 1
 
 
 @pytest.mark.parametrize("kind", list(CONNECTIONS))
-def test_one_that_accepts_and_never_answers(tasks: Tasks, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_server(tasks: Tasks, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_CONNECT_SECONDS", "_ANSWER_SECONDS"):
-        monkeypatch.setattr(coordination, name, 2)  # libpq takes 1 for 2
+        monkeypatch.setattr(coordination, name, 2)  # libpq treats 1 as 2
     with socket.create_server((backend_servers.HOST, 0)) as silent:
         tasks.connect(kind, silent.getsockname()[1], password=PASSWORD)
         tasks.start()
-        tasks.go_on()
-    (warning,) = tasks.said()
-    assert warning.startswith(HOST_ONLY)
-    assert tasks.asked == 1
+        tasks.call()
+    (warning,) = tasks.messages()
+    assert HOST_ONLY in warning
+    assert tasks.fetched == 1
 
 
 @pytest.mark.parametrize("kind", list(OWN))
-def test_killed_on_the_way_and_back_again(tasks: Tasks, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(narrowing, "LOOK_AGAIN_SECONDS", 0.0)
+def test_killed_and_restarted_server(tasks: Tasks, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fallback, "RETRY_SECONDS", 0.0)
     with OWN[kind]() as server:
         tasks.connect(kind, server.port)
         tasks.start()
-        assert tasks.said() == []
+        assert tasks.messages() == []
         server.kill()
-        tasks.lose_their_tokens()
-        tasks.go_on()
-        tasks.go_on()
-        (warning,) = tasks.said()
-        assert warning.startswith(f"{HOST_ONLY} {kind} connection 'shared': ")
-        assert tasks.asked == 2
+        tasks.revoke_tokens()
+        tasks.call()
+        tasks.call()
+        (warning,) = tasks.messages()
+        assert warning.startswith(f"{FALLBACK} {kind} connection 'shared'{HOST_ONLY}")
+        assert tasks.fetched == 2
         server.start()
-        tasks.lose_their_tokens()
-        tasks.go_on()
-        assert tasks.said() == [f"Tokens and quotas are shared through {kind} connection 'shared' again"]
+        tasks.revoke_tokens()
+        tasks.call()
+        assert tasks.messages() == [f"Sharing tokens and quotas through {kind} connection 'shared' again"]
         server.kill()
-        tasks.lose_their_tokens()
-        tasks.go_on()
-        (warning,) = tasks.said()
-        assert warning.startswith(HOST_ONLY)
-        assert tasks.asked == 4
+        tasks.revoke_tokens()
+        tasks.call()
+        (warning,) = tasks.messages()
+        assert HOST_ONLY in warning
+        assert tasks.fetched == 4
 
 
-def test_the_host_broken_too(tasks: Tasks, tmp_path: Path) -> None:
+def test_unusable_state_folder_too(tasks: Tasks, tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     tasks.connect("redis", 1, password=PASSWORD)
     for number in (1, 2):
         tasks.start()
-        tasks.go_on()
-        first, second = tasks.said()
-        assert first.startswith(HOST_ONLY)
-        assert second.startswith("Tokens and quotas are shared within this process only, no longer through the state f")
-        assert tasks.asked == number
+        tasks.call()
+        first, second = tasks.messages()
+        assert HOST_ONLY in first
+        assert second.startswith(f"{FALLBACK} the state folder; sharing them within this process only: ")
+        assert tasks.fetched == number
 
 
 @contextmanager
 def _redis_user(*rights: str) -> Iterator[tuple[str, dict[str, Any]]]:
     with OwnRedis() as server, Redis(backend_servers.HOST, server.port) as root:
-        root.execute_command("ACL", "SETUSER", "nobody", "on", f">{PASSWORD}", "resetchannels", *rights)
-        yield "redis", {"port": server.port, "login": "nobody", "password": PASSWORD}
+        root.execute_command("ACL", "SETUSER", "reader", "on", f">{PASSWORD}", "resetchannels", *rights)
+        yield "redis", {"port": server.port, "login": "reader", "password": PASSWORD}
 
 
 @contextmanager
 def _postgres_user() -> Iterator[tuple[str, dict[str, Any]]]:
     with OwnPostgres() as server, closing(server.connect()) as root:
-        root.execute(f"CREATE ROLE nobody LOGIN PASSWORD '{PASSWORD}'")
-        yield "postgres", {"port": server.port, "login": "nobody", "password": PASSWORD}
+        root.execute(f"CREATE ROLE reader LOGIN PASSWORD '{PASSWORD}'")
+        yield "postgres", {"port": server.port, "login": "reader", "password": PASSWORD}
 
 
 @contextmanager
@@ -190,7 +191,7 @@ def _mysql_user() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(
-    ("user", "changes", "words"),
+    ("user", "changes", "error"),
     [
         (_redis_user("+ping", "~*"), {}, "The Redis user may not do this. It needs the commands GET"),
         (_redis_user("+@all", "~elsewhere:*"), {}, "on keys that begin with meetings:"),
@@ -207,23 +208,23 @@ def _mysql_user() -> Iterator[tuple[str, dict[str, Any]]]:
     ],
     ids=["commands", "keys", "redis-password", "create", "database", "mysql-create", "mysql-password", "connector"],
 )
-def test_without_permission(tasks: Tasks, user: Any, changes: dict[str, Any], words: str) -> None:
+def test_missing_permission(tasks: Tasks, user: Any, changes: dict[str, Any], error: str) -> None:
     with user as (kind, fields):
         tasks.connect(kind, **{**fields, **changes})
         tasks.start()
-        tasks.go_on()
-        (warning,) = tasks.said()
-        assert warning.startswith(f"{HOST_ONLY} {kind} connection 'shared': ")
-        assert words in warning
+        tasks.call()
+        (warning,) = tasks.messages()
+        assert warning.startswith(f"{FALLBACK} {kind} connection 'shared'{HOST_ONLY}")
+        assert error in warning
         assert str(fields["login"]) not in warning
-        # What must not be lost is refused with the same words, instead of narrowed.
+        # A durable backend raises the same error instead.
         with pytest.raises(BackendError) as refused:
             sharing.durable_backend("shared").set("k", b"v", 60)
-        assert words in str(refused.value)
-        works, said = FeishuHook().test_connection()
+        assert error in str(refused.value)
+        works, message = FeishuHook().test_connection()
         assert not works
-        assert f"cannot be shared through {kind} connection 'shared': " in said
-        assert words in said
-        assert PASSWORD not in said
-        assert tasks.asked == 1
+        assert f"cannot be shared through {kind} connection 'shared': " in message
+        assert error in message
+        assert PASSWORD not in message
+        assert tasks.fetched == 1
         forget(pytest.MonkeyPatch())

@@ -1,4 +1,4 @@
-"""With whom a process shares: the option, the default, and what happens without either."""
+"""The state folder: the option, the default, and the fallback to memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTION = "AIRFLOW__MEETINGS__STATE_DIR"
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Be a new process."""
+    """Forget what this process shares, as a new process would."""
     for name, value in vars(ProcessTokenStore()).items():
         monkeypatch.setattr(PROCESS_TOKENS, name, value)
     sharing._of_host.cache_clear()
@@ -29,12 +29,12 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     sharing._THROUGH.clear()
 
 
-def test_airflow_knows_the_option() -> None:
+def test_option_is_registered() -> None:
     assert dict(ProvidersManager().provider_configs)["airflow-provider-meetings"] == get_provider_info()["config"]  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize(("hook", "platform"), [(FeishuHook, "feishu"), (WeComHook, "wecom")])
-def test_the_next_process_finds_the_token_in_the_named_folder(
+def test_next_process_finds_token_in_named_folder(
     emulated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hook: Any, platform: str
 ) -> None:
     monkeypatch.setenv(OPTION, str(tmp_path / "here"))
@@ -45,7 +45,7 @@ def test_the_next_process_finds_the_token_in_the_named_folder(
     assert stat.S_IMODE((tmp_path / "here").stat().st_mode) == 0o700
 
 
-def test_the_home_of_the_user_is_understood(emulated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tilde_is_expanded(emulated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv(OPTION, "~/here")
     forget(monkeypatch)
@@ -54,19 +54,23 @@ def test_the_home_of_the_user_is_understood(emulated: Any, tmp_path: Path, monke
 
 
 @pytest.mark.parametrize("option", ["here", "~nobody-of-this-name/here", "/proc/here"])
-def test_a_folder_that_cannot_be_is_one_warning(
+def test_unusable_folder_is_one_warning(
     emulated: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, option: str
 ) -> None:
     monkeypatch.setenv(OPTION, option)
     forget(monkeypatch)
     for hook in (FeishuHook, FeishuHook, WeComHook):
         hook().get_conn().whoami()
-    (warning,) = [record.getMessage() for record in caplog.records if "within this process only" in record.getMessage()]
+    (warning,) = [
+        record.getMessage()
+        for record in caplog.records
+        if "sharing them within this process only" in record.getMessage()
+    ]
     assert f"state folder {option} cannot be used" in warning
     assert emulated.state.token_requests == {"feishu": 1, "wecom": 1}
 
 
-def test_the_default_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_is_in_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert sharing.default_state_dir() == tmp_path / "home" / ".cache" / "airflow_provider_meetings"
@@ -75,7 +79,7 @@ def test_the_default_is_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("cache", ["/proc/nothing-can-be-made-here", "not/from/the/root", "a file"])
-def test_else_it_is_in_the_temporary_folder(
+def test_default_falls_back_to_temporary_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, cache: str
 ) -> None:
     if cache == "a file":
@@ -88,7 +92,7 @@ def test_else_it_is_in_the_temporary_folder(
 
 
 @pytest.mark.parametrize("kind", ["others can read it", "a file"])
-def test_a_default_that_is_there_and_cannot_be_used_is_one_warning(
+def test_unusable_default_is_one_warning(
     emulated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     default = tmp_path / "cache" / "airflow_provider_meetings"
@@ -106,15 +110,13 @@ def test_a_default_that_is_there_and_cannot_be_used_is_one_warning(
         hook().get_conn().whoami()
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert f"The default state folder {default} cannot be used" in warning
-    assert ("others may read or write it): take their rights with chmod 700" in warning) == (kind != "a file")
+    assert ("others may read or write it): run chmod 700" in warning) == (kind != "a file")
     instead = tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
     assert str(instead) in warning
     assert list(instead.iterdir())
 
 
-def test_a_user_without_a_home(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_user_without_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def nobody() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
@@ -125,9 +127,7 @@ def test_a_user_without_a_home(
     assert caplog.messages == []
 
 
-def test_the_option_is_read_whenever_a_hook_asks(
-    emulated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_option_is_read_by_each_hook(emulated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("one", "two"):
         monkeypatch.setenv(OPTION, str(tmp_path / name))
         forget(monkeypatch)

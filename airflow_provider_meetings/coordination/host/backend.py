@@ -1,4 +1,4 @@
-"""Share between the processes of one host, which run as one user, by locked files in a folder of their own."""
+"""Share between the processes of one user on one host, through locked files in a private folder."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.host.record import LONGEST_SECONDS, BootClock, Record
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 
-_LOCK_SECONDS = 2.0
-"""A file is locked for microseconds; whoever takes longer has been stopped."""
+_FILE_LOCK_SECONDS = 2.0
+"""Files are locked for microseconds; a process that holds one for longer has been stopped."""
 _LARGEST = 1024 * 1024
 _SWEPT = "swept"
 _UNUSED_SECONDS = 7 * 86400.0
 _UNKNOWN_WAIT_SECONDS = 2.0
-"""A slot from before a start of the machine is waited for no longer, nor a block if the clock stands earlier since."""
+"""Longest wait for a slot that was taken before a reboot, or for a block if the clock was set back since."""
 
 _HELD: set[int] = set()
 
 
-def _let_go_in_child() -> None:
-    # A lock lasts as long as anybody has the file open: without this, as long as a child of its dead holder lives.
+def _close_in_child() -> None:
+    # A file lock lasts as long as any process has the file open: a child would keep the lock of its dead parent.
     while _HELD:
         os.close(_HELD.pop())
 
 
-os.register_at_fork(after_in_child=_let_go_in_child)
+os.register_at_fork(after_in_child=_close_in_child)
 
 
 class HostBackend:
-    """Share by files; see `Backend`. A hold keeps no order of asking, slots do.
+    """Share through files; see `Backend`. Locks keep no order of asking, slots do.
 
-    A file is named by a digest of its key. It is written in place under its lock: a process that is killed meanwhile
-    leaves a file that counts as none, and no other. Only a record, which cannot be had again, is written beside its
-    place, synced and moved.
+    A file is named by a digest of its key. It is written in place under its lock; if the process is killed meanwhile,
+    the checksum is wrong and the file counts as missing. Only a record, which cannot be fetched again, is written to
+    another file, synced and moved.
 
-    :param path: the folder; made if it is not there, and then for this user alone.
+    :param path: the folder; created for this user alone if it is missing.
     """
 
     def __init__(self, path: Path, now: Callable[[], BootClock] = BootClock.now) -> None:
@@ -49,17 +49,17 @@ class HostBackend:
         self._now = now
 
     def check(self) -> None:
-        """See that the folder can be used.
+        """Check that the folder can be used.
 
-        :raises BackendError: saying what to do.
+        :raises BackendError: naming the remedy.
         """
         self._folder.check()
 
     def get(self, key: str) -> bytes | None:
-        """Return what was set; see `Backend`. What cannot be read counts as nothing."""
+        """Return a value; see `Backend`. A damaged file counts as missing."""
         with self._locked(_name(key, "value"), shared=True, create=False) as file:
             record = _read(file) if file is not None else None
-        if record is None or not record.left(self._now(), unknown=0.0):
+        if record is None or not record.remaining(self._now(), unknown=0.0):
             return None
         return record.payload
 
@@ -67,48 +67,48 @@ class HostBackend:
         """Set a value; see `Backend`."""
         record = Record(self._now(), min(max(lifetime, 0.0), LONGEST_SECONDS), value)
         with self._locked(_name(key, "value")) as file:
-            self._write(file, record)
+            _write(file, record)
         self._sweep()
 
     @contextlib.contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[None]:
-        """Be the only one who holds the key; see `Backend`. The kernel ends the hold with its process."""
-        with self._folder.explained():
+        """Hold the lock of the key; see `Backend`. The kernel releases it when the process ends."""
+        with self._folder.translated_errors():
             file = self._folder.open_locked(_name(key, "lock"), create=True, timeout=timeout)
-            assert file is not None  # noqa: S101  # made above
+            assert file is not None  # noqa: S101  # created above
         holder = os.getpid()
         _HELD.add(file)
         try:
             yield
         finally:
-            # A child that was forked meanwhile holds nothing, and its end is not ours.
+            # A child that was forked meanwhile does not hold the lock, and must not release it.
             if os.getpid() == holder:
                 _HELD.discard(file)
                 _unlock(file)
 
     def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
-        """Take the next free slot; see `Backend`. Evenly spread, the slowest of the rates is the rate of all."""
+        """Take the next free slot; see `Backend`. Slots are spread evenly, so the slowest rate decides."""
         spacing = max(rate.spacing for rate in rates)
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
-            queue, blocked, known = _waits(file, now)
-            # The queue ends with the distance of who took the last slot; each asker has his own.
-            wait = max(blocked, queue - known + spacing if queue else 0.0, 0.0)
+            queue, blocked, last_spacing = _read_slots(file, now)
+            # The queue ends one spacing after the last slot; this caller may need another spacing.
+            wait = max(blocked, queue - last_spacing + spacing if queue else 0.0, 0.0)
             if wait > longest:
                 raise Busy.until_slot(wait, longest)
-            self._write(file, _slots(now, wait + spacing, blocked, spacing))
+            _write(file, _slots(now, wait + spacing, blocked, spacing))
         return wait
 
     def block(self, key: str, seconds: float) -> None:
-        """Give no slot for a while; see `Backend`."""
+        """Give out no slot for a while; see `Backend`."""
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
-            queue, blocked, spacing = _waits(file, now)
-            self._write(file, _slots(now, queue, max(blocked, min(seconds, LONGEST_SECONDS)), spacing))
+            queue, blocked, spacing = _read_slots(file, now)
+            _write(file, _slots(now, queue, max(blocked, min(seconds, LONGEST_SECONDS)), spacing))
 
     def read(self, key: str) -> bytes | None:
-        """Return the record; see `DurableBackend`. It is replaced whole, so no lock is needed."""
-        with self._folder.explained():
+        """Return the record; see `DurableBackend`. It is replaced as a whole, so no lock is needed."""
+        with self._folder.translated_errors():
             file = self._folder.open(_name(key, "record"), create=False)
             if file is None:
                 return None
@@ -116,18 +116,17 @@ class HostBackend:
                 record = _read(file)
             finally:
                 os.close(file)
-        return record.payload if record else b""  # there, and damaged
+        return record.payload if record else b""  # empty: the record is damaged
 
     def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
-        """Write the record if it is still `old`; see `DurableBackend`."""
+        """Replace the record if it is still `old`; see `DurableBackend`."""
         with self._locked(_name(key, "guard")):
-            stands = self.read(key)
-            if stands == new:
+            existing = self.read(key)
+            if existing == new:
                 return True
-            if stands != old:
+            if existing != old:
                 return False
-            with self._folder.explained():
-                # No clock takes part: a record holds until it is replaced.
+            with self._folder.translated_errors():
                 self._folder.replace(_name(key, "record"), Record(self._now(), LONGEST_SECONDS, new).to_bytes())
         return True
 
@@ -136,12 +135,11 @@ class HostBackend:
 
     @contextlib.contextmanager
     def _locked(self, name: str, *, shared: bool = False, create: bool = True) -> Iterator[int | None]:
-        with self._folder.explained():
+        with self._folder.translated_errors():
             try:
-                file = self._folder.open_locked(name, create=create, shared=shared, timeout=_LOCK_SECONDS)
+                file = self._folder.open_locked(name, create=create, shared=shared, timeout=_FILE_LOCK_SECONDS)
             except Busy as error:
-                # Nobody holds what is asked for: somebody was stopped while he wrote.
-                raise BackendError(f"{error}: look for a process that is stopped there, and end it") from None
+                raise BackendError(f"{error}: look for a stopped process of this user and end it") from None
             try:
                 yield file
             finally:
@@ -149,26 +147,14 @@ class HostBackend:
                     _unlock(file)
 
     def _sweep(self) -> None:
-        """Once a day, remove what has been of no use for a week: keys come and go with secrets and tickets."""
+        """Once a day, remove files that were not used for a week: each new secret and app adds keys."""
         with self._locked(_SWEPT) as file:
             record = _read(file) if file is not None else None
-            if record is not None and record.left(self._now(), unknown=0.0):
+            if record is not None and record.remaining(self._now(), unknown=0.0):
                 return
-            self._write(file, Record(self._now(), 86400.0))
-        with self._folder.explained():
+            _write(file, Record(self._now(), 86400.0))
+        with self._folder.translated_errors():
             self._folder.sweep(_UNUSED_SECONDS, (".value", ".slot", ".lock"))
-
-    def _write(self, file: int | None, record: Record) -> None:
-        assert file is not None  # noqa: S101  # made when it was opened
-        data = record.to_bytes()
-        try:
-            written = 0
-            while written < len(data):
-                written += os.pwrite(file, data[written:], written)
-            os.ftruncate(file, len(data))
-        except OSError:
-            os.ftruncate(file, 0)
-            raise
 
 
 def _name(key: str, kind: str) -> str:
@@ -176,20 +162,33 @@ def _name(key: str, kind: str) -> str:
 
 
 def _read(file: int) -> Record | None:
-    # No more than is there: room for the largest takes the system as long as all the rest.
+    # Only as much as is there: allocating a buffer of the largest size takes as long as all the rest.
     return Record.from_bytes(os.pread(file, min(os.fstat(file).st_size, _LARGEST), 0))
 
 
-def _waits(file: int | None, now: BootClock) -> tuple[float, float, float]:
-    """Return the seconds until the queue ends and until the platform takes calls again, and the last distance."""
+def _write(file: int | None, record: Record) -> None:
+    assert file is not None  # noqa: S101  # it was opened with create=True
+    data = record.to_bytes()
+    try:
+        written = 0
+        while written < len(data):
+            written += os.pwrite(file, data[written:], written)
+        os.ftruncate(file, len(data))
+    except OSError:
+        os.ftruncate(file, 0)
+        raise
+
+
+def _read_slots(file: int | None, now: BootClock) -> tuple[float, float, float]:
+    """Return the seconds until the queue ends, the seconds until the block ends, and the last spacing."""
     record = _read(file) if file is not None else None
     if record is None:
         return 0.0, 0.0, 0.0
-    told, _, spacing = record.payload.decode().partition(" ")
-    queue = record.left(now, _UNKNOWN_WAIT_SECONDS)
-    blocked = Record(record.written, float(told or 0)).left(now, _UNKNOWN_WAIT_SECONDS)
-    if now.restarted_since(record.written):
-        # Nobody is left who stood in the queue; what the platform said holds on.
+    block_seconds, _, spacing = record.payload.decode().partition(" ")
+    queue = record.remaining(now, _UNKNOWN_WAIT_SECONDS)
+    blocked = Record(record.written, float(block_seconds or 0)).remaining(now, _UNKNOWN_WAIT_SECONDS)
+    if now.rebooted_since(record.written):
+        # The processes in the queue are gone; the platform's block still counts.
         queue = min(queue, _UNKNOWN_WAIT_SECONDS)
     return queue, blocked, float(spacing or 0)
 
@@ -199,7 +198,7 @@ def _slots(now: BootClock, queue: float, blocked: float, spacing: float) -> Reco
 
 
 def _unlock(file: int) -> None:
-    # Closing is enough, unless a process was forked meanwhile, which has the file open too: so unlock it for both.
+    # A process that was forked meanwhile has the file open, too: closing it would not release the lock.
     with contextlib.suppress(OSError):
         fcntl.flock(file, fcntl.LOCK_UN)
     os.close(file)

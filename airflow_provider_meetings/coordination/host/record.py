@@ -1,4 +1,4 @@
-"""What a state file holds: when it was written, for how many seconds it holds, and bytes. Whole, or not at all."""
+"""Content of a state file: bytes, when they were written, and for how many seconds they are valid."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ from pathlib import Path
 
 from airflow_provider_meetings.coordination.backend import RECORD_SECONDS
 
+_MAGIC = b"meetings-state-1 "
+LONGEST_SECONDS = float(RECORD_SECONDS)
+"""A longer validity marks a foreign file."""
+
 
 @dataclass(frozen=True, slots=True)
 class BootClock:
-    """One moment by two clocks: `steady` runs from a start of the machine (`boot`), `wall` is set by people."""
+    """A time by two clocks: `steady` counts from the boot with the id `boot`, `wall` may be set by people."""
 
     boot: str
     steady: float
@@ -25,64 +29,62 @@ class BootClock:
     def now(cls) -> BootClock:
         """Read both clocks."""
         steady = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-        return cls(_boot(), steady, time.time())
+        return cls(_boot_id(), steady, time.time())
 
     def since(self, earlier: BootClock) -> float | None:
-        """Return the seconds from `earlier` to here; None if no clock can tell."""
-        if not self.restarted_since(earlier):
+        """Return the seconds since `earlier`; None if neither clock can tell."""
+        if not self.rebooted_since(earlier):
             return self.steady - earlier.steady
         return self.wall - earlier.wall if self.wall >= earlier.wall else None
 
-    def restarted_since(self, earlier: BootClock) -> bool:
-        """Tell whether the machine was started anew after `earlier`: no process of then is there any more."""
+    def rebooted_since(self, earlier: BootClock) -> bool:
+        """Return whether the machine was booted after `earlier`: all processes of that time are gone."""
         return self.boot != earlier.boot or self.steady < earlier.steady
 
 
 @cache
-def _boot() -> str:
+def _boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:  # no Linux: a new start shows by the steady clock, which begins anew
+    except OSError:  # not Linux: a reboot shows by the steady clock, which starts again
         return ""
-
-
-_MAGIC = b"meetings-state-1 "
-LONGEST_SECONDS = float(RECORD_SECONDS)
-"""What would hold for longer was not written by us."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Bytes that hold for some seconds from a moment on."""
+    """Bytes that are valid for some seconds after they were written."""
 
     written: BootClock
     seconds: float
     payload: bytes = b""
 
-    def left(self, now: BootClock, unknown: float) -> float:
-        """Return for how many seconds it still holds, 0 if no longer; at most `unknown` if no clock can tell."""
+    def remaining(self, now: BootClock, unknown: float) -> float:
+        """Return for how many more seconds the record is valid, 0 if it is not.
+
+        :param unknown: the maximum to return if no clock can tell.
+        """
         elapsed = now.since(self.written)
         return min(self.seconds, unknown) if elapsed is None else max(0.0, self.seconds - elapsed)
 
     def to_bytes(self) -> bytes:
-        """Write it with a checksum, so that half of a write is recognised."""
-        moment = self.written
-        head = json.dumps([moment.boot, moment.steady, moment.wall, self.seconds]).encode()
+        """Return the file's content, with a checksum that reveals a partial write."""
+        written = self.written
+        head = json.dumps([written.boot, written.steady, written.wall, self.seconds]).encode()
         content = head + b"\n" + self.payload
         return _MAGIC + hashlib.sha256(content).hexdigest().encode() + b"\n" + content
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Record | None:
-        """Read it; None for what is cut, foreign or of another version."""
+        """Read a file's content; return None if it is damaged, foreign or of another version."""
         first, _, content = data.partition(b"\n")
         if first != _MAGIC + hashlib.sha256(content).hexdigest().encode():
             return None
         head, _, payload = content.partition(b"\n")
         try:
             boot, steady, wall, seconds = json.loads(head)
-            holds = math.isfinite(steady + wall) and 0 <= seconds <= LONGEST_SECONDS
+            plausible = math.isfinite(steady + wall) and 0 <= seconds <= LONGEST_SECONDS
         except (ValueError, TypeError):
             return None
-        if not holds or not isinstance(boot, str):
+        if not plausible or not isinstance(boot, str):
             return None
         return cls(BootClock(boot, steady, wall), seconds, payload)

@@ -22,14 +22,14 @@ class KeptConsent:
     def __init__(self, backend: DurableBackend, *, name: str, secret: str) -> None:
         self._backend = backend
         self._name = f"{name}|pending"
-        self._seal = Encryptor(secret)
+        self._encryptor = Encryptor(secret)
 
     def begin(self, pending: dict[str, Any]) -> None:
         """Remember it for `PENDING_SECONDS`.
 
         :raises StoreError: as all of them, if the backend cannot be reached.
         """
-        self._set(self._seal.close(self._name, pending), PENDING_SECONDS)
+        self._set(self._encryptor.encrypt(self._name, pending), PENDING_SECONDS)
 
     def pending(self) -> dict[str, Any] | None:
         """Return what was begun last, unless that was too long ago or it was finished."""
@@ -37,7 +37,7 @@ class KeptConsent:
             value = self._backend.get(self._name)
         except BackendError as error:
             raise unreachable(error) from None
-        return self._seal.open(self._name, value) if value else None
+        return self._encryptor.decrypt(self._name, value) if value else None
 
     def finish(self) -> None:
         """Forget it, before what came of it is used: it serves once."""

@@ -123,7 +123,7 @@ class UserRecords:
     def __init__(self, backend: DurableBackend, name: str, secret: str, remedy: str) -> None:
         self._backend = backend
         self._name = name
-        self._seal = Encryptor(secret)
+        self._encryptor = Encryptor(secret)
         self._remedy = remedy
 
     def read(self) -> tuple[bytes, UserRecord]:
@@ -134,7 +134,7 @@ class UserRecords:
         value = self._backend.read(self._name)
         if value is None:
             raise AuthenticationError("No user has consented for this connection yet", next_step=self._remedy)
-        content = self._seal.open(self._name, value)
+        content = self._encryptor.decrypt(self._name, value)
         if content is None:
             raise AuthenticationError(
                 "The user's tokens cannot be read: the app's secret was changed since the consent, or they are damaged",
@@ -161,7 +161,7 @@ class UserRecords:
 
     def sealed(self, record: UserRecord) -> bytes:
         """Encrypt a record; the result is like no other, as `compare_and_set` needs it."""
-        return self._seal.close(self._name, record.to_dict())
+        return self._encryptor.encrypt(self._name, record.to_dict())
 
 
 def unreachable(error: BackendError) -> StoreError:

@@ -117,7 +117,7 @@ class UserTokenChain:
                     break
         except BackendError as error:
             raise unreachable(error) from None
-        held = self._memory.held(self._memory_key)
+        held = self._memory.existing(self._memory_key)
         self._memory.token(self._memory_key, lambda: record.token, rejected=held.value if held else None)
         another = before.user if before is not None and user and before.user != user else ""
         return replace(record.consent_status, instead_of=another)
@@ -128,7 +128,7 @@ class UserTokenChain:
 
     def _replaced(self) -> str | None:
         """Return the token that this process has, if another one stands in the record by now."""
-        held, mine, now = self._memory.held(self._memory_key), self._mine, self._steady()
+        held, mine, now = self._memory.existing(self._memory_key), self._mine, self._steady()
         if held is None or now - mine.looked < _LOOK_SECONDS:
             return None
         mine.looked = now
@@ -171,7 +171,7 @@ class UserTokenChain:
 
     def _until_written(self, renewal: Renewal, rejected: str | None) -> Token | None:
         """Write what was not written yet; where that cannot be, return the token before, as long as it works."""
-        held = self._memory.held(self._memory_key)
+        held = self._memory.existing(self._memory_key)
         if held is None or held.value == rejected or self._clock() >= held.expires_at:
             renewal.write_down()
             return None

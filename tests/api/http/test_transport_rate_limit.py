@@ -203,7 +203,7 @@ def test_a_refusal_that_is_not_forgotten_costs_some_places_and_no_more(
     """As where nothing stands still any more, and the word of it is still there."""
     origin.on("/api", OK, OK)
     transport.acquire(FIVE)
-    backend.set(f"budget|acme|{origin.url}|app|minutes.get|refused", b"1", 3600.0)
+    backend.set(f"quota|acme|{origin.url}|app|minutes.get|refused", b"1", 3600.0)
     transport.call("GET", "/api", decode, quota=FIVE)
     assert origin.asked("/api") == 1
     assert time.now == pytest.approx(21 * SLOT)

@@ -1,4 +1,4 @@
-"""Files on a host: clocks that jump, files that are cut or foreign, folders that are not ours."""
+"""The host backend: clocks that are set, damaged and foreign files, folders that cannot be used."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ START = BootClock("boot-1", 5000.0, 1_800_000_000.0)
 
 
 class Host:
-    """A backend whose clocks the test sets."""
+    """A backend with clocks that the test sets."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.moment = START
-        self.backend = HostBackend(folder, lambda: self.moment)
+        self.clock = START
+        self.backend = HostBackend(folder, lambda: self.clock)
 
     def file(self, suffix: str) -> Path:
         (path,) = self.folder.glob(f"*.{suffix}")
@@ -47,60 +47,60 @@ def host(tmp_path: Path) -> Host:
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-def test_a_clock_that_is_set_changes_no_slot(host: Host, step: float) -> None:
+def test_wall_clock_step_changes_no_slot(host: Host, step: float) -> None:
     for _ in range(5):
         host.backend.reserve("k", FIVE, 10)
-    host.moment = replace(START, wall=START.wall + step)
+    host.clock = replace(START, wall=START.wall + step)
     assert [host.backend.reserve("k", FIVE, 10) for _ in range(2)] == pytest.approx([1.0, 1.2])
 
 
 @pytest.mark.parametrize("step", [-3600.0, 3600.0])
-def test_after_a_start_of_the_machine_there_is_no_stall_and_no_burst(host: Host, step: float) -> None:
+def test_reboot_causes_neither_stall_nor_burst(host: Host, step: float) -> None:
     for _ in range(50):
         host.backend.reserve("k", FIVE, 60)
-    host.moment = BootClock("boot-2", 3.0, START.wall + step)
+    host.clock = BootClock("boot-2", 3.0, START.wall + step)
     waits = [host.backend.reserve("k", FIVE, 60) for _ in range(3)]
     assert waits[0] <= 2
     assert [later - waits[0] for later in waits[1:]] == pytest.approx([0.2, 0.4])
 
 
-def test_a_block_lasts_over_a_start_of_the_machine(host: Host) -> None:
+def test_block_survives_reboot(host: Host) -> None:
     host.backend.block("k", 3600)
-    host.moment = BootClock("boot-2", 3.0, START.wall + 600)
+    host.clock = BootClock("boot-2", 3.0, START.wall + 600)
     assert host.backend.reserve("k", FIVE, 1e6) == pytest.approx(3000)
 
 
-def test_a_steady_clock_that_begins_anew_is_another_boot_also_without_a_name(host: Host) -> None:
-    host.moment = BootClock("", 5000.0, 1000.0)
+def test_restarted_steady_clock_is_another_boot(host: Host) -> None:
+    host.clock = BootClock("", 5000.0, 1000.0)
     host.backend.block("k", 60)
-    host.moment = BootClock("", 10.0, 1030.0)
+    host.clock = BootClock("", 10.0, 1030.0)
     assert host.backend.reserve("k", FIVE, 1e6) == pytest.approx(30)
 
 
-def test_a_value_runs_out_by_the_steady_clock(host: Host) -> None:
+def test_value_expires_by_steady_clock(host: Host) -> None:
     host.backend.set("k", b"v", 100)
-    host.moment = BootClock("boot-1", START.steady + 99, START.wall - 3600)
+    host.clock = BootClock("boot-1", START.steady + 99, START.wall - 3600)
     assert host.backend.get("k") == b"v"
-    host.moment = BootClock("boot-1", START.steady + 100, START.wall - 3600)
+    host.clock = BootClock("boot-1", START.steady + 100, START.wall - 3600)
     assert host.backend.get("k") is None
 
 
-def test_a_steady_clock_counts_within_its_own_boot_only(host: Host) -> None:
+def test_steady_clock_counts_within_one_boot(host: Host) -> None:
     host.backend.set("k", b"v", 100)
-    host.moment = BootClock("boot-2", START.steady + 5, START.wall + 200)
+    host.clock = BootClock("boot-2", START.steady + 5, START.wall + 200)
     assert host.backend.get("k") is None
     host.backend.set("k", b"v", 100)
-    host.moment = BootClock("boot-3", START.steady + 500, START.wall + 250)
+    host.clock = BootClock("boot-3", START.steady + 500, START.wall + 250)
     assert host.backend.get("k") == b"v"
 
 
-def test_a_value_from_the_future_is_none(host: Host) -> None:
+def test_value_from_future_is_ignored(host: Host) -> None:
     host.backend.set("k", b"v", 100)
-    host.moment = BootClock("boot-2", 3.0, START.wall - 3600)
+    host.clock = BootClock("boot-2", 3.0, START.wall - 3600)
     assert host.backend.get("k") is None
 
 
-def test_the_real_clocks_run_on() -> None:
+def test_real_clocks_advance() -> None:
     earlier = BootClock.now()
     elapsed = BootClock.now().since(earlier)
     assert elapsed is not None
@@ -110,7 +110,7 @@ def test_the_real_clocks_run_on() -> None:
 DAMAGES = {
     "empty": lambda data: b"",
     "cut": lambda data: data[:-1],
-    "cut in the head": lambda data: data[:20],
+    "cut header": lambda data: data[:20],
     "longer": lambda data: data + b"x",
     "changed": lambda data: data.replace(b"boot-1", b"boot-0"),
     "foreign": lambda data: os.urandom(300),
@@ -118,7 +118,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_file_counts_as_none_and_is_written_anew(host: Host, damage: object) -> None:
+def test_damaged_file_is_ignored_and_rewritten(host: Host, damage: object) -> None:
     assert callable(damage)
     host.backend.set("k", b"v", 100)
     host.backend.block("k", 50)
@@ -130,7 +130,7 @@ def test_a_damaged_file_counts_as_none_and_is_written_anew(host: Host, damage: o
     assert host.backend.get("k") == b"w"
 
 
-def test_folder_and_files_are_ours_alone_and_name_no_key(host: Host) -> None:
+def test_folder_and_files_are_private_and_hide_keys(host: Host) -> None:
     host.backend.set("a-key", b"v", 100)
     host.backend.block("a-key", 1)
     with host.backend.lock("a-key", 0):
@@ -140,12 +140,12 @@ def test_folder_and_files_are_ours_alone_and_name_no_key(host: Host) -> None:
             assert "a-key" not in path.name
 
 
-def test_asking_makes_no_file(host: Host) -> None:
+def test_reading_creates_no_file(host: Host) -> None:
     assert host.backend.get("k") is None
     assert list(host.folder.iterdir()) == []
 
 
-def test_a_folder_that_was_removed_is_made_again(host: Host) -> None:
+def test_removed_folder_is_recreated(host: Host) -> None:
     host.backend.set("k", b"v", 100)
     for path in host.folder.iterdir():
         path.unlink()
@@ -155,17 +155,17 @@ def test_a_folder_that_was_removed_is_made_again(host: Host) -> None:
     assert host.backend.get("k") == b"v"
 
 
-def _link(path: Path) -> None:
+def _make_link(path: Path) -> None:
     path.symlink_to("/etc/passwd")
 
 
-def _readable(path: Path) -> None:
+def _make_readable(path: Path) -> None:
     path.touch()
     path.chmod(0o644)
 
 
-@pytest.mark.parametrize("replace_by", [_link, os.mkfifo, _readable, Path.mkdir])
-def test_what_stands_in_the_place_of_a_file_is_not_followed(host: Host, replace_by: object) -> None:
+@pytest.mark.parametrize("replace_by", [_make_link, os.mkfifo, _make_readable, Path.mkdir])
+def test_foreign_file_is_refused(host: Host, replace_by: object) -> None:
     assert callable(replace_by)
     host.backend.set("k", b"v", 100)
     path = host.file("value")
@@ -177,17 +177,17 @@ def test_what_stands_in_the_place_of_a_file_is_not_followed(host: Host, replace_
         host.backend.get("k")
 
 
-def test_a_link_to_a_file_of_ours_is_not_followed_either(host: Host, tmp_path: Path) -> None:
+def test_symbolic_link_is_refused(host: Host, tmp_path: Path) -> None:
     host.backend.set("k", b"v", 100)
     path = host.file("value")
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(BackendError, match="a link stands where a file of ours must be"):
+    with pytest.raises(BackendError, match="one of its files is a symbolic link"):
         host.backend.get("k")
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
-def test_a_file_system_without_locks(host: Host, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_file_system_without_locks(host: Host, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     def flock(file: int, kind: int) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -198,30 +198,30 @@ def test_a_file_system_without_locks(host: Host, monkeypatch: pytest.MonkeyPatch
         raise AssertionError
 
 
-def test_a_file_that_somebody_has_locked_for_long(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_meetings.coordination.host.backend._LOCK_SECONDS", 0.0)
+def test_file_locked_by_stopped_process(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airflow_provider_meetings.coordination.host.backend._FILE_LOCK_SECONDS", 0.0)
     host.backend.set("k", b"v", 100)
     with host.file("value").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        with pytest.raises(BackendError, match="look for a process that is stopped there"):
+        with pytest.raises(BackendError, match="look for a stopped process"):
             host.backend.get("k")
     assert host.backend.get("k") == b"v"
 
 
-def test_slots_of_many_processes_are_each_given_once(tmp_path: Path) -> None:
+def test_slots_of_processes_are_unique(tmp_path: Path) -> None:
     answers = run(take_slots, [{"state": str(tmp_path / "state"), "times": 50}] * 6)
     waits = sorted(wait for answer in answers for wait in answer["waits"])
     assert waits == pytest.approx([i * 0.1 for i in range(300)])
 
 
-def test_no_path_from_the_root_on() -> None:
+def test_relative_path_is_refused() -> None:
     with pytest.raises(BackendError, match="not absolute"):
         HostBackend(Path("state")).check()
 
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Make a folder that each user can look into, which pytest's own are not."""
+    """Create a folder that every user can enter, unlike pytest's own."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -229,9 +229,9 @@ def open_folder() -> Iterator[Path]:
 
 BAD_FOLDERS = {
     "good": (0o700, NOBODY, ""),
-    "others can read": (0o750, NOBODY, "others may read or write it): take their rights with chmod 700"),
+    "others can read": (0o750, NOBODY, "others may read or write it): run chmod 700"),
     "others can write": (0o702, NOBODY, "chmod 700"),
-    "of another user": (0o755, 0, "it belongs to user id 0): name a folder of this user's own"),
+    "of another user": (0o755, 0, "it belongs to user id 0): name a folder of this user"),
     "closed": (0o700, 0, "Permission denied): give this user the right"),
     "read-only": (0o500, NOBODY, "Permission denied): give this user the right"),
     "full": (0o700, NOBODY, "make room or name another folder"),
@@ -240,39 +240,39 @@ BAD_FOLDERS = {
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("case", BAD_FOLDERS)
-def test_a_folder_that_an_unprivileged_user_cannot_use(open_folder: Path, case: str) -> None:
-    mode, owner, words = BAD_FOLDERS[case]
+def test_folder_of_unprivileged_user(open_folder: Path, case: str) -> None:
+    mode, owner, error = BAD_FOLDERS[case]
     state = open_folder / "state"
     state.mkdir()
     state.chmod(mode)
     os.chown(state, owner, owner)
     (answer,) = run(use_folder, [{"state": str(state), "user": NOBODY, "small_disk": case == "full"}])
-    if not words:
+    if not error:
         assert answer["error"] == ""
         return
     assert answer["error"].startswith(f"state folder {state} cannot be used by user id {NOBODY} (")
-    assert words in answer["error"]
+    assert error in answer["error"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("kind", ["missing", "file", "link"])
-def test_what_is_no_folder(open_folder: Path, kind: str) -> None:
+def test_path_is_not_a_folder(open_folder: Path, kind: str) -> None:
     state = open_folder / "state"
-    words = {
+    error = {
         "missing": "Permission denied): give this user the right",
-        "file": "a file or a link stands where a folder must be",
-        "link": "a file or a link stands where a folder must be",
+        "file": "the path is a file or a symbolic link",
+        "link": "the path is a file or a symbolic link",
     }[kind]
     if kind == "file":
         state.touch()
     elif kind == "link":
         state.symlink_to(open_folder)
     (answer,) = run(use_folder, [{"state": str(state), "user": NOBODY}])
-    assert words in answer["error"]
+    assert error in answer["error"]
 
 
-def test_what_is_of_no_use_any_more_is_swept_away_once_a_day(tmp_path: Path) -> None:
-    """Keys come and go with secrets and tickets: without this, the folder would grow for ever."""
+def test_unused_files_are_swept_once_a_day(tmp_path: Path) -> None:
+    """Without sweeping, the folder would grow with each new secret."""
     folder = tmp_path / "state"
     days = 0.0
     backend = HostBackend(folder, lambda: BootClock("boot", 1000.0 + days * 86400, 1000.0 + days * 86400))
@@ -289,11 +289,11 @@ def test_what_is_of_no_use_any_more_is_swept_away_once_a_day(tmp_path: Path) -> 
     for name in old | records:
         os.utime(folder / name, (1, 1))
     backend.set("new", b"x", 60)
-    assert {path.name for path in folder.iterdir()} == before  # it was swept today
+    assert {path.name for path in folder.iterdir()} == before  # already swept today
     days = 2.0
     with backend.lock("old", 1):
         backend.set("new", b"x", 60)
-        (kept,) = {path.name for path in folder.iterdir()} & old  # what somebody holds
+        (kept,) = {path.name for path in folder.iterdir()} & old  # a held lock
         assert kept.endswith(".lock")
     days = 4.0
     backend.set("new", b"x", 60)
@@ -301,8 +301,8 @@ def test_what_is_of_no_use_any_more_is_swept_away_once_a_day(tmp_path: Path) -> 
     assert backend.read("record") == b"y"
 
 
-def test_a_lock_on_a_file_that_was_swept_away_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who opened it before and locked it afterwards would be alone with a file that nobody else sees."""
+def test_lock_on_swept_file_is_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that opened the file before the sweep would otherwise lock a file that no other process sees."""
     folder, path = StateFolder(tmp_path / "state"), tmp_path / "state" / "k.lock"
     real, swept = StateFolder.lock, list[bool]()
 
@@ -321,9 +321,9 @@ def test_a_lock_on_a_file_that_was_swept_away_is_none(tmp_path: Path, monkeypatc
         os.close(file)
 
 
-def test_a_child_of_the_holder_holds_nothing(tmp_path: Path) -> None:
-    """The holder is killed, its child lives on: the hold ends all the same."""
-    told, say = os.pipe()
+def test_child_of_killed_holder_does_not_keep_lock(tmp_path: Path) -> None:
+    """The child lives on, and the lock ends all the same."""
+    reader, writer = os.pipe()
     end, ending = os.pipe()
     holder = os.fork()
     if not holder:
@@ -331,13 +331,13 @@ def test_a_child_of_the_holder_holds_nothing(tmp_path: Path) -> None:
         with HostBackend(tmp_path / "state").lock("k", 1):
             child = os.fork()
             if not child:
-                os.write(say, b"x")
+                os.write(writer, b"x")
                 os.read(end, 1)  # until the test ends
                 os._exit(0)
             os.waitpid(child, 0)
         os._exit(0)
     try:
-        assert os.read(told, 1) == b"x"
+        assert os.read(reader, 1) == b"x"
         with pytest.raises(Busy), HostBackend(tmp_path / "state").lock("k", 0):
             pass
         os.kill(holder, signal.SIGKILL)
@@ -345,12 +345,12 @@ def test_a_child_of_the_holder_holds_nothing(tmp_path: Path) -> None:
         with HostBackend(tmp_path / "state").lock("k", 0):
             pass
     finally:
-        for file in (told, say, end, ending):
+        for file in (reader, writer, end, ending):
             os.close(file)
 
 
-def test_a_damaged_record_is_there_and_can_be_replaced(tmp_path: Path) -> None:
-    """Of single-use tokens one must know that they are damaged, and not that there were none."""
+def test_damaged_record_is_reported_and_can_be_replaced(tmp_path: Path) -> None:
+    """A damaged record differs from a missing one: the user must consent again."""
     backend = HostBackend(tmp_path / "state")
     assert backend.compare_and_set("k", None, b"tokens")
     (file,) = (tmp_path / "state").glob("*.record")

@@ -321,7 +321,7 @@ def test_whose_consent_another_one_takes_the_place_of(oauth: OAuthFixture) -> No
 def test_a_record_of_another_version(oauth: OAuthFixture, change: dict[str, object], said: str) -> None:
     value, record = oauth.records.read()
     written = {name: one for name, one in (record.to_dict() | change).items() if one is not ...}
-    assert oauth.backend.compare_and_set(NAME, value, Encryptor("the-secret").close(NAME, written))
+    assert oauth.backend.compare_and_set(NAME, value, Encryptor("the-secret").encrypt(NAME, written))
     error = oauth.refused()
     assert isinstance(error, AuthenticationError)
     assert f"another version of this provider has written them ({said})" in str(error)
