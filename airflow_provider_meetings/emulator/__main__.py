@@ -28,9 +28,6 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     options = _parser().parse_args(arguments)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     state = EmulatorState(
         not_ready_polls=options.not_ready_polls,
         token_seconds=options.token_seconds,
@@ -40,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         with serve(state, options.host, options.port) as base_url:
+            stop = threading.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: stop.set())
             sys.stdout.write(f"Emulator listening on {base_url}\n{_introduction(state.company, state.cloud)}")
             sys.stdout.flush()
             stop.wait()
