@@ -1,4 +1,4 @@
-"""One emulator per test, on a real socket, with a clock that only the test moves."""
+"""Emulators on real sockets, with a clock that only the test moves."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ import requests
 from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
+    FEISHU_USER_REFRESH_TOKEN,
     FEISHU_USER_TOKEN,
     WECOM_CORP_ID,
     WECOM_CORP_SECRET,
 )
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
-
-TENANT_PATH = "/open-apis/auth/v3/tenant_access_token/internal"
 
 
 class Clock:
@@ -35,35 +34,57 @@ class Clock:
 
 @dataclass
 class Emulator:
-    """A running emulator and a client that signs its requests as each vendor wants."""
+    """A running emulator and a client of both APIs."""
 
     url: str
     state: EmulatorState
     clock: Clock
     session: requests.Session = field(default_factory=requests.Session)
 
+    def get(self, path: str, **arguments: Any) -> requests.Response:
+        return self.session.get(self.url + path, **arguments)
+
+    def post(self, path: str, body: Any = None, **arguments: Any) -> requests.Response:
+        return self.session.post(self.url + path, json=body, **arguments)
+
+    def control(self, name: str, body: Any = None) -> requests.Response:
+        return self.post(f"/_emulator/{name}", body)
+
     def feishu_token(self) -> str:
         credentials = {"app_id": FEISHU_APP_ID, "app_secret": FEISHU_APP_SECRET}
-        return str(self.session.post(self.url + TENANT_PATH, json=credentials).json()["tenant_access_token"])
+        return str(
+            self.post("/open-apis/auth/v3/tenant_access_token/internal", credentials).json()["tenant_access_token"]
+        )
 
     def wecom_token(self) -> str:
         credentials = {"corpid": WECOM_CORP_ID, "corpsecret": WECOM_CORP_SECRET}
-        return str(self.session.get(f"{self.url}/cgi-bin/gettoken", params=credentials).json()["access_token"])
+        return str(self.get("/cgi-bin/gettoken", params=credentials).json()["access_token"])
 
-    def feishu(self, path: str, **params: str) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self.feishu_token()}"}
-        return self.session.get(f"{self.url}/open-apis{path}", params=params, headers=headers)
+    def feishu(self, path: str, token: str | None = None, **params: str) -> requests.Response:
+        """Send a GET request with `token`, or with a tenant token."""
+        headers = {"Authorization": f"Bearer {token or self.feishu_token()}"}
+        return self.get(f"/open-apis{path}", params=params, headers=headers)
 
-    def feishu_user(self, path: str, body: Any, **params: str) -> requests.Response:
-        headers = {"Authorization": f"Bearer {FEISHU_USER_TOKEN}"}
-        return self.session.post(f"{self.url}/open-apis{path}", params=params, headers=headers, json=body)
+    def feishu_user(self, path: str, body: Any, token: str = FEISHU_USER_TOKEN, **params: str) -> requests.Response:
+        """Send a POST request with a user's token."""
+        return self.post(f"/open-apis{path}", body, params=params, headers={"Authorization": f"Bearer {token}"})
+
+    def refresh(self, timeout: float | None = None, **changes: Any) -> dict[str, Any]:
+        """Refresh the user's token."""
+        body = {
+            "grant_type": "refresh_token", "client_id": FEISHU_APP_ID, "client_secret": FEISHU_APP_SECRET,
+            "refresh_token": FEISHU_USER_REFRESH_TOKEN,
+        }  # fmt: skip
+        return dict(self.post("/open-apis/authen/v2/oauth/token", {**body, **changes}, timeout=timeout).json())
+
+    def media_link(self, minute_token: str) -> str:
+        return str(self.feishu(f"/minutes/v1/minutes/{minute_token}/media").json()["data"]["download_url"])
 
     def wecom(self, path: str, body: Any) -> dict[str, Any]:
-        return self.wecom_post(f"record/{path}", body)
+        return self.wecom_meeting(f"record/{path}", body)
 
-    def wecom_post(self, path: str, body: Any) -> dict[str, Any]:
-        url = f"{self.url}/cgi-bin/meeting/{path}"
-        response = self.session.post(url, params={"access_token": self.wecom_token()}, json=body)
+    def wecom_meeting(self, path: str, body: Any) -> dict[str, Any]:
+        response = self.post(f"/cgi-bin/meeting/{path}", body, params={"access_token": self.wecom_token()})
         assert response.status_code == 200
         return dict(response.json())
 
@@ -73,7 +94,7 @@ Start = Callable[..., Emulator]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start emulators whose state takes the given arguments; stop them after the test."""
+    """Return a function that starts an emulator whose state has the given arguments."""
     with ExitStack() as stack:
 
         def start(**arguments: Any) -> Emulator:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import select
 import signal
 import socket
@@ -8,54 +7,47 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
 
+from airflow_provider_meetings.emulator.__main__ import main
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.seed import credentials
 from airflow_provider_meetings.emulator.seed.company import default_company
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
-COMMAND = [sys.executable, "-W", "error", "-m", "airflow_provider_meetings.emulator"]
-
 
 @contextmanager
-def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as process:
+def running(number: signal.Signals, *arguments: str) -> Iterator[tuple[str, list[str]]]:
+    """Run the command; yield its URL and, after `number` has stopped it, the rest of its output."""
+    command = [sys.executable, "-W", "error", "-m", "airflow_provider_meetings.emulator", "--port", "0", *arguments]
+    output: list[str] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            yield process
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert select.select([process.stdout], [], [], 30)[0], "no line within 30 seconds"
+            line = process.stdout.readline()
+            assert line.startswith("Emulator listening on http://127.0.0.1:")
+            yield line.split()[-1], output
+            process.send_signal(number)
+            assert process.wait(timeout=30) == 0
+            assert process.stderr.read() == ""
+            output.append(process.stdout.read())
         finally:
             process.kill()
 
 
-def first_line(process: subprocess.Popen[str]) -> str:
-    assert isinstance(process.stdout, io.TextIOWrapper)
-    assert select.select([process.stdout], [], [], 30)[0], "no line within 30 seconds"
-    return process.stdout.readline()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_command_serves_and_ends_cleanly(number: signal.Signals) -> None:
-    with running("--port", "0") as process:
-        line = first_line(process)
-        assert line.startswith("Emulator listening on http://127.0.0.1:")
-        url = line.split()[-1]
-        with requests.Session() as session:
-            corp = {"corpid": credentials.WECOM_CORP_ID, "corpsecret": credentials.WECOM_CORP_SECRET}
-            assert session.get(f"{url}/cgi-bin/gettoken", params=corp).json()["errcode"] == 0
-            process.send_signal(number)
-            assert process.wait(timeout=30) == 0
-            assert process.stdout is not None
-            assert process.stderr is not None
-            out, err = process.stdout.read(), process.stderr.read()
-    assert err == ""
-    for shown in (
+def test_command_serves_until_sigterm() -> None:
+    with running(signal.SIGTERM) as (url, output):
+        corp = {"corpid": credentials.WECOM_CORP_ID, "corpsecret": credentials.WECOM_CORP_SECRET}
+        assert requests.get(f"{url}/cgi-bin/gettoken", params=corp).json()["errcode"] == 0
+    for text in (
         credentials.FEISHU_APP_SECRET,
         credentials.WECOM_CORP_SECRET,
         credentials.FEISHU_USER_TOKEN,
@@ -66,47 +58,41 @@ def test_command_serves_and_ends_cleanly(number: signal.Signals) -> None:
         "zhangwei",
         *default_company().feishu_posts,
     ):
-        assert shown in out
+        assert text in output[0]
 
 
-def test_command_takes_the_knobs_of_its_help() -> None:
-    with running("--port", "0", "--rate-limits", "--link-seconds", "60") as process:
-        url = first_line(process).split()[-1]
-        knobs = requests.get(f"{url}/_emulator/").json()["knobs"]
-    assert (knobs["rate_limits"]["value"], knobs["link_seconds"]["value"]) == (True, 60)
-
-
-def test_command_is_limited_counts_and_counts_anew_by_http() -> None:
-    with running("--port", "0", "--rate-limits", "--cloud", "lark") as process, requests.Session() as session:
-        url = first_line(process).split()[-1]
-        # A window of a day, for the command's clock runs.
+def test_command_applies_options_and_stops_on_sigint() -> None:
+    options = ("--rate-limits", "--link-seconds", "60", "--cloud", "lark")
+    with running(signal.SIGINT, *options) as (url, _), requests.Session() as session:
+        settings = session.get(f"{url}/_emulator/").json()["knobs"]
+        assert (settings["rate_limits"]["value"], settings["link_seconds"]["value"]) == (True, 60)
+        # A window of a day, because the command's clock is running.
         assert session.post(f"{url}/_emulator/knobs", json={"limits": {"feishu.post": [[2, 86400]]}}).ok
         app = {"app_id": credentials.LARK_APP_ID, "app_secret": credentials.LARK_APP_SECRET}
         path = "/open-apis/auth/v3/tenant_access_token/internal"
         token = session.post(url + path, json=app).json()["tenant_access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
         for _ in range(5):
-            session.get(f"{url}/open-apis/moments/v1/posts/1", headers=headers)
+            session.get(f"{url}/open-apis/moments/v1/posts/1", headers={"Authorization": f"Bearer {token}"})
         counters = session.get(f"{url}/_emulator/counters").json()
         assert (counters["calls"]["feishu.post"], counters["throttled"]) == (5, {"feishu.post": 3})
         assert session.delete(f"{url}/_emulator/counters").json()["throttled"] == {}
 
 
-def test_command_says_that_the_port_is_in_use() -> None:
+def test_command_fails_if_port_is_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = subprocess.run([*COMMAND, "--port", str(port)], capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1
-    assert f"Cannot listen on 127.0.0.1 port {port}" in done.stderr
+        assert main(["--port", str(port)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert f"Cannot listen on 127.0.0.1 port {port}" in err
 
 
 @pytest.mark.parametrize("arguments", [["--port", "65536"], ["--not-ready-polls", "-1"], ["--token-seconds", "x"]])
-def test_command_refuses_bad_options(arguments: list[str]) -> None:
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 2
-    assert arguments[0] in done.stderr
+def test_command_rejects_bad_options(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert arguments[0] in capsys.readouterr().err
 
 
 def test_serve_leaves_no_thread_and_no_socket() -> None:
@@ -118,13 +104,12 @@ def test_serve_leaves_no_thread_and_no_socket() -> None:
         requests.get(url)
 
 
-def test_serve_stops_under_a_half_read_download(capfd: pytest.CaptureFixture[str]) -> None:
+def test_serve_stops_during_a_download(capfd: pytest.CaptureFixture[str]) -> None:
     state = EmulatorState()
     before = threading.active_count()
     with serve(state) as url:
         code = state.issue_link("feishu", Media(1 << 30, "mp4", "big"), "big.mp4")
-        address = f"{url}/space/api/box/stream/download/authcode/?code={code}"
-        response = requests.get(address, stream=True)
+        response = requests.get(f"{url}/space/api/box/stream/download/authcode/?code={code}", stream=True)
         assert response.raw.read(1000)
     assert threading.active_count() == before
     with pytest.raises(requests.RequestException):
@@ -134,7 +119,7 @@ def test_serve_stops_under_a_half_read_download(capfd: pytest.CaptureFixture[str
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_serve_raises_if_the_port_is_in_use() -> None:
+def test_serve_raises_if_port_is_in_use() -> None:
     with (
         serve(EmulatorState()) as url,
         pytest.raises(OSError, match="in use"),
@@ -143,23 +128,8 @@ def test_serve_raises_if_the_port_is_in_use() -> None:
         pass
 
 
-def test_requests_are_logged_as_they_came(emulator: Any) -> None:
-    requests.post(f"{emulator.url}/cgi-bin/x?a=1&b=%E4%BC%9A", json={"title": "会"}, headers={"X-Own": "Yes"})
-    requests.get(f"{emulator.url}/y")
-    first, second = emulator.state.requests
-    assert (first.method, first.path, first.query) == ("POST", "/cgi-bin/x", {"a": "1", "b": "会"})
-    assert first.body == {"title": "会"}
-    assert first.headers["x-own"] == "Yes"
-    assert (second.method, second.path, second.query, second.body) == ("GET", "/y", {}, None)
-
-
-def test_many_clients_at_once_get_one_token(emulator: Any) -> None:
-    tokens: list[str] = []
-    threads = [threading.Thread(target=lambda: tokens.append(emulator.feishu_token())) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(tokens) == 8
+def test_concurrent_clients_get_one_token(emulator: Any) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        tokens = list(pool.map(lambda _: emulator.feishu_token(), range(8)))
     assert len(set(tokens)) == 1
     assert emulator.state.token_requests["feishu"] == len(emulator.state.requests) == 8

@@ -1,4 +1,4 @@
-"""The table of vendor codes, and every row of it asked for and answered over HTTP."""
+"""The table of error codes; every row is answered over HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Code, 
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
-# The tables at the end of four of the seed pages: status, code, description. WeCom's page has none.
+# The tables of four of the five documents: status, code, description. WeCom's document has none.
 PRINTED = {
     "feishu.minute": [
         (400, 2091001, "param is invalid"), (404, 2091002, "resource not found"),
@@ -37,7 +37,7 @@ PRINTED = {
     ],
 }  # fmt: skip
 
-# Those that are named beside the seed pages.
+# The codes that other documents name.
 NAMED = {
     "feishu": {
         20001, 20002, 20003, 20004, 20008, 20009, 20010, 20024, 20026, 20036, 20037, 20048, 20049, 20050, 20063, 20064,
@@ -59,42 +59,41 @@ def running() -> Iterator[tuple[str, EmulatorState, requests.Session]]:
         yield url, state, session
 
 
-def ask(session: requests.Session, url: str, endpoint: Endpoint) -> requests.Response:
+def send(session: requests.Session, url: str, endpoint: Endpoint) -> requests.Response:
     path = re.sub(r"\{[a-z_]+\}", "1", endpoint.path)
     return session.request(endpoint.method, url + path)
 
 
 @pytest.mark.parametrize("endpoint", PRINTED)
-def test_printed_tables_are_in_the_table(endpoint: str) -> None:
+def test_printed_tables(endpoint: str) -> None:
     rows = {row.code: row for row in CODES if endpoint in row.endpoints}
     for status, code, message in PRINTED[endpoint]:
         assert (rows[code].status, rows[code].message, rows[code].uncertain) == (status, message, "")
 
 
 @pytest.mark.parametrize("platform", NAMED)
-def test_all_named_codes_are_in_the_table(platform: str) -> None:
+def test_codes_of_other_documents(platform: str) -> None:
     assert NAMED[platform] <= {row.code for row in CODES if row.platform == platform}
 
 
-def test_rows_are_well_formed() -> None:
+def test_rows_are_valid() -> None:
     assert len({row.key for row in CODES}) == len(CODES)
     for row in CODES:
         assert row.endpoints
         assert {ENDPOINTS[name].platform for name in row.endpoints} == {row.platform}
         assert row.source.startswith(("https://open.feishu.cn/", "https://developer.work.weixin.qq.com/"))
         assert row.platform == "feishu" or row.status == 200
-        # One endpoint answers one thing under one code.
         assert all(find(name, row.code) == row for name in row.endpoints)
 
 
 @pytest.mark.parametrize("row", CODES, ids=lambda row: row.key)
-def test_every_row_is_reachable_at_each_of_its_endpoints(
+def test_every_row_is_answered_by_its_endpoints(
     running: tuple[str, EmulatorState, requests.Session], row: Code
 ) -> None:
     url, state, session = running
     for name in row.endpoints:
         state.fail(name, row.code)
-        response = ask(session, url, ENDPOINTS[name])
+        response = send(session, url, ENDPOINTS[name])
         answer = response.json()
         assert response.status_code == row.status, name
         if row.platform == "wecom":
@@ -111,35 +110,35 @@ def test_every_row_is_reachable_at_each_of_its_endpoints(
     assert not list(state.failures)
 
 
-def test_two_codes_mean_something_else_on_the_search_of_meetings() -> None:
+def test_two_codes_have_another_meaning_in_the_search_of_meetings() -> None:
     expected = {
         ("feishu.meeting_recording", 121001): (500, "internal error"),
         ("feishu.meetings_search", 121001): (500, "invalid param"),
         ("feishu.meeting_recording", 121002): (400, "not support"),
         ("feishu.meetings_search", 121002): (500, "network error"),
     }
-    for (endpoint, code), answered in expected.items():
+    for (endpoint, code), (status, message) in expected.items():
         row = find(endpoint, code)
         assert row is not None
-        assert (row.status, row.message) == answered
+        assert (row.status, row.message) == (status, message)
 
 
 def test_details_of_an_error(running: tuple[str, EmulatorState, requests.Session]) -> None:
     url, state, session = running
     endpoint = ENDPOINTS["feishu.minute"]
     state.fail("feishu.minute", 99991672)
-    response = ask(session, url, endpoint)
+    response = send(session, url, endpoint)
     error = response.json()["error"]
-    # Spelled so in the page's own example, log_id elsewhere.
+    # "logid" as in the page's example; "log_id" elsewhere.
     assert error["logid"] == response.headers["X-Tt-Logid"]
     assert error["permission_violations"] == [{"type": "action_scope_required", "subject": "minutes:minutes:readonly"}]
     assert error["helps"][0].keys() == {"url", "description"}
     state.fail("feishu.minute", 99992402)
-    assert ask(session, url, endpoint).json()["error"]["field_violations"][0].keys() == {
+    assert send(session, url, endpoint).json()["error"]["field_violations"][0].keys() == {
         "field", "value", "description",
     }  # fmt: skip
     state.fail("feishu.minute", 99991400, reset=7)
-    response = ask(session, url, endpoint)
+    response = send(session, url, endpoint)
     assert response.json() == {"code": 99991400, "msg": "request trigger frequency limit"}
     assert response.headers["x-ogw-ratelimit-limit"] == "5"
     assert response.headers["x-ogw-ratelimit-reset"] == "7"

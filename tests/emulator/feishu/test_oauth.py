@@ -1,4 +1,4 @@
-"""A user's consent: from the page to the first tokens."""
+"""The consent page, the exchange of its code, and the user of a token."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ import pytest
 import requests
 
 from airflow_provider_meetings.emulator.seed import credentials
-from airflow_provider_meetings.emulator.seed import feishu as seed_feishu
+from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 
-PAGE = "/open-apis/authen/v1/authorize"
 V2, V3 = "/open-apis/authen/v2/oauth/token", "/oauth/v3/token"
-BACK = credentials.FEISHU_REDIRECT_URIS[0]
+REDIRECT_URI = credentials.FEISHU_REDIRECT_URIS[0]
 SCOPES = "minutes:minutes.basic:read offline_access"
 VERIFIER = "TxYmzM4PHLBlqm5NtnCmwxMH8mFlRWl_ipie3O0aVzo"
 S256 = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-QUESTION = {
-    "client_id": credentials.FEISHU_APP_ID, "response_type": "code", "redirect_uri": BACK, "scope": SCOPES,
+QUERY = {
+    "client_id": credentials.FEISHU_APP_ID,
+    "response_type": "code",
+    "redirect_uri": REDIRECT_URI,
+    "scope": SCOPES,
     "state": "s t",
-}  # fmt: skip
+}
 
 
 def visit(emulator: Any, **changes: str | None) -> requests.Response:
-    return requests.get(emulator.url + PAGE, params={**QUESTION, **changes}, allow_redirects=False)
+    params = {**QUERY, **changes}
+    response: requests.Response = emulator.get("/open-apis/authen/v1/authorize", params=params, allow_redirects=False)
+    return response
 
 
 def consent(emulator: Any, **changes: str | None) -> str:
@@ -37,15 +41,18 @@ def consent(emulator: Any, **changes: str | None) -> str:
 
 def exchange(emulator: Any, code: str, path: str = V2, **changes: Any) -> dict[str, Any]:
     body = {
-        "grant_type": "authorization_code", "client_id": credentials.FEISHU_APP_ID,
-        "client_secret": credentials.FEISHU_APP_SECRET, "code": code, "redirect_uri": BACK,
-    }  # fmt: skip
-    return dict(requests.post(emulator.url + path, json={**body, **changes}).json())
+        "grant_type": "authorization_code",
+        "client_id": credentials.FEISHU_APP_ID,
+        "client_secret": credentials.FEISHU_APP_SECRET,
+        "code": code,
+        "redirect_uri": REDIRECT_URI,
+    }
+    return dict(emulator.post(path, {**body, **changes}).json())
 
 
-def test_consent_leads_back_with_code_and_state(emulator: Any) -> None:
+def test_consent_redirects_with_code_and_state(emulator: Any) -> None:
     location = visit(emulator).headers["Location"]
-    assert location.startswith(BACK + "?")
+    assert location.startswith(REDIRECT_URI + "?")
     query = parse_qs(urlsplit(location).query)
     assert query.keys() == {"code", "state"}
     assert query["state"] == ["s t"]
@@ -53,22 +60,22 @@ def test_consent_leads_back_with_code_and_state(emulator: Any) -> None:
     assert parse_qs(urlsplit(visit(emulator, state=None).headers["Location"]).query).keys() == {"code"}
 
 
-def test_a_fragment_stays_at_the_end(emulator: Any) -> None:
+def test_redirect_keeps_query_and_fragment(emulator: Any) -> None:
     emulator.state.redirect_uris = ("https://example.invalid/back?x=1#/login",)
     location = visit(emulator, redirect_uri="https://example.invalid/back?x=1#/login").headers["Location"]
     assert location.startswith("https://example.invalid/back?x=1&code=")
     assert location.endswith("&state=s+t#/login")
 
 
-def test_a_user_who_denies(emulator: Any) -> None:
+def test_denied_consent(emulator: Any) -> None:
     emulator.state.consent = "deny"
-    assert visit(emulator).headers["Location"] == BACK + "?error=access_denied&state=s+t"
+    assert visit(emulator).headers["Location"] == REDIRECT_URI + "?error=access_denied&state=s+t"
 
 
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"redirect_uri": BACK + "/"}, 20029),
+        ({"redirect_uri": REDIRECT_URI + "/"}, 20029),
         ({"redirect_uri": None}, 20029),
         ({"client_id": "cli_other"}, 20048),
         ({"client_id": credentials.LARK_APP_ID}, 20048),
@@ -78,7 +85,7 @@ def test_a_user_who_denies(emulator: Any) -> None:
         ({"code_challenge": S256, "code_challenge_method": "S512"}, 20049),
     ],
 )
-def test_what_ends_on_a_page(emulator: Any, changes: Any, code: int) -> None:
+def test_error_page(emulator: Any, changes: Any, code: int) -> None:
     response = visit(emulator, **changes)
     assert response.status_code == 400
     assert "Location" not in response.headers
@@ -87,8 +94,8 @@ def test_what_ends_on_a_page(emulator: Any, changes: Any, code: int) -> None:
     assert response.headers["X-Tt-Logid"] in response.text
 
 
-@pytest.mark.parametrize("path", [V2, V3])
-def test_a_code_becomes_tokens_once(emulator: Any, path: str) -> None:
+@pytest.mark.parametrize("path", [V2, V3], ids=["v2", "v3"])
+def test_code_is_exchanged_once(emulator: Any, path: str) -> None:
     code = consent(emulator)
     answer = exchange(emulator, code, path)
     assert list(answer) == [
@@ -102,24 +109,22 @@ def test_a_code_becomes_tokens_once(emulator: Any, path: str) -> None:
         "error_description": "The authorization code has been used. Please note that an authorization code can only"
         " be used once.",
     }
-    url = f"{emulator.url}/open-apis/minutes/v1/minutes/{seed_feishu.READY_MINUTE}"
-    headers = {"Authorization": "Bearer " + answer["access_token"]}
-    assert requests.get(url, headers=headers).json()["code"] == 0
-    # Not consented to.
-    assert requests.get(url + "/media", headers=headers).json()["code"] == 99991679
-    renewed = exchange(emulator, "", path, grant_type="refresh_token", refresh_token=answer["refresh_token"])
-    assert renewed["code"] == 0
+    minute = f"/minutes/v1/minutes/{READY_MINUTE}"
+    assert emulator.feishu(minute, answer["access_token"]).json()["code"] == 0
+    # This scope was not granted.
+    assert emulator.feishu(f"{minute}/media", answer["access_token"]).json()["code"] == 99991679
+    refreshed = exchange(emulator, "", path, grant_type="refresh_token", refresh_token=answer["refresh_token"])
+    assert refreshed["code"] == 0
 
 
-def test_without_offline_access_there_is_no_refresh_token(emulator: Any) -> None:
+def test_no_refresh_token_without_offline_access(emulator: Any) -> None:
     answer = exchange(emulator, consent(emulator, scope="minutes:minutes.basic:read"))
     assert list(answer) == ["code", "access_token", "expires_in", "token_type", "scope"]
-    # Nor when it is left out of the narrowing.
     answer = exchange(emulator, consent(emulator), scope="minutes:minutes.basic:read")
     assert "refresh_token" not in answer
 
 
-def test_scopes_add_up_over_consents_but_for_offline_access(emulator: Any) -> None:
+def test_scopes_of_consents_add_up_except_offline_access(emulator: Any) -> None:
     consent(emulator)
     answer = exchange(emulator, consent(emulator, scope="vc:record:readonly"))
     assert answer["scope"] == "minutes:minutes.basic:read vc:record:readonly"
@@ -127,7 +132,7 @@ def test_scopes_add_up_over_consents_but_for_offline_access(emulator: Any) -> No
     assert exchange(emulator, consent(emulator, scope="vc:record:readonly"))["scope"] == "vc:record:readonly"
 
 
-def test_a_code_lives_for_five_minutes(emulator: Any) -> None:
+def test_code_expires_after_five_minutes(emulator: Any) -> None:
     first, second = consent(emulator), consent(emulator)
     emulator.clock.now += 299
     assert exchange(emulator, first)["code"] == 0
@@ -150,7 +155,7 @@ def test_a_code_lives_for_five_minutes(emulator: Any) -> None:
         ),
     ],
 )
-def test_refusals_leave_the_code_as_it_was(emulator: Any, changes: Any, code: int) -> None:
+def test_refused_exchange_leaves_code_valid(emulator: Any, changes: Any, code: int) -> None:
     granted = consent(emulator)
     assert exchange(emulator, **{"code": granted, **changes})["code"] == code
     assert exchange(emulator, granted)["code"] == 0
@@ -162,7 +167,7 @@ def test_refusals_leave_the_code_as_it_was(emulator: Any, changes: Any, code: in
         ({"code_challenge": S256, "code_challenge_method": "S256"}, VERIFIER, 0, 0),
         ({"code_challenge": S256, "code_challenge_method": "S256"}, VERIFIER[::-1], 20049, 20049),
         ({"code_challenge": S256, "code_challenge_method": "S256"}, None, 20049, 20049),
-        # Plain unless told otherwise.
+        # The default method is "plain".
         ({"code_challenge": VERIFIER}, VERIFIER, 0, 0),
         ({"code_challenge": S256}, VERIFIER, 20049, 20049),
         ({"code_challenge": "short"}, "short", 20049, 20049),
@@ -175,11 +180,26 @@ def test_pkce(emulator: Any, challenge: dict[str, str], verifier: str | None, v2
         assert answer["code"] == code
 
 
-def test_redirect_addresses_are_registered_by_http(emulator: Any) -> None:
-    elsewhere = "http://127.0.0.1:41234/back"
-    knobs = requests.post(f"{emulator.url}/_emulator/knobs", json={"redirect_uris": [elsewhere]}).json()
-    assert knobs["redirect_uris"] == [elsewhere]
-    assert visit(emulator, redirect_uri=elsewhere).status_code == 302
+def test_redirect_uris_over_http(emulator: Any) -> None:
+    other = "http://127.0.0.1:41234/back"
+    assert emulator.control("knobs", {"redirect_uris": [other]}).json()["redirect_uris"] == [other]
+    assert visit(emulator, redirect_uri=other).status_code == 302
     assert visit(emulator).status_code == 400
     emulator.state.reset()
     assert visit(emulator).status_code == 302
+
+
+def test_user_info(emulator: Any) -> None:
+    user = credentials.FEISHU_USER
+    data = emulator.feishu("/authen/v1/user_info", credentials.FEISHU_USER_TOKEN).json()["data"]
+    assert (data["open_id"], data["union_id"], data["user_id"]) == (user.open_id, user.union_id, user.user_id)
+    assert (data["name"], data["tenant_key"]) == (user.name, credentials.FEISHU_TENANT_KEY)
+    # Only user_id needs a scope.
+    token = emulator.refresh(scope="vc:record:readonly")["access_token"]
+    data = emulator.feishu("/authen/v1/user_info", token).json()["data"]
+    assert data["open_id"] == user.open_id
+    assert "user_id" not in data
+
+
+def test_user_info_refuses_tenant_token(emulator: Any) -> None:
+    assert emulator.feishu("/authen/v1/user_info").json()["code"] == 99991663

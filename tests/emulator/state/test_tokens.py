@@ -3,28 +3,39 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import requests
 
-from airflow_provider_meetings.emulator.seed import credentials
+from airflow_provider_meetings.emulator.seed.credentials import (
+    FEISHU_APP_ID,
+    FEISHU_APP_SECRET,
+    FEISHU_STORE_APP_ID,
+    FEISHU_STORE_APP_SECRET,
+    WECOM_CORP_ID,
+    WECOM_CORP_SECRET,
+)
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 
 TENANT_PATH = "/open-apis/auth/v3/tenant_access_token/internal"
-RIGHT = {"app_id": credentials.FEISHU_APP_ID, "app_secret": credentials.FEISHU_APP_SECRET}
+RECORD_LIST = "/cgi-bin/meeting/record/list"
+APP = {"app_id": FEISHU_APP_ID, "app_secret": FEISHU_APP_SECRET}
+CORP = {"corpid": WECOM_CORP_ID, "corpsecret": WECOM_CORP_SECRET}
+MINUTE = f"/minutes/v1/minutes/{READY_MINUTE}"
 
 
 def tenant(emulator: Any, **changes: str) -> dict[str, Any]:
-    return dict(requests.post(emulator.url + TENANT_PATH, json=RIGHT | changes).json())
+    return dict(emulator.post(TENANT_PATH, APP | changes).json())
 
 
-def gettoken(
-    emulator: Any, corpid: str = credentials.WECOM_CORP_ID, secret: str = credentials.WECOM_CORP_SECRET
-) -> Any:
-    return requests.get(f"{emulator.url}/cgi-bin/gettoken", params={"corpid": corpid, "corpsecret": secret}).json()
+def gettoken(emulator: Any, **changes: str) -> Any:
+    return emulator.get("/cgi-bin/gettoken", params=CORP | changes).json()
+
+
+def errcode(emulator: Any, **params: str) -> Any:
+    return emulator.post(RECORD_LIST, {}, params=params).json()["errcode"]
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_tenant_token_is_flat_and_has_a_log_id(emulator: Any, slash: str) -> None:
-    response = requests.post(emulator.url + TENANT_PATH + slash, json=RIGHT)
+def test_tenant_token_is_flat_and_has_log_id(emulator: Any, slash: str) -> None:
+    response = emulator.post(TENANT_PATH + slash, APP)
     assert response.status_code == 200
     assert response.headers["X-Tt-Logid"]
     answer = response.json()
@@ -33,7 +44,7 @@ def test_tenant_token_is_flat_and_has_a_log_id(emulator: Any, slash: str) -> Non
     assert answer["expire"] == 7200
 
 
-def test_same_tenant_token_while_30_minutes_are_left_then_both_are_valid(emulator: Any) -> None:
+def test_new_tenant_token_below_30_minutes_leaves_old_one_valid(emulator: Any) -> None:
     first = tenant(emulator)
     emulator.clock.now += 7200 - 1800
     assert tenant(emulator) == first | {"expire": 1800}
@@ -41,18 +52,13 @@ def test_same_tenant_token_while_30_minutes_are_left_then_both_are_valid(emulato
     second = tenant(emulator)
     assert second["tenant_access_token"] != first["tenant_access_token"]
     assert second["expire"] == 7200
-    url = f"{emulator.url}/open-apis/minutes/v1/minutes/{READY_MINUTE}"
-    for answer in (first, second):
-        headers = {"Authorization": "Bearer " + answer["tenant_access_token"]}
-        assert requests.get(url, headers=headers).json()["code"] == 0
+    tokens = [answer["tenant_access_token"] for answer in (first, second)]
+    assert [emulator.feishu(MINUTE, token).json()["code"] for token in tokens] == [0, 0]
     emulator.clock.now += 1799
-    headers = {"Authorization": "Bearer " + first["tenant_access_token"]}
-    assert requests.get(url, headers=headers).json()["code"] == 99991663
-    headers = {"Authorization": "Bearer " + second["tenant_access_token"]}
-    assert requests.get(url, headers=headers).json()["code"] == 0
+    assert [emulator.feishu(MINUTE, token).json()["code"] for token in tokens] == [99991663, 0]
 
 
-def test_token_shorter_than_30_minutes_is_always_new(start: Any) -> None:
+def test_tenant_token_with_short_lifetime_is_always_new(start: Any) -> None:
     emulator = start(token_seconds=60)
     first, second = tenant(emulator), tenant(emulator)
     assert first["expire"] == second["expire"] == 60
@@ -64,32 +70,29 @@ def test_token_shorter_than_30_minutes_is_always_new(start: Any) -> None:
     [
         ({"app_id": "cli_other"}, {"code": 10003, "msg": "invalid param"}),
         ({"app_secret": "wrong"}, {"code": 10015, "msg": "wrong app secret"}),
-        # A store app has another way to its tokens.
         (
-            {"app_id": credentials.FEISHU_STORE_APP_ID, "app_secret": credentials.FEISHU_STORE_APP_SECRET},
+            {"app_id": FEISHU_STORE_APP_ID, "app_secret": FEISHU_STORE_APP_SECRET},
             {"code": 10014, "msg": "app unauthorized"},
         ),
     ],
+    ids=["app id", "secret", "store app"],
 )
 def test_wrong_app(emulator: Any, changes: dict[str, str], answer: Any) -> None:
     assert tenant(emulator, **changes) == answer
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"app_id": "cli_x"}'])
-def test_token_request_without_its_fields(emulator: Any, body: bytes) -> None:
-    assert requests.post(emulator.url + TENANT_PATH, data=body).json()["code"] == 10003
+def test_tenant_token_request_without_fields(emulator: Any, body: bytes) -> None:
+    assert emulator.session.post(emulator.url + TENANT_PATH, data=body).json()["code"] == 10003
 
 
 @pytest.mark.parametrize(
     ("header", "code"),
     [(None, 99991661), ("", 99991661), ("Bearer ", 99991661), ("Basic eA==", 99991661), ("Bearer t-x", 99991663)],
 )
-@pytest.mark.parametrize(
-    "path", [f"minutes/v1/minutes/{READY_MINUTE}", "vc/v1/meetings/1/recording", "moments/v1/posts/1"]
-)
-def test_feishu_bearer_is_checked_first(emulator: Any, header: str | None, code: int, path: str) -> None:
-    headers = {} if header is None else {"Authorization": header}
-    response = requests.get(f"{emulator.url}/open-apis/{path}", headers=headers)
+@pytest.mark.parametrize("path", [MINUTE, "/vc/v1/meetings/1/recording", "/moments/v1/posts/1"])
+def test_feishu_token_is_checked_first(emulator: Any, header: str | None, code: int, path: str) -> None:
+    response = emulator.get(f"/open-apis{path}", headers={} if header is None else {"Authorization": header})
     assert response.status_code == 400
     answer = response.json()
     assert answer["code"] == code
@@ -108,42 +111,35 @@ def test_wecom_token_is_the_same_until_it_expires(emulator: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("corpid", "secret", "errcode"), [("ww_x", "x", 40013), (credentials.WECOM_CORP_ID, "x", 40001), ("", "x", 41002)]
+    ("changes", "code"),
+    [({"corpid": "x"}, 40013), ({"corpsecret": "x"}, 40001), ({"corpid": ""}, 41002), ({"corpsecret": ""}, 41004)],
 )
-def test_wrong_corp(emulator: Any, corpid: str, secret: str, errcode: int) -> None:
-    assert gettoken(emulator, corpid, secret)["errcode"] == errcode
-
-
-def test_missing_corp_secret(emulator: Any) -> None:
-    answer = requests.get(f"{emulator.url}/cgi-bin/gettoken", params={"corpid": credentials.WECOM_CORP_ID}).json()
-    assert answer["errcode"] == 41004
+def test_wrong_corp(emulator: Any, changes: dict[str, str], code: int) -> None:
+    assert gettoken(emulator, **changes)["errcode"] == code
 
 
 def test_wecom_token_missing_unknown_and_expired(emulator: Any) -> None:
-    url = f"{emulator.url}/cgi-bin/meeting/record/list"
-    assert requests.post(url, json={}).json()["errcode"] == 41001
-    unknown = requests.post(url, params={"access_token": "x"}, json={}).json()
+    assert errcode(emulator) == 41001
+    unknown = emulator.post(RECORD_LIST, {}, params={"access_token": "x"}).json()
     assert unknown["errcode"] == 40014
     assert "hint: [" in unknown["errmsg"]
     assert "from ip: 127.0.0.1" in unknown["errmsg"]
     assert unknown["errmsg"].endswith("https://open.work.weixin.qq.com/devtool/query?e=40014")
     token = emulator.wecom_token()
     emulator.clock.now += 7200
-    assert requests.post(url, params={"access_token": token}, json={}).json()["errcode"] == 42001
+    assert errcode(emulator, access_token=token) == 42001
 
 
 def test_revoked_tokens_are_invalid_and_replaced(emulator: Any) -> None:
     feishu, wecom = emulator.feishu_token(), emulator.wecom_token()
     emulator.state.revoke_tokens()
-    url = f"{emulator.url}/open-apis/minutes/v1/minutes/{READY_MINUTE}"
-    assert requests.get(url, headers={"Authorization": f"Bearer {feishu}"}).json()["code"] == 99991663
-    url = f"{emulator.url}/cgi-bin/meeting/record/list"
-    assert requests.post(url, params={"access_token": wecom}, json={}).json()["errcode"] == 40014
+    assert emulator.feishu(MINUTE, feishu).json()["code"] == 99991663
+    assert errcode(emulator, access_token=wecom) == 40014
     assert emulator.feishu_token() != feishu
     assert emulator.wecom_token() != wecom
 
 
-def test_token_requests_are_counted_granted_or_not(emulator: Any) -> None:
+def test_all_token_requests_are_counted(emulator: Any) -> None:
     tenant(emulator)
     tenant(emulator, app_secret="wrong")
     gettoken(emulator)

@@ -1,4 +1,4 @@
-"""Knobs by HTTP."""
+"""Settings, faults and the log over HTTP."""
 
 from __future__ import annotations
 
@@ -19,23 +19,19 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 MINUTE = f"/minutes/v1/minutes/{READY_MINUTE}"
 
 
-def post(emulator: Any, name: str, body: Any = None) -> requests.Response:
-    return requests.post(f"{emulator.url}/_emulator/{name}", json=body)
-
-
-def test_overview_lists_every_knob_with_its_value(emulator: Any) -> None:
-    overview = requests.get(f"{emulator.url}/_emulator/").json()
+def test_overview_lists_every_setting(emulator: Any) -> None:
+    overview = emulator.get("/_emulator/").json()
     assert overview["knobs"].keys() == SETTINGS.keys()
-    for name, knob in overview["knobs"].items():
-        assert knob["value"] == getattr(emulator.state, name)
-        assert knob["takes"]
-        assert knob["about"]
+    for name, setting in overview["knobs"].items():
+        assert setting["value"] == getattr(emulator.state, name)
+        assert setting["takes"]
+        assert setting["about"]
     assert overview["endpoints"]["feishu.minute"] == "GET /open-apis/minutes/v1/minutes/{minute_token}"
     assert overview["limits"]["feishu.minute"] == [[5, 1, 0]]
     assert overview["clock"] == {"now": emulator.clock.now, "virtual": False}
 
 
-def test_every_plain_attribute_is_a_knob() -> None:
+def test_every_plain_attribute_is_a_setting() -> None:
     plain = {
         name
         for name, value in vars(EmulatorState()).items()
@@ -55,8 +51,8 @@ def test_every_plain_attribute_is_a_knob() -> None:
         ("consent", "deny"), ("cloud", "lark"),
     ],
 )  # fmt: skip
-def test_knobs_are_turned(emulator: Any, name: str, value: Any) -> None:
-    response = post(emulator, "knobs", {name: value})
+def test_settings_are_changed(emulator: Any, name: str, value: Any) -> None:
+    response = emulator.control("knobs", {name: value})
     assert response.json()["knobs"][name]["value"] == value
     assert getattr(emulator.state, name) == value
 
@@ -82,24 +78,24 @@ def test_knobs_are_turned(emulator: Any, name: str, value: Any) -> None:
         ([], "the body must be a JSON object"),
     ],
 )
-def test_bad_knobs_turn_nothing(emulator: Any, body: Any, text: str) -> None:
+def test_bad_settings_change_nothing(emulator: Any, body: Any, text: str) -> None:
     if isinstance(body, dict):
         body = {"token_seconds": 1, **body}
-    response = post(emulator, "knobs", body)
+    response = emulator.control("knobs", body)
     assert response.status_code == 400
     assert text in response.json()["error"]
     assert emulator.state.token_seconds == 7200
 
 
-def test_limits(emulator: Any) -> None:
+def test_rate_limits(emulator: Any) -> None:
     body = {"rate_limits": True, "limits": {"feishu.minute": [[1, 1]], "wecom.record_list": [[1, 60]]}}
-    limits = post(emulator, "knobs", body).json()["limits"]
+    limits = emulator.control("knobs", body).json()["limits"]
     assert (limits["feishu.minute"], limits["wecom.record_list"]) == ([[1, 1, 0]], [[1, 60, 60]])
     assert [emulator.feishu(MINUTE).status_code for _ in range(2)] == [200, 429]
 
 
-def test_failures(emulator: Any) -> None:
-    ordered = post(emulator, "fail", {"endpoint": "feishu.minute", "code": 2091003, "times": None}).json()
+def test_ordered_errors(emulator: Any) -> None:
+    ordered = emulator.control("fail", {"endpoint": "feishu.minute", "code": 2091003, "times": None}).json()
     assert (ordered["status"], ordered["message"]) == (400, "minute not ready , try later")
     assert emulator.feishu(MINUTE).json()["code"] == 2091003
     url = f"{emulator.url}/_emulator/fail"
@@ -108,11 +104,11 @@ def test_failures(emulator: Any) -> None:
 
 
 def test_media_faults(emulator: Any) -> None:
-    address = emulator.feishu(f"{MINUTE}/media").json()["data"]["download_url"]
-    assert post(emulator, "media-fault", {"kind": "html", "file": READY_MINUTE, "request": 2}).status_code == 200
+    address = emulator.media_link(READY_MINUTE)
+    assert emulator.control("media-fault", {"kind": "html", "file": READY_MINUTE, "request": 2}).status_code == 200
     assert requests.get(address).headers["Content-Type"] == "video/mp4"
     assert requests.get(address).headers["Content-Type"].startswith("text/html")
-    assert len(requests.get(f"{emulator.url}/_emulator/").json()["media_faults"]) == 1
+    assert len(emulator.get("/_emulator/").json()["media_faults"]) == 1
     assert requests.delete(f"{emulator.url}/_emulator/media-fault").json() == {"media_faults": []}
 
 
@@ -127,8 +123,8 @@ def test_media_faults(emulator: Any) -> None:
         ("fail", {"endpoint": "feishu.minute", "code": 1, "how": 1}, "'how' is not accepted; accepted: endpoint, code"),
         ("media-fault", {"kind": "x"}, "kind must be one of"),
         ("media-fault", {"kind": "cut", "n": "1"}, "n must be int or null"),
-        ("clock", {}, "now or advance"),
-        ("clock", {"advance": 1, "now": 1}, "now or advance"),
+        ("clock", {}, "either now or advance"),
+        ("clock", {"advance": 1, "now": 1}, "either now or advance"),
         ("clock", {"now": "yesterday"}, "ISO 8601"),
         ("clock", {"now": "2026-11-01T00:00:00"}, "must be aware"),
         ("not-ready", {"object_id": "x"}, "polls is required"),
@@ -144,42 +140,42 @@ def test_media_faults(emulator: Any) -> None:
         ("reset", {"x": 1}, "'x' is not accepted; accepted: nothing"),
     ],
 )
-def test_bad_orders(emulator: Any, name: str, body: Any, text: str) -> None:
-    response = post(emulator, name, body)
+def test_bad_arguments(emulator: Any, name: str, body: Any, text: str) -> None:
+    response = emulator.control(name, body)
     assert response.status_code == 400
     assert text in response.json()["error"]
 
 
-def test_a_body_that_is_no_json(emulator: Any) -> None:
+def test_body_is_not_json(emulator: Any) -> None:
     response = requests.post(f"{emulator.url}/_emulator/knobs", data="{")
     assert (response.status_code, response.json()) == (400, {"error": "the body is not JSON"})
 
 
 def test_not_ready_and_revoke(emulator: Any) -> None:
-    post(emulator, "not-ready", {"object_id": READY_MINUTE, "polls": 1})
+    emulator.control("not-ready", {"object_id": READY_MINUTE, "polls": 1})
     assert [emulator.feishu(MINUTE).json()["code"] for _ in range(2)] == [2091003, 0]
     token = emulator.feishu_token()
-    assert post(emulator, "revoke").json() == {"revoked": True}
+    assert emulator.control("revoke").json() == {"revoked": True}
     assert emulator.feishu_token() != token
 
 
-def test_the_clock_is_set_and_advanced(emulator: Any) -> None:
-    assert post(emulator, "clock", {"now": "2026-11-14T23:46:40Z"}).json() == {"now": 1794700000.0, "running": False}
-    assert post(emulator, "clock", {"advance": 7.5}).json()["now"] == 1794700007.5
+def test_clock_is_set_and_advanced(emulator: Any) -> None:
+    assert emulator.control("clock", {"now": "2026-11-14T23:46:40Z"}).json() == {"now": 1794700000.0, "running": False}
+    assert emulator.control("clock", {"advance": 7.5}).json()["now"] == 1794700007.5
     assert emulator.state.now() == 1794700007.5
-    assert post(emulator, "clock", {"advance": 0, "running": True}).json()["running"] is True
+    assert emulator.control("clock", {"advance": 0, "running": True}).json()["running"] is True
     assert isinstance(emulator.state.clock, VirtualClock)
 
 
-def test_a_real_clock_goes_on_when_advanced(start: Any) -> None:
+def test_real_clock_is_running_after_advance(start: Any) -> None:
     emulator = start(clock=time.time)
     before = time.time()
-    answer = post(emulator, "clock", {"advance": 3600}).json()
+    answer = emulator.control("clock", {"advance": 3600}).json()
     assert answer["running"] is True
     assert answer["now"] >= before + 3600 - 1
 
 
-def test_reset_returns_to_the_beginning(start: Any) -> None:
+def test_reset_restores_initial_state(start: Any) -> None:
     emulator = start(token_seconds=60)
     token = emulator.wecom_token()
     emulator.state.fail("wecom.*", -1)
@@ -189,8 +185,8 @@ def test_reset_returns_to_the_beginning(start: Any) -> None:
         ("clock", {"advance": 5}),
         ("not-ready", {"object_id": READY_MINUTE, "polls": 1}),
     ):
-        assert post(emulator, name, body).status_code == 200
-    overview = post(emulator, "reset").json()
+        assert emulator.control(name, body).status_code == 200
+    overview = emulator.control("reset").json()
     assert overview["knobs"]["token_seconds"]["value"] == 60
     assert overview["failures"] == overview["media_faults"] == []
     assert (overview["requests"], overview["token_requests"], overview["clock"]["virtual"]) == (0, {}, False)
@@ -199,26 +195,26 @@ def test_reset_returns_to_the_beginning(start: Any) -> None:
     assert emulator.feishu(MINUTE).json()["code"] == 0
 
 
-def test_the_log_holds_vendors_requests_alone(emulator: Any) -> None:
+def test_log_has_no_control_requests(emulator: Any) -> None:
     emulator.feishu(MINUTE)
     url = f"{emulator.url}/_emulator/requests"
-    everything = requests.get(url).json()["requests"]
-    assert [one["method"] for one in everything] == ["POST", "GET"]
-    (one,) = requests.get(url, params={"path": f"/open-apis{MINUTE}"}).json()["requests"]
-    assert one["headers"]["authorization"].startswith("Bearer t-")
+    records = requests.get(url).json()["requests"]
+    assert [record["method"] for record in records] == ["POST", "GET"]
+    (record,) = requests.get(url, params={"path": f"/open-apis{MINUTE}"}).json()["requests"]
+    assert record["headers"]["authorization"].startswith("Bearer t-")
     assert requests.delete(url).json() == {"requests": []}
     assert emulator.state.requests == []
 
 
-def test_unknown_paths_and_methods_say_where_to_look(emulator: Any) -> None:
-    assert post(emulator, "nothing").status_code == 404
-    assert "GET /_emulator/" in post(emulator, "requests").json()["error"]
+def test_unknown_paths_and_methods_refer_to_overview(emulator: Any) -> None:
+    assert emulator.control("nothing").status_code == 404
+    assert "GET /_emulator/" in emulator.control("requests").json()["error"]
 
 
 @pytest.mark.parametrize(
     ("address", "status"), [("203.0.113.9", 403), ("10.0.0.1", 403), ("127.0.0.1", 200), ("::1", 200), ("host", 403)]
 )
-def test_only_this_machine_is_answered(address: str, status: int) -> None:
+def test_only_loopback_clients_are_answered(address: str, status: int) -> None:
     sent: list[Message] = []
 
     async def receive() -> Message:
