@@ -149,7 +149,7 @@ class MySQLEngine(Engine):
             for statement in _SESSION:
                 self.run(connection, statement)
             ((version, self._longest),) = self.run(
-                connection, "SELECT version(), airflow_provider_meetingsmax_allowed_packet"
+                connection, "SELECT version(), @@max_allowed_packet"
             )
             made = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
             self.dialect = made(paramstyle="format")
