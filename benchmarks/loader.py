@@ -24,8 +24,9 @@ from typing import Any
 
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.load import rows
-from airflow_provider_meetings.warehouse.load.loader import BATCH, load_recordings
+from airflow_provider_meetings.warehouse.load.loader import load_recordings
 from airflow_provider_meetings.warehouse.load.plans import RecordingPlan
+from airflow_provider_meetings.warehouse.load.rounds import BATCH
 from airflow_provider_meetings.warehouse.load.rows import RunKey
 from airflow_provider_meetings.warehouse.load.session import session
 from airflow_provider_meetings.warehouse.merge.statements import Merge
@@ -75,7 +76,8 @@ def load(hook: Any, given: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> i
 def _prepared(hook: Any, given: list[tuple[Any, ...]]) -> int:
     plan = RecordingPlan(tables(), NOW)
     with session(engine_for(hook)) as opened:
-        opened.open_stages([plan.recordings])
+        opened.begin_staging()
+        opened.create_stage(plan.recordings)
         for start in range(0, len(given), BATCH):
             opened.append(plan.recordings, given[start : start + BATCH])
         (told,) = (step for step in plan.steps() if isinstance(step, Merge) and step.stage is plan.recordings)
@@ -130,7 +132,7 @@ def main(kind: str, mode: str, count: int, result: Path) -> None:
         begun, used = time.perf_counter(), time.process_time()
         written = load(hook, given)
     else:
-        built = [(*row, i) for i, row in enumerate(_rows(count))]
+        built = list(_rows(count))
         if mode != "prepared":
             built = [_plain(kind, row[: len(rows.RECORDING)]) for row in built]
         begun, used = time.perf_counter(), time.process_time()
@@ -147,8 +149,8 @@ def main(kind: str, mode: str, count: int, result: Path) -> None:
 
 def _rows(count: int) -> Iterator[tuple[Any, ...]]:
     given = recordings(count, "after")
-    for first in range(0, count, BATCH):
-        yield from rows.numbered_recording_rows(list(islice(given, BATCH)), first, NOW)
+    for _ in range(0, count, BATCH):
+        yield from rows.recording_rows(list(islice(given, BATCH)), NOW)
 
 
 def _plain(kind: str, row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
-from airflow_provider_meetings.warehouse.merge.staging import SEQ, Stage
+from airflow_provider_meetings.warehouse.merge.staging import Stage
 from airflow_provider_meetings.warehouse.merge.statements import Merge, on_conflict
 
 log = logging.getLogger(__name__)
@@ -173,11 +173,14 @@ class DuckDBEngine(Engine):
 
         The answer counts what was inserted or, where DO UPDATE's WHERE held, updated.
         """
-        staged = merge.stage.table
-        ((rows,),) = self.run(connection, f"SELECT coalesce(max({SEQ}) + 1, 0) FROM {staged.name}")  # noqa: S608 - names of our own
+        name = merge.stage.table.name
+        # The numbers of rows that this transaction has inserted itself begin beyond 2^55.
+        ((first, last),) = self.run(connection, f"SELECT min(rowid), max(rowid) FROM {name}")  # noqa: S608 - names of our own
         counts = 0
-        for start in range(0, rows, _PIECE):
-            piece = staged.c[SEQ].between(literal_column(f"{start}"), literal_column(f"{start + _PIECE - 1}"))
+        for start in range(first, last + 1, _PIECE) if first is not None else ():
+            piece = literal_column(f"{name}.rowid").between(
+                literal_column(f"{start}"), literal_column(f"{start + _PIECE - 1}")
+            )
             some = replace(merge, only=piece if merge.only is None else and_(piece, merge.only))
             counts += self.change(connection, on_conflict(some, insert, self.dialect, read_json=cast))
         return counts

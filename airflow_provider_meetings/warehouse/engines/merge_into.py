@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Table, and_, exists, func, select
+from sqlalchemy import Column, MetaData, Table, and_, func, select
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from airflow_provider_meetings.warehouse.merge.staging import SEQ, Stage
-from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge, ReadJson, agree
+from airflow_provider_meetings.warehouse.merge.staging import Stage
+from airflow_provider_meetings.warehouse.merge.statements import Merge, ReadJson, Step, agree
 
 
 class MergingCompiler(SQLCompiler):
@@ -67,14 +67,9 @@ def staging(stages: Sequence[Stage], dialect: DefaultDialect) -> Iterator[str]:
         yield str(CreateTable(table).compile(dialect=dialect)).strip()
 
 
-def script(stages: Sequence[Stage], steps: Sequence[Merge | DmlStep], dialect: DefaultDialect) -> Iterator[str]:
+def script(steps: Sequence[Step], dialect: DefaultDialect) -> Iterator[str]:
     """Write the statements that merge what is staged, to be run in one transaction."""
     yield "BEGIN TRANSACTION"
-    for stage in stages:
-        older, newer = stage.table, stage.table.alias("newer")
-        doubles = older.delete().where(exists().where(*agree(older, newer, stage.key), newer.c[SEQ] > older.c[SEQ]))
-        for statement in (doubles,) if stage.unite is None else stage.unite:
-            yield str(statement.compile(dialect=dialect))
     for step in steps:
         if isinstance(step, Merge):
             yield merge_into(step, dialect)

@@ -148,9 +148,7 @@ class MySQLEngine(Engine):
                 connection.set_charset_collation("utf8mb4")
             for statement in _SESSION:
                 self.run(connection, statement)
-            ((version, self._longest),) = self.run(
-                connection, "SELECT version(), @@max_allowed_packet"
-            )
+            ((version, self._longest),) = self.run(connection, "SELECT version(), @@max_allowed_packet")
             made = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
             self.dialect = made(paramstyle="format")
             return connection
@@ -201,8 +199,8 @@ class MySQLEngine(Engine):
             )
 
     def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
-        """Insert many rows with each statement; a later row of the same key replaces."""
-        head = f"REPLACE INTO {stage.table.name} VALUES "  # noqa: S608 - names of our own
+        """Insert many rows with each statement."""
+        head = f"INSERT INTO {stage.table.name} VALUES "  # noqa: S608 - names of our own
         marks = f"({', '.join(['%s'] * len(stage.names))})"
         for some in _statements(rows):
             if len(some) == 1:

@@ -18,7 +18,8 @@ from airflow_provider_meetings.warehouse.lake import parquet
 from airflow_provider_meetings.warehouse.lake.attempt import Attempt
 from airflow_provider_meetings.warehouse.lake.partitions import day_of
 from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
-from airflow_provider_meetings.warehouse.load.loader import BATCH, load_posts, load_recordings
+from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
+from airflow_provider_meetings.warehouse.load.rounds import BATCH
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.merge import convert

@@ -6,29 +6,23 @@ The input is staged first, as it comes, in batches; only then are the tables tou
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from itertools import count, islice
 
 from sqlalchemy import Table
 
 from airflow_provider_meetings.warehouse.engines import engine_for
-from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load import rows
 from airflow_provider_meetings.warehouse.load.migrate import SchemaChanges, change, check, create_views
 from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPlan
+from airflow_provider_meetings.warehouse.load.rounds import Rounds, StagedRows, batches
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.session import Session, session
 from airflow_provider_meetings.warehouse.load.transcripts import Content, ContentPlan
 from airflow_provider_meetings.warehouse.merge import convert as values
 from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook
-from airflow_provider_meetings.warehouse.merge.row_builder import Row
-from airflow_provider_meetings.warehouse.merge.staging import Stage
 from airflow_provider_meetings.warehouse.tables.tables import tables
 from airflow_provider_meetings.warehouse.tables.views import views
-
-BATCH = 5000
-"""How many input values are held at a time."""
 
 log = logging.getLogger(__name__)
 
@@ -66,26 +60,32 @@ def load_recordings(
     plan = RecordingPlan(found, at)
     texts = ContentPlan(found, at, read_back=contents is not None)
     used = [*plan.tables, *texts.tables]
-    stages = [*plan.stages, *texts.stages]
     with session(engine or engine_for(hook)) as opened:
         missing = check(opened, used, schema_changes)
-        staged = _Staged(opened, stages)
-        first = 0
-        for batch in _batches(recordings, "recordings"):
-            # Numbers tell which files a later word on the same recording no longer declares.
-            staged.add(plan.recordings, rows.numbered_recording_rows(batch, first, at))
-            staged.add(plan.declared, rows.numbered_file_rows(batch, first, at))
-            staged.add(plan.pending, rows.pending_rows(batch, at))
-            first += len(batch)
-        for batch in _batches(stored_files, "stored_files"):
-            staged.add(plan.stored, rows.stored_file_rows(batch, at))
-            staged.add(plan.landings, rows.landing_rows(batch, run, at))
-        for summary in summaries:
-            staged.add(plan.windows, rows.window_rows(summary, run, at))
-            staged.add(plan.clocks, rows.clock_rows(summary, at))
+        opened.begin_staging()
+        staged = StagedRows(opened, [*plan.stages, *texts.stages])
+        journal = StagedRows(opened, plan.journal_stages)
+        recording_rounds, pending_rounds, file_rounds = Rounds(), Rounds(), Rounds()
+        for batch in batches(recordings, "recordings"):
+            named = [one for one in batch if one.get("recording_id") is not None]
+            for number, some in recording_rounds.split(named, rows.recording_key):
+                staged.add(plan.recordings, rows.recording_rows(some, at), number)
+                staged.add(plan.declared, rows.file_rows(some, at), number)
+            for number, items in pending_rounds.split(rows.pending_rows(batch, at), rows.pending_key):
+                journal.add(plan.pending, items, number)
+        for batch in batches(stored_files, "stored_files"):
+            for number, some in file_rounds.split(batch, rows.stored_file_key):
+                staged.add(plan.stored, rows.stored_file_rows(some, at), number)
+                staged.add(plan.landings, rows.landing_rows(some, run, at), number)
         for content in contents or ():
-            texts.add(content, staged.add)
-        counts = opened.merge(stages, [*plan.steps(), *texts.steps()], _first(opened, used, missing))
+            texts.add(content, staged)
+        listings = list(summaries)
+        journal.add(plan.windows, rows.window_rows(listings, run, at))
+        # A clock follows when nothing waits, which is known in the last round.
+        journal.add(plan.clocks, rows.clock_rows(listings, at), journal.last_round)
+        steps = [*staged.rounds([*plan.steps(), *texts.steps()]), *journal.rounds(plan.journal_steps())]
+        stages = [*plan.stages, *texts.stages, *plan.journal_stages]
+        counts = opened.merge(stages, steps, _first(opened, used, missing))
         if schema_changes == "add":
             create_views(opened, views(found))
     return _told(counts, used, found.prefix)
@@ -112,30 +112,16 @@ def load_posts(
     plan = PostPlan(found, at)
     with session(engine or engine_for(hook)) as opened:
         missing = check(opened, plan.tables, schema_changes)
-        staged = _Staged(opened, plan.stages)
-        first = 0
-        for batch in _batches(posts, "posts"):
-            # Numbers tell what a later word on the same post overtakes.
-            staged.add(plan.posts, rows.numbered_post_rows(batch, first, at))
-            staged.add(plan.tombstones, rows.numbered_tombstone_rows(batch, first, at))
-            staged.add(plan.reactions, rows.numbered_reaction_rows(batch, first, at))
-            first += len(batch)
-        counts = opened.merge(plan.stages, plan.steps(), _first(opened, plan.tables, missing))
+        opened.begin_staging()
+        staged = StagedRows(opened, plan.stages)
+        rounds = Rounds()
+        for batch in batches(posts, "posts"):
+            for number, some in rounds.split(batch, rows.post_key):
+                staged.add(plan.posts, rows.post_rows(some, at), number)
+                staged.add(plan.tombstones, rows.tombstone_rows(some, at), number)
+                staged.add(plan.reactions, rows.reaction_rows(some, at), number)
+        counts = opened.merge(plan.stages, staged.rounds(plan.steps()), _first(opened, plan.tables, missing))
     return _told(counts, plan.tables, found.prefix)
-
-
-class _Staged:
-    """The stages of one call, and how many rows each has been given."""
-
-    def __init__(self, opened: Session, stages: Sequence[Stage]) -> None:
-        self._session = opened
-        self._numbers = {stage: count() for stage in stages}
-        opened.open_stages(stages)
-
-    def add(self, stage: Stage, given: Iterable[Row]) -> None:
-        """Stage rows, each with its number."""
-        numbers = self._numbers[stage]
-        self._session.append(stage, [(*row, next(numbers)) for row in given])
 
 
 def _first(opened: Session, used: Sequence[Table], missing: bool) -> Callable[[], None]:
@@ -146,11 +132,3 @@ def _told(counts: dict[str, int], used: Sequence[Table], prefix: str) -> dict[st
     told = {table.name[len(prefix) :]: counts.get(table.name, 0) for table in used}
     log.info("Rows inserted or changed: %s", ", ".join(f"{name} {number}" for name, number in told.items()))
     return told
-
-
-def _batches(given: Iterable[Neutral], called: str) -> Iterator[list[Neutral]]:
-    source = iter(given)
-    while batch := list(islice(source, BATCH)):
-        if (wrong := rows.no_mapping(batch)) is not None:
-            raise LoadError(f"{called}: {wrong} is among them, and not a mapping of names to values")
-        yield batch

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import (
-    BigInteger,
+    Boolean,
     Column,
     ColumnElement,
     FromClause,
@@ -23,16 +22,14 @@ from sqlalchemy import (
 )
 
 from airflow_provider_meetings.api.models import RecordingState
-from airflow_provider_meetings.warehouse.load import deduplication as words
 from airflow_provider_meetings.warehouse.load import rows
 from airflow_provider_meetings.warehouse.merge import statements as merge
 from airflow_provider_meetings.warehouse.merge.staging import Stage, stage
-from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge
+from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge, Step
 from airflow_provider_meetings.warehouse.tables.tables import Tables
 
-Steps = Sequence[Merge | DmlStep]
-
-_POST = "_post_no"
+_COMPLETE = "_complete"
+"""Whether a recording lists all its files."""
 _READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")  # not bound: it is ours
 # The keys of pending_items, by the column of a recording that they hold.
 _WAITED_AS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
@@ -44,12 +41,8 @@ class RecordingPlan:
     def __init__(self, tables: Tables, now: datetime) -> None:
         self._now = now
         self._into = tables
-        told = stage("recordings", tables.recordings, rows.RECORDING, _number(words.LISTED))
-        more = (_number(words.LISTED), _number(words.FILLED))
-        # Of one recording it holds two words.
-        self.earlier = replace(stage("earlier", tables.recordings, rows.RECORDING, *more), unite=())
-        self.declared = stage("declared", tables.recording_files, rows.DECLARED, _number(words.WORD))
-        self.recordings = replace(told, unite=words.unite(told, self.earlier, self.declared))
+        self.recordings = stage("recordings", tables.recordings, rows.RECORDING, Column(_COMPLETE, Boolean()))
+        self.declared = stage("declared", tables.recording_files, rows.DECLARED)
         self.stored = stage("stored", tables.recording_files, rows.STORED)
         self.landings = stage("landings", tables.landings, rows.LANDING)
         self.pending = stage("pending", tables.pending_items, rows.PENDING)
@@ -58,17 +51,13 @@ class RecordingPlan:
 
     @property
     def stages(self) -> Sequence[Stage]:
-        """All stages."""
-        return (
-            self.recordings,
-            self.earlier,
-            self.declared,
-            self.stored,
-            self.landings,
-            self.pending,
-            self.windows,
-            self.clocks,
-        )
+        """The stages that `steps` reads."""
+        return (self.recordings, self.declared, self.stored, self.landings)
+
+    @property
+    def journal_stages(self) -> Sequence[Stage]:
+        """The stages that `journal_steps` reads."""
+        return (self.pending, self.windows, self.clocks)
 
     @property
     def tables(self) -> Sequence[Table]:
@@ -83,21 +72,33 @@ class RecordingPlan:
             into.sync_clocks,
         )
 
-    def steps(self) -> Steps:
-        """Return what to do, in order: what is read by a later step comes first."""
+    def steps(self) -> Sequence[Step]:
+        """Return what to do with each observation, in order."""
         into = self._into
         return (
-            replace(self._told(self.earlier), only=words.waited(self.earlier), counted=False),
-            words.renewed(into.recordings, self.earlier),
-            self._told(self.recordings),
+            Merge(
+                into.recordings,
+                self.recordings,
+                rows.RECORDING,
+                # Of a forbidden or deleted recording the platform returns only the ids: what was known of it stays.
+                fill=rows.KNOWN_OF_A_RECORDING,
+                first=frozenset({"_deleted_at"}),
+                when=merge.later_word,
+            ),
             Merge(into.recording_files, self.declared, rows.DECLARED, when=merge.changed_or_back),
             self._files_gone(),
             Merge(into.recording_files, self.stored, rows.STORED, when=merge.stored_changed),
             Merge(into.landings, self.landings, rows.LANDING),
-            self._waiting(),
-            self._settled(),
             self._meetings(),
             *(self._answered(prefix, name) for prefix, name in _WAITED_AS.items()),
+        )
+
+    def journal_steps(self) -> Sequence[Step]:
+        """Return what to do after the last observation of each recording, in order."""
+        into = self._into
+        return (
+            self._waiting(),
+            self._settled(),
             Merge(into.discovery_windows, self.windows, rows.WINDOW),
             Merge(
                 into.sync_clocks,
@@ -110,24 +111,11 @@ class RecordingPlan:
             self._settle_clocks(),
         )
 
-    def _told(self, by: Stage) -> Merge:
-        """Merge recordings. One that is forbidden or gone comes with its ids alone: what was known of it stays."""
-        return Merge(
-            self._into.recordings,
-            by,
-            rows.RECORDING,
-            fill=rows.KNOWN_OF_A_RECORDING,
-            first=frozenset({"_deleted_at"}),
-            when=merge.later_word,
-        )
-
     def _files_gone(self) -> DmlStep:
-        """Mark files that were declared once, and are no longer: others are, or the recording itself is gone."""
+        """Mark declared files that are gone: the recording lists others, or is gone itself."""
         there, listed, told = self._into.recording_files, self.declared.table, self.recordings.table
-        owner = exists().where(
-            *merge.agree(told, there, ("platform", "tenant", "recording_id")), told.c[words.LISTED].is_not(None)
-        )
-        still = exists().where(*merge.agree(listed, there, self.declared.key), listed.c[words.WORD] > words.OVERTAKEN)
+        owner = exists().where(*merge.agree(told, there, ("platform", "tenant", "recording_id")), told.c[_COMPLETE])
+        still = exists().where(*merge.agree(listed, there, self.declared.key))
         gone = and_(there.c["_deleted_at"].is_(None), there.c["_source_hash"].is_not(None), owner, ~still)
         marked = update(there).where(gone).values({"_deleted_at": self._now, "_landed_at": self._now})
         return DmlStep(there, marked)
@@ -222,9 +210,9 @@ class PostPlan:
     def __init__(self, tables: Tables, now: datetime) -> None:
         self._now = now
         self._into = tables
-        self.posts = stage("posts", tables.posts, rows.POST, _number(_POST))
-        self.tombstones = stage("tombstones", tables.posts, rows.TOMBSTONE, _number(_POST))
-        self.reactions = stage("reactions", tables.post_reactions, rows.REACTION, _number(_POST))
+        self.posts = stage("posts", tables.posts, rows.POST)
+        self.tombstones = stage("tombstones", tables.posts, rows.TOMBSTONE)
+        self.reactions = stage("reactions", tables.post_reactions, rows.REACTION)
 
     @property
     def stages(self) -> Sequence[Stage]:
@@ -236,25 +224,15 @@ class PostPlan:
         """The tables that are written."""
         return (self._into.posts, self._into.post_reactions)
 
-    def steps(self) -> Steps:
-        """Return what to do, in order: of several words on a post what was said first comes first."""
+    def steps(self) -> Sequence[Step]:
+        """Return what to do, in order."""
         into = self._into
         return (
-            self._drop_overtaken(self.tombstones),
             Merge(into.posts, self.posts, rows.POST, when=merge.changed_or_back),
             Merge(into.posts, self.tombstones, rows.TOMBSTONE, when=merge.not_yet_deleted),
             Merge(into.post_reactions, self.reactions, rows.REACTION, when=merge.changed_or_back),
-            self._drop_overtaken(self.reactions),
             self._reactions_gone(),
         )
-
-    def _drop_overtaken(self, stage: Stage) -> DmlStep:
-        """Clear what is no longer so of a post that came once more later on in the same call."""
-        posts, told = self.posts.table, stage.table
-        later = exists().where(
-            *merge.agree(posts, told, ("platform", "tenant", "post_id")), posts.c[_POST] > told.c[_POST]
-        )
-        return DmlStep(stage.target, told.delete().where(later), counted=False)
 
     def _reactions_gone(self) -> DmlStep:
         """Mark the reactions that a post no longer has; those of a post that is gone itself stay as they were."""
@@ -265,10 +243,6 @@ class PostPlan:
         # No row has no hash: whatever comes after this differs.
         values = {"reaction_count": 0, "_source_hash": None, "_deleted_at": self._now, "_landed_at": self._now}
         return DmlStep(there, marked.values(values))
-
-
-def _number(name: str) -> Column[object]:
-    return Column(name, BigInteger())
 
 
 def _waited_as(told: FromClause, prefix: str, name: str) -> ColumnElement[str]:

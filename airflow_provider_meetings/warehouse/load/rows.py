@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Table
@@ -24,7 +25,8 @@ _STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
 _WAITING = frozenset(str(s) for s in RecordingState if s.waits or s is RecordingState.OVERDUE)
 _READY, _GONE = str(RecordingState.READY), str(RecordingState.GONE)
 _STATES = frozenset(str(state) for state in RecordingState)
-_FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
+FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
+_RECORDING_KEY = FILE_KEY[:3]
 
 
 def _content(table: Table) -> tuple[str, ...]:
@@ -36,8 +38,8 @@ _recording = Builder(_SHAPE.recordings, _content(_SHAPE.recordings), hashed=True
 _declared = Builder(
     _SHAPE.recording_files, [n for n in _content(_SHAPE.recording_files) if n not in _STORED], hashed=True
 )
-_stored = Builder(_SHAPE.recording_files, (*_FILE_KEY, *_STORED), hashed=True)
-_file_key = Builder(_SHAPE.recording_files, _FILE_KEY)
+_stored = Builder(_SHAPE.recording_files, (*FILE_KEY, *_STORED), hashed=True)
+_file_key = Builder(_SHAPE.recording_files, FILE_KEY)
 _landing = Builder(_SHAPE.landings, _SHAPE.landings.c.keys())
 _window = Builder(_SHAPE.discovery_windows, _SHAPE.discovery_windows.c.keys())
 _clock = Builder(_SHAPE.sync_clocks, _SHAPE.sync_clocks.c.keys())
@@ -91,40 +93,55 @@ def _listed(table: Table, owner: Neutral, name: str) -> Sequence[Neutral]:
     return found
 
 
-def numbered_recording_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
-    """Return the rows of `recordings`, with the number behind each that tells which files there are, and are no more.
+def recording_key(recording: Neutral) -> tuple[str, ...]:
+    """Return the key of a recording that has an id."""
+    return _key(recording, _RECORDING_KEY)
 
-    A recording has no row while it has no id; one that is gone is a tombstone.
 
-    :param first: the number of the first.
+def stored_file_key(stored: Neutral) -> tuple[str, ...]:
+    """Return the key of a stored file."""
+    return _key(stored, FILE_KEY)
+
+
+def pending_key(row: Row) -> Row:
+    """Return the key of a row of `pending_items`."""
+    return row[:3]
+
+
+def post_key(post: Neutral) -> tuple[str, ...]:
+    """Return the key of a post."""
+    return _key(post, _post_key.names)
+
+
+def _key(value: Neutral, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple([text(value.get(name)) for name in names])
+
+
+def recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the rows of `recordings`, each with whether it lists all files that the recording has.
+
+    One that is gone is a tombstone.
+
+    :param batch: recordings that have an id.
     """
-    numbers = [number for number, one in enumerate(batch, first) if one.get("recording_id") is not None]
-    named = [batch[number - first] for number in numbers]
-    states = [recording.get("state") for recording in named]
+    states = [one.get("state") for one in batch]
     gone = [now if state == _GONE else None for state in states]
-    listed = [bool(_listed(_SHAPE.recording_files, one, "files")) for one in named]
-    # Ready without files says nothing of them: it was asked for without.
-    tells = [
-        number if state == _GONE or (state == _READY and some) else None
-        for number, state, some in zip(numbers, states, listed, strict=True)
+    # A ready recording without files was requested without them.
+    complete = [
+        state == _GONE or (state == _READY and bool(_listed(_SHAPE.recording_files, one, "files")))
+        for one, state in zip(batch, states, strict=True)
     ]
-    return _recording(named, now, gone, tells)
+    return _recording(batch, now, gone, complete)
 
 
-def numbered_file_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
-    """Return the declared half of the rows of `recording_files`, each with the number of its recording behind it.
-
-    :param first: the number of the first recording.
-    """
+def file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the declared half of the rows of `recording_files`, of recordings that have an id."""
     files = []
-    numbers = []
-    for number, recording in enumerate(batch, first):
-        listed = _listed(_SHAPE.recording_files, recording, "files")
-        if listed and recording.get("recording_id") is not None:
-            owner = {name: recording.get(name) for name in ("platform", "tenant", "recording_id")}
+    for recording in batch:
+        if listed := _listed(_SHAPE.recording_files, recording, "files"):
+            owner = {name: recording.get(name) for name in _RECORDING_KEY}
             files += [{**file, **owner} for file in listed]
-            numbers += [number] * len(listed)
-    return [(*row, number) for row, number in zip(_declared(files, now, None), numbers, strict=True)]
+    return _declared(files, now, None)
 
 
 def stored_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
@@ -141,19 +158,19 @@ def landing_rows(batch: Sequence[Neutral], run: RunKey, now: datetime) -> list[R
     return _landing(landed)
 
 
-def window_rows(summary: Neutral, run: RunKey, now: datetime) -> list[Row]:
+def window_rows(summaries: Iterable[Neutral], run: RunKey, now: datetime) -> list[Row]:
     """Return the rows of `discovery_windows`: each listing that was followed to its end."""
     listed = []
-    for window in summary.get("windows") or ():
-        asked = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
-        if "number" in window:  # what was asked for is redacted
-            asked.append(window["number"])
+    for summary, window in _windows(summaries):
+        query = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
+        if "number" in window:  # the selector is redacted
+            query.append(window["number"])
         data = {
             **window,
             **asdict(run),
             "platform": summary.get("platform"),
             "tenant": summary.get("tenant"),
-            "window_id": digest([*asdict(run).values(), *asked]),
+            "window_id": digest([*asdict(run).values(), *query]),
             "from_at": window.get("start"),
             "to_at": window.get("end"),
             "finished_at": now,
@@ -162,13 +179,13 @@ def window_rows(summary: Neutral, run: RunKey, now: datetime) -> list[Row]:
     return _window(listed)
 
 
-def clock_rows(summary: Neutral, now: datetime) -> list[Row]:
-    """Return a row of `sync_clocks` for each window with an end that was listed completely.
+def clock_rows(summaries: Iterable[Neutral], now: datetime) -> list[Row]:
+    """Return a row of `sync_clocks` for each window with an end that was listed completely, the latest end last.
 
-    None for one of which nobody knows what was asked for: its clock would stand for others, too.
+    None for a window with a redacted selector: other listings would share its clock.
     """
     listed = []
-    for window in summary.get("windows") or ():
+    for summary, window in _windows(summaries):
         if window.get("complete") and window.get("end") is not None and "number" not in window:
             data = {
                 "platform": summary.get("platform"),
@@ -180,7 +197,11 @@ def clock_rows(summary: Neutral, now: datetime) -> list[Row]:
                 "_landed_at": now,
             }
             listed.append(data)
-    return _clock(listed)
+    return sorted(_clock(listed), key=itemgetter(CLOCK.index("seen_until")))
+
+
+def _windows(summaries: Iterable[Neutral]) -> Iterator[tuple[Neutral, Neutral]]:
+    return ((summary, window) for summary in summaries for window in summary.get("windows") or ())
 
 
 def waits(recording: Neutral) -> bool:
@@ -194,25 +215,20 @@ def waits(recording: Neutral) -> bool:
     return given in _WAITING
 
 
-def pending_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
-    """Return the rows of `pending_items`: under its own key what waits, under all it may have waited as what does not.
+def pending_keys(recording: Neutral) -> list[str]:
+    """Return the keys of the pending items that a recording changes.
 
-    None for one that has both id and answer: what waited for that is found by its row in `recordings`.
+    One that waits is noted under its own key; one that has neither id nor answer settles all it may have waited as.
+    None for one that has both: what waited for it is found by its row in `recordings`.
+
+    :raises LoadError: for a recording without any id, or of an unknown state.
     """
-    items = []
-    for recording in batch:
-        waiting = waits(recording)
-        if waiting or recording.get("recording_id") is None:
-            keys = _item_keys(recording)
-            data = {**recording, "first_seen_at": now, "last_seen_at": now, "settled_at": None if waiting else now}
-            items += [{**data, "item_key": key} for key in (keys[:1] if waiting else keys)]
-    return _pending(items)
-
-
-def _item_keys(recording: Neutral) -> list[str]:
+    waiting = waits(recording)
     recording_id, meeting_id, number = (
         recording.get(name) for name in ("recording_id", "meeting_id", "meeting_number")
     )
+    if not waiting and recording_id is not None:
+        return []
     found = [
         recording_id,
         None if meeting_id is None else f"meeting:{meeting_id}",
@@ -221,35 +237,36 @@ def _item_keys(recording: Neutral) -> list[str]:
     keys = [text(key) for key in found if key is not None]
     if not keys:
         raise LoadError.at(_SHAPE.pending_items, "a recording has neither recording_id, meeting_id nor meeting_number")
-    return keys
+    return keys[:1] if waiting else keys
 
 
-def numbered_post_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
-    """Return the rows of `posts` that are there, each with its number behind it.
-
-    :param first: the number of the first.
-    """
-    numbers = [number for number, post in enumerate(batch, first) if not post.get("deleted")]
-    built = _post([batch[number - first] for number in numbers], now, None)
-    return [(*row, number) for row, number in zip(built, numbers, strict=True)]
-
-
-def numbered_tombstone_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
-    """Return the key of each post that is gone, and when, with its number behind it.
-
-    :param first: the number of the first post.
-    """
-    numbers = [number for number, post in enumerate(batch, first) if post.get("deleted")]
-    built = _post_key([batch[number - first] for number in numbers], now, now)
-    return [(*row, number) for row, number in zip(built, numbers, strict=True)]
+def pending_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the rows of `pending_items`; `settled_at` is NULL in those of recordings that wait."""
+    items = []
+    for recording in batch:
+        if keys := pending_keys(recording):
+            settled = None if waits(recording) else now
+            data = {**recording, "first_seen_at": now, "last_seen_at": now, "settled_at": settled}
+            items += [{**data, "item_key": key} for key in keys]
+    return _pending(items)
 
 
-def numbered_reaction_rows(batch: Sequence[Neutral], first: int, now: datetime) -> list[Row]:
-    """Return the rows of `post_reactions` of the posts that are there, each with the number of its post behind it."""
-    given = []
-    numbers = []
-    for number, post in enumerate(batch, first):
-        for reaction in () if post.get("deleted") else _listed(_SHAPE.post_reactions, post, "reactions"):
-            given.append({**post, "reaction_type": reaction.get("type"), "reaction_count": reaction.get("count")})
-            numbers.append(number)
-    return [(*row, number) for row, number in zip(_reaction(given, now, None), numbers, strict=True)]
+def post_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the rows of the posts that are not deleted."""
+    return _post([post for post in batch if not post.get("deleted")], now, None)
+
+
+def tombstone_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the key of each deleted post, and when it was seen deleted."""
+    return _post_key([post for post in batch if post.get("deleted")], now, now)
+
+
+def reaction_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
+    """Return the rows of `post_reactions`, of the posts that are not deleted."""
+    reactions = [
+        {**post, "reaction_type": reaction.get("type"), "reaction_count": reaction.get("count")}
+        for post in batch
+        if not post.get("deleted")
+        for reaction in _listed(_SHAPE.post_reactions, post, "reactions")
+    ]
+    return _reaction(reactions, now, None)

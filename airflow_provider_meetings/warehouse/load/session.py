@@ -11,15 +11,14 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Delete, MetaData, Table, select
-from sqlalchemy import func as sql
+from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.schema import CreateTable
 
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Engine, Shape
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
-from airflow_provider_meetings.warehouse.merge.staging import SEQ, Stage
-from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge
+from airflow_provider_meetings.warehouse.merge.staging import Stage
+from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge, Step
 
 ATTEMPTS = 12
 """How often a merge is tried while other writers are in its way."""
@@ -72,23 +71,23 @@ class Session:
         with suppress(Exception):
             self.connection.rollback()
 
-    def open_stages(self, stages: Sequence[Stage]) -> None:
-        """Create temporary tables, and begin to fill them."""
+    def begin_staging(self) -> None:
+        """Begin to stage rows."""
         self._safely(None, lambda: self.engine.begin_staging(self.connection))
-        for stage in stages:
-            description = stage.table
-            if self._keeps_doubles(stage):
-                # Without a key rows are appended faster, except in MySQL, which stores them by it.
-                description = _keyed(stage.table, (*stage.key, SEQ) if self.engine.keyed_stages else ())
-            self.define([str(CreateTable(description).compile(dialect=self.engine.dialect))], stage.target)
+
+    def create_stage(self, stage: Stage) -> None:
+        """Create a temporary table."""
+        # Rows are appended faster without a key, except in MySQL, which stores them in its order.
+        table = stage.table if self.engine.keyed_stages else _without_key(stage.table)
+        self.define([str(CreateTable(table).compile(dialect=self.engine.dialect))], stage.target)
 
     def append(self, stage: Stage, rows: Sequence[Row]) -> None:
-        """Stage rows; of those with the same key the last one counts, unless the stage unites them."""
+        """Put rows into a stage, which has none of the same keys."""
         if rows:
             self._safely(stage.target, lambda: self.engine.append(self.connection, stage, rows))
 
     def merge(
-        self, stages: Sequence[Stage], steps: Sequence[Merge | DmlStep], first: Callable[[], None] = lambda: None
+        self, stages: Sequence[Stage], steps: Sequence[Step], first: Callable[[], None] = lambda: None
     ) -> dict[str, int]:
         """Do all steps and commit; return how many rows of each table were inserted or changed.
 
@@ -98,8 +97,6 @@ class Session:
         """
         for stage in stages:
             self._safely(stage.target, lambda s=stage: self.engine.staged(self.connection, s))  # type: ignore[misc]  # mypy takes the bound value for a parameter
-        for stage in stages:
-            self._unite_doubles(stage)
         self._safely(None, lambda: self.engine.hold(self.connection))
         for attempt in range(ATTEMPTS):
             try:
@@ -115,7 +112,7 @@ class Session:
             self.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - only spreads the tries
         raise AssertionError("the last try either returns or raises")
 
-    def _attempt(self, steps: Sequence[Merge | DmlStep]) -> dict[str, int]:
+    def _attempt(self, steps: Sequence[Step]) -> dict[str, int]:
         counts: dict[str, int] = {}
         for step in steps:
             if isinstance(step, Merge):
@@ -123,29 +120,15 @@ class Session:
                 count = self._safely(step.target, lambda m=step: self.engine.merge(self.connection, m))  # type: ignore[misc]  # mypy takes the bound value for a parameter
             else:
                 name, count = step.table.name, self._change(step)
-            if step.counted:
-                counts[name] = counts.get(name, 0) + count
+                if not step.counted:
+                    continue
+            counts[name] = counts.get(name, 0) + count
         return counts
 
     def _change(self, step: DmlStep) -> int:
         compiled: Any = step.statement.compile(dialect=self.engine.dialect)
         values = [compiled.params[name] for name in compiled.positiontup or ()]
         return self._safely(step.table, lambda: self.engine.change(self.connection, str(compiled), values))
-
-    def _keeps_doubles(self, stage: Stage) -> bool:
-        return stage.unite is not None or not self.engine.keyed_stages
-
-    def _unite_doubles(self, stage: Stage) -> None:
-        """Do what is to be done where a key has more than one row; most stages have none, which is asked first."""
-        statements = [_older(stage)] if stage.unite is None else stage.unite
-        if not statements or not self._keeps_doubles(stage):
-            return
-        keys = [stage.table.c[name] for name in stage.key]
-        twice = select(keys[0]).group_by(*keys).having(sql.count() > 1).limit(1)
-        query = str(twice.compile(dialect=self.engine.dialect, compile_kwargs={"literal_binds": True}))
-        if self._safely(stage.target, lambda: self.engine.run(self.connection, query)):
-            for statement in statements:
-                self._change(DmlStep(stage.target, statement))
 
     def _safely(self, table: Table | None, call: Callable[[], Result]) -> Result:
         try:
@@ -164,20 +147,8 @@ class Session:
         raise told
 
 
-def _older(stage: Stage) -> Delete:
-    """Delete all but the last of the rows with the same key."""
-    table = stage.table
-    keys = [table.c[name] for name in stage.key]
-    number = sql.row_number().over(partition_by=keys, order_by=table.c[SEQ].desc()).label("n")
-    ranked = select(*keys, table.c[SEQ], number).subquery()
-    return table.delete().where(table.c[SEQ].in_(select(ranked.c[SEQ]).where(ranked.c.n > 1)))
-
-
-def _keyed(table: Table, key: Sequence[str]) -> Table:
-    columns: list[Column[Any]] = [
-        Column(column.name, column.type, primary_key=column.name in key, autoincrement=False)
-        for column in table.columns
-    ]
+def _without_key(table: Table) -> Table:
+    columns: list[Column[Any]] = [Column(column.name, column.type) for column in table.columns]
     return Table(table.name, MetaData(), *columns, prefixes=["TEMPORARY"])
 
 

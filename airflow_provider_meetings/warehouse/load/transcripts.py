@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count, islice
 
-from sqlalchemy import BigInteger, Column, Table, exists, update
+from sqlalchemy import Table, exists, update
 
 from airflow_provider_meetings.api.artifacts import ArtifactRow, Chapter, Statistics, Todo
 from airflow_provider_meetings.api.models import TranscriptSegment
-from airflow_provider_meetings.warehouse.load.rows import Neutral
+from airflow_provider_meetings.warehouse.load.rounds import Rounds, StagedRows, batches
+from airflow_provider_meetings.warehouse.load.rows import FILE_KEY, Neutral
 from airflow_provider_meetings.warehouse.merge import statements as merge
-from airflow_provider_meetings.warehouse.merge.row_builder import Builder, Row
+from airflow_provider_meetings.warehouse.merge.row_builder import Builder
 from airflow_provider_meetings.warehouse.merge.staging import Stage, stage
-from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge
+from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge, Step
 from airflow_provider_meetings.warehouse.tables.tables import Tables
-
-BATCH = 5000
-_FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
-_NUMBER = "_no_of_file"  # BigQuery has no columns whose names begin with _file_
-
-Add = Callable[[Stage, Iterable[Row]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +39,27 @@ class _Part:
     def __init__(self, tables: Tables, into: Table, owner: Sequence[str], now: datetime) -> None:
         content = [column.name for column in into.c if not column.name.startswith("_")]
         self._build = Builder(into, content, hashed=True)
-        self._key = Builder(tables.recording_files, _FILE_KEY)
+        self._key = Builder(tables.recording_files, FILE_KEY)
         self._now = now
         self._owner = owner
         self.into = into
         name = into.name.removeprefix(tables.prefix)
         self.names = (*content, "_source_hash", "_landed_at", "_deleted_at")
-        self.rows = stage(name, into, self.names, Column(_NUMBER, BigInteger()))
-        self.files = stage(f"{name}_files", tables.recording_files, _FILE_KEY, Column(_NUMBER, BigInteger()))
+        self.rows = stage(name, into, self.names)
+        self.files = stage(f"{name}_files", tables.recording_files, FILE_KEY)
+        self._rounds = Rounds()
 
-    def add(self, content: Content, number: int, add: Add) -> None:
-        """Stage a file's rows; `number` tells them from those of an earlier reading in the same call."""
-        add(self.files, self._key([content.file], number))
-        given: Iterator[Mapping[str, object]] = iter(content.rows)
-        while batch := list(islice(given, BATCH)):
-            add(self.rows, self._build(batch, self._now, None, number))
+    def add(self, content: Content, staged: StagedRows) -> None:
+        """Stage a file's rows."""
+        file = self._key([content.file])
+        number = self._rounds.number(file[0][: len(self._owner)])
+        staged.add(self.files, file, number)
+        for batch in batches(content.rows, "rows of a file"):
+            staged.add(self.rows, self._build(batch, self._now, None), number)
 
-    def steps(self) -> Iterable[Merge | DmlStep]:
-        """Replace what was read of these files before; what they no longer hold is marked."""
+    def steps(self) -> Iterable[Step]:
+        """Replace what was read of these files before; rows that they no longer contain are marked."""
         there, staged, read = self.into, self.rows.table, self.files.table
-        later = exists().where(*merge.agree(read, staged, self._owner), read.c[_NUMBER] > staged.c[_NUMBER])
-        yield DmlStep(there, staged.delete().where(later), counted=False)
         yield Merge(there, self.rows, self.names, when=merge.changed_or_back)
         again = exists().where(*merge.agree(read, there, self._owner))
         still = exists().where(*merge.agree(staged, there, self.rows.key))
@@ -80,14 +74,13 @@ class ContentPlan:
     """
 
     def __init__(self, tables: Tables, now: datetime, *, read_back: bool) -> None:
-        self._numbers = count()
         self._parts: dict[type[ArtifactRow], _Part] = {}
         if read_back:
             self._parts = {
-                TranscriptSegment: _Part(tables, tables.transcript_segments, _FILE_KEY, now),
-                Chapter: _Part(tables, tables.minute_chapters, _FILE_KEY[:3], now),
-                Todo: _Part(tables, tables.minute_todos, _FILE_KEY[:3], now),
-                Statistics: _Part(tables, tables.minute_statistics, _FILE_KEY[:3], now),
+                TranscriptSegment: _Part(tables, tables.transcript_segments, FILE_KEY, now),
+                Chapter: _Part(tables, tables.minute_chapters, FILE_KEY[:3], now),
+                Todo: _Part(tables, tables.minute_todos, FILE_KEY[:3], now),
+                Statistics: _Part(tables, tables.minute_statistics, FILE_KEY[:3], now),
             }
 
     @property
@@ -100,10 +93,10 @@ class ContentPlan:
         """The tables that are written."""
         return tuple(part.into for part in self._parts.values())
 
-    def add(self, content: Content, add: Add) -> None:
+    def add(self, content: Content, staged: StagedRows) -> None:
         """Stage one file's rows."""
-        self._parts[content.item].add(content, next(self._numbers), add)
+        self._parts[content.item].add(content, staged)
 
-    def steps(self) -> Sequence[Merge | DmlStep]:
+    def steps(self) -> Sequence[Step]:
         """Return what to do, in order."""
         return tuple(step for part in self._parts.values() for step in part.steps())

@@ -57,8 +57,7 @@ class Engine(ABC):
     """Quotes the names and writes the statements; its placeholders are the driver's."""
     takes_schema: bool = True
     keyed_stages: bool = False
-    """Whether stages have their table's key, by which `append` replaces; else rows of the same key are cleared
-    afterwards. Those that unite such rows have the row's number as the last part of their key."""
+    """Whether stages have the key of their target."""
 
     def __init__(self, hook: Hook) -> None:
         self.hook = hook

@@ -1,32 +1,27 @@
-"""The temporary tables that rows wait in until all of a call have come."""
+"""Temporary tables that hold the rows of a call until they are merged."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import JSON, BigInteger, Column, Delete, Insert, MetaData, Table, Update
+from sqlalchemy import JSON, Column, MetaData, Table
 
 from airflow_provider_meetings.warehouse.tables import types
-
-SEQ = "_seq"
-"""The number of a row in its stage: of rows with the same key the one with the highest counts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """A temporary table, and what it holds.
+    """A temporary table for rows of `target`, with at most one row per key.
 
-    :param target: the table that they wait for.
-    :param table: described for the session's own temporary schema, its key that of the target.
-    :param names: the columns that rows bring, in order; the last is `SEQ`.
-    :param unite: what is done where a key has more than one row; None leaves the last one, as a whole.
+    :param target: the table that the rows are merged into.
+    :param table: the temporary table; its key is that of the target.
+    :param names: the columns of its rows, in order.
     """
 
     target: Table
     table: Table
     names: tuple[str, ...]
-    unite: Sequence[Insert | Delete | Update] | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -37,15 +32,23 @@ class Stage:
 def stage(label: str, target: Table, names: Sequence[str], *extra: Column[object]) -> Stage:
     """Describe a stage for the columns `names` of `target`.
 
-    :param label: tells this stage from the others of the call.
+    :param label: distinguishes the stages of a call.
     :param extra: further columns, for the statements that read the stage.
     """
     columns: list[Column[object]] = []
     for name in names:
         column = target.c[name]
-        # JSON waits as text: binary COPY and LOAD DATA know no better, and it is read once when it is merged.
+        # JSON is staged as text: binary COPY does not take it otherwise, and so it is parsed once, when it is merged.
         kind = types.words() if isinstance(column.type, JSON) else column.type
         columns.append(Column(name, kind, primary_key=column.primary_key, autoincrement=False))
-    columns += [*extra, Column(SEQ, BigInteger())]
-    table = Table(f"_meetings_stage_{label}", MetaData(), *columns, prefixes=["TEMPORARY"])
+    columns += extra
+    table = Table(
+        f"_meetings_stage_{label}",
+        MetaData(),
+        *columns,
+        prefixes=["TEMPORARY"],
+        # An engine without transactions would not restore the stages when a merge is rolled back.
+        mysql_engine="InnoDB",
+        mariadb_engine="InnoDB",
+    )
     return Stage(target, table, tuple(str(column.name) for column in columns))

@@ -100,7 +100,6 @@ class Merge:
     :param first: columns of which an existing row keeps its value where the new row has one.
     :param when: rewrite an existing row only then; always, if None.
     :param only: the staged rows that are meant; all, if None. It may look at other tables, but not at the target.
-    :param counted: whether its rows count as inserted or changed; not where a later step counts them.
     """
 
     target: Table
@@ -111,7 +110,6 @@ class Merge:
     first: frozenset[str] = frozenset()
     when: When | None = None
     only: ColumnElement[bool] | None = None
-    counted: bool = True
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -146,11 +144,17 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class DmlStep:
-    """A statement between merges: it marks rows of `table` as gone, or clears staged ones."""
+    """A statement between merges: it marks rows of `table` as gone, or changes staged rows.
+
+    :param counted: whether its rows count as inserted or changed.
+    """
 
     table: Table
     statement: Insert | Update | Delete
     counted: bool = True
+
+
+Step = Merge | DmlStep
 
 
 def on_conflict(

@@ -45,9 +45,12 @@ def test_each_table_is_created_with_its_types(dialect: DefaultDialect) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_the_script_merges_from_staging(dialect: DefaultDialect, plan: type[RecordingPlan | PostPlan]) -> None:
     made = plan(tables("pre_", "lake"), NOW)
-    for sql in merge_into.staging(made.stages, dialect):
+    stages, steps = made.stages, made.steps()
+    if isinstance(made, RecordingPlan):
+        stages, steps = [*stages, *made.journal_stages], [*steps, *made.journal_steps()]
+    for sql in merge_into.staging(stages, dialect):
         assert isinstance(_read(sql, dialect), exp.Create)
-    first, *statements, last = merge_into.script(made.stages, made.steps(), dialect)
+    first, *statements, last = merge_into.script(steps, dialect)
     assert (first, last.partition(" ")[0]) == ("BEGIN TRANSACTION", "COMMIT")
     read = [_read(sql, dialect) for sql in statements]
     merges = [found for found in read if isinstance(found, exp.Merge)]
@@ -67,7 +70,7 @@ def test_the_script_merges_from_staging(dialect: DefaultDialect, plan: type[Reco
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_hostile_names_are_quoted(dialect: DefaultDialect) -> None:
     made = PostPlan(tables('x"`; drop --', "S p"), NOW)
-    for sql in merge_into.script((), made.steps(), dialect):
+    for sql in merge_into.script(made.steps(), dialect):
         if sql.startswith(("MERGE", "UPDATE")):
             found = _read(sql, dialect).find(exp.Table)
             assert found is not None
@@ -77,8 +80,9 @@ def test_hostile_names_are_quoted(dialect: DefaultDialect) -> None:
 def test_no_column_has_a_name_that_bigquery_keeps_for_itself() -> None:
     # https://cloud.google.com/bigquery/docs/schemas#column_names
     kept = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
-    plans = (RecordingPlan(tables(), NOW), PostPlan(tables(), NOW), ContentPlan(tables(), NOW, read_back=True))
-    described = [*tables(), *(stage.table for plan in plans for stage in plan.stages)]
+    recordings, contents = RecordingPlan(tables(), NOW), ContentPlan(tables(), NOW, read_back=True)
+    stages = [*recordings.stages, *recordings.journal_stages, *PostPlan(tables(), NOW).stages, *contents.stages]
+    described = [*tables(), *(stage.table for stage in stages)]
     names = [column.name for table in described for column in table.columns]
     assert len(names) > 200
     assert [name for name in names if name.lower().startswith(kept)] == []

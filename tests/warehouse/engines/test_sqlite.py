@@ -18,7 +18,7 @@ from airflow_provider_meetings.warehouse.load.loader import load_recordings
 from airflow_provider_meetings.warehouse.load.session import session
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.merge.engine import Hook
-from airflow_provider_meetings.warehouse.merge.staging import SEQ, stage
+from airflow_provider_meetings.warehouse.merge.staging import stage
 from tests.warehouse.conftest import NOW, RUN
 
 MakeHook = Callable[[str, Path | str], Hook]
@@ -110,7 +110,7 @@ def test_times_are_text_of_one_width(make_hook: MakeHook, times: list[datetime |
     target = Table("t", MetaData(), Column("at", DateTime(timezone=True)))
     staged = stage("times", target, ["at"])
     connection = sqlite3.connect(":memory:")
-    connection.execute(f"CREATE TABLE {staged.table.name} (at, {SEQ})")
-    SQLiteEngine(make_hook("sqlite", "unused")).append(connection, staged, [(at, n) for n, at in enumerate(times)])
-    found = [at for (at,) in connection.execute(f"SELECT at FROM {staged.table.name} ORDER BY {SEQ}")]
+    connection.execute(f"CREATE TABLE {staged.table.name} (at)")
+    SQLiteEngine(make_hook("sqlite", "unused")).append(connection, staged, [(at,) for at in times])
+    found = [at for (at,) in connection.execute(f"SELECT at FROM {staged.table.name} ORDER BY rowid")]
     assert found == [None if at is None else at.isoformat(" ", "microseconds") for at in times]

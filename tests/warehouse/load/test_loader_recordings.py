@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.load.loader import BATCH
+from airflow_provider_meetings.warehouse.load.rounds import BATCH
 from airflow_provider_meetings.warehouse.load.rows import RunKey
 
 Load = Callable[..., dict[str, int]]

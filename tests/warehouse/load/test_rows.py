@@ -49,20 +49,21 @@ def _named(names: tuple[str, ...], row: Row) -> dict[str, Any]:
 
 
 def _recording(recording: dict[str, Any], now: datetime) -> dict[str, Any] | None:
-    found = rows.numbered_recording_rows([recording], 0, now)
-    return _named((*rows.RECORDING, "listed"), found[0]) if found else None
+    if recording["recording_id"] is None:
+        return None
+    (found,) = rows.recording_rows([recording], now)
+    return _named((*rows.RECORDING, "complete"), found)
 
 
 @given(recordings())
 def test_a_recording_has_a_row_as_soon_as_it_has_an_id(recording: dict[str, Any]) -> None:
     row = _recording(recording, NOW)
     assert (row is None) == (recording["recording_id"] is None)
-    files = [_named((*rows.DECLARED, "word"), file) for file in rows.numbered_file_rows([recording], 0, NOW)]
+    files = [_named(rows.DECLARED, file) for file in rows.file_rows([recording], NOW)]
     assert [f["file_id"] for f in files] == [f["file_id"] for f in recording["files"]]
     if row is not None:
-        assert set(row) == {*tables().recordings.columns.keys(), "listed"}
-        tells = row["state"] == "gone" or (row["state"] == "ready" and files)
-        assert row["listed"] == (0 if tells else None)
+        assert set(row) == {*tables().recordings.columns.keys(), "complete"}
+        assert row["complete"] == (row["state"] == "gone" or (row["state"] == "ready" and bool(files)))
         again = _recording(recording, LATER)
         assert again is not None
         assert {**again, "_landed_at": NOW, "_deleted_at": again["_deleted_at"] and NOW} == row
@@ -99,8 +100,8 @@ def test_the_hash_follows_the_content(recording: dict[str, Any], name: str) -> N
 def test_a_declared_file_belongs_to_the_recording_it_stands_in() -> None:
     recording: dict[str, Any] = {"platform": "p", "tenant": "t", "recording_id": "r", "files": []}
     recording["files"] = [{"tenant": "other", "recording_id": "other", "file_id": "f", "kind": "audio"}]
-    (found,) = rows.numbered_file_rows([recording], 0, NOW)
-    row = _named((*rows.DECLARED, "word"), found)
+    (found,) = rows.file_rows([recording], NOW)
+    row = _named(rows.DECLARED, found)
     assert (row["platform"], row["tenant"], row["recording_id"]) == ("p", "t", "r")
     assert not {"uri", "size", "sha256", "media_type", "landed_at", "_stored_hash"} & set(row)
 
@@ -109,9 +110,9 @@ def test_a_declared_file_belongs_to_the_recording_it_stands_in() -> None:
 @pytest.mark.parametrize("value", [None, ""])
 def test_a_key_without_a_value_is_an_error(missing: str, value: str | None) -> None:
     post = {"platform": "feishu", "tenant": "t", "post_id": "p", missing: value}
-    for build, deleted in ((rows.numbered_post_rows, False), (rows.numbered_tombstone_rows, True)):
+    for build, deleted in ((rows.post_rows, False), (rows.tombstone_rows, True)):
         with pytest.raises(LoadError, match=f"'{missing}' has no value"):
-            build([{**post, "deleted": deleted}], 0, NOW)
+            build([{**post, "deleted": deleted}], NOW)
 
 
 def test_a_recording_without_any_id_is_an_error() -> None:

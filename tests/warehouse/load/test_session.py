@@ -107,8 +107,9 @@ def test_counts_only_what_was_written(hook: Hook, load: Load) -> None:
     def merged(sizes: Iterable[int]) -> int:
         staged = stage("test", table, names)
         with session(engine_for(hook)) as opened:
-            opened.open_stages([staged])
-            opened.append(staged, [("p", "t", str(i), size, i) for i, size in enumerate(sizes)])
+            opened.begin_staging()
+            opened.create_stage(staged)
+            opened.append(staged, [("p", "t", str(i), size) for i, size in enumerate(sizes)])
             merge = Merge(table, staged, names, when=lambda there, comes: there["size"].is_distinct_from(comes["size"]))
             return opened.merge([staged], [merge])["landings"]
 

@@ -11,7 +11,8 @@ import pytest
 from airflow_provider_meetings.api.artifacts import ArtifactRow, Chapter, Statistics, Todo
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.load.transcripts import BATCH, Content
+from airflow_provider_meetings.warehouse.load.rounds import BATCH
+from airflow_provider_meetings.warehouse.load.transcripts import Content
 from tests.warehouse.conftest import NOW
 
 Load = Callable[..., dict[str, int]]
