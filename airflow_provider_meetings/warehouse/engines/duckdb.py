@@ -181,7 +181,7 @@ class DuckDBEngine(Engine):
             piece = literal_column(f"{name}.rowid").between(
                 literal_column(f"{start}"), literal_column(f"{start + _PIECE - 1}")
             )
-            some = replace(merge, only=piece if merge.only is None else and_(piece, merge.only))
+            some = replace(merge, where=piece if merge.where is None else and_(piece, merge.where))
             counts += self.change(connection, on_conflict(some, insert, self.dialect, read_json=cast))
         return counts
 

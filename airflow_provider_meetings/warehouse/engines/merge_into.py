@@ -15,7 +15,7 @@ from sqlalchemy.schema import CreateTable
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from airflow_provider_meetings.warehouse.merge.staging import Stage
-from airflow_provider_meetings.warehouse.merge.statements import Merge, ReadJson, Step, agree
+from airflow_provider_meetings.warehouse.merge.statements import Merge, ReadJson, Step, columns_equal
 
 
 class MergingCompiler(SQLCompiler):
@@ -36,9 +36,9 @@ def read_json(column: Any, _: object) -> Any:
 
 def merge_into(merge: Merge, dialect: DefaultDialect, read: ReadJson = read_json) -> str:
     """Write ``MERGE INTO .. USING (staged rows) .. WHEN MATCHED .. WHEN NOT MATCHED``."""
-    target = merge.target.alias("there")
-    given = select(*(merge.value(name, read).label(name) for name in merge.columns))
-    comes = (given if merge.only is None else given.where(merge.only)).subquery("comes")
+    target = merge.target.alias("existing")
+    rows = select(*(merge.value(name, read).label(name) for name in merge.columns))
+    incoming = (rows if merge.where is None else rows.where(merge.where)).subquery("incoming")
 
     def text(element: Any) -> str:
         return str(element.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
@@ -46,14 +46,14 @@ def merge_into(merge: Merge, dialect: DefaultDialect, read: ReadJson = read_json
     def quoted(name: str) -> str:
         return dialect.identifier_preparer.quote(name)
 
-    matched = "WHEN MATCHED" + (f" AND {text(merge.when(target.c, comes.c))}" if merge.when else "")
-    sets = [f"{quoted(name)} = {text(merge.taken(name, target.c, comes.c))}" for name in merge.updates]
+    matched = "WHEN MATCHED" + (f" AND {text(merge.update_if(target.c, incoming.c))}" if merge.update_if else "")
+    sets = [f"{quoted(name)} = {text(merge.updated_value(name, target.c, incoming.c))}" for name in merge.updates]
     names = ", ".join(quoted(name) for name in merge.columns)
-    values = ", ".join(text(comes.c[name]) for name in merge.columns)
-    same = and_(*agree(target, comes, merge.key))
+    values = ", ".join(text(incoming.c[name]) for name in merge.columns)
+    same = and_(*columns_equal(target, incoming, merge.key))
     return (
-        f"MERGE INTO {dialect.identifier_preparer.format_table(merge.target)} AS there "  # noqa: S608 - quoted by the dialect
-        f"USING ({text(comes.element)}) AS comes ON {text(same)} "
+        f"MERGE INTO {dialect.identifier_preparer.format_table(merge.target)} AS existing "  # noqa: S608 - quoted by the dialect
+        f"USING ({text(incoming.element)}) AS incoming ON {text(same)} "
         f"{matched} THEN UPDATE SET {', '.join(sets)} "
         f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
     )

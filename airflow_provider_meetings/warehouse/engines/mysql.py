@@ -17,7 +17,7 @@ from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage
-from airflow_provider_meetings.warehouse.merge.statements import Merge, agree
+from airflow_provider_meetings.warehouse.merge.statements import Merge, columns_equal
 
 _DEADLOCK, _LOCK_TIMEOUT, _CHANGED, _DUPLICATE = 1213, 1205, 1020, 1062
 
@@ -228,16 +228,16 @@ class MySQLEngine(Engine):
         """
         staged, target = merge.stage.table, merge.target
         there = target.alias("there")
-        absent = ~exists(select(there.c[merge.key[0]]).where(*agree(there, staged, merge.key)))
+        absent = ~exists(select(there.c[merge.key[0]]).where(*columns_equal(there, staged, merge.key)))
         missing = insert(target).from_select(list(merge.columns), merge.source().where(absent))
-        same = update(target).where(*agree(target, staged, merge.key))
-        if merge.only is not None:
-            same = same.where(merge.only)
-        if merge.when is not None:
-            same = same.where(merge.when(target.c, staged.c))
-        same = same.values({target.c[name]: merge.taken(name, target.c, staged.c) for name in merge.updates})
+        same = update(target).where(*columns_equal(target, staged, merge.key))
+        if merge.where is not None:
+            same = same.where(merge.where)
+        if merge.update_if is not None:
+            same = same.where(merge.update_if(target.c, staged.c))
+        same = same.values({target.c[name]: merge.updated_value(name, target.c, staged.c) for name in merge.updates})
         meant = -1
-        if merge.when is None:  # rows that stay as they are count as written elsewhere; MySQL leaves them out
+        if merge.update_if is None:  # rows that stay as they are count as written elsewhere; MySQL leaves them out
             counted = select(func.count()).select_from(merge.source().subquery())
             ((meant,),) = self.run(connection, str(counted.compile(dialect=self.dialect)))
         inserted = self.change(connection, str(missing.compile(dialect=self.dialect)))

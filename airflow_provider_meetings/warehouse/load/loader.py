@@ -1,6 +1,6 @@
-"""Load recordings or posts: one call, one transaction, safe to run again.
+"""Load recordings or posts: one transaction per call, safe to repeat.
 
-The input is staged first, as it comes, in batches; only then are the tables touched, for as long as it takes to merge.
+The input is staged first, in batches; then it is merged into the tables.
 """
 
 from __future__ import annotations
@@ -41,30 +41,31 @@ def load_recordings(
     contents: Iterable[Content] | None = None,
     engine: Engine | None = None,
 ) -> dict[str, int]:
-    """Upsert recordings, their files, what stands in these, and the journal of how they came.
+    """Upsert recordings, their files, the contents of files, and the journal tables.
 
     :param recordings: neutral recordings; read once, in batches.
     :param stored_files: stored files, of any outcome.
-    :param summaries: ``{"platform": .., "tenant": .., "windows": [..]}`` of each listing, its proof of completeness.
-    :param run: the try of the task that loads.
-    :param now: the time of this load, aware.
-    :param contents: files that were read back; None leaves their tables alone.
-    :param engine: the database; by default the one for the hook's connection type.
-    :return: rows inserted or changed per table, by name without prefix. A file of which both what is declared and
-        what was landed changed counts twice. The journal tables count every row written.
-    :raises LoadError: nothing of this call was written. In MySQL, where that cannot be taken back, missing tables and
+    :param summaries: ``{"platform": .., "tenant": .., "windows": [..]}`` of each listing, which proves completeness.
+    :param run: the task attempt that loads.
+    :param now: the aware time of this load.
+    :param contents: files that were read back; None does not touch their tables.
+    :param engine: the engine; by default that of the hook's connection type.
+    :return: rows inserted or changed per table, by name without prefix. A file counts twice if both its declared and
+        its stored columns changed, a recording that the call observes several times once per change. The journal tables
+        count every row written.
+    :raises LoadError: nothing of this call was written. In MySQL, where DDL cannot be rolled back, missing tables and
         columns may have been added.
     """
-    found = tables(table_prefix, schema)
+    target = tables(table_prefix, schema)
     at = values.moment(now)
-    plan = RecordingPlan(found, at)
-    texts = ContentPlan(found, at, read_back=contents is not None)
+    plan = RecordingPlan(target, at)
+    texts = ContentPlan(target, at, read_back=contents is not None)
     used = [*plan.tables, *texts.tables]
-    with session(engine or engine_for(hook)) as opened:
-        missing = check(opened, used, schema_changes)
-        opened.begin_staging()
-        staged = StagedRows(opened, [*plan.stages, *texts.stages])
-        journal = StagedRows(opened, plan.journal_stages)
+    with session(engine or engine_for(hook)) as current:
+        missing = check(current, used, schema_changes)
+        current.begin_staging()
+        staged = StagedRows(current, [*plan.stages, *texts.stages])
+        journal = StagedRows(current, plan.journal_stages)
         recording_rounds, pending_rounds, file_rounds = Rounds(), Rounds(), Rounds()
         for batch in batches(recordings, "recordings"):
             named = [one for one in batch if one.get("recording_id") is not None]
@@ -85,10 +86,10 @@ def load_recordings(
         journal.add(plan.clocks, rows.clock_rows(listings, at), journal.last_round)
         steps = [*staged.rounds([*plan.steps(), *texts.steps()]), *journal.rounds(plan.journal_steps())]
         stages = [*plan.stages, *texts.stages, *plan.journal_stages]
-        counts = opened.merge(stages, steps, _first(opened, used, missing))
+        counts = current.merge(stages, steps, _first(current, used, missing))
         if schema_changes == "add":
-            create_views(opened, views(found))
-    return _told(counts, used, found.prefix)
+            create_views(current, views(target))
+    return _summarize(counts, used, target.prefix)
 
 
 def load_posts(
@@ -101,34 +102,34 @@ def load_posts(
     now: datetime,
     engine: Engine | None = None,
 ) -> dict[str, int]:
-    """Upsert posts and their reactions; a deleted post is marked, and its other columns stay as they were.
+    """Upsert posts and their reactions; a deleted post is marked and keeps its other columns.
 
     :param posts: neutral posts; read once, in batches.
 
     The other parameters, the result and the errors are those of `load_recordings`.
     """
-    found = tables(table_prefix, schema)
+    target = tables(table_prefix, schema)
     at = values.moment(now)
-    plan = PostPlan(found, at)
-    with session(engine or engine_for(hook)) as opened:
-        missing = check(opened, plan.tables, schema_changes)
-        opened.begin_staging()
-        staged = StagedRows(opened, plan.stages)
+    plan = PostPlan(target, at)
+    with session(engine or engine_for(hook)) as current:
+        missing = check(current, plan.tables, schema_changes)
+        current.begin_staging()
+        staged = StagedRows(current, plan.stages)
         rounds = Rounds()
         for batch in batches(posts, "posts"):
             for number, some in rounds.split(batch, rows.post_key):
                 staged.add(plan.posts, rows.post_rows(some, at), number)
                 staged.add(plan.tombstones, rows.tombstone_rows(some, at), number)
                 staged.add(plan.reactions, rows.reaction_rows(some, at), number)
-        counts = opened.merge(plan.stages, staged.rounds(plan.steps()), _first(opened, plan.tables, missing))
-    return _told(counts, plan.tables, found.prefix)
+        counts = current.merge(plan.stages, staged.rounds(plan.steps()), _first(current, plan.tables, missing))
+    return _summarize(counts, plan.tables, target.prefix)
 
 
-def _first(opened: Session, used: Sequence[Table], missing: bool) -> Callable[[], None]:
-    return (lambda: change(opened, used)) if missing else (lambda: None)
+def _first(current: Session, used: Sequence[Table], missing: bool) -> Callable[[], None]:
+    return (lambda: change(current, used)) if missing else (lambda: None)
 
 
-def _told(counts: dict[str, int], used: Sequence[Table], prefix: str) -> dict[str, int]:
-    told = {table.name[len(prefix) :]: counts.get(table.name, 0) for table in used}
-    log.info("Rows inserted or changed: %s", ", ".join(f"{name} {number}" for name, number in told.items()))
-    return told
+def _summarize(counts: dict[str, int], used: Sequence[Table], prefix: str) -> dict[str, int]:
+    written = {table.name[len(prefix) :]: counts.get(table.name, 0) for table in used}
+    log.info("Rows inserted or changed: %s", ", ".join(f"{name} {number}" for name, number in written.items()))
+    return written

@@ -1,4 +1,4 @@
-"""What a load does with its staged rows, in which order."""
+"""The merges and statements of a load, in their order."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from airflow_provider_meetings.warehouse.tables.tables import Tables
 
 _COMPLETE = "_complete"
 """Whether a recording lists all its files."""
-_READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")  # not bound: it is ours
-# The keys of pending_items, by the column of a recording that they hold.
-_WAITED_AS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
+_READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")
+_ITEM_KEYS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
+"""The kinds of keys of pending_items: the prefix, and the column of a recording behind it."""
 
 
 class RecordingPlan:
-    """Merge recordings, both halves of their files, and the journals."""
+    """Merge recordings, both halves of their files, and the journal tables."""
 
     def __init__(self, tables: Tables, now: datetime) -> None:
         self._now = now
@@ -48,160 +48,157 @@ class RecordingPlan:
         self.pending = stage("pending", tables.pending_items, rows.PENDING)
         self.windows = stage("windows", tables.discovery_windows, rows.WINDOW)
         self.clocks = stage("clocks", tables.sync_clocks, rows.CLOCK)
-
-    @property
-    def stages(self) -> Sequence[Stage]:
-        """The stages that `steps` reads."""
-        return (self.recordings, self.declared, self.stored, self.landings)
-
-    @property
-    def journal_stages(self) -> Sequence[Stage]:
-        """The stages that `journal_steps` reads."""
-        return (self.pending, self.windows, self.clocks)
-
-    @property
-    def tables(self) -> Sequence[Table]:
-        """The tables that are written."""
-        into = self._into
-        return (
-            into.recordings,
-            into.recording_files,
-            into.landings,
-            into.pending_items,
-            into.discovery_windows,
-            into.sync_clocks,
+        self.stages: Sequence[Stage] = (self.recordings, self.declared, self.stored, self.landings)
+        self.journal_stages: Sequence[Stage] = (self.pending, self.windows, self.clocks)
+        self.tables: Sequence[Table] = (
+            tables.recordings,
+            tables.recording_files,
+            tables.landings,
+            tables.pending_items,
+            tables.discovery_windows,
+            tables.sync_clocks,
         )
 
     def steps(self) -> Sequence[Step]:
-        """Return what to do with each observation, in order."""
+        """Return the steps for one observation of each recording and stored file; they read `stages`."""
         into = self._into
         return (
             Merge(
                 into.recordings,
                 self.recordings,
                 rows.RECORDING,
-                # Of a forbidden or deleted recording the platform returns only the ids: what was known of it stays.
+                # For a forbidden or deleted recording only the ids are returned: its other columns stay.
                 fill=rows.KNOWN_OF_A_RECORDING,
-                first=frozenset({"_deleted_at"}),
-                when=merge.later_word,
+                keep_existing=frozenset({"_deleted_at"}),
+                update_if=merge.observation_changed,
             ),
-            Merge(into.recording_files, self.declared, rows.DECLARED, when=merge.changed_or_back),
-            self._files_gone(),
-            Merge(into.recording_files, self.stored, rows.STORED, when=merge.stored_changed),
+            Merge(into.recording_files, self.declared, rows.DECLARED, update_if=merge.changed_or_restored),
+            self._delete_files(),
+            Merge(into.recording_files, self.stored, rows.STORED, update_if=merge.stored_changed),
             Merge(into.landings, self.landings, rows.LANDING),
-            self._meetings(),
-            *(self._answered(prefix, name) for prefix, name in _WAITED_AS.items()),
+            self._add_meetings(),
+            *(self._settle_by_recordings(prefix, name) for prefix, name in _ITEM_KEYS.items()),
         )
 
     def journal_steps(self) -> Sequence[Step]:
-        """Return what to do after the last observation of each recording, in order."""
+        """Return the steps after the last observation of each recording; they read `journal_stages`."""
         into = self._into
         return (
-            self._waiting(),
-            self._settled(),
+            self._add_pending(),
+            self._settle_pending(),
             Merge(into.discovery_windows, self.windows, rows.WINDOW),
             Merge(
                 into.sync_clocks,
                 self.clocks,
                 rows.CLOCK,
-                keep=frozenset({"settled_until"}),
+                insert_only=frozenset({"settled_until"}),
                 # An earlier window that is listed again does not turn the clock back.
-                when=lambda there, comes: there["seen_until"] < comes["seen_until"],
+                update_if=lambda existing, incoming: existing["seen_until"] < incoming["seen_until"],
             ),
             self._settle_clocks(),
         )
 
-    def _files_gone(self) -> DmlStep:
-        """Mark declared files that are gone: the recording lists others, or is gone itself."""
-        there, listed, told = self._into.recording_files, self.declared.table, self.recordings.table
-        owner = exists().where(*merge.agree(told, there, ("platform", "tenant", "recording_id")), told.c[_COMPLETE])
-        still = exists().where(*merge.agree(listed, there, self.declared.key))
-        gone = and_(there.c["_deleted_at"].is_(None), there.c["_source_hash"].is_not(None), owner, ~still)
-        marked = update(there).where(gone).values({"_deleted_at": self._now, "_landed_at": self._now})
-        return DmlStep(there, marked)
+    def _delete_files(self) -> DmlStep:
+        """Mark declared files as deleted if the recording lists other files, or is deleted itself."""
+        files, listed, recordings = self._into.recording_files, self.declared.table, self.recordings.table
+        owner = exists().where(
+            *merge.columns_equal(recordings, files, ("platform", "tenant", "recording_id")), recordings.c[_COMPLETE]
+        )
+        still = exists().where(*merge.columns_equal(listed, files, self.declared.key))
+        gone = and_(files.c["_deleted_at"].is_(None), files.c["_source_hash"].is_not(None), owner, ~still)
+        marked = update(files).where(gone).values({"_deleted_at": self._now, "_landed_at": self._now})
+        return DmlStep(files, marked)
 
-    def _waiting(self) -> Merge:
-        """Note what waits, unless it has had its answer: an earlier load may be run again after a later one."""
-        staged, told = self.pending.table, self._into.recordings.alias("told")
-        unanswered = [
+    def _add_pending(self) -> Merge:
+        """Add what waits, unless its recording is settled: an earlier load may be repeated after a later one."""
+        staged, recordings = self.pending.table, self._into.recordings.alias("known")
+        not_settled = [
             ~exists().where(
-                *merge.agree(told, staged, ("platform", "tenant")),
-                # What has an id is looked up by its key alone; what has none needs a look at all recordings.
+                *merge.columns_equal(recordings, staged, ("platform", "tenant")),
+                # An item with a recording id is found by its key; one without needs a scan of all recordings.
                 staged.c.recording_id.is_(None) if prefix else literal_column("1 = 1"),
-                _waited_as(told, prefix, name) == staged.c.item_key,
-                merge.answered(told.c),
+                _item_key(recordings, prefix, name) == staged.c.item_key,
+                merge.is_settled(recordings.c),
             )
-            for prefix, name in _WAITED_AS.items()
+            for prefix, name in _ITEM_KEYS.items()
         ]
-        only = and_(staged.c.settled_at.is_(None), *unanswered)
-        kept = frozenset({"first_seen_at"})
-        return Merge(self._into.pending_items, self.pending, rows.PENDING, keep=kept, only=only)
+        return Merge(
+            self._into.pending_items,
+            self.pending,
+            rows.PENDING,
+            insert_only=frozenset({"first_seen_at"}),
+            where=and_(staged.c.settled_at.is_(None), *not_settled),
+        )
 
-    def _settled(self) -> DmlStep:
-        """Note what no longer waits, where it was noted that it did."""
-        there, staged = self._into.pending_items, self.pending.table
-        noted = update(there).where(
-            *merge.agree(there, staged, self.pending.key),
-            there.c.settled_at.is_(None),
+    def _settle_pending(self) -> DmlStep:
+        """Settle the items that a recording without an id settles."""
+        items, staged = self._into.pending_items, self.pending.table
+        settled = update(items).where(
+            *merge.columns_equal(items, staged, self.pending.key),
+            items.c.settled_at.is_(None),
             staged.c.settled_at.is_not(None),
         )
-        told = ("recording_id", "state", "reason", "last_seen_at", "settled_at")
-        return DmlStep(there, noted.values({name: staged.c[name] for name in told}))
+        names = ("recording_id", "state", "reason", "last_seen_at", "settled_at")
+        return DmlStep(items, settled.values({name: staged.c[name] for name in names}))
 
-    def _meetings(self) -> DmlStep:
-        """Have answers that came with the recording's id alone name the meeting that the table knows: it may wait."""
+    def _add_meetings(self) -> DmlStep:
+        """Add the known meeting to staged recordings that came with their id alone: an item may wait for it."""
         staged, known = self.recordings.table, self._into.recordings
-        named = update(staged).where(*merge.agree(staged, known, self.recordings.key), staged.c.state != _READY)
-        given = {n: func.coalesce(staged.c[n], known.c[n]) for n in ("meeting_id", "meeting_number")}
-        return DmlStep(known, named.values(given), counted=False)
+        recordings = update(staged).where(
+            *merge.columns_equal(staged, known, self.recordings.key), staged.c.state != _READY
+        )
+        meeting = {n: func.coalesce(staged.c[n], known.c[n]) for n in ("meeting_id", "meeting_number")}
+        return DmlStep(known, recordings.values(meeting), counted=False)
 
-    def _answered(self, prefix: str, name: str) -> DmlStep:
-        """Note what no longer waits because its recording came, under a key of `prefix` and the column `name`.
+    def _settle_by_recordings(self, prefix: str, name: str) -> DmlStep:
+        """Settle the items whose recording is settled, by keys of `prefix` and the column `name`.
 
-        A meeting may have several recordings: its item tells of the first that is ready, else of the first.
+        A meeting may have several recordings: its item gets the first that is ready, else the first.
         """
-        there, told, staged = self._into.pending_items, self._into.recordings.alias("told"), self.recordings.table
-        waits, any_waits = self._into.pending_items.alias("waits"), self._into.pending_items.alias("any_waits")
+        items, known, staged = self._into.pending_items, self._into.recordings.alias("known"), self.recordings.table
+        waiting, any_waiting = self._into.pending_items.alias("waiting"), self._into.pending_items.alias("any_waiting")
         ready = case((staged.c.state == _READY, staged.c.recording_id))
         meeting = [staged.c.platform, staged.c.tenant, staged.c[name]]
-        came = (
+        settling = (
             select(
                 *meeting[:2],
-                func.min(waits.c.item_key).label("item_key"),  # all are alike; MySQL joins by a column only
+                func.min(waiting.c.item_key).label("item_key"),  # all are the same; MySQL joins by a column only
                 func.coalesce(func.min(ready), func.min(staged.c.recording_id)).label("chosen"),
             )
-            .select_from(staged, waits)
+            .select_from(staged, waiting)
             .where(
-                # Where nothing waits, SQLite would else look for each row of the stage.
-                exists().where(any_waits.c.settled_at.is_(None)),
-                *merge.agree(waits, staged, ("platform", "tenant")),
-                waits.c.item_key == _waited_as(staged, prefix, name),
-                waits.c.settled_at.is_(None),
-                merge.answered(staged.c),
+                # Where nothing waits, SQLite would otherwise search for each staged row.
+                exists().where(any_waiting.c.settled_at.is_(None)),
+                *merge.columns_equal(waiting, staged, ("platform", "tenant")),
+                waiting.c.item_key == _item_key(staged, prefix, name),
+                waiting.c.settled_at.is_(None),
+                merge.is_settled(staged.c),
             )
             .group_by(*meeting)
-            # In this order: MySQL would else read the whole stage for each item that waits.
+            # MySQL would otherwise read the whole stage for each item that waits.
             .prefix_with("STRAIGHT_JOIN", dialect="mysql")
             .prefix_with("STRAIGHT_JOIN", dialect="mariadb")
-            .subquery("came")
+            .subquery("settling")
         )
-        noted = update(there).where(
-            *merge.agree(there, came, self.pending.key),
-            there.c.settled_at.is_(None),
-            *merge.agree(told, came, ("platform", "tenant")),
-            told.c.recording_id == came.c.chosen,
+        settled = update(items).where(
+            *merge.columns_equal(items, settling, self.pending.key),
+            items.c.settled_at.is_(None),
+            *merge.columns_equal(known, settling, ("platform", "tenant")),
+            known.c.recording_id == settling.c.chosen,
         )
-        given = {n: told.c[n] for n in ("recording_id", "state", "reason")}
-        return DmlStep(there, noted.values({**given, "last_seen_at": self._now, "settled_at": self._now}))
+        answer = {n: known.c[n] for n in ("recording_id", "state", "reason")}
+        return DmlStep(items, settled.values({**answer, "last_seen_at": self._now, "settled_at": self._now}))
 
     def _settle_clocks(self) -> DmlStep:
-        """Have the second clock follow the first where nothing of the tenant waits."""
-        clocks, items, touched = self._into.sync_clocks, self._into.pending_items, self.clocks.table
-        waiting = exists().where(*merge.agree(items, clocks, ("platform", "tenant")), items.c.settled_at.is_(None))
-        of_this_load = exists().where(*merge.agree(touched, clocks, self.clocks.key))
+        """Move `settled_until` of the staged clocks to `seen_until` where nothing of the tenant waits."""
+        clocks, items, staged = self._into.sync_clocks, self._into.pending_items, self.clocks.table
+        waiting = exists().where(
+            *merge.columns_equal(items, clocks, ("platform", "tenant")), items.c.settled_at.is_(None)
+        )
+        of_this_load = exists().where(*merge.columns_equal(staged, clocks, self.clocks.key))
         behind = clocks.c.settled_until.is_distinct_from(clocks.c.seen_until)
-        followed = update(clocks).where(of_this_load, behind, ~waiting).values(settled_until=clocks.c.seen_until)
-        return DmlStep(clocks, followed, counted=False)
+        moved = update(clocks).where(of_this_load, behind, ~waiting).values(settled_until=clocks.c.seen_until)
+        return DmlStep(clocks, moved, counted=False)
 
 
 class PostPlan:
@@ -213,39 +210,31 @@ class PostPlan:
         self.posts = stage("posts", tables.posts, rows.POST)
         self.tombstones = stage("tombstones", tables.posts, rows.TOMBSTONE)
         self.reactions = stage("reactions", tables.post_reactions, rows.REACTION)
-
-    @property
-    def stages(self) -> Sequence[Stage]:
-        """All stages."""
-        return (self.posts, self.tombstones, self.reactions)
-
-    @property
-    def tables(self) -> Sequence[Table]:
-        """The tables that are written."""
-        return (self._into.posts, self._into.post_reactions)
+        self.stages: Sequence[Stage] = (self.posts, self.tombstones, self.reactions)
+        self.tables: Sequence[Table] = (tables.posts, tables.post_reactions)
 
     def steps(self) -> Sequence[Step]:
-        """Return what to do, in order."""
+        """Return the steps for one observation of each post."""
         into = self._into
         return (
-            Merge(into.posts, self.posts, rows.POST, when=merge.changed_or_back),
-            Merge(into.posts, self.tombstones, rows.TOMBSTONE, when=merge.not_yet_deleted),
-            Merge(into.post_reactions, self.reactions, rows.REACTION, when=merge.changed_or_back),
-            self._reactions_gone(),
+            Merge(into.posts, self.posts, rows.POST, update_if=merge.changed_or_restored),
+            Merge(into.posts, self.tombstones, rows.TOMBSTONE, update_if=merge.not_yet_deleted),
+            Merge(into.post_reactions, self.reactions, rows.REACTION, update_if=merge.changed_or_restored),
+            self._delete_reactions(),
         )
 
-    def _reactions_gone(self) -> DmlStep:
-        """Mark the reactions that a post no longer has; those of a post that is gone itself stay as they were."""
-        there, posts, reactions = self._into.post_reactions, self.posts.table, self.reactions.table
-        told = exists().where(*merge.agree(posts, there, ("platform", "tenant", "post_id")))
-        still = exists().where(*merge.agree(reactions, there, self.reactions.key))
-        marked = update(there).where(there.c["_deleted_at"].is_(None), told, ~still)
-        # No row has no hash: whatever comes after this differs.
+    def _delete_reactions(self) -> DmlStep:
+        """Mark the reactions that a post no longer has; those of a deleted post stay."""
+        existing, posts, reactions = self._into.post_reactions, self.posts.table, self.reactions.table
+        owner = exists().where(*merge.columns_equal(posts, existing, ("platform", "tenant", "post_id")))
+        still = exists().where(*merge.columns_equal(reactions, existing, self.reactions.key))
+        marked = update(existing).where(existing.c["_deleted_at"].is_(None), owner, ~still)
+        # Without a hash the row differs from any later observation.
         values = {"reaction_count": 0, "_source_hash": None, "_deleted_at": self._now, "_landed_at": self._now}
-        return DmlStep(there, marked.values(values))
+        return DmlStep(existing, marked.values(values))
 
 
-def _waited_as(told: FromClause, prefix: str, name: str) -> ColumnElement[str]:
-    """Return the key in pending_items that a recording of these ids waited under."""
-    column: ColumnElement[str] = told.c[name]
+def _item_key(recordings: FromClause, prefix: str, name: str) -> ColumnElement[str]:
+    """Return the key in pending_items of a recording, by one of its ids."""
+    column: ColumnElement[str] = recordings.c[name]
     return literal_column(f"'{prefix}'", Text) + column if prefix else column

@@ -1,4 +1,4 @@
-"""One call: stage, then merge all or nothing; no driver's text in its errors."""
+"""The database session of a load: stage rows, merge them all or nothing, without driver text in errors."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from airflow_provider_meetings.warehouse.merge.staging import Stage
 from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge, Step
 
 ATTEMPTS = 12
-"""How often a merge is tried while other writers are in its way."""
+"""How often a merge is tried after write conflicts."""
 
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
-# The one driver text that names a column and holds no value; SQLite and DuckDB write it alike.
+# The only driver text that names a column and contains no value; SQLite and DuckDB use the same.
 _NOT_NULL = re.compile(r"(?:Constraint Error: )?NOT NULL constraint failed: .*?(\w+)\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What may be done on a connection. Each method raises LoadError where the driver raises its own.
+    """A connection and its engine. Each method raises LoadError instead of the driver's errors.
 
-    :param sleep: waits that many seconds.
+    :param sleep: sleep for a number of seconds.
     """
 
     engine: Engine
@@ -42,11 +42,11 @@ class Session:
     sleep: Callable[[float], None] = time.sleep
 
     def shape(self, table: Table) -> Shape | None:
-        """Return how the table stands in the database; None if there is none."""
+        """Return the columns and the key of the table in the database; None if it does not exist."""
         return self._safely(table, lambda: self.engine.shape(self.connection, table))
 
     def has_schema(self, name: str) -> bool:
-        """Tell whether there is such a schema."""
+        """Tell whether the schema exists."""
         return self._safely(None, lambda: self.engine.has_schema(self.connection, name))
 
     def begin(self) -> None:
@@ -54,7 +54,7 @@ class Session:
         self._safely(None, lambda: self.engine.begin_merging(self.connection))
 
     def exclude_others(self) -> None:
-        """Wait for others who are at DDL, and keep them from it until the end of the transaction."""
+        """Wait for the DDL of other loaders, and block it until the end of the transaction."""
         self._safely(None, lambda: self.engine.exclude_others(self.connection))
 
     def define(self, statements: Sequence[str], table: Table | None = None) -> None:
@@ -63,11 +63,11 @@ class Session:
             self._safely(table, lambda sql=statement: self.engine.run(self.connection, sql))  # type: ignore[misc]  # mypy takes the bound value for a parameter
 
     def commit(self) -> None:
-        """Make everything last."""
+        """Commit the transaction."""
         self._safely(None, self.connection.commit)
 
     def rollback(self) -> None:
-        """Take back what was not committed; an error shows when the connection is used next."""
+        """Roll back; an error would show at the next use of the connection."""
         with suppress(Exception):
             self.connection.rollback()
 
@@ -89,11 +89,11 @@ class Session:
     def merge(
         self, stages: Sequence[Stage], steps: Sequence[Step], first: Callable[[], None] = lambda: None
     ) -> dict[str, int]:
-        """Do all steps and commit; return how many rows of each table were inserted or changed.
+        """Run all steps and commit; return how many rows of each table were inserted or changed.
 
-        A deadlock, or a row that another writer inserted meanwhile, is met by doing all of it again.
+        After a write conflict (a deadlock, a row that another writer has inserted) all steps run again.
 
-        :param first: what has to be done in the same transaction before.
+        :param first: what to do before the steps, in the same transaction.
         """
         for stage in stages:
             self._safely(stage.target, lambda s=stage: self.engine.staged(self.connection, s))  # type: ignore[misc]  # mypy takes the bound value for a parameter
@@ -107,10 +107,10 @@ class Session:
             except LoadError as error:
                 if not error.contended or attempt == ATTEMPTS - 1:
                     raise
-            log.info("Another writer was in the way; merging again, try %s of %s", attempt + 2, ATTEMPTS)
+            log.info("Write conflict; retrying merge (attempt %s of %s)", attempt + 2, ATTEMPTS)
             self._safely(None, lambda: self.engine.undo(self.connection))
-            self.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - only spreads the tries
-        raise AssertionError("the last try either returns or raises")
+            self.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
+        raise AssertionError("the last attempt returns or raises")
 
     def _attempt(self, steps: Sequence[Step]) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -141,10 +141,10 @@ class Session:
             contended = self.engine.contended(error)
         if column:
             reason += f": column {column[1]!r} is NOT NULL in the database, and a row has no value for it"
-        # Raised here, after the except block: the driver's error would else be the context of ours.
-        told = LoadError.at(table, reason) if table is not None else LoadError(reason)
-        told.contended = contended
-        raise told
+        # Raised after the except block: the driver's error, which may show values, would be the context otherwise.
+        failure = LoadError.at(table, reason) if table is not None else LoadError(reason)
+        failure.contended = contended
+        raise failure
 
 
 def _without_key(table: Table) -> Table:
@@ -154,11 +154,11 @@ def _without_key(table: Table) -> Table:
 
 @contextmanager
 def session(engine: Engine) -> Iterator[Session]:
-    """Open a connection; roll back what is not committed at the end of the block, and close in any case."""
+    """Open a connection; at the end of the block, roll back what is not committed and close it."""
     with closing(engine.open()) as connection:
-        opened = Session(engine, connection)
+        current = Session(engine, connection)
         try:
-            yield opened
+            yield current
         finally:
-            # The first error is the one to show; closing ends what a failed rollback leaves.
-            opened.rollback()
+            # A failed rollback does not hide the first error; closing the connection ends the transaction.
+            current.rollback()

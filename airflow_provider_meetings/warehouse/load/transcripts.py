@@ -60,9 +60,9 @@ class _Part:
     def steps(self) -> Iterable[Step]:
         """Replace what was read of these files before; rows that they no longer contain are marked."""
         there, staged, read = self.into, self.rows.table, self.files.table
-        yield Merge(there, self.rows, self.names, when=merge.changed_or_back)
-        again = exists().where(*merge.agree(read, there, self._owner))
-        still = exists().where(*merge.agree(staged, there, self.rows.key))
+        yield Merge(there, self.rows, self.names, update_if=merge.changed_or_restored)
+        again = exists().where(*merge.columns_equal(read, there, self._owner))
+        still = exists().where(*merge.columns_equal(staged, there, self.rows.key))
         marked = update(there).where(there.c["_deleted_at"].is_(None), again, ~still)
         yield DmlStep(there, marked.values({"_deleted_at": self._now, "_landed_at": self._now}))
 

@@ -1,4 +1,4 @@
-"""What is done with staged rows: which columns a new row gets, which of them an existing row takes over, and when."""
+"""What is done with staged rows: which columns a new row gets, which columns of an existing row change, and when."""
 
 from __future__ import annotations
 
@@ -31,85 +31,85 @@ from airflow_provider_meetings.api.models import RecordingState
 from airflow_provider_meetings.warehouse.merge.staging import Stage
 
 Columns = ColumnCollection[str, Any]
-When = Callable[[Columns, Columns], ColumnElement[bool]]
-"""Tells, of the row that is there and the row that comes, whether to rewrite it."""
+UpdateIf = Callable[[Columns, Columns], ColumnElement[bool]]
+"""Tells, of the existing and the incoming row, whether to update the existing one."""
 
 ConflictInsert = Callable[[Table], "sqlite.Insert | postgresql.Insert"]
-"""A dialect's own ``insert``, one that knows ``on_conflict_do_update``."""
+"""A dialect's own ``insert`` with ``on_conflict_do_update``."""
 
 
-# Written into the statement, not bound: they are ours, and placeholders stand for values of rows only.
+# Literals, not bound values: placeholders are for the values of rows only.
 _WAITING: list[ColumnElement[str]] = [
     literal_column(f"'{state}'") for state in RecordingState if state.waits or state is RecordingState.OVERDUE
 ]
 
 
-def answered(there: Columns) -> ColumnElement[bool]:
+def is_settled(row: Columns) -> ColumnElement[bool]:
     """Tell whether the recording of a row no longer waits."""
-    return cast(ColumnElement[bool], there["state"].not_in(_WAITING))
+    return cast(ColumnElement[bool], row["state"].not_in(_WAITING))
 
 
-def later_word(there: Columns, comes: Columns) -> ColumnElement[bool]:
-    """Tell whether what the platform says differs and is no older: nothing that has an answer waits again.
+def observation_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
+    """Tell whether the source changed and a settled recording does not wait again.
 
-    It would seem so when an earlier load is run again after a later one.
+    A settled recording would wait again when an earlier load is repeated after a later one.
     """
-    return and_(source_changed(there, comes), or_(~answered(there), answered(comes)))
+    return and_(source_changed(existing, incoming), or_(~is_settled(existing), is_settled(incoming)))
 
 
-def source_changed(there: Columns, comes: Columns) -> ColumnElement[bool]:
-    """Tell whether what the platform says differs."""
-    return cast(ColumnElement[bool], there["_source_hash"].is_distinct_from(comes["_source_hash"]))
+def source_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
+    """Tell whether the platform's values differ."""
+    return cast(ColumnElement[bool], existing["_source_hash"].is_distinct_from(incoming["_source_hash"]))
 
 
-def stored_changed(there: Columns, comes: Columns) -> ColumnElement[bool]:
-    """Tell whether what was landed differs, and is no older: an earlier load may be run again after a later one."""
-    differs = there["_stored_hash"].is_distinct_from(comes["_stored_hash"])
-    older = comes["landed_at"] < there["landed_at"]
-    return and_(differs, or_(there["landed_at"].is_(None), comes["landed_at"].is_(None), ~older))
+def stored_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
+    """Tell whether the stored file differs and was not landed earlier: an earlier load may be repeated later."""
+    differs = existing["_stored_hash"].is_distinct_from(incoming["_stored_hash"])
+    older = incoming["landed_at"] < existing["landed_at"]
+    return and_(differs, or_(existing["landed_at"].is_(None), incoming["landed_at"].is_(None), ~older))
 
 
-def changed_or_back(there: Columns, comes: Columns) -> ColumnElement[bool]:
-    """Tell whether the content differs, or the row was marked as deleted and is there again."""
-    return or_(source_changed(there, comes), there["_deleted_at"].is_not(None))
+def changed_or_restored(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
+    """Tell whether the content differs, or the existing row is marked as deleted."""
+    return or_(source_changed(existing, incoming), existing["_deleted_at"].is_not(None))
 
 
-def not_yet_deleted(there: Columns, comes: Columns) -> ColumnElement[bool]:
-    """Tell whether the row is not marked as deleted: the first mark stays."""
-    return cast(ColumnElement[bool], there["_deleted_at"].is_(None))
+def not_yet_deleted(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
+    """Tell whether the existing row is not marked as deleted: the first mark stays."""
+    return cast(ColumnElement[bool], existing["_deleted_at"].is_(None))
 
 
-def agree(one: FromClause, other: FromClause, names: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Say that two rows agree in some columns."""
+def columns_equal(one: FromClause, other: FromClause, names: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Compare two rows by some columns."""
     return [one.c[name] == other.c[name] for name in names]
 
 
 ReadJson = Callable[[ColumnElement[Any], TypeEngine[Any]], ColumnElement[Any]]
-"""Makes a value of a JSON type of its text."""
+"""Converts JSON text to a value of a JSON type."""
 
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Insert staged rows by key; of a row that is there, set only the columns given.
+    """Insert staged rows by key; in existing rows, update the given columns only.
 
     :param target: the table.
-    :param stage: where the rows wait, one per key.
-    :param columns: the columns given, the key among them. All others keep their values.
-    :param keep: columns given for a new row only.
-    :param fill: columns of which an existing row keeps its value where the new row has none.
-    :param first: columns of which an existing row keeps its value where the new row has one.
-    :param when: rewrite an existing row only then; always, if None.
-    :param only: the staged rows that are meant; all, if None. It may look at other tables, but not at the target.
+    :param stage: the staged rows, one per key.
+    :param columns: the given columns, among them the key.
+    :param insert_only: columns that an existing row keeps.
+    :param fill: columns that an existing row keeps where the incoming value is NULL.
+    :param keep_existing: columns that an existing row keeps where neither value is NULL.
+    :param update_if: whether to update an existing row; always, if None.
+    :param where: which staged rows to merge; all, if None. It may read other tables, but not the target.
     """
 
     target: Table
     stage: Stage
     columns: tuple[str, ...]
-    keep: frozenset[str] = frozenset()
+    insert_only: frozenset[str] = frozenset()
     fill: frozenset[str] = frozenset()
-    first: frozenset[str] = frozenset()
-    when: When | None = None
-    only: ColumnElement[bool] | None = None
+    keep_existing: frozenset[str] = frozenset()
+    update_if: UpdateIf | None = None
+    where: ColumnElement[bool] | None = None
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -118,28 +118,28 @@ class Merge:
 
     @property
     def updates(self) -> tuple[str, ...]:
-        """The columns that an existing row takes over."""
-        return tuple(name for name in self.columns if name not in self.key and name not in self.keep)
+        """The columns that are updated in an existing row."""
+        return tuple(name for name in self.columns if name not in self.key and name not in self.insert_only)
 
     def source(self, read_json: ReadJson | None = None) -> Select[Any]:
-        """Return the staged rows that are meant, as the target takes them."""
-        given = select(*(self.value(name, read_json) for name in self.columns))
-        # SQLite takes ON CONFLICT after a SELECT without WHERE for the ON of a join.
-        return given.where(literal_column("1 = 1") if self.only is None else self.only)
+        """Select the staged rows to merge, with the types of the target."""
+        rows = select(*(self.value(name, read_json) for name in self.columns))
+        # SQLite parses ON CONFLICT after a SELECT without WHERE as the ON of a join.
+        return rows.where(literal_column("1 = 1") if self.where is None else self.where)
 
     def value(self, name: str, read_json: ReadJson | None = None) -> ColumnElement[Any]:
-        """Return a staged column as the target takes it; JSON is staged as text."""
+        """Return a staged column with the type of the target; JSON is staged as text."""
         column: ColumnElement[Any] = self.stage.table.c[name]
         kind = self.target.c[name].type
         return read_json(column, kind) if read_json and isinstance(kind, JSON) else column
 
-    def taken(self, name: str, there: Columns, comes: Columns) -> ColumnElement[Any]:
-        """Return what the row that is there gets of the one that comes."""
+    def updated_value(self, name: str, existing: Columns, incoming: Columns) -> ColumnElement[Any]:
+        """Return the new value of a column of an existing row."""
         if name in self.fill:
-            return func.coalesce(comes[name], there[name])
-        if name in self.first:
-            return case((comes[name].is_not(None), func.coalesce(there[name], comes[name])))
-        return cast(ColumnElement[Any], comes[name])
+            return func.coalesce(incoming[name], existing[name])
+        if name in self.keep_existing:
+            return case((incoming[name].is_not(None), func.coalesce(existing[name], incoming[name])))
+        return cast(ColumnElement[Any], incoming[name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +167,9 @@ def on_conflict(
 ) -> str:
     """Write ``INSERT .. SELECT .. ON CONFLICT (key) DO UPDATE``.
 
-    :param read_json: where the database does not read it by itself.
-    :param ordered: insert in one order, as every other writer does: then two seldom wait for each other. It is that of
-        the key from its end, since most rows differ there: a tenth of a load's time less.
+    :param read_json: for databases that do not convert JSON text by themselves.
+    :param ordered: insert in the order of the reversed key, as all writers do: then two writers seldom wait for each
+        other. Most rows differ in the last key column; sorting by it first saves a tenth of the time of a load.
     """
     source = merge.source(read_json)
     if ordered:
@@ -177,7 +177,7 @@ def on_conflict(
     statement = insert(merge.target).from_select(list(merge.columns), source)
     statement = statement.on_conflict_do_update(
         index_elements=list(merge.key),
-        set_={name: merge.taken(name, merge.target.c, statement.excluded) for name in merge.updates},
-        where=merge.when(merge.target.c, statement.excluded) if merge.when else None,
+        set_={name: merge.updated_value(name, merge.target.c, statement.excluded) for name in merge.updates},
+        where=merge.update_if(merge.target.c, statement.excluded) if merge.update_if else None,
     )
     return str(statement.compile(dialect=dialect))

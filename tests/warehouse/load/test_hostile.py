@@ -89,11 +89,11 @@ def test_what_is_no_mapping_is_refused(
     load: Load, load_post: Load, recording: Make, post: Make, dump: Dump, chain: Chain, wrong: Any
 ) -> None:
     load(recordings=[recording()])
-    called = f"{type(wrong).__name__} is among them"
+    fault = f"must be mappings of names to values, got {type(wrong).__name__}"
     loads: list[tuple[str, Callable[[], object]]] = [
-        (f"recordings: {called}", lambda: load(recordings=[recording(title="PRIVATE"), wrong])),
-        (f"stored_files: {called}", lambda: load(recordings=[recording(title="PRIVATE")], stored_files=[wrong])),
-        (f"posts: {called}", lambda: load_post(post(content_text="PRIVATE"), wrong)),
+        (f"recordings {fault}", lambda: load(recordings=[recording(title="PRIVATE"), wrong])),
+        (f"stored_files {fault}", lambda: load(recordings=[recording(title="PRIVATE")], stored_files=[wrong])),
+        (f"posts {fault}", lambda: load_post(post(content_text="PRIVATE"), wrong)),
         ("'post_reactions' .*'reactions' is no list", lambda: load_post(post(reactions=[wrong]))),
     ]
     for told, run in loads:

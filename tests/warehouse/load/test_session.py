@@ -110,7 +110,7 @@ def test_counts_only_what_was_written(hook: Hook, load: Load) -> None:
             opened.begin_staging()
             opened.create_stage(staged)
             opened.append(staged, [("p", "t", str(i), size) for i, size in enumerate(sizes)])
-            merge = Merge(table, staged, names, when=lambda there, comes: there["size"].is_distinct_from(comes["size"]))
+            merge = Merge(table, staged, names, update_if=lambda old, new: old["size"].is_distinct_from(new["size"]))
             return opened.merge([staged], [merge])["landings"]
 
     assert merged(range(250)) == 250
