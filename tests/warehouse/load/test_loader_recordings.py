@@ -300,7 +300,7 @@ def test_the_first_and_the_last_years(load: Load, recording: Make, dump: Dump, s
     assert row["duration_ms"] == 2**63 - 1
 
 
-def test_last_observation_of_a_recording_wins_within_and_across_batches(load: Load, recording: Make, dump: Dump) -> None:
+def test_last_observation_of_a_recording_wins(load: Load, recording: Make, dump: Dump) -> None:
     twice = [recording(title="first"), recording(title="last")]
     assert load(recordings=twice)["recordings"] == 2
     assert dump("recordings")[0]["title"] == "last"
