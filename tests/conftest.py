@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,16 @@ def connection(conn_type: str, url: str | None, **changes: Any) -> str:
         "wecom": (WECOM_CORP_ID, WECOM_CORP_SECRET),
     }[conn_type]
     return json.dumps({"conn_type": conn_type, "login": login, "password": password, "host": url, **changes})
+
+
+@pytest.fixture(autouse=True)
+def _reset_secrets_maskers() -> Iterator[None]:
+    """Remove the secrets of the test: Airflow compiles one expression of all secrets whenever it gets one more."""
+    yield
+    for name in ("airflow._shared", "airflow.sdk._shared"):
+        module = sys.modules.get(f"{name}.secrets_masker")
+        if module is not None:
+            module.reset_secrets_masker()
 
 
 @dataclass
