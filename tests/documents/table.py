@@ -1,7 +1,6 @@
-"""Every field and every code of the five documents, each with the question that the tests ask of it.
+"""Every field and every code of the five documents, for the tests and for ``docs/documents.rst``.
 
-The page ``docs/documents.rst`` is made from this table by ``scripts/document_table.py``, and a test holds it equal.
-A field names where it stands in an answer (or in a request) and what the client's typed object calls it.
+``scripts/document_table.py`` generates the page from this table; a test compares them.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a document; `attribute` of the client's object, empty for the envelope and its boxes."""
+    """A field of a document; `attribute` of the client's object, empty for the envelope and for containers."""
 
     name: str
     unit: str = ""
@@ -21,7 +20,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One of the vendors' pages: its request, the fields of its answer, its codes: HTTP status, code, our error."""
+    """One page: fields of the request, fields of the answer, and codes: HTTP status, code, the client's error."""
 
     key: str
     title: str
@@ -108,9 +107,9 @@ DOCUMENTS: Final = (
             Field("meeting_code", "body"),
             Field("userid", "body"),
             Field("start_time", "body, seconds"),
-            Field("end_time", "body, seconds, 31 days at most"),
+            Field("end_time", "body, seconds, at most 31 days"),
             Field("cursor", "body"),
-            Field("limit", "body, 20 at most, the same along a cursor"),
+            Field("limit", "body, at most 20, the same for all pages"),
         ),
         answer=(
             Field("errcode"),
@@ -135,7 +134,7 @@ DOCUMENTS: Final = (
             Field("required_same_corp", "", "file.raw.required_same_corp"),
             Field("required_attendee", "", "file.raw.required_attendee"),
             Field("password", "never stored", "file.raw.password"),
-            Field("sharing_expire", "as it came", "file.raw.sharing_expire"),
+            Field("sharing_expire", "unchanged", "file.raw.sharing_expire"),
             Field("allow_download", "", "file.raw.allow_download"),
         ),
     ),
@@ -149,7 +148,7 @@ DOCUMENTS: Final = (
             *_ENVELOPE,
             Field("post"),
             Field("user_id", "real-name posts only", "user_id"),
-            Field("content", "JSON in a text", "content"),
+            Field("content", "JSON as text", "content"),
             Field("image_key_list", "", "raw.image_key_list"),
             Field("media_file_token", "", "raw.media_file_token"),
             Field("comment_count", "", "comment_count"),
@@ -177,14 +176,14 @@ DOCUMENTS: Final = (
 
 
 def page() -> str:
-    """Write the page of the documentation."""
+    """Return the text of the page."""
     lines = [
         "The five documents",
         "==================",
         "",
-        "Every field and every code of the vendors' pages that the provider was written from, and the test that covers",
-        "it, by its name in ``tests/documents/test_documents.py``. The page is made from the table of those tests, and",
-        "CI fails if it is not up to date. Nobody has yet compared them with the live services.",
+        "Every field and every code of the five pages that the provider was written from, each with the test in",
+        "``tests/documents/test_documents.py`` that covers it. ``scripts/document_table.py`` generates this page from",
+        "the table of these tests. The pages have not been compared with the live services yet.",
         "",
     ]
     for document in DOCUMENTS:
