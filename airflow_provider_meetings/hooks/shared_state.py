@@ -21,7 +21,7 @@ from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
-from airflow_provider_meetings.coordination.oauth.consent import KeptConsent
+from airflow_provider_meetings.coordination.oauth.consent import PendingConsent
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from airflow_provider_meetings.coordination.token_cache import TIMEOUT_SECONDS, SharedTokens
@@ -111,7 +111,7 @@ def user_tokens(
     tokens = UserTokenChain(
         backend, name=name, secret=secret, memory=PROCESS_TOKENS, remedy=remedy, pause=pause, timeout=timeout
     )
-    return tokens, KeptConsent(backend, name=name, secret=secret)
+    return tokens, PendingConsent(backend, name=name, secret=secret)
 
 
 def tried(coordination_conn_id: str) -> str:

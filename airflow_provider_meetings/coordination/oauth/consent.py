@@ -1,4 +1,4 @@
-"""A consent that was begun and is not finished: what must be known when the browser comes back."""
+"""A consent that has begun: what must be known when the browser returns."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from airflow_provider_meetings.coordination.encryption import Encryptor
 from airflow_provider_meetings.coordination.oauth.record import unreachable
 
 PENDING_SECONDS: Final = 600.0
-"""So long a consent that was begun can be finished."""
+"""Seconds within which a consent must be finished."""
 
 
-class KeptConsent:
-    """Keep it encrypted where the tokens will be; see `ConsentUnderWay`.
+class PendingConsent:
+    """Keep a pending consent encrypted beside the user's tokens; see `ConsentUnderWay`.
 
-    :param name: of the chain that it shall begin; holds no secret.
-    :param secret: the app's.
+    Each method raises StoreError if the backend cannot be reached.
+
+    :param name: the name of the user's tokens; holds no secret.
+    :param secret: the app's secret.
     """
 
     def __init__(self, backend: DurableBackend, *, name: str, secret: str) -> None:
@@ -25,14 +27,11 @@ class KeptConsent:
         self._encryptor = Encryptor(secret)
 
     def begin(self, pending: dict[str, Any]) -> None:
-        """Remember it for `PENDING_SECONDS`.
-
-        :raises StoreError: as all of them, if the backend cannot be reached.
-        """
+        """Store a consent for `PENDING_SECONDS`."""
         self._set(self._encryptor.encrypt(self._name, pending), PENDING_SECONDS)
 
     def pending(self) -> dict[str, Any] | None:
-        """Return what was begun last, unless that was too long ago or it was finished."""
+        """Return the last consent that was begun, unless it has expired or was finished."""
         try:
             value = self._backend.get(self._name)
         except BackendError as error:
@@ -40,7 +39,7 @@ class KeptConsent:
         return self._encryptor.decrypt(self._name, value) if value else None
 
     def finish(self) -> None:
-        """Forget it, before what came of it is used: it serves once."""
+        """Remove the consent before its result is used: it is valid once."""
         self._set(b"", 0)
 
     def _set(self, value: bytes, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What is written down of one user's tokens: both, their ends, and who has sent the refresh token."""
+"""The record of one user's tokens: both tokens, when they expire, and which process is sending the refresh token."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class UserRecord(NeverPickled):
-    """One link of the chain; times in seconds since the epoch.
+    """The current tokens of a user; times in seconds since the epoch.
 
-    :param claimed_by: the process that has sent the refresh token, and nobody knows the answer yet; empty for none.
+    :param claimed_by: the process that is sending the refresh token; empty for none.
     :param refused: the fields of the error with which the platform refused the refresh token for good.
     """
 
@@ -43,51 +43,50 @@ class UserRecord(NeverPickled):
     refused: dict[str, Any] | None = None
 
     @classmethod
-    def consented(cls, grant: TokenPair, now: float, user: str = "") -> Self:
-        """Begin a chain."""
-        return cls(**_granted(grant, now), consented_at=now, scope=grant.scope, user=user)
+    def consented(cls, tokens: TokenPair, now: float, user: str = "") -> Self:
+        """Return the first record after a consent."""
+        return cls(**_token_fields(tokens, now), consented_at=now, scope=tokens.scope, user=user)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Read it.
+        """Read a record.
 
-        :raises ValueError: naming a field that is missing, unknown or of another form; no value is shown. One that is
-            unknown is not passed over: a newer version may say by it that the refresh token was sent.
+        :raises ValueError: naming a field that is missing, unknown or of the wrong type, without its value. An unknown
+            field is an error because a newer version may use it to claim the refresh token.
         """
         kinds = {field.name: _KINDS[str(field.type)] for field in fields(cls)}
-        needed = {field.name for field in fields(cls) if field.default is MISSING}
-        for name in sorted(needed - data.keys()):
+        required = {field.name for field in fields(cls) if field.default is MISSING}
+        for name in sorted(required - data.keys()):
             raise ValueError(f"{name} is missing")
         for name, value in data.items():
             if name not in kinds:
                 raise ValueError(f"{name[:40]!r} is unknown")
             if isinstance(value, bool) or not isinstance(value, kinds[name]):
-                raise ValueError(f"{name} is of another form")
+                raise ValueError(f"{name} has the wrong type")
         return cls(**data)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write it as plain JSON."""
+        """Return the record as plain JSON."""
         return asdict(self)
 
     def claimed(self, by: str, now: float) -> Self:
-        """Say that the refresh token is being sent."""
+        """Return the record with a claim: the process `by` is sending the refresh token."""
         return replace(self, claimed_by=by, claimed_at=now)
 
     def released(self) -> Self:
-        """Say that it may be sent again: its sender lives, and got no answer or one that leaves it whole."""
+        """Return the record without a claim: the refresh token was not used and may be sent again."""
         return replace(self, claimed_by="", claimed_at=0.0)
 
-    def succeeded(self, grant: TokenPair, now: float) -> Self:
-        """Put what came in its place."""
-        scope = grant.scope or self.scope
-        return replace(self.released(), **_granted(grant, now), scope=scope)
+    def renewed(self, tokens: TokenPair, now: float) -> Self:
+        """Return the record with the tokens of a renewal."""
+        return replace(self.released(), **_token_fields(tokens, now), scope=tokens.scope or self.scope)
 
     def ended(self, error: ConsentEnded) -> Self:
-        """Write down that the platform takes the refresh token no more, so that nobody sends it again."""
+        """Return the record with the platform's refusal, so that no process sends the refresh token again."""
         return replace(self.released(), refused={name: getattr(error, name) for name in WORDS})
 
     def raise_if_ended(self) -> None:
-        """Raise what the platform said to the one who sent it."""
+        """Raise the platform's refusal, if there was one."""
         if self.refused is not None:
             raise ConsentEnded(**self.refused)
 
@@ -102,22 +101,22 @@ class UserRecord(NeverPickled):
         return ConsentStatus(self.consented_at + CONSENT_SECONDS, self.refresh_ends, self.scope, self.user)
 
 
-def _granted(grant: TokenPair, now: float) -> dict[str, Any]:
+def _token_fields(tokens: TokenPair, now: float) -> dict[str, Any]:
     return {
-        "access": grant.access,
-        "access_ends": now + grant.access_seconds,
-        "access_seconds": grant.access_seconds,
-        "refresh": grant.refresh,
-        "refresh_ends": now + grant.refresh_seconds,
+        "access": tokens.access,
+        "access_ends": now + tokens.access_seconds,
+        "access_seconds": tokens.access_seconds,
+        "refresh": tokens.refresh,
+        "refresh_ends": now + tokens.refresh_seconds,
     }
 
 
 class UserRecords:
-    """Read and swap the record; each method but `sealed` raises BackendError besides.
+    """Read and replace a user's encrypted record. Each method except `encrypt` may raise BackendError.
 
-    :param name: under which it lies; holds no secret.
-    :param secret: the app's. Under another one the record cannot be read, and the user must consent again.
-    :param remedy: how a person consents, as a sentence.
+    :param name: the name of the record; holds no secret.
+    :param secret: the app's secret. With another one the record cannot be read, and the user must consent again.
+    :param remedy: how a user consents, as a sentence.
     """
 
     def __init__(self, backend: DurableBackend, name: str, secret: str, remedy: str) -> None:
@@ -127,9 +126,9 @@ class UserRecords:
         self._remedy = remedy
 
     def read(self) -> tuple[bytes, UserRecord]:
-        """Return what lies there, and what it says.
+        """Return the record, encrypted and decrypted.
 
-        :raises AuthenticationError: if nothing does, or it cannot be read.
+        :raises AuthenticationError: if it is missing or cannot be read.
         """
         value = self._backend.read(self._name)
         if value is None:
@@ -137,33 +136,34 @@ class UserRecords:
         content = self._encryptor.decrypt(self._name, value)
         if content is None:
             raise AuthenticationError(
-                "The user's tokens cannot be read: the app's secret was changed since the consent, or they are damaged",
+                "The user's tokens cannot be decrypted: the app's secret was changed since the consent, or the stored "
+                "tokens are damaged",
                 next_step=self._remedy,
             )
         try:
             return value, UserRecord.from_dict(content)
         except ValueError as error:
             raise AuthenticationError(
-                f"The user's tokens cannot be read: another version of this provider has written them ({error})",
+                f"The user's tokens were stored by another version of this provider ({error})",
                 next_step=f"Run the same version everywhere. {self._remedy}",
             ) from None
 
-    def found(self) -> tuple[bytes | None, UserRecord | None]:
-        """Return the same; None for what is not there, or cannot be read."""
+    def find(self) -> tuple[bytes | None, UserRecord | None]:
+        """Return the same; None for a record that is missing or cannot be read."""
         try:
             return self.read()
         except AuthenticationError:
             return self._backend.read(self._name), None
 
     def compare_and_set(self, old: bytes | None, new: bytes) -> bool:
-        """Put `new` in the place of `old`; see `DurableBackend`."""
+        """Replace the record if it is still `old`; see `DurableBackend`."""
         return self._backend.compare_and_set(self._name, old, new)
 
-    def sealed(self, record: UserRecord) -> bytes:
-        """Encrypt a record; the result is like no other, as `compare_and_set` needs it."""
+    def encrypt(self, record: UserRecord) -> bytes:
+        """Encrypt a record. Each result is different, as `compare_and_set` requires."""
         return self._encryptor.encrypt(self._name, record.to_dict())
 
 
 def unreachable(error: BackendError) -> StoreError:
-    """Say that the place which keeps users' tokens is away."""
-    return StoreError(f"The user's tokens cannot be reached, and without them nothing is asked: {error}")
+    """Return the error for users' tokens that cannot be read or stored."""
+    return StoreError(f"The user's tokens cannot be reached; no request was sent without them: {error}")

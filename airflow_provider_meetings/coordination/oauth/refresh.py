@@ -1,4 +1,4 @@
-"""One renewal: claim the refresh token, send it, write down what came of it, in one piece that nothing interrupts."""
+"""One renewal of a user's tokens: claim the refresh token, send it, store the answer; nothing interrupts it."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Final
 from airflow_provider_meetings.api.errors import AuthenticationError, ConsentEnded
 from airflow_provider_meetings.api.http.oauth import Renew
 from airflow_provider_meetings.coordination.backend import BackendError
-from airflow_provider_meetings.coordination.oauth.process_state import ChainMemory, Unwritten
+from airflow_provider_meetings.coordination.oauth.process_state import PendingWrite, ProcessState
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords
 from airflow_provider_meetings.coordination.oauth.uninterruptible import run_uninterrupted
 
 log = logging.getLogger(__name__)
 
 _WRITE_SECONDS: Final = 30.0
-"""No try to write begins later; one lasts as long as the backend waits for its server."""
+"""No attempt to write begins later. One attempt lasts as long as the backend waits for its server."""
 _WRITE_PAUSE_SECONDS: Final = 1.0
 
 
 class Renewal:
-    """Renew one user's tokens.
+    """Renew the tokens of one user.
 
-    :param sleep: waits between two tries to write; not to be interrupted, for without the answer the chain is cut.
-    :param steady: seconds of a clock that nobody sets.
+    :param sleep: waits between two attempts to write. It must not be interrupted: a lost answer ends the consent.
+    :param steady: a monotonic clock, in seconds.
     """
 
     def __init__(
         self,
         records: UserRecords,
-        mine: ChainMemory,
+        state: ProcessState,
         *,
         remedy: str,
         clock: Callable[[], float],
@@ -38,94 +38,91 @@ class Renewal:
         steady: Callable[[], float],
     ) -> None:
         self._records = records
-        self._mine = mine
+        self._state = state
         self._remedy = remedy
         self._clock = clock
         self._sleep = sleep
         self._steady = steady
 
-    def of(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
-        """Return what takes the record's place; None if another one took it meanwhile.
+    def run(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
+        """Return the renewed record; None if another process changed the record meanwhile.
 
-        :raises AuthenticationError: if the answer cannot be written down; this process knows it still.
-        :raises BackendError: if it could not be claimed; else what `renew` raises.
+        :raises AuthenticationError: if the answer cannot be stored; this process keeps it and tries again later.
+        :raises BackendError: if the refresh token could not be claimed. Errors of `renew` are raised, too.
         """
-        return run_uninterrupted(lambda: self._renewed(value, record, renew))
+        return run_uninterrupted(lambda: self._run(value, record, renew))
 
-    def write_down(self, timeout: float = _WRITE_SECONDS) -> bool:
-        """Write what this process has not written yet, and keep on for a while; False if another consent counts.
+    def store_pending(self, timeout: float = _WRITE_SECONDS) -> bool:
+        """Store what this process could not store before; return False if the user has consented again meanwhile.
 
-        :param timeout: after so many seconds no try begins; 0 for one try.
-        :raises BackendError: if it cannot be written just now; it is remembered.
+        :param timeout: seconds after which no attempt begins; 0 for one attempt.
+        :raises BackendError: if it cannot be stored now; it stays pending.
         """
-        unwritten = self._mine.unwritten
-        if unwritten is None:
+        if self._state.pending is None:
             return True
-        until = self._steady() + timeout
+        deadline = self._steady() + timeout
         while True:
             try:
-                written = self._written(unwritten)
+                stored = self._store(self._state.pending)
                 break
             except BackendError as error:
-                # By the clock and not by the tries: a server that hangs makes each as long as its time-out.
-                if self._steady() + _WRITE_PAUSE_SECONDS >= until:
+                # Limited by time, not by attempts: with a server that hangs, each attempt lasts until its timeout.
+                if self._steady() + _WRITE_PAUSE_SECONDS >= deadline:
                     raise
-                log.warning("What became of a refresh token could not be written down, trying again: %s", error)
+                log.warning("Cannot store the result of a token renewal, retrying: %s", error)
                 self._sleep(_WRITE_PAUSE_SECONDS)
-        self._mine.unwritten = None
-        return written
+        self._state.pending = None
+        return stored
 
-    def _renewed(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
-        claim = self._records.sealed(record.claimed(self._mine.name, self._clock()))
+    def _run(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
+        claim = self._records.encrypt(record.claimed(self._state.name, self._clock()))
         try:
             if not self._records.compare_and_set(value, claim):
                 return None
         except BackendError:
-            # Perhaps it was written, and the answer was lost: nobody else can know that nothing was sent.
-            self._leave(claim, record, record.released(), answer=False)
+            # The claim may be stored although its answer was lost. Only this process knows that nothing was sent.
+            self._finish(claim, record, record.released(), is_answer=False)
             raise
         try:
-            grant = renew(record.refresh)
+            tokens = renew(record.refresh)
         except ConsentEnded as error:
-            if not self._leave(claim, record, record.ended(error), answer=True):
-                return None  # of a consent that counts no more
+            if not self._finish(claim, record, record.ended(error), is_answer=True):
+                return None  # the user has consented again: the refusal is of the old consent
             raise
         except BaseException:
-            self._leave(claim, record, record.released(), answer=False)
+            self._finish(claim, record, record.released(), is_answer=False)
             raise
-        successor = record.succeeded(grant, self._clock())
-        return successor if self._settle(claim, record, successor) else None
-
-    def _settle(self, claim: bytes, record: UserRecord, answer: UserRecord) -> bool:
-        self._mine.unwritten = Unwritten(claim, record.refresh, self._records.sealed(answer), answer=True)
+        renewed = record.renewed(tokens, self._clock())
+        self._state.pending = PendingWrite(claim, record.refresh, self._records.encrypt(renewed), is_answer=True)
         try:
-            return self.write_down()
+            return renewed if self.store_pending() else None
         except BackendError as error:
             raise AuthenticationError(
-                f"The user's token was renewed, but the answer could not be written down: {error}",
+                f"The user's token was renewed, but the new token could not be stored: {error}",
                 next_step=self._remedy,
             ) from None
 
-    def _leave(self, claim: bytes, record: UserRecord, leaving: UserRecord, *, answer: bool) -> bool:
-        """Write what there is to say without a new token; the reason for it is raised by whoever calls this."""
-        self._mine.unwritten = Unwritten(claim, record.refresh, self._records.sealed(leaving), answer)
+    def _finish(self, claim: bytes, record: UserRecord, final: UserRecord, *, is_answer: bool) -> bool:
+        """Store the end of a renewal without new tokens. Its reason is raised by the caller."""
+        self._state.pending = PendingWrite(claim, record.refresh, self._records.encrypt(final), is_answer)
         try:
-            return self.write_down()
+            return self.store_pending()
         except BackendError as error:
-            # This process will go on by itself; others will take it for dead.
-            log.warning("What became of a refresh token could not be written down: %s", error)
+            # This process can continue; others will conclude that it has ended.
+            log.warning("Cannot store the result of a token renewal: %s", error)
             return True
 
-    def _written(self, unwritten: Unwritten) -> bool:
-        old: bytes | None = unwritten.claim
-        while not self._records.compare_and_set(old, unwritten.sealed):
-            old, record = self._records.found()
-            # Only another refresh token says that the user has consented anew. Whatever else was changed meanwhile,
-            # what the platform gave for this one is the only way on.
+    def _store(self, pending: PendingWrite) -> bool:
+        old: bytes | None = pending.claim
+        while not self._records.compare_and_set(old, pending.encrypted):
+            old, record = self._records.find()
+            # Another refresh token in the record means that the user has consented again. After any other change the
+            # platform's answer is still the only valid successor.
             if record is not None:
-                stands = record.refresh == unwritten.refresh
-                if not stands or not (unwritten.answer or record.claimed_by == self._mine.name):
+                if record.refresh != pending.refresh:
                     return False
-            elif old is not None or not unwritten.answer:
+                if not pending.is_answer and record.claimed_by != self._state.name:
+                    return False
+            elif old is not None or not pending.is_answer:
                 return False
         return True

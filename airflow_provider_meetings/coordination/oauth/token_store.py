@@ -1,7 +1,7 @@
-"""One user's chain of refresh tokens, each of which works once: sent by one process, its successor written before use.
+"""A user's tokens, shared by all processes. Each refresh token works once, and its answer is stored before it is used.
 
-Who sends a refresh token first writes into its record that it does so. Only one can: the record is swapped, in one
-piece, by whoever still finds it as it was. That holds also where a hold was lost, by a process that stood still.
+A process that sends the refresh token first stores a claim in the record. Only one can: the record is replaced
+atomically by a process that finds it unchanged. This holds even if a stopped process has lost its lock.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ from typing import Final
 
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, ServerError
 from airflow_provider_meetings.api.http.auth import Token
-from airflow_provider_meetings.api.http.oauth import ConsentStatus, Ready, Renew, TokenPair
+from airflow_provider_meetings.api.http.oauth import ConsentStatus, Ready, Renew, TokenPair, ends_soon
 from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.coordination.oauth.process_state import ChainMemory, Notices, remembered
+from airflow_provider_meetings.coordination.oauth.process_state import ProcessState, process_state
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords, unreachable
 from airflow_provider_meetings.coordination.oauth.refresh import Renewal
 
 LONGEST_REQUEST_SECONDS: Final = 90.0
-"""After so long a request that was sent is over: connecting, waiting for the answer, and some more."""
-_HELD_SECONDS: Final = 1.0
-"""So long a hold is waited for at a time: that wait cannot be interrupted, the pause between two can."""
+"""A request is over after this time: connecting, waiting for the answer, and a margin."""
+_LOCK_SECONDS: Final = 1.0
+"""One wait for the lock. It cannot be interrupted; the pause between two waits can."""
 _PAUSE_SECONDS: Final = 0.5
-_LOOK_SECONDS: Final = 60.0
-"""So often a process that has a token looks whether the user, or another one, has consented anew."""
+_CHECK_SECONDS: Final = 60.0
+"""How often a process with a valid token checks whether a user has consented again."""
 _EARLY_AGAIN_SECONDS: Final = 60.0
-"""After a renewal ahead of time has failed, the token before is used for so long without trying again."""
+"""After an early renewal has failed, the old token is used for this time without another attempt."""
 
 
 class UserTokenChain:
-    """Keep one user's tokens in a durable backend; see `UserTokens`. What lies there is encrypted.
+    """Keep one user's tokens, encrypted, in a durable backend; see `KeptUserTokens`.
 
-    :param name: of the chain; holds no secret.
-    :param secret: the app's. Under another one the record cannot be read, and the user must consent again.
+    :param name: the name of the tokens; holds no secret.
+    :param secret: the app's secret. With another one the tokens cannot be read, and the user must consent again.
     :param memory: the access tokens of this process, which outlive a hook.
-    :param remedy: how a person consents, as a sentence.
-    :param pause: waits so many seconds for another process's renewal; may raise ServerError to give that up.
-    :param timeout: seconds after which waiting for it is given up.
-    :param sleep: waits so many seconds where nothing may be given up.
-    :param steady: seconds of a clock that nobody sets.
-    :param longest: after so many seconds a request that was sent is over.
+    :param remedy: how a user consents, as a sentence.
+    :param pause: waits some seconds for another process's renewal; may raise ServerError to stop waiting.
+    :param timeout: seconds to wait for another process's renewal.
+    :param sleep: waits some seconds where waiting must not be interrupted.
+    :param steady: a monotonic clock, in seconds.
+    :param longest: seconds after which a request that was sent is over.
     """
 
     def __init__(
@@ -59,7 +59,6 @@ class UserTokenChain:
         timeout: float = float("inf"),
         sleep: Callable[[float], None] = time.sleep,
         steady: Callable[[], float] = time.monotonic,
-        notices: Notices | None = None,
         longest: float = LONGEST_REQUEST_SECONDS,
     ) -> None:
         self._backend = backend
@@ -70,31 +69,31 @@ class UserTokenChain:
         self._remedy = remedy
         self._clock = clock
         self._pause = pause
-        self._timeout = min(timeout, longest + 2 * _HELD_SECONDS)
+        self._timeout = min(timeout, longest + 2 * _LOCK_SECONDS)
         self._sleep = sleep
         self._steady = steady
-        self._notices = notices or Notices(remedy, clock)
         self._longest = longest
 
     def token(self, renew: Renew, *, ready: Ready | None = None, rejected: str | None = None) -> Token:
-        """Return a token that can be used; see `UserTokens`.
+        """Return a valid token; see `UserTokens`.
 
-        :raises AuthenticationError: if nobody has consented, the consent has ended, or its chain was cut.
-        :raises ServerError: if another process has been renewing it for longer than we would wait.
+        :raises AuthenticationError: if no user has consented, the consent has ended, or the answer to the last
+            refresh token was lost.
+        :raises ServerError: if another process has been renewing the token for longer than the timeout.
         :raises StoreError: if the backend cannot be reached.
         """
-        # Counted from here: threads of one process wait for each other first.
-        until = self._steady() + self._timeout
-        unwanted = rejected if rejected is not None else self._replaced()
+        # The deadline includes the wait for another thread of this process.
+        deadline = self._steady() + self._timeout
+        unwanted = rejected if rejected is not None else self._replaced_token()
         return self._memory.token(
             self._memory_key,
-            lambda: self._shared(renew, ready, unwanted, until),
+            lambda: self._wait_for_token(renew, ready, unwanted, deadline),
             rejected=unwanted,
             timeout=self._timeout,
         )
 
     def consent_status(self) -> ConsentStatus | None:
-        """Tell until when the consent reaches; see `UserTokens`."""
+        """Return until when the consent is valid; see `UserTokens`."""
         try:
             return self._records.read()[1].consent_status
         except AuthenticationError:
@@ -107,141 +106,145 @@ class UserTokenChain:
         return self._clock()
 
     def accept(self, grant: TokenPair, user: str = "") -> ConsentStatus:
-        """Begin a new chain with what a consent gave; see `KeptUserTokens`."""
+        """Store the tokens of a new consent; see `KeptUserTokens`."""
         record = UserRecord.consented(grant, self._clock(), user)
-        sealed = self._records.sealed(record)
+        encrypted = self._records.encrypt(record)
         try:
             while True:
-                value, before = self._records.found()
-                if self._records.compare_and_set(value, sealed):
+                value, before = self._records.find()
+                if self._records.compare_and_set(value, encrypted):
                     break
         except BackendError as error:
             raise unreachable(error) from None
-        held = self._memory.existing(self._memory_key)
-        self._memory.token(self._memory_key, lambda: record.token, rejected=held.value if held else None)
+        existing = self._memory.existing(self._memory_key)
+        self._memory.token(self._memory_key, lambda: record.token, rejected=existing.value if existing else None)
         another = before.user if before is not None and user and before.user != user else ""
         return replace(record.consent_status, instead_of=another)
 
     @property
-    def _mine(self) -> ChainMemory:
-        return remembered(self._memory, self._memory_key)
+    def _state(self) -> ProcessState:
+        return process_state(self._memory, self._memory_key)
 
-    def _replaced(self) -> str | None:
-        """Return the token that this process has, if another one stands in the record by now."""
-        held, mine, now = self._memory.existing(self._memory_key), self._mine, self._steady()
-        if held is None or now - mine.looked < _LOOK_SECONDS:
+    def _replaced_token(self) -> str | None:
+        """Return the token in memory if the record holds another one by now; checked once a minute."""
+        existing, state, now = self._memory.existing(self._memory_key), self._state, self._steady()
+        if existing is None or now - state.checked_at < _CHECK_SECONDS:
             return None
-        mine.looked = now
+        state.checked_at = now
         try:
             _, record = self._records.read()
         except (AuthenticationError, BackendError):
-            return None  # what works is used on; who must renew will say it
-        return held.value if record.access != held.value else None
+            return None  # the token in memory still works; the next renewal reports the problem
+        return existing.value if record.access != existing.value else None
 
-    def _shared(self, renew: Renew, ready: Ready | None, rejected: str | None, until: float) -> Token:
-        mine = self._mine
+    def _wait_for_token(self, renew: Renew, ready: Ready | None, rejected: str | None, deadline: float) -> Token:
         renewal = Renewal(
-            self._records, mine, remedy=self._remedy, clock=self._clock, sleep=self._sleep, steady=self._steady
+            self._records, self._state, remedy=self._remedy, clock=self._clock, sleep=self._sleep, steady=self._steady
         )
 
-        def renewed(value: bytes, record: UserRecord) -> UserRecord | None:
+        def run_renewal(value: bytes, record: UserRecord) -> UserRecord | None:
             record.raise_if_ended()
             if ready is not None:
-                ready(record.refresh)  # before the claim: who dies waiting has sent nothing, and everybody can know it
-            return renewal.of(value, record, renew)
+                ready(record.refresh)  # before the claim: a process that ends while it waits has sent nothing
+            return renewal.run(value, record, renew)
 
         try:
-            if (before := self._until_written(renewal, rejected)) is not None:
-                return before
+            if (old := self._store_pending(renewal, rejected)) is not None:
+                return old
             while True:
-                mine.looked = self._steady()
-                token = self._once(renewed, rejected, mine)
+                self._state.checked_at = self._steady()
+                token = self._find_or_renew(run_renewal, rejected)
                 if token is not None:
                     return token
-                if self._steady() >= until:
+                if self._steady() >= deadline:
                     raise ServerError(
-                        "Another process is renewing the user's token, or has died of it: "
-                        f"no answer within {self._timeout:g} s",
+                        f"Another process is renewing the user's token, or has died: no answer within "
+                        f"{self._timeout:g} s",
                         next_step="Try again later.",
-                        retry_after=min(self._longest, _LOOK_SECONDS),
+                        retry_after=min(self._longest, _CHECK_SECONDS),
                     )
                 self._pause(_PAUSE_SECONDS)
         except BackendError as error:
             raise unreachable(error) from None
 
-    def _until_written(self, renewal: Renewal, rejected: str | None) -> Token | None:
-        """Write what was not written yet; where that cannot be, return the token before, as long as it works."""
-        held = self._memory.existing(self._memory_key)
-        if held is None or held.value == rejected or self._clock() >= held.expires_at:
-            renewal.write_down()
+    def _store_pending(self, renewal: Renewal, rejected: str | None) -> Token | None:
+        """Store what is pending; if that fails, return the old token while it is valid."""
+        existing = self._memory.existing(self._memory_key)
+        if existing is None or existing.value == rejected or self._clock() >= existing.expires_at:
+            renewal.store_pending()
             return None
         try:
-            renewal.write_down(timeout=0)  # with each question, for this process may end with any
+            renewal.store_pending(timeout=0)
         except BackendError:
-            return held
+            return existing
         return None
 
-    def _once(
-        self, renewed: Callable[[bytes, UserRecord], UserRecord | None], rejected: str | None, mine: ChainMemory
+    def _find_or_renew(
+        self, run_renewal: Callable[[bytes, UserRecord], UserRecord | None], rejected: str | None
     ) -> Token | None:
-        """Look once, renewing if it is our turn; None: look again."""
+        """Return the stored token or a renewed one; None if another process is renewing it."""
         _, record = self._records.read()
-        if self._usable(record, rejected):
+        if self._fresh(record, rejected):
             return record.token
-        # Nobody waits for a renewal as long as the token before still works.
-        works = self._works(record, rejected)
-        if works and self._steady() < mine.early_after:
+        # While the old token is valid, nobody waits for a renewal.
+        valid = self._valid(record, rejected)
+        if valid and self._steady() < self._state.early_after:
             return record.token
         try:
-            with self._backend.lock(self._name, 0 if works else min(_HELD_SECONDS, self._longest)):
+            with self._backend.lock(self._name, 0 if valid else min(_LOCK_SECONDS, self._longest)):
                 value, record = self._records.read()
-                if self._usable(record, rejected):
+                if self._fresh(record, rejected):
                     return record.token
-                # Not one of ours either: what became of it is written down above, or another thread is sending it.
                 if not record.claimed_by:
                     try:
-                        successor = renewed(value, record)
+                        renewed = run_renewal(value, record)
                     except MeetingsApiError as error:
-                        if not self._works(record, rejected):
+                        if not self._valid(record, rejected):
                             raise
-                        return self._go_on(record, error, mine)
-                    if successor is not None:
-                        self._notices.of(successor.consent_status)
-                    return successor.token if successor is not None else None
+                        return self._use_old(record, error)
+                    if renewed is None:
+                        return None
+                    self._warn_before_end(renewed)
+                    return renewed.token
         except Busy:
-            return record.token if works else None
-        return self._claimed_elsewhere(record, mine, works=self._works(record, rejected))
+            return record.token if valid else None
+        return self._handle_claim(record, valid=self._valid(record, rejected))
 
-    def _go_on(self, record: UserRecord, error: MeetingsApiError, mine: ChainMemory) -> Token:
-        mine.early_after = self._steady() + _EARLY_AGAIN_SECONDS
-        what = type(error).__name__ if isinstance(error, AuthenticationError) else "early"  # a person must act, or not
-        self._notices.say_once(
-            what, f"There is no new token of the user's yet; the one before works until its end. {error}"
-        )
+    def _use_old(self, record: UserRecord, error: MeetingsApiError) -> Token:
+        self._state.early_after = self._steady() + _EARLY_AGAIN_SECONDS
+        # An AuthenticationError needs a person; other errors share one topic.
+        topic = type(error).__name__ if isinstance(error, AuthenticationError) else "early renewal"
+        self._warn(topic, f"Cannot renew the user's token; using the old one until it expires: {error}")
         return record.token
 
-    def _claimed_elsewhere(self, record: UserRecord, mine: ChainMemory, *, works: bool) -> Token | None:
-        # Its sender holds the key no longer: it has died, or it stood still, will go on, and write down the answer.
-        died = (
-            "The user's refresh token was sent by a process that ended before it stored the answer; "
-            "sent again, it would be refused"
+    def _handle_claim(self, record: UserRecord, *, valid: bool) -> Token | None:
+        """Handle a claim whose process no longer holds the lock: it has ended, or was stopped and may continue."""
+        problem = (
+            "The user's refresh token was sent by a process that ended before it stored the answer. Sent again, it "
+            "would be refused"
         )
-        if works:
-            self._notices.say_once("claimed", f"{died}. The token before works until its end. {self._remedy}")
+        if valid:
+            self._warn("claim", f"{problem}. The old token works until it expires. {self._remedy}")
             return record.token
-        # Its clock may be ahead, or ours was set back: nobody waits longer than since we saw it ourselves.
-        seen = mine.seen_for((record.claimed_by, record.claimed_at), self._steady())
+        # Its clock may be ahead, or this one was set back: the time since this process first saw the claim counts, too.
+        seen = self._state.seen_for((record.claimed_by, record.claimed_at), self._steady())
         if max(seen, self._clock() - record.claimed_at) >= self._longest:
-            raise AuthenticationError(died, next_step=self._remedy)
+            raise AuthenticationError(problem, next_step=self._remedy)
         return None
 
-    def _works(self, record: UserRecord, rejected: str | None) -> bool:
+    def _valid(self, record: UserRecord, rejected: str | None) -> bool:
         return record.access != rejected and self._clock() < record.access_ends
 
-    def _usable(self, record: UserRecord, rejected: str | None) -> bool:
+    def _fresh(self, record: UserRecord, rejected: str | None) -> bool:
         token = record.token
-        plausible = token.plausible(self._clock())
-        usable = token.value != rejected and plausible and self._memory.fresh(token)
-        if usable:
-            self._notices.of(record.consent_status)
-        return usable
+        fresh = token.value != rejected and token.plausible(self._clock()) and self._memory.fresh(token)
+        if fresh:
+            self._warn_before_end(record)
+        return fresh
+
+    def _warn_before_end(self, record: UserRecord) -> None:
+        if text := ends_soon(record.consent_status, self._clock()):
+            self._warn(text, f"{text} {self._remedy}")
+
+    def _warn(self, topic: str, text: str) -> None:
+        self._state.warn_daily(topic, text, self._clock())

@@ -1,4 +1,4 @@
-"""Do something to its end, whatever is raised in the thread that asked for it."""
+"""Run a function to its end, whatever is raised in the calling thread meanwhile."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ T = TypeVar("T")
 def run_uninterrupted(work: Callable[[], T]) -> T:
     """Return what `work` returns, or raise what it raises.
 
-    What is raised in this thread meanwhile (a task's timeout, an interrupt) is raised once the work is done. Python
-    raises such things in the main thread only, and there between any two steps: so the work is done in another one.
+    An exception that interrupts the calling thread (a task's timeout, KeyboardInterrupt) is raised after the work is
+    done. Python raises such exceptions in the main thread only, so the work runs in another one.
     """
-    here = threading.current_thread()
-    if here is not threading.main_thread() and not here.daemon:
-        # Nothing is raised here. And what opens a connection may speak with Airflow, which 3.2's triggerer bears only
-        # from the threads that it knows.
+    current = threading.current_thread()
+    if current is not threading.main_thread() and not current.daemon:
+        # No interrupt can occur here. Another thread would be a risk: opening a connection may call Airflow, and
+        # Airflow 3.2's triggerer accepts calls only from threads that it knows.
         return work()
-    elsewhere = _Elsewhere(work)
-    if (interrupted := elsewhere.finish()) is not None:
-        raise interrupted
-    return elsewhere.result()
+    run = _ThreadedRun(work)
+    if (interrupt := run.wait()) is not None:
+        raise interrupt
+    return run.result()
 
 
-class _Elsewhere(Generic[T]):
-    """Work that another thread does, once, however often one is started for it."""
+class _ThreadedRun(Generic[T]):
+    """Run `work` once in another thread, even if several threads are started for it."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
@@ -37,38 +37,38 @@ class _Elsewhere(Generic[T]):
         self._results: list[T] = []
         self._errors: list[BaseException] = []
 
-    def finish(self) -> BaseException | None:
-        """Wait until it is done; return what was raised here meanwhile.
+    def wait(self) -> BaseException | None:
+        """Wait until the work is done; return the exception that interrupted the wait, if any.
 
-        :raises RuntimeError: if there can be no more threads, so that nothing is done.
+        :raises RuntimeError: if no thread can be started; the work is not done then.
         """
-        interrupted: BaseException | None = None
+        interrupt: BaseException | None = None
         while True:
             try:
                 if not self._begun.locked():
                     self._start()
                 self._done.wait()
-                return interrupted
+                return interrupt
             except RuntimeError:
                 if not self._begun.locked():
                     raise
             except BaseException as error:  # the caller raises it
-                interrupted = interrupted or error
+                interrupt = interrupt or error
 
     def result(self) -> T:
-        """Return what came of it, or raise it."""
+        """Return the result of the work, or raise its error."""
         if self._errors:
             raise self._errors[0]
         return self._results[0]
 
     def _start(self) -> None:
-        # By the context, Airflow knows whose log a warning belongs to. No daemon: the interpreter's end waits for it.
+        # Airflow finds the task's log by the context. Not a daemon: the interpreter's exit waits for it.
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._body,), name="finish a renewal", daemon=False).start()
+        threading.Thread(target=context.run, args=(self._run,), name="token renewal", daemon=False).start()
 
-    def _body(self) -> None:
+    def _run(self) -> None:
         if not self._begun.acquire(blocking=False):
-            return  # an interrupt came between the start of a thread and the word of it
+            return  # an interrupt came after the first thread had started, and a second one was started
         try:
             self._results.append(self._work())
         except BaseException as error:  # `result` raises it

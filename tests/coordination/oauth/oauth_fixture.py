@@ -1,4 +1,4 @@
-"""One user's chain in the hands of several processes that are played by one, with a clock that a test sets."""
+"""One user's tokens used by several simulated processes, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.coordination.oauth.process_state import Notices
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
 
@@ -23,14 +22,14 @@ REMEDY = "Run airflow meetings authorize feishu_user."
 
 
 class Platform:
-    """Renews a row of tokens, each of which works once; counts what it is sent."""
+    """Renew numbered tokens, each of which works once; record what is sent."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
         self.error: BaseException | None = None
         self.refresh_seconds = 7 * DAY
 
-    def grant(self, number: int) -> TokenPair:
+    def tokens(self, number: int) -> TokenPair:
         return TokenPair(f"access-{number}", 7200, f"refresh-{number}", self.refresh_seconds, "a b")
 
     def renew(self, refresh_token: str) -> TokenPair:
@@ -39,11 +38,11 @@ class Platform:
             raise self.error
         number = int(refresh_token.rpartition("-")[2])
         assert self.sent.count(refresh_token) == 1
-        return self.grant(number + 1)
+        return self.tokens(number + 1)
 
 
 class FailingBackend(HostBackend):
-    """Files on a disk that fails for some swaps."""
+    """Files on a disk that fails for some writes of the record."""
 
     fails: Callable[[], bool] = staticmethod(lambda: False)
 
@@ -60,7 +59,6 @@ class OAuthFixture:
         self.platform = Platform()
         self.backend = FailingBackend(folder)
         self.pauses: list[float] = []
-        self.said: dict[tuple[int, str], float] = {}
 
     def pause(self, seconds: float) -> None:
         self.now += seconds
@@ -74,8 +72,8 @@ class OAuthFixture:
     def chain(
         self, secret: str = "the-secret", memory: ProcessTokenStore | None = None, **changes: Any
     ) -> UserTokenChain:
-        """Return a chain as a new hook has it: of another process, or of the one with that memory."""
-        given: dict[str, Any] = {"pause": self.pause, **changes}
+        """Return the tokens as a new hook has them, in another process or in the one with that memory."""
+        arguments: dict[str, Any] = {"pause": self.pause, **changes}
         return UserTokenChain(
             self.backend,
             name=NAME,
@@ -85,23 +83,24 @@ class OAuthFixture:
             clock=lambda: self.now,
             sleep=self.pause,
             steady=lambda: self.steady,
-            notices=Notices(REMEDY, lambda: self.now, self.said),
-            **given,
+            **arguments,
         )
 
-    def ask(self, **changes: Any) -> str:
-        return self.chain().token(self.platform.renew, **changes).value
+    def token(self, memory: ProcessTokenStore | None = None, **changes: Any) -> str:
+        """Return a token in another process, or in the one with that memory."""
+        return self.chain(memory=memory).token(self.platform.renew, **changes).value
 
-    def refused(self) -> MeetingsApiError:
+    def error(self) -> MeetingsApiError:
+        """Return the error of another process."""
         with pytest.raises(MeetingsApiError) as caught:
-            self.ask()
+            self.token()
         return caught.value
 
     @property
     def records(self) -> UserRecords:
         return UserRecords(self.backend, NAME, "the-secret", REMEDY)
 
-    def change(self, change: Callable[[UserRecord], UserRecord]) -> None:
-        """Write into the record as another process would."""
+    def change_record(self, change: Callable[[UserRecord], UserRecord]) -> None:
+        """Replace the record as another process would."""
         value, record = self.records.read()
-        assert self.records.compare_and_set(value, self.records.sealed(change(record)))
+        assert self.records.compare_and_set(value, self.records.encrypt(change(record)))

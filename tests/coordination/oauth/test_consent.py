@@ -1,4 +1,4 @@
-"""What is remembered of a consent that was begun."""
+"""Pending consents."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ import pytest
 from airflow_provider_meetings.api.errors import StoreError
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.oauth.consent import KeptConsent
+from airflow_provider_meetings.coordination.oauth.consent import PendingConsent
 
 
-def kept(folder: Path, secret: str = "the-secret") -> KeptConsent:
-    return KeptConsent(HostBackend(folder), name="feishu_user", secret=secret)
+def pending_consent(folder: Path, secret: str = "the-secret") -> PendingConsent:
+    return PendingConsent(HostBackend(folder), name="feishu_user", secret=secret)
 
 
-def test_what_was_begun_is_remembered_until_it_is_finished(tmp_path: Path) -> None:
+def test_pending_consent_is_stored_until_finished(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    kept(folder).begin({"state": "s"})
-    assert kept(folder).pending() == {"state": "s"}
-    assert kept(folder, "another-secret").pending() is None
-    kept(folder).finish()
-    assert kept(folder).pending() is None
+    pending_consent(folder).begin({"state": "s"})
+    assert pending_consent(folder).pending() == {"state": "s"}
+    assert pending_consent(folder, "another-secret").pending() is None
+    pending_consent(folder).finish()
+    assert pending_consent(folder).pending() is None
 
 
-@pytest.mark.parametrize("what", [lambda one: one.begin({}), lambda one: one.pending(), lambda one: one.finish()])
-def test_a_place_that_is_away(tmp_path: Path, what: Any) -> None:
+@pytest.mark.parametrize(
+    "method", [lambda consent: consent.begin({}), lambda consent: consent.pending(), lambda consent: consent.finish()]
+)
+def test_unreachable_backend(tmp_path: Path, method: Any) -> None:
     (tmp_path / "state").write_text("no folder")
     with pytest.raises(BackendError):
         HostBackend(tmp_path / "state").check()
     with pytest.raises(StoreError, match="cannot be reached"):
-        what(kept(tmp_path / "state"))
+        method(pending_consent(tmp_path / "state"))

@@ -1,4 +1,4 @@
-"""What becomes of a refresh token that was sent, whatever happens meanwhile."""
+"""Renewals during which something else happens: other writes, failing writes, interrupts."""
 
 from __future__ import annotations
 
@@ -21,51 +21,51 @@ from tests.coordination.oauth.oauth_fixture import REMEDY, OAuthFixture
 @pytest.fixture
 def oauth(tmp_path: Path) -> OAuthFixture:
     oauth = OAuthFixture(tmp_path / "state")
-    oauth.chain().accept(oauth.platform.grant(0))
+    oauth.chain().accept(oauth.platform.tokens(0))
     oauth.now += 8000
     return oauth
 
 
-def meanwhile(oauth: OAuthFixture, happens: Callable[[], object]) -> Callable[[str], TokenPair]:
-    """Have something happen while a refresh token is at the platform."""
+def renew_while(oauth: OAuthFixture, action: Callable[[], object]) -> Callable[[str], TokenPair]:
+    """Return a renewal during which the action runs."""
 
     def renew(refresh_token: str) -> TokenPair:
-        happens()
+        action()
         return oauth.platform.renew(refresh_token)
 
     return renew
 
 
-def test_an_answer_is_kept_whatever_else_was_written_meanwhile(oauth: OAuthFixture) -> None:
-    renew = meanwhile(oauth, lambda: oauth.change(lambda record: replace(record, user="ou_1")))
-    assert oauth.chain().token(renew).value == oauth.ask() == "access-1"
+def test_answer_is_stored_after_unrelated_change(oauth: OAuthFixture) -> None:
+    renew = renew_while(oauth, lambda: oauth.change_record(lambda record: replace(record, user="ou_1")))
+    assert oauth.chain().token(renew).value == oauth.token() == "access-1"
     assert oauth.platform.sent == ["refresh-0"]
 
 
-def test_an_answer_is_kept_where_the_record_was_lost_meanwhile(oauth: OAuthFixture) -> None:
+def test_answer_is_stored_after_record_was_lost(oauth: OAuthFixture) -> None:
     def lost() -> None:
         for path in oauth.backend._folder.path.glob("*.record"):
             path.unlink()
 
-    assert oauth.chain().token(meanwhile(oauth, lost)).value == oauth.ask() == "access-1"
+    assert oauth.chain().token(renew_while(oauth, lost)).value == oauth.token() == "access-1"
 
 
 @pytest.mark.parametrize("error", [None, ConsentEnded("used up")])
-def test_a_consent_given_meanwhile_counts(oauth: OAuthFixture, error: Exception | None) -> None:
+def test_new_consent_during_renewal_is_used(oauth: OAuthFixture, error: Exception | None) -> None:
     oauth.platform.error = error
-    renew = meanwhile(oauth, lambda: oauth.chain().accept(oauth.platform.grant(5)))
-    assert oauth.chain().token(renew).value == oauth.ask() == "access-5"
+    renew = renew_while(oauth, lambda: oauth.chain().accept(oauth.platform.tokens(5)))
+    assert oauth.chain().token(renew).value == oauth.token() == "access-5"
 
 
-def test_a_consent_given_meanwhile_is_not_touched_by_who_got_no_answer(oauth: OAuthFixture) -> None:
+def test_failed_renewal_keeps_new_consent(oauth: OAuthFixture) -> None:
     oauth.platform.error = ServerError("no answer")
-    renew = meanwhile(oauth, lambda: oauth.chain().accept(oauth.platform.grant(5)))
+    renew = renew_while(oauth, lambda: oauth.chain().accept(oauth.platform.tokens(5)))
     with pytest.raises(ServerError, match="no answer"):
         oauth.chain().token(renew)
-    assert oauth.ask() == "access-5"
+    assert oauth.token() == "access-5"
 
 
-def test_the_turn_is_waited_for_before_the_claim(oauth: OAuthFixture) -> None:
+def test_ready_is_called_before_claim(oauth: OAuthFixture) -> None:
     claims: list[str] = []
 
     def ready(refresh_token: str) -> None:
@@ -76,26 +76,26 @@ def test_the_turn_is_waited_for_before_the_claim(oauth: OAuthFixture) -> None:
     with pytest.raises(KeyboardInterrupt):
         oauth.chain().token(oauth.platform.renew, ready=ready)
     assert claims == [""]
-    assert oauth.ask() == "access-1"
+    assert oauth.token() == "access-1"
 
 
-@pytest.mark.parametrize("blinks", [1, 29])
-def test_that_a_token_was_not_used_is_written_down_as_soon_as_it_can_be(oauth: OAuthFixture, blinks: int) -> None:
-    left = iter([False, *[True] * blinks])
+@pytest.mark.parametrize("failures", [1, 29])
+def test_release_of_claim_is_retried(oauth: OAuthFixture, failures: int) -> None:
+    left = iter([False, *[True] * failures])
     oauth.backend.fails = lambda: next(left, False)
     oauth.platform.error = RateLimited("slow down", retry_after=1)
-    assert oauth.refused() is oauth.platform.error
+    assert oauth.error() is oauth.platform.error
     oauth.platform.error = None
     oauth.platform.sent.clear()
     oauth.now += 100
-    assert oauth.ask() == "access-1"
+    assert oauth.token() == "access-1"
 
 
-@pytest.mark.parametrize(("hangs", "at_most"), [(0.0, 30.0), (5.0, 35.0), (11.0, 41.0)])
-def test_writing_is_given_up_after_half_a_minute_however_long_a_server_hangs(
-    oauth: OAuthFixture, monkeypatch: pytest.MonkeyPatch, hangs: float, at_most: float
+@pytest.mark.parametrize(("hangs", "longest"), [(0.0, 30.0), (5.0, 35.0), (11.0, 41.0)])
+def test_writes_are_retried_for_half_a_minute(
+    oauth: OAuthFixture, monkeypatch: pytest.MonkeyPatch, hangs: float, longest: float
 ) -> None:
-    """With the time-outs of a Redis and of a database."""
+    """The durations are timeouts of Redis and of a database."""
     begun: list[float] = []
     answered = iter([True])
 
@@ -108,55 +108,50 @@ def test_writing_is_given_up_after_half_a_minute_however_long_a_server_hangs(
 
     monkeypatch.setattr(oauth.backend, "compare_and_set", compare_and_set)
     before = oauth.steady
-    assert isinstance(oauth.refused(), AuthenticationError)
+    assert isinstance(oauth.error(), AuthenticationError)
     assert begun[-1] - before < 30
-    assert 30 - hangs - 1 <= oauth.steady - before <= at_most
+    assert 30 - hangs - 1 <= oauth.steady - before <= longest
 
 
-def test_who_cannot_write_the_answer_goes_on_while_the_token_before_works(
+def test_answer_that_cannot_be_stored_while_old_token_works(
     oauth: OAuthFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    oauth.now -= 1000  # some minutes before its end
+    oauth.now -= 1000  # some minutes before the token expires
     process = oauth.process()
     first = iter([False])
     oauth.backend.fails = lambda: next(first, True)
 
-    def ask() -> str:
-        return oauth.chain(memory=process).token(oauth.platform.renew).value
-
-    asked: list[float] = []
+    durations: list[float] = []
     for _ in range(3):
-        begun = oauth.steady
-        assert ask() == "access-0"
-        asked.append(oauth.steady - begun)
-    # Half a minute for the answer; after that each question tries once, and does not wait.
-    assert asked == [29, 0, 0]
-    (warning,) = [text for text in caplog.messages if "works until its end" in text]
-    assert f"the answer could not be written down: the disk is full, make room. {REMEDY}" in warning
-    # Another process neither sends it again nor stops.
-    assert oauth.ask() == "access-0"
+        started = oauth.steady
+        assert oauth.token(process) == "access-0"
+        durations.append(oauth.steady - started)
+    # The first call retries for half a minute; each later call tries once.
+    assert durations == [29, 0, 0]
+    (warning,) = [text for text in caplog.messages if "using the old one until it expires" in text]
+    assert f"the new token could not be stored: the disk is full, make room. {REMEDY}" in warning
+    # Another process uses the old token and does not send the refresh token again.
+    assert oauth.token() == "access-0"
     oauth.backend.fails = lambda: False
-    assert ask() == oauth.ask() == "access-1"
+    assert oauth.token(process) == oauth.token() == "access-1"
     assert oauth.platform.sent == ["refresh-0"]
 
 
-def test_who_cannot_write_the_answer_stops_when_the_token_before_does_not_work(oauth: OAuthFixture) -> None:
+def test_answer_that_cannot_be_stored_after_old_token_expired(oauth: OAuthFixture) -> None:
     oauth.now -= 1000
     process = oauth.process()
     first = iter([False])
     oauth.backend.fails = lambda: next(first, True)
-    assert oauth.chain(memory=process).token(oauth.platform.renew).value == "access-0"
+    assert oauth.token(process) == "access-0"
     with pytest.raises(StoreError, match="make room"):
-        oauth.chain(memory=process).token(oauth.platform.renew, rejected="access-0")
+        oauth.token(process, rejected="access-0")
     oauth.now += 300
     with pytest.raises(StoreError, match="make room"):
-        oauth.chain(memory=process).token(oauth.platform.renew)
+        oauth.token(process)
     assert oauth.platform.sent == ["refresh-0"]
 
 
-def test_a_claim_whose_writing_was_not_confirmed_is_taken_back(
-    oauth: OAuthFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unconfirmed_claim_is_released(oauth: OAuthFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     unconfirmed = iter([True])
 
     def compare_and_set(key: str, old: bytes | None, new: bytes) -> bool:
@@ -166,73 +161,73 @@ def test_a_claim_whose_writing_was_not_confirmed_is_taken_back(
         return done
 
     monkeypatch.setattr(oauth.backend, "compare_and_set", compare_and_set)
-    assert isinstance(oauth.refused(), StoreError)
+    assert isinstance(oauth.error(), StoreError)
     assert oauth.platform.sent == []
     oauth.now += 100
-    assert oauth.ask() == "access-1"
+    assert oauth.token() == "access-1"
 
 
 @pytest.mark.parametrize("error", [None, RateLimited("slow down")])
-def test_the_next_hook_of_a_process_writes_what_the_one_before_could_not(oauth: OAuthFixture, error: Any) -> None:
+def test_next_hook_stores_pending_answer(oauth: OAuthFixture, error: Any) -> None:
     process = oauth.process()
     first = iter([False])
     oauth.backend.fails = lambda: next(first, True)
     oauth.platform.error = error
     with pytest.raises(RateLimited if error else AuthenticationError):
-        oauth.chain(memory=process).token(oauth.platform.renew)
+        oauth.token(process)
     oauth.backend.fails = lambda: False
     oauth.platform.error = None
     assert oauth.platform.sent == ["refresh-0"]
     if error:
         oauth.platform.sent.clear()
-    assert oauth.chain(memory=process).token(oauth.platform.renew).value == oauth.ask() == "access-1"
+    assert oauth.token(process) == oauth.token() == "access-1"
     assert oauth.platform.sent == ["refresh-0"]
 
 
-def test_a_refusal_that_cannot_be_written_down_is_said_all_the_same(oauth: OAuthFixture) -> None:
+def test_refusal_that_cannot_be_stored_is_raised(oauth: OAuthFixture) -> None:
     process = oauth.process()
     first = iter([False])
     oauth.backend.fails = lambda: next(first, True)
     oauth.platform.error = ConsentEnded("used up", code=20064)
     with pytest.raises(ConsentEnded, match="used up"):
-        oauth.chain(memory=process).token(oauth.platform.renew)
+        oauth.token(process)
     oauth.backend.fails = lambda: False
     with pytest.raises(ConsentEnded, match="used up"):
-        oauth.chain(memory=process).token(oauth.platform.renew)
-    assert isinstance(oauth.refused(), ConsentEnded)
+        oauth.token(process)
+    assert isinstance(oauth.error(), ConsentEnded)
     assert oauth.platform.sent == ["refresh-0"]
 
 
-@pytest.mark.parametrize("swap_number", [1, 2])
-def test_an_interrupt_waits_until_the_answer_is_written_down(
-    oauth: OAuthFixture, monkeypatch: pytest.MonkeyPatch, swap_number: int
+@pytest.mark.parametrize("write_number", [1, 2])
+def test_interrupt_is_raised_after_answer_is_stored(
+    oauth: OAuthFixture, monkeypatch: pytest.MonkeyPatch, write_number: int
 ) -> None:
-    """As a task's timeout comes: in the main thread, while it claims the token or writes the answer."""
+    """A task's timeout is raised in the main thread; here during the claim or the write of the answer."""
 
-    class TimeIsUp(BaseException):
-        """As Airflow's own, no ordinary error."""
+    class Timeout(BaseException):
+        """Like Airflow's AirflowTaskTimeout, not an Exception."""
 
-    def time_is_up(_signal: int, _frame: object) -> None:
-        raise TimeIsUp
+    def raise_timeout(_signal: int, _frame: object) -> None:
+        raise Timeout
 
-    swaps = 0
+    writes = 0
     main = threading.main_thread().ident
     assert main is not None
 
     def compare_and_set(key: str, old: bytes | None, new: bytes) -> bool:
-        nonlocal swaps
-        swaps += 1
-        if swaps == swap_number:
+        nonlocal writes
+        writes += 1
+        if writes == write_number:
             signal.pthread_kill(main, signal.SIGALRM)
         return HostBackend.compare_and_set(oauth.backend, key, old, new)
 
     monkeypatch.setattr(oauth.backend, "compare_and_set", compare_and_set)
-    before = signal.signal(signal.SIGALRM, time_is_up)
+    before = signal.signal(signal.SIGALRM, raise_timeout)
     try:
-        with pytest.raises(TimeIsUp):
-            oauth.ask()
+        with pytest.raises(Timeout):
+            oauth.token()
     finally:
         signal.signal(signal.SIGALRM, before)
     assert oauth.records.read()[1].claimed_by == ""
-    assert oauth.ask() == "access-1"
+    assert oauth.token() == "access-1"
     assert oauth.platform.sent == ["refresh-0"]

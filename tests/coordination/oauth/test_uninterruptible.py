@@ -1,4 +1,4 @@
-"""What is done to its end in another thread, as if it were done in this one."""
+"""Work that is done to its end in another thread."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from airflow_provider_meetings.coordination.oauth.uninterruptible import run_uni
 TASK: ContextVar[str] = ContextVar("TASK", default="none")
 
 
-def test_it_is_done_in_the_context_of_who_asks_and_so_its_warnings_reach_that_log() -> None:
+def test_work_runs_in_context_of_caller() -> None:
     TASK.set("a task")
     assert run_uninterrupted(TASK.get) == "a task"
 
 
-def test_a_thread_in_which_nothing_is_raised_from_outside_does_it_itself() -> None:
+def test_non_main_thread_runs_work_itself() -> None:
     def both() -> tuple[threading.Thread, threading.Thread]:
         return threading.current_thread(), run_uninterrupted(threading.current_thread)
 
     with ThreadPoolExecutor(1) as threads:
-        here, there = threads.submit(both).result()
-    assert there is here
+        caller, worker = threads.submit(both).result()
+    assert worker is caller
 
 
 @pytest.mark.parametrize("started", [False, True])
-def test_an_interrupt_while_the_thread_is_started_waits_too(monkeypatch: pytest.MonkeyPatch, started: bool) -> None:
-    """Python may raise it between any two steps, those within `Thread.start` among them."""
+def test_interrupt_during_thread_start(monkeypatch: pytest.MonkeyPatch, started: bool) -> None:
+    """Python may raise an interrupt at any point, also within `Thread.start`."""
     real, starts, worked = threading.Thread.start, [], []
 
     def start(thread: threading.Thread) -> None:
@@ -48,7 +48,7 @@ def test_an_interrupt_while_the_thread_is_started_waits_too(monkeypatch: pytest.
     assert worked == [1]
 
 
-def test_without_a_thread_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -57,7 +57,7 @@ def test_without_a_thread_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> No
         run_uninterrupted(lambda: 1)
 
 
-def test_one_that_may_end_with_the_interpreter_does_not() -> None:
+def test_daemon_thread_runs_work_in_non_daemon_thread() -> None:
     done: list[threading.Thread] = []
     thread = threading.Thread(target=lambda: done.append(run_uninterrupted(threading.current_thread)), daemon=True)
     thread.start()

@@ -236,7 +236,7 @@ def test_who_waits_for_another_process_can_be_stopped(user: Emulated) -> None:
     assert isinstance(users, UserTokenChain)
     assert users._timeout == POLL_QUEUE_SECONDS
     value, record = users._records.read()
-    assert users._records.compare_and_set(value, users._records.sealed(record.claimed("another.1", time.time())))
+    assert users._records.compare_and_set(value, users._records.encrypt(record.claimed("another.1", time.time())))
     user.state.revoke_tokens()
     client.transport.interrupt()
     with pytest.raises(ServerError, match="this task was stopped"):

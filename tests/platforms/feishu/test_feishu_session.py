@@ -117,7 +117,7 @@ def test_a_queue_that_is_too_long_costs_nothing(host: Host) -> None:
 def test_who_waits_for_another_process_stops_when_its_transport_is_interrupted(host: Host) -> None:
     records = UserRecords(HostBackend(host.folder), "user", FEISHU_APP_SECRET, "")
     value, record = records.read()
-    assert records.compare_and_set(value, records.sealed(record.claimed("another.1", time.time())))
+    assert records.compare_and_set(value, records.encrypt(record.claimed("another.1", time.time())))
     client: FeishuUserClient = host.process(lambda seconds: client.transport.interrupt())
     with pytest.raises(ServerError, match="this task was stopped"):
         client.whoami()
