@@ -25,7 +25,7 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             },
         ],
-        "connection-types": [feishu.MANIFEST, wecom.MANIFEST],
+        "connection-types": [feishu.MANIFEST["connection-type"], wecom.MANIFEST["connection-type"]],
         "hooks": [
             {"integration-name": "Feishu", "python-modules": [f"{_PACKAGE}.platforms.feishu.hook"]},
             {"integration-name": "WeCom", "python-modules": [f"{_PACKAGE}.platforms.wecom.hook"]},

@@ -17,6 +17,9 @@ from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_meetings.cli.definition import get_commands
 from airflow_provider_meetings.get_provider_info import get_provider_info
+from airflow_provider_meetings.manifests import manifests
+from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
+from airflow_provider_meetings.platforms.wecom.hook import WeComHook
 
 INFO = get_provider_info()
 
@@ -31,6 +34,20 @@ def test_the_info_has_the_documented_form() -> None:
     jsonschema.validate(INFO, json.loads((folder / "provider_info.schema.json").read_text()))
     authoring = json.loads((folder / "provider.yaml.schema.json").read_text())
     jsonschema.validate(INFO["connection-types"], authoring["properties"]["connection-types"])
+
+
+def test_manifests_are_announced_by_entry_points() -> None:
+    assert manifests() == {"feishu": FeishuHook.manifest, "wecom": WeComHook.manifest}
+    assert [manifest["connection-type"] for manifest in manifests().values()] == INFO["connection-types"]
+
+
+@pytest.mark.parametrize("manifest", manifests().values(), ids=manifests())
+def test_extras_have_schemas_that_the_hook_reads(manifest: Any) -> None:
+    types = (["string", "null"], ["number", "null"], ["string", "array", "null"])
+    for field in manifest["connection-type"]["conn-fields"].values():
+        jsonschema.Draft202012Validator.check_schema(field["schema"])
+        assert field["schema"]["type"] in types
+        assert field["schema"].keys() <= {"type", "enum", "minimum", "maximum", "items", "format"}
 
 
 @pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda e: str(e["connection-type"]))

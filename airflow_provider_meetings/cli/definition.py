@@ -44,7 +44,7 @@ _OLDER_THAN = Arg(  # type: ignore[no-untyped-call]  # Airflow's
 )
 _DELETE = Arg(("--delete",), help="Remove what was found (default: only show it)", action="store_true")  # type: ignore[no-untyped-call]  # Airflow's
 
-_CONN_ID = Arg(("conn_id",), help="A connection of type feishu with the extra identity = user")  # type: ignore[no-untyped-call]  # Airflow's
+_CONN_ID = Arg(("conn_id",), help="A connection that calls as a user (Feishu: extra identity = user)")  # type: ignore[no-untyped-call]  # Airflow's
 
 
 def get_commands() -> list[CLICommand]:

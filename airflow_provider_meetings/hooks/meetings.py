@@ -32,6 +32,7 @@ from airflow_provider_meetings.hooks.connections import (
     hook_of,
 )
 from airflow_provider_meetings.hooks.shared_state import shared_rate_limiter, shared_tokens, tried
+from airflow_provider_meetings.manifests import Manifest, manifests
 
 POLL_QUEUE_SECONDS = 15.0
 """Maximum wait for the rate limiter if the caller polls: the triggerer has few threads, and polls again anyway."""
@@ -58,6 +59,7 @@ class MeetingsHook(BaseHook):
     conn_type: ClassVar[str]
     hook_name: ClassVar[str]
     default_base_url: ClassVar[str]
+    manifest: ClassVar[Manifest]
     readers: ClassVar[Mapping[str, Reader]] = {}
     """Readers that turn the platform's landed files into rows, by kind."""
 
@@ -79,7 +81,7 @@ class MeetingsHook(BaseHook):
         if not isinstance(hook, MeetingsHook):
             raise AirflowFailException(
                 f"meetings_conn_id: connection {conn_id!r} does not belong to a meeting platform "
-                f"({type(hook).__name__}). Use a connection of a type such as feishu or wecom"
+                f"({type(hook).__name__}). Use a connection of type {' or '.join(sorted(manifests()))}"
             )
         if not retry:
             hook._max_attempts = 1
@@ -109,26 +111,30 @@ class MeetingsHook(BaseHook):
             )
         if isinstance(conn.password, str) and conn.password:
             self._mask(conn.password)
-        extra = check_fields(conn)
-        if proxy_password := urlsplit(extra.get("proxy") or "").password:
+        form = self.manifest["connection-type"]["conn-fields"]
+        extra = check_fields(conn, form, self.default_base_url)
+        for name, field in form.items():
+            if field["schema"].get("format") == "password" and extra[name]:
+                self._mask(extra[name])
+        if proxy_password := urlsplit(extra["proxy"] or "").password:
             self._mask(proxy_password)
         base_url = base_url_of(conn, self.default_base_url)
         transport = Transport(
             base_url=base_url,
             platform=self.conn_type,
             max_attempts=self._max_attempts,
-            proxy=extra.get("proxy") or None,
-            ca_bundle=extra.get("ca_bundle") or None,
+            proxy=extra["proxy"],
+            ca_bundle=extra["ca_bundle"],
             rate_limiter=shared_rate_limiter(
                 (self.conn_type, base_url, str(conn.login), self.tenant_of(extra)),
-                extra["rate_share"],
-                extra.get("coordination_conn_id"),
+                extra["rate_share"] or 1.0,
+                extra["coordination_conn_id"],
             ),
             longest_queue=QUEUE_SECONDS if self._max_attempts > 1 else POLL_QUEUE_SECONDS,
             on_secret=self._mask,
         )
         login = Login(str(conn.login), str(conn.password), extra)
-        tokens = shared_tokens(login.secret, extra.get("coordination_conn_id"), timeout=transport.timeout)
+        tokens = shared_tokens(login.secret, extra["coordination_conn_id"], timeout=transport.timeout)
         return self.make_client(transport, MediaSession(transport, extra["allowed_media_hosts"]), login, tokens)
 
     def get_conn(self) -> MeetingsClient:

@@ -98,18 +98,30 @@ def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
 
 
 def user_tokens(
-    name: str, login: tuple[str, str | None], remedy: str, pause: Callable[[float], None], timeout: float
+    name: str,
+    login: tuple[str, str | None],
+    remedy: str,
+    consent_seconds: float,
+    pause: Callable[[float], None],
+    timeout: float,
 ) -> tuple[KeptUserTokens, ConsentUnderWay]:
     """Return the tokens of one user, where they cannot be lost, and the consent that was begun for them.
 
     :param login: the app's secret, and the connection to share through.
-    :param pause: see `UserTokenChain`, as `timeout`.
+    :param pause: see `UserTokenChain`, as `consent_seconds` and `timeout`.
     :raises AirflowFailException: as `durable_backend`.
     """
     secret, coordination_conn_id = login
     backend = durable_backend(coordination_conn_id)
     tokens = UserTokenChain(
-        backend, name=name, secret=secret, memory=PROCESS_TOKENS, remedy=remedy, pause=pause, timeout=timeout
+        backend,
+        name=name,
+        secret=secret,
+        memory=PROCESS_TOKENS,
+        remedy=remedy,
+        consent_seconds=consent_seconds,
+        pause=pause,
+        timeout=timeout,
     )
     return tokens, PendingConsent(backend, name=name, secret=secret)
 

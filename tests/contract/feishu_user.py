@@ -31,6 +31,7 @@ def user_client(
             name="user",
             secret=secret,
             memory=ProcessTokenStore(clock),
+            consent_seconds=365 * 86400.0,
             remedy="Run airflow meetings authorize x.",
             clock=clock,
         )

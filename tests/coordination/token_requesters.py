@@ -131,7 +131,14 @@ def user_calls(
 
     def call(_number: int) -> str:
         chain = UserTokenChain(
-            backend, name=name, secret=FEISHU_APP_SECRET, memory=memory, remedy=REMEDY, clock=clock, longest=longest
+            backend,
+            name=name,
+            secret=FEISHU_APP_SECRET,
+            memory=memory,
+            consent_seconds=3e7,
+            remedy=REMEDY,
+            clock=clock,
+            longest=longest,
         )
         transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=secrets.append)
         tokens = ProcessTokenStore()

@@ -12,9 +12,6 @@ from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.encryption import Encryptor
 
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-CONSENT_SECONDS: Final = 365 * 86400.0
-"""So long after a consent a token can be renewed, however often it was."""
 _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "str": (str,),
     "float": (int, float),
@@ -95,10 +92,12 @@ class UserRecord(NeverPickled):
         """Return the access token."""
         return Token(self.access, self.access_ends, self.access_seconds)
 
-    @property
-    def consent_status(self) -> ConsentStatus:
-        """Tell until when it reaches."""
-        return ConsentStatus(self.consented_at + CONSENT_SECONDS, self.refresh_ends, self.scope, self.user)
+    def consent_status(self, consent_seconds: float) -> ConsentStatus:
+        """Return until when the consent is valid.
+
+        :param consent_seconds: how long after a consent the platform renews its tokens.
+        """
+        return ConsentStatus(self.consented_at + consent_seconds, self.refresh_ends, self.scope, self.user)
 
 
 def _token_fields(tokens: TokenPair, now: float) -> dict[str, Any]:

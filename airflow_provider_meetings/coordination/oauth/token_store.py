@@ -39,6 +39,7 @@ class UserTokenChain:
     :param secret: the app's secret. With another one the tokens cannot be read, and the user must consent again.
     :param memory: the access tokens of this process, which outlive a hook.
     :param remedy: how a user consents, as a sentence.
+    :param consent_seconds: how long after a consent the platform renews its tokens.
     :param pause: waits some seconds for another process's renewal; may raise ServerError to stop waiting.
     :param timeout: seconds to wait for another process's renewal.
     :param sleep: waits some seconds where waiting must not be interrupted.
@@ -54,6 +55,7 @@ class UserTokenChain:
         secret: str,
         memory: ProcessTokenStore,
         remedy: str,
+        consent_seconds: float,
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
         timeout: float = float("inf"),
@@ -67,6 +69,7 @@ class UserTokenChain:
         self._memory = memory
         self._memory_key = f"{name}|{hashlib.sha256(secret.encode()).hexdigest()[:16]}"
         self._remedy = remedy
+        self._consent_seconds = consent_seconds
         self._clock = clock
         self._pause = pause
         self._timeout = min(timeout, longest + 2 * _LOCK_SECONDS)
@@ -95,7 +98,7 @@ class UserTokenChain:
     def consent_status(self) -> ConsentStatus | None:
         """Return until when the consent is valid; see `UserTokens`."""
         try:
-            return self._records.read()[1].consent_status
+            return self._records.read()[1].consent_status(self._consent_seconds)
         except AuthenticationError:
             return None
         except BackendError as error:
@@ -119,7 +122,7 @@ class UserTokenChain:
         existing = self._memory.existing(self._memory_key)
         self._memory.token(self._memory_key, lambda: record.token, rejected=existing.value if existing else None)
         another = before.user if before is not None and user and before.user != user else ""
-        return replace(record.consent_status, instead_of=another)
+        return replace(record.consent_status(self._consent_seconds), instead_of=another)
 
     @property
     def _state(self) -> ProcessState:
@@ -243,7 +246,7 @@ class UserTokenChain:
         return fresh
 
     def _warn_before_end(self, record: UserRecord) -> None:
-        if text := ends_soon(record.consent_status, self._clock()):
+        if text := ends_soon(record.consent_status(self._consent_seconds), self._clock()):
             self._warn(text, f"{text} {self._remedy}")
 
     def _warn(self, topic: str, text: str) -> None:

@@ -19,31 +19,35 @@ from airflow_provider_meetings.api.http.oauth import (
 )
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
-from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
+from airflow_provider_meetings.hooks.consent import ConsentHook
+from airflow_provider_meetings.hooks.meetings import Login
 from airflow_provider_meetings.hooks.shared_state import user_tokens
+from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
 from airflow_provider_meetings.platforms.feishu.auth.consent import Begun, code_of_redirect, consent_address
 from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, identity_of
+from airflow_provider_meetings.platforms.feishu.auth.models import CONSENT_SECONDS
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
 from airflow_provider_meetings.platforms.feishu.transcripts import READERS
 
 
-class FeishuHook(MeetingsHook):
-    """Connect to Feishu or Lark as an app, or as a user through it; `get_conn` returns a `FeishuClient`.
+class FeishuHook(ConsentHook):
+    """Connect to Feishu or Lark as an app or as a user; `get_conn` returns a `FeishuClient`.
 
     :param meetings_conn_id: a connection of type ``feishu``: login is the app id, password the app secret, host
         ``https://open.larksuite.com`` for Lark; extras ``tenant``, ``user_id_type``, ``rate_share``,
         ``coordination_conn_id``, ``proxy``, ``ca_bundle``, ``allowed_media_hosts``; ``identity``, ``redirect_uri``,
-        ``scopes`` to ask as a user; ``app_type``, ``app_ticket``, ``tenant_key`` for an app from the store.
+        ``scopes`` to call as a user; ``app_type``, ``app_ticket``, ``tenant_key`` for an app from the store.
     """
 
     default_conn_name = "feishu_default"
     conn_type = "feishu"
     hook_name = "Feishu / Lark meetings"
     default_base_url = DEFAULT_BASE_URL
+    manifest = MANIFEST
     readers = READERS
 
     _app_id = ""
@@ -55,15 +59,14 @@ class FeishuHook(MeetingsHook):
         self, transport: Transport, media_session: MediaSession, login: Login, tokens: TokenStore
     ) -> FeishuClient:
         """Build the client; see `MeetingsHook`."""
-        if isinstance(ticket := login.extra.get("app_ticket"), str) and ticket:
-            self._mask(ticket)
         identity = identity_of(login.extra)
         self._app_id, self._consent = login.id, identity.consent
         if identity.consent is not None:
             self._users, self._under_way = user_tokens(
                 "|".join((PLATFORM, transport.base_url, login.id, "user", self.meetings_conn_id)),
-                (login.secret, login.extra.get("coordination_conn_id")),
+                (login.secret, login.extra["coordination_conn_id"]),
                 f"Run airflow meetings authorize {self.meetings_conn_id} (without a shell: FeishuAuthorizeOperator).",
+                CONSENT_SECONDS,
                 transport.pause,
                 transport.timeout,
             )
@@ -71,8 +74,8 @@ class FeishuHook(MeetingsHook):
             login.id,
             login.secret,
             tokens,
-            tenant=login.extra.get("tenant") or None,
-            user_id_type=login.extra.get("user_id_type") or "open_id",
+            tenant=login.extra["tenant"],
+            user_id_type=login.extra["user_id_type"] or "open_id",
             store_app=identity.store,
             users=self._users,
         )
@@ -80,8 +83,8 @@ class FeishuHook(MeetingsHook):
         return client(transport, credentials, media_session=media_session)
 
     def tenant_of(self, extra: Mapping[str, Any]) -> str:
-        """Return the tenant key: an app from the store has a quota in each tenant."""
-        return extra.get("tenant_key") or ""
+        """Return the tenant key: an app from the app directory has its own rate limits in each tenant."""
+        return extra["tenant_key"] or ""
 
     def get_conn(self) -> FeishuClient:
         """Return the client, whose methods are Feishu's endpoints."""
@@ -90,42 +93,38 @@ class FeishuHook(MeetingsHook):
         return client
 
     def begin_consent(self) -> str:
-        """Return the address at which a user consents; it holds no secret, and serves for ten minutes."""
+        """Return the address at which the user consents; it is valid for ten minutes. See `ConsentHook`."""
         client = self.get_conn()
         with self.error_mapping():
-            _, under_way, consent = self._of_user()
+            _, under_way, consent = self._user()
             begun = Begun.new(consent.redirect_uri)
             under_way.begin(begun.to_dict())
             return consent_address(client.transport.base_url, self._app_id, consent, begun)
 
     def finish_consent(self, redirected_to: str) -> tuple[ConsentStatus, str]:
-        """Turn the address that the browser was sent to into tokens, and write these down.
-
-        :returns: until when the consent reaches, and the user's name for a person who reads it; both may be unknown
-            as far as the platform does not tell.
-        """
+        """Exchange the address that the browser was redirected to for tokens; see `ConsentHook`."""
         client = self.get_conn()
         with self.error_mapping():
-            users, under_way, _ = self._of_user()
+            users, under_way, _ = self._user()
             begun = Begun.from_dict(under_way.pending())
             code = code_of_redirect(redirected_to, begun)
-            # Before the code is used, so that this address serves once whatever comes of it.
+            # Before the code is used: the address works once, whatever happens next.
             under_way.finish()
             grant = client.exchange_code(code, verifier=begun.verifier, redirect_uri=begun.redirect_uri)
-            user = self._whose(client, grant)
-            # Written once: from here on it belongs to whoever renews it, and nobody else may change it.
+            user = self._user_info(client, grant)
+            # Written once: from now on only the process that renews it may change it.
             consent_status = users.accept(grant, user.open_id or "" if user else "")
         return consent_status, user.name or "" if user else ""
 
-    def _whose(self, client: FeishuClient, grant: TokenPair) -> UserInfo | None:
+    def _user_info(self, client: FeishuClient, grant: TokenPair) -> UserInfo | None:
         try:
             return client.get_user_info(grant)
         except MeetingsApiError as error:
-            self.log.info("Whose consent this is could not be asked (%s)", error)
+            self.log.info("Could not read the user of the consent: %s", error)
             return None
 
-    def reach(self, consent_status: ConsentStatus) -> str:
-        """Say for whom and until when a consent reaches; louder where that ends soon."""
+    def describe_consent(self, consent_status: ConsentStatus) -> str:
+        """Return for whom and until when a consent is valid, with a warning if that ends soon; see `ConsentHook`."""
         whom = f"user {consent_status.user}" if consent_status.user else "a user"
         text = (
             f"{whom} has consented until {day(consent_status.consent_ends)}, and the token can be renewed until "
@@ -137,13 +136,13 @@ class FeishuHook(MeetingsHook):
         return f"{text}. SOON: {soon}" if soon else text
 
     def missing_scopes(self, consent_status: ConsentStatus) -> tuple[str, ...]:
-        """Name the scopes that were asked for and not granted."""
+        """Return the scopes that were requested and not granted."""
         granted = consent_status.scope.split()
         wanted = self._consent.scopes if self._consent else ()
         return tuple(scope for scope in wanted if granted and scope not in granted)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Fetch a token, and tell until when a user's consent reaches; see `MeetingsHook`."""
+        """Fetch a token, and report how long the user's consent is valid; see `MeetingsHook`."""
         works, text = super().test_connection()
         if not works or self._users is None:
             return works, text
@@ -152,12 +151,12 @@ class FeishuHook(MeetingsHook):
                 consent_status = self._users.consent_status()
         except AirflowException as error:
             return False, str(error)
-        return works, text if consent_status is None else f"{text}; {self.reach(consent_status)}"
+        return works, text if consent_status is None else f"{text}; {self.describe_consent(consent_status)}"
 
-    def _of_user(self) -> tuple[KeptUserTokens, ConsentUnderWay, Consent]:
+    def _user(self) -> tuple[KeptUserTokens, ConsentUnderWay, Consent]:
         if self._users is None or self._under_way is None or self._consent is None:
             raise InvalidRequest(
-                "This connection asks as the app, for which nobody consents",
+                "This connection calls as the app, which needs no user's consent",
                 next_step="Give it the extras identity = user and redirect_uri.",
             )
         return self._users, self._under_way, self._consent

@@ -115,7 +115,7 @@ class FeishuAuthorizeOperator(BaseOperator):
     def _finish(self, hook: FeishuHook) -> dict[str, str]:
         mask_secret(self.redirected_to)
         consent_status, _ = hook.finish_consent(self.redirected_to)
-        text = hook.reach(consent_status)
+        text = hook.describe_consent(consent_status)
         self.log.info("%s", text)
         if missing := hook.missing_scopes(consent_status):
             self.log.warning("Not granted, so that calls that need it will be refused: %s", ", ".join(missing))

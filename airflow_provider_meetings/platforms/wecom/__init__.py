@@ -1,42 +1,46 @@
 """WeCom: meeting recordings."""
 
-MANIFEST = {
-    "connection-type": "wecom",
-    "hook-class-name": "airflow_provider_meetings.platforms.wecom.hook.WeComHook",
-    "hook-name": "WeCom meetings",
-    "ui-field-behaviour": {
-        "hidden-fields": ["port", "schema"],
-        "relabeling": {"login": "Corp ID", "password": "App Secret", "host": "Base URL"},
-        "placeholders": {"login": "ww…", "host": "https://qyapi.weixin.qq.com (blank)"},
+from typing import Any
+
+from airflow_provider_meetings.platforms import CONNECTION_FIELDS
+
+MANIFEST: dict[str, Any] = {
+    "connection-type": {
+        "connection-type": "wecom",
+        "hook-class-name": "airflow_provider_meetings.platforms.wecom.hook.WeComHook",
+        "hook-name": "WeCom meetings",
+        "ui-field-behaviour": {
+            "hidden-fields": ["port", "schema"],
+            "relabeling": {"login": "Corp ID", "password": "App Secret", "host": "Base URL"},
+            "placeholders": {"login": "ww…", "host": "https://qyapi.weixin.qq.com (blank)"},
+        },
+        "conn-fields": CONNECTION_FIELDS,
     },
-    "conn-fields": {
-        "rate_share": {
-            "label": "Rate share",
-            "description": "The part of the platform's limits that all tasks together use, such as 0.4 where the "
-            "company's other tools need the rest; blank: 1, all but 2 %.",
-            "schema": {"type": ["number", "null"], "minimum": 0.001, "maximum": 1},
-        },
-        "proxy": {
-            "label": "Proxy",
-            "description": "URL of an HTTP proxy for API and media; blank: the environment's.",
-            "schema": {"type": ["string", "null"]},
-        },
-        "ca_bundle": {
-            "label": "CA bundle",
-            "description": "Path of a file with certificates to trust; blank: the usual ones.",
-            "schema": {"type": ["string", "null"]},
-        },
-        "allowed_media_hosts": {
-            "label": "Allowed media hosts",
-            "description": "Hosts, *.suffixes, IP addresses and networks in private address space that media may come "
-            "from, with commas between; blank: only public addresses, and those of the Base URL's own kind.",
-            "schema": {"type": ["string", "null"]},
-        },
-        "coordination_conn_id": {
-            "label": "Coordination connection",
-            "description": "Id of a redis, postgres or mysql connection through which the processes of all hosts share "
-            "tokens and quotas; blank: those of each host share for themselves.",
-            "schema": {"type": ["string", "null"]},
-        },
+    # https://developer.work.weixin.qq.com/document/path/98192
+    "columns": {
+        "state_code": "state",
+        "sharing_state": "sharing_state",
+        "sharing_expire": "sharing_expire",
+        "same_corp_only": "required_same_corp",
+        "attendees_only": "required_attendee",
+        "allow_download": "allow_download",
+        "has_password": "has_password",
     },
+    # https://developer.work.weixin.qq.com/document/path/98192
+    # https://developer.work.weixin.qq.com/document/path/98205
+    "source-fields": {
+        "recording_id": ["meeting_record_id"],
+        "file_id": ["record_file_id"],
+        "meeting_id": ["meetingid"],
+        "meeting_number": ["meeting_code"],
+        "owner_id": ["host_user_id", "userid"],
+        "title": ["record_name", "meeting_record_name"],
+        "started_at": ["start_time", "meeting_start_time", "record_start_time"],
+        "ended_at": ["end_time", "record_end_time"],
+        "page_url": ["view_address", "sharing_url"],
+        "declared_size": ["record_size"],
+        "has_password": ["password"],
+    },
+    # https://developer.work.weixin.qq.com/document/path/98211
+    "person-fields": {"userid": "speaker_id"},
 }

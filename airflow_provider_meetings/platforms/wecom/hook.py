@@ -6,6 +6,7 @@ from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.hooks.meetings import Login, MeetingsHook
+from airflow_provider_meetings.platforms.wecom import MANIFEST
 from airflow_provider_meetings.platforms.wecom.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from airflow_provider_meetings.platforms.wecom.transcripts import READERS
@@ -22,6 +23,7 @@ class WeComHook(MeetingsHook):
     conn_type = "wecom"
     hook_name = "WeCom meetings"
     default_base_url = DEFAULT_BASE_URL
+    manifest = MANIFEST
     readers = READERS
 
     def make_client(

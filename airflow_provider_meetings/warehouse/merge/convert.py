@@ -38,7 +38,7 @@ def column_of(column: Column[Any], values: list[Any]) -> list[Any]:
     together, alone = _CONVERTERS[type(column.type)]
     if together is not None and (found := together(values)) is not None:
         return found
-    if column.info.get("source"):
+    if column.info.get("from_source"):
         return [_lenient(alone, value) for value in values]
     return [None if value is None else alone(value) for value in values]
 

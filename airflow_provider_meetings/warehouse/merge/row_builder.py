@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Table
 
+from airflow_provider_meetings.manifests import manifests
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.convert import Unfit, column_of
 
@@ -50,12 +51,11 @@ class Builder:
 
     def _built(self, column: Column[Any], batch: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
         name = column.name
-        source = column.info.get("source")
         try:
-            if source is None:
+            if not column.info.get("from_source"):
                 given = [data.get(name) for data in batch]
             else:
-                given = [_own(data, name, source) for data in batch]
+                given = [_own(data, name) for data in batch]
             if name in self._silent:
                 given = [value or None for value in given]
             found = column_of(column, given)
@@ -70,6 +70,9 @@ class Builder:
         raise LoadError.at(self._table, f"column {name!r} {fault}")
 
 
-def _own(data: Mapping[str, Any], name: str, source: str) -> Any:
-    """Return the platform's own field."""
-    return data[name] if name in data else (data.get("source") or {}).get(source)
+def _own(data: Mapping[str, Any], name: str) -> Any:
+    """Return the platform's own field that the column takes."""
+    if name in data:
+        return data[name]
+    field = manifests().get(data.get("platform") or "", {}).get("columns", {}).get(name)
+    return (data.get("source") or {}).get(field)

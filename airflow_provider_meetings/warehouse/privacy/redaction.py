@@ -16,11 +16,20 @@ from typing import Any
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.sanitize import storable_text
+from airflow_provider_meetings.manifests import manifests
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.rows import Neutral
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.merge.convert import text
-from airflow_provider_meetings.warehouse.privacy.rules import IMPLIED, KEPT, LISTS, UNREAD, check, is_key, vendor_names
+from airflow_provider_meetings.warehouse.privacy.rules import (
+    IMPLIED,
+    KEPT,
+    LISTS,
+    check,
+    is_key,
+    person_fields,
+    vendor_names,
+)
 from airflow_provider_meetings.warehouse.privacy.scrub import Replacements, Scrub, add_replacement
 
 MIN_KEY_BYTES = 16
@@ -63,11 +72,11 @@ class Redaction:
         ]
         # If two columns share a field, dropping takes precedence.
         self._vendor = dict(sorted(fields, key=lambda pair: pair[1] == "drop"))
-        self._people = {field: column for field, column in UNREAD.items() if column in self._actions}
+        self._people = {field: column for field, column in person_fields().items() if column in self._actions}
         self._meetings: dict[tuple[object, ...], set[Any]] = {}
         # Columns that identify and join rows change only by their own action.
         self._protected = {*KEPT, *(column.name for column in columns if is_key(column))}
-        self._lifted = [column for column in columns if column.info.get("source")]
+        self._lifted = [column for column in columns if column.info.get("from_source")]
 
     def recordings(self, recordings: Iterable[Neutral]) -> Iterator[Neutral]:
         """Redact recordings and their files; their meeting ids are kept for `stored_files`."""
@@ -165,8 +174,9 @@ class Redaction:
         """
         redacted = dict(row)
         source = redacted.get("source")
+        own = manifests().get(redacted.get("platform") or "", {}).get("columns", {})
         for column in self._lifted:  # the column keeps its value although `source` is redacted
-            name = column.info["source"]
+            name = own.get(column.name)
             if isinstance(source, Mapping) and name in source and column.name not in redacted:
                 redacted[column.name] = source[name]
         for name, action in self._actions.items():

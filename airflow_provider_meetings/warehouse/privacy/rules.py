@@ -8,6 +8,7 @@ from typing import Literal
 
 from sqlalchemy import JSON, Column, Table, Text
 
+from airflow_provider_meetings.manifests import manifests
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPlan
 from airflow_provider_meetings.warehouse.load.transcripts import ContentPlan
@@ -61,55 +62,34 @@ IMPLIED: Mapping[str, tuple[str, ...]] = {
 # Part of the key of pending_items, for recordings without an id.
 _KEYS = frozenset({"meeting_id", "meeting_number"})
 
-# Both platforms' own names of what a column holds; their pages are named where `platforms` reads these fields.
-_VENDOR_NAMES: Mapping[str, tuple[str, ...]] = {
-    "recording_id": ("token", "minute_token", "meeting_record_id"),
-    "file_id": ("token", "minute_token", "record_file_id"),
-    "meeting_id": ("meetingid",),
-    "meeting_number": ("meeting_code", "meeting_no"),
-    "owner_id": ("host_user_id", "userid"),
-    "title": ("topic", "record_name", "meeting_record_name"),
-    "started_at": ("create_time", "start_time", "meeting_start_time", "record_start_time"),
-    "ended_at": ("end_time", "record_end_time"),
-    "duration_ms": ("duration",),
-    "page_url": ("url", "view_address", "sharing_url"),
-    "declared_size": ("record_size",),
-    "post_id": ("id",),
-    "author_id": ("user_id",),
-    "author_kind": ("user_type",),
-    "created_at": ("create_time",),
-    "content_text": ("content",),
-    "image_keys": ("image_key_list",),
-    "reaction_total": ("total_count",),
-    "reaction_type": ("reaction_set",),
-    "reaction_count": ("reaction_set",),
-    "category_ids": ("category_id_list",),
-    "summary": ("summary_content",),
-    "viewers": ("user_view_list",),
-    "same_corp_only": ("required_same_corp",),
-    "attendees_only": ("required_attendee",),
-    "has_password": ("password",),
-}
 LISTS = frozenset({"category_ids", "image_keys", "assignees", "viewers"})
 """Lists whose items can be hashed; of viewers, the ids are hashed."""
 
-UNREAD: Mapping[str, str] = {
-    "userid": "speaker_id",
+_PERSON_FIELDS: Mapping[str, str] = {
     "speaker_id": "speaker_id",
     "speaker_name": "speaker_name",
     "name": "speaker_name",
     "nick_name": "speaker_name",
     "nickname": "speaker_name",
-    "user_id": "viewers",
 }
-"""Fields of people in the unparsed parts of transcripts, to-dos and statistics, and the corresponding columns. The
-vendors do not document the fields of speakers' names: these are likely ones."""
+"""Likely fields of speakers, which no vendor documents, and the corresponding columns."""
+
+
+def person_fields() -> Mapping[str, str]:
+    """Return the fields of people in the unparsed parts of transcripts, to-dos and statistics, with their columns."""
+    fields = dict(_PERSON_FIELDS)
+    for manifest in manifests().values():
+        fields.update(manifest.get("person-fields", {}))
+    return fields
 
 
 def vendor_names(column: Column[object]) -> frozenset[str]:
-    """Return the fields of `source` with the same information as a column."""
-    own = column.info.get("source")
-    return frozenset({column.name, *_VENDOR_NAMES.get(column.name, ()), *((own,) if own else ())})
+    """Return the fields of `source` with the same information as a column, on any platform."""
+    names = {column.name}
+    for manifest in manifests().values():
+        names.update(manifest.get("source-fields", {}).get(column.name, ()))
+        names.add(manifest.get("columns", {}).get(column.name, column.name))
+    return frozenset(names)
 
 
 def is_key(column: Column[object]) -> bool:

@@ -1,7 +1,8 @@
 """Which columns each table has: names, kinds, comments.
 
 Only key columns are NOT NULL: a column that a later version adds has to be nullable, and one rule for all is easier
-to hold. A column whose ``info`` names a ``source`` takes the platform's own field of that name, where it fits.
+to hold. A column whose ``info`` has ``from_source`` takes a field of ``source``, if it fits; the platform's manifest
+names the field.
 """
 
 from __future__ import annotations
@@ -20,32 +21,32 @@ _OF_THE_PLATFORM = "The platform's own fields, without links and passwords"
 _LENGTHS = {"platform": 32, "tenant": 128, "kind": 64, "reaction_type": 128, "landing_id": 64, "window_id": 64}
 
 
-def _of(kind: TypeEngine[Any], name: str, comment: str, source: str | None = None) -> Column[object]:
-    return Column(name, kind, comment=comment, info={"source": source} if source else {})
+def _of(kind: TypeEngine[Any], name: str, comment: str, *, from_source: bool = False) -> Column[object]:
+    return Column(name, kind, comment=comment, info={"from_source": from_source})
 
 
 def _id(name: str, comment: str) -> Column[object]:
     return _of(types.identifier(), name, comment)
 
 
-def _text(name: str, comment: str, source: str | None = None) -> Column[object]:
-    return _of(types.words(), name, comment, source)
+def _text(name: str, comment: str, *, from_source: bool = False) -> Column[object]:
+    return _of(types.words(), name, comment, from_source=from_source)
 
 
 def _time(name: str, comment: str) -> Column[object]:
     return _of(types.moment(), name, comment)
 
 
-def _whole(name: str, comment: str, source: str | None = None) -> Column[object]:
-    return _of(types.whole(), name, comment, source)
+def _whole(name: str, comment: str, *, from_source: bool = False) -> Column[object]:
+    return _of(types.whole(), name, comment, from_source=from_source)
 
 
-def _truth(name: str, comment: str, source: str | None = None) -> Column[object]:
-    return _of(types.truth(), name, comment, source)
+def _truth(name: str, comment: str, *, from_source: bool = False) -> Column[object]:
+    return _of(types.truth(), name, comment, from_source=from_source)
 
 
-def _json(name: str, comment: str, source: str | None = None) -> Column[object]:
-    return _of(types.document(), name, comment, source)
+def _json(name: str, comment: str, *, from_source: bool = False) -> Column[object]:
+    return _of(types.document(), name, comment, from_source=from_source)
 
 
 def _key(**comments: str) -> Columns:
@@ -94,7 +95,7 @@ def recordings() -> Columns:
         _time("ended_at", "End of the recording, UTC"),
         _whole("duration_ms", "Duration in milliseconds"),
         _text("state", "recording, processing, absent, ready, gone, forbidden, unknown or overdue"),
-        _whole("state_code", "The platform's own number for the state; WeCom's", "state"),
+        _whole("state_code", "The platform's own number for the state; WeCom's", from_source=True),
         _text("reason", "Why it is in that state, where that is not plain"),
         _text("page_url", "The recording's page for a signed-in person; not a download link"),
         _json("source", _OF_THE_PLATFORM),
@@ -114,12 +115,12 @@ def recording_files() -> Columns:
         _whole("declared_size", "Size in bytes as the platform declares it"),
         _time("started_at", "Start of the file, UTC"),
         _time("ended_at", "End of the file, UTC"),
-        _whole("sharing_state", "WeCom's number for how the file is shared", "sharing_state"),
-        _whole("sharing_expire", "WeCom's sharing_expire as it came; 0 is for ever", "sharing_expire"),
-        _truth("same_corp_only", "Whether only members of the company may open it", "required_same_corp"),
-        _truth("attendees_only", "Whether only those who attended may open it", "required_attendee"),
-        _truth("allow_download", "Whether those who may open it may download it", "allow_download"),
-        _truth("has_password", "Whether a password is asked for; itself it is never stored", "has_password"),
+        _whole("sharing_state", "WeCom's number for how the file is shared", from_source=True),
+        _whole("sharing_expire", "WeCom's sharing_expire as it came; 0 is for ever", from_source=True),
+        _truth("same_corp_only", "Whether only members of the company may open it", from_source=True),
+        _truth("attendees_only", "Whether only those who attended may open it", from_source=True),
+        _truth("allow_download", "Whether those who may open it may download it", from_source=True),
+        _truth("has_password", "Whether a password is asked for; itself it is never stored", from_source=True),
         _json("source", _OF_THE_PLATFORM),
         _text("uri", "The object that was landed"),
         _whole("size", "Size of the object in bytes"),
@@ -159,13 +160,13 @@ def posts() -> Columns:
         *_key(post_id="The post"),
         _id("author_id", "The author's user id; only of posts under a real name"),
         _text("author_kind", "named, nickname, anonymous or official"),
-        _whole("author_kind_code", "The platform's own number for it, user_type", "user_type"),
+        _whole("author_kind_code", "The platform's own number for it, user_type", from_source=True),
         _time("created_at", "When it was posted, UTC"),
         _text("content_text", "The content as plain text"),
         _json("content", "The content as paragraphs of nodes"),
-        _json("image_keys", "The keys of its images, a list", "image_key_list"),
-        _text("media_file_token", "The token of its video", "media_file_token"),
-        _text("media_cover_image_key", "The key of the video's cover", "media_cover_image_key"),
+        _json("image_keys", "The keys of its images, a list", from_source=True),
+        _text("media_file_token", "The token of its video", from_source=True),
+        _text("media_cover_image_key", "The key of the video's cover", from_source=True),
         _whole("comment_count", "Number of comments"),
         _whole("reaction_total", "Number of reactions of all types"),
         _whole("dislike_count", "Number of dislikes"),

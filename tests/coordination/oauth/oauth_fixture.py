@@ -79,6 +79,7 @@ class OAuthFixture:
             name=NAME,
             secret=secret,
             memory=self.process() if memory is None else memory,
+            consent_seconds=365 * 86400.0,
             remedy=REMEDY,
             clock=lambda: self.now,
             sleep=self.pause,

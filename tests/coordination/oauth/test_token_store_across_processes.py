@@ -66,7 +66,12 @@ class Users:
 
     def chain(self, secret: str = FEISHU_APP_SECRET) -> UserTokenChain:
         return UserTokenChain(
-            self.location.make(), name=self.name, secret=secret, memory=ProcessTokenStore(), remedy=REMEDY
+            self.location.make(),
+            name=self.name,
+            secret=secret,
+            memory=ProcessTokenStore(),
+            consent_seconds=3e7,
+            remedy=REMEDY,
         )
 
     def consent(self, access_seconds: float) -> None:

@@ -96,4 +96,4 @@ class TestCommand:
     def test_a_connection_of_another_kind(self, tmp_path: Path, user: Emulated) -> None:
         code, out, err = self.run(tmp_path, user, "", conn_id="wecom_default")
         assert (code, out) == (2, "")
-        assert "is not of type feishu: users consent there only" in err
+        assert "no users consent on the platform wecom" in err

@@ -213,9 +213,9 @@ def test_a_consent_of_another_user_is_said(user: Emulated) -> None:
     assert users is not None
     assert users.accept(TokenPair("a", 7200, "r", 86400, ""), "ou_before").instead_of == FEISHU_USER.open_id
     consent_status, _ = hook.finish_consent(browse(hook.begin_consent()))
-    assert "It takes the place of the consent of ANOTHER USER, ou_before" in hook.reach(consent_status)
+    assert "It takes the place of the consent of ANOTHER USER, ou_before" in hook.describe_consent(consent_status)
     consent_status, _ = hook.finish_consent(browse(hook.begin_consent()))
-    assert "ANOTHER USER" not in hook.reach(consent_status)
+    assert "ANOTHER USER" not in hook.describe_consent(consent_status)
 
 
 def test_tokens_are_kept_also_where_nobody_tells_whose_they_are(user: Emulated) -> None:
@@ -290,7 +290,7 @@ def test_scopes_of_the_connection(user: Emulated) -> None:
 
 
 def test_asking_as_the_app_needs_no_consent(emulated: Emulated) -> None:
-    with pytest.raises(AirflowFailException, match="asks as the app, for which nobody consents"):
+    with pytest.raises(AirflowFailException, match="calls as the app, which needs no user's consent"):
         FeishuHook().begin_consent()
     client = FeishuHook().get_conn()
     with pytest.raises(ValueError, match="takes a user's token only"):

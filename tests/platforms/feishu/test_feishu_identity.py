@@ -25,6 +25,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
     LARK_APP_SECRET,
 )
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
+from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.identity import identity_of
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
@@ -33,13 +34,12 @@ from tests.conftest import Emulated
 
 STORE = {"app_type": "store", "app_ticket": FEISHU_APP_TICKET, "tenant_key": FEISHU_TENANT_KEY}
 URI = "http://localhost:8080/callback"
+NO_EXTRAS = dict.fromkeys(MANIFEST["connection-type"]["conn-fields"])
 
 
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ({"identity": "me"}, "extra identity must be app or user, got 'me'"),
-        ({"app_type": "isv"}, "extra app_type must be self-built or store"),
         ({"identity": "user"}, "extra redirect_uri is missing.*security settings"),
         ({"identity": "user", "redirect_uri": "localhost:8080"}, "no http or https URL"),
         ({"identity": "user", "redirect_uri": URI + "#x"}, "no http or https URL"),
@@ -56,7 +56,7 @@ URI = "http://localhost:8080/callback"
 )
 def test_what_means_nothing_is_refused(emulated: Emulated, extra: dict[str, str], said: str) -> None:
     with pytest.raises(InvalidRequest, match=said) as caught:
-        identity_of(extra)
+        identity_of(NO_EXTRAS | extra)
     assert "S3CRET" not in str(caught.value)
     emulated.connect("feishu", extra=extra)
     with pytest.raises(AirflowFailException, match="connection 'feishu_default'"):
@@ -66,7 +66,7 @@ def test_what_means_nothing_is_refused(emulated: Emulated, extra: dict[str, str]
 
 def test_half_a_character_is_no_address() -> None:
     with pytest.raises(InvalidRequest, match="no http or https URL"):
-        identity_of({"identity": "user", "redirect_uri": URI + "\udc80"})
+        identity_of(NO_EXTRAS | {"identity": "user", "redirect_uri": URI + "\udc80"})
 
 
 def test_what_is_blank_is_the_app(emulated: Emulated) -> None:

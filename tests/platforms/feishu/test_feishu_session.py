@@ -70,6 +70,7 @@ class Host:
             name="user",
             secret=FEISHU_APP_SECRET,
             memory=ProcessTokenStore(),
+            consent_seconds=365 * 86400.0,
             remedy="Run it.",
             pause=pause,
         )

@@ -19,6 +19,15 @@ from airflow_provider_meetings.warehouse.tables.tables import tables
 
 KEY = b"a key of the tests, long enough"
 TOKEN = "obcnq3b9jl72l83w4f149w9c"
+FILE: dict[str, Any] = {
+    "platform": "feishu",
+    "tenant": "acme",
+    "recording_id": TOKEN,
+    "meeting_id": "7001",
+    "file_id": TOKEN,
+    "kind": "video",
+    "source": {"record_file_id": TOKEN, "allow_download": True},
+}
 RECORDING = {
     "platform": "feishu",
     "tenant": "acme",
@@ -43,17 +52,7 @@ RECORDING = {
         "state": 3,
         "nested": [{"whoever": "ou_lina", "note": "Merger with Initech, 2nd"}],
     },
-    "files": [
-        {
-            "platform": "feishu",
-            "tenant": "acme",
-            "recording_id": TOKEN,
-            "meeting_id": "7001",
-            "file_id": TOKEN,
-            "kind": "video",
-            "source": {"record_file_id": TOKEN, "allow_download": True},
-        }
-    ],
+    "files": [FILE],
 }
 POST = {
     "platform": "feishu",
@@ -82,8 +81,10 @@ def redaction(**redact: str) -> Redaction:
     return Redaction(redact, KEY, posts if of_posts else [table for table in into if table not in posts])
 
 
-def recording(**redact: str) -> dict[str, Any]:
-    (found,) = redaction(**redact).recordings([RECORDING])
+def recording(*, platform: str = "feishu", **redact: str) -> dict[str, Any]:
+    (found,) = redaction(**redact).recordings(
+        [RECORDING | {"platform": platform, "files": [{**FILE, "platform": platform}]}]
+    )
     return dict(found)
 
 
@@ -211,9 +212,9 @@ def test_an_id_is_found_in_an_address_as_it_is_written_there() -> None:
 
 
 def test_a_column_taken_from_the_source_outlives_it() -> None:
-    found = recording(source="drop")
+    found = recording(platform="wecom", source="drop")
     assert (found["source"], found["state_code"], found["files"][0]["allow_download"]) == ({}, 3, True)
-    found = recording(allow_download="drop", state_code="drop")
+    found = recording(platform="wecom", allow_download="drop", state_code="drop")
     assert (found["state_code"], found["reason"], found["files"][0]["allow_download"]) == (None, None, None)
     assert "state" not in found["source"]
     assert found["files"][0]["source"] == {"record_file_id": TOKEN}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_meetings.manifests import manifests
 from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.documents.table import DOCUMENTS
 
@@ -98,5 +99,10 @@ def test_each_column_named_is_there() -> None:
 def test_what_the_platform_calls_its_own_is_in_the_documents() -> None:
     """A column that takes the platform's own field takes one that there is."""
     names = {field.name for document in DOCUMENTS for field in document.answer} | {"has_password"}
-    taken = {column.info["source"] for table in tables() for column in table.columns if column.info.get("source")}
+    taken = {field for manifest in manifests().values() for field in manifest["columns"].values()}
     assert taken <= names
+
+
+def test_each_column_from_source_is_in_a_manifest() -> None:
+    columns = {c.name for table in tables() for c in table.columns if c.info.get("from_source")}
+    assert columns == {name for manifest in manifests().values() for name in manifest["columns"]}

@@ -84,4 +84,4 @@ def test_there_is_a_column_for_each_neutral_field() -> None:
 def _content(name: str) -> set[str]:
     """Name the columns that a neutral value fills, not the platform's own fields beside them."""
     columns = getattr(tables(), name).columns
-    return {column.name for column in columns if column.name[0] != "_" and not column.info.get("source")}
+    return {column.name for column in columns if column.name[0] != "_" and not column.info.get("from_source")}

@@ -52,8 +52,8 @@ def identity_of(extra: Mapping[str, Any]) -> Identity:
 
     :raises InvalidRequest: for a combination that means nothing; no value that may be secret is shown.
     """
-    user = _choice(extra, "identity", "app", "user") == "user"
-    store = _choice(extra, "app_type", "self-built", "store") == "store"
+    user = extra["identity"] == "user"
+    store = extra["app_type"] == "store"
     if user and store:
         raise InvalidRequest(
             "extras identity and app_type: a user's identity goes with self-built apps only",
@@ -67,19 +67,12 @@ def identity_of(extra: Mapping[str, Any]) -> Identity:
     if store:
         return Identity(store=StoreApp(extra["app_ticket"], extra["tenant_key"]))
     if user:
-        return Identity(consent=Consent(_redirect(extra["redirect_uri"]), _scopes(extra.get("scopes") or "")))
+        return Identity(consent=Consent(_redirect(extra["redirect_uri"]), _scopes(extra["scopes"] or "")))
     return Identity()
 
 
-def _choice(extra: Mapping[str, Any], name: str, *choices: str) -> str:
-    value = extra.get(name) or choices[0]
-    if value not in choices:
-        raise InvalidRequest(f"extra {name} must be {' or '.join(choices)}, got {str(value)[:40]!r}")
-    return str(value)
-
-
 def _check_pair(extra: Mapping[str, Any], name: str, *, wanted: bool, required: bool, only: str) -> None:
-    given = bool(extra.get(name))
+    given = bool(extra[name])
     if given and not wanted:
         raise InvalidRequest(f"extra {name} is given, but means something only where {only}: leave one of them out")
     if required and not given:

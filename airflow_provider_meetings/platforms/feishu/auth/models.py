@@ -15,8 +15,8 @@ _read = Fields("feishu")
 # Both pages: about two hours, and seven days.
 _ACCESS_SECONDS: Final = 7200
 _REFRESH_SECONDS: Final = 7 * 86400
-_LONGEST_SECONDS: Final = 366 * 86400
-"""No consent reaches further (365 days), so no token of it lives longer."""
+CONSENT_SECONDS: Final = 365 * 86400.0
+"""How long after a consent the platform renews its tokens; no token lives longer."""
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
@@ -53,7 +53,7 @@ def _seconds(raw: Raw, name: str, usual: int) -> int:
         seconds = _read.integer(raw, name)
     except ServerError:
         seconds = None
-    if seconds is None or not 0 < seconds <= _LONGEST_SECONDS:
+    if seconds is None or not 0 < seconds <= CONSENT_SECONDS + 86400:
         log.warning("feishu gave a user's token whose %s cannot be true; it is taken for %d s", name, usual)
         return usual
     return seconds
