@@ -1,7 +1,8 @@
-"""The vendor's own client, unchanged, reads the emulator: it knows nothing of us and we nothing of it."""
+"""Call the emulator with the vendor's own SDK."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import warnings
 from typing import Any
@@ -20,38 +21,24 @@ from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_USER_TOKEN,
 )
 
-with warnings.catch_warnings():
-    # What the SDK's own imports warn of is not ours to mend.
-    warnings.simplefilter("ignore")
-    import lark_oapi as lark
-    from lark_oapi.api.auth.v3 import ResendAppTicketRequest, ResendAppTicketRequestBody
-    from lark_oapi.api.minutes.v1 import (
-        ArtifactsMinuteRequest,
-        GetMinuteMediaRequest,
-        GetMinuteRequest,
-        GetMinuteStatisticsRequest,
-        GetMinuteTranscriptRequest,
-        SearchMinuteRequest,
-        SearchMinuteRequestBody,
-    )
-    from lark_oapi.api.moments.v1 import GetPostRequest
-    from lark_oapi.api.vc.v1 import GetMeetingListRequest, GetMeetingRecordingRequest, ListByNoMeetingRequest
-    from lark_oapi.core.access_token.client import AccessToken
-    from lark_oapi.core.cache import LocalCache
-    from lark_oapi.core.exception import AccessTokenException
-    from lark_oapi.core.model import Config
-    from lark_oapi.core.token import TokenManager
+
+@pytest.fixture(scope="module")
+def sdk() -> Any:
+    """Import the SDK only where its tests run: it has 13,000 modules."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("tests.emulator.lark_sdk")
 
 
 @pytest.fixture
-def client(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def client(sdk: Any, emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     # The SDK keeps tokens by app id for the life of the process, whichever the domain.
-    monkeypatch.setattr(TokenManager, "cache", LocalCache())
-    return lark.Client.builder().app_id(FEISHU_APP_ID).app_secret(FEISHU_APP_SECRET).domain(emulator.url).build()
+    monkeypatch.setattr(sdk.TokenManager, "cache", sdk.LocalCache())
+    return sdk.lark.Client.builder().app_id(FEISHU_APP_ID).app_secret(FEISHU_APP_SECRET).domain(emulator.url).build()
 
 
-def test_minute(client: Any) -> None:
-    request = GetMinuteRequest.builder().minute_token(seed.READY_MINUTE).user_id_type("union_id").build()
+def test_minute(sdk: Any, client: Any) -> None:
+    request = sdk.GetMinuteRequest.builder().minute_token(seed.READY_MINUTE).user_id_type("union_id").build()
     response = client.minutes.v1.minute.get(request)
     assert response.success()
     assert response.data.minute.title == "Q4 路线图 / roadmap 评审"
@@ -59,16 +46,16 @@ def test_minute(client: Any) -> None:
     assert response.get_log_id()
 
 
-def test_media_link(client: Any) -> None:
-    request = GetMinuteMediaRequest.builder().minute_token(seed.READY_MINUTE).build()
+def test_media_link(sdk: Any, client: Any) -> None:
+    request = sdk.GetMinuteMediaRequest.builder().minute_token(seed.READY_MINUTE).build()
     response = client.minutes.v1.minute_media.get(request)
     assert response.success()
     expected = {minute.token: minute for minute in seed.MINUTES}[seed.READY_MINUTE].media
     assert requests.get(response.data.download_url).content == expected.read()
 
 
-def test_transcript(client: Any) -> None:
-    request = GetMinuteTranscriptRequest.builder().minute_token(seed.ENGLISH_MINUTE)
+def test_transcript(sdk: Any, client: Any) -> None:
+    request = sdk.GetMinuteTranscriptRequest.builder().minute_token(seed.ENGLISH_MINUTE)
     request = request.need_speaker(True).need_timestamp(True).file_format("srt").build()
     response = client.minutes.v1.minute_transcript.get(request)
     assert response.success()
@@ -76,15 +63,15 @@ def test_transcript(client: Any) -> None:
     assert response.file.read().decode().splitlines()[2].startswith("Mia Wang: Welcome")
 
 
-def test_recording(client: Any) -> None:
-    request = GetMeetingRecordingRequest.builder().meeting_id(seed.READY_MEETING).build()
+def test_recording(sdk: Any, client: Any) -> None:
+    request = sdk.GetMeetingRecordingRequest.builder().meeting_id(seed.READY_MEETING).build()
     response = client.vc.v1.meeting_recording.get(request)
     assert response.success()
     assert response.data.recording.url.endswith(seed.READY_MINUTE)
 
 
-def test_post(client: Any) -> None:
-    request = GetPostRequest.builder().post_id(seed.NAMED_POST).user_id_type("open_id").build()
+def test_post(sdk: Any, client: Any) -> None:
+    request = sdk.GetPostRequest.builder().post_id(seed.NAMED_POST).user_id_type("open_id").build()
     response = client.moments.v1.post.get(request)
     assert response.success()
     assert response.data.post.user_id == seed.CHEN_YU.open_id
@@ -92,75 +79,77 @@ def test_post(client: Any) -> None:
     assert json.loads(response.data.post.content)[0][0]["tag"] == "hashtag"
 
 
-def test_refusal(client: Any) -> None:
-    request = GetMeetingRecordingRequest.builder().meeting_id(seed.RUNNING_MEETING).build()
+def test_refusal(sdk: Any, client: Any) -> None:
+    request = sdk.GetMeetingRecordingRequest.builder().meeting_id(seed.RUNNING_MEETING).build()
     response = client.vc.v1.meeting_recording.get(request)
     assert (response.code, response.raw.status_code) == (122001, 400)
     assert response.error["log_id"] == response.get_log_id()
 
 
-def test_statistics_and_artifacts(client: Any) -> None:
-    request = GetMinuteStatisticsRequest.builder().minute_token(seed.READY_MINUTE).user_id_type("open_id").build()
+def test_statistics_and_artifacts(sdk: Any, client: Any) -> None:
+    request = sdk.GetMinuteStatisticsRequest.builder().minute_token(seed.READY_MINUTE).user_id_type("open_id").build()
     statistics = client.minutes.v1.minute_statistics.get(request).data.statistics
     assert (statistics.user_view_count, statistics.user_view_list[0].user_id) == ("3", seed.CHEN_YU.open_id)
-    request = ArtifactsMinuteRequest.builder().minute_token(seed.READY_MINUTE).build()
+    request = sdk.ArtifactsMinuteRequest.builder().minute_token(seed.READY_MINUTE).build()
     artifacts = client.minutes.v1.minute.artifacts(request).data
     # Text on the wire, a number in the SDK's model.
     assert int(artifacts.minute_chapters[1].stop_ms) == 2_714_000
     assert artifacts.minute_todos[0].assignees == ["赵敏"]
 
 
-def test_lists_of_meetings(client: Any) -> None:
-    request = ListByNoMeetingRequest.builder().meeting_no(seed.RECURRING_NUMBER)
+def test_lists_of_meetings(sdk: Any, client: Any) -> None:
+    request = sdk.ListByNoMeetingRequest.builder().meeting_no(seed.RECURRING_NUMBER)
     request = request.start_time(1790784000).end_time(1794585600).page_size(50).build()
     briefs = client.vc.v1.meeting.list_by_no(request).data.meeting_briefs
     assert [int(brief.id) for brief in briefs][-1] == int(seed.ENGLISH_MEETING)
-    request = GetMeetingListRequest.builder().start_time(1790784000).end_time(1794585600).page_size(20).build()
+    request = sdk.GetMeetingListRequest.builder().start_time(1790784000).end_time(1794585600).page_size(20).build()
     response = client.vc.v1.meeting_list.get(request)
     assert len(response.data.meeting_list) == 10
     assert response.data.meeting_list[0].meeting_instance_id
 
 
-def test_search_as_a_user(emulator: Any, client: Any) -> None:
-    assert client.minutes.v1.minute.search(SearchMinuteRequest.builder().build()).code == 99991663
-    body = SearchMinuteRequestBody.builder().query("Sprint").build()
-    request = SearchMinuteRequest.builder().page_size(30).request_body(body).build()
-    option = lark.RequestOption.builder().user_access_token(FEISHU_USER_TOKEN).build()
+def test_search_as_a_user(sdk: Any, emulator: Any, client: Any) -> None:
+    assert client.minutes.v1.minute.search(sdk.SearchMinuteRequest.builder().build()).code == 99991663
+    body = sdk.SearchMinuteRequestBody.builder().query("Sprint").build()
+    request = sdk.SearchMinuteRequest.builder().page_size(30).request_body(body).build()
+    option = sdk.lark.RequestOption.builder().user_access_token(FEISHU_USER_TOKEN).build()
     # Unless told otherwise the SDK takes the app's own token, whatever the option holds.
-    builder = lark.Client.builder().app_id(FEISHU_APP_ID).app_secret(FEISHU_APP_SECRET).domain(emulator.url)
+    builder = sdk.lark.Client.builder().app_id(FEISHU_APP_ID).app_secret(FEISHU_APP_SECRET).domain(emulator.url)
     response = builder.enable_set_token(True).build().minutes.v1.minute.search(request, option)
     assert [item.token for item in response.data.items] == [seed.ENGLISH_MINUTE]
 
 
-def test_a_user_consents_and_refreshes(emulator: Any) -> None:
+def test_a_user_consents_and_refreshes(sdk: Any, emulator: Any) -> None:
     query = {"client_id": FEISHU_APP_ID, "redirect_uri": FEISHU_REDIRECT_URIS[0], "scope": "offline_access"}
     page = requests.get(f"{emulator.url}/open-apis/authen/v1/authorize", params=query, allow_redirects=False)
     code = page.headers["Location"].partition("code=")[2]
-    config = Config()
+    config = sdk.Config()
     config.app_id, config.app_secret = FEISHU_APP_ID, FEISHU_APP_SECRET
     config.domain = config.oauth_base_url = emulator.url
     # It goes to v3.
-    sdk = AccessToken(config)
-    first = sdk.retrieve_by_authorization_code(code, FEISHU_REDIRECT_URIS[0])
+    access_token = sdk.AccessToken(config)
+    first = access_token.retrieve_by_authorization_code(code, FEISHU_REDIRECT_URIS[0])
     assert (first.expires_in, first.refresh_token_expires_in, first.scope) == (7200, 604800, "offline_access")
-    assert sdk.refresh(first.refresh_token).access_token != first.access_token
-    with pytest.raises(AccessTokenException) as refused:
-        sdk.refresh(first.refresh_token)
+    assert access_token.refresh(first.refresh_token).access_token != first.access_token
+    with pytest.raises(sdk.AccessTokenException) as refused:
+        access_token.refresh(first.refresh_token)
     assert (refused.value.status_code, refused.value.code, refused.value.error) == (400, 20073, "invalid_grant")
 
 
-def test_a_store_app(emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(TokenManager, "cache", LocalCache())
-    builder = lark.Client.builder().app_id(FEISHU_STORE_APP_ID).app_secret(FEISHU_STORE_APP_SECRET)
-    client = builder.app_type(lark.AppType.ISV).domain(emulator.url).build()
-    body = ResendAppTicketRequestBody.builder().app_id(FEISHU_STORE_APP_ID).app_secret(FEISHU_STORE_APP_SECRET).build()
-    assert client.auth.v3.app_ticket.resend(ResendAppTicketRequest.builder().request_body(body).build()).success()
+def test_a_store_app(sdk: Any, emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sdk.TokenManager, "cache", sdk.LocalCache())
+    builder = sdk.lark.Client.builder().app_id(FEISHU_STORE_APP_ID).app_secret(FEISHU_STORE_APP_SECRET)
+    client = builder.app_type(sdk.lark.AppType.ISV).domain(emulator.url).build()
+    body = (
+        sdk.ResendAppTicketRequestBody.builder().app_id(FEISHU_STORE_APP_ID).app_secret(FEISHU_STORE_APP_SECRET).build()
+    )
+    assert client.auth.v3.app_ticket.resend(sdk.ResendAppTicketRequest.builder().request_body(body).build()).success()
     ticket = emulator.state.app_tickets.pushed[-1]
-    option = lark.RequestOption.builder().app_ticket(ticket).tenant_key(FEISHU_TENANT_KEY).build()
-    request = GetMinuteRequest.builder().minute_token(seed.READY_MINUTE).build()
+    option = sdk.lark.RequestOption.builder().app_ticket(ticket).tenant_key(FEISHU_TENANT_KEY).build()
+    request = sdk.GetMinuteRequest.builder().minute_token(seed.READY_MINUTE).build()
     response = client.minutes.v1.minute.get(request, option)
     assert response.data.minute.token == seed.READY_MINUTE
     artifacts = client.minutes.v1.minute.artifacts(
-        ArtifactsMinuteRequest.builder().minute_token(seed.READY_MINUTE).build(), option
+        sdk.ArtifactsMinuteRequest.builder().minute_token(seed.READY_MINUTE).build(), option
     )
     assert artifacts.code == 99991672
