@@ -1,7 +1,7 @@
-"""Feishu Moments posts, named by id, into the warehouse.
+"""Load Feishu Moments posts, given by id, into the warehouse.
 
-Needs: connections ``feishu_default`` and ``meetings_warehouse``. The platform lists no posts: their ids come from its
-events or from their links. Trigger it with ``{"post_ids": ["6934510454161014804"]}``.
+Requires the connections ``feishu_default`` and ``meetings_warehouse``. Feishu has no API that lists posts: take their
+ids from events or from links. Trigger it with ``{"post_ids": ["6934510454161014804"]}``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator
     tags=["meetings", "feishu"],
 )
 def feishu_moments() -> None:
-    """Read the posts; one that is gone becomes a tombstone, not a failed run."""
+    """Read the posts; a deleted post becomes a tombstone and does not fail the run."""
     posts = FeishuPostsOperator(
         task_id="read",
         meetings_conn_id="feishu_default",

@@ -1,7 +1,7 @@
-"""Feishu meetings, named by id: wait for their recordings, land media and transcripts, load the metadata.
+"""Wait for the recordings of Feishu meetings, given by id, land media and transcripts, and load the metadata.
 
-Needs: connections ``feishu_default`` and ``meetings_warehouse``; Airflow variable ``meetings_lake``. Trigger it with
-``{"meeting_ids": ["6911188411932033028"]}``; a scheduled DAG of yours can do so for the meetings of a day.
+Requires the connections ``feishu_default`` and ``meetings_warehouse``, and the Airflow variable ``meetings_lake``.
+Trigger it with ``{"meeting_ids": ["6911188411932033028"]}``, for example from a DAG that runs once a day.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
     tags=["meetings", "feishu"],
 )
 def feishu_recordings() -> None:
-    """Wait until each meeting has an answer, then land and load what is ready."""
+    """Wait until all meetings are settled, then land and load the ready recordings."""
     settled = RecordingReadySensor(
         task_id="wait",
         meetings_conn_id="feishu_default",
         meeting_ids="{{ params.meeting_ids | tojson }}",
-        until="settled",  # a deleted or forbidden recording is an answer too: it must not hold up the others
+        until="settled",  # a deleted or forbidden recording must not block the others
         poke_interval=15,
         timeout=timedelta(hours=6),
         deferrable=True,

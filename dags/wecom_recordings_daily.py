@@ -1,7 +1,7 @@
-"""WeCom recordings day by day, into the lake and the warehouse.
+"""Land and load WeCom recordings daily.
 
-Needs: connections ``wecom_default`` and ``meetings_warehouse``; Airflow variables ``wecom_owner_ids`` (JSON list of
-userids) and ``meetings_lake`` (a URL, such as ``file:///data/lake``).
+Requires the connections ``wecom_default`` and ``meetings_warehouse``, and the Airflow variables ``wecom_owner_ids``
+(JSON list of userids) and ``meetings_lake`` (a URL, such as ``file:///data/lake``).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 
 # [START wecom_recordings_daily]
 @dag(
-    # Named on purpose: in Airflow 3 plain "@daily" has an empty data interval, which the listing refuses.
+    # Not "@daily": in Airflow 3 it has an empty data interval, which the listing refuses.
     schedule=CronDataIntervalTimetable("0 2 * * *", timezone="Asia/Shanghai"),
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Shanghai"),
     catchup=False,
@@ -27,12 +27,11 @@ from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
     tags=["meetings", "wecom"],
 )
 def wecom_recordings_daily() -> None:
-    """List the last days' recordings, land their media, write down what was seen, landed and still waits."""
+    """List the recordings of the last days, land their media, and load the metadata and the journals."""
     listed = ListRecordingsOperator(
         task_id="list",
         meetings_conn_id="wecom_default",
-        # Three days back: what was still being made when its own day was listed is ready by now. What is landed
-        # already is not fetched again.
+        # Three days back, for recordings that were not ready on their own day. Landed files are not fetched again.
         start="{{ data_interval_start - macros.timedelta(days=3) }}",
         end="{{ data_interval_end }}",
         owner_ids="{{ var.json.wecom_owner_ids | tojson }}",

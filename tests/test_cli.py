@@ -100,7 +100,7 @@ LIGHT = {"", ".cli", ".cli.definition", ".get_provider_info", ".platforms", ".pl
 def test_other_commands_of_airflow_stay_as_quick_as_they_are(tmp_path: Path) -> None:
     """``airflow --help`` imports our definition, which brings nothing else of ours."""
     done = airflow(tmp_path, "--help", PYTHONVERBOSE="1")
-    assert "Look after landed meeting recordings" in done.stdout
+    assert "Maintain landed meeting recordings" in done.stdout
     ours = set(re.findall(rf"^import '{OURS}([^']*)'", done.stderr, re.MULTILINE))
     assert ".cli.definition" in ours
     assert ours <= LIGHT

@@ -1,27 +1,30 @@
-"""What the commands do.
+"""The commands ``airflow meetings verify`` and ``sweep``.
 
-Exit codes are those of ``restic check``: 0 nothing was found, 1 something was, 2 it could not be checked.
+Exit codes, as those of ``restic check``: 0 for no findings, 1 for findings, 2 if the check failed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
 from argparse import Namespace
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
+from airflow.cli.simple_table import AirflowConsole
+from airflow.utils import yaml
 from airflow.utils.cli import suppress_logs_and_warning
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
+from rich.markup import escape
 
 from airflow_provider_meetings.api.audit.sweep import Sweep, SweepOutcome
 from airflow_provider_meetings.api.audit.verify import Verification
 from airflow_provider_meetings.api.sanitize import harmless
-from airflow_provider_meetings.cli.output import show
 from airflow_provider_meetings.hooks.stores import store_at
 
-FOUND, NOT_CHECKED = 1, 2
+FINDINGS, FAILED = 1, 2
 
 
 def verify(args: Namespace) -> NoReturn:
@@ -38,43 +41,68 @@ def _verify(args: Namespace) -> int:
     verification = Verification(store_at(args.target), full=args.full)
     findings = [finding.to_dict() for finding in verification.findings()]
     columns = ("finding", "key", "expected", "seen")
-    show({"target": args.target, **verification.counts()}, "findings", findings, columns, args.output)
-    return FOUND if findings else 0
+    _show({"target": args.target, **verification.counts()}, "findings", findings, columns, args.output)
+    return FINDINGS if findings else 0
 
 
 def _sweep(args: Namespace) -> int:
-    run = Sweep(store_at(args.target), older_than=args.older_than, delete=args.delete)
-    leftovers = [swept.to_dict() for swept in run.run()]
-    counts = run.counts()
+    running = Sweep(store_at(args.target), older_than=args.older_than, delete=args.delete)
+    leftovers = [swept.to_dict() for swept in running.run()]
+    counts = running.counts()
     columns = ("outcome", "kind", "key", "size", "modified", "reason")
-    show({"target": args.target, **counts}, "leftovers", leftovers, columns, args.output)
+    _show({"target": args.target, **counts}, "leftovers", leftovers, columns, args.output)
     if counts[SweepOutcome.FAILED]:
-        say(f"{counts[SweepOutcome.FAILED]} leftovers could not be removed: may this user delete there?")
-        return NOT_CHECKED
-    return FOUND if counts[SweepOutcome.STALE] else 0
+        say(f"{counts[SweepOutcome.FAILED]} leftovers could not be removed: check that this user may delete them")
+        return FAILED
+    return FINDINGS if counts[SweepOutcome.STALE] else 0
+
+
+def _show(
+    counts: Mapping[str, Any], name: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str
+) -> None:
+    """Print rows to stdout.
+
+    :param counts: part of the object in ``json`` and ``yaml``, else a line on stderr.
+    :param name: the field of `rows` in that object.
+    :param columns: the columns of a table.
+    """
+    if output == "json":
+        sys.stdout.write(json.dumps({**counts, name: list(rows)}, ensure_ascii=False) + "\n")
+        return
+    if output == "yaml":
+        sys.stdout.write(yaml.dump({**counts, name: [dict(row) for row in rows]}, sort_keys=False, allow_unicode=True))
+        return
+    if rows:
+        # A name must not be rendered as markup.
+        escaped = escape if output == "table" else str
+        AirflowConsole().print_as(
+            [{column: escaped(str(row[column])) for column in columns} for row in rows], output=output
+        )
+    sys.stdout.flush()
+    sys.stderr.write(", ".join(f"{field} {value}" for field, value in counts.items()) + "\n")
 
 
 def run(command: Callable[[Namespace], int], args: Namespace) -> NoReturn:
-    """Do what a command does as Airflow's own commands do it, and exit with its code."""
-    # Airflow's own commands say it so: connections are read from its database then, as on the scheduler.
+    """Run a command in the way of Airflow's own commands, and exit with its code."""
+    # Makes Airflow read connections from its database, as for its own commands.
     os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
-    codes: list[int] = []
+    exit_code: list[int] = []
 
     @suppress_logs_and_warning
     @providers_configuration_loaded
-    def quietly(args: Namespace) -> None:  # what the first decorator wraps returns nothing
-        codes.append(command(args))
+    def run_quietly(args: Namespace) -> None:  # the decorator discards the return value
+        exit_code.append(command(args))
 
     try:
-        quietly(args)
-    except Exception as error:  # any: Python's own exit code would say that something was found
+        run_quietly(args)
+    except Exception as error:  # any, because Python's exit code 1 would mean findings
         if args.verbose:
             traceback.print_exc()
         say(str(error) or type(error).__name__)
-        sys.exit(NOT_CHECKED)
-    sys.exit(codes[0])
+        sys.exit(FAILED)
+    sys.exit(exit_code[0])
 
 
 def say(text: str) -> None:
-    """Tell a person, on stderr."""
+    """Print a message to stderr."""
     sys.stderr.write(f"airflow meetings: {harmless(text, 2000)}\n")
