@@ -1,4 +1,4 @@
-"""``airflow meetings …`` as a person types it: real processes, each in a home of its own."""
+"""``airflow meetings``: through Airflow's parser, and once each as a process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AIRFLOW = str(Path(sys.executable).parent / "airflow")
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
-    """One object with its receipt, and one that is gone."""
+    """Create a target with two objects and their receipts."""
     lake = tmp_path / "lake"
     lake.mkdir()
     for file_id in ("a", "b"):
@@ -51,12 +51,23 @@ def lake(tmp_path: Path) -> Path:
 
 def airflow(tmp_path: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "home"), **env}
-    return subprocess.run([AIRFLOW, *command], env=environment, text=True, capture_output=True, timeout=120)
+    return subprocess.run([AIRFLOW, *command], env=environment, text=True, capture_output=True, timeout=300)
 
 
-def test_findings_as_a_table(tmp_path: Path, lake: Path) -> None:
+def run(*command: str) -> int:
+    """Run ``airflow meetings`` in this process, and return its exit code."""
+    arguments = get_parser().parse_args(["meetings", *command])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("_AIRFLOW_PROCESS_CONTEXT", "")  # set by the command, restored afterwards
+        with pytest.raises(SystemExit) as caught:
+            arguments.func(arguments)
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+def test_verify_process_prints_table_and_counts(tmp_path: Path, lake: Path) -> None:
     (lake / "b.video.mp4").unlink()
-    (lake / "[red] x").write_bytes(b"")  # would vanish, were it read as markup
+    (lake / "[red] x").write_bytes(b"")  # must not be read as markup
     done = airflow(tmp_path, "meetings", "verify", f"file://{lake}")
     assert done.returncode == 1, done.stderr
     rows = [[cell.strip() for cell in line.split("|")] for line in done.stdout.splitlines() if "|" in line]
@@ -69,59 +80,57 @@ def test_findings_as_a_table(tmp_path: Path, lake: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_sweep_that_removes_as_json(tmp_path: Path, lake: Path) -> None:
+def test_sweep_as_json(lake: Path, capsys: pytest.CaptureFixture[str]) -> None:
     part = lake / "a.video.mp4.part"
     part.write_bytes(b"123")
     os.utime(part, (0, 0))
-    command = ("meetings", "sweep", f"file://{lake}", "--older-than", "36500d", "-o", "json")
-    (young,) = json.loads(airflow(tmp_path, *command).stdout)["leftovers"]
+    assert run("sweep", f"file://{lake}", "--older-than", "36500d", "-o", "json") == 0
+    (young,) = json.loads(capsys.readouterr().out)["leftovers"]
     assert young["outcome"] == "young"
-    done = airflow(tmp_path, "meetings", "sweep", f"file://{lake}", "--delete", "-o", "json")
-    assert (done.returncode, done.stderr) == (0, "")
-    result = json.loads(done.stdout)
+    assert run("sweep", f"file://{lake}", "--delete", "-o", "json") == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    result = json.loads(printed.out)
     assert (result["removed"], result["bytes"], result["target"]) == (1, 3, f"file://{lake}")
     assert not part.exists()
     assert len(list(lake.iterdir())) == 4
 
 
-def test_what_cannot_be_checked(tmp_path: Path) -> None:
-    done = airflow(tmp_path, "meetings", "verify", f"file://{tmp_path}/nowhere", "--full")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        f"airflow meetings: Found nothing below file://{tmp_path}/nowhere/, so nothing was verified. "
-        "Check the address, and that the connection may list it.\n"
-    )
+def test_failed_check_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", f"file://{tmp_path}/nowhere", "--full") == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert re.match(f"airflow meetings: .*file://{tmp_path}/nowhere/", printed.err)
 
 
-OURS = "airflow_provider_meetings"
+PACKAGE = "airflow_provider_meetings"
 LIGHT = {"", ".cli", ".cli.definition", ".get_provider_info", ".platforms", ".platforms.feishu", ".platforms.wecom"}
 
 
-def test_other_commands_of_airflow_stay_as_quick_as_they_are(tmp_path: Path) -> None:
-    """``airflow --help`` imports our definition, which brings nothing else of ours."""
+def test_other_airflow_commands_import_only_the_definition(tmp_path: Path) -> None:
     done = airflow(tmp_path, "--help", PYTHONVERBOSE="1")
     assert "Maintain landed meeting recordings" in done.stdout
-    ours = set(re.findall(rf"^import '{OURS}([^']*)'", done.stderr, re.MULTILINE))
-    assert ".cli.definition" in ours
-    assert ours <= LIGHT
+    imported = set(re.findall(rf"^import '{PACKAGE}([^']*)'", done.stderr, re.MULTILINE))
+    assert ".cli.definition" in imported
+    assert imported <= LIGHT
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [("90m", timedelta(minutes=90)), ("24h", timedelta(days=1)), ("7d", timedelta(days=7)), ("0m", timedelta(0))],
 )
-def test_ages(text: str, found: timedelta) -> None:
+def test_age(text: str, found: timedelta) -> None:
     assert age(text) == found
 
 
 @pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5h", "1 h", "1w", "1h\n", "٣d", "9999999d", "1hh"])
-def test_what_is_no_age(text: str) -> None:
+def test_invalid_age(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="write 90m, 24h or 7d"):
         age(text)
 
 
 @pytest.mark.parametrize("output", ["table", "json", "yaml", "plain"])
-def test_the_options_are_those_of_airflows_own_commands(output: str) -> None:
+def test_options(output: str) -> None:
     parser = get_parser()
     verify = parser.parse_args(["meetings", "verify", "file:///lake", "--full", "-o", output])
     assert (verify.target, verify.full, verify.output) == ("file:///lake", True, output)
