@@ -1,4 +1,4 @@
-"""How arguments are read: what may be nested, what must be JSON, what Jinja never sees."""
+"""Nested lists, JSON lists of ids, and values that Jinja must not render."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ FILE = {"platform": "wecom", "tenant": "t", "recording_id": "r", "meeting_id": N
 
 
 @pytest.mark.parametrize(
-    "given",
+    "value",
     [[ITEM, ITEM], (ITEM, ITEM), iter([ITEM, ITEM]), [[ITEM], [ITEM]], [[ITEM, ITEM], []], literal([ITEM, ITEM])],
 )
-def test_items_of_lists_lazy_sequences_and_batches(given: Any) -> None:
-    assert list(arguments.items(given, "recordings", {})) == [ITEM, ITEM]
+def test_items(value: Any) -> None:
+    assert list(arguments.items(value, "recordings", {})) == [ITEM, ITEM]
 
 
-@pytest.mark.parametrize("given", ["[{}]", 3, None, [None], ["x"]])
-def test_anything_else_is_refused_by_name(given: Any) -> None:
+@pytest.mark.parametrize("value", ["[{}]", 3, None, [None], ["x"]])
+def test_items_of_other_types(value: Any) -> None:
     with pytest.raises(InvalidRequest, match="recordings must be a list as the previous task returns it"):
-        list(arguments.items(given, "recordings", {}))
+        list(arguments.items(value, "recordings", {}))
 
 
-@pytest.mark.parametrize("given", [{"x": 1}, {**ITEM, "state": "odd"}, {**ITEM, "title2": "x"}, {"state": "ready"}])
-def test_what_is_no_recording_is_refused_by_name(given: Any) -> None:
+@pytest.mark.parametrize("value", [{"x": 1}, {**ITEM, "state": "odd"}, {**ITEM, "title2": "x"}, {"state": "ready"}])
+def test_invalid_recording(value: Any) -> None:
     with pytest.raises(InvalidRequest, match="recordings: item 1 is not a recording: "):
-        list(arguments.recordings([given], "recordings", {}))
+        list(arguments.recordings([value], "recordings", {}))
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         *(({name: "PRIVATE 2026-05-01"}, f"{name} is not an ISO 8601") for name in ("started_at", "ended_at")),
         ({"started_at": "2031-05-01T07:08:09"}, "started_at has no time zone"),
@@ -54,32 +54,32 @@ def test_what_is_no_recording_is_refused_by_name(given: Any) -> None:
         ({"titel": "PRIVATE"}, "has no field 'titel'"),
     ],
 )
-def test_what_another_task_handed_over_is_named_and_not_shown(changes: Any, told: str) -> None:
+def test_error_names_item_and_field_without_value(changes: Any, message: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         list(arguments.recordings([ITEM, [{**ITEM, **changes}]], "recordings", {}))
     assert "recordings: item 2 is not a recording" in str(caught.value)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert not any(private in str(caught.value) for private in ("PRIVATE", "2031", "0001"))
 
 
 @pytest.mark.parametrize("name", ["reactions", "category_ids"])
-def test_a_list_of_a_post_is_named(name: str) -> None:
+def test_invalid_list_in_post(name: str) -> None:
     with pytest.raises(InvalidRequest, match=f"posts: item 1 is not a post: {name} must be a list, got int"):
         list(arguments.posts([{"platform": "feishu", "tenant": "t", "post_id": "1", name: 7}], "posts", {}))
 
 
-@pytest.mark.parametrize(("given", "expected"), [(None, None), (["a"], ["a"]), ('["a", "b"]', ["a", "b"]), ("[]", [])])
-def test_ids_of_a_list_or_its_json(given: Any, expected: Any) -> None:
-    assert arguments.ids(given, "owner_ids") == expected
+@pytest.mark.parametrize(("value", "expected"), [(None, None), (["a"], ["a"]), ('["a", "b"]', ["a", "b"]), ("[]", [])])
+def test_ids(value: Any, expected: Any) -> None:
+    assert arguments.ids(value, "owner_ids") == expected
 
 
-@pytest.mark.parametrize("given", ["a", "['a']", '{"a": 1}', '"a"', "None"])
-def test_rendered_text_that_is_no_json_list_names_the_filter(given: str) -> None:
+@pytest.mark.parametrize("value", ["a", "['a']", '{"a": 1}', '"a"', "None"])
+def test_ids_in_text_that_is_not_a_json_list(value: str) -> None:
     with pytest.raises(InvalidRequest, match=r"owner_ids must be a list .*tojson"):
-        arguments.ids(given, "owner_ids")
+        arguments.ids(value, "owner_ids")
 
 
-def test_a_hostile_title_is_never_rendered_and_dependencies_are_seen() -> None:
+def test_values_are_not_rendered_and_xcomargs_are_dependencies() -> None:
     class Upstream(BaseOperator):
         def execute(self, context: Any) -> None: ...
 
