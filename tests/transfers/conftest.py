@@ -1,22 +1,41 @@
-"""What both platforms have, listed and landed, texts included: what loads are given."""
+"""The outputs of listing and landing tasks on both platforms, as the inputs of loads."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import json
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.emulator.seed.feishu import READY_MEETING
+from airflow_provider_meetings.emulator.seed.feishu import READY_MEETING, RUNNING_MEETING
+from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.transfers.to_parquet import RecordingsToParquetOperator
+from tests.conftest import TaskInstance, connection
 
 KEY = "a key of the tests, long enough"
-KINDS = ("transcript", "ai_transcript", "chapters", "todos", "statistics")
+ARTIFACTS = ("transcript", "ai_transcript", "chapters", "todos", "statistics")
+SOURCES: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
+    "feishu": ("feishu", {"meeting_ids": [READY_MEETING]}, ARTIFACTS),
+    "feishu_video": ("feishu", {"meeting_ids": [READY_MEETING, RUNNING_MEETING]}, ("video",)),
+    "wecom": (
+        "wecom",
+        {
+            "start": "2026-11-01T00:00:00+08:00",
+            "end": "2026-11-30T00:00:00+08:00",
+            "owner_ids": ["zhangsan", "lisi", "wangfang"],
+        },
+        ARTIFACTS,
+    ),
+}
+Inputs = dict[str, Any]
 
 
 @pytest.fixture
@@ -31,30 +50,69 @@ def lake(tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
-def land(lake: Path, context: Any, **arguments: Any) -> dict[str, dict[str, int]]:
+def load_parquet(lake: Path, context: Any, **arguments: Any) -> dict[str, dict[str, int]]:
     operator = RecordingsToParquetOperator(**{"task_id": "lake", "target": f"file://{lake}", **arguments})
     return operator.execute(context)
 
 
-def listed_and_landed(context: Any, platform: str, lake: Path, **selector: Any) -> dict[str, Any]:
-    conn_id = f"{platform}_default"
-    recordings = ListRecordingsOperator(task_id="list", meetings_conn_id=conn_id, **selector).execute(context)
-    summary = context["ti"].pushed["summary"]
-    stored = RecordingsToObjectStorageOperator(
-        task_id="land", meetings_conn_id=conn_id, recordings=recordings, target=f"file://{lake}", kinds=KINDS
-    ).execute(context)
-    return {"recordings": recordings, "stored_files": stored, "summary": summary}
+@pytest.fixture(scope="session")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
+    """Return a function that lists and lands a source once, into a folder with ``media`` and ``inputs.json``."""
+    folder = tmp_path_factory.mktemp("landed")
+    with pytest.MonkeyPatch.context() as patch, serve(EmulatorState()) as url:
+        patch.setenv("AIRFLOW__MEETINGS__STATE_DIR", str(folder / "state"))
+
+        def land(name: str) -> Path:
+            if not (root := folder / name).exists():
+                platform, selector, kinds = SOURCES[name]
+                context: Any = {"ti": TaskInstance()}
+                with pytest.MonkeyPatch.context() as connections:
+                    connections.setenv("AIRFLOW_CONN_LANDED", connection(platform, url))
+                    recordings = ListRecordingsOperator(task_id="list", meetings_conn_id="landed", **selector).execute(
+                        context
+                    )
+                    summary = context["ti"].pushed["summary"]
+                    stored = RecordingsToObjectStorageOperator(
+                        task_id="land",
+                        meetings_conn_id="landed",
+                        recordings=recordings,
+                        target=f"file://{root}/media",
+                        kinds=kinds,
+                    ).execute(context)
+                inputs = {"recordings": recordings, "stored_files": stored, "summary": summary}
+                (root / "inputs.json").write_text(json.dumps(inputs))
+            return root
+
+        yield land
 
 
 @pytest.fixture
-def feishu(emulated: Any, context: Any, tmp_path: Path) -> dict[str, Any]:
-    return listed_and_landed(context, "feishu", tmp_path / "media", meeting_ids=[READY_MEETING])
+def inputs(landed: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Inputs]:
+    """Return a function that copies a landed source and returns the arguments of a load."""
+
+    def copy(name: str) -> Inputs:
+        root = landed(name)
+        shutil.copytree(root / "media", tmp_path / "media")
+        copied: Inputs = json.loads((root / "inputs.json").read_text().replace(str(root), str(tmp_path)))
+        return copied
+
+    return copy
 
 
 @pytest.fixture
-def wecom(emulated: Any, context: Any, tmp_path: Path) -> dict[str, Any]:
-    window = {"start": "2026-11-01T00:00:00+08:00", "end": "2026-11-30T00:00:00+08:00"}
-    return listed_and_landed(context, "wecom", tmp_path / "media", owner_ids=["zhangsan", "lisi", "wangfang"], **window)
+def feishu(inputs: Callable[[str], Inputs]) -> Inputs:
+    return inputs("feishu")
+
+
+@pytest.fixture
+def feishu_video(inputs: Callable[[str], Inputs]) -> Inputs:
+    """One meeting is ready, the other one is running."""
+    return inputs("feishu_video")
+
+
+@pytest.fixture
+def wecom(inputs: Callable[[str], Inputs]) -> Inputs:
+    return inputs("wecom")
 
 
 def hashed(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Stored files read back from where they were landed."""
+"""Reading landed transcripts and other artifacts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def stored(path: Path, kind: str = "transcript-srt", content: bytes | None = SRT
     return StoredFile(**{**file, **changes})
 
 
-def test_files_are_found_by_their_address(tmp_path: Path) -> None:
+def test_files_are_read_by_uri(tmp_path: Path) -> None:
     (tmp_path / "recording_id=a%2Fb").mkdir()
     first = stored(tmp_path / "recording_id=a%2Fb" / "1.srt", uri=f"file://{tmp_path}/recording_id=a%2Fb/1.srt")
     second = stored(tmp_path / "2.json", "transcript-json", b'{"paragraphs": ["kept"]}', platform="wecom")
@@ -48,27 +48,27 @@ def test_files_are_found_by_their_address(tmp_path: Path) -> None:
     assert found == [(first.to_dict(), TranscriptSegment, ["hello"]), (second.to_dict(), TranscriptSegment, ['"kept"'])]
 
 
-def test_a_second_file_of_a_format_is_read_as_the_first(tmp_path: Path) -> None:
+def test_second_file_of_a_format(tmp_path: Path) -> None:
     file = stored(tmp_path / "1.txt", "ai_transcript-txt-2", b"Lina 00:01\nhello", platform="wecom")
     assert [[row["kind"] for row in one.rows] for one in read_artifacts([file])] == [["ai_transcript-txt-2"]]
 
 
-def test_others_are_not_opened(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_kinds_and_formats_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     gone = tmp_path / "gone"
-    given = [
+    files = [
         stored(gone, "video", None),
         stored(gone, "summary-txt", None),
         stored(gone, "transcript-srt", None, uri=None),
         stored(gone, "ai_transcript-docx", None, platform="wecom"),
         stored(gone, "ai_transcript-secret-id", None, platform="wecom"),
     ]
-    assert list(read_artifacts(given)) == []
+    assert list(read_artifacts(files)) == []
     assert "Skipping 2 files of kind ai_transcript: no reader" in caplog.text
     assert "secret-id" not in caplog.text
 
 
-def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [stored(tmp_path / "video", "video"), stored(tmp_path / "secret-id", content=None)]
     with pytest.raises(NotFound, match=r"file 2 of stored_files \(transcript-srt\) does not exist") as caught:
         list(read_artifacts(files))
@@ -83,7 +83,7 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"platform": "secret-id"}, "The platform of file 2 of stored_files is not installed on this worker"),
         ({"platform": "sqlite"}, "The platform of file 2 of stored_files is not installed on this worker"),
@@ -95,16 +95,14 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ({"kind": "transcript-srt-secret-id", "uri": "file:///no/secret-id"}, r"\(transcript-srt\) does not exist"),
     ],
 )
-def test_what_is_handed_over_is_named_by_its_number_and_not_shown(
-    tmp_path: Path, changes: dict[str, Any], told: str
-) -> None:
-    given = [stored(tmp_path / "1.srt"), stored(tmp_path / "2.srt", **changes)]
-    with pytest.raises((InvalidRequest, NotFound), match=told) as caught:
-        list(read_artifacts(given))
+def test_error_names_file_by_number_without_ids(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    files = [stored(tmp_path / "1.srt"), stored(tmp_path / "2.srt", **changes)]
+    with pytest.raises((InvalidRequest, NotFound), match=message) as caught:
+        list(read_artifacts(files))
     assert "secret-id" not in str(caught.value)
 
 
-def test_the_connection_in_an_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uri_with_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     with serve_moto() as moto, s3_bench(moto) as bench:
         login = {"login": "AKIDEXAMPLE", "password": "s3cr3t-s3cr3t"}
         extra = {"endpoint_url": bench.front.url, "region_name": "us-east-1"}

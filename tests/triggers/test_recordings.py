@@ -1,4 +1,4 @@
-"""The trigger, run by hand on a real event loop against the emulator."""
+"""The trigger on a real event loop, with the emulator."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ def trigger(meeting_ids: list[str], **changes: Any) -> RecordingReadyTrigger:
     return RecordingReadyTrigger(**arguments)
 
 
-def event_of(running: RecordingReadyTrigger) -> dict[str, Any]:
+def run(tested: RecordingReadyTrigger) -> dict[str, Any]:
     async def only() -> list[Any]:
-        return [event.payload async for event in running.run()]
+        return [event.payload async for event in tested.run()]
 
     (payload,) = asyncio.run(only())
     json.dumps(payload)
     return dict(payload)
 
 
-def test_it_survives_serialization() -> None:
+def test_serialization() -> None:
     original = trigger(["1"], until="settled", max_failures=None)
     path, arguments = original.serialize()
     module, _, name = path.rpartition(".")
@@ -69,116 +69,116 @@ def test_it_survives_serialization() -> None:
     assert copy.serialize() == original.serialize()
 
 
-def test_it_yields_when_all_are_ready(emulated: Any) -> None:
+def test_done(emulated: Any) -> None:
     emulated.state.not_ready_polls = 2
-    event = event_of(trigger([READY_MEETING, PROCESSING_MEETING]))
+    event = run(trigger([READY_MEETING, PROCESSING_MEETING]))
     assert (event["status"], [r["state"] for r in event["recordings"]]) == ("done", ["ready", "ready"])
 
 
-def test_at_the_deadline_it_says_what_is_missing(emulated: Any) -> None:
-    event = event_of(trigger([READY_MEETING, RUNNING_MEETING], deadline=pendulum.now("UTC").isoformat()))
+def test_timeout_names_pending_recordings(emulated: Any) -> None:
+    event = run(trigger([READY_MEETING, RUNNING_MEETING], deadline=pendulum.now("UTC").isoformat()))
     assert event["status"] == "timeout"
     assert RUNNING_MEETING in event["message"]
 
 
-def test_at_the_deadline_settled_names_the_overdue(emulated: Any) -> None:
-    running = trigger([READY_MEETING, RUNNING_MEETING], until="settled", deadline=pendulum.now("UTC").isoformat())
-    event = event_of(running)
+def test_settled_returns_overdue_recordings_at_deadline(emulated: Any) -> None:
+    deadline = pendulum.now("UTC").isoformat()
+    event = run(trigger([READY_MEETING, RUNNING_MEETING], until="settled", deadline=deadline))
     assert (event["status"], [r["state"] for r in event["recordings"]]) == ("done", ["ready", "overdue"])
 
 
-def test_what_will_never_be_fails_for_good(emulated: Any) -> None:
-    event = event_of(trigger([DELETED_MINUTE_MEETING]))
+def test_final_state_is_permanent_failure(emulated: Any) -> None:
+    event = run(trigger([DELETED_MINUTE_MEETING]))
     assert (event["status"], event["permanent"]) == ("failed", True)
     assert "2091004" in event["message"]
 
 
-def test_a_wrong_secret_fails_for_good_after_one_round(emulated: Any) -> None:
+def test_wrong_secret_is_permanent_failure_after_one_poll(emulated: Any) -> None:
     emulated.connect("feishu", password="wrong-secret")
-    event = event_of(trigger([READY_MEETING]))
+    event = run(trigger([READY_MEETING]))
     assert (event["status"], event["permanent"]) == ("failed", True)
     assert emulated.state.token_requests["feishu"] == 1
 
 
-def test_passing_failures_are_borne_but_not_for_ever(emulated: Any) -> None:
+def test_max_failures(emulated: Any) -> None:
     emulated.connect("feishu", host="http://127.0.0.1:9")
-    event = event_of(trigger([READY_MEETING], max_failures=3))
+    event = run(trigger([READY_MEETING], max_failures=3))
     assert (event["status"], event["permanent"]) == ("failed", False)
     assert "could not be reached" in event["message"]
 
 
-def test_throttled_rounds_are_no_failures(emulated: Any) -> None:
+def test_rate_limited_polls_are_not_failures(emulated: Any) -> None:
     emulated.state.fail("feishu.meeting_recording", 99991400, times=2, reset=1)
-    assert event_of(trigger([READY_MEETING], max_failures=0))["status"] == "done"
+    assert run(trigger([READY_MEETING], max_failures=0))["status"] == "done"
 
 
-def test_throttled_until_the_deadline_is_a_timeout_that_says_so(emulated: Any) -> None:
+def test_timeout_after_rate_limit_names_its_code(emulated: Any) -> None:
     emulated.state.fail("feishu.meeting_recording", 99991400, times=None, reset=3600)
-    event = event_of(trigger([READY_MEETING], max_failures=0, deadline=pendulum.now("UTC").isoformat()))
+    event = run(trigger([READY_MEETING], max_failures=0, deadline=pendulum.now("UTC").isoformat()))
     assert event["status"] == "timeout"
     assert "99991400" in event["message"]
 
 
-def test_a_failure_carries_what_the_platform_said(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_has_retry_after(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def ask(self: RecordingReadyTrigger) -> Any:
         error = ServerError("busy", retry_after=120.0)
         raise AirflowException(str(error)) from error
 
     monkeypatch.setattr(RecordingReadyTrigger, "_poll", ask)
-    event = event_of(trigger(["1"], max_failures=0))
+    event = run(trigger(["1"], max_failures=0))
     assert (event["status"], event["permanent"], event["retry_after"]) == ("failed", False, 120.0)
 
 
-def test_a_blip_is_survived(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    rounds = iter(["http://127.0.0.1:9", "http://127.0.0.1:9", emulated.url])
+def test_recovery_after_failures(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = iter(["http://127.0.0.1:9", "http://127.0.0.1:9", emulated.url])
     real = MeetingsHook.for_connection
 
-    def each_round(conn_id: str, *, retry: bool) -> MeetingsHook:
-        emulated.connect("feishu", host=next(rounds))
+    def each_poll(conn_id: str, *, retry: bool) -> MeetingsHook:
+        emulated.connect("feishu", host=next(urls))
         return real(conn_id, retry=retry)
 
-    monkeypatch.setattr(MeetingsHook, "for_connection", each_round)
-    assert event_of(trigger([READY_MEETING], max_failures=2))["status"] == "done"
+    monkeypatch.setattr(MeetingsHook, "for_connection", each_poll)
+    assert run(trigger([READY_MEETING], max_failures=2))["status"] == "done"
 
 
-def test_the_loop_goes_on_while_a_round_is_asked(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A round that only ends when the loop has gone on: a blocked loop would hang here for ever."""
+def test_poll_does_not_block_event_loop(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The poll waits for the loop; a blocked loop would be a deadlock."""
 
     async def both() -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         real = MeetingsHook.for_connection
 
-        def after_the_loop_has_turned(conn_id: str, *, retry: bool) -> MeetingsHook:
+        def wait_for_loop(conn_id: str, *, retry: bool) -> MeetingsHook:
             asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(timeout=30)
             return real(conn_id, retry=retry)
 
-        monkeypatch.setattr(MeetingsHook, "for_connection", after_the_loop_has_turned)
+        monkeypatch.setattr(MeetingsHook, "for_connection", wait_for_loop)
         (payload,) = [event.payload async for event in trigger([READY_MEETING]).run()]
         return dict(payload)
 
     assert asyncio.run(both())["status"] == "done"
 
 
-def test_rounds_take_no_thread_of_the_loops_own(emulated: Any) -> None:
-    """Those look up host names for every other trigger."""
-    taken: list[object] = []
+def test_polls_do_not_use_default_executor(emulated: Any) -> None:
+    """The default executor resolves host names for all other triggers."""
+    submitted: list[object] = []
 
-    class LoopsOwn(ThreadPoolExecutor):
+    class DefaultExecutor(ThreadPoolExecutor):
         def submit(self, work: Any, /, *args: Any, **kwargs: Any) -> Any:
-            taken.append(work)
+            submitted.append(work)
             return super().submit(work, *args, **kwargs)
 
     async def ask() -> dict[str, Any]:
-        asyncio.get_running_loop().set_default_executor(LoopsOwn())
+        asyncio.get_running_loop().set_default_executor(DefaultExecutor())
         (payload,) = [event.payload async for event in trigger([READY_MEETING]).run()]
         return dict(payload)
 
     assert asyncio.run(ask())["status"] == "done"
-    assert taken == []
+    assert submitted == []
 
 
-def test_the_pauses(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first no shorter than the scheduler's race, the next as asked or as the platform says, none of nothing."""
+def test_pauses(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first pause is at least 15 s, later ones as configured or as the platform requests, never zero."""
     monkeypatch.setattr(recordings, "FIRST_POLL_SECONDS", FIRST_POLL_SECONDS)
     monkeypatch.setattr(recordings, "MIN_PAUSE_SECONDS", MIN_PAUSE_SECONDS)
     pauses: list[float] = []
@@ -202,61 +202,61 @@ def test_the_pauses(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(RecordingReadyTrigger, "_poll", ask)
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    assert event_of(trigger(["1"], poke_interval=0))["permanent"]
+    assert run(trigger(["1"], poke_interval=0))["permanent"]
     assert pauses == [15.0, 1.0, 42.0, 1.0]
 
 
-def test_failures_count_only_in_a_row(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_consecutive_failures_count(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([False, None, False, None, True])
 
     def ask(self: RecordingReadyTrigger) -> Any:
         answer = next(answers)
         if answer is False:
-            raise AirflowException("a blip")
+            raise AirflowException("failed")
         return (), bool(answer)
 
     monkeypatch.setattr(RecordingReadyTrigger, "_poll", ask)
-    assert event_of(trigger(["1"], max_failures=1))["status"] == "done"
+    assert run(trigger(["1"], max_failures=1))["status"] == "done"
 
 
-def test_tokens_voided_between_rounds_are_renewed_once_each(emulated: Any) -> None:
+def test_tokens_revoked_between_polls(emulated: Any) -> None:
     emulated.state.not_ready(READY_MINUTE, 4)
     at_requests(emulated.state, "/minutes/", 2, 4)
-    event = event_of(trigger([READY_MEETING], max_failures=0))
+    event = run(trigger([READY_MEETING], max_failures=0))
     assert (event["status"], [r["recording_id"] for r in event["recordings"]]) == ("done", [READY_MINUTE])
     assert emulated.state.token_requests["feishu"] == 3
 
 
-def test_a_changed_secret_starts_anew_at_once(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between two rounds the app's secret is reset: the platform voids what the old one got, Airflow is told of it."""
+def test_changed_secret(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app's secret changes between two polls, on the platform, which revokes the tokens, and in Airflow."""
 
     def reset_secret() -> None:
         change_feishu_secret(monkeypatch, "after-the-reset")
         emulated.state.revoke_tokens()
 
-    rounds = 0
+    polls = 0
     real = MeetingsHook.for_connection
 
-    def each_round(conn_id: str, *, retry: bool) -> MeetingsHook:
-        nonlocal rounds
-        rounds += 1
-        if rounds == 2:
+    def each_poll(conn_id: str, *, retry: bool) -> MeetingsHook:
+        nonlocal polls
+        polls += 1
+        if polls == 2:
             reset_secret()
             emulated.connect("feishu", password="after-the-reset")
         return real(conn_id, retry=retry)
 
-    monkeypatch.setattr(MeetingsHook, "for_connection", each_round)
+    monkeypatch.setattr(MeetingsHook, "for_connection", each_poll)
     emulated.state.not_ready(READY_MINUTE, 2)
-    assert event_of(trigger([READY_MEETING], max_failures=0))["status"] == "done"
-    assert rounds == 3
-    # One login with each secret: the token of the old one was not even tried.
+    assert run(trigger([READY_MEETING], max_failures=0))["status"] == "done"
+    assert polls == 3
+    # One login per secret; the old token is not used again.
     assert emulated.state.token_requests["feishu"] == 2
     tokens = [r.headers["authorization"] for r in emulated.state.requests if "authorization" in r.headers]
     assert [token == tokens[0] for token in tokens] == [True, True, False, False, False, False]
 
 
-def test_a_cancelled_round_leaves_the_queue_of_a_quota(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread ends long before its turn: 50 seconds away, and the round's hook is closed within 30."""
+def test_cancel_during_rate_limit_wait(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next slot is 50 s away; the hook is closed within 30 s."""
     monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.POLL_QUEUE_SECONDS", 60.0)
     emulated.state.fail("feishu.minute", 99991400, times=1, reset=50)
     hook = MeetingsHook.for_connection("feishu_default", retry=False)
@@ -270,21 +270,21 @@ def test_a_cancelled_round_leaves_the_queue_of_a_quota(emulated: Any, monkeypatc
         closed.set()
 
     monkeypatch.setattr(MeetingsHook, "close", close)
-    asked = len(emulated.state.requests)
+    requests = len(emulated.state.requests)
     waiting = trigger([], query={"recording_ids": [READY_MINUTE]})
 
-    in_the_queue = threading.Event()
+    queued = threading.Event()
     wait = Transport.pause
 
     def pause(self: Transport, seconds: float) -> None:
-        in_the_queue.set()
+        queued.set()
         wait(self, seconds)
 
     monkeypatch.setattr(Transport, "pause", pause)
 
     async def cancelled() -> None:
         task = asyncio.ensure_future(anext(waiting.run()))
-        while not in_the_queue.is_set():
+        while not queued.is_set():
             assert not task.done()
             await asyncio.sleep(0)
         task.cancel()
@@ -293,11 +293,11 @@ def test_a_cancelled_round_leaves_the_queue_of_a_quota(emulated: Any, monkeypatc
 
     asyncio.run(cancelled())
     assert closed.wait(timeout=30)
-    assert len(emulated.state.requests) == asked
+    assert len(emulated.state.requests) == requests
 
 
-def test_a_round_that_is_cancelled_before_its_client_is_made(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It finds itself given up as soon as there is something to interrupt."""
+def test_cancel_before_client_exists(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The poll is interrupted as soon as the client exists."""
     begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
     interrupted: list[bool] = []
     real = MeetingsHook.for_connection
@@ -331,7 +331,7 @@ def test_a_round_that_is_cancelled_before_its_client_is_made(emulated: Any, monk
     assert interrupted == [True]
 
 
-def test_each_round_closes_its_connections(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_poll_closes_its_connections(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[MeetingsHook] = []
     real = MeetingsHook.close
 
@@ -340,5 +340,5 @@ def test_each_round_closes_its_connections(emulated: Any, monkeypatch: pytest.Mo
         real(self)
 
     monkeypatch.setattr(MeetingsHook, "close", close)
-    event_of(trigger([READY_MEETING]))
+    run(trigger([READY_MEETING]))
     assert len(closed) == 1
