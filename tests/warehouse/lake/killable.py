@@ -1,8 +1,8 @@
-"""Processes that land in a lake and may be killed; run as a script, it forks one for each line that it reads.
+"""A process that runs loads into a lake in forked children, which may kill themselves.
 
-A line is the JSON of ``root``, ``recordings``, ``day`` (of the load), ``step``, and perhaps ``stored`` and ``texts``
-(what one transcript says): before that step of changing the lake's files the process kills itself; 0: never. The answer
-comes when it has ended: the signal, and how many steps it took if none.
+Each line on stdin is a JSON list of loads, which run concurrently. A load has the fields of `load`: if `step` is not 0,
+the child kills itself before that step of changing the lake's files. The answer on stdout is a JSON list with, for each
+load, the signal that ended it (0 for none) and its number of steps.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,48 +22,43 @@ from typing import Any
 
 from tests.warehouse.lake.lakes import NOW, land, transcript
 
-_ON_PATHS = {"open", "os.rename", "os.remove", "os.mkdir"}
-_ON_FILES = {"fcntl.flock", "os.truncate"}
+_PATH_EVENTS = {"open", "os.rename", "os.remove", "os.mkdir"}
+_FILE_EVENTS = {"fcntl.flock", "os.truncate"}
 
 
 @dataclass
 class Loader:
-    """Load in processes of their own; one at a time, or those started together."""
+    """Runs loads in children of one process."""
 
     process: subprocess.Popen[str]
 
-    def load(
-        self, root: Path, recordings: list[dict[str, Any]], *, day: int, step: int = 0, **others: Any
-    ) -> tuple[int, int]:
-        """Return the signal that ended the process, and its steps if none did."""
-        self.start(root, recordings, day=day, step=step, **others)
-        return self.ended()
+    def load(self, root: Path, recordings: list[dict[str, Any]], **others: Any) -> tuple[int, int]:
+        """Return the signal that ended the load, and its number of steps."""
+        (result,) = self.load_all([{"root": str(root), "recordings": recordings, **others}])
+        return result
 
-    def start(self, root: Path, recordings: list[dict[str, Any]], *, day: int, step: int = 0, **others: Any) -> None:
+    def load_all(self, loads: list[dict[str, Any]]) -> list[tuple[int, int]]:
+        """Run loads concurrently."""
         assert self.process.stdin is not None
-        line = {"root": str(root), "recordings": recordings, "day": day, "step": step, **others}
-        self.process.stdin.write(json.dumps(line) + "\n")
-        self.process.stdin.flush()
-
-    def ended(self) -> tuple[int, int]:
         assert self.process.stdout is not None
-        ended, steps = self.process.stdout.readline().split()
-        return int(ended), int(steps)
+        self.process.stdin.write(json.dumps(loads) + "\n")
+        self.process.stdin.flush()
+        return [(ended, steps) for ended, steps in json.loads(self.process.stdout.readline())]
 
 
 @contextmanager
 def loader(temporary: Path) -> Iterator[Loader]:
-    """Start one; what a killed one leaves in the temporary folder is removed with the test's."""
+    """Start a loader; killed loads leave their files in `temporary`."""
     command = [sys.executable, "-m", "tests.warehouse.lake.killable"]
-    above = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[3]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     env = {**os.environ, "TMPDIR": str(temporary)}
-    with subprocess.Popen(command, **pipes, cwd=above, env=env) as process:
+    with subprocess.Popen(command, **pipes, cwd=root, env=env) as process:
         yield Loader(process)
 
 
 class Steps:
-    """Count what changes the lake's files, and die before a given step."""
+    """Count the changes of the lake's files, and kill this process before a given one."""
 
     def __init__(self, root: str, last: int) -> None:
         self.done = 0
@@ -72,41 +68,49 @@ class Steps:
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
-            return  # who dies reading has changed nothing
-        if event in _ON_FILES or (event in _ON_PATHS and str(arguments[0]).startswith(self._root)):
+            return  # reading changes nothing
+        if event in _FILE_EVENTS or (event in _PATH_EVENTS and str(arguments[0]).startswith(self._root)):
             self.done += 1
             if self.done == self._last:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _load(
-    told: int,
+def load(
     root: str,
     recordings: list[dict[str, Any]],
     day: int,
-    step: int,
+    step: int = 0,
     stored: Sequence[dict[str, Any]] = (),
     texts: Sequence[str] | None = None,
-) -> None:
+) -> int:
+    """Load on a given day, and return the number of steps; `texts` are the segments of one transcript."""
     steps = Steps(root, step)
     contents = None if texts is None else [transcript(*texts)]
-    land(Path(root), recordings, stored=stored, contents=contents, now=NOW + timedelta(days=day))
-    os.write(told, str(steps.done).encode())
+    now = NOW + timedelta(days=day)
+    land(Path(root), recordings, stored=stored, contents=contents, now=now, sleep=time.sleep)
+    return steps.done
+
+
+def _start(arguments: dict[str, Any]) -> tuple[int, int]:
+    reader, writer = os.pipe()
+    if pid := os.fork():
+        os.close(writer)
+        return pid, reader
+    os.write(writer, str(load(**arguments)).encode())
+    os._exit(0)
+
+
+def _wait(pid: int, reader: int) -> tuple[int, int]:
+    _, status = os.waitpid(pid, 0)
+    steps = int(os.read(reader, 20) or 0)
+    os.close(reader)
+    return os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status), steps
 
 
 def main() -> None:
     for line in sys.stdin:
-        reads, writes = os.pipe()
-        pid = os.fork()
-        if not pid:
-            _load(writes, **json.loads(line))
-            os._exit(0)
-        os.close(writes)
-        _, status = os.waitpid(pid, 0)
-        steps = os.read(reads, 20).decode() or "0"
-        os.close(reads)
-        ended = os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-        sys.stdout.write(f"{ended} {steps}\n")
+        children = [_start(arguments) for arguments in json.loads(line)]
+        sys.stdout.write(json.dumps([_wait(*child) for child in children]) + "\n")
         sys.stdout.flush()
 
 

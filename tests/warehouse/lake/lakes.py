@@ -1,14 +1,15 @@
-"""A lake in a folder: land in it, and read it as anybody would, with DuckDB."""
+"""Load into a lake in a folder, and read it with DuckDB."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
+from sqlalchemy import DateTime, Table
 
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.models import TranscriptSegment
@@ -20,7 +21,7 @@ from airflow_provider_meetings.warehouse.tables.tables import tables
 
 RUN = RunKey(dag_id="dag", run_id="run", task_id="load", map_index=-1, try_number=1)
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
-DEFAULT = None  # as what is read in the partition of that name
+DEFAULT = None  # the day of the default partition, as DuckDB reads it
 Row = dict[str, Any]
 
 
@@ -37,18 +38,19 @@ def land(
     summaries: Iterable[Row] = (),
     now: datetime = NOW,
     run: RunKey = RUN,
+    sleep: Callable[[float], None] = lambda seconds: None,
 ) -> Counts:
-    given, files, listings = list(recordings), list(stored), list(summaries)
+    rows, files, listings = list(recordings), list(stored), list(summaries)
     texts = None if contents is None else list(contents)
     return land_recordings(
         store_at(place) if isinstance(place, Path) else place,
-        recordings=lambda: iter(given),
+        recordings=lambda: iter(rows),
         stored_files=lambda: iter(files),
         contents=lambda: None if texts is None else iter(texts),
         summaries=lambda: iter(listings),
         run=run,
         now=now,
-        sleep=lambda seconds: None,
+        sleep=sleep,
     )
 
 
@@ -57,7 +59,7 @@ def land_post(root: Path, *posts: Row, now: datetime = NOW) -> Counts:
 
 
 def transcript(*texts: str, **changes: Any) -> Content:
-    """A file of that many sentences, of `recording` and `stored` as the fixtures make them."""
+    """Return a file with these segments, of the recording of the fixtures."""
     file = {"platform": "wecom", "tenant": "corp", "recording_id": "rec-1", "file_id": "t-1", "kind": "transcript-json"}
     file |= changes
     rows = [{**file, "segment_no": number, "text": text, "broken": False} for number, text in enumerate(texts)]
@@ -72,32 +74,36 @@ def query(sql: str) -> list[Row]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def read(root: Path, table: str) -> list[Row]:
-    """Return all rows of a table in the lake, times as text, ``dt`` as text; none where nothing was written yet."""
-    if not any((root / table).rglob("*.parquet")):
+def columns_of(table: Table) -> str:
+    """Return the columns for a SELECT, times as text."""
+    return ", ".join(f"{c.name}::VARCHAR AS {c.name}" if isinstance(c.type, DateTime) else c.name for c in table.c)
+
+
+def key_of(table: Table) -> str:
+    return ", ".join(column.name for column in table.primary_key)
+
+
+def read(root: Path, name: str) -> list[Row]:
+    """Return all rows of a table, times and ``dt`` as text; empty without files."""
+    if not any((root / name).rglob("*.parquet")):
         return []
-    key = ", ".join(column.name for column in getattr(tables(), table).primary_key)
-    source = f"read_parquet('{root}/{table}/*/*.parquet', hive_partitioning = true, hive_types = {{'dt': VARCHAR}})"
-    kinds = query(f"DESCRIBE SELECT * FROM {source}")
-    given = (
-        f"{k['column_name']}::VARCHAR AS {k['column_name']}" if "TIME" in k["column_type"] else k["column_name"]
-        for k in kinds
-    )
-    return query(f"SELECT {', '.join(given)} FROM {source} ORDER BY {key}")
+    table = getattr(tables(), name)
+    source = f"read_parquet('{root}/{name}/*/*.parquet', hive_partitioning = true, hive_types = {{'dt': VARCHAR}})"
+    return query(f"SELECT {columns_of(table)}, dt FROM {source} ORDER BY {key_of(table)}")
 
 
 def days(root: Path, table: str) -> dict[str, str | None]:
-    """Return where each recording, or post, of a table stands."""
+    """Return the day of each recording or post of a table."""
     key = "post_id" if "post" in table else "recording_id"
     return {row[key]: row["dt"] for row in read(root, table)}
 
 
 def bare(rows: Iterable[Row]) -> list[Row]:
-    """Leave out the partition column; JSON as it is read."""
-    return [{name: as_read(value) for name, value in row.items() if name != "dt"} for row in rows]
+    """Return rows without the partition column, JSON in a canonical form."""
+    return [{name: canonical(value) for name, value in row.items() if name != "dt"} for row in rows]
 
 
-def as_read(value: Any) -> Any:
+def canonical(value: Any) -> Any:
     return (
         json.dumps(json.loads(value), sort_keys=True)
         if isinstance(value, str) and value.startswith(("[", "{"))

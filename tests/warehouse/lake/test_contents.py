@@ -1,4 +1,4 @@
-"""What stands in files, in a lake: by the day of its recording, whether a load is about it or not."""
+"""Rows of artifact files in a lake: they are in the partition of their recording."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Make = Callable[..., dict[str, Any]]
 LATER = NOW + timedelta(days=1)
 ONE, TWO = "2026-05-01T00:00:00+00:00", "2026-05-02T00:00:00+00:00"
 OWNER = {"platform": "wecom", "tenant": "corp", "recording_id": "rec-1"}
-NOTES = {
+ARTIFACTS = {
     Chapter: {"item_no": 0, "title": "Opening", "start_ms": 0, "source": {"x": 1}},
     Todo: {"item_no": 0, "content": "Call", "assignees": ["赵敏"]},
     Statistics: {"user_view_count": 1, "viewers": [{"user_id": "u", "viewed_at": ONE}]},
@@ -35,9 +35,9 @@ def lake(tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
-def noted() -> list[Content]:
+def artifacts() -> list[Content]:
     file = {**OWNER, "file_id": "f", "kind": "notes"}
-    return [Content(item, file, [{**OWNER, **row}]) for item, row in NOTES.items()]
+    return [Content(item, file, [{**OWNER, **row}]) for item, row in ARTIFACTS.items()]
 
 
 def segments(lake: Path) -> list[tuple[Any, ...]]:
@@ -45,26 +45,24 @@ def segments(lake: Path) -> list[tuple[Any, ...]]:
     return [(row["dt"], row["segment_no"], row["text"], row["_deleted_at"] is not None) for row in rows]
 
 
-def test_every_table_of_what_stands_in_files_is_written_by_the_day_of_its_recording(
-    lake: Path, recording: Make
-) -> None:
-    told = land(lake, [recording()], contents=[transcript("a", "b"), *noted()])
+def test_all_artifact_tables_have_day_of_recording(lake: Path, recording: Make) -> None:
+    written = land(lake, [recording()], contents=[transcript("a", "b"), *artifacts()])
     for table in CONTENTS:
         rows = 2 if table.name == "transcript_segments" else 1
-        assert told[table.name] == {"rows": rows, "files": 1}
+        assert written[table.name] == {"rows": rows, "files": 1}
         assert days(lake, table.name) == {"rec-1": "2026-05-01"}
         assert set(table.c.keys()) == read(lake, table.name)[0].keys() - {"dt"}
 
 
-def test_the_same_again_replaces_nothing(lake: Path, recording: Make) -> None:
-    land(lake, [recording()], contents=[transcript("a", "b"), *noted()])
+def test_repeated_load_replaces_nothing(lake: Path, recording: Make) -> None:
+    land(lake, [recording()], contents=[transcript("a", "b"), *artifacts()])
     before = content(lake)
-    told = land(lake, [recording()], contents=[transcript("a", "b"), *noted()], now=LATER)
-    assert {found["files"] for found in told.values()} == {0}
+    written = land(lake, [recording()], contents=[transcript("a", "b"), *artifacts()], now=LATER)
+    assert {found["files"] for found in written.values()} == {0}
     assert content(lake) == before
 
 
-def test_a_changed_file_replaces_its_rows_and_marks_what_is_gone(lake: Path, recording: Make) -> None:
+def test_changed_file_replaces_and_marks_rows(lake: Path, recording: Make) -> None:
     others = [transcript("other", file_id="t-2"), transcript("far", recording_id="rec-2")]
     recordings = [recording(), recording(recording_id="rec-2")]
     land(lake, recordings, contents=[transcript("a", "b", "c"), *others])
@@ -79,24 +77,24 @@ def test_a_changed_file_replaces_its_rows_and_marks_what_is_gone(lake: Path, rec
     ]
 
 
-def test_a_load_that_is_not_about_them_leaves_them_alone(lake: Path, recording: Make) -> None:
-    """It does not even read them: what is no Parquet there is not noticed."""
+def test_load_without_contents_keeps_rows(lake: Path, recording: Make) -> None:
+    """The load does not even read the partition: an invalid file causes no error."""
     land(lake, [recording()], contents=[transcript("a")])
     path = lake / "transcript_segments" / "dt=2026-05-01" / "rows.parquet"
     path.write_bytes(b"not Parquet")
-    told = land(lake, [recording(title="anew")], now=LATER)
-    assert (told["recordings"]["files"], told["transcript_segments"]["files"]) == (1, 0)
+    written = land(lake, [recording(title="new")], now=LATER)
+    assert (written["recordings"]["files"], written["transcript_segments"]["files"]) == (1, 0)
     assert path.read_bytes() == b"not Parquet"
     with pytest.raises(LoadError, match=r"transcript_segments.* is not a Parquet file"):
         land(lake, [recording()], contents=[])
 
 
-@pytest.mark.parametrize("about_them", [False, True])
-def test_they_move_with_their_recording(lake: Path, recording: Make, about_them: bool) -> None:
+@pytest.mark.parametrize("with_contents", [False, True])
+def test_rows_move_with_their_recording(lake: Path, recording: Make, with_contents: bool) -> None:
     others = [recording(recording_id="stays", started_at=TWO), recording(recording_id="there")]
-    theirs = [transcript(name, recording_id=name) for name in ("stays", "there")]
-    land(lake, [recording(started_at=TWO), *others], contents=[transcript("a", "b"), *theirs, *noted()])
-    land(lake, [recording()], contents=[] if about_them else None, now=LATER)
+    transcripts = [transcript(name, recording_id=name) for name in ("stays", "there")]
+    land(lake, [recording(started_at=TWO), *others], contents=[transcript("a", "b"), *transcripts, *artifacts()])
+    land(lake, [recording()], contents=[] if with_contents else None, now=LATER)
     found = days(lake, "transcript_segments")
     assert found == {"rec-1": "2026-05-01", "stays": "2026-05-02", "there": "2026-05-01"}
     assert len(read(lake, "transcript_segments")) == 4
@@ -104,26 +102,26 @@ def test_they_move_with_their_recording(lake: Path, recording: Make, about_them:
         assert days(lake, table.name)["rec-1"] == "2026-05-01"
 
 
-@pytest.mark.parametrize("about_them", [False, True])
-def test_those_that_came_before_their_recording_wait_without_a_day(
-    lake: Path, recording: Make, stored: Make, about_them: bool
+@pytest.mark.parametrize("with_contents", [False, True])
+def test_rows_before_their_recording_have_no_day(
+    lake: Path, recording: Make, stored: Make, with_contents: bool
 ) -> None:
     land(lake, [recording(recording_id="there")], contents=[transcript("there", recording_id="there")])
     land(lake, stored=[stored()], contents=[transcript("a", "b")], now=LATER)
     assert days(lake, "transcript_segments") == {"rec-1": DEFAULT, "there": "2026-05-01"}
-    land(lake, [recording()], contents=[] if about_them else None, now=LATER)
+    land(lake, [recording()], contents=[] if with_contents else None, now=LATER)
     assert days(lake, "transcript_segments") == {"rec-1": "2026-05-01", "there": "2026-05-01"}
     assert len(read(lake, "transcript_segments")) == 3
 
 
-def test_those_whose_recording_is_not_handed_over_are_found(lake: Path, recording: Make, stored: Make) -> None:
+def test_rows_of_a_recording_outside_the_load_are_found(lake: Path, recording: Make, stored: Make) -> None:
     land(lake, [recording()], contents=[transcript("a", "b")])
     land(lake, stored=[stored()], contents=[transcript("A")], now=LATER)
     assert segments(lake) == [("2026-05-01", 0, "A", False), ("2026-05-01", 1, "b", True)]
 
 
-class Overtaken(LocalStore):
-    """Let another writer land once, between what was read and what is written."""
+class ConflictingStore(LocalStore):
+    """Run another load once, between reading and writing."""
 
     first: Callable[[], object] | None = None
 
@@ -134,13 +132,13 @@ class Overtaken(LocalStore):
         return super().writer(key, plan)
 
 
-def test_who_was_overtaken_reads_the_files_again(lake: Path, recording: Make) -> None:
-    store = Overtaken(lake, f"file://{lake}")
-    store.first = lambda: land(lake, [recording()], contents=[transcript("theirs", file_id="t-2")])
+def test_write_conflict_reads_inputs_again(lake: Path, recording: Make) -> None:
+    store = ConflictingStore(lake, f"file://{lake}")
+    store.first = lambda: land(lake, [recording()], contents=[transcript("other", file_id="t-2")])
     readings = 0
 
     def contents() -> Iterator[Content]:
-        yield transcript("ours")
+        yield transcript("own")
         nonlocal readings
         readings += 1
 
@@ -154,5 +152,5 @@ def test_who_was_overtaken_reads_the_files_again(lake: Path, recording: Make) ->
         now=NOW,
         sleep=lambda seconds: None,
     )
-    assert [row["text"] for row in read(lake, "transcript_segments")] == ["ours", "theirs"]
+    assert [row["text"] for row in read(lake, "transcript_segments")] == ["own", "other"]
     assert readings == 2

@@ -1,4 +1,4 @@
-"""The statements of the documentation that can be run here, run."""
+"""The SQL statements of the documentation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def statements_for(title: str) -> str:
     return textwrap.dedent(found[1])
 
 
-def test_the_statement_for_duckdb(tmp_path: Path, recording: Callable[..., dict[str, Any]]) -> None:
+def test_duckdb(tmp_path: Path, recording: Callable[..., dict[str, Any]]) -> None:
     days = ("2026-05-01T00:00:00Z", "2026-04-30T00:00:00Z", None)
     land(tmp_path, [recording(recording_id=f"rec-{n}", started_at=day) for n, day in enumerate(days)])
     statement = statements_for("DuckDB")

@@ -1,4 +1,7 @@
-"""A load killed at each of its steps, and loads at the same time."""
+"""Loads that are killed at a step, and concurrent loads.
+
+By default some steps are tested; ``make nightly`` tests all (option ``--kills``).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +28,26 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loader]:
 
 
 def visible(root: Path) -> dict[str, bytes]:
-    """What readers of a folder see: all but what begins with a point."""
-    return {name: held for name, held in content(root).items() if not name.rpartition("/")[2].startswith(".")}
+    """Return the files that readers see: names without a leading dot."""
+    return {name: data for name, data in content(root).items() if not name.rpartition("/")[2].startswith(".")}
 
 
-def test_killed_at_each_step(process: Loader, tmp_path: Path, recording: Make) -> None:
-    """Rows change, move between two days in both directions, leave the partition without a day, and come anew."""
+@pytest.fixture
+def chosen_steps(request: pytest.FixtureRequest) -> Callable[[int], list[int]]:
+    """Return a function that selects evenly spaced steps, the last one included."""
+    kills = max(1, int(request.config.getoption("--kills")) // 8)
+
+    def choose(steps: int) -> list[int]:
+        count = min(kills, steps)
+        return [steps * (number + 1) // count for number in range(count)]
+
+    return choose
+
+
+def test_kill_while_rows_change_and_move(
+    process: Loader, tmp_path: Path, recording: Make, chosen_steps: Callable[[int], list[int]]
+) -> None:
+    """Rows change, move between two days in both directions, get their first day, and are new."""
     before, undisturbed = tmp_path / "before", tmp_path / "undisturbed"
     old = [
         recording(started_at=ONE),
@@ -53,8 +69,9 @@ def test_killed_at_each_step(process: Loader, tmp_path: Path, recording: Make) -
     assert ended == 0
     assert steps > 30
     kept = Counter(row["recording_id"] for row in read(before, "recordings"))
-    seen_half_way = 0
-    for step in range(1, steps + 1):
+    partial = 0
+    chosen = chosen_steps(steps)
+    for step in chosen:
         lake = tmp_path / f"lake-{step}"
         shutil.copytree(before, lake)
         assert process.load(lake, new, day=1, step=step)[0] == signal.SIGKILL
@@ -62,17 +79,17 @@ def test_killed_at_each_step(process: Loader, tmp_path: Path, recording: Make) -
         found = Counter(row["recording_id"] for row in read(lake, "recordings"))
         assert found >= kept, step
         assert {(row["recording_id"]) for row in read(lake, "recording_files")} >= {"rec-1", "rec-2", "rec-5", "stays"}
-        seen_half_way += visible(lake) not in (visible(before), visible(undisturbed))
+        partial += visible(lake) not in (visible(before), visible(undisturbed))
         assert process.load(lake, new, day=1)[0] == 0
         assert content(lake) == content(undisturbed), step
         shutil.rmtree(lake)
-    assert seen_half_way > 20
+    assert partial >= len(chosen) // 3
 
 
-def test_killed_while_a_recording_moves_to_a_day_that_nothing_else_is_about(
-    process: Loader, tmp_path: Path, recording: Make, stored: Make
+def test_kill_while_owned_rows_follow_their_recording(
+    process: Loader, tmp_path: Path, recording: Make, stored: Make, chosen_steps: Callable[[int], list[int]]
 ) -> None:
-    """The load tells nothing of what was landed of it, and nothing of what was said: all of it moves along."""
+    """The load has neither the landing nor the transcript of the recording, and both move with it."""
     before, undisturbed = tmp_path / "before", tmp_path / "undisturbed"
     old = [recording(started_at=TWO), recording(recording_id="stays", started_at=TWO)]
     assert process.load(before, old, day=0, stored=[stored()], texts=["a", "b", "c"])[0] == 0
@@ -83,29 +100,30 @@ def test_killed_while_a_recording_moves_to_a_day_that_nothing_else_is_about(
     owned = ("recordings", "recording_files", "landings", "transcript_segments")
     assert [days(undisturbed, table)["rec-1"] for table in owned] == [ONE[:10]] * 4
     assert len(read(undisturbed, "transcript_segments")) == 3
-    for step in range(1, steps + 1):
+    counts = {table: len(read(before, table)) for table in owned}
+    for step in chosen_steps(steps):
         lake = tmp_path / f"lake-{step}"
         shutil.copytree(before, lake)
         assert process.load(lake, new, day=1, step=step)[0] == signal.SIGKILL
         for table in owned:
-            assert len(read(lake, table)) >= len(read(before, table)), (step, table)
+            assert len(read(lake, table)) >= counts[table], (step, table)
         assert process.load(lake, new, day=1)[0] == 0
         assert content(lake) == content(undisturbed), step
         shutil.rmtree(lake)
 
 
-def test_many_write_at_once(tmp_path: Path, recording: Make) -> None:
-    """Each brings rows of its own for the same day, and a later word on rows that all bring; none is lost."""
+def test_concurrent_loads(process: Loader, tmp_path: Path, recording: Make) -> None:
+    """Each load has new rows for the same day, and changes one shared row; no row is lost."""
     lake = tmp_path / "lake"
-    with ExitStack() as stack:
-        processes = [stack.enter_context(loader(tmp_path)) for _ in range(6)]
-        for turn in range(4):
-            for number, one in enumerate(processes):
-                own = [recording(recording_id=f"own-{number}-{turn}-{n}", title=f"{turn}") for n in range(3)]
-                one.start(lake, [*own, recording(recording_id="shared", duration_ms=number)], day=turn)
-        for _ in range(4):
-            assert [one.ended()[0] for one in processes] == [0] * 6
+    writers, turns = 4, 3
+    for turn in range(turns):
+        loads = []
+        for writer in range(writers):
+            own = [recording(recording_id=f"own-{writer}-{turn}-{n}", title=f"{turn}") for n in range(3)]
+            shared = recording(recording_id="shared", duration_ms=writer)
+            loads.append({"root": str(lake), "recordings": [*own, shared], "day": turn})
+        assert [ended for ended, _ in process.load_all(loads)] == [0] * writers
     rows = [row["recording_id"] for row in read(lake, "recordings")]
-    assert len(rows) == len(set(rows)) == 6 * 4 * 3 + 1
-    assert len(read(lake, "recording_files")) == 6 * 4 * 3 + 1
+    assert len(rows) == len(set(rows)) == writers * turns * 3 + 1
+    assert len(read(lake, "recording_files")) == writers * turns * 3 + 1
     assert {name.rpartition("/")[2] for name in content(lake)} == {"rows.parquet"}

@@ -1,4 +1,4 @@
-"""What a load makes of a lake, beside what the same load makes of a database."""
+"""Loads into a lake, compared with the same loads into a database."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.partitions import days as partition_days
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.merge.engine import Hook
-from airflow_provider_meetings.warehouse.privacy import rules as written
+from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.warehouse import servers
 from tests.warehouse.lake.lakes import (
@@ -22,11 +23,12 @@ from tests.warehouse.lake.lakes import (
     NOW,
     RUN,
     bare,
+    columns_of,
     content,
     days,
+    key_of,
     land,
     land_post,
-    query,
     read,
     store_at,
     transcript,
@@ -34,7 +36,7 @@ from tests.warehouse.lake.lakes import (
 
 Make = Callable[..., dict[str, Any]]
 LATER = NOW + timedelta(days=1)
-RECORDING_TABLES = tuple(table.name for table in written.RECORDINGS)
+RECORDING_TABLES = tuple(table.name for table in rules.RECORDINGS)
 SUMMARY = {
     "platform": "wecom",
     "tenant": "corp",
@@ -62,23 +64,18 @@ def duck(tmp_path: Path) -> Hook:
     return servers.file_hook("duckdb", tmp_path / "warehouse.duckdb")
 
 
-def in_database(path: Path, table: str) -> list[dict[str, Any]]:
-    described = query(f"ATTACH '{path}' AS w (READ_ONLY); DESCRIBE w.{table}")
-    given = (
-        f"{c['column_name']}::VARCHAR AS {c['column_name']}" if "TIME" in c["column_type"] else c["column_name"]
-        for c in described
-    )
-    key = ", ".join(column.name for column in getattr(tables(), table).primary_key)
-    return query(f"ATTACH '{path}' AS w (READ_ONLY); SELECT {', '.join(given)} FROM w.{table} ORDER BY {key}")
+def assert_same_as_database(lake: Path, database: Path, names: tuple[str, ...]) -> None:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        connection.execute("SET timezone = 'UTC'")
+        for name in names:
+            table = getattr(tables(), name)
+            cursor = connection.execute(f"SELECT {columns_of(table)} FROM {name} ORDER BY {key_of(table)}")
+            expected = [dict(zip(table.c.keys(), row, strict=True)) for row in cursor.fetchall()]
+            assert bare(read(lake, name)) == bare(expected), name
 
 
-def same_as_in_database(lake: Path, database: Path, names: tuple[str, ...]) -> None:
-    for name in names:
-        assert bare(read(lake, name)) == bare(in_database(database, name)), name
-
-
-def test_rows_stand_under_the_day_of_the_recording_in_utc(lake: Path, recording: Make, stored: Make) -> None:
-    told = land(
+def test_partitions_are_days_in_utc(lake: Path, recording: Make, stored: Make) -> None:
+    written = land(
         lake,
         [
             recording(),  # 09:00 at +08:00
@@ -91,7 +88,7 @@ def test_rows_stand_under_the_day_of_the_recording_in_utc(lake: Path, recording:
     assert days(lake, "recordings") == {"rec-1": "2026-05-01", "rec-2": "2026-04-30", "rec-3": DEFAULT}
     assert days(lake, "recording_files") == {"rec-1": "2026-05-01", "rec-2": "2026-04-30"}
     assert days(lake, "landings") == {"rec-1": "2026-05-01"}
-    assert {name: found for name, found in told.items() if found["files"]} == {
+    assert {name: found for name, found in written.items() if found["files"]} == {
         "recordings": {"rows": 3, "files": 3},
         "recording_files": {"rows": 2, "files": 2},
         "landings": {"rows": 1, "files": 1},
@@ -103,22 +100,22 @@ def test_rows_stand_under_the_day_of_the_recording_in_utc(lake: Path, recording:
     assert sorted(partition_days(store_at(lake), "recordings")) == ["2026-04-30", "2026-05-01"]
 
 
-def test_the_same_again_replaces_nothing(lake: Path, recording: Make, stored: Make) -> None:
+def test_repeated_load_replaces_nothing(lake: Path, recording: Make, stored: Make) -> None:
     arguments: dict[str, Any] = {"stored": [stored()], "summaries": [SUMMARY]}
     land(lake, [recording()], **arguments)
     before = content(lake)
     inodes = {path: path.stat().st_ino for path in lake.rglob("*.parquet")}
-    told = land(lake, [recording()], **arguments)
+    written = land(lake, [recording()], **arguments)
     assert content(lake) == before
     assert {path: path.stat().st_ino for path in lake.rglob("*.parquet")} == inodes
-    assert {(table["rows"], table["files"]) for table in told.values()} == {(0, 0)}
+    assert {(table["rows"], table["files"]) for table in written.values()} == {(0, 0)}
     land(lake, [recording()], now=LATER)
     assert {p: c for p, c in content(lake).items() if "recording" in p} == {
         p: c for p, c in before.items() if "recording" in p
     }
 
 
-def test_rows_of_others_stay(lake: Path, recording: Make) -> None:
+def test_other_rows_stay(lake: Path, recording: Make) -> None:
     land(lake, [recording(), recording(recording_id="rec-2", title="before")])
     land(lake, [recording(recording_id="rec-2", title="after"), recording(recording_id="rec-3")], now=LATER)
     assert [(row["recording_id"], row["title"]) for row in read(lake, "recordings")] == [
@@ -130,21 +127,20 @@ def test_rows_of_others_stay(lake: Path, recording: Make) -> None:
     assert set(days(lake, "recordings").values()) == {"2026-05-01"}
 
 
-def test_what_is_gone_is_found_wherever_it_stands(lake: Path, recording: Make) -> None:
-    """Only its ids are told then."""
+def test_deleted_recording_is_found_by_id(lake: Path, recording: Make) -> None:
     land(lake, [recording(recording_id=f"rec-{n}", started_at=f"2026-0{n}-01T00:00:00+00:00") for n in range(1, 6)])
     gone = recording(recording_id="rec-2", started_at=None, title=None, state="gone", files=[])
-    told = land(lake, [gone, recording(recording_id="rec-9", started_at=None, state="gone", files=[])], now=LATER)
+    written = land(lake, [gone, recording(recording_id="rec-9", started_at=None, state="gone", files=[])], now=LATER)
     rows = {row["recording_id"]: row for row in read(lake, "recordings")}
     assert (rows["rec-2"]["dt"], rows["rec-2"]["state"], rows["rec-2"]["title"]) == ("2026-02-01", "gone", "周会")
     assert rows["rec-9"]["dt"] == DEFAULT
     assert len(rows) == len(read(lake, "recordings")) == 6
-    assert told["recordings"]["files"] == 2
+    assert written["recordings"]["files"] == 2
     (file,) = [row for row in read(lake, "recording_files") if row["recording_id"] == "rec-2"]
     assert file["_deleted_at"] is not None
 
 
-def test_what_was_landed_is_found_without_its_recording(lake: Path, recording: Make, stored: Make) -> None:
+def test_landed_file_is_found_without_recording(lake: Path, recording: Make, stored: Make) -> None:
     land(lake, [recording()])
     land(lake, stored=[stored(), stored(recording_id="rec-2")], now=LATER)
     files = {row["recording_id"]: row for row in read(lake, "recording_files")}
@@ -161,7 +157,7 @@ def test_what_was_landed_is_found_without_its_recording(lake: Path, recording: M
 
 
 @pytest.mark.parametrize("before", [None, "2026-04-30T23:00:00+00:00", "2026-05-02T00:00:00+00:00"])
-def test_a_start_that_is_told_more_exactly_moves_the_row(lake: Path, recording: Make, before: str | None) -> None:
+def test_new_start_moves_row(lake: Path, recording: Make, before: str | None) -> None:
     others = [recording(recording_id="rec-2", started_at=before)]
     land(lake, [recording(started_at=before, state="processing"), *others])
     land(lake, [recording()], now=LATER)
@@ -171,7 +167,7 @@ def test_a_start_that_is_told_more_exactly_moves_the_row(lake: Path, recording: 
         assert days(lake, table) == {"rec-1": "2026-05-01", "rec-2": day}
 
 
-def test_two_that_change_places(lake: Path, recording: Make) -> None:
+def test_rows_swap_days(lake: Path, recording: Make) -> None:
     one, two = "2026-05-01T00:00:00+00:00", "2026-05-02T00:00:00+00:00"
     land(lake, [recording(started_at=one), recording(recording_id="rec-2", started_at=two)])
     land(lake, [recording(started_at=two), recording(recording_id="rec-2", started_at=one)], now=LATER)
@@ -179,12 +175,19 @@ def test_two_that_change_places(lake: Path, recording: Make) -> None:
     assert len(read(lake, "recordings")) == 2
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_a_lake_and_a_database_are_the_same(
-    lake: Path, duck: Hook, tmp_path: Path, recording: Make, stored: Make, seed: int
+def test_random_loads_equal_database(
+    request: pytest.FixtureRequest, tmp_path: Path, recording: Make, stored: Make
 ) -> None:
-    """Loads in any order, of odd values: row by row what `RecordingsToSqlOperator` makes of them in DuckDB."""
-    chosen = random.Random(seed)
+    """Load unusual values in random order; ``make nightly`` runs more sequences."""
+    for seed in range(max(1, int(request.config.getoption("--sequences")) // 16)):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        run_random_loads(folder, random.Random(seed), recording, stored)
+
+
+def run_random_loads(folder: Path, chosen: random.Random, recording: Make, stored: Make) -> None:
+    lake, database = folder / "lake", folder / "warehouse.duckdb"
+    duck = servers.file_hook("duckdb", database)
     for step in range(4):
         recordings = [_any(chosen, recording) for _ in range(chosen.randrange(5))]
         files = [
@@ -211,7 +214,7 @@ def test_a_lake_and_a_database_are_the_same(
             schema_changes="add",
             now=now,
         )
-        same_as_in_database(lake, tmp_path / "warehouse.duckdb", RECORDING_TABLES)
+        assert_same_as_database(lake, database, RECORDING_TABLES)
 
 
 def _any(chosen: random.Random, recording: Make) -> dict[str, Any]:
@@ -246,21 +249,21 @@ def test_posts(lake: Path, duck: Hook, tmp_path: Path, post: Make) -> None:
         land_post(lake, *posts, now=now)
         arguments: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": now}
         load_posts(duck, posts=posts, **arguments)
-        same_as_in_database(lake, tmp_path / "warehouse.duckdb", ("posts", "post_reactions"))
+        assert_same_as_database(lake, tmp_path / "warehouse.duckdb", ("posts", "post_reactions"))
     assert days(lake, "posts") == {"p-1": "2026-05-01", "p-2": "2026-05-04", "p-3": DEFAULT}
     assert set(days(lake, "post_reactions").values()) == {"2026-05-01"}
 
 
-def test_of_what_a_death_left_in_two_days_the_later_one_counts(lake: Path, recording: Make) -> None:
-    """It died after the row was written to its new day, and before it was taken from the old one."""
+def test_later_row_counts_after_kill_during_move(lake: Path, recording: Make) -> None:
+    """The load was killed after writing the row to its new day, and before removing it from the old one."""
     old = "2026-05-02T00:00:00+00:00"
     others = [recording(recording_id="rec-2"), recording(recording_id="rec-3", started_at=old)]
     land(lake, [recording(started_at=old, title="before", source={})])
     places = [lake / table / f"dt={old[:10]}" / "rows.parquet" for table in ("recordings", "recording_files")]
-    left = [path.read_bytes() for path in places]
+    old_content = [path.read_bytes() for path in places]
     land(lake, [recording(title="after", source={})], now=LATER)
-    for path, held in zip(places, left, strict=True):
-        path.write_bytes(held)
+    for path, data in zip(places, old_content, strict=True):
+        path.write_bytes(data)
     assert len(read(lake, "recordings")) == 2
     land(lake, others, now=LATER)
     assert days(lake, "recordings") == {"rec-1": "2026-05-01", "rec-2": "2026-05-01", "rec-3": old[:10]}
@@ -268,7 +271,7 @@ def test_of_what_a_death_left_in_two_days_the_later_one_counts(lake: Path, recor
     assert len(read(lake, "recording_files")) == 3
 
 
-def test_a_load_that_is_refused_writes_nothing(lake: Path, recording: Make, chain: Any) -> None:
+def test_invalid_load_writes_nothing(lake: Path, recording: Make, chain: Any) -> None:
     with pytest.raises(LoadError, match="duration_ms") as raised:
         land(lake, [recording(), recording(recording_id="rec-2", duration_ms=2**63, title="s3cr3t-title")])
     assert content(lake) == {}
@@ -276,13 +279,13 @@ def test_a_load_that_is_refused_writes_nothing(lake: Path, recording: Make, chai
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "1970-01-01", "9999-12-31"])
-def test_the_ends_of_time(lake: Path, recording: Make, day: str) -> None:
+def test_first_and_last_day(lake: Path, recording: Make, day: str) -> None:
     land(lake, [recording(started_at=f"{day}T12:00:00+00:00", files=[])])
     assert days(lake, "recordings") == {"rec-1": day}
 
 
-def test_many_days_and_many_rows(lake: Path, recording: Make) -> None:
-    """More rows than a row group and a batch, some of them of one key: the last one counts."""
+def test_many_rows(lake: Path, recording: Make) -> None:
+    """More rows than a row group and a batch, with duplicate keys: the last row counts."""
     made = [
         recording(recording_id=f"rec-{n % 12_000}", started_at=f"2026-05-0{n % 2 + 1}T00:00:00+00:00", duration_ms=n)
         for n in range(24_000)

@@ -1,4 +1,4 @@
-"""What stands in the files: types, comments, row groups; and what of others' is refused."""
+"""The files: types, comments, row groups, and files of other programs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLACE = "recordings/dt=2026-05-01/rows.parquet"
 
 
 @pytest.mark.parametrize("table", list(tables()), ids=lambda table: str(table.name))
-def test_the_schema_is_that_of_the_table(table: Any, tmp_path: Path) -> None:
+def test_schema(table: Any, tmp_path: Path) -> None:
     assert parquet.write(tmp_path / "x.parquet", table, []) == 0
     found = pq.read_schema(tmp_path / "x.parquet")
     assert found.names == table.c.keys()
@@ -42,7 +42,7 @@ def test_the_schema_is_that_of_the_table(table: Any, tmp_path: Path) -> None:
         assert found.field(name).type == kinds[name]
 
 
-def test_row_groups_are_bounded(tmp_path: Path) -> None:
+def test_row_groups(tmp_path: Path) -> None:
     table = tables().post_reactions
     names = table.c.keys()
 
@@ -62,9 +62,7 @@ def test_row_groups_are_bounded(tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
-def test_without_pyarrow_it_is_said_what_to_install(
-    tmp_path: Path, recording: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_pyarrow(tmp_path: Path, recording: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(LoadError, match=r"pip install 'airflow-provider-meetings\[parquet\]'"):
         land(tmp_path, [recording()])
@@ -84,7 +82,7 @@ def rewrite(path: Path, change: Callable[[Any], Any]) -> None:
         (None, "is not a Parquet file"),
     ],
 )
-def test_what_is_not_ours_is_left_alone(tmp_path: Path, recording: Make, chain: Any, change: Any, text: str) -> None:
+def test_other_files_are_not_changed(tmp_path: Path, recording: Make, chain: Any, change: Any, text: str) -> None:
     land(tmp_path, [recording(title="s3cr3t-title")])
     if change:
         rewrite(tmp_path / PLACE, change)
@@ -98,7 +96,7 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path, recording: Make, chain: 
     assert content(tmp_path) == before
 
 
-def test_a_file_of_an_earlier_version_gets_the_new_columns(tmp_path: Path, recording: Make) -> None:
+def test_file_of_earlier_version_gets_new_columns(tmp_path: Path, recording: Make) -> None:
     land(tmp_path, [recording(), recording(recording_id="rec-2")])
     rewrite(tmp_path / PLACE, lambda t: t.drop_columns(["page_url", "state_code"]))
     land(tmp_path, [recording(recording_id="rec-2", page_url="https://example.com/p")])

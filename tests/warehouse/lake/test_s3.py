@@ -1,9 +1,10 @@
-"""A lake in a bucket, through an S3 on a real socket."""
+"""A lake in a bucket."""
 
 from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,7 +28,7 @@ def moto() -> Iterator[str]:
 @pytest.fixture
 def s3(moto: str) -> Iterator[S3Bench]:
     with s3_bench(moto) as bench:
-        # All of moto's servers in a process have the same buckets: what other tests have left is not of these.
+        # All moto servers of a process share their buckets: remove the objects of other tests.
         for name in bench.names():
             bench.direct.delete_object(Bucket=BUCKET, Key=name)
         yield bench
@@ -38,7 +39,7 @@ def ids(s3: S3Bench, key: str = DAY) -> list[str]:
     return [str(value) for value in pq.read_table(io.BytesIO(body)).column("recording_id").to_pylist()]
 
 
-def test_a_partition_is_one_object(s3: S3Bench, recording: Make, stored: Make) -> None:
+def test_partition_is_one_object(s3: S3Bench, recording: Make, stored: Make) -> None:
     land(s3.store(), [recording()], stored=[stored()])
     land(s3.store(), [recording(recording_id="rec-2"), recording(recording_id="rec-3", started_at=None, files=[])])
     assert s3.names() == {
@@ -51,10 +52,10 @@ def test_a_partition_is_one_object(s3: S3Bench, recording: Make, stored: Make) -
     head = s3.direct.head_object(Bucket=BUCKET, Key=DAY)
     assert head["ContentType"] == "application/vnd.apache.parquet"
     again = land(s3.store(), [recording()])
-    assert {told["files"] for told in again.values()} == {0}
+    assert {written["files"] for written in again.values()} == {0}
 
 
-def test_what_stands_in_files_moves_with_its_recording(s3: S3Bench, recording: Make, stored: Make) -> None:
+def test_artifact_rows_move_with_their_recording(s3: S3Bench, recording: Make, stored: Make) -> None:
     before, after = (f"raw/transcript_segments/dt=2026-05-{day}/rows.parquet" for day in ("02", "01"))
     land(s3.store(), [recording(started_at="2026-05-02T00:00:00Z")], contents=[transcript("a", "b")])
     assert ids(s3, before) == ["rec-1", "rec-1"]
@@ -63,19 +64,19 @@ def test_what_stands_in_files_moves_with_its_recording(s3: S3Bench, recording: M
     assert land(s3.store(), [recording()], contents=[transcript("a", "b")])["transcript_segments"]["files"] == 0
 
 
-def test_what_is_gone_is_found_by_listing(s3: S3Bench, recording: Make) -> None:
+def test_deleted_recording_is_found_by_listing(s3: S3Bench, recording: Make) -> None:
     land(s3.store(), [recording(recording_id=f"rec-{n}", started_at=f"2026-0{n}-01T00:00:00Z") for n in range(1, 5)])
-    told = land(s3.store(), [recording(recording_id="rec-2", started_at=None, state="gone", files=[])])
-    assert told["recordings"] == {"rows": 1, "files": 1}
+    written = land(s3.store(), [recording(recording_id="rec-2", started_at=None, state="gone", files=[])])
+    assert written["recordings"] == {"rows": 1, "files": 1}
     assert ids(s3, "raw/recordings/dt=2026-02-01/rows.parquet") == ["rec-2"]
 
 
-def test_many_write_at_once(s3: S3Bench, recording: Make) -> None:
-    """The store compares and replaces at once, which moto does not: the front lets one in at a time."""
-    one_at_a_time = threading.Lock()
+def test_concurrent_loads(s3: S3Bench, recording: Make) -> None:
+    """S3 compares and replaces atomically; moto does not, so the front serializes the requests."""
+    lock = threading.Lock()
 
     def locked(forward: Forward) -> Answered:
-        with one_at_a_time:
+        with lock:
             return forward()
 
     s3.front.on("Put", locked)
@@ -83,23 +84,24 @@ def test_many_write_at_once(s3: S3Bench, recording: Make) -> None:
 
     def load(number: int) -> None:
         try:
-            for turn in range(3):
-                land(s3.store(), [recording(recording_id=f"rec-{number}-{turn}", files=[])])
+            for turn in range(2):
+                rows = [recording(recording_id=f"rec-{number}-{turn}", files=[])]
+                land(s3.store(), rows, sleep=time.sleep)
         except BaseException as error:
             failed.append(error)
             raise
 
-    threads = [threading.Thread(target=load, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=load, args=(number,)) for number in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert failed == []
-    assert ids(s3) == sorted(f"rec-{number}-{turn}" for number in range(4) for turn in range(3))
+    assert ids(s3) == sorted(f"rec-{number}-{turn}" for number in range(3) for turn in range(2))
 
 
 @pytest.mark.parametrize("operation", ["Put", "Get", "Head"])
-def test_a_store_that_fails_leaves_whole_partitions(s3: S3Bench, recording: Make, operation: str) -> None:
+def test_failing_store_leaves_complete_partitions(s3: S3Bench, recording: Make, operation: str) -> None:
     land(s3.store(), [recording()])
     before = ids(s3)
     s3.front.on(operation, refuse(503, "SlowDown"))
@@ -111,7 +113,7 @@ def test_a_store_that_fails_leaves_whole_partitions(s3: S3Bench, recording: Make
     assert ids(s3) == ["rec-1", "rec-2"]
 
 
-def test_a_store_without_conditions_is_told_of(s3: S3Bench, recording: Make, caplog: pytest.LogCaptureFixture) -> None:
+def test_warning_without_conditional_writes(s3: S3Bench, recording: Make, caplog: pytest.LogCaptureFixture) -> None:
     s3.front.on("Put", refuse(501, "NotImplemented"), lambda forward: forward())
     land(s3.store(), [recording()])
     assert "a pool with one slot" in caplog.text
