@@ -81,7 +81,7 @@ class Control:
         self.state = state
 
     def routes(self) -> list[Route]:
-        """Return all routes."""
+        """Return all routes. ``knobs`` are settings and ``silence`` is a hang, as documented."""
         return [
             self._route("", "GET", self.overview),
             self._route("knobs", "POST", self.change_settings),

@@ -126,10 +126,3 @@ def test_minute_without_statistics_and_artifacts(emulator: Any) -> None:
     }  # fmt: skip
     empty = {"summary": "", "minute_chapters": [], "minute_todos": []}
     assert emulator.feishu(f"{path}/artifacts").json()["data"] == empty
-
-
-def test_artifacts(emulator: Any) -> None:
-    data = emulator.feishu(f"{READY}/artifacts").json()["data"]
-    chapters = [(chapter["start_ms"], chapter["stop_ms"]) for chapter in data["minute_chapters"]]
-    assert chapters == [("0", "12000"), ("12000", "2714000")]
-    assert data["minute_todos"][1] == {"content": "安排仓储线联调", "assignees": ["陈宇", "赵敏"]}

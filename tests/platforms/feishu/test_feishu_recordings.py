@@ -62,6 +62,8 @@ class TestFeishuContract(ClientContract):
             seed.PROCESSING_MEETING: ("ready", seed.PROCESSING_MINUTE),
             seed.RUNNING_MEETING: ("recording", None),
             seed.UNRECORDED_MEETING: ("absent", None),
+            seed.SPRINT_40_MEETING: ("absent", None),
+            seed.SPRINT_41_MEETING: ("absent", None),
             seed.FORBIDDEN_MEETING: ("forbidden", None),
             seed.DELETED_MINUTE_MEETING: ("gone", seed.DELETED_MINUTE),
             seed.FORBIDDEN_MINUTE_MEETING: ("forbidden", seed.FORBIDDEN_MINUTE),
