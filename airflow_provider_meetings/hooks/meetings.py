@@ -31,7 +31,7 @@ from airflow_provider_meetings.hooks.connections import (
     connection,
     hook_of,
 )
-from airflow_provider_meetings.hooks.shared_state import shared_rate_limiter, shared_tokens, tried
+from airflow_provider_meetings.hooks.shared_state import check_sharing, shared_rate_limiter, shared_tokens
 from airflow_provider_meetings.manifests import Manifest, manifests
 
 POLL_QUEUE_SECONDS = 15.0
@@ -160,7 +160,7 @@ class MeetingsHook(BaseHook):
                 identity = self.client.whoami()
                 conn = connection(self.meetings_conn_id, "meetings_conn_id")
                 coordination = conn.extra_dejson.get("coordination_conn_id")
-                shared = f"; {tried(coordination)}" if coordination else ""
+                shared = f"; {check_sharing(coordination)}" if coordination else ""
         except AirflowException as error:
             return False, str(error)
         return True, f"{self.hook_name}: got a token for {identity}{shared}"

@@ -1,4 +1,4 @@
-"""With whom this process shares, as the meetings connection and Airflow's configuration say."""
+"""What this process shares with others, as the meetings connection and Airflow's configuration say."""
 
 from __future__ import annotations
 
@@ -25,27 +25,26 @@ from airflow_provider_meetings.coordination.oauth.consent import PendingConsent
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from airflow_provider_meetings.coordination.token_cache import TIMEOUT_SECONDS, SharedTokens
-from airflow_provider_meetings.hooks.coordination import backend_of, called, content_of, coordination_connection
+from airflow_provider_meetings.hooks.coordination import coordination_connection, describe, fingerprint, make_backend
 
 log = logging.getLogger(__name__)
 
 _FOLDER = "airflow_provider_meetings"
-_TRIED = "test_connection"
+_TEST_KEY = "test_connection"
 _GUARD = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class _Through:
-    """A backend through a connection, and what the connection said when it was made."""
+class _Backends:
+    """The backends of a coordination connection, and the settings that they were made from."""
 
     name: str
-    content: str
-    state_dir: str
-    wide: DurableBackend
-    narrowing: Backend
+    settings: tuple[str, str]
+    durable: DurableBackend
+    with_fallback: Backend
 
 
-_THROUGH: dict[str, _Through] = {}
+_BACKENDS: dict[str, _Backends] = {}
 
 
 def shared_tokens(
@@ -53,45 +52,45 @@ def shared_tokens(
 ) -> TokenStore:
     """Return the tokens that this process shares; see `backend`.
 
-    :param secret: the app's; what is shared is encrypted under a key derived from it.
-    :param timeout: wait so many seconds for another's fetch, at the most as long as one can take.
+    :param secret: the app's secret; shared values are encrypted under a key derived from it.
+    :param timeout: seconds to wait for another process's fetch; at most as long as one can take.
     """
     return SharedTokens(backend(coordination_conn_id), secret, PROCESS_TOKENS, timeout=timeout)
 
 
 def shared_rate_limiter(owner: Sequence[str], share: float, coordination_conn_id: str | None = None) -> RateLimiter:
-    """Return the queue for an app's quotas that this process stands in with those it shares with; see `backend`.
+    """Return the rate limiter of an app that this process shares; see `backend`.
 
-    :param owner: whose quotas they are: platform, base URL, app, tenant.
-    :param share: the part of each documented limit that all of us together use.
+    :param owner: the owner of the quotas: platform, base URL, app, tenant.
+    :param share: the part of each documented limit that all processes together use.
     """
     return SharedRateLimiter(backend(coordination_conn_id), owner, share)
 
 
 def backend(coordination_conn_id: str | None) -> Backend:
-    """Return what this process shares tokens and quotas through: as widely as works just now.
+    """Return the backend through which this process shares tokens and quotas.
 
-    That is the named connection, while it cannot be used the host's files, and while they cannot, the process. One for
-    each process and content of the connection: it remembers that it has warned.
+    It uses the named connection, the files of this host while the connection fails, and this process's memory while
+    the files fail. There is one per process and connection, so that it warns once.
 
-    :raises AirflowFailException: if the connection is not there, or is none to share through.
+    :raises AirflowFailException: if the connection is missing or of the wrong type.
     """
-    return _through(coordination_conn_id).narrowing if coordination_conn_id else _of_host(_state_dir())
+    return _backends(coordination_conn_id).with_fallback if coordination_conn_id else _host_backend(_state_dir())
 
 
 def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
-    """Return what keeps a value that must not be lost; it raises `BackendError` instead of narrowing.
+    """Return the backend for values that must not be lost; it raises `BackendError` instead of using a fallback.
 
-    :raises AirflowFailException: as `backend`, and where neither a connection nor a state folder is named: the default
-        one may end with its container or with a clean-up.
+    :raises AirflowFailException: as `backend`, and if neither a connection nor a state folder is named: the default
+        folder may be removed with its container or by a clean-up.
     """
     if coordination_conn_id:
-        return _through(coordination_conn_id).wide
+        return _backends(coordination_conn_id).durable
     if not (state_dir := _state_dir()):
         raise AirflowFailException(
-            "Refresh tokens are valid once, so each new one must be kept, and nothing is named that keeps it: name a "
+            "Refresh tokens are valid once, so each new one must be stored, and no place for them is named: name a "
             "redis, postgres or mysql connection in the extra coordination_conn_id of the meetings connection, or, "
-            "where all tasks run on one host, a folder on its disk in the option state_dir of section meetings "
+            "if all tasks run on one host, a folder on its disk in the option state_dir of section meetings "
             "(AIRFLOW__MEETINGS__STATE_DIR)"
         )
     return HostBackend(_folder(state_dir))
@@ -126,62 +125,60 @@ def user_tokens(
     return tokens, PendingConsent(backend, name=name, secret=secret)
 
 
-def tried(coordination_conn_id: str) -> str:
-    """Use all that is shared through a connection once, and return what to say of it.
+def check_sharing(coordination_conn_id: str) -> str:
+    """Use a coordination connection in every way, and return a line for the connection test.
 
-    :raises AirflowFailException: if it does not work, with what a task would only warn of.
+    :raises AirflowFailException: if it does not work. A task would use the fallback and log a warning.
     """
-    through, told = _through(coordination_conn_id), ""
+    backends = _backends(coordination_conn_id)
+    durable = backends.durable
     try:
-        through.wide.set(_TRIED, b"", 1)
-        through.wide.get(_TRIED)
-        with suppress(Busy), through.wide.lock(_TRIED, 1):
-            through.wide.block(_TRIED, 0)
+        durable.set(_TEST_KEY, b"", 1)
+        durable.get(_TEST_KEY)
+        with suppress(Busy), durable.lock(_TEST_KEY, 1):
+            durable.block(_TEST_KEY, 0)
         with suppress(Busy):
-            through.wide.reserve(_TRIED, [Rate(1000, 1)], 0)
+            durable.reserve(_TEST_KEY, [Rate(1000, 1)], 0)
     except BackendError as error:
-        told = str(error)
-    if told:
         raise AirflowFailException(
-            f"Tokens and quotas cannot be shared through {through.name}: {told} Tasks would go on without it, those of "
-            "each host for themselves"
-        )
-    return f"shares through {through.name}"
+            f"Tokens and quotas cannot be shared through {backends.name}: {error} Tasks would share them per host only"
+        ) from None
+    return f"shares through {backends.name}"
 
 
 def _state_dir() -> str:
     return conf.get("meetings", "state_dir", fallback="") or ""
 
 
-def _through(conn_id: str) -> _Through:
+def _backends(conn_id: str) -> _Backends:
     conn = coordination_connection(conn_id)
-    content, state_dir = content_of(conn), _state_dir()
+    settings = fingerprint(conn), _state_dir()
     with _GUARD:
-        known = _THROUGH.get(conn_id)
-        if known is not None and (known.content, known.state_dir) == (content, state_dir):
-            return known
-        wide = backend_of(conn)
-        narrowing = FallbackBackend(wide, fallback=_of_host(state_dir), primary_name=called(conn))
-        _THROUGH[conn_id] = through = _Through(called(conn), content, state_dir, wide, narrowing)
-    if known is not None:
-        known.wide.close()  # who still uses it can go on
-    return through
+        existing = _BACKENDS.get(conn_id)
+        if existing is not None and existing.settings == settings:
+            return existing
+        durable = make_backend(conn)
+        with_fallback = FallbackBackend(durable, fallback=_host_backend(settings[1]), primary_name=describe(conn))
+        _BACKENDS[conn_id] = created = _Backends(describe(conn), settings, durable, with_fallback)
+    if existing is not None:
+        existing.durable.close()  # closes idle connections only: a thread that uses it can continue
+    return created
 
 
 @cache
-def _of_host(state_dir: str) -> Backend:
+def _host_backend(state_dir: str) -> Backend:
     return FallbackBackend(HostBackend(_folder(state_dir)))
 
 
 def _folder(state_dir: str) -> Path:
-    return Path(os.path.expanduser(state_dir)) if state_dir else default_state_dir()  # noqa: PTH111  # this one never raises
+    return Path(os.path.expanduser(state_dir)) if state_dir else default_state_dir()  # noqa: PTH111  # never raises
 
 
 def default_state_dir() -> Path:
-    """Return the folder in the user's cache, or in the temporary folder where the other cannot be.
+    """Return the folder in the user's cache, or in the temporary folder if the cache cannot be used.
 
-    Each process of a user on a host must come to the same one, so what decides is what all of them see: whether the
-    folder can be made and written, not whether there is room just now.
+    All processes of a user on a host must choose the same one. So the choice depends on whether the folder can be
+    created and written, not on whether there is room at the moment.
     """
     try:
         cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / _FOLDER
@@ -189,8 +186,8 @@ def default_state_dir() -> Path:
     except RuntimeError:  # no home
         return _temporary()
     except BackendError as error:
-        if os.path.lexists(cached):  # else the home cannot be written, as with many workers
-            log.warning("The default %s; until then %s is used", error, _temporary())
+        if os.path.lexists(cached):  # if not, the home is read-only, which is usual for workers
+            log.warning("The default %s; using %s instead", error, _temporary())
         return _temporary()
     return cached
 
@@ -198,6 +195,6 @@ def default_state_dir() -> Path:
 def _temporary() -> Path:
     try:
         parent = Path(tempfile.gettempdir())
-    except FileNotFoundError:  # none can be written; whoever uses it will say so
+    except FileNotFoundError:  # none is writable; the first use reports it
         parent = Path("/tmp")  # noqa: S108
     return parent / f"{_FOLDER}-{os.geteuid()}"

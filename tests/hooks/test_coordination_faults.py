@@ -17,8 +17,7 @@ from redis import Redis
 from airflow_provider_meetings.coordination import fallback
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
-from airflow_provider_meetings.hooks import coordination
-from airflow_provider_meetings.hooks import shared_state as sharing
+from airflow_provider_meetings.hooks import coordination, shared_state
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.contract import backend_servers
@@ -219,7 +218,7 @@ def test_missing_permission(tasks: Tasks, user: Any, changes: dict[str, Any], er
         assert str(fields["login"]) not in warning
         # A durable backend raises the same error instead.
         with pytest.raises(BackendError) as refused:
-            sharing.durable_backend("shared").set("k", b"v", 60)
+            shared_state.durable_backend("shared").set("k", b"v", 60)
         assert error in str(refused.value)
         works, message = FeishuHook().test_connection()
         assert not works

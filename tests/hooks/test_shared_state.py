@@ -12,7 +12,7 @@ from airflow.providers_manager import ProvidersManager
 
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS, ProcessTokenStore
 from airflow_provider_meetings.get_provider_info import get_provider_info
-from airflow_provider_meetings.hooks import shared_state as sharing
+from airflow_provider_meetings.hooks import shared_state
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.wecom.hook import WeComHook
 
@@ -23,10 +23,10 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what this process shares, as a new process would."""
     for name, value in vars(ProcessTokenStore()).items():
         monkeypatch.setattr(PROCESS_TOKENS, name, value)
-    sharing._of_host.cache_clear()
-    for through in sharing._THROUGH.values():
-        through.wide.close()
-    sharing._THROUGH.clear()
+    shared_state._host_backend.cache_clear()
+    for backends in shared_state._BACKENDS.values():
+        backends.durable.close()
+    shared_state._BACKENDS.clear()
 
 
 def test_option_is_registered() -> None:
@@ -73,9 +73,9 @@ def test_unusable_folder_is_one_warning(
 def test_default_is_in_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert sharing.default_state_dir() == tmp_path / "home" / ".cache" / "airflow_provider_meetings"
+    assert shared_state.default_state_dir() == tmp_path / "home" / ".cache" / "airflow_provider_meetings"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert sharing.default_state_dir() == tmp_path / "cache" / "airflow_provider_meetings"
+    assert shared_state.default_state_dir() == tmp_path / "cache" / "airflow_provider_meetings"
 
 
 @pytest.mark.parametrize("cache", ["/proc/nothing-can-be-made-here", "not/from/the/root", "a file"])
@@ -87,7 +87,7 @@ def test_default_falls_back_to_temporary_folder(
         cache = str(tmp_path / "file")
     monkeypatch.setenv("XDG_CACHE_HOME", cache)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert sharing.default_state_dir() == tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
+    assert shared_state.default_state_dir() == tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
     assert caplog.messages == []
 
 
@@ -123,7 +123,7 @@ def test_user_without_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capl
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", nobody)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert sharing.default_state_dir() == tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
+    assert shared_state.default_state_dir() == tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
     assert caplog.messages == []
 
 

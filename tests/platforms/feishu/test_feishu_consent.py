@@ -167,7 +167,7 @@ def test_a_connection_test_tells_until_when(user: Emulated) -> None:
 
 def test_without_a_place_that_keeps_it_nothing_is_begun(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW__MEETINGS__STATE_DIR")
-    with pytest.raises(AirflowFailException, match="nothing is named that keeps it"):
+    with pytest.raises(AirflowFailException, match="no place for them is named"):
         FeishuHook().begin_consent()
     works, text = FeishuHook().test_connection()
     assert (works, "coordination_conn_id" in text) == (False, True)
