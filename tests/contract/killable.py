@@ -1,8 +1,8 @@
-"""Processes that land one file and may be killed; run as a script, it forks one for each line that it reads.
+"""Processes that land one file and may be killed; run as a script, it forks one process per line of its input.
 
-A line is the JSON of ``root``, ``url``, ``if_present``, and ``step``: before that step on the file system the process
-kills itself; 0: never. The answers are its process id and, when it has ended, the number of the signal that ended it.
-A process that has everything imported is forked within milliseconds; the engine runs in it without Airflow.
+A line is the JSON of the keyword arguments of `land`. With ``step``, the process kills itself before that step on the
+file system. The answers are the process id and, when the process has ended, the number of its signal, else its exit
+code. The fork server has everything imported, so a process starts within milliseconds; it runs without Airflow.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.landing import source as origin
+from airflow_provider_meetings.api.landing import source
 from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.models import Download
@@ -27,25 +27,24 @@ from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
 
 PIECE = 16 * 1024
-_ON_PATHS = {"open", "os.rename", "os.remove", "os.mkdir"}
-_ON_FILES = {"os.truncate", "fcntl.flock"}
+_PATH_EVENTS = {"open", "os.rename", "os.remove", "os.mkdir"}
+_FILE_EVENTS = {"os.truncate", "fcntl.flock"}
 
 
 @dataclass
 class ForkServer:
-    """Start processes; one at a time."""
+    """Start processes, one at a time."""
 
     process: subprocess.Popen[str]
 
-    def start(self, root: Path, url: str, *, step: int = 0, if_present: IfPresent = "verify") -> int:
-        """Start one, and return its process id."""
+    def start(self, **arguments: Any) -> int:
+        """Start one with these keyword arguments, and return its process id."""
         assert self.process.stdin is not None
-        line = {"root": str(root), "url": url, "step": step, "if_present": if_present}
-        self.process.stdin.write(json.dumps(line) + "\n")
+        self.process.stdin.write(json.dumps(arguments, default=str) + "\n")
         self.process.stdin.flush()
         return self._answer()
 
-    def ended(self) -> int:
+    def wait(self) -> int:
         """Wait for its end, and return the signal that ended it; 0 if it landed its file."""
         return self._answer()
 
@@ -55,41 +54,19 @@ class ForkServer:
 
 
 @contextmanager
-def fork_server() -> Iterator[ForkServer]:
-    command = [sys.executable, "-m", "tests.contract.killable"]
-    above = Path(__file__).resolve().parent.parent.parent
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=above) as process:
+def fork_server(module: str = "tests.contract.killable") -> Iterator[ForkServer]:
+    command = [sys.executable, "-m", module]
+    root = Path(__file__).resolve().parent.parent.parent
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as process:
         yield ForkServer(process)
 
 
-def _die_before(step: int, root: str) -> None:
-    done = 0
-
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal done
-        if event in _ON_FILES or (event in _ON_PATHS and str(arguments[0]).startswith(root)):
-            done += 1
-            if done == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(hook)
-
-
-def _land(root: str, url: str, step: int, if_present: IfPresent) -> None:
-    vars(origin)["CHUNK_BYTES"] = PIECE
-    transport = Transport(base_url="http://127.0.0.1:9", platform="acme")
-    client = ScriptedClient(transport, lambda: Download(url))
-    landing = Landing(client, LocalStore(Path(root), f"file://{root}"), layout=Layout(), if_present=if_present)
-    if step:
-        _die_before(step, root)
-    landing.land(RECORDING, MEDIA)
-
-
-def main() -> None:
+def serve_forks(land: Callable[..., object]) -> None:
+    """Run as the fork server: call `land` in a new process for each line of the input."""
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
-            _land(**json.loads(line))
+            land(**json.loads(line))
             os._exit(0)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
@@ -98,5 +75,28 @@ def main() -> None:
         sys.stdout.flush()
 
 
+def _kill_before(step: int, root: str) -> None:
+    done = 0
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal done
+        if event in _FILE_EVENTS or (event in _PATH_EVENTS and str(arguments[0]).startswith(root)):
+            done += 1
+            if done == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+def land(root: str, url: str, step: int = 0, if_present: IfPresent = "verify") -> None:
+    vars(source)["CHUNK_BYTES"] = PIECE
+    transport = Transport(base_url="http://127.0.0.1:9", platform="acme")
+    client = ScriptedClient(transport, lambda: Download(url))
+    landing = Landing(client, LocalStore(Path(root), f"file://{root}"), layout=Layout(), if_present=if_present)
+    if step:
+        _kill_before(step, root)
+    landing.land(RECORDING, MEDIA)
+
+
 if __name__ == "__main__":
-    main()
+    serve_forks(land)

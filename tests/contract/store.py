@@ -35,13 +35,13 @@ class StoreContract(abc.ABC):
         """Name everything that lies in the store, also what `walk` does not show."""
         return sorted([*keys(store), *(leftover.handle for leftover in store.partial_uploads())])
 
-    def test_an_empty_store_holds_nothing(self, store: Store) -> None:
+    def test_empty_store(self, store: Store) -> None:
         assert (store.stat("a/b.json"), store.read("a/b.json"), self.left(store)) == (None, None, [])
         store.delete("a/b.json")
         with pytest.raises(FileNotFoundError):
             list(store.open("a/b.json"))
 
-    def test_check_writable_leaves_nothing_behind(self, store: Store) -> None:
+    def test_check_writable_leaves_nothing(self, store: Store) -> None:
         store.check_writable()
         store.check_writable()
         assert self.left(store) == []
@@ -61,7 +61,7 @@ class StoreContract(abc.ABC):
         store.delete("x/y.json")
         assert (store.stat("x/y.json"), self.left(store)) == (None, [])
 
-    def test_what_is_too_large_to_be_read_whole_counts_as_none(self, store: Store) -> None:
+    def test_read_treats_large_object_as_missing(self, store: Store) -> None:
         store.put("x.json", body(MAX_READ_BYTES))
         assert store.read("x.json") == body(MAX_READ_BYTES)
         store.put("x.json", body(MAX_READ_BYTES + 1))
@@ -70,7 +70,7 @@ class StoreContract(abc.ABC):
         assert store.read("x.json") == b"1"
 
     @pytest.mark.parametrize("size", [0, 1, 3 * MIB, 3 * MIB + 1])
-    def test_what_is_written_is_what_stands(self, store: Store, size: int) -> None:
+    def test_write_and_read(self, store: Store, size: int) -> None:
         whole = body(size)
         writer = store.writer("v.mp4", Plan(length=size))
         for start in range(0, size, MIB):
@@ -94,7 +94,7 @@ class StoreContract(abc.ABC):
         store.delete(key)
         assert self.left(store) == []
 
-    def test_nothing_stands_before_it_is_published(self, store: Store) -> None:
+    def test_object_is_invisible_before_publish(self, store: Store) -> None:
         writer = store.writer("a/v.mp4", Plan())
         assert (store.stat("a/v.mp4"), keys(store)) == (None, [])
         for _ in range(3):
@@ -106,7 +106,7 @@ class StoreContract(abc.ABC):
         assert store.read("a/v.mp4") == body(MIB) * 3
 
     @pytest.mark.parametrize("size", [0, 1, 3 * MIB])
-    def test_discard_leaves_no_trace_and_keeps_what_was_there(self, store: Store, size: int) -> None:
+    def test_abort_keeps_old_object(self, store: Store, size: int) -> None:
         store.put("v.mp4", b"old")
         before = store.stat("v.mp4")
         writer = store.writer("v.mp4", Plan())
@@ -118,7 +118,7 @@ class StoreContract(abc.ABC):
         del writer  # what fsspec would close when it forgets a file
         assert (store.stat("v.mp4"), store.read("v.mp4"), self.left(store)) == (before, b"old", ["v.mp4"])
 
-    def test_suspend_keeps_what_was_there(self, store: Store) -> None:
+    def test_pause_keeps_old_object(self, store: Store) -> None:
         store.put("v.mp4", b"old")
         writer = store.writer("v.mp4", Plan())
         writer.write(body(MIB))
@@ -127,7 +127,7 @@ class StoreContract(abc.ABC):
         writer.abort()
         assert (store.read("v.mp4"), keys(store)) == (b"old", ["v.mp4"])
 
-    def test_another_version_has_another_validator(self, store: Store) -> None:
+    def test_validator_changes_with_content(self, store: Store) -> None:
         store.put("a.json", b"1")
         self.age()
         first = store.stat("a.json")
@@ -140,7 +140,7 @@ class StoreContract(abc.ABC):
     def age(self) -> None:  # noqa: B027  # most need not
         """Have what stands there written long ago, where the store's clock is a coarse one."""
 
-    def test_what_a_dead_try_left_is_found_told_and_removed(self, store: Store) -> None:
+    def test_resume_state_of_killed_writer(self, store: Store) -> None:
         """A process dies with the writer open: what it was told to keep leads the next try there."""
         places: list[Mapping[str, Any]] = []
         dead = store.writer("a/v.mp4", Plan(save_state=places.append))
@@ -156,7 +156,7 @@ class StoreContract(abc.ABC):
     def die(self, writer: Any) -> None:  # noqa: B027  # most have neither files nor locks
         """Do what the kernel does with a killed process's files and locks."""
 
-    def test_leftovers_are_removed_one_by_one(self, store: Store) -> None:
+    def test_remove_partial_uploads(self, store: Store) -> None:
         store.put("a/whole.mp4", b"1")
         for key in ("a/v.mp4", "b/w.mp4"):
             writer = store.writer(key, Plan())
@@ -174,7 +174,7 @@ class StoreContract(abc.ABC):
         assert [listed.size for listed in store.walk()] == [1, 3, 5, 3, 3, 6]
         assert {listed.modified.timezone_name for listed in store.walk()} <= {"UTC", "+00:00"}
 
-    def test_a_folder_is_walked_alone(self, store: Store) -> None:
+    def test_walk_single_folder(self, store: Store) -> None:
         for key in ("a/1", "a/b/2", "ab/3", "c"):
             store.put(key, b"1")
         assert [[listed.key for listed in store.walk(folder)] for folder in ("a", "ab", "none")] == [
@@ -183,7 +183,7 @@ class StoreContract(abc.ABC):
             [],
         ]
 
-    def test_an_object_replaces_what_was_seen_and_nothing_else(self, store: Store) -> None:
+    def test_if_match(self, store: Store) -> None:
         seen = Precondition(None)
         for content in (b"1", b"22", b"22", b"3"):
             writer = store.writer("a/v", Plan(if_match=seen))
@@ -201,7 +201,7 @@ class StoreContract(abc.ABC):
                     assert (store.read("a/v"), self.left(store)) == (content, ["a/v"])
             seen = now
 
-    def test_what_is_not_whole_is_hidden_where_that_is_asked_for(self, store: Store) -> None:
+    def test_hidden_partial_upload(self, store: Store) -> None:
         writer = store.writer("a/v.parquet", Plan(hidden=True))
         writer.write(body(MIB))
         handles = [leftover.handle for leftover in store.partial_uploads()]
@@ -209,7 +209,7 @@ class StoreContract(abc.ABC):
         writer.publish()
         assert self.left(store) == ["a/v.parquet"]
 
-    def test_two_objects_at_once_in_two_threads(self, store: Store) -> None:
+    def test_two_threads_write_two_objects(self, store: Store) -> None:
         failed: list[BaseException] = []
         meet = threading.Barrier(2)
 

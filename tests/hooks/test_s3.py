@@ -14,12 +14,14 @@ import pytest
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.store import Plan, Store
 from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.storage.s3 import parts
 from airflow_provider_meetings.storage.s3.bucket import EXTRA_ARGS
 from airflow_provider_meetings.storage.s3.store import S3Store
 from tests.contract.leaks import told
-from tests.storage.s3.s3_bench import BODY, S3Bench, s3_bench
-from tests.storage.s3.s3_front import Answered, serve_front, serve_moto
+from tests.storage.s3.s3_bench import S3Bench, s3_bench
+from tests.storage.s3.s3_front import Answered, serve_front
 
+BODY = bytes(parts.PART_SIZE + 1)
 PAGE = (Path(__file__).parents[2] / "docs" / "stores.rst").read_text()
 
 
@@ -30,15 +32,9 @@ def _documented() -> dict[str, dict[str, Any]]:
     return dict(zip(titles, map(json.loads, blocks), strict=True))
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with serve_moto() as url:
-        yield url
-
-
 @pytest.fixture
-def s3(moto: str) -> Iterator[S3Bench]:
-    with s3_bench(moto) as bench:
+def s3() -> Iterator[S3Bench]:
+    with s3_bench() as bench:
         yield bench
 
 
@@ -56,7 +52,7 @@ def _upload(store: Store) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["s3", "s3a"])
-def test_the_connection_leads_to_the_bucket(s3: S3Bench, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+def test_connection_and_bucket(s3: S3Bench, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     _connect(monkeypatch, _documented()["Amazon S3"], endpoint_url=s3.front.url)
     store = store_at(f"{scheme}://lake_conn@lake/raw/more/")
     assert isinstance(store, S3Store)
@@ -69,7 +65,7 @@ def test_the_connection_leads_to_the_bucket(s3: S3Bench, monkeypatch: pytest.Mon
     assert created.headers["x-amz-storage-class"] == "STANDARD_IA"
 
 
-def test_without_a_name_it_is_the_default_connection(s3: S3Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_connection(s3: S3Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     _connect(monkeypatch, _documented()["MinIO"], "aws_default", endpoint_url=s3.front.url)
     store_at("s3://lake").put("at@root", b"x")
     assert s3.names() == {"at@root"}
@@ -82,7 +78,7 @@ def test_without_a_name_it_is_the_default_connection(s3: S3Bench, monkeypatch: p
         ("Tencent COS", "lake-1250000000", "lake-1250000000.cos.ap-guangzhou.myqcloud.com"),
     ],
 )
-def test_other_vendors_get_what_they_understand(
+def test_documented_connections_of_other_vendors(
     monkeypatch: pytest.MonkeyPatch, vendor: str, bucket: str, host: str
 ) -> None:
     """Their host is reached through a proxy of ours, which writes down what arrives."""
@@ -108,7 +104,7 @@ def test_other_vendors_get_what_they_understand(
             assert re.fullmatch("[0-9a-f]{64}", asked.headers["x-amz-content-sha256"])
 
 
-def test_the_page_names_every_argument() -> None:
+def test_docs_name_all_extra_arguments() -> None:
     assert [name for name in EXTRA_ARGS if f"``{name}``" not in PAGE] == []
 
 
@@ -116,9 +112,7 @@ def test_the_page_names_every_argument() -> None:
     ("extra_args", "message"),
     [({"StorageClas": "S3CRET"}, "'StorageClas' is not one of"), ("S3CRET", "not a JSON object")],
 )
-def test_an_extra_that_is_not_understood_is_named(
-    monkeypatch: pytest.MonkeyPatch, extra_args: object, message: str
-) -> None:
+def test_invalid_extra_args_are_named(monkeypatch: pytest.MonkeyPatch, extra_args: object, message: str) -> None:
     _connect(monkeypatch, _documented()["MinIO"], service_config={"s3": {"extra_args": extra_args}})
     with pytest.raises(InvalidRequest, match=message) as caught:
         store_at("s3://lake_conn@lake/raw")
@@ -126,24 +120,24 @@ def test_an_extra_that_is_not_understood_is_named(
     assert "S3CRET" not in told(caught.value)
 
 
-def test_settings_that_botocore_does_not_know_are_not_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_botocore_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     _connect(monkeypatch, _documented()["MinIO"], config_kwargs={"addressing": "S3CRET"})
     with pytest.raises(InvalidRequest, match="extra of connection 'lake_conn' is invalid"):
         store_at("s3://lake_conn@lake/raw")
 
 
-def test_a_connection_that_is_not_defined_is_no_reason_to_go_on_as_somebody_else() -> None:
+def test_undefined_connection_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="'absent' is not defined"):
         store_at("s3://absent@lake/raw")
 
 
 @pytest.mark.parametrize("address", ["s3://", "s3:///raw", "s3://lake_conn@/raw"])
-def test_an_address_without_a_bucket_is_refused(address: str) -> None:
+def test_address_without_bucket_is_refused(address: str) -> None:
     with pytest.raises(InvalidRequest, match="has no bucket"):
         store_at(address)
 
 
-def test_without_the_provider_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_provider_names_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "airflow.providers.amazon.aws.hooks.s3", None)
     with pytest.raises(InvalidRequest, match=r"pip install 'airflow-provider-meetings\[amazon\]'"):
         store_at("s3://lake_conn@lake/raw")

@@ -44,14 +44,14 @@ def landed(lake: Path) -> Path:
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_what_landed_is_proven(lake: Path, context: Any, full: bool) -> None:
+def test_landed_file_verifies(lake: Path, context: Any, full: bool) -> None:
     result = verify(lake, full=full).execute(context)
     assert (result["proven"], result["objects"], result["findings"]) == (1, 1, [])
     assert result["bytes_read"] == (landed(lake).stat().st_size if full else 0)
     assert context["ti"].pushed == {"summary": result}
 
 
-def test_what_is_wrong_fails_the_task_for_good_and_is_told(lake: Path, context: Any) -> None:
+def test_findings_fail_task_without_retry(lake: Path, context: Any) -> None:
     media = landed(lake)
     media.unlink()
     (lake / "README.txt").write_bytes(b"")
@@ -64,7 +64,7 @@ def test_what_is_wrong_fails_the_task_for_good_and_is_told(lake: Path, context: 
     assert {finding["uri"] for finding in summary["findings"]} == {f"file://{media}", f"file://{lake}/README.txt"}
 
 
-def test_only_what_was_asked_for_fails(lake: Path, context: Any) -> None:
+def test_fail_on(lake: Path, context: Any) -> None:
     (lake / "README.txt").write_bytes(b"")
     result = verify(lake, fail_on=["missing", "changed", "unreadable"]).execute(context)
     assert (result["orphaned"], len(result["findings"])) == (1, 1)
@@ -72,7 +72,7 @@ def test_only_what_was_asked_for_fails(lake: Path, context: Any) -> None:
         verify(lake, fail_on=["orphaned"]).execute(context)
 
 
-def test_a_long_list_stays_small(lake: Path, context: Any) -> None:
+def test_xcom_lists_first_findings(lake: Path, context: Any) -> None:
     for i in range(3 * LISTED):
         (lake / f"{i:03}").write_bytes(b"")
     result = verify(lake, fail_on=[]).execute(context)
@@ -81,7 +81,7 @@ def test_a_long_list_stays_small(lake: Path, context: Any) -> None:
         verify(lake).execute(context)
 
 
-def test_a_target_with_nothing_fails(tmp_path: Path, context: Any) -> None:
+def test_empty_target_fails(tmp_path: Path, context: Any) -> None:
     with pytest.raises(AirflowFailException, match="Found nothing below"):
         verify(tmp_path / "nowhere").execute(context)
     assert context["ti"].pushed == {}
@@ -98,7 +98,7 @@ def died(lake: Path, days: int) -> set[Path]:
     return {part, checkpoint}
 
 
-def test_a_sweep_shows_and_with_delete_removes(lake: Path, context: Any) -> None:
+def test_sweep_reports_and_deletes(lake: Path, context: Any) -> None:
     left = died(lake, days=8)
     landed_files = set(lake.rglob("*")) - left
     result = sweep(lake).execute(context)
@@ -111,13 +111,13 @@ def test_a_sweep_shows_and_with_delete_removes(lake: Path, context: Any) -> None
     verify(lake).execute(context)
 
 
-def test_the_age(lake: Path, context: Any) -> None:
+def test_older_than(lake: Path, context: Any) -> None:
     died(lake, days=2)
     assert sweep(lake).execute(context)["young"] == 1
     assert sweep(lake, older_than=timedelta(hours=47)).execute(context)["stale"] == 2
 
 
-def test_what_cannot_be_removed_fails_the_task_after_the_rest(lake: Path, context: Any) -> None:
+def test_failed_removal_fails_task_after_others(lake: Path, context: Any) -> None:
     part, _ = sorted(died(lake, days=8))
     part.unlink()
     part.symlink_to(landed(lake))  # never followed
@@ -128,7 +128,7 @@ def test_what_cannot_be_removed_fails_the_task_after_the_rest(lake: Path, contex
 
 
 @pytest.mark.parametrize("make", [verify, sweep])
-def test_a_password_in_the_target_is_not_shown(make: Any, context: Any) -> None:
+def test_password_in_target_is_not_shown(make: Any, context: Any) -> None:
     operator = make("x")
     operator.target = "s3://key:S3CRET@bucket/lake"
     with pytest.raises(AirflowFailException, match="contains a password") as caught:

@@ -24,7 +24,7 @@ from airflow_provider_meetings.warehouse.lake import landing
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.privacy.rules import Action, redactable
 from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
-from tests.storage.s3.s3_front import refuse, serve_moto
+from tests.storage.s3.s3_front import refuse
 from tests.transfers.conftest import Inputs, hashed, load_parquet
 from tests.warehouse.lake.lakes import bare, content, days, read
 
@@ -243,7 +243,7 @@ def test_posts_by_uri_with_redaction(
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Bench]:
-    with serve_moto() as moto, s3_bench(moto) as bench:
+    with s3_bench() as bench:
         login = {"login": "AKIDEXAMPLE", "password": "s3cr3t-s3cr3t"}
         extra = {"endpoint_url": bench.front.url, "region_name": "us-east-1"}
         monkeypatch.setenv("AIRFLOW_CONN_LAKE_CONN", json.dumps({"conn_type": "aws", **login, "extra": extra}))

@@ -16,7 +16,6 @@ from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers import transcript_files
 from airflow_provider_meetings.transfers.transcript_files import read_artifacts
 from tests.storage.s3.s3_bench import s3_bench
-from tests.storage.s3.s3_front import serve_moto
 
 SRT = b"1\n00:00:01,000 --> 00:00:02,000\nLina: hello\n"
 
@@ -103,7 +102,7 @@ def test_error_names_file_by_number_without_ids(tmp_path: Path, changes: dict[st
 
 
 def test_uri_with_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve_moto() as moto, s3_bench(moto) as bench:
+    with s3_bench() as bench:
         login = {"login": "AKIDEXAMPLE", "password": "s3cr3t-s3cr3t"}
         extra = {"endpoint_url": bench.front.url, "region_name": "us-east-1"}
         monkeypatch.setenv("AIRFLOW_CONN_LAKE_CONN", json.dumps({"conn_type": "aws", **login, "extra": extra}))

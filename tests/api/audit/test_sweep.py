@@ -92,7 +92,7 @@ def receipt(name: str) -> bytes:
     ).to_bytes()
 
 
-def test_what_a_dead_try_left_is_shown_and_then_removed(lake: Lake) -> None:
+def test_sweep_reports_then_removes(lake: Lake) -> None:
     lake.died(2 * DAY, 3 * DAY)
     before = lake.files()
     key = f"{FOLDER}/file-1.video.mp4"
@@ -106,7 +106,7 @@ def test_what_a_dead_try_left_is_shown_and_then_removed(lake: Lake) -> None:
     assert lake.sweep() == ([], {"delete": True})
 
 
-def test_what_is_told_of_a_leftover(lake: Lake) -> None:
+def test_fields_of_sweep_item(lake: Lake) -> None:
     lake.put(CHECKPOINT, 2 * DAY, MARK)
     (swept,) = Sweep(lake.store, older_than=DAY, now=lambda: NOW).run()
     assert swept.to_dict() == {
@@ -121,14 +121,14 @@ def test_what_is_told_of_a_leftover(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(("part", "checkpoint"), [(0, 9), (9, 0), (0, 0), (1, 9), (9, 1)])
-def test_part_and_checkpoint_are_as_young_as_the_younger(lake: Lake, part: int, checkpoint: int) -> None:
+def test_age_is_that_of_younger_of_part_and_checkpoint(lake: Lake, part: int, checkpoint: int) -> None:
     lake.died(part * DAY, checkpoint * DAY)
     before = lake.files()
     assert {fate for fate, _, _ in lake.sweep()[0]} == {"young"}
     assert lake.files() == before
 
 
-def test_what_comes_from_the_future_is_young(lake: Lake) -> None:
+def test_future_times_are_young(lake: Lake) -> None:
     lake.died(-DAY, 9 * DAY)
     assert lake.sweep()[1] == {"delete": True, "young": 1}
 
@@ -181,7 +181,7 @@ def test_not_ours(lake: Lake, leftover: str, journal: str, content: bytes) -> No
     assert lake.files() == before
 
 
-def test_an_object_that_looks_like_a_leftover_is_none(lake: Lake) -> None:
+def test_landed_object_named_like_temporary_is_kept(lake: Lake) -> None:
     """In a layout of one's own, with an extension that was still taken once."""
     lake.put("a/f.video.video.part", 9 * DAY)
     lake.put("a/f.video.receipt.json", 9 * DAY, receipt("f.video.video.part"))
@@ -208,14 +208,14 @@ class Scripted(LocalStore):
         super().delete(key)
 
 
-def test_the_checkpoint_goes_after_its_leftover(lake: Lake) -> None:
+def test_checkpoint_is_removed_after_part(lake: Lake) -> None:
     lake.died(2 * DAY, 2 * DAY)
     store = Scripted(lake, lambda: None)
     lake.sweep(store=store)
     assert store.gone == [PART, CHECKPOINT]
 
 
-def test_what_cannot_be_removed_keeps_its_checkpoint_and_stops_nothing(lake: Lake) -> None:
+def test_failed_removal_keeps_checkpoint(lake: Lake) -> None:
     lake.died(2 * DAY, 2 * DAY)
     lake.put("z/g.video.mp4.part", 2 * DAY)
     checkpoint = Checkpoint(name="g", length=None, validator=None, writer_state={})
@@ -233,7 +233,7 @@ def test_what_cannot_be_removed_keeps_its_checkpoint_and_stops_nothing(lake: Lak
     assert lake.files() == {PART, CHECKPOINT, "elsewhere"}
 
 
-def test_a_checkpoint_that_is_written_anew_meanwhile_stays(lake: Lake) -> None:
+def test_checkpoint_rewritten_during_sweep_is_kept(lake: Lake) -> None:
     lake.died(2 * DAY, 2 * DAY)
     store = Scripted(lake, lambda: lake.put(CHECKPOINT, timedelta(0), MARK))
     swept, _ = lake.sweep(store=store)
@@ -241,7 +241,7 @@ def test_a_checkpoint_that_is_written_anew_meanwhile_stays(lake: Lake) -> None:
     assert lake.files() == {CHECKPOINT}
 
 
-def test_a_live_writer_in_another_process_is_left_alone(lake: Lake) -> None:
+def test_locked_part_of_running_process_is_kept(lake: Lake) -> None:
     """Its traces look old here: only its lock speaks for it."""
     script = f"""
 import sys
@@ -275,7 +275,7 @@ writer.publish()
     assert lake.files() == {key, CHECKPOINT}
 
 
-def test_a_sweep_leaves_what_has_landed(bench: Bench) -> None:
+def test_sweep_keeps_landed_files(bench: Bench) -> None:
     bench.land(video(BODY))
     before = bench.files()
     for path in bench.root.rglob("*"):
@@ -285,7 +285,7 @@ def test_a_sweep_leaves_what_has_landed(bench: Bench) -> None:
     assert bench.files() == before
 
 
-def test_the_same_in_any_other_store(bench: Bench, tmp_path: Path) -> None:
+def test_on_other_stores(bench: Bench, tmp_path: Path) -> None:
     fs = MemoryFileSystem()
     store = FilesystemStore(fs, str(tmp_path), "memory://lake")
     bench.land(video(BODY), store=store)
@@ -300,7 +300,7 @@ def test_the_same_in_any_other_store(bench: Bench, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("age", [timedelta(0), timedelta(minutes=59), -DAY])
-def test_a_sweep_of_what_may_be_being_written_is_refused(lake: Lake, age: timedelta) -> None:
+def test_older_than_below_minimum_is_refused(lake: Lake, age: timedelta) -> None:
     with pytest.raises(InvalidRequest, match="at least one hour"):
         Sweep(lake.store, older_than=age)
     Sweep(lake.store, older_than=timedelta(hours=1))
@@ -321,7 +321,7 @@ FILES = st.dictionaries(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=FILES, delete=st.booleans())
-def test_nothing_foreign_and_nothing_young_is_ever_removed(
+def test_foreign_and_young_items_are_kept(
     tmp_path_factory: pytest.TempPathFactory, files: dict[tuple[str, str, str], tuple[int, bool]], delete: bool
 ) -> None:
     """Any mixture of objects, receipts, checkpoints and part files, ours and not, of 0 to 3 days."""

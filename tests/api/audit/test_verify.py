@@ -37,7 +37,7 @@ def at(counts: dict[str, Any]) -> dict[str, Any]:
     return {name: count for name, count in counts.items() if count}
 
 
-def test_what_landed_is_proven(bench: Bench) -> None:
+def test_landed_file_verifies(bench: Bench) -> None:
     bench.land(video(BODY))
     assert verify(bench) == (
         {
@@ -63,14 +63,14 @@ def test_what_landed_is_proven(bench: Bench) -> None:
     }
 
 
-def test_a_removed_object_is_missing(bench: Bench) -> None:
+def test_deleted_object_is_missing(bench: Bench) -> None:
     bench.land(video(BODY))
     bench.target.unlink()
     for full in (False, True):
         assert verify(bench, full=full)[1] == [("missing", NAME, f"{len(BODY)} bytes", "nothing")]
 
 
-def test_a_shortened_object_is_changed(bench: Bench) -> None:
+def test_shortened_object_is_changed(bench: Bench) -> None:
     bench.land(video(BODY))
     with bench.target.open("r+b") as file:
         file.truncate(7)
@@ -78,7 +78,7 @@ def test_a_shortened_object_is_changed(bench: Bench) -> None:
         assert verify(bench, full=full)[1] == [("changed", NAME, f"{len(BODY)} bytes", "7 bytes")]
 
 
-def test_rot_that_keeps_size_and_time_is_found_by_reading(bench: Bench) -> None:
+def test_full_finds_changed_content(bench: Bench) -> None:
     bench.land(video(BODY))
     before = bench.target.stat()
     rotten = BODY[:-1] + b"!"
@@ -89,7 +89,7 @@ def test_rot_that_keeps_size_and_time_is_found_by_reading(bench: Bench) -> None:
     assert verify(bench, full=True)[1] == [("changed", NAME, *digests)]
 
 
-def test_a_copied_lake_is_proven_by_reading_only(bench: Bench, tmp_path: Path) -> None:
+def test_copied_lake_verifies_only_with_full(bench: Bench, tmp_path: Path) -> None:
     bench.land(video(BODY))
     copied = shutil.copytree(bench.root, tmp_path / "copied", copy_function=shutil.copyfile)
     os.utime(copied / NAME, ns=(0, 0))
@@ -98,7 +98,7 @@ def test_a_copied_lake_is_proven_by_reading_only(bench: Bench, tmp_path: Path) -
     assert verify(bench, store=store, full=True)[1] == []
 
 
-def test_objects_without_a_receipt_are_orphaned(bench: Bench) -> None:
+def test_objects_without_receipt_are_orphaned(bench: Bench) -> None:
     bench.land(video(BODY))
     for key in (
         "README.txt",
@@ -121,7 +121,7 @@ def test_objects_without_a_receipt_are_orphaned(bench: Bench) -> None:
     assert findings[0][2:] == ("a receipt", "none; 3 bytes")
 
 
-def test_a_landing_under_way_is_no_finding(bench: Bench) -> None:
+def test_landing_in_progress_is_not_a_finding(bench: Bench) -> None:
     """Also in the moment between the object's name and its receipt."""
     bench.land(video(BODY))
     (bench.root / RECEIPT).unlink()
@@ -133,7 +133,7 @@ def test_a_landing_under_way_is_no_finding(bench: Bench) -> None:
     assert at(counts) == {"objects": 1, "in_progress": 1}
 
 
-def test_a_checkpoint_speaks_for_an_object_for_an_hour_only(bench: Bench) -> None:
+def test_checkpoint_excuses_missing_receipt_for_one_hour(bench: Bench) -> None:
     bench.land(video(BODY))
     (bench.root / RECEIPT).unlink()
     checkpoint = Checkpoint(name=bench.target.name, length=None, validator=None, writer_state={})
@@ -147,7 +147,7 @@ def test_a_checkpoint_speaks_for_an_object_for_an_hour_only(bench: Bench) -> Non
         assert verification.counts()["in_progress"] == 1
 
 
-def test_a_receipt_under_another_files_name_proves_nothing(bench: Bench) -> None:
+def test_receipt_under_name_of_another_file_is_unreadable(bench: Bench) -> None:
     second = replace(MEDIA, file_id="file-2")
     bench.land(video(BODY))
     bench.land(video(BODY), media=second)
@@ -162,7 +162,7 @@ def test_a_receipt_under_another_files_name_proves_nothing(bench: Bench) -> None
     assert verify(bench)[1] == []
 
 
-def test_two_receipts_cannot_name_one_object(bench: Bench) -> None:
+def test_two_receipts_naming_one_object(bench: Bench) -> None:
     bench.land(video(BODY))
     bench.land(video(BODY), media=replace(MEDIA, file_id="file-2"))
     second = RECEIPT.replace("file-1", "file-2")
@@ -176,17 +176,17 @@ def test_two_receipts_cannot_name_one_object(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("file_id", ["a/b", "..", "x" * 300, "会议"])
-def test_receipts_of_odd_ids_are_proven(bench: Bench, file_id: str) -> None:
+def test_verify_odd_ids(bench: Bench, file_id: str) -> None:
     bench.land(video(BODY), media=replace(MEDIA, file_id=file_id))
     assert verify(bench)[1] == []
 
 
-def test_nothing_at_all_is_no_proof(bench: Bench) -> None:
+def test_empty_lake_is_refused(bench: Bench) -> None:
     with pytest.raises(InvalidRequest, match="Found nothing below file:///target/"):
         verify(bench)
 
 
-def test_a_folder_that_may_not_be_listed_is_no_proof(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unlistable_folder_raises(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.land(video(BODY))
     scandir = os.scandir
 
@@ -210,14 +210,14 @@ def by_parts(bench: Bench, size: int, **changes: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [1024, 4096, len(BODY) - 1, len(BODY), len(BODY) + 1, 2**40])
-def test_parts_are_proven_by_their_hashes(bench: Bench, size: int) -> None:
+def test_verify_by_part_hashes(bench: Bench, size: int) -> None:
     bench.land(video(BODY))
     by_parts(bench, size)
     assert verify(bench, full=True)[1] == []
 
 
 @pytest.mark.parametrize("at_byte", [0, 4095, 4096, len(BODY) - 1])
-def test_the_part_that_differs_is_named(bench: Bench, at_byte: int) -> None:
+def test_changed_part_is_named(bench: Bench, at_byte: int) -> None:
     bench.land(video(BODY))
     by_parts(bench, 4096)
     bench.target.write_bytes(BODY[:at_byte] + bytes([BODY[at_byte] ^ 1]) + BODY[at_byte + 1 :])
@@ -238,7 +238,7 @@ def test_the_part_that_differs_is_named(bench: Bench, at_byte: int) -> None:
     ],
     ids=str,
 )
-def test_hashes_that_prove_nothing(bench: Bench, changes: dict[str, Any]) -> None:
+def test_inconsistent_part_hashes_are_unreadable(bench: Bench, changes: dict[str, Any]) -> None:
     bench.land(video(BODY))
     by_parts(bench, 4096, **changes)
     ((fault, key, _, seen),) = verify(bench, full=True)[1]
@@ -282,21 +282,21 @@ def _breaks() -> Iterator[bytes]:
     ],
     ids=["breaks", "receipt-breaks", "longer", "shorter", "empty"],
 )
-def test_what_cannot_be_read(bench: Bench, strange: dict[str, Any], fault: str, key: str, seen: str) -> None:
+def test_unreadable_objects(bench: Bench, strange: dict[str, Any], fault: str, key: str, seen: str) -> None:
     bench.land(video(BODY))
     ((found, named, _, told),) = verify(bench, full=True, store=Strange(bench, **strange))[1]
     assert (found, named) == (fault, key)
     assert told.startswith(seen)
 
 
-def test_an_object_that_ends_before_its_last_part(bench: Bench) -> None:
+def test_object_with_missing_parts_is_changed(bench: Bench) -> None:
     bench.land(video(BODY))
     by_parts(bench, 4096)
     ((fault, _, expected, seen),) = verify(bench, full=True, store=Strange(bench, open=lambda: [BODY[:8192]]))[1]
     assert (fault, expected, seen) == ("changed", "19 parts", "2 of them, 8192 bytes")
 
 
-def test_what_lands_anew_meanwhile_is_looked_at_again(bench: Bench) -> None:
+def test_file_landed_during_check_is_checked_again(bench: Bench) -> None:
     bench.land(video(BODY))
     store = Strange(bench, stat=lambda: bench.land(video(OTHER), if_present="replace"))
     assert verify(bench, store=store)[1] == []
@@ -308,7 +308,7 @@ def _many(root: Path, *names: str) -> None:
         (root / name).write_bytes(b"x")
 
 
-def test_hundreds_of_folders_and_files(bench: Bench) -> None:
+def test_many_folders_and_files(bench: Bench) -> None:
     """More than may be in work at once, in one folder and in many."""
     bench.land(video(BODY))
     for i in range(150):
@@ -331,7 +331,7 @@ class ByKey(LocalStore):
         return iter(sorted(super().walk(), key=lambda listed: listed.key.encode()))
 
 
-def test_a_listing_by_whole_keys(bench: Bench) -> None:
+def test_walk_sorted_by_whole_keys(bench: Bench) -> None:
     """``a/file-1.video.mp4``, then all of ``a/file-1.video.mp4x/``, then the receipt in ``a/``."""
     bench.land(video(BODY))
     _many(bench.root, f"{FOLDER}/file-1.video.n/deep/file", f"{FOLDER}/file-1.video.n/own")
@@ -379,7 +379,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], bytes]] = {
 
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_a_hostile_receipt_is_unreadable_and_stops_nothing(bench: Bench, hostile: str, full: bool) -> None:
+def test_hostile_receipt_is_unreadable(bench: Bench, hostile: str, full: bool) -> None:
     """One finding, not a second one for the object; the others are proven all the same."""
     bench.land(video(BODY), media=replace(MEDIA, file_id="file-0"))
     bench.land(video(BODY))
@@ -391,7 +391,7 @@ def test_a_hostile_receipt_is_unreadable_and_stops_nothing(bench: Bench, hostile
 
 
 @pytest.mark.parametrize("lead", ["receipt", "itself", "nowhere", "folder", "pipe"])
-def test_links_and_pipes_in_place_of_a_receipt(bench: Bench, lead: str) -> None:
+def test_links_and_pipes_in_place_of_receipt(bench: Bench, lead: str) -> None:
     bench.land(video(BODY))
     receipt = bench.root / RECEIPT
     receipt.rename(bench.root.parent / "elsewhere")
@@ -404,14 +404,14 @@ def test_links_and_pipes_in_place_of_a_receipt(bench: Bench, lead: str) -> None:
     assert found == ([] if lead == "receipt" else [("orphaned", NAME)])
 
 
-def test_names_that_would_steer_a_terminal_are_shown_harmless(bench: Bench) -> None:
+def test_control_characters_in_names_are_escaped(bench: Bench) -> None:
     bench.land(video(BODY))
     _many(bench.root, "a\x1b[2J\nchanged")
     (bench.root / os.fsdecode(b"b\xff")).write_bytes(b"")
     assert [finding[1] for finding in verify(bench)[1]] == ["a\\x1b[2J\\nchanged", "b\\udcff"]
 
 
-def test_the_same_in_any_other_store(bench: Bench, tmp_path: Path) -> None:
+def test_on_other_stores(bench: Bench, tmp_path: Path) -> None:
     fs = MemoryFileSystem()
     store = FilesystemStore(fs, str(tmp_path), "memory://lake")
     bench.land(video(BODY), store=store)

@@ -61,7 +61,7 @@ def _meeting(barrier: threading.Barrier) -> Answer:
     return answer
 
 
-def test_so_many_are_fetched_at_once_and_no_more(bench: Bench) -> None:
+def test_at_most_workers_at_once(bench: Bench) -> None:
     """Each pair waits for the other: one at a time would never end. A third at once would break the count."""
     barrier = threading.Barrier(2)
     running: list[int] = []
@@ -88,7 +88,7 @@ def test_so_many_are_fetched_at_once_and_no_more(bench: Bench) -> None:
     assert max(running) == 2
 
 
-def test_one_broken_file_keeps_no_other_out(bench: Bench) -> None:
+def test_failed_file_does_not_stop_others(bench: Bench) -> None:
     bench.origin.on("/good", video(BODY))
     bench.origin.on("/bad", video(b"<html>"))
     results = list(land_all(_named("good", "bad", "good2"), _landing(bench).land, workers=2, stop=_not_called))
@@ -99,7 +99,7 @@ def test_one_broken_file_keeps_no_other_out(bench: Bench) -> None:
     assert bad.what == "'bad' (video) of rec-1"
 
 
-def test_a_failing_store_is_an_error_of_that_file() -> None:
+def test_store_error_fails_only_its_file() -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
         raise OSError(errno.ENOSPC, "target x has no room")
 
@@ -111,7 +111,7 @@ def test_a_failing_store_is_an_error_of_that_file() -> None:
 
 
 @pytest.mark.parametrize("fault", [ValueError, AssertionError, MemoryError, requests.ConnectionError])
-def test_a_fault_of_our_own_is_one_files_and_told_by_its_place(fault: type[Exception]) -> None:
+def test_unexpected_error_fails_one_file_and_names_line(fault: type[Exception]) -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
         if media.file_id == "a":
             raise fault("https://host/?sign=S3CRET")
@@ -127,7 +127,7 @@ def test_a_fault_of_our_own_is_one_files_and_told_by_its_place(fault: type[Excep
     assert "S3CRET" not in told(failed.error)
 
 
-def test_what_is_no_error_but_an_end_ends_all() -> None:
+def test_keyboard_interrupt_stops_batch() -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
         raise KeyboardInterrupt
 
@@ -137,7 +137,7 @@ def test_what_is_no_error_but_an_end_ends_all() -> None:
     assert given_up == [True]
 
 
-def test_being_told_to_stop_is_no_failure_of_a_file() -> None:
+def test_stopped_is_not_a_failed_file() -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
         raise Stopped("told to stop")
 
@@ -147,7 +147,7 @@ def test_being_told_to_stop_is_no_failure_of_a_file() -> None:
     assert given_up == [True]
 
 
-def test_threads_know_the_callers_context() -> None:
+def test_threads_copy_context() -> None:
     told: ContextVar[str] = ContextVar("told", default="nothing")
     told.set("the task")
 
@@ -159,7 +159,7 @@ def test_threads_know_the_callers_context() -> None:
     assert result.error.what == "the task"
 
 
-def test_a_caller_that_gives_up_stops_the_threads(bench: Bench) -> None:
+def test_closing_generator_stops_threads(bench: Bench) -> None:
     """The second file would never end: it hangs after its first bytes until it is told to stop."""
     begun = threading.Event()
     sent = threading.Event()
@@ -184,7 +184,7 @@ def test_a_caller_that_gives_up_stops_the_threads(bench: Bench) -> None:
     assert not [path for path in bench.files() if "endless" in path]
 
 
-def test_files_are_named_once_and_failures_too(bench: Bench) -> None:
+def test_files_of_skips_duplicates_and_reports_failures(bench: Bench) -> None:
     recordings = [RECORDING, replace(RECORDING, recording_id="unknown"), RECORDING]
     found = list(files_of(_PathClient(bench), recordings, ["video"]))
     assert [f.what if isinstance(f, Failed) else f[1].file_id for f in found] == ["rec-1-1", "rec-1-2", "unknown"]

@@ -9,7 +9,7 @@ from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 CHECKPOINT = Checkpoint(name="f.video.mp4", length=5, validator='"v1"', writer_state={"upload_id": "u"})
 
 
-def test_it_comes_back_as_it_was_written() -> None:
+def test_round_trip() -> None:
     assert Checkpoint.from_bytes(CHECKPOINT.to_bytes()) == CHECKPOINT
 
 
@@ -32,11 +32,11 @@ def test_it_comes_back_as_it_was_written() -> None:
         {"more": 1},
     ],
 )
-def test_what_is_unsound_continues_nothing(change: dict[str, object]) -> None:
+def test_invalid_field_makes_checkpoint_invalid(change: dict[str, object]) -> None:
     data = json.dumps({**json.loads(CHECKPOINT.to_bytes()), **change}).encode()
     assert Checkpoint.from_bytes(data) is None
 
 
 @pytest.mark.parametrize("data", [None, b"", b"{", b"null", b"[]", b"\xff", b"[" * 100_000, CHECKPOINT.to_bytes()[:-9]])
-def test_what_is_torn_continues_nothing(data: bytes | None) -> None:
+def test_truncated_checkpoint_is_invalid(data: bytes | None) -> None:
     assert Checkpoint.from_bytes(data) is None

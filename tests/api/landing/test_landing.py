@@ -22,7 +22,7 @@ from tests.contract.origin import raw_body, video
 from tests.contract.scripted import MEDIA, Opened
 
 
-def test_a_file_lands_with_its_receipt(bench: Bench) -> None:
+def test_land_writes_object_and_receipt(bench: Bench) -> None:
     stored = bench.land(video(BODY))
     digest = hashlib.sha256(BODY).hexdigest()
     assert bench.target.read_bytes() == BODY
@@ -53,7 +53,7 @@ def test_a_file_lands_with_its_receipt(bench: Bench) -> None:
     }
 
 
-def test_no_link_and_no_title_stays_behind(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_links_and_titles_are_not_kept(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     stored = bench.land(raw_body(b"", status=403), video(BODY))
     for text in ((bench.root / RECEIPT).read_text(), repr(stored), logged(caplog.records)):
@@ -62,7 +62,7 @@ def test_no_link_and_no_title_stays_behind(bench: Bench, caplog: pytest.LogCaptu
 
 
 @pytest.mark.parametrize("if_present", ["verify", "skip"])
-def test_what_is_there_is_not_fetched_again(bench: Bench, if_present: IfPresent) -> None:
+def test_landed_file_is_skipped(bench: Bench, if_present: IfPresent) -> None:
     first = bench.land(video(BODY))
     again = bench.land(if_present=if_present)
     assert again == replace(first, outcome="skipped")
@@ -71,7 +71,7 @@ def test_what_is_there_is_not_fetched_again(bench: Bench, if_present: IfPresent)
     assert bench.last.opened == 0
 
 
-def test_replace_fetches_again(bench: Bench) -> None:
+def test_if_present_replace(bench: Bench) -> None:
     bench.land(video(BODY))
     stored = bench.land(video(OTHER), if_present="replace")
     assert stored.outcome == "replaced"
@@ -80,7 +80,7 @@ def test_replace_fetches_again(bench: Bench) -> None:
     assert bench.receipt()["size"] == len(OTHER)
 
 
-def test_fail_makes_what_is_there_an_error(bench: Bench) -> None:
+def test_if_present_fail(bench: Bench) -> None:
     assert bench.land(video(BODY), if_present="fail").outcome == "landed"
     before = bench.origin.asked("/media")
     with pytest.raises(InvalidRequest, match="exists already"):
@@ -132,7 +132,7 @@ def _remove_receipt(bench: Bench) -> None:
     [_shorten, _touch, _tear_receipt, _empty_receipt, _receipt_of_another, _remove, _remove_receipt],
     ids=lambda damage: damage.__name__,
 )
-def test_what_does_not_agree_with_its_receipt_is_landed_again(bench: Bench, damage: Callable[[Bench], None]) -> None:
+def test_damaged_object_or_receipt_lands_again(bench: Bench, damage: Callable[[Bench], None]) -> None:
     bench.land(video(BODY))
     damage(bench)
     assert bench.land().outcome == "replaced"
@@ -141,13 +141,13 @@ def test_what_does_not_agree_with_its_receipt_is_landed_again(bench: Bench, dama
     assert bench.land().outcome == "skipped"
 
 
-def test_skip_trusts_the_receipt(bench: Bench) -> None:
+def test_if_present_skip_trusts_receipt(bench: Bench) -> None:
     bench.land(video(BODY))
     _touch(bench)
     assert bench.land(if_present="skip").outcome == "skipped"
 
 
-def test_another_type_leaves_no_second_copy(bench: Bench) -> None:
+def test_replacement_of_other_media_type_removes_old_object(bench: Bench) -> None:
     bench.land(video(BODY))
     stored = bench.land(raw_body(b"ID3\x04\x00sound", headers={"Content-Type": "audio/mpeg"}), if_present="replace")
     assert (stored.outcome, stored.media_type) == ("replaced", "audio/mpeg")
@@ -155,13 +155,13 @@ def test_another_type_leaves_no_second_copy(bench: Bench) -> None:
     assert bench.land().outcome == "skipped"
 
 
-def test_a_file_that_the_platform_does_not_have_is_absent(bench: Bench) -> None:
+def test_missing_file_is_absent(bench: Bench) -> None:
     stored = bench.land(opens=lambda: None)
     assert (stored.outcome, stored.uri, stored.size, stored.sha256) == ("absent", None, None, None)
     assert bench.files() == set()
 
 
-def test_content_that_the_api_serves_is_landed(bench: Bench) -> None:
+def test_land_content_served_by_api(bench: Bench) -> None:
     media = replace(MEDIA, kind="transcript-srt")
     text = "1\n00:00:00,000 --> 00:00:05,400\n大家好\n".encode()
     stored = bench.land(media=media, opens=lambda: iter([text[:10], text[10:]]))
@@ -169,13 +169,13 @@ def test_content_that_the_api_serves_is_landed(bench: Bench) -> None:
     assert (bench.root / "acme/2026-11-09/rec-1/file-1.transcript-srt.srt").read_bytes() == text
 
 
-def test_a_body_of_many_small_pieces_is_whole(bench: Bench) -> None:
+def test_land_body_of_many_small_chunks(bench: Bench) -> None:
     stored = bench.land(opens=lambda: iter([BODY[i : i + 7] for i in range(0, 2100, 7)]))
     assert bench.root.joinpath(*NAME.split("/")).read_bytes() == BODY[:2100]
     assert stored.size == 2100
 
 
-def test_a_dead_link_is_resolved_anew(bench: Bench) -> None:
+def test_expired_link_is_renewed(bench: Bench) -> None:
     stored = bench.land(raw_body(b"expired", status=403), video(BODY))
     assert stored.outcome == "landed"
     assert [seen.query for seen in bench.origin.seen] == ["sign=S3CRET-1", "sign=S3CRET-2"]
@@ -183,7 +183,7 @@ def test_a_dead_link_is_resolved_anew(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-def test_links_that_are_always_dead_are_an_error(bench: Bench, status: int) -> None:
+def test_links_that_always_expire_are_an_error(bench: Bench, status: int) -> None:
     with pytest.raises(LinkExpired) as caught:
         bench.land(raw_body(b"expired", status=status))
     assert len({seen.query for seen in bench.origin.seen}) == 5
@@ -193,7 +193,7 @@ def test_links_that_are_always_dead_are_an_error(bench: Bench, status: int) -> N
     assert bench.files() == set()
 
 
-def test_a_file_that_is_gone_when_the_link_died(bench: Bench) -> None:
+def test_file_missing_after_link_expired_is_an_error(bench: Bench) -> None:
     opens: Iterator[Opened] = chain([bench.link()], repeat(None))
     with pytest.raises(LinkExpired, match="returned no new one"):
         bench.land(raw_body(b"", status=404), opens=lambda: next(opens))

@@ -44,9 +44,7 @@ def _link_is_told_nowhere(bench: Bench, caplog: pytest.LogCaptureFixture, error:
 @pytest.mark.parametrize(
     "tags", [('"v1"', '"v2"'), ('"v1"', None), ('"v1"', 'W/"v1"'), (None, None), ('W/"a"', 'W/"a"')]
 )
-def test_content_that_changes_within_a_try_is_begun_anew(
-    bench: Bench, other: bytes, tags: tuple[str | None, str | None]
-) -> None:
+def test_restart_if_content_changes_within_try(bench: Bench, other: bytes, tags: tuple[str | None, str | None]) -> None:
     host = RangeHost(V1, tag=tags[0])
     bench.land(host.cut(CHUNK_BYTES), host.becomes(other, tags[1]))
     assert_landed(bench, other)
@@ -77,7 +75,7 @@ UNTRUE: dict[str, Twist] = {
 
 
 @pytest.mark.parametrize("fault", UNTRUE)
-def test_a_part_that_may_be_another_is_not_taken(bench: Bench, fault: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_range_restarts(bench: Bench, fault: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     host = RangeHost(V1)
     bench.land(host.cut(CHUNK_BYTES), host.but(UNTRUE[fault]), host)
@@ -89,7 +87,7 @@ def test_a_part_that_may_be_another_is_not_taken(bench: Bench, fault: str, caplo
 
 
 @pytest.mark.parametrize("fault", ["no tag", "another tag", "a weak tag"])
-def test_a_part_of_another_version_is_never_joined(bench: Bench, fault: str) -> None:
+def test_range_of_another_version_is_not_spliced(bench: Bench, fault: str) -> None:
     """A host that does not know If-Range gives the end of its new version."""
     host = RangeHost(V1)
 
@@ -104,21 +102,21 @@ def test_a_part_of_another_version_is_never_joined(bench: Bench, fault: str) -> 
 
 
 @pytest.mark.parametrize("in_chunks", [False, True])
-def test_a_host_that_gives_less_than_it_was_asked_for_is_asked_again(bench: Bench, in_chunks: bool) -> None:
+def test_short_range_is_continued(bench: Bench, in_chunks: bool) -> None:
     host = RangeHost(V1, in_chunks=in_chunks)
     bench.land(host.cut(CHUNK_BYTES), host.but(short_range(CHUNK_BYTES // 2)))
     assert_landed(bench, V1)
     assert host.asked == [None, CHUNK_BYTES, CHUNK_BYTES * 3 // 2, CHUNK_BYTES * 2]
 
 
-def test_less_than_asked_for_of_no_known_total_is_no_end(bench: Bench) -> None:
+def test_short_range_without_total_is_not_the_end(bench: Bench) -> None:
     """Without a length and without a total nothing tells the end of a part from the end of the file."""
     host = RangeHost(V1, in_chunks=True)
     bench.land(host.cut(CHUNK_BYTES + 1), host.but(short_range(CHUNK_BYTES // 2, total="*")))
     assert_landed(bench, V1)
 
 
-def test_a_host_that_gives_next_to_nothing_is_given_up(bench: Bench) -> None:
+def test_tiny_ranges_fail(bench: Bench) -> None:
     host = RangeHost(V1)
     with pytest.raises(MeetingsApiError):
         bench.land(host.cut(CHUNK_BYTES), host.but(short_range(100)))
@@ -142,9 +140,7 @@ DEAD: dict[str, tuple[Twist, type[MeetingsApiError]]] = {
 
 @pytest.mark.parametrize("death", DEAD)
 @pytest.mark.parametrize("place", [0, CHUNK_BYTES])
-def test_a_link_that_dies_is_resolved_anew_and_the_stream_continues(
-    bench: Bench, place: int, death: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_resume_with_new_link(bench: Bench, place: int, death: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     host = RangeHost(V1)
     dead = host.but(DEAD[death][0])
@@ -157,9 +153,7 @@ def test_a_link_that_dies_is_resolved_anew_and_the_stream_continues(
 
 
 @pytest.mark.parametrize("death", DEAD)
-def test_a_link_that_stays_dead_is_an_error_and_what_came_is_kept(
-    bench: Bench, death: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_persistent_link_failure_keeps_part(bench: Bench, death: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     host = RangeHost(V1)
     twist, kind = DEAD[death]
@@ -180,7 +174,7 @@ def _storm(host: RangeHost, *statuses: int) -> list[Answer]:
 
 
 @pytest.mark.parametrize("statuses", [(500, 502, 503, 504), (429,) * 4, (500, 429, 403, 503)])
-def test_four_failures_in_a_row_are_ridden_out(bench: Bench, statuses: tuple[int, ...]) -> None:
+def test_four_consecutive_failures_are_retried(bench: Bench, statuses: tuple[int, ...]) -> None:
     host = RangeHost(V1)
     bench.land(*_storm(host, *statuses), host.cut(CHUNK_BYTES), *_storm(host, *statuses), host)
     assert_landed(bench, V1)
@@ -188,7 +182,7 @@ def test_four_failures_in_a_row_are_ridden_out(bench: Bench, statuses: tuple[int
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_five_failures_in_a_row_are_an_error(bench: Bench, status: int) -> None:
+def test_five_consecutive_failures_are_an_error(bench: Bench, status: int) -> None:
     host = RangeHost(V1)
     with pytest.raises(ServerError, match=f"status {status}"):
         bench.land(*_storm(host, *[status] * 5), host)

@@ -19,7 +19,7 @@ HALF = CHUNK_BYTES // 2
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_cut_is_continued_with_what_is_missing(bench: Bench, place: int) -> None:
+def test_resume_after_cut(bench: Bench, place: int) -> None:
     host = RangeHost(V1)
     bench.land(host.cut(place), host)
     assert_landed(bench, V1)
@@ -31,7 +31,7 @@ def test_a_cut_is_continued_with_what_is_missing(bench: Bench, place: int) -> No
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", ["no ranges", "no validator", "weak validator"])
-def test_what_cannot_be_continued_begins_anew(bench: Bench, kind: str, place: int) -> None:
+def test_restart_without_ranges_or_validator(bench: Bench, kind: str, place: int) -> None:
     host = {
         "no ranges": RangeHost(V1, ranges=False),
         "no validator": RangeHost(V1, tag=None),
@@ -45,14 +45,14 @@ def test_what_cannot_be_continued_begins_anew(bench: Bench, kind: str, place: in
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_cut_of_a_stream_in_chunks_is_continued(bench: Bench, place: int) -> None:
+def test_resume_after_cut_chunked_body(bench: Bench, place: int) -> None:
     host = RangeHost(V1, in_chunks=True)
     bench.land(host.cut(place), host)
     assert_landed(bench, V1)
 
 
 @pytest.mark.parametrize("place", [CHUNK_BYTES, CHUNK_BYTES + 1, SIZE - 1])
-def test_a_cut_of_a_stream_in_chunks_without_validator_begins_anew(bench: Bench, place: int) -> None:
+def test_restart_after_cut_chunked_body_without_validator(bench: Bench, place: int) -> None:
     host = RangeHost(V1, tag=None, in_chunks=True)
     bench.land(host.cut(place), host)
     assert_landed(bench, V1)
@@ -60,7 +60,7 @@ def test_a_cut_of_a_stream_in_chunks_without_validator_begins_anew(bench: Bench,
 
 
 @pytest.mark.parametrize("every", [HALF, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + HALF])
-def test_cut_on_every_response_a_host_with_ranges_gets_on(bench: Bench, every: int) -> None:
+def test_every_response_cut_with_ranges(bench: Bench, every: int) -> None:
     host = RangeHost(V1)
     bench.land(host.cut(every))
     assert_landed(bench, V1)
@@ -68,7 +68,7 @@ def test_cut_on_every_response_a_host_with_ranges_gets_on(bench: Bench, every: i
     assert host.given < 2 * SIZE
 
 
-def test_cut_on_every_response_a_host_without_ranges_is_given_up(bench: Bench) -> None:
+def test_every_response_cut_without_ranges(bench: Bench) -> None:
     host = RangeHost(V1, ranges=False)
     with pytest.raises(ServerError, match="was cut after") as caught:
         bench.land(host.cut(CHUNK_BYTES + HALF))
@@ -79,7 +79,7 @@ def test_cut_on_every_response_a_host_without_ranges_is_given_up(bench: Bench) -
     assert len(bench.slept) == 4
 
 
-def test_cut_always_at_the_same_place_is_given_up_and_kept_for_the_next_try(bench: Bench) -> None:
+def test_repeated_cut_at_same_byte_keeps_part(bench: Bench) -> None:
     host = RangeHost(V1)
     place = CHUNK_BYTES + HALF
 
@@ -100,7 +100,7 @@ def _until(place: int, rest: int) -> int:
 
 
 @pytest.mark.parametrize("extra", [1, CHUNK_BYTES])
-def test_a_length_beyond_the_body_is_an_error_and_the_next_try_is_right(bench: Bench, extra: int) -> None:
+def test_content_length_longer_than_body(bench: Bench, extra: int) -> None:
     host = RangeHost(V1)
     with pytest.raises(ServerError, match="was cut after"):
         bench.land(host.but(with_headers(content_length=str(SIZE + extra))))
@@ -110,7 +110,7 @@ def test_a_length_beyond_the_body_is_an_error_and_the_next_try_is_right(bench: B
     assert_landed(bench, V1)
 
 
-def test_a_length_that_is_too_short_in_a_part_is_no_end(bench: Bench) -> None:
+def test_short_content_length_of_range_is_not_the_end(bench: Bench) -> None:
     host = RangeHost(V1)
     short = host.but(with_headers(content_length=str(CHUNK_BYTES)))
     bench.land(host.cut(CHUNK_BYTES), short, host)

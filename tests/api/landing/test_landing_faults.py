@@ -31,13 +31,13 @@ from tests.contract.origin import Answer, chunked, json_body, raw_body, video
 from tests.contract.scripted import MEDIA
 
 
-def test_a_longer_promise_than_body_is_noticed(bench: Bench) -> None:
+def test_content_length_longer_than_body_is_an_error(bench: Bench) -> None:
     with pytest.raises(ServerError, match="was cut"):
         bench.land(video(BODY, {"Content-Length": str(len(BODY) + 1)}))
     assert bench.files() == set()
 
 
-def test_a_body_beyond_its_length_is_not_read_into_the_next_one(bench: Bench) -> None:
+def test_body_longer_than_length_does_not_reach_next_response(bench: Bench) -> None:
     """HTTP ends the body at its length: what follows must not be taken for the next answer on the connection."""
     cut = BODY[:1000]
     stored = bench.land(video(BODY, {"Content-Length": "1000"}))
@@ -47,9 +47,7 @@ def test_a_body_beyond_its_length_is_not_read_into_the_next_one(bench: Bench) ->
 
 
 @pytest.mark.parametrize("difference", [-1, 1])
-def test_a_stream_of_another_length_than_promised_is_corrupt(
-    bench: Bench, difference: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_length_is_corrupt(bench: Bench, difference: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine counts by itself, should the layer below not."""
     length = property(lambda _: len(BODY) + difference)
     monkeypatch.setattr("airflow_provider_meetings.api.media.stream.MediaStream.length", length)
@@ -72,7 +70,7 @@ FAILURES: dict[str, tuple[Answer, type[MeetingsApiError]]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_after_a_failure_nothing_stands_and_the_next_try_is_right(bench: Bench, failure: str) -> None:
+def test_failure_leaves_nothing_and_next_try_lands(bench: Bench, failure: str) -> None:
     answer, kind = FAILURES[failure]
     with pytest.raises(kind) as caught:
         bench.land(answer)
@@ -84,7 +82,7 @@ def test_after_a_failure_nothing_stands_and_the_next_try_is_right(bench: Bench, 
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_failed_replacement_keeps_what_was_there(bench: Bench, failure: str) -> None:
+def test_failed_replacement_keeps_old_object(bench: Bench, failure: str) -> None:
     bench.land(video(BODY))
     answer, kind = FAILURES[failure]
     with pytest.raises(kind):
@@ -94,7 +92,7 @@ def test_a_failed_replacement_keeps_what_was_there(bench: Bench, failure: str) -
     assert bench.land().outcome == "skipped"
 
 
-def test_a_stream_that_breaks_in_the_engine_is_discarded(bench: Bench) -> None:
+def test_interrupt_without_validator_leaves_nothing(bench: Bench) -> None:
     def broken() -> Iterator[bytes]:
         yield BODY
         raise KeyboardInterrupt
@@ -104,7 +102,7 @@ def test_a_stream_that_breaks_in_the_engine_is_discarded(bench: Bench) -> None:
     assert bench.files() == set()
 
 
-def test_a_store_that_keeps_less_than_it_was_given_is_noticed(bench: Bench) -> None:
+def test_store_that_loses_bytes_is_detected(bench: Bench) -> None:
     class Forgetful(LocalStore):
         def writer(self, key: str, plan: Plan) -> LocalWriter:
             writer = super().writer(key, plan)
@@ -117,7 +115,7 @@ def test_a_store_that_keeps_less_than_it_was_given_is_noticed(bench: Bench) -> N
     assert RECEIPT not in bench.files()
 
 
-def test_another_writer_is_an_error_and_keeps_its_file(bench: Bench) -> None:
+def test_part_locked_by_another_writer(bench: Bench) -> None:
     bench.target.parent.mkdir(parents=True)
     other = LocalWriter(bench.target, Plan())
     other.write(b"the other's bytes")
@@ -130,7 +128,7 @@ def test_another_writer_is_an_error_and_keeps_its_file(bench: Bench) -> None:
     assert bench.target.read_bytes() == BODY
 
 
-def test_a_format_cannot_take_the_receipts_name(bench: Bench) -> None:
+def test_kind_cannot_take_name_of_receipt(bench: Bench) -> None:
     media = replace(MEDIA, kind="summary-receipt.json")
     stored = bench.land(media=media, opens=lambda: iter([BODY]))
     assert bench.root.joinpath(str(stored.uri).removeprefix("file:///target/")).read_bytes() == BODY
@@ -164,7 +162,7 @@ def _run(mode: str, root: Path, url: str) -> dict[str, str]:
     return answer
 
 
-def test_two_processes_never_publish_a_wrong_file(bench: Bench) -> None:
+def test_two_processes_never_publish_mixed_file(bench: Bench) -> None:
     bodies = {b"\0\0\0\x1cftypisom" + letter * 3_000_000 for letter in (b"a", b"b")}
     processes = [
         _child("land", bench.root, bench.origin.on(f"/{number}", video(body)), times=12)
@@ -191,7 +189,7 @@ def test_two_processes_never_publish_a_wrong_file(bench: Bench) -> None:
     assert hashlib.sha256(bench.target.read_bytes()).hexdigest() == described["sha256"]
 
 
-def test_a_killed_process_leaves_no_final_name(bench: Bench) -> None:
+def test_killed_process_leaves_no_object(bench: Bench) -> None:
     promised = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 9000000\r\n\r\n"
     url = bench.origin.on("/slow", bench.origin.hang(promised + OTHER[:12] + bytes(1_500_000)))
     process = _child("announce", bench.root, url)
@@ -208,14 +206,14 @@ def test_a_killed_process_leaves_no_final_name(bench: Bench) -> None:
     assert bench.files() == {NAME, RECEIPT}
 
 
-def test_a_full_disk_is_an_error_and_leaves_nothing(bench: Bench) -> None:
+def test_write_beyond_file_size_limit_leaves_nothing(bench: Bench) -> None:
     answer = _run("small-disk", bench.root, bench.origin.on("/media", video(OTHER * 3)))
     assert answer["oserror"] == "True"
     assert bench.files() == set()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_a_target_that_may_not_be_written_is_one_clear_error(bench: Bench) -> None:
+def test_unwritable_target_is_one_clear_error(bench: Bench) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)
@@ -235,13 +233,13 @@ def _without_length(body: bytes) -> Answer:
     return lambda handler: handler.send(200, {"Content-Type": "video/mp4"}, body)
 
 
-def test_a_body_of_which_a_cut_could_not_be_noticed_is_refused(bench: Bench) -> None:
+def test_body_without_length_and_chunks_is_refused(bench: Bench) -> None:
     with pytest.raises(MediaCorrupt, match="neither Content-Length nor chunked"):
         bench.land(_without_length(BODY))
     assert bench.files() == set()
 
 
-def test_without_a_length_the_declared_size_must_be_met(bench: Bench) -> None:
+def test_body_without_length_must_have_declared_size(bench: Bench) -> None:
     declared = replace(MEDIA, declared_size=len(BODY))
     with pytest.raises(MediaCorrupt, match="bytes, received"):
         bench.land(_without_length(BODY[:-1]), media=declared)
@@ -259,13 +257,13 @@ def test_without_a_length_the_declared_size_must_be_met(bench: Bench) -> None:
         ("application/json", BODY),
     ],
 )
-def test_a_message_is_no_video(bench: Bench, content_type: str, body: bytes) -> None:
+def test_page_or_message_is_refused(bench: Bench, content_type: str, body: bytes) -> None:
     with pytest.raises(MediaCorrupt, match="a page or a message"):
         bench.land(raw_body(body, headers={"Content-Type": content_type}))
     assert bench.files() == set()
 
 
-def test_a_link_of_the_parts_name_is_not_followed(bench: Bench, tmp_path: Path) -> None:
+def test_symlink_at_part_is_not_followed(bench: Bench, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
     bench.target.parent.mkdir(parents=True)
@@ -276,7 +274,7 @@ def test_a_link_of_the_parts_name_is_not_followed(bench: Bench, tmp_path: Path) 
     assert not bench.target.exists()
 
 
-def test_a_receipt_that_names_another_files_object_leads_nowhere(bench: Bench) -> None:
+def test_receipt_naming_another_object_is_ignored(bench: Bench) -> None:
     """Whoever can write to the lake can write receipts."""
     other = bench.target.with_name("file-2.video.mp4")
     other.parent.mkdir(parents=True)
@@ -292,7 +290,7 @@ def test_a_receipt_that_names_another_files_object_leads_nowhere(bench: Bench) -
     assert bench.land().outcome == "skipped"
 
 
-def test_a_part_that_is_also_something_else_is_left_to_it(bench: Bench) -> None:
+def test_hard_linked_part_is_not_overwritten(bench: Bench) -> None:
     """As in a copy of the lake that was made of hard links while a landing was under way."""
     part = bench.target.with_name(bench.target.name + ".part")
     part.parent.mkdir(parents=True)
@@ -304,7 +302,7 @@ def test_a_part_that_is_also_something_else_is_left_to_it(bench: Bench) -> None:
     assert elsewhere.read_bytes() == OTHER
 
 
-def test_what_came_there_meanwhile_is_not_replaced_under_fail(bench: Bench) -> None:
+def test_if_present_fail_keeps_object_created_meanwhile(bench: Bench) -> None:
     class Late(LocalStore):
         def writer(self, key: str, plan: Plan) -> LocalWriter:
             writer = super().writer(key, plan)
@@ -320,7 +318,7 @@ def test_what_came_there_meanwhile_is_not_replaced_under_fail(bench: Bench) -> N
 
 
 @pytest.mark.parametrize(("declared", "warned"), [(len(BODY) + 1, True), (len(BODY), False), (0, False), (None, False)])
-def test_less_than_the_platform_declares_is_said(
+def test_file_smaller_than_declared_is_logged(
     bench: Bench, caplog: pytest.LogCaptureFixture, declared: int | None, warned: bool
 ) -> None:
     assert bench.land(video(BODY), media=replace(MEDIA, declared_size=declared)).outcome == "landed"

@@ -30,7 +30,7 @@ def names(store: FilesystemStore) -> set[str]:
     return {*keys(store), *(leftover.handle for leftover in store.partial_uploads())}
 
 
-def test_a_file_lands_and_is_skipped_and_replaced(bench: Bench, store: FilesystemStore) -> None:
+def test_land_skip_replace(bench: Bench, store: FilesystemStore) -> None:
     stored = bench.land(video(BODY), store=store)
     assert (stored.outcome, stored.uri, store.read(NAME)) == ("landed", f"x://lake/{NAME}", BODY)
     assert names(store) == {NAME, RECEIPT}
@@ -40,7 +40,7 @@ def test_a_file_lands_and_is_skipped_and_replaced(bench: Bench, store: Filesyste
     assert (store.read(NAME), names(store)) == (BODY, {NAME, RECEIPT})
 
 
-def test_a_cut_stream_is_continued_within_the_try(bench: Bench, store: FilesystemStore) -> None:
+def test_resume_after_cut_within_try(bench: Bench, store: FilesystemStore) -> None:
     big = BODY * 60  # several pieces
 
     def whole(handler: Handler) -> None:
@@ -71,7 +71,7 @@ BROKEN: dict[str, tuple[Answer, type[MeetingsApiError]]] = {
 
 @pytest.mark.parametrize("stands", [False, True])
 @pytest.mark.parametrize("fault", BROKEN)
-def test_what_is_not_the_file_is_not_there(bench: Bench, store: FilesystemStore, fault: str, stands: bool) -> None:
+def test_invalid_body_leaves_nothing(bench: Bench, store: FilesystemStore, fault: str, stands: bool) -> None:
     if stands:
         store.put(NAME, OTHER)
     answer, error = BROKEN[fault]
@@ -84,7 +84,7 @@ def test_what_is_not_the_file_is_not_there(bench: Bench, store: FilesystemStore,
 
 
 @pytest.mark.parametrize("kind", [Truncating, LocalFileSystem])
-def test_what_a_killed_try_left_is_swept_by_the_next(bench: Bench, tmp_path: Path, kind: Callable[[], Any]) -> None:
+def test_next_try_removes_temporary_object(bench: Bench, tmp_path: Path, kind: Callable[[], Any]) -> None:
     store = FilesystemStore(kind(), str(tmp_path / "lake"), "x://lake")
     left = f"{NAME}.0123abcd.part"
     store.put(f"{left}x", b"")  # makes the folder

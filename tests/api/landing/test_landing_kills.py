@@ -53,17 +53,17 @@ def _kill_on_the_way(bench: Bench, host: RangeHost, processes: ForkServer, dice:
     given = dice.randint(before + 2 * PIECE, SIZE - 1)
     moment = dice.randint(before + 1, before + (given - before) // PIECE * PIECE)
     gone = threading.Event()
-    pid = processes.start(bench.root, bench.origin.on("/media", host.held(given, gone)))
+    pid = processes.start(root=bench.root, url=bench.origin.on("/media", host.held(given, gone)))
     written = _grown(part, moment)
     assert 1 <= written < SIZE
     assert_not_landed(bench)
     os.kill(pid, signal.SIGKILL)
-    assert processes.ended() == signal.SIGKILL  # so it was alive until then
+    assert processes.wait() == signal.SIGKILL  # so it was alive until then
     gone.set()
     return part.stat().st_size
 
 
-def test_killed_at_any_moment_the_next_try_continues(
+def test_resume_after_kill_at_random_byte(
     processes: ForkServer, origin: Origin, tmp_path: Path, transport: Transport, pytestconfig: pytest.Config
 ) -> None:
     killed = 0
@@ -95,15 +95,15 @@ def transport(origin: Origin) -> Iterator[Transport]:
     made.close()
 
 
-def test_killed_before_any_step_on_the_disk(
+def test_kill_before_each_disk_step(
     processes: ForkServer, origin: Origin, tmp_path: Path, transport: Transport
 ) -> None:
     """Also between its last byte, its name and its receipt."""
     for step in count(1):
         bench = Bench(tmp_path / str(step), origin, transport)
         host = RangeHost(V1)
-        processes.start(bench.root, origin.on("/media", host), step=step)
-        if not processes.ended():
+        processes.start(root=bench.root, url=origin.on("/media", host), step=step)
+        if not processes.wait():
             break
         if bench.target.exists():
             assert bench.target.read_bytes() == V1
@@ -114,15 +114,15 @@ def test_killed_before_any_step_on_the_disk(
     assert step > 20
 
 
-def test_a_replacement_killed_before_any_step_on_the_disk(
+def test_kill_before_each_disk_step_of_replacement(
     processes: ForkServer, origin: Origin, tmp_path: Path, transport: Transport
 ) -> None:
     for step in count(1):
         bench = Bench(tmp_path / str(step), origin, transport)
         bench.land(RangeHost(V1))
         host = RangeHost(V2, tag='"v2"')
-        processes.start(bench.root, origin.on("/media", host), step=step, if_present="replace")
-        if not processes.ended():
+        processes.start(root=bench.root, url=origin.on("/media", host), step=step, if_present="replace")
+        if not processes.wait():
             break
         assert any(bench.target.read_bytes() == body for body in (V1, V2))
         # What says that it is there already must be right about it.
@@ -133,17 +133,17 @@ def test_a_replacement_killed_before_any_step_on_the_disk(
     assert step > 20
 
 
-def test_a_second_process_does_not_disturb_the_first(
+def test_second_process_does_not_disturb_first(
     processes: ForkServer, origin: Origin, tmp_path: Path, transport: Transport
 ) -> None:
     bench = Bench(tmp_path, origin, transport)
     host = RangeHost(V1)
     go_on = threading.Event()
-    processes.start(tmp_path, origin.on("/media", host.held(SIZE // 2, go_on), host))
+    processes.start(root=tmp_path, url=origin.on("/media", host.held(SIZE // 2, go_on), host))
     _grown(bench.root / f"{NAME}.part", SIZE // 2 // PIECE * PIECE)
     with pytest.raises(BlockingIOError, match="being written by another process"):
         bench.land()
     go_on.set()  # and is cut there
-    assert processes.ended() == 0
+    assert processes.wait() == 0
     assert_landed(bench, V1)
     assert host.asked == [None, SIZE // 2 // PIECE * PIECE]

@@ -42,7 +42,7 @@ def _head(size: int) -> bytes:
     )
 
 
-def test_a_trickle_is_no_silence(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_stream_does_not_time_out(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is how long nothing comes, not how long it takes in all."""
     _give_up_after(1.5, bench, start, monkeypatch)
 
@@ -68,7 +68,7 @@ SILENCES = {
 
 
 @pytest.mark.parametrize("silence", SILENCES)
-def test_silence_is_an_end(bench: Bench, silence: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_timeout_is_an_error(bench: Bench, silence: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     _give_up_after(0.1, bench, start, monkeypatch)
     hang = bench.origin.hang(SILENCES[silence])
     with pytest.raises(ServerError, match=r"no answer in time|was cut") as caught:
@@ -81,9 +81,7 @@ def test_silence_is_an_end(bench: Bench, silence: str, start: Start, monkeypatch
 
 
 @pytest.mark.parametrize("silence", SILENCES)
-def test_after_a_silence_the_stream_continues(
-    bench: Bench, silence: str, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_resume_after_timeout(bench: Bench, silence: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     _give_up_after(0.5, bench, start, monkeypatch)
     host = RangeHost(V1)
     bench.land(bench.origin.hang(SILENCES[silence]), host)
@@ -92,7 +90,7 @@ def test_after_a_silence_the_stream_continues(
 
 
 @pytest.mark.parametrize("in_chunks", [False, True])
-def test_a_file_beyond_the_ceiling_is_an_error(bench: Bench, in_chunks: bool) -> None:
+def test_file_above_max_bytes_is_refused(bench: Bench, in_chunks: bool) -> None:
     host = RangeHost(V1, in_chunks=in_chunks)
     with pytest.raises(FileTooLarge, match=f"the limit is {SIZE - 1}"):
         bench.land(host, max_bytes=SIZE - 1)
@@ -102,13 +100,13 @@ def test_a_file_beyond_the_ceiling_is_an_error(bench: Bench, in_chunks: bool) ->
     assert_landed(bench, V1)
 
 
-def test_a_length_beyond_the_ceiling_is_refused_before_anything_is_written(bench: Bench) -> None:
+def test_content_length_above_max_bytes_writes_nothing(bench: Bench) -> None:
     with pytest.raises(FileTooLarge):
         bench.land(video(V1, {"Content-Length": str(2**40)}))
     assert not bench.root.exists()
 
 
-def test_a_length_beyond_the_room_is_refused_before_it_is_read(bench: Bench) -> None:
+def test_content_length_above_free_space_is_refused(bench: Bench) -> None:
     host = RangeHost(V1)
     with pytest.raises(OSError, match=r"bytes free, \d+ are needed: free some space") as caught:
         bench.land(host.but(with_headers(content_length=str(2**59))), max_bytes=2**60)
@@ -138,7 +136,7 @@ def _room(disk: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def test_a_disk_that_fills_up_on_the_way_gets_its_room_back(bench: Bench, disk: Path) -> None:
+def test_full_disk_frees_written_bytes(bench: Bench, disk: Path) -> None:
     room = _room(disk)
     host = RangeHost(version(room + 1, 1), in_chunks=True)
     with pytest.raises(OSError, match="free some space") as caught:
@@ -150,7 +148,7 @@ def test_a_disk_that_fills_up_on_the_way_gets_its_room_back(bench: Bench, disk: 
     assert_landed(bench, V1)
 
 
-def test_a_part_outlives_a_disk_that_is_full_for_a_while(bench: Bench, disk: Path) -> None:
+def test_part_survives_full_disk(bench: Bench, disk: Path) -> None:
     host = RangeHost(V1)
     with pytest.raises(LinkExpired):
         bench.land(host.cut(SIZE // 2), host.but(only_status(403)))
@@ -167,7 +165,7 @@ def test_a_part_outlives_a_disk_that_is_full_for_a_while(bench: Bench, disk: Pat
 
 
 @pytest.mark.parametrize("pages", [0, 1, 15])
-def test_without_room_for_its_receipt_nothing_is_fetched(bench: Bench, disk: Path, pages: int) -> None:
+def test_no_download_without_space_for_receipt(bench: Bench, disk: Path, pages: int) -> None:
     room = _room(disk)
     host = RangeHost(version(room - pages * PAGE, 1))
     with pytest.raises(OSError, match="free some space") as caught:

@@ -43,7 +43,7 @@ def _change(bench: Bench, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_bytes()), **changes}))
 
 
-def test_the_next_try_continues(bench: Bench) -> None:
+def test_resume_in_next_try(bench: Bench) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
     assert bench.files() == {PART, CHECKPOINT}
@@ -54,7 +54,7 @@ def test_the_next_try_continues(bench: Bench) -> None:
     assert (host.asked, host.given) == ([KEPT], SIZE - KEPT)
 
 
-def test_try_after_try_gets_on(bench: Bench) -> None:
+def test_each_try_resumes(bench: Bench) -> None:
     host = RangeHost(V1)
     for _ in range(3):
         with pytest.raises(LinkExpired):
@@ -64,7 +64,7 @@ def test_try_after_try_gets_on(bench: Bench) -> None:
     assert host.given == SIZE
 
 
-def test_without_a_length_a_try_is_continued_too(bench: Bench) -> None:
+def test_resume_without_length(bench: Bench) -> None:
     host = RangeHost(V1, in_chunks=True)
     _fail(bench, host)
     assert bench.land(host).outcome == "resumed"
@@ -73,7 +73,7 @@ def test_without_a_length_a_try_is_continued_too(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("tag", [None, 'W/"v1"'])
-def test_what_cannot_be_continued_leaves_nothing(bench: Bench, tag: str | None) -> None:
+def test_part_without_strong_validator_is_removed(bench: Bench, tag: str | None) -> None:
     host = RangeHost(V1, tag=tag)
     _fail(bench, host)
     assert bench.files() == set()
@@ -84,7 +84,7 @@ def test_what_cannot_be_continued_leaves_nothing(bench: Bench, tag: str | None) 
 
 @pytest.mark.parametrize("other", [V2, version(SIZE + 9, 3), V1[:KEPT], V1[: KEPT - 1]], ids=len)
 @pytest.mark.parametrize("tag", ['"v2"', None, 'W/"v1"'])
-def test_content_that_changed_between_tries_is_begun_anew(bench: Bench, other: bytes, tag: str | None) -> None:
+def test_restart_if_content_changed_between_tries(bench: Bench, other: bytes, tag: str | None) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
     host.body, host.tag = other, tag
@@ -92,7 +92,7 @@ def test_content_that_changed_between_tries_is_begun_anew(bench: Bench, other: b
     assert_landed(bench, other)
 
 
-def test_a_part_that_the_host_no_longer_continues_is_begun_anew(bench: Bench) -> None:
+def test_restart_if_host_no_longer_supports_ranges(bench: Bench) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
     host.ranges = False
@@ -110,9 +110,9 @@ DAMAGES: dict[str, Damage] = {
     "another schema": lambda bench: _change(bench, schema=99),
     "a word unknown": lambda bench: _change(bench, more=1),
     "no validator": lambda bench: _change(bench, validator=None),
-    "no place": lambda bench: _change(bench, place={}),
-    "another boot": lambda bench: _change(bench, place={"boot": "another"}),
-    "an empty boot": lambda bench: _change(bench, place={"boot": ""}),
+    "no state": lambda bench: _change(bench, writer_state={}),
+    "another boot": lambda bench: _change(bench, writer_state={"boot": "another"}),
+    "an empty boot": lambda bench: _change(bench, writer_state={"boot": ""}),
     "part gone": lambda bench: (bench.root / PART).unlink(),
     "part empty": lambda bench: (bench.root / PART).write_bytes(b""),
     "part too long": lambda bench: (bench.root / PART).write_bytes(bytes(SIZE + 1)),
@@ -134,16 +134,16 @@ def _is_not_continued(bench: Bench, damage: Damage) -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_cannot_be_trusted_is_not_continued(bench: Bench, damage: str) -> None:
+def test_damaged_part_or_checkpoint_restarts(bench: Bench, damage: str) -> None:
     _is_not_continued(bench, DAMAGES[damage])
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_a_checkpoint_of_another_name_is_not_followed(bench: Bench, name: str) -> None:
+def test_checkpoint_with_invalid_name_is_ignored(bench: Bench, name: str) -> None:
     _is_not_continued(bench, lambda bench: _change(bench, name=name))
 
 
-def test_a_checkpoint_cannot_name_the_file_of_another(bench: Bench) -> None:
+def test_checkpoint_naming_another_file_is_ignored(bench: Bench) -> None:
     """Whole and not yet published, it would be published as the other's without asking anybody."""
     host = RangeHost(V1)
     _fail(bench, host)
@@ -156,7 +156,7 @@ def test_a_checkpoint_cannot_name_the_file_of_another(bench: Bench) -> None:
     assert_landed(bench, V1)
 
 
-def test_a_shorter_part_is_continued_where_it_ends(bench: Bench) -> None:
+def test_resume_shorter_part(bench: Bench) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
     (bench.root / PART).write_bytes(V1[:12345])
@@ -165,9 +165,7 @@ def test_a_shorter_part_is_continued_where_it_ends(bench: Bench) -> None:
     assert host.asked == [12345]
 
 
-def test_bytes_from_before_a_start_of_the_machine_are_not_trusted(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_part_from_before_reboot_is_not_resumed(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
     (bench.root / PART).write_bytes(bytes(KEPT))  # the size is on the disk, the bytes never were
@@ -179,9 +177,7 @@ def test_bytes_from_before_a_start_of_the_machine_are_not_trusted(
     assert host.asked == [None]
 
 
-def test_where_the_machine_does_not_name_its_start_nothing_is_continued(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_resume_without_boot_id(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local_sink, "_BOOT_ID", tmp_path / "none")
     host = RangeHost(V1)
     _fail(bench, host)
@@ -190,7 +186,7 @@ def test_where_the_machine_does_not_name_its_start_nothing_is_continued(
     assert host.asked == [None]
 
 
-def test_a_part_that_became_a_link_is_not_written_through(bench: Bench, tmp_path: Path) -> None:
+def test_part_replaced_by_symlink_is_refused(bench: Bench, tmp_path: Path) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
     victim = tmp_path / "victim"
@@ -206,7 +202,7 @@ def test_a_part_that_became_a_link_is_not_written_through(bench: Bench, tmp_path
     assert_landed(bench, V1)
 
 
-def test_whole_but_not_published_is_published_without_asking(bench: Bench) -> None:
+def test_complete_part_is_published_without_request(bench: Bench) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
     (bench.root / PART).write_bytes(V1)
@@ -215,7 +211,7 @@ def test_whole_but_not_published_is_published_without_asking(bench: Bench) -> No
     assert host.asked == []
 
 
-def test_a_second_process_leaves_the_first_one_what_it_needs(bench: Bench) -> None:
+def test_second_process_keeps_part_and_checkpoint(bench: Bench) -> None:
     """The first one's checkpoint is there while it works: the next try needs it if the first one dies."""
     host = RangeHost(V1)
     _fail(bench, host)
@@ -231,7 +227,7 @@ def test_a_second_process_leaves_the_first_one_what_it_needs(bench: Bench) -> No
     assert host.given == SIZE - KEPT
 
 
-def test_what_another_process_began_meanwhile_is_not_continued_as_what_was_there(bench: Bench) -> None:
+def test_checkpoint_replaced_during_resume(bench: Bench) -> None:
     """It began another version and died, after we had read what was there and before we had the part file."""
     host = RangeHost(V1)
     _fail(bench, host)
@@ -252,7 +248,7 @@ def test_what_another_process_began_meanwhile_is_not_continued_as_what_was_there
     assert host.given == SIZE - KEPT
 
 
-def test_a_stop_while_the_kept_bytes_are_hashed_loses_nothing(bench: Bench) -> None:
+def test_stop_while_hashing_part_keeps_it(bench: Bench) -> None:
     class Stopping(LocalStore):
         def writer(self, key: str, plan: Plan) -> LocalWriter:
             writer = super().writer(key, plan)
@@ -271,7 +267,7 @@ def test_a_stop_while_the_kept_bytes_are_hashed_loses_nothing(bench: Bench) -> N
     assert_landed(bench, V1)
 
 
-def test_a_try_that_may_not_replace_leaves_the_checkpoint_of_another(bench: Bench) -> None:
+def test_if_present_fail_keeps_checkpoint(bench: Bench) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
     bench.target.write_bytes(V2)

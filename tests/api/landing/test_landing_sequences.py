@@ -105,7 +105,7 @@ class Trial:
         assert_landed(self.bench, self.host.body)
 
 
-def test_whatever_comes_after_whatever(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sequences_of_faults(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_origin, "CHUNK_BYTES", PIECE)
     examples = pytestconfig.getoption("--sequences")
     with serve_origin() as origin, tempfile.TemporaryDirectory() as folder:

@@ -31,23 +31,23 @@ hostile = st.one_of(
 ).filter(bool)
 
 
-def test_the_default_names() -> None:
+def test_default_layout() -> None:
     layout = Layout()
     assert layout.object_key(RECORDING, MEDIA, "mp4") == "acme/2026-11-09/rec/f-1.video.mp4"
     assert layout.receipt_key(RECORDING, MEDIA) == "acme/2026-11-09/rec/f-1.video.receipt.json"
 
 
-def test_the_date_is_the_recordings_own_in_the_given_zone() -> None:
+def test_date_of_recording_in_time_zone() -> None:
     assert "/2026-11-10/" in Layout(timezone="Asia/Shanghai").object_key(RECORDING, MEDIA, "mp4")
     assert "/2026-11-09/" in Layout(timezone="America/New_York").object_key(RECORDING, MEDIA, "mp4")
 
 
-def test_a_recording_without_a_time_is_undated() -> None:
+def test_recording_without_start_is_undated() -> None:
     undated = replace(RECORDING, started_at=None)
     assert Layout().object_key(undated, MEDIA, "mp4") == "acme/undated/rec/f-1.video.mp4"
 
 
-def test_a_layout_of_ones_own() -> None:
+def test_custom_layout() -> None:
     layout = Layout("raw/{tenant}/{meeting_id}/{platform}-{file_id}-{kind}.{ext}")
     assert layout.object_key(RECORDING, MEDIA, "mp4") == "raw/t/m/acme-f-1-video.mp4"
     assert layout.receipt_key(RECORDING, MEDIA) == "raw/t/m/f-1.video.receipt.json"
@@ -56,7 +56,7 @@ def test_a_layout_of_ones_own() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(recording_id=hostile, file_id=hostile, tenant=hostile)
-def test_a_hostile_id_is_one_harmless_part(recording_id: str, file_id: str, tenant: str) -> None:
+def test_hostile_id_is_one_path_segment(recording_id: str, file_id: str, tenant: str) -> None:
     media = replace(MEDIA, recording_id=recording_id, file_id=file_id, tenant=tenant)
     layout = Layout("{tenant}/{date}/{recording_id}/{file_id}.{kind}.{ext}")
     for key in (layout.object_key(RECORDING, media, "mp4"), layout.receipt_key(RECORDING, media)):
@@ -74,7 +74,7 @@ def test_a_hostile_id_is_one_harmless_part(recording_id: str, file_id: str, tena
 @pytest.mark.parametrize("file_id", ["f", "f.part", "f.receipt", ".part", "f.part.json", "f.receipt.json", "f.PART"])
 @pytest.mark.parametrize("kind", ["video", "receipt", "part"])
 @pytest.mark.parametrize("ext", ["mp4", "json", "part"])
-def test_no_object_looks_like_what_stands_beside_objects(template: str, file_id: str, kind: str, ext: str) -> None:
+def test_object_never_gets_reserved_suffix(template: str, file_id: str, kind: str, ext: str) -> None:
     media = replace(MEDIA, file_id=file_id, kind=kind)
     name = Layout(template).object_key(RECORDING, media, ext)
     assert not name.lower().endswith((".receipt.json", ".part.json", ".part"))
@@ -84,13 +84,13 @@ def test_no_object_looks_like_what_stands_beside_objects(template: str, file_id:
 @pytest.mark.parametrize(
     "template", ["{file_id}.{kind}.{ext}", "{kind}-{file_id}.parts.{ext}", "part/{file_id}.{kind}.{ext}"]
 )
-def test_names_that_only_resemble_them_stay_as_they_are(template: str) -> None:
+def test_similar_names_are_unchanged(template: str) -> None:
     for ext in ("json", "mp4"):
         assert "%" not in Layout(template).object_key(RECORDING, MEDIA, ext)
 
 
 @given(file_id=hostile, kind=hostile)
-def test_a_receipts_name_is_known_without_its_folder(file_id: str, kind: str) -> None:
+def test_receipt_name(file_id: str, kind: str) -> None:
     media = replace(MEDIA, file_id=file_id, kind=kind)
     assert Layout().receipt_key(RECORDING, media).rpartition("/")[2] == receipt_name(file_id, kind)
 
@@ -99,21 +99,21 @@ def test_a_receipts_name_is_known_without_its_folder(file_id: str, kind: str) ->
 @given(one=hostile, other=hostile)
 @example(one="a" * 200, other="a" * 201)
 @example(one="%2E", other=".")
-def test_two_ids_never_give_the_same_name(one: str, other: str) -> None:
+def test_different_ids_get_different_names(one: str, other: str) -> None:
     assume(one != other)
     assert safe_name(one) != safe_name(other)
 
 
-def test_an_id_spelled_like_the_name_of_a_long_one_is_told_apart() -> None:
+def test_id_like_shortened_name_gets_own_name() -> None:
     long = "a" * 400
     assert safe_name(safe_name(long)) != safe_name(long)
 
 
-def test_an_id_with_a_lone_surrogate_has_a_name() -> None:
+def test_id_with_lone_surrogate() -> None:
     assert safe_name("a\ud800").isascii()
 
 
-def test_a_long_kind_leaves_the_name_short_enough() -> None:
+def test_long_kind_is_shortened() -> None:
     media = replace(MEDIA, file_id="f" * 300, kind="summary-" + "x" * 300)
     assert len(Layout().receipt_key(RECORDING, media).rpartition("/")[2]) + len(".part") <= 255
 
@@ -121,7 +121,7 @@ def test_a_long_kind_leaves_the_name_short_enough() -> None:
 @pytest.mark.parametrize(
     "value", ["rec-1", "mr-20261112-alex.chen-1630", "obcnroadmap0000000000001", "7571000000000000101", "a_b"]
 )
-def test_an_ordinary_id_stays_readable(value: str) -> None:
+def test_ordinary_id_is_unchanged(value: str) -> None:
     assert safe_name(value) == value
 
 
@@ -153,24 +153,24 @@ def test_an_ordinary_id_stays_readable(value: str) -> None:
         ("a/{kind}{ext}{file_id}.part.json", "reserved for receipts"),
     ],
 )
-def test_a_template_that_is_no_layout_is_refused(template: str, says: str) -> None:
+def test_invalid_template_is_refused(template: str, says: str) -> None:
     with pytest.raises(InvalidRequest, match=says) as caught:
         Layout(template)
     assert "layout" in str(caught.value)
 
 
-def test_an_escaped_field_is_no_field() -> None:
+def test_escaped_braces_are_not_a_field() -> None:
     with pytest.raises(InvalidRequest, match=r"needs \{file_id\}"):
         Layout("x/{{file_id}}.{{kind}}.{{ext}}")
 
 
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../../etc/passwd", "a\0b"])
-def test_an_unknown_zone_is_refused_by_name(zone: str) -> None:
+def test_unknown_time_zone_is_refused(zone: str) -> None:
     with pytest.raises(InvalidRequest, match="IANA"):
         Layout(timezone=zone)
 
 
-def test_every_field_is_usable() -> None:
+def test_all_fields() -> None:
     folder = "/".join(f"{{{name}}}" for name in FIELDS if name != "ext")
     key = Layout(folder + "/{file_id}.{kind}.{ext}").object_key(RECORDING, MEDIA, "mp4")
     assert key == "acme/t/2026-11-09/rec/m/f-1/video/f-1.video.mp4"

@@ -54,11 +54,11 @@ def test_round_trip() -> None:
         json.dumps({**json.loads(RECEIPT.to_bytes()), "more": 1}).encode(),
     ],
 )
-def test_what_proves_nothing_is_no_receipt(data: bytes | None) -> None:
+def test_invalid_receipt_is_none(data: bytes | None) -> None:
     assert Receipt.from_bytes(data) is None
 
 
-def test_it_describes_one_file_only() -> None:
+def test_describes() -> None:
     assert RECEIPT.describes(MEDIA)
     for other in (
         replace(MEDIA, platform="x"),
@@ -70,7 +70,7 @@ def test_it_describes_one_file_only() -> None:
         assert not RECEIPT.describes(other)
 
 
-def test_the_stored_file_stands_where_it_stands_today() -> None:
+def test_stored_file_uses_current_uri() -> None:
     stored = RECEIPT.stored_file("skipped", "file:///new/file-1.video.mp4")
     assert (stored.uri, stored.outcome, stored.size) == ("file:///new/file-1.video.mp4", "skipped", 5)
 
@@ -131,17 +131,17 @@ def test_the_stored_file_stands_where_it_stands_today() -> None:
     ],
     ids=lambda change: repr(change)[:40],
 )
-def test_an_unsound_receipt_proves_nothing(change: dict[str, object]) -> None:
+def test_invalid_field_makes_receipt_invalid(change: dict[str, object]) -> None:
     data = json.loads(RECEIPT.to_bytes())
     assert Receipt.from_bytes(json.dumps(data).encode()) == RECEIPT
     assert Receipt.from_bytes(json.dumps({**data, **change}).encode()) is None
 
 
-def test_a_receipt_nested_without_end_proves_nothing() -> None:
+def test_deeply_nested_receipt_is_invalid() -> None:
     assert Receipt.from_bytes(b"[" * 200_000) is None
 
 
-def test_hashes_of_parts_and_a_long_name_are_sound() -> None:
+def test_part_hashes_and_long_name_are_valid() -> None:
     one = replace(RECEIPT, sha256=None, part_size=1, parts=["ab" * 32], tree_sha256="cd" * 32, name="a" * 255)
     assert Receipt.from_bytes(one.to_bytes()) == one
 
@@ -164,17 +164,17 @@ def _reads_or_not(data: bytes) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(changes=st.dictionaries(FIELDS, JSON, min_size=1, max_size=3))
-def test_a_receipt_with_anything_in_its_fields_never_raises(changes: dict[str, Any]) -> None:
+def test_any_field_values_never_raise(changes: dict[str, Any]) -> None:
     _reads_or_not(json.dumps({**json.loads(RECEIPT.to_bytes()), **changes}).encode())
 
 
 @settings(max_examples=200, deadline=None)
 @given(data=st.binary(max_size=50) | JSON.map(lambda value: json.dumps(value).encode()))
-def test_anything_at_all_never_raises(data: bytes) -> None:
+def test_any_bytes_never_raise(data: bytes) -> None:
     _reads_or_not(data)
 
 
-def test_a_pipe_in_a_receipts_place_stops_no_landing(bench: Bench) -> None:
+def test_pipe_in_place_of_receipt_is_ignored(bench: Bench) -> None:
     """Who reads one as usual waits for ever: here the test would."""
     bench.target.parent.mkdir(parents=True)
     os.mkfifo(bench.root / benches.RECEIPT)
@@ -182,7 +182,7 @@ def test_a_pipe_in_a_receipts_place_stops_no_landing(bench: Bench) -> None:
     assert bench.receipt()["file_id"] == "file-1"
 
 
-def test_a_receipt_of_an_unheard_of_schema_stops_no_landing(bench: Bench) -> None:
+def test_unknown_schema_lands_again(bench: Bench) -> None:
     bench.land(video(BODY))
     (bench.root / benches.RECEIPT).write_text(json.dumps({**bench.receipt(), "schema": [2]}))
     assert bench.land(video(BODY)).outcome == "replaced"

@@ -19,7 +19,7 @@ from airflow_provider_meetings.storage.fsspec.calls import modified, validator
         ({"size": 1}, ""),
     ],
 )
-def test_validators(info: dict[str, Any], expected: str) -> None:
+def test_validator(info: dict[str, Any], expected: str) -> None:
     assert validator(info) == expected
 
 
@@ -35,7 +35,7 @@ def test_validators(info: dict[str, Any], expected: str) -> None:
         "2026-01-02T00:00:00Z",
     ],
 )
-def test_times(value: Any) -> None:
+def test_modified(value: Any) -> None:
     found = modified({"mtime": value})
     assert found == pendulum.datetime(2026, 1, 2, tz="UTC")
     assert modified({"mtime": "yesterday"}) is None

@@ -29,7 +29,7 @@ while True:
 """
 
 
-def test_a_killed_process_leaves_what_the_next_try_and_a_sweep_find(tmp_path: Path) -> None:
+def test_temporary_object_of_killed_process_is_listed(tmp_path: Path) -> None:
     lake, scratch = tmp_path / "lake", tmp_path / "scratch"
     scratch.mkdir()
     store = FilesystemStore(LocalFileSystem(), str(lake), "x://lake")

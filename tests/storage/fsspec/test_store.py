@@ -27,7 +27,7 @@ class TestLocalStore(StoreContract):
 
 
 class FilesystemContract(StoreContract):
-    def test_a_folder_is_no_object(self, store: Store) -> None:
+    def test_folder_is_not_an_object(self, store: Store) -> None:
         store.put("x/y/z.json", b"1")
         assert (store.stat("x"), store.stat("x/y"), store.read("x/y")) == (None, None, None)
 
@@ -59,7 +59,7 @@ class TestForeignFolder(FilesystemContract):
         assert list(scratch.iterdir()) == []
         assert {path.name for path in tmp_path.iterdir()} <= {"scratch", "lake"}
 
-    def test_a_pipe_is_not_read(self, store: Store, tmp_path: Path) -> None:
+    def test_pipe_is_not_read(self, store: Store, tmp_path: Path) -> None:
         """Who opens one waits for ever: here the test would."""
         (tmp_path / "lake").mkdir()
         os.mkfifo(tmp_path / "lake" / "x")

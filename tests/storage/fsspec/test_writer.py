@@ -19,7 +19,7 @@ from tests.contract.store import MIB, keys
 from tests.contract.uploads import Truncating, UploadFileSystem
 
 
-def test_only_a_kind_that_holds_back_is_opened_under_the_final_name() -> None:
+def test_final_name_is_opened_only_with_deferred_commit() -> None:
     for fs, names in ((UploadFileSystem(), [r"/b/v\.mp4"]), (Truncating(), [r"/b/v\.mp4\.[0-9a-f]{8}\.part"])):
         FilesystemStore(fs, "/b", "x://b").put("v.mp4", b"1")
         trial, *opened = [path for path, _ in fs.opened]
@@ -28,7 +28,7 @@ def test_only_a_kind_that_holds_back_is_opened_under_the_final_name() -> None:
         assert all(re.fullmatch(*pair) for pair in zip(names, opened, strict=True))
 
 
-def test_an_open_upload_is_dropped_at_the_store() -> None:
+def test_abort_discards_open_upload() -> None:
     fs = UploadFileSystem()
     writer = FilesystemStore(fs, "/b", "x://b").writer("v.mp4", Plan())
     writer.write(b"1" * 3 * MIB)
@@ -51,7 +51,7 @@ def memory() -> MemoryFileSystem:
 
 
 @pytest.mark.parametrize("kind", [Truncating, Refusing, memory])
-def test_the_temporary_name_is_told_before_anything_is_stored(kind: Callable[[], Any]) -> None:
+def test_state_is_saved_before_first_byte(kind: Callable[[], Any]) -> None:
     fs = kind()
     store = FilesystemStore(fs, "/b", "x://b")
     stored: list[list[str]] = []
@@ -82,7 +82,7 @@ def test_the_temporary_name_is_told_before_anything_is_stored(kind: Callable[[],
         {"temporary": "a/v.mp4/../../other.mp4.00000000.part"},
     ],
 )
-def test_a_place_that_is_not_ours_is_let_alone(place: dict[str, Any]) -> None:
+def test_foreign_temporary_object_is_kept(place: dict[str, Any]) -> None:
     fs = memory()
     store = FilesystemStore(fs, "/b", "x://b")
     others = {"/b/other.mp4", "/b/a/v.mp4", "/b/a/v.mp4.part", "/b/other.mp4.00000000.part", "/other.mp4.00000000.part"}
@@ -114,7 +114,7 @@ class Caching(UploadFileSystem):
         return found[0]
 
 
-def test_what_another_process_put_there_is_seen_past_the_listing_cache() -> None:
+def test_listing_cache_is_bypassed() -> None:
     fs = Caching()
     store = FilesystemStore(fs, "/b", "x://b")
     store.put("1", b"1")
@@ -142,7 +142,7 @@ class Lossy(Truncating):
 
 
 @pytest.mark.parametrize("fails", [True, False])
-def test_what_went_wrong_before_the_move_leaves_the_old_object(fails: bool) -> None:
+def test_failure_before_move_keeps_old_object(fails: bool) -> None:
     fs = Lossy()
     fs.fails = fails
     fs.pipe_file("/b/v.mp4", b"old")
@@ -152,7 +152,7 @@ def test_what_went_wrong_before_the_move_leaves_the_old_object(fails: bool) -> N
     assert fs.store == {"/b/v.mp4": before}
 
 
-def test_a_move_that_copied_only_leaves_no_copy() -> None:
+def test_move_by_copy_leaves_no_temporary_object() -> None:
     class Copying(Truncating):
         def mv(self, path1: str, path2: str, **kwargs: Any) -> None:
             self.cp_file(path1, path2)
@@ -176,7 +176,7 @@ class VendorError(Exception):
         (ValueError("550 S3CRET"), OSError, "ValueError 550"),
     ],
 )
-def test_failures_name_target_and_remedy_and_no_secret(raised: Exception, kind: type[OSError], text: str) -> None:
+def test_errors_name_target_and_next_step_without_secrets(raised: Exception, kind: type[OSError], text: str) -> None:
     class Failing(UploadFileSystem):
         def _open(self, *_: Any, **__: Any) -> Any:
             raise raised
@@ -192,7 +192,7 @@ def test_failures_name_target_and_remedy_and_no_secret(raised: Exception, kind: 
         )
 
 
-def test_a_folder_that_may_not_be_listed_is_an_error_and_no_empty_one() -> None:
+def test_unlistable_folder_raises() -> None:
     class Closed(UploadFileSystem):
         def ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:
             if path.endswith("/below"):
@@ -205,7 +205,7 @@ def test_a_folder_that_may_not_be_listed_is_an_error_and_no_empty_one() -> None:
         keys(store)
 
 
-def test_what_has_no_time_is_young() -> None:
+def test_object_without_time_is_young() -> None:
     class Timeless(UploadFileSystem):
         def ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:
             return [{k: v for k, v in info.items() if k != "created"} for info in super().ls(path, **kwargs)]
@@ -220,7 +220,7 @@ def test_what_has_no_time_is_young() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["gs", ("abfs", "az")])
-def test_any_other_store_is_chosen(protocol: Any) -> None:
+def test_store_for_other_protocols(protocol: Any) -> None:
     fs = UploadFileSystem()
     fs.protocol = protocol
     store = store_for(fs, "b/lake", "gs://conn@b/lake")
@@ -228,13 +228,13 @@ def test_any_other_store_is_chosen(protocol: Any) -> None:
     assert store.uri("x") == "gs://conn@b/lake/x"
 
 
-def test_an_object_where_the_root_should_be_holds_nothing() -> None:
+def test_object_in_place_of_root_is_empty() -> None:
     fs = memory()
     fs.pipe_file("/b", b"1")
     assert keys(FilesystemStore(fs, "/b", "x://b")) == []
 
 
-def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
+def test_symlinks_to_folders_are_not_followed(tmp_path: Path) -> None:
     store = FilesystemStore(LocalFileSystem(), str(tmp_path), "x://b")
     store.put("a/v", b"1")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)

@@ -38,14 +38,14 @@ def test_put_read_stat_delete(store: LocalStore, tmp_path: Path) -> None:
     assert store.stat("x/y.json") is None
 
 
-def test_a_file_where_a_folder_should_be_holds_nothing(store: LocalStore) -> None:
+def test_file_in_place_of_folder_is_empty(store: LocalStore) -> None:
     store.put("x", b"1")
     assert store.read("x/y") is None
     assert store.stat("x/y") is None
 
 
 @pytest.mark.parametrize("what", ["pipe", "pipe-by-link", "device", "folder", "socket", "itself"])
-def test_what_is_no_file_is_not_read(store: LocalStore, tmp_path: Path, what: str) -> None:
+def test_special_files_are_not_read(store: LocalStore, tmp_path: Path, what: str) -> None:
     """Who opens a pipe as usual waits for ever: here the test would."""
     store.put("file", b"1")
     path, other = tmp_path / "a" / "b" / "x", tmp_path / "other"
@@ -71,13 +71,13 @@ def test_what_is_no_file_is_not_read(store: LocalStore, tmp_path: Path, what: st
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_a_link_to_a_file_is_read(store: LocalStore, tmp_path: Path) -> None:
+def test_symlink_to_file_is_read(store: LocalStore, tmp_path: Path) -> None:
     store.put("file", b"1")
     (tmp_path / "a" / "b" / "x").symlink_to("file")
     assert (store.read("x"), list(store.open("x"))) == (b"1", [b"1"])
 
 
-def test_folders_behind_links_are_named_not_passed_over_in_silence(
+def test_symlink_to_folder_is_logged_and_skipped(
     store: LocalStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
@@ -91,11 +91,11 @@ def test_folders_behind_links_are_named_not_passed_over_in_silence(
     ]
 
 
-def test_the_uri_is_as_the_user_wrote_it(store: LocalStore) -> None:
+def test_uri(store: LocalStore) -> None:
     assert store.uri("x/y.mp4") == "file://conn@/a/b/x/y.mp4"
 
 
-def test_nothing_stands_before_it_is_published(store: LocalStore, tmp_path: Path) -> None:
+def test_object_is_invisible_before_publish(store: LocalStore, tmp_path: Path) -> None:
     writer = store.writer("v.mp4", Plan())
     writer.write(b"one")
     writer.write(b"two")
@@ -107,7 +107,7 @@ def test_nothing_stands_before_it_is_published(store: LocalStore, tmp_path: Path
     assert store.read("v.mp4") == b"onetwo"
 
 
-def test_discard_leaves_no_trace_and_keeps_what_was_there(store: LocalStore, tmp_path: Path) -> None:
+def test_abort_keeps_old_object(store: LocalStore, tmp_path: Path) -> None:
     store.put("v.mp4", b"old")
     writer = store.writer("v.mp4", Plan())
     writer.write(b"new")
@@ -117,7 +117,7 @@ def test_discard_leaves_no_trace_and_keeps_what_was_there(store: LocalStore, tmp
     assert store.read("v.mp4") == b"old"
 
 
-def test_what_a_dead_process_left_is_not_built_upon(store: LocalStore, tmp_path: Path) -> None:
+def test_part_without_checkpoint_is_not_resumed(store: LocalStore, tmp_path: Path) -> None:
     left = tmp_path / "a" / "b" / "v.mp4.part"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"a long rest of an earlier try")
@@ -127,7 +127,7 @@ def test_what_a_dead_process_left_is_not_built_upon(store: LocalStore, tmp_path:
     assert store.read("v.mp4") == b"new"
 
 
-def test_only_one_writes_at_a_time(store: LocalStore, tmp_path: Path) -> None:
+def test_second_writer_is_locked_out(store: LocalStore, tmp_path: Path) -> None:
     first = store.writer("v.mp4", Plan())
     first.write(b"first")
     with pytest.raises(BlockingIOError) as caught:
@@ -141,9 +141,7 @@ def test_only_one_writes_at_a_time(store: LocalStore, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("race", ["published", "discarded"])
-def test_a_lock_on_a_file_that_lost_its_name_is_not_enough(
-    store: LocalStore, monkeypatch: pytest.MonkeyPatch, race: str
-) -> None:
+def test_lock_is_repeated_after_rename(store: LocalStore, monkeypatch: pytest.MonkeyPatch, race: str) -> None:
     """Between open and lock the other process ends, and the file that was opened is no longer the .part."""
     import fcntl
 
@@ -168,7 +166,7 @@ def test_a_lock_on_a_file_that_lost_its_name_is_not_enough(
 
 
 @pytest.mark.parametrize("broken", ["write", "fsync", "replace"])
-def test_a_failed_put_leaves_nothing_and_no_lock(
+def test_failed_put_leaves_no_file_and_no_lock(
     store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     def fail(*_: Any) -> None:
@@ -186,16 +184,14 @@ def test_a_failed_put_leaves_nothing_and_no_lock(
     assert store.read("x.json") == b"2"
 
 
-def test_short_writes_are_completed(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_short_writes_are_continued(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, data: write(fd, bytes(data)[:3]))
     store.put("x", b"0123456789")
     assert store.read("x") == b"0123456789"
 
 
-def test_bytes_are_durable_before_they_have_their_name(
-    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fsync_before_rename(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a" / "b" / "x"
     seen: list[tuple[bool, bool]] = []
     fsync = os.fsync
@@ -209,7 +205,7 @@ def test_bytes_are_durable_before_they_have_their_name(
     assert seen == [(False, False), (True, True)]
 
 
-def test_no_descriptor_is_left_open(store: LocalStore) -> None:
+def test_no_open_file_descriptors_left(store: LocalStore) -> None:
     fds = Path("/proc/self/fd")
     before = len(list(fds.iterdir()))
     for _ in range(3):
@@ -221,12 +217,12 @@ def test_no_descriptor_is_left_open(store: LocalStore) -> None:
     assert len(list(fds.iterdir())) == before
 
 
-def test_check_writable_leaves_nothing_behind(store: LocalStore, tmp_path: Path) -> None:
+def test_check_writable_leaves_nothing(store: LocalStore, tmp_path: Path) -> None:
     store.check_writable()
     assert names(tmp_path) == set()
 
 
-def test_a_target_that_is_a_file_is_named(tmp_path: Path) -> None:
+def test_target_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     for root in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(OSError, match="target file:///t is not writable") as caught:
@@ -235,13 +231,13 @@ def test_a_target_that_is_a_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere; as root the landing tests become another user")
-def test_a_target_without_permission_is_named(tmp_path: Path) -> None:
+def test_target_without_permission_is_named(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(PermissionError, match="target file:///t is not writable"):
         LocalStore(tmp_path, "file:///t").check_writable()
 
 
-def test_a_failure_after_the_rename_does_not_take_another_writers_part(
+def test_failure_after_rename_keeps_part_of_another_writer(
     store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = store.writer("v.mp4", Plan())
@@ -266,7 +262,7 @@ def test_a_failure_after_the_rename_does_not_take_another_writers_part(
 
 
 @pytest.mark.parametrize("protocol", ["file", ("file", "local")])
-def test_the_local_store_is_chosen(protocol: Any, tmp_path: Path) -> None:
+def test_store_for_local_file_system(protocol: Any, tmp_path: Path) -> None:
     store = store_for(SimpleNamespace(protocol=protocol), str(tmp_path), "file:///t")
     store.put("x", b"1")
     assert (tmp_path / "x").read_bytes() == b"1"

@@ -1,11 +1,17 @@
-"""A bucket on a store that misbehaves as a test says, and the store of ours that writes there."""
+"""A bucket behind a front that fails as a test says, and our store that writes there.
+
+Parts are far smaller than S3's minimum of 5 MiB: see the fixture `small_parts`.
+"""
 
 from __future__ import annotations
 
+import atexit
+import functools
+import json
 import random
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +19,15 @@ import boto3
 from botocore.config import Config
 
 from airflow_provider_meetings.api.landing.store import ObjectStat, Plan
-from airflow_provider_meetings.storage.s3.parts import MIB, PART_SIZE
 from airflow_provider_meetings.storage.s3.store import S3Store
 from airflow_provider_meetings.storage.s3.writer import S3Writer
-from tests.storage.s3.s3_front import Front, serve_front
+from tests.storage.s3.s3_front import Front, serve_front, serve_moto
 
+PIECE = 32 * 1024
+PART_SIZE = 5 * PIECE
 BUCKET = "lake"
 URI = "s3://lake_conn@lake/raw"
-BODY = b"\0\0\0\x1cftypisom" + random.Random(4).randbytes(2 * PART_SIZE + 4 * MIB + 7)  # 3 parts
+BODY = b"\0\0\0\x1cftypisom" + random.Random(4).randbytes(2 * PART_SIZE + 4 * PIECE + 7)  # 3 parts
 KEY = "a/file.mp4"
 
 
@@ -36,16 +43,22 @@ def s3_client(url: str, **config: Any) -> Any:
     )
 
 
+@functools.cache
+def _cached_client(url: str, config: str) -> Any:
+    return s3_client(url, **json.loads(config))  # making one takes 50 ms
+
+
 @dataclass
 class S3Bench:
-    """The front, a client past it straight to moto, and our store through it."""
+    """The front, a client that bypasses it, and our store behind it."""
 
     front: Front
     direct: Any
     kept: list[Mapping[str, Any]] = field(default_factory=list)
 
     def store(self, *, extra_args: Mapping[str, Any] | None = None, **config: Any) -> S3Store:
-        return S3Store(s3_client(self.front.url, **config), BUCKET, "raw", URI, extra_args=extra_args)
+        client = _cached_client(self.front.url, json.dumps(config))
+        return S3Store(client, BUCKET, "raw", URI, extra_args=extra_args)
 
     def writer(self, store: S3Store | None = None, *, resume: bool = False, length: int | None = None) -> S3Writer:
         place = self.kept[-1] if resume else None
@@ -53,8 +66,8 @@ class S3Bench:
         return (store or self.store()).writer(KEY, plan)
 
     def write(self, writer: S3Writer, body: bytes = BODY) -> None:
-        for start in range(writer.offset, len(body), MIB):
-            writer.write(body[start : start + MIB])
+        for start in range(writer.offset, len(body), PIECE):
+            writer.write(body[start : start + PIECE])
 
     def upload(self, writer: S3Writer, body: bytes = BODY) -> ObjectStat:
         self.write(writer, body)
@@ -78,11 +91,22 @@ class S3Bench:
             self.direct.abort_multipart_upload(Bucket=BUCKET, Key=each["Key"], UploadId=each["UploadId"])
 
 
+@functools.cache
+def shared_front() -> Front:
+    """Start the server of this process; all moto servers of a process have the same buckets anyway."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(serve_front(stack.enter_context(serve_moto())))
+
+
 @contextmanager
-def s3_bench(moto: str) -> Iterator[S3Bench]:
-    with serve_front(moto) as front:
-        direct = s3_client(moto)
-        direct.create_bucket(Bucket=BUCKET)
+def s3_bench() -> Iterator[S3Bench]:
+    """Yield an empty bucket."""
+    front = shared_front()
+    direct = _cached_client(front.moto, "{}")
+    direct.create_bucket(Bucket=BUCKET)
+    try:
         yield S3Bench(front, direct)
-    request = urllib.request.Request(f"{moto}/moto-api/reset", method="POST")
-    urllib.request.urlopen(request).close()
+    finally:
+        front.reset()
+        urllib.request.urlopen(urllib.request.Request(f"{front.moto}/moto-api/reset", method="POST")).close()

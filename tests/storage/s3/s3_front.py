@@ -98,6 +98,14 @@ class Front:
         """Meet each such request with one of the faults in turn, the last one for ever."""
         self._faults[operation] = list(faults)
 
+    def reset(self) -> None:
+        """Forget requests and faults, and release the requests that hang."""
+        self.closing.set()
+        self.closing = threading.Event()
+        self.asked.clear()
+        self._faults.clear()
+        self._sums.clear()
+
     def hang(self, forward: Forward) -> None:
         """Never answer."""
         # A client that never gives up shall fail its test, not hang it.

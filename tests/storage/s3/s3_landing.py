@@ -1,22 +1,23 @@
-"""Land one file in the bucket; run as a script, in a process of its own: ``python s3_landing.py MEDIA_URL S3_URL``."""
+"""Land one file in the bucket; run as a script, it is a fork server (see `tests.contract.killable`)."""
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 
 from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.api.landing import source
 from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import Download, StoredFile
-from airflow_provider_meetings.storage.s3.parts import MIB
+from airflow_provider_meetings.storage.s3 import parts
 from airflow_provider_meetings.storage.s3.store import S3Store
+from tests.contract.killable import serve_forks
 from tests.contract.origin import Handler
 from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
-from tests.storage.s3.s3_bench import BUCKET, URI, s3_client
+from tests.storage.s3.s3_bench import BUCKET, PART_SIZE, PIECE, URI, s3_client
 
 
 def land(store: Store, url: str, if_present: IfPresent = "verify") -> StoredFile:
@@ -57,13 +58,19 @@ def media(
             handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
         handler.end_headers()
         end = min(len(body) if up_to is None else up_to, start + (at_once or len(body)))
-        for at in range(start, end, MIB):
-            handler.wfile.write(body[at : min(at + MIB, end)])
+        for at in range(start, end, PIECE):
+            handler.wfile.write(body[at : min(at + PIECE, end)])
         handler.wfile.flush()
         then()
 
     return answer
 
 
+def _land_in_process(url: str, s3_url: str) -> None:
+    vars(parts)["PART_SIZE"] = PART_SIZE
+    vars(source)["CHUNK_BYTES"] = PIECE
+    land(S3Store(s3_client(s3_url), BUCKET, "raw", URI), url)
+
+
 if __name__ == "__main__":
-    land(S3Store(s3_client(sys.argv[2]), BUCKET, "raw", URI), sys.argv[1])
+    serve_forks(_land_in_process)

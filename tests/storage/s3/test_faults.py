@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections.abc import Iterator
 from concurrent.futures import wait
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.storage.s3.parts import PART_SIZE
 from airflow_provider_meetings.storage.s3.store import S3Store
 from tests.contract.leaks import logged
-from tests.storage.s3.s3_bench import BODY, KEY, URI, S3Bench, s3_bench, s3_client
+from tests.storage.s3.s3_bench import BODY, KEY, PART_SIZE, URI, S3Bench, s3_client
 from tests.storage.s3.s3_front import (
     Answered,
     Fault,
@@ -24,25 +22,12 @@ from tests.storage.s3.s3_front import (
     do_but_say,
     hang_up,
     refuse,
-    serve_moto,
     well,
 )
 
 Faults = tuple[str, tuple[Fault, ...]]
 SMALL = BODY[:1000]
 OLD = b"what stood there before"
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with serve_moto() as url:
-        yield url
-
-
-@pytest.fixture
-def s3(moto: str) -> Iterator[S3Bench]:
-    with s3_bench(moto) as bench:
-        yield bench
 
 
 # What is done to the requests, and the error that must come of it.
@@ -72,7 +57,7 @@ FATAL: dict[str, tuple[Faults, bytes, type[OSError], str]] = {
 
 
 @pytest.mark.parametrize("case", FATAL)
-def test_what_stood_there_stays_and_nothing_is_left(s3: S3Bench, case: str) -> None:
+def test_store_error_keeps_old_object_and_no_upload(s3: S3Bench, case: str) -> None:
     (operation, faults), body, kind, remedy = FATAL[case]
     s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=OLD)
     s3.front.on(operation, *faults)
@@ -86,7 +71,7 @@ def test_what_stood_there_stays_and_nothing_is_left(s3: S3Bench, case: str) -> N
     assert not any(secret in text for secret in ("s3cr3t", "AKIDEXAMPLE", "uploadId", "http://"))
 
 
-def test_an_error_ends_in_the_stores_own_words(s3: S3Bench) -> None:
+def test_error_ends_with_store_message(s3: S3Bench) -> None:
     s3.front.on("Create", refuse(403, "AccessDenied"))
     with pytest.raises(PermissionError) as caught:
         s3.upload(s3.writer())
@@ -105,7 +90,7 @@ MADE: dict[str, tuple[Faults, bytes, int]] = {
 
 @pytest.mark.parametrize("checksums", ["when_supported", "when_required"])
 @pytest.mark.parametrize("case", MADE)
-def test_what_was_made_is_recognised(s3: S3Bench, case: str, checksums: str) -> None:
+def test_lost_response_is_recognized(s3: S3Bench, case: str, checksums: str) -> None:
     (operation, faults), body, attempts = MADE[case]
     s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=OLD)
     s3.front.on(operation, *faults)
@@ -116,14 +101,14 @@ def test_what_was_made_is_recognised(s3: S3Bench, case: str, checksums: str) -> 
 
 
 @pytest.mark.parametrize("done", [True, False])
-def test_a_complete_that_is_never_answered(s3: S3Bench, done: bool) -> None:
+def test_complete_times_out(s3: S3Bench, done: bool) -> None:
     def never(forward: Forward) -> None:
         if done:
             forward()
         s3.front.hang(forward)
 
     s3.front.on("Complete", never)
-    writer = s3.writer(s3.store(read_timeout=3))
+    writer = s3.writer(s3.store(read_timeout=2))
     if done:
         assert s3.upload(writer).size == len(BODY)
     else:
@@ -134,7 +119,7 @@ def test_a_complete_that_is_never_answered(s3: S3Bench, done: bool) -> None:
     assert s3.uploads() == []
 
 
-def test_the_same_bytes_from_before_leave_no_upload_open(s3: S3Bench) -> None:
+def test_identical_older_object_leaves_no_upload(s3: S3Bench) -> None:
     s3.upload(s3.writer())
     s3.front.on("Complete", refuse(500, "InternalError"))
     assert s3.upload(s3.writer()).size == len(BODY)
@@ -142,14 +127,14 @@ def test_the_same_bytes_from_before_leave_no_upload_open(s3: S3Bench) -> None:
 
 
 @pytest.mark.parametrize("checked", [{}, {"ChecksumAlgorithm": "SHA256"}], ids=["by tag", "by checksum"])
-def test_other_bytes_of_the_same_size_are_not_taken_for_ours(s3: S3Bench, checked: dict[str, str]) -> None:
+def test_other_object_of_same_size_is_not_recognized(s3: S3Bench, checked: dict[str, str]) -> None:
     s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=bytes(len(BODY)), **checked)
     s3.front.on("Complete", refuse(500, "InternalError"))
     with pytest.raises(OSError, match="try again later"):
         s3.upload(s3.writer())
 
 
-def test_a_part_that_fails_is_known_before_the_end(s3: S3Bench) -> None:
+def test_failed_part_stops_upload_early(s3: S3Bench) -> None:
     s3.front.on("UploadPart", refuse(500, "InternalError"))
     writer = s3.writer()
     with pytest.raises(OSError, match="try again later"):
@@ -160,7 +145,7 @@ def test_a_part_that_fails_is_known_before_the_end(s3: S3Bench) -> None:
     writer.abort()
 
 
-def test_the_next_piece_brings_the_news(s3: S3Bench) -> None:
+def test_write_raises_error_of_earlier_part(s3: S3Bench) -> None:
     s3.front.on("UploadPart", refuse(500, "InternalError"))
     writer = s3.writer()
     writer.write(BODY[: PART_SIZE + 1])
@@ -170,12 +155,12 @@ def test_the_next_piece_brings_the_news(s3: S3Bench) -> None:
     writer.abort()
 
 
-def test_a_part_that_fails_wakes_whoever_waits(s3: S3Bench) -> None:
+def test_failed_part_wakes_waiting_writer(s3: S3Bench) -> None:
     """One part is held back and the other fails, while the writer waits with the third."""
     heard, late = threading.Event(), []
 
     def hold(forward: Forward) -> Answered:
-        if not heard.wait(20):
+        if not heard.wait(120):
             late.append("the writer heard nothing")
         return forward()
 
@@ -189,7 +174,7 @@ def test_a_part_that_fails_wakes_whoever_waits(s3: S3Bench) -> None:
     assert s3.uploads() == []
 
 
-def test_bytes_that_change_on_their_way_are_refused(s3: S3Bench) -> None:
+def test_corrupted_part_is_refused(s3: S3Bench) -> None:
     def change(request: Any, **_: object) -> None:
         request.body[1] ^= 1  # after it was hashed and signed
 
@@ -202,9 +187,7 @@ def test_bytes_that_change_on_their_way_are_refused(s3: S3Bench) -> None:
     assert (s3.found(), s3.uploads()) == (None, [])
 
 
-def test_an_upload_that_cannot_be_aborted_is_named_and_hides_nothing(
-    s3: S3Bench, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failed_abort_is_logged_and_keeps_first_error(s3: S3Bench, caplog: pytest.LogCaptureFixture) -> None:
     s3.front.on("UploadPart", refuse(503, "SlowDown"))
     s3.front.on("Abort", refuse(503, "SlowDown"))
     writer = s3.writer()
@@ -216,7 +199,7 @@ def test_an_upload_that_cannot_be_aborted_is_named_and_hides_nothing(
     assert s3.uploads() == [f"raw/{KEY}"]
 
 
-def test_a_body_that_is_cut_while_it_is_read_is_an_error(s3: S3Bench) -> None:
+def test_open_raises_on_truncated_body(s3: S3Bench) -> None:
     s3.upload(s3.writer())
     s3.front.on("Get", lambda forward: replace(forward(), missing=1))
     with pytest.raises(OSError, match="interrupted while the object was read"):
@@ -225,7 +208,7 @@ def test_a_body_that_is_cut_while_it_is_read_is_an_error(s3: S3Bench) -> None:
 
 @pytest.mark.parametrize("theirs", [OLD, BODY[::-1]], ids=["of another size", "of the same size"])
 @pytest.mark.parametrize("body", [SMALL, BODY], ids=["small", "in parts"])
-def test_what_another_process_put_there_meanwhile_is_left_to_it(s3: S3Bench, body: bytes, theirs: bytes) -> None:
+def test_object_replaced_during_publish_is_kept(s3: S3Bench, body: bytes, theirs: bytes) -> None:
     theirs = theirs[: len(body)]
 
     def overtaken(forward: Forward) -> Answered:

@@ -1,4 +1,4 @@
-"""Sequences of faults of host and store, over several tries: one whole version stands in the bucket, or nothing."""
+"""Sequences of faults of host and store over several tries: the bucket has one complete version, or nothing."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-import moto.s3.models
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import MeetingsApiError
-from airflow_provider_meetings.api.landing import source as engine_origin
+from airflow_provider_meetings.api.landing import source
 from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.storage.s3 import parts as s3_parts
 from airflow_provider_meetings.storage.s3.bucket import to_stat
 from tests.contract.bench import NAME, RECEIPT
 from tests.contract.leaks import told
-from tests.contract.origin import Origin, serve_origin
+from tests.contract.origin import Origin
 from tests.contract.ranges import RangeHost
 from tests.contract.sequences import FAULTS, PIECE, VERSIONS, Fault, answer
 from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
 from tests.storage.s3.s3_front import Fault as StoreFault
-from tests.storage.s3.s3_front import do_and_hang_up, do_but_say, hang_up, refuse, serve_moto, well
+from tests.storage.s3.s3_front import do_and_hang_up, do_but_say, hang_up, refuse, well
 from tests.storage.s3.s3_landing import land
 
 OPERATIONS = ("Create", "UploadPart", "Complete", "Put", "Head", "Get", "ListParts", "Abort", "Delete")
@@ -41,7 +40,7 @@ STORE_FAULTS: dict[str, StoreFault] = {
 
 @dataclass(frozen=True)
 class Try:
-    """One landing: how host and store answer (the last word of each for ever), and what happens before it."""
+    """One landing: the answers of host and store (the last ones repeat), and what happens before it."""
 
     faults: list[Fault]
     store: dict[str, list[str]]
@@ -62,33 +61,33 @@ TRIES = st.builds(
 
 @dataclass
 class Trial:
-    """A bucket, and a host that all tries of a sequence share."""
+    """A bucket and a media host for all tries of a sequence."""
 
     s3: S3Bench
     origin: Origin
     host: RangeHost
 
-    def go(self, what: Try) -> None:
-        """Have one try; it may fail, by the errors that it may fail with."""
-        if what.swept:
+    def run(self, one: Try) -> None:
+        """Land once; only expected errors are allowed."""
+        if one.swept:
             self.s3.abort_all()
         for operation in OPERATIONS:
-            self.s3.front.on(operation, *(STORE_FAULTS[name] for name in what.store.get(operation, ["well"])))
-        url = self.origin.on("/media", *(answer(self.host, fault) for fault in what.faults))
-        failed: Exception | None = None
+            self.s3.front.on(operation, *(STORE_FAULTS[name] for name in one.store.get(operation, ["well"])))
+        url = self.origin.on("/media", *(answer(self.host, fault) for fault in one.faults))
+        error: Exception | None = None
         try:
-            land(self.s3.store(), f"{url}?sign=S3CRET", what.if_present)
-        except (MeetingsApiError, OSError) as error:
-            failed = error
-        assert failed is None or "S3CRET" not in told(failed)
-        self.look(green=failed is None)
+            land(self.s3.store(), f"{url}?sign=S3CRET", one.if_present)
+        except (MeetingsApiError, OSError) as caught:
+            error = caught
+        assert error is None or "S3CRET" not in told(error)
+        self.check(landed=error is None)
 
-    def look(self, *, green: bool) -> None:
-        """Assert that one version stands, with a receipt that agrees where the task was green; or nothing."""
+    def check(self, *, landed: bool) -> None:
+        """Assert that there is one version, with its receipt if the landing succeeded; or nothing."""
         found = self.s3.found(NAME)
         # Not `in`: pytest would print megabytes.
         assert found is None or any(found == body for body in VERSIONS.values()), "bytes of none of the versions"
-        if not green:
+        if not landed:
             return
         assert found is not None
         receipt = json.loads(self.s3.found(RECEIPT) or b"{}")
@@ -101,31 +100,28 @@ class Trial:
             parts = [hashlib.sha256(found[at : at + size]).hexdigest() for at in range(0, len(found), size)]
             assert receipt["parts"] == parts
 
-    def end(self) -> None:
-        """Have a try without any fault: it lands what the host has now, and nothing else is left."""
+    def finish(self) -> None:
+        """Land without faults: the bucket has the host's version, and nothing else is left."""
         for operation in OPERATIONS:
             self.s3.front.on(operation, well)
         land(self.s3.store(), self.origin.on("/media", self.host), "replace")
-        self.look(green=True)
+        self.check(landed=True)
         assert self.s3.found(NAME) == self.host.body
         assert self.s3.names() == {f"raw/{NAME}", f"raw/{RECEIPT}"}
 
 
-def test_whatever_comes_after_whatever(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_origin, "CHUNK_BYTES", PIECE)
-    # Parts of three pieces, so that small files have several; S3 itself takes none below 5 MiB.
+def test_sequences_of_faults(origin: Origin, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "CHUNK_BYTES", PIECE)
+    # Parts of three pieces, so that small files have several.
     monkeypatch.setattr(s3_parts, "PART_SIZE", 3 * PIECE)
-    monkeypatch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", 1)
-    examples = pytestconfig.getoption("--sequences")
-    with serve_moto() as url, serve_origin() as origin:
 
-        @settings(max_examples=examples, deadline=None)
-        @given(st.lists(TRIES, min_size=1, max_size=4))
-        def lead_through(tries: list[Try]) -> None:
-            with s3_bench(url) as s3:
-                trial = Trial(s3, origin, RangeHost(VERSIONS['"v0"'], tag='"v0"'))
-                for one in tries:
-                    trial.go(one)
-                trial.end()
+    @settings(max_examples=pytestconfig.getoption("--sequences"), deadline=None)
+    @given(st.lists(TRIES, min_size=1, max_size=4))
+    def run(tries: list[Try]) -> None:
+        with s3_bench() as s3:
+            trial = Trial(s3, origin, RangeHost(VERSIONS['"v0"'], tag='"v0"'))
+            for one in tries:
+                trial.run(one)
+            trial.finish()
 
-        lead_through()
+    run()

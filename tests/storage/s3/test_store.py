@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,27 +13,15 @@ from airflow_provider_meetings.api.landing.store import (
     Precondition,
     PreconditionFailed,
 )
-from airflow_provider_meetings.storage.s3.parts import MIB, PART_SIZE, part_size
+from airflow_provider_meetings.storage.s3 import parts
 from airflow_provider_meetings.storage.s3.store import S3Store
-from tests.storage.s3.s3_bench import BODY, BUCKET, KEY, URI, S3Bench, s3_bench, s3_client
-from tests.storage.s3.s3_front import Answered, Forward, do_and_hang_up, refuse, serve_moto
+from tests.storage.s3.s3_bench import BODY, BUCKET, KEY, PART_SIZE, PIECE, URI, S3Bench, s3_client
+from tests.storage.s3.s3_front import Answered, Forward, do_and_hang_up, refuse
 
 HASHES = tuple(hashlib.sha256(BODY[i : i + PART_SIZE]).hexdigest() for i in range(0, len(BODY), PART_SIZE))
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with serve_moto() as url:
-        yield url
-
-
-@pytest.fixture
-def s3(moto: str) -> Iterator[S3Bench]:
-    with s3_bench(moto) as bench:
-        yield bench
-
-
-def test_an_object_is_uploaded_in_parts_that_the_store_checks(s3: S3Bench) -> None:
+def test_upload_in_parts_with_checksums(s3: S3Bench) -> None:
     writer = s3.writer(length=len(BODY))
     stat = s3.upload(writer)
     assert s3.found() == BODY
@@ -52,7 +39,7 @@ def test_an_object_is_uploaded_in_parts_that_the_store_checks(s3: S3Bench) -> No
     assert s3.uploads() == []
 
 
-def test_where_the_bytes_lie_is_told_before_they_lie_there(s3: S3Bench) -> None:
+def test_state_is_saved_before_first_part(s3: S3Bench) -> None:
     sent: list[int] = []
     writer = s3.store().writer(KEY, Plan(save_state=lambda place: sent.append(s3.front.count("UploadPart"))))
     s3.write(writer)
@@ -60,18 +47,15 @@ def test_where_the_bytes_lie_is_told_before_they_lie_there(s3: S3Bench) -> None:
     writer.abort()
 
 
-def test_what_is_too_large_to_be_read_whole_counts_as_none(s3: S3Bench) -> None:
+def test_read_treats_large_object_as_missing(s3: S3Bench) -> None:
     store = s3.store()
-    store.put("x.json", BODY[:MAX_READ_BYTES])
-    assert store.read("x.json") == BODY[:MAX_READ_BYTES]
-    store.put("x.json", BODY[: MAX_READ_BYTES + 1])
-    assert store.read("x.json") is None
-    store.put("x.json", b"{}")
-    assert store.read("x.json") == b"{}"
+    for size, expected in ((MAX_READ_BYTES, bytes(MAX_READ_BYTES)), (MAX_READ_BYTES + 1, None), (2, b"\0\0")):
+        store.put("x.json", bytes(size))
+        assert store.read("x.json") == expected
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_SIZE - 1, PART_SIZE, PART_SIZE + 1, 2 * PART_SIZE, 2 * PART_SIZE + 1])
-def test_every_size_around_a_part(s3: S3Bench, size: int) -> None:
+def test_sizes_around_part_size(s3: S3Bench, size: int) -> None:
     assert s3.upload(s3.writer(), BODY[:size]).size == size
     assert s3.found() == BODY[:size]
     alone = size <= PART_SIZE
@@ -80,7 +64,7 @@ def test_every_size_around_a_part(s3: S3Bench, size: int) -> None:
 
 
 @pytest.mark.parametrize("step", [1000, 3 * PART_SIZE])
-def test_pieces_of_any_size(s3: S3Bench, step: int) -> None:
+def test_chunks_of_any_size(s3: S3Bench, step: int) -> None:
     writer = s3.writer()
     for start in range(0, len(BODY), step):
         writer.write(BODY[start : start + step])
@@ -88,7 +72,7 @@ def test_pieces_of_any_size(s3: S3Bench, step: int) -> None:
     assert s3.found() == BODY
 
 
-def test_what_was_suspended_is_continued_by_what_the_store_has(s3: S3Bench) -> None:
+def test_resume_paused_upload(s3: S3Bench) -> None:
     first = s3.writer(length=len(BODY))
     s3.write(first, BODY[: 2 * PART_SIZE])
     first.pause()
@@ -107,9 +91,9 @@ def test_what_was_suspended_is_continued_by_what_the_store_has(s3: S3Bench) -> N
     assert found.sha256 == HASHES
 
 
-def test_only_the_parts_without_a_gap_are_continued(s3: S3Bench) -> None:
+def test_resume_only_contiguous_parts(s3: S3Bench) -> None:
     first = s3.writer()
-    s3.write(first, BODY[:PART_SIZE] + BODY[:MIB])
+    s3.write(first, BODY[:PART_SIZE] + BODY[:PIECE])
     first.pause()
     place = s3.kept[-1]
     for number, content in ((3, bytes(PART_SIZE)), (4, b"short")):
@@ -121,7 +105,7 @@ def test_only_the_parts_without_a_gap_are_continued(s3: S3Bench) -> None:
     assert s3.found() == BODY
 
 
-def test_an_upload_that_is_gone_is_begun_anew(s3: S3Bench) -> None:
+def test_missing_upload_is_not_resumed(s3: S3Bench) -> None:
     first = s3.writer()
     s3.write(first)
     first.pause()
@@ -132,20 +116,20 @@ def test_an_upload_that_is_gone_is_begun_anew(s3: S3Bench) -> None:
 
 
 @pytest.mark.parametrize("place", [{}, {"upload_id": 3, "part_size": 5}, {"upload_id": "x", "part_size": 0}])
-def test_a_place_that_is_none_is_begun_anew(s3: S3Bench, place: dict[str, object]) -> None:
+def test_invalid_state_is_not_resumed(s3: S3Bench, place: dict[str, object]) -> None:
     again = s3.store().writer(KEY, Plan(resume_state=place))
     assert again.offset == 0
     again.abort()
 
 
-def test_what_is_discarded_leaves_nothing(s3: S3Bench) -> None:
+def test_abort_leaves_nothing(s3: S3Bench) -> None:
     writer = s3.writer()
     s3.write(writer)
     writer.abort()
     assert (s3.uploads(), s3.names()) == ([], set())
 
 
-def test_a_checkpoint_that_cannot_be_written_leaves_no_upload(s3: S3Bench) -> None:
+def test_failed_checkpoint_aborts_upload(s3: S3Bench) -> None:
     def keep(place: object) -> None:
         raise PermissionError("no right to write checkpoints")
 
@@ -156,12 +140,14 @@ def test_a_checkpoint_that_cannot_be_written_leaves_no_upload(s3: S3Bench) -> No
     assert s3.uploads() == []
 
 
-def test_parts_grow_only_where_there_would_be_too_many(s3: S3Bench) -> None:
-    assert part_size(None) == part_size(0) == part_size(10_000 * PART_SIZE) == PART_SIZE
-    assert part_size(10_000 * PART_SIZE + 1) == PART_SIZE + MIB
-    writer = s3.writer(length=10_000 * PART_SIZE + 1)
-    s3.write(writer)
-    assert s3.kept[-1]["part_size"] == PART_SIZE + MIB
+def test_part_size_grows_only_for_too_many_parts(s3: S3Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    minimum = 5 * parts.MIB
+    monkeypatch.setattr(parts, "PART_SIZE", minimum)
+    assert parts.part_size(None) == parts.part_size(0) == parts.part_size(10_000 * minimum) == minimum
+    assert parts.part_size(10_000 * minimum + 1) == minimum + parts.MIB
+    writer = s3.writer(length=10_000 * minimum + 1)
+    s3.write(writer, bytes(minimum + parts.MIB + 1))
+    assert s3.kept[-1]["part_size"] == minimum + parts.MIB
     writer.abort()
 
 
@@ -179,14 +165,14 @@ def test_small_objects(s3: S3Bench) -> None:
         list(store.open("a/b.json"))
 
 
-def test_an_object_is_read_in_pieces(s3: S3Bench) -> None:
-    s3.upload(s3.writer())
+def test_open_yields_pieces_of_at_most_one_mib(s3: S3Bench) -> None:
+    s3.store().put(KEY, bytes(2 * parts.MIB + 1))
     pieces = list(s3.store().open(KEY))
-    assert b"".join(pieces) == BODY
-    assert max(map(len, pieces)) <= MIB
+    assert sum(map(len, pieces)) == 2 * parts.MIB + 1
+    assert max(map(len, pieces)) <= parts.MIB
 
 
-def test_the_listing_is_of_the_prefix_in_the_order_of_keys(s3: S3Bench) -> None:
+def test_walk_lists_prefix_sorted(s3: S3Bench) -> None:
     names = [f"a/{number:04}" for number in range(5)]
     for name in (*names, "folder/"):
         s3.direct.put_object(Bucket=BUCKET, Key=f"raw/{name}", Body=b"x")
@@ -200,7 +186,7 @@ def test_the_listing_is_of_the_prefix_in_the_order_of_keys(s3: S3Bench) -> None:
     assert sum(1 for _ in whole.walk()) == 6
 
 
-def test_open_uploads_are_found_and_removed(s3: S3Bench) -> None:
+def test_partial_uploads_are_listed_and_removed(s3: S3Bench) -> None:
     writer = s3.writer()
     s3.write(writer, BODY[: PART_SIZE + 1])
     writer.pause()
@@ -218,14 +204,14 @@ def test_open_uploads_are_found_and_removed(s3: S3Bench) -> None:
     assert s3.uploads() == ["raw/b", "raw-other/1"]
 
 
-def test_looking_whether_a_target_can_be_written_leaves_nothing(s3: S3Bench) -> None:
+def test_check_writable_leaves_nothing(s3: S3Bench) -> None:
     s3.store().check_writable()
     assert (s3.uploads(), s3.names()) == ([], set())
     with pytest.raises(FileNotFoundError, match="the bucket does not exist: create it"):
         S3Store(s3_client(s3.front.url), "nowhere", "", "s3://nowhere").check_writable()
 
 
-def test_the_connections_arguments_go_with_the_requests_that_know_them(s3: S3Bench) -> None:
+def test_extra_arguments_are_sent_where_accepted(s3: S3Bench) -> None:
     key = "k" * 32
     extra = {"StorageClass": "GLACIER", "ACL": "private", "SSECustomerAlgorithm": "AES256", "SSECustomerKey": key}
     store = s3.store(extra_args=extra)
@@ -240,12 +226,12 @@ def test_the_connections_arguments_go_with_the_requests_that_know_them(s3: S3Ben
     assert headers["Put"]["x-amz-acl"] == "private"
 
 
-def test_an_argument_that_is_not_known_is_refused(s3: S3Bench) -> None:
+def test_unknown_extra_argument_is_refused(s3: S3Bench) -> None:
     with pytest.raises(ValueError, match="'StorageClas' is not one of ACL"):
         s3.store(extra_args={"StorageClas": "GLACIER"})
 
 
-def test_nothing_of_checksums_is_sent_where_they_are_not_wanted(s3: S3Bench) -> None:
+def test_no_checksum_headers_when_not_required(s3: S3Bench) -> None:
     store = s3.store(request_checksum_calculation="when_required", response_checksum_validation="when_required")
     s3.front.on("Complete", do_and_hang_up)  # and the object is asked for
     s3.upload(s3.writer(store))
@@ -258,7 +244,7 @@ def test_nothing_of_checksums_is_sent_where_they_are_not_wanted(s3: S3Bench) -> 
         assert not asked.headers.get("x-amz-content-sha256", "").startswith("STREAMING")
 
 
-def test_without_kept_checksums_the_parts_prove_nothing(s3: S3Bench) -> None:
+def test_no_part_hashes_without_checksums(s3: S3Bench) -> None:
     store = s3.store(request_checksum_calculation="when_required")
     first = s3.writer(store)
     s3.write(first)
@@ -278,7 +264,7 @@ def publish_if(s3: S3Bench, store: S3Store, seen: Precondition, body: bytes) -> 
         writer.abort()
 
 
-def test_the_store_itself_refuses_to_replace_what_was_not_seen(s3: S3Bench) -> None:
+def test_conditional_put_is_refused_by_store(s3: S3Bench) -> None:
     store = s3.store()
     assert store.supports_if_match()
     assert s3.names() == set()
@@ -297,7 +283,7 @@ def test_the_store_itself_refuses_to_replace_what_was_not_seen(s3: S3Bench) -> N
     assert s3.found() == b"another's"
 
 
-def test_what_is_large_is_not_completed_over_another(s3: S3Bench) -> None:
+def test_conditional_complete_is_refused(s3: S3Bench) -> None:
     store = s3.store()
     first = publish_if(s3, store, Precondition(None), BODY)
     second = publish_if(s3, store, first, BODY[1:])
@@ -309,7 +295,7 @@ def test_what_is_large_is_not_completed_over_another(s3: S3Bench) -> None:
     assert second.stat == store.stat(KEY)
 
 
-def test_an_answer_lost_and_asked_for_again_is_no_other_writer(s3: S3Bench) -> None:
+def test_retried_conditional_put_is_recognized(s3: S3Bench) -> None:
     store = s3.store(retries={"total_max_attempts": 3})
     assert store.supports_if_match()
     s3.front.on("Put", do_and_hang_up, lambda forward: forward())
@@ -319,7 +305,7 @@ def test_an_answer_lost_and_asked_for_again_is_no_other_writer(s3: S3Bench) -> N
 
 
 @pytest.mark.parametrize("how", ["refuses such requests", "does not heed them"])
-def test_a_store_without_conditions(s3: S3Bench, how: str) -> None:
+def test_store_without_conditional_writes(s3: S3Bench, how: str) -> None:
     done = Answered(200, {"ETag": '"00"'}, b"")
     s3.front.on("Put", refuse(501, "NotImplemented") if "refuses" in how else lambda forward: done, lambda f: f())
     store = s3.store()
@@ -334,7 +320,7 @@ def test_a_store_without_conditions(s3: S3Bench, how: str) -> None:
     assert [("if-match" in a.headers or "if-none-match" in a.headers) for a in puts] == [True, False, False]
 
 
-def test_a_folder_is_walked_alone(s3: S3Bench) -> None:
+def test_walk_single_folder(s3: S3Bench) -> None:
     store = s3.store()
     for key in ("a/1", "a/b/2", "ab/3"):
         store.put(key, b"1")

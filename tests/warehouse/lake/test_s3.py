@@ -12,25 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
-from tests.storage.s3.s3_front import Answered, Forward, refuse, serve_moto
+from tests.storage.s3.s3_front import Answered, Forward, refuse
 from tests.warehouse.lake.lakes import land, transcript
 
 Make = Callable[..., dict[str, Any]]
 DAY = "raw/recordings/dt=2026-05-01/rows.parquet"
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    with serve_moto() as url:
-        yield url
-
-
 @pytest.fixture
-def s3(moto: str) -> Iterator[S3Bench]:
-    with s3_bench(moto) as bench:
-        # All moto servers of a process share their buckets: remove the objects of other tests.
-        for name in bench.names():
-            bench.direct.delete_object(Bucket=BUCKET, Key=name)
+def s3() -> Iterator[S3Bench]:
+    with s3_bench() as bench:
         yield bench
 
 
