@@ -1,4 +1,4 @@
-"""What must be true after any landing, whatever happened to it: the file and its receipt, or neither."""
+"""Assertions that hold after any landing: the file and its receipt, or neither."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from tests.contract.bench import NAME, RECEIPT, Bench
 
 
 def assert_landed(bench: Bench, body: bytes) -> None:
-    """Assert that exactly `body` stands, that its receipt says so, and that nothing else is left."""
+    """Assert that the target has `body`, its receipt, and nothing else."""
     assert bench.files() == {NAME, RECEIPT}
     _agree(bench, [body])
 
 
 def assert_not_landed(bench: Bench) -> None:
-    """Assert that nothing stands under the final name, nor a receipt of it."""
+    """Assert that there is neither an object nor a receipt."""
     assert not {NAME, RECEIPT} & bench.files()
 
 
 def assert_one_of(bench: Bench, versions: Iterable[bytes]) -> None:
-    """Assert that one of `versions` stands with its receipt, or nothing."""
+    """Assert that the target has one of `versions` with its receipt, or neither."""
     if {NAME, RECEIPT} & bench.files():
         _agree(bench, versions)
 

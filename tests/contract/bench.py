@@ -1,4 +1,4 @@
-"""A target folder, an origin, and a client whose links lead there: what the landing engine is tried on."""
+"""A target folder, a media host, and a client with links to it, for tests of the landing engine."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tests.contract.scripted import MEDIA, RECORDING, Opened, ScriptedClient
 
 BODY = b"\0\0\0\x1cftypisom" + bytes(range(256)) * 300
 OTHER = b"\0\0\0\x1cftypisom" + b"other" * 20_000
+CHUNK_BYTES = 128 * 1024  # in tests/api/landing, instead of 1 MiB
 NAME = "acme/2026-11-09/rec-1/file-1.video.mp4"
 RECEIPT = "acme/2026-11-09/rec-1/file-1.video.receipt.json"
 CHECKPOINT = "acme/2026-11-09/rec-1/file-1.video.part.json"
@@ -31,7 +32,7 @@ NOW = pendulum.datetime(2026, 11, 20, 1, 2, 3, tz="UTC")
 
 @dataclass
 class Bench:
-    """A target folder, an origin, and a client whose links lead there."""
+    """A target folder, a media host, and a client with links to it."""
 
     root: Path
     origin: Origin

@@ -1,4 +1,4 @@
-"""Names that lead where a test says; the resolver is the only thing replaced."""
+"""Host names with addresses of the test; only the resolver is replaced."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 PUBLIC = "93.184.215.14"
-"""Never contacted: only judged."""
+"""Never contacted, only checked."""
 
 Names = Callable[..., list[str]]
 
 
 def patch_resolver(monkeypatch: pytest.MonkeyPatch) -> Names:
-    """Return a function ``(name, *answers)``; each answer is a list of addresses, the last one holds for ever.
+    """Return a function ``(name, *answers)``; each answer is a list of addresses, the last one repeats.
 
-    It returns a list that grows by `name` with each question. Other names are unknown.
+    The function returns a list to which each lookup of the name is appended. Other names are unknown.
     """
     real = socket.getaddrinfo
     known: dict[str, tuple[list[list[str]], list[str]]] = {}

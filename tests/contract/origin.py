@@ -1,4 +1,4 @@
-"""An HTTP origin on a loopback port that answers each path as the test says, however wrong that is."""
+"""An HTTP server on a loopback port with the responses of the test, valid or not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request as it arrived; header names in lower case."""
+    """One received request; header names in lower case."""
 
     method: str
     path: str
@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
-        """Stay silent."""
+        """Log nothing."""
 
     def send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -58,7 +58,7 @@ def json_body(content: object, status: int = 200, headers: Mapping[str, str] | N
 
 
 def raw_body(body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    """Send `body`; a Content-Length among `headers` is sent as it stands, however wrong."""
+    """Send `body`; a wrong Content-Length in `headers` is sent too."""
     return lambda handler: handler.send(status, {"Content-Length": str(len(body)), **(headers or {})}, body)
 
 
@@ -67,14 +67,14 @@ def video(body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
 
 
 def chunked(*pieces: bytes, finished: bool) -> Answer:
-    """Send a chunked body; without `finished` the end is missing, as when a connection breaks."""
+    """Send a chunked body; without `finished` the last chunk is missing, as on a lost connection."""
     body = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + (b"0\r\n\r\n" if finished else b"")
     return lambda handler: handler.send(200, {"Content-Type": "video/mp4", "Transfer-Encoding": "chunked"}, body)
 
 
 @dataclass
 class Origin:
-    """The origin's address, what it was asked, and what it answers."""
+    """The server's address, the requests it received, and its responses."""
 
     url: str
     seen: list[Seen] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Origin:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def on(self, path: str, *answers: Answer) -> str:
-        """Answer `path` with each in turn, with the last one for ever; return the address."""
+        """Respond to `path` with each in turn; the last one repeats. Return the URL."""
         self._answers[path] = list(answers)
         return self.url + path
 
@@ -98,12 +98,12 @@ class Origin:
         return sum(seen.path == path for seen in self.seen)
 
     def hang(self, sent: bytes = b"") -> Answer:
-        """Send `sent` as it stands and then nothing, until the test ends."""
+        """Send these raw bytes and then nothing, until the test ends."""
 
         def answer(handler: Handler) -> None:
             handler.wfile.write(sent)
             handler.wfile.flush()
-            # A client that never gives up shall fail its test, not hang it.
+            # Limited, so that a client without time-out fails its test instead of blocking it.
             self.closing.wait(10)
 
         return answer
@@ -114,7 +114,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """A client that hangs up is what some tests are about."""
+        """Ignore clients that disconnect: some tests do."""
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-"""A client whose answers are written down, for landing; run as a script, it lands one file in a process of its own.
+"""A client with scripted content, for landings; run as a script, it lands one file in another process.
 
 ``python scripted.py MODE ROOT URL [TIMES]`` prints one JSON line per landing. MODE is one of
 
-* ``land``: land as anybody would;
-* ``nobody``: as a user that may not write, after looking whether the target is writable;
-* ``small-disk``: where no file may grow beyond 64 KiB;
-* ``announce``: as ``land``, but say ``written`` after each piece.
+* ``land``: no special conditions;
+* ``nobody``: as a user without permissions, after `check_writable`;
+* ``small-disk``: with a file size limit of 64 KiB;
+* ``announce``: print ``written`` after each chunk.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ RECORDING = Recording(
 
 
 class ScriptedClient(MeetingsClient):
-    """Open what the test wrote down, one after the other, the last one for ever."""
+    """Open the contents of the test in turn; the last one repeats."""
 
     platform: ClassVar[str] = "acme"
     selectors: ClassVar[tuple[str, ...]] = ("recording_ids",)
@@ -81,7 +81,7 @@ class ScriptedClient(MeetingsClient):
         raise NotImplementedError
 
 
-class _AnnouncingSink(LocalWriter):
+class _AnnouncingWriter(LocalWriter):
     def write(self, chunk: bytes) -> None:
         super().write(chunk)
         sys.stdout.write("written\n")
@@ -92,7 +92,7 @@ class _AnnouncingStore(LocalStore):
     def writer(self, key: str, plan: Plan) -> LocalWriter:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return (LocalWriter if key.endswith(".json") else _AnnouncingSink)(path, plan)
+        return (LocalWriter if key.endswith(".json") else _AnnouncingWriter)(path, plan)
 
 
 def _prepare(mode: str, store: LocalStore) -> None:
@@ -110,7 +110,7 @@ def main(mode: str, root: str, url: str, times: str = "1") -> None:
     store = (_AnnouncingStore if mode == "announce" else LocalStore)(Path(root), f"file://{root}")
     transport = Transport(base_url="http://127.0.0.1:9", platform="acme")
     landing = Landing(ScriptedClient(transport, lambda: Download(url)), store, layout=Layout(), if_present="replace")
-    # The other process begins at the same moment.
+    # Both processes start at the same moment.
     sys.stdin.readline()
     for _ in range(int(times)):
         try:

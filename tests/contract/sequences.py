@@ -1,4 +1,4 @@
-"""Faults of a media host, to be drawn by hypothesis and strung together, and the versions of the file it has."""
+"""Faults of a media host for hypothesis, and the versions of its file."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from tests.contract.ranges import (
 
 PIECE = 16 * 1024
 SIZE = 15 * PIECE + 77
-# Each with a tag of its own; two of the same length, one of which every byte of a part could be of.
+# Two have the same length.
 VERSIONS = {f'"v{seed}"': version(size, seed) for seed, size in enumerate((SIZE, SIZE, SIZE + 99, 5 * PIECE, 700))}
 
 TWISTS: dict[str, Twist] = {
     **{f"status {status}": only_status(status) for status in (204, 304, 400, 401, 403, 404, 410, 416, 429, 500, 503)},
     "html": document(b"<!doctype html><title>Sign in</title>", "text/html"),
     "json as video": document(b'{"code": 99991663, "msg": "token invalid"}', "video/mp4"),
-    "nothing": document(b"", "video/mp4"),
+    "empty": document(b"", "video/mp4"),
     "no tag": with_headers(etag=None),
     "weak tag": with_headers(etag='W/"v0"'),
-    "tag of none": with_headers(etag='"other"'),
+    "wrong tag": with_headers(etag='"other"'),
     "no range": with_headers(content_range=None),
-    "garbled range": with_headers(content_range="bytes a-b/c"),
+    "malformed range": with_headers(content_range="bytes a-b/c"),
     "starts early": range_moved(start=-1),
     "starts late": range_moved(start=1),
-    "total more": range_moved(total=1),
-    "total less": range_moved(total=-1),
-    "too long a length": lambda reply: with_headers(content_length=str(len(reply.body) + 1))(reply),
-    "gives little": short_range(5 * PIECE),
-    "gives little of who knows": short_range(5 * PIECE, total="*"),
+    "total too high": range_moved(total=1),
+    "total too low": range_moved(total=-1),
+    "length too long": lambda reply: with_headers(content_length=str(len(reply.body) + 1))(reply),
+    "short range": short_range(5 * PIECE),
+    "short range without total": short_range(5 * PIECE, total="*"),
 }
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What one answer is like.
+    """One response.
 
-    :param changes: the tag of the version that the host has from this answer on; None for the one it has.
-    :param cut: after this share of the body; None for no cut.
+    :param changes: entity tag of the version that the host has from this response on; None for no change.
+    :param cut: fraction of the body after which it is cut; None for no cut.
     """
 
     twist: str | None

@@ -1,4 +1,4 @@
-"""A disk of a few MiB, that a test fills."""
+"""A disk of a few MiB that a test fills."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.contract.backend_servers import missing
 
 
 class SmallDisk:
-    """A file system of its own at a folder, as long as the `with` lasts; the folder goes with it.
+    """Mount a file system at a folder; unmount it and remove the folder on exit.
 
-    :param folder: an empty one.
-    :param room: how many MiB it has.
+    :param folder: an empty folder.
+    :param room: size in MiB.
     """
 
     def __init__(self, folder: Path, room: int) -> None:
@@ -34,17 +34,17 @@ class SmallDisk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # A process of a server that was killed may not have closed its last file.
+        # A killed server process may still have an open file.
         subprocess.run(["umount", "--lazy", str(self._folder)], check=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def fill(self, left: int = 0) -> None:
-        """Fill it, but for so many bytes."""
+        """Fill it up to the last `left` bytes."""
         room = os.statvfs(self._folder)
         if (length := room.f_bavail * room.f_frsize - left) > 0:
             with self._ballast.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, length)
 
     def empty(self) -> None:
-        """Make room again."""
+        """Free the space again."""
         self._ballast.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What every store promises to the landing engine; a test class of a store inherits it and says which store."""
+"""The contract of the `Store` protocol; the test class of each store inherits it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class StoreContract(abc.ABC):
     @abc.abstractmethod
     @pytest.fixture
     def store(self, tmp_path: Any) -> Any:
-        """Make an empty store, whose root is not there yet where the store has folders."""
+        """Return an empty store whose root folder does not exist yet."""
 
     def left(self, store: Store) -> list[str]:
-        """Name everything that lies in the store, also what `walk` does not show."""
-        return sorted([*keys(store), *(leftover.handle for leftover in store.partial_uploads())])
+        """Return the keys of all objects and the handles of all partial uploads."""
+        return sorted([*keys(store), *(upload.handle for upload in store.partial_uploads())])
 
     def test_empty_store(self, store: Store) -> None:
         assert (store.stat("a/b.json"), store.read("a/b.json"), self.left(store)) == (None, None, [])
@@ -115,7 +115,7 @@ class StoreContract(abc.ABC):
         writer.abort()
         writer.abort()
         writer.pause()
-        del writer  # what fsspec would close when it forgets a file
+        del writer  # fsspec closes files on garbage collection
         assert (store.stat("v.mp4"), store.read("v.mp4"), self.left(store)) == (before, b"old", ["v.mp4"])
 
     def test_pause_keeps_old_object(self, store: Store) -> None:
@@ -137,24 +137,24 @@ class StoreContract(abc.ABC):
         assert second is not None
         assert first.validator != second.validator
 
-    def age(self) -> None:  # noqa: B027  # most need not
-        """Have what stands there written long ago, where the store's clock is a coarse one."""
+    def age(self) -> None:  # noqa: B027  # optional
+        """Set old modification times, for stores with a coarse clock."""
 
     def test_resume_state_of_killed_writer(self, store: Store) -> None:
-        """A process dies with the writer open: what it was told to keep leads the next try there."""
-        places: list[Mapping[str, Any]] = []
-        dead = store.writer("a/v.mp4", Plan(save_state=places.append))
+        """After a kill with an open writer, the next try finds the upload by the saved state."""
+        states: list[Mapping[str, Any]] = []
+        dead = store.writer("a/v.mp4", Plan(save_state=states.append))
         dead.write(body(MIB))
         self.die(dead)
         left = list(store.partial_uploads())
-        assert (keys(store), {leftover.key for leftover in left}) == ([], {"a/v.mp4"} if left else set())
-        assert bool(places) >= bool(left)
-        writer = store.writer("a/v.mp4", Plan(resume_state=places[-1] if places else {}))
+        assert (keys(store), {upload.key for upload in left}) == ([], {"a/v.mp4"} if left else set())
+        assert bool(states) >= bool(left)
+        writer = store.writer("a/v.mp4", Plan(resume_state=states[-1] if states else {}))
         writer.abort()
         assert self.left(store) == []
 
-    def die(self, writer: Any) -> None:  # noqa: B027  # most have neither files nor locks
-        """Do what the kernel does with a killed process's files and locks."""
+    def die(self, writer: Any) -> None:  # noqa: B027  # optional
+        """Close files and locks, as the kernel does for a killed process."""
 
     def test_remove_partial_uploads(self, store: Store) -> None:
         store.put("a/whole.mp4", b"1")
@@ -162,9 +162,9 @@ class StoreContract(abc.ABC):
             writer = store.writer(key, Plan())
             writer.write(body(MIB))
             self.die(writer)
-        for leftover in list(store.partial_uploads()):
-            assert store.remove(leftover)
-            assert not store.remove(leftover)
+        for upload in list(store.partial_uploads()):
+            assert store.remove(upload)
+            assert not store.remove(upload)
         assert self.left(store) == ["a/whole.mp4"]
 
     def test_walk_goes_folder_by_folder(self, store: Store) -> None:
@@ -204,7 +204,7 @@ class StoreContract(abc.ABC):
     def test_hidden_partial_upload(self, store: Store) -> None:
         writer = store.writer("a/v.parquet", Plan(hidden=True))
         writer.write(body(MIB))
-        handles = [leftover.handle for leftover in store.partial_uploads()]
+        handles = [upload.handle for upload in store.partial_uploads()]
         assert all(handle.startswith("a/.") for handle in handles), handles
         writer.publish()
         assert self.left(store) == ["a/v.parquet"]

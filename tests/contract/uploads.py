@@ -1,4 +1,4 @@
-"""A file system as object stores have it: an upload that appears when it is committed, and not when it is dropped."""
+"""An fsspec file system like those of object stores: an upload appears on commit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class UploadFileSystem(MemoryFileSystem):  # type: ignore[misc]
 
 
 class Truncating(UploadFileSystem):
-    """Takes the keyword and ignores it, as most do."""
+    """Accepts the keyword and ignores it, as most file systems do."""
 
     def _open(self, path: str, mode: str = "rb", autocommit: bool = True, **kwargs: Any) -> Any:
         return super()._open(path, mode, autocommit=True, **kwargs)

@@ -1,4 +1,4 @@
-"""An ``s3://`` address to the store there, through the connections as the documentation shows them."""
+"""Stores at ``s3://`` addresses, with the connections of the documentation."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from airflow_provider_meetings.storage.s3.bucket import EXTRA_ARGS
 from airflow_provider_meetings.storage.s3.store import S3Store
 from tests.contract.leaks import told
 from tests.storage.s3.s3_bench import S3Bench, s3_bench
-from tests.storage.s3.s3_front import Answered, serve_front
+from tests.storage.s3.s3_front import Response, serve_front
 
 BODY = bytes(parts.PART_SIZE + 1)
 PAGE = (Path(__file__).parents[2] / "docs" / "stores.rst").read_text()
 
 
 def _documented() -> dict[str, dict[str, Any]]:
-    """Read the connections of the page, by their titles."""
+    """Return the connections of the page by section title."""
     blocks = re.findall(r"^\.\. code-block:: json\n\n((?:   .*\n)+)", PAGE, re.MULTILINE)
     titles = re.findall(r"^(Amazon S3|Alibaba OSS|Tencent COS|MinIO)\n-+$", PAGE, re.MULTILINE)
     return dict(zip(titles, map(json.loads, blocks), strict=True))
@@ -60,7 +60,7 @@ def test_connection_and_bucket(s3: S3Bench, monkeypatch: pytest.MonkeyPatch, sch
     _upload(store)
     assert s3.found("more/a.mp4") == BODY
     assert store.uri("a.mp4") == f"{scheme}://lake_conn@lake/raw/more/a.mp4"
-    (created,) = [each for each in s3.front.asked if each.operation == "Create" and each.path.endswith("a.mp4")]
+    (created,) = [each for each in s3.front.requests if each.operation == "Create" and each.path.endswith("a.mp4")]
     assert created.headers["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/meetings"
     assert created.headers["x-amz-storage-class"] == "STANDARD_IA"
 
@@ -81,27 +81,27 @@ def test_default_connection(s3: S3Bench, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_documented_connections_of_other_vendors(
     monkeypatch: pytest.MonkeyPatch, vendor: str, bucket: str, host: str
 ) -> None:
-    """Their host is reached through a proxy of ours, which writes down what arrives."""
+    """A proxy of the test records the requests to their hosts."""
     connection = _documented()[vendor]
     with serve_front("http://nowhere.invalid") as proxy:
         created = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
         completed = b"<CompleteMultipartUploadResult><ETag>e</ETag></CompleteMultipartUploadResult>"
         for operation, body in {"Create": created, "UploadPart": b"", "Complete": completed, "Put": b""}.items():
-            proxy.on(operation, lambda forward, body=body: Answered(200, {"ETag": '"e"'}, body))  # type: ignore[misc]
-        proxy.on("Head", lambda forward: Answered(200, {"ETag": '"e"', "Content-Length": str(len(BODY))}, b""))
+            proxy.on(operation, lambda forward, body=body: Response(200, {"ETag": '"e"'}, body))  # type: ignore[misc]
+        proxy.on("Head", lambda forward: Response(200, {"ETag": '"e"', "Content-Length": str(len(BODY))}, b""))
         config = {**connection["extra"]["config_kwargs"], "proxies": {"http": proxy.url}}
         endpoint = connection["extra"]["endpoint_url"].replace("https://", "http://")
         _connect(monkeypatch, connection, endpoint_url=endpoint, config_kwargs=config)
         store = store_at(f"s3://lake_conn@{bucket}/raw")
         _upload(store)
         store.put("a.receipt.json", b"{}")
-        assert {asked.operation for asked in proxy.asked} == {"Create", "UploadPart", "Complete", "Head", "Put"}
-        for asked in proxy.asked:
-            assert asked.headers["host"] == host
-            assert asked.path.startswith("/raw/a.")
-            assert not any("checksum" in name or "trailer" in name for name in asked.headers), asked.operation
-            assert "aws-chunked" not in asked.headers.get("content-encoding", "")
-            assert re.fullmatch("[0-9a-f]{64}", asked.headers["x-amz-content-sha256"])
+        assert {request.operation for request in proxy.requests} == {"Create", "UploadPart", "Complete", "Head", "Put"}
+        for request in proxy.requests:
+            assert request.headers["host"] == host
+            assert request.path.startswith("/raw/a.")
+            assert not any("checksum" in name or "trailer" in name for name in request.headers), request.operation
+            assert "aws-chunked" not in request.headers.get("content-encoding", "")
+            assert re.fullmatch("[0-9a-f]{64}", request.headers["x-amz-content-sha256"])
 
 
 def test_docs_name_all_extra_arguments() -> None:

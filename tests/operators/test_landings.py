@@ -1,4 +1,4 @@
-"""Verifying and sweeping as tasks."""
+"""The operators that verify and sweep."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.contract.leaks import told
 
 @pytest.fixture
 def lake(emulated: Any, context: Any, tmp_path: Path) -> Path:
-    """A recording of the emulator, landed by the operator."""
+    """Land a recording of the emulator with the operator."""
     found = [FeishuHook().check(RecordingQuery(recording_ids=(READY_MINUTE,)))[0].to_dict()]
     RecordingsToObjectStorageOperator(
         task_id="land", meetings_conn_id="feishu_default", recordings=found, target=f"file://{tmp_path}/lake"
@@ -88,7 +88,7 @@ def test_empty_target_fails(tmp_path: Path, context: Any) -> None:
 
 
 def died(lake: Path, days: int) -> set[Path]:
-    """Leave what a try leaves that was killed."""
+    """Leave the part and checkpoint of a killed try."""
     part = landed(lake).with_name("obcn.video.mp4.part")
     part.write_bytes(b"12345")
     checkpoint = part.with_name("obcn.video.part.json")
@@ -120,7 +120,7 @@ def test_older_than(lake: Path, context: Any) -> None:
 def test_failed_removal_fails_task_after_others(lake: Path, context: Any) -> None:
     part, _ = sorted(died(lake, days=8))
     part.unlink()
-    part.symlink_to(landed(lake))  # never followed
+    part.symlink_to(landed(lake))  # not followed
     os.utime(landed(lake), (0, 0))
     with pytest.raises(AirflowException, match=r"1 leftovers .* removed: .*obcn.video.mp4 \(OSError") as caught:
         sweep(lake, delete=True).execute(context)

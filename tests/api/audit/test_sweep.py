@@ -1,4 +1,4 @@
-"""Sweeping what died: only what is ours, old, and in nobody's hands."""
+"""Sweeps: only items of this provider that are old and not in use."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MARK = Checkpoint(name="file-1.video.mp4", length=None, validator=None, writer_s
 
 
 class Lake:
-    """A folder, and files in it of the age that a test says."""
+    """A folder with files of given ages."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -52,7 +52,7 @@ class Lake:
         os.utime(path, (then := (NOW - age).timestamp(), then))
 
     def died(self, part: timedelta, checkpoint: timedelta) -> None:
-        """Leave what a try leaves that was killed."""
+        """Leave the part and checkpoint of a killed try."""
         self.put(PART, part)
         self.put(CHECKPOINT, checkpoint, MARK)
 
@@ -182,7 +182,7 @@ def test_not_ours(lake: Lake, leftover: str, journal: str, content: bytes) -> No
 
 
 def test_landed_object_named_like_temporary_is_kept(lake: Lake) -> None:
-    """In a layout of one's own, with an extension that was still taken once."""
+    """With a custom layout whose extension looks like a temporary name."""
     lake.put("a/f.video.video.part", 9 * DAY)
     lake.put("a/f.video.receipt.json", 9 * DAY, receipt("f.video.video.part"))
     before = lake.files()
@@ -191,7 +191,7 @@ def test_landed_object_named_like_temporary_is_kept(lake: Lake) -> None:
 
 
 class Scripted(LocalStore):
-    """A store that refuses, or where something happens before a removal."""
+    """A store that fails, or runs a hook before a removal."""
 
     def __init__(self, lake: Lake, remove: Any) -> None:
         super().__init__(lake.root, "file:///lake")
@@ -242,7 +242,7 @@ def test_checkpoint_rewritten_during_sweep_is_kept(lake: Lake) -> None:
 
 
 def test_locked_part_of_running_process_is_kept(lake: Lake) -> None:
-    """Its traces look old here: only its lock speaks for it."""
+    """Its files are made to look old: only the lock shows that it is running."""
     script = f"""
 import sys
 from pathlib import Path
@@ -324,7 +324,7 @@ FILES = st.dictionaries(
 def test_foreign_and_young_items_are_kept(
     tmp_path_factory: pytest.TempPathFactory, files: dict[tuple[str, str, str], tuple[int, bool]], delete: bool
 ) -> None:
-    """Any mixture of objects, receipts, checkpoints and part files, ours and not, of 0 to 3 days."""
+    """Random objects, receipts, checkpoints and parts, foreign ones too, 0 to 3 days old."""
     lake = Lake(tmp_path_factory.mktemp("mixture"))
     for (folder, stem, end), (days, ours) in files.items():
         content = {"part.json": MARK, "receipt.json": receipt(f"{stem}.mp4")}.get(end) if ours else None

@@ -1,4 +1,4 @@
-"""Proving a lake against its receipts, on real landings and real files."""
+"""Verification of landed files on a real disk."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_objects_without_receipt_are_orphaned(bench: Bench) -> None:
 
 
 def test_landing_in_progress_is_not_a_finding(bench: Bench) -> None:
-    """Also in the moment between the object's name and its receipt."""
+    """Also between the publication of the object and its receipt."""
     bench.land(video(BODY))
     (bench.root / RECEIPT).unlink()
     checkpoint = Checkpoint(name=bench.target.name, length=None, validator=None, writer_state={})
@@ -190,7 +190,7 @@ def test_unlistable_folder_raises(bench: Bench, monkeypatch: pytest.MonkeyPatch)
     bench.land(video(BODY))
     scandir = os.scandir
 
-    def refusing(path: str) -> Any:  # tests may run as a user that may do anything
+    def refusing(path: str) -> Any:  # root may read everything
         if path.endswith("rec-1"):
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
@@ -201,7 +201,7 @@ def test_unlistable_folder_raises(bench: Bench, monkeypatch: pytest.MonkeyPatch)
 
 
 def by_parts(bench: Bench, size: int, **changes: Any) -> None:
-    """Rewrite the receipt as that of an upload which was continued."""
+    """Rewrite the receipt as that of a resumed upload."""
     pieces = [BODY[i : i + size] for i in range(0, len(BODY), size)]
     parts = [hashlib.sha256(piece).hexdigest() for piece in pieces]
     tree = hashlib.sha256(b"".join(map(bytes.fromhex, parts))).hexdigest()
@@ -246,7 +246,7 @@ def test_inconsistent_part_hashes_are_unreadable(bench: Bench, changes: dict[str
 
 
 class Strange(LocalStore):
-    """A store where one object is strange."""
+    """A store in which one object is special."""
 
     def __init__(self, bench: Bench, **strange: Any) -> None:
         super().__init__(bench.root, "file:///target")
@@ -309,7 +309,7 @@ def _many(root: Path, *names: str) -> None:
 
 
 def test_many_folders_and_files(bench: Bench) -> None:
-    """More than may be in work at once, in one folder and in many."""
+    """More receipts than the queue holds, in one folder and in many."""
     bench.land(video(BODY))
     for i in range(150):
         media = replace(MEDIA, file_id=f"f-{i}", recording_id=f"rec-{i % 3}")
@@ -325,7 +325,7 @@ def test_many_folders_and_files(bench: Bench) -> None:
 
 
 class ByKey(LocalStore):
-    """List as object stores do: by whole keys, so that a folder's own objects have subfolders between them."""
+    """List by whole keys, as object stores do: subfolders come between the objects of a folder."""
 
     def walk(self, folder: str = "") -> Iterator[ListedObject]:
         return iter(sorted(super().walk(), key=lambda listed: listed.key.encode()))
@@ -354,18 +354,18 @@ def _with(**changes: Any) -> Callable[[dict[str, Any]], bytes]:
 
 HOSTILE: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "empty": lambda receipt: b"",
-    "torn": lambda receipt: json.dumps(receipt).encode()[:-9],
+    "truncated": lambda receipt: json.dumps(receipt).encode()[:-9],
     "binary": lambda receipt: bytes(range(256)) * 40,
-    "no-object": lambda receipt: b"[1, 2]",
+    "not-an-object": lambda receipt: b"[1, 2]",
     "deep": lambda receipt: json.dumps(receipt).encode()[:-1] + b',"x":' + b"[" * 100_000,
     "deep-field": lambda receipt: _with(validator="?")(receipt).replace(b'"?"', b"[" * 900 + b"]" * 900),
     "huge": lambda receipt: _with()(receipt) + b" " * 5_000_000,
     "huge-number": lambda receipt: _with(size="?")(receipt).replace(b'"?"', b"9" * 5000),
     "another-schema": _with(schema=99),
-    "schema-of-no-type": _with(schema=[2]),
+    "schema-not-a-number": _with(schema=[2]),
     "parts": _with(parts=["zz"] * 19),
-    "of-another-file": _with(file_id="file-2"),
-    "of-another-kind": _with(kind="audio"),
+    "another-file": _with(file_id="file-2"),
+    "another-kind": _with(kind="audio"),
     "unknown-field": _with(colour="red"),
     "size": _with(size="1"),
     "validator": _with(validator=None),
@@ -380,7 +380,7 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], bytes]] = {
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_receipt_is_unreadable(bench: Bench, hostile: str, full: bool) -> None:
-    """One finding, not a second one for the object; the others are proven all the same."""
+    """One finding, no second one for the object; the other files verify."""
     bench.land(video(BODY), media=replace(MEDIA, file_id="file-0"))
     bench.land(video(BODY))
     (bench.root.parent / "secret").write_bytes(BODY)

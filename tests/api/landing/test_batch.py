@@ -1,4 +1,4 @@
-"""Many files of one task, on a real origin."""
+"""Batches of files, with a real HTTP server."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _not_called() -> None:
 
 
 class _PathClient(ScriptedClient):
-    """Link each file to the path of its own name."""
+    """Use the file id as the path of the link."""
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench.transport)
@@ -62,7 +62,7 @@ def _meeting(barrier: threading.Barrier) -> Answer:
 
 
 def test_at_most_workers_at_once(bench: Bench) -> None:
-    """Each pair waits for the other: one at a time would never end. A third at once would break the count."""
+    """The downloads wait for each other in pairs: one at a time would never end, three would fail the count."""
     barrier = threading.Barrier(2)
     running: list[int] = []
     now = 0
@@ -160,7 +160,7 @@ def test_threads_copy_context() -> None:
 
 
 def test_closing_generator_stops_threads(bench: Bench) -> None:
-    """The second file would never end: it hangs after its first bytes until it is told to stop."""
+    """The second file hangs after its first bytes until it is stopped."""
     begun = threading.Event()
     sent = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Wrong answers to the question for the rest of a file: never two versions in one, no byte fetched twice in vain."""
+"""Wrong responses to range requests: versions are never spliced, no byte is downloaded twice needlessly."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import logging
 import pytest
 
 from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
-from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from tests.contract.aftermath import assert_landed, assert_not_landed
-from tests.contract.bench import Bench
+from tests.contract.bench import CHUNK_BYTES, Bench
 from tests.contract.leaks import logged, told
 from tests.contract.origin import Answer
 from tests.contract.ranges import (
@@ -32,7 +31,7 @@ PAGE = b"<!doctype html><title>Sign in</title>"
 DENIED = b'{"code": 99991663, "msg": "token invalid"}'
 
 
-def _link_is_told_nowhere(bench: Bench, caplog: pytest.LogCaptureFixture, error: BaseException | None = None) -> None:
+def _assert_no_link(bench: Bench, caplog: pytest.LogCaptureFixture, error: BaseException | None = None) -> None:
     for text in (logged(caplog.records), told(error) if error else ""):
         for secret in ("S3CRET", "sign="):
             assert secret not in text
@@ -48,47 +47,47 @@ def test_restart_if_content_changes_within_try(bench: Bench, other: bytes, tags:
     host = RangeHost(V1, tag=tags[0])
     bench.land(host.cut(CHUNK_BYTES), host.becomes(other, tags[1]))
     assert_landed(bench, other)
-    # If-Range has the host send the new version at once.
+    # With If-Range the host sends the new version at once.
     assert host.asked == [None, CHUNK_BYTES if tags[0] == '"v1"' else None]
 
 
-# Parts that are not certainly what was asked for.
-UNTRUE: dict[str, Twist] = {
+# Responses that may not be the requested range.
+INVALID_RANGES: dict[str, Twist] = {
     "no tag": with_headers(etag=None),
     "another tag": with_headers(etag='"v2"'),
-    "a weak tag": with_headers(etag='W/"v1"'),
-    "a start too early": range_moved(start=-1),
-    "a start too late": range_moved(start=1),
-    "a total too high": range_moved(total=1),
-    "a total too low": range_moved(total=-1),
-    "from the beginning": lambda reply: with_headers(content_range=f"bytes 0-{SIZE - 1}/{SIZE}")(reply),
+    "weak tag": with_headers(etag='W/"v1"'),
+    "start too early": range_moved(start=-1),
+    "start too late": range_moved(start=1),
+    "total too high": range_moved(total=1),
+    "total too low": range_moved(total=-1),
+    "range from byte 0": lambda reply: with_headers(content_range=f"bytes 0-{SIZE - 1}/{SIZE}")(reply),
     "no range": with_headers(content_range=None),
-    "no range to read": with_headers(content_range="bytes a-b/c"),
+    "malformed range": with_headers(content_range="bytes a-b/c"),
     "two ranges": with_headers(content_range=None, content_type="multipart/byteranges; boundary=x"),
-    "an empty range": with_headers(content_range=f"bytes {CHUNK_BYTES}-{CHUNK_BYTES - 1}/{SIZE}"),
+    "empty range": with_headers(content_range=f"bytes {CHUNK_BYTES}-{CHUNK_BYTES - 1}/{SIZE}"),
     "another unit": with_headers(content_range=f"lines {CHUNK_BYTES}-{SIZE - 1}/{SIZE}"),
     "no total": with_headers(content_range=f"bytes {CHUNK_BYTES}-{SIZE - 1}/*"),
-    "not satisfiable": only_status(416),
-    "bad request": only_status(400),
-    "not modified": only_status(304),
+    "416": only_status(416),
+    "400": only_status(400),
+    "304": only_status(304),
 }
 
 
-@pytest.mark.parametrize("fault", UNTRUE)
+@pytest.mark.parametrize("fault", INVALID_RANGES)
 def test_invalid_range_restarts(bench: Bench, fault: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     host = RangeHost(V1)
-    bench.land(host.cut(CHUNK_BYTES), host.but(UNTRUE[fault]), host)
+    bench.land(host.cut(CHUNK_BYTES), host.but(INVALID_RANGES[fault]), host)
     assert_landed(bench, V1)
-    # At once, with the link in hand, and for the whole.
+    # The third request follows at once, with the same link, for the whole file.
     assert host.asked == [None, CHUNK_BYTES, None]
     assert (bench.links, bench.slept) == (2, [])
-    _link_is_told_nowhere(bench, caplog)
+    _assert_no_link(bench, caplog)
 
 
-@pytest.mark.parametrize("fault", ["no tag", "another tag", "a weak tag"])
+@pytest.mark.parametrize("fault", ["no tag", "another tag", "weak tag"])
 def test_range_of_another_version_is_not_spliced(bench: Bench, fault: str) -> None:
-    """A host that does not know If-Range gives the end of its new version."""
+    """A host that ignores If-Range sends the end of its new version."""
     host = RangeHost(V1)
 
     def new_version(reply: object) -> None:
@@ -97,7 +96,7 @@ def test_range_of_another_version_is_not_spliced(bench: Bench, fault: str) -> No
     def end_of_new(reply: object) -> None:
         vars(reply)["body"] = V2[CHUNK_BYTES:]
 
-    bench.land(host.cut(CHUNK_BYTES), host.but(end_of_new, UNTRUE[fault], new_version), host)
+    bench.land(host.cut(CHUNK_BYTES), host.but(end_of_new, INVALID_RANGES[fault], new_version), host)
     assert_landed(bench, V2)
 
 
@@ -110,7 +109,7 @@ def test_short_range_is_continued(bench: Bench, in_chunks: bool) -> None:
 
 
 def test_short_range_without_total_is_not_the_end(bench: Bench) -> None:
-    """Without a length and without a total nothing tells the end of a part from the end of the file."""
+    """Without length and total, the end of a range looks like the end of the file."""
     host = RangeHost(V1, in_chunks=True)
     bench.land(host.cut(CHUNK_BYTES + 1), host.but(short_range(CHUNK_BYTES // 2, total="*")))
     assert_landed(bench, V1)
@@ -125,58 +124,58 @@ def test_tiny_ranges_fail(bench: Bench) -> None:
     assert_landed(bench, V1)
 
 
-DEAD: dict[str, tuple[Twist, type[MeetingsApiError]]] = {
+DEAD_LINKS: dict[str, tuple[Twist, type[MeetingsApiError]]] = {
     **{str(status): (only_status(status), LinkExpired) for status in (401, 403, 404, 410)},
     "html": (document(PAGE, "text/html"), MediaCorrupt),
     "html as video": (document(PAGE, "video/mp4"), MediaCorrupt),
     "json": (document(DENIED, "application/json"), MediaCorrupt),
     "json as video": (document(DENIED, "video/mp4"), MediaCorrupt),
-    "nothing": (document(b"", "video/mp4"), MediaCorrupt),
+    "empty": (document(b"", "video/mp4"), MediaCorrupt),
     "429": (only_status(429), ServerError),
     "500": (only_status(500), ServerError),
     "503": (only_status(503), ServerError),
 }
 
 
-@pytest.mark.parametrize("death", DEAD)
-@pytest.mark.parametrize("place", [0, CHUNK_BYTES])
-def test_resume_with_new_link(bench: Bench, place: int, death: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("failure", DEAD_LINKS)
+@pytest.mark.parametrize("offset", [0, CHUNK_BYTES])
+def test_resume_with_new_link(bench: Bench, offset: int, failure: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     host = RangeHost(V1)
-    dead = host.but(DEAD[death][0])
-    bench.land(host.cut(place), dead, dead, host)
+    dead = host.but(DEAD_LINKS[failure][0])
+    bench.land(host.cut(offset), dead, dead, host)
     assert_landed(bench, V1)
-    assert host.asked == [None, place or None, place or None, place or None]
+    assert host.asked == [None, offset or None, offset or None, offset or None]
     assert host.given == SIZE
     assert [seen.query for seen in bench.origin.seen] == [f"sign=S3CRET-{number}" for number in (1, 2, 3, 4)]
-    _link_is_told_nowhere(bench, caplog)
+    _assert_no_link(bench, caplog)
 
 
-@pytest.mark.parametrize("death", DEAD)
-def test_persistent_link_failure_keeps_part(bench: Bench, death: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("failure", DEAD_LINKS)
+def test_persistent_link_failure_keeps_part(bench: Bench, failure: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     host = RangeHost(V1)
-    twist, kind = DEAD[death]
+    twist, kind = DEAD_LINKS[failure]
     with pytest.raises(kind) as caught:
         bench.land(host.cut(CHUNK_BYTES), host.but(twist))
     assert_not_landed(bench)
     assert not caught.value.permanent
-    # The cut got on; then five in a row.
+    # The cut stream made progress; then five consecutive failures.
     assert (len(host.asked), len(bench.slept)) == (6, 4)
-    _link_is_told_nowhere(bench, caplog, caught.value)
+    _assert_no_link(bench, caplog, caught.value)
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V1)
     assert host.given == SIZE
 
 
-def _storm(host: RangeHost, *statuses: int) -> list[Answer]:
+def _failures(host: RangeHost, *statuses: int) -> list[Answer]:
     return [host.but(only_status(status)) for status in statuses]
 
 
 @pytest.mark.parametrize("statuses", [(500, 502, 503, 504), (429,) * 4, (500, 429, 403, 503)])
 def test_four_consecutive_failures_are_retried(bench: Bench, statuses: tuple[int, ...]) -> None:
     host = RangeHost(V1)
-    bench.land(*_storm(host, *statuses), host.cut(CHUNK_BYTES), *_storm(host, *statuses), host)
+    bench.land(*_failures(host, *statuses), host.cut(CHUNK_BYTES), *_failures(host, *statuses), host)
     assert_landed(bench, V1)
     assert host.given == SIZE
 
@@ -185,7 +184,7 @@ def test_four_consecutive_failures_are_retried(bench: Bench, statuses: tuple[int
 def test_five_consecutive_failures_are_an_error(bench: Bench, status: int) -> None:
     host = RangeHost(V1)
     with pytest.raises(ServerError, match=f"status {status}"):
-        bench.land(*_storm(host, *[status] * 5), host)
+        bench.land(*_failures(host, *[status] * 5), host)
     assert_not_landed(bench)
     assert len(host.asked) == 5
     bench.land()

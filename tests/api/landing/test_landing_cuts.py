@@ -1,60 +1,59 @@
-"""A stream that is cut: continued where the host can, begun anew where it cannot, given up where it gets nowhere."""
+"""Interrupted streams: resumed where the host can, restarted where it cannot, failed without progress."""
 
 from __future__ import annotations
 
 import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from tests.contract.aftermath import assert_landed, assert_not_landed
-from tests.contract.bench import Bench
+from tests.contract.bench import CHUNK_BYTES, Bench
 from tests.contract.ranges import RangeHost, version, with_headers
 
 SIZE = 3 * CHUNK_BYTES + 4321
 V1 = version(SIZE, 1)
-PLACES = sorted(
+OFFSETS = sorted(
     {0, 1, SIZE - 1, *(border + near for border in range(CHUNK_BYTES, SIZE, CHUNK_BYTES) for near in (-1, 0, 1))}
 )
 HALF = CHUNK_BYTES // 2
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_resume_after_cut(bench: Bench, place: int) -> None:
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_resume_after_cut(bench: Bench, offset: int) -> None:
     host = RangeHost(V1)
-    bench.land(host.cut(place), host)
+    bench.land(host.cut(offset), host)
     assert_landed(bench, V1)
-    # The piece in which the stream ended is lost, and no more.
-    kept = place // CHUNK_BYTES * CHUNK_BYTES
-    assert host.asked == [None, kept or None]
-    assert host.given == place + SIZE - kept
+    # Only the chunk in which the stream was cut is lost.
+    resumed = offset // CHUNK_BYTES * CHUNK_BYTES
+    assert host.asked == [None, resumed or None]
+    assert host.given == offset + SIZE - resumed
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("offset", OFFSETS)
 @pytest.mark.parametrize("kind", ["no ranges", "no validator", "weak validator"])
-def test_restart_without_ranges_or_validator(bench: Bench, kind: str, place: int) -> None:
+def test_restart_without_ranges_or_validator(bench: Bench, kind: str, offset: int) -> None:
     host = {
         "no ranges": RangeHost(V1, ranges=False),
         "no validator": RangeHost(V1, tag=None),
         "weak validator": RangeHost(V1, tag='W/"v1"'),
     }[kind]
-    bench.land(host.cut(place), host)
+    bench.land(host.cut(offset), host)
     assert_landed(bench, V1)
-    assert host.given == place + SIZE
-    asks = kind == "no ranges" and place >= CHUNK_BYTES
-    assert host.asked == [None, place // CHUNK_BYTES * CHUNK_BYTES if asks else None]
+    assert host.given == offset + SIZE
+    asks = kind == "no ranges" and offset >= CHUNK_BYTES
+    assert host.asked == [None, offset // CHUNK_BYTES * CHUNK_BYTES if asks else None]
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_resume_after_cut_chunked_body(bench: Bench, place: int) -> None:
+@pytest.mark.parametrize("offset", OFFSETS)
+def test_resume_after_cut_chunked_body(bench: Bench, offset: int) -> None:
     host = RangeHost(V1, in_chunks=True)
-    bench.land(host.cut(place), host)
+    bench.land(host.cut(offset), host)
     assert_landed(bench, V1)
 
 
-@pytest.mark.parametrize("place", [CHUNK_BYTES, CHUNK_BYTES + 1, SIZE - 1])
-def test_restart_after_cut_chunked_body_without_validator(bench: Bench, place: int) -> None:
+@pytest.mark.parametrize("offset", [CHUNK_BYTES, CHUNK_BYTES + 1, SIZE - 1])
+def test_restart_after_cut_chunked_body_without_validator(bench: Bench, offset: int) -> None:
     host = RangeHost(V1, tag=None, in_chunks=True)
-    bench.land(host.cut(place), host)
+    bench.land(host.cut(offset), host)
     assert_landed(bench, V1)
     assert host.asked == [None, None]
 
@@ -75,19 +74,19 @@ def test_every_response_cut_without_ranges(bench: Bench) -> None:
     assert not caught.value.permanent
     assert_not_landed(bench)
     assert len(host.asked) <= 8
-    # The first begins anew and the next comes no further: it is max_failures as well, and waits.
+    # The first restart is a failure too, because it gets no further.
     assert len(bench.slept) == 4
 
 
 def test_repeated_cut_at_same_byte_keeps_part(bench: Bench) -> None:
     host = RangeHost(V1)
-    place = CHUNK_BYTES + HALF
+    offset = CHUNK_BYTES + HALF
 
-    def broken_disk(reply_from: RangeHost) -> None:
+    def fail_at_offset(host: RangeHost) -> None:
         with pytest.raises(ServerError, match="was cut after"):
-            bench.land(reply_from.but(lambda reply: setattr(reply, "sent", _until(place, len(reply.body)))))
+            bench.land(host.but(lambda reply: setattr(reply, "sent", _until(offset, len(reply.body)))))
 
-    broken_disk(host)
+    fail_at_offset(host)
     assert_not_landed(bench)
     before = host.given
     assert bench.land(host).outcome == "resumed"
@@ -95,8 +94,8 @@ def test_repeated_cut_at_same_byte_keeps_part(bench: Bench) -> None:
     assert host.given - before <= SIZE - CHUNK_BYTES
 
 
-def _until(place: int, rest: int) -> int:
-    return max(0, place - (SIZE - rest))
+def _until(offset: int, rest: int) -> int:
+    return max(0, offset - (SIZE - rest))
 
 
 @pytest.mark.parametrize("extra", [1, CHUNK_BYTES])
@@ -105,7 +104,7 @@ def test_content_length_longer_than_body(bench: Bench, extra: int) -> None:
     with pytest.raises(ServerError, match="was cut after"):
         bench.land(host.but(with_headers(content_length=str(SIZE + extra))))
     assert_not_landed(bench)
-    # What is kept is of a version of that length, if there is one.
+    # The part was written for a version of that length.
     bench.land(host)
     assert_landed(bench, V1)
 

@@ -1,4 +1,4 @@
-"""What the landing engine makes of bad luck: broken streams, killed processes, full disks, other writers."""
+"""Faults of a landing: broken streams, killed processes, full disks, other writers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_content_length_longer_than_body_is_an_error(bench: Bench) -> None:
 
 
 def test_body_longer_than_length_does_not_reach_next_response(bench: Bench) -> None:
-    """HTTP ends the body at its length: what follows must not be taken for the next answer on the connection."""
+    """The bytes after Content-Length must not become the next response on the connection."""
     cut = BODY[:1000]
     stored = bench.land(video(BODY, {"Content-Length": "1000"}))
     assert (bench.target.read_bytes(), stored.size) == (cut, 1000)
@@ -48,7 +48,7 @@ def test_body_longer_than_length_does_not_reach_next_response(bench: Bench) -> N
 
 @pytest.mark.parametrize("difference", [-1, 1])
 def test_wrong_length_is_corrupt(bench: Bench, difference: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine counts by itself, should the layer below not."""
+    """The engine counts bytes itself, in case the stream does not."""
     length = property(lambda _: len(BODY) + difference)
     monkeypatch.setattr("airflow_provider_meetings.api.media.stream.MediaStream.length", length)
     with pytest.raises(MediaCorrupt, match="bytes, received"):
@@ -134,7 +134,7 @@ def test_kind_cannot_take_name_of_receipt(bench: Bench) -> None:
     assert bench.root.joinpath(str(stored.uri).removeprefix("file:///target/")).read_bytes() == BODY
 
 
-# In processes of their own
+# In other processes
 
 
 def _child(mode: str, root: Path, url: str, times: int = 1) -> subprocess.Popen[str]:
@@ -182,7 +182,7 @@ def test_two_processes_never_publish_mixed_file(bench: Bench) -> None:
     assert {answer.get("outcome") for answer in answers} >= {"replaced"}
     assert {answer["error"] for answer in answers if "error" in answer} <= {"BlockingIOError"}, answers
     assert bench.files() == {NAME, RECEIPT}
-    # Whoever wrote last: the receipt describes the object, or the next landing notices.
+    # The receipt describes the object of the last writer, or the next landing finds the difference.
     bench.origin.on("/media", video(BODY))
     assert bench.land().outcome in {"skipped", "replaced"}
     described = bench.receipt()
@@ -291,7 +291,7 @@ def test_receipt_naming_another_object_is_ignored(bench: Bench) -> None:
 
 
 def test_hard_linked_part_is_not_overwritten(bench: Bench) -> None:
-    """As in a copy of the lake that was made of hard links while a landing was under way."""
+    """A copy of the lake made of hard links during a landing has such a part."""
     part = bench.target.with_name(bench.target.name + ".part")
     part.parent.mkdir(parents=True)
     part.write_bytes(OTHER)

@@ -1,4 +1,4 @@
-"""The engine on stores of any kind: the exact bytes under the final name, or nothing and one clear error."""
+"""The engine on each kind of store: the exact bytes under the final name, or nothing and one clear error."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> FilesystemStore:
 
 
 def names(store: FilesystemStore) -> set[str]:
-    return {*keys(store), *(leftover.handle for leftover in store.partial_uploads())}
+    return {*keys(store), *(upload.handle for upload in store.partial_uploads())}
 
 
 def test_land_skip_replace(bench: Bench, store: FilesystemStore) -> None:
@@ -41,7 +41,7 @@ def test_land_skip_replace(bench: Bench, store: FilesystemStore) -> None:
 
 
 def test_resume_after_cut_within_try(bench: Bench, store: FilesystemStore) -> None:
-    big = BODY * 60  # several pieces
+    big = BODY * 6  # several chunks
 
     def whole(handler: Handler) -> None:
         start = int((handler.headers.get("Range") or "bytes=0-")[6:-1])
@@ -60,39 +60,41 @@ def test_resume_after_cut_within_try(bench: Bench, store: FilesystemStore) -> No
 BROKEN: dict[str, tuple[Answer, type[MeetingsApiError]]] = {
     "cut at 0": (video(b"", {"Content-Length": str(len(BODY))}), ServerError),
     "cut at 1": (video(BODY[:1], {"Content-Length": str(len(BODY))}), ServerError),
-    "cut at the end": (video(BODY[:-1], {"Content-Length": str(len(BODY))}), ServerError),
-    "cut, with a validator": (video(BODY[:-1], {"Content-Length": str(len(BODY)), "ETag": '"v1"'}), ServerError),
+    "cut before last byte": (video(BODY[:-1], {"Content-Length": str(len(BODY))}), ServerError),
+    "cut with validator": (video(BODY[:-1], {"Content-Length": str(len(BODY)), "ETag": '"v1"'}), ServerError),
     "cut chunks": (chunked(BODY, finished=False), ServerError),
     "html": (raw_body(b"<!doctype html><p>log in", headers={"Content-Type": "video/mp4"}), MediaCorrupt),
     "json": (raw_body(b'{"errcode": 1}', headers={"Content-Type": "video/mp4"}), MediaCorrupt),
-    "nothing": (video(b""), MediaCorrupt),
+    "empty": (video(b""), MediaCorrupt),
 }
 
 
-@pytest.mark.parametrize("stands", [False, True])
+@pytest.mark.parametrize("exists", [False, True])
 @pytest.mark.parametrize("fault", BROKEN)
-def test_invalid_body_leaves_nothing(bench: Bench, store: FilesystemStore, fault: str, stands: bool) -> None:
-    if stands:
+def test_invalid_body_leaves_nothing(bench: Bench, store: FilesystemStore, fault: str, exists: bool) -> None:
+    if exists:
         store.put(NAME, OTHER)
     answer, error = BROKEN[fault]
     with pytest.raises(error):
         bench.land(answer, store=store)
-    assert store.read(NAME) == (OTHER if stands else None)
-    assert names(store) - {CHECKPOINT} == ({NAME} if stands else set())
-    assert bench.land(video(BODY), store=store).outcome == ("replaced" if stands else "landed")
+    assert store.read(NAME) == (OTHER if exists else None)
+    assert names(store) - {CHECKPOINT} == ({NAME} if exists else set())
+    assert bench.land(video(BODY), store=store).outcome == ("replaced" if exists else "landed")
     assert (store.read(NAME), names(store)) == (BODY, {NAME, RECEIPT})
 
 
 @pytest.mark.parametrize("kind", [Truncating, LocalFileSystem])
 def test_next_try_removes_temporary_object(bench: Bench, tmp_path: Path, kind: Callable[[], Any]) -> None:
     store = FilesystemStore(kind(), str(tmp_path / "lake"), "x://lake")
-    left = f"{NAME}.0123abcd.part"
-    store.put(f"{left}x", b"")  # makes the folder
-    store.delete(f"{left}x")
+    temporary = f"{NAME}.0123abcd.part"
+    store.put(f"{temporary}x", b"")  # creates the folder
+    store.delete(f"{temporary}x")
     with store._calls.call() as fs:
-        fs.pipe_file(f"{tmp_path}/lake/{left}", b"half")
-    checkpoint = Checkpoint(name=NAME.rpartition("/")[2], length=9, validator='"v1"', writer_state={"temporary": left})
+        fs.pipe_file(f"{tmp_path}/lake/{temporary}", b"half")
+    checkpoint = Checkpoint(
+        name=NAME.rpartition("/")[2], length=9, validator='"v1"', writer_state={"temporary": temporary}
+    )
     store.put(CHECKPOINT, checkpoint.to_bytes())
-    assert names(store) == {left, CHECKPOINT}
+    assert names(store) == {temporary, CHECKPOINT}
     assert bench.land(video(BODY), store=store).outcome == "landed"
     assert (store.read(NAME), names(store)) == (BODY, {NAME, RECEIPT})

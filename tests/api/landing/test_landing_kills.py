@@ -1,4 +1,4 @@
-"""Processes killed on their way: nothing wrong stands, and the next try fetches what is missing and no more."""
+"""Killed processes: no wrong object is published, and the next try downloads only the missing bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def processes() -> Iterator[ForkServer]:
 
 
 def _grown(part: Path, least: int) -> int:
-    """Wait until the part file has so many bytes, and return how many it has."""
+    """Wait until the part file has at least `least` bytes, and return its size."""
     last = time.monotonic() + 30
     while time.monotonic() < last:
         try:
@@ -46,10 +46,10 @@ def _grown(part: Path, least: int) -> int:
 
 
 def _kill_on_the_way(bench: Bench, host: RangeHost, processes: ForkServer, dice: random.Random) -> int:
-    """Kill a process between the first byte and the last, and return how many bytes it leaves."""
+    """Kill a process during its download, and return the size of the part that it leaves."""
     part = bench.root / f"{NAME}.part"
     before = part.stat().st_size if part.exists() else 0
-    # The host gives so much; at some moment before that is written the process is killed.
+    # The host sends `given` bytes; the process is killed before all of them are written.
     given = dice.randint(before + 2 * PIECE, SIZE - 1)
     moment = dice.randint(before + 1, before + (given - before) // PIECE * PIECE)
     gone = threading.Event()
@@ -58,7 +58,7 @@ def _kill_on_the_way(bench: Bench, host: RangeHost, processes: ForkServer, dice:
     assert 1 <= written < SIZE
     assert_not_landed(bench)
     os.kill(pid, signal.SIGKILL)
-    assert processes.wait() == signal.SIGKILL  # so it was alive until then
+    assert processes.wait() == signal.SIGKILL  # it was running until then
     gone.set()
     return part.stat().st_size
 
@@ -74,7 +74,7 @@ def test_resume_after_kill_at_random_byte(
         bench = Bench(tmp_path / str(number), origin, transport)
         host = RangeHost(V1)
         left = 0
-        for _ in range(dice.choice((1, 1, 2))):  # the second one while it continues
+        for _ in range(dice.choice((1, 1, 2))):  # the second one while it resumes
             if left <= SIZE - 3 * PIECE:
                 left = _kill_on_the_way(bench, host, processes, dice)
                 killed += 1
@@ -98,7 +98,7 @@ def transport(origin: Origin) -> Iterator[Transport]:
 def test_kill_before_each_disk_step(
     processes: ForkServer, origin: Origin, tmp_path: Path, transport: Transport
 ) -> None:
-    """Also between its last byte, its name and its receipt."""
+    """Includes the steps between last byte, rename and receipt."""
     for step in count(1):
         bench = Bench(tmp_path / str(step), origin, transport)
         host = RangeHost(V1)
@@ -108,7 +108,7 @@ def test_kill_before_each_disk_step(
         if bench.target.exists():
             assert bench.target.read_bytes() == V1
         if bench.land(host).outcome == "skipped":
-            # Killed after its receipt was written: what is left is one step from being removed, and tells nothing.
+            # Killed after the receipt was written and before the checkpoint was deleted.
             (bench.root / CHECKPOINT).unlink(missing_ok=True)
         assert_landed(bench, V1)
     assert step > 20
@@ -125,7 +125,7 @@ def test_kill_before_each_disk_step_of_replacement(
         if not processes.wait():
             break
         assert any(bench.target.read_bytes() == body for body in (V1, V2))
-        # What says that it is there already must be right about it.
+        # A skipped object must agree with its receipt.
         bench.land(host)
         assert_one_of(bench, [V1, V2])
         bench.land(host, if_present="replace")
@@ -143,7 +143,7 @@ def test_second_process_does_not_disturb_first(
     _grown(bench.root / f"{NAME}.part", SIZE // 2 // PIECE * PIECE)
     with pytest.raises(BlockingIOError, match="being written by another process"):
         bench.land()
-    go_on.set()  # and is cut there
+    go_on.set()  # the stream is cut there
     assert processes.wait() == 0
     assert_landed(bench, V1)
     assert host.asked == [None, SIZE // 2 // PIECE * PIECE]

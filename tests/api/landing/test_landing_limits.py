@@ -1,4 +1,4 @@
-"""Where a landing ends: silence, files that are too large, disks that are too small."""
+"""Limits of a landing: time-outs, file size, disk space."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import FileTooLarge, LinkExpired, ServerError
 from airflow_provider_meetings.api.http import transport
-from airflow_provider_meetings.api.landing import source as engine_origin
+from airflow_provider_meetings.api.landing import source
 from tests.contract.aftermath import assert_landed, assert_not_landed
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.exchange import Start
@@ -26,11 +26,11 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture(autouse=True)
-def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_origin, "CHUNK_BYTES", 64 * KIB)
+def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "CHUNK_BYTES", 64 * KIB)
 
 
-def _give_up_after(seconds: float, bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def _set_timeout(seconds: float, bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "READ_SECONDS", seconds)
     bench.transport = start(bench.origin.url)
 
@@ -43,13 +43,13 @@ def _head(size: int) -> bytes:
 
 
 def test_slow_stream_does_not_time_out(bench: Bench, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit is how long nothing comes, not how long it takes in all."""
-    _give_up_after(1.5, bench, start, monkeypatch)
+    """The read time-out limits the time between bytes, not the total."""
+    _set_timeout(1.5, bench, start, monkeypatch)
 
     def trickle(handler: Handler) -> None:
         handler.wfile.write(_head(SIZE))
         for begin in range(0, SIZE, SIZE // 8):
-            bench.origin.closing.wait(0.25)  # eight times: longer than the limit in all
+            bench.origin.closing.wait(0.25)  # eight times: longer than the time-out in total
             handler.wfile.write(V1[begin : begin + SIZE // 8])
             handler.wfile.flush()
 
@@ -58,35 +58,35 @@ def test_slow_stream_does_not_time_out(bench: Bench, start: Start, monkeypatch: 
     assert bench.links == 1
 
 
-SILENCES = {
+HANGS = {
     "before the status": b"",
     "before the body": _head(SIZE),
-    "in the first piece": _head(SIZE) + V1[:100],
+    "in the first chunk": _head(SIZE) + V1[:100],
     "in the middle": _head(SIZE) + V1[: SIZE // 2],
     "before the last byte": _head(SIZE) + V1[:-1],
 }
 
 
-@pytest.mark.parametrize("silence", SILENCES)
-def test_read_timeout_is_an_error(bench: Bench, silence: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    _give_up_after(0.1, bench, start, monkeypatch)
-    hang = bench.origin.hang(SILENCES[silence])
+@pytest.mark.parametrize("hang", HANGS)
+def test_read_timeout_is_an_error(bench: Bench, hang: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    _set_timeout(0.1, bench, start, monkeypatch)
+    answer = bench.origin.hang(HANGS[hang])
     with pytest.raises(ServerError, match=r"no answer in time|was cut") as caught:
-        bench.land(hang)
+        bench.land(answer)
     assert not caught.value.permanent
     assert_not_landed(bench)
-    _give_up_after(30, bench, start, monkeypatch)
+    _set_timeout(30, bench, start, monkeypatch)
     bench.land(RangeHost(V1))
     assert_landed(bench, V1)
 
 
-@pytest.mark.parametrize("silence", SILENCES)
-def test_resume_after_timeout(bench: Bench, silence: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    _give_up_after(0.5, bench, start, monkeypatch)
+@pytest.mark.parametrize("hang", HANGS)
+def test_resume_after_timeout(bench: Bench, hang: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    _set_timeout(0.5, bench, start, monkeypatch)
     host = RangeHost(V1)
-    bench.land(bench.origin.hang(SILENCES[silence]), host)
+    bench.land(bench.origin.hang(HANGS[hang]), host)
     assert_landed(bench, V1)
-    assert host.given < SIZE or "middle" not in silence
+    assert host.given < SIZE or "middle" not in hang
 
 
 @pytest.mark.parametrize("in_chunks", [False, True])
@@ -118,7 +118,7 @@ def test_content_length_above_free_space_is_refused(bench: Bench) -> None:
 
 @pytest.fixture
 def disk(bench: Bench) -> Iterator[Path]:
-    """Have the target on a file system of 1 MiB."""
+    """Mount a file system of 1 MiB at the target."""
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small file system")
     bench.root.mkdir(parents=True)
@@ -131,19 +131,19 @@ def disk(bench: Bench) -> Iterator[Path]:
         subprocess.run(["umount", str(bench.root)], check=True)
 
 
-def _room(disk: Path) -> int:
+def _free(disk: Path) -> int:
     found = os.statvfs(disk)
     return found.f_bavail * found.f_frsize
 
 
 def test_full_disk_frees_written_bytes(bench: Bench, disk: Path) -> None:
-    room = _room(disk)
-    host = RangeHost(version(room + 1, 1), in_chunks=True)
+    free = _free(disk)
+    host = RangeHost(version(free + 1, 1), in_chunks=True)
     with pytest.raises(OSError, match="free some space") as caught:
         bench.land(host)
     assert caught.value.errno == errno.ENOSPC
     assert bench.files() == set()
-    assert _room(disk) == room
+    assert _free(disk) == free
     bench.land(RangeHost(V1))
     assert_landed(bench, V1)
 
@@ -153,7 +153,7 @@ def test_part_survives_full_disk(bench: Bench, disk: Path) -> None:
     with pytest.raises(LinkExpired):
         bench.land(host.cut(SIZE // 2), host.but(only_status(403)))
     filler = disk / "filler"
-    filler.write_bytes(bytes(_room(disk) - PAGE))
+    filler.write_bytes(bytes(_free(disk) - PAGE))
     with pytest.raises(OSError, match="free some space") as caught:
         bench.land(host)
     assert caught.value.errno == errno.ENOSPC
@@ -166,12 +166,12 @@ def test_part_survives_full_disk(bench: Bench, disk: Path) -> None:
 
 @pytest.mark.parametrize("pages", [0, 1, 15])
 def test_no_download_without_space_for_receipt(bench: Bench, disk: Path, pages: int) -> None:
-    room = _room(disk)
-    host = RangeHost(version(room - pages * PAGE, 1))
+    free = _free(disk)
+    host = RangeHost(version(free - pages * PAGE, 1))
     with pytest.raises(OSError, match="free some space") as caught:
         bench.land(host)
     assert caught.value.errno == errno.ENOSPC
     assert bench.files() == set()
-    fits = version(room - 16 * PAGE, 1)
+    fits = version(free - 16 * PAGE, 1)
     bench.land(RangeHost(fits))
     assert_landed(bench, fits)

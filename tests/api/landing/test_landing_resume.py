@@ -1,4 +1,4 @@
-"""A try that failed, and the next one: it is right, and fetches only what is missing."""
+"""Resume after a failed try: the next one is correct, and downloads only the missing bytes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ import pytest
 from airflow_provider_meetings.api.errors import InvalidRequest, LinkExpired
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.api.landing.transfer import Stopped
-from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
-from airflow_provider_meetings.storage.local import writer as local_sink
+from airflow_provider_meetings.storage.local import writer as local_writer
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter, lock_part
 from tests.contract.aftermath import assert_landed, assert_not_landed
-from tests.contract.bench import CHECKPOINT, NAME, Bench
+from tests.contract.bench import CHECKPOINT, CHUNK_BYTES, NAME, Bench
 from tests.contract.ranges import RangeHost, only_status, version
 
 SIZE = 3 * CHUNK_BYTES + 4321
@@ -30,7 +29,7 @@ PART = NAME + ".part"
 
 
 def _fail(bench: Bench, host: RangeHost) -> None:
-    """Have a try that breaks after `CUT` bytes, and whose links are dead from then on."""
+    """Fail a try: its stream is cut after `CUT` bytes, and its links expire."""
     with pytest.raises(LinkExpired):
         bench.land(host.cut(CUT), host.but(only_status(403)))
     assert_not_landed(bench)
@@ -104,15 +103,17 @@ Damage = Callable[[Bench], object]
 DAMAGES: dict[str, Damage] = {
     "checkpoint gone": lambda bench: (bench.root / CHECKPOINT).unlink(),
     "checkpoint empty": lambda bench: (bench.root / CHECKPOINT).write_bytes(b""),
-    "checkpoint torn": lambda bench: (bench.root / CHECKPOINT).write_bytes((bench.root / CHECKPOINT).read_bytes()[:-9]),
-    "checkpoint no text": lambda bench: (bench.root / CHECKPOINT).write_bytes(b"\xff\xfe\0"),
-    "checkpoint a list": lambda bench: (bench.root / CHECKPOINT).write_text("[1]"),
+    "checkpoint truncated": lambda bench: (bench.root / CHECKPOINT).write_bytes(
+        (bench.root / CHECKPOINT).read_bytes()[:-9]
+    ),
+    "checkpoint not text": lambda bench: (bench.root / CHECKPOINT).write_bytes(b"\xff\xfe\0"),
+    "checkpoint is a list": lambda bench: (bench.root / CHECKPOINT).write_text("[1]"),
     "another schema": lambda bench: _change(bench, schema=99),
-    "a word unknown": lambda bench: _change(bench, more=1),
+    "unknown field": lambda bench: _change(bench, more=1),
     "no validator": lambda bench: _change(bench, validator=None),
     "no state": lambda bench: _change(bench, writer_state={}),
     "another boot": lambda bench: _change(bench, writer_state={"boot": "another"}),
-    "an empty boot": lambda bench: _change(bench, writer_state={"boot": ""}),
+    "empty boot": lambda bench: _change(bench, writer_state={"boot": ""}),
     "part gone": lambda bench: (bench.root / PART).unlink(),
     "part empty": lambda bench: (bench.root / PART).write_bytes(b""),
     "part too long": lambda bench: (bench.root / PART).write_bytes(bytes(SIZE + 1)),
@@ -123,7 +124,7 @@ NAMES = (
 )
 
 
-def _is_not_continued(bench: Bench, damage: Damage) -> None:
+def _assert_restarts(bench: Bench, damage: Damage) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
     damage(bench)
@@ -135,16 +136,16 @@ def _is_not_continued(bench: Bench, damage: Damage) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_part_or_checkpoint_restarts(bench: Bench, damage: str) -> None:
-    _is_not_continued(bench, DAMAGES[damage])
+    _assert_restarts(bench, DAMAGES[damage])
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_checkpoint_with_invalid_name_is_ignored(bench: Bench, name: str) -> None:
-    _is_not_continued(bench, lambda bench: _change(bench, name=name))
+    _assert_restarts(bench, lambda bench: _change(bench, name=name))
 
 
 def test_checkpoint_naming_another_file_is_ignored(bench: Bench) -> None:
-    """Whole and not yet published, it would be published as the other's without asking anybody."""
+    """A complete part would be published as the other file."""
     host = RangeHost(V1)
     _fail(bench, host)
     others = bench.target.with_name("file-2.video.mp4.part")
@@ -168,17 +169,17 @@ def test_resume_shorter_part(bench: Bench) -> None:
 def test_part_from_before_reboot_is_not_resumed(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
-    (bench.root / PART).write_bytes(bytes(KEPT))  # the size is on the disk, the bytes never were
+    (bench.root / PART).write_bytes(bytes(KEPT))  # after a power failure: the size was written, the bytes were not
     boot = tmp_path / "boot_id"
     boot.write_text("another\n")
-    monkeypatch.setattr(local_sink, "_BOOT_ID", boot)
+    monkeypatch.setattr(local_writer, "_BOOT_ID", boot)
     assert bench.land(host).outcome == "landed"
     assert_landed(bench, V1)
     assert host.asked == [None]
 
 
 def test_no_resume_without_boot_id(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_sink, "_BOOT_ID", tmp_path / "none")
+    monkeypatch.setattr(local_writer, "_BOOT_ID", tmp_path / "none")
     host = RangeHost(V1)
     _fail(bench, host)
     assert bench.land(host).outcome == "landed"
@@ -212,7 +213,7 @@ def test_complete_part_is_published_without_request(bench: Bench) -> None:
 
 
 def test_second_process_keeps_part_and_checkpoint(bench: Bench) -> None:
-    """The first one's checkpoint is there while it works: the next try needs it if the first one dies."""
+    """The next try needs the checkpoint of the first process if that one is killed."""
     host = RangeHost(V1)
     _fail(bench, host)
     fd = lock_part(bench.root / PART)
@@ -228,7 +229,7 @@ def test_second_process_keeps_part_and_checkpoint(bench: Bench) -> None:
 
 
 def test_checkpoint_replaced_during_resume(bench: Bench) -> None:
-    """It began another version and died, after we had read what was there and before we had the part file."""
+    """Another process starts another version after the checkpoint was read and before the part was locked."""
     host = RangeHost(V1)
     _fail(bench, host)
 

@@ -1,4 +1,4 @@
-"""Sequences of faults, over several tries: whatever comes after whatever, one whole version stands, or nothing."""
+"""Sequences of faults over several tries: the target has one complete version, or nothing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.landing import source as engine_origin
+from airflow_provider_meetings.api.landing import source
 from airflow_provider_meetings.api.landing.landing import IfPresent
-from airflow_provider_meetings.storage.local import writer as local_sink
+from airflow_provider_meetings.storage.local import writer as local_writer
 from tests.contract.aftermath import assert_landed, assert_one_of
 from tests.contract.bench import CHECKPOINT, NAME, Bench
 from tests.contract.leaks import told
@@ -27,7 +27,7 @@ from tests.contract.sequences import FAULTS, PIECE, SIZE, VERSIONS, Fault, answe
 
 @dataclass(frozen=True)
 class Try:
-    """One landing: what its answers are like, the last one for ever, and what happens before it."""
+    """One landing: the answers of the host (the last one repeats), and what happens before it."""
 
     faults: list[Fault]
     before: str | None
@@ -36,7 +36,7 @@ class Try:
     ranges: bool
 
 
-def _tear_checkpoint(bench: Bench) -> None:
+def _truncate_checkpoint(bench: Bench) -> None:
     data = (bench.root / CHECKPOINT).read_bytes()
     (bench.root / CHECKPOINT).write_bytes(data[: len(data) // 2])
 
@@ -51,18 +51,18 @@ def _lengthen_part(bench: Bench) -> None:
     part.write_bytes(part.read_bytes() + bytes(2 * SIZE))
 
 
-def _restart(bench: Bench) -> None:
-    boot = Path(str(local_sink._BOOT_ID))
+def _reboot(bench: Bench) -> None:
+    boot = Path(str(local_writer._BOOT_ID))
     boot.write_text(boot.read_text() + "+")
 
 
 BEFORE: dict[str, Callable[[Bench], object]] = {
-    "checkpoint torn": _tear_checkpoint,
+    "checkpoint truncated": _truncate_checkpoint,
     "checkpoint gone": lambda bench: (bench.root / CHECKPOINT).unlink(),
     "part shorter": _shorten_part,
     "part longer": _lengthen_part,
     "part gone": lambda bench: (bench.root / f"{NAME}.part").unlink(),
-    "machine started anew": _restart,
+    "reboot": _reboot,
 }
 TRIES = st.builds(
     Try,
@@ -76,51 +76,51 @@ TRIES = st.builds(
 
 @dataclass
 class Trial:
-    """A target of its own, and a host that all tries of a sequence share."""
+    """A target and a media host for all tries of a sequence."""
 
     bench: Bench
     host: RangeHost = field(default_factory=lambda: RangeHost(VERSIONS['"v0"'], tag='"v0"'))
 
-    def go(self, what: Try) -> None:
-        """Have one try; it may fail, by the errors that it may fail with."""
-        if what.before:
-            with suppress(FileNotFoundError):  # no earlier try left anything
-                BEFORE[what.before](self.bench)
-        self.host.in_chunks, self.host.ranges = what.in_chunks, what.ranges
-        answers = [answer(self.host, fault) for fault in what.faults]
-        failed: MeetingsApiError | None = None
+    def run(self, one: Try) -> None:
+        """Land once; only expected errors are allowed."""
+        if one.before:
+            with suppress(FileNotFoundError):  # no earlier try left a part
+                BEFORE[one.before](self.bench)
+        self.host.in_chunks, self.host.ranges = one.in_chunks, one.ranges
+        answers = [answer(self.host, fault) for fault in one.faults]
+        error: MeetingsApiError | None = None
         try:
-            self.bench.land(*answers, if_present=what.if_present)
-        except MeetingsApiError as error:
-            failed = error
-        if failed:
-            assert not failed.permanent
-            assert "S3CRET" not in told(failed)
+            self.bench.land(*answers, if_present=one.if_present)
+        except MeetingsApiError as caught:
+            error = caught
+        if error:
+            assert not error.permanent
+            assert "S3CRET" not in told(error)
         assert_one_of(self.bench, VERSIONS.values())
 
-    def end(self) -> None:
-        """Have a try without any fault: it lands what the host has now, and nothing else is left."""
+    def finish(self) -> None:
+        """Land without faults: the target has the host's version, and nothing else is left."""
         self.host.in_chunks, self.host.ranges = False, True
         self.bench.land(self.host, if_present="replace")
         assert_landed(self.bench, self.host.body)
 
 
 def test_sequences_of_faults(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_origin, "CHUNK_BYTES", PIECE)
+    monkeypatch.setattr(source, "CHUNK_BYTES", PIECE)
     examples = pytestconfig.getoption("--sequences")
     with serve_origin() as origin, tempfile.TemporaryDirectory() as folder:
-        monkeypatch.setattr(local_sink, "_BOOT_ID", Path(folder, "boot_id"))
+        monkeypatch.setattr(local_writer, "_BOOT_ID", Path(folder, "boot_id"))
 
         @settings(max_examples=examples, deadline=None)
         @given(st.lists(TRIES, min_size=1, max_size=5))
-        def lead_through(tries: list[Try]) -> None:
+        def run(tries: list[Try]) -> None:
             Path(folder, "boot_id").write_text("boot")
             transport = Transport(base_url=origin.url, platform="acme")
             with tempfile.TemporaryDirectory(dir=folder) as root:
                 trial = Trial(Bench(Path(root), origin, transport))
                 for one in tries:
-                    trial.go(one)
-                trial.end()
+                    trial.run(one)
+                trial.finish()
             transport.close()
 
-        lead_through()
+        run()

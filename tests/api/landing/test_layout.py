@@ -66,7 +66,7 @@ def test_hostile_id_is_one_path_segment(recording_id: str, file_id: str, tenant:
         assert key.isascii()
         assert key.isprintable()
         assert not {"", ".", ".."} & set(parts)
-        # A .part stands beside it for a while; file systems end at 255.
+        # With .part it must fit into the 255 bytes of a file name.
         assert max(map(len, parts)) + len(".part") <= 255
 
 
@@ -126,7 +126,7 @@ def test_ordinary_id_is_unchanged(value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "says"),
+    ("template", "message"),
     [
         ("{title}/{file_id}.{kind}.{ext}", "not one of"),
         ("{file_id.__class__}.{kind}.{ext}{file_id}", "not one of"),
@@ -153,8 +153,8 @@ def test_ordinary_id_is_unchanged(value: str) -> None:
         ("a/{kind}{ext}{file_id}.part.json", "reserved for receipts"),
     ],
 )
-def test_invalid_template_is_refused(template: str, says: str) -> None:
-    with pytest.raises(InvalidRequest, match=says) as caught:
+def test_invalid_template_is_refused(template: str, message: str) -> None:
+    with pytest.raises(InvalidRequest, match=message) as caught:
         Layout(template)
     assert "layout" in str(caught.value)
 

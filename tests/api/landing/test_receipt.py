@@ -175,7 +175,7 @@ def test_any_bytes_never_raise(data: bytes) -> None:
 
 
 def test_pipe_in_place_of_receipt_is_ignored(bench: Bench) -> None:
-    """Who reads one as usual waits for ever: here the test would."""
+    """A plain open would block for ever."""
     bench.target.parent.mkdir(parents=True)
     os.mkfifo(bench.root / benches.RECEIPT)
     assert bench.land(video(BODY)).outcome == "landed"

@@ -1,4 +1,4 @@
-"""What a process leaves that is killed while it writes: nothing but its temporary object, which can be found."""
+"""A killed process leaves only its temporary object, which the store lists."""
 
 from __future__ import annotations
 

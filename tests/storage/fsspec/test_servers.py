@@ -1,4 +1,4 @@
-"""The contract on real servers: ftp, which has a single connection, and the file system that Airflow has for sftp."""
+"""The store contract on real FTP and SFTP servers. FTP has a single connection; Airflow's sftp uses sshfs."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class ServerContract(FilesystemContract):
         return self.root
 
     def age(self) -> None:
-        # Both tell times in whole seconds.
+        # Both have a resolution of one second.
         for path in self.root.rglob("*"):
             os.utime(path, (1, 1))
 
 
 class TestFtp(ServerContract):
-    """Commits by renaming a file of the server's /tmp."""
+    """Commits by moving a file from the server's /tmp."""
 
     @pytest.fixture
     def store(self, served: Path) -> Iterator[Store]:
@@ -43,7 +43,7 @@ class TestFtp(ServerContract):
         assert not list(served.glob("tmp/*"))
 
     def die(self, writer: Any) -> None:
-        writer._file.closed = True  # or it is sent when it is forgotten, after the server's end
+        writer._file.closed = True  # else garbage collection would send it after the server has stopped
 
 
 class TestFtpWithScratch(TestFtp):
@@ -53,7 +53,7 @@ class TestFtpWithScratch(TestFtp):
 
 
 class TestSftp(ServerContract):
-    """Takes the keyword and ignores it."""
+    """Accepts the keyword and ignores it."""
 
     @pytest.fixture
     def store(self, served: Path) -> Iterator[Store]:

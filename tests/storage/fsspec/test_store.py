@@ -39,7 +39,7 @@ class TestUploads(FilesystemContract):
 
 
 class TestMemory(FilesystemContract):
-    """Has commit and discard, takes the keyword, and empties the final name all the same."""
+    """Has commit and discard, accepts the keyword, and truncates the final name nevertheless."""
 
     @pytest.fixture
     def store(self) -> Store:
@@ -48,7 +48,7 @@ class TestMemory(FilesystemContract):
 
 
 class TestForeignFolder(FilesystemContract):
-    """Commits by moving a file out of the worker's $TMPDIR."""
+    """Commits by moving a file from the worker's $TMPDIR."""
 
     @pytest.fixture
     def store(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
@@ -60,7 +60,7 @@ class TestForeignFolder(FilesystemContract):
         assert {path.name for path in tmp_path.iterdir()} <= {"scratch", "lake"}
 
     def test_pipe_is_not_read(self, store: Store, tmp_path: Path) -> None:
-        """Who opens one waits for ever: here the test would."""
+        """A plain open would block for ever."""
         (tmp_path / "lake").mkdir()
         os.mkfifo(tmp_path / "lake" / "x")
         assert (store.stat("x"), store.read("x")) == (None, None)

@@ -38,7 +38,7 @@ def test_abort_discards_open_upload() -> None:
 
 
 class Refusing(UploadFileSystem):
-    """Refuses the keyword."""
+    """Rejects the keyword."""
 
     def _open(self, path: str, mode: str = "rb", autocommit: bool = True, **kwargs: Any) -> Any:
         if not autocommit:
@@ -55,22 +55,22 @@ def test_state_is_saved_before_first_byte(kind: Callable[[], Any]) -> None:
     fs = kind()
     store = FilesystemStore(fs, "/b", "x://b")
     stored: list[list[str]] = []
-    told: list[str] = []
+    names: list[str] = []
 
-    def keep(place: Mapping[str, Any]) -> None:
-        told.append(place["temporary"])
+    def save_state(state: Mapping[str, Any]) -> None:
+        names.append(state["temporary"])
         stored.append(list(fs.store))
 
-    writer = store.writer("a/v.mp4", Plan(save_state=keep))
+    writer = store.writer("a/v.mp4", Plan(save_state=save_state))
     writer.write(b"1" * 3 * MIB)
     writer.pause()
     assert stored == [[]]
-    assert re.fullmatch(r"a/v\.mp4\.[0-9a-f]{8}\.part", told[0])
+    assert re.fullmatch(r"a/v\.mp4\.[0-9a-f]{8}\.part", names[0])
     assert list(fs.store) == []
 
 
 @pytest.mark.parametrize(
-    "place",
+    "state",
     [
         {},
         {"temporary": None},
@@ -82,18 +82,18 @@ def test_state_is_saved_before_first_byte(kind: Callable[[], Any]) -> None:
         {"temporary": "a/v.mp4/../../other.mp4.00000000.part"},
     ],
 )
-def test_foreign_temporary_object_is_kept(place: dict[str, Any]) -> None:
+def test_foreign_temporary_object_is_kept(state: dict[str, Any]) -> None:
     fs = memory()
     store = FilesystemStore(fs, "/b", "x://b")
     others = {"/b/other.mp4", "/b/a/v.mp4", "/b/a/v.mp4.part", "/b/other.mp4.00000000.part", "/other.mp4.00000000.part"}
     for name in others:
         fs.pipe_file(name, b"1")
-    store.writer("a/v.mp4", Plan(resume_state=place)).abort()
+    store.writer("a/v.mp4", Plan(resume_state=state)).abort()
     assert set(fs.store) == others
 
 
 class Caching(UploadFileSystem):
-    """Answers from the listings that it has seen until it is told to forget them."""
+    """Caches listings until `invalidate_cache`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ def test_listing_cache_is_bypassed() -> None:
 
 
 class Lossy(Truncating):
-    """Loses bytes on the way, or fails when something is moved."""
+    """Loses a byte, or fails in `mv`."""
 
     fails = False
 

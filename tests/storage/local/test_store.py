@@ -46,7 +46,7 @@ def test_file_in_place_of_folder_is_empty(store: LocalStore) -> None:
 
 @pytest.mark.parametrize("what", ["pipe", "pipe-by-link", "device", "folder", "socket", "itself"])
 def test_special_files_are_not_read(store: LocalStore, tmp_path: Path, what: str) -> None:
-    """Who opens a pipe as usual waits for ever: here the test would."""
+    """A plain open would block for ever."""
     store.put("file", b"1")
     path, other = tmp_path / "a" / "b" / "x", tmp_path / "other"
     match what:
@@ -142,7 +142,7 @@ def test_second_writer_is_locked_out(store: LocalStore, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("race", ["published", "discarded"])
 def test_lock_is_repeated_after_rename(store: LocalStore, monkeypatch: pytest.MonkeyPatch, race: str) -> None:
-    """Between open and lock the other process ends, and the file that was opened is no longer the .part."""
+    """Between open and lock the other process publishes, and the opened file is no longer the part."""
     import fcntl
 
     other = store.writer("v.mp4", Plan())

@@ -54,15 +54,15 @@ class S3Bench:
 
     front: Front
     direct: Any
-    kept: list[Mapping[str, Any]] = field(default_factory=list)
+    states: list[Mapping[str, Any]] = field(default_factory=list)
 
     def store(self, *, extra_args: Mapping[str, Any] | None = None, **config: Any) -> S3Store:
         client = _cached_client(self.front.url, json.dumps(config))
         return S3Store(client, BUCKET, "raw", URI, extra_args=extra_args)
 
     def writer(self, store: S3Store | None = None, *, resume: bool = False, length: int | None = None) -> S3Writer:
-        place = self.kept[-1] if resume else None
-        plan = Plan(media_type="video/mp4", length=length, resume_state=place, save_state=self.kept.append)
+        state = self.states[-1] if resume else None
+        plan = Plan(media_type="video/mp4", length=length, resume_state=state, save_state=self.states.append)
         return (store or self.store()).writer(KEY, plan)
 
     def write(self, writer: S3Writer, body: bytes = BODY) -> None:
@@ -74,7 +74,7 @@ class S3Bench:
         return writer.publish()
 
     def found(self, key: str = KEY) -> bytes | None:
-        """Read an object past the front; None if there is none."""
+        """Read an object directly from moto; None if there is none."""
         if f"raw/{key}" not in self.names():
             return None
         return bytes(self.direct.get_object(Bucket=BUCKET, Key=f"raw/{key}")["Body"].read())
@@ -86,7 +86,7 @@ class S3Bench:
         return [each["Key"] for each in self.direct.list_multipart_uploads(Bucket=BUCKET).get("Uploads", ())]
 
     def abort_all(self) -> None:
-        """Do what a sweep or a rule of the bucket does."""
+        """Abort all uploads, as a sweep or a lifecycle rule does."""
         for each in self.direct.list_multipart_uploads(Bucket=BUCKET).get("Uploads", ()):
             self.direct.abort_multipart_upload(Bucket=BUCKET, Key=each["Key"], UploadId=each["UploadId"])
 

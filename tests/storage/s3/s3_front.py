@@ -1,4 +1,4 @@
-"""A store that speaks S3, on a loopback port: moto, and before it a front that misbehaves as a test says.
+"""An S3 server on a loopback port: moto behind a front that injects faults.
 
 The front also does what S3 does and moto does not: it checks the sha256 that comes with a part, lists it, and
 knows an upload that is gone. Its listings come in short pages.
@@ -26,8 +26,8 @@ _OWN_HEADERS = {"connection", "content-length", "date", "server", "transfer-enco
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request as it arrived; header names in lower case."""
+class Request:
+    """One received request; header names in lower case."""
 
     operation: str
     path: str
@@ -37,109 +37,109 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class Response:
     status: int
     headers: dict[str, str]
     body: bytes
-    missing: int = 0  # bytes that are promised and do not come
+    missing: int = 0  # bytes of Content-Length that are not sent
 
 
-Forward = Callable[[], Answered]
-Fault = Callable[[Forward], Answered | None]  # None: the connection ends without an answer
+Forward = Callable[[], Response]
+Fault = Callable[[Forward], Response | None]  # None: close the connection without a response
 
 
-def error(status: int, code: str) -> Answered:
-    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>said the front</Message></Error>"
-    return Answered(status, {"Content-Type": "application/xml", "x-amz-request-id": "REQ-1"}, body.encode())
+def error(status: int, code: str) -> Response:
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>front error</Message></Error>"
+    return Response(status, {"Content-Type": "application/xml", "x-amz-request-id": "REQ-1"}, body.encode())
 
 
 def refuse(status: int, code: str) -> Fault:
-    """Answer with an error, and do nothing."""
+    """Respond with an error and do nothing."""
     return lambda forward: error(status, code)
 
 
-def do_but_say(status: int, code: str) -> Fault:
-    """Do it, and answer with an error all the same."""
+def succeed_but_respond(status: int, code: str) -> Fault:
+    """Do it, but respond with an error."""
 
-    def fault(forward: Forward) -> Answered:
+    def fault(forward: Forward) -> Response:
         forward()
         return error(status, code)
 
     return fault
 
 
-def do_and_hang_up(forward: Forward) -> None:
-    """Do it, and lose the answer."""
+def drop_response(forward: Forward) -> None:
+    """Do it, but send no response."""
     forward()
 
 
-def hang_up(forward: Forward) -> None:
-    """Lose the request."""
+def drop_request(forward: Forward) -> None:
+    """Do nothing and send no response."""
 
 
-def well(forward: Forward) -> Answered:
-    """Do it."""
+def succeed(forward: Forward) -> Response:
+    """Do it and respond."""
     return forward()
 
 
 @dataclass
 class Front:
-    """The front's address, what it was asked, and how it misbehaves."""
+    """The front's address, the requests it received, and its faults."""
 
     moto: str
     url: str = ""
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
     _faults: dict[str, list[Fault]] = field(default_factory=dict)
-    _sums: dict[tuple[str, str], str] = field(default_factory=dict)
+    _checksums: dict[tuple[str, str], str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def on(self, operation: str, *faults: Fault) -> None:
-        """Meet each such request with one of the faults in turn, the last one for ever."""
+        """Use one fault for each request of the operation in turn; the last one repeats."""
         self._faults[operation] = list(faults)
 
     def reset(self) -> None:
         """Forget requests and faults, and release the requests that hang."""
         self.closing.set()
         self.closing = threading.Event()
-        self.asked.clear()
+        self.requests.clear()
         self._faults.clear()
-        self._sums.clear()
+        self._checksums.clear()
 
     def hang(self, forward: Forward) -> None:
-        """Never answer."""
-        # A client that never gives up shall fail its test, not hang it.
+        """Send no response until the test ends."""
+        # Limited, so that a client without time-out fails its test instead of blocking it.
         self.closing.wait(20)
 
     def count(self, operation: str) -> int:
-        return sum(asked.operation == operation for asked in self.asked)
+        return sum(request.operation == operation for request in self.requests)
 
-    def meet(self, asked: Asked, body: bytes, forward: Forward) -> Answered | None:
+    def handle(self, request: Request, body: bytes, forward: Forward) -> Response | None:
         with self._lock:
-            self.asked.append(asked)
-            faults = self._faults.get(asked.operation, [well])
+            self.requests.append(request)
+            faults = self._faults.get(request.operation, [succeed])
             fault = faults.pop(0) if len(faults) > 1 else faults[0]
-        return fault(lambda: self._as_s3(asked, body, forward))
+        return fault(lambda: self._as_s3(request, body, forward))
 
-    def _as_s3(self, asked: Asked, body: bytes, forward: Forward) -> Answered:
-        said = asked.headers.get(_CHECKSUM)
-        if said and said != base64.b64encode(hashlib.sha256(body).digest()).decode():
+    def _as_s3(self, request: Request, body: bytes, forward: Forward) -> Response:
+        checksum = request.headers.get(_CHECKSUM)
+        if checksum and checksum != base64.b64encode(hashlib.sha256(body).digest()).decode():
             return error(400, "BadDigest")
-        answered = forward()
-        upload = asked.query.get("uploadId", [""])[0]
-        if asked.operation == "UploadPart" and said and answered.status == 200:
-            self._sums[upload, asked.query["partNumber"][0]] = said
-        if asked.operation == "UploadPart" and answered.status == 500:
-            return error(404, "NoSuchUpload")  # moto stumbles over it
-        if asked.operation != "ListParts":
-            return answered
+        response = forward()
+        upload = request.query.get("uploadId", [""])[0]
+        if request.operation == "UploadPart" and checksum and response.status == 200:
+            self._checksums[upload, request.query["partNumber"][0]] = checksum
+        if request.operation == "UploadPart" and response.status == 500:
+            return error(404, "NoSuchUpload")  # what S3 responds
+        if request.operation != "ListParts":
+            return response
 
-        def with_sum(found: re.Match[str]) -> str:
-            kept = self._sums.get((upload, found[1]))
-            return found[0] + (f"<ChecksumSHA256>{kept}</ChecksumSHA256>" if kept else "")
+        def add_checksum(found: re.Match[str]) -> str:
+            stored = self._checksums.get((upload, found[1]))
+            return found[0] + (f"<ChecksumSHA256>{stored}</ChecksumSHA256>" if stored else "")
 
-        listing = re.sub(r"<PartNumber>(\d+)</PartNumber>", with_sum, answered.body.decode())
-        return Answered(answered.status, answered.headers, listing.encode())
+        listing = re.sub(r"<PartNumber>(\d+)</PartNumber>", add_checksum, response.body.decode())
+        return Response(response.status, response.headers, listing.encode())
 
 
 def _operation(method: str, query: dict[str, list[str]]) -> str:
@@ -160,36 +160,36 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = parse_qs(split.query, keep_blank_values=True)
-        asked = Asked(_operation(self.command, query), split.path, query, headers, len(body))
-        answered = self.server.front.meet(asked, body, lambda: self._forward(asked.operation, body))
+        request = Request(_operation(self.command, query), split.path, query, headers, len(body))
+        response = self.server.front.handle(request, body, lambda: self._forward(request.operation, body))
         self.close_connection = True
-        if answered is None:
+        if response is None:
             return
-        self.send_response(answered.status)
-        for name, value in answered.headers.items():
+        self.send_response(response.status)
+        for name, value in response.headers.items():
             if name.lower() not in _OWN_HEADERS:
                 self.send_header(name, value)
-        length = answered.headers.get("Content-Length") if self.command == "HEAD" else None
-        self.send_header("Content-Length", length or str(len(answered.body) + answered.missing))
+        length = response.headers.get("Content-Length") if self.command == "HEAD" else None
+        self.send_header("Content-Length", length or str(len(response.body) + response.missing))
         self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answered.body)
+            self.wfile.write(response.body)
 
     do_PUT = do_POST = do_HEAD = do_DELETE = do_GET  # noqa: N815
 
-    def _forward(self, operation: str, body: bytes) -> Answered:
+    def _forward(self, operation: str, body: bytes) -> Response:
         connection = http.client.HTTPConnection(urlsplit(self.server.front.moto).netloc)
         try:
             path = self.path + _SHORT_PAGES.get(operation, "")
             connection.request(self.command, path, body, dict(self.headers))
             answer = connection.getresponse()
-            return Answered(answer.status, dict(answer.getheaders()), answer.read())
+            return Response(answer.status, dict(answer.getheaders()), answer.read())
         finally:
             connection.close()
 
     def log_message(self, *_: Any) -> None:
-        """Stay silent."""
+        """Log nothing."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -197,7 +197,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """A client that hangs up is what some tests are about."""
+        """Ignore clients that disconnect: some tests do."""
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def media(
     at_once: int | None = None,
     then: Callable[[], object] = lambda: None,
 ) -> Callable[[Handler], None]:
-    """Serve a range of `body` as a good host does.
+    """Serve `body` with range support.
 
     :param up_to: cut every answer there.
     :param at_once: cut every answer after so many bytes.
@@ -46,9 +46,9 @@ def media(
     """
 
     def answer(handler: Handler) -> None:
-        asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-        fits = asked and tag and handler.headers.get("If-Range") in (None, tag)
-        start = int(asked[1]) if asked and fits else 0
+        request = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+        fits = request and tag and handler.headers.get("If-Range") in (None, tag)
+        start = int(request[1]) if request and fits else 0
         handler.send_response(206 if fits else 200)
         handler.send_header("Content-Type", "video/mp4")
         handler.send_header("Content-Length", str(len(body) - start))

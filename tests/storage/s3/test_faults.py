@@ -1,4 +1,4 @@
-"""What a store does that fails: the exact bytes under the final name, or nothing there and one clear error."""
+"""Faults of the S3 server: the exact bytes under the final name, or nothing and one clear error."""
 
 from __future__ import annotations
 
@@ -15,54 +15,54 @@ from airflow_provider_meetings.storage.s3.store import S3Store
 from tests.contract.leaks import logged
 from tests.storage.s3.s3_bench import BODY, KEY, PART_SIZE, URI, S3Bench, s3_client
 from tests.storage.s3.s3_front import (
-    Answered,
     Fault,
     Forward,
-    do_and_hang_up,
-    do_but_say,
-    hang_up,
+    Response,
+    drop_request,
+    drop_response,
     refuse,
-    well,
+    succeed,
+    succeed_but_respond,
 )
 
 Faults = tuple[str, tuple[Fault, ...]]
 SMALL = BODY[:1000]
-OLD = b"what stood there before"
+OLD = b"old object"
 
 
-# What is done to the requests, and the error that must come of it.
+# Faults, body, and the expected error.
 FATAL: dict[str, tuple[Faults, bytes, type[OSError], str]] = {
-    "no right": (("Create", (refuse(403, "AccessDenied"),)), BODY, PermissionError, "lack a permission"),
+    "access denied": (("Create", (refuse(403, "AccessDenied"),)), BODY, PermissionError, "lack a permission"),
     "part fails": (("UploadPart", (refuse(500, "InternalError"),)), BODY, OSError, "try again later"),
-    "second part fails": (("UploadPart", (well, refuse(500, "InternalError"))), BODY, OSError, "try again later"),
-    "last part fails": (("UploadPart", (well, well, refuse(500, "X"))), BODY, OSError, "try again later"),
+    "second part fails": (("UploadPart", (succeed, refuse(500, "InternalError"))), BODY, OSError, "try again later"),
+    "last part fails": (("UploadPart", (succeed, succeed, refuse(500, "X"))), BODY, OSError, "try again later"),
     "slow down": (("UploadPart", (refuse(503, "SlowDown"),)), BODY, OSError, "try again later"),
     "too many": (("UploadPart", (refuse(429, "TooMany"),)), BODY, OSError, "try again later"),
-    "part is lost": (("UploadPart", (hang_up,)), BODY, ConnectionError, "cannot be reached"),
-    "expired": (("UploadPart", (well, refuse(400, "ExpiredToken"))), BODY, PermissionError, "renew those"),
-    "wrong key": (("Create", (refuse(403, "SignatureDoesNotMatch"),)), BODY, PermissionError, "renew those"),
-    "unknown id": (("Create", (refuse(403, "InvalidAccessKeyId"),)), BODY, PermissionError, "renew those"),
+    "part  lost": (("UploadPart", (drop_request,)), BODY, ConnectionError, "cannot be reached"),
+    "expired": (("UploadPart", (succeed, refuse(400, "ExpiredToken"))), BODY, PermissionError, "renew those"),
+    "wrong signature": (("Create", (refuse(403, "SignatureDoesNotMatch"),)), BODY, PermissionError, "renew those"),
+    "unknown access key": (("Create", (refuse(403, "InvalidAccessKeyId"),)), BODY, PermissionError, "renew those"),
     "quota": (("UploadPart", (refuse(403, "QuotaExceeded"),)), BODY, OSError, "free some"),
     "other region": (("Create", (refuse(301, "PermanentRedirect"),)), BODY, OSError, "correct region_name"),
-    "not taken": (("Create", (refuse(501, "NotImplemented"),)), BODY, OSError, "try again later"),
+    "not implemented": (("Create", (refuse(501, "NotImplemented"),)), BODY, OSError, "try again later"),
     "storage class": (("Create", (refuse(400, "InvalidStorageClass"),)), BODY, OSError, "check extra_args"),
-    "key of encryption": (("Create", (refuse(400, "KMS.DisabledException"),)), BODY, PermissionError, "encryption"),
-    "upload is gone": (("UploadPart", (well, refuse(404, "NoSuchUpload"))), BODY, FileNotFoundError, "was aborted"),
+    "KMS key": (("Create", (refuse(400, "KMS.DisabledException"),)), BODY, PermissionError, "encryption"),
+    "upload aborted": (("UploadPart", (succeed, refuse(404, "NoSuchUpload"))), BODY, FileNotFoundError, "was aborted"),
     "complete fails": (("Complete", (refuse(500, "InternalError"),)), BODY, OSError, "try again later"),
-    "complete is lost": (("Complete", (hang_up,)), BODY, ConnectionError, "cannot be reached"),
+    "complete  lost": (("Complete", (drop_request,)), BODY, ConnectionError, "cannot be reached"),
     "complete fails with 200": (("Complete", (refuse(200, "InternalError"),)), BODY, OSError, "try again later"),
-    "small one fails": (("Put", (refuse(503, "SlowDown"),)), SMALL, OSError, "try again later"),
-    "small one is lost": (("Put", (hang_up,)), SMALL, ConnectionError, "cannot be reached"),
+    "single put fails": (("Put", (refuse(503, "SlowDown"),)), SMALL, OSError, "try again later"),
+    "single put  lost": (("Put", (drop_request,)), SMALL, ConnectionError, "cannot be reached"),
 }
 
 
 @pytest.mark.parametrize("case", FATAL)
 def test_store_error_keeps_old_object_and_no_upload(s3: S3Bench, case: str) -> None:
-    (operation, faults), body, kind, remedy = FATAL[case]
+    (operation, faults), body, kind, message = FATAL[case]
     s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=OLD)
     s3.front.on(operation, *faults)
     writer = s3.writer()
-    with pytest.raises(kind, match=remedy) as caught:
+    with pytest.raises(kind, match=message) as caught:
         s3.upload(writer, body)
     writer.abort()
     assert (s3.found(), s3.uploads()) == (OLD, [])
@@ -75,23 +75,23 @@ def test_error_ends_with_store_message(s3: S3Bench) -> None:
     s3.front.on("Create", refuse(403, "AccessDenied"))
     with pytest.raises(PermissionError) as caught:
         s3.upload(s3.writer())
-    assert str(caught.value).endswith("[CreateMultipartUpload, code AccessDenied, 'said the front', request id REQ-1]")
+    assert str(caught.value).endswith("[CreateMultipartUpload, code AccessDenied, 'front error', request id REQ-1]")
 
 
-MADE: dict[str, tuple[Faults, bytes, int]] = {
-    "the answer is lost": (("Complete", (do_and_hang_up,)), BODY, 1),
-    "an error is answered": (("Complete", (do_but_say(500, "InternalError"),)), BODY, 1),
-    "an error is answered with 200": (("Complete", (do_but_say(200, "InternalError"),)), BODY, 1),
-    "the second asking finds no upload": (("Complete", (do_but_say(503, "SlowDown"), well)), BODY, 2),
-    "the answer to a small one is lost": (("Put", (do_and_hang_up,)), SMALL, 1),
-    "a part is sent twice": (("UploadPart", (do_and_hang_up, do_but_say(503, "SlowDown"), well)), BODY, 3),
+PUBLISHED: dict[str, tuple[Faults, bytes, int]] = {
+    "the answer  lost": (("Complete", (drop_response,)), BODY, 1),
+    "error response": (("Complete", (succeed_but_respond(500, "InternalError"),)), BODY, 1),
+    "error response with 200": (("Complete", (succeed_but_respond(200, "InternalError"),)), BODY, 1),
+    "retry finds no upload": (("Complete", (succeed_but_respond(503, "SlowDown"), succeed)), BODY, 2),
+    "the answer to a small one  lost": (("Put", (drop_response,)), SMALL, 1),
+    "part retried": (("UploadPart", (drop_response, succeed_but_respond(503, "SlowDown"), succeed)), BODY, 3),
 }
 
 
 @pytest.mark.parametrize("checksums", ["when_supported", "when_required"])
-@pytest.mark.parametrize("case", MADE)
+@pytest.mark.parametrize("case", PUBLISHED)
 def test_lost_response_is_recognized(s3: S3Bench, case: str, checksums: str) -> None:
-    (operation, faults), body, attempts = MADE[case]
+    (operation, faults), body, attempts = PUBLISHED[case]
     s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=OLD)
     s3.front.on(operation, *faults)
     store = s3.store(retries={"total_max_attempts": attempts}, request_checksum_calculation=checksums)
@@ -156,10 +156,10 @@ def test_write_raises_error_of_earlier_part(s3: S3Bench) -> None:
 
 
 def test_failed_part_wakes_waiting_writer(s3: S3Bench) -> None:
-    """One part is held back and the other fails, while the writer waits with the third."""
+    """One part hangs and the other fails, while the writer waits with the third."""
     heard, late = threading.Event(), []
 
-    def hold(forward: Forward) -> Answered:
+    def hold(forward: Forward) -> Response:
         if not heard.wait(120):
             late.append("the writer heard nothing")
         return forward()
@@ -176,7 +176,7 @@ def test_failed_part_wakes_waiting_writer(s3: S3Bench) -> None:
 
 def test_corrupted_part_is_refused(s3: S3Bench) -> None:
     def change(request: Any, **_: object) -> None:
-        request.body[1] ^= 1  # after it was hashed and signed
+        request.body[1] ^= 1  # after hashing and signing
 
     client = s3_client(s3.front.url)
     client.meta.events.register("before-send.s3.UploadPart", change)
@@ -206,18 +206,18 @@ def test_open_raises_on_truncated_body(s3: S3Bench) -> None:
         list(s3.store().open(KEY))
 
 
-@pytest.mark.parametrize("theirs", [OLD, BODY[::-1]], ids=["of another size", "of the same size"])
+@pytest.mark.parametrize("other", [OLD, BODY[::-1]], ids=["other size", "same size"])
 @pytest.mark.parametrize("body", [SMALL, BODY], ids=["small", "in parts"])
-def test_object_replaced_during_publish_is_kept(s3: S3Bench, body: bytes, theirs: bytes) -> None:
-    theirs = theirs[: len(body)]
+def test_object_replaced_during_publish_is_kept(s3: S3Bench, body: bytes, other: bytes) -> None:
+    other = other[: len(body)]
 
-    def overtaken(forward: Forward) -> Answered:
-        answered = forward()
-        s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=theirs)
-        return answered
+    def replace_after(forward: Forward) -> Response:
+        response = forward()
+        s3.direct.put_object(Bucket="lake", Key=f"raw/{KEY}", Body=other)
+        return response
 
-    s3.front.on("Put", overtaken)
-    s3.front.on("Complete", overtaken)
+    s3.front.on("Put", replace_after)
+    s3.front.on("Complete", replace_after)
     with pytest.raises(BlockingIOError, match="replaced by another process"):
         s3.upload(s3.writer(), body)
-    assert s3.found(KEY) == theirs
+    assert s3.found(KEY) == other

@@ -1,4 +1,4 @@
-"""The whole engine on a bucket: what is cut, killed, changed or refused on its way, and the try after."""
+"""Landings in a bucket: cut, killed, changed and refused transfers, and the next try."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.contract.bench import NAME, RECEIPT
 from tests.contract.killable import ForkServer, fork_server
 from tests.contract.origin import Origin
 from tests.storage.s3.s3_bench import PART_SIZE, PIECE, S3Bench
-from tests.storage.s3.s3_front import Answered, Forward, do_but_say, refuse, well
+from tests.storage.s3.s3_front import Forward, Response, refuse, succeed, succeed_but_respond
 from tests.storage.s3.s3_landing import land, media
 
 BODY = b"\0\0\0\x1cftypisom" + random.Random(5).randbytes(40 * PIECE + 11)
@@ -37,13 +37,13 @@ def _receipt(s3: S3Bench) -> dict[str, Any]:
 
 
 def _starts(origin: Origin) -> list[int]:
-    """Tell at which bytes the host was asked."""
+    """Return the first byte of each request to the host."""
     ranges = [seen.headers.get("range", "bytes=0-") for seen in origin.seen]
     return [int(text.removeprefix("bytes=").removesuffix("-")) for text in ranges]
 
 
 def _cut_try(s3: S3Bench, origin: Origin, body: bytes = BODY, up_to: int = 3 * PART_SIZE + 3 * PIECE) -> None:
-    """Have a try fail after `up_to` bytes."""
+    """Fail a try after `up_to` bytes."""
     with pytest.raises(MeetingsApiError):
         land(s3.store(), origin.on("/media", media(body, up_to=up_to)))
     assert s3.uploads() == [f"raw/{NAME}"]
@@ -55,7 +55,7 @@ def test_resume_after_cut_within_try(s3: S3Bench, origin: Origin) -> None:
     assert stored.outcome == "landed"
     assert stored.sha256 == hashlib.sha256(BODY).hexdigest()
     assert s3.found(NAME) == BODY
-    assert _starts(origin) == [number * 9 * PIECE for number in range(5)]  # whole pieces count
+    assert _starts(origin) == [number * 9 * PIECE for number in range(5)]  # whole chunks are kept
     assert (s3.names(), s3.uploads()) == (DONE, [])
 
 
@@ -100,11 +100,11 @@ def test_upload_aborted_between_tries(s3: S3Bench, origin: Origin) -> None:
 
 
 def test_upload_aborted_while_writing(s3: S3Bench, origin: Origin) -> None:
-    def gone(forward: Forward) -> Answered:
+    def gone(forward: Forward) -> Response:
         s3.abort_all()
         return forward()
 
-    s3.front.on("UploadPart", well, well, gone, well)
+    s3.front.on("UploadPart", succeed, succeed, gone, succeed)
     with pytest.raises(FileNotFoundError, match="the upload was aborted"):
         land(s3.store(), origin.on("/media", media(BODY)))
     assert s3.found(NAME) is None
@@ -117,7 +117,7 @@ def test_upload_aborted_while_writing(s3: S3Bench, origin: Origin) -> None:
     [
         ("UploadPart", refuse(503, "SlowDown")),
         ("UploadPart", refuse(400, "ExpiredToken")),
-        ("UploadPart", do_but_say(500, "InternalError")),
+        ("UploadPart", succeed_but_respond(500, "InternalError")),
         ("Complete", refuse(500, "InternalError")),
         ("ListParts", refuse(503, "SlowDown")),
     ],
@@ -129,7 +129,7 @@ def test_resume_after_store_recovers(s3: S3Bench, origin: Origin, operation: str
     with pytest.raises(OSError, match="target s3://lake_conn@lake/raw/"):
         land(s3.store(), url)
     assert s3.found(NAME) is None
-    s3.front.on(operation, well)
+    s3.front.on(operation, succeed)
     assert land(s3.store(), url).outcome == "resumed"
     _assert_landed(s3)
 
@@ -139,7 +139,7 @@ def test_resume_after_store_recovers(s3: S3Bench, origin: Origin, operation: str
     [(None, refuse(503, "SlowDown")), ('W/"1"', refuse(500, "X")), ('"1"', refuse(403, "QuotaExceeded"))],
 )
 def test_upload_without_strong_validator_is_aborted(s3: S3Bench, origin: Origin, tag: str | None, fault: Any) -> None:
-    s3.front.on("UploadPart", well, well, fault)
+    s3.front.on("UploadPart", succeed, succeed, fault)
     with pytest.raises(OSError, match="target s3://lake_conn@lake/raw/"):
         land(s3.store(), origin.on("/media", media(BODY, tag=tag)))
     assert (s3.names(), s3.uploads()) == (set(), [])
@@ -152,7 +152,7 @@ def test_failed_replacement_keeps_old_object(s3: S3Bench, origin: Origin) -> Non
     with pytest.raises(OSError, match="try again later"):
         land(s3.store(), url, "replace")
     assert s3.found(NAME) == BODY
-    s3.front.on("Complete", well)
+    s3.front.on("Complete", succeed)
     assert land(s3.store(), url, "replace").outcome == "replaced"
     assert s3.found(NAME) == OTHER
 
@@ -183,10 +183,10 @@ def test_resume_after_kill_during_part(processes: ForkServer, s3: S3Bench, origi
         moment.set()
         s3.front.hang(forward)
 
-    s3.front.on("UploadPart", *[well] * (part - 1), stop)
+    s3.front.on("UploadPart", *[succeed] * (part - 1), stop)
     _kill(processes, s3, origin.on("/media", media(BODY)), moment)
     assert s3.found(NAME) is None
-    s3.front.on("UploadPart", well)
+    s3.front.on("UploadPart", succeed)
     origin.seen.clear()
     stored = land(s3.store(), origin.on("/media", media(BODY)))
     (start,) = _starts(origin)
@@ -205,11 +205,11 @@ def test_resume_after_kill_near_end_downloads_only_last_bytes(
     moment = threading.Event()
     arrived = itertools.count(1)
 
-    def count(forward: Forward) -> Answered:
-        answered = forward()
+    def count(forward: Forward) -> Response:
+        response = forward()
         if next(arrived) == full_parts:
             moment.set()
-        return answered
+        return response
 
     s3.front.on("UploadPart", count)
     url = origin.on("/media", media(BODY, up_to=sent, then=lambda: origin.closing.wait(60)))
@@ -232,6 +232,6 @@ def test_kill_after_complete_lands_again(processes: ForkServer, s3: S3Bench, ori
     url = origin.on("/media", media(BODY))
     _kill(processes, s3, url, moment)
     assert s3.found(NAME) == BODY
-    s3.front.on("Complete", well)
+    s3.front.on("Complete", succeed)
     assert land(s3.store(), url).outcome == "replaced"
     _assert_landed(s3)

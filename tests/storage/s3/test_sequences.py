@@ -22,19 +22,19 @@ from tests.contract.ranges import RangeHost
 from tests.contract.sequences import FAULTS, PIECE, VERSIONS, Fault, answer
 from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
 from tests.storage.s3.s3_front import Fault as StoreFault
-from tests.storage.s3.s3_front import do_and_hang_up, do_but_say, hang_up, refuse, well
+from tests.storage.s3.s3_front import drop_request, drop_response, refuse, succeed, succeed_but_respond
 from tests.storage.s3.s3_landing import land
 
 OPERATIONS = ("Create", "UploadPart", "Complete", "Put", "Head", "Get", "ListParts", "Abort", "Delete")
 STORE_FAULTS: dict[str, StoreFault] = {
-    "well": well,
+    "succeed": succeed,
     "500": refuse(500, "InternalError"),
     "503": refuse(503, "SlowDown"),
     "no such upload": refuse(404, "NoSuchUpload"),
     "expired": refuse(400, "ExpiredToken"),
-    "lost request": hang_up,
-    "lost answer": do_and_hang_up,
-    "done, but 500": do_but_say(500, "InternalError"),
+    "lost request": drop_request,
+    "lost answer": drop_response,
+    "done, but 500": succeed_but_respond(500, "InternalError"),
 }
 
 
@@ -72,7 +72,7 @@ class Trial:
         if one.swept:
             self.s3.abort_all()
         for operation in OPERATIONS:
-            self.s3.front.on(operation, *(STORE_FAULTS[name] for name in one.store.get(operation, ["well"])))
+            self.s3.front.on(operation, *(STORE_FAULTS[name] for name in one.store.get(operation, ["succeed"])))
         url = self.origin.on("/media", *(answer(self.host, fault) for fault in one.faults))
         error: Exception | None = None
         try:
@@ -103,7 +103,7 @@ class Trial:
     def finish(self) -> None:
         """Land without faults: the bucket has the host's version, and nothing else is left."""
         for operation in OPERATIONS:
-            self.s3.front.on(operation, well)
+            self.s3.front.on(operation, succeed)
         land(self.s3.store(), self.origin.on("/media", self.host), "replace")
         self.check(landed=True)
         assert self.s3.found(NAME) == self.host.body

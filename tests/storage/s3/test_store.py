@@ -1,4 +1,4 @@
-"""The store in a bucket, on a real socket."""
+"""The S3 store on a real socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.landing.store import (
 from airflow_provider_meetings.storage.s3 import parts
 from airflow_provider_meetings.storage.s3.store import S3Store
 from tests.storage.s3.s3_bench import BODY, BUCKET, KEY, PART_SIZE, PIECE, URI, S3Bench, s3_client
-from tests.storage.s3.s3_front import Answered, Forward, do_and_hang_up, refuse
+from tests.storage.s3.s3_front import Forward, Response, drop_response, refuse
 
 HASHES = tuple(hashlib.sha256(BODY[i : i + PART_SIZE]).hexdigest() for i in range(0, len(BODY), PART_SIZE))
 
@@ -27,10 +27,10 @@ def test_upload_in_parts_with_checksums(s3: S3Bench) -> None:
     assert s3.found() == BODY
     assert stat == s3.store().stat(KEY)
     assert (stat.size, stat.validator[-2:]) == (len(BODY), "-3")
-    parts = [asked for asked in s3.front.asked if asked.operation == "UploadPart"]
-    assert [asked.size for asked in parts] == [PART_SIZE, PART_SIZE, len(BODY) - 2 * PART_SIZE]
-    assert all("x-amz-checksum-sha256" in asked.headers for asked in parts)
-    assert not any("trailer" in name or "crc" in name for asked in s3.front.asked for name in asked.headers)
+    parts = [request for request in s3.front.requests if request.operation == "UploadPart"]
+    assert [request.size for request in parts] == [PART_SIZE, PART_SIZE, len(BODY) - 2 * PART_SIZE]
+    assert all("x-amz-checksum-sha256" in request.headers for request in parts)
+    assert not any("trailer" in name or "crc" in name for request in s3.front.requests for name in request.headers)
     found = writer.parts()
     assert found is not None
     assert (found.size, found.sha256) == (PART_SIZE, HASHES)
@@ -41,7 +41,7 @@ def test_upload_in_parts_with_checksums(s3: S3Bench) -> None:
 
 def test_state_is_saved_before_first_part(s3: S3Bench) -> None:
     sent: list[int] = []
-    writer = s3.store().writer(KEY, Plan(save_state=lambda place: sent.append(s3.front.count("UploadPart"))))
+    writer = s3.store().writer(KEY, Plan(save_state=lambda state: sent.append(s3.front.count("UploadPart"))))
     s3.write(writer)
     assert sent == [0]
     writer.abort()
@@ -60,7 +60,7 @@ def test_sizes_around_part_size(s3: S3Bench, size: int) -> None:
     assert s3.found() == BODY[:size]
     alone = size <= PART_SIZE
     assert [s3.front.count(name) for name in ("Put", "Create", "Complete")] == ([1, 0, 0] if alone else [0, 1, 1])
-    assert bool(s3.kept) is not alone
+    assert bool(s3.states) is not alone
 
 
 @pytest.mark.parametrize("step", [1000, 3 * PART_SIZE])
@@ -95,9 +95,9 @@ def test_resume_only_contiguous_parts(s3: S3Bench) -> None:
     first = s3.writer()
     s3.write(first, BODY[:PART_SIZE] + BODY[:PIECE])
     first.pause()
-    place = s3.kept[-1]
+    state = s3.states[-1]
     for number, content in ((3, bytes(PART_SIZE)), (4, b"short")):
-        upload = {"Bucket": BUCKET, "Key": f"raw/{KEY}", "UploadId": place["upload_id"]}
+        upload = {"Bucket": BUCKET, "Key": f"raw/{KEY}", "UploadId": state["upload_id"]}
         s3.direct.upload_part(**upload, PartNumber=number, Body=content)
     again = s3.writer(resume=True)
     assert again.offset == PART_SIZE
@@ -115,9 +115,9 @@ def test_missing_upload_is_not_resumed(s3: S3Bench) -> None:
     again.abort()
 
 
-@pytest.mark.parametrize("place", [{}, {"upload_id": 3, "part_size": 5}, {"upload_id": "x", "part_size": 0}])
-def test_invalid_state_is_not_resumed(s3: S3Bench, place: dict[str, object]) -> None:
-    again = s3.store().writer(KEY, Plan(resume_state=place))
+@pytest.mark.parametrize("state", [{}, {"upload_id": 3, "part_size": 5}, {"upload_id": "x", "part_size": 0}])
+def test_invalid_state_is_not_resumed(s3: S3Bench, state: dict[str, object]) -> None:
+    again = s3.store().writer(KEY, Plan(resume_state=state))
     assert again.offset == 0
     again.abort()
 
@@ -130,10 +130,10 @@ def test_abort_leaves_nothing(s3: S3Bench) -> None:
 
 
 def test_failed_checkpoint_aborts_upload(s3: S3Bench) -> None:
-    def keep(place: object) -> None:
+    def save_state(state: object) -> None:
         raise PermissionError("no right to write checkpoints")
 
-    writer = s3.store().writer(KEY, Plan(save_state=keep))
+    writer = s3.store().writer(KEY, Plan(save_state=save_state))
     with pytest.raises(PermissionError, match="checkpoints"):
         s3.write(writer)
     writer.pause()
@@ -147,7 +147,7 @@ def test_part_size_grows_only_for_too_many_parts(s3: S3Bench, monkeypatch: pytes
     assert parts.part_size(10_000 * minimum + 1) == minimum + parts.MIB
     writer = s3.writer(length=10_000 * minimum + 1)
     s3.write(writer, bytes(minimum + parts.MIB + 1))
-    assert s3.kept[-1]["part_size"] == minimum + parts.MIB
+    assert s3.states[-1]["part_size"] == minimum + parts.MIB
     writer.abort()
 
 
@@ -193,14 +193,14 @@ def test_partial_uploads_are_listed_and_removed(s3: S3Bench) -> None:
     s3.direct.create_multipart_upload(Bucket=BUCKET, Key="raw/b")
     s3.direct.create_multipart_upload(Bucket=BUCKET, Key="raw-other/1")
     store = s3.store()
-    leftover, other = store.partial_uploads()
+    upload, other = store.partial_uploads()
     assert (other.key, other.size) == ("b", 0)
-    assert (leftover.key, leftover.kind, leftover.size) == (KEY, "multipart upload", PART_SIZE)
-    assert leftover.handle == s3.kept[-1]["upload_id"]
-    part = s3.direct.list_parts(Bucket=BUCKET, Key=f"raw/{KEY}", UploadId=leftover.handle)["Parts"][0]
-    assert leftover.modified == part["LastModified"]
-    assert store.remove(leftover)
-    assert not store.remove(leftover)
+    assert (upload.key, upload.kind, upload.size) == (KEY, "multipart upload", PART_SIZE)
+    assert upload.handle == s3.states[-1]["upload_id"]
+    part = s3.direct.list_parts(Bucket=BUCKET, Key=f"raw/{KEY}", UploadId=upload.handle)["Parts"][0]
+    assert upload.modified == part["LastModified"]
+    assert store.remove(upload)
+    assert not store.remove(upload)
     assert s3.uploads() == ["raw/b", "raw-other/1"]
 
 
@@ -217,11 +217,11 @@ def test_extra_arguments_are_sent_where_accepted(s3: S3Bench) -> None:
     store = s3.store(extra_args=extra)
     s3.upload(s3.writer(store))
     store.put("a/r.json", b"{}")
-    headers = {asked.operation: asked.headers for asked in s3.front.asked}
+    headers = {request.operation: request.headers for request in s3.front.requests}
     assert (headers["Create"]["x-amz-storage-class"], headers["Create"]["x-amz-acl"]) == ("GLACIER", "private")
     for operation in ("Create", "UploadPart", "Complete", "Head"):
         assert "x-amz-server-side-encryption-customer-key" in headers[operation]
-    # From an archive a receipt could not be read.
+    # An archived receipt could not be read.
     assert "x-amz-storage-class" not in headers["Put"]
     assert headers["Put"]["x-amz-acl"] == "private"
 
@@ -233,15 +233,15 @@ def test_unknown_extra_argument_is_refused(s3: S3Bench) -> None:
 
 def test_no_checksum_headers_when_not_required(s3: S3Bench) -> None:
     store = s3.store(request_checksum_calculation="when_required", response_checksum_validation="when_required")
-    s3.front.on("Complete", do_and_hang_up)  # and the object is asked for
+    s3.front.on("Complete", drop_response)  # then the store requests the object
     s3.upload(s3.writer(store))
     s3.upload(s3.writer(store), b"small")
     store.put("a/r.json", b"{}")
     store.read("a/r.json")
-    for asked in s3.front.asked:
-        assert not any("checksum" in name or "trailer" in name for name in asked.headers), asked.operation
-        assert "aws-chunked" not in asked.headers.get("content-encoding", "")
-        assert not asked.headers.get("x-amz-content-sha256", "").startswith("STREAMING")
+    for request in s3.front.requests:
+        assert not any("checksum" in name or "trailer" in name for name in request.headers), request.operation
+        assert "aws-chunked" not in request.headers.get("content-encoding", "")
+        assert not request.headers.get("x-amz-content-sha256", "").startswith("STREAMING")
 
 
 def test_no_part_hashes_without_checksums(s3: S3Bench) -> None:
@@ -255,7 +255,7 @@ def test_no_part_hashes_without_checksums(s3: S3Bench) -> None:
     assert s3.found() == BODY
 
 
-def publish_if(s3: S3Bench, store: S3Store, seen: Precondition, body: bytes) -> Precondition:
+def _publish_if(s3: S3Bench, store: S3Store, seen: Precondition, body: bytes) -> Precondition:
     writer = store.writer(KEY, Plan(if_match=seen))
     try:
         s3.write(writer, body)
@@ -269,54 +269,54 @@ def test_conditional_put_is_refused_by_store(s3: S3Bench) -> None:
     assert store.supports_if_match()
     assert s3.names() == set()
 
-    def meanwhile(forward: Forward) -> Answered:
+    def meanwhile(forward: Forward) -> Response:
         s3.direct.put_object(Bucket=BUCKET, Key=f"raw/{KEY}", Body=b"another's")
         return forward()
 
     s3.front.on("Put", meanwhile)
     with pytest.raises(PreconditionFailed):
-        publish_if(s3, store, Precondition(None), b"ours")
+        _publish_if(s3, store, Precondition(None), b"ours")
     assert s3.found() == b"another's"
     s3.direct.put_object(Bucket=BUCKET, Key=f"raw/{KEY}", Body=b"first")
     with pytest.raises(PreconditionFailed):
-        publish_if(s3, store, Precondition(store.stat(KEY)), b"ours")
+        _publish_if(s3, store, Precondition(store.stat(KEY)), b"ours")
     assert s3.found() == b"another's"
 
 
 def test_conditional_complete_is_refused(s3: S3Bench) -> None:
     store = s3.store()
-    first = publish_if(s3, store, Precondition(None), BODY)
-    second = publish_if(s3, store, first, BODY[1:])
+    first = _publish_if(s3, store, Precondition(None), BODY)
+    second = _publish_if(s3, store, first, BODY[1:])
     assert s3.found() == BODY[1:]
     with pytest.raises(PreconditionFailed):
-        publish_if(s3, store, first, BODY[2:])
+        _publish_if(s3, store, first, BODY[2:])
     assert (s3.found(), s3.uploads()) == (BODY[1:], [])
-    assert [a.headers["if-match"] for a in s3.front.asked if a.operation == "Complete" and "if-match" in a.headers]
+    assert [a.headers["if-match"] for a in s3.front.requests if a.operation == "Complete" and "if-match" in a.headers]
     assert second.stat == store.stat(KEY)
 
 
 def test_retried_conditional_put_is_recognized(s3: S3Bench) -> None:
     store = s3.store(retries={"total_max_attempts": 3})
     assert store.supports_if_match()
-    s3.front.on("Put", do_and_hang_up, lambda forward: forward())
-    assert publish_if(s3, store, Precondition(None), b"ours").stat == store.stat(KEY)
-    assert s3.front.count("Put") == 3  # the probe, the one without an answer, the one that is refused
+    s3.front.on("Put", drop_response, lambda forward: forward())
+    assert _publish_if(s3, store, Precondition(None), b"ours").stat == store.stat(KEY)
+    assert s3.front.count("Put") == 3  # the probe, the one with a lost response, the retry
     assert s3.found() == b"ours"
 
 
-@pytest.mark.parametrize("how", ["refuses such requests", "does not heed them"])
+@pytest.mark.parametrize("how", ["rejects conditions", "ignores conditions"])
 def test_store_without_conditional_writes(s3: S3Bench, how: str) -> None:
-    done = Answered(200, {"ETag": '"00"'}, b"")
-    s3.front.on("Put", refuse(501, "NotImplemented") if "refuses" in how else lambda forward: done, lambda f: f())
+    done = Response(200, {"ETag": '"00"'}, b"")
+    s3.front.on("Put", refuse(501, "NotImplemented") if "rejects" in how else lambda forward: done, lambda f: f())
     store = s3.store()
     assert not store.supports_if_match()
     assert not store.supports_if_match()
-    first = publish_if(s3, store, Precondition(None), b"1")
-    publish_if(s3, store, first, b"2")
+    first = _publish_if(s3, store, Precondition(None), b"1")
+    _publish_if(s3, store, first, b"2")
     with pytest.raises(PreconditionFailed):
-        publish_if(s3, store, first, b"3")
+        _publish_if(s3, store, first, b"3")
     assert s3.found() == b"2"
-    puts = [asked for asked in s3.front.asked if asked.operation == "Put"]
+    puts = [request for request in s3.front.requests if request.operation == "Put"]
     assert [("if-match" in a.headers or "if-none-match" in a.headers) for a in puts] == [True, False, False]
 
 

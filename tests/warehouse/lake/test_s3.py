@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
-from tests.storage.s3.s3_front import Answered, Forward, refuse
+from tests.storage.s3.s3_front import Forward, Response, refuse
 from tests.warehouse.lake.lakes import land, transcript
 
 Make = Callable[..., dict[str, Any]]
@@ -66,7 +66,7 @@ def test_concurrent_loads(s3: S3Bench, recording: Make) -> None:
     """S3 compares and replaces atomically; moto does not, so the front serializes the requests."""
     lock = threading.Lock()
 
-    def locked(forward: Forward) -> Answered:
+    def locked(forward: Forward) -> Response:
         with lock:
             return forward()
 
