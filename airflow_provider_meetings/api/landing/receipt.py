@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from airflow_provider_meetings import __version__
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
@@ -15,20 +15,6 @@ from airflow_provider_meetings.api.sanitize import storable_text
 SCHEMA = 2
 _READABLE_SCHEMAS = (1, 2)  # schema 1 had no parts
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TEXTS = (
-    "platform",
-    "tenant",
-    "recording_id",
-    "file_id",
-    "kind",
-    "name",
-    "uri",
-    "media_type",
-    "validator",
-    "landed_at",
-    "tool",
-)
-_OPTIONAL_TEXTS = ("meeting_id", "started_at", "ended_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +90,8 @@ class Receipt:
 
     def _is_valid(self) -> bool:
         """Check every field: whoever can write to the lake can write receipts."""
-        texts = [getattr(self, field) for field in _TEXTS]
-        texts += [text for field in _OPTIONAL_TEXTS if (text := getattr(self, field)) is not None]
+        texts = [getattr(self, field.name) for field in fields(self) if field.type == "str"]
+        texts += [text for text in (self.meeting_id, self.started_at, self.ended_at) if text is not None]
         hashes = [text for text in (self.sha256, self.tree_sha256) if text is not None]
         if self.parts is not None and not isinstance(self.parts, list):
             return False

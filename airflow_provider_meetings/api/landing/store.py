@@ -112,9 +112,11 @@ class Writer(Protocol):
     @property
     def offset(self) -> int:
         """Return the number of bytes resumed from an earlier writer; 0 for a new upload."""
+        return 0
 
     def read_existing(self) -> Iterator[bytes] | None:
         """Read the resumed bytes; None where the store cannot read an unpublished object."""
+        return None
 
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
@@ -124,6 +126,7 @@ class Writer(Protocol):
 
     def parts(self) -> Parts | None:
         """Return the hashes of the parts after `publish`; None where the store did not keep them."""
+        return None
 
     def pause(self) -> None:
         """Stop and keep what a later writer can resume; after `publish` or `abort` do nothing."""

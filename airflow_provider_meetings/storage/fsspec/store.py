@@ -51,16 +51,9 @@ class FilesystemStore:
 
         :raises OSError: with target and next step.
         """
-        path = self._path(temporary_name("writable"))
-        self._calls.make_folder(self._root)
-        file = self._calls.open(path, autocommit=True)
-        try:
-            with self._calls.call():
-                file.write(b"0")
-                file.close()
-        finally:
-            self._calls.discard(file)
-            self._calls.remove(path)
+        key = temporary_name("writable")
+        self.put(key, b"0")
+        self.delete(key)
 
     def stat(self, key: str) -> ObjectStat | None:
         """Return size and validator of an object; None if there is none."""

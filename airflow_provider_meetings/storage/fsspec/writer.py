@@ -7,9 +7,8 @@ import errno
 import logging
 import re
 import secrets
-from collections.abc import Iterator
 
-from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed
+from airflow_provider_meetings.api.landing.store import ObjectStat, Plan, PreconditionFailed, Writer
 from airflow_provider_meetings.storage.fsspec.calls import FilesystemCalls
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ def final_name(name: str) -> str | None:
     return match[1] if match else None
 
 
-class UploadWriter:
+class UploadWriter(Writer):
     """Upload under the final name; the object appears on commit.
 
     Not resumable: no file system tells which bytes of an upload it has.
@@ -44,15 +43,6 @@ class UploadWriter:
 
     def _open(self) -> None:
         self._file = self._calls.open(self._path, autocommit=False)
-
-    @property
-    def offset(self) -> int:
-        """Return 0: uploads are not resumed."""
-        return 0
-
-    def read_existing(self) -> Iterator[bytes] | None:
-        """Return None."""
-        return None
 
     def write(self, chunk: bytes) -> None:
         """Append bytes."""
@@ -77,10 +67,6 @@ class UploadWriter:
     def _commit(self) -> None:
         with self._calls.call():
             self._file.commit()
-
-    def parts(self) -> Parts | None:
-        """Return None."""
-        return None
 
     def pause(self) -> None:
         """Discard what was written; log errors, because the next try or a sweep removes the rest."""

@@ -20,8 +20,8 @@ from airflow_provider_meetings.storage.local.writer import (
     PIECE_BYTES,
     LocalWriter,
     explain_errors,
-    local_stat,
     lock_part,
+    to_stat,
 )
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class LocalStore:
     def stat(self, key: str) -> ObjectStat | None:
         """Return size and mtime of a file; None if there is none."""
         try:
-            return local_stat(self._path(key))
+            return to_stat(self._path(key).stat())
         except (FileNotFoundError, NotADirectoryError):
             return None
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed
+from airflow_provider_meetings.api.landing.store import ObjectStat, Plan, PreconditionFailed, Writer
 
 PART_SUFFIX = ".part"
 PIECE_BYTES = 1024 * 1024
@@ -28,7 +28,7 @@ _NEXT_STEPS = {
 }
 
 
-class LocalWriter:
+class LocalWriter(Writer):
     """Write ``<name>.part``, or ``.<name>.part``, beside the target and rename it when it is complete.
 
     The part file stays locked until it is renamed, so that `Plan.if_match` is checked under the lock.
@@ -100,7 +100,7 @@ class LocalWriter:
             os.fsync(self._fd)
             self._part.replace(self._path)
         # By descriptor, not by path: another process may have replaced the file already.
-        stat = _to_stat(os.fstat(self._fd))
+        stat = to_stat(os.fstat(self._fd))
         self._close()  # from here on .part may be another writer's: `abort` must not remove it
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -108,10 +108,6 @@ class LocalWriter:
         finally:
             os.close(folder)
         return stat
-
-    def parts(self) -> Parts | None:
-        """Return None: resumed bytes can be read back."""
-        return None
 
     def pause(self) -> None:
         """Keep the part file for a later writer."""
@@ -177,12 +173,8 @@ def explain_errors(target: str) -> Iterator[None]:
         raise type(error)(error.errno, text) from None
 
 
-def local_stat(path: Path) -> ObjectStat:
+def to_stat(stat: os.stat_result) -> ObjectStat:
     """Return the size of a file and, as validator, its mtime."""
-    return _to_stat(path.stat())
-
-
-def _to_stat(stat: os.stat_result) -> ObjectStat:
     return ObjectStat(stat.st_size, f"mtime-ns:{stat.st_mtime_ns}")
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed
+from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed, Writer
 from airflow_provider_meetings.storage.s3.bucket import (
     NO_ETAG,
     NOT_FOUND,
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 IN_FLIGHT = 2
 
 
-class S3Writer:
+class S3Writer(Writer):
     """Upload an object in parts. An object of at most one part is uploaded by a single PUT and is not resumable.
 
     Only parts in the answer of `ListParts` are resumed. If there are none, `offset` is 0; call `abort` then.
@@ -66,9 +66,6 @@ class S3Writer:
     def offset(self) -> int:
         """Return the number of resumed bytes."""
         return self._offset
-
-    def read_existing(self) -> None:
-        """Return None: S3 cannot read the parts of an open upload."""
 
     def write(self, chunk: bytes) -> None:
         """Append bytes; block while two parts are in flight.
