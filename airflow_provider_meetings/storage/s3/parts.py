@@ -62,5 +62,7 @@ class ExpectedObject:
 
 
 def part_size(length: int | None) -> int:
-    """Return the smallest part size in bytes with which `length` bytes fit into `MAX_PARTS` parts."""
-    return max(PART_SIZE, -(-(length or 0) // (MAX_PARTS * MIB)) * MIB)
+    """Return `PART_SIZE`, or the smallest size in MiB with which `length` bytes fit into `MAX_PARTS` parts."""
+    if length is None or length <= MAX_PARTS * PART_SIZE:
+        return PART_SIZE
+    return -(-length // (MAX_PARTS * MIB)) * MIB
