@@ -32,7 +32,7 @@ def sdk() -> Any:
 
 @pytest.fixture
 def client(sdk: Any, emulator: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    # The SDK keeps tokens by app id for the life of the process, whichever the domain.
+    # The SDK caches tokens per app id, not per domain, as long as the process runs.
     monkeypatch.setattr(sdk.TokenManager, "cache", sdk.LocalCache())
     return sdk.lark.Client.builder().app_id(FEISHU_APP_ID).app_secret(FEISHU_APP_SECRET).domain(emulator.url).build()
 
@@ -79,7 +79,7 @@ def test_post(sdk: Any, client: Any) -> None:
     assert json.loads(response.data.post.content)[0][0]["tag"] == "hashtag"
 
 
-def test_refusal(sdk: Any, client: Any) -> None:
+def test_error(sdk: Any, client: Any) -> None:
     request = sdk.GetMeetingRecordingRequest.builder().meeting_id(seed.RUNNING_MEETING).build()
     response = client.vc.v1.meeting_recording.get(request)
     assert (response.code, response.raw.status_code) == (122001, 400)
@@ -92,12 +92,12 @@ def test_statistics_and_artifacts(sdk: Any, client: Any) -> None:
     assert (statistics.user_view_count, statistics.user_view_list[0].user_id) == ("3", seed.CHEN_YU.open_id)
     request = sdk.ArtifactsMinuteRequest.builder().minute_token(seed.READY_MINUTE).build()
     artifacts = client.minutes.v1.minute.artifacts(request).data
-    # Text on the wire, a number in the SDK's model.
+    # A number in the SDK's model, text in the answer.
     assert int(artifacts.minute_chapters[1].stop_ms) == 2_714_000
     assert artifacts.minute_todos[0].assignees == ["赵敏"]
 
 
-def test_lists_of_meetings(sdk: Any, client: Any) -> None:
+def test_meeting_lists(sdk: Any, client: Any) -> None:
     request = sdk.ListByNoMeetingRequest.builder().meeting_no(seed.RECURRING_NUMBER)
     request = request.start_time(1790784000).end_time(1794585600).page_size(50).build()
     briefs = client.vc.v1.meeting.list_by_no(request).data.meeting_briefs
@@ -108,35 +108,35 @@ def test_lists_of_meetings(sdk: Any, client: Any) -> None:
     assert response.data.meeting_list[0].meeting_instance_id
 
 
-def test_search_as_a_user(sdk: Any, emulator: Any, client: Any) -> None:
+def test_search_with_user_token(sdk: Any, emulator: Any, client: Any) -> None:
     assert client.minutes.v1.minute.search(sdk.SearchMinuteRequest.builder().build()).code == 99991663
     body = sdk.SearchMinuteRequestBody.builder().query("Sprint").build()
     request = sdk.SearchMinuteRequest.builder().page_size(30).request_body(body).build()
     option = sdk.lark.RequestOption.builder().user_access_token(FEISHU_USER_TOKEN).build()
-    # Unless told otherwise the SDK takes the app's own token, whatever the option holds.
+    # Without enable_set_token the SDK ignores the option and uses the app's token.
     builder = sdk.lark.Client.builder().app_id(FEISHU_APP_ID).app_secret(FEISHU_APP_SECRET).domain(emulator.url)
     response = builder.enable_set_token(True).build().minutes.v1.minute.search(request, option)
     assert [item.token for item in response.data.items] == [seed.ENGLISH_MINUTE]
 
 
-def test_a_user_consents_and_refreshes(sdk: Any, emulator: Any) -> None:
+def test_consent_and_refresh(sdk: Any, emulator: Any) -> None:
     query = {"client_id": FEISHU_APP_ID, "redirect_uri": FEISHU_REDIRECT_URIS[0], "scope": "offline_access"}
     page = requests.get(f"{emulator.url}/open-apis/authen/v1/authorize", params=query, allow_redirects=False)
     code = page.headers["Location"].partition("code=")[2]
     config = sdk.Config()
     config.app_id, config.app_secret = FEISHU_APP_ID, FEISHU_APP_SECRET
     config.domain = config.oauth_base_url = emulator.url
-    # It goes to v3.
+    # It uses v3.
     access_token = sdk.AccessToken(config)
     first = access_token.retrieve_by_authorization_code(code, FEISHU_REDIRECT_URIS[0])
     assert (first.expires_in, first.refresh_token_expires_in, first.scope) == (7200, 604800, "offline_access")
     assert access_token.refresh(first.refresh_token).access_token != first.access_token
-    with pytest.raises(sdk.AccessTokenException) as refused:
+    with pytest.raises(sdk.AccessTokenException) as caught:
         access_token.refresh(first.refresh_token)
-    assert (refused.value.status_code, refused.value.code, refused.value.error) == (400, 20073, "invalid_grant")
+    assert (caught.value.status_code, caught.value.code, caught.value.error) == (400, 20073, "invalid_grant")
 
 
-def test_a_store_app(sdk: Any, emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_app(sdk: Any, emulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sdk.TokenManager, "cache", sdk.LocalCache())
     builder = sdk.lark.Client.builder().app_id(FEISHU_STORE_APP_ID).app_secret(FEISHU_STORE_APP_SECRET)
     client = builder.app_type(sdk.lark.AppType.ISV).domain(emulator.url).build()
