@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
             stop = threading.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: stop.set())
-            sys.stdout.write(f"Emulator listening on {base_url}\n{_introduction(state.company, state.cloud)}")
+            sys.stdout.write(f"Emulator listening on {base_url}\n{_overview(state.company, state.cloud)}")
             sys.stdout.flush()
             stop.wait()
     except OSError as error:
@@ -95,7 +95,7 @@ def _count(text: str) -> int:
     return value
 
 
-def _introduction(company: Company, cloud: Cloud) -> str:
+def _overview(company: Company, cloud: Cloud) -> str:
     """Return the credentials, and the ids of the objects with their status."""
     lines = [
         f"{company.name}; all data is invented",

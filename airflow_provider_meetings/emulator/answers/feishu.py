@@ -141,3 +141,8 @@ async def json_body(request: Request) -> dict[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def whole_number(text: str | None) -> int | None:
+    """Return a whole number that was sent as text; None if it is not one."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 12 else None

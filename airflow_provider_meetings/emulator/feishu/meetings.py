@@ -59,17 +59,16 @@ async def meetings_by_number(state: EmulatorState, request: Request) -> Response
     authorize(state, request, _BY_NUMBER, "tenant", "user")
     query = request.query_params
     number = query.get("meeting_no", "")
-    start, end = whole_number(query.get("start_time")), whole_number(query.get("end_time"))
-    size = whole_number(query.get("page_size", "20"))
+    start, end = answers.whole_number(query.get("start_time")), answers.whole_number(query.get("end_time"))
+    size = answers.whole_number(query.get("page_size", "20"))
     if not number.isdigit() or start is None or end is None or end < start or size is None or not 1 <= size <= 50:
         raise answers.error(_BY_NUMBER, _PARAM_ERROR)
     if state.meetings_by_number_days is not None:
         start = max(start, int(state.now()) - state.meetings_by_number_days * 86400)
     parameters = [number, query["start_time"], query["end_time"]]
+    found = state.company.feishu_meetings_between(start, end, number)
     try:
-        page, next_token = page_of(
-            meetings_between(state, start, end, number), size, query.get("page_token", ""), parameters
-        )
+        page, next_token = page_of(found, size, query.get("page_token", ""), parameters)
     except ValueError:
         raise answers.error(_BY_NUMBER, _PARAM_ERROR) from None
     briefs = [_brief(state, meeting) for meeting in page]
@@ -92,22 +91,6 @@ def _brief(state: EmulatorState, meeting: FeishuMeeting) -> dict[str, str]:
     if minute is not None and minute.note_id:
         brief["note_id"] = minute.note_id
     return brief
-
-
-def whole_number(text: str | None) -> int | None:
-    """Return a whole number that was sent as text; None if it is not one."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 12 else None
-
-
-def meetings_between(state: EmulatorState, start: int, end: int, number: str = "") -> list[FeishuMeeting]:
-    """Return the meetings that began from ``start`` to ``end`` (in seconds), the oldest first; of ``number`` if set."""
-    found = [
-        (meeting.start.timestamp(), meeting.meeting_id, meeting)
-        for meeting in state.company.feishu_meetings.values()
-        if meeting.start is not None and start <= meeting.start.timestamp() <= end
-    ]
-    found.sort(key=lambda row: row[:2])
-    return [meeting for _, _, meeting in found if number in ("", meeting.meeting_no)]
 
 
 HANDLERS: Final[dict[str, Handler]] = {_RECORDING: meeting_recording, _BY_NUMBER: meetings_by_number}

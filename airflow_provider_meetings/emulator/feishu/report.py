@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.request_check import Handler
-from airflow_provider_meetings.emulator.feishu.meetings import meetings_between, whole_number
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.company import SHANGHAI
 from airflow_provider_meetings.emulator.model.feishu import FeishuMeeting
@@ -36,14 +35,17 @@ async def meeting_list(state: EmulatorState, request: Request) -> Response:
         raise answers.error(_NAME, 99991672)
     query = request.query_params
     start, end = _window(state, request)
-    size, offset = whole_number(query.get("page_size", "20")), whole_number(query.get("page_token", "0"))
+    size, offset = (
+        answers.whole_number(query.get("page_size", "20")),
+        answers.whole_number(query.get("page_token", "0")),
+    )
     if size is None or not 20 <= size <= 100 or offset is None:
         raise answers.error(_NAME, _PARAM_ERROR)
     if sum(bool(query.get(name)) for name in _FILTERS) > 1:
         raise answers.error(_NAME, 126008)
     rows = [
         _row(state, request, meeting)
-        for meeting in meetings_between(state, start, end, query.get("meeting_no", ""))
+        for meeting in state.company.feishu_meetings_between(start, end, query.get("meeting_no", ""))
         if _matches(request, meeting)
     ]
     has_more = offset + size < len(rows)
@@ -57,7 +59,7 @@ async def meeting_list(state: EmulatorState, request: Request) -> Response:
 
 def _window(state: EmulatorState, request: Request) -> tuple[int, int]:
     query = request.query_params
-    start, end = whole_number(query.get("start_time")), whole_number(query.get("end_time"))
+    start, end = answers.whole_number(query.get("start_time")), answers.whole_number(query.get("end_time"))
     status = query.get("meeting_status", "2")
     if start is None or end is None or end < start or status not in {"1", "2", _SCHEDULED}:
         raise answers.error(_NAME, _PARAM_ERROR)

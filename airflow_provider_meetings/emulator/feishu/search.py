@@ -13,7 +13,6 @@ from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.feishu import json_body
 from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.answers.request_check import Handler
-from airflow_provider_meetings.emulator.feishu.meetings import whole_number
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
@@ -106,7 +105,7 @@ def _success(state: EmulatorState, items: list[dict[str, Any]], total: int, next
 
 
 def _page_size(request: Request) -> int:
-    size = whole_number(request.query_params.get("page_size", "15"))
+    size = answers.whole_number(request.query_params.get("page_size", "15"))
     if size is None or not 1 <= size <= 30:
         raise ValueError("page_size")
     return size

@@ -20,9 +20,9 @@ from airflow_provider_meetings.emulator.model.wecom import WecomMeeting, WecomRe
 SHANGHAI: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
-def milliseconds(moment: datetime) -> int:
+def milliseconds(time: datetime) -> int:
     """Return an aware datetime as a UNIX time in milliseconds."""
-    return round(moment.timestamp() * 1000)
+    return round(time.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +40,16 @@ class Company:
     feishu_statistics: Mapping[str, FeishuStatistics] = field(default_factory=dict)
     feishu_artifacts: Mapping[str, FeishuArtifacts] = field(default_factory=dict)
     wecom_meetings: Mapping[str, WecomMeeting] = field(default_factory=dict)
+
+    def feishu_meetings_between(self, start: int, end: int, number: str = "") -> list[FeishuMeeting]:
+        """Return the meetings that began from ``start`` to ``end`` (in seconds), the oldest first.
+
+        :param number: only the meetings of this number; empty: all.
+        """
+        found = [
+            (meeting.start.timestamp(), meeting.meeting_id, meeting)
+            for meeting in self.feishu_meetings.values()
+            if meeting.start is not None and start <= meeting.start.timestamp() <= end
+        ]
+        found.sort(key=lambda row: row[:2])
+        return [meeting for _, _, meeting in found if number in ("", meeting.meeting_no)]
