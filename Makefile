@@ -1,6 +1,6 @@
-# `make demo` shows the whole job, `make test` runs the tests; both make their own environment in .venv.
+# `make demo` runs the example DAGs, `make test` runs the tests; both make their own environment in .venv.
 
-# The first Python that is new enough; or name one: make test PYTHON=/path/to/python3.12
+# The first Python that is new enough, or a given one: make test PYTHON=/path/to/python3.12
 PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PYTHON_PEERS ?= $(shell for p in python3.13 python3.12 $(PYTHON); do \
@@ -15,15 +15,15 @@ INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --constraints con
 
 help:
 	@echo "make demo      run the example DAGs on a real Airflow against the emulator (below demo/)"
-	@echo "make airflow   an Airflow to look at in the browser, with the emulator, until Ctrl-C (below demo/ui/)"
+	@echo "make airflow   serve an Airflow with the emulator for the browser until Ctrl-C (below demo/ui/)"
 	@echo "make test      run the tests"
-	@echo "make test-scheduler  run the test on a whole Airflow, which make test leaves out (about two minutes)"
-	@echo "make nightly   lead landings through 1,000 kills and 1,000 sequences of faults (some minutes)"
+	@echo "make test-scheduler  run the test on a whole Airflow, which make test skips (about two minutes)"
+	@echo "make nightly   run the kill, fault and race tests with large numbers"
 	@echo "make check     lint, types, import contracts, tests"
 	@echo "make emulator  serve both platforms on http://127.0.0.1:8765"
-	@echo "make bench     print ours beside its peers (one case: make bench BENCH_CASES=local)"
+	@echo "make bench     compare speed with other tools (one case: make bench BENCH_CASES=local)"
 	@echo "make docs      build the documentation in docs/_build"
-	@echo "make clean     remove what the others made"
+	@echo "make clean     remove all files that these commands made"
 
 demo: $(VENV)/.all
 	@$(BIN)/python scripts/demo.py
@@ -34,18 +34,21 @@ airflow: $(VENV)/.all
 emulator: $(VENV)/.all
 	@$(BIN)/python -m airflow_provider_meetings.emulator
 
-# On all cores, up to four; one process at a time: make test PYTEST_ARGS=-n0
+# Four workers also on two cores: many tests wait for servers. In one process: make test PYTEST_ARGS=-n0
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(PYTEST_ARGS)
 
 test-scheduler: $(VENV)/.dev
 	@$(BIN)/python -m pytest --scheduler -m scheduler tests/system $(PYTEST_ARGS)
 
-# The proofs that are too long for every day; make test runs the same tests with smaller numbers.
+# The long versions of tests that `make test` runs with small numbers.
 nightly: $(VENV)/.dev
 	@$(BIN)/python -m pytest --kills=1000 --sequences=1000 --processes=200 \
-		tests/api/test_landing_kills.py tests/api/test_landing_sequences.py tests/storage/test_s3_sequences.py \
-		tests/coordination/test_tokens_of_processes.py tests/coordination/test_tokens_through_servers.py $(PYTEST_ARGS)
+		tests/api/landing/test_landing_kills.py tests/api/landing/test_landing_sequences.py \
+		tests/storage/s3/test_sequences.py tests/transfers/test_to_sql_contents.py \
+		tests/warehouse/lake/test_kills.py tests/warehouse/lake/test_landing.py tests/warehouse/load/test_rounds.py \
+		tests/coordination/test_tokens_of_processes.py tests/coordination/test_tokens_through_servers.py \
+		tests/coordination/oauth/test_token_store_across_processes.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check .
@@ -55,8 +58,8 @@ lint: $(VENV)/.dev
 
 check: lint test
 
-# BENCH_CASES names the cases, such as "local s3"; without it all are run (about three quarters of an hour). Those of
-# what many workers share, and of loading, need the tests' servers.
+# BENCH_CASES names the cases, such as "local s3"; the default is all (45 minutes). The cases about shared state and
+# loading need the tests' servers.
 bench: $(VENV)/.dev $(VENV)-bench/.made $(VENV)-bench-s3fs/.made $(VENV)-bench-dlt/.made
 	@$(BIN)/python -m benchmarks $(BENCH_CASES)
 
@@ -83,13 +86,13 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@$(INSTALL) '.[dev]'
 	@touch $@
 
-# Not in .dev: its driver is compiled. The tests that need it skip by name.
+# Not in .dev, because its driver is compiled. Tests that need it are skipped without it.
 $(VENV)/.mysql: $(VENV)/.dev
 	@echo "Installing Airflow's MySQL provider (once; compiles its driver) ..."
 	@$(INSTALL) '.[dev,mysql]'
 	@touch $@
 
-# Peers are optional: where their Python is not there, or they cannot be had, the benchmarks name them as missing.
+# Peers are optional: the benchmarks list those that could not be installed.
 $(VENV)-bench/.made: $(VENV)/.made benchmarks/requirements.txt
 	$(call PEERS,$(@D),benchmarks/requirements.txt)
 
