@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import warnings
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,13 +22,22 @@ from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_USER_TOKEN,
 )
 
+# Later modules take precedence where two define the same name.
+MODULES = (
+    "lark_oapi.api.auth.v3", "lark_oapi.api.minutes.v1", "lark_oapi.api.moments.v1", "lark_oapi.api.vc.v1",
+    "lark_oapi.core.access_token.client", "lark_oapi.core.cache", "lark_oapi.core.exception", "lark_oapi.core.model",
+    "lark_oapi.core.token",
+)  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def sdk() -> Any:
     """Import the SDK only where its tests run: it has 13,000 modules."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return importlib.import_module("tests.emulator.lark_sdk")
+        lark = importlib.import_module("lark_oapi")
+        names = {name: value for module in MODULES for name, value in vars(importlib.import_module(module)).items()}
+    return SimpleNamespace(**names, lark=lark)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from airflow_provider_meetings.emulator.model.feishu import (
 )
 from airflow_provider_meetings.emulator.model.media import Media
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "platforms" / "feishu" / "answers"
 TOKEN = "obcnsynthetic00000000001"
 OWNER = FeishuUser("ou_0001", "on_0001", "u1", "甲", "dev", "a@example.com", "1001")
 

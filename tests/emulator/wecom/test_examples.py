@@ -21,7 +21,7 @@ from airflow_provider_meetings.emulator.model.wecom import (
     WecomWord,
 )
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "platforms" / "wecom" / "answers"
 RECORD_START, RECORD_END = 1767230010000, 1767231810000
 
 
