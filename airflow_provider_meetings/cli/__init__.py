@@ -1,1 +1,1 @@
-"""``airflow meetings …``: what the operators of `operators.landings` do, for a shell."""
+"""The commands ``airflow meetings``."""

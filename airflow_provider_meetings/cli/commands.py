@@ -11,6 +11,7 @@ import sys
 import traceback
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any, NoReturn
 
 from airflow.cli.simple_table import AirflowConsole
@@ -27,17 +28,35 @@ from airflow_provider_meetings.hooks.stores import store_at
 FINDINGS, FAILED = 1, 2
 
 
-def verify(args: Namespace) -> NoReturn:
+def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], NoReturn]:
+    """Make a command of a function that returns the exit code; it runs in the way of Airflow's own commands."""
+
+    @wraps(function)
+    def run(args: Namespace) -> NoReturn:
+        # Makes Airflow read connections from its database, as for its own commands.
+        os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
+        exit_code = FAILED
+
+        @suppress_logs_and_warning
+        @providers_configuration_loaded
+        def run_quietly(args: Namespace) -> None:  # the decorator discards the return value
+            nonlocal exit_code
+            exit_code = function(args)
+
+        try:
+            run_quietly(args)
+        except Exception as error:  # any, because Python's exit code 1 would mean findings
+            if args.verbose:
+                traceback.print_exc()
+            say(str(error) or type(error).__name__)
+        sys.exit(exit_code)
+
+    return run
+
+
+@command
+def verify(args: Namespace) -> int:
     """Verify a target."""
-    run(_verify, args)
-
-
-def sweep(args: Namespace) -> NoReturn:
-    """Sweep a target."""
-    run(_sweep, args)
-
-
-def _verify(args: Namespace) -> int:
     verification = Verification(store_at(args.target), full=args.full)
     findings = [finding.to_dict() for finding in verification.findings()]
     columns = ("finding", "key", "expected", "seen")
@@ -45,7 +64,9 @@ def _verify(args: Namespace) -> int:
     return FINDINGS if findings else 0
 
 
-def _sweep(args: Namespace) -> int:
+@command
+def sweep(args: Namespace) -> int:
+    """Sweep a target."""
     running = Sweep(store_at(args.target), older_than=args.older_than, delete=args.delete)
     leftovers = [swept.to_dict() for swept in running.run()]
     counts = running.counts()
@@ -80,27 +101,6 @@ def _show(
         )
     sys.stdout.flush()
     sys.stderr.write(", ".join(f"{field} {value}" for field, value in counts.items()) + "\n")
-
-
-def run(command: Callable[[Namespace], int], args: Namespace) -> NoReturn:
-    """Run a command in the way of Airflow's own commands, and exit with its code."""
-    # Makes Airflow read connections from its database, as for its own commands.
-    os.environ["_AIRFLOW_PROCESS_CONTEXT"] = "server"
-    exit_code: list[int] = []
-
-    @suppress_logs_and_warning
-    @providers_configuration_loaded
-    def run_quietly(args: Namespace) -> None:  # the decorator discards the return value
-        exit_code.append(command(args))
-
-    try:
-        run_quietly(args)
-    except Exception as error:  # any, because Python's exit code 1 would mean findings
-        if args.verbose:
-            traceback.print_exc()
-        say(str(error) or type(error).__name__)
-        sys.exit(FAILED)
-    sys.exit(exit_code[0])
 
 
 def say(text: str) -> None:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from typing import NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_meetings.api.sanitize import harmless
-from airflow_provider_meetings.cli.commands import run, say
+from airflow_provider_meetings.cli.commands import command, say
 from airflow_provider_meetings.hooks.consent import ConsentHook
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 
 _LONGEST_LINE = 8192
 
 
-def authorize(args: Namespace) -> NoReturn:
+@command
+def authorize(args: Namespace) -> int:
     """Let a user consent."""
-    run(_authorize, args)
-
-
-def _authorize(args: Namespace) -> int:
     hook = MeetingsHook.for_connection(args.conn_id)
     if not isinstance(hook, ConsentHook):
         raise AirflowFailException(f"connection {args.conn_id!r}: no users consent on the platform {hook.conn_type}")

@@ -59,7 +59,7 @@ class UsageReport:
     def __init__(self, meter: Meter | None = None) -> None:
         self._meter = meter or AirflowMeter()
         self._lock = threading.Lock()
-        self._platforms: set[str] = set()
+        self._platform = ""
         self._calls: Counter[str] = Counter()
         self._refused = 0
         self._waited = 0.0
@@ -77,12 +77,12 @@ class UsageReport:
     def log(self, log: Logger) -> None:
         """Log the usage on one line; nothing if no hook created a client."""
         with self._lock:
-            if not self._platforms:
+            if not self._platform:
                 return
             by_endpoint = ", ".join(f"{name} {calls}" for name, calls in sorted(self._calls.items()))
             log.info(
                 "Usage of %s: %d calls%s, %d rate limited, %.1f s waited, %d rejected tokens refreshed",
-                ", ".join(sorted(self._platforms)),
+                self._platform,
                 self._calls.total(),
                 f" ({by_endpoint})" if by_endpoint else "",
                 self._refused,
@@ -96,7 +96,7 @@ class UsageReport:
             return
         platform = {"platform": hook.conn_type}
         with self._lock:
-            self._platforms.add(hook.conn_type)
+            self._platform = hook.conn_type
             self._rejected += usage.tokens_rejected
             for endpoint, counted in usage.endpoints().items():
                 self._calls[endpoint] += counted.calls

@@ -1,1 +1,1 @@
-"""Operators that ask the platforms."""
+"""Operators."""

@@ -1,1 +1,1 @@
-"""Sensors that wait for the platforms."""
+"""Sensors."""

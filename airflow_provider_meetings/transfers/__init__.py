@@ -1,1 +1,1 @@
-"""From a platform into a store, from a listing into a warehouse."""
+"""Operators that transfer media and metadata to object storage and warehouses."""

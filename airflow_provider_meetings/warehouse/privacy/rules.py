@@ -18,36 +18,20 @@ from airflow_provider_meetings.warehouse.tables.types import Id
 Action = Literal["hash", "drop"]
 ACTIONS: tuple[Action, ...] = ("hash", "drop")
 
-KEPT: Mapping[str, str] = {
-    "platform": "the loader needs it",
-    "kind": "the loader needs it",
-    "state": "the loader needs it",
-    "outcome": "the loader needs it",
-    "endpoint": "it names the platform's endpoint",
-    "from_at": "it is not personal data",
-    "to_at": "it is not personal data",
-    "complete": "the loader needs it",
-    "landing_id": "it is built from columns that can be redacted",
-    "window_id": "it is built from columns that can be redacted",
-    "clock_id": "it is built from columns that can be redacted",
-    "item_key": "it is built from other columns: redact recording_id, meeting_id or meeting_number",
-    "selector": "redact owner_id, meeting_id, meeting_number or recording_id instead",
-    "segment_no": "it is a row number",
-    "item_no": "it is a row number",
-    "dag_id": "it describes the task",
-    "run_id": "it describes the task",
-    "task_id": "it describes the task",
-    "map_index": "it describes the task",
-    "try_number": "it describes the task",
-    "pages": "it describes the task",
-    "items": "it describes the task",
-    "first_seen_at": "it describes the task",
-    "last_seen_at": "it describes the task",
-    "settled_at": "it describes the task",
-    "seen_until": "it describes the task",
-    "settled_until": "it describes the task",
-    "finished_at": "it describes the task",
+_REASONS = {
+    "the loader needs it": ("platform", "kind", "state", "outcome", "complete"),
+    "it names the platform's endpoint": ("endpoint",),
+    "it is not personal data": ("from_at", "to_at"),
+    "it is built from columns that can be redacted": ("landing_id", "window_id", "clock_id"),
+    "it is built from other columns: redact recording_id, meeting_id or meeting_number": ("item_key",),
+    "redact owner_id, meeting_id, meeting_number or recording_id instead": ("selector",),
+    "it is a row number": ("segment_no", "item_no"),
+    "it describes the task": (
+        *("dag_id", "run_id", "task_id", "map_index", "try_number", "pages", "items", "first_seen_at", "last_seen_at"),
+        *("settled_at", "seen_until", "settled_until", "finished_at"),
+    ),
 }
+KEPT: Mapping[str, str] = {name: reason for reason, names in _REASONS.items() for name in names}
 """Columns that cannot be redacted, and the reason."""
 
 IMPLIED: Mapping[str, tuple[str, ...]] = {
