@@ -1,4 +1,4 @@
-"""What is redacted, how, and that it is gone wherever it stood."""
+"""Redaction of columns, and of the same values elsewhere."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ def post(**redact: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_nothing_asked_nothing_changed() -> None:
-    nothing = Redaction({}, None, tables())
-    assert list(nothing.recordings([RECORDING])) == [RECORDING]
-    assert list(nothing.posts([POST])) == [POST]
+def test_no_actions() -> None:
+    unchanged = Redaction({}, None, tables())
+    assert list(unchanged.recordings([RECORDING])) == [RECORDING]
+    assert list(unchanged.posts([POST])) == [POST]
 
 
-def test_a_hash_is_keyed_and_the_same_everywhere() -> None:
+def test_hash_is_equal_everywhere() -> None:
     found = recording(owner_id="hash")
     lina = hashed("ou_lina")
     assert found["owner_id"] == lina
@@ -110,7 +110,7 @@ def test_a_hash_is_keyed_and_the_same_everywhere() -> None:
     assert found["title"] == RECORDING["title"]
 
 
-def test_what_is_dropped_is_gone_from_everything() -> None:
+def test_dropped_value_is_removed_everywhere() -> None:
     found = recording(title="drop", started_at="drop", duration_ms="drop")
     assert (found["title"], found["started_at"], found["duration_ms"]) == (None, None, None)
     assert "Merger" not in json.dumps(found)
@@ -119,7 +119,7 @@ def test_what_is_dropped_is_gone_from_everything() -> None:
     assert found["source"]["token"] == TOKEN
 
 
-def test_an_id_of_the_recording_is_hashed_in_its_files_and_addresses() -> None:
+def test_id_is_hashed_in_files_and_urls() -> None:
     found = recording(recording_id="hash", meeting_id="hash")
     assert found["recording_id"] == found["files"][0]["recording_id"] == found["files"][0]["file_id"] == hashed(TOKEN)
     assert found["files"][0]["meeting_id"] == hashed("7001")
@@ -128,7 +128,7 @@ def test_an_id_of_the_recording_is_hashed_in_its_files_and_addresses() -> None:
     assert found["state"] == "ready"
 
 
-def test_a_stored_file_and_what_stands_in_it_still_join() -> None:
+def test_stored_file_and_its_rows_still_join() -> None:
     file = {**RECORDING["files"][0], "uri": f"file:///lake/{TOKEN}/{TOKEN}.srt", "outcome": "landed"}  # type: ignore[index]
     row = {"recording_id": TOKEN, "file_id": TOKEN, "speaker_name": "李娜", "text": "yes", "segment_no": 0}
     redact = redaction(recording_id="hash", speaker_name="hash", text="drop")
@@ -146,20 +146,20 @@ def test_a_stored_file_and_what_stands_in_it_still_join() -> None:
     }
 
 
-def test_a_meeting_that_only_the_recording_tells_is_gone_from_addresses() -> None:
+def test_meeting_id_of_recording_is_redacted_in_uris() -> None:
     file = {"platform": "feishu", "tenant": "acme", "recording_id": TOKEN, "uri": f"s3://b/7001/a/7002/{TOKEN}.mp4"}
     other = {**file, "recording_id": "other"}
     redact = redaction(meeting_id="hash")
     part = {**RECORDING["files"][0], "meeting_id": "7002"}  # type: ignore[index]
     list(redact.recordings([{**RECORDING, "files": [part]}]))
-    found, kept = redact.stored_files([file, other])
+    found, unchanged = redact.stored_files([file, other])
     assert found["uri"] == f"s3://b/{hashed('7001')}/a/{hashed('7002')}/{TOKEN}.mp4"
-    assert kept == other
+    assert unchanged == other
     (content,) = redact.contents([Content(TranscriptSegment, file, [])])
     assert content.file == found
 
 
-def test_a_dropped_text_that_equals_a_key_does_not_take_it() -> None:
+def test_key_columns_keep_values_equal_to_dropped_text() -> None:
     redact = redaction(title="drop")
     (found,) = redact.recordings([{**RECORDING, "title": "acme"}])
     assert found["tenant"] == "acme"
@@ -167,51 +167,51 @@ def test_a_dropped_text_that_equals_a_key_does_not_take_it() -> None:
     assert found["state"] == "ready"
 
 
-def test_a_short_text_is_not_cut_out_of_others() -> None:
+def test_short_text_is_not_replaced_in_words() -> None:
     (found,) = redaction(title="drop").recordings([{**RECORDING, "title": "see"}])
     assert found["reason"] == "seen by ou_lina"
     (found,) = redaction(owner_id="drop").recordings([{**RECORDING, "owner_id": "see", "reason": "see, seen, oversee"}])
     assert found["reason"] == "[redacted], seen, oversee"
 
 
-def test_of_a_chinese_text_two_characters_are_enough() -> None:
-    given = [{**RECORDING, "title": "裁员", "reason": "关于裁员的会议"}, {**RECORDING, "title": "\ud800"}]
-    found, _ = redaction(title="drop").recordings(given)
+def test_short_chinese_text_is_replaced() -> None:
+    recordings = [{**RECORDING, "title": "裁员", "reason": "关于裁员的会议"}, {**RECORDING, "title": "\ud800"}]
+    found, _ = redaction(title="drop").recordings(recordings)
     assert found["reason"] == "关于[redacted]的会议"
 
 
 @pytest.mark.parametrize("action", ["hash", "drop"])
-def test_an_id_goes_as_a_number_and_as_the_name_of_a_field(action: str) -> None:
+def test_id_as_number_and_as_field_name(action: str) -> None:
     source = {"editor": 10023456, "ids": [10023456, 1], "by": {"10023456": 3, "other": 4}, "flag": True}
     (found,) = redaction(owner_id=action).recordings([{**RECORDING, "owner_id": "10023456", "source": source}])
     assert "10023456" not in json.dumps(found)
     assert (found["source"]["ids"][1], found["source"]["by"]["other"], found["source"]["flag"]) == (1, 4, True)
 
 
-def test_what_is_escaped_in_json_within_a_text_goes_too() -> None:
+def test_escaped_json_in_text() -> None:
     link = "https://feishu.example/moments/p1?a=1&b=2"
     content = json.dumps([{"url": link, "text": "机密"}]).replace("/", "\\/").replace("&", "\\u0026")
-    given = {**POST, "link": link, "category_ids": ["机密"], "content": None, "source": {"content": content}}
-    (found,) = redaction(link="hash", category_ids="hash").posts([given])
+    row = {**POST, "link": link, "category_ids": ["机密"], "content": None, "source": {"content": content}}
+    (found,) = redaction(link="hash", category_ids="hash").posts([row])
     assert json.loads(found["source"]["content"]) == [{"url": hashed(link), "text": hashed("机密")}]
-    (found,) = redaction(author_id="hash").posts([given])
+    (found,) = redaction(author_id="hash").posts([row])
     assert found["source"]["content"] == content
 
 
-def test_of_two_texts_the_longer_one_is_replaced() -> None:
-    given = {**RECORDING, "title": "ou_lina's meeting", "reason": "about ou_lina's meeting"}
+def test_longer_text_takes_precedence() -> None:
+    row = {**RECORDING, "title": "ou_lina's meeting", "reason": "about ou_lina's meeting"}
     for redact in ({"owner_id": "hash", "title": "drop"}, {"title": "drop", "owner_id": "hash"}):
-        (found,) = redaction(**redact).recordings([given])
+        (found,) = redaction(**redact).recordings([row])
         assert found["reason"] == "about [redacted]"
 
 
-def test_an_id_is_found_in_an_address_as_it_is_written_there() -> None:
-    given = {**RECORDING, "recording_id": "a/b c", "page_url": "https://x.example/a%2Fb%20c?x=1"}
-    (found,) = redaction(recording_id="hash").recordings([given])
+def test_percent_encoded_id_in_url() -> None:
+    row = {**RECORDING, "recording_id": "a/b c", "page_url": "https://x.example/a%2Fb%20c?x=1"}
+    (found,) = redaction(recording_id="hash").recordings([row])
     assert found["page_url"] == f"https://x.example/{hashed('a/b c')}?x=1"
 
 
-def test_a_column_taken_from_the_source_outlives_it() -> None:
+def test_column_from_source_is_kept_when_source_is_dropped() -> None:
     found = recording(platform="wecom", source="drop")
     assert (found["source"], found["state_code"], found["files"][0]["allow_download"]) == ({}, 3, True)
     found = recording(platform="wecom", allow_download="drop", state_code="drop")
@@ -232,37 +232,37 @@ def test_posts() -> None:
 
 
 @pytest.mark.parametrize("redact", [{"content": "drop"}, {"content_text": "drop"}])
-def test_the_words_of_a_post_go_as_text_and_as_paragraphs(redact: dict[str, str]) -> None:
+def test_content_of_post_is_dropped_in_both_columns(redact: dict[str, str]) -> None:
     found = post(**redact)
     assert (found["content"], found["content_text"]) == (None, None)
     assert "Lunch" not in json.dumps(found)
 
 
-def test_of_the_words_of_a_post_a_hash_may_stay() -> None:
+def test_content_of_post_with_hashed_text() -> None:
     for redact in ({"content": "drop", "content_text": "hash"}, {"content_text": "hash"}):
         found = post(**redact)
         assert (found["content"], found["content_text"]) == (None, hashed("Lunch is free"))
 
 
-def test_nobody_is_made_of_no_author() -> None:
+def test_missing_author_is_not_hashed() -> None:
     (found,) = redaction(author_id="hash").posts([{**POST, "author_id": None, "source": {"user_id": ""}}])
     assert (found["author_id"], found["source"]["user_id"]) == (None, "")
 
 
 def windows(**redact: str) -> list[dict[str, Any]]:
     listed = [{"endpoint": "e", "selector": selector, "complete": True} for selector in ("ou_lina", "ou_wang")]
-    given = {"platform": "wecom", "tenant": "acme", "windows": listed}
-    (found,) = redaction(**redact).summaries([given])
+    summary = {"platform": "wecom", "tenant": "acme", "windows": listed}
+    (found,) = redaction(**redact).summaries([summary])
     return list(found["windows"])
 
 
-def test_what_was_asked_for_is_redacted_with_the_ids() -> None:
+def test_selectors_are_redacted_with_the_ids() -> None:
     assert [window["selector"] for window in windows(title="drop")] == ["ou_lina", "ou_wang"]
     assert [window["selector"] for window in windows(owner_id="hash")] == [hashed("ou_lina"), hashed("ou_wang")]
     assert [window["selector"] for window in windows(owner_id="drop", meeting_id="hash")] == [None, None]
 
 
-def test_listings_stay_apart_although_nobody_knows_of_what(
+def test_windows_with_dropped_selectors_stay_distinct(
     load: Callable[..., dict[str, int]], sql: Callable[[str], list[dict[str, Any]]]
 ) -> None:
     listed = [
@@ -276,7 +276,7 @@ def test_listings_stay_apart_although_nobody_knows_of_what(
     assert load(summaries=redaction(owner_id="hash").summaries([summary]))["sync_clocks"] == 2
 
 
-def test_listings_of_several_summaries_stay_apart(load: Callable[..., dict[str, int]]) -> None:
+def test_windows_of_several_summaries_stay_distinct(load: Callable[..., dict[str, int]]) -> None:
     window = {"endpoint": "e", "start": None, "end": "2026-11-10T00:00:00+00:00", "complete": True}
     listed = [
         {"platform": "wecom", "tenant": "acme", "windows": [{**window, "selector": s}]}
@@ -301,7 +301,7 @@ def test_listings_of_several_summaries_stay_apart(load: Callable[..., dict[str, 
         ({"selector": "hash"}, "'selector' cannot be redacted: redact owner_id"),
     ],
 )
-def test_what_cannot_be_redacted_is_refused_by_name(redact: dict[str, str], text: str) -> None:
+def test_invalid_redact(redact: dict[str, str], text: str) -> None:
     with pytest.raises(LoadError, match=text):
         Redaction(redact, KEY, [table for table in tables() if not table.name.startswith("post")])
 
@@ -313,11 +313,11 @@ def test_hashes_need_a_key(key: bytes | None) -> None:
     Redaction({"title": "drop"}, key, tables())
 
 
-def test_each_column_is_said_to_be_redacted_or_why_not() -> None:
+def test_each_column_has_actions_or_a_reason() -> None:
     for table in tables():
         for column in table.columns:
-            ours = column.name.startswith("_") or column.name in KEPT
-            assert bool(actions_of(column)) != ours, column
+            kept = column.name.startswith("_") or column.name in KEPT
+            assert bool(actions_of(column)) != kept, column
             assert set(actions_of(column)) <= set(ACTIONS)
             assert not (column.primary_key and "drop" in actions_of(column))
     assert {column.name for table in tables() for column in table.columns} >= KEPT.keys()

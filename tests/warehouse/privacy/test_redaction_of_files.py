@@ -1,4 +1,4 @@
-"""What stands in files is redacted in all their rows, also what could not be read of them."""
+"""Redaction in all rows of a file, including parts that were not parsed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from airflow_provider_meetings.warehouse.load.transcripts import Content
 from tests.warehouse.privacy.test_redaction import POST, hashed, redaction
 
 
-def of_a_file(item: type[Any], rows: Any, **redact: str) -> list[dict[str, Any]]:
+def redact_file(item: type[Any], rows: Any, **redact: str) -> list[dict[str, Any]]:
     (content,) = redaction(**redact).contents([Content(item, {}, iter(rows))])
     return [dict(row) for row in content.rows]
 
 
 @pytest.mark.parametrize("action", ["hash", "drop"])
-def test_what_stood_in_a_list_is_gone_from_everything(action: str) -> None:
+def test_list_items_are_redacted_everywhere(action: str) -> None:
     todo = {
         "content": "Carol C calls the bank",
         "assignees": ["Carol C"],
@@ -41,72 +41,72 @@ def test_what_stood_in_a_list_is_gone_from_everything(action: str) -> None:
 
 
 @pytest.mark.parametrize("action", ["hash", "drop"])
-def test_what_one_row_tells_is_gone_from_all_of_the_file(action: str) -> None:
-    said = [
+def test_value_of_one_row_is_redacted_in_all_rows(action: str) -> None:
+    rows = [
         {"speaker_name": "Bob", "speaker_id": None, "text": "thanks Alice Wong, or @u7"},
         {"speaker_name": "Alice Wong", "speaker_id": "u7", "text": "welcome"},
         {"speaker_name": None, "speaker_id": None, "text": "Alice Wong 1:2:3:4", "broken": True},
     ]
-    found = of_a_file(TranscriptSegment, said, speaker_name=action, speaker_id=action)
+    found = redact_file(TranscriptSegment, rows, speaker_name=action, speaker_id=action)
     assert not re.search("Alice|Wong|u7", json.dumps(found))
     todos = [{"content": None, "assignees": None, "source": "Carol C: call"}, {"assignees": ["Carol C"], "source": {}}]
-    assert "Carol" not in json.dumps(of_a_file(Todo, todos, assignees=action))
+    assert "Carol" not in json.dumps(redact_file(Todo, todos, assignees=action))
 
 
-def test_who_speaks_remains_although_a_name_was_all_that_was_said() -> None:
-    said = [{"speaker_name": "Bob", "text": "Alice"}, {"speaker_name": "Alice", "text": "Yes?"}]
-    assert [row["speaker_name"] for row in of_a_file(TranscriptSegment, said, text="drop")] == ["Bob", "Alice"]
+def test_dropped_text_does_not_remove_speaker() -> None:
+    rows = [{"speaker_name": "Bob", "text": "Alice"}, {"speaker_name": "Alice", "text": "Yes?"}]
+    assert [row["speaker_name"] for row in redact_file(TranscriptSegment, rows, text="drop")] == ["Bob", "Alice"]
 
 
 @pytest.mark.parametrize("action", ["hash", "drop"])
-def test_who_speaks_in_what_could_not_be_read_is_redacted(action: str) -> None:
+def test_speakers_in_unparsed_part(action: str) -> None:
     paragraph = {"speaker_info": {"userid": "u7", "name": "Bob"}, "sentences": [{"note": "Bob", "by": "u8"}], "n": 7}
-    said = [
+    rows = [
         {"speaker_id": None, "text": json.dumps(paragraph), "broken": True},
         {"speaker_id": "u8", "text": "for u7", "broken": False},
     ]
-    found = of_a_file(TranscriptSegment, said, speaker_name=action, speaker_id=action)
+    found = redact_file(TranscriptSegment, rows, speaker_name=action, speaker_id=action)
     assert not re.search("u7|u8|Bob", json.dumps(found))
     assert json.loads(found[0]["text"])["n"] == 7
-    assert of_a_file(TranscriptSegment, said, title="drop") == said
-    if action == "hash":  # once, although owners have the same field
-        found = of_a_file(TranscriptSegment, said, speaker_id="hash", owner_id="hash")
+    assert redact_file(TranscriptSegment, rows, title="drop") == rows
+    if action == "hash":  # hashed once, although owner_id has the same field
+        found = redact_file(TranscriptSegment, rows, speaker_id="hash", owner_id="hash")
         assert json.loads(found[0]["text"])["speaker_info"]["userid"] == hashed("u7")
-    assert of_a_file(TranscriptSegment, said, text="drop")[0]["text"] is None
-    (seen,) = of_a_file(Statistics, [{"source": {"seen": [{"user_id": "ou_1"}], "last": "by ou_1"}}], viewers=action)
+    assert redact_file(TranscriptSegment, rows, text="drop")[0]["text"] is None
+    (seen,) = redact_file(Statistics, [{"source": {"seen": [{"user_id": "ou_1"}], "last": "by ou_1"}}], viewers=action)
     assert "ou_1" not in json.dumps(seen)
 
 
 @pytest.mark.parametrize("action", ["hash", "drop"])
-def test_people_are_redacted_as_numbers_and_in_lists(action: str) -> None:
+def test_people_as_numbers_and_in_lists(action: str) -> None:
     paragraph = {"speaker_info": {"userid": 1002345, "name": ["Anna Karenina", {"name": "Bob"}]}, "sentences": "odd"}
-    said = [{"speaker_id": None, "text": json.dumps(paragraph), "broken": True}, {"text": "to Anna Karenina"}]
-    found = json.dumps(of_a_file(TranscriptSegment, said, speaker_name=action, speaker_id=action))
+    rows = [{"speaker_id": None, "text": json.dumps(paragraph), "broken": True}, {"text": "to Anna Karenina"}]
+    found = json.dumps(redact_file(TranscriptSegment, rows, speaker_name=action, speaker_id=action))
     assert not re.search("1002345|Anna|Bob", found)
     assert (hashed("1002345") in found) == (action == "hash")
-    (seen,) = of_a_file(Statistics, [{"source": {"last": {"user_id": 1002345}}}], viewers=action)
+    (seen,) = redact_file(Statistics, [{"source": {"last": {"user_id": 1002345}}}], viewers=action)
     assert "1002345" not in json.dumps(seen)
 
 
 @pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, "[" * 300 + "]" * 300, "7", "{", '"Lina"', "Lina: {}"])
-def test_what_is_no_json_of_a_transcript_is_kept_as_it_is(text: str) -> None:
-    said = [{"text": text, "broken": True}]
-    assert of_a_file(TranscriptSegment, said, speaker_name="drop") == said
+def test_unparsed_part_that_is_not_json_is_kept(text: str) -> None:
+    rows = [{"text": text, "broken": True}]
+    assert redact_file(TranscriptSegment, rows, speaker_name="drop") == rows
 
 
-def test_half_a_character_in_what_could_not_be_read_is_none() -> None:
-    (found,) = of_a_file(TranscriptSegment, [{"text": r'["\ud800"]', "broken": True}], speaker_name="drop")
+def test_lone_surrogate_in_unparsed_part() -> None:
+    (found,) = redact_file(TranscriptSegment, [{"text": r'["\ud800"]', "broken": True}], speaker_name="drop")
     assert found["text"] == '["\ufffd"]'
 
 
-def test_a_file_may_name_thousands() -> None:
-    said = [{"speaker_name": f"Speaker {n:05}", "text": f"{n} said it to Speaker {n + 1:05}"} for n in range(5000)]
-    found = of_a_file(TranscriptSegment, said, speaker_name="drop")
+def test_thousands_of_speakers() -> None:
+    rows = [{"speaker_name": f"Speaker {n:05}", "text": f"{n} said it to Speaker {n + 1:05}"} for n in range(5000)]
+    found = redact_file(TranscriptSegment, rows, speaker_name="drop")
     assert [row["text"] for row in found[:2]] == ["0 said it to [redacted]", "1 said it to [redacted]"]
 
 
 @pytest.mark.parametrize("action", ["hash", "drop"])
-def test_as_the_platforms_files_are_read(action: str) -> None:
+def test_files_of_the_platforms(action: str) -> None:
     file = StoredFile(
         platform="wecom",
         tenant="acme",
@@ -126,9 +126,9 @@ def test_as_the_platforms_files_are_read(action: str) -> None:
         {"pid": "1", "speaker_info": {"userid": "lina_w"}, "sentences": words},
     ]
     segments = [one.to_dict() for one in json_segments(file, json.dumps({"paragraphs": paragraphs}).encode())]
-    found = of_a_file(TranscriptSegment, segments, speaker_id=action)
+    found = redact_file(TranscriptSegment, segments, speaker_id=action)
     assert [row["broken"] for row in found] == [True, False]
     assert not re.search("bob|lina_w", json.dumps(found))
     assert "unknown" in found[0]["text"]
     noted = json.dumps(["Carol C calls", {"content": "call", "assignees": ["Carol C"]}]).encode()
-    assert "Carol" not in json.dumps(of_a_file(Todo, [one.to_dict() for one in todos(file, noted)], assignees=action))
+    assert "Carol" not in json.dumps(redact_file(Todo, [one.to_dict() for one in todos(file, noted)], assignees=action))
