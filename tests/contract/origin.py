@@ -104,7 +104,7 @@ class Origin:
             handler.wfile.write(sent)
             handler.wfile.flush()
             # Limited, so that a client without time-out fails its test instead of blocking it.
-            self.closing.wait(10)
+            self.closing.wait(120)
 
         return answer
 

@@ -68,7 +68,7 @@ class RangeHost:
             reply = self._reply(dict(handler.headers.items()))
             reply.sent = max(0, upto - (len(self.body) - len(reply.body)))
             self._send(handler, reply)
-            until.wait(10)
+            until.wait(120)
 
         return answer
 

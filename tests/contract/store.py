@@ -216,11 +216,11 @@ class StoreContract(abc.ABC):
         def land(key: str, piece: bytes) -> None:
             try:
                 writer = store.writer(key, Plan())
-                meet.wait(10)
+                meet.wait(120)
                 for _ in range(4):
                     writer.write(piece)
                     assert store.stat(key) is None
-                meet.wait(10)
+                meet.wait(120)
                 writer.publish()
                 assert store.read(key) == piece * 4
             except BaseException as error:

@@ -117,9 +117,9 @@ class Sweep:
             by_object[_split(checkpoint.listed.key)[0], checkpoint.name].append(checkpoint)
         kept: set[str] = set()
         for upload in uploads:
-            place = _folder_and_stem(upload.key)
-            related = [*by_stem.get(place, ()), *by_object.get(_split(upload.key), ())]
-            if (not related and place not in landed) or _split(upload.handle) in objects:
+            location = _folder_and_stem(upload.key)
+            related = [*by_stem.get(location, ()), *by_object.get(_split(upload.key), ())]
+            if (not related and location not in landed) or _split(upload.handle) in objects:
                 self._counts["not_ours"] += 1
                 continue
             item = self._sweep_upload(upload, related)
@@ -138,28 +138,28 @@ class Sweep:
         }
 
     def _read_records(
-        self, places: set[tuple[str, str]]
+        self, wanted: set[tuple[str, str]]
     ) -> tuple[list[_FoundCheckpoint], set[tuple[str, str]], set[tuple[str, str]]]:
-        """Read all checkpoints, and the receipts at `places`, as (folder, stem).
+        """Read all checkpoints, and the receipts at `wanted`, as (folder, stem).
 
-        :returns: the checkpoints, the places that have a receipt, and the objects (folder, name) of these receipts.
+        :returns: the checkpoints, those of `wanted` that have a receipt, and the objects (folder, name) of these receipts.
         """
         checkpoints, landed, objects = [], set(), set()
         for listed in self._store.walk():
-            place = _folder_and_stem(listed.key)
-            if not place[1]:
+            location = _folder_and_stem(listed.key)
+            if not location[1]:
                 continue
             if listed.key.endswith(CHECKPOINT_SUFFIX):
                 stat = self._store.stat(listed.key)
                 if checkpoint := Checkpoint.from_bytes(self._store.read(listed.key)):
                     checkpoints.append(_FoundCheckpoint(listed, checkpoint.name, stat))
             elif (
-                place in places
+                location in wanted
                 and listed.key.endswith(RECEIPT_SUFFIX)
                 and (receipt := Receipt.from_bytes(self._store.read(listed.key)))
             ):
-                landed.add(place)
-                objects.add((place[0], receipt.name))  # a landed object whose name looks like a partial upload's
+                landed.add(location)
+                objects.add((location[0], receipt.name))  # a landed object whose name looks like a partial upload's
         return checkpoints, landed, objects
 
     def _sweep_upload(self, upload: PartialUpload, related: list[_FoundCheckpoint]) -> SweepItem:

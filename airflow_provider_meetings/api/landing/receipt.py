@@ -89,7 +89,7 @@ class Receipt:
         return identity == (media.platform, media.tenant, media.recording_id, media.file_id, media.kind)
 
     def _is_valid(self) -> bool:
-        """Check every field: whoever can write to the lake can write receipts."""
+        """Check every field: anyone who can write to the lake can write receipts."""
         texts = [getattr(self, field.name) for field in fields(self) if field.type == "str"]
         texts += [text for text in (self.meeting_id, self.started_at, self.ended_at) if text is not None]
         hashes = [text for text in (self.sha256, self.tree_sha256) if text is not None]

@@ -153,7 +153,7 @@ class Store(Protocol):
     def read(self, key: str) -> bytes | None:
         """Return the content of a small object; None if there is none.
 
-        Objects above `MAX_READ_BYTES`, pipes and devices are treated as missing: whoever can write to the lake must
+        Objects above `MAX_READ_BYTES`, pipes and devices are treated as missing: anyone who can write to the lake must
         not be able to fill a worker's memory or block it.
         """
 

@@ -54,7 +54,8 @@ class LandingTarget:
     def owns(self, name: str) -> bool:
         """Return whether an object of that name, with any extension, belongs to this file.
 
-        Whoever can write to the lake can write receipts and checkpoints: they must not point to another file's object.
+        Anyone who can write to the lake can write receipts and checkpoints. They must not point to the object of another
+        file.
         """
         return self.sibling_key(name) == self._object_key(name.rpartition(".")[2])
 

@@ -267,7 +267,7 @@ writer.publish()
             lake.age(lake.root / key, 9 * DAY)
         key = PART.removesuffix(PART_SUFFIX)
         assert lake.sweep() == ([("in_use", "part file", key)], {"delete": True, "in_use": 1})
-        writer.communicate("go on\n", timeout=60)
+        writer.communicate("go on\n", timeout=300)
     finally:
         writer.kill()
         writer.wait()

@@ -313,7 +313,7 @@ def test_many_folders_and_files(bench: Bench) -> None:
     bench.land(video(BODY))
     for i in range(150):
         media = replace(MEDIA, file_id=f"f-{i}", recording_id=f"rec-{i % 3}")
-        bench.land(video(BODY), media=media)
+        bench.land(opens=lambda: iter([BODY]), media=media)
     (bench.root / FOLDER / "f-7.video.mp4").unlink()
     (bench.root / FOLDER / "f-10.video.receipt.json").unlink()
     counts, findings = verify(bench)

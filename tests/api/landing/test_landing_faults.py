@@ -149,7 +149,7 @@ def _child(mode: str, root: Path, url: str, times: int = 1) -> subprocess.Popen[
 
 
 def _said(process: subprocess.Popen[str]) -> list[dict[str, str]]:
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     return [json.loads(line) for line in out.splitlines()]
 
@@ -275,7 +275,7 @@ def test_symlink_at_part_is_not_followed(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_receipt_naming_another_object_is_ignored(bench: Bench) -> None:
-    """Whoever can write to the lake can write receipts."""
+    """Anyone who can write to the lake can write receipts."""
     other = bench.target.with_name("file-2.video.mp4")
     other.parent.mkdir(parents=True)
     other.write_bytes(b"another file's bytes")

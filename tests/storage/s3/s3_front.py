@@ -109,7 +109,7 @@ class Front:
     def hang(self, forward: Forward) -> None:
         """Send no response until the test ends."""
         # Limited, so that a client without time-out fails its test instead of blocking it.
-        self.closing.wait(20)
+        self.closing.wait(120)
 
     def count(self, operation: str) -> int:
         return sum(request.operation == operation for request in self.requests)
