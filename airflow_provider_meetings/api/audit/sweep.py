@@ -142,7 +142,7 @@ class Sweep:
     ) -> tuple[list[_FoundCheckpoint], set[tuple[str, str]], set[tuple[str, str]]]:
         """Read all checkpoints, and the receipts at `wanted`, as (folder, stem).
 
-        :returns: the checkpoints, those of `wanted` that have a receipt, and the objects (folder, name) of these receipts.
+        :returns: the checkpoints, those of `wanted` that have a receipt, and the objects of these receipts.
         """
         checkpoints, landed, objects = [], set(), set()
         for listed in self._store.walk():

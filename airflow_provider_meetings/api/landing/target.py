@@ -54,7 +54,7 @@ class LandingTarget:
     def owns(self, name: str) -> bool:
         """Return whether an object of that name, with any extension, belongs to this file.
 
-        Anyone who can write to the lake can write receipts and checkpoints. They must not point to the object of another
+        Anyone who can write to the lake can write receipts and checkpoints. They must not point to an object of another
         file.
         """
         return self.sibling_key(name) == self._object_key(name.rpartition(".")[2])

@@ -55,7 +55,7 @@ def _landing(bench: Bench, limits: Limits | None = None) -> Landing:
 
 def _meeting(barrier: threading.Barrier) -> Answer:
     def answer(handler: Handler) -> None:
-        barrier.wait(20)
+        barrier.wait(120)
         video(BODY)(handler)
 
     return answer
@@ -178,9 +178,9 @@ def test_closing_generator_stops_threads(bench: Bench) -> None:
     limits = Limits(max_bytes=2**40, sleep=bench.slept.append)
     results = land_all(_named("a", "endless"), _landing(bench, limits).land, workers=2, stop=limits.stop.set)
     assert isinstance(next(results), Landed)
-    assert begun.wait(20)
+    assert begun.wait(120)
     results.close()
-    assert sent.wait(20)
+    assert sent.wait(120)
     assert not [path for path in bench.files() if "endless" in path]
 
 

@@ -212,7 +212,7 @@ def test_resume_after_kill_near_end_downloads_only_last_bytes(
         return response
 
     s3.front.on("UploadPart", count)
-    url = origin.on("/media", media(BODY, up_to=sent, then=lambda: origin.closing.wait(60)))
+    url = origin.on("/media", media(BODY, up_to=sent, then=lambda: origin.closing.wait(300)))
     _kill(processes, s3, url, moment)
     origin.seen.clear()
     assert land(s3.store(), origin.on("/media", media(BODY))).outcome == "resumed"
