@@ -87,24 +87,24 @@ def test_empty_target_fails(tmp_path: Path, context: Any) -> None:
     assert context["ti"].pushed == {}
 
 
-def died(lake: Path, days: int) -> set[Path]:
+def leave_partial(lake: Path, days: int) -> set[Path]:
     """Leave the part and checkpoint of a killed try."""
     part = landed(lake).with_name("obcn.video.mp4.part")
     part.write_bytes(b"12345")
     checkpoint = part.with_name("obcn.video.part.json")
     checkpoint.write_bytes(Checkpoint(name="obcn.video.mp4", length=None, validator=None, writer_state={}).to_bytes())
     for path in (part, checkpoint):
-        os.utime(path, (then := path.stat().st_mtime - days * 86400, then))
+        os.utime(path, (time := path.stat().st_mtime - days * 86400, time))
     return {part, checkpoint}
 
 
 def test_sweep_reports_and_deletes(lake: Path, context: Any) -> None:
-    left = died(lake, days=8)
-    landed_files = set(lake.rglob("*")) - left
+    partial = leave_partial(lake, days=8)
+    landed_files = set(lake.rglob("*")) - partial
     result = sweep(lake).execute(context)
     assert (result["stale"], result["removed"], result["delete"]) == (2, 0, False)
     assert [found["kind"] for found in result["leftovers"]] == ["part file", "checkpoint"]
-    assert set(lake.rglob("*")) == landed_files | left
+    assert set(lake.rglob("*")) == landed_files | partial
     result = sweep(lake, delete=True).execute(context)
     assert (result["stale"], result["removed"], result["delete"]) == (0, 2, True)
     assert set(lake.rglob("*")) == landed_files
@@ -112,13 +112,13 @@ def test_sweep_reports_and_deletes(lake: Path, context: Any) -> None:
 
 
 def test_older_than(lake: Path, context: Any) -> None:
-    died(lake, days=2)
+    leave_partial(lake, days=2)
     assert sweep(lake).execute(context)["young"] == 1
     assert sweep(lake, older_than=timedelta(hours=47)).execute(context)["stale"] == 2
 
 
 def test_failed_removal_fails_task_after_others(lake: Path, context: Any) -> None:
-    part, _ = sorted(died(lake, days=8))
+    part, _ = sorted(leave_partial(lake, days=8))
     part.unlink()
     part.symlink_to(landed(lake))  # not followed
     os.utime(landed(lake), (0, 0))

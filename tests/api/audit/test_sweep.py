@@ -31,7 +31,7 @@ DAY = timedelta(days=1)
 FOLDER = "acme/2026-11-09/rec-1"
 PART = f"{FOLDER}/file-1.video.mp4.part"
 CHECKPOINT = f"{FOLDER}/file-1.video.part.json"
-MARK = Checkpoint(name="file-1.video.mp4", length=None, validator=None, writer_state={}).to_bytes()
+CHECKPOINT_DATA = Checkpoint(name="file-1.video.mp4", length=None, validator=None, writer_state={}).to_bytes()
 
 
 class Lake:
@@ -49,12 +49,12 @@ class Lake:
         return path
 
     def age(self, path: Path, age: timedelta) -> None:
-        os.utime(path, (then := (NOW - age).timestamp(), then))
+        os.utime(path, (time := (NOW - age).timestamp(), time))
 
-    def died(self, part: timedelta, checkpoint: timedelta) -> None:
+    def leave_partial(self, part: timedelta, checkpoint: timedelta) -> None:
         """Leave the part and checkpoint of a killed try."""
         self.put(PART, part)
-        self.put(CHECKPOINT, checkpoint, MARK)
+        self.put(CHECKPOINT, checkpoint, CHECKPOINT_DATA)
 
     def files(self) -> set[str]:
         return {path.relative_to(self.root).as_posix() for path in self.root.rglob("*") if not path.is_dir()}
@@ -93,10 +93,10 @@ def receipt(name: str) -> bytes:
 
 
 def test_sweep_reports_then_removes(lake: Lake) -> None:
-    lake.died(2 * DAY, 3 * DAY)
+    lake.leave_partial(2 * DAY, 3 * DAY)
     before = lake.files()
     key = f"{FOLDER}/file-1.video.mp4"
-    size = 5 + len(MARK)
+    size = 5 + len(CHECKPOINT_DATA)
     dry = [("stale", "part file", key), ("stale", "checkpoint", CHECKPOINT)]
     assert lake.sweep(delete=False) == (dry, {"stale": 2, "bytes": size})
     assert lake.files() == before
@@ -107,13 +107,13 @@ def test_sweep_reports_then_removes(lake: Lake) -> None:
 
 
 def test_fields_of_sweep_item(lake: Lake) -> None:
-    lake.put(CHECKPOINT, 2 * DAY, MARK)
+    lake.put(CHECKPOINT, 2 * DAY, CHECKPOINT_DATA)
     (swept,) = Sweep(lake.store, older_than=DAY, now=lambda: NOW).run()
     assert swept.to_dict() == {
         "key": CHECKPOINT,
         "uri": f"file:///lake/{CHECKPOINT}",
         "kind": "checkpoint",
-        "size": len(MARK),
+        "size": len(CHECKPOINT_DATA),
         "modified": "2026-11-18T12:00:00+00:00",
         "outcome": "stale",
         "reason": "",
@@ -122,37 +122,37 @@ def test_fields_of_sweep_item(lake: Lake) -> None:
 
 @pytest.mark.parametrize(("part", "checkpoint"), [(0, 9), (9, 0), (0, 0), (1, 9), (9, 1)])
 def test_age_is_that_of_younger_of_part_and_checkpoint(lake: Lake, part: int, checkpoint: int) -> None:
-    lake.died(part * DAY, checkpoint * DAY)
+    lake.leave_partial(part * DAY, checkpoint * DAY)
     before = lake.files()
-    assert {fate for fate, _, _ in lake.sweep()[0]} == {"young"}
+    assert {outcome for outcome, _, _ in lake.sweep()[0]} == {"young"}
     assert lake.files() == before
 
 
 def test_future_times_are_young(lake: Lake) -> None:
-    lake.died(-DAY, 9 * DAY)
+    lake.leave_partial(-DAY, 9 * DAY)
     assert lake.sweep()[1] == {"delete": True, "young": 1}
 
 
 @pytest.mark.parametrize(
-    ("leftover", "journal", "content"),
+    ("upload", "record", "content"),
     [
         ("f.video.mp4", "f.video.receipt.json", receipt("f.video.mp4")),
         ("f.video.mp3", "f.video.receipt.json", receipt("f.video.mp4")),
         ("f.video.receipt.json", "f.video.receipt.json", receipt("f.video.mp4")),
-        ("f.video.part.json", "f.video.part.json", MARK),
+        ("f.video.part.json", "f.video.part.json", CHECKPOINT_DATA),
         ("f.video.part.json", "f.video.receipt.json", receipt("f.video.mp4")),
         ("f.x.y.video.mp4", "f.x.y.video.receipt.json", receipt("f.x.y.video.mp4")),
-        ("file-1.video.mp4", "other.part.json", MARK),
+        ("file-1.video.mp4", "other.part.json", CHECKPOINT_DATA),
     ],
 )
-def test_ours(lake: Lake, leftover: str, journal: str, content: bytes) -> None:
-    lake.put(f"a/{leftover}.part", 9 * DAY)
-    lake.put(f"a/{journal}", 9 * DAY, content)
-    assert lake.sweep()[0][0] == ("removed", "part file", f"a/{leftover}")
+def test_upload_of_provider_is_removed(lake: Lake, upload: str, record: str, content: bytes) -> None:
+    lake.put(f"a/{upload}.part", 9 * DAY)
+    lake.put(f"a/{record}", 9 * DAY, content)
+    assert lake.sweep()[0][0] == ("removed", "part file", f"a/{upload}")
 
 
 @pytest.mark.parametrize(
-    ("leftover", "journal", "content"),
+    ("upload", "record", "content"),
     [
         ("film.mp4", "f.video.receipt.json", receipt("f.video.mp4")),
         ("f.mp4", "f.video.receipt.json", receipt("f.video.mp4")),
@@ -165,16 +165,16 @@ def test_ours(lake: Lake, leftover: str, journal: str, content: bytes) -> None:
         ("f.video.mp4", "f.video.receipt.json", b"{}"),
         ("f.video.mp4", "f.video.part.json", b"{}"),
         ("f.video.mp4", "f.video.part.json", b"[" * 100_000),
-        ("f.video.mp4", "f.video.part.json", MARK + b" " * 5_000_000),
+        ("f.video.mp4", "f.video.part.json", CHECKPOINT_DATA + b" " * 5_000_000),
         ("f.video.part.json", "f.video.mp4", b""),
         (".mp4", ".receipt.json", receipt("x")),
-        ("", ".part.json", MARK),
-        ("mp4", ".part.json", MARK),
+        ("", ".part.json", CHECKPOINT_DATA),
+        ("mp4", ".part.json", CHECKPOINT_DATA),
     ],
 )
-def test_not_ours(lake: Lake, leftover: str, journal: str, content: bytes) -> None:
-    lake.put(f"a/{leftover}.part", 9 * DAY)
-    lake.put(f"a/{journal}", 0 * DAY, content)
+def test_foreign_upload_is_kept(lake: Lake, upload: str, record: str, content: bytes) -> None:
+    lake.put(f"a/{upload}.part", 9 * DAY)
+    lake.put(f"a/{record}", 0 * DAY, content)
     before = lake.files()
     swept, counts = lake.sweep()
     assert (swept, counts) == ([], {"delete": True, "not_ours": 1})
@@ -190,33 +190,33 @@ def test_landed_object_named_like_temporary_is_kept(lake: Lake) -> None:
     assert lake.files() == before
 
 
-class Scripted(LocalStore):
+class HookedStore(LocalStore):
     """A store that fails, or runs a hook before a removal."""
 
     def __init__(self, lake: Lake, remove: Any) -> None:
         super().__init__(lake.root, "file:///lake")
-        self.script = remove
-        self.gone: list[str] = []
+        self.before_remove = remove
+        self.removed_keys: list[str] = []
 
-    def remove(self, leftover: PartialUpload) -> bool:
-        self.gone.append(leftover.handle)
-        self.script()
-        return super().remove(leftover)
+    def remove(self, upload: PartialUpload) -> bool:
+        self.removed_keys.append(upload.handle)
+        self.before_remove()
+        return super().remove(upload)
 
     def delete(self, key: str) -> None:
-        self.gone.append(key)
+        self.removed_keys.append(key)
         super().delete(key)
 
 
 def test_checkpoint_is_removed_after_part(lake: Lake) -> None:
-    lake.died(2 * DAY, 2 * DAY)
-    store = Scripted(lake, lambda: None)
+    lake.leave_partial(2 * DAY, 2 * DAY)
+    store = HookedStore(lake, lambda: None)
     lake.sweep(store=store)
-    assert store.gone == [PART, CHECKPOINT]
+    assert store.removed_keys == [PART, CHECKPOINT]
 
 
 def test_failed_removal_keeps_checkpoint(lake: Lake) -> None:
-    lake.died(2 * DAY, 2 * DAY)
+    lake.leave_partial(2 * DAY, 2 * DAY)
     lake.put("z/g.video.mp4.part", 2 * DAY)
     checkpoint = Checkpoint(name="g", length=None, validator=None, writer_state={})
     lake.put("z/g.video.part.json", 2 * DAY, checkpoint.to_bytes())
@@ -224,7 +224,7 @@ def test_failed_removal_keeps_checkpoint(lake: Lake) -> None:
     part.unlink()
     part.symlink_to(lake.put("elsewhere", 2 * DAY))  # O_NOFOLLOW refuses it
     swept, counts = lake.sweep()
-    assert [(fate, key) for fate, _, key in swept] == [
+    assert [(outcome, key) for outcome, _, key in swept] == [
         ("failed", PART.removesuffix(PART_SUFFIX)),
         ("removed", "z/g.video.mp4"),
         ("removed", "z/g.video.part.json"),
@@ -234,10 +234,10 @@ def test_failed_removal_keeps_checkpoint(lake: Lake) -> None:
 
 
 def test_checkpoint_rewritten_during_sweep_is_kept(lake: Lake) -> None:
-    lake.died(2 * DAY, 2 * DAY)
-    store = Scripted(lake, lambda: lake.put(CHECKPOINT, timedelta(0), MARK))
+    lake.leave_partial(2 * DAY, 2 * DAY)
+    store = HookedStore(lake, lambda: lake.put(CHECKPOINT, timedelta(0), CHECKPOINT_DATA))
     swept, _ = lake.sweep(store=store)
-    assert [fate for fate, _, _ in swept] == ["removed", "in_use"]
+    assert [outcome for outcome, _, _ in swept] == ["removed", "in_use"]
     assert lake.files() == {CHECKPOINT}
 
 
@@ -250,7 +250,7 @@ from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 store = LocalStore(Path({str(lake.root)!r}), "file:///lake")
-save_state = lambda state: store.put({CHECKPOINT!r}, {MARK!r})
+save_state = lambda state: store.put({CHECKPOINT!r}, {CHECKPOINT_DATA!r})
 writer = store.writer({PART.removesuffix(PART_SUFFIX)!r}, Plan(save_state=save_state))
 writer.write(b"12345")
 print("written", flush=True)
@@ -325,31 +325,31 @@ def test_foreign_and_young_items_are_kept(
     tmp_path_factory: pytest.TempPathFactory, files: dict[tuple[str, str, str], tuple[int, bool]], delete: bool
 ) -> None:
     """Random objects, receipts, checkpoints and parts, foreign ones too, 0 to 3 days old."""
-    lake = Lake(tmp_path_factory.mktemp("mixture"))
-    for (folder, stem, end), (days, ours) in files.items():
-        content = {"part.json": MARK, "receipt.json": receipt(f"{stem}.mp4")}.get(end) if ours else None
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    for (folder, stem, end), (days, valid) in files.items():
+        content = {"part.json": CHECKPOINT_DATA, "receipt.json": receipt(f"{stem}.mp4")}.get(end) if valid else None
         lake.put(f"{folder}{stem}.{end}", days * DAY, content or b"{}")
     before = lake.files()
     counts = lake.sweep(delete=delete)[1]
     removed = before - lake.files()
     assert lake.files() <= before
     assert bool(removed) == (delete and bool(counts.get("removed")))
-    for (folder, stem, end), (days, ours) in files.items():
+    for (folder, stem, end), (days, valid) in files.items():
         if f"{folder}{stem}.{end}" not in removed:
             continue
         assert days > 1
-        journals = {e: files[folder, stem, e] for e in ("part.json", "receipt.json") if (folder, stem, e) in files}
+        records = {e: files[folder, stem, e] for e in ("part.json", "receipt.json") if (folder, stem, e) in files}
         if end == "part.json":
-            assert ours
-            parts = [f for (d, s, e), f in files.items() if (d, s) == (folder, stem) and _leftover(e)]
+            assert valid
+            parts = [f for (d, s, e), f in files.items() if (d, s) == (folder, stem) and _is_part(e)]
             assert all(days > 1 for days, _ in parts)
         else:
-            assert _leftover(end)
-            assert any(mine for _, mine in journals.values())
-            assert "part.json" not in journals or journals["part.json"][0] > 1 or not journals["part.json"][1]
+            assert _is_part(end)
+            assert any(valid for _, valid in records.values())
+            assert "part.json" not in records or records["part.json"][0] > 1 or not records["part.json"][1]
     if delete:
         assert lake.sweep()[1].get("removed", 0) == 0
 
 
-def _leftover(end: str) -> bool:
+def _is_part(end: str) -> bool:
     return end.endswith(".part") and end != "a.mp4.part"

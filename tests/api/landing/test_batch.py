@@ -24,12 +24,12 @@ from tests.contract.origin import Answer, Handler, video
 from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
 
 
-def _named(*names: str) -> list[tuple[Recording, MediaFile]]:
+def _files(*names: str) -> list[tuple[Recording, MediaFile]]:
     return [(RECORDING, replace(MEDIA, file_id=name)) for name in names]
 
 
 def _not_called() -> None:
-    raise AssertionError("nobody gave up")
+    raise AssertionError("stop was called")
 
 
 class _PathClient(ScriptedClient):
@@ -53,7 +53,7 @@ def _landing(bench: Bench, limits: Limits | None = None) -> Landing:
     return Landing(_PathClient(bench), LocalStore(bench.root, "file:///target"), layout=Layout(), limits=limits)
 
 
-def _meeting(barrier: threading.Barrier) -> Answer:
+def _answer_in_pairs(barrier: threading.Barrier) -> Answer:
     def answer(handler: Handler) -> None:
         barrier.wait(120)
         video(BODY)(handler)
@@ -81,9 +81,9 @@ def test_at_most_workers_at_once(bench: Bench) -> None:
 
     names = [f"f{n}" for n in range(8)]
     for name in names:
-        bench.origin.on(f"/{name}", _meeting(barrier))
+        bench.origin.on(f"/{name}", _answer_in_pairs(barrier))
     landing = _landing(bench)
-    results = list(land_all(_named(*names), land, workers=2, stop=_not_called))
+    results = list(land_all(_files(*names), land, workers=2, stop=_not_called))
     assert [result.media.file_id for result in results if isinstance(result, Landed)] == names
     assert max(running) == 2
 
@@ -91,7 +91,7 @@ def test_at_most_workers_at_once(bench: Bench) -> None:
 def test_failed_file_does_not_stop_others(bench: Bench) -> None:
     bench.origin.on("/good", video(BODY))
     bench.origin.on("/bad", video(b"<html>"))
-    results = list(land_all(_named("good", "bad", "good2"), _landing(bench).land, workers=2, stop=_not_called))
+    results = list(land_all(_files("good", "bad", "good2"), _landing(bench).land, workers=2, stop=_not_called))
     assert [type(result).__name__ for result in results] == ["Landed", "Failed", "Failed"]
     bad = results[1]
     assert isinstance(bad, Failed)
@@ -103,26 +103,26 @@ def test_store_error_fails_only_its_file() -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
         raise OSError(errno.ENOSPC, "target x has no room")
 
-    (result,) = land_all(_named("a"), land, workers=1, stop=_not_called)
+    (result,) = land_all(_files("a"), land, workers=1, stop=_not_called)
     assert isinstance(result, Failed)
     assert isinstance(result.error, StoreError)
     assert result.error.what == "target x has no room"
     assert not result.error.permanent
 
 
-@pytest.mark.parametrize("fault", [ValueError, AssertionError, MemoryError, requests.ConnectionError])
-def test_unexpected_error_fails_one_file_and_names_line(fault: type[Exception]) -> None:
+@pytest.mark.parametrize("kind", [ValueError, AssertionError, MemoryError, requests.ConnectionError])
+def test_unexpected_error_fails_one_file_and_names_line(kind: type[Exception]) -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
         if media.file_id == "a":
-            raise fault("https://host/?sign=S3CRET")
+            raise kind("https://host/?sign=S3CRET")
         return stored
 
     stored = StoredFile.__new__(StoredFile)
-    failed, landed = land_all(_named("a", "b"), land, workers=1, stop=_not_called)
+    failed, landed = land_all(_files("a", "b"), land, workers=1, stop=_not_called)
     assert isinstance(failed, Failed)
     assert isinstance(landed, Landed)
     line = land.__code__.co_firstlineno + 2
-    assert f"{fault.__name__} at landing/test_batch.py:{line}" in failed.error.what
+    assert f"{kind.__name__} at landing/test_batch.py:{line}" in failed.error.what
     assert not failed.error.permanent
     assert "S3CRET" not in told(failed.error)
 
@@ -131,37 +131,37 @@ def test_keyboard_interrupt_stops_batch() -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
         raise KeyboardInterrupt
 
-    given_up: list[bool] = []
+    stops: list[bool] = []
     with pytest.raises(KeyboardInterrupt):
-        list(land_all(_named("a", "b"), land, workers=1, stop=lambda: given_up.append(True)))
-    assert given_up == [True]
+        list(land_all(_files("a", "b"), land, workers=1, stop=lambda: stops.append(True)))
+    assert stops == [True]
 
 
 def test_stopped_is_not_a_failed_file() -> None:
     def land(recording: Recording, media: MediaFile) -> StoredFile:
-        raise Stopped("told to stop")
+        raise Stopped("stopped")
 
-    given_up: list[bool] = []
+    stops: list[bool] = []
     with pytest.raises(Stopped):
-        list(land_all(_named("a", "b"), land, workers=1, stop=lambda: given_up.append(True)))
-    assert given_up == [True]
+        list(land_all(_files("a", "b"), land, workers=1, stop=lambda: stops.append(True)))
+    assert stops == [True]
 
 
 def test_threads_copy_context() -> None:
-    told: ContextVar[str] = ContextVar("told", default="nothing")
-    told.set("the task")
+    variable: ContextVar[str] = ContextVar("variable", default="unset")
+    variable.set("the task")
 
     def land(recording: Recording, media: MediaFile) -> StoredFile:
-        raise MeetingsApiError(told.get())
+        raise MeetingsApiError(variable.get())
 
-    (result,) = land_all(_named("a"), land, workers=1, stop=_not_called)
+    (result,) = land_all(_files("a"), land, workers=1, stop=_not_called)
     assert isinstance(result, Failed)
     assert result.error.what == "the task"
 
 
 def test_closing_generator_stops_threads(bench: Bench) -> None:
     """The second file hangs after its first bytes until it is stopped."""
-    begun = threading.Event()
+    started = threading.Event()
     sent = threading.Event()
 
     def endless(handler: Handler) -> None:
@@ -169,16 +169,16 @@ def test_closing_generator_stops_threads(bench: Bench) -> None:
         try:
             while not bench.origin.closing.is_set():
                 handler.wfile.write(bytes(2**20))
-                begun.set()
+                started.set()
         except OSError:
             sent.set()
 
     bench.origin.on("/a", video(BODY))
     bench.origin.on("/endless", endless)
     limits = Limits(max_bytes=2**40, sleep=bench.slept.append)
-    results = land_all(_named("a", "endless"), _landing(bench, limits).land, workers=2, stop=limits.stop.set)
+    results = land_all(_files("a", "endless"), _landing(bench, limits).land, workers=2, stop=limits.stop.set)
     assert isinstance(next(results), Landed)
-    assert begun.wait(120)
+    assert started.wait(120)
     results.close()
     assert sent.wait(120)
     assert not [path for path in bench.files() if "endless" in path]
