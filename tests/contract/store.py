@@ -31,12 +31,12 @@ class StoreContract(abc.ABC):
     def store(self, tmp_path: Any) -> Any:
         """Return an empty store whose root folder does not exist yet."""
 
-    def left(self, store: Store) -> list[str]:
+    def contents(self, store: Store) -> list[str]:
         """Return the keys of all objects and the handles of all partial uploads."""
         return sorted([*keys(store), *(upload.handle for upload in store.partial_uploads())])
 
     def test_empty_store(self, store: Store) -> None:
-        assert (store.stat("a/b.json"), store.read("a/b.json"), self.left(store)) == (None, None, [])
+        assert (store.stat("a/b.json"), store.read("a/b.json"), self.contents(store)) == (None, None, [])
         store.delete("a/b.json")
         with pytest.raises(FileNotFoundError):
             list(store.open("a/b.json"))
@@ -44,7 +44,7 @@ class StoreContract(abc.ABC):
     def test_check_writable_leaves_nothing(self, store: Store) -> None:
         store.check_writable()
         store.check_writable()
-        assert self.left(store) == []
+        assert self.contents(store) == []
 
     def test_put_read_stat_delete(self, store: Store) -> None:
         store.put("x/y.json", b"content")
@@ -56,10 +56,10 @@ class StoreContract(abc.ABC):
         assert store.read("x/y.json") == b"content"
         store.put("x/y.json", b"other")
         assert store.read("x/y.json") == b"other"
-        assert self.left(store) == ["x/y.json"]
+        assert self.contents(store) == ["x/y.json"]
         store.delete("x/y.json")
         store.delete("x/y.json")
-        assert (store.stat("x/y.json"), self.left(store)) == (None, [])
+        assert (store.stat("x/y.json"), self.contents(store)) == (None, [])
 
     def test_read_treats_large_object_as_missing(self, store: Store) -> None:
         store.put("x.json", body(MAX_READ_BYTES))
@@ -81,7 +81,7 @@ class StoreContract(abc.ABC):
         pieces = list(store.open("v.mp4"))
         assert b"".join(pieces) == whole == store.read("v.mp4")
         assert max(map(len, pieces), default=0) <= MIB
-        assert self.left(store) == ["v.mp4"]
+        assert self.contents(store) == ["v.mp4"]
 
     @pytest.mark.parametrize("key", ODD)
     def test_odd_names(self, store: Store, key: str) -> None:
@@ -92,7 +92,7 @@ class StoreContract(abc.ABC):
         assert stat is not None
         assert (stat.size, store.read(key), list(store.open(key)), keys(store)) == (2, b"22", [b"22"], [key])
         store.delete(key)
-        assert self.left(store) == []
+        assert self.contents(store) == []
 
     def test_object_is_invisible_before_publish(self, store: Store) -> None:
         writer = store.writer("a/v.mp4", Plan())
@@ -116,7 +116,7 @@ class StoreContract(abc.ABC):
         writer.abort()
         writer.pause()
         del writer  # fsspec closes files on garbage collection
-        assert (store.stat("v.mp4"), store.read("v.mp4"), self.left(store)) == (before, b"old", ["v.mp4"])
+        assert (store.stat("v.mp4"), store.read("v.mp4"), self.contents(store)) == (before, b"old", ["v.mp4"])
 
     def test_pause_keeps_old_object(self, store: Store) -> None:
         store.put("v.mp4", b"old")
@@ -145,15 +145,15 @@ class StoreContract(abc.ABC):
         states: list[Mapping[str, Any]] = []
         dead = store.writer("a/v.mp4", Plan(save_state=states.append))
         dead.write(body(MIB))
-        self.die(dead)
+        self.kill(dead)
         left = list(store.partial_uploads())
         assert (keys(store), {upload.key for upload in left}) == ([], {"a/v.mp4"} if left else set())
         assert bool(states) >= bool(left)
         writer = store.writer("a/v.mp4", Plan(resume_state=states[-1] if states else {}))
         writer.abort()
-        assert self.left(store) == []
+        assert self.contents(store) == []
 
-    def die(self, writer: Any) -> None:  # noqa: B027  # optional
+    def kill(self, writer: Any) -> None:  # noqa: B027  # optional
         """Close files and locks, as the kernel does for a killed process."""
 
     def test_remove_partial_uploads(self, store: Store) -> None:
@@ -161,11 +161,11 @@ class StoreContract(abc.ABC):
         for key in ("a/v.mp4", "b/w.mp4"):
             writer = store.writer(key, Plan())
             writer.write(body(MIB))
-            self.die(writer)
+            self.kill(writer)
         for upload in list(store.partial_uploads()):
             assert store.remove(upload)
             assert not store.remove(upload)
-        assert self.left(store) == ["a/whole.mp4"]
+        assert self.contents(store) == ["a/whole.mp4"]
 
     def test_walk_goes_folder_by_folder(self, store: Store) -> None:
         for key in ("b/2", "b/10/x", "b/1", "a/z/y", "a/0", "c"):
@@ -198,7 +198,7 @@ class StoreContract(abc.ABC):
                     with pytest.raises(PreconditionFailed, match="changed by another process"):
                         late.publish()
                     late.abort()
-                    assert (store.read("a/v"), self.left(store)) == (content, ["a/v"])
+                    assert (store.read("a/v"), self.contents(store)) == (content, ["a/v"])
             seen = now
 
     def test_hidden_partial_upload(self, store: Store) -> None:
@@ -207,7 +207,7 @@ class StoreContract(abc.ABC):
         handles = [upload.handle for upload in store.partial_uploads()]
         assert all(handle.startswith("a/.") for handle in handles), handles
         writer.publish()
-        assert self.left(store) == ["a/v.parquet"]
+        assert self.contents(store) == ["a/v.parquet"]
 
     def test_two_threads_write_two_objects(self, store: Store) -> None:
         failed: list[BaseException] = []
@@ -233,4 +233,4 @@ class StoreContract(abc.ABC):
         for thread in threads:
             thread.join()
         assert failed == []
-        assert self.left(store) == ["1/v", "2/v"]
+        assert self.contents(store) == ["1/v", "2/v"]

@@ -58,7 +58,7 @@ def test_connection_and_bucket(s3: S3Bench, monkeypatch: pytest.MonkeyPatch, sch
     assert isinstance(store, S3Store)
     store.check_writable()
     _upload(store)
-    assert s3.found("more/a.mp4") == BODY
+    assert s3.read("more/a.mp4") == BODY
     assert store.uri("a.mp4") == f"{scheme}://lake_conn@lake/raw/more/a.mp4"
     (created,) = [each for each in s3.front.requests if each.operation == "Create" and each.path.endswith("a.mp4")]
     assert created.headers["x-amz-server-side-encryption-aws-kms-key-id"] == "alias/meetings"

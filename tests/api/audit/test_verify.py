@@ -33,7 +33,7 @@ def verify(bench: Bench, *, full: bool = False, store: Store | None = None) -> t
     return verification.counts(), findings
 
 
-def at(counts: dict[str, Any]) -> dict[str, Any]:
+def _nonzero(counts: dict[str, Any]) -> dict[str, Any]:
     return {name: count for name, count in counts.items() if count}
 
 
@@ -54,7 +54,7 @@ def test_landed_file_verifies(bench: Bench) -> None:
         },
         [],
     )
-    assert at(verify(bench, full=True)[0]) == {
+    assert _nonzero(verify(bench, full=True)[0]) == {
         "full": True,
         "receipts": 1,
         "proven": 1,
@@ -110,7 +110,7 @@ def test_objects_without_receipt_are_orphaned(bench: Bench) -> None:
         (bench.root / key).parent.mkdir(exist_ok=True)
         (bench.root / key).write_bytes(b"abc")
     counts, findings = verify(bench)
-    assert at(counts) == {"receipts": 1, "proven": 1, "objects": 6, "orphaned": 5}
+    assert _nonzero(counts) == {"receipts": 1, "proven": 1, "objects": 6, "orphaned": 5}
     assert {finding[1] for finding in findings} == {
         "README.txt",
         f"{FOLDER}/other.video.mp4",
@@ -130,7 +130,7 @@ def test_landing_in_progress_is_not_a_finding(bench: Bench) -> None:
     bench.target.with_name("file-1.video.mp4.part").write_bytes(b"begun")
     counts, findings = verify(bench)
     assert findings == []
-    assert at(counts) == {"objects": 1, "in_progress": 1}
+    assert _nonzero(counts) == {"objects": 1, "in_progress": 1}
 
 
 def test_checkpoint_excuses_missing_receipt_for_one_hour(bench: Bench) -> None:
@@ -190,17 +190,17 @@ def test_unlistable_folder_raises(bench: Bench, monkeypatch: pytest.MonkeyPatch)
     bench.land(video(BODY))
     scandir = os.scandir
 
-    def refusing(path: str) -> Any:  # root may read everything
+    def deny(path: str) -> Any:  # root may read everything
         if path.endswith("rec-1"):
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", refusing)
+    monkeypatch.setattr(os, "scandir", deny)
     with pytest.raises(PermissionError):
         verify(bench)
 
 
-def by_parts(bench: Bench, size: int, **changes: Any) -> None:
+def _set_part_hashes(bench: Bench, size: int, **changes: Any) -> None:
     """Rewrite the receipt as that of a resumed upload."""
     pieces = [BODY[i : i + size] for i in range(0, len(BODY), size)]
     parts = [hashlib.sha256(piece).hexdigest() for piece in pieces]
@@ -212,17 +212,17 @@ def by_parts(bench: Bench, size: int, **changes: Any) -> None:
 @pytest.mark.parametrize("size", [1024, 4096, len(BODY) - 1, len(BODY), len(BODY) + 1, 2**40])
 def test_verify_by_part_hashes(bench: Bench, size: int) -> None:
     bench.land(video(BODY))
-    by_parts(bench, size)
+    _set_part_hashes(bench, size)
     assert verify(bench, full=True)[1] == []
 
 
 @pytest.mark.parametrize("at_byte", [0, 4095, 4096, len(BODY) - 1])
 def test_changed_part_is_named(bench: Bench, at_byte: int) -> None:
     bench.land(video(BODY))
-    by_parts(bench, 4096)
+    _set_part_hashes(bench, 4096)
     bench.target.write_bytes(BODY[:at_byte] + bytes([BODY[at_byte] ^ 1]) + BODY[at_byte + 1 :])
-    ((fault, key, _, seen),) = verify(bench, full=True)[1]
-    assert (fault, key) == ("changed", NAME)
+    ((kind, key, _, seen),) = verify(bench, full=True)[1]
+    assert (kind, key) == ("changed", NAME)
     assert seen.startswith(f"part {at_byte // 4096 + 1}: sha256 ")
 
 
@@ -240,69 +240,69 @@ def test_changed_part_is_named(bench: Bench, at_byte: int) -> None:
 )
 def test_inconsistent_part_hashes_are_unreadable(bench: Bench, changes: dict[str, Any]) -> None:
     bench.land(video(BODY))
-    by_parts(bench, 4096, **changes)
-    ((fault, key, _, seen),) = verify(bench, full=True)[1]
-    assert (fault, key, seen) == ("unreadable", RECEIPT, "neither")
+    _set_part_hashes(bench, 4096, **changes)
+    ((kind, key, _, seen),) = verify(bench, full=True)[1]
+    assert (kind, key, seen) == ("unreadable", RECEIPT, "neither")
 
 
-class Strange(LocalStore):
+class SpecialStore(LocalStore):
     """A store in which one object is special."""
 
-    def __init__(self, bench: Bench, **strange: Any) -> None:
+    def __init__(self, bench: Bench, **special: Any) -> None:
         super().__init__(bench.root, "file:///target")
-        self.strange = strange
+        self.special = special
 
     def open(self, key: str) -> Iterator[bytes]:
-        return iter(self.strange["open"]()) if "open" in self.strange else super().open(key)
+        return iter(self.special["open"]()) if "open" in self.special else super().open(key)
 
     def stat(self, key: str) -> ObjectStat | None:
-        if after := self.strange.pop("stat", None):
+        if after := self.special.pop("stat", None):
             after()
         return super().stat(key)
 
     def read(self, key: str) -> bytes | None:
-        if "read" in self.strange:
-            raise self.strange["read"]
+        if "read" in self.special:
+            raise self.special["read"]
         return super().read(key)
 
 
-def _breaks() -> Iterator[bytes]:
+def _raises() -> Iterator[bytes]:
     yield b"\0\0\0\x1cftyp"
     raise PermissionError(13, "no more")
 
 
 @pytest.mark.parametrize(
-    ("strange", "fault", "key", "seen"),
+    ("special", "kind", "key", "seen"),
     [
-        ({"open": _breaks}, "unreadable", NAME, "PermissionError: no more"),
+        ({"open": _raises}, "unreadable", NAME, "PermissionError: no more"),
         ({"read": OSError(5, "I/O error")}, "unreadable", RECEIPT, "OSError: I/O error"),
         ({"open": lambda: [BODY, b"more"]}, "changed", NAME, "sha256 "),
         ({"open": lambda: [BODY[:-1]]}, "changed", NAME, "sha256 "),
         ({"open": lambda: []}, "changed", NAME, "sha256 "),
     ],
-    ids=["breaks", "receipt-breaks", "longer", "shorter", "empty"],
+    ids=["raises", "receipt-raises", "longer", "shorter", "empty"],
 )
-def test_unreadable_objects(bench: Bench, strange: dict[str, Any], fault: str, key: str, seen: str) -> None:
+def test_unreadable_objects(bench: Bench, special: dict[str, Any], kind: str, key: str, seen: str) -> None:
     bench.land(video(BODY))
-    ((found, named, _, told),) = verify(bench, full=True, store=Strange(bench, **strange))[1]
-    assert (found, named) == (fault, key)
-    assert told.startswith(seen)
+    ((found_kind, found_key, _, found_seen),) = verify(bench, full=True, store=SpecialStore(bench, **special))[1]
+    assert (found_kind, found_key) == (kind, key)
+    assert found_seen.startswith(seen)
 
 
 def test_object_with_missing_parts_is_changed(bench: Bench) -> None:
     bench.land(video(BODY))
-    by_parts(bench, 4096)
-    ((fault, _, expected, seen),) = verify(bench, full=True, store=Strange(bench, open=lambda: [BODY[:8192]]))[1]
-    assert (fault, expected, seen) == ("changed", "19 parts", "2 of them, 8192 bytes")
+    _set_part_hashes(bench, 4096)
+    ((kind, _, expected, seen),) = verify(bench, full=True, store=SpecialStore(bench, open=lambda: [BODY[:8192]]))[1]
+    assert (kind, expected, seen) == ("changed", "19 parts", "2 of them, 8192 bytes")
 
 
 def test_file_landed_during_check_is_checked_again(bench: Bench) -> None:
     bench.land(video(BODY))
-    store = Strange(bench, stat=lambda: bench.land(video(OTHER), if_present="replace"))
+    store = SpecialStore(bench, stat=lambda: bench.land(video(OTHER), if_present="replace"))
     assert verify(bench, store=store)[1] == []
 
 
-def _many(root: Path, *names: str) -> None:
+def _create_files(root: Path, *names: str) -> None:
     for name in names:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b"x")
@@ -317,14 +317,14 @@ def test_many_folders_and_files(bench: Bench) -> None:
     (bench.root / FOLDER / "f-7.video.mp4").unlink()
     (bench.root / FOLDER / "f-10.video.receipt.json").unlink()
     counts, findings = verify(bench)
-    assert at(counts) == {"receipts": 150, "proven": 149, "objects": 150, "missing": 1, "orphaned": 1}
+    assert _nonzero(counts) == {"receipts": 150, "proven": 149, "objects": 150, "missing": 1, "orphaned": 1}
     assert [finding[:2] for finding in findings] == [
         ("missing", f"{FOLDER}/f-7.video.mp4"),
         ("orphaned", f"{FOLDER}/f-10.video.mp4"),
     ]
 
 
-class ByKey(LocalStore):
+class KeySortedStore(LocalStore):
     """List by whole keys, as object stores do: subfolders come between the objects of a folder."""
 
     def walk(self, folder: str = "") -> Iterator[ListedObject]:
@@ -334,10 +334,10 @@ class ByKey(LocalStore):
 def test_walk_sorted_by_whole_keys(bench: Bench) -> None:
     """``a/file-1.video.mp4``, then all of ``a/file-1.video.mp4x/``, then the receipt in ``a/``."""
     bench.land(video(BODY))
-    _many(bench.root, f"{FOLDER}/file-1.video.n/deep/file", f"{FOLDER}/file-1.video.n/own")
-    keys = [listed.key.removeprefix(f"{FOLDER}/file-1.video.") for listed in ByKey(bench.root, "x").walk()]
+    _create_files(bench.root, f"{FOLDER}/file-1.video.n/deep/file", f"{FOLDER}/file-1.video.n/own")
+    keys = [listed.key.removeprefix(f"{FOLDER}/file-1.video.") for listed in KeySortedStore(bench.root, "x").walk()]
     assert keys == ["mp4", "n/deep/file", "n/own", "receipt.json"]
-    store = ByKey(bench.root, "file:///target")
+    store = KeySortedStore(bench.root, "file:///target")
     assert {finding[1] for finding in verify(bench, store=store)[1]} == {
         f"{FOLDER}/file-1.video.n/deep/file",
         f"{FOLDER}/file-1.video.n/own",
@@ -406,7 +406,7 @@ def test_links_and_pipes_in_place_of_receipt(bench: Bench, lead: str) -> None:
 
 def test_control_characters_in_names_are_escaped(bench: Bench) -> None:
     bench.land(video(BODY))
-    _many(bench.root, "a\x1b[2J\nchanged")
+    _create_files(bench.root, "a\x1b[2J\nchanged")
     (bench.root / os.fsdecode(b"b\xff")).write_bytes(b"")
     assert [finding[1] for finding in verify(bench)[1]] == ["a\\x1b[2J\\nchanged", "b\\udcff"]
 

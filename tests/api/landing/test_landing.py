@@ -106,7 +106,7 @@ def _set_mtime(bench: Bench, mtime: int) -> None:
     os.utime(bench.target, ns=(mtime, mtime))
 
 
-def _tear_receipt(bench: Bench) -> None:
+def _truncate_receipt(bench: Bench) -> None:
     receipt = bench.root / RECEIPT
     receipt.write_bytes(receipt.read_bytes()[:50])
 
@@ -129,7 +129,7 @@ def _remove_receipt(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [_shorten, _touch, _tear_receipt, _empty_receipt, _receipt_of_another, _remove, _remove_receipt],
+    [_shorten, _touch, _truncate_receipt, _empty_receipt, _receipt_of_another, _remove, _remove_receipt],
     ids=lambda damage: damage.__name__,
 )
 def test_damaged_object_or_receipt_lands_again(bench: Bench, damage: Callable[[Bench], None]) -> None:

@@ -103,7 +103,7 @@ def test_interrupt_without_validator_leaves_nothing(bench: Bench) -> None:
 
 
 def test_store_that_loses_bytes_is_detected(bench: Bench) -> None:
-    class Forgetful(LocalStore):
+    class LossyStore(LocalStore):
         def writer(self, key: str, plan: Plan) -> LocalWriter:
             writer = super().writer(key, plan)
             write = writer.write
@@ -111,7 +111,7 @@ def test_store_that_loses_bytes_is_detected(bench: Bench) -> None:
             return writer
 
     with pytest.raises(MediaCorrupt, match="it was deleted"):
-        bench.land(video(BODY), store=Forgetful(bench.root, "file:///target"))
+        bench.land(video(BODY), store=LossyStore(bench.root, "file:///target"))
     assert RECEIPT not in bench.files()
 
 
@@ -148,7 +148,7 @@ def _child(mode: str, root: Path, url: str, times: int = 1) -> subprocess.Popen[
     )
 
 
-def _said(process: subprocess.Popen[str]) -> list[dict[str, str]]:
+def _answers(process: subprocess.Popen[str]) -> list[dict[str, str]]:
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     return [json.loads(line) for line in out.splitlines()]
@@ -158,7 +158,7 @@ def _run(mode: str, root: Path, url: str) -> dict[str, str]:
     process = _child(mode, root, url)
     assert process.stdin is not None
     process.stdin.write("go\n")
-    (answer,) = _said(process)
+    (answer,) = _answers(process)
     return answer
 
 
@@ -177,7 +177,7 @@ def test_two_processes_never_publish_mixed_file(bench: Bench) -> None:
         if bench.target.exists():
             found += 1
             assert bench.target.read_bytes() in bodies
-    answers = [answer for process in processes for answer in _said(process)]
+    answers = [answer for process in processes for answer in _answers(process)]
     assert found
     assert {answer.get("outcome") for answer in answers} >= {"replaced"}
     assert {answer["error"] for answer in answers if "error" in answer} <= {"BlockingIOError"}, answers
@@ -303,7 +303,7 @@ def test_hard_linked_part_is_not_overwritten(bench: Bench) -> None:
 
 
 def test_if_present_fail_keeps_object_created_meanwhile(bench: Bench) -> None:
-    class Late(LocalStore):
+    class ConcurrentStore(LocalStore):
         def writer(self, key: str, plan: Plan) -> LocalWriter:
             writer = super().writer(key, plan)
             if key == NAME:
@@ -312,7 +312,7 @@ def test_if_present_fail_keeps_object_created_meanwhile(bench: Bench) -> None:
 
     bench.target.parent.mkdir(parents=True)
     with pytest.raises(InvalidRequest, match="exists already"):
-        bench.land(video(BODY), if_present="fail", store=Late(bench.root, "file:///target/"))
+        bench.land(video(BODY), if_present="fail", store=ConcurrentStore(bench.root, "file:///target/"))
     assert bench.target.read_bytes() == OTHER
     assert bench.files() == {NAME}
 

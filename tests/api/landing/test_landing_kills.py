@@ -31,35 +31,35 @@ def processes() -> Iterator[ForkServer]:
         yield running
 
 
-def _grown(part: Path, least: int) -> int:
-    """Wait until the part file has at least `least` bytes, and return its size."""
+def _wait_for_size(part: Path, minimum: int) -> int:
+    """Wait until the part file has at minimum `minimum` bytes, and return its size."""
     last = time.monotonic() + 300
     while time.monotonic() < last:
         try:
             size = part.stat().st_size
         except FileNotFoundError:
             size = 0
-        if size >= least:
+        if size >= minimum:
             return size
         os.sched_yield()
-    raise AssertionError(f"{part.name} did not grow to {least} bytes")
+    raise AssertionError(f"{part.name} did not grow to {minimum} bytes")
 
 
-def _kill_on_the_way(bench: Bench, host: RangeHost, processes: ForkServer, dice: random.Random) -> int:
+def _kill_during_download(bench: Bench, host: RangeHost, processes: ForkServer, rng: random.Random) -> int:
     """Kill a process during its download, and return the size of the part that it leaves."""
     part = bench.root / f"{NAME}.part"
     before = part.stat().st_size if part.exists() else 0
-    # The host sends `given` bytes; the process is killed before all of them are written.
-    given = dice.randint(before + 2 * PIECE, SIZE - 1)
-    moment = dice.randint(before + 1, before + (given - before) // PIECE * PIECE)
-    gone = threading.Event()
-    pid = processes.start(root=bench.root, url=bench.origin.on("/media", host.held(given, gone)))
-    written = _grown(part, moment)
+    # The host sends `sent` bytes; the process is killed before all of them are written.
+    sent = rng.randint(before + 2 * PIECE, SIZE - 1)
+    moment = rng.randint(before + 1, before + (sent - before) // PIECE * PIECE)
+    killed_event = threading.Event()
+    pid = processes.start(root=bench.root, url=bench.origin.on("/media", host.held(sent, killed_event)))
+    written = _wait_for_size(part, moment)
     assert 1 <= written < SIZE
     assert_not_landed(bench)
     os.kill(pid, signal.SIGKILL)
     assert processes.wait() == signal.SIGKILL  # it was running until then
-    gone.set()
+    killed_event.set()
     return part.stat().st_size
 
 
@@ -70,13 +70,13 @@ def test_resume_after_kill_at_random_byte(
     for number in count():
         if killed >= pytestconfig.getoption("--kills"):
             break
-        dice = random.Random(number)
+        rng = random.Random(number)
         bench = Bench(tmp_path / str(number), origin, transport)
         host = RangeHost(V1)
         left = 0
-        for _ in range(dice.choice((1, 1, 2))):  # the second one while it resumes
+        for _ in range(rng.choice((1, 1, 2))):  # the second one while it resumes
             if left <= SIZE - 3 * PIECE:
-                left = _kill_on_the_way(bench, host, processes, dice)
+                left = _kill_during_download(bench, host, processes, rng)
                 killed += 1
         assert bench.files() == {f"{NAME}.part", CHECKPOINT}
         host.asked.clear()
@@ -144,12 +144,12 @@ def test_second_process_does_not_disturb_first(
 ) -> None:
     bench = Bench(tmp_path, origin, transport)
     host = RangeHost(V1)
-    go_on = threading.Event()
-    processes.start(root=tmp_path, url=origin.on("/media", host.held(SIZE // 2, go_on), host))
-    _grown(bench.root / f"{NAME}.part", SIZE // 2 // PIECE * PIECE)
+    released = threading.Event()
+    processes.start(root=tmp_path, url=origin.on("/media", host.held(SIZE // 2, released), host))
+    _wait_for_size(bench.root / f"{NAME}.part", SIZE // 2 // PIECE * PIECE)
     with pytest.raises(BlockingIOError, match="being written by another process"):
         bench.land()
-    go_on.set()  # the stream is cut there
+    released.set()  # the stream is cut there
     assert processes.wait() == 0
     assert_landed(bench, V1)
     assert host.asked == [None, SIZE // 2 // PIECE * PIECE]

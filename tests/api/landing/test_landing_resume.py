@@ -233,7 +233,7 @@ def test_checkpoint_replaced_during_resume(bench: Bench) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
 
-    class Late(LocalStore):
+    class ConcurrentStore(LocalStore):
         def writer(self, key: str, plan: Plan) -> LocalWriter:
             if plan.resume_state is not None:
                 _change(bench, validator='"v2"')
@@ -241,7 +241,7 @@ def test_checkpoint_replaced_during_resume(bench: Bench) -> None:
             return super().writer(key, plan)
 
     with pytest.raises(BlockingIOError, match="restarted by another process"):
-        bench.land(host, store=Late(bench.root, "file:///target"))
+        bench.land(host, store=ConcurrentStore(bench.root, "file:///target"))
     assert_not_landed(bench)
     host.body, host.tag = V2, '"v2"'
     assert bench.land(host).outcome == "resumed"
@@ -250,7 +250,7 @@ def test_checkpoint_replaced_during_resume(bench: Bench) -> None:
 
 
 def test_stop_while_hashing_part_keeps_it(bench: Bench) -> None:
-    class Stopping(LocalStore):
+    class StoppingStore(LocalStore):
         def writer(self, key: str, plan: Plan) -> LocalWriter:
             writer = super().writer(key, plan)
             if plan.resume_state is not None:
@@ -260,7 +260,7 @@ def test_stop_while_hashing_part_keeps_it(bench: Bench) -> None:
     host = RangeHost(V1)
     _fail(bench, host)
     with pytest.raises(Stopped):
-        bench.land(host, store=Stopping(bench.root, "file:///target/"))
+        bench.land(host, store=StoppingStore(bench.root, "file:///target/"))
     assert bench.files() == {PART, CHECKPOINT}
     bench.stop.clear()
     assert bench.land(host).outcome == "resumed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,26 +31,34 @@ class ServerContract(FilesystemContract):
             os.utime(path, (1, 1))
 
 
+@contextmanager
+def ftp_store(root: Path) -> Iterator[Store]:
+    with serve_ftp(root) as port:
+        fs = FTPFileSystem("127.0.0.1", port, USER, PASSWORD)
+        yield FilesystemStore(fs, "/lake", "ftp://conn@host/lake")
+        fs.ftp.close()
+
+
 class TestFtp(ServerContract):
     """Commits by moving a file from the server's /tmp."""
 
     @pytest.fixture
     def store(self, served: Path) -> Iterator[Store]:
-        with serve_ftp(served) as port:
-            fs = FTPFileSystem("127.0.0.1", port, USER, PASSWORD)
-            yield FilesystemStore(fs, "/lake", "ftp://conn@host/lake")
-            fs.ftp.close()
+        (served / "tmp").mkdir()
+        with ftp_store(served) as store:
+            yield store
         assert {path.name for path in served.iterdir()} <= {"lake", "tmp"}
         assert not list(served.glob("tmp/*"))
 
-    def die(self, writer: Any) -> None:
+    def kill(self, writer: Any) -> None:
         writer._file.closed = True  # else garbage collection would send it after the server has stopped
 
 
-class TestFtpWithScratch(TestFtp):
-    @pytest.fixture(autouse=True)
-    def scratch(self, served: Path) -> None:
-        (served / "tmp").mkdir()
+def test_ftp_server_without_tmp_folder(tmp_path: Path) -> None:
+    with ftp_store(tmp_path) as store:
+        store.put("a/v.mp4", b"1")
+        assert store.read("a/v.mp4") == b"1"
+    assert [path.name for path in tmp_path.iterdir()] == ["lake"]
 
 
 class TestSftp(ServerContract):

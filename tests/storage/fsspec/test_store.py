@@ -22,7 +22,7 @@ class TestLocalStore(StoreContract):
     def store(self, tmp_path: Path) -> Store:
         return LocalStore(tmp_path / "lake", "file:///lake")
 
-    def die(self, writer: LocalWriter) -> None:
+    def kill(self, writer: LocalWriter) -> None:
         os.close(writer._fd)
 
 

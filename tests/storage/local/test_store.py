@@ -150,13 +150,13 @@ def test_lock_is_repeated_after_rename(store: LocalStore, monkeypatch: pytest.Mo
     flock = fcntl.flock
     calls = []
 
-    def ended_in_between(fd: int, how: int) -> None:
+    def publish_before_lock(fd: int, how: int) -> None:
         calls.append(fd)
         if len(calls) == 1:
             other.publish() if race == "published" else other.abort()
         flock(fd, how)
 
-    monkeypatch.setattr(fcntl, "flock", ended_in_between)
+    monkeypatch.setattr(fcntl, "flock", publish_before_lock)
     writer = store.writer("v.mp4", Plan())
     assert len(calls) == 2
     assert store.read("v.mp4") == (b"the other's" if race == "published" else None)
@@ -196,11 +196,11 @@ def test_fsync_before_rename(store: LocalStore, tmp_path: Path, monkeypatch: pyt
     seen: list[tuple[bool, bool]] = []
     fsync = os.fsync
 
-    def watched(fd: int) -> None:
+    def record_fsync(fd: int) -> None:
         seen.append((Path(f"/proc/self/fd/{fd}").is_dir(), path.exists()))
         fsync(fd)
 
-    monkeypatch.setattr(os, "fsync", watched)
+    monkeypatch.setattr(os, "fsync", record_fsync)
     store.put("x", b"1")
     assert seen == [(False, False), (True, True)]
 

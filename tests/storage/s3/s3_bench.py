@@ -73,7 +73,7 @@ class S3Bench:
         self.write(writer, body)
         return writer.publish()
 
-    def found(self, key: str = KEY) -> bytes | None:
+    def read(self, key: str = KEY) -> bytes | None:
         """Read an object directly from moto; None if there is none."""
         if f"raw/{key}" not in self.names():
             return None

@@ -65,7 +65,7 @@ def test_store_error_keeps_old_object_and_no_upload(s3: S3Bench, case: str) -> N
     with pytest.raises(kind, match=message) as caught:
         s3.upload(writer, body)
     writer.abort()
-    assert (s3.found(), s3.uploads()) == (OLD, [])
+    assert (s3.read(), s3.uploads()) == (OLD, [])
     assert f"target {URI}/{KEY}" in str(caught.value)
     text = "".join(traceback.format_exception(caught.value))
     assert not any(secret in text for secret in ("s3cr3t", "AKIDEXAMPLE", "uploadId", "http://"))
@@ -96,7 +96,7 @@ def test_lost_response_is_recognized(s3: S3Bench, case: str, checksums: str) -> 
     s3.front.on(operation, *faults)
     store = s3.store(retries={"total_max_attempts": attempts}, request_checksum_calculation=checksums)
     assert s3.upload(s3.writer(store), body).size == len(body)
-    assert s3.found() == body
+    assert s3.read() == body
     assert s3.uploads() == []
 
 
@@ -115,7 +115,7 @@ def test_complete_times_out(s3: S3Bench, done: bool) -> None:
         with pytest.raises(TimeoutError, match="timed out"):
             s3.upload(writer)
         writer.abort()
-    assert s3.found() == (BODY if done else None)
+    assert s3.read() == (BODY if done else None)
     assert s3.uploads() == []
 
 
@@ -123,7 +123,7 @@ def test_identical_older_object_leaves_no_upload(s3: S3Bench) -> None:
     s3.upload(s3.writer())
     s3.front.on("Complete", refuse(500, "InternalError"))
     assert s3.upload(s3.writer()).size == len(BODY)
-    assert (s3.found(), s3.uploads()) == (BODY, [])
+    assert (s3.read(), s3.uploads()) == (BODY, [])
 
 
 @pytest.mark.parametrize("checked", [{}, {"ChecksumAlgorithm": "SHA256"}], ids=["by tag", "by checksum"])
@@ -184,7 +184,7 @@ def test_corrupted_part_is_refused(s3: S3Bench) -> None:
     with pytest.raises(OSError, match="changed in transit"):
         s3.upload(writer)
     writer.abort()
-    assert (s3.found(), s3.uploads()) == (None, [])
+    assert (s3.read(), s3.uploads()) == (None, [])
 
 
 def test_failed_abort_is_logged_and_keeps_first_error(s3: S3Bench, caplog: pytest.LogCaptureFixture) -> None:
@@ -220,4 +220,4 @@ def test_object_replaced_during_publish_is_kept(s3: S3Bench, body: bytes, other:
     s3.front.on("Complete", replace_after)
     with pytest.raises(BlockingIOError, match="replaced by another process"):
         s3.upload(s3.writer(), body)
-    assert s3.found(KEY) == other
+    assert s3.read(KEY) == other

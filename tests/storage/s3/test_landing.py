@@ -28,12 +28,12 @@ DONE = {f"raw/{NAME}", f"raw/{RECEIPT}"}
 
 
 def _assert_landed(s3: S3Bench, body: bytes = BODY) -> None:
-    assert s3.found(NAME) == body
+    assert s3.read(NAME) == body
     assert (s3.names(), s3.uploads()) == (DONE, [])
 
 
 def _receipt(s3: S3Bench) -> dict[str, Any]:
-    return dict(json.loads(s3.found(RECEIPT) or b""))
+    return dict(json.loads(s3.read(RECEIPT) or b""))
 
 
 def _starts(origin: Origin) -> list[int]:
@@ -42,7 +42,7 @@ def _starts(origin: Origin) -> list[int]:
     return [int(text.removeprefix("bytes=").removesuffix("-")) for text in ranges]
 
 
-def _cut_try(s3: S3Bench, origin: Origin, body: bytes = BODY, up_to: int = 3 * PART_SIZE + 3 * PIECE) -> None:
+def _fail_try(s3: S3Bench, origin: Origin, body: bytes = BODY, up_to: int = 3 * PART_SIZE + 3 * PIECE) -> None:
     """Fail a try after `up_to` bytes."""
     with pytest.raises(MeetingsApiError):
         land(s3.store(), origin.on("/media", media(body, up_to=up_to)))
@@ -54,16 +54,16 @@ def test_resume_after_cut_within_try(s3: S3Bench, origin: Origin) -> None:
     stored = land(s3.store(), origin.on("/media", media(BODY, at_once=9 * PIECE + 5)))
     assert stored.outcome == "landed"
     assert stored.sha256 == hashlib.sha256(BODY).hexdigest()
-    assert s3.found(NAME) == BODY
+    assert s3.read(NAME) == BODY
     assert _starts(origin) == [number * 9 * PIECE for number in range(5)]  # whole chunks are kept
     assert (s3.names(), s3.uploads()) == (DONE, [])
 
 
 def test_resume_in_later_try_keeps_part_hashes(s3: S3Bench, origin: Origin) -> None:
-    _cut_try(s3, origin)
+    _fail_try(s3, origin)
     stored = land(s3.store(), origin.on("/media", media(BODY)))
     assert (stored.outcome, stored.sha256) == ("resumed", None)
-    assert s3.found(NAME) == BODY
+    assert s3.read(NAME) == BODY
     assert _starts(origin) == [3 * PART_SIZE]
     parts = [hashlib.sha256(BODY[at : at + PART_SIZE]) for at in range(0, len(BODY), PART_SIZE)]
     receipt = _receipt(s3)
@@ -75,7 +75,7 @@ def test_resume_in_later_try_keeps_part_hashes(s3: S3Bench, origin: Origin) -> N
 
 
 def test_resumed_object_without_checksums_is_hashed(s3: S3Bench, origin: Origin) -> None:
-    _cut_try(s3, origin)
+    _fail_try(s3, origin)
     store = s3.store(request_checksum_calculation="when_required")
     stored = land(store, origin.on("/media", media(BODY)))
     assert (stored.outcome, stored.sha256) == ("resumed", hashlib.sha256(BODY).hexdigest())
@@ -84,15 +84,15 @@ def test_resumed_object_without_checksums_is_hashed(s3: S3Bench, origin: Origin)
 
 @pytest.mark.parametrize("body", [OTHER, BODY[:20] + bytes(len(BODY) - 20)], ids=["shorter", "as long"])
 def test_versions_are_never_spliced(s3: S3Bench, origin: Origin, body: bytes) -> None:
-    _cut_try(s3, origin)
+    _fail_try(s3, origin)
     stored = land(s3.store(), origin.on("/media", media(body, tag='"v2"')))
     assert stored.sha256 == hashlib.sha256(body).hexdigest()
-    assert s3.found(NAME) == body
+    assert s3.read(NAME) == body
     assert (s3.names(), s3.uploads()) == (DONE, [])
 
 
 def test_upload_aborted_between_tries(s3: S3Bench, origin: Origin) -> None:
-    _cut_try(s3, origin)
+    _fail_try(s3, origin)
     s3.abort_all()
     assert land(s3.store(), origin.on("/media", media(BODY))).outcome == "landed"
     assert _starts(origin) == [0]
@@ -107,7 +107,7 @@ def test_upload_aborted_while_writing(s3: S3Bench, origin: Origin) -> None:
     s3.front.on("UploadPart", succeed, succeed, gone, succeed)
     with pytest.raises(FileNotFoundError, match="the upload was aborted"):
         land(s3.store(), origin.on("/media", media(BODY)))
-    assert s3.found(NAME) is None
+    assert s3.read(NAME) is None
     assert land(s3.store(), origin.url + "/media").outcome == "landed"
     _assert_landed(s3)
 
@@ -123,12 +123,12 @@ def test_upload_aborted_while_writing(s3: S3Bench, origin: Origin) -> None:
     ],
 )
 def test_resume_after_store_recovers(s3: S3Bench, origin: Origin, operation: str, fault: Any) -> None:
-    _cut_try(s3, origin)
+    _fail_try(s3, origin)
     s3.front.on(operation, fault)
     url = origin.on("/media", media(BODY))
     with pytest.raises(OSError, match="target s3://lake_conn@lake/raw/"):
         land(s3.store(), url)
-    assert s3.found(NAME) is None
+    assert s3.read(NAME) is None
     s3.front.on(operation, succeed)
     assert land(s3.store(), url).outcome == "resumed"
     _assert_landed(s3)
@@ -151,10 +151,10 @@ def test_failed_replacement_keeps_old_object(s3: S3Bench, origin: Origin) -> Non
     url = origin.on("/media", media(OTHER))
     with pytest.raises(OSError, match="try again later"):
         land(s3.store(), url, "replace")
-    assert s3.found(NAME) == BODY
+    assert s3.read(NAME) == BODY
     s3.front.on("Complete", succeed)
     assert land(s3.store(), url, "replace").outcome == "replaced"
-    assert s3.found(NAME) == OTHER
+    assert s3.read(NAME) == OTHER
 
 
 # In a process that is killed
@@ -185,7 +185,7 @@ def test_resume_after_kill_during_part(processes: ForkServer, s3: S3Bench, origi
 
     s3.front.on("UploadPart", *[succeed] * (part - 1), stop)
     _kill(processes, s3, origin.on("/media", media(BODY)), moment)
-    assert s3.found(NAME) is None
+    assert s3.read(NAME) is None
     s3.front.on("UploadPart", succeed)
     origin.seen.clear()
     stored = land(s3.store(), origin.on("/media", media(BODY)))
@@ -231,7 +231,7 @@ def test_kill_after_complete_lands_again(processes: ForkServer, s3: S3Bench, ori
     s3.front.on("Complete", complete)
     url = origin.on("/media", media(BODY))
     _kill(processes, s3, url, moment)
-    assert s3.found(NAME) == BODY
+    assert s3.read(NAME) == BODY
     s3.front.on("Complete", succeed)
     assert land(s3.store(), url).outcome == "replaced"
     _assert_landed(s3)

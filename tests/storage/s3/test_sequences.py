@@ -84,13 +84,13 @@ class Trial:
 
     def check(self, *, landed: bool) -> None:
         """Assert that there is one version, with its receipt if the landing succeeded; or nothing."""
-        found = self.s3.found(NAME)
+        found = self.s3.read(NAME)
         # Not `in`: pytest would print megabytes.
         assert found is None or any(found == body for body in VERSIONS.values()), "bytes of none of the versions"
         if not landed:
             return
         assert found is not None
-        receipt = json.loads(self.s3.found(RECEIPT) or b"{}")
+        receipt = json.loads(self.s3.read(RECEIPT) or b"{}")
         stat = to_stat(self.s3.direct.head_object(Bucket=BUCKET, Key=f"raw/{NAME}"))
         assert (receipt["size"], receipt["validator"]) == (stat.size, stat.validator)
         if receipt["sha256"]:
@@ -106,7 +106,7 @@ class Trial:
             self.s3.front.on(operation, succeed)
         land(self.s3.store(), self.origin.on("/media", self.host), "replace")
         self.check(landed=True)
-        assert self.s3.found(NAME) == self.host.body
+        assert self.s3.read(NAME) == self.host.body
         assert self.s3.names() == {f"raw/{NAME}", f"raw/{RECEIPT}"}
 
 

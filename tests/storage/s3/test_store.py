@@ -24,7 +24,7 @@ HASHES = tuple(hashlib.sha256(BODY[i : i + PART_SIZE]).hexdigest() for i in rang
 def test_upload_in_parts_with_checksums(s3: S3Bench) -> None:
     writer = s3.writer(length=len(BODY))
     stat = s3.upload(writer)
-    assert s3.found() == BODY
+    assert s3.read() == BODY
     assert stat == s3.store().stat(KEY)
     assert (stat.size, stat.validator[-2:]) == (len(BODY), "-3")
     parts = [request for request in s3.front.requests if request.operation == "UploadPart"]
@@ -57,7 +57,7 @@ def test_read_treats_large_object_as_missing(s3: S3Bench) -> None:
 @pytest.mark.parametrize("size", [0, 1, PART_SIZE - 1, PART_SIZE, PART_SIZE + 1, 2 * PART_SIZE, 2 * PART_SIZE + 1])
 def test_sizes_around_part_size(s3: S3Bench, size: int) -> None:
     assert s3.upload(s3.writer(), BODY[:size]).size == size
-    assert s3.found() == BODY[:size]
+    assert s3.read() == BODY[:size]
     alone = size <= PART_SIZE
     assert [s3.front.count(name) for name in ("Put", "Create", "Complete")] == ([1, 0, 0] if alone else [0, 1, 1])
     assert bool(s3.states) is not alone
@@ -69,7 +69,7 @@ def test_chunks_of_any_size(s3: S3Bench, step: int) -> None:
     for start in range(0, len(BODY), step):
         writer.write(BODY[start : start + step])
     writer.publish()
-    assert s3.found() == BODY
+    assert s3.read() == BODY
 
 
 def test_resume_paused_upload(s3: S3Bench) -> None:
@@ -84,7 +84,7 @@ def test_resume_paused_upload(s3: S3Bench) -> None:
     s3.upload(again)
     again.pause()
     again.abort()
-    assert s3.found() == BODY
+    assert s3.read() == BODY
     assert s3.front.count("UploadPart") == 3
     found = again.parts()
     assert found is not None
@@ -102,7 +102,7 @@ def test_resume_only_contiguous_parts(s3: S3Bench) -> None:
     again = s3.writer(resume=True)
     assert again.offset == PART_SIZE
     s3.upload(again)
-    assert s3.found() == BODY
+    assert s3.read() == BODY
 
 
 def test_missing_upload_is_not_resumed(s3: S3Bench) -> None:
@@ -252,7 +252,7 @@ def test_no_part_hashes_without_checksums(s3: S3Bench) -> None:
     again = s3.writer(store, resume=True)
     s3.upload(again)
     assert again.parts() is None
-    assert s3.found() == BODY
+    assert s3.read() == BODY
 
 
 def _publish_if(s3: S3Bench, store: S3Store, seen: Precondition, body: bytes) -> Precondition:
@@ -276,21 +276,21 @@ def test_conditional_put_is_refused_by_store(s3: S3Bench) -> None:
     s3.front.on("Put", meanwhile)
     with pytest.raises(PreconditionFailed):
         _publish_if(s3, store, Precondition(None), b"ours")
-    assert s3.found() == b"another's"
+    assert s3.read() == b"another's"
     s3.direct.put_object(Bucket=BUCKET, Key=f"raw/{KEY}", Body=b"first")
     with pytest.raises(PreconditionFailed):
         _publish_if(s3, store, Precondition(store.stat(KEY)), b"ours")
-    assert s3.found() == b"another's"
+    assert s3.read() == b"another's"
 
 
 def test_conditional_complete_is_refused(s3: S3Bench) -> None:
     store = s3.store()
     first = _publish_if(s3, store, Precondition(None), BODY)
     second = _publish_if(s3, store, first, BODY[1:])
-    assert s3.found() == BODY[1:]
+    assert s3.read() == BODY[1:]
     with pytest.raises(PreconditionFailed):
         _publish_if(s3, store, first, BODY[2:])
-    assert (s3.found(), s3.uploads()) == (BODY[1:], [])
+    assert (s3.read(), s3.uploads()) == (BODY[1:], [])
     assert [a.headers["if-match"] for a in s3.front.requests if a.operation == "Complete" and "if-match" in a.headers]
     assert second.stat == store.stat(KEY)
 
@@ -301,7 +301,7 @@ def test_retried_conditional_put_is_recognized(s3: S3Bench) -> None:
     s3.front.on("Put", drop_response, lambda forward: forward())
     assert _publish_if(s3, store, Precondition(None), b"ours").stat == store.stat(KEY)
     assert s3.front.count("Put") == 3  # the probe, the one with a lost response, the retry
-    assert s3.found() == b"ours"
+    assert s3.read() == b"ours"
 
 
 @pytest.mark.parametrize("how", ["rejects conditions", "ignores conditions"])
@@ -315,7 +315,7 @@ def test_store_without_conditional_writes(s3: S3Bench, how: str) -> None:
     _publish_if(s3, store, first, b"2")
     with pytest.raises(PreconditionFailed):
         _publish_if(s3, store, first, b"3")
-    assert s3.found() == b"2"
+    assert s3.read() == b"2"
     puts = [request for request in s3.front.requests if request.operation == "Put"]
     assert [("if-match" in a.headers or "if-none-match" in a.headers) for a in puts] == [True, False, False]
 
