@@ -1,6 +1,6 @@
-"""An Airflow to look at in the browser: the example DAGs, their connections and variables, and the emulator.
+"""Serve an Airflow for the browser, with the example DAGs, their connections and variables, and the emulator.
 
-It stays until Ctrl-C and ends all that it started. Everything is kept below ``demo/ui/``; remove it to start anew.
+It runs until Ctrl-C. Its files stay below ``demo/ui/``; remove them for a fresh start.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "demo" / "ui"
 UNFINISHED_POLLS = 2
-"""Long enough to see a task deferred in the browser: at the two stages of a recording, about a minute."""
+"""Keeps a task deferred for about a minute, long enough to see it in the browser."""
 
 
 def guide(url: str, emulator: str) -> str:
-    """Say what to click."""
+    """Return instructions for the browser."""
     meetings = json.dumps({"meeting_ids": [READY_MEETING, PROCESSING_MEETING]})
     posts = json.dumps({"post_ids": [NAMED_POST]})
     return f"""
@@ -33,23 +33,23 @@ Warehouse      {(HOME / "warehouse.duckdb").relative_to(ROOT)}
 
 What to click: Dags, one of these, Trigger, Advanced Options, then
   feishu_recordings       Configuration JSON   {meetings}
-                          its task "wait" is purple for a minute: deferred, in the triggerer, without a worker slot
+                          its task "wait" is deferred (purple) for a minute: the triggerer polls for it
   wecom_recordings_daily  Logical Date         2026-11-13 02:00
   feishu_moments          Configuration JSON   {posts}
-Then: a task, Logs; a task, XCom (no link in it); a run, Clear (nothing is fetched or written twice);
-Admin, Connections: Test asks the emulator for a token.
+Then: a task, Logs; a task, XCom (it holds no link); a run, Clear (nothing is fetched or written twice);
+Admin, Connections, Test (it requests a token from the emulator).
 
-Ctrl-C ends it all.
+Ctrl-C stops everything.
 """
 
 
 def main() -> None:
-    """Start everything, say what to click, and wait to be told to end."""
-    # SIGINT by name too: a shell starts its background jobs with it ignored. SIGHUP: a terminal that was closed.
+    """Start everything, print instructions and wait for a signal."""
+    # A shell starts background jobs with SIGINT ignored. A closed terminal sends SIGHUP.
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, frame: object) -> None:
-        # A second Ctrl-C must not cut short the ending, which takes some seconds.
+        # A second Ctrl-C must not interrupt the shutdown, which takes some seconds.
         for one in signals:
             signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
@@ -61,14 +61,14 @@ def main() -> None:
     with serve(EmulatorState(not_ready_polls=UNFINISHED_POLLS)) as emulator:
         print("Starting Airflow: database, scheduler, triggerer, API server (half a minute) ...", flush=True)
         with LocalAirflow(HOME / "airflow", ROOT / "dags", emulator, lake, warehouse, extra) as airflow:
-            airflow.show(settings(emulator, lake, warehouse))
+            airflow.store(settings(emulator, lake, warehouse))
             print(guide(airflow.url, emulator), flush=True)
-            airflow.stay()
-            raise SystemExit(f"Airflow ended by itself; see {HOME / 'airflow' / 'standalone.log'}")
+            airflow.wait()
+            raise SystemExit(f"Airflow exited; see {HOME / 'airflow' / 'standalone.log'}")
 
 
 if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        print("Ended.")
+        print("Stopped.")

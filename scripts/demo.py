@@ -1,7 +1,7 @@
-"""Run the three example DAGs on a real Airflow against the emulator, and show what landed.
+"""Run the three example DAGs on a real Airflow against the emulator and print what landed.
 
-Everything stays below ``demo/``: the lake, the warehouse and Airflow's own home. A second run starts from a fresh
-Airflow home but keeps lake and warehouse, and must find nothing to change in them.
+Lake, warehouse and Airflow's home stay below ``demo/``. A second run uses a fresh Airflow home and the same lake and
+warehouse, and must change nothing in them.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ DEMO = ROOT / "demo"
 LAKE = DEMO / "lake"
 WAREHOUSE = DEMO / "warehouse.duckdb"
 JOURNALS = ("landings", "discovery_windows", "pending_items", "sync_clocks")
-PATIENCE_SECONDS = 300
+TIMEOUT_SECONDS = 300
 
-_begun = time.monotonic()
+_started = time.monotonic()
 
 
 def say(text: str) -> None:
     """Print a line of progress with the seconds since the start."""
-    print(f"[{time.monotonic() - _begun:5.1f} s] {text}", flush=True)
+    print(f"[{time.monotonic() - _started:5.1f} s] {text}", flush=True)
 
 
-def runs_of(company: Company) -> dict[str, dict[str, Any]]:
-    """Say what to trigger: a day of WeCom, and those of Feishu's meetings and posts that can have an answer."""
+def dag_runs(company: Company) -> dict[str, dict[str, Any]]:
+    """Return the body of each DAG run: one day of WeCom, all Feishu meetings and posts that the emulator can return."""
     meetings = [m.meeting_id for m in company.feishu_meetings.values() if m.status not in {"running", "unrecorded"}]
     posts = [p.post_id for p in company.feishu_posts.values() if not p.forbidden]
     return {
@@ -52,7 +52,7 @@ def runs_of(company: Company) -> dict[str, dict[str, Any]]:
 
 
 def fingerprints() -> dict[str, str]:
-    """Digest every file of the lake and every table that is no journal."""
+    """Return a digest of each file in the lake and of each table except the journals."""
     found = {str(p.relative_to(LAKE)): _digest(p.read_bytes()) for p in sorted(LAKE.rglob("*")) if p.is_file()}
     for name, rows in tables().items():
         if name not in JOURNALS:
@@ -66,9 +66,9 @@ def tables() -> dict[str, list[tuple[Any, ...]]]:
         return {}
     with duckdb.connect(str(WAREHOUSE), read_only=True) as db:
         names = [name for (name,) in db.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
-        # Times as text: reading them as such would need another package.
+        # As text: DuckDB needs another package to return time zones.
         return {
-            name: db.sql(f'SELECT COLUMNS(*)::VARCHAR FROM "{name}" ORDER BY ALL').fetchall()  # noqa: S608  # ours
+            name: db.sql(f'SELECT COLUMNS(*)::VARCHAR FROM "{name}" ORDER BY ALL').fetchall()  # noqa: S608  # names of the package
             for name in names
         }
 
@@ -78,50 +78,50 @@ def _digest(content: bytes) -> str:
 
 
 def run_dags() -> dict[str, float]:
-    """Run the three DAGs; return the seconds that each deferred task waited."""
+    """Run the three DAGs and return for how many seconds each task was deferred."""
     shutil.rmtree(DEMO / "airflow", ignore_errors=True)
     company = default_company()
     with serve(EmulatorState(company, not_ready_polls=1)) as emulator:
-        say(f"emulator of Feishu and WeCom at {emulator}")
+        say(f"emulator of Feishu and WeCom: {emulator}")
         say("starting Airflow: database, scheduler, triggerer, API server (half a minute) ...")
         with LocalAirflow(DEMO / "airflow", ROOT / "dags", emulator, LAKE, WAREHOUSE) as airflow:
-            say(f"Airflow is up at {airflow.url}")
-            runs = runs_of(company)
+            say(f"Airflow is healthy: {airflow.url}")
+            runs = dag_runs(company)
             for dag_id, body in runs.items():
                 airflow.trigger(dag_id, "demo", body)
                 say(f"{dag_id}: triggered")
-            return airflow.follow(list(runs), "demo", say, PATIENCE_SECONDS)
+            return airflow.follow(list(runs), "demo", say, TIMEOUT_SECONDS)
 
 
-def report(waited: dict[str, float], before: dict[str, str]) -> None:
-    """Print what landed, whether anything changed, and what to try next."""
+def report(deferred: dict[str, float], before: dict[str, str]) -> None:
+    """Print what landed, whether the second run changed anything, and next steps."""
     files = [p for p in LAKE.rglob("*") if p.is_file()]
     media = [p for p in files if not p.name.endswith(".receipt.json")]
     print(f"\nLake       {LAKE.relative_to(ROOT)}/")
     for platform in sorted({p.relative_to(LAKE).parts[0] for p in media}):
-        mine = [p for p in media if p.relative_to(LAKE).parts[0] == platform]
-        print(f"  {platform:<20} {len(mine):>4} files {sum(p.stat().st_size for p in mine):>12,} bytes")
+        landed = [p for p in media if p.relative_to(LAKE).parts[0] == platform]
+        print(f"  {platform:<20} {len(landed):>4} files {sum(p.stat().st_size for p in landed):>12,} bytes")
     print(f"Warehouse  {WAREHOUSE.relative_to(ROOT)}")
     for name, rows in tables().items():
         print(f"  {name:<20} {len(rows):>4} rows")
-    for task, seconds in waited.items():
-        print(f"Waited     {seconds:.0f} s in the triggerer, without a worker slot: {task}")
+    for task, seconds in deferred.items():
+        print(f"Deferred   {seconds:.0f} s in the triggerer, without a worker slot: {task}")
     if before:
         after = fingerprints()
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-        print(f"Again      {len(before)} files and tables compared with the run before: {len(changed)} changed")
+        print(f"Again      {len(changed)} of {len(before)} files and tables changed since the run before")
         for name in changed:
             print(f"  changed: {name}")
         if changed:
-            sys.exit("The second run changed what the first had landed.")
+            sys.exit("This run changed files or tables of the run before.")
     print(f"""
 Next
-  make demo                  once more: nothing is fetched or written twice
+  make demo                  again: nothing is fetched or written twice
   make test                  the tests
   .venv/bin/python -c "import duckdb; print(duckdb.connect('{WAREHOUSE.relative_to(ROOT)}').sql(
       'FROM recordings SELECT title, state, duration_ms'))"
   less dags/wecom_recordings_daily.py
-Took {time.monotonic() - _begun:.0f} s.""")
+Took {time.monotonic() - _started:.0f} s.""")
 
 
 if __name__ == "__main__":

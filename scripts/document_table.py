@@ -1,4 +1,4 @@
-"""Write ``docs/documents.rst`` from the table of the tests: every field and code of the five documents."""
+"""Write ``docs/documents.rst`` from the table in the tests: all fields and codes of the five vendor documents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.documents.table import page  # noqa: E402  # the tests are no package that is installed
+from tests.documents.table import page  # noqa: E402  # the tests are not installed
 
 if __name__ == "__main__":
     (ROOT / "docs" / "documents.rst").write_text(page())

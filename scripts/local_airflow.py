@@ -1,4 +1,4 @@
-"""An Airflow of its own for a while: every component, loopback only, free ports, a home that can be thrown away."""
+"""Run a whole Airflow for a while: all components, loopback only, free ports, a disposable home."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 )
 
 STARTUP_SECONDS = 150
-ENDED = {"success", "failed"}
-TOLD = {"deferred", "failed", "success", "up_for_reschedule", "up_for_retry"}
+FINISHED = {"success", "failed"}
+REPORTED = {"deferred", "failed", "success", "up_for_reschedule", "up_for_retry"}
 
 
 def settings(emulator: str, lake: Path, warehouse: Path) -> dict[str, str]:
@@ -48,14 +48,14 @@ def settings(emulator: str, lake: Path, warehouse: Path) -> dict[str, str]:
 
 
 class LocalAirflow:
-    """Run ``airflow standalone`` in a session of its own, and end it by its own process group.
+    """Run ``airflow standalone`` in its own session and stop it by its process group.
 
-    :param home: the AIRFLOW_HOME; made if need be.
-    :param dags: the DAGs folder.
+    :param home: AIRFLOW_HOME; created if missing.
+    :param dags: DAGs folder.
     :param emulator: base URL of the emulator.
-    :param lake: folder that media lands in.
-    :param warehouse: file of the DuckDB database.
-    :param extra: more settings, as environment variables; they come before those made here.
+    :param lake: folder for media.
+    :param warehouse: DuckDB file.
+    :param extra: more environment variables; they override those set here.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class LocalAirflow:
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_logs),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_logs),
-            # Only what is triggered runs: the daily DAG must not start a run for today by itself.
+            # Run only what is triggered: the daily DAG must not start a run for today.
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "NO_PROXY": "127.0.0.1,localhost",
@@ -107,7 +107,7 @@ class LocalAirflow:
             start_new_session=True,
         )
         try:
-            self._wait(self._healthy, STARTUP_SECONDS, "Airflow did not come up")
+            self._wait(self._healthy, STARTUP_SECONDS, "Airflow is not healthy")
             token = self._session.get(f"{self.url}/auth/token", timeout=30).json()["access_token"]
             self._session.headers["Authorization"] = f"Bearer {token}"
         except BaseException:
@@ -121,7 +121,7 @@ class LocalAirflow:
         self._stop()
 
     def trigger(self, dag_id: str, run_id: str, body: dict[str, Any]) -> None:
-        """Trigger a run as soon as the DAG is known."""
+        """Wait until Airflow has parsed the DAG, then trigger a run."""
         self._wait(lambda: self._get(f"/dags/{dag_id}").ok, STARTUP_SECONDS, f"DAG {dag_id} was not found")
         url = f"{self.url}/api/v2/dags/{dag_id}/dagRuns"
         answer = self._session.post(url, json={"dag_run_id": run_id, **body}, timeout=60)
@@ -129,22 +129,22 @@ class LocalAirflow:
             raise RuntimeError(f"{dag_id} could not be triggered: {answer.status_code} {answer.text[:500]}")
 
     def clear(self, dag_id: str, run_id: str) -> None:
-        """Have every task of a run that has ended done again."""
+        """Clear all tasks of a finished run."""
         url = f"{self.url}/api/v2/dags/{dag_id}/dagRuns/{run_id}/clear"
         answer = self._session.post(url, json={"dry_run": False, "only_failed": False}, timeout=60)
         if not answer.ok:
             raise RuntimeError(f"{dag_id} could not be cleared: {answer.status_code} {answer.text[:500]}")
 
     def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """Return the task instances of a run, as the API tells them."""
+        """Return the task instances of a run from the API."""
         answer = self._get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances").json()
-        found: list[dict[str, Any]] = answer["task_instances"]
-        return found
+        task_instances: list[dict[str, Any]] = answer["task_instances"]
+        return task_instances
 
-    def show(self, variables: Mapping[str, str]) -> None:
-        """Write connections and variables, named as in `settings`, to where the UI shows them.
+    def store(self, variables: Mapping[str, str]) -> None:
+        """Store connections and variables, named as in `settings`, so that the UI shows them.
 
-        What the environment says comes first all the same; here it is for a person to look at.
+        Tasks still use those of the environment, which take precedence.
         """
         for name, value in variables.items():
             if name.startswith("AIRFLOW_CONN_"):
@@ -154,27 +154,29 @@ class LocalAirflow:
                 key = name.removeprefix("AIRFLOW_VAR_").lower()
                 self._put("variables", key, {"key": key, "value": value})
 
-    def stay(self) -> None:
-        """Return when Airflow ends, or raise what interrupts the wait."""
+    def wait(self) -> None:
+        """Wait until Airflow exits."""
         self._process.wait()
 
     def _put(self, kind: str, key: str, body: dict[str, Any]) -> None:
         url = f"{self.url}/api/v2/{kind}"
         answer = self._session.post(url, json=body, timeout=60)
-        if answer.status_code == 409:  # of an earlier start in the same home; the emulator has another port now
+        if answer.status_code == 409:  # from an earlier start in the same home, with another port
             answer = self._session.patch(f"{url}/{key}", json=body, timeout=60)
         if not answer.ok:
             raise RuntimeError(f"{kind} {key} could not be written: {answer.status_code} {answer.text[:500]}")
 
     def follow(self, dag_ids: list[str], run_id: str, say: Callable[[str], None], seconds: float) -> dict[str, float]:
-        """Tell each change of a task's state until all runs have ended; return how long each deferred task waited.
+        """Report changes of task states until all runs have finished; return for how long each task was deferred.
 
-        :raises RuntimeError: if a run fails, or does not end in time.
+        :param say: called with each change.
+        :param seconds: timeout.
+        :raises RuntimeError: a run fails or the timeout expires.
         """
         states: dict[str, str] = {}
-        left_at: dict[str, float] = {}
-        waited: dict[str, float] = {}
-        ended: dict[str, str] = {}
+        deferred_at: dict[str, float] = {}
+        deferred: dict[str, float] = {}
+        run_states: dict[str, str] = {}
 
         def step() -> bool:
             for dag_id in dag_ids:
@@ -183,34 +185,34 @@ class LocalAirflow:
                     name, state = f"{dag_id}.{task['task_id']}{mapped}", task["state"] or "none"
                     if states.get(name) != state:
                         states[name] = state
-                        if state in TOLD:
+                        if state in REPORTED:
                             say(f"{name}: {state}")
                     if state == "deferred":
-                        left_at.setdefault(name, time.monotonic())
-                    elif name in left_at:
-                        waited.setdefault(name, time.monotonic() - left_at[name])
-                ended[dag_id] = self._get(f"/dags/{dag_id}/dagRuns/{run_id}").json()["state"]
-            return all(state in ENDED for state in ended.values())
+                        deferred_at.setdefault(name, time.monotonic())
+                    elif name in deferred_at:
+                        deferred.setdefault(name, time.monotonic() - deferred_at[name])
+                run_states[dag_id] = self._get(f"/dags/{dag_id}/dagRuns/{run_id}").json()["state"]
+            return all(state in FINISHED for state in run_states.values())
 
-        self._wait(step, seconds, "the runs did not end")
-        failed = [dag_id for dag_id, state in ended.items() if state != "success"]
+        self._wait(step, seconds, "the runs did not finish")
+        failed = [dag_id for dag_id, state in run_states.items() if state != "success"]
         if failed:
             raise RuntimeError(f"{', '.join(failed)} failed; see the logs below {self._home / 'logs'}")
-        return waited
+        return deferred
 
     def _get(self, path: str) -> requests.Response:
         return self._session.get(f"{self.url}/api/v2{path}", timeout=30)
 
     def _healthy(self) -> bool:
-        parts = self._get("/monitor/health").json()
+        health = self._get("/monitor/health").json()
         names = ("metadatabase", "scheduler", "triggerer", "dag_processor")
-        return all((parts.get(name) or {}).get("status") == "healthy" for name in names)
+        return all((health.get(name) or {}).get("status") == "healthy" for name in names)
 
     def _wait(self, ready: Callable[[], bool], seconds: float, failure: str) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise RuntimeError(f"Airflow ended by itself; the end of its log:\n{self._tail()}")
+                raise RuntimeError(f"Airflow exited; the end of its log:\n{self._tail()}")
             with suppress(requests.ConnectionError, requests.Timeout, ValueError):
                 if ready():
                     return
@@ -222,7 +224,7 @@ class LocalAirflow:
         return "\n".join(text.splitlines()[-30:])
 
     def _stop(self) -> None:
-        # Its children outlive it for a while; the group is its own (start_new_session), so nobody else's is hit.
+        # Its children outlive it for a while. start_new_session gave it its own group.
         for number in (signal.SIGTERM, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)

@@ -1,4 +1,4 @@
-"""Write ``docs/privacy_columns.rst`` from the tables: what `redact` does to each column."""
+"""Write ``docs/privacy_columns.rst`` from the tables: the actions of `redact` on each column."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from airflow_provider_meetings.warehouse.tables.tables import tables
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "privacy_columns.rst"
 _ALSO = {
-    "recording_id": "``file_id``, in Feishu the same id; ids that were asked for (``selector``)",
-    "file_id": "``recording_id``, in Feishu the same id",
-    "meeting_id": "ids that were asked for (``selector``)",
-    "meeting_number": "ids that were asked for (``selector``)",
-    "owner_id": "ids that were asked for (``selector``)",
+    "recording_id": "``file_id``, the same id in Feishu; requested ids (``selector``)",
+    "file_id": "``recording_id``, the same id in Feishu",
+    "meeting_id": "requested ids (``selector``)",
+    "meeting_number": "requested ids (``selector``)",
+    "owner_id": "requested ids (``selector``)",
 }
 
 
@@ -24,11 +24,11 @@ def page() -> str:
     """Return the page."""
     written = list(tables())
     lines = [
-        "What redact does to each column",
-        "===============================",
+        "Redaction of each column",
+        "========================",
         "",
-        "Made from ``warehouse/redactable.py`` by ``scripts/privacy_columns.py``; CI fails if it is not up to date.",
-        "How to use it says :doc:`privacy`.",
+        "Generated from ``warehouse/privacy`` by ``scripts/privacy_columns.py``; CI fails if it is out of date.",
+        "See :doc:`privacy` for how to use it.",
         "",
         ".. list-table::",
         "   :header-rows: 1",
@@ -36,8 +36,8 @@ def page() -> str:
         "   * - Column",
         "     - In",
         "     - Actions",
-        "     - With it goes, in ``source``",
-        "     - and",
+        "     - Fields of ``source`` redacted with it",
+        "     - Also redacted",
     ]
     posts = [table for table in written if table.name.startswith("post")]
     others = [table for table in written if table not in posts]
@@ -47,7 +47,7 @@ def page() -> str:
     lines += ["", "Not redacted:", ""]
     for name in sorted(KEPT):
         lines.append(f"* ``{name}``: {KEPT[name]}.")
-    lines += ["* all that begin with ``_``: they are the loader's own.", ""]
+    lines += ["* all columns that begin with ``_``: the loader writes them.", ""]
     return "\n".join(lines)
 
 
