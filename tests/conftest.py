@@ -35,9 +35,9 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scheduler", action="store_true", help="run the tests on a whole Airflow: minutes")
-    parser.addoption("--kills", type=int, default=40, help="number of landings to kill")
+    parser.addoption("--kills", type=int, default=20, help="number of landings to kill")
     parser.addoption("--processes", type=int, default=30, help="number of processes that request a token at once")
-    parser.addoption("--sequences", type=int, default=50, help="number of random fault sequences per landing test")
+    parser.addoption("--sequences", type=int, default=25, help="number of random fault sequences per landing test")
 
 
 def connection(conn_type: str, url: str | None, **changes: Any) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Request:
     """One received request; header names in lower case."""
 
     method: str
@@ -32,7 +32,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.close_connection = True
-        self.server.origin.answer(Seen(self.command, path, query, headers, body), self)
+        self.server.origin.answer(Request(self.command, path, query, headers, body), self)
 
     do_POST = do_GET  # noqa: N815
 
@@ -77,7 +77,7 @@ class Origin:
     """The server's address, the requests it received, and its responses."""
 
     url: str
-    seen: list[Seen] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
     _answers: dict[str, list[Answer]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -87,15 +87,15 @@ class Origin:
         self._answers[path] = list(answers)
         return self.url + path
 
-    def answer(self, seen: Seen, handler: Handler) -> None:
+    def answer(self, request: Request, handler: Handler) -> None:
         with self._lock:
-            self.seen.append(seen)
-            answers = self._answers.get(seen.path, [raw_body(b"unknown path", status=404)])
+            self.requests.append(request)
+            answers = self._answers.get(request.path, [raw_body(b"unknown path", status=404)])
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
         answer(handler)
 
-    def asked(self, path: str) -> int:
-        return sum(seen.path == path for seen in self.seen)
+    def count(self, path: str) -> int:
+        return sum(request.path == path for request in self.requests)
 
     def hang(self, sent: bytes = b"") -> Answer:
         """Send these raw bytes and then nothing, until the test ends."""

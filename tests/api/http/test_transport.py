@@ -29,8 +29,8 @@ def test_params_and_json_arrive(origin: Origin, start: Start) -> None:
     assert start(origin.url + "/").call("POST", "/api", decode, quota=QUOTA, params={"a": "1"}, json={"b": "蓝"}) == {
         "value": 1
     }
-    assert (origin.seen[0].method, origin.seen[0].query) == ("POST", "a=1")
-    assert b'"b"' in origin.seen[0].body
+    assert (origin.requests[0].method, origin.requests[0].query) == ("POST", "a=1")
+    assert b'"b"' in origin.requests[0].body
 
 
 def test_a_rejected_token_is_renewed_once(origin: Origin, start: Start) -> None:
@@ -38,7 +38,7 @@ def test_a_rejected_token_is_renewed_once(origin: Origin, start: Start) -> None:
     origin.on("/api", REFUSED, OK)
     transport = start(origin.url)
     assert transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport)) == {"value": 1}
-    signed = [seen.headers["authorization"] for seen in origin.seen if seen.path == "/api"]
+    signed = [seen.headers["authorization"] for seen in origin.requests if seen.path == "/api"]
     assert signed == ["Bearer t-one", "Bearer t-two"]
 
 
@@ -51,7 +51,7 @@ def test_a_token_that_is_rejected_for_ever_ends_after_two_calls(
     transport = start(origin.url)
     with pytest.raises(AuthenticationError):
         transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
-    assert (origin.asked("/api"), origin.asked("/token")) == (2, 2)
+    assert (origin.count("/api"), origin.count("/token")) == (2, 2)
 
 
 def test_a_refused_secret_is_sent_once(origin: Origin, start: Start) -> None:
@@ -59,7 +59,7 @@ def test_a_refused_secret_is_sent_once(origin: Origin, start: Start) -> None:
     transport = start(origin.url)
     with pytest.raises(AuthenticationError):
         transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
-    assert (origin.asked("/api"), origin.asked("/token")) == (0, 1)
+    assert (origin.count("/api"), origin.count("/token")) == (0, 1)
 
 
 def test_a_failing_token_endpoint_is_retried_by_the_call_that_needs_it(origin: Origin, start: Start) -> None:
@@ -67,7 +67,7 @@ def test_a_failing_token_endpoint_is_retried_by_the_call_that_needs_it(origin: O
     origin.on("/api", OK)
     transport = start(origin.url)
     assert transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport)) == {"value": 1}
-    assert (origin.asked("/api"), origin.asked("/token")) == (1, 2)
+    assert (origin.count("/api"), origin.count("/token")) == (1, 2)
 
 
 @pytest.mark.parametrize("name", ["busy", "server"])
@@ -83,7 +83,7 @@ def test_without_a_wait_the_pauses_grow_within_bounds(origin: Origin, start: Sta
     origin.on("/api", json_body({"error": "server"}, 500))
     with pytest.raises(ServerError):
         start(origin.url, sleep=sleeps.append).call("GET", "/api", decode, quota=QUOTA)
-    assert origin.asked("/api") == 4
+    assert origin.count("/api") == 4
     assert len(sleeps) == 3
     assert all(0 <= pause <= limit for pause, limit in zip(sleeps, (0.5, 1.0, 2.0), strict=True))
 
@@ -93,7 +93,7 @@ def test_a_retry_signs_anew(origin: Origin, start: Start) -> None:
     origin.on("/api", json_body({"error": "server"}), OK)
     transport = start(origin.url)
     transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport, "query"))
-    assert [seen.query for seen in origin.seen if seen.path == "/api"] == ["access_token=t-one"] * 2
+    assert [seen.query for seen in origin.requests if seen.path == "/api"] == ["access_token=t-one"] * 2
 
 
 @pytest.mark.parametrize(("wait", "calls"), [("60", 2), ("60.1", 1), ("3600", 1), ("inf", 1)])
@@ -103,7 +103,7 @@ def test_a_long_wait_is_given_back_at_once(origin: Origin, start: Start, wait: s
     with pytest.raises(RateLimited) as caught:
         start(origin.url, sleep=sleeps.append, max_attempts=2).call("GET", "/api", decode, quota=QUOTA)
     assert caught.value.retry_after == float(wait)
-    assert (origin.asked("/api"), len(sleeps)) == (calls, calls - 1)
+    assert (origin.count("/api"), len(sleeps)) == (calls, calls - 1)
 
 
 @pytest.mark.parametrize("name", ["missing", "making", "secret"])
@@ -111,14 +111,14 @@ def test_an_answer_is_not_asked_for_twice(origin: Origin, start: Start, name: st
     origin.on("/api", json_body({"error": name}, 400))
     with pytest.raises(NAMED[name]):
         start(origin.url, sleep=pytest.fail).call("GET", "/api", decode, quota=QUOTA)
-    assert origin.asked("/api") == 1
+    assert origin.count("/api") == 1
 
 
 def test_one_attempt_is_one_call(origin: Origin, start: Start) -> None:
     origin.on("/api", json_body({"error": "server"}, 500))
     with pytest.raises(ServerError):
         start(origin.url, max_attempts=1, sleep=pytest.fail).call("GET", "/api", decode, quota=QUOTA)
-    assert origin.asked("/api") == 1
+    assert origin.count("/api") == 1
 
 
 def test_an_error_has_no_context(origin: Origin, start: Start) -> None:
@@ -253,7 +253,7 @@ def test_an_interrupt_ends_the_pause_before_another_try(origin: Origin, start: S
         transport.interrupt()
         with pytest.raises(RateLimited):
             calling.result(20)
-    assert origin.asked("/api") <= 2
+    assert origin.count("/api") <= 2
 
 
 def test_a_token_taken_from_others_may_be_void_too(origin: Origin, start: Start) -> None:
@@ -275,9 +275,9 @@ def test_a_token_taken_from_others_may_be_void_too(origin: Origin, start: Start)
     auth = token_auth(transport, store=Others())
     assert transport.call("GET", "/api", decode, quota=QUOTA, auth=auth) == {"value": 1}
     assert transport.usage.tokens_rejected == 2
-    assert origin.asked("/token") == 1
+    assert origin.count("/token") == 1
     # One that is refused although it was just fetched is an error, and not asked for again.
     origin.on("/api", json_body({"error": "token"}, 401))
     with pytest.raises(AuthenticationError):
         transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
-    assert origin.asked("/token") == 3
+    assert origin.count("/token") == 3

@@ -107,7 +107,7 @@ def test_one_who_waits_for_his_turn_hears_of_a_refusal(
     time.meanwhile = refused
     transport.call("GET", "/api", decode, quota=FIVE)
     assert time.slept == pytest.approx([SLOT, 7.0 - SLOT])
-    assert origin.asked("/api") == 2
+    assert origin.count("/api") == 2
 
 
 def test_who_is_woken_late_takes_a_new_place_but_not_for_ever(
@@ -141,7 +141,7 @@ def test_a_long_block_is_left_to_the_scheduler(
         with pytest.raises(RateLimited, match="61 s away") as caught:
             transport.call("GET", "/api", decode, quota=FIVE)
         assert caught.value.retry_after == pytest.approx(61)
-    assert origin.asked("/api") == calls
+    assert origin.count("/api") == calls
 
 
 def test_a_refusal_without_a_word_is_waited_for_longer_each_time(
@@ -171,7 +171,7 @@ def test_who_is_stopped_leaves_the_queue_and_sends_nothing(origin: Origin, backe
         transport.interrupt()
         with pytest.raises(ServerError, match="this task was stopped"):
             calling.result(20)
-    assert origin.asked("/api") == 0
+    assert origin.count("/api") == 0
     transport.close()
 
 
@@ -193,7 +193,7 @@ def test_a_queue_that_stands_still_again_and_again_is_waited_for_once(
     with pytest.raises(RateLimited):
         transport.call("GET", "/api", decode, quota=FIVE)
     assert time.now <= 16.0
-    assert origin.asked("/api") == 0
+    assert origin.count("/api") == 0
     transport.close()
 
 
@@ -205,7 +205,7 @@ def test_a_refusal_that_is_not_forgotten_costs_some_places_and_no_more(
     transport.acquire(FIVE)
     backend.set(f"quota|acme|{origin.url}|app|minutes.get|refused", b"1", 3600.0)
     transport.call("GET", "/api", decode, quota=FIVE)
-    assert origin.asked("/api") == 1
+    assert origin.count("/api") == 1
     assert time.now == pytest.approx(21 * SLOT)
 
 
@@ -224,10 +224,10 @@ def test_a_turn_that_was_waited_for_before_is_not_waited_for_again(
     transport.call("GET", "/api", decode, quota=FIVE)
     transport.acquire(FIVE)
     assert time.slept == pytest.approx([SLOT])
-    assert origin.asked("/api") == 1
+    assert origin.count("/api") == 1
     transport.call("GET", "/api", decode, quota=FIVE, queued=False)
     assert time.slept == pytest.approx([SLOT])
-    assert origin.asked("/api") == 2
+    assert origin.count("/api") == 2
 
 
 def test_a_pause_between_calls_ends_with_an_interrupt(transport: Transport, time: Time) -> None:

@@ -66,7 +66,7 @@ def test_landed_file_is_skipped(bench: Bench, if_present: IfPresent) -> None:
     first = bench.land(video(BODY))
     again = bench.land(if_present=if_present)
     assert again == replace(first, outcome="skipped")
-    assert bench.origin.asked("/media") == 1
+    assert bench.origin.count("/media") == 1
     assert bench.last is not None
     assert bench.last.opened == 0
 
@@ -82,10 +82,10 @@ def test_if_present_replace(bench: Bench) -> None:
 
 def test_if_present_fail(bench: Bench) -> None:
     assert bench.land(video(BODY), if_present="fail").outcome == "landed"
-    before = bench.origin.asked("/media")
+    before = bench.origin.count("/media")
     with pytest.raises(InvalidRequest, match="exists already"):
         bench.land(if_present="fail")
-    assert bench.origin.asked("/media") == before
+    assert bench.origin.count("/media") == before
     (bench.root / RECEIPT).unlink()
     with pytest.raises(InvalidRequest, match="exists already"):
         bench.land(video(OTHER), if_present="fail")
@@ -178,7 +178,7 @@ def test_land_body_of_many_small_chunks(bench: Bench) -> None:
 def test_expired_link_is_renewed(bench: Bench) -> None:
     stored = bench.land(raw_body(b"expired", status=403), video(BODY))
     assert stored.outcome == "landed"
-    assert [seen.query for seen in bench.origin.seen] == ["sign=S3CRET-1", "sign=S3CRET-2"]
+    assert [seen.query for seen in bench.origin.requests] == ["sign=S3CRET-1", "sign=S3CRET-2"]
     assert bench.target.read_bytes() == BODY
 
 
@@ -186,7 +186,7 @@ def test_expired_link_is_renewed(bench: Bench) -> None:
 def test_links_that_always_expire_are_an_error(bench: Bench, status: int) -> None:
     with pytest.raises(LinkExpired) as caught:
         bench.land(raw_body(b"expired", status=status))
-    assert len({seen.query for seen in bench.origin.seen}) == 5
+    assert len({seen.query for seen in bench.origin.requests}) == 5
     assert len(bench.slept) == 4
     assert not caught.value.permanent
     assert "S3CRET" not in told(caught.value)

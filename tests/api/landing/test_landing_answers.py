@@ -147,7 +147,7 @@ def test_resume_with_new_link(bench: Bench, offset: int, failure: str, caplog: p
     assert_landed(bench, V1)
     assert host.asked == [None, offset or None, offset or None, offset or None]
     assert host.given == SIZE
-    assert [seen.query for seen in bench.origin.seen] == [f"sign=S3CRET-{number}" for number in (1, 2, 3, 4)]
+    assert [seen.query for seen in bench.origin.requests] == [f"sign=S3CRET-{number}" for number in (1, 2, 3, 4)]
     _assert_no_link(bench, caplog)
 
 

@@ -226,7 +226,7 @@ def test_unwritable_target_is_one_clear_error(bench: Bench) -> None:
         assert answer["error"] == "PermissionError"
         assert f"target file://{folder}/below" in answer["text"]
         assert list(root.iterdir()) == []
-    assert bench.origin.asked("/media") == 0
+    assert bench.origin.count("/media") == 0
 
 
 def _without_length(body: bytes) -> Answer:

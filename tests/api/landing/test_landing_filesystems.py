@@ -53,7 +53,7 @@ def test_resume_after_cut_within_try(bench: Bench, store: FilesystemStore) -> No
             handler.send(200, headers, body[: size // 2])
 
     assert bench.land(whole, store=store).size == len(big)
-    assert bench.origin.asked("/media") == 2
+    assert bench.origin.count("/media") == 2
     assert (b"".join(store.open(NAME)), names(store)) == (big, {NAME, RECEIPT})
 
 

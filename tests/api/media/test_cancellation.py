@@ -80,7 +80,7 @@ def test_a_landing_that_is_given_up_ends_whatever_the_host_does(bench: Bench, na
     with pytest.raises(GivenUp):
         list(land_all(files(), landing.land, workers=2, stop=stop))
     assert host.hung_up.wait(20)
-    assert bench.origin.asked("/media") == 1
+    assert bench.origin.count("/media") == 1
     assert (bench.root / CHECKPOINT).exists() == (name in NO_END)
 
 
@@ -171,4 +171,4 @@ def test_nothing_is_opened_afterwards(origin: Origin, session: OpenSession) -> N
     assert read(opened, link) == OTHER
     opened.interrupt()
     assert "told to stop" in refused(opened, link, ServerError)
-    assert origin.asked("/media") == 1
+    assert origin.count("/media") == 1

@@ -57,7 +57,7 @@ def test_what_is_allowed_is_fetched(origin: Origin, session: OpenSession, names:
     link = f"http://{NAME}:{port(origin.url)}/media"
     assert read(session(OPEN, entry), link) == b"abc"
     refused(session(OPEN, "media.example.org", "*.media.example.com", "127.0.0.2", "10.0.0.0/8"), link)
-    assert origin.asked("/media") == 1
+    assert origin.count("/media") == 1
 
 
 def test_an_unknown_name_and_a_closed_port_are_no_unsafe_addresses(session: OpenSession, names: Names) -> None:

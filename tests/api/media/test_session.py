@@ -28,8 +28,8 @@ def test_headers_arrive_and_nothing_of_the_machine(
     origin.on("/media", video(b"abc"))
     link = origin.url.replace("//", "//me:S3CRET@") + "/first?sign=a"
     assert read(session(), link, Range="bytes=7-") == b"abc"
-    assert [seen.query for seen in origin.seen] == ["sign=a", "sign=b"]
-    for seen in origin.seen:
+    assert [seen.query for seen in origin.requests] == ["sign=a", "sign=b"]
+    for seen in origin.requests:
         assert seen.headers["range"] == "bytes=7-"
         assert not {"authorization", "cookie", "referer", "proxy-authorization"} & set(seen.headers)
 
@@ -41,8 +41,8 @@ def test_a_cookie_of_the_first_hop_goes_nowhere(origin: Origin, session: OpenSes
     opened = session()
     for _ in range(2):
         read(opened, origin.url + "/first")
-    assert len(origin.seen) == 4
-    assert all("cookie" not in seen.headers for seen in origin.seen)
+    assert len(origin.requests) == 4
+    assert all("cookie" not in seen.headers for seen in origin.requests)
 
 
 def test_a_connection_is_used_again_and_many_threads_may_ask(session: OpenSession) -> None:
@@ -77,7 +77,7 @@ def test_five_redirects_are_followed_and_a_sixth_is_not(origin: Origin, session:
     origin.on("/6", video(b"abc"))
     assert read(session(), origin.url + "/1") == b"abc"
     assert "more than 5 redirects" in refused(session(), origin.url + "/0", ServerError)
-    assert origin.asked("/6") == 1
+    assert origin.count("/6") == 1
 
 
 def test_too_many_redirects_are_an_error_whatever_the_last_names(origin: Origin, session: OpenSession) -> None:
@@ -112,7 +112,7 @@ def test_https_is_never_left(origin: Origin, secure: Origin, session: OpenSessio
     assert "allowed_media_hosts" not in text
     origin.on("/up", there(secure.url + "/down"))
     refused(session(), origin.url + "/up")
-    assert origin.asked("/media") == 0
+    assert origin.count("/media") == 0
 
 
 NO_HTTP = [
@@ -145,7 +145,7 @@ def test_a_redirect_to_metadata_is_refused(origin: Origin, session: OpenSession,
     origin.on("/first", there(f"http://{host}/latest?sign=S3CRET"))
     text = refused(session(LOOPBACK, "*.example", "0.0.0.0/0"), origin.url + "/first")
     assert "metadata" in text
-    assert origin.asked("/first") == 1
+    assert origin.count("/first") == 1
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_a_proxy_resolves_names(
     assert read(opened, f"https://{NAME}/media?sign=a") == b"secure"
     assert proxy.asked == ["GET http://plain.example.com/media?sign=a", f"CONNECT {NAME}:443"]
     assert all("proxy-authorization" in headers for headers in proxy.headers)
-    assert "proxy-authorization" not in secure.seen[0].headers
+    assert "proxy-authorization" not in secure.requests[0].headers
 
 
 def test_no_proxy_is_honoured(
@@ -97,7 +97,7 @@ def test_https_is_never_left_through_a_proxy(secure: Origin, proxy: Proxy, sessi
 def test_the_ca_bundle_holds_through_a_proxy(secure: Origin, proxy: Proxy, session: OpenSession) -> None:
     secure.on("/media", video(b"abc"))
     refused(session(OPEN, proxy=proxy.url, ca_bundle=None), f"https://{NAME}/media?sign=S3CRET", ServerError)
-    assert secure.seen == []
+    assert secure.requests == []
 
 
 def test_a_proxy_that_fails_is_named(session: OpenSession) -> None:

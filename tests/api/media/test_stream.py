@@ -36,7 +36,7 @@ def test_the_media_host_is_told_nothing(
     transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
     with MediaSession(transport).stream(origin.url + "/media?sign=a") as stream:
         assert b"".join(stream.chunks()) == b"abc"
-    media = [seen for seen in origin.seen if seen.path.startswith("/media")]
+    media = [seen for seen in origin.requests if seen.path.startswith("/media")]
     assert [seen.query for seen in media] == ["sign=a", "sign=b"]
     for seen in media:
         assert not {"authorization", "cookie", "proxy-authorization", "referer"} & set(seen.headers)
@@ -51,7 +51,7 @@ def test_a_netrc_is_not_used_for_the_api(
     monkeypatch.setenv("HOME", str(tmp_path))
     origin.on("/api", OK)
     start(origin.url).call("GET", "/api", decode, quota=QUOTA)
-    assert "authorization" not in origin.seen[0].headers
+    assert "authorization" not in origin.requests[0].headers
 
 
 def test_a_signed_link_keeps_its_spelling(origin: Origin, start_media: StartMedia) -> None:
@@ -59,7 +59,7 @@ def test_a_signed_link_keeps_its_spelling(origin: Origin, start_media: StartMedi
     query = "q-sign=a%2Fb%3D&x=1+2&y=%E8%93%9D"
     with start_media(origin.url).stream(f"{origin.url}/media?{query}") as stream:
         list(stream.chunks())
-    assert origin.seen[0].query == query
+    assert origin.requests[0].query == query
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -71,14 +71,14 @@ def test_the_api_is_not_followed_to_another_host(origin: Origin, start: Start, s
     transport = start(origin.url)
     with pytest.raises(NotFound):
         transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
-    assert [seen.path for seen in origin.seen] == ["/token"]
+    assert [seen.path for seen in origin.requests] == ["/token"]
 
 
 def test_redirects_in_a_circle_end(origin: Origin, start_media: StartMedia) -> None:
     origin.on("/media", raw_body(b"", status=302, headers={"Location": "/media?sign=S3CRET"}))
     with pytest.raises(ServerError, match="5 redirects") as caught:
         start_media(origin.url).stream(origin.url + "/media")
-    assert origin.asked("/media") == 6
+    assert origin.count("/media") == 6
     assert "S3CRET" not in told(caught.value)
 
 

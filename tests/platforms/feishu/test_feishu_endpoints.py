@@ -64,7 +64,7 @@ def client(origin: Origin, sleeps: list[float]) -> Iterator[FeishuClient]:
 
 
 def queries(origin: Origin, path: str) -> list[dict[str, str]]:
-    return [dict(parse_qsl(seen.query)) for seen in origin.seen if seen.path == path]
+    return [dict(parse_qsl(seen.query)) for seen in origin.requests if seen.path == path]
 
 
 def test_statistics(origin: Origin, client: FeishuClient) -> None:
@@ -120,7 +120,7 @@ def test_more_than_a_year_is_asked_for_in_pieces(origin: Origin, client: FeishuC
 def test_a_year_is_one_piece(origin: Origin, client: FeishuClient) -> None:
     origin.on(REPORT, ok())
     assert list(client.list_meetings(START.subtract(days=365), START)) == []
-    assert origin.asked(REPORT) == 1
+    assert origin.count(REPORT) == 1
 
 
 def test_rows_without_an_instance_id_are_the_same_only_if_equal(origin: Origin, client: FeishuClient) -> None:
@@ -137,7 +137,7 @@ def test_a_page_token_in_a_circle_ends(origin: Origin, client: FeishuClient, pat
     )
     with pytest.raises(ServerError, match="same page twice"):
         list(found)
-    assert origin.asked(path) == 2
+    assert origin.count(path) == 2
 
 
 def test_the_meetings_of_a_number(origin: Origin, client: FeishuClient) -> None:
@@ -188,7 +188,7 @@ def test_a_wrong_argument_is_refused_before_any_request(origin: Origin, client: 
     ask, word = WRONG[case]
     with pytest.raises(InvalidRequest, match=word):
         ask(client)  # a listing need not be read for this
-    assert origin.seen == []
+    assert origin.requests == []
 
 
 def test_no_meeting_of_a_number_is_not_a_wait(origin: Origin, client: FeishuClient) -> None:
@@ -201,7 +201,7 @@ def test_a_report_that_needs_a_users_token(origin: Origin, client: FeishuClient,
     origin.on(REPORT, json_body({"code": 121005, "msg": "no permission"}, 403))
     with pytest.raises(PermissionDenied, match="user's token") as caught:
         list(client.list_meetings(START, END))
-    assert (origin.asked(REPORT), sleeps) == (1, [])
+    assert (origin.count(REPORT), sleeps) == (1, [])
     assert "S3CRET" not in told(caught.value)
 
 

@@ -345,14 +345,14 @@ def test_a_long_limit_is_given_back(origin: Origin, client: FeishuClient, sleeps
     origin.on(MINUTE_PATH, json_body({"code": 99991400, "msg": "slow"}, 429, {"x-ogw-ratelimit-reset": "61"}))
     with pytest.raises(RateLimited) as caught:
         client.get_minute(seed.READY_MINUTE)
-    assert (caught.value.retry_after, sleeps, origin.asked(MINUTE_PATH)) == (61.0, [], 1)
+    assert (caught.value.retry_after, sleeps, origin.count(MINUTE_PATH)) == (61.0, [], 1)
 
 
 def test_a_token_that_is_refused_for_ever(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
     origin.on(MINUTE_PATH, json_body({"code": 99991663, "msg": "Invalid access token"}))
     with pytest.raises(MeetingsApiError, match="renewed once") as caught:
         client.get_minute(seed.READY_MINUTE)
-    assert (origin.asked(MINUTE_PATH), origin.asked(TOKEN_PATH), sleeps) == (2, 2, [])
+    assert (origin.count(MINUTE_PATH), origin.count(TOKEN_PATH), sleeps) == (2, 2, [])
     assert "S3CRET" not in told(caught.value)
 
 
@@ -384,7 +384,7 @@ def test_the_same_answer_gives_the_same_bytes(origin: Origin, client: FeishuClie
     answers = [json_body({"code": 0, "data": {"minute_todos": [todo]}}) for todo in (one, two)]
     origin.on(MINUTE_PATH + "/artifacts", *answers)
     first, second = (b"".join(cast(Iterator[bytes], client.open(ARTIFACTS))) for _ in range(2))
-    assert origin.asked(MINUTE_PATH + "/artifacts") == 2
+    assert origin.count(MINUTE_PATH + "/artifacts") == 2
     assert first == second == '[{"content": "half \ufffd", "new": {"a": 2, "b": 1}}]'.encode()
 
 
@@ -430,4 +430,4 @@ def test_a_token_of_unknown_life_is_used_once(origin: Origin, client: FeishuClie
     origin.on(TOKEN_PATH, json_body({"code": 0, "msg": "ok", "tenant_access_token": "t"}))
     client.whoami()
     client.whoami()
-    assert origin.asked(TOKEN_PATH) == 2
+    assert origin.count(TOKEN_PATH) == 2

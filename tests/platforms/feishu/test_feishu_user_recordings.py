@@ -233,7 +233,7 @@ def test_a_search_that_is_too_deep_is_cut_in_halves(scripted: Scripted) -> None:
     scripted.answers(page("d", following="2"), TOO_DEEP, page("a", "b"), page("c", "d"))
     end = START.add(hours=2)
     assert scripted.found(start=START, end=end) == ["d", "a", "b", "c"]
-    windows = [json.loads(one.body)["filter"]["create_time"] for one in scripted.origin.seen]
+    windows = [json.loads(one.body)["filter"]["create_time"] for one in scripted.origin.requests]
     assert [window["start_time"][11:16] + window["end_time"][11:16] for window in windows] == [
         "00:0002:00",
         "00:0002:00",

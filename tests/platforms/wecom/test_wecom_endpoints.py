@@ -49,7 +49,7 @@ def client(origin: Origin, sleeps: list[float]) -> Iterator[WeComClient]:
 
 
 def bodies(origin: Origin, path: str) -> list[dict[str, Any]]:
-    return [json.loads(seen.body) for seen in origin.seen if seen.path == path]
+    return [json.loads(seen.body) for seen in origin.requests if seen.path == path]
 
 
 def test_one_file(origin: Origin, client: WeComClient) -> None:
@@ -86,7 +86,7 @@ def test_a_page_that_does_not_lead_on_is_an_error(origin: Origin, client: WeComC
     origin.on(DETAIL, transcript(0, 1, 2, more=True), transcript(*second, more=True))
     with pytest.raises(ServerError, match="same page twice"):
         client.get_transcript("rf1", "hyABC")
-    assert origin.asked(DETAIL) == 2
+    assert origin.count(DETAIL) == 2
 
 
 def test_more_without_a_paragraph_is_an_error(origin: Origin, client: WeComClient) -> None:
@@ -119,7 +119,7 @@ def test_more_than_180_days_are_asked_for_in_pieces(origin: Origin, client: WeCo
 def test_180_days_are_one_piece(origin: Origin, client: WeComClient) -> None:
     origin.on(MEETINGS, ids())
     assert list(client.get_user_meeting_ids("zhangsan", END.subtract(days=180), END)) == []
-    assert origin.asked(MEETINGS) == 1
+    assert origin.count(MEETINGS) == 1
 
 
 @pytest.mark.parametrize("cursor", ["c", "0"])
@@ -127,7 +127,7 @@ def test_a_cursor_in_a_circle_ends(origin: Origin, client: WeComClient, cursor: 
     origin.on(MEETINGS, ids("hyABC", cursor=cursor))
     with pytest.raises(ServerError, match="same page twice"):
         list(client.get_user_meeting_ids("zhangsan", START, END))
-    assert origin.asked(MEETINGS) == 2
+    assert origin.count(MEETINGS) == 2
 
 
 @pytest.mark.parametrize(("code", "least", "most"), [(45009, 60.0, 60.0), (45033, 1.0, 3.0)])
@@ -143,12 +143,12 @@ def test_a_limit_is_waited_for(
 def test_40001_renews_the_token_once_but_not_the_secret(origin: Origin, client: WeComClient) -> None:
     origin.on(FILE, json_body({"errcode": 40001, "errmsg": "invalid credential"}), json_body(printed("get_file")))
     assert client.get_recording_file("rf1", "hyABC").record_file_id == "rf1"
-    assert origin.asked("/cgi-bin/gettoken") == 2
+    assert origin.count("/cgi-bin/gettoken") == 2
     origin.on("/cgi-bin/gettoken", json_body({"errcode": 40001, "errmsg": "invalid credential"}))
     origin.on(FILE, json_body({"errcode": 42001, "errmsg": "expired"}))
     with pytest.raises(MeetingsApiError, match="the app's secret"):
         client.get_recording_file("rf1", "hyABC")
-    assert origin.asked("/cgi-bin/gettoken") == 3
+    assert origin.count("/cgi-bin/gettoken") == 3
 
 
 NAIVE: Any = pendulum.naive(2026, 1, 1)
@@ -185,4 +185,4 @@ def test_a_wrong_argument_is_refused_before_any_request(origin: Origin, client: 
     ask, word = WRONG[case]
     with pytest.raises(InvalidRequest, match=word):
         ask(client)
-    assert origin.seen == []
+    assert origin.requests == []

@@ -357,14 +357,14 @@ def test_pages_that_shift_name_a_recording_once(origin: Origin, client: WeComCli
     one, two = ({"meeting_record_id": name, "meetingid": "m", "state": 3} for name in ("r1", "r2"))
     origin.on(LIST, json_body(page(one, two, has_more=True, next_cursor="c")), json_body(page(two)))
     assert [recording.recording_id for recording in client.list(QUERY)] == ["r1", "r2"]
-    assert json.loads(origin.seen[-1].body)["cursor"] == "c"
+    assert json.loads(origin.requests[-1].body)["cursor"] == "c"
 
 
 def test_a_cursor_in_a_circle_ends(origin: Origin, client: WeComClient) -> None:
     origin.on(LIST, json_body(page(has_more=True, next_cursor="c")))
     with pytest.raises(ServerError, match="same page twice"):
         list(client.list(QUERY))
-    assert origin.asked(LIST) == 2
+    assert origin.count(LIST) == 2
 
 
 def test_more_without_a_cursor_is_an_error(origin: Origin, client: WeComClient) -> None:
@@ -393,7 +393,7 @@ def test_a_token_that_is_refused_for_ever(origin: Origin, client: WeComClient, s
     origin.on(LIST, json_body({"errcode": code, "errmsg": "invalid access_token"}))
     with pytest.raises(MeetingsApiError, match="renewed once") as caught:
         list(client.list(QUERY))
-    assert (origin.asked(LIST), origin.asked("/cgi-bin/gettoken"), sleeps) == (2, 2, [])
+    assert (origin.count(LIST), origin.count("/cgi-bin/gettoken"), sleeps) == (2, 2, [])
     for secret in ("T0KEN", "S3CRET"):
         assert secret not in told(caught.value)
 
@@ -403,7 +403,7 @@ def test_a_permanent_error_is_sent_once(origin: Origin, client: WeComClient, sle
     origin.on(LIST, json_body({"errcode": code, "errmsg": "no"}))
     with pytest.raises(MeetingsApiError):
         list(client.list(QUERY))
-    assert (origin.asked(LIST), sleeps) == (1, [])
+    assert (origin.count(LIST), sleeps) == (1, [])
 
 
 def test_a_broken_token_endpoint_shows_no_secret(origin: Origin, client: WeComClient) -> None:
@@ -479,7 +479,7 @@ def test_a_transcript_of_several_pages_is_one_file(origin: Origin, client: WeCom
         '{"audio_detect": 0, "keywords": ["样机"], "language": "zh", '
         '"paragraphs": [{"new": "0", "pid": "0"}, {"new": "1", "pid": "1"}, {"new": "2", "pid": "2"}]}'
     )
-    assert origin.asked(TRANSCRIPT) == 2
+    assert origin.count(TRANSCRIPT) == 2
 
 
 def test_the_addresses_of_an_ai_transcript_are_resolved_now(origin: Origin, client: WeComClient) -> None:
@@ -513,4 +513,4 @@ def test_a_token_of_unknown_life_is_used_once(origin: Origin, client: WeComClien
     origin.on("/cgi-bin/gettoken", json_body({"errcode": 0, "errmsg": "ok", "access_token": "t"}))
     client.whoami()
     client.whoami()
-    assert origin.asked("/cgi-bin/gettoken") == 2
+    assert origin.count("/cgi-bin/gettoken") == 2

@@ -97,15 +97,15 @@ class Caching(UploadFileSystem):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen: dict[str, Any] = {}
+        self.listings: dict[str, Any] = {}
 
     def invalidate_cache(self, path: str | None = None) -> None:
-        self.seen = {} if path is None else {k: v for k, v in self.seen.items() if k != path}
+        self.listings = {} if path is None else {k: v for k, v in self.listings.items() if k != path}
 
     def ls(self, path: str, detail: bool = True, **kwargs: Any) -> Any:
-        if path not in self.seen:
-            self.seen[path] = super().ls(path, detail=True)
-        return self.seen[path]
+        if path not in self.listings:
+            self.listings[path] = super().ls(path, detail=True)
+        return self.listings[path]
 
     def info(self, path: str, **kwargs: Any) -> Any:
         found = [info for info in self.ls(path.rpartition("/")[0]) if info["name"] == path]

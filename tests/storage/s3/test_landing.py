@@ -38,7 +38,7 @@ def _receipt(s3: S3Bench) -> dict[str, Any]:
 
 def _starts(origin: Origin) -> list[int]:
     """Return the first byte of each request to the host."""
-    ranges = [seen.headers.get("range", "bytes=0-") for seen in origin.seen]
+    ranges = [seen.headers.get("range", "bytes=0-") for seen in origin.requests]
     return [int(text.removeprefix("bytes=").removesuffix("-")) for text in ranges]
 
 
@@ -47,7 +47,7 @@ def _fail_try(s3: S3Bench, origin: Origin, body: bytes = BODY, up_to: int = 3 * 
     with pytest.raises(MeetingsApiError):
         land(s3.store(), origin.on("/media", media(body, up_to=up_to)))
     assert s3.uploads() == [f"raw/{NAME}"]
-    origin.seen.clear()
+    origin.requests.clear()
 
 
 def test_resume_after_cut_within_try(s3: S3Bench, origin: Origin) -> None:
@@ -187,7 +187,7 @@ def test_resume_after_kill_during_part(processes: ForkServer, s3: S3Bench, origi
     _kill(processes, s3, origin.on("/media", media(BODY)), moment)
     assert s3.read(NAME) is None
     s3.front.on("UploadPart", succeed)
-    origin.seen.clear()
+    origin.requests.clear()
     stored = land(s3.store(), origin.on("/media", media(BODY)))
     (start,) = _starts(origin)
     assert start >= (part - 2) * PART_SIZE
@@ -214,7 +214,7 @@ def test_resume_after_kill_near_end_downloads_only_last_bytes(
     s3.front.on("UploadPart", count)
     url = origin.on("/media", media(BODY, up_to=sent, then=lambda: origin.closing.wait(300)))
     _kill(processes, s3, url, moment)
-    origin.seen.clear()
+    origin.requests.clear()
     assert land(s3.store(), origin.on("/media", media(BODY))).outcome == "resumed"
     assert _starts(origin) == [full_parts * PART_SIZE]
     _assert_landed(s3)
