@@ -22,7 +22,7 @@ from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.oauth.consent import PendingConsent
-from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from airflow_provider_meetings.coordination.token_cache import TIMEOUT_SECONDS, SharedTokens
 from airflow_provider_meetings.hooks.coordination import coordination_connection, describe, fingerprint, make_backend
@@ -104,15 +104,15 @@ def user_tokens(
     pause: Callable[[float], None],
     timeout: float,
 ) -> tuple[KeptUserTokens, ConsentUnderWay]:
-    """Return the tokens of one user, where they cannot be lost, and the consent that was begun for them.
+    """Return the tokens of one user in a durable backend, and their pending consent.
 
-    :param login: the app's secret, and the connection to share through.
-    :param pause: see `UserTokenChain`, as `consent_seconds` and `timeout`.
+    :param login: the app's secret, and the coordination connection.
+    :param pause: see `UserTokenStore`, also for `consent_seconds` and `timeout`.
     :raises AirflowFailException: as `durable_backend`.
     """
     secret, coordination_conn_id = login
     backend = durable_backend(coordination_conn_id)
-    tokens = UserTokenChain(
+    tokens = UserTokenStore(
         backend,
         name=name,
         secret=secret,

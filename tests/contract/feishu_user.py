@@ -9,7 +9,7 @@ from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
     FEISHU_APP_SECRET,
@@ -25,8 +25,8 @@ def user_client(
 ) -> FeishuUserClient:
     """Return a client for which the emulator's user has consented, with the app's right secret."""
 
-    def chain(secret: str) -> UserTokenChain:
-        return UserTokenChain(
+    def store(secret: str) -> UserTokenStore:
+        return UserTokenStore(
             HostBackend(folder),
             name="user",
             secret=secret,
@@ -36,9 +36,9 @@ def user_client(
             clock=clock,
         )
 
-    chain(FEISHU_APP_SECRET).accept(TokenPair(FEISHU_USER_TOKEN, 7200, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
+    store(FEISHU_APP_SECRET).accept(TokenPair(FEISHU_USER_TOKEN, 7200, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
     return FeishuUserClient(
         transport,
-        Credentials(FEISHU_APP_ID, secret, ProcessTokenStore(clock), users=chain(secret)),
+        Credentials(FEISHU_APP_ID, secret, ProcessTokenStore(clock), users=store(secret)),
         clock=clock,
     )

@@ -25,7 +25,7 @@ from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
@@ -130,7 +130,7 @@ def user_calls(
     memory = ProcessTokenStore(clock)
 
     def call(_number: int) -> str:
-        chain = UserTokenChain(
+        store = UserTokenStore(
             backend,
             name=name,
             secret=FEISHU_APP_SECRET,
@@ -142,7 +142,7 @@ def user_calls(
         )
         transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=secrets.append)
         tokens = ProcessTokenStore()
-        client = FeishuUserClient(transport, Credentials(FEISHU_APP_ID, FEISHU_APP_SECRET, tokens, users=chain))
+        client = FeishuUserClient(transport, Credentials(FEISHU_APP_ID, FEISHU_APP_SECRET, tokens, users=store))
         try:
             client.get_minute(READY_MINUTE)
             client.get_minute(READY_MINUTE)

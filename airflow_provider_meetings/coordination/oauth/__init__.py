@@ -1,1 +1,1 @@
-"""A user's consent and the chain of single-use refresh tokens that begins with it."""
+"""A user's consent and the single-use refresh tokens that follow from it."""

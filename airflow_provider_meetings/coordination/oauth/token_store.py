@@ -32,7 +32,7 @@ _EARLY_AGAIN_SECONDS: Final = 60.0
 """After an early renewal has failed, the old token is used for this time without another attempt."""
 
 
-class UserTokenChain:
+class UserTokenStore:
     """Keep one user's tokens, encrypted, in a durable backend; see `KeptUserTokens`.
 
     :param name: the name of the tokens; holds no secret.

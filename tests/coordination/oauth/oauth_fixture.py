@@ -14,7 +14,7 @@ from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords
-from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 
 DAY = 86400.0
 NAME = "feishu|https://open.feishu.cn|cli_x|user|feishu_user"
@@ -69,12 +69,12 @@ class OAuthFixture:
         """Return the memory of another process."""
         return ProcessTokenStore(lambda: self.now)
 
-    def chain(
+    def store(
         self, secret: str = "the-secret", memory: ProcessTokenStore | None = None, **changes: Any
-    ) -> UserTokenChain:
+    ) -> UserTokenStore:
         """Return the tokens as a new hook has them, in another process or in the one with that memory."""
         arguments: dict[str, Any] = {"pause": self.pause, **changes}
-        return UserTokenChain(
+        return UserTokenStore(
             self.backend,
             name=NAME,
             secret=secret,
@@ -89,7 +89,7 @@ class OAuthFixture:
 
     def token(self, memory: ProcessTokenStore | None = None, **changes: Any) -> str:
         """Return a token in another process, or in the one with that memory."""
-        return self.chain(memory=memory).token(self.platform.renew, **changes).value
+        return self.store(memory=memory).token(self.platform.renew, **changes).value
 
     def error(self) -> MeetingsApiError:
         """Return the error of another process."""

@@ -21,7 +21,7 @@ from tests.coordination.oauth.oauth_fixture import REMEDY, OAuthFixture
 @pytest.fixture
 def oauth(tmp_path: Path) -> OAuthFixture:
     oauth = OAuthFixture(tmp_path / "state")
-    oauth.chain().accept(oauth.platform.tokens(0))
+    oauth.store().accept(oauth.platform.tokens(0))
     oauth.now += 8000
     return oauth
 
@@ -38,7 +38,7 @@ def renew_while(oauth: OAuthFixture, action: Callable[[], object]) -> Callable[[
 
 def test_answer_is_stored_after_unrelated_change(oauth: OAuthFixture) -> None:
     renew = renew_while(oauth, lambda: oauth.change_record(lambda record: replace(record, user="ou_1")))
-    assert oauth.chain().token(renew).value == oauth.token() == "access-1"
+    assert oauth.store().token(renew).value == oauth.token() == "access-1"
     assert oauth.platform.sent == ["refresh-0"]
 
 
@@ -47,21 +47,21 @@ def test_answer_is_stored_after_record_was_lost(oauth: OAuthFixture) -> None:
         for path in oauth.backend._folder.path.glob("*.record"):
             path.unlink()
 
-    assert oauth.chain().token(renew_while(oauth, lost)).value == oauth.token() == "access-1"
+    assert oauth.store().token(renew_while(oauth, lost)).value == oauth.token() == "access-1"
 
 
 @pytest.mark.parametrize("error", [None, ConsentEnded("used up")])
 def test_new_consent_during_renewal_is_used(oauth: OAuthFixture, error: Exception | None) -> None:
     oauth.platform.error = error
-    renew = renew_while(oauth, lambda: oauth.chain().accept(oauth.platform.tokens(5)))
-    assert oauth.chain().token(renew).value == oauth.token() == "access-5"
+    renew = renew_while(oauth, lambda: oauth.store().accept(oauth.platform.tokens(5)))
+    assert oauth.store().token(renew).value == oauth.token() == "access-5"
 
 
 def test_failed_renewal_keeps_new_consent(oauth: OAuthFixture) -> None:
     oauth.platform.error = ServerError("no answer")
-    renew = renew_while(oauth, lambda: oauth.chain().accept(oauth.platform.tokens(5)))
+    renew = renew_while(oauth, lambda: oauth.store().accept(oauth.platform.tokens(5)))
     with pytest.raises(ServerError, match="no answer"):
-        oauth.chain().token(renew)
+        oauth.store().token(renew)
     assert oauth.token() == "access-5"
 
 
@@ -74,7 +74,7 @@ def test_ready_is_called_before_claim(oauth: OAuthFixture) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        oauth.chain().token(oauth.platform.renew, ready=ready)
+        oauth.store().token(oauth.platform.renew, ready=ready)
     assert claims == [""]
     assert oauth.token() == "access-1"
 

@@ -24,7 +24,7 @@ from tests.coordination.oauth.oauth_fixture import DAY, NAME, REMEDY, OAuthFixtu
 @pytest.fixture
 def oauth(tmp_path: Path) -> OAuthFixture:
     oauth = OAuthFixture(tmp_path / "state")
-    oauth.chain().accept(oauth.platform.tokens(0))
+    oauth.store().accept(oauth.platform.tokens(0))
     return oauth
 
 
@@ -51,7 +51,7 @@ def test_missing_consent(tmp_path: Path) -> None:
 
 
 def test_changed_secret_needs_new_consent(oauth: OAuthFixture) -> None:
-    other = oauth.chain("another-secret")
+    other = oauth.store("another-secret")
     with pytest.raises(
         AuthenticationError, match=r"the app's secret was changed since the consent.*authorize"
     ) as caught:
@@ -82,7 +82,7 @@ def test_refused_refresh_token_is_sent_once(oauth: OAuthFixture) -> None:
     errors = [oauth.error() for _ in range(5)]
     assert {(type(error), str(error)) for error in errors} == {(ConsentEnded, str(refusal))}
     assert oauth.platform.sent == ["refresh-0"]
-    oauth.chain().accept(oauth.platform.tokens(8))
+    oauth.store().accept(oauth.platform.tokens(8))
     assert oauth.token() == "access-8"
 
 
@@ -100,14 +100,14 @@ def test_answer_that_cannot_be_stored_is_not_used(oauth: OAuthFixture) -> None:
     oauth.now += 8000
     broken = iter([False])
     oauth.backend.fails = lambda: next(broken, True)
-    chain = oauth.chain()
+    store = oauth.store()
     with pytest.raises(AuthenticationError, match=r"could not be stored: the disk is full, make room. Run airflow"):
-        chain.token(oauth.platform.renew)
+        store.token(oauth.platform.renew)
     # No other process sends the token. The process that has the answer stores it at its next call.
     oauth.now += 100
     oauth.backend.fails = lambda: False
     assert "ended before it stored the answer" in str(oauth.error())
-    assert chain.token(oauth.platform.renew).value == oauth.token() == "access-1"
+    assert store.token(oauth.platform.renew).value == oauth.token() == "access-1"
     assert oauth.platform.sent == ["refresh-0"]
 
 
@@ -127,10 +127,10 @@ def test_clock_set_back_renews_token(oauth: OAuthFixture) -> None:
 
 
 def test_renewal_keeps_user_and_consent_time(oauth: OAuthFixture) -> None:
-    oauth.chain().accept(oauth.platform.tokens(0), "ou_1")
+    oauth.store().accept(oauth.platform.tokens(0), "ou_1")
     oauth.now += 8000
     assert oauth.token() == "access-1"
-    consent_status = oauth.chain().consent_status()
+    consent_status = oauth.store().consent_status()
     assert consent_status is not None
     assert (consent_status.user, consent_status.scope) == ("ou_1", "a b")
     # A renewal does not extend the consent.
@@ -158,7 +158,7 @@ def test_end_of_consent_is_warned_of_once_a_day(oauth: OAuthFixture, caplog: pyt
 
 
 def test_end_of_refresh_token_is_warned_of(oauth: OAuthFixture) -> None:
-    consent_status = oauth.chain().consent_status()
+    consent_status = oauth.store().consent_status()
     assert consent_status is not None
     assert ends_soon(consent_status, oauth.now + 4.9 * DAY) == ""
     assert (
@@ -182,7 +182,7 @@ def test_wait_for_claim_counts_across_hooks(oauth: OAuthFixture) -> None:
     errors: list[MeetingsApiError] = []
     for _ in range(7):
         with pytest.raises(MeetingsApiError) as caught:
-            oauth.chain(memory=process, timeout=15).token(oauth.platform.renew)
+            oauth.store(memory=process, timeout=15).token(oauth.platform.renew)
         errors.append(caught.value)
     assert [type(error) for error in errors] == [ServerError] * 5 + [AuthenticationError] * 2
     assert sum(oauth.pauses) == pytest.approx(90, abs=3)
@@ -192,7 +192,7 @@ def test_timeout_while_other_process_renews(oauth: OAuthFixture) -> None:
     oauth.now += 8000
     oauth.change_record(lambda record: record.claimed("alive.1", oauth.now))
     with pytest.raises(ServerError, match="Another process is renewing the user's token") as caught:
-        oauth.chain(timeout=15).token(oauth.platform.renew)
+        oauth.store(timeout=15).token(oauth.platform.renew)
     assert not caught.value.permanent
     assert caught.value.retry_after is not None
     assert sum(oauth.pauses) == pytest.approx(15, abs=1)
@@ -202,7 +202,7 @@ def test_timeout_while_other_process_renews(oauth: OAuthFixture) -> None:
 def test_timeout_while_lock_is_held(oauth: OAuthFixture) -> None:
     oauth.now += 8000
     with oauth.backend.lock(NAME, 0), pytest.raises(ServerError, match=r"no answer within 0\.5 s"):
-        oauth.chain(timeout=0.5).token(oauth.platform.renew)
+        oauth.store(timeout=0.5).token(oauth.platform.renew)
     assert oauth.token() == "access-1"
 
 
@@ -214,7 +214,7 @@ def test_wait_can_be_interrupted(oauth: OAuthFixture) -> None:
         raise ServerError("this task was stopped")
 
     with pytest.raises(ServerError, match="this task was stopped"):
-        oauth.chain(pause=pause).token(oauth.platform.renew)
+        oauth.store(pause=pause).token(oauth.platform.renew)
 
 
 EARLY_ERRORS = [
@@ -268,13 +268,13 @@ def test_new_consent_is_seen_within_a_minute(oauth: OAuthFixture) -> None:
         return oauth.token(process)
 
     assert token() == "access-0"
-    oauth.chain().accept(oauth.platform.tokens(5))
+    oauth.store().accept(oauth.platform.tokens(5))
     oauth.steady += 30
     assert token() == "access-0"
     oauth.steady += 31
     assert token() == "access-5"
     # The process that accepts it uses it at once.
-    oauth.chain(memory=process).accept(oauth.platform.tokens(7))
+    oauth.store(memory=process).accept(oauth.platform.tokens(7))
     assert token() == "access-7"
     assert oauth.platform.sent == []
 
@@ -296,15 +296,15 @@ def test_unreachable_backend_does_not_stop_process_with_token(
         assert oauth.token(process) == "access-0"
     assert len(reads) == 1
     with pytest.raises(StoreError, match="Redis cannot be reached"):
-        oauth.chain().consent_status()
+        oauth.store().consent_status()
 
 
 def test_consent_of_another_user_is_reported(oauth: OAuthFixture) -> None:
     def accepted(user: str) -> str:
-        return oauth.chain().accept(oauth.platform.tokens(0), user).instead_of
+        return oauth.store().accept(oauth.platform.tokens(0), user).instead_of
 
     assert [accepted(user) for user in ("ou_1", "ou_1", "ou_2", "", "ou_3")] == ["", "", "ou_1", "", ""]
-    consent_status = oauth.chain().consent_status()
+    consent_status = oauth.store().consent_status()
     assert consent_status is not None
     assert (consent_status.user, consent_status.instead_of) == ("ou_3", "")
 
@@ -326,12 +326,12 @@ def test_record_of_another_version(oauth: OAuthFixture, change: dict[str, object
     assert isinstance(error, AuthenticationError)
     assert f"were stored by another version of this provider ({problem})" in str(error)
     assert REMEDY in str(error)
-    assert oauth.chain().consent_status() is None
+    assert oauth.store().consent_status() is None
 
 
 def test_damaged_record_is_an_error(oauth: OAuthFixture) -> None:
     value, _ = oauth.records.read()
     assert oauth.backend.compare_and_set(NAME, value, value[:50])
     assert "or the stored tokens are damaged" in str(oauth.error())
-    oauth.chain().accept(oauth.platform.tokens(3))
+    oauth.store().accept(oauth.platform.tokens(3))
     assert oauth.token() == "access-3"

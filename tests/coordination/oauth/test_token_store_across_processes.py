@@ -19,7 +19,7 @@ import pytest
 from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.consent import PendingConsent
-from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_SECRET,
     FEISHU_USER_REFRESH_TOKEN,
@@ -64,8 +64,8 @@ class Users:
             assert killed.receive() == "stopping"
             killed.wait()
 
-    def chain(self, secret: str = FEISHU_APP_SECRET) -> UserTokenChain:
-        return UserTokenChain(
+    def store(self, secret: str = FEISHU_APP_SECRET) -> UserTokenStore:
+        return UserTokenStore(
             self.location.make(),
             name=self.name,
             secret=secret,
@@ -76,7 +76,7 @@ class Users:
 
     def consent(self, access_seconds: float) -> None:
         scope = "minutes:minutes.basic:read"
-        self.chain().accept(TokenPair(FEISHU_USER_TOKEN, access_seconds, FEISHU_USER_REFRESH_TOKEN, 7 * 86400, scope))
+        self.store().accept(TokenPair(FEISHU_USER_TOKEN, access_seconds, FEISHU_USER_REFRESH_TOKEN, 7 * 86400, scope))
 
     @property
     def sent(self) -> Counter[str]:
@@ -186,7 +186,7 @@ def test_stopped_process_is_waited_for(users: Users) -> None:
 def test_stopped_process_does_not_overwrite_new_consent(users: Users) -> None:
     users.consent(access_seconds=0)
     with stopped_before_storing(users) as stopped:
-        users.chain().accept(TokenPair(FEISHU_USER_TOKEN, 7200, "another-refresh-token", 7 * 86400, ""))
+        users.store().accept(TokenPair(FEISHU_USER_TOKEN, 7200, "another-refresh-token", 7 * 86400, ""))
         os.kill(stopped.pid, signal.SIGCONT)
         assert stopped.receive()["errors"] == [""]
     assert users.sent == {FEISHU_USER_REFRESH_TOKEN: 1}

@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET, FEISHU_USER
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.emulator.state.clock import VirtualClock
@@ -98,7 +98,7 @@ def test_each_token_of_a_user_is_masked(user: Emulated, monkeypatch: pytest.Monk
     masked: list[str] = []
     monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.mask_secret", masked.append)
     users = consent()._users
-    assert isinstance(users, UserTokenChain)
+    assert isinstance(users, UserTokenStore)
     _, before = users._records.read()
     assert {before.access, before.refresh} <= set(masked)
     masked.clear()
@@ -233,7 +233,7 @@ def test_who_waits_for_another_process_can_be_stopped(user: Emulated) -> None:
     assert isinstance(hook, FeishuHook)
     client = hook.get_conn()
     users = hook._users
-    assert isinstance(users, UserTokenChain)
+    assert isinstance(users, UserTokenStore)
     assert users._timeout == POLL_QUEUE_SECONDS
     value, record = users._records.read()
     assert users._records.compare_and_set(value, users._records.encrypt(record.claimed("another.1", time.time())))

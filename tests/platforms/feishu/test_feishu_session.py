@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords
-from airflow_provider_meetings.coordination.oauth.token_store import UserTokenChain
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,
@@ -60,12 +60,12 @@ class Host:
         )
         return FeishuUserClient(
             transport,
-            Credentials(FEISHU_APP_ID, FEISHU_APP_SECRET, ProcessTokenStore(), users=self.chain(transport)),
+            Credentials(FEISHU_APP_ID, FEISHU_APP_SECRET, ProcessTokenStore(), users=self.store(transport)),
         )
 
-    def chain(self, transport: Transport | None = None) -> UserTokenChain:
+    def store(self, transport: Transport | None = None) -> UserTokenStore:
         pause = transport.pause if transport else time.sleep
-        return UserTokenChain(
+        return UserTokenStore(
             HostBackend(self.folder),
             name="user",
             secret=FEISHU_APP_SECRET,
@@ -89,7 +89,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     platform = EmulatorState()
     with serve(platform) as url:
         host = Host(url, platform, tmp_path / "state")
-        host.chain().accept(TokenPair(FEISHU_USER_TOKEN, 0, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
+        host.store().accept(TokenPair(FEISHU_USER_TOKEN, 0, FEISHU_USER_REFRESH_TOKEN, 86400, ""))
         yield host
 
 
@@ -159,7 +159,7 @@ def test_tokens_are_masked_also_where_they_cannot_be_used(host: Host, monkeypatc
 
     def consent_meanwhile(refresh_token: str) -> TokenPair:
         given.append(renew(refresh_token))
-        host.chain().accept(TokenPair("another-access", 7200, "another-refresh", 86400, ""))
+        host.store().accept(TokenPair("another-access", 7200, "another-refresh", 86400, ""))
         return given[-1]
 
     monkeypatch.setattr(client._auth, "_renew", consent_meanwhile)
