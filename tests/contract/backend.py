@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import Backend, Busy, DurableBackend
+from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from tests.contract.backend_peer import Slot, count_up, peers, slots
 from tests.contract.backend_processes import DEADLINE
 from tests.contract.backend_servers import make_backend
@@ -199,3 +199,62 @@ class BackendContract(ABC):
         assert 400 < backend.reserve(key, [SLOW], 3600) <= 500
         backend.block(key, 100)
         assert 400 < backend.reserve(key, [SLOW], 3600) <= 510
+
+
+class ServerContract(BackendContract):
+    """Tests of backends that use a server's clock, which may be set."""
+
+    @abstractmethod
+    def set_clock(self, location: str, key: str, hours: int) -> None:
+        """Move all stored times, as if the server's clock had been set forward by some hours."""
+
+    def test_value_written_before_clock_was_set_back_is_gone_but_record_stays(
+        self, backend: DurableBackend, location: str, key: str
+    ) -> None:
+        backend.set(key, b"1", 60)
+        assert backend.compare_and_set(key, None, b"record")
+        self.set_clock(location, key, -1)
+        assert backend.get(key) is None
+        assert backend.read(key) == b"record"
+        backend.set(key, b"2", 60)
+        assert backend.get(key) == b"2"
+
+    def test_clock_set_back_keeps_distance_to_slot(self, backend: Backend, location: str, key: str) -> None:
+        backend.reserve(key, [SLOW], 0)
+        backend.block(key, 20)
+        self.set_clock(location, key, -1)
+        assert 0 < backend.reserve(key, [SLOW], 3600) <= 20
+        assert 10 < backend.reserve(key, [SLOW], 3600) <= 30
+
+    def test_clock_set_forward_keeps_spacing(self, backend: Backend, location: str, key: str) -> None:
+        taken = slots(backend, key, [Rate(5, 1)], 8)
+        self.set_clock(location, key, 1)
+        backend.set(key + "other", b"value", 60)  # removes what has expired
+        assert_apart(taken + slots(backend, key, [Rate(5, 1)], 8), 0.2)
+
+    def test_old_queue_delays_two_seconds_at_most(self, backend: Backend, location: str, key: str) -> None:
+        slots(backend, key, [Rate(5, 1)], 60)
+        self.set_clock(location, key, 1)
+        assert 1 < backend.reserve(key, [Rate(5, 1)], 60) <= 2.2
+
+    def test_old_slot_delays_nothing(self, backend: Backend, location: str, key: str) -> None:
+        backend.reserve(key, [SLOW], 0)
+        self.set_clock(location, key, 1)
+        assert backend.reserve(key, [SLOW], 0) == 0
+
+
+def refusals(backend: Backend, *, lock: bool = False) -> Iterator[str]:
+    """Call every method of a backend that cannot be used, and yield the text of each error."""
+    calls: list[Callable[[], object]] = [
+        lambda: backend.get("key"),
+        lambda: backend.set("key", b"value", 1),
+        lambda: backend.reserve("key", [SLOW], 1),
+        lambda: backend.block("key", 1),
+    ]
+    if lock:
+        calls.append(lambda: backend.lock("key", 1).__enter__())
+    for call in calls:
+        with pytest.raises(BackendError) as refused:
+            call()
+        assert refused.value.__suppress_context__
+        yield str(refused.value)

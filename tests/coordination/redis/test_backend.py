@@ -17,8 +17,7 @@ from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from tests.contract import backend_servers
-from tests.contract.backend import SLOW, BackendContract, assert_apart, eventually
-from tests.contract.backend_peer import slots
+from tests.contract.backend import SLOW, ServerContract, eventually, refusals
 from tests.contract.backend_processes import DEADLINE
 
 HOUR = 3_600_000_000
@@ -28,12 +27,6 @@ def name(key: str, part: str) -> str:
     return f"meetings:{{{hashlib.sha256(key.encode()).hexdigest()[:32]}}}:{part}"
 
 
-def set_forward(server: Redis, key: str) -> None:
-    """Move all stored times an hour back, as if the clock had been set forward."""
-    for field in ("slot", "postponed", "seen"):
-        server.hincrby(name(key, "slots"), field, -HOUR)
-
-
 @pytest.fixture
 def server() -> Iterator[Redis]:
     backend_servers.need("Redis", 6379)
@@ -41,7 +34,7 @@ def server() -> Iterator[Redis]:
         yield client
 
 
-class TestRedis(BackendContract):
+class TestRedis(ServerContract):
     kind = "redis"
 
     @pytest.fixture
@@ -75,40 +68,13 @@ class TestRedis(BackendContract):
             server.delete(name(key, "lock"))
             eventually(lambda: "Lost a lock while it was held" in caplog.text)
 
-    def test_value_written_before_clock_was_set_back_is_gone_but_record_stays(
-        self, backend: RedisBackend, server: Redis, key: str
-    ) -> None:
-        backend.set(key, b"1", 60)
-        assert backend.compare_and_set(key, None, b"record")
-        for part in ("value", "record"):
-            server.pexpire(name(key, part), server.pttl(name(key, part)) + HOUR // 1000)
-        assert backend.get(key) is None
-        assert backend.read(key) == b"record"
-        backend.set(key, b"2", 60)
-        assert backend.get(key) == b"2"
-
-    def test_clock_set_back_keeps_distance_to_slot(self, backend: Backend, server: Redis, key: str) -> None:
-        backend.reserve(key, [SLOW], 0)
-        backend.block(key, 20)
-        for field in ("slot", "postponed", "seen"):
-            server.hincrby(name(key, "slots"), field, HOUR)
-        assert 0 < backend.reserve(key, [SLOW], 3600) <= 20
-        assert 10 < backend.reserve(key, [SLOW], 3600) <= 30
-
-    def test_clock_set_forward_keeps_spacing(self, backend: Backend, server: Redis, key: str) -> None:
-        taken = slots(backend, key, [Rate(5, 1)], 8)
-        assert server.pttl(name(key, "slots")) > HOUR // 1000
-        set_forward(server, key)
-        assert_apart(taken + slots(backend, key, [Rate(5, 1)], 8), 0.2)
-
-    def test_old_queue_delays_two_seconds_at_most(self, backend: Backend, server: Redis, key: str) -> None:
-        slots(backend, key, [Rate(5, 1)], 200)
-        set_forward(server, key)
-        assert 1 < backend.reserve(key, [Rate(5, 1)], 60) <= 2.2
-        server.delete(name(key, "slots"))
-        backend.reserve(key, [SLOW], 0)
-        set_forward(server, key)
-        assert backend.reserve(key, [SLOW], 0) == 0
+    def set_clock(self, location: str, key: str, hours: int) -> None:
+        with Redis(backend_servers.HOST, 6379) as server:
+            for field in server.hkeys(name(key, "slots")):
+                server.hincrby(name(key, "slots"), field, -hours * HOUR)
+            for part in ("value", "record", "slots"):
+                if server.exists(name(key, part)):
+                    server.pexpire(name(key, part), server.pttl(name(key, part)) - hours * HOUR // 1000)
 
     def test_decoding_client_and_killed_connections(self, server: Redis, key: str) -> None:
         client = Redis(backend_servers.HOST, 6379, decode_responses=True, client_name=f"cut-{key}")
@@ -122,27 +88,12 @@ class TestRedis(BackendContract):
         backend.close()
 
 
-def refusals(backend: Backend) -> Iterator[str]:
-    """Call every method, and yield the text of each error."""
-    for use in (
-        lambda: backend.get("key"),
-        lambda: backend.set("key", b"value", 1),
-        lambda: backend.lock("key", 1).__enter__(),
-        lambda: backend.reserve("key", [SLOW], 1),
-        lambda: backend.block("key", 1),
-    ):
-        with pytest.raises(BackendError) as refused:
-            use()
-        assert refused.value.__suppress_context__
-        yield str(refused.value)
-
-
 def test_unreachable_server() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         client = Redis("127.0.0.1", port, password="hunter2")
-        for text in refusals(RedisBackend(client)):
+        for text in refusals(RedisBackend(client), lock=True):
             assert "cannot be reached" in text
             assert not [part for part in ("127.0.0.1", str(port), "hunter2") if part in text]
 
@@ -150,7 +101,7 @@ def test_unreachable_server() -> None:
 def test_silent_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = Redis("127.0.0.1", silent.getsockname()[1], socket_timeout=0.05)
-        for text in refusals(RedisBackend(client)):
+        for text in refusals(RedisBackend(client), lock=True):
             assert "did not answer in time" in text
 
 
@@ -176,7 +127,7 @@ def test_missing_permission(server: Redis, rights: list[str], password: str, wor
     execute("ACL", "SETUSER", user, "on", ">right", "resetchannels", *rights)
     try:
         client = Redis(backend_servers.HOST, 6379, username=user, password=password)
-        for text in refusals(RedisBackend(client)):
+        for text in refusals(RedisBackend(client), lock=True):
             assert words in text
             assert user not in text
         client.close()

@@ -6,19 +6,17 @@ import os
 import socket
 import uuid
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from airflow_provider_meetings.coordination.sql.dialects import MySQL, Postgres
 from tests.contract import backend_servers
-from tests.contract.backend import SLOW, BackendContract, assert_apart, eventually
-from tests.contract.backend_peer import slots
+from tests.contract.backend import SLOW, ServerContract, eventually, refusals
 from tests.contract.backend_processes import DEADLINE
 from tests.contract.backend_servers import connect_mariadb, connect_postgres
 
@@ -26,7 +24,7 @@ HOUR = 3_600_000_000
 TABLE = "meetings_coordination"
 
 
-class SqlContract(BackendContract):
+class SqlContract(ServerContract):
     """Tests of both databases."""
 
     database: str
@@ -82,46 +80,9 @@ class SqlContract(BackendContract):
         assert len(rows := self.execute(location, f"SELECT name FROM {TABLE}")) == 2
         assert not [row for row in rows if key in row[0]]
 
-    def test_value_written_before_clock_was_set_back_is_gone_but_record_stays(
-        self, backend: SqlBackend, location: str, key: str
-    ) -> None:
-        backend.set(key, b"1", 60)
-        assert backend.compare_and_set(key, None, b"record")
-        self.execute(location, f"UPDATE {TABLE} SET seen = seen + {HOUR}, expires = expires + {HOUR}")
-        assert backend.get(key) is None
-        assert backend.read(key) == b"record"
-        backend.set(key, b"2", 60)
-        assert backend.get(key) == b"2"
-
-    def test_clock_set_back_keeps_distance_to_slot(self, backend: Backend, location: str, key: str) -> None:
-        backend.reserve(key, [SLOW], 0)
-        backend.block(key, 20)
-        self.execute(
-            location,
-            f"UPDATE {TABLE} SET slot = slot + {HOUR}, postponed = postponed + {HOUR}, seen = seen + {HOUR}",
-        )
-        assert 0 < backend.reserve(key, [SLOW], 3600) <= 20
-        assert 10 < backend.reserve(key, [SLOW], 3600) <= 30
-
-    def set_forward(self, location: str) -> None:
-        """Move all stored times an hour back, as if the clock had been set forward."""
+    def set_clock(self, location: str, key: str, hours: int) -> None:
         columns = ("slot", "postponed", "seen", "expires")
-        self.execute(location, f"UPDATE {TABLE} SET {', '.join(f'{one} = {one} - {HOUR}' for one in columns)}")
-
-    def test_clock_set_forward_keeps_spacing(self, backend: Backend, location: str, key: str) -> None:
-        taken = slots(backend, key, [Rate(5, 1)], 8)
-        self.set_forward(location)
-        backend.set(key, b"value", 60)  # removes expired rows
-        assert_apart(taken + slots(backend, key, [Rate(5, 1)], 8), 0.2)
-
-    def test_old_queue_delays_two_seconds_at_most(self, backend: Backend, location: str, key: str) -> None:
-        slots(backend, key, [Rate(5, 1)], 200)
-        self.set_forward(location)
-        assert 1 < backend.reserve(key, [Rate(5, 1)], 60) <= 2.2
-        self.execute(location, f"DELETE FROM {TABLE}")
-        backend.reserve(key, [SLOW], 0)
-        self.set_forward(location)
-        assert backend.reserve(key, [SLOW], 0) == 0
+        self.execute(location, f"UPDATE {TABLE} SET {', '.join(f'{one} = {one} - {hours * HOUR}' for one in columns)}")
 
     def test_killed_connections_are_replaced(
         self, backend: Backend, location: str, key: str, caplog: pytest.LogCaptureFixture
@@ -170,7 +131,7 @@ class SqlContract(BackendContract):
                 backend.set(key, b"value", 60)
             with closing(self.make(location)) as allowed:
                 allowed.set(key, b"value", 60)
-            for text in refused(backend, key):
+            for text in refusals(backend):
                 assert "needs SELECT, INSERT, UPDATE and DELETE on the table" in text
                 assert user not in text
             backend.close()
@@ -179,12 +140,12 @@ class SqlContract(BackendContract):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
-            for text in refused(SqlBackend(lambda: self.connect(location, port=port)), key):
+            for text in refusals(SqlBackend(lambda: self.connect(location, port=port))):
                 assert "cannot be reached" in text
                 assert not [part for part in ("127.0.0.1", str(port)) if part in text]
 
     def test_unknown_database(self, location: str, key: str) -> None:
-        for text in refused(SqlBackend(lambda: self.connect(location, **{self.database: "meetings_nowhere"})), key):
+        for text in refusals(SqlBackend(lambda: self.connect(location, **{self.database: "meetings_nowhere"}))):
             assert "refused the login" in text
             assert "nowhere" not in text
 
@@ -228,21 +189,6 @@ class Pooled:
     def close(self) -> None:
         self._server.rollback()
         self._server.autocommit = False
-
-
-def refused(backend: Backend, key: str) -> Iterator[str]:
-    """Call every method that uses the table, and yield the text of each error."""
-    uses: list[Callable[[], object]] = [
-        lambda: backend.get(key),
-        lambda: backend.set(key, b"value", 1),
-        lambda: backend.reserve(key, [SLOW], 1),
-        lambda: backend.block(key, 1),
-    ]
-    for use in uses:
-        with pytest.raises(BackendError) as error:
-            use()
-        assert error.value.__suppress_context__
-        yield str(error.value)
 
 
 class TestPostgres(SqlContract):
@@ -343,7 +289,7 @@ class TestMariaDB(SqlContract):
     def test_wrong_password(self, location: str, key: str) -> None:
         with self.unprivileged_user(location) as user:
             backend = SqlBackend(lambda: self.connect(location, user=user, password="wrong"))
-            for text in refused(backend, key):
+            for text in refusals(backend):
                 assert "refused the login" in text
                 assert user not in text
                 assert "wrong" not in text
