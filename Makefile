@@ -47,7 +47,7 @@ nightly: $(VENV)/.dev
 		tests/api/landing/test_landing_kills.py tests/api/landing/test_landing_sequences.py \
 		tests/storage/s3/test_sequences.py tests/transfers/test_to_sql_contents.py \
 		tests/warehouse/lake/test_kills.py tests/warehouse/lake/test_landing.py tests/warehouse/load/test_rounds.py \
-		tests/coordination/test_tokens_of_processes.py tests/coordination/test_tokens_through_servers.py \
+		tests/coordination/test_tokens_of_processes.py \
 		tests/coordination/oauth/test_token_store_across_processes.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
