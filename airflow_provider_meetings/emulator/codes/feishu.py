@@ -164,42 +164,42 @@ _OAUTH_CODES: Final = (
 def feishu_codes() -> Iterator[Code]:
     """Yield the rows of every API, then those that several APIs share."""
     for code, status, message in _MINUTE_CODES:
-        yield Code("feishu", code, status, message, "minute", ("feishu.minute", *_MINUTE_PARTS), _MINUTE)
-    yield Code("feishu", 2091006, 500, "service internal error", "minute", _MINUTE_PARTS, _MEDIA)
+        yield Code(code, status, message, ("feishu.minute", *_MINUTE_PARTS), _MINUTE)
+    yield Code(2091006, 500, "service internal error", _MINUTE_PARTS, _MEDIA)
     for code, status, message, uncertain in _SEARCH_CODES:
-        yield Code("feishu", code, status, message, "minutes_search", ("feishu.minutes_search",), _SEARCH, uncertain)
+        yield Code(code, status, message, ("feishu.minutes_search",), _SEARCH, uncertain)
     # This page answers every error of a caller with 500, and gives two codes a meaning that they have nowhere else.
     for code, message in ((121001, "invalid param"), (121002, "network error")):
-        yield Code("feishu", code, 500, message, "meetings_search", ("feishu.meetings_search",), _MEETING_SEARCH)
+        yield Code(code, 500, message, ("feishu.meetings_search",), _MEETING_SEARCH)
     for code, status, message in (*_MEETING_CODES, *_RECORDING_CODES):
-        yield Code("feishu", code, status, message, "recording", ("feishu.meeting_recording",), _RECORDING)
-    for family, page in (("meetings_by_number", _BY_NUMBER), ("meeting_list", _LIST)):
+        yield Code(code, status, message, ("feishu.meeting_recording",), _RECORDING)
+    for name, page in (("feishu.meetings_by_number", _BY_NUMBER), ("feishu.meeting_list", _LIST)):
         for code, status, message in _MEETING_CODES:
-            yield Code("feishu", code, status, message, family, (f"feishu.{family}",), page)
+            yield Code(code, status, message, (name,), page)
     for code, message in _REPORT_CODES:
-        yield Code("feishu", code, 400, message, "meeting_list", ("feishu.meeting_list",), _LIST, _BOTH)
+        yield Code(code, 400, message, ("feishu.meeting_list",), _LIST, _BOTH)
     # The participant list is not served; its code is answered by the meeting list.
     message = "meeting not found for these parameters"
-    yield Code("feishu", 126009, 400, message, "participant_list", ("feishu.meeting_list",), _PARTICIPANTS, _BOTH)
+    yield Code(126009, 400, message, ("feishu.meeting_list",), _PARTICIPANTS, _BOTH)
     for code, status, message in _POST_CODES:
-        yield Code("feishu", code, status, message, "post", ("feishu.post",), _POST)
+        yield Code(code, status, message, ("feishu.post",), _POST)
     yield from _shared_codes()
 
 
 def _shared_codes() -> Iterator[Code]:
     for code, message, uncertain in _TOKEN_CODES:
-        yield Code("feishu", code, 400, message, "token", _SIGNED, _GENERIC, uncertain)
+        yield Code(code, 400, message, _SIGNED, _GENERIC, uncertain)
     for code, message in _APP_CODES:
-        yield Code("feishu", code, 200, message, "app", _APP_ONLY, _TENANT, _BOTH)
+        yield Code(code, 200, message, _APP_ONLY, _TENANT, _BOTH)
     for code, status, message in _OAUTH_CODES:
-        yield Code("feishu", code, status, message, "oauth", _USER_ONLY, _OAUTH)
+        yield Code(code, status, message, _USER_ONLY, _OAUTH)
     for code, message in _EXCHANGE_CODES:
-        yield Code("feishu", code, 400, message, "oauth", _USER_ONLY, _CODE)
-    yield Code("feishu", 99991400, 429, "request trigger frequency limit", "rate", _ALL, _RATE)
+        yield Code(code, 400, message, _USER_ONLY, _CODE)
+    yield Code(99991400, 429, "request trigger frequency limit", _ALL, _RATE)
     # 2200 and 5000: generic texts that advise to slow down. 230020: limit of the messaging API, seen but undocumented.
     for code, status, message in (
         (2200, 500, "internal error"),
         (5000, 500, "internal error"),
         (230020, 400, "triggers the frequency limit"),
     ):
-        yield Code("feishu", code, status, message, "rate", _SIGNED, _RATE, _BOTH)
+        yield Code(code, status, message, _SIGNED, _RATE, _BOTH)

@@ -41,7 +41,7 @@ _CODES: Final = (
 def wecom_codes() -> Iterator[Code]:
     """Yield all rows."""
     for code, message, endpoints, uncertain in _CODES:
-        yield Code("wecom", code, 200, message, "global", endpoints, _ERRORS, uncertain)
-    yield Code("wecom", 45009, 200, "api freq out of limit", "rate", _ALL, _LIMITS)
+        yield Code(code, 200, message, endpoints, _ERRORS, uncertain)
+    yield Code(45009, 200, "api freq out of limit", _ALL, _LIMITS)
     # No page names the number of concurrent requests; answers in the vendor's forum say 5 to 10.
-    yield Code("wecom", 45033, 200, "api concurrent out of limit", "rate", _ALL, _ERRORS)
+    yield Code(45033, 200, "api concurrent out of limit", _ALL, _ERRORS)

@@ -47,19 +47,22 @@ class Code:
     rows: 121001 is "internal error" on most of Feishu's meeting endpoints and "invalid param" on the search.
     """
 
-    platform: Platform
     code: int
     status: int
     message: str
-    family: str
     endpoints: tuple[str, ...]
     source: str
     uncertain: str = ""
 
     @property
+    def platform(self) -> Platform:
+        """Return the vendor."""
+        return ENDPOINTS[self.endpoints[0]].platform
+
+    @property
     def key(self) -> str:
         """Return a unique name of the row."""
-        return f"{self.platform}-{self.family}-{self.code}"
+        return f"{self.endpoints[0]}-{self.code}"
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN (tiers)
