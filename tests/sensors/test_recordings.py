@@ -19,6 +19,7 @@ from airflow.sdk.bases.operator import TriggerFailureReason
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_meetings.api.errors import RateLimited
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
     FORBIDDEN_MEETING,
@@ -101,6 +102,11 @@ def test_trigger_arguments(emulated: Any, context: Any) -> None:
     assert deferred.value.timeout.total_seconds() > 600
 
 
+@pytest.fixture
+def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Transport, "pause", lambda self, seconds: None)
+
+
 @pytest.mark.parametrize("mode", [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}])
 class TestModes:
     """Timeout, soft_fail and never_fail, in each mode and on the first poll."""
@@ -123,14 +129,16 @@ class TestModes:
         with pytest.raises(AirflowSkipException):
             feishu(meeting_ids=[READY_MEETING], soft_fail=True, **mode).execute(context)
 
-    def test_temporary_error(self, emulated: Any, context: Any, mode: dict[str, Any]) -> None:
+    def test_temporary_error(self, emulated: Any, context: Any, no_backoff: None, mode: dict[str, Any]) -> None:
         emulated.connect("feishu", host="http://127.0.0.1:9")
         sensor = feishu(meeting_ids=[READY_MEETING], **mode)
         with pytest.raises(AirflowException) as caught:
             sensor.execute(context)
         assert not isinstance(caught.value, AirflowFailException)
 
-    def test_temporary_error_with_never_fail(self, emulated: Any, context: Any, mode: dict[str, Any]) -> None:
+    def test_temporary_error_with_never_fail(
+        self, emulated: Any, context: Any, no_backoff: None, mode: dict[str, Any]
+    ) -> None:
         emulated.connect("feishu", host="http://127.0.0.1:9")
         with pytest.raises(AirflowSkipException):
             feishu(meeting_ids=[READY_MEETING], never_fail=True, **mode).execute(context)

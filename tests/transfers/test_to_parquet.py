@@ -7,13 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_meetings.emulator.seed.feishu import GONE_POST, NAMED_POST
 from airflow_provider_meetings.emulator.seed.wecom import OWNERS
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
-from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
-from airflow_provider_meetings.transfers.to_parquet import PostsToParquetOperator, RecordingsToParquetOperator
+from airflow_provider_meetings.transfers.to_parquet import RecordingsToParquetOperator
 from tests.transfers.conftest import Inputs, load_parquet
-from tests.warehouse.lake.lakes import content, read
+from tests.warehouse.lake.lakes import read
 
 
 def test_all_tables(lake: Path, feishu_video: Inputs, context: Any) -> None:
@@ -38,16 +36,6 @@ def test_all_tables(lake: Path, feishu_video: Inputs, context: Any) -> None:
     assert [row["task_id"] for row in read(lake, "landings")] == ["task"]
 
 
-def test_second_load_adds_no_rows(lake: Path, feishu_video: Inputs, context: Any) -> None:
-    load_parquet(lake, context, **feishu_video)
-    before = content(lake)
-    written = load_parquet(lake, context, **feishu_video)
-    changed = {name.partition("/")[0] for name, held in content(lake).items() if held != before[name]}
-    assert changed <= {"landings", "discovery_windows", "pending_items"}  # with the time of the last write
-    assert written["recordings"] == written["recording_files"] == {"rows": 0, "files": 0}
-    assert [len(read(lake, table)) for table in ("landings", "discovery_windows", "pending_items")] == [1, 2, 1]
-
-
 def test_files_contain_no_links_or_passwords(emulated: Any, lake: Path, context: Any) -> None:
     recordings = ListRecordingsOperator(
         task_id="list",
@@ -70,24 +58,6 @@ def test_files_contain_no_links_or_passwords(emulated: Any, lake: Path, context:
     text = json.dumps([row for table in tables for row in read(lake, table)])
     assert "has_password" in text
     assert [secret for secret in planted if secret in text] == []
-
-
-def test_posts(lake: Path, emulated: Any, context: Any) -> None:
-    posts = FeishuPostsOperator(task_id="read", post_ids=[NAMED_POST, GONE_POST]).execute(context)
-    operator = PostsToParquetOperator(task_id="lake", posts=posts, target=f"file://{lake}")
-    written = operator.execute(context)
-    assert written["posts"] == {"rows": 2, "files": 2}
-    assert operator.execute(context)["posts"] == {"rows": 0, "files": 0}
-    found = {row["post_id"]: row for row in read(lake, "posts")}
-    assert (found[NAMED_POST]["_deleted_at"], found[NAMED_POST]["dt"]) == (None, found[NAMED_POST]["created_at"][:10])
-    assert (found[GONE_POST]["_deleted_at"] is None, found[GONE_POST]["dt"]) == (False, None)
-
-
-def test_ndjson_batches(lake: Path, feishu_video: Inputs, context: Any, tmp_path: Path) -> None:
-    batch = tmp_path / "batch.ndjson"
-    batch.write_text("".join(json.dumps(recording) + "\n" for recording in feishu_video["recordings"]))
-    inputs = {**feishu_video, "recordings": [f"file://{batch}"], "stored_files": [feishu_video["stored_files"]]}
-    assert load_parquet(lake, context, **inputs)["recordings"] == {"rows": 1, "files": 1}
 
 
 def test_titles_are_not_rendered(lake: Path, feishu_video: Inputs, context: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pendulum
 import pyarrow.parquet as pq
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 from sqlalchemy import DateTime, Table
 
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST
@@ -24,7 +24,6 @@ from airflow_provider_meetings.warehouse.lake import landing
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.privacy.rules import Action, redactable
 from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
-from tests.storage.s3.s3_front import refuse
 from tests.transfers.conftest import Inputs, hashed, load_parquet
 from tests.warehouse.lake.lakes import bare, content, days, read
 
@@ -119,29 +118,6 @@ def test_repeated_load_changes_only_journals(lake: Path, feishu: Inputs, context
         changed = {name.partition("/")[0] for name, data in content(lake).items() if data != before[name]}
         assert changed <= JOURNALS
         assert {name for name, found in written.items() if found["files"]} == changed
-
-
-def test_changed_transcript_replaces_rows(lake: Path, feishu: Inputs, context: Any) -> None:
-    load_parquet(lake, context, **feishu)
-    (stored,) = [file for file in feishu["stored_files"] if file["kind"] == "transcript-srt"]
-    Path(stored["uri"].removeprefix("file://")).write_text("1\n00:00:01,000 --> 00:00:02,000\nLina: new\n")
-    load_parquet(lake, context, **feishu)
-    rows = [row for row in read(lake, "transcript_segments") if row["kind"] == "transcript-srt"]
-    assert [row["text"] for row in rows if row["_deleted_at"] is None] == ["new"]
-    assert len(rows) > 1
-    # Without stored_files the rows stay, whatever the files contain.
-    before = read(lake, "transcript_segments")
-    Path(stored["uri"].removeprefix("file://")).unlink()
-    load_parquet(lake, context, recordings=feishu["recordings"])
-    assert read(lake, "transcript_segments") == before
-
-
-def test_missing_object_fails_before_writing(lake: Path, feishu: Inputs, context: Any) -> None:
-    (stored,) = [file for file in feishu["stored_files"] if file["kind"] == "todos-json"]
-    Path(stored["uri"].removeprefix("file://")).unlink()
-    with pytest.raises(AirflowFailException, match=r"todos-json\) does not exist"):
-        load_parquet(lake, context, **feishu)
-    assert not lake.exists()
 
 
 @pytest.mark.parametrize("first", ["hash", "drop"])
@@ -258,14 +234,3 @@ def test_lake_in_bucket(bucket: S3Bench, feishu: Inputs, context: Any, key: str)
     for table in rules.CONTENTS:
         assert f"rows/{table.name}/dt={day}/rows.parquet" in bucket.names()
         assert (first[table.name]["files"], second[table.name]["files"]) == (1, 0)
-
-
-def test_failing_store_of_transcripts_is_temporary_error(
-    bucket: S3Bench, lake: Path, feishu: Inputs, context: Any
-) -> None:
-    feishu["stored_files"][0]["uri"] = f"s3://lake_conn@{BUCKET}/transcript.txt"
-    bucket.front.on("Get", refuse(403, "AccessDenied"))
-    with pytest.raises(AirflowException, match="could not be read") as raised:
-        load_parquet(lake, context, **feishu)
-    assert not isinstance(raised.value, AirflowFailException)
-    assert not lake.exists()
