@@ -204,7 +204,8 @@ class StoreContract(abc.ABC):
     def test_hidden_partial_upload(self, store: Store) -> None:
         writer = store.writer("a/v.parquet", Plan(hidden=True))
         writer.write(body(MIB))
-        handles = [upload.handle for upload in store.partial_uploads()]
+        uploads = store.partial_uploads()
+        handles = [upload.handle for upload in uploads if upload.kind != "multipart upload"]  # which has no name
         assert all(handle.startswith("a/.") for handle in handles), handles
         writer.publish()
         assert self.contents(store) == ["a/v.parquet"]

@@ -18,7 +18,6 @@ import pytest
 from airflow_provider_meetings.api.errors import (
     InvalidRequest,
     MediaCorrupt,
-    MeetingsApiError,
     ServerError,
 )
 from airflow_provider_meetings.api.landing.store import Plan
@@ -26,8 +25,7 @@ from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
 from tests.contract import scripted
 from tests.contract.bench import BODY, CHECKPOINT, NAME, OTHER, RECEIPT, Bench
-from tests.contract.leaks import told
-from tests.contract.origin import Answer, chunked, json_body, raw_body, video
+from tests.contract.origin import Answer, raw_body, video
 from tests.contract.scripted import MEDIA
 
 
@@ -54,42 +52,6 @@ def test_wrong_length_is_corrupt(bench: Bench, difference: int, monkeypatch: pyt
     with pytest.raises(MediaCorrupt, match="bytes, received"):
         bench.land(video(BODY))
     assert bench.files() == set()
-
-
-FAILURES: dict[str, tuple[Answer, type[MeetingsApiError]]] = {
-    "cut chunks": (chunked(BODY, finished=False), ServerError),
-    "zero bytes": (video(b""), MediaCorrupt),
-    "no content": (raw_body(b"", status=204), MediaCorrupt),
-    "json": (json_body({"code": 2091004, "msg": "resource deleted"}), MediaCorrupt),
-    "json as video": (video(b'{"errcode": 40014}'), MediaCorrupt),
-    "html as video": (video(b"<!doctype html><title>Sign in</title>"), MediaCorrupt),
-    "xml as video": (video(b"<?xml version='1.0'?><Error/>"), MediaCorrupt),
-    "partial content": (raw_body(BODY, status=206), MediaCorrupt),
-    "server error": (raw_body(b"", status=500), ServerError),
-}
-
-
-@pytest.mark.parametrize("failure", FAILURES)
-def test_failure_leaves_nothing_and_next_try_lands(bench: Bench, failure: str) -> None:
-    answer, kind = FAILURES[failure]
-    with pytest.raises(kind) as caught:
-        bench.land(answer)
-    assert bench.files() == set()
-    assert "S3CRET" not in told(caught.value)
-    assert not caught.value.permanent
-    assert bench.land(video(BODY)).outcome == "landed"
-    assert bench.target.read_bytes() == BODY
-
-
-@pytest.mark.parametrize("failure", FAILURES)
-def test_failed_replacement_keeps_old_object(bench: Bench, failure: str) -> None:
-    bench.land(video(BODY))
-    answer, kind = FAILURES[failure]
-    with pytest.raises(kind):
-        bench.land(answer, if_present="replace")
-    assert bench.target.read_bytes() == BODY
-    assert bench.files() == {NAME, RECEIPT}
-    assert bench.land().outcome == "skipped"
 
 
 def test_interrupt_without_validator_leaves_nothing(bench: Bench) -> None:

@@ -11,19 +11,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
-from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.storage.local.writer import LocalWriter
 from tests.contract.store import StoreContract
 from tests.contract.uploads import UploadFileSystem
-
-
-class TestLocalStore(StoreContract):
-    @pytest.fixture
-    def store(self, tmp_path: Path) -> Store:
-        return LocalStore(tmp_path / "lake", "file:///lake")
-
-    def kill(self, writer: LocalWriter) -> None:
-        os.close(writer._fd)
 
 
 class FilesystemContract(StoreContract):

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.landing.store import Plan
+from airflow_provider_meetings.api.landing.store import Plan, Store
 from airflow_provider_meetings.storage import store_for
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
+from tests.contract.store import StoreContract
 
 
 @pytest.fixture
@@ -19,23 +20,24 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "a" / "b", "file://conn@/a/b/")
 
 
+class TestLocalStore(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Store:
+        return LocalStore(tmp_path / "lake", "file:///lake")
+
+    def kill(self, writer: LocalWriter) -> None:
+        os.close(writer._fd)
+
+
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
-def test_put_read_stat_delete(store: LocalStore, tmp_path: Path) -> None:
-    assert store.read("x/y.json") is None
-    assert store.stat("x/y.json") is None
-    store.put("x/y.json", b"content")
-    path = tmp_path / "a" / "b" / "x" / "y.json"
-    assert path.read_bytes() == b"content"
-    assert store.read("x/y.json") == b"content"
-    stat = store.stat("x/y.json")
+def test_validator_is_mtime(store: LocalStore, tmp_path: Path) -> None:
+    store.put("x", b"1")
+    stat = store.stat("x")
     assert stat is not None
-    assert (stat.size, stat.validator) == (7, f"mtime-ns:{path.stat().st_mtime_ns}")
-    store.delete("x/y.json")
-    store.delete("x/y.json")
-    assert store.stat("x/y.json") is None
+    assert stat.validator == f"mtime-ns:{(tmp_path / 'a' / 'b' / 'x').stat().st_mtime_ns}"
 
 
 def test_file_in_place_of_folder_is_empty(store: LocalStore) -> None:
@@ -89,32 +91,6 @@ def test_symlink_to_folder_is_logged_and_skipped(
     assert [record.getMessage() for record in caplog.records] == [
         f"Skipping {tmp_path}/a/b/day/rec: symbolic link to a folder"
     ]
-
-
-def test_uri(store: LocalStore) -> None:
-    assert store.uri("x/y.mp4") == "file://conn@/a/b/x/y.mp4"
-
-
-def test_object_is_invisible_before_publish(store: LocalStore, tmp_path: Path) -> None:
-    writer = store.writer("v.mp4", Plan())
-    writer.write(b"one")
-    writer.write(b"two")
-    assert names(tmp_path) == {"v.mp4.part"}
-    stat = writer.publish()
-    assert names(tmp_path) == {"v.mp4"}
-    assert (store.read("v.mp4"), stat) == (b"onetwo", store.stat("v.mp4"))
-    writer.abort()
-    assert store.read("v.mp4") == b"onetwo"
-
-
-def test_abort_keeps_old_object(store: LocalStore, tmp_path: Path) -> None:
-    store.put("v.mp4", b"old")
-    writer = store.writer("v.mp4", Plan())
-    writer.write(b"new")
-    writer.abort()
-    writer.abort()
-    assert names(tmp_path) == {"v.mp4"}
-    assert store.read("v.mp4") == b"old"
 
 
 def test_part_without_checkpoint_is_not_resumed(store: LocalStore, tmp_path: Path) -> None:
@@ -215,11 +191,6 @@ def test_no_open_file_descriptors_left(store: LocalStore) -> None:
             store.writer("y", Plan())
         writer.abort()
     assert len(list(fds.iterdir())) == before
-
-
-def test_check_writable_leaves_nothing(store: LocalStore, tmp_path: Path) -> None:
-    store.check_writable()
-    assert names(tmp_path) == set()
 
 
 def test_target_that_is_a_file_is_named(tmp_path: Path) -> None:

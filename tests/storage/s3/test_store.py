@@ -6,19 +6,33 @@ import hashlib
 
 import pytest
 
-from airflow_provider_meetings.api.landing.store import (
-    MAX_READ_BYTES,
-    ListedObject,
-    Plan,
-    Precondition,
-    PreconditionFailed,
-)
+from airflow_provider_meetings.api.landing.store import ListedObject, Plan, Precondition, PreconditionFailed, Store
 from airflow_provider_meetings.storage.s3 import parts
 from airflow_provider_meetings.storage.s3.store import S3Store
+from tests.contract.store import StoreContract, keys
 from tests.storage.s3.s3_bench import BODY, BUCKET, KEY, PART_SIZE, PIECE, URI, S3Bench, s3_client
 from tests.storage.s3.s3_front import Forward, Response, drop_response, refuse
 
 HASHES = tuple(hashlib.sha256(BODY[i : i + PART_SIZE]).hexdigest() for i in range(0, len(BODY), PART_SIZE))
+
+
+class TestS3Store(StoreContract):
+    @pytest.fixture
+    def store(self, s3: S3Bench) -> Store:
+        return s3.store()
+
+    def test_walk_goes_folder_by_folder(self, store: Store) -> None:
+        """S3 sorts by whole keys."""
+        for key in ("b/2", "b/10/x", "a/0", "c"):
+            store.put(key, b"1")
+        assert keys(store) == ["a/0", "b/10/x", "b/2", "c"]
+
+
+def test_missing_bucket_and_object(s3: S3Bench) -> None:
+    with pytest.raises(FileNotFoundError, match="the bucket does not exist: create it"):
+        S3Store(s3_client(s3.front.url), "nowhere", "", "s3://nowhere").check_writable()
+    with pytest.raises(FileNotFoundError, match=f"target {URI}/a/b.json"):
+        list(s3.store().open("a/b.json"))
 
 
 def test_upload_in_parts_with_checksums(s3: S3Bench) -> None:
@@ -45,13 +59,6 @@ def test_state_is_saved_before_first_part(s3: S3Bench) -> None:
     s3.write(writer)
     assert sent == [0]
     writer.abort()
-
-
-def test_read_treats_large_object_as_missing(s3: S3Bench) -> None:
-    store = s3.store()
-    for size, expected in ((MAX_READ_BYTES, bytes(MAX_READ_BYTES)), (MAX_READ_BYTES + 1, None), (2, b"\0\0")):
-        store.put("x.json", bytes(size))
-        assert store.read("x.json") == expected
 
 
 @pytest.mark.parametrize("size", [0, 1, PART_SIZE - 1, PART_SIZE, PART_SIZE + 1, 2 * PART_SIZE, 2 * PART_SIZE + 1])
@@ -122,13 +129,6 @@ def test_invalid_state_is_not_resumed(s3: S3Bench, state: dict[str, object]) -> 
     again.abort()
 
 
-def test_abort_leaves_nothing(s3: S3Bench) -> None:
-    writer = s3.writer()
-    s3.write(writer)
-    writer.abort()
-    assert (s3.uploads(), s3.names()) == ([], set())
-
-
 def test_failed_checkpoint_aborts_upload(s3: S3Bench) -> None:
     def save_state(state: object) -> None:
         raise PermissionError("no right to write checkpoints")
@@ -149,27 +149,6 @@ def test_part_size_grows_only_for_too_many_parts(s3: S3Bench, monkeypatch: pytes
     s3.write(writer, bytes(minimum + parts.MIB + 1))
     assert s3.states[-1]["part_size"] == minimum + parts.MIB
     writer.abort()
-
-
-def test_small_objects(s3: S3Bench) -> None:
-    store = s3.store()
-    assert store.read("a/b.json") is None
-    assert store.stat("a/b.json") is None
-    store.put("a/b.json", b"{}")
-    assert store.read("a/b.json") == b"{}"
-    assert store.uri("a/b.json") == f"{URI}/a/b.json"
-    store.delete("a/b.json")
-    store.delete("a/b.json")
-    assert s3.names() == set()
-    with pytest.raises(FileNotFoundError, match=f"target {URI}/a/b.json"):
-        list(store.open("a/b.json"))
-
-
-def test_open_yields_pieces_of_at_most_one_mib(s3: S3Bench) -> None:
-    s3.store().put(KEY, bytes(2 * parts.MIB + 1))
-    pieces = list(s3.store().open(KEY))
-    assert sum(map(len, pieces)) == 2 * parts.MIB + 1
-    assert max(map(len, pieces)) <= parts.MIB
 
 
 def test_walk_lists_prefix_sorted(s3: S3Bench) -> None:
@@ -202,13 +181,6 @@ def test_partial_uploads_are_listed_and_removed(s3: S3Bench) -> None:
     assert store.remove(upload)
     assert not store.remove(upload)
     assert s3.uploads() == ["raw/b", "raw-other/1"]
-
-
-def test_check_writable_leaves_nothing(s3: S3Bench) -> None:
-    s3.store().check_writable()
-    assert (s3.uploads(), s3.names()) == ([], set())
-    with pytest.raises(FileNotFoundError, match="the bucket does not exist: create it"):
-        S3Store(s3_client(s3.front.url), "nowhere", "", "s3://nowhere").check_writable()
 
 
 def test_extra_arguments_are_sent_where_accepted(s3: S3Bench) -> None:
@@ -318,10 +290,3 @@ def test_store_without_conditional_writes(s3: S3Bench, how: str) -> None:
     assert s3.read() == b"2"
     puts = [request for request in s3.front.requests if request.operation == "Put"]
     assert [("if-match" in a.headers or "if-none-match" in a.headers) for a in puts] == [True, False, False]
-
-
-def test_walk_single_folder(s3: S3Bench) -> None:
-    store = s3.store()
-    for key in ("a/1", "a/b/2", "ab/3"):
-        store.put(key, b"1")
-    assert [listed.key for listed in store.walk("a")] == ["a/1", "a/b/2"]

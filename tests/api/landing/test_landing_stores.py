@@ -12,25 +12,30 @@ from fsspec.implementations.local import LocalFileSystem
 from airflow_provider_meetings.api.errors import MediaCorrupt, MeetingsApiError, ServerError
 from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
+from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
+from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
-from tests.contract.origin import Answer, Handler, chunked, raw_body, video
+from tests.contract.leaks import told
+from tests.contract.origin import Answer, Handler, chunked, json_body, raw_body, video
 from tests.contract.store import keys
 from tests.contract.uploads import Truncating, UploadFileSystem
 
 CHECKPOINT = RECEIPT.removesuffix(RECEIPT_SUFFIX) + CHECKPOINT_SUFFIX
 
 
-@pytest.fixture(params=[UploadFileSystem, Truncating, LocalFileSystem])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> FilesystemStore:
+@pytest.fixture(params=[None, UploadFileSystem, Truncating, LocalFileSystem])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param is None:
+        return LocalStore(tmp_path / "lake", "x://lake")
     return FilesystemStore(request.param(), str(tmp_path / "lake"), "x://lake")
 
 
-def names(store: FilesystemStore) -> set[str]:
+def names(store: Store) -> set[str]:
     return {*keys(store), *(upload.handle for upload in store.partial_uploads())}
 
 
-def test_land_skip_replace(bench: Bench, store: FilesystemStore) -> None:
+def test_land_skip_replace(bench: Bench, store: Store) -> None:
     stored = bench.land(video(BODY), store=store)
     assert (stored.outcome, stored.uri, store.read(NAME)) == ("landed", f"x://lake/{NAME}", BODY)
     assert names(store) == {NAME, RECEIPT}
@@ -40,7 +45,7 @@ def test_land_skip_replace(bench: Bench, store: FilesystemStore) -> None:
     assert (store.read(NAME), names(store)) == (BODY, {NAME, RECEIPT})
 
 
-def test_resume_after_cut_within_try(bench: Bench, store: FilesystemStore) -> None:
+def test_resume_after_cut_within_try(bench: Bench, store: Store) -> None:
     big = BODY * 6  # several chunks
 
     def whole(handler: Handler) -> None:
@@ -57,29 +62,38 @@ def test_resume_after_cut_within_try(bench: Bench, store: FilesystemStore) -> No
     assert (b"".join(store.open(NAME)), names(store)) == (big, {NAME, RECEIPT})
 
 
-BROKEN: dict[str, tuple[Answer, type[MeetingsApiError]]] = {
-    "cut at 0": (video(b"", {"Content-Length": str(len(BODY))}), ServerError),
-    "cut at 1": (video(BODY[:1], {"Content-Length": str(len(BODY))}), ServerError),
-    "cut before last byte": (video(BODY[:-1], {"Content-Length": str(len(BODY))}), ServerError),
-    "cut with validator": (video(BODY[:-1], {"Content-Length": str(len(BODY)), "ETag": '"v1"'}), ServerError),
+LENGTH = {"Content-Length": str(len(BODY))}
+INVALID: dict[str, tuple[Answer, type[MeetingsApiError]]] = {
+    "cut at 0": (video(b"", LENGTH), ServerError),
+    "cut at 1": (video(BODY[:1], LENGTH), ServerError),
+    "cut before last byte": (video(BODY[:-1], LENGTH), ServerError),
+    "cut with validator": (video(BODY[:-1], {**LENGTH, "ETag": '"v1"'}), ServerError),
     "cut chunks": (chunked(BODY, finished=False), ServerError),
-    "html": (raw_body(b"<!doctype html><p>log in", headers={"Content-Type": "video/mp4"}), MediaCorrupt),
-    "json": (raw_body(b'{"errcode": 1}', headers={"Content-Type": "video/mp4"}), MediaCorrupt),
     "empty": (video(b""), MediaCorrupt),
+    "no content": (raw_body(b"", status=204), MediaCorrupt),
+    "json": (json_body({"code": 2091004, "msg": "resource deleted"}), MediaCorrupt),
+    "json as video": (video(b'{"errcode": 40014}'), MediaCorrupt),
+    "html as video": (video(b"<!doctype html><title>Sign in</title>"), MediaCorrupt),
+    "xml as video": (video(b"<?xml version='1.0'?><Error/>"), MediaCorrupt),
+    "partial content": (raw_body(BODY, status=206), MediaCorrupt),
+    "server error": (raw_body(b"", status=500), ServerError),
 }
 
 
 @pytest.mark.parametrize("exists", [False, True])
-@pytest.mark.parametrize("fault", BROKEN)
-def test_invalid_body_leaves_nothing(bench: Bench, store: FilesystemStore, fault: str, exists: bool) -> None:
+@pytest.mark.parametrize("response", INVALID)
+def test_invalid_response_leaves_nothing(bench: Bench, store: Store, response: str, exists: bool) -> None:
     if exists:
-        store.put(NAME, OTHER)
-    answer, error = BROKEN[fault]
-    with pytest.raises(error):
-        bench.land(answer, store=store)
+        bench.land(video(OTHER), store=store)
+    before = names(store)
+    answer, error = INVALID[response]
+    with pytest.raises(error) as caught:
+        bench.land(answer, store=store, if_present="replace")
+    assert not caught.value.permanent
+    assert "S3CRET" not in told(caught.value)
     assert store.read(NAME) == (OTHER if exists else None)
-    assert names(store) - {CHECKPOINT} == ({NAME} if exists else set())
-    assert bench.land(video(BODY), store=store).outcome == ("replaced" if exists else "landed")
+    assert names(store) - {CHECKPOINT, f"{NAME}.part"} == before
+    assert bench.land(video(BODY), store=store, if_present="replace").outcome == ("replaced" if exists else "landed")
     assert (store.read(NAME), names(store)) == (BODY, {NAME, RECEIPT})
 
 
