@@ -151,7 +151,7 @@ def _refused(
         base_url="http://localhost",
         platform="bench",
         rate_limiter=limiter,
-        longest_queue=_TIMEOUT,
+        queue_timeout=_TIMEOUT,
         sleep=sleep,
         clock=clock,
     )

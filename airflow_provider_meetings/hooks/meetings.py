@@ -130,11 +130,11 @@ class MeetingsHook(BaseHook):
                 extra["rate_share"] or 1.0,
                 extra["coordination_conn_id"],
             ),
-            longest_queue=QUEUE_SECONDS if self._max_attempts > 1 else POLL_QUEUE_SECONDS,
+            queue_timeout=QUEUE_SECONDS if self._max_attempts > 1 else POLL_QUEUE_SECONDS,
             on_secret=self._mask,
         )
         login = Login(str(conn.login), str(conn.password), extra)
-        tokens = shared_tokens(login.secret, extra["coordination_conn_id"], timeout=transport.timeout)
+        tokens = shared_tokens(login.secret, extra["coordination_conn_id"], timeout=transport.queue_timeout)
         return self.make_client(transport, MediaSession(transport, extra["allowed_media_hosts"]), login, tokens)
 
     def get_conn(self) -> MeetingsClient:

@@ -127,7 +127,7 @@ FIELDS: list[Row] = [
             "9" * 5000,
         )
     ),
-    Row("extra allowed_media_hosts", "169.254.169.254", "nothing is ever fetched", "Leave it out"),
+    Row("extra allowed_media_hosts", "169.254.169.254", "never allowed", "Leave it out"),
 ]
 OF_FEISHU = [
     *(

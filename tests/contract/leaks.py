@@ -1,4 +1,4 @@
-"""What an error would tell whoever logs, pickles or prints it."""
+"""Collect the texts in which a secret could leak."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 def told(error: BaseException) -> str:
-    """Return all text of an error and of every error it came from, whether or not that one is shown."""
+    """Return all text of an error and of the errors that its traceback shows."""
     parts: list[str] = []
     waiting: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -20,11 +20,11 @@ def told(error: BaseException) -> str:
         parts += [str(current), repr(current), repr(current.args), repr(getattr(current, "__dict__", {}))]
         parts += traceback.format_exception_only(current)
         parts.append(str(getattr(getattr(current, "request", None), "url", "")))
-        waiting += [current.__cause__, current.__context__]
+        waiting += [current.__cause__, None if current.__suppress_context__ else current.__context__]
     return "\n".join(parts)
 
 
 def logged(records: Iterable[logging.LogRecord]) -> str:
-    """Return what our own loggers wrote, arguments included."""
-    ours = [record for record in records if record.name.startswith("airflow_provider_meetings")]
-    return "\n".join(f"{record.getMessage()} {record.args!r} {record.exc_info!r}" for record in ours)
+    """Return the messages of the provider's own loggers, with their arguments."""
+    own = [record for record in records if record.name.startswith("airflow_provider_meetings")]
+    return "\n".join(f"{record.getMessage()} {record.args!r} {record.exc_info!r}" for record in own)

@@ -1,4 +1,4 @@
-"""Keep what URLs carry out of logs: ours, and those of the HTTP layer below us."""
+"""URLs: check their form, keep their queries out of logs, and describe an unreachable one without its secrets."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _QUERY = re.compile(r"\?\S+")
 
 
 def is_http(url: str) -> bool:
-    """Tell whether `url` is an address of HTTP with a host."""
+    """Return whether `url` is an http or https URL with a host."""
     try:
         parts = urlsplit(url)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bracket or a port that is none
+    except ValueError:  # an unclosed bracket, or an invalid port
         return False
 
 
 def scheme_of(url: str) -> str:
-    """Return the scheme of a URL in lower case; an empty text where there is none."""
+    """Return the scheme of a URL in lower case, or an empty text."""
     try:
         return urlsplit(url).scheme
     except ValueError:
@@ -32,7 +32,7 @@ def scheme_of(url: str) -> str:
 
 
 def redact(url: str, *, path: bool = True) -> str:
-    """Show where a request goes without what it carries: no user, no query."""
+    """Return a URL without user, password and query."""
     parts = urlsplit(url)
     port = f":{parts.port}" if parts.port else ""
     origin = f"{parts.scheme}://{parts.hostname or ''}{port}"
@@ -40,10 +40,10 @@ def redact(url: str, *, path: bool = True) -> str:
 
 
 class _QueryFilter(logging.Filter):
-    """Cut the queries out of urllib3's lines about hosts that we talk to: each request at DEBUG, broken headers louder.
+    """Remove queries from urllib3's log records about known hosts.
 
-    WeCom's secret and token stand in queries, and a media link is one. Registering each link with Airflow's masker
-    would do it too, but its cost grows with the square of the links: minutes for a few hundred files.
+    WeCom's secret and token are query parameters, and a media link is a credential. Airflow's masker could hide each
+    link, but its cost grows with the square of the number of links: minutes for a few hundred files.
     """
 
     def __init__(self) -> None:
@@ -52,11 +52,11 @@ class _QueryFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record in place; let every record pass."""
-        if isinstance(record.args, tuple) and any(self._ours(arg) for arg in record.args):
+        if isinstance(record.args, tuple) and any(self._names_known_host(arg) for arg in record.args):
             record.args = tuple(_QUERY.sub("?***", arg) if isinstance(arg, str) else arg for arg in record.args)
         return True
 
-    def _ours(self, arg: object) -> bool:
+    def _names_known_host(self, arg: object) -> bool:
         return isinstance(arg, str) and any(host in arg for host in self.hosts)
 
 
@@ -64,31 +64,30 @@ _FILTER = _QueryFilter()
 
 
 def keep_queries_out_of_logs(url: str) -> None:
-    """Have the HTTP layer's log lines about this URL's host show no queries, in this process, from now on."""
-    with suppress(ValueError):  # a host that is none: nothing can be sent there
+    """Remove queries from urllib3's log records about the host of `url`, from now on in this process."""
+    with suppress(ValueError):  # an invalid host: no request can be sent to it
         if host := urlsplit(url).hostname:
             _FILTER.hosts.add(host)
-    # On the loggers that make the lines: a filter there sees them before any handler. Adding it again is no change.
+    # A filter on these loggers runs before every handler. Adding it again changes nothing.
     for name in ("urllib3.connection", "urllib3.connectionpool"):
         logging.getLogger(name).addFilter(_FILTER)
 
 
-def unreachable(platform: str, url: str, failure: str) -> ServerError:
-    """Return the error for a request that got no answer; `failure` is `kind_of_failure`'s.
+def unreachable(platform: str, url: str, failure: Exception | str) -> ServerError:
+    """Return the error for a request without an answer. The text of `failure` contains the URL and is not shown.
 
-    Raise it outside the except block: the exception of requests names the whole URL, and must not come along as
-    this one's context.
+    Raise it ``from None``: a traceback would show the URL as well.
     """
+    what = failure if isinstance(failure, str) else _describe(failure)
     return ServerError(
-        f"{platform} could not be reached at {redact(url, path=False)}: {failure}",
+        f"{platform} could not be reached at {redact(url, path=False)}: {what}",
         next_step="Check the connection's host (and proxy, ca_bundle), DNS and firewall; "
         "if they are right, try again later.",
         platform=platform,
     )
 
 
-def kind_of_failure(error: Exception) -> str:
-    """Name the failure without the text of `error`, which holds the URL."""
+def _describe(error: Exception) -> str:
     if isinstance(error, requests.exceptions.SSLError):
         return "the TLS certificate or handshake was refused"
     if isinstance(error, requests.exceptions.ProxyError):
@@ -99,4 +98,4 @@ def kind_of_failure(error: Exception) -> str:
         return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
     if isinstance(error, OSError):
         return "the CA bundle cannot be read"
-    return "the address is not one" if isinstance(error, ValueError) else type(error).__name__
+    return "the address is invalid" if isinstance(error, ValueError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""Send requests: always with timeouts, decided by typed errors, and with nothing secret in logs or errors."""
+"""Send API requests: with timeouts and retries, and with no secret in logs or errors."""
 
 from __future__ import annotations
 
@@ -31,45 +31,39 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
 from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
-from airflow_provider_meetings.api.http.redaction import (
-    is_http,
-    keep_queries_out_of_logs,
-    kind_of_failure,
-    redact,
-    unreachable,
-)
+from airflow_provider_meetings.api.http.redaction import is_http, keep_queries_out_of_logs, redact, unreachable
 from airflow_provider_meetings.api.http.usage import Usage
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
-LONGEST_WAIT_SECONDS = 60.0
-"""A longer wait is not slept through here: the error carries it to whoever schedules the next try."""
+MAX_WAIT_SECONDS = 60.0
+"""The longest wait before a retry. An error that asks for more is raised at once, for the scheduler to retry."""
 QUEUE_SECONDS = 600.0
-"""A place in the queue of the app's quota is waited for so long: unlike a block it comes nearer by itself."""
-_TURNS_MISSED = 2
-"""So many places in the queue are given up for having been woken too late, by one call."""
-_PLACES_LOST = 20
-"""So many are given up at all: a refusal that is remembered for too long must not hold a call back for as long."""
+"""The longest wait for a slot of a quota."""
+_MAX_LATE_SLOTS = 2
+"""After this many slots that expired before the thread woke up, one call ignores its lateness: the machine is busy."""
+_MAX_LOST_SLOTS = 20
+"""After this many lost slots, one call is sent anyway."""
 
 Decode = Callable[[requests.Response], Any]
-"""Reads an answer: returns its payload, or raises the typed error that its body names."""
+"""Return the payload of an answer, or raise the typed error that its body names."""
 
 
 class Transport:
     """Wrap one `requests.Session` for one platform and one identity.
 
-    :param base_url: scheme and host of the API, without a trailing slash.
-    :param platform: for error texts.
+    :param base_url: scheme and host of the API.
+    :param platform: for error messages.
     :param max_attempts: how often one call may be sent; 1 where the caller polls anyway.
-    :param proxy: None takes the environment's.
-    :param ca_bundle: a path; None takes ``REQUESTS_CA_BUNDLE``, else the usual certificates.
-    :param rate_limiter: the app's quotas, which others use too; None sends each call at once.
-    :param longest_queue: seconds that a call may wait for its place in that queue.
-    :param sleep: before a call and between tries; None waits until `interrupt`, at the longest.
-    :param on_secret: is told tokens before they are used, so that logs can mask them.
-    :param clock: steady seconds, by which it sees how long it has slept.
+    :param proxy: None means the proxy of the environment.
+    :param ca_bundle: a path; None means ``REQUESTS_CA_BUNDLE``, else the default certificates.
+    :param rate_limiter: the quotas of the app; None sends each call at once.
+    :param queue_timeout: seconds that a call may wait for its slot.
+    :param sleep: used before calls and between attempts; the default returns early on `interrupt`.
+    :param on_secret: called with each token before it is used, to mask it in logs.
+    :param clock: monotonic seconds.
     """
 
     def __init__(
@@ -82,7 +76,7 @@ class Transport:
         ca_bundle: str | None = None,
         on_secret: Callable[[str], None] = lambda value: None,
         rate_limiter: RateLimiter | None = None,
-        longest_queue: float = QUEUE_SECONDS,
+        queue_timeout: float = QUEUE_SECONDS,
         sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -93,17 +87,17 @@ class Transport:
             )
         self.base_url = base_url.rstrip("/")
         self.platform = platform
-        self._max_attempts = max_attempts
         self.proxies = {"http": proxy, "https": proxy} if proxy else None
         self.verify: bool | str = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or True
         self.request_timeout = (CONNECT_SECONDS, READ_SECONDS)
         self.on_secret = on_secret
+        self.queue_timeout = queue_timeout
+        self.usage = Usage()
+        self._max_attempts = max_attempts
+        self._rate_limiter = rate_limiter
         self._interrupted = Event()
         self._sleep = sleep or sleep_using_event(self._interrupted)
         self._clock = clock
-        self._rate_limiter = rate_limiter
-        self.timeout = longest_queue
-        self.usage = Usage()
         self._session = requests.Session()
         # With trust_env, requests would send a .netrc login beside the token, or instead of it.
         self._session.trust_env = False
@@ -114,25 +108,43 @@ class Transport:
         self._session.close()
 
     def interrupt(self) -> None:
-        """Stop waiting and retrying, in any thread; send no further call after a wait."""
+        """End waits in every thread, and send no further call after a wait."""
         self._interrupted.set()
 
     def pause(self, seconds: float) -> None:
-        """Wait before a call.
+        """Sleep before a call.
 
-        :raises ServerError: as soon as this is interrupted.
+        :raises ServerError: if the transport is interrupted.
         """
         self._sleep(seconds)
         if self._interrupted.is_set():
-            raise ServerError("the call was not sent, for this task was stopped", platform=self.platform)
+            raise ServerError("The call was not sent: the task is being stopped", platform=self.platform)
 
     def acquire(self, quota: Quota) -> None:
-        """Wait for the place of a call that is then made with ``queued=False``, at once.
+        """Wait for a slot of `quota`; send the call at once, with ``queued=False``.
 
-        :raises RateLimited: if the place is further away than is waited for here.
-        :raises ServerError: as soon as the transport is interrupted.
+        :raises RateLimited: if the slot is further away than `queue_timeout`.
+        :raises ServerError: if the transport is interrupted.
         """
-        self._acquire(quota)
+        if self._rate_limiter is None:
+            return
+        lost, deadline = 0, self._clock() + self.queue_timeout
+        while (delay := self._rate_limiter.reserve(quota, max(0.0, deadline - self._clock()))) > 0:
+            due = self._clock() + delay
+            self._pause_in_queue(quota, delay)
+            late = self._clock() - due if lost < _MAX_LATE_SLOTS else 0.0
+            if self._rate_limiter.still_valid(quota, late) or lost == _MAX_LOST_SLOTS:
+                return
+            lost += 1
+
+    def _pause_in_queue(self, quota: Quota, seconds: float) -> None:
+        start = self._clock()
+        try:
+            self.pause(seconds)
+        except BaseException:
+            self.usage.waited(quota.endpoint, min(seconds, self._clock() - start))
+            raise
+        self.usage.waited(quota.endpoint, seconds)
 
     def call(
         self,
@@ -147,18 +159,17 @@ class Transport:
         max_attempts: int | None = None,
         queued: bool = True,
     ) -> Any:
-        """Send one API call and return what `decode` makes of the answer.
+        """Send one API call and return the decoded answer.
 
-        Waits for its turn where the endpoint has a quota. Retries what a later try can mend, waiting as long as the
-        platform said or else exponentially; renews a rejected token once. Raises the last typed error.
+        Waits for a slot of the quota. Retries rate limits and server errors after the wait that the platform names,
+        else with exponential backoff. Renews a rejected token once. Raises the last typed error.
 
-        :param quota: the endpoint's.
-        :param queued: False if its place was waited for with `acquire`.
+        :param queued: False if `acquire` was called for this call.
         """
         retrying = Retrying(
             stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
-            retry=retry_if_exception(_worth_retrying),
-            wait=self._pause,
+            retry=retry_if_exception(_is_retryable),
+            wait=self._wait_seconds,
             before_sleep=self._log_retry,
             sleep=self._sleep,
             reraise=True,
@@ -167,100 +178,72 @@ class Transport:
         def send(signature: Signature | None) -> Any:
             request = requests.Request(method, self.base_url + path, params=params, json=json, auth=signature)
             if queued:
-                self._acquire(quota)
+                self.acquire(quota)
             self.usage.called(quota.endpoint)
             try:
                 with self._send(request) as response:
                     return decode(response)
             except RateLimited as error:
-                self._all_wait(quota, error)
+                self._block(quota, error)
                 raise
 
-        def once() -> Any:
+        def attempt() -> Any:
             if auth is None:
                 return send(None)
             signature = auth.signature()
-            # What others share may have been voided too, by the time it is taken: only one that was fetched for this
-            # call and is rejected all the same is an error.
+            # A shared token may be revoked between the read and the call: only a token that was fetched for this call
+            # and is rejected nevertheless is an error.
             for _ in range(2):
                 try:
                     return send(signature)
                 except AuthenticationError as error:
                     if not error.token_rejected:
                         raise
-                    log.info("%s rejected the token (code %s); renewing it", self.platform, error.code)
+                    log.info("Token rejected by %s (code %s); refreshing it", self.platform, error.code)
                     self.usage.rejected()
                 signature = auth.signature(rejected=signature)
                 if signature.freshly_fetched:
                     break
             return send(signature)
 
-        return retrying(once)
+        return retrying(attempt)
 
-    def _acquire(self, quota: Quota) -> None:
-        if self._rate_limiter is None:
-            return
-        missed, deadline = 0, self._clock() + self.timeout
-        while (away := self._rate_limiter.reserve(quota, max(0.0, deadline - self._clock()))) > 0:
-            due = self._clock() + away
-            self._pause_in_queue(quota, away)
-            late = self._clock() - due
-            # Where nobody is ever in time, as on a machine with too much to do, calls are made all the same.
-            stands = self._rate_limiter.still_valid(quota, late if missed < _TURNS_MISSED else 0.0)
-            if stands or missed == _PLACES_LOST:
-                return
-            missed += 1
-
-    def _pause_in_queue(self, quota: Quota, away: float) -> None:
-        begun = self._clock()
-        try:
-            self.pause(away)
-        except BaseException:
-            self.usage.waited(quota.endpoint, min(away, self._clock() - begun))
-            raise
-        self.usage.waited(quota.endpoint, away)
-
-    def _all_wait(self, quota: Quota, error: RateLimited) -> None:
+    def _block(self, quota: Quota, error: RateLimited) -> None:
         self.usage.refused(quota.endpoint)
         if self._rate_limiter is not None:
             error.retry_after = self._rate_limiter.refused(quota, error)
 
-    def _pause(self, state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, RateLimited) and self._rate_limiter is not None:
-            return 0.0  # the queue stands still meanwhile, and the next try stands in it
-        if isinstance(error, MeetingsApiError) and error.retry_after is not None:
-            return error.retry_after
-        return wait_random_exponential(multiplier=0.5, max=LONGEST_WAIT_SECONDS)(state)
-
     def _send(self, request: requests.Request) -> requests.Response:
         keep_queries_out_of_logs(request.url)
-        failure = ""
-        response: requests.Response | None = None
         try:
-            prepared = self._session.prepare_request(request)
-            proxies = self.proxies or get_environ_proxies(request.url)
-            # The APIs never redirect: a redirect would carry the secret to another host.
             response = self._session.send(
-                prepared, timeout=self.request_timeout, proxies=proxies, allow_redirects=False
+                self._session.prepare_request(request),
+                timeout=self.request_timeout,
+                proxies=self.proxies or get_environ_proxies(request.url),
+                allow_redirects=False,  # the APIs never redirect, and a redirect could carry the secret elsewhere
             )
         except (requests.RequestException, ValueError, OSError) as error:
-            failure = kind_of_failure(error)
-        if response is None:
-            raise unreachable(self.platform, request.url, failure)
+            raise unreachable(self.platform, request.url, error) from None
         log.debug("%s %s answered %s", request.method, redact(request.url), response.status_code)
         return response
 
+    def _wait_seconds(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, RateLimited) and self._rate_limiter is not None:
+            return 0.0  # the rate limiter makes the next attempt wait
+        if isinstance(error, MeetingsApiError) and error.retry_after is not None:
+            return error.retry_after
+        return wait_random_exponential(multiplier=0.5, max=MAX_WAIT_SECONDS)(state)
+
     def _log_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
-        pause = state.next_action.sleep if state.next_action else 0.0
+        seconds = state.next_action.sleep if state.next_action else 0.0
         if isinstance(error, RateLimited) and error.retry_after is not None:
-            pause = error.retry_after
-        log.warning("Trying again in %.1f s (try %s): %s", pause, state.attempt_number + 1, error)
+            seconds = error.retry_after
+        log.warning("Retrying in %.1f s (attempt %s): %s", seconds, state.attempt_number + 1, error)
 
 
-def _worth_retrying(error: BaseException) -> bool:
-    # Not ready is an answer, not a failure; a wait beyond the limit belongs to the scheduler.
+def _is_retryable(error: BaseException) -> bool:
     if isinstance(error, QueueTooLong):
         return False
-    return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= LONGEST_WAIT_SECONDS
+    return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= MAX_WAIT_SECONDS

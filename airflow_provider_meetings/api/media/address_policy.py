@@ -1,4 +1,4 @@
-"""Which addresses media may come from: a link, or a redirect behind it, must not lead into the networks around us."""
+"""The addresses that media may be fetched from: no link and no redirect may reach an internal network."""
 
 from __future__ import annotations
 
@@ -17,9 +17,130 @@ from airflow_provider_meetings.api.errors import InvalidRequest, UnsafeAddress
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+_HOST_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+# A proxy would resolve these. For direct connections, the address is checked.
+_METADATA_NAMES = {
+    "metadata",
+    "metadata.google.internal",
+    "metadata.goog",
+    "metadata.tencentyun.com",
+    "instance-data",
+    "instance-data.ec2.internal",
+}
+
+
+class MediaAddresses:
+    """Check the addresses of media hosts.
+
+    Public addresses are allowed. Private, loopback, shared and special ones are allowed if `allowed` contains them or
+    their host, or if the API itself has such an address. Link-local, metadata, multicast and reserved ones never are.
+
+    :param base_url: of the API.
+    :param allowed: host names, ``*.suffix``, IP addresses and networks such as ``10.0.0.0/8``.
+    :param platform: for error messages.
+    :raises InvalidRequest: for an entry of `allowed` that is none of these.
+    """
+
+    def __init__(self, base_url: str, allowed: Iterable[str] = (), *, platform: str = "") -> None:
+        self._base_host = urlsplit(base_url).hostname or ""
+        self._platform = platform
+        self._names: set[str] = set()
+        self._suffixes: set[str] = set()
+        self._networks: list[Network] = []
+        for number, entry in enumerate(allowed, 1):
+            self._allow(number, entry)
+
+    def _allow(self, number: int, entry: str) -> None:
+        network: Network | None = None
+        with suppress(ValueError):
+            network = ip_network(entry.strip("[]"))
+        if network is not None:
+            if never(network):
+                raise _invalid_entry(number, entry, "is in a network that is never allowed", "Leave it out.")
+            self._networks.append(network)
+            return
+        prefix, star, rest = entry.rpartition("*.")
+        name = _normalize_host(rest)
+        if prefix or not _HOST_NAME.fullmatch(name) or literal(name) is not None:
+            raise _invalid_entry(
+                number,
+                entry,
+                "is no host name, suffix, IP address or network",
+                "Write entries such as media.example.com, *.example.com, 10.1.2.3 or 10.1.0.0/16, without a port.",
+            )
+        if star:
+            self._suffixes.add(f".{name}")
+        else:
+            self._names.add(name)
+
+    def check_host(self, host: str) -> None:
+        """Check the host of a URL without a resolver: an address in any spelling, or a known name.
+
+        :raises UnsafeAddress: if it is not allowed.
+        """
+        name = _lower(host)
+        if name in _METADATA_NAMES:
+            raise self._refusal(name, Kind.NEVER, None)
+        if (address := literal(host)) is not None:
+            self.check(host, address)
+        elif name == "localhost" or name.endswith(".localhost"):
+            self.check(host, IPv4Address("127.0.0.1"))
+
+    def check(self, host: str, address: Address) -> None:
+        """Check an address that `host` resolves to.
+
+        :raises UnsafeAddress: if it is not allowed.
+        """
+        kind = kind_of(address)
+        if kind is Kind.PUBLIC or (kind is not Kind.NEVER and self._is_allowed(_lower(host), address, kind)):
+            return
+        raise self._refusal(_lower(host), kind, address)
+
+    def _is_allowed(self, name: str, address: Address, kind: Kind) -> bool:
+        if name in self._names or any(name.endswith(suffix) for suffix in self._suffixes):
+            return True
+        if any(form in network for form in (address, unwrap(address)) for network in self._networks):
+            return True
+        # Resolved only here: most clients never meet such an address.
+        base = literal(self._base_host)
+        return kind in map(kind_of, resolve(self._base_host) if base is None else [base])
+
+    def _refusal(self, name: str, kind: Kind, address: Address | None) -> UnsafeAddress:
+        target = f"{name[:100]} ({address})" if address is not None and name != str(address) else name[:100]
+        next_step = "This address is never allowed: check DNS and proxy of this worker, then ask the platform."
+        if kind is not Kind.NEVER:
+            next_step = (
+                "If the platform serves media there, add the host or its network to the connection's extra "
+                "allowed_media_hosts; if not, check DNS of this worker."
+            )
+        return UnsafeAddress(
+            f"a download link leads to {target}, {kind.value}", next_step=next_step, platform=self._platform
+        )
+
+
+def _lower(host: str) -> str:
+    return host.rstrip(".").lower()
+
+
+def _normalize_host(name: str) -> str:
+    """Return a host name as requests sends it, in lower-case ASCII; an empty text if it is invalid."""
+    with suppress(requests.RequestException, ValueError):
+        url = requests.Request("GET", f"https://{name}").prepare().url or ""
+        # Otherwise it had a port, a path or a user.
+        if url == f"https://{urlsplit(url).hostname}/":
+            return _lower(urlsplit(url).hostname or "")
+    return ""
+
+
+def _invalid_entry(number: int, entry: str, problem: str, next_step: str) -> InvalidRequest:
+    # A whole URL may contain a password or a signature.
+    is_url = any(mark in entry for mark in ("@", "?", "://"))
+    label = f"entry {number}" if is_url else f"entry {number}, {entry[:60]!r},"
+    return InvalidRequest(f"allowed_media_hosts: {label} {problem}", next_step=next_step)
+
 
 class Kind(Enum):
-    """Kinds of networks, as an error calls an address in them."""
+    """Kinds of addresses, as error messages name them."""
 
     PUBLIC = "a public address"
     LOOPBACK = "a loopback address"
@@ -41,8 +162,7 @@ _NEVER = _networks(
     "::/128",
     "fe80::/10",
     "ff00::/8",
-    # Where clouds tell a machine its credentials, outside of link-local: Azure, Alibaba, Oracle (two), AWS, Google,
-    # Scaleway.
+    # Metadata services outside of link-local: Azure, Alibaba, Oracle (two), AWS, Google, Scaleway.
     "168.63.129.16",
     "100.100.100.200",
     "192.0.0.192",
@@ -56,13 +176,13 @@ _KINDS = (
     (Kind.LOOPBACK, _networks("127.0.0.0/8", "::1")),
     (Kind.PRIVATE, _networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fec0::/10")),
     (Kind.SHARED, _networks("100.64.0.0/10")),
-    (Kind.SPECIAL, _networks("192.0.0.0/24")),  # Pythons differ about parts of it
+    (Kind.SPECIAL, _networks("192.0.0.0/24")),  # Python versions differ on parts of it
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def kind_of(address: Address) -> Kind:
-    """Tell the kind of the host that packets to `address` reach."""
+    """Return the kind of the host that packets to `address` reach."""
     reached = unwrap(address)
     for kind, networks in _KINDS:
         if any(reached in network for network in networks):
@@ -73,13 +193,12 @@ def kind_of(address: Address) -> Kind:
 
 
 def never(network: Network) -> bool:
-    """Tell whether every address of `network` is one where nobody may go."""
-    # subnet_of raises for two versions; the types cannot say that these are of one.
+    """Return whether every address of `network` is of kind `NEVER`."""
     return any(network.version == other.version and network.subnet_of(other) for other in _NEVER)  # type: ignore[arg-type]  # the same version
 
 
 def unwrap(address: Address) -> Address:
-    """Return the IPv4 address that an IPv6 address leads to: mapped, through NAT64 or 6to4; else the address."""
+    """Return the IPv4 address that is embedded in an IPv6 address (mapped, NAT64, 6to4), else the address itself."""
     if isinstance(address, IPv6Address):
         if address in _NAT64:
             return IPv4Address(int(address) & 0xFFFFFFFF)
@@ -88,7 +207,7 @@ def unwrap(address: Address) -> Address:
 
 
 def literal(host: str) -> Address | None:
-    """Read a host that is an address, also as resolvers take it: 127.1, 0x7f000001, 2130706433, 0177.0.0.1."""
+    """Parse a host that is an address, as resolvers do: 127.1, 0x7f000001, 2130706433, 0177.0.0.1."""
     text = host.strip("[]").rstrip(".")
     with suppress(ValueError):
         return ip_address(text)
@@ -99,133 +218,9 @@ def literal(host: str) -> Address | None:
 
 
 def resolve(host: str, port: int | None = None) -> list[Address]:
-    """Ask the resolver for the addresses of a host; an empty list where it knows none."""
+    """Return the addresses of a host; an empty list if it cannot be resolved."""
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return [ip_address(str(entry[4][0])) for entry in found]
-
-
-_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
-# A proxy would resolve these for us. Direct connections are judged by their addresses.
-_METADATA_NAMES = {
-    "metadata",
-    "metadata.google.internal",
-    "metadata.goog",
-    "metadata.tencentyun.com",
-    "instance-data",
-    "instance-data.ec2.internal",
-}
-
-
-class MediaAddresses:
-    """Judge where media may come from.
-
-    Public addresses are taken. Private, loopback, shared and special ones are taken where `allowed` names them or
-    their host, or where the API itself is at such an address. Link-local, metadata, multicast and reserved ones
-    never are.
-
-    :param base_url: of the API.
-    :param allowed: host names, ``*.suffix``, IP addresses and networks such as ``10.0.0.0/8``.
-    :param platform: for error texts.
-    :raises InvalidRequest: for an entry of `allowed` that is none of these.
-    """
-
-    def __init__(self, base_url: str, allowed: Iterable[str] = (), *, platform: str = "") -> None:
-        self._base_host = urlsplit(base_url).hostname or ""
-        self._platform = platform
-        self._names: set[str] = set()
-        self._suffixes: set[str] = set()
-        self._networks: list[Network] = []
-        for number, entry in enumerate(allowed, 1):
-            self._allow(number, entry)
-
-    def judge_host(self, host: str) -> None:
-        """Judge what the host of a URL tells without asking a resolver: an address in any spelling, or a known name.
-
-        :raises UnsafeAddress: if media may not come from there.
-        """
-        name = _plain(host)
-        if name in _METADATA_NAMES:
-            raise self._refusal(name, Kind.NEVER, None)
-        if (address := literal(host)) is not None:
-            self.judge(host, address)
-        elif name == "localhost" or name.endswith(".localhost"):
-            self.judge(host, IPv4Address("127.0.0.1"))
-
-    def judge(self, host: str, address: Address) -> None:
-        """Judge an address that `host` stands for.
-
-        :raises UnsafeAddress: if media may not come from there.
-        """
-        kind = kind_of(address)
-        if kind is Kind.PUBLIC or (kind is not Kind.NEVER and self._allowed(_plain(host), address, kind)):
-            return
-        raise self._refusal(_plain(host), kind, address)
-
-    def _allowed(self, name: str, address: Address, kind: Kind) -> bool:
-        if name in self._names or any(name.endswith(suffix) for suffix in self._suffixes):
-            return True
-        if any(form in network for form in (address, unwrap(address)) for network in self._networks):
-            return True
-        # Asked only now: the rule is made with each client, and most never meet such an address.
-        base = literal(self._base_host)
-        return kind in map(kind_of, resolve(self._base_host) if base is None else [base])
-
-    def _refusal(self, name: str, kind: Kind, address: Address | None) -> UnsafeAddress:
-        shown = f"{name[:100]} ({address})" if address is not None and name != str(address) else name[:100]
-        remedy = "Nothing is ever fetched from there: check DNS and proxy of this worker, then ask the platform."
-        if kind is not Kind.NEVER:
-            remedy = (
-                "If media of this platform are served there, write that host or its network into the connection's "
-                "extra allowed_media_hosts; if not, check DNS of this worker."
-            )
-        return UnsafeAddress(
-            f"a download link leads to {shown}, {kind.value}", next_step=remedy, platform=self._platform
-        )
-
-    def _allow(self, number: int, entry: str) -> None:
-        network: Network | None = None
-        with suppress(ValueError):
-            network = ip_network(entry.strip("[]"))
-        if network is not None:
-            if never(network):
-                raise _bad(number, entry, "is in a network from which nothing is ever fetched", "Leave it out.")
-            self._networks.append(network)
-            return
-        wild, star, rest = entry.rpartition("*.")
-        name = _asked_for(rest)
-        if wild or not _NAME.fullmatch(name) or literal(name) is not None:
-            raise _bad(
-                number,
-                entry,
-                "is no host name, suffix, IP address or network",
-                "Write entries such as media.example.com, *.example.com, 10.1.2.3 or 10.1.0.0/16, without a port.",
-            )
-        if star:
-            self._suffixes.add(f".{name}")
-        else:
-            self._names.add(name)
-
-
-def _plain(host: str) -> str:
-    return host.rstrip(".").lower()
-
-
-def _asked_for(name: str) -> str:
-    """Return a host name as requests asks for it: in lower case, in ASCII; an empty text for what is none."""
-    with suppress(requests.RequestException, ValueError):
-        url = requests.Request("GET", f"https://{name}").prepare().url or ""
-        # Else a port, a path or a user came along.
-        if url == f"https://{urlsplit(url).hostname}/":
-            return _plain(urlsplit(url).hostname or "")
-    return ""
-
-
-def _bad(number: int, entry: str, fault: str, remedy: str) -> InvalidRequest:
-    # A whole URL may hold a password or a signature.
-    shown = (
-        f"entry {number}" if any(mark in entry for mark in ("@", "?", "://")) else f"entry {number}, {entry[:60]!r},"
-    )
-    return InvalidRequest(f"allowed_media_hosts: {shown} {fault}", next_step=remedy)
+    return [ip_address(str(info[4][0])) for info in infos]

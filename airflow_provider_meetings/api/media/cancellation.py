@@ -1,4 +1,4 @@
-"""Connections that another thread can end, and that wait for an answer's headers only so long."""
+"""Connections that another thread can end, with a time limit for the headers of an answer."""
 
 from __future__ import annotations
 
@@ -15,119 +15,120 @@ from urllib3.response import HTTPResponse
 
 
 class CancellableSockets:
-    """Know the sockets of one session, to end what is read from them.
+    """Register the sockets of one session, to end their reads.
 
-    :param answer_seconds: for connecting, and again for all headers of an answer: the time-outs of sockets begin anew
-        with each byte, so that a host that drips would never meet them.
+    :param answer_seconds: limit for connecting, and again for all headers of an answer. A socket timeout alone starts
+        again with each byte, and a host that sends byte by byte would never reach it.
     """
 
     def __init__(self, answer_seconds: float) -> None:
         self._answer_seconds = answer_seconds
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        # Reentrant: a signal's handler may end the sockets while its own thread is in here.
+        # Reentrant: a signal handler may call `end` while its own thread holds the lock.
         self._lock = threading.RLock()
         self.ended = False
 
-    def add(self, made: socket.socket) -> None:
-        """Have `end` end this one too.
+    def add(self, connection: socket.socket) -> None:
+        """Register a socket.
 
-        :raises ConnectionAbortedError: if it has been called already.
+        :raises ConnectionAbortedError: if `end` was called before.
         """
         with self._lock:
-            self._sockets.add(made)
+            self._sockets.add(connection)
             self._check()
 
     def end(self) -> None:
-        """End each read under way, in any thread, as if its host had hung up; nothing can be opened afterwards."""
+        """End each read in progress, in any thread, as if the host had closed the connection; refuse new sockets."""
         with self._lock:
             self.ended = True
-            for made in [*self._sockets]:
-                _shut(made)
+            for connection in [*self._sockets]:
+                _shut_down(connection)
 
     @contextmanager
-    def in_time(self, made: Callable[[], socket.socket | None]) -> Iterator[None]:
-        """Run what waits for a socket; shut the socket when it takes too long.
+    def time_limit(self, connection: Callable[[], socket.socket | None]) -> Iterator[None]:
+        """Shut down a socket if the block takes longer than `answer_seconds`.
 
-        :param made: the socket; None as long as there is none.
+        :param connection: returns the socket; None before it exists.
+        :raises TimeoutError: in that case.
         """
-        late = threading.Event()
+        expired = threading.Event()
 
-        def cut() -> None:
-            late.set()
-            if found := made():
-                _shut(found)
+        def expire() -> None:
+            expired.set()
+            if found := connection():
+                _shut_down(found)
 
-        timer = threading.Timer(self._answer_seconds, cut)
+        timer = threading.Timer(self._answer_seconds, expire)
         timer.daemon = True
         timer.start()
         try:
             yield
         except Exception:
-            if not late.is_set():
+            if not expired.is_set():
                 raise
         finally:
             timer.cancel()
-        # Also where all went well: http.client takes headers that are cut for whole ones.
-        if late.is_set():
+        # Also without an exception: http.client accepts headers that were cut as complete ones.
+        if expired.is_set():
             raise TimeoutError("the headers of the answer took too long")
         self._check()
 
     def _check(self) -> None:
         if self.ended:
-            raise ConnectionAbortedError("told to stop")
+            raise ConnectionAbortedError("the session was interrupted")
 
 
-class _Watched(HTTPConnection):
+class _CancellableConnection(HTTPConnection):
     sockets: ClassVar[CancellableSockets]
-    _twin: socket.socket | None = None
+    _duplicate: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
-        made = super()._new_conn()
+        connection = super()._new_conn()
         try:
-            # TLS takes the descriptor out of `made`; until that is done, this one leads to the same connection.
-            self._twin = made.dup()
-            self.sockets.add(self._twin)
+            # TLS detaches the descriptor of `connection`; until it is done, the duplicate reaches the same connection.
+            self._duplicate = connection.dup()
+            self.sockets.add(self._duplicate)
         except BaseException:
-            made.close()
+            connection.close()
             raise
-        return made
+        return connection
 
     def connect(self) -> None:
         try:
-            with self.sockets.in_time(lambda: self._twin):
+            with self.sockets.time_limit(lambda: self._duplicate):
                 super().connect()
-            self.sockets.add(_own(self.sock))
+            self.sockets.add(_plain_socket(self.sock))
         finally:
-            if self._twin:
-                self._twin.close()
-                self._twin = None
+            if self._duplicate:
+                self._duplicate.close()
+                self._duplicate = None
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
-        # Beforehand: a connection lets go of its socket when the answer says that it is the last.
-        made = _own(self.sock)
-        with self.sockets.in_time(lambda: made):
+        # Read first: the connection drops its socket when the answer says that it is the last.
+        connection = _plain_socket(self.sock)
+        with self.sockets.time_limit(lambda: connection):
             return super().getresponse()
 
 
-def watched(
-    pools: dict[str, type[HTTPConnectionPool]], sockets: CancellableSockets, *before: type[HTTPConnection]
+def cancellable(
+    pools: dict[str, type[HTTPConnectionPool]], sockets: CancellableSockets, *mixins: type[HTTPConnection]
 ) -> dict[str, type[HTTPConnectionPool]]:
-    """Return pools whose connections `sockets` knows; the classes `before` are asked first."""
+    """Return pool classes whose connections register with `sockets`; `mixins` come first in their bases."""
 
-    def of(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
-        connection = type("Connection", (*before, _Watched, pool.ConnectionCls), {"sockets": sockets})
-        return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+    def subclass(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+        bases = (*mixins, _CancellableConnection, pool.ConnectionCls)
+        return type(pool.__name__, (pool,), {"ConnectionCls": type("Connection", bases, {"sockets": sockets})})
 
-    return {scheme: of(pool) for scheme, pool in pools.items()}
+    return {scheme: subclass(pool) for scheme, pool in pools.items()}
 
 
-def _own(made: socket.socket) -> socket.socket:
+def _plain_socket(connection: socket.socket) -> socket.socket:
     # TLS within the TLS of a proxy is no socket, but has one.
-    return getattr(made, "socket", made)
+    return getattr(connection, "socket", connection)
 
 
-def _shut(made: socket.socket) -> None:
-    # Not SSLSocket's own: that takes TLS away, and the reader would take what is still encrypted for the body.
-    # Both ways: if only reading ends, the kernel goes on handing out what arrives.
+def _shut_down(connection: socket.socket) -> None:
+    # Not SSLSocket.shutdown: it removes TLS, and the reader would take encrypted bytes for the body.
+    # Both directions: with SHUT_RD alone, the kernel still delivers what arrives.
     with suppress(OSError):
-        socket.socket.shutdown(made, socket.SHUT_RDWR)
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)

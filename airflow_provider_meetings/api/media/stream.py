@@ -1,4 +1,4 @@
-"""A media body on its way: its headers, and its bytes in pieces that notice when the stream is cut."""
+"""The answer to a media link: its headers, and its body in chunks, with truncation detected."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ CHUNK_BYTES = 1024 * 1024
 _DEAD_LINK = {401, 403, 404, 410}
 STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 _NUMBER = re.compile(r"[0-9]{1,18}")
-# https://www.rfc-editor.org/rfc/rfc9110#section-14.4 also allows "*" for the total: it is not taken, because a host may
-# give less than it was asked for, and then nothing would tell the end of the part from the end of the file.
+# https://www.rfc-editor.org/rfc/rfc9110#section-14.4 also allows "*" for the total. It is refused: a host may send less
+# than requested, and only the total shows whether the part ends at the end of the file.
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a stream was cut: how many bytes are there, the strong entity tag of the version they are of, its length.
+    """Where to resume a file.
 
-    :param length: bytes of the whole; None if nobody said.
+    :param offset: number of bytes received.
+    :param validator: the strong entity tag of the version they belong to.
+    :param length: bytes of the whole file; None if unknown.
     """
 
     offset: int
@@ -34,7 +36,7 @@ class Position:
     length: int | None = None
 
     def headers(self) -> dict[str, str]:
-        """Ask for the rest, or for all of it if the file is another by now."""
+        """Return the headers that request the rest, or the whole file if it has changed."""
         return {"Range": f"bytes={self.offset}-", "If-Range": self.validator}
 
 
@@ -42,11 +44,11 @@ class MediaStream(NeverPickled):
     """Wrap the answer to a media link.
 
     :param response: opened with ``stream=True``; closed on leaving the context.
-    :param position: what was asked for; None for the whole.
+    :param position: the requested position; None for the whole file.
     :raises LinkExpired: for 401, 403, 404 and 410.
     :raises ServerError: for 5xx and 429.
-    :raises MediaCorrupt: for any other status, for a range that was not asked for, and for a compressed body, of which
-        nobody could tell whether it is whole.
+    :raises MediaCorrupt: for any other status, for a range that was not requested, and for a compressed body, whose
+        truncation cannot be detected.
     """
 
     def __init__(self, response: requests.Response, platform: str, position: Position | None = None) -> None:
@@ -65,31 +67,26 @@ class MediaStream(NeverPickled):
             raise
 
     def _accept_range(self, position: Position) -> None:
-        given = self._response.headers.get("Content-Range", "")
-        found = _CONTENT_RANGE.fullmatch(given)
-        if (
-            found is None
-            or int(found[1]) != position.offset
-            or int(found[2]) < position.offset
-            or position.length not in (None, int(found[3]))
-        ):
+        header = self._response.headers.get("Content-Range", "")
+        match = _CONTENT_RANGE.fullmatch(header)
+        first, last, total = (int(number) for number in match.groups()) if match else (-1, -1, -1)
+        if first != position.offset or last < first or position.length not in (None, total):
             raise MediaCorrupt(
-                f"{self._platform}'s media host was asked for the bytes from {position.offset} on and answered with "
-                f"Content-Range {given[:60]!r}",
+                f"{self._platform}'s media host answered a request for the bytes from {position.offset} on with "
+                f"Content-Range {header[:60]!r}",
                 platform=self._platform,
-                next_step="Try again: the next try begins anew.",
+                next_step="Try again: the next attempt starts from the beginning.",
             )
-        self.start = position.offset
-        self._total = int(found[3])
+        self.start = first
+        self._total = total
 
     def _refuse_compression(self) -> None:
         encoding = self._response.headers.get("Content-Encoding", "identity")
         if encoding != "identity":
             raise MediaCorrupt(
-                f"{self._platform}'s media host served the file compressed ({encoding[:40]!r}), although it was asked "
-                "for it as it is",
+                f"{self._platform}'s media host compressed the file ({encoding[:40]!r}); identity was requested",
                 platform=self._platform,
-                next_step="If a proxy stands in between, have it pass media on unchanged.",
+                next_step="If a proxy does this, configure it to pass media on unchanged.",
             )
 
     def _refusal(self, status: int) -> MeetingsApiError:
@@ -101,23 +98,23 @@ class MediaStream(NeverPickled):
         return kind(
             f"{self._platform}'s media host answered with status {status}",
             platform=self._platform,
-            next_step="Try again: each try asks the platform for a new link.",
+            next_step="Try again: each attempt requests a new link.",
         )
 
     @property
     def content_type(self) -> str:
-        """Return the Content-Type header, or an empty text."""
+        """Return the Content-Type header; empty if absent."""
         return self._response.headers.get("Content-Type", "")
 
     @property
     def validator(self) -> str | None:
-        """Return the entity tag if it is a strong one: equal tags mean equal bytes."""
+        """Return the entity tag if it is strong: equal tags mean equal bytes."""
         tag = self._response.headers.get("ETag", "")
         return tag if STRONG_TAG.fullmatch(tag) else None
 
     @property
     def length(self) -> int | None:
-        """Return how many bytes the whole file has, as promised, also where this is a part of it; None if not."""
+        """Return the number of bytes of the whole file, also if this is a part of it; None if unknown."""
         if self.start:
             return self._total
         value = self._response.headers.get("Content-Length", "")
@@ -125,40 +122,37 @@ class MediaStream(NeverPickled):
 
     @property
     def ends_itself(self) -> bool:
-        """Tell whether a body that is cut can be told from a whole one: it has a length, or is chunked."""
+        """Return whether truncation can be detected: the body has a length, or is chunked."""
         return self.length is not None or self._response.headers.get("Transfer-Encoding", "").lower() == "chunked"
 
     def chunks(self, size: int = CHUNK_BYTES) -> Iterator[bytes]:
-        """Yield the body in pieces of at most `size` bytes.
+        """Yield the body in chunks of at most `size` bytes.
 
-        Only the public reads of requests notice a body that ends too early; lower ones end it silently. They drop the
-        piece in which it ends, so that a body which is always cut early comes further in smaller ones.
+        Only the public reads of requests detect a truncated body. They drop the last incomplete chunk, so that a body
+        that is always cut early gets further in smaller chunks.
 
-        :raises ServerError: when the stream is cut.
+        :raises ServerError: if the body is truncated.
         """
         body = self._response.iter_content(size)
         received = self.start
         promised = "" if self.length is None else f" of {self.length}"
         while True:
-            chunk: bytes | None = None
-            cut = ""
             try:
                 chunk = next(body, b"")
-            except (requests.RequestException, OSError, ValueError) as error:  # ValueError: the size of a chunk is none
-                cut = type(error).__name__
-            if chunk is None:  # raised here, so that the link in the other exception does not come along
+            except (requests.RequestException, OSError, ValueError) as error:  # ValueError: invalid size of a chunk
+                reason = type(error).__name__
                 raise ServerError(
-                    f"{self._platform}'s media stream was cut after {received}{promised} bytes ({cut})",
+                    f"{self._platform}'s media stream was cut after {received}{promised} bytes ({reason})",
                     platform=self._platform,
                     next_step="Try again; nothing of it was published.",
-                )
+                ) from None
             if not chunk:
                 return
             received += len(chunk)
             yield chunk
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Release the connection."""
         self._response.close()
 
     def __enter__(self) -> Self:

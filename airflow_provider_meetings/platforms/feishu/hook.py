@@ -68,7 +68,7 @@ class FeishuHook(ConsentHook):
                 f"Run airflow meetings authorize {self.meetings_conn_id} (without a shell: FeishuAuthorizeOperator).",
                 CONSENT_SECONDS,
                 transport.pause,
-                transport.timeout,
+                transport.queue_timeout,
             )
         credentials = Credentials(
             login.id,

@@ -149,7 +149,7 @@ def test_an_unreachable_host_is_named_and_nothing_secret_is(
         assert "S3CRET" not in text
         assert "T0KEN" not in text
         assert "corpsecret" not in text
-    assert "Trying again" in logged(caplog.records)
+    assert "Retrying in" in logged(caplog.records)
 
 
 def test_a_password_in_the_host_is_not_shown(start: Start) -> None:
@@ -217,7 +217,7 @@ def test_our_logs_show_no_query(origin: Origin, start: Start, caplog: pytest.Log
     transport.call("GET", "/api", decode, quota=QUOTA, params={"x": "S3CRET"}, auth=token_auth(transport, "query"))
     text = logged(caplog.records)
     assert f"GET {origin.url}/api" in text
-    assert "renewing it" in text
+    assert "refreshing it" in text
     assert "S3CRET" not in text
     assert "T0KEN" not in text
 

@@ -58,7 +58,7 @@ def backend(time: Time) -> MemoryBackend:
 def transport(origin: Origin, time: Time, backend: MemoryBackend) -> Iterator[Transport]:
     budget = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     transport = Transport(
-        base_url=origin.url, platform="acme", rate_limiter=budget, longest_queue=60.0, sleep=time.sleep, clock=time
+        base_url=origin.url, platform="acme", rate_limiter=budget, queue_timeout=60.0, sleep=time.sleep, clock=time
     )
     yield transport
     transport.close()
@@ -169,7 +169,7 @@ def test_who_is_stopped_leaves_the_queue_and_sends_nothing(origin: Origin, backe
     with ThreadPoolExecutor(1) as threads:
         calling = threads.submit(transport.call, "GET", "/api", decode, quota=FIVE)
         transport.interrupt()
-        with pytest.raises(ServerError, match="this task was stopped"):
+        with pytest.raises(ServerError, match="the task is being stopped"):
             calling.result(20)
     assert origin.count("/api") == 0
     transport.close()
@@ -187,7 +187,7 @@ def test_a_queue_that_stands_still_again_and_again_is_waited_for_once(
         budget.refused(FIVE, RateLimited("refused", retry_after=1.0))
 
     transport = Transport(
-        base_url=origin.url, platform="acme", rate_limiter=budget, longest_queue=15.0, sleep=sleep, clock=time
+        base_url=origin.url, platform="acme", rate_limiter=budget, queue_timeout=15.0, sleep=sleep, clock=time
     )
     budget.refused(FIVE, RateLimited("refused", retry_after=1.0))
     with pytest.raises(RateLimited):
@@ -233,7 +233,7 @@ def test_a_turn_that_was_waited_for_before_is_not_waited_for_again(
 def test_a_pause_between_calls_ends_with_an_interrupt(transport: Transport, time: Time) -> None:
     transport.pause(3)
     assert time.slept == [3]
-    assert transport.timeout == 60.0
+    assert transport.queue_timeout == 60.0
     time.meanwhile = transport.interrupt
-    with pytest.raises(ServerError, match="this task was stopped"):
+    with pytest.raises(ServerError, match="the task is being stopped"):
         transport.pause(3)

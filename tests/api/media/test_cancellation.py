@@ -170,5 +170,5 @@ def test_nothing_is_opened_afterwards(origin: Origin, session: OpenSession) -> N
     link = origin.on("/media", video(OTHER)) + "?sign=S3CRET"
     assert read(opened, link) == OTHER
     opened.interrupt()
-    assert "told to stop" in refused(opened, link, ServerError)
+    assert "the task is being stopped" in refused(opened, link, ServerError)
     assert origin.count("/media") == 1

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import MediaCorrupt
-from airflow_provider_meetings.api.media.sniffing import HEAD_BYTES, extension, media_type, refuse_documents
+from airflow_provider_meetings.api.media.sniffing import CONTAINERS as MAGIC
+from airflow_provider_meetings.api.media.sniffing import HEAD_BYTES, container, extension, media_type, refuse_documents
 from airflow_provider_meetings.api.models import MediaFile
 
 VIDEO = MediaFile(platform="acme", tenant="t", recording_id="r", meeting_id=None, file_id="f-1", kind="video")
@@ -46,13 +47,13 @@ CONTAINERS = {
     "m4v": BOX + b"ftypM4V \0\0\2\0",
     "mov": BOX + b"ftypqt  \0\0\2\0",
     "old mov": b"\0\0\x0a\xffmoov\0\0\0\x6cmvhd",
-    "old mov, data first": b"\x7b\x22\x03\x00mdat\x00\x01",
-    "old mov, free first": b"\0\0\0\x08free\0\0\0\x08",
-    "old mov, wide first": b"\0\0\0\x08wide\0\0\1\0mdat",
-    "old mov, skip first": b"\0\0\0\x08skip\0\0\1\0mdat",
-    "mp3 with a tag": b"ID3\x04\x00\x00",
+    "old mov with mdat": b"\x7b\x22\x03\x00mdat\x00\x01",
+    "old mov with free": b"\0\0\0\x08free\0\0\0\x08",
+    "old mov with wide": b"\0\0\0\x08wide\0\0\1\0mdat",
+    "old mov with skip": b"\0\0\0\x08skip\0\0\1\0mdat",
+    "mp3 with ID3 tag": b"ID3\x04\x00\x00",
     "mp3": b"\xff\xfb\x90\x64\x00",
-    "mp3 of MPEG 2": b"\xff\xf3\x40\xc4\x00",
+    "mp3 MPEG 2": b"\xff\xf3\x40\xc4\x00",
     "aac": b"\xff\xf1\x50\x80\x00",
     "wav": b"RIFF\x24\x08\x00\x00WAVEfmt ",
     "avi": b"RIFF\x24\x08\x00\x00AVI LIST",
@@ -73,7 +74,7 @@ CONTAINERS = {
 
 @pytest.mark.parametrize("kind", ["video", "audio", "summary-docx", "summary-pdf"])
 @pytest.mark.parametrize("head", [*ANSWERS, *PAGES, *JSON, *OTHER_TEXTS])
-def test_a_text_is_no_recording_and_no_document(kind: str, head: bytes) -> None:
+def test_text_is_refused_as_recording_and_document(kind: str, head: bytes) -> None:
     with pytest.raises(MediaCorrupt, match="f-1"):
         refuse_documents(replace(VIDEO, kind=kind), head)
 
@@ -82,7 +83,7 @@ def test_a_text_is_no_recording_and_no_document(kind: str, head: bytes) -> None:
     "kind", ["transcript-txt", "transcript-srt", "summary-txt-2", "ai_transcript-txt", "summary-bin"]
 )
 @pytest.mark.parametrize("head", [*ANSWERS, *PAGES, *JSON])
-def test_an_error_a_page_and_json_are_no_transcript(kind: str, head: bytes) -> None:
+def test_error_page_and_json_are_refused_as_transcript(kind: str, head: bytes) -> None:
     with pytest.raises(MediaCorrupt, match="a page or a message"):
         refuse_documents(replace(VIDEO, kind=kind), head)
 
@@ -91,7 +92,7 @@ def test_an_error_a_page_and_json_are_no_transcript(kind: str, head: bytes) -> N
     "content_type", ["text/html", "application/json", "Application/JSON; charset=utf-8", "text/xml"]
 )
 @pytest.mark.parametrize("kind", ["video", "transcript-txt", "summary-pdf"])
-def test_a_page_by_its_type(kind: str, content_type: str) -> None:
+def test_page_is_refused_by_content_type(kind: str, content_type: str) -> None:
     head = {"video": CONTAINERS["mp4"], "transcript-txt": b"hello", "summary-pdf": b"%PDF-1.7"}[kind]
     refuse_documents(replace(VIDEO, kind=kind), head, "application/octet-stream")
     with pytest.raises(MediaCorrupt, match="a page or a message"):
@@ -99,38 +100,38 @@ def test_a_page_by_its_type(kind: str, content_type: str) -> None:
 
 
 @pytest.mark.parametrize("head", TRANSCRIPTS)
-def test_a_transcript_may_begin_with_a_bracket(head: bytes) -> None:
+def test_transcript_may_begin_with_bracket(head: bytes) -> None:
     refuse_documents(replace(VIDEO, kind="transcript-txt"), head)
 
 
 @pytest.mark.parametrize(
     "head", [*CONTAINERS.values(), b"%PDF-1.7\n", b"PK\x03\x04\x14", b"half\0a text", b"\xff\xff\xff\xff"]
 )
-def test_what_is_no_text_is_no_transcript(head: bytes) -> None:
+def test_other_file_is_refused_as_transcript(head: bytes) -> None:
     with pytest.raises(MediaCorrupt, match="expected text, got the first bytes"):
         refuse_documents(replace(VIDEO, kind="transcript-txt"), head)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
-@pytest.mark.parametrize("before", ["", "a", "ab"])
-def test_reading_may_stop_within_a_character(encoding: str, before: str) -> None:
+@pytest.mark.parametrize("prefix", ["", "a", "ab"])
+def test_head_may_end_within_character(encoding: str, prefix: str) -> None:
     transcript = replace(VIDEO, kind="transcript-txt")
-    text = (before + "好" * HEAD_BYTES).encode(encoding)
+    text = (prefix + "好" * HEAD_BYTES).encode(encoding)
     refuse_documents(transcript, text[:HEAD_BYTES])
-    # A whole file that ends there is cut; one byte of ours is not even GB18030's.
+    # A whole file may not.
     with pytest.raises(MediaCorrupt, match="expected text"):
         refuse_documents(transcript, b"hello\xe5")
 
 
 @pytest.mark.parametrize("kind", ["video", "audio", "transcript-txt", "summary-docx", "chapters-json"])
-def test_nothing_is_no_file(kind: str) -> None:
-    with pytest.raises(MediaCorrupt, match="not one byte"):
+def test_empty_body_is_refused(kind: str) -> None:
+    with pytest.raises(MediaCorrupt, match="the body is empty"):
         refuse_documents(replace(VIDEO, kind=kind), b"")
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from(sorted(CONTAINERS)), st.binary(), st.sampled_from(["video", "audio"]))
-def test_media_is_taken(name: str, rest: bytes, kind: str) -> None:
+def test_known_container_is_accepted(name: str, rest: bytes, kind: str) -> None:
     refuse_documents(replace(VIDEO, kind=kind), CONTAINERS[name] + rest, "application/octet-stream")
 
 
@@ -148,16 +149,16 @@ def test_media_is_taken(name: str, rest: bytes, kind: str) -> None:
         b"feelfree to sign in",
     ],
 )
-def test_other_bytes_are_no_recording(head: bytes) -> None:
+def test_other_bytes_are_refused_as_recording(head: bytes) -> None:
     with pytest.raises(MediaCorrupt):
         refuse_documents(VIDEO, head)
 
 
-def test_the_error_tells_what_was_expected_and_what_came() -> None:
+def test_error_names_expected_and_actual_content() -> None:
     with pytest.raises(MediaCorrupt) as caught:
         refuse_documents(VIDEO, bytes(range(200)), "image/png")
     for words in (
-        "expected a container of sound or pictures, got the first bytes 00 01 02 03 04",
+        "expected an audio or video container, got the first bytes 00 01 02 03 04",
         "0d 0e 0f with Content-Type 'image/png'",
         "f-1",
     ):
@@ -173,12 +174,12 @@ def test_the_error_tells_what_was_expected_and_what_came() -> None:
     "head", [b'[{"title": "x"}]', b'\n{"audio_detect": 1}', b"[]", '[{"content": "跟进"}]'.encode()]
 )
 @pytest.mark.parametrize("content_type", ["", "application/json; charset=utf-8"])
-def test_a_kind_that_is_json_may_be_json(head: bytes, content_type: str) -> None:
+def test_json_kind_may_be_json(head: bytes, content_type: str) -> None:
     refuse_documents(replace(VIDEO, kind="chapters-json"), head, content_type)
 
 
 @pytest.mark.parametrize("head", [*ANSWERS, *PAGES, *OTHER_TEXTS[1:], *CONTAINERS.values()])
-def test_an_error_document_is_no_json_file(head: bytes) -> None:
+def test_error_document_is_refused_as_json_file(head: bytes) -> None:
     with pytest.raises(MediaCorrupt):
         refuse_documents(replace(VIDEO, kind="chapters-json"), head)
 
@@ -186,27 +187,27 @@ def test_an_error_document_is_no_json_file(head: bytes) -> None:
 @pytest.mark.parametrize(
     ("kind", "head"), [("summary-pdf", b"%PDF-1.7\n%abc"), ("summary-docx-2", b"PK\x03\x04\x14\0")]
 )
-def test_documents_are_taken(kind: str, head: bytes) -> None:
+def test_document_is_accepted(kind: str, head: bytes) -> None:
     refuse_documents(replace(VIDEO, kind=kind), head)
 
 
 @pytest.mark.parametrize(
     ("kind", "content_type", "file_type", "head", "ext"),
     [
-        # the kind's own format wins over everything
+        # the format of the kind comes first
         ("transcript-srt", "video/mp4", "mp4", b"", "srt"),
         ("summary-docx", "", "", b"PK\x03\x04", "docx"),
-        # then the served type
+        # then the Content-Type
         ("video", "video/mp4", "m4a", b"ID3", "mp4"),
         ("video", "Audio/MP4; codecs=mp4a", "mp4", b"", "m4a"),
         ("audio", "audio/mpeg", "", b"", "mp3"),
         ("video", "video/quicktime", "", b"", "mov"),
         ("video", "video/webm", "", b"", "webm"),
         ("audio", "audio/x-wav", "", b"", "wav"),
-        # then the platform's word
+        # then the platform's file type
         ("video", "application/octet-stream", "MP4", b"ID3", "mp4"),
         ("video", "", "m4a", b"", "m4a"),
-        # a word that is no extension is not taken
+        # a file type that is no extension is ignored
         ("video", "", "../../x", b"ID3\x04", "mp3"),
         ("video", "", "video/mp4", b"OggS\0", "ogg"),
         ("video", "", "averylongword", b"RIFF\x00\x00\x00\x00WAVE", "wav"),
@@ -236,7 +237,7 @@ def test_documents_are_taken(kind: str, head: bytes) -> None:
         ("summary-part", "", "", b"whatever", "bin"),
     ],
 )
-def test_the_extension(kind: str, content_type: str, file_type: str, head: bytes, ext: str) -> None:
+def test_extension(kind: str, content_type: str, file_type: str, head: bytes, ext: str) -> None:
     media = replace(VIDEO, kind=kind)
     assert extension(media, content_type=content_type, file_type=file_type, head=head) == ext
 
@@ -256,5 +257,35 @@ def test_the_extension(kind: str, content_type: str, file_type: str, head: bytes
         ("xyz", "application/octet-stream"),
     ],
 )
-def test_the_media_type(ext: str, expected: str) -> None:
+def test_media_type(ext: str, expected: str) -> None:
     assert media_type(ext) == expected
+
+
+@pytest.mark.parametrize(
+    "ext",
+    ["wav", "mp3", "m4a", "aac", "ogg", "wma", "amr", "avi", "mp4", "mkv", "mov", "wmv", "m4v", "mpeg", "flv"],
+)
+def test_formats_that_feishu_accepts_have_media_type(ext: str) -> None:
+    served = f"{media_type(ext).upper()}; codecs=x"
+    assert extension(VIDEO, content_type=served, file_type="", head=b"") == ext
+
+
+def test_every_container_has_media_type() -> None:
+    assert [ext for _, ext in MAGIC if media_type(ext) == "application/octet-stream"] == []
+
+
+@pytest.mark.parametrize(
+    ("head", "ext"),
+    [
+        (b"feelfree to sign in", None),
+        (b"\0\0\0\x08free", "mov"),
+        ("text".encode("utf-16"), None),
+        (b"\xff\xfb\x90\x64", "mp3"),
+        (b"G" + bytes(300), None),  # one packet is no transport stream
+        ((b"G" + bytes(187)) * 2, "ts"),
+        (b"RIFF\0\0\0\0WEBP", None),
+        (b"", None),
+    ],
+)
+def test_container(head: bytes, ext: str | None) -> None:
+    assert container(head) == ext

@@ -127,7 +127,7 @@ def test_the_promised_length(origin: Origin, start_media: StartMedia) -> None:
 def test_a_compressed_body_is_refused(origin: Origin, start_media: StartMedia) -> None:
     """Half a gzip stream looks whole to those who unpack it."""
     origin.on("/packed", video(b"abc", {"Content-Encoding": "gzip"}))
-    with pytest.raises(MediaCorrupt, match=r"compressed \('gzip'\)"):
+    with pytest.raises(MediaCorrupt, match=r"compressed the file \('gzip'\)"):
         start_media(origin.url).stream(origin.url + "/packed")
 
 

@@ -239,7 +239,7 @@ def test_who_waits_for_another_process_can_be_stopped(user: Emulated) -> None:
     assert users._records.compare_and_set(value, users._records.encrypt(record.claimed("another.1", time.time())))
     user.state.revoke_tokens()
     client.transport.interrupt()
-    with pytest.raises(ServerError, match="this task was stopped"):
+    with pytest.raises(ServerError, match="the task is being stopped"):
         client.get_minute(READY_MINUTE)
     assert user.state.consents.presented == {}
 

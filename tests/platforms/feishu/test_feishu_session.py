@@ -47,7 +47,7 @@ class Host:
     def process(
         self,
         sleep: Callable[[float], None] = time.sleep,
-        longest_queue: float = 60.0,
+        queue_timeout: float = 60.0,
         on_secret: Callable[[str], None] = lambda value: None,
     ) -> FeishuUserClient:
         transport = Transport(
@@ -55,7 +55,7 @@ class Host:
             platform="feishu",
             rate_limiter=self.budget,
             sleep=sleep,
-            longest_queue=longest_queue,
+            queue_timeout=queue_timeout,
             on_secret=on_secret,
         )
         return FeishuUserClient(
@@ -110,7 +110,7 @@ def test_who_waits_in_the_queue_has_claimed_nothing_yet(host: Host) -> None:
 def test_a_queue_that_is_too_long_costs_nothing(host: Host) -> None:
     host.budget.refused(USER_TOKEN, RateLimited("blocked", retry_after=50.0))
     with pytest.raises(RateLimited, match=r"authen\.oauth_token is 50 s away"):
-        host.process(longest_queue=15).whoami()
+        host.process(queue_timeout=15).whoami()
     assert not host.claimed_by
     assert host.platform.calls["feishu.user_access_token"] == 0
 
@@ -120,7 +120,7 @@ def test_who_waits_for_another_process_stops_when_its_transport_is_interrupted(h
     value, record = records.read()
     assert records.compare_and_set(value, records.encrypt(record.claimed("another.1", time.time())))
     client: FeishuUserClient = host.process(lambda seconds: client.transport.interrupt())
-    with pytest.raises(ServerError, match="this task was stopped"):
+    with pytest.raises(ServerError, match="the task is being stopped"):
         client.whoami()
 
 
