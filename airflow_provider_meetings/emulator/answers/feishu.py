@@ -73,7 +73,7 @@ def log_id(now: float) -> str:
 
 
 def flat(content: dict[str, Any], now: float) -> JSONResponse:
-    """Return HTTP 200 with ``content`` unwrapped, as the token endpoints answer."""
+    """Return HTTP 200 with ``content`` without an envelope, as the token endpoints answer."""
     return JSONResponse(content, headers={"X-Tt-Logid": log_id(now)})
 
 

@@ -14,7 +14,7 @@ _ALL: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.pla
 _SIGNED: Final = tuple(name for name in _ALL if not ENDPOINTS[name].token)
 _GETTOKEN: Final = ("wecom.gettoken",)
 
-# Code, message, endpoints, and what no page that was read again confirms.
+# Code, message, endpoints, and what is uncertain.
 _CODES: Final = (
     (-1, "system busy", _ALL, ""),
     (6000, "data version conflict", _SIGNED, "message"),

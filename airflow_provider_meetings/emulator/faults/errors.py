@@ -86,6 +86,6 @@ class Failures(Orders[Failure]):
         return None
 
     def clear(self, endpoint: str | None = None) -> None:
-        """Remove the orders whose ``endpoint`` was given like this; None: all orders."""
+        """Remove the orders for ``endpoint``, in the form of the order; None: all orders."""
         with self._lock:
             self._orders = [failure for failure in self._orders if endpoint not in (None, failure.endpoint)]

@@ -102,6 +102,6 @@ class MediaFaults(Orders[MediaFault]):
         return found
 
     def clear(self, file: str | None = None) -> None:
-        """Remove the orders whose ``file`` was given like this; None: all orders."""
+        """Remove the orders for ``file``, in the form of the order; None: all orders."""
         with self._lock:
             self._orders = [fault for fault in self._orders if file not in (None, fault.file)]

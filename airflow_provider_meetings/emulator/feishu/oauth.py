@@ -85,7 +85,7 @@ def _error_page(state: EmulatorState, code: int) -> Response:
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
 async def token_v2(state: EmulatorState, request: Request) -> Response:
-    """Answer flat. A code and a refresh token work once."""
+    """Answer without an envelope. A code and a refresh token work once."""
     return await _token(state, request, _V2)
 
 

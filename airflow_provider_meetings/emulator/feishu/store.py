@@ -31,7 +31,7 @@ async def resend(state: EmulatorState, request: Request) -> Response:
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
 async def app_access_token(state: EmulatorState, request: Request) -> Response:
-    """Answer flat with the app's token; 10012 for an invalid ticket, as the vendor's SDK reads it."""
+    """Answer without an envelope, with the app's token; 10012 for an invalid ticket, as the vendor's SDK reads it."""
     body = await json_body(request)
     app = app_of_body(state.cloud, body, _APP)
     if not app.store or not state.app_tickets.is_valid(body.get("app_ticket"), state.ticket_seconds):
@@ -42,7 +42,7 @@ async def app_access_token(state: EmulatorState, request: Request) -> Response:
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token
 async def tenant_access_token(state: EmulatorState, request: Request) -> Response:
-    """Answer flat. Assumed: 99991664 for an invalid token of the app, 10013 for a tenant without the app."""
+    """Answer without an envelope. Assumed: 99991664 for an invalid app token, 10013 for a tenant without the app."""
     body = await json_body(request)
     app_token, tenant_key = body.get("app_access_token"), body.get("tenant_key")
     if not isinstance(app_token, str) or not isinstance(tenant_key, str):

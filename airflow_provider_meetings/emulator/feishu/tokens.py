@@ -21,7 +21,7 @@ _TENANT: Final = "feishu.tenant_access_token"
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
 async def tenant_access_token(state: EmulatorState, request: Request) -> Response:
-    """Answer flat, with ``expire`` in seconds. Assumed: 10014 for a store app."""
+    """Answer without an envelope, with ``expire`` in seconds. Assumed: 10014 for a store app."""
     if app_of_body(state.cloud, await json_body(request), _TENANT).store:
         raise answers.error(_TENANT, 10014)
     token, expire = state.issue_token("feishu")

@@ -99,7 +99,7 @@ def _meetings(company: Company, userid: str, begin: int, end: int) -> list[str]:
         for meeting in meetings
         if meeting.creator == userid and begin <= meeting.meeting_start_time.timestamp() <= end
     ]
-    # Without duplicates, in order.
+    # Removes duplicates and keeps the order.
     return list(dict.fromkeys(ids))
 
 
