@@ -238,9 +238,9 @@ TABLES: dict[type, Table] = {
             *id_lists("owner_ids"),
             Row("meeting_ids", None, "No recording is named", "Give one of meeting_ids"),
             Row("meeting_ids", [], "No recording is named", "Give one of meeting_ids"),
-            Row("meeting_ids", ["abc"], "'abc' is not a row of digits", "long number", called="meeting_id"),
-            Row("meeting_ids", [READY_MINUTE], "not a row of digits", "long number", called="meeting_id"),
-            Row("meeting_ids", ["7" * 33], "not a row of digits", "long number", called="meeting_id"),
+            Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", called="meeting_id"),
+            Row("meeting_ids", [READY_MINUTE], "not consist of digits", "long number", called="meeting_id"),
+            Row("meeting_ids", ["7" * 33], "not consist of digits", "long number", called="meeting_id"),
             Row("meeting_numbers", ["123456789"], "feishu cannot be asked by", "What works: meeting_ids"),
             FEISHU_OWNERS,
         ],
@@ -278,7 +278,7 @@ TABLES: dict[type, Table] = {
             *id_lists("recording_ids"),
             *id_lists("owner_ids"),
             Row("meeting_ids", None, "No recording is named", "Give one of meeting_ids"),
-            Row("meeting_ids", ["abc"], "'abc' is not a row of digits", "long number", called="meeting_id"),
+            Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", called="meeting_id"),
             Row(
                 "recording_ids", ["a" * 23], "23 characters", "last part of the minute's address", called="minute_token"
             ),
@@ -446,8 +446,8 @@ TABLES: dict[type, Table] = {
             *id_lists("post_ids"),
             Row("post_ids", None, "is empty", "name at least one post"),
             Row("post_ids", [], "is empty", "name at least one post"),
-            Row("post_ids", [NAMED_POST, "x"], "'x' is not a row of digits", "is in its link", called="post_id"),
-            Row("post_ids", ["7" * 33], "not a row of digits", "is in its link", called="post_id"),
+            Row("post_ids", [NAMED_POST, "x"], "'x' does not consist of digits", "is in its link", called="post_id"),
+            Row("post_ids", ["7" * 33], "not consist of digits", "is in its link", called="post_id"),
         ],
     ),
     PostsToSqlOperator: Table(

@@ -1,4 +1,4 @@
-"""Feishu's and Lark's codes: one row each, and the endpoints at which a code means something else."""
+"""The error codes of Feishu and Lark, and the endpoints at which a code has another meaning."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ LIMIT = 99991400
 
 _LOGIN = "Check login (app id) and password (app secret) of the connection, in the developer console of this app."
 _LATER = "Try again later."
-_SLOWER = "Fewer calls at a time, or later."
+_SLOWER = "Send fewer calls at a time, or try later."
 _AUTHORIZE = "run airflow meetings authorize with the connection's id (without a shell: FeishuAuthorizeOperator)."
 _CONSENT = f"Have the user consent again: {_AUTHORIZE}"
-_CODE = f"The code of a consent serves once, for five minutes. Begin anew: {_AUTHORIZE}"
+_CODE = f"The code of a consent works once, within five minutes. Start again: {_AUTHORIZE}"
 _RANGE = (
     "Give the app the scope named in the documentation and, for minutes, a data range that covers the owner; "
     "then publish a version of the app."
 )
 _REFUSED_TWICE = (
-    "The token was renewed once and refused again: does the API accept this kind of token (of an app, of a user), is "
-    "the host right?"
+    "The token was refreshed and rejected again: check that the API accepts this kind of token (app or user) and that "
+    "the host is right."
 )
 _LONG_ID = "Check the meeting id: the long id, not the 9-digit meeting number."
 
@@ -45,13 +45,13 @@ _GENERIC = {
     10013: Rule(AuthenticationError, "Check the extra tenant_key: that tenant has not installed the app."),
     10014: Rule(AuthenticationError, _LOGIN),
     10015: Rule(AuthenticationError, _LOGIN),
-    10016: Rule(InvalidRequest, "Tickets are for apps from the store only."),
+    10016: Rule(InvalidRequest, "Only apps from the app directory have tickets."),
     20002: Rule(AuthenticationError, _LOGIN),
     99991543: Rule(AuthenticationError, _LOGIN),
-    LIMIT: Rule(RateLimited, "Fewer calls at a time, or later: everything that uses this app shares the limit."),
+    LIMIT: Rule(RateLimited, "Send fewer calls, or try later: everything that uses this app shares the limit."),
     99991401: Rule(PermissionDenied, "Add this worker's address to the app's IP allow-list."),
-    99991403: Rule(QuotaExhausted, "The month's quota of API calls is used up: wait for the next, or change the plan."),
-    99991661: Rule(AuthenticationError, "No token came with the request: does a proxy drop the Authorization header?"),
+    99991403: Rule(QuotaExhausted, "The month's API calls are used up: wait for the next month, or change the plan."),
+    99991661: Rule(AuthenticationError, "The request had no token: does a proxy drop the Authorization header?"),
     99991662: Rule(PermissionDenied, "The app is disabled in this tenant: have an administrator enable it."),
     99991663: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
     99991664: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
@@ -65,7 +65,7 @@ _GENERIC = {
     99991676: Rule(PermissionDenied, _RANGE),
     99991679: Rule(
         PermissionDenied,
-        f"The user has not granted this scope: name it in the extra scopes, if that is used. {_CONSENT}",
+        f"The user has not granted this scope: add it to the extra scopes, if that is set. {_CONSENT}",
     ),
     99992402: Rule(InvalidRequest, "Check the ids that were given."),
 }
@@ -73,30 +73,30 @@ _GENERIC = {
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
 _USER_TOKEN = {
-    20001: Rule(InvalidRequest, "The request lacks something: look at the extras of the connection."),
+    20001: Rule(InvalidRequest, "A parameter is missing: check the extras of the connection."),
     20003: Rule(AuthenticationError, _CODE),
     20004: Rule(AuthenticationError, _CODE),
-    20008: Rule(AuthenticationError, "Check the user's account: the platform gives no token in its present state."),
+    20008: Rule(AuthenticationError, "Check the state of the user's account: the platform issues no token for it."),
     20009: Rule(PermissionDenied, "The app is not installed in this tenant: have an administrator install it."),
     20010: Rule(PermissionDenied, "Add this user to the app's available range."),
     20024: Rule(ConsentEnded, f"The code or refresh token belongs to another app. {_CONSENT}"),
     20026: Rule(ConsentEnded, _CONSENT),
     20036: Rule(InvalidRequest, "Check that the connection's host is the platform's API."),
-    20037: Rule(ConsentEnded, f"The refresh token, or the consent after 365 days, has ended. {_CONSENT}"),
+    20037: Rule(ConsentEnded, f"The refresh token or the consent (365 days) has expired. {_CONSENT}"),
     20048: Rule(AuthenticationError, _LOGIN),
     20049: Rule(AuthenticationError, _CODE),
     20050: Rule(ServerError, _LATER),
-    20063: Rule(InvalidRequest, "The request is malformed: look at the extras of the connection."),
+    20063: Rule(InvalidRequest, "The request is malformed: check the extras of the connection."),
     20064: Rule(ConsentEnded, f"The refresh token was revoked. {_CONSENT}"),
     20065: Rule(AuthenticationError, _CODE),
-    20066: Rule(AuthenticationError, "Check the user's account: the platform gives no token in its present state."),
-    20067: Rule(InvalidRequest, "A scope is named twice: look at the extra scopes of the connection."),
+    20066: Rule(AuthenticationError, "Check the state of the user's account: the platform issues no token for it."),
+    20067: Rule(InvalidRequest, "A scope is named twice: check the extra scopes of the connection."),
     20068: Rule(PermissionDenied, f"The user has not granted all scopes. {_CONSENT}"),
     20069: Rule(PermissionDenied, "The app is disabled in this tenant: have an administrator enable it."),
-    20070: Rule(InvalidRequest, "The app's secret was given twice, in the header and in the body: give it once."),
-    20071: Rule(InvalidRequest, f"The extra redirect_uri was changed since the consent was begun: {_AUTHORIZE}"),
+    20070: Rule(InvalidRequest, "The app's secret was sent twice, in the header and in the body."),
+    20071: Rule(InvalidRequest, f"The extra redirect_uri has changed since the consent was started: {_AUTHORIZE}"),
     20072: Rule(ServerError, _LATER),
-    20073: Rule(ConsentEnded, f"A refresh token works once, and somebody else used this one. {_CONSENT}"),
+    20073: Rule(ConsentEnded, f"A refresh token works once, and this one has been used. {_CONSENT}"),
     20074: Rule(PermissionDenied, "Allow the app to refresh user tokens: a switch in the developer console."),
 }
 
@@ -113,10 +113,10 @@ _MINUTES = {
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/search
 _SEARCH = {
-    2094005: Rule(InvalidRequest, "The page token is too old: begin the search again."),
-    2094007: Rule(InvalidRequest, "The search is too deep: narrow its times, and search piece by piece."),
-    2094011: Rule(AuthenticationError, "The search takes a user's token only, and refused this one."),
-    2094012: Rule(AuthenticationError, "The search takes a user's token only, and refused this one."),
+    2094005: Rule(InvalidRequest, "The page token has expired: start the search again."),
+    2094007: Rule(InvalidRequest, "The search has too many results: search shorter windows."),
+    2094011: Rule(AuthenticationError, "The search accepts only a user's token, and rejected this one."),
+    2094012: Rule(AuthenticationError, "The search accepts only a user's token, and rejected this one."),
     2095001: Rule(ServerError, _LATER),
     2095002: Rule(ServerError, _LATER),
     2095101: Rule(ServerError, _LATER),
@@ -137,10 +137,10 @@ _RECORDING = {
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/participant_list/get
 _REPORTS = {
-    126005: Rule(InvalidRequest, "The window begins in the future: meetings are listed once they have begun."),
-    126006: Rule(InvalidRequest, "The window is longer than a year: ask for shorter ones."),
+    126005: Rule(InvalidRequest, "The window starts in the future: meetings are listed once they have started."),
+    126006: Rule(InvalidRequest, "The window is longer than a year: request shorter ones."),
     126008: Rule(InvalidRequest, "Give at most one of meeting_no, user_id and room_id."),
-    126009: Rule(NotFound, "No meeting has this number and these times: give them exactly as the meeting list does."),
+    126009: Rule(NotFound, "No meeting has this number and these times: use those of the meeting list exactly."),
     126016: Rule(InvalidRequest, "Scheduled meetings are listed for one month ahead at most: end the window earlier."),
 }
 
@@ -152,11 +152,11 @@ _MOMENTS = {
     1420004: Rule(NotFound, "Check the post id; the post may have been deleted."),
 }
 
-# https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (some products limit with a code of their own)
+# https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (some products have a rate limit code of their own)
 _LIMITS = {230020: Rule(RateLimited, _SLOWER)}
 
 UNKNOWN_APPS = frozenset({10003, 10014, 10015, 20002, 20048, 99991543})
-"""What a cloud says of an app that it does not know, which may be one of the other cloud's."""
+"""Codes for an app that the cloud does not know; it may belong to the other cloud."""
 
 CODES: Mapping[int, Rule] = {
     **_GENERIC,
@@ -170,18 +170,18 @@ CODES: Mapping[int, Rule] = {
 }
 
 _NO_MEETING = Rule(NotFound, "Check the meeting number and the times: the platform has no such meeting.")
-_WRONG_LISTING = Rule(InvalidRequest, "Check the window and the filter that were given.")
+_WRONG_LISTING = Rule(InvalidRequest, "Check the window and the filter.")
 
 _TICKET = (
-    "The app ticket of the connection is too old or wrong: put the newest one into the extra app_ticket. The platform "
-    "pushes one to the app's own webhook every hour, and at once after POST /open-apis/auth/v3/app_ticket/resend."
+    "The app ticket of the connection is invalid or expired: set the extra app_ticket to the latest one. The platform "
+    "pushes one to the app's webhook every hour, and at once after POST /open-apis/auth/v3/app_ticket/resend."
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
     Endpoint("/open-apis/auth/v3/app_access_token", {10012: Rule(AuthenticationError, _TICKET)}),
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search
-    # All its client errors are declared as HTTP 500.
+    # It answers client errors with HTTP 500.
     Endpoint(
         "/open-apis/vc/v1/meetings/search",
         {
@@ -196,7 +196,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         {
             2091005: Rule(
                 PermissionDenied,
-                f"The minute may perhaps be read, but not exported (minutes:minutes.transcript:export). {_RANGE}",
+                f"The minute can perhaps be read but not exported (minutes:minutes.transcript:export). {_RANGE}",
             )
         },
     ),

@@ -1,4 +1,4 @@
-"""Read the envelope of Feishu's and Lark's answers. Only the body's code decides, never the HTTP status."""
+"""Turn Feishu's and Lark's answers into data or typed errors, by the code in the body, not by the HTTP status."""
 
 from __future__ import annotations
 
@@ -14,50 +14,15 @@ from airflow_provider_meetings.api.errors import MeetingsApiError, NotFound, Rat
 from airflow_provider_meetings.api.http.error_codes import Rule, code_of, is_log_id, json_object, no_code
 from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS, LIMIT, UNKNOWN_APPS
 
-# https://open.feishu.cn/document/server-side-sdk/faq  (an app belongs to one of the two)
-
-
-@dataclass(frozen=True, slots=True)
-class Cloud:
-    """One of the two.
-
-    :param api: host of the API.
-    :param accounts: host of the page on which users consent.
-    """
-
-    name: str
-    api: str
-    accounts: str
-
-
-FEISHU = Cloud("Feishu", "open.feishu.cn", "accounts.feishu.cn")
-LARK = Cloud("Lark", "open.larksuite.com", "accounts.larksuite.com")
-_OTHER = {FEISHU.api: LARK, LARK.api: FEISHU}
-
-
-def accounts_url(base_url: str) -> str:
-    """Return where users consent: beside the API of either cloud, else at the host of the base URL itself."""
-    accounts = {cloud.api: cloud.accounts for cloud in (FEISHU, LARK)}.get(urlsplit(base_url).hostname or "")
-    return f"https://{accounts}" if accounts else base_url
-
-
-def elsewhere(url: str) -> str:
-    """Say where it may be instead, of what the host of `url` does not know; empty for another host than those two."""
-    other = _OTHER.get(urlsplit(url).hostname or "")
-    if other is None:
-        return ""
-    return f"What belongs to {other.name} is known at https://{other.api} alone: then write that into the host."
-
-
 PLATFORM = "feishu"
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/get-  (the envelope of an answer)
 def decode(response: requests.Response) -> dict[str, Any]:
-    """Return the JSON object of a successful answer, or raise what its code means.
+    """Return the JSON object of a successful answer.
 
-    :raises MeetingsApiError: the class that the code's rule names; unknown codes are permanent unless the
-        status says that the server failed.
+    :raises MeetingsApiError: of the class that the code's rule names; an unknown code is permanent unless the HTTP
+        status is 5xx.
     """
     body = json_object(response)
     code = None if body is None else code_of(body, "code")
@@ -66,8 +31,8 @@ def decode(response: requests.Response) -> dict[str, Any]:
             response,
             platform=PLATFORM,
             log_id=_log_id({}, response),
-            next_step="If it lasts, check that the connection's host is the API's (https://open.feishu.cn or "
-            "https://open.larksuite.com) and that no proxy answers in its place.",
+            next_step="If it persists, check that the connection's host is the API's (https://open.feishu.cn or "
+            "https://open.larksuite.com) and that no proxy answers instead.",
         )
     if code == 0:
         return body
@@ -75,25 +40,25 @@ def decode(response: requests.Response) -> dict[str, Any]:
 
 
 def error_of(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
-    """Build the typed error of an answer whose code is not 0."""
+    """Return the typed error of an answer with another code than 0."""
     rule = rule_of(code, response)
     error = rule.build(
         response,
         platform=PLATFORM,
         code=code,
-        # The endpoint of user tokens has no `msg`.
+        # The user token endpoint has no `msg`.
         vendor_message=str(body.get("msg") or body.get("error_description") or ""),
         log_id=_log_id(body, response),
         retry_after=_reset_seconds(response) if rule.error is RateLimited else None,
     )
-    # Asked at the wrong one of the two clouds, an app is unknown, and with a token of both an object is not found.
-    if (code in UNKNOWN_APPS or rule.error is NotFound) and (hint := elsewhere(response.url)):
+    # The wrong cloud does not know the app, or does not find the object.
+    if (code in UNKNOWN_APPS or rule.error is NotFound) and (hint := other_cloud_hint(response.url)):
         error.next_step = f"{error.next_step} {hint}"
     return error
 
 
 def rule_of(code: int, response: requests.Response) -> Rule:
-    """Find what a code means at the endpoint that answered."""
+    """Return the rule of a code, which may differ by endpoint."""
     endpoint = next((e for e in ENDPOINTS if e.answered(response)), None)
     rule = (endpoint.rules.get(code) if endpoint else None) or CODES.get(code)
     if rule is None and response.status_code == 429:
@@ -109,8 +74,8 @@ def _log_id(body: Mapping[str, Any], response: requests.Response) -> str:
     # The official page spells it `logid`, the SDK `log_id`.
     detail = body.get("error")
     named = [detail.get("log_id"), detail.get("logid")] if isinstance(detail, dict) else []
-    given = [*named, response.headers.get("X-Tt-Logid"), response.headers.get("X-Request-Id")]
-    return next((str(value) for value in given if is_log_id(str(value or ""))), "")
+    log_ids = [*named, response.headers.get("X-Tt-Logid"), response.headers.get("X-Request-Id")]
+    return next((str(value) for value in log_ids if is_log_id(str(value or ""))), "")
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (frequency control)
@@ -120,3 +85,36 @@ def _reset_seconds(response: requests.Response) -> float | None:
     except ValueError:
         return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+# https://open.feishu.cn/document/server-side-sdk/faq  (an app belongs to one of the two clouds)
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Feishu or Lark.
+
+    :param api: host of the API.
+    :param accounts: host of the page at which users consent.
+    """
+
+    name: str
+    api: str
+    accounts: str
+
+
+FEISHU = Cloud("Feishu", "open.feishu.cn", "accounts.feishu.cn")
+LARK = Cloud("Lark", "open.larksuite.com", "accounts.larksuite.com")
+
+
+def accounts_url(base_url: str) -> str:
+    """Return the base URL of the consent page; for a host of neither cloud, `base_url` itself."""
+    host = urlsplit(base_url).hostname
+    accounts = next((cloud.accounts for cloud in (FEISHU, LARK) if cloud.api == host), None)
+    return f"https://{accounts}" if accounts else base_url
+
+
+def other_cloud_hint(url: str) -> str:
+    """Return the hint that an unknown app or object may belong to the other cloud; empty for other hosts."""
+    other = {FEISHU.api: LARK, LARK.api: FEISHU}.get(urlsplit(url).hostname or "")
+    if other is None:
+        return ""
+    return f"If it belongs to {other.name}, set the host to https://{other.api}."

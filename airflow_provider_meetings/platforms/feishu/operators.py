@@ -1,4 +1,4 @@
-"""What only Feishu has: Moments posts, and users who consent where Airflow has no shell."""
+"""Operators for Feishu only: Moments posts, and the consent of users where Airflow has no shell."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ OnMissing = Literal["tombstone", "skip", "fail"]
 
 
 class FeishuPostsOperator(BaseOperator):
-    """Read Moments posts by their ids; the platform has no listing of them.
+    """Read Moments posts by id; the platform cannot list them.
 
     :param meetings_conn_id: a connection of type ``feishu``. (templated)
-    :param post_ids: ids of posts, from their links or from events; a list, or its JSON text. (templated)
-    :param on_missing: for a post that is unknown or deleted: ``tombstone`` returns it with ``deleted`` true, ``skip``
-        leaves it out and counts it in the log, ``fail`` fails the task.
+    :param post_ids: ids of posts, from their links or from events; a list, or its JSON. (templated)
+    :param on_missing: for an unknown or deleted post: ``tombstone`` returns it with ``deleted`` true, ``skip`` omits it
+        and logs it, ``fail`` fails the task.
     :returns: list of posts as dicts.
     """
 
@@ -54,11 +54,11 @@ class FeishuPostsOperator(BaseOperator):
             post_ids = texts(arguments.ids(self.post_ids, "post_ids"), "post_ids")
             if not post_ids:
                 raise AirflowFailException("post_ids is empty: name at least one post")
-            for post_id in post_ids:  # all of them before the first request
+            for post_id in post_ids:  # before the first request
                 check_digits(post_id, "post_id")
             client = hook.get_conn()
             posts = [self._read(client, post_id) for post_id in post_ids]
-        self.log.info("%d posts read, %d of them missing", len(posts), sum(p is None or p.deleted for p in posts))
+        self.log.info("Read %d posts; %d unknown or deleted", len(posts), sum(p is None or p.deleted for p in posts))
         return [post.to_dict() for post in posts if post is not None]
 
     def _read(self, client: FeishuClient, post_id: str) -> Post | None:
@@ -68,21 +68,21 @@ class FeishuPostsOperator(BaseOperator):
             if self.on_missing == "fail":
                 raise
             if self.on_missing == "skip":
-                self.log.warning("Post %s is unknown or deleted; left out", post_id)
+                self.log.warning("Skipping post %s: unknown or deleted", post_id)
                 return None
             return Post(platform=client.platform, tenant=client.tenant, post_id=post_id, deleted=True)
 
 
 class FeishuAuthorizeOperator(BaseOperator):
-    """Walk a person through a user's consent in two runs; ``airflow meetings authorize`` does it in one.
+    """Let a user consent, in two runs of the task; ``airflow meetings authorize`` does it in one.
 
     The first run, without ``redirected_to``, logs the address at which the user consents, and fails with the next
-    step. The second one, within ten minutes, is given the address that the browser was sent to afterwards.
+    step. The second run, within ten minutes, takes the address that the browser was redirected to.
 
     :param meetings_conn_id: a connection of type ``feishu`` with the extra ``identity`` = ``user``. (templated)
     :param redirected_to: that address, such as ``{{ params.redirected_to }}``; it is masked in logs. The code in it
-        serves once, and only together with what this connection has kept since the first run. (templated)
-    :returns: until when the consent reaches, and for which user.
+        works once, and only after a first run with the same connection. (templated)
+    :returns: until when the consent is valid, and for which user.
     """
 
     template_fields: Sequence[str] = ("meetings_conn_id", "redirected_to")
@@ -100,16 +100,16 @@ class FeishuAuthorizeOperator(BaseOperator):
         self.redirected_to = redirected_to
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Begin, or finish."""
+        """Start or finish the consent."""
         hook = FeishuHook(self.meetings_conn_id)
         with tracked(hook, self.log):
             return self._finish(hook) if self.redirected_to else self._begin(hook)
 
     def _begin(self, hook: FeishuHook) -> NoReturn:
-        self.log.info("Have the user open this address within ten minutes: %s", hook.begin_consent())
+        self.log.info("The user must open this address within ten minutes: %s", hook.begin_consent())
         raise AirflowFailException(
-            "The user has not consented yet. Open the address logged above; the browser is then sent to another one. "
-            "Run this task again within five minutes with that one as redirected_to"
+            "The user has not consented yet. Open the address in the log; the browser is then redirected. Run this "
+            "task again within five minutes with the new address as redirected_to"
         )
 
     def _finish(self, hook: FeishuHook) -> dict[str, str]:
@@ -118,5 +118,5 @@ class FeishuAuthorizeOperator(BaseOperator):
         text = hook.describe_consent(consent_status)
         self.log.info("%s", text)
         if missing := hook.missing_scopes(consent_status):
-            self.log.warning("Not granted, so that calls that need it will be refused: %s", ", ".join(missing))
+            self.log.warning("Not granted; calls that need it will be refused: %s", ", ".join(missing))
         return {"user": consent_status.user, "consent": text}

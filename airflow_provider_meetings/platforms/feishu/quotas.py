@@ -1,4 +1,4 @@
-"""How often Feishu and Lark let one app of one tenant call each endpoint."""
+"""Rate limits of Feishu's and Lark's endpoints, for one app in one tenant."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ _TIER_4 = (Rate(50, 1), Rate(1000, 60))
 _TIER_6 = (Rate(5, 1),)
 _TIER_8 = (Rate(20, 1),)
 
-# The page of tenant tokens names none.
+# The pages of these endpoints name no limit.
 TENANT_TOKEN = Quota("auth.tenant_access_token")
-# Nor do those of a store app's tokens.
 STORE_APP_TOKEN = Quota("auth.app_access_token")
 STORE_TENANT_TOKEN = Quota("auth.store_tenant_access_token")
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 USER_TOKEN = Quota("authen.oauth_token", _TIER_4)
-# The page of the user's own facts names none.
+# The page of this endpoint names no limit.
 USER_INFO = Quota("authen.user_info")
 
 MINUTE = Quota("minutes.get", _TIER_6)

@@ -1,4 +1,4 @@
-"""Feishu and Lark in neutral terms: where each recording stands, which files it has, how to open them."""
+"""Feishu and Lark in neutral terms: the state of each recording, its files, and how to open them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from airflow_provider_meetings.platforms.feishu.api.client import FeishuEndpoint
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_minute_token
 from airflow_provider_meetings.platforms.feishu.api.models import Minute, TranscriptFormat
 from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
-from airflow_provider_meetings.platforms.feishu.transcripts import (
+from airflow_provider_meetings.platforms.feishu.artifacts import (
     ARTIFACT_KINDS,
     STATISTICS_KIND,
     ArtifactFiles,
     statistics_file,
 )
+from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 
 _STATES: dict[type[MeetingsApiError], RecordingState] = {
     Gone: RecordingState.GONE,
@@ -47,7 +47,7 @@ _NOT_READY = {
 
 
 class FeishuClient(FeishuEndpoints, MeetingsClient):
-    """Ask Feishu or Lark as one app, or as a user through it; the endpoints are those of `FeishuEndpoints`."""
+    """Call Feishu or Lark as an app or as a user; the endpoints are those of `FeishuEndpoints`."""
 
     platform: ClassVar[str] = "feishu"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "recording_ids", "recordings")
@@ -82,36 +82,36 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         tokens += [(ref.recording_id, ref.meeting_id) for ref in query.recordings if ref.recording_id]
         meetings = [*query.meeting_ids]
         meetings += [ref.meeting_id or "" for ref in query.recordings if not ref.recording_id]
-        # Every id is looked at before the first request: one wrong id must not cost a half-done round.
+        # Before the first request: an invalid id must not stop a listing halfway.
         for meeting_id in meetings:
             check_digits(meeting_id, "meeting_id")
         for token, _ in tokens:
             check_minute_token(token)
         for token, known_meeting in tokens:
             recording = self._minute_recording(token, known_meeting)
-            report(_asked("minutes", token, recording))
+            report(_lookup("minutes", token, recording))
             yield recording
         for meeting_id in meetings:
             recording = self._meeting_recording(meeting_id)
-            report(_asked("meeting_recording", meeting_id, recording))
+            report(_lookup("meeting_recording", meeting_id, recording))
             yield recording
 
     def _meeting_recording(self, meeting_id: str) -> Recording:
-        # Two stages of not yet: the meeting's recording (124002), then its minute (2091003).
+        # First the meeting's recording may not be ready (124002), then its minute (2091003).
         try:
             token = self.get_meeting_recording(meeting_id).minute_token
         except (NotReady, Gone, PermissionDenied, NotFound) as error:
-            return self._unready(error, recording_id=None, meeting_id=meeting_id)
+            return self._not_ready(error, recording_id=None, meeting_id=meeting_id)
         return self._minute_recording(token, meeting_id)
 
     def _minute_recording(self, token: str, meeting_id: str | None) -> Recording:
         try:
             minute = self.get_minute(token)
         except (NotReady, Gone, PermissionDenied, NotFound) as error:
-            return self._unready(error, recording_id=token, meeting_id=meeting_id)
+            return self._not_ready(error, recording_id=token, meeting_id=meeting_id)
         return neutral_recording(minute, tenant=self.tenant, meeting_id=meeting_id)
 
-    def _unready(self, error: MeetingsApiError, *, recording_id: str | None, meeting_id: str | None) -> Recording:
+    def _not_ready(self, error: MeetingsApiError, *, recording_id: str | None, meeting_id: str | None) -> Recording:
         state = _NOT_READY.get(error.code or 0) or _STATES.get(type(error))
         if state is None:
             raise error
@@ -125,12 +125,12 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         )
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
-        """Name the files of a minute, which all go by its token; asks nothing."""
+        """Return the files of a minute, all with its token as id; sends no request."""
         wanted = [kind for kind in self.kinds if MediaKind.wanted(kind, kinds)]
         return (replace(file, kind=str(kind)) for file in recording.files[:1] for kind in wanted)
 
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
-        """Resolve the media's link, or fetch what the API itself serves; None for a minute that has no such part."""
+        """Return the current link of the video, or content that the API itself serves; None if there is none."""
         kind, _, file_format = media.kind.partition("-")
         if kind == MediaKind.VIDEO:
             return self.get_minute_media_url(media.file_id)
@@ -144,13 +144,13 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         return iter([content]) if content else None
 
 
-def _asked(endpoint: str, selector: str, recording: Recording) -> ListedWindow:
+def _lookup(endpoint: str, selector: str, recording: Recording) -> ListedWindow:
     found = int(recording.recording_id is not None)
     return ListedWindow(endpoint=endpoint, selector=selector, start=None, end=None, pages=1, items=found)
 
 
 class FeishuUserClient(FeishuClient):
-    """Ask as a user who has consented; else as `FeishuClient`, with the ``users`` of `Credentials` given."""
+    """Call as a user who has consented; the credentials hold the user's tokens."""
 
     selectors: ClassVar[tuple[str, ...]] = (*FeishuClient.selectors, "owner_ids")
     takes_window: ClassVar[bool] = True
@@ -159,7 +159,7 @@ class FeishuUserClient(FeishuClient):
         if query.owner_ids and query.start is None:
             raise InvalidRequest("feishu lists by owner_ids within a window only: give start and end")
         if query.start is not None and not query.owner_ids:
-            raise InvalidRequest("feishu answers by ids alone, but for owner_ids: leave start and end out")
+            raise InvalidRequest("feishu takes a window with owner_ids only: leave start and end out")
         ids = replace(query, owner_ids=(), start=None, end=None) if len(query.selectors) > 1 else None
         if not query.owner_ids:
             ids = query
@@ -175,7 +175,7 @@ class FeishuUserClient(FeishuClient):
                 items += len(page.items)
                 for item in page.items:
                     recording = self._minute_recording(item.token, None)
-                    # The platform counts the end as inside; what begins then belongs to the next window.
+                    # The platform includes the end, which belongs to the next window.
                     if recording.started_at is None or end is None or recording.started_at < end:
                         yield recording
             report(

@@ -1,4 +1,4 @@
-"""One self-built app's calls to WeCom: its token, and the envelope around every answer."""
+"""Signed calls to WeCom as one self-built app."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class WeComSession:
         )
 
     def whoami(self) -> str:
-        """Fetch a token; tell the corp and the host."""
+        """Fetch a token; return the corp and the host."""
         self._auth.signature()
         return f"corp {self._corp_id} at {self.transport.base_url}"
 

@@ -1,4 +1,4 @@
-"""WeCom's codes, and what each means for us. The HTTP status is 200 for all of them: only `errcode` decides."""
+"""The error codes of WeCom. The HTTP status is always 200: only `errcode` tells success from failure."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _HINT = re.compile(r"hint: \[([\w.-]+)\]")
 
 _LOGIN = "Check login (corp id) and password (the app's secret, not the corp's) of the connection."
 _REFUSED_TWICE = (
-    "The token was renewed once and refused again: check that the secret is that of the app that owns the meetings."
+    "The token was refreshed and rejected again: check that the secret is that of the app that owns the meetings."
 )
-_ARGUMENT = "Check the ids and the window that were given."
+_ARGUMENT = "Check the ids and the window."
 _LATER = "Try again later."
 
 # https://developer.work.weixin.qq.com/document/path/90455  (global codes)
@@ -41,15 +41,15 @@ CODES: Mapping[int, Rule] = {
     40013: Rule(AuthenticationError, _LOGIN),
     40014: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
     42001: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
-    41001: Rule(AuthenticationError, "The request came without a token: does a proxy cut the query of the address?"),
+    41001: Rule(AuthenticationError, "The request had no token: does a proxy remove the query of the URL?"),
     41002: Rule(AuthenticationError, _LOGIN),
     41004: Rule(AuthenticationError, _LOGIN),
     40035: Rule(InvalidRequest, _ARGUMENT),
     40058: Rule(InvalidRequest, _ARGUMENT),
-    # The code does not tell whether a minute's limit was met, an hour's or a day's; a day's is asked about each hour.
+    # The code does not tell which limit was exceeded, that of a minute, an hour or a day; a day's is retried each hour.
     45009: Rule(
         RateLimited,
-        "The API is blocked for a minute, an hour or the day: fewer calls, and later.",
+        "The API is blocked for a minute, an hour or the day: send fewer calls, later.",
         wait=60.0,
         blocks=(60.0, 3600.0),
     ),
@@ -73,9 +73,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 
 def decode(response: requests.Response) -> dict[str, Any]:
-    """Return the JSON object of a successful answer, or raise what its errcode means.
+    """Return the JSON object of a successful answer.
 
-    :raises MeetingsApiError: the class that the code's rule names; unknown codes are permanent.
+    :raises MeetingsApiError: of the class that the code's rule names; an unknown code is permanent.
     """
     body = json_object(response)
     code = None if body is None else code_of(body, "errcode")
@@ -84,7 +84,7 @@ def decode(response: requests.Response) -> dict[str, Any]:
             response,
             platform=PLATFORM,
             log_id="",
-            next_step="If it lasts, check the connection's host (https://qyapi.weixin.qq.com) and the proxy.",
+            next_step="If it persists, check the connection's host (https://qyapi.weixin.qq.com) and the proxy.",
         )
     if code == 0:
         _warn_of_ignored_fields(body, response)
@@ -93,7 +93,7 @@ def decode(response: requests.Response) -> dict[str, Any]:
 
 
 def error_of(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
-    """Build the typed error of an answer whose errcode is not 0."""
+    """Return the typed error of an answer with another errcode than 0."""
     message = str(body.get("errmsg") or "")
     return rule_of(code, response).build(
         response, platform=PLATFORM, code=code, vendor_message=message, log_id=_log_id(message)
@@ -101,7 +101,7 @@ def error_of(code: int, body: Mapping[str, Any], response: requests.Response) ->
 
 
 def rule_of(code: int, response: requests.Response) -> Rule:
-    """Find what a code means at the endpoint that answered."""
+    """Return the rule of a code, which may differ by endpoint."""
     endpoint = next((e for e in ENDPOINTS if e.answered(response)), None)
     rule = (endpoint.rules.get(code) if endpoint else None) or CODES.get(code)
     step = f"See https://open.work.weixin.qq.com/devtool/query?e={code}."
@@ -115,11 +115,11 @@ def _log_id(message: str) -> str:
 
 # https://developer.work.weixin.qq.com/document/path/90455
 def _warn_of_ignored_fields(body: Mapping[str, Any], response: requests.Response) -> None:
-    # A success in which parameters of a wrong type were left out: what came may answer another question.
+    # The platform ignored parameters of a wrong type: the answer may be that of another request.
     message = str(body.get("errmsg") or "")
     if "wrong json format" in message.lower():
         log.warning(
-            "wecom took %s but says 'wrong json format': it ignored a parameter (log id %s)",
+            "wecom answered %s with 'wrong json format': it ignored a parameter (log id %s)",
             asked_path(response),
             _log_id(message) or "unknown",
         )

@@ -1,13 +1,13 @@
-"""How often WeCom lets one corp call each endpoint."""
+"""Rate limits of WeCom's endpoints, for one corp."""
 
 from __future__ import annotations
 
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 
-# https://developer.work.weixin.qq.com/document/path/90454  (for each corp and API; none has a number of its own)
+# https://developer.work.weixin.qq.com/document/path/90454  (the same limit for each API)
 _BASE = (Rate(10_000, 60), Rate(150_000, 3600))
 
-# Few calls are made here, and those who ask too often are blocked by a rule of its own: one token is shared instead.
+# Has limits of its own that are not reached: one token is shared.
 TOKEN = Quota("gettoken")
 
 RECORD_LIST = Quota("record.list", _BASE)

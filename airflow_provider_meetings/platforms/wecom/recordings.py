@@ -1,4 +1,4 @@
-"""WeCom in neutral terms: where each recording stands, which files it has, how to open them."""
+"""WeCom in neutral terms: the state of each recording, its files, and how to open them."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from airflow_provider_meetings.platforms.wecom.api.models import (
 )
 
 CLOCK_SLACK = timedelta(hours=1)
-"""How far the platform's clock may be ahead of ours."""
+"""How far the platform's clock may be ahead of the worker's."""
 
 _TRANSCRIPT = f"{MediaKind.TRANSCRIPT}-json"
 _TOGETHER = "wecom gives a recording's files only for recording_id and meeting_id together"
 _LINKED_BY_TYPE = (MediaKind.SUMMARY, MediaKind.AI_TRANSCRIPT)
-"""Kinds whose formats are known only when the platform is asked."""
+"""Kinds whose formats only the platform knows."""
 
 
 class WeComClient(WeComEndpoints, MeetingsClient):
-    """Ask WeCom as one self-built app; the endpoints are those of `WeComEndpoints`, the tenant is the corp id."""
+    """Call WeCom as one self-built app; the endpoints are those of `WeComEndpoints`, the tenant is the corp id."""
 
     platform: ClassVar[str] = "wecom"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "meeting_numbers", "owner_ids", "recordings")
@@ -66,13 +66,13 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         WeComEndpoints.__init__(self, transport, corp_id=corp_id, corp_secret=corp_secret, tokens=tokens, clock=clock)
 
     def _window_for_check(self, query: RecordingQuery) -> RecordingQuery:
-        # The platform lists by window only; a wait without one looks back as far as one window reaches,
-        # further only for recordings that are known to have begun earlier.
+        # The platform lists by window only. Without one, take the last 31 days, and more for recordings that are known
+        # to have started earlier.
         if query.start is not None:
             return query
         end = pendulum.from_timestamp(int(self._clock())) + CLOCK_SLACK
-        begun = [ref.started_at.subtract(days=1) for ref in query.recordings if ref.started_at]
-        return replace(query, start=min([end - LONGEST_WINDOW, *begun]), end=end)
+        started = [ref.started_at.subtract(days=1) for ref in query.recordings if ref.started_at]
+        return replace(query, start=min([end - LONGEST_WINDOW, *started]), end=end)
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         if query.start is None or query.end is None:
@@ -93,13 +93,13 @@ class WeComClient(WeComEndpoints, MeetingsClient):
             yield from self._named(records(meetingid=known_meeting), refs)
 
     def _records(self, start: DateTime, end: DateTime, report: Report, **selector: str | None) -> Iterator[Record]:
-        # The document does not say whether end is inclusive; what begins then belongs to the next window.
+        # The document does not say whether the end is inclusive; it belongs to the next window.
         listed = self.list_recordings(start, end, report=report, **selector)
         return (record for record in listed if not (record.meeting_start_time and record.meeting_start_time >= end))
 
-    def _or_absent(self, found: Iterator[Record], **meeting: str | None) -> Iterator[Recording]:
+    def _or_absent(self, records: Iterator[Record], **meeting: str | None) -> Iterator[Recording]:
         empty = True
-        for record in found:
+        for record in records:
             empty = False
             yield self._recording(record)
         if empty:
@@ -112,8 +112,8 @@ class WeComClient(WeComEndpoints, MeetingsClient):
                 **meeting,  # type: ignore[arg-type]  # meeting_id or meeting_number
             )
 
-    def _named(self, found: Iterator[Record], refs: Sequence[RecordingRef]) -> Iterator[Recording]:
-        listed = {record.meeting_record_id: record for record in found}
+    def _named(self, records: Iterator[Record], refs: Sequence[RecordingRef]) -> Iterator[Recording]:
+        listed = {record.meeting_record_id: record for record in records}
         for ref in refs:
             record = listed.get(ref.recording_id or "")
             yield (
@@ -125,36 +125,36 @@ class WeComClient(WeComEndpoints, MeetingsClient):
                     recording_id=ref.recording_id,
                     meeting_id=ref.meeting_id,
                     state=RecordingState.UNKNOWN,
-                    reason="the meeting's listing no longer has it",
+                    reason="no longer in the meeting's listing",
                 )
             )
 
     def _recording(self, record: Record) -> Recording:
-        # 2 (transcoding) is the sister product's; any unknown state is as little ready.
+        # 2 (transcoding) is documented by the sister product only; any unknown state is not ready either.
         known = {STATE_TRANSCODED: RecordingState.READY, STATE_RECORDING: RecordingState.RECORDING}
         state = known.get(record.state or 0, RecordingState.PROCESSING)
         if not record.record_file_list and state is RecordingState.READY:
-            state = RecordingState.PROCESSING  # transcoded, it says, but nothing of it is listed
+            state = RecordingState.PROCESSING  # transcoded, but without files
         return neutral_recording(record, state, tenant=self.tenant)
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
-        """Name the files of the wanted kinds; asks which formats of summaries and AI transcripts there are.
+        """Return the files of the requested kinds; requests the available formats of summaries and AI transcripts.
 
-        What need not be asked for comes first, so that a refusal does not keep it out of the lake.
+        Files that need no request come first, so that an error does not keep them out of the lake.
         """
         for file in recording.files:
             for kind in (MediaKind.VIDEO, MediaKind.AUDIO, _TRANSCRIPT):
                 if MediaKind.wanted(kind, kinds):
-                    # The declared size is the video's.
+                    # The declared size is that of the video.
                     size = file.declared_size if kind == MediaKind.VIDEO else None
                     yield replace(file, kind=str(kind), declared_size=size)
         for family in _LINKED_BY_TYPE:
-            asked = [kind for kind in kinds if kind.partition("-")[0] == family]
-            for file, file_types in self._linked(recording, family) if asked else ():
-                there = [f"{family}-{file_type}" for file_type in file_types]
-                # A kind that this file does not have is named all the same: the landing then says that it is absent.
-                named = [[name for name in there if MediaKind.wanted(name, [kind])] or [kind] for kind in asked]
-                for name in dict.fromkeys(chain.from_iterable(named)):
+            requested = [kind for kind in kinds if kind.partition("-")[0] == family]
+            for file, file_types in self._linked(recording, family) if requested else ():
+                available = [f"{family}-{file_type}" for file_type in file_types]
+                # A missing kind is returned, too: the landing then reports it as absent.
+                names = [[name for name in available if MediaKind.wanted(name, [kind])] or [kind] for kind in requested]
+                for name in dict.fromkeys(chain.from_iterable(names)):
                     yield replace(file, kind=name, declared_size=None)
 
     def _linked(self, recording: Recording, family: str) -> Iterator[tuple[MediaFile, Mapping[str, str]]]:
@@ -163,14 +163,14 @@ class WeComClient(WeComEndpoints, MeetingsClient):
             addresses = self._addresses(recording.recording_id, recording.meeting_id)
         for file in recording.files:
             if family == MediaKind.SUMMARY:
-                yield file, _found(addresses, file.file_id).meeting_summary
+                yield file, _addresses_of(addresses, file.file_id).meeting_summary
             else:
                 yield file, self.get_recording_file(file.file_id, _meeting(file)).ai_meeting_transcripts
 
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
-        """Resolve the link of the wanted kind now, or fetch the transcript; None where there is no such file.
+        """Return the current link of the kind, or the transcript; None if there is no such file.
 
-        :raises NotFound: if the platform no longer knows the file, although it listed it.
+        :raises NotFound: if the platform listed the file but no longer knows it.
         """
         meeting_id = _meeting(media)
         if media.kind == _TRANSCRIPT:
@@ -179,7 +179,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         family, _, file_type = media.kind.partition("-")
         if family == MediaKind.AI_TRANSCRIPT:
             return _download(self.get_recording_file(media.file_id, meeting_id).ai_meeting_transcripts.get(file_type))
-        file = _found(self._addresses(media.recording_id, meeting_id), media.file_id)
+        file = _addresses_of(self._addresses(media.recording_id, meeting_id), media.file_id)
         if family == MediaKind.VIDEO:
             return _download(file.download_address, file.download_address_file_type)
         if family == MediaKind.AUDIO:
@@ -202,12 +202,12 @@ def _meeting(file: MediaFile) -> str:
     return file.meeting_id
 
 
-def _found(addresses: dict[str, RecordingFile], file_id: str) -> RecordingFile:
+def _addresses_of(addresses: dict[str, RecordingFile], file_id: str) -> RecordingFile:
     if file_id not in addresses:
         raise NotFound(
-            f"wecom listed file {file_id} but has no addresses for it",
+            f"wecom listed file {file_id} but returns no addresses for it",
             platform="wecom",
-            next_step="It may have been deleted meanwhile: list the recordings again.",
+            next_step="It may have been deleted: list the recordings again.",
         )
     return addresses[file_id]
 

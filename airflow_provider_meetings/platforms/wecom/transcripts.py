@@ -1,4 +1,4 @@
-"""What stands in the transcripts that a file was landed as."""
+"""Readers of landed transcripts."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from airflow_provider_meetings.api.sanitize import storable_text
 from airflow_provider_meetings.api.subtitles import decoded, headed_cues
 from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Paragraph
 
-_LATEST_MS = 2**53
-_NO_WORDS = frozenset({"pid", "sid", "wid", "userid", "start_time", "end_time", "text"})
+_MAX_MS = 2**53
+_KNOWN_FIELDS = frozenset({"pid", "sid", "wid", "userid", "start_time", "end_time", "text"})
 
 
 # https://developer.work.weixin.qq.com/document/path/98211
 def json_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegment]:
-    """Read each sentence of each paragraph; a paragraph of an unknown form is kept as one broken segment.
+    """Read each sentence of each paragraph; a paragraph of an unknown form becomes one broken segment.
 
-    Speakers are marked as not final while ``audio_detect`` is 0.
+    Speakers are not final while ``audio_detect`` is 0.
     """
     text = decoded(content)
     try:
@@ -31,22 +31,22 @@ def json_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegmen
         whole = None
     paragraphs = whole.get("paragraphs") if isinstance(whole, dict) else None
     if not isinstance(paragraphs, list):
-        yield from _kept(file, text.strip())
+        yield from _broken(file, text.strip())
         return
     detected = whole.get("audio_detect")
-    first = 0
+    segment_no = 0
     for number, entry in enumerate(paragraphs):
-        found = _sentences(file, entry, detected if detected in (0, 1) else None)
-        if found is None:
-            found = list(_kept(file, _shown(entry)))
-        for segment in found:
-            yield replace(segment, segment_no=first, paragraph_no=number)
-            first += 1
+        segments = _sentences(file, entry, detected if detected in (0, 1) else None)
+        if segments is None:
+            segments = list(_broken(file, _as_text(entry)))
+        for segment in segments:
+            yield replace(segment, segment_no=segment_no, paragraph_no=number)
+            segment_no += 1
 
 
 # https://developer.work.weixin.qq.com/document/path/98193
 def ai_txt_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegment]:
-    """Read the smoothed transcript: a name and a time above each paragraph. No page shows one: layout assumed."""
+    """Read the AI transcript: name and time above each paragraph. No page shows an example: the layout is assumed."""
     for number, cue in enumerate(headed_cues(decoded(content))):
         yield _segment(
             file,
@@ -66,12 +66,12 @@ READERS: Mapping[str, Reader] = {
 
 
 def _sentences(file: StoredFile, entry: object, detected: int | None) -> list[TranscriptSegment] | None:
-    """Return the sentences of a paragraph; None if it is of another form, or holds what no sentence shows."""
+    """Return the sentences of a paragraph; None if it has another form, or text that no sentence contains."""
     try:
         paragraph = Paragraph.parse(entry)
     except MeetingsApiError:
         return None
-    found = [
+    segments = [
         _segment(
             file,
             segment_no=number,
@@ -83,51 +83,51 @@ def _sentences(file: StoredFile, entry: object, detected: int | None) -> list[Tr
         )
         for number, sentence in enumerate(paragraph.sentences)
     ]
-    # A text that stands elsewhere than in a word was added since the page was written.
-    spoken = "".join(segment.text for segment in found)
+    # Text outside of words is a field that the page does not document.
+    spoken = "".join(segment.text for segment in segments)
     if not all(text in spoken for text in _texts(entry)):
         return None
-    # Nor is nothing said where words stand under another name.
-    if not (found and all(segment.text for segment in found)) and _has_other_words(entry):
+    # An empty sentence may have its words in an undocumented field.
+    if not (segments and all(segment.text for segment in segments)) and _has_other_words(entry):
         return None
-    times = (time for segment in found for time in (segment.start_ms, segment.end_ms) if time is not None)
-    return found if all(0 <= time < _LATEST_MS for time in times) else None
+    times = (time for segment in segments for time in (segment.start_ms, segment.end_ms) if time is not None)
+    return segments if all(0 <= time < _MAX_MS for time in times) else None
 
 
 def _texts(entry: object) -> Iterator[str]:
-    """Yield every text under that name, however deep."""
+    """Yield the value of every field ``text``, at any depth."""
     return (storable_text(value) for name, value in _leaves(entry) if name == "text" and isinstance(value, str))
 
 
 def _has_other_words(entry: object) -> bool:
-    return any(name not in _NO_WORDS and isinstance(value, str) and value.strip() for name, value in _leaves(entry))
+    return any(name not in _KNOWN_FIELDS and isinstance(value, str) and value.strip() for name, value in _leaves(entry))
 
 
 def _leaves(entry: object) -> Iterator[tuple[str, object]]:
-    """Yield what is neither list nor mapping, however deep, each with the name it stands under."""
-    waiting: list[tuple[str, object]] = [("", entry)]
-    while waiting:
-        name, value = waiting.pop()
+    """Yield the scalar values at any depth, each with its field name."""
+    stack: list[tuple[str, object]] = [("", entry)]
+    while stack:
+        name, value = stack.pop()
         if isinstance(value, dict):
-            waiting += value.items()
+            stack += value.items()
         elif isinstance(value, list):
-            waiting += [(name, one) for one in value]
+            stack += [(name, item) for item in value]
         else:
             yield name, value
 
 
-def _shown(entry: object) -> str:
+def _as_text(entry: object) -> str:
     try:
         return storable_text(json.dumps(entry, ensure_ascii=False))
     except RecursionError:
         return "\n".join(_texts(entry))
 
 
-def _kept(file: StoredFile, text: str) -> Iterator[TranscriptSegment]:
+def _broken(file: StoredFile, text: str) -> Iterator[TranscriptSegment]:
     if text:
         yield _segment(file, segment_no=0, text=text, broken=True)
 
 
 def _segment(file: StoredFile, **fields: Any) -> TranscriptSegment:
-    owner = {name: getattr(file, name) for name in ("platform", "tenant", "recording_id", "file_id", "kind")}
-    return TranscriptSegment(**owner, **fields)
+    ids = {name: getattr(file, name) for name in ("platform", "tenant", "recording_id", "file_id", "kind")}
+    return TranscriptSegment(**ids, **fields)

@@ -57,7 +57,7 @@ class TestOperator:
 
     def test_the_second_run_without_a_first_one(self, user: Emulated, context: Any) -> None:
         operator = FeishuAuthorizeOperator(task_id="t", redirected_to=f"{REDIRECT}?code=c&state=s")
-        with pytest.raises(AirflowFailException, match="No consent was begun"):
+        with pytest.raises(AirflowFailException, match="No consent was started"):
             operator.execute(context)
 
 
@@ -90,7 +90,7 @@ class TestCommand:
     def test_what_is_pasted_wrong(self, tmp_path: Path, user: Emulated) -> None:
         code, _, err = self.run(tmp_path, user, lambda address: "S3CRETCODE\n")
         assert code == 2
-        assert "holds no code and no state" in err
+        assert "has no code and no state" in err
         assert "S3CRETCODE" not in err
 
     def test_a_connection_of_another_kind(self, tmp_path: Path, user: Emulated) -> None:

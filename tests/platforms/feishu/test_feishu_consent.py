@@ -176,11 +176,11 @@ def test_without_a_place_that_keeps_it_nothing_is_begun(user: Emulated, monkeypa
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda address: "", "holds no code and no state"),
-        (lambda address: "http://[", "holds no code and no state"),
-        (lambda address: REDIRECT, "holds no code and no state"),
-        (lambda address: re.sub("state=[^&]*", "state=forged", address), "answers another consent"),
-        (lambda address: f"{REDIRECT}?code=c&state=\udc80", "answers another consent"),
+        (lambda address: "", "has no code and no state"),
+        (lambda address: "http://[", "has no code and no state"),
+        (lambda address: REDIRECT, "has no code and no state"),
+        (lambda address: re.sub("state=[^&]*", "state=forged", address), "belongs to another consent"),
+        (lambda address: f"{REDIRECT}?code=c&state=\udc80", "belongs to another consent"),
         (lambda address: f"{REDIRECT}?error=access_denied&state=x", "did not consent"),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_state_serves_once_also_where_its_code_is_refused(user: Emulated) -> N
         hook.finish_consent(re.sub("code=[^&]*", "code=S3CRETCODE", redirected))
     assert "S3CRETCODE" not in str(caught.value)
     user.state.forget_counters()
-    with pytest.raises(AirflowFailException, match="No consent was begun within the last ten minutes"):
+    with pytest.raises(AirflowFailException, match="No consent was started within the last ten minutes"):
         hook.finish_consent(redirected)
     assert user.state.requests == []
 
@@ -261,7 +261,7 @@ def test_a_code_serves_once_and_what_was_begun_too(user: Emulated) -> None:
     hook = FeishuHook()
     redirected = browse(hook.begin_consent())
     hook.finish_consent(redirected)
-    with pytest.raises(AirflowFailException, match="No consent was begun within the last ten minutes"):
+    with pytest.raises(AirflowFailException, match="No consent was started within the last ten minutes"):
         hook.finish_consent(redirected)
 
 
@@ -277,7 +277,7 @@ def test_scopes_of_the_connection(user: Emulated) -> None:
     hook = consent()
     client = hook.get_conn()
     assert client.get_minute(READY_MINUTE)
-    with pytest.raises(AirflowFailException, match=r"name it in the extra scopes.*authorize"), hook.error_mapping():
+    with pytest.raises(AirflowFailException, match=r"add it to the extra scopes.*authorize"), hook.error_mapping():
         list(client.search_minutes("a"))
     # The next consent asks for more; what it gives is told apart from what was asked for.
     user.connect("feishu", extra={**USER, "scopes": "minutes:minutes.search:read"})

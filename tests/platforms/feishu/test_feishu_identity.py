@@ -41,17 +41,17 @@ NO_EXTRAS = dict.fromkeys(MANIFEST["connection-type"]["conn-fields"])
     ("extra", "said"),
     [
         ({"identity": "user"}, "extra redirect_uri is missing.*security settings"),
-        ({"identity": "user", "redirect_uri": "localhost:8080"}, "no http or https URL"),
-        ({"identity": "user", "redirect_uri": URI + "#x"}, "no http or https URL"),
-        ({"identity": "user", "redirect_uri": "http://["}, "no http or https URL.*security settings"),
-        ({"identity": "user", "redirect_uri": "http://a:99999999/x"}, "no http or https URL"),
-        ({"redirect_uri": URI}, "means something only where identity is user"),
-        ({"scopes": "a"}, "means something only where identity is user"),
+        ({"identity": "user", "redirect_uri": "localhost:8080"}, "not an http or https URL"),
+        ({"identity": "user", "redirect_uri": URI + "#x"}, "not an http or https URL"),
+        ({"identity": "user", "redirect_uri": "http://["}, "not an http or https URL.*security settings"),
+        ({"identity": "user", "redirect_uri": "http://a:99999999/x"}, "not an http or https URL"),
+        ({"redirect_uri": URI}, "has an effect only if identity is user"),
+        ({"scopes": "a"}, "has an effect only if identity is user"),
         ({"app_type": "store"}, "extra app_ticket is missing.*every hour"),
         ({"app_type": "store", "app_ticket": "S3CRET"}, "extra tenant_key is missing"),
-        ({"app_ticket": "S3CRET"}, "means something only where app_type is store"),
-        ({"tenant_key": "k"}, "means something only where app_type is store"),
-        ({**STORE, "identity": "user", "redirect_uri": URI}, "self-built apps only"),
+        ({"app_ticket": "S3CRET"}, "has an effect only if app_type is store"),
+        ({"tenant_key": "k"}, "has an effect only if app_type is store"),
+        ({**STORE, "identity": "user", "redirect_uri": URI}, "only self-built apps"),
     ],
 )
 def test_what_means_nothing_is_refused(emulated: Emulated, extra: dict[str, str], said: str) -> None:
@@ -65,7 +65,7 @@ def test_what_means_nothing_is_refused(emulated: Emulated, extra: dict[str, str]
 
 
 def test_half_a_character_is_no_address() -> None:
-    with pytest.raises(InvalidRequest, match="no http or https URL"):
+    with pytest.raises(InvalidRequest, match="not an http or https URL"):
         identity_of(NO_EXTRAS | {"identity": "user", "redirect_uri": URI + "\udc80"})
 
 
@@ -122,7 +122,7 @@ class TestStoreApp:
     def test_a_ticket_that_is_too_old_and_the_next_one(self, store: Emulated) -> None:
         self.connect(store, app_ticket="ticket-of-yesterday")
         for _ in range(3):
-            with pytest.raises(AirflowFailException, match=r"put the newest one into the extra app_ticket") as caught:
+            with pytest.raises(AirflowFailException, match=r"set the extra app_ticket to the latest one") as caught:
                 self.read()
             assert "ticket-of-yesterday" not in str(caught.value)
         # Remembered for a minute; a new ticket is tried at once.
@@ -152,8 +152,8 @@ class TestOtherCloud:
 
     @pytest.mark.parametrize(
         ("host", "elsewhere"),
-        [("open.feishu.cn", "Lark is known at https://open.larksuite.com alone"),
-         ("open.larksuite.com", "Feishu is known at https://open.feishu.cn alone"),
+        [("open.feishu.cn", "If it belongs to Lark, set the host to https://open.larksuite.com"),
+         ("open.larksuite.com", "If it belongs to Feishu, set the host to https://open.feishu.cn"),
          ("api.example.com", "")],
     )  # fmt: skip
     def test_an_unknown_app_or_object(
@@ -178,7 +178,7 @@ class TestOtherCloud:
         transport.close()
         for error in (unknown.value, missing.value):
             assert elsewhere in str(error)
-            assert ("is known at" in str(error)) == bool(elsewhere)
+            assert ("If it belongs to" in str(error)) == bool(elsewhere)
         assert asked == {host}
 
     def test_on_its_own_cloud_it_is_known(self, emulated: Emulated) -> None:

@@ -15,11 +15,11 @@ HINT = "1763600000000000000"
 DOCUMENTED = [
     (-1, "ServerError", "later", None),
     (6000, "ServerError", "later", None),
-    (40001, "AuthenticationError", "renewed once", None),
+    (40001, "AuthenticationError", "refreshed and rejected again", None),
     (40013, "AuthenticationError", "login", None),
-    (40014, "AuthenticationError", "renewed once", None),
-    (42001, "AuthenticationError", "renewed once", None),
-    (41001, "AuthenticationError", "without a token", None),
+    (40014, "AuthenticationError", "refreshed and rejected again", None),
+    (42001, "AuthenticationError", "refreshed and rejected again", None),
+    (41001, "AuthenticationError", "had no token", None),
     (41002, "AuthenticationError", "login", None),
     (41004, "AuthenticationError", "password", None),
     (40035, "InvalidRequest", "window", None),
@@ -146,7 +146,7 @@ def test_an_ignored_parameter_is_warned_of(
         assert decode(response)["userid"] == "a"
     told = [r.getMessage() for r in caplog.records if r.name.startswith("airflow_provider_meetings")]
     log_id = HINT if message == WARNED else "unknown"
-    said = f"wecom took /cgi-bin/x but says 'wrong json format': it ignored a parameter (log id {log_id})"
+    said = f"wecom answered /cgi-bin/x with 'wrong json format': it ignored a parameter (log id {log_id})"
     assert told == ([said] if warns else [])
 
 

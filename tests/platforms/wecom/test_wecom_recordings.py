@@ -391,7 +391,7 @@ def test_a_block_that_stays_is_given_back(origin: Origin, client: WeComClient, s
 @pytest.mark.parametrize("code", [40014, 42001])
 def test_a_token_that_is_refused_for_ever(origin: Origin, client: WeComClient, sleeps: list[float], code: int) -> None:
     origin.on(LIST, json_body({"errcode": code, "errmsg": "invalid access_token"}))
-    with pytest.raises(MeetingsApiError, match="renewed once") as caught:
+    with pytest.raises(MeetingsApiError, match="refreshed and rejected again") as caught:
         list(client.list(QUERY))
     assert (origin.count(LIST), origin.count("/cgi-bin/gettoken"), sleeps) == (2, 2, [])
     for secret in ("T0KEN", "S3CRET"):

@@ -1,4 +1,4 @@
-"""All of Feishu's and Lark's endpoints in one class, one method each."""
+"""All endpoints of Feishu and Lark in one class, one method each."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ DEFAULT_BASE_URL = "https://open.feishu.cn"
 
 
 class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
-    """Call Feishu or Lark as one app, or as a user through it; the arguments are those of `FeishuSession`."""
+    """Call Feishu or Lark as an app or as a user; the arguments are those of `FeishuSession`."""
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get
     def get_user_info(self, grant: TokenPair | None = None) -> UserInfo:
-        """Return whose token this connection has, or whose a grant is that was not kept yet.
+        """Return the user of this connection's token, or of a token pair that is not stored yet.
 
-        :raises InvalidRequest: before the request, for a connection that asks as the app.
+        :raises InvalidRequest: before the request, for a connection that calls as the app.
         """
         if grant is not None and not isinstance(grant, TokenPair):
             raise InvalidRequest(f"grant must be what exchange_code returned, got {type(grant).__name__}")
-        self._need_user("The endpoint of the user's own facts")
+        self._need_user("The user info endpoint")
         return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO, grant=grant))
 
     # https://open.feishu.cn/document/moments-v1/post/get
@@ -34,7 +34,7 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
         """Return a Moments post.
 
         :raises NotFound: 1420004, unknown or deleted; `PermissionDenied` 1420002; `RateLimited` 1420003.
-        :raises InvalidRequest: before the request, for a connection that asks as a user.
+        :raises InvalidRequest: before the request, for a connection that calls as a user.
         """
         path, people = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}", self._people(user_id_type)
         self._need_app("The endpoint of posts")

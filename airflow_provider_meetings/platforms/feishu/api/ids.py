@@ -1,4 +1,4 @@
-"""What a caller may give to Feishu's endpoints: each argument is looked at before it enters an address."""
+"""Check the arguments of Feishu's endpoints before they become part of a URL."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _OTHER_ID = re.compile(r"[A-Za-z0-9_-]{1,128}\Z")
 
 
 def check_minute_token(value: str) -> str:
-    """Return a minute token if it has the documented form.
+    """Return a minute token.
 
-    :raises InvalidRequest: else, saying where to find one.
+    :raises InvalidRequest: for another form than the documented one, with where to find one.
     """
     if not isinstance(value, str):
         raise InvalidRequest(f"minute_token must be a text, got {type(value).__name__}")
     if not is_minute_token(value):
         raise InvalidRequest(
-            f"minute_token {value[:40]!r} has {len(value)} characters of another form than 24 letters and digits",
+            f"minute_token {value[:40]!r} does not consist of 24 letters and digits",
             next_step="Take the last part of the minute's address, https://…/minutes/<token>.",
         )
     return value
 
 
 def check_digits(value: str, name: str) -> str:
-    """Return an id if it is digits only, as the ids of meetings and posts are.
+    """Return an id of digits, as meetings and posts have.
 
-    :raises InvalidRequest: else; `name` says what the id is of.
+    :raises InvalidRequest: for anything else.
     """
     if not isinstance(value, str) or not _DIGITS.match(value):
         raise InvalidRequest(
-            f"{name} {value!r:.60} is not a row of digits",
-            next_step="A meeting id is the long number that a meeting gets when it begins; a post id is in its link.",
+            f"{name} {value!r:.60} does not consist of digits",
+            next_step="A meeting id is the long number that a meeting gets when it starts; a post id is in its link.",
         )
     return value
 
@@ -45,7 +45,7 @@ def check_digits(value: str, name: str) -> str:
 def check_id(value: str, name: str) -> str:
     """Return the id of a user or a room: letters, digits, ``_`` and ``-``.
 
-    :raises InvalidRequest: else; an empty one would not filter at all.
+    :raises InvalidRequest: for anything else; an empty one would not filter at all.
     """
     if not isinstance(value, str) or not _OTHER_ID.match(value):
         raise InvalidRequest(f"{name} must be one id of letters, digits, _ and -, got {value!r:.60}")
@@ -53,9 +53,9 @@ def check_id(value: str, name: str) -> str:
 
 
 def check_flag(value: bool, name: str) -> str:
-    """Return a truth value as the API wants it, ``true`` or ``false``.
+    """Return ``true`` or ``false``, as the API takes a boolean.
 
-    :raises InvalidRequest: for anything else, since a text such as "no" would mean yes.
+    :raises InvalidRequest: for anything else: the text "no" would be true.
     """
     if not isinstance(value, bool):
         raise InvalidRequest(f"{name} must be True or False, got {value!r:.60}")
@@ -63,9 +63,9 @@ def check_flag(value: bool, name: str) -> str:
 
 
 def check_user_id_type(value: str) -> str:
-    """Return a kind of user id.
+    """Return a type of user id.
 
-    :raises InvalidRequest: if it is none of the three.
+    :raises InvalidRequest: for an unknown one.
     """
     if value not in get_args(UserIdType):
         raise InvalidRequest(f"user_id_type must be one of {get_args(UserIdType)}, got {value!r:.60}")

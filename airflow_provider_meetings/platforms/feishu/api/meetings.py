@@ -1,4 +1,4 @@
-"""The endpoints of meetings, one method each."""
+"""The endpoints of meetings."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _BRIEFS_PAGE = "50"
 
 
 class MeetingsEndpoints(FeishuSession):
-    """Ask for meetings and where their recordings are."""
+    """List meetings, and find their recordings."""
 
     # https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
     def get_meeting_recording(self, meeting_id: str) -> MeetingRecording:
-        """Return where a meeting's recording is.
+        """Return the recording of a meeting.
 
-        :param meeting_id: the long id that exists once the meeting has begun, not the 9-digit number.
-        :raises NotReady: 124002 while it is made, 122001 while the meeting runs, 121004 while there is none
-            (a recording under 5 seconds never comes); `PermissionDenied` 121005; `NotFound` 122002.
+        :param meeting_id: the long id that a meeting gets when it starts, not the 9-digit number.
+        :raises NotReady: 124002 while it is being created, 122001 while the meeting runs, 121004 while there is none
+            (a recording under 5 seconds never appears); `PermissionDenied` 121005; `NotFound` 122002.
         """
         path = f"/open-apis/vc/v1/meetings/{check_digits(meeting_id, 'meeting_id')}/recording"
         return MeetingRecording.parse(self._get(path, quotas.MEETING_RECORDING), "recording")
@@ -52,17 +52,17 @@ class MeetingsEndpoints(FeishuSession):
         meeting_status: int = 2,
         page_size: int = 100,
     ) -> Iterator[MeetingInfo]:
-        """Yield the meetings of a window, each once: the administrator's report.
+        """Yield the meetings of a window, each once, from the administrator's report.
 
-        All pages of all windows: the platform takes at most a year at a time. A new app's scope for this
+        Requests all pages of all windows; a window has at most a year. The scope of a new app
         (``vc:rooms.room.detailinfo:read``) works with a user's token only.
 
-        :param start: aware, to the second, not in the future; `end` likewise aware.
+        :param start: aware, in whole seconds, not in the future; `end` likewise aware.
         :param meeting_no: the 9-digit number; at most one of this, `user_id` and `room_id`.
-        :param user_id: of the kind that the connection's ``user_id_type`` says.
+        :param user_id: of the type of the connection's ``user_id_type``.
         :param meeting_status: 1 ongoing, 2 ended.
         :param page_size: 20 to 100.
-        :raises InvalidRequest: before the first request, for arguments that the document excludes.
+        :raises InvalidRequest: before the first request, for invalid arguments.
         """
         begin, until = check_times(start, end)
         params = self._people(None) | _one_filter(meeting_no, user_id, room_id)
@@ -75,14 +75,14 @@ class MeetingsEndpoints(FeishuSession):
         return self._meetings(begin, until, params)
 
     def _meetings(self, start: DateTime, end: DateTime, params: dict[str, str]) -> Iterator[MeetingInfo]:
-        # A page token looks like an offset: rows shift while one reads, and windows touch.
+        # Page tokens look like offsets, so rows may shift between pages; windows overlap at their ends.
         seen: set[str] = set()
         for begin, until in windows(start, end, LONGEST_REPORT):
-            asked = params | {"start_time": _seconds(begin), "end_time": _seconds(until)}
-            fetch = partial(self._report_page, asked)
+            window = params | {"start_time": _seconds(begin), "end_time": _seconds(until)}
+            fetch = partial(self._report_page, window)
             for page in pages(fetch, what=f"feishu meetings from {begin.isoformat()} to {until.isoformat()}"):
                 for meeting in page.items:
-                    # Older tenants have no instance id: then only equal rows are the same.
+                    # In older tenants without instance ids, only equal rows are duplicates.
                     key = meeting.meeting_instance_id or json.dumps(meeting.raw, sort_keys=True)
                     if key not in seen:
                         seen.add(key)
@@ -94,27 +94,26 @@ class MeetingsEndpoints(FeishuSession):
 
     # https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no
     def list_meetings_by_number(self, meeting_number: str, start: DateTime, end: DateTime) -> Iterator[MeetingBrief]:
-        """Yield the meetings that were held under a 9-digit number, each once, from all pages.
+        """Yield the meetings with a 9-digit number, each once, from all pages.
 
-        The way from a number to long meeting ids: a recurring meeting or a personal room has many. The platform
-        answers for the last 90 days.
+        A recurring meeting or a personal room has many meeting ids. The platform knows the last 90 days.
 
-        :param start: aware, to the second; `end` likewise.
-        :raises InvalidRequest: before the first request, for a number that is none and a window that is none.
+        :param start: aware, in whole seconds; `end` likewise.
+        :raises InvalidRequest: before the first request, for an invalid number or window.
         """
         begin, until = check_times(start, end)
         number = check_digits(meeting_number, "meeting_number")
-        asked = {
+        params = {
             "meeting_no": number,
             "start_time": _seconds(begin),
             "end_time": _seconds(until),
             "page_size": _BRIEFS_PAGE,
         }
-        return self._briefs(asked)
+        return self._briefs(params)
 
-    def _briefs(self, asked: dict[str, str]) -> Iterator[MeetingBrief]:
+    def _briefs(self, params: dict[str, str]) -> Iterator[MeetingBrief]:
         seen: set[str] = set()
-        for page in pages(partial(self._briefs_page, asked), what="feishu meetings of one number"):
+        for page in pages(partial(self._briefs_page, params), what="feishu meetings of one number"):
             for meeting in page.items:
                 if meeting.id not in seen:
                     seen.add(meeting.id)
@@ -129,10 +128,10 @@ class MeetingsEndpoints(FeishuSession):
 
 
 def _one_filter(meeting_no: str | None, user_id: str | None, room_id: str | None) -> dict[str, str]:
-    given = {"meeting_no": meeting_no, "user_id": user_id, "room_id": room_id}
-    chosen = {name: value for name, value in given.items() if value is not None}
+    filters = {"meeting_no": meeting_no, "user_id": user_id, "room_id": room_id}
+    chosen = {name: value for name, value in filters.items() if value is not None}
     if len(chosen) > 1:
-        raise InvalidRequest(f"Give at most one of {', '.join(given)}, got {' and '.join(chosen)}")
+        raise InvalidRequest(f"Give at most one of {', '.join(filters)}, got {' and '.join(chosen)}")
     for name, value in chosen.items():
         check_digits(value, name) if name == "meeting_no" else check_id(value, name)
     return chosen

@@ -1,4 +1,4 @@
-"""The endpoints of minutes, one method each."""
+"""The endpoints of minutes."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
 
 
 class MinutesEndpoints(FeishuSession):
-    """Ask for minutes: five calls a second each."""
+    """Read minutes: each endpoint allows five calls per second."""
 
     # https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
     def get_minute(self, minute_token: str, *, user_id_type: UserIdType | None = None) -> Minute:
-        """Return a minute's basic facts.
+        """Return the basic information of a minute.
 
-        :raises NotReady: 2091003, while it is transcribed; `Gone` 2091004; `PermissionDenied` 2091005;
+        :raises NotReady: 2091003, while it is being transcribed; `Gone` 2091004; `PermissionDenied` 2091005;
             `NotFound` 2091002; `InvalidRequest` for a token that is not 24 characters.
         """
         minute = Minute.parse(self._get(_path(minute_token), quotas.MINUTE, self._people(user_id_type)), "minute")
         if minute.token != minute_token:
-            raise ServerError("the answer is about another minute than was asked for", platform=PLATFORM)
+            raise ServerError("the answer is about another minute than the requested one", platform=PLATFORM)
         return minute
 
     # https://open.feishu.cn/document/minutes-v1/minute-media/get
     def get_minute_media_url(self, minute_token: str) -> Download:
-        """Return a link to the minute's video or audio; the platform keeps it valid for one day.
+        """Return a link to the video or audio of a minute; it is valid for one day.
 
         :raises MeetingsApiError: as `get_minute`.
         """
@@ -53,14 +53,14 @@ class MinutesEndpoints(FeishuSession):
         need_speaker: bool = True,
         need_timestamp: bool = True,
     ) -> bytes:
-        """Return the transcript as the file that the platform makes; empty where the minute has none.
+        """Return the transcript as the platform's file; empty if the minute has none.
 
-        :raises MeetingsApiError: as `get_minute`; `PermissionDenied` also means: may be read, not exported.
+        :raises MeetingsApiError: as `get_minute`; `PermissionDenied` also if it can be read but not exported.
         """
         if file_format not in get_args(TranscriptFormat):
             raise InvalidRequest(f"file_format must be one of {get_args(TranscriptFormat)}, got {file_format!r:.60}")
         path = _path(minute_token, "/transcript")
-        # The defaults are not documented: always send all three.
+        # The defaults are undocumented.
         params = {
             "need_speaker": check_flag(need_speaker, "need_speaker"),
             "need_timestamp": check_flag(need_timestamp, "need_timestamp"),
@@ -73,7 +73,7 @@ class MinutesEndpoints(FeishuSession):
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
     def get_minute_statistics(self, minute_token: str, *, user_id_type: UserIdType | None = None) -> MinuteStatistics:
-        """Return how often a minute was looked at until now, and by whom; a snapshot, not a history.
+        """Return how often a minute has been viewed until now, and by whom.
 
         :raises MeetingsApiError: as `get_minute`.
         """
@@ -83,7 +83,7 @@ class MinutesEndpoints(FeishuSession):
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
     def get_minute_artifacts(self, minute_token: str) -> MinuteArtifacts:
-        """Return what the platform wrote about a minute: its summary, chapters and todos.
+        """Return the AI artifacts of a minute: summary, chapters and to-dos.
 
         Needs the scope ``minutes:minutes.artifacts:read``; self-built apps only. Not known to exist on Lark.
 
@@ -98,9 +98,9 @@ def _path(minute_token: str, part: str = "") -> str:
 
 # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
 def _decode_file(response: requests.Response) -> bytes:
-    # Success is the file itself; a failure is JSON, under whatever status.
+    # A successful answer is the file itself; an error is JSON with any status.
     content = response.content
     if response.status_code == 200 and not (content[:1] == b"{" and b'"code"' in content[:200]):
         return content
     decode(response)
-    raise ServerError("feishu answered a transcript with an empty envelope instead of a file", platform="feishu")
+    raise ServerError("feishu answered the request for a transcript with an empty envelope", platform="feishu")

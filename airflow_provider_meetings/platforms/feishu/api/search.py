@@ -1,4 +1,4 @@
-"""The search of minutes: the one listing of them that there is, and for users only."""
+"""The search of minutes: their only listing, for users only."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from airflow_provider_meetings.platforms.feishu.quotas import MINUTES_SEARCH
 
 LARGEST_PAGE = 30
 LONGEST_QUERY = 50
-_TOO_OLD, _TOO_DEEP = 2094005, 2094007
+_EXPIRED, _TOO_MANY = 2094005, 2094007
 _SHORTEST = timedelta(seconds=2)
 
 
 class SearchEndpoints(FeishuSession):
-    """Search: a hundred calls a minute."""
+    """Search minutes: the endpoint allows a hundred calls per minute."""
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/search
     def search_minutes(
@@ -38,17 +38,17 @@ class SearchEndpoints(FeishuSession):
         user_id_type: UserIdType | None = None,
         page_size: int = LARGEST_PAGE,
     ) -> Iterator[MinuteItem]:
-        """Yield the minutes that the user may see and that fit, each once, from all pages.
+        """Yield the matching minutes that the user may see, each once, from all pages.
 
-        A page token that has become too old begins the search anew; one that is too deep for the platform is cut in
-        halves by time, where `start` and `end` are given. Self-built apps only; not known to exist on Lark.
+        Starts the search again when a page token has expired. Halves the window when the search has too many results.
+        Self-built apps only; not known to exist on Lark.
 
-        :param query: words to look for, at most 50 characters.
-        :param owner_ids: ids of users, of the kind that `user_id_type` or the connection says.
-        :param start: aware, begin of the time of creation; `end` likewise. Both, or neither; both count as inside.
+        :param query: words to search for, at most 50 characters.
+        :param owner_ids: ids of users, of the type of `user_id_type` or of the connection.
+        :param start: aware, start of the time of creation; `end` likewise. Both or neither; both are inclusive.
         :param page_size: 1 to 30.
-        :raises InvalidRequest: before the first request, for a connection that asks as the app, and for arguments
-            that the document excludes.
+        :raises InvalidRequest: before the first request, for a connection that calls as the app, and for invalid
+            arguments.
         """
         found = self._minute_pages(
             query,
@@ -76,26 +76,26 @@ class SearchEndpoints(FeishuSession):
             raise InvalidRequest(f"page_size must be 1 to {LARGEST_PAGE}, got {page_size!r:.60}")
         if not isinstance(query, str) or len(query) > LONGEST_QUERY:
             raise InvalidRequest(f"query must be a text of at most {LONGEST_QUERY} characters")
-        wanted: dict[str, Any] = {}
+        filters: dict[str, Any] = {}
         for name, ids in (("owner_ids", owner_ids), ("participant_ids", participant_ids)):
-            if given := texts(ids, name):
-                wanted[name] = [check_id(one, name) for one in given]
+            if checked := texts(ids, name):
+                filters[name] = [check_id(one, name) for one in checked]
         if (start is None) != (end is None):
             raise InvalidRequest("start and end belong together: give both, or neither")
         window = check_times(start, end) if start is not None and end is not None else None
-        if not (query or wanted or window):
-            raise InvalidRequest("Nothing is searched for: give query, owner_ids, participant_ids, or start and end")
-        # Only the query string turns pages: a page token in the body is ignored, and the first page comes for ever.
+        if not (query or filters or window):
+            raise InvalidRequest("The search has no filter: give query, owner_ids, participant_ids, or start and end")
+        # A page token in the body is ignored: the first page would repeat forever.
         params = self._people(user_id_type) | {"page_size": str(page_size)}
         body: dict[str, Any] = {"query": query} if query else {}
         self._need_user("The search of minutes")
-        return self._each_once(params, body, wanted, window)
+        return self._each_once(params, body, filters, window)
 
     def _each_once(
         self,
         params: dict[str, str],
         body: dict[str, Any],
-        wanted: dict[str, Any],
+        filters: dict[str, Any],
         window: tuple[DateTime, DateTime] | None,
     ) -> Iterator[Page[MinuteItem]]:
         seen: set[str] = set()
@@ -104,28 +104,28 @@ class SearchEndpoints(FeishuSession):
             window = todo.pop()
             before = len(seen)
             try:
-                for page in pages(partial(self._minute_page, params, _asked(body, wanted, window)), what="minutes"):
+                for page in pages(partial(self._minute_page, params, _body(body, filters, window)), what="minutes"):
                     new = tuple(item for item in page.items if item.token not in seen)
                     seen.update(item.token for item in new)
                     yield Page(new, page.next_cursor)
             except InvalidRequest as error:
-                if error.code == _TOO_OLD and len(seen) > before:
+                if error.code == _EXPIRED and len(seen) > before:
                     todo.append(window)
-                elif error.code == _TOO_DEEP and window is not None and window[1] - window[0] >= _SHORTEST:
+                elif error.code == _TOO_MANY and window is not None and window[1] - window[0] >= _SHORTEST:
                     middle = window[0] + (window[1] - window[0]) / 2
                     todo += [(middle, window[1]), (window[0], middle)]
                 else:
                     raise
 
     def _minute_page(self, params: dict[str, str], body: dict[str, Any], token: str | None) -> Page[MinuteItem]:
-        asked = params if token is None else params | {"page_token": token}
-        data = self._post("/open-apis/minutes/v1/minutes/search", MINUTES_SEARCH, asked, body)
+        page = params if token is None else params | {"page_token": token}
+        data = self._post("/open-apis/minutes/v1/minutes/search", MINUTES_SEARCH, page, body)
         return parse_page(data, "items", MinuteItem)
 
 
-def _asked(body: dict[str, Any], wanted: dict[str, Any], window: tuple[DateTime, DateTime] | None) -> dict[str, Any]:
+def _body(body: dict[str, Any], filters: dict[str, Any], window: tuple[DateTime, DateTime] | None) -> dict[str, Any]:
     times = {} if window is None else {"create_time": _times(*window)}
-    return body | ({"filter": wanted | times} if wanted or times else {})
+    return body | ({"filter": filters | times} if filters or times else {})
 
 
 def _times(start: DateTime, end: DateTime) -> dict[str, str]:

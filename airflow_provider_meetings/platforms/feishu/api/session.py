@@ -1,4 +1,4 @@
-"""The calls of one app, or of a user through it, to Feishu or Lark: tokens, and the envelope around every answer."""
+"""Signed calls to Feishu or Lark, as an app or as a user."""
 
 from __future__ import annotations
 
@@ -49,23 +49,23 @@ class FeishuSession:
         )
 
     def whoami(self) -> str:
-        """Fetch a token; tell the app and the host."""
+        """Fetch a token; return the app and the host."""
         self._auth.signature()
         return f"app {self._credentials.app_id} at {self.transport.base_url}"
 
     def exchange_code(self, code: str, *, verifier: str, redirect_uri: str) -> TokenPair:
-        """Turn the code of a consent into tokens; it works once, for five minutes.
+        """Exchange the code of a consent for tokens; it works once, within five minutes.
 
-        :raises InvalidRequest: before the request, for what is no text.
+        :raises InvalidRequest: before the request, for an invalid argument.
         :raises MeetingsApiError: if the platform refuses it.
         """
-        given = {
+        parameters = {
             "code": check_text(code, "code"),
             "code_verifier": check_text(verifier, "verifier"),
             "redirect_uri": check_text(redirect_uri, "redirect_uri"),
         }
         self.transport.on_secret(code)
-        grant = self._grant("authorization_code", given)
+        grant = self._grant("authorization_code", parameters)
         for token in (grant.access, grant.refresh):
             self.transport.on_secret(token)
         return grant
@@ -79,15 +79,15 @@ class FeishuSession:
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-    def _grant(self, grant_type: str, given: dict[str, str], *, queued: bool = True) -> TokenPair:
+    def _grant(self, grant_type: str, parameters: dict[str, str], *, queued: bool = True) -> TokenPair:
         app = {"client_id": self._credentials.app_id, "client_secret": self._credentials.app_secret}
         body = self.transport.call(
             "POST",
             "/open-apis/authen/v2/oauth/token",
             decode,
             quota=USER_TOKEN,
-            json={"grant_type": grant_type, **app, **given},
-            max_attempts=1,  # what it sends works once: who sends it again must know that nobody else did
+            json={"grant_type": grant_type, **app, **parameters},
+            max_attempts=1,  # the code or refresh token works once: only the caller knows whether it may be sent again
             queued=queued,
         )
         return parse_grant(body)
@@ -95,7 +95,7 @@ class FeishuSession:
     def _get(
         self, path: str, quota: Quota, params: dict[str, str] | None = None, grant: TokenPair | None = None
     ) -> Any:
-        """Ask; with a grant by its token and once, for until it is kept nothing may take long."""
+        """Send a GET; with `grant`, use its token and do not retry: it is not stored yet."""
         auth, attempts = (self._auth, None) if grant is None else (_Granted(grant), 1)
         answer = self.transport.call("GET", path, decode, quota=quota, params=params, auth=auth, max_attempts=attempts)
         return answer.get("data")
@@ -112,28 +112,28 @@ class FeishuSession:
     def _need_user(self, what: str) -> None:
         if self._credentials.users is None:
             raise InvalidRequest(
-                f"{what} takes a user's token only, and this connection asks as the app",
-                next_step="Name a connection with the extra identity = user, for which a user has consented.",
+                f"{what} takes a user's token only, and this connection calls as the app",
+                next_step="Use a connection with the extra identity = user, for which a user has consented.",
             )
 
     def _need_app(self, what: str) -> None:
         if self._credentials.users is not None:
             raise InvalidRequest(
-                f"{what} takes the app's token only, and this connection asks as a user",
-                next_step="Name a connection of the same app without the extra identity.",
+                f"{what} takes the app's token only, and this connection calls as a user",
+                next_step="Use a connection of the same app without the extra identity.",
             )
 
 
 class _Granted(TokenAuth):
-    """Give signatures with the token of a grant that is kept nowhere yet."""
+    """Sign with a token that is not stored yet."""
 
     def __init__(self, grant: TokenPair) -> None:
         self._value = grant.access
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
-        """Return it; there is no other one if it was refused."""
+        """Return the signature; a rejected token cannot be replaced."""
         if rejected is not None:
-            raise AuthenticationError("feishu refused the token that it has just given", platform="feishu")
+            raise AuthenticationError("feishu rejected the token that it has just issued", platform="feishu")
         return Signature(self._value, _bearer)
 
 

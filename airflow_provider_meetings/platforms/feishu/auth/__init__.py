@@ -1,1 +1,1 @@
-"""As whom a connection asks Feishu: the app, or a user who has consented."""
+"""The identity of a connection to Feishu: an app, or a user who has consented."""

@@ -1,4 +1,4 @@
-"""Where the app's own token comes from: for an app of one's own by its secret, for one from the store by its ticket."""
+"""Fetch the app's own token: with the secret of a self-built app, or with the ticket of a store app."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _AUTH = "/open-apis/auth/v3"
 
 
 class AppTokens:
-    """Fetch tenant tokens; where they are shared is the store's matter."""
+    """Fetch tenant tokens."""
 
     def __init__(self, transport: Transport, credentials: Credentials, clock: Callable[[], float]) -> None:
         self._transport = transport
@@ -31,16 +31,16 @@ class AppTokens:
         self.key = self._key("tenant" if store_app is None else f"tenant:{store_app.tenant_key}")
 
     def _key(self, kind: str) -> str:
-        # A ticket that was refused is remembered as a refused secret is: the next one is another login.
+        # A new ticket is a new login, as a new secret is: a rejected one is remembered.
         secret = self._app.app_secret
         if self._app.store_app is not None:
             secret += f"\n{hashlib.sha256(self._app.store_app.ticket.encode()).hexdigest()}"
         return token_key(PLATFORM, self._transport.base_url, self._app.app_id, secret, kind)
 
     def fetch(self) -> Token:
-        """Ask for a tenant token.
+        """Fetch a tenant token.
 
-        :raises AuthenticationError: if the secret or the ticket is refused.
+        :raises AuthenticationError: if the secret or the ticket is rejected.
         """
         store_app = self._app.store_app
         if store_app is None:
@@ -56,7 +56,7 @@ class AppTokens:
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
     def _internal(self) -> Token:
         body = {"app_id": self._app.app_id, "app_secret": self._app.app_secret}
-        return self._ask("tenant_access_token/internal", TENANT_TOKEN, body, "tenant_access_token")
+        return self._request("tenant_access_token/internal", TENANT_TOKEN, body, "tenant_access_token")
 
     def _app_token(self, store_app: StoreApp, rejected: str | None) -> Token:
         fetch = partial(self._of_app, store_app)
@@ -71,15 +71,15 @@ class AppTokens:
             "app_secret": self._app.app_secret,
             "app_ticket": store_app.ticket,
         }
-        return self._ask("app_access_token", STORE_APP_TOKEN, body, "app_access_token")
+        return self._request("app_access_token", STORE_APP_TOKEN, body, "app_access_token")
 
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token
     def _of_tenant(self, store_app: StoreApp, app_token: Token) -> Token:
         body = {"app_access_token": app_token.value, "tenant_key": store_app.tenant_key}
-        return self._ask("tenant_access_token", STORE_TENANT_TOKEN, body, "tenant_access_token")
+        return self._request("tenant_access_token", STORE_TENANT_TOKEN, body, "tenant_access_token")
 
-    def _ask(self, path: str, quota: Quota, body: dict[str, Any], name: str) -> Token:
-        # The call that needs the token is the one that is retried.
+    def _request(self, path: str, quota: Quota, body: dict[str, Any], name: str) -> Token:
+        # The call that needs the token is retried, not this one.
         answer = self._transport.call("POST", f"{_AUTH}/{path}", decode, quota=quota, json=body, max_attempts=1)
         value, seconds = parse_token(answer, name)
         return Token(value, self._clock() + seconds, seconds)

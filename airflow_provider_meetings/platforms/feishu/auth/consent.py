@@ -1,4 +1,4 @@
-"""Ask a user for consent by a browser that may run on another machine: an address to open, and one to paste back."""
+"""The consent of a user in a browser, which may run on another machine: an address to open, and one to paste back."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.platforms.feishu.auth.identity import Consent
 from airflow_provider_meetings.platforms.feishu.errors import accounts_url
 
-_AGAIN = "Begin anew: an address to consent at serves once, for ten minutes, and its code for five."
+_AGAIN = "Start again: the address of a consent works once, within ten minutes, and its code within five."
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Begun(NeverPickled):
-    """What must be known again when the browser comes back; a secret."""
+    """The secrets of a consent that was started, needed again when the browser is redirected."""
 
     state: str
     verifier: str
@@ -28,27 +28,27 @@ class Begun(NeverPickled):
 
     @classmethod
     def new(cls, redirect_uri: str) -> Self:
-        """Throw the dice."""
+        """Return new random secrets."""
         return cls(secrets.token_urlsafe(24), secrets.token_urlsafe(48), redirect_uri)
 
     def to_dict(self) -> dict[str, str]:
-        """Return it as plain JSON, to be encrypted."""
+        """Return plain JSON, to be encrypted."""
         return {"state": self.state, "verifier": self.verifier, "redirect_uri": self.redirect_uri}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any] | None) -> Self:
-        """Read it.
+        """Read plain JSON.
 
-        :raises InvalidRequest: for None: nothing was begun, or too long ago.
+        :raises InvalidRequest: for None: no consent was started, or it has expired.
         """
         if data is None:
-            raise InvalidRequest("No consent was begun within the last ten minutes", next_step=_AGAIN)
+            raise InvalidRequest("No consent was started within the last ten minutes", next_step=_AGAIN)
         return cls(**data)
 
 
 # https://open.feishu.cn/document/common-capabilities/sso/api/obtain-oauth-code
 def consent_address(base_url: str, app_id: str, consent: Consent, begun: Begun) -> str:
-    """Return the address that the user opens; it holds no secret."""
+    """Return the address that the user opens; it contains no secret."""
     challenge = hashlib.sha256(begun.verifier.encode()).digest()
     query = {
         "client_id": app_id,
@@ -64,10 +64,10 @@ def consent_address(base_url: str, app_id: str, consent: Consent, begun: Begun) 
 
 # https://open.feishu.cn/document/common-capabilities/sso/api/obtain-oauth-code
 def code_of_redirect(redirected_to: str, begun: Begun) -> str:
-    """Return the code from the address that the browser was sent to. Nothing of it is repeated in an error.
+    """Return the code in the address that the browser was redirected to. Errors do not show the address.
 
     :raises PermissionDenied: if the user refused.
-    :raises InvalidRequest: if it is another address, or answers another question.
+    :raises InvalidRequest: for an address without code, or of another consent.
     """
     if not isinstance(redirected_to, str):
         raise InvalidRequest("redirected_to must be a text")
@@ -80,10 +80,10 @@ def code_of_redirect(redirected_to: str, begun: Begun) -> str:
         raise PermissionDenied("The user did not consent", next_step=_AGAIN)
     if not code or not state:
         raise InvalidRequest(
-            "This is not the address that the browser was sent to: it holds no code and no state",
-            next_step="Copy it whole from the browser's address line, also if the page shows an error.",
+            "This is not the address that the browser was redirected to: it has no code and no state",
+            next_step="Copy all of it from the browser's address line, even if the page shows an error.",
         )
-    # Half a character, as a terminal in another encoding gives it, is another state and no failure of ours.
+    # A terminal in another encoding may produce half a surrogate pair.
     if not hmac.compare_digest(state.encode(errors="replace"), begun.state.encode()):
-        raise InvalidRequest("This address answers another consent than the one begun last", next_step=_AGAIN)
+        raise InvalidRequest("This address belongs to another consent than the one started last", next_step=_AGAIN)
     return code

@@ -1,4 +1,4 @@
-"""As whom a connection asks: as an app of one's own, as an app from the store, or as a user who has consented."""
+"""The identity of a connection: a self-built app, a store app, or a user who has consented."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.sanitize import NeverPickled
 
-# Of each endpoint its narrowest scope, from the endpoints' pages; without the last there is no refresh token.
+# The narrowest scope of each endpoint, from the endpoints' pages.
 SCOPES = (
     "minutes:minutes.basic:read",
     "minutes:minutes.media:export",
@@ -20,12 +20,12 @@ SCOPES = (
     "minutes:minutes.search:read",
     "vc:record:readonly",
 )
-OFFLINE = "offline_access"
+OFFLINE = "offline_access"  # without it there is no refresh token
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StoreApp(NeverPickled):
-    """What an app from the store needs besides: the newest ticket that was pushed to it, and whose tenant."""
+    """The latest ticket that was pushed to a store app, and the key of the tenant."""
 
     ticket: str
     tenant_key: str
@@ -33,7 +33,7 @@ class StoreApp(NeverPickled):
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a user is asked for, and where the browser is sent afterwards."""
+    """The scopes to request from a user, and where the browser is redirected to."""
 
     redirect_uri: str
     scopes: tuple[str, ...]
@@ -41,29 +41,29 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One of the three; neither `store` nor `consent` for an app of one's own."""
+    """The identity; neither `store` nor `consent` for a self-built app."""
 
     store: StoreApp | None = None
     consent: Consent | None = None
 
 
 def identity_of(extra: Mapping[str, Any]) -> Identity:
-    """Read it from a connection's extras.
+    """Read the identity from a connection's extras.
 
-    :raises InvalidRequest: for a combination that means nothing; no value that may be secret is shown.
+    :raises InvalidRequest: for an invalid combination. No value is shown.
     """
     user = extra["identity"] == "user"
     store = extra["app_type"] == "store"
     if user and store:
         raise InvalidRequest(
-            "extras identity and app_type: a user's identity goes with self-built apps only",
-            next_step="Take a self-built app, or leave identity out to ask as the store app.",
+            "extras identity and app_type: only self-built apps can call as a user",
+            next_step="Use a self-built app, or leave identity out to call as the store app.",
         )
     needed = {"store": ("app_ticket", "tenant_key"), "user": ("redirect_uri", "scopes")}
     for name in needed["store"]:
-        _check_pair(extra, name, wanted=store, required=store, only="app_type is store")
+        _check_pair(extra, name, applies=store, required=store, only="app_type is store")
     for name in needed["user"]:
-        _check_pair(extra, name, wanted=user, required=user and name == "redirect_uri", only="identity is user")
+        _check_pair(extra, name, applies=user, required=user and name == "redirect_uri", only="identity is user")
     if store:
         return Identity(store=StoreApp(extra["app_ticket"], extra["tenant_key"]))
     if user:
@@ -71,18 +71,18 @@ def identity_of(extra: Mapping[str, Any]) -> Identity:
     return Identity()
 
 
-def _check_pair(extra: Mapping[str, Any], name: str, *, wanted: bool, required: bool, only: str) -> None:
-    given = bool(extra[name])
-    if given and not wanted:
-        raise InvalidRequest(f"extra {name} is given, but means something only where {only}: leave one of them out")
-    if required and not given:
-        raise InvalidRequest(f"extra {name} is missing: it is needed where {only}", next_step=_WHERE[name])
+def _check_pair(extra: Mapping[str, Any], name: str, *, applies: bool, required: bool, only: str) -> None:
+    present = bool(extra[name])
+    if present and not applies:
+        raise InvalidRequest(f"extra {name} has an effect only if {only}: leave one of them out")
+    if required and not present:
+        raise InvalidRequest(f"extra {name} is missing: it is required if {only}", next_step=_WHERE[name])
 
 
 _WHERE = {
-    "app_ticket": "The platform pushes a ticket to the app's own webhook every hour: put the newest one there.",
-    "tenant_key": "It came to the app's own webhook when the tenant installed the app.",
-    "redirect_uri": "Write one of the redirect URLs of the app's security settings; nothing needs to answer there.",
+    "app_ticket": "The platform pushes a ticket to the app's webhook every hour: use the latest one.",
+    "tenant_key": "It was sent to the app's webhook when the tenant installed the app.",
+    "redirect_uri": "Use one of the redirect URLs in the app's security settings; nothing needs to listen there.",
 }
 
 
@@ -91,13 +91,13 @@ def _redirect(value: str) -> str:
         parts = urlsplit(value)
         right = parts.scheme in ("http", "https") and parts.hostname and not parts.fragment and parts.port != 0
         value.encode()
-    except ValueError:  # a bracket that is not closed, a port that is none, half a character
+    except ValueError:  # an invalid bracket or port, or half a surrogate pair
         right = False
     if not right:
-        raise InvalidRequest("extra redirect_uri is no http or https URL", next_step=_WHERE["redirect_uri"])
+        raise InvalidRequest("extra redirect_uri is not an http or https URL", next_step=_WHERE["redirect_uri"])
     return value
 
 
 def _scopes(value: str) -> tuple[str, ...]:
-    given = tuple(dict.fromkeys(value.replace(",", " ").split())) or SCOPES
-    return (*(scope for scope in given if scope != OFFLINE), OFFLINE)
+    scopes = tuple(dict.fromkeys(value.replace(",", " ").split())) or SCOPES
+    return (*(scope for scope in scopes if scope != OFFLINE), OFFLINE)

@@ -1,4 +1,4 @@
-"""What Feishu says of users: what they granted, and who they are."""
+"""The tokens of a user in Feishu's answers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.http.oauth import TokenPair
 log = logging.getLogger(__name__)
 
 _read = Fields("feishu")
-# Both pages: about two hours, and seven days.
+# The lifetimes in the examples of both pages.
 _ACCESS_SECONDS: Final = 7200
 _REFRESH_SECONDS: Final = 7 * 86400
 CONSENT_SECONDS: Final = 365 * 86400.0
@@ -22,10 +22,10 @@ CONSENT_SECONDS: Final = 365 * 86400.0
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
 def parse_grant(body: object) -> TokenPair:
-    """Read the tokens; the answer is flat, its times are seconds from now.
+    """Read the tokens of a user.
 
-    An answer that holds both tokens is never refused for the rest of it: the platform has used up what they were given
-    for, so whoever refused it would have nothing. What is missing, or of another form, is guessed and logged.
+    The code or refresh token that was sent for them works once, so an answer with both tokens is always accepted:
+    invalid lifetimes and scopes are replaced by defaults, with a warning.
 
     :raises PermissionDenied: if there is no refresh token.
     :raises ServerError: if there is no access token.
@@ -34,7 +34,7 @@ def parse_grant(body: object) -> TokenPair:
     refresh = _read.text(raw, "refresh_token")
     if not refresh:
         raise PermissionDenied(
-            "feishu gave no refresh token",
+            "feishu issued no refresh token",
             platform="feishu",
             next_step="Give the app the scope offline_access, let it refresh user tokens (both in the developer "
             "console), publish a version, and have the user consent again.",
@@ -48,23 +48,23 @@ def parse_grant(body: object) -> TokenPair:
     )
 
 
-def _seconds(raw: Raw, name: str, usual: int) -> int:
+def _seconds(raw: Raw, name: str, default: int) -> int:
     try:
         seconds = _read.integer(raw, name)
     except ServerError:
         seconds = None
     if seconds is None or not 0 < seconds <= CONSENT_SECONDS + 86400:
-        log.warning("feishu gave a user's token whose %s cannot be true; it is taken for %d s", name, usual)
-        return usual
+        log.warning("Invalid %s of a user's token; assuming %d s", name, default)
+        return default
     return seconds
 
 
 def _scope(raw: Raw) -> str:
-    given = raw.get("scope")
-    if isinstance(given, list):
-        given = " ".join(one for one in given if isinstance(one, str))
+    scope = raw.get("scope")
+    if isinstance(scope, list):
+        scope = " ".join(name for name in scope if isinstance(name, str))
     try:
-        return _read.text({"scope": given}, "scope") or ""
+        return _read.text({"scope": scope}, "scope") or ""
     except ServerError:
-        log.warning("feishu gave a user's token whose scope is of an undocumented form; it is taken for unknown")
+        log.warning("The scope of a user's token has an undocumented form; ignoring it")
         return ""
