@@ -67,21 +67,9 @@ class Receipt:
 
     def stored_file(self, outcome: str, uri: str) -> StoredFile:
         """Return the stored file, with the address that it has today."""
-        return StoredFile.from_dict(
-            {
-                "platform": self.platform,
-                "tenant": self.tenant,
-                "recording_id": self.recording_id,
-                "file_id": self.file_id,
-                "kind": self.kind,
-                "uri": uri,
-                "size": self.size,
-                "sha256": self.sha256,
-                "media_type": self.media_type,
-                "landed_at": self.landed_at,
-                "outcome": outcome,
-            }
-        )
+        names = ("platform", "tenant", "recording_id", "file_id", "kind", "size", "sha256", "media_type", "landed_at")
+        values = {name: getattr(self, name) for name in names}
+        return StoredFile.from_dict({**values, "uri": uri, "outcome": outcome})
 
     def describes(self, media: MediaFile) -> bool:
         """Return whether this is the receipt of that file."""
