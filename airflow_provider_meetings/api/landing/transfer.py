@@ -32,7 +32,7 @@ class Limits:
 
     :param max_bytes: largest allowed file. 48 GiB is more than days of video, and fits in 10,000 parts of S3.
     :param max_failures: consecutive streams without progress after which the transfer fails.
-    :param sleep: sleeps before the file is opened again; None waits for `stop` meanwhile.
+    :param sleep: sleeps before the file is opened again; None waits for `stop`, which ends the sleep.
     :param stop: set it from another thread to stop landings after the current chunk and to end their sleeps.
     """
 

@@ -78,7 +78,7 @@ class S3Writer(Writer):
             if self._filled == self._part_size:
                 self._send()
             if not self._buffer:
-                # Reuse three buffers: allocating each part anew fragments the memory.
+                # Reuse three buffers: allocating each part fragments the memory.
                 self._buffer = self._free.pop() if self._free else bytearray(self._part_size)
             head = view[: self._part_size - self._filled]
             self._buffer[self._filled : self._filled + len(head)] = head

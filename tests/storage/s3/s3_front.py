@@ -1,7 +1,7 @@
 """An S3 server on a loopback port: moto behind a front that injects faults.
 
-The front also does what S3 does and moto does not: it checks the sha256 that comes with a part, lists it, and
-knows an upload that is gone. Its listings come in short pages.
+The front adds what moto lacks: it checks and lists the sha256 of parts, and responds to parts of a missing upload. Its
+listings have short pages.
 """
 
 from __future__ import annotations

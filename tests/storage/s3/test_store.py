@@ -241,11 +241,11 @@ def test_conditional_put_is_refused_by_store(s3: S3Bench) -> None:
     assert store.supports_if_match()
     assert s3.names() == set()
 
-    def meanwhile(forward: Forward) -> Response:
+    def replace_first(forward: Forward) -> Response:
         s3.direct.put_object(Bucket=BUCKET, Key=f"raw/{KEY}", Body=b"another's")
         return forward()
 
-    s3.front.on("Put", meanwhile)
+    s3.front.on("Put", replace_first)
     with pytest.raises(PreconditionFailed):
         _publish_if(s3, store, Precondition(None), b"ours")
     assert s3.read() == b"another's"
