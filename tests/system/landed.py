@@ -1,4 +1,4 @@
-"""What stands in lake and warehouse, to compare one moment with another."""
+"""Read lake and warehouse, to compare them before and after a run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 import duckdb
 
-_OF_A_TRY = ("dag_id", "run_id", "task_id", "map_index", "try_number")
+_TASK_TRY = ("dag_id", "run_id", "task_id", "map_index", "try_number")
 KEYS = {
-    "landings": (*_OF_A_TRY, "recording_id", "file_id", "kind"),
-    "discovery_windows": (*_OF_A_TRY, "endpoint", "selector", "from_at", "to_at"),
+    "landings": (*_TASK_TRY, "recording_id", "file_id", "kind"),
+    "discovery_windows": (*_TASK_TRY, "endpoint", "selector", "from_at", "to_at"),
     "pending_items": ("platform", "tenant", "item_key"),
     "sync_clocks": ("platform", "tenant", "clock_id"),
 }
-"""Of each journal, what there may be one row of."""
+"""Unique columns of each journal."""
 JOURNALS = KEYS.keys()
 
 

@@ -1,4 +1,4 @@
-"""An emulator that remembers each secret it hands out, and a detector that knows them in every spelling."""
+"""An emulator that records each secret it issues, and a search for them in all encodings."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ from airflow_provider_meetings.emulator.state.tokens import TokenStatus
 DEBUG = {
     "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
     "AIRFLOW__LOGGING__FAB_LOGGING_LEVEL": "DEBUG",
-    # Levels that Airflow sets by itself would keep these above DEBUG.
+    # Airflow sets higher levels for these by default.
     "AIRFLOW__LOGGING__NAMESPACE_LEVELS": " ".join(
         f"{name}=DEBUG" for name in ("airflow_provider_meetings", "requests", "sqlalchemy", "tenacity", "urllib3")
     ),
 }
 RESERVED = "/+=&%"
-"""Ends each secret: raw and percent-encoded are then two spellings, as with real signatures."""
-_USES = 5
-"""Requests that a token serves before it is refused: its renewal is where an old one could be told."""
+"""Ends each secret, so that its raw and percent-encoded forms differ, as those of real signatures do."""
+_TOKEN_USES = 5
+"""Number of requests before the emulator rejects a token: a refresh could log the old one."""
 
 
 class Secret(NamedTuple):
-    """What must be found nowhere; ``mark`` is a part of it that every spelling leaves as it is."""
+    """A secret; ``mark`` is a part of it that is the same in all encodings."""
 
     value: str
     mark: str
 
 
 class Planted:
-    """All secrets that were planted, each under a name that says what it is."""
+    """All issued secrets by name; the name is the kind and a number."""
 
     def __init__(self) -> None:
         self._secrets: dict[str, Secret] = {}
@@ -56,14 +56,14 @@ class Planted:
         self._lock = threading.Lock()
 
     def add(self, kind: str, value: str, mark: str) -> str:
-        """Remember ``value`` and return it."""
+        """Record ``value`` and return it."""
         with self._lock:
             self._kinds[kind] += 1
             self._secrets[f"{kind} {self._kinds[kind]}"] = Secret(value, mark)
         return value
 
     def invent(self, kind: str) -> str:
-        """Make up a secret, remember and return it."""
+        """Return a new secret and record it."""
         mark = secrets.token_urlsafe(18)
         return self.add(kind, mark + RESERVED, mark)
 
@@ -73,52 +73,52 @@ class Planted:
             return dict(self._secrets)
 
     def count(self, kind: str) -> int:
-        """Return how many secrets of a kind there are."""
+        """Return the number of secrets of a kind."""
         with self._lock:
             return self._kinds[kind]
 
 
 def plant_app_secrets(planted: Planted, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the two apps other secrets, in every module that has copied the emulator's."""
+    """Change the secrets of the two apps in all modules that imported them."""
     for constant in ("FEISHU_APP_SECRET", "WECOM_CORP_SECRET"):
         mark = f"planted-{constant}-"
         value = planted.add(constant, mark + RESERVED, mark)
         for name, module in list(sys.modules.items()):
-            ours = name == "local_airflow" or name.startswith("airflow_provider_meetings.emulator")
-            if ours and hasattr(module, constant):
+            imports_it = name == "local_airflow" or name.startswith("airflow_provider_meetings.emulator")
+            if imports_it and hasattr(module, constant):
                 monkeypatch.setattr(module, constant, value)
         if constant == "FEISHU_APP_SECRET":
             change_feishu_secret(monkeypatch, value)
 
 
 def change_feishu_secret(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """Give the emulator's self-built app on Feishu another secret."""
+    """Change the secret of the emulator's self-built Feishu app."""
     apps = (replace(app, secret=value) if app.app_id == FEISHU_APP_ID else app for app in credentials.APPS)
     monkeypatch.setattr(credentials, "APPS", tuple(apps))
 
 
 class PlantedState(EmulatorState):
-    """Hand out tokens that wear out and links that are signed with three values, and remember all of them.
+    """Issue tokens that work for a few requests and links with three signature values, and record all of them.
 
-    The first link of each file is dead, so that its error is told too.
+    The first link of each file is dead, so that errors about links are logged too.
     """
 
-    def __init__(self, planted: Planted, company: Company | None = None, uses: int = _USES) -> None:
+    def __init__(self, planted: Planted, company: Company | None = None, uses: int = _TOKEN_USES) -> None:
         super().__init__(_with_sharing(planted, company or default_company()), not_ready_polls=1)
         self.planted = planted
-        self._most = uses
-        self._uses: Counter[str] = Counter()
+        self._max_uses = uses
+        self._uses_left: Counter[str] = Counter()
         self._signed: dict[str, str] = {}
         self._dead: set[tuple[str, str]] = set()
 
     def issue_token(self, platform: Platform) -> tuple[str, int]:
         token = self.planted.invent(f"{platform} token")
-        self._uses[token] = self._most
+        self._uses_left[token] = self._max_uses
         return token, self.token_seconds
 
     def token_status(self, platform: Platform, token: str) -> TokenStatus:
-        self._uses[token] -= 1
-        return "valid" if self._uses[token] >= 0 else "unknown"
+        self._uses_left[token] -= 1
+        return "valid" if self._uses_left[token] >= 0 else "unknown"
 
     def issue_link(self, platform: Platform, media: Media, filename: str, object_id: str = "") -> str:
         signature = self.planted.invent(f"{platform} link signature")
@@ -139,7 +139,7 @@ class PlantedState(EmulatorState):
 
     def open_link(self, code: str) -> Link | None:
         link = super().open_link(self._signed.get(code, ""))
-        # By name: two files may well hold the same words.
+        # By name: two files can have the same content.
         if link is not None and (link.object_id, link.filename) not in self._dead:
             self._dead.add((link.object_id, link.filename))
             return None
@@ -147,7 +147,7 @@ class PlantedState(EmulatorState):
 
 
 def _with_sharing(planted: Planted, company: Company) -> Company:
-    """Share every file of the special day: an address and a password each."""
+    """Give each file of the special day a sharing link and a password."""
 
     def shared(recording: WecomRecording) -> WecomRecording:
         return replace(recording, files=tuple(replace(file, sharing=sharing()) for file in recording.files))
@@ -173,8 +173,8 @@ def _lower(escape: re.Match[str]) -> str:
     return escape[0].lower()
 
 
-def spellings(secret: str) -> Iterator[bytes]:
-    """Yield the forms in which a secret may stand somewhere."""
+def encodings(secret: str) -> Iterator[bytes]:
+    """Yield the encodings of a secret."""
     quoted = quote(secret, safe="")
     forms = {secret, quote(secret), quoted, _ESCAPE.sub(_lower, quoted), quote_plus(secret), quote(quoted, safe="")}
     forms |= {json.dumps(form)[1:-1] for form in forms} | {repr(form)[1:-1] for form in forms}
@@ -182,10 +182,10 @@ def spellings(secret: str) -> Iterator[bytes]:
 
 
 def detect(planted: Mapping[str, Secret], haystack: bytes) -> set[str]:
-    """Return the names of the secrets that stand in ``haystack``, in whatever spelling."""
+    """Return the names of the secrets in ``haystack``, in any encoding."""
     return {
         name
         for name, secret in planted.items()
-        # The mark alone first: there are thousands of links, each of which is spelled in a dozen ways.
-        if secret.mark.encode() in haystack and any(form in haystack for form in spellings(secret.value))
+        # The mark first: there are thousands of links with a dozen encodings each.
+        if secret.mark.encode() in haystack and any(form in haystack for form in encodings(secret.value))
     }

@@ -1,4 +1,4 @@
-"""All that runs have left, place by place, as bytes to search."""
+"""Everything that runs wrote, by place, as bytes to search."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ import pyarrow.parquet as pq
 
 
 def places(root: Path, printed: str = "") -> dict[str, bytes]:
-    """Read all that runs have left below ``root``: homes, lake and warehouse; what they printed is handed in."""
+    """Read what runs wrote below ``root``: homes, lake and warehouse.
+
+    :param printed: what the runs printed.
+    """
     homes = sorted(path for path in root.glob("home*") if path.is_dir())
     databases = [path for home in homes for path in home.glob("airflow.db*")]
     others = [path for home in homes for path in home.rglob("*") if path.is_file() and path not in databases]
@@ -37,7 +40,7 @@ def _contents(paths: list[Path]) -> bytes:
 
 
 def _cells(database: Path) -> Iterator[str]:
-    """Yield each cell of Airflow's database as text: of JSON, such as XComs and rendered fields, every string."""
+    """Yield each cell of Airflow's database as text, and each string in JSON cells such as XComs."""
     with closing(sqlite3.connect(database)) as db:
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             for row in db.execute(f'SELECT * FROM "{table}"'):
@@ -48,7 +51,7 @@ def _cells(database: Path) -> Iterator[str]:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Yield the strings in a value, and those in the JSON that a string may hold in turn."""
+    """Yield the strings in a value, also those in strings of JSON."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield str(key)
@@ -73,7 +76,7 @@ def _rows(warehouse: Path) -> Iterator[str]:
 
 
 def _lake_rows(lake: Path) -> Iterator[str]:
-    """Yield all that stands in Parquet, which is compressed: each cell, and what is written beside the rows."""
+    """Yield the metadata and all cells of the Parquet files, which are compressed."""
     for path in sorted(lake.rglob("*.parquet")):
         file = pq.ParquetFile(path)
         yield f"{path}: {file.metadata.metadata} {file.schema_arrow}"
@@ -84,6 +87,6 @@ def _lake_rows(lake: Path) -> Iterator[str]:
 
 
 def tables_with_rows(lake: Path) -> set[str]:
-    """Name the tables of which there are rows in the lake; each partition is a folder of its table's."""
+    """Return the names of the tables with rows in the lake."""
     found = lake.rglob("*.parquet")
     return {path.parent.parent.name for path in found if pq.ParquetFile(path).metadata.num_rows}

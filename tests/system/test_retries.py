@@ -47,8 +47,8 @@ def test_throttled_task_retries_after_vendor_reset(start_airflow: StartAirflow, 
         found = {task_id: (state, delay) for task_id, state, delay in rows}
     states = {task_id: state for task_id, (state, _) in found.items()}
     waiting = "up_for_retry"
-    expected = {"plain": waiting, "mapped": waiting, "theirs": waiting, "last": "failed"}
+    expected = {"plain": waiting, "mapped": waiting, "user_policy": waiting, "last": "failed"}
     assert states == expected, run.printed[-6000:]
     assert 3000 <= found["plain"][1] <= 3300
     assert 3500 <= found["mapped"][1] <= 3850
-    assert found["theirs"][1] == 9 * 3600
+    assert found["user_policy"][1] == 9 * 3600

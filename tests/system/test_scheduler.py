@@ -1,7 +1,7 @@
-"""The DAGs on a whole Airflow: wait in the triggerer, wait by reschedule, retry, map; then everything once more.
+"""Run DAGs on a whole Airflow: defer, reschedule, retry and map tasks; then clear and run everything again.
 
-Every logger is at DEBUG and every secret is known: none may be in what this leaves, as in `test_secrets`.
-One start of Airflow serves all of it. ``make test-scheduler`` runs it; ``make test`` does not, since it takes minutes.
+All loggers are at DEBUG, and no secret may be in what the runs wrote, as in `test_secrets`. It takes minutes, so
+``make test`` skips it and ``make test-scheduler`` runs it, with one start of Airflow for everything.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ from tests.system.planted import DEBUG, Planted, PlantedState, detect, plant_app
 from tests.system.remains import places
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "dags"
-OURS = Path(__file__).parent / "dags"
+TEST_DAGS = Path(__file__).parent / "dags"
 SLOW_MEETING = "7571000000000000151"
 SLOW_MINUTE = "obcnscheduler00000000051"
 MAPPED = ("mapped_landing", "land")
 RUN = "scheduled"
-PATIENCE_SECONDS = 240
+TIMEOUT_SECONDS = 240
 
 
 def interval(start: str, end: str) -> dict[str, Any]:
     return {"logical_date": end, "data_interval_start": start, "data_interval_end": end}
 
 
-def asked(**conf: list[str]) -> dict[str, Any]:
+def with_conf(**conf: list[str]) -> dict[str, Any]:
     return {"logical_date": "2026-11-13T18:00:00Z", "conf": conf}
 
 
 RUNS = {
-    "feishu_recordings": asked(meeting_ids=[READY_MEETING, PROCESSING_MEETING, DELETED_MINUTE_MEETING]),
-    "slow_meeting": asked(meeting_ids=[SLOW_MEETING]),
+    "feishu_recordings": with_conf(meeting_ids=[READY_MEETING, PROCESSING_MEETING, DELETED_MINUTE_MEETING]),
+    "slow_meeting": with_conf(meeting_ids=[SLOW_MEETING]),
     "wecom_recordings_daily": interval("2026-11-11T18:00:00Z", "2026-11-12T18:00:00Z"),
-    # Other days than the DAG above looks at: each object is landed by one of them.
+    # Not the days of the DAG above: each object is landed by one DAG only.
     "mapped_landing": interval("2026-10-27T18:00:00Z", "2026-10-28T18:00:00Z"),
-    "feishu_moments": asked(post_ids=["7571000000000000201", GONE_POST]),
+    "feishu_moments": with_conf(post_ids=["7571000000000000201", GONE_POST]),
 }
 
 
 def company_with_a_slow_meeting() -> Company:
-    """Return the default company with a meeting of our own: another DAG's polls must not make it ready."""
+    """Return the default company with one more meeting, which no other DAG polls."""
     company = default_company()
     meeting = replace(company.feishu_meetings[READY_MEETING], meeting_id=SLOW_MEETING, minute_token=SLOW_MINUTE)
     minute = replace(company.feishu_minutes[PROCESSING_MINUTE], token=SLOW_MINUTE)
@@ -73,24 +73,22 @@ def keys(name: str, rows: Iterable[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return [tuple(row[column] for column in KEYS[name]) for row in rows]
 
 
-def unjournaled(warehouse: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
+def without_journals(warehouse: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, Any]]]:
     return {name: rows for name, rows in warehouse.items() if name not in JOURNALS}
 
 
 @pytest.mark.scheduler
-def test_runs_wait_retry_and_map_and_once_cleared_change_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cleared_runs_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, warehouse, home, dags = (tmp_path / name for name in ("lake", "warehouse.duckdb", "home", "dags"))
     shutil.copytree(EXAMPLES, dags)
     for name in ("slow_meeting.py", "mapped_landing.py"):
-        shutil.copy(OURS / name, dags)
+        shutil.copy(TEST_DAGS / name, dags)
     planted = Planted()
     plant_app_secrets(planted, monkeypatch)
-    state = PlantedState(planted, company_with_a_slow_meeting(), uses=25)  # shared by all its processes
-    # Else it would be ready when asked for once more, and its row rightly another.
+    state = PlantedState(planted, company_with_a_slow_meeting(), uses=25)  # shared by all processes
+    # Otherwise it would be ready in the second run, and its row would change.
     state.not_ready(PROCESSING_RECORD, 1_000)
-    # A try resolves a dead link anew, until five in a row are dead: that fails the first one.
+    # A try resolves a dead link again, up to five times: the first try fails.
     state.fault("expired", SLOW_MINUTE, last=5)
 
     def tries() -> dict[tuple[str, str, int], int]:
@@ -105,12 +103,12 @@ def test_runs_wait_retry_and_map_and_once_cleared_change_nothing(
     with serve(state) as emulator, LocalAirflow(home, dags, emulator, lake, warehouse, DEBUG) as airflow:
         for dag_id, body in RUNS.items():
             airflow.trigger(dag_id, RUN, body)
-        airflow.follow(list(RUNS), RUN, seen.append, PATIENCE_SECONDS)
+        airflow.follow(list(RUNS), RUN, seen.append, TIMEOUT_SECONDS)
         first_tries, first, landed = tries(), tables(warehouse), files(lake)
 
         for dag_id in RUNS:
             airflow.clear(dag_id, RUN)
-        airflow.follow(list(RUNS), RUN, lambda line: None, PATIENCE_SECONDS)
+        airflow.follow(list(RUNS), RUN, lambda line: None, TIMEOUT_SECONDS)
         second_tries, second, landed_again = tries(), tables(warehouse), files(lake)
 
     assert "feishu_recordings.wait: deferred" in seen
@@ -119,17 +117,17 @@ def test_runs_wait_retry_and_map_and_once_cleared_change_nothing(
     assert [text.count("Usage of feishu: ") for text in triggerer] == [1] * len(triggerer)
     assert "slow_meeting.wait: up_for_reschedule" in seen
     assert {task: number for task, number in first_tries.items() if number != 1} == {("slow_meeting", "land", -1): 2}
-    # Of a Tuesday and a Wednesday: two stand-ups, two weeklies and one meeting more.
+    # On a Tuesday and a Wednesday: two stand-ups, two weeklies and another meeting.
     assert [index for dag_id, task_id, index in sorted(first_tries) if (dag_id, task_id) == MAPPED] == [0, 1, 2, 3, 4]
 
-    # Every task ran once more, and that changed no byte, no time of a file, and no row.
+    # All tasks ran again and changed no byte, no file time and no row.
     assert second_tries == {task: number + 1 for task, number in first_tries.items()}
     assert len(landed) > 30
     assert landed_again == landed
     objects = {row["uri"].removeprefix(f"file://{lake}/") for row in first["recording_files"] if row["uri"]}
     assert objects == {name for name in landed if not name.endswith(".receipt.json")}
     assert {row["recording_id"] for row in first["recordings"]} >= {PROCESSING_MINUTE, SLOW_MINUTE}
-    assert unjournaled(second) == unjournaled(first)
+    assert without_journals(second) == without_journals(first)
     for name in JOURNALS:
         before, after = keys(name, first[name]), keys(name, second[name])
         assert before
@@ -138,8 +136,8 @@ def test_runs_wait_retry_and_map_and_once_cleared_change_nothing(
     assert set(keys("pending_items", second["pending_items"])) == set(keys("pending_items", first["pending_items"]))
 
     left = places(tmp_path)
-    for none_here in ("printed", "lake, rows"):
-        left.pop(none_here)
+    for empty in ("printed", "lake, rows"):
+        left.pop(empty)
     assert all(left.values())
     assert b"?***" in left["logs"]
     secrets = planted.secrets()

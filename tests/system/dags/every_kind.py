@@ -1,6 +1,6 @@
-"""All that Feishu has of a meeting but its video, as files and as rows of every table, in a database and in a lake.
+"""Load all Feishu artifacts of a meeting except its video, as files and as rows, into a database and a lake.
 
-The lake also gets a day of WeCom's, whose fields have links and passwords, and a post.
+The lake also gets a WeCom day, whose fields hold links and passwords, and a post.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def every_kind() -> None:
         stored_files=landed.output,
         summary=summary,
     )
-    of_wecom = ListRecordingsOperator(
+    listed_wecom = ListRecordingsOperator(
         task_id="list_wecom",
         meetings_conn_id="wecom_default",
         owner_ids=list(OWNERS),
@@ -54,8 +54,8 @@ def every_kind() -> None:
     RecordingsToParquetOperator(
         task_id="rows_wecom",
         target=f"{LAKE}/rows",
-        recordings=of_wecom.output,
-        summary=XComArg(of_wecom, key="summary"),
+        recordings=listed_wecom.output,
+        summary=XComArg(listed_wecom, key="summary"),
     )
     post = FeishuPostsOperator(task_id="post", meetings_conn_id="feishu_default", post_ids=[NAMED_POST])
     PostsToParquetOperator(task_id="rows_posts", target=f"{LAKE}/rows", posts=post.output)

@@ -1,4 +1,4 @@
-"""A mapped landing over recordings whose titles are templates."""
+"""Land recordings whose titles are templates, one mapped task each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One task per recording, and one that loads what all of them landed."""
+"""Land each recording in a mapped task, then load what all of them landed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A landing that replaces what is there, and is tried twice."""
+"""Land with ``if_present="replace"`` and one retry."""
 
 from __future__ import annotations
 

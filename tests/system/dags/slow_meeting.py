@@ -1,4 +1,4 @@
-"""A recording that is not ready yet and whose link is dead at first: wait without a slot, land at the second try."""
+"""Wait by reschedule for a recording, then land it with one retry; its first links are dead."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def slow_meeting() -> None:
         meetings_conn_id="feishu_default",
         meeting_ids="{{ params.meeting_ids | tojson }}",
         mode="reschedule",
-        # Shorter than anyone would take, but not below 15: a task that is queued again before the scheduler has read
-        # of the end of its earlier process can be failed by that (apache/airflow#66374). 20 leaves it five seconds.
+        # At least 15 s: a task that is queued again before the scheduler has processed the end of its earlier process
+        # can fail (apache/airflow#66374).
         poke_interval=20,
         timeout=600,
     )
@@ -35,7 +35,7 @@ def slow_meeting() -> None:
         target="{{ var.value.meetings_lake }}",
         kinds=("video", "transcript"),
         retries=1,
-        # A retry has a try number of its own, which the scheduler compares: here nothing needs a long pause.
+        # Short, because the scheduler compares try numbers: the race above cannot happen.
         retry_delay=timedelta(seconds=2),
     )
     RecordingsToSqlOperator(

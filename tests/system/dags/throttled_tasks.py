@@ -1,4 +1,4 @@
-"""Tasks that a rate limit refuses: with retries left, mapped, with a policy of the user's, with none left."""
+"""Tasks that are rate limited: with retries, mapped, with the user's retry policy, without retries."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def throttled_tasks() -> None:
     ListRecordingsOperator.partial(
         task_id="mapped", meetings_conn_id="feishu_default", retries=2, retry_delay=timedelta(seconds=1)
     ).expand(meeting_ids=[[MEETING]])
-    theirs = ExceptionRetryPolicy(
+    user_policy = ExceptionRetryPolicy(
         rules=[RetryRule("airflow.sdk.exceptions.AirflowException", retry_delay=timedelta(hours=9))]
     )
-    FeishuPostsOperator(task_id="theirs", post_ids=[POST], retries=2, retry_policy=theirs)
+    FeishuPostsOperator(task_id="user_policy", post_ids=[POST], retries=2, retry_policy=user_policy)
     FeishuPostsOperator(task_id="last", post_ids=[POST], retries=0)
 
 
