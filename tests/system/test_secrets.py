@@ -88,8 +88,8 @@ def test_runs_leave_no_secret(start_airflow: StartAirflow, tmp_path: Path, plant
     left = places(tmp_path, MASK_REQUEST.sub("", printed))
     # The search covers what it should: all loggers wrote, and the results of the runs are there.
     assert b"?***" in left["printed"] + left["logs"]
-    assert b"opening it again" in left["printed"] + left["logs"]
-    assert b"rejected the token" in left["printed"] + left["logs"]
+    assert b"; retrying in" in left["printed"] + left["logs"]
+    assert b"Token rejected" in left["printed"] + left["logs"]
     assert b"obcnlaunch00000000000004" in left["metadata, decoded"]
     assert all(left.values())
     assert {name for name, rows in landed.tables(tmp_path / "warehouse.duckdb").items() if rows} == {
