@@ -38,6 +38,29 @@ SOURCES: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
 Inputs = dict[str, Any]
 
 
+def list_wecom(emulated: Any, context: Any, record: str) -> list[dict[str, Any]]:
+    meeting = emulated.state.company.wecom_recordings[record].meetingid
+    return ListRecordingsOperator(
+        task_id="list",
+        meetings_conn_id="wecom_default",
+        meeting_ids=[meeting],
+        start="2026-10-20T00:00:00+08:00",
+        end="2026-11-14T00:00:00+08:00",
+    ).execute(context)
+
+
+def list_feishu(context: Any, *meeting_ids: str) -> list[dict[str, Any]]:
+    return ListRecordingsOperator(
+        task_id="list", meetings_conn_id="feishu_default", meeting_ids=list(meeting_ids)
+    ).execute(context)
+
+
+def land_media(context: Any, target: Path, **arguments: Any) -> list[dict[str, Any]]:
+    return RecordingsToObjectStorageOperator(
+        **{"task_id": "land", "meetings_conn_id": "wecom_default", "target": f"file://{target}", **arguments}
+    ).execute(context)
+
+
 @pytest.fixture
 def warehouse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "warehouse.sqlite"

@@ -1,0 +1,163 @@
+"""The kinds and formats of files that the landing operator requests."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_meetings.emulator.seed.feishu import (
+    AUDIO_ONLY_MEETING,
+    READY_MEETING,
+    READY_MINUTE,
+    RUNNING_MEETING,
+)
+from airflow_provider_meetings.emulator.seed.wecom import AUDIO_ONLY_RECORD, TWO_FILES_RECORD
+from tests.transfers.conftest import land_media, list_feishu, list_wecom
+
+
+def test_wecom_video_audio_and_summaries(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = list_wecom(emulated, context, TWO_FILES_RECORD)
+    stored = land_media(
+        context, tmp_path, recordings=recordings, kinds=("video", "audio", "summary"), timezone="Asia/Shanghai"
+    )
+    kinds = {(f["file_id"][-1], f["kind"]) for f in stored}
+    assert {("1", "video"), ("1", "audio"), ("2", "video"), ("2", "audio")} <= kinds
+    assert any(kind.startswith("summary-") for _, kind in kinds)
+    files = {f.record_file_id: f for f in emulated.state.company.wecom_recordings[TWO_FILES_RECORD].files}
+    for file in stored:
+        path = Path(file["uri"].removeprefix("file://"))
+        assert path.parent == tmp_path / "wecom" / "2026-11-12" / TWO_FILES_RECORD
+        content = path.read_bytes()
+        assert (file["outcome"], len(content)) == ("landed", file["size"])
+        assert hashlib.sha256(content).hexdigest() == file["sha256"]
+        if file["kind"] == "video":
+            media = files[file["file_id"]].video
+            assert content == media.read(0, media.size)
+        receipt = json.loads(path.with_name(f"{file['file_id']}.{file['kind']}.receipt.json").read_text())
+        assert (receipt["sha256"], receipt["size"], receipt["name"]) == (file["sha256"], file["size"], path.name)
+        assert "title" not in receipt
+
+
+def test_feishu_video_and_transcripts(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = list_feishu(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    stored = land_media(
+        context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings, kinds=["video", "transcript-srt"]
+    )
+    found = [(f["kind"], f["outcome"], (f["uri"] or "").rpartition(".")[2]) for f in stored]
+    assert found == [
+        ("video", "landed", "mp4"),
+        ("transcript-srt", "landed", "srt"),
+        ("video", "landed", "m4a"),
+        ("transcript-srt", "absent", ""),
+    ]
+
+
+def test_empty_link_is_absent(emulated: Any, context: Any, tmp_path: Path) -> None:
+    stored = land_media(
+        context, tmp_path, recordings=list_wecom(emulated, context, AUDIO_ONLY_RECORD), kinds=["video", "audio"]
+    )
+    assert [(f["kind"], f["outcome"]) for f in stored] == [("video", "absent"), ("audio", "landed")]
+
+
+def test_feishu_summary_chapters_and_todos(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = list_feishu(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    kinds = ["summary", "chapters", "todos"]
+    stored = land_media(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings, kinds=kinds)
+    assert [(f["kind"], f["outcome"]) for f in stored] == [
+        (kind, outcome) for outcome in ("landed", "absent") for kind in ("summary-txt", "chapters-json", "todos-json")
+    ]
+    landed = {f["kind"]: Path(f["uri"].removeprefix("file://")) for f in stored[:3]}
+    assert [path.name.partition(".")[2] for path in landed.values()] == [
+        "summary-txt.txt",
+        "chapters-json.json",
+        "todos-json.json",
+    ]
+    assert [f["media_type"] for f in stored[:3]] == ["text/plain", "application/json", "application/json"]
+    artifacts = emulated.state.company.feishu_artifacts[READY_MINUTE]
+    assert landed["summary-txt"].read_text() == artifacts.summary
+    assert [todo["content"] for todo in json.loads(landed["todos-json"].read_text())] == [
+        text for text, _ in artifacts.todos
+    ]
+    assert "跟进" in landed["todos-json"].read_text()  # not escaped
+
+
+def test_wecom_transcripts(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = list_wecom(emulated, context, TWO_FILES_RECORD)
+    stored = land_media(context, tmp_path, recordings=recordings, kinds=["transcript", "ai_transcript"])
+    assert [(f["file_id"][-1], f["kind"], f["outcome"], f["media_type"]) for f in stored] == [
+        ("1", "transcript-json", "landed", "application/json"),
+        ("2", "transcript-json", "landed", "application/json"),
+        ("1", "ai_transcript-txt", "landed", "text/plain"),
+        ("2", "ai_transcript-txt", "landed", "text/plain"),
+    ]
+    files = {f.record_file_id: f for f in emulated.state.company.wecom_recordings[TWO_FILES_RECORD].files}
+    for file in stored:
+        content = Path(file["uri"].removeprefix("file://")).read_bytes()
+        if file["kind"] == "ai_transcript-txt":
+            assert content == files[file["file_id"]].ai_transcript.read()
+        else:
+            transcript = json.loads(content)
+            assert len(transcript["paragraphs"]) == len(files[file["file_id"]].transcript.paragraphs)
+
+
+def missing_kinds(capsys: pytest.CaptureFixture[str], platform: str) -> list[str]:
+    """Return the logged kinds that the platform does not have, since the last call."""
+    return re.findall(rf"\[warning *\] {platform} does not have ([^;\n]*);", capsys.readouterr().out)
+
+
+def test_unavailable_kinds(emulated: Any, context: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recordings = list_feishu(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
+    kinds = ["video", "audio", "transcript-json"]
+    assert [f["kind"] for f in land_media(context, tmp_path, **arguments, kinds=kinds)] == ["video", "video"]
+    assert missing_kinds(capsys, "feishu") == ["audio, transcript-json"]
+    before = len(emulated.state.requests)
+    assert land_media(context, tmp_path, **arguments, kinds=["ai_transcript"]) == []
+    assert missing_kinds(capsys, "feishu") == ["ai_transcript"]
+    assert len(emulated.state.requests) == before
+    assert context["ti"].pushed["summary"]["outcomes"] == {}
+    with pytest.raises(AirflowFailException, match="kinds: 'vidoe' is not one of"):
+        land_media(context, tmp_path, **arguments, kinds=["vidoe"])
+    with pytest.raises(AirflowFailException, match="feishu has no 'transcript-docx'; it has video, transcript-txt"):
+        land_media(context, tmp_path, **arguments, kinds=["video", "transcript-docx"])
+    assert len(land_media(context, tmp_path, **arguments, kinds='["video"]')) == 2
+    assert missing_kinds(capsys, "feishu") == []
+
+
+def test_unavailable_kinds_of_wecom(
+    emulated: Any, context: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings = list_wecom(emulated, context, TWO_FILES_RECORD)
+    assert land_media(context, tmp_path, recordings=recordings, kinds=["chapters", "todos", "transcript-srt"]) == []
+    assert missing_kinds(capsys, "wecom") == ["chapters, todos, transcript-srt"]
+
+
+def test_missing_summary_is_absent(emulated: Any, context: Any, tmp_path: Path) -> None:
+    company = emulated.state.company
+    record = company.wecom_recordings[AUDIO_ONLY_RECORD]
+    bare = replace(record, files=(replace(record.files[0], summaries=()),))
+    emulated.state.company = replace(company, wecom_recordings={**company.wecom_recordings, AUDIO_ONLY_RECORD: bare})
+    stored = land_media(
+        context, tmp_path, recordings=list_wecom(emulated, context, AUDIO_ONLY_RECORD), kinds=["summary"]
+    )
+    assert [(f["kind"], f["outcome"]) for f in stored] == [("summary", "absent")]
+
+
+def test_ready_recordings_without_files_are_in_summary(
+    emulated: Any, context: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recordings = list_feishu(context, RUNNING_MEETING, READY_MEETING)
+    arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
+    assert land_media(context, tmp_path, **arguments, kinds=["audio"]) == []
+    assert context["ti"].pushed["summary"]["without_files"] == [READY_MINUTE]
+    assert f"No file of the requested kinds in: {READY_MINUTE}" in capsys.readouterr().out
+    land_media(context, tmp_path, **arguments)
+    assert context["ti"].pushed["summary"]["without_files"] == []
+    assert "No file of the requested kinds" not in capsys.readouterr().out
