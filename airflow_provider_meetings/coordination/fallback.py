@@ -59,13 +59,13 @@ class FallbackBackend:
     @contextlib.contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[None]:
         """Hold the lock of the key; see `Backend`."""
-        held = contextlib.ExitStack()
-        self._call(lambda backend: held.enter_context(backend.lock(key, timeout)))
+        lock = contextlib.ExitStack()
+        self._call(lambda backend: lock.enter_context(backend.lock(key, timeout)))
         try:
             yield
         finally:
             try:
-                held.close()
+                lock.close()
             except BackendError as error:
                 self._use_fallback(error)
 

@@ -13,7 +13,7 @@ from airflow_provider_meetings.coordination.backend import Backend, Busy
 MARGIN: Final = 0.02
 """Distance to a documented limit: the platform counts when a call arrives, the slots say when it is sent."""
 LONGEST_BLOCK_SECONDS: Final = 60.0
-"""A longer block is not waited for in the queue: the caller is told when it ends."""
+"""A longer block is not waited for in the queue: the error says when it ends."""
 LONGEST_SECONDS: Final = 3600.0
 """Longest block that one answer can cause: an absurd number must not close an endpoint for years."""
 _NOW_SECONDS: Final = 0.001

@@ -55,11 +55,11 @@ def make_backend(kind: str, location: str) -> DurableBackend:
 
 def connect_postgres(schema: str, **changes: Any) -> psycopg.Connection[Any]:
     options = f"-c search_path={schema}"
-    known = {"host": HOST, "user": "postgres", "dbname": "test", "connect_timeout": 5, "options": options}
+    known = {"host": HOST, "user": "postgres", "dbname": "test", "connect_timeout": 60, "options": options}
     known["application_name"] = schema
     return psycopg.connect(**{**known, **changes})
 
 
 def connect_mariadb(schema: str, **changes: Any) -> Any:
-    known = {"host": HOST, "user": "root", "connect_timeout": 5, "read_timeout": 10, "write_timeout": 10}
+    known = {"host": HOST, "user": "root", "connect_timeout": 60, "read_timeout": 60, "write_timeout": 60}
     return pymysql.connect(**{**known, "database": schema, **changes})

@@ -1,4 +1,4 @@
-"""A client that asks as the emulator's user, who has consented."""
+"""A client of the emulator's user, who has consented."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClie
 def user_client(
     transport: Transport, clock: Callable[[], float], folder: Path, secret: str = FEISHU_APP_SECRET
 ) -> FeishuUserClient:
-    """Return a client for which the emulator's user has consented, with the app's right secret."""
+    """Return a client of the emulator's user. The user has consented for the app's right secret."""
 
     def store(secret: str) -> UserTokenStore:
         return UserTokenStore(

@@ -143,7 +143,7 @@ class OwnPostgres(OwnServer):
             "user": "postgres",
             "dbname": "postgres",
         }
-        known["connect_timeout"] = 5
+        known["connect_timeout"] = 60
         return psycopg.connect(**{**known, "autocommit": True, **changes})
 
     def command(self) -> Sequence[str]:

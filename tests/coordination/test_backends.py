@@ -85,14 +85,14 @@ def test_lock_is_waited_for(backend: Backend) -> None:
     def wait() -> str:
         waiting.set()
         with backend.lock("k", 60):
-            return "held"
+            return "locked"
 
     with ThreadPoolExecutor(1) as pool:
         with backend.lock("k", 0):
             other = pool.submit(wait)
             waiting.wait(10)
             assert not other.done()
-        assert other.result(30) == "held"
+        assert other.result(30) == "locked"
 
 
 def test_lock_is_released_after_error(backend: Backend) -> None:

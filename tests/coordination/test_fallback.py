@@ -68,8 +68,8 @@ def test_fallback_is_used_until_primary_recovers(primary: Broken, caplog: pytest
     primary.broken = True
     assert backend.get("k") == b"fallback"
     again = "Sharing tokens and quotas through the disk again"
-    said = [record.getMessage() for record in caplog.records]
-    assert said == [f"{FAILED}: bring it back", again, f"{FAILED}: bring it back"]
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == [f"{FAILED}: bring it back", again, f"{FAILED}: bring it back"]
 
 
 def test_busy_primary_counts_as_recovered(primary: Broken, caplog: pytest.LogCaptureFixture) -> None:

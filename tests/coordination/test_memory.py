@@ -110,10 +110,10 @@ def test_failed_fetch_is_retried(store: ProcessTokenStore, platform: Platform) -
 def test_valid_token_is_used_if_renewal_fails(
     store: ProcessTokenStore, platform: Platform, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked: list[float] = []
+    attempts: list[float] = []
 
     def fail() -> Token:
-        asked.append(platform.now)
+        attempts.append(platform.now)
         raise ServerError("busy")
 
     assert store.token("k", platform.fetch).value == "token-1"
@@ -121,7 +121,7 @@ def test_valid_token_is_used_if_renewal_fails(
     assert [store.token("k", fail).value for _ in range(3)] == ["token-1"] * 3
     platform.now += AGAIN_SECONDS
     assert store.token("k", fail).value == "token-1"
-    assert asked == [3400, 3400 + AGAIN_SECONDS]
+    assert attempts == [3400, 3400 + AGAIN_SECONDS]
     assert "using the old one until it expires" in caplog.text
     with pytest.raises(ServerError):
         store.token("k", fail, rejected="token-1")

@@ -108,11 +108,11 @@ def test_waiting_process_takes_renewed_token_with_same_value(platform: Platform)
 
         first: bytes | None = stored
 
-        def get(self, asked: str) -> bytes | None:
-            if asked == key and self.first is not None:
+        def get(self, name: str) -> bytes | None:
+            if name == key and self.first is not None:
                 self.first, answer = None, self.first
                 return answer
-            return platform.backend.get(asked)
+            return platform.backend.get(name)
 
     platform.process().token(key, same, rejected="token-1")
     assert platform.fetched == 2

@@ -156,7 +156,7 @@ def user_calls(
 
 
 class _StoppingBackend:
-    """A backend that stops or kills its process at one write of the record, after it has said so."""
+    """A backend that stops or kills its process at one write of the record, after announcing it."""
 
     def __init__(self, backend: Any, pipe: Connection, stop: int, write: int, after: bool) -> None:
         self._backend = backend

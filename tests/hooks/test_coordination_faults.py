@@ -111,6 +111,7 @@ def test_unreachable_server(tasks: Tasks, kind: str) -> None:
 def test_silent_server(tasks: Tasks, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_CONNECT_SECONDS", "_ANSWER_SECONDS"):
         monkeypatch.setattr(coordination, name, 2)  # libpq treats 1 as 2
+    monkeypatch.setattr("airflow_provider_meetings.coordination.redis.backend._TIMEOUT", 1.0)
     with socket.create_server((backend_servers.HOST, 0)) as silent:
         tasks.connect(kind, silent.getsockname()[1], password=PASSWORD)
         tasks.start()

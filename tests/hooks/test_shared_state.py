@@ -117,11 +117,11 @@ def test_unusable_default_is_one_warning(
 
 
 def test_user_without_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    def nobody() -> Path:
+    def no_home() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(Path, "home", nobody)
+    monkeypatch.setattr(Path, "home", no_home)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert shared_state.default_state_dir() == tmp_path / f"airflow_provider_meetings-{os.geteuid()}"
     assert caplog.messages == []

@@ -356,6 +356,6 @@ def test_damaged_record_is_reported_and_can_be_replaced(tmp_path: Path) -> None:
     (file,) = (tmp_path / "state").glob("*.record")
     file.write_bytes(file.read_bytes()[:-3])
     assert backend.read("k") == b""
-    assert not backend.compare_and_set("k", None, b"anew")
-    assert backend.compare_and_set("k", b"", b"anew")
-    assert backend.read("k") == b"anew"
+    assert not backend.compare_and_set("k", None, b"new")
+    assert backend.compare_and_set("k", b"", b"new")
+    assert backend.read("k") == b"new"

@@ -1,4 +1,4 @@
-"""Connections to a real PostgreSQL: how many are open, for how long, and for how long one is waited on."""
+"""Connections to a real PostgreSQL: how many are open, when they are closed, and when one is cut."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from typing import Any
 
 import psycopg
 import pytest
@@ -21,6 +22,7 @@ from tests.contract.own_servers import OwnPostgres
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[OwnPostgres]:
+    """Start a server with a user `three` who may have three connections."""
     with OwnPostgres() as server:
         with closing(server.connect()) as root:
             root.execute("CREATE ROLE three LOGIN CONNECTION LIMIT 3")
@@ -28,36 +30,35 @@ def server() -> Iterator[OwnPostgres]:
         yield server
 
 
-def open_ones(server: OwnPostgres) -> list[int]:
-    """Return the process ids of the backends that serve us."""
+def server_processes(server: OwnPostgres) -> list[int]:
+    """Return the ids of the server processes of all backends."""
     with closing(server.connect()) as root:
-        rows = root.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'ours'").fetchall()
+        rows = root.execute("SELECT pid FROM pg_stat_activity WHERE application_name = 'backend'").fetchall()
     return [row[0] for row in rows]
 
 
-def ours(server: OwnPostgres, **changes: object) -> SqlBackend:
-    def connect() -> object:
-        return server.connect(autocommit=False, application_name="ours", **who)
-
-    who = {"user": changes.pop("user")} if "user" in changes else {}
-    return SqlBackend(connect, **changes)  # type: ignore[arg-type]
+def backend_of(server: OwnPostgres, user: str = "postgres", **changes: Any) -> SqlBackend:
+    return SqlBackend(lambda: server.connect(autocommit=False, application_name="backend", user=user), **changes)
 
 
-def test_a_connection_is_used_again_and_given_up_soon(server: OwnPostgres) -> None:
-    with closing(ours(server)) as backend:
+def test_connection_is_reused_and_closed_when_idle(server: OwnPostgres) -> None:
+    with closing(backend_of(server)) as backend:
         backend.set("k", b"v", 60)
-        (first,) = open_ones(server)
+        (first,) = server_processes(server)
         assert backend.get("k") == b"v"
-        assert open_ones(server) == [first]
-        eventually(lambda: open_ones(server) == [])
+        assert server_processes(server) == [first]
+        eventually(lambda: server_processes(server) == [])
         assert backend.get("k") == b"v"
 
 
-def test_a_hold_keeps_a_connection_for_what_is_done_under_it(server: OwnPostgres) -> None:
-    with closing(ours(server, user="three")) as backend, closing(ours(server, user="three", timeout=0.2)) as other:
+def test_lock_reserves_a_connection_for_its_holder(server: OwnPostgres) -> None:
+    with (
+        closing(backend_of(server, user="three")) as backend,
+        closing(backend_of(server, user="three", timeout=0.2)) as other,
+    ):
         backend.set("k", b"", 60)
         with backend.lock("k", 0):
-            # The third connection is another process's, and it can have no second one.
+            # The other process gets the third connection, but no second one for its lock.
             assert other.get("k") == b""
             with pytest.raises(BackendError, match="no connection free"), other.lock("l", 0):
                 pass
@@ -71,58 +72,59 @@ def test_a_hold_keeps_a_connection_for_what_is_done_under_it(server: OwnPostgres
 
             eventually(all_taken)
             backend.set("k", b"v", 60)
-            assert backend.get("k") == b"v"
+            with ThreadPoolExecutor(1) as threads:  # renewals write in another thread
+                assert threads.submit(backend.get, "k").result() == b"v"
             taken[0].close()
 
 
 def test_more_processes_than_connections(server: OwnPostgres) -> None:
-    """Each with a backend of its own, as processes have; three connections for all."""
+    """Twelve backends, as of twelve processes, share three connections."""
     with closing(server.connect()) as root:
         root.execute("DROP TABLE IF EXISTS meetings_coordination")
         root.execute("GRANT CREATE ON SCHEMA public TO three")
-    held = threading.Lock()
+    exclusive = threading.Lock()
     done: list[bool] = []
 
-    def ask() -> None:
-        with closing(ours(server, user="three", timeout=10 * DEADLINE)) as backend:
+    def use_backend() -> None:
+        with closing(backend_of(server, user="three", timeout=DEADLINE)) as backend:
             backend.get("k")
-            with backend.lock("k", 10 * DEADLINE):
-                assert held.acquire(blocking=False)
+            with backend.lock("k", DEADLINE):
+                assert exclusive.acquire(blocking=False)
                 backend.set("k", b"v", 60)
                 backend.get("k")
-                held.release()
+                exclusive.release()
                 done.append(True)
 
     with ThreadPoolExecutor(12) as threads:
-        for result in [threads.submit(ask) for _ in range(12)]:
+        for result in [threads.submit(use_backend) for _ in range(12)]:
             result.result()
     assert len(done) == 12
 
 
-@pytest.mark.parametrize("inside", [False, True], ids=["alone", "under a hold"])
-def test_a_server_that_stops_answering(server: OwnPostgres, inside: bool) -> None:
-    with closing(ours(server, longest=0.3)) as backend:
+@pytest.mark.parametrize("locked", [False, True])
+def test_stopped_server_process(server: OwnPostgres, locked: bool) -> None:
+    with closing(backend_of(server, longest=0.8)) as backend:
         backend.set("k", b"v", 60)
-        uses: list[Callable[[], object]] = [lambda: backend.get("k"), lambda: backend.set("k", b"w", 60)]
-        for use in uses:
-            if inside:
+        calls: list[Callable[[], object]] = [lambda: backend.get("k"), lambda: backend.set("k", b"w", 60)]
+        for call in calls:
+            if locked:
                 with backend.lock("k", 0):
-                    _stopped(server, use)
+                    _call_while_stopped(server, call)
             else:
                 backend.get("k")
-                _stopped(server, use)
+                _call_while_stopped(server, call)
         assert backend.get("k") == b"v"
 
 
-def _stopped(server: OwnPostgres, use: Callable[[], object]) -> None:
-    stopped = open_ones(server)
+def _call_while_stopped(server: OwnPostgres, call: Callable[[], object]) -> None:
+    stopped = server_processes(server)
     assert stopped
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(BackendError, match="did not answer in time"):
-            use()
+            call()
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
-    eventually(lambda: set(open_ones(server)).isdisjoint(stopped) or len(open_ones(server)) < len(stopped))
+    eventually(lambda: len(set(server_processes(server)) & set(stopped)) < len(stopped))
