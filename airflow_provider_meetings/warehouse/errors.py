@@ -1,4 +1,4 @@
-"""What a load that failed tells: the table, its key and a reason, never what stands in a row."""
+"""The error of a load: the table, its key and a reason, never a value of a row."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from sqlalchemy import Table
 class LoadError(Exception):
     """A load failed, and nothing of it was written.
 
-    A driver's own text repeats values (titles, names), and logs and alerts repeat the text of an exception.
-    So this error carries no driver text, and it is raised outside the ``except`` block: it has no cause and no
-    context that could show one.
+    Driver errors contain values (titles, names), and logs and alerts show exceptions. So this error contains no driver
+    text, and is raised outside the ``except`` block, without the driver's error as its cause or context.
 
     :param reason: what happened and what to do next, free of values.
     :param table: the table, without schema.
     :param key: the names of its key columns.
     """
 
-    contended = False
-    """Whether another writer was in the way, so that the same may work now."""
+    write_conflict = False
+    """Whether the load conflicted with another writer, so that a retry may succeed."""
 
     def __init__(self, reason: str, *, table: str | None = None, key: Sequence[str] = ()) -> None:
         where = f"table {table!r}" if table else ""
@@ -33,5 +32,5 @@ class LoadError(Exception):
 
     @classmethod
     def at(cls, table: Table, reason: str) -> Self:
-        """Name `table` and its key columns, and say what happened there."""
+        """Return an error for `table`, with its key columns."""
         return cls(reason, table=table.name, key=[column.name for column in table.primary_key])

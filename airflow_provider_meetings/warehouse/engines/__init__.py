@@ -1,4 +1,4 @@
-"""One file per kind of database."""
+"""One module per kind of database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DuckDB: one file on one machine, one writing process at a time, and fast only with many rows per statement."""
+"""DuckDB: one file, one writing process at a time; fast only with many rows per statement."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0)
 _LINE = 1024 * 1024
-"""How long a line of JSON may be for which DuckDB makes room, more than once, if none is longer; its default is 16."""
+"""Maximum length of a JSON line, unless one is longer; DuckDB allocates it several times. Its default is 16 MiB."""
 _PIECE = 20_000
-"""How many staged rows one statement merges."""
+"""Staged rows per merge statement."""
 
-# A commit that cannot write says so as if another had been in the way. What follows is a path, and is not shown.
+# A commit that cannot write raises the same error class as a conflict. A path follows, which is not shown.
 _UNWRITTEN = re.compile(r"TransactionContext Error: Failed to commit: (?:IO Error: )?Could not ")
 _SHAPE = """
     SELECT lower(c.column_name), lower(c.data_type), list_contains(k.names, lower(c.column_name))
@@ -48,7 +48,7 @@ _IN_MEMORY = """
 
 
 class DuckDBDialect(PGDialect):
-    """PostgreSQL's statements, which DuckDB takes, with the types that need no variant."""
+    """PostgreSQL's dialect, which DuckDB understands, without the type variants for PostgreSQL."""
 
     name = "duckdb"
 
@@ -56,9 +56,9 @@ class DuckDBDialect(PGDialect):
 class DuckDBEngine(Engine):
     """Write to a DuckDB file.
 
-    :param wait: how many seconds to wait for another process to let go of the file.
-    :param sleep: waits that many seconds.
-    :param clock: a clock in seconds that never goes back.
+    :param wait: maximum seconds to wait for another process to close the file.
+    :param sleep: sleep for a number of seconds.
+    :param clock: a monotonic clock in seconds.
     """
 
     def __init__(
@@ -70,24 +70,24 @@ class DuckDBEngine(Engine):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(hook)
-        # The class without a driver: those of psycopg and psycopg2 add casts and double each percent sign.
+        # The dialect without a driver: those of psycopg and psycopg2 add casts and double percent signs.
         self.dialect = DuckDBDialect(paramstyle="qmark")  # type: ignore[no-untyped-call]  # SQLAlchemy has no types there
         self._wait = wait
         self._sleep = sleep
         self._clock = clock
 
     def open(self) -> Any:
-        """Open the file, waiting while another process holds it: DuckDB itself would fail at once."""
-        connection = self._waited()
+        """Open the file; wait while another process has it open, where DuckDB would fail."""
+        connection = self._connect()
         if not connection.execute(_IN_MEMORY).fetchall():
             return connection
         connection.close()
         raise LoadError(
-            f"connection {self.hook.get_conn_id()!r} names no file, so the rows would be gone at once: "
+            f"connection {self.hook.get_conn_id()!r} has no file, so the rows would be lost: "
             "set its host to the path of a DuckDB file"
         )
 
-    def _waited(self) -> Any:
+    def _connect(self) -> Any:
         import duckdb
 
         until = self._clock() + self._wait
@@ -96,7 +96,7 @@ class DuckDBEngine(Engine):
             try:
                 return self.hook.get_conn()
             except duckdb.Error as error:
-                # Its text holds paths, and with MotherDuck a token: only the holder's process id is taken from it.
+                # The text contains paths and, with MotherDuck, a token: only the process id is taken from it.
                 text, name = str(error), type(error).__name__
             if "Could not set lock" not in text:
                 raise LoadError(
@@ -105,24 +105,23 @@ class DuckDBEngine(Engine):
                     "exists on this worker and that it may write to"
                 )
             holder = re.search(r"PID \d+", text)
-            held = f"another process{f' ({holder[0]})' if holder else ''} holds its file"
+            reason = f"another process{f' ({holder[0]})' if holder else ''} has its file open"
             if self._clock() >= until:
                 raise LoadError(
-                    f"connection {self.hook.get_conn_id()!r}: {held} for {self._wait:g} s; DuckDB is for one machine, "
-                    "and allows one writing process at a time. Let the tasks that write to it share an Airflow pool "
-                    "of one slot"
+                    f"connection {self.hook.get_conn_id()!r}: {reason} for {self._wait:g} s; DuckDB allows one writing "
+                    "process at a time. Let the tasks that write to it share an Airflow pool of one slot"
                 )
             if attempt == 0:
-                log.info("Waiting up to %g s: %s", self._wait, held)
+                log.info("Waiting up to %g s: %s", self._wait, reason)
             self._sleep(min(_PAUSES[min(attempt, len(_PAUSES) - 1)], max(until - self._clock(), 0.0)))
             attempt += 1
 
     def shape(self, connection: Any, table: Table) -> Shape | None:
-        """Read the columns from DuckDB's catalogue; it compares names without regard to case."""
+        """Read the columns from DuckDB's catalog; DuckDB compares names case-insensitively."""
         found = self.run(connection, _SHAPE, [table.schema, table.name])
         if not found:
             return None
-        # Its TIMESTAMP, and those in other units as TIMESTAMP_MS, have no zone, and so are no instants.
+        # TIMESTAMP and its other units, such as TIMESTAMP_MS, have no time zone.
         kinds = {
             name: "timestamp without time zone" if kind.startswith("timestamp") and "zone" not in kind else kind
             for name, kind, _ in found
@@ -130,7 +129,7 @@ class DuckDBEngine(Engine):
         return Shape(kinds, frozenset(name for name, _, key in found if key))
 
     def has_schema(self, connection: Any, name: str) -> bool:
-        """Look into DuckDB's catalogue."""
+        """Query DuckDB's catalog."""
         ask = (
             "SELECT 1 FROM duckdb_schemas() WHERE database_name = current_database() AND lower(schema_name) = lower(?)"
         )
@@ -142,7 +141,7 @@ class DuckDBEngine(Engine):
         return found
 
     def change(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement; its answer is one row, how many rows it changed."""
+        """Run one statement; its result is the number of changed rows."""
         return int(self.run(connection, sql, parameters)[0][0])
 
     def begin_staging(self, connection: Any) -> None:
@@ -154,7 +153,7 @@ class DuckDBEngine(Engine):
         connection.begin()
 
     def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
-        """Let DuckDB read a file of JSON lines: the fastest way in that needs no further library."""
+        """Load a file of JSON lines: the fastest way without another library."""
         kind = msgspec.defstruct("Row", list(stage.names))
         lines = msgspec.json.Encoder().encode_lines([kind(*row) for row in rows])
         longest = max(map(len, lines.split(b"\n"))) + 1
@@ -169,12 +168,12 @@ class DuckDBEngine(Engine):
             )
 
     def merge(self, connection: Any, merge: Merge) -> int:
-        """Merge with ON CONFLICT, piece by piece: a million rows take less than half the time, and less memory.
+        """Merge with ON CONFLICT, in pieces: a million rows take less than half the time, and less memory.
 
-        The answer counts what was inserted or, where DO UPDATE's WHERE held, updated.
+        DuckDB counts the rows that were inserted or updated.
         """
         name = merge.stage.table.name
-        # The numbers of rows that this transaction has inserted itself begin beyond 2^55.
+        # Row ids of the current transaction start above 2^55.
         ((first, last),) = self.run(connection, f"SELECT min(rowid), max(rowid) FROM {name}")  # noqa: S608 - names of our own
         counts = 0
         for start in range(first, last + 1, _PIECE) if first is not None else ():
@@ -185,37 +184,37 @@ class DuckDBEngine(Engine):
             counts += self.change(connection, on_conflict(some, insert, self.dialect, read_json=cast))
         return counts
 
-    def undo(self, connection: Any) -> None:
-        """Take back what was merged; a commit that failed has done so already."""
+    def restore_stages(self, connection: Any) -> None:
+        """Roll back the merge; a failed commit has rolled it back already."""
         import duckdb
 
         with suppress(duckdb.TransactionException):
             connection.rollback()
         self.begin_merging(connection)
 
-    def contended(self, error: Exception) -> bool:
-        """Tell whether another connection of this process was in the way; other processes wait for the file."""
+    def is_write_conflict(self, error: Exception) -> bool:
+        """Tell whether another connection of this process wrote the same rows; other processes wait for the file."""
         name, text = type(error).__name__, str(error)
-        # What another has inserted since this transaction began is seen by the key alone, and not by ON CONFLICT.
+        # Rows that another connection has inserted since this transaction began violate the key despite ON CONFLICT.
         behind_the_key = text.rpartition('"')[2]
         inserted = name == "ConstraintException" and behind_the_key.startswith(" violates primary key constraint")
         return inserted or (name == "TransactionException" and not _UNWRITTEN.match(text))
 
     def explain(self, error: Exception) -> str:
-        """Say what the class of the error means; its text may repeat values."""
-        told = type(error).__name__
+        """Explain the class of the error; its text may contain values."""
+        reason = type(error).__name__
         if isinstance(error, OSError) and error.errno is not None:
-            told += f" {errno.errorcode.get(error.errno, '')}"
-        if isinstance(error, OSError) or told == "IOException" or _UNWRITTEN.match(str(error)):
-            told += (
-                ": the disk that holds the database, or the one for temporary files, is full or fails. "
-                "Make room, and run the task again"
+            reason += f" {errno.errorcode.get(error.errno, '')}"
+        if isinstance(error, OSError) or reason == "IOException" or _UNWRITTEN.match(str(error)):
+            reason += (
+                ": the disk of the database, or that of temporary files, is full or fails. "
+                "Free space, and run the task again"
             )
-        elif told == "InvalidInputException" and "read-only mode" in str(error):
-            told += (
-                ": the file may not be written to. Give the worker the right to, and take read_only out of the "
+        elif reason == "InvalidInputException" and "read-only mode" in str(error):
+            reason += (
+                ": the file is read-only. Make it writable for the worker, and remove read_only from the "
                 "connection's extra"
             )
-        elif told == "PermissionException":
-            told += ": the connection forbids DuckDB to read files, by which rows come. Allow external access"
-        return told
+        elif reason == "PermissionException":
+            reason += ": the connection does not allow DuckDB to read files, which loading needs. Allow external access"
+        return reason

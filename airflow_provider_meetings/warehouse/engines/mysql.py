@@ -12,7 +12,6 @@ from sqlalchemy.dialects.mysql import insert
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 from sqlalchemy.dialects.mysql.mariadb import MariaDBDialect
 
-from airflow_provider_meetings.warehouse.engines import mysql as mysql_errors
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
@@ -21,16 +20,16 @@ from airflow_provider_meetings.warehouse.merge.statements import Merge, columns_
 
 _DEADLOCK, _LOCK_TIMEOUT, _CHANGED, _DUPLICATE = 1213, 1205, 1020, 1062
 
-_FULL = "the server's disk is full. Nothing was written: make room, and run the task again"
-# Numbers below 1000 are of the server's own calls to the operating system.
+_FULL = "the server's disk is full. Nothing was written: free space, and run the task again"
+# Numbers below 1000 are errors of the operating system.
 _UNWRITTEN = (
     "the server could not write a file: its disk, or that of its temporary folder, is full or fails. "
-    "Nothing was written: make room, and run the task again"
+    "Nothing was written: free space, and run the task again"
 )
-_LARGE = "a value is larger than the server takes: raise its max_allowed_packet"
-_NAME = "that name is too long there, ends in a blank or has an emoji: choose another schema or table_prefix"
-_NARROW = "a value does not fit the column's type, which was changed: make it what the table of this package has"
-_DEEP = "a JSON document is nested more deeply than the server takes (MariaDB 32, MySQL 100), or a CHECK of yours fails"
+_LARGE = "a value is larger than the server accepts: raise its max_allowed_packet"
+_NAME = "the name is too long, ends in a blank or contains an emoji: choose another schema or table_prefix"
+_NARROW = "a value does not fit the column's type, which was changed: restore the type of this package"
+_DEEP = "a JSON document is nested too deeply for the server (MariaDB 32, MySQL 100 levels), or a CHECK of yours fails"
 
 # https://mariadb.com/kb/en/mariadb-error-code-reference/
 _HINTS: Mapping[int, str] = {
@@ -39,30 +38,30 @@ _HINTS: Mapping[int, str] = {
     1021: _FULL,
     1026: _UNWRITTEN,
     1030: _UNWRITTEN,
-    1044: "the login lacks a right on the database: it needs CREATE, or the tables made for it",
+    1044: "the login lacks a privilege on the database: grant CREATE, or create the tables",
     1045: "the server refuses the login: check the connection's login and password",
-    1046: "the connection names no database: set the connection's schema field, which temporary tables need "
-    "also where the argument schema is given",
-    1049: "there is no such database: check the connection's schema field",
+    1046: "the connection has no database: set the connection's schema field; temporary tables need it even "
+    "with the argument schema",
+    1049: "the database does not exist: check the connection's schema field",
     1053: "the server is shutting down. Nothing was written: run the task again",
     1059: _NAME,
-    1062: "two rows have the same value in a unique key that is not ours: drop that key",
+    1062: "two rows have the same value in a unique key that is not of this package: drop that key",
     1102: _NAME,
     1103: _NAME,
     1114: _FULL,
-    1142: "the login lacks a right: it needs SELECT, INSERT, UPDATE, CREATE, ALTER and CREATE TEMPORARY TABLES",
+    1142: "the login lacks a privilege: grant SELECT, INSERT, UPDATE, CREATE, ALTER and CREATE TEMPORARY TABLES",
     1153: _LARGE,
-    1197: "the load is larger than the server's binary log takes at once: raise its max_binlog_cache_size",
-    1205: "another transaction held rows for too long. Run the task again",
-    1213: "other writers were in the way again and again. Run the task again",
+    1197: "the load is too large for the server's binary log: raise its max_binlog_cache_size",
+    1205: "another transaction locked rows for too long. Run the task again",
+    1213: "all attempts ended in write conflicts. Run the task again",
     1264: _NARROW,
     1265: _NARROW,
-    1267: f"a key column's collation does not compare with ours: make it as in a table of this package. Or {_NAME}",
-    1364: "that column is NOT NULL in the database, and a row has no value for it",
-    1366: f"{_NARROW}; or its character set has no room for a character: make it utf8mb4",
-    1406: "a value is longer than its column; an id may have 256 characters, or the column was narrowed",
-    2002: "no server answers there: check the connection's host and port",
-    2003: "no server answers there: check the connection's host and port",
+    1267: f"a key column's collation cannot be compared: use the collation of this package. Or {_NAME}",
+    1364: "the column is NOT NULL in the database, and a row has no value for it",
+    1366: f"{_NARROW}; or its character set lacks a character: change it to utf8mb4",
+    1406: "a value is longer than its column: ids have at most 256 characters, or the column was changed",
+    2002: "the server does not answer: check the connection's host and port",
+    2003: "the server does not answer: check the connection's host and port",
     2006: "the connection to the server was lost. Nothing was written: run the task again",
     2013: "the connection to the server was lost. Nothing was written: run the task again",
     2020: _LARGE,
@@ -70,47 +69,23 @@ _HINTS: Mapping[int, str] = {
     3157: _DEEP,
     4025: _DEEP,
 }
-# Those of the server's texts that name a column, and hold no value.
+# Error texts that name a column and contain no value.
 _COLUMN = {1048, 1054, 1364, 1406, 4025}
 _NAMED = re.compile(r"(?:[Cc]olumn|[Ff]ield) '(\w+)'|CONSTRAINT `.*\.(\w+)` failed for ")
-# These may hold a value too, which comes before: only what stands at the end is taken.
+# Error texts that may contain a value before the column: only the end is read.
 _COLUMN_AT_END = {1264, 1265, 1366}
 _NAMED_AT_END = re.compile(r"['`](\w+)\\?['`] at row \d+\W*\Z")
 
 
-def contended(error: Exception) -> bool:
-    """Tell whether another writer was in the way, so that the same may work now."""
-    number = _number(error)
-    if number == _DUPLICATE:
-        return bool(re.search(r"for key '(?:[^']*\.)?PRIMARY'", str(error)))
-    return number in {_DEADLOCK, _LOCK_TIMEOUT, _CHANGED}
-
-
-def explain(error: Exception) -> str:
-    """Give the number, the column where the text names one, and what to do."""
-    number = _number(error)
-    told = f"{type(error).__name__} {number}" if number else type(error).__name__
-    if number in _COLUMN and (column := _NAMED.search(str(error))):
-        told += f", column {column[1] or column[2]!r}"
-    elif number in _COLUMN_AT_END and (column := _NAMED_AT_END.search(str(error))):
-        told += f", column {column[1]!r}"
-    return f"{told}: {_HINTS[number]}" if number in _HINTS else told
-
-
-def _number(error: Exception) -> int:
-    found = getattr(error, "errno", None) or (error.args[0] if error.args else None)
-    return found if isinstance(found, int) else 0
-
-
 _STATEMENT = 512 * 1024
-"""About how many characters one statement may have; servers take 16 MiB and more."""
+"""Approximate maximum length of a statement in characters; servers accept at least 16 MiB."""
 _OTHER = 30
-"""No value that is not text takes more."""
+"""Maximum length of a value that is not text."""
 
 _SESSION = (
-    # With gap locks, which the default takes, two that insert wait for each other.
+    # The default level takes gap locks, on which two inserting writers wait for each other.
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    # Else what does not fit is cut in silence.
+    # Without strict mode, MySQL truncates values without an error.
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
 )
 _SHAPE = """
@@ -118,19 +93,19 @@ _SHAPE = """
     FROM information_schema.columns WHERE table_schema = coalesce(%s, database()) AND table_name = %s
 """
 _EXACT = ("_nopad_bin", "_0900_bin", "binary")
-"""How collations end by which texts are equal only if each character is: utf8mb4_bin passes over blanks at the end."""
+"""Suffixes of collations that compare every character; utf8mb4_bin ignores trailing blanks."""
 _DDL_LOCK = "meetings_warehouse"
 
 
 class MySQLEngine(Engine):
     """Write to MySQL (8.0.17 or later) or MariaDB (10.2 or later).
 
-    What is staged is committed, for a rollback would empty temporary tables too; the merge is one transaction.
+    Staged rows are committed, since a rollback would remove them from temporary tables; the merge is one transaction.
     """
 
     keyed_stages = True
     ddl_wait = 120
-    """How many seconds another loader's DDL is waited for."""
+    """Maximum seconds to wait for the DDL of another loader."""
 
     def __init__(self, hook: Hook) -> None:
         super().__init__(hook)
@@ -138,7 +113,7 @@ class MySQLEngine(Engine):
         self._longest = 16 * 1024 * 1024
 
     def open(self) -> Any:
-        """Connect, with a character set that has room for all of Unicode."""
+        """Connect with the character set utf8mb4."""
         connection = None
         try:
             connection = self.hook.get_conn()
@@ -159,7 +134,7 @@ class MySQLEngine(Engine):
         raise LoadError(f"connection {self.hook.get_conn_id()!r} cannot be opened ({fault})")
 
     def shape(self, connection: Any, table: Table) -> Shape | None:
-        """Read the columns from information_schema; names of columns are compared without regard to case."""
+        """Read the columns from information_schema; MySQL compares column names case-insensitively."""
         found = self.run(connection, _SHAPE, [table.schema, table.name])
         if not found:
             return None
@@ -168,7 +143,7 @@ class MySQLEngine(Engine):
         return Shape({_text(name): _text(kind) for name, kind, _, _ in found}, frozenset(keys), folded)
 
     def has_schema(self, connection: Any, name: str) -> bool:
-        """Look into information_schema, which shows those that the login has any right in."""
+        """Query information_schema, which lists the schemas on which the login has a privilege."""
         return bool(self.run(connection, "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", [name]))
 
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -189,12 +164,12 @@ class MySQLEngine(Engine):
         finally:
             cursor.close()
 
-    def exclude_others(self, connection: Any) -> None:
-        """Take a lock until the connection is closed: DDL commits by itself, and would end a transaction's."""
+    def lock_ddl(self, connection: Any) -> None:
+        """Take a named lock until the connection is closed: DDL commits, which would end a transaction's lock."""
         ((got,),) = self.run(connection, "SELECT get_lock(%s, %s)", [_DDL_LOCK, self.ddl_wait])
-        if got != 1:  # 0 after the wait, NULL where the server could not: without it two would create at once
+        if got != 1:  # 0 after the wait, NULL on an error
             raise LoadError(
-                f"another loader has been changing the tables for {self.ddl_wait} s, and nothing was written: "
+                f"another loader has been changing the tables for {self.ddl_wait} s. Nothing was written: "
                 "run the task again"
             )
 
@@ -209,52 +184,66 @@ class MySQLEngine(Engine):
             self.run(connection, head + ", ".join([marks] * len(some)), values)
 
     def _check(self, stage: Stage, row: Row, rest: int) -> None:
-        """Refuse a row that is too large: the server would end the connection, and the load fail again and again."""
+        """Reject a row that is too large: the server would close the connection, on every try of the task."""
         sizes = {name: _size(value) for name, value in zip(stage.names, row, strict=True)}
         if sum(sizes.values()) + rest >= self._longest:
             name = max(sizes, key=lambda one: sizes[one])
             raise LoadError.at(
                 stage.target,
-                f"column {name!r} has a value of {sizes[name]} bytes, and the server takes {self._longest} with one "
+                f"column {name!r} has a value of {sizes[name]} bytes, and the server accepts {self._longest} per "
                 "statement: raise its max_allowed_packet",
             )
 
     def merge(self, connection: Any, merge: Merge) -> int:
-        """Insert what is not there, then update what is.
+        """Insert new rows, then update existing rows.
 
-        Not by ON DUPLICATE KEY UPDATE: that takes a conflict with any unique key, also one that users added, for one
-        with ours; and what it compares changes while it assigns. The order keeps updates: a row that another writer
-        inserts in between is found by the update.
+        ON DUPLICATE KEY UPDATE would also react to a unique key that users added, and would compare with columns that
+        it has already assigned. A row that another writer inserts in between is updated.
         """
         staged, target = merge.stage.table, merge.target
-        there = target.alias("there")
-        absent = ~exists(select(there.c[merge.key[0]]).where(*columns_equal(there, staged, merge.key)))
-        missing = insert(target).from_select(list(merge.columns), merge.source().where(absent))
-        same = update(target).where(*columns_equal(target, staged, merge.key))
+        existing = target.alias("existing")
+        is_new = ~exists(select(existing.c[merge.key[0]]).where(*columns_equal(existing, staged, merge.key)))
+        missing = insert(target).from_select(list(merge.columns), merge.source().where(is_new))
+        changed = update(target).where(*columns_equal(target, staged, merge.key))
         if merge.where is not None:
-            same = same.where(merge.where)
+            changed = changed.where(merge.where)
         if merge.update_if is not None:
-            same = same.where(merge.update_if(target.c, staged.c))
-        same = same.values({target.c[name]: merge.updated_value(name, target.c, staged.c) for name in merge.updates})
-        meant = -1
-        if merge.update_if is None:  # rows that stay as they are count as written elsewhere; MySQL leaves them out
+            changed = changed.where(merge.update_if(target.c, staged.c))
+        new_values = {target.c[name]: merge.updated_value(name, target.c, staged.c) for name in merge.updates}
+        changed = changed.values(new_values)
+        written = -1
+        if merge.update_if is None:  # MySQL does not count rows that it leaves unchanged
             counted = select(func.count()).select_from(merge.source().subquery())
-            ((meant,),) = self.run(connection, str(counted.compile(dialect=self.dialect)))
+            ((written,),) = self.run(connection, str(counted.compile(dialect=self.dialect)))
         inserted = self.change(connection, str(missing.compile(dialect=self.dialect)))
-        updated = self.change(connection, str(same.compile(dialect=self.dialect)))
-        return inserted + updated if meant < 0 else int(meant)
+        updated = self.change(connection, str(changed.compile(dialect=self.dialect)))
+        return inserted + updated if written < 0 else int(written)
 
-    def contended(self, error: Exception) -> bool:
-        """Tell whether it was a deadlock, or a row of the same key that another writer inserted meanwhile."""
-        return mysql_errors.contended(error)
+    def is_write_conflict(self, error: Exception) -> bool:
+        """Tell whether it was a deadlock, a lock timeout, or a row that another writer inserted."""
+        number = _number(error)
+        if number == _DUPLICATE:
+            return bool(re.search(r"for key '(?:[^']*\.)?PRIMARY'", str(error)))
+        return number in {_DEADLOCK, _LOCK_TIMEOUT, _CHANGED}
 
     def explain(self, error: Exception) -> str:
-        """Give the server's number of the error and the column, which hold no values."""
-        return mysql_errors.explain(error)
+        """Return the server's error number, the column where the text names one, and what to do."""
+        number = _number(error)
+        reason = f"{type(error).__name__} {number}" if number else type(error).__name__
+        if number in _COLUMN and (column := _NAMED.search(str(error))):
+            reason += f", column {column[1] or column[2]!r}"
+        elif number in _COLUMN_AT_END and (column := _NAMED_AT_END.search(str(error))):
+            reason += f", column {column[1]!r}"
+        return f"{reason}: {_HINTS[number]}" if number in _HINTS else reason
+
+
+def _number(error: Exception) -> int:
+    found = getattr(error, "errno", None) or (error.args[0] if error.args else None)
+    return found if isinstance(found, int) else 0
 
 
 def _execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
-    # Percent signs in names are doubled for the driver, which makes them one only where there are parameters.
+    # Percent signs in names are doubled for the driver, which unescapes them only if there are parameters.
     if parameters:
         cursor.execute(sql, [_bound(value) for value in parameters])
     else:
@@ -262,28 +251,28 @@ def _execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
 
 
 def _statements(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    some: list[Row] = []
+    batch: list[Row] = []
     length = 0
     for row in rows:
         own = sum([len(value) if type(value) is str else _OTHER for value in row])
-        if some and length + own > _STATEMENT:  # a long row is alone, so that it has all the room there is
-            yield some
-            some, length = [], 0
-        some.append(row)
+        if batch and length + own > _STATEMENT:  # a long row gets its own statement
+            yield batch
+            batch, length = [], 0
+        batch.append(row)
         length += own
-    if some:
-        yield some
+    if batch:
+        yield batch
 
 
 def _size(value: Any) -> int:
-    """Return how many bytes a value has in a statement, escaped by the driver."""
+    """Return the length in bytes of a value escaped by the driver."""
     if not isinstance(value, str):
         return _OTHER
     return len(value.encode()) + sum(value.count(one) for one in "\n\r\\'\"\x1a") + 2
 
 
 def _bound(value: Any) -> Any:
-    # DATETIME has no zone: it is the clock of UTC.
+    # DATETIME has no time zone; it stores UTC.
     return value.replace(tzinfo=None) if isinstance(value, datetime) else value
 
 

@@ -1,4 +1,4 @@
-"""PostgreSQL, through psycopg 3 or 2: rows come by COPY into a temporary table."""
+"""PostgreSQL, through psycopg 3 or 2: rows are staged by COPY."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _HINTS: Mapping[str, str] = {
     "08": "the connection to the server was lost. Nothing was written: run the task again",
-    "25006": "the server only reads, as a standby does, or this login may: connect to the primary, or take "
-    "default_transaction_read_only from the login",
+    "25006": "the server or the login is read-only: connect to the primary, or unset the login's "
+    "default_transaction_read_only",
     "28": "the server refuses the login: check the connection's login and password",
-    "3D": "there is no such database: check the connection's schema field",
-    "3F": "there is no such schema: name another, or have it created",
-    "40": "other writers were in the way again and again. Run the task again",
-    "42501": "the login lacks a right: it needs CREATE in the schema, or the tables made for it with SELECT, INSERT "
-    "and UPDATE on them; and TEMPORARY in the database",
-    "54": "a value is larger than the database takes: an id of thousands of characters, or a text of hundreds of MB",
-    "53100": "the server's disk is full. Nothing was written: make room, and run the task again",
-    "53": "the server lacks room or connections. Nothing was written: run the task again later",
-    "55P03": "another transaction held what was needed for longer than lock_timeout, again and again. Nothing was "
-    "written: run the task again, or raise lock_timeout for this login",
+    "3D": "the database does not exist: check the connection's schema field",
+    "3F": "the schema does not exist: create it, or choose another",
+    "40": "all attempts ended in write conflicts. Run the task again",
+    "42501": "the login lacks a privilege: grant CREATE on the schema, or create the tables and grant SELECT, INSERT "
+    "and UPDATE on them; and grant TEMPORARY on the database",
+    "54": "a value is larger than the database accepts: an id of thousands of characters, or a text of hundreds of MB",
+    "53100": "the server's disk is full. Nothing was written: free space, and run the task again",
+    "53": "the server lacks resources or connections. Nothing was written: run the task again later",
+    "55P03": "another transaction held a lock for longer than lock_timeout, on all attempts. Nothing was written: run "
+    "the task again, or raise lock_timeout for this login",
     "57014": "a statement took longer than statement_timeout, or was cancelled. Nothing was written: raise "
     "statement_timeout for this login",
     "57": "the server ended the connection. Nothing was written: run the task again",
-    "22001": "a value is longer than its column, which was narrowed. Make it text",
+    "22001": "a value is longer than its column, which was changed. Change it to text",
 }
 
 
 class PostgresEngine(Engine):
     """Write to PostgreSQL.
 
-    All of a call is one transaction; a savepoint keeps what is staged, if a deadlock undoes the merge.
+    A load is one transaction; a savepoint keeps the stages when a merge is rolled back.
     """
 
     def __init__(self, hook: Hook) -> None:
@@ -63,7 +63,7 @@ class PostgresEngine(Engine):
         self._plain = PGDialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
 
     def open(self) -> Any:
-        """Connect, with an encoding that has room for all of Unicode."""
+        """Connect with the encoding UTF8."""
         connection = None
         try:
             connection = self.hook.get_conn()
@@ -82,11 +82,11 @@ class PostgresEngine(Engine):
         if hasattr(connection, "set_client_encoding"):
             connection.set_client_encoding("UTF8")
             return
-        self.run(connection, "SET client_encoding TO 'UTF8'")  # psycopg 3 hears of it from the server
-        connection.commit()  # a rollback would take it back
+        self.run(connection, "SET client_encoding TO 'UTF8'")  # psycopg 3 reads it from the server
+        connection.commit()  # a rollback would undo it
 
     def shape(self, connection: Any, table: Table) -> Shape | None:
-        """Read the columns from the catalogue, along the search path where no schema is named."""
+        """Read the columns from the catalog, along the search path if there is no schema."""
         name = self._plain.identifier_preparer.format_table(table)
         found = self.run(connection, _SHAPE, [name])
         if not found:
@@ -94,7 +94,7 @@ class PostgresEngine(Engine):
         return Shape({name: kind for name, kind, _ in found}, frozenset(name for name, _, key in found if key))
 
     def has_schema(self, connection: Any, name: str) -> bool:
-        """Look into the catalogue: information_schema shows only those that the login owns."""
+        """Query the catalog: information_schema lists only the schemas that the login owns."""
         return bool(self.run(connection, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", [name]))
 
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -109,12 +109,12 @@ class PostgresEngine(Engine):
             _execute(cursor, sql, parameters)
             return int(cursor.rowcount)
 
-    def exclude_others(self, connection: Any) -> None:
-        """Take a lock until the transaction ends: IF NOT EXISTS does not hold when two create at once."""
+    def lock_ddl(self, connection: Any) -> None:
+        """Take a lock until the transaction ends: IF NOT EXISTS fails when two transactions create at once."""
         self.run(connection, f"SELECT pg_advisory_xact_lock({_DDL_LOCK})")
 
     def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
-        """Copy rows, with psycopg 3 in binary, which the server reads twice as fast."""
+        """Copy rows; psycopg 3 copies binary, which the server reads twice as fast."""
         statement = f"COPY {stage.table.name} ({', '.join(stage.names)}) FROM STDIN"
         with connection.cursor() as cursor:
             if not hasattr(cursor, "copy"):
@@ -125,11 +125,11 @@ class PostgresEngine(Engine):
                 for row in rows:
                     copy.write_row(row)
 
-    def hold(self, connection: Any) -> None:
+    def keep_stages(self, connection: Any) -> None:
         """Set the savepoint."""
         self.run(connection, "SAVEPOINT meetings_merge")
 
-    def undo(self, connection: Any) -> None:
+    def restore_stages(self, connection: Any) -> None:
         """Go back to the savepoint."""
         self.run(connection, "ROLLBACK TO SAVEPOINT meetings_merge")
 
@@ -137,29 +137,29 @@ class PostgresEngine(Engine):
         """Merge with ON CONFLICT."""
         return self.change(connection, on_conflict(merge, insert, self.dialect, read_json=cast, ordered=True))
 
-    def contended(self, error: Exception) -> bool:
-        """Tell whether it was a deadlock, or a lock that did not come within lock_timeout.
+    def is_write_conflict(self, error: Exception) -> bool:
+        """Tell whether it was a deadlock or a lock timeout.
 
-        A failure to serialise is not met by the same transaction once more.
+        After a serialization failure a retry in the same transaction would fail again.
         """
         return _code(error) in {"40P01", "55P03"}
 
     def explain(self, error: Exception) -> str:
-        """Give the server's code, column and constraint, which hold no values."""
+        """Return the server's code, column and constraint, which contain no values."""
         code, diag = _code(error), getattr(error, "diag", None)
-        told = " ".join(part for part in (type(error).__name__, code) if part)
+        reason = " ".join(part for part in (type(error).__name__, code) if part)
         for what in ("column_name", "constraint_name"):
             if name := getattr(diag, what, None):
-                told += f", {what.partition('_')[0]} {name!r}"
+                reason += f", {what.partition('_')[0]} {name!r}"
         if code == "23502":
-            told += " is NOT NULL in the database, and a row has no value for it"
-        # Without a code nothing came back from the server.
+            reason += " is NOT NULL in the database, and a row has no value for it"
+        # Without a code, the server sent no answer.
         hint = _HINTS.get(code) or _HINTS.get(code[:2]) or (_HINTS["08"] if _lost(error) else None)
-        return f"{told}: {hint}" if hint else told
+        return f"{reason}: {hint}" if hint else reason
 
 
 def _execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
-    # Percent signs in names are doubled for the driver, which makes them one only where there are parameters.
+    # Percent signs in names are doubled for the driver, which unescapes them only if there are parameters.
     if parameters:
         cursor.execute(sql, list(parameters))
     else:

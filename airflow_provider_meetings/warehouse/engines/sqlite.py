@@ -1,4 +1,4 @@
-"""SQLite: one file, one writer at a time; times are stored as text that sorts as they do."""
+"""SQLite: one file, one writer at a time; times are stored as text that sorts by time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage
 from airflow_provider_meetings.warehouse.merge.statements import Merge, on_conflict
 
-# What is staged may be more than memory: SQLite then writes it to a file of its own.
+# SQLite writes stages that exceed its cache to a temporary file.
 _CACHE_KIB = 64 * 1024
 _FOLDED = """
     SELECT lower(part.name), part.coll FROM pragma_index_list(?) AS found, pragma_index_xinfo(found.name) AS part
@@ -34,7 +34,7 @@ _WITH_FRACTION = len("2026-11-20T08:00:00.000000Z")
 class SQLiteEngine(Engine):
     """Write to a SQLite file.
 
-    :param wait: how many seconds to wait for another writer.
+    :param wait: maximum seconds to wait for another writer.
     """
 
     takes_schema = False
@@ -49,7 +49,7 @@ class SQLiteEngine(Engine):
         connection = None
         try:
             connection = self.hook.get_conn()
-            # Python would else begin transactions by itself, and only before some statements.
+            # Otherwise Python begins transactions itself, before some statements.
             connection.isolation_level = None
             connection.execute(f"PRAGMA busy_timeout = {int(self._wait * 1000)}")
             for database in ("main", "temp"):
@@ -57,7 +57,7 @@ class SQLiteEngine(Engine):
             connection.execute("PRAGMA schema_version")  # reads the file for the first time
             if connection.execute("PRAGMA database_list").fetchone()[2]:
                 return connection  # type: ignore[no-any-return]  # the hook says Any
-            fault = "names no file, so the rows would be gone at once: set its host to the path of a file"
+            fault = "has no file, so the rows would be lost: set its host to the path of a file"
         except sqlite3.Error as error:
             fault = (
                 f"cannot be opened ({self.explain(error)}). Its host must be the absolute path of a SQLite "
@@ -68,7 +68,7 @@ class SQLiteEngine(Engine):
         raise LoadError(f"connection {self.hook.get_conn_id()!r} {fault}")
 
     def shape(self, connection: sqlite3.Connection, table: Table) -> Shape | None:
-        """Read the columns from ``PRAGMA table_info``; SQLite compares names without regard to case."""
+        """Read the columns from ``PRAGMA table_info``; SQLite compares names case-insensitively."""
         found = self.run(connection, "SELECT lower(name), lower(type), pk FROM pragma_table_info(?)", [table.name])
         if not found:
             return None
@@ -76,11 +76,11 @@ class SQLiteEngine(Engine):
         key = frozenset(name for name, _, pk in found if pk)
         return Shape({name: kind for name, kind, _ in found}, key, dict(folded))
 
-    def fits(self, present: str, wanted: TypeEngine[Any]) -> bool:
-        """Tell whether it keeps text as it is: any column takes it, but some make one number of the ids 007 and 7."""
+    def is_compatible(self, existing: str, required: TypeEngine[Any]) -> bool:
+        """Tell whether the column stores text unchanged: some convert the ids 007 and 7 to the same number."""
         # https://www.sqlite.org/datatype3.html#determination_of_column_affinity
-        text = "int" not in present and re.search("char|clob|text|blob", present)
-        return not isinstance(wanted, Text) or not present or bool(text)
+        is_text = "int" not in existing and re.search("char|clob|text|blob", existing)
+        return not isinstance(required, Text) or not existing or bool(is_text)
 
     def run(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
@@ -91,11 +91,11 @@ class SQLiteEngine(Engine):
         return connection.execute(sql, [_bound(value) for value in parameters]).rowcount
 
     def begin_staging(self, connection: sqlite3.Connection) -> None:
-        """Begin a transaction that locks nobody out: temporary tables are in a file of their own."""
+        """Begin a transaction without a lock: temporary tables are in a separate file."""
         connection.execute("BEGIN")
 
     def begin_merging(self, connection: sqlite3.Connection) -> None:
-        """Take the write lock, so that nobody writes between our reads and our writes."""
+        """Take the write lock, so that no other process writes between reads and writes."""
         connection.execute("BEGIN IMMEDIATE")
 
     def append(self, connection: sqlite3.Connection, stage: Stage, rows: Sequence[Row]) -> None:
@@ -103,33 +103,33 @@ class SQLiteEngine(Engine):
         marks = ", ".join("?" * len(stage.names))
         connection.executemany(
             f"INSERT INTO {stage.table.name} VALUES ({marks})",  # noqa: S608 - names of our own
-            _readable(stage, rows),
+            _with_text_times(stage, rows),
         )
 
-    def staged(self, connection: sqlite3.Connection, stage: Stage) -> None:
-        """Index it: for each row that is looked for there SQLite would else read all of the stage."""
+    def index_stage(self, connection: sqlite3.Connection, stage: Stage) -> None:
+        """Index the stage: SQLite would read all of it for each lookup otherwise."""
         name = stage.table.name
         connection.execute(f"CREATE INDEX temp.{name}_key ON {name} ({', '.join(stage.key)})")
 
     def merge(self, connection: sqlite3.Connection, merge: Merge) -> int:
-        """Merge with ON CONFLICT; rowcount leaves out the rows that the WHERE of DO UPDATE passed over."""
+        """Merge with ON CONFLICT; rowcount excludes the rows that the WHERE of DO UPDATE skips."""
         return connection.execute(on_conflict(merge, sqlite.insert, self.dialect)).rowcount
 
     def explain(self, error: Exception) -> str:
-        """Give SQLite's own name of the error, such as SQLITE_BUSY, which holds no values."""
+        """Return SQLite's name of the error, such as SQLITE_BUSY, which contains no values."""
         name = getattr(error, "sqlite_errorname", None)
-        told = f"{type(error).__name__} {name}" if name else type(error).__name__
+        reason = f"{type(error).__name__} {name}" if name else type(error).__name__
         if name and name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            told += f", another process was writing for {self._wait:g} s"
+            reason += f", another process was writing for {self._wait:g} s"
         elif name == "SQLITE_FULL" or (name or "").startswith("SQLITE_IOERR"):
-            told += ": the disk that holds the file is full, or fails. Make room, and run the task again"
+            reason += ": the disk of the file is full or fails. Free space, and run the task again"
         elif (name or "").startswith("SQLITE_READONLY"):
-            told += ": the file may not be written to. Give the worker the right to"
-        return told
+            reason += ": the file is read-only. Make it writable for the worker"
+        return reason
 
 
-def _readable(stage: Stage, rows: Sequence[Row]) -> Iterable[Row]:
-    """Write times as text, column by column."""
+def _with_text_times(stage: Stage, rows: Sequence[Row]) -> Iterable[Row]:
+    """Convert times to text, column by column."""
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     for place, name in enumerate(stage.names):
         if isinstance(stage.table.c[name].type, DateTime):
@@ -141,7 +141,7 @@ def _texts(times: Sequence[datetime | None]) -> list[str | None]:
     first = times[0]
     if first is not None and all(time is first for time in times):  # as the time of the load is
         return [_bound(first)] * len(times)
-    # Ten times as fast as isoformat. It writes YYYY-MM-DDTHH:MM:SS.ffffffZ, without the fraction where that is zero.
+    # Ten times as fast as isoformat. Writes YYYY-MM-DDTHH:MM:SS.ffffffZ, without the fraction where that is zero.
     written = _decode_texts(_encode(times))
     return [
         None
@@ -154,7 +154,7 @@ def _texts(times: Sequence[datetime | None]) -> list[str | None]:
 
 
 def _bound(value: Any) -> Any:
-    # Fixed width and UTC, so that text order is time order; SQLite's date functions read this form.
+    # Fixed width and UTC: text order is time order, and SQLite's date functions parse it.
     # Python's own adapter for datetime is deprecated since 3.12.
     if isinstance(value, datetime):
         return value.isoformat(sep=" ", timespec="microseconds")

@@ -1,4 +1,4 @@
-"""Bring the database to the tables of this version: create what is missing, never drop or retype."""
+"""Create missing schemas, tables, columns and views; never drop or change existing ones."""
 
 from __future__ import annotations
 
@@ -24,50 +24,50 @@ log = logging.getLogger(__name__)
 def check(session: Session, tables: Sequence[Table], changes: SchemaChanges) -> bool:
     """Tell whether anything is missing.
 
-    :param changes: ``fail`` raises if anything is.
-    :raises LoadError: naming the table and what it lacks, or what it has that does not fit.
+    :param changes: ``fail`` raises if anything is missing.
+    :raises LoadError: for an incompatible table, and with ``fail`` for a missing one, or its columns.
     """
     if tables[0].schema is not None and not session.engine.takes_schema:
-        raise LoadError(f"{session.engine.dialect.name} has no schemas: leave schema None, or use table_prefix")
+        raise LoadError(f"{session.engine.dialect.name} has no schemas: use schema=None, or table_prefix")
     plan = _plan(session, tables)
     if plan and changes == "fail":
         raise LoadError(
-            f"schema_changes='fail', and the database lacks: {'; '.join(_told(t, c) for t, c in plan.items())}. "
+            f"schema_changes='fail', and the database lacks: {'; '.join(_format(t, c) for t, c in plan.items())}. "
             "Create them, or load once with schema_changes='add'"
         )
     return bool(plan)
 
 
 def change(session: Session, tables: Sequence[Table]) -> None:
-    """Create the schema and the tables that are missing, and add the columns that are missing; log each.
+    """Create the missing schema, tables and columns; log each.
 
     :raises LoadError: if the database refuses.
     """
-    session.exclude_others()
-    # Another loader may have done it while we waited.
+    session.lock_ddl()
+    # Another loader may have created them in the meantime.
     plan = _plan(session, tables)
     dialect, schema = session.engine.dialect, tables[0].schema
-    # Asked first: PostgreSQL wants the right to make schemas even where there is nothing to make.
+    # PostgreSQL requires the privilege to create schemas even if the schema exists.
     if schema is not None and plan and not session.has_schema(schema):
         session.define([_sql(CreateSchema(schema, if_not_exists=True), dialect)])
     for table, columns in plan.items():
-        log.info("Changing the warehouse: %s", _told(table, columns))
+        log.info("Creating %s", _format(table, columns))
         session.define(_ddl(table, columns, dialect), table)
 
 
 def create_views(session: Session, views: Sequence[View]) -> None:
-    """Create the views that are missing; where that fails it is a warning, for the tables hold everything."""
+    """Create the missing views; log a warning on failure, since the tables contain all data."""
     for view in views:
         try:
             if session.shape(view.table) is None:
                 session.begin()
-                session.exclude_others()
+                session.lock_ddl()
                 if session.shape(view.table) is None:
-                    log.info("Changing the warehouse: view %r", view.table.name)
+                    log.info("Creating view %r", view.table.name)
                     session.define([view.create(session.engine.dialect)])
                 session.commit()
         except LoadError as error:
-            log.warning("The view %r was not created: %s", view.table.name, error)
+            log.warning("Failed to create view %r: %s", view.table.name, error)
             session.rollback()
 
 
@@ -77,48 +77,47 @@ def _plan(session: Session, tables: Sequence[Table]) -> Plan:
 
 
 def _missing(session: Session, table: Table) -> list[Column[Any]]:
-    present = session.shape(table)
-    if present is None:
+    existing = session.shape(table)
+    if existing is None:
         return list(table.columns)
-    missing = [column for column in table.columns if column.name not in present.columns]
+    missing = [column for column in table.columns if column.name not in existing.columns]
     keys = [column.name for column in table.primary_key]
-    lacking = [name for name in keys if name not in present.columns]
-    fault = ""
+    lacking = [name for name in keys if name not in existing.columns]
+    reason = ""
     if lacking:
-        fault = f"without the key column(s) {', '.join(lacking)}"
-    elif present.key != set(keys):
-        fault = f"with the primary key ({', '.join(sorted(present.key)) or 'none'})"
-    if fault:
+        reason = f"without the key column(s) {', '.join(lacking)}"
+    elif existing.key != set(keys):
+        reason = f"with the primary key ({', '.join(sorted(existing.key)) or 'none'})"
+    if reason:
         raise LoadError.at(
             table,
-            f"the table is there, {fault}: it is not one of this package. Choose another table_prefix or schema",
+            f"the table exists {reason}, so it is not of this package. Choose another table_prefix or schema",
         )
     for column in table.columns:
-        kind = present.columns.get(column.name)
-        if kind is not None and not session.engine.fits(kind, column.type):
+        kind = existing.columns.get(column.name)
+        if kind is not None and not session.engine.is_compatible(kind, column.type):
             raise LoadError.at(
                 table,
-                f"column {column.name!r} is there, of type {kind}: {_sql_type(column, session.engine.dialect)} is "
-                "needed, and types are not changed here. Change it, or choose another table_prefix or schema",
+                f"column {column.name!r} has the type {kind}, not {_sql_type(column, session.engine.dialect)}. Change "
+                "the type, or choose another table_prefix or schema",
             )
-    _check_collations(table, present, session.engine.dialect)
+    _check_collations(table, existing, session.engine.dialect)
     return missing
 
 
-def _check_collations(table: Table, present: Shape, dialect: Dialect) -> None:
+def _check_collations(table: Table, existing: Shape, dialect: Dialect) -> None:
     for column in table.primary_key:
-        if collation := present.folded.get(column.name):
+        if collation := existing.folded.get(column.name):
             needed = _sql_type(column, dialect)
             needed += "" if "COLLATE" in needed else " COLLATE BINARY"
             raise LoadError.at(
                 table,
-                f"key column {column.name!r} is there, with the collation {collation}, by which ids that differ may be "
-                f"equal: {needed} is needed, and collations are not changed here. Change it, or choose another "
-                "table_prefix or schema",
+                f"key column {column.name!r} has the collation {collation}, by which different ids may be equal, not "
+                f"{needed}. Change the collation, or choose another table_prefix or schema",
             )
 
 
-def _told(table: Table, columns: Sequence[Column[Any]]) -> str:
+def _format(table: Table, columns: Sequence[Column[Any]]) -> str:
     if len(columns) == len(table.columns):
         return f"table {table.name!r}"
     return f"table {table.name!r} column(s) {', '.join(column.name for column in columns)}"
@@ -132,7 +131,7 @@ def _ddl(table: Table, columns: Sequence[Column[Any]], dialect: Dialect) -> list
     else:
         name = dialect.identifier_preparer.format_table(table)
         statements = [f"ALTER TABLE {name} ADD COLUMN {_sql(CreateColumn(column), dialect)}" for column in columns]
-    # Where comments are inline, CREATE TABLE and ADD COLUMN have written them.
+    # Inline comments are part of CREATE TABLE and ADD COLUMN.
     if dialect.supports_comments and not dialect.inline_comments:
         statements += [_sql(comment, dialect) for comment in comments]
     return statements

@@ -81,15 +81,15 @@ class RunKey:
     try_number: int
 
 
-def no_mapping(given: Iterable[object]) -> str | None:
-    """Return the name of the first class among the values that is no mapping, if there is one."""
-    return next((type(one).__name__ for one in given if not isinstance(one, Mapping)), None)
+def no_mapping(values: Iterable[object]) -> str | None:
+    """Return the class name of the first value that is not a mapping."""
+    return next((type(one).__name__ for one in values if not isinstance(one, Mapping)), None)
 
 
 def _listed(table: Table, owner: Neutral, name: str) -> Sequence[Neutral]:
     found = owner.get(name) or ()
     if not isinstance(found, list | tuple) or no_mapping(found) is not None:
-        raise LoadError.at(table, f"{name!r} is no list of mappings of names to values")
+        raise LoadError.at(table, f"{name!r} is not a list of mappings")
     return found
 
 

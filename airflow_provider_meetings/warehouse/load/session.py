@@ -53,9 +53,9 @@ class Session:
         """Begin a transaction."""
         self._safely(None, lambda: self.engine.begin_merging(self.connection))
 
-    def exclude_others(self) -> None:
+    def lock_ddl(self) -> None:
         """Wait for the DDL of other loaders, and block it until the end of the transaction."""
-        self._safely(None, lambda: self.engine.exclude_others(self.connection))
+        self._safely(None, lambda: self.engine.lock_ddl(self.connection))
 
     def define(self, statements: Sequence[str], table: Table | None = None) -> None:
         """Run DDL."""
@@ -96,8 +96,8 @@ class Session:
         :param first: what to do before the steps, in the same transaction.
         """
         for stage in stages:
-            self._safely(stage.target, lambda s=stage: self.engine.staged(self.connection, s))  # type: ignore[misc]  # mypy takes the bound value for a parameter
-        self._safely(None, lambda: self.engine.hold(self.connection))
+            self._safely(stage.target, lambda s=stage: self.engine.index_stage(self.connection, s))  # type: ignore[misc]  # mypy takes the bound value for a parameter
+        self._safely(None, lambda: self.engine.keep_stages(self.connection))
         for attempt in range(ATTEMPTS):
             try:
                 first()
@@ -105,10 +105,10 @@ class Session:
                 self.commit()
                 return counts
             except LoadError as error:
-                if not error.contended or attempt == ATTEMPTS - 1:
+                if not error.write_conflict or attempt == ATTEMPTS - 1:
                     raise
             log.info("Write conflict; retrying merge (attempt %s of %s)", attempt + 2, ATTEMPTS)
-            self._safely(None, lambda: self.engine.undo(self.connection))
+            self._safely(None, lambda: self.engine.restore_stages(self.connection))
             self.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 
@@ -138,12 +138,12 @@ class Session:
         except Exception as error:
             column = _NOT_NULL.match(str(error))
             reason = self.engine.explain(error)
-            contended = self.engine.contended(error)
+            write_conflict = self.engine.is_write_conflict(error)
         if column:
             reason += f": column {column[1]!r} is NOT NULL in the database, and a row has no value for it"
         # Raised after the except block: the driver's error, which may show values, would be the context otherwise.
         failure = LoadError.at(table, reason) if table is not None else LoadError(reason)
-        failure.contended = contended
+        failure.write_conflict = write_conflict
         raise failure
 
 

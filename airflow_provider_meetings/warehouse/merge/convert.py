@@ -1,4 +1,4 @@
-"""How one value of a neutral dict becomes the value of a column, the same for every engine."""
+"""Convert values of neutral dicts to column values, in the same way for every engine."""
 
 from __future__ import annotations
 
@@ -14,33 +14,32 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, DateTime, Text
 
 from airflow_provider_meetings.warehouse.tables.types import Id
 
-# PostgreSQL refuses NUL in text, DuckDB half of a surrogate pair (also escaped in JSON), SQLite cuts text at NUL in
-# some functions. The same title must give the same row everywhere, so both become U+FFFD everywhere.
+# PostgreSQL rejects NUL in text, DuckDB a lone surrogate (also escaped in JSON), and some functions of SQLite end text
+# at NUL. For the same rows on all engines, both become U+FFFD.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _BIGINT = 2**63
-# A subclass of str may be anything when it is encoded.
+# A subclass of str may be encoded as anything.
 _TEXTS = frozenset((str, type(None)))
 
-# Ten times as fast as json.dumps, which would be most of what a row costs. Keys are sorted.
+# Ten times as fast as json.dumps, which would take most of the time of a row. Keys are sorted.
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Unfit(ValueError):
-    """The value is not of the column's type. Its text says what was expected and never the value."""
+    """The value does not have the column's type. The text states the expected type and never the value."""
 
 
-def column_of(column: Column[Any], values: list[Any]) -> list[Any]:
-    """Turn values, of which None stays, into those of `column`.
+def convert_column(column: Column[Any], values: list[Any]) -> list[Any]:
+    """Convert values to the type of `column`; None stays.
 
-    :raises Unfit: for what does not fit; where the value is the platform's own that becomes None, and `source` keeps
-        it as it came.
+    :raises Unfit: for a value of another type; a field of the platform becomes None instead, and `source` keeps it.
     """
-    together, alone = _CONVERTERS[type(column.type)]
-    if together is not None and (found := together(values)) is not None:
+    convert_all, convert = _CONVERTERS[type(column.type)]
+    if convert_all is not None and (found := convert_all(values)) is not None:
         return found
     if column.info.get("from_source"):
-        return [_lenient(alone, value) for value in values]
-    return [None if value is None else alone(value) for value in values]
+        return [_lenient(convert, value) for value in values]
+    return [None if value is None else convert(value) for value in values]
 
 
 def _lenient(convert: Callable[[Any], Any], value: Any) -> Any:
@@ -51,7 +50,7 @@ def _lenient(convert: Callable[[Any], Any], value: Any) -> Any:
 
 
 def _clean_texts(values: list[Any]) -> list[Any] | None:
-    """Return the values if all are text and storable, as nearly all are, else None."""
+    """Return the values if all are storable text, else None."""
     if not _TEXTS.issuperset(map(type, values)):
         return None
     try:
@@ -63,7 +62,7 @@ def _clean_texts(values: list[Any]) -> list[Any] | None:
 
 
 def _utc_moments(values: list[Any]) -> list[Any] | None:
-    """Return the times if all are texts in UTC, as ours are, else None."""
+    """Return the times if all are texts in UTC, else None."""
     parse = datetime.fromisoformat
     try:
         found = [None if value is None else parse(value) for value in values]
@@ -73,20 +72,20 @@ def _utc_moments(values: list[Any]) -> list[Any] | None:
 
 
 def text(value: object) -> str:
-    """Return `value` as text that every engine can store."""
+    """Convert to text that every engine can store."""
     return _UNSTORABLE.sub("\ufffd", str(value))
 
 
 def moment(value: object) -> datetime:
-    """Read an aware datetime, or an ISO 8601 text with an offset, as a UTC datetime of the standard library."""
+    """Convert an aware datetime, or ISO 8601 text with an offset, to a UTC datetime of the standard library."""
     found = value if isinstance(value, datetime) else _parsed(value)
     if found is None or found.utcoffset() is None:
         raise Unfit("is not an ISO 8601 time with an offset")
-    # Drivers bind the exact class: pendulum's subclass is turned back.
+    # Drivers bind only the exact class, not that of pendulum.
     try:
         utc = found.astimezone(UTC)
     except OverflowError:
-        raise Unfit("is a time outside of the years 1 to 9999") from None
+        raise Unfit("is outside of the years 1 to 9999") from None
     return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=UTC)
 
 
@@ -98,7 +97,7 @@ def _parsed(value: object) -> datetime | None:
 
 
 def whole(value: object) -> int:
-    """Return a whole number that fits a bigint."""
+    """Return an integer that fits a bigint."""
     if type(value) is int and -_BIGINT <= value < _BIGINT:
         return value
     if isinstance(value, bool) or not isinstance(value, int) or not -_BIGINT <= value < _BIGINT:
@@ -114,7 +113,7 @@ def truth(value: object) -> bool:
 
 
 def document(value: object) -> str:
-    """Return the canonical JSON text: keys sorted, no spaces, no value that an engine's JSON type refuses."""
+    """Return canonical JSON text: sorted keys, no spaces, and no value that an engine's JSON type rejects."""
     try:
         return _canonical(value).decode()
     except RecursionError:
@@ -127,7 +126,7 @@ def _canonical(value: object) -> bytes:
         if b"\\u0000" not in found:
             return found
     except (UnicodeEncodeError, TypeError):
-        pass  # half of a surrogate pair; or keys that are no text, and mappings that are no dict
+        pass  # a lone surrogate, keys that are not text, or mappings that are not dicts
     return _encode(_storable(value))
 
 
@@ -138,7 +137,7 @@ def _storable(value: object) -> Any:
         return [_storable(item) for item in value]
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, int):  # of any class: the encoder takes the exact ones only
+    if isinstance(value, int):  # the encoder accepts only the exact class
         return int(value)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
@@ -150,9 +149,9 @@ def digest(parts: object) -> str:
     return hashlib.sha256(_canonical(parts)).hexdigest()
 
 
-_Together = Callable[[list[Any]], "list[Any] | None"]
-# How a whole column is read at once, where that is faster and nothing is wrong with it; and how one value is read.
-_CONVERTERS: Mapping[type, tuple[_Together | None, Callable[[Any], Any]]] = {
+_ConvertAll = Callable[[list[Any]], "list[Any] | None"]
+# Per type: a faster conversion of a whole column, which returns None if a value is irregular, and that of a value.
+_CONVERTERS: Mapping[type, tuple[_ConvertAll | None, Callable[[Any], Any]]] = {
     Id: (_clean_texts, text),
     Text: (_clean_texts, text),
     DateTime: (_utc_moments, moment),

@@ -1,4 +1,4 @@
-"""What the loader needs of a database, and of the Airflow hook that connects to it."""
+"""The interface between a load and a database, and the Airflow hook that it needs."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from sqlalchemy.types import TypeEngine
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage
 from airflow_provider_meetings.warehouse.merge.statements import Merge
-from airflow_provider_meetings.warehouse.tables.types import fits
+from airflow_provider_meetings.warehouse.tables.types import is_compatible
 
 
 class Hook(Protocol):
-    """The part of Airflow's ``DbApiHook`` that is used here; the hook is handed in."""
+    """The part of Airflow's ``DbApiHook`` that is used here."""
 
     @property
     def conn_type(self) -> str:
-        """The connection's type, which names the engine."""
+        """The connection's type."""
 
     def get_conn(self) -> Any:
-        """Open a connection of the driver."""
+        """Open a driver connection."""
 
     def get_conn_id(self) -> str:
-        """Name the Airflow connection, for messages."""
+        """Return the id of the Airflow connection, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A table or view as it stands in the database.
+    """The shape of a table or view in the database.
 
-    :param columns: the database's word for the type of each column, both in lower case.
+    :param columns: the database's type of each column, both in lower case.
     :param key: the columns of the primary key, in lower case.
-    :param folded: of these the ones by whose collation texts that differ are equal, each with its collation.
+    :param folded: key columns with a collation by which different texts are equal, and their collations.
     """
 
     columns: Mapping[str, str]
@@ -46,15 +46,15 @@ class Shape:
 
 
 class Engine(ABC):
-    """Write to one kind of database. One file per kind.
+    """Write to one kind of database.
 
-    A call goes through these in order: `open`; `shape`; `begin_staging`, `append`, `staged`, `hold`; `exclude_others`
-    and DDL where something is missing; `merge` and others, then a commit. They let the driver's errors out: `Session`
-    turns those into errors that may be shown.
+    A load calls, in this order: `open`; `shape`; `begin_staging`, `append`, `index_stage`, `keep_stages`; `lock_ddl`
+    and DDL where something is missing; `merge` and other statements, then a commit. The methods raise the errors of
+    the driver: `Session` replaces them by errors without values.
     """
 
     dialect: Dialect
-    """Quotes the names and writes the statements; its placeholders are the driver's."""
+    """Quotes names and compiles statements, with the driver's placeholders."""
     takes_schema: bool = True
     keyed_stages: bool = False
     """Whether stages have the key of their target."""
@@ -64,22 +64,22 @@ class Engine(ABC):
 
     @abstractmethod
     def open(self) -> Any:
-        """Return a driver connection, waiting for other writers first where there can be only one.
+        """Return a driver connection; wait for other writers where only one is possible.
 
-        :raises LoadError: if the database cannot be opened, or other writers do not end in time.
+        :raises LoadError: if the database cannot be opened, or another writer blocks it for too long.
         """
 
     @abstractmethod
     def shape(self, connection: Any, table: Table) -> Shape | None:
-        """Return how the table or view of this name stands in the database; None if there is none."""
+        """Return the shape of the table or view of this name; None if it does not exist."""
 
     def has_schema(self, connection: Any, name: str) -> bool:
-        """Tell whether there is such a schema; asked only where a database has any."""
+        """Tell whether the schema exists; called only if the database has schemas."""
         return True
 
-    def fits(self, present: str, wanted: TypeEngine[Any]) -> bool:
-        """Tell whether a column that is there, of the type `present` by `shape`, holds ours as it is."""
-        return fits(present, wanted)
+    def is_compatible(self, existing: str, required: TypeEngine[Any]) -> bool:
+        """Tell whether an existing column, of the type `existing` by `shape`, stores `required` unchanged."""
+        return is_compatible(existing, required)
 
     @abstractmethod
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -95,34 +95,34 @@ class Engine(ABC):
 
     @abstractmethod
     def merge(self, connection: Any, merge: Merge) -> int:
-        """Merge staged rows into their table; return how many were inserted or rewritten."""
+        """Merge staged rows into their table; return how many were inserted or updated."""
 
-    def exclude_others(self, connection: Any) -> None:  # noqa: B027 - the same
-        """Keep other loaders from DDL until the transaction ends, where they are not kept from it already."""
+    def lock_ddl(self, connection: Any) -> None:  # noqa: B027 - the same
+        """Block the DDL of other loaders until the transaction ends, if the database does not."""
 
     def begin_staging(self, connection: Any) -> None:  # noqa: B027 - not every engine has to
-        """Begin the transaction in which rows are staged, where the driver does not."""
+        """Begin the transaction that stages rows, if the driver does not."""
 
     def begin_merging(self, connection: Any) -> None:  # noqa: B027 - the same
-        """Begin the transaction in which tables are written, where the driver does not."""
+        """Begin the transaction that merges, if the driver does not."""
 
-    def staged(self, connection: Any, stage: Stage) -> None:  # noqa: B027 - the same
-        """Prepare a stage, of which all rows have come, for being searched by its key."""
+    def index_stage(self, connection: Any, stage: Stage) -> None:  # noqa: B027 - the same
+        """Prepare a complete stage for lookups by its key."""
 
-    def hold(self, connection: Any) -> None:
-        """Make what is staged outlast a merge that fails, and begin to merge."""
+    def keep_stages(self, connection: Any) -> None:
+        """Keep the stages from the rollback of a merge, and begin to merge."""
         connection.commit()
         self.begin_merging(connection)
 
-    def undo(self, connection: Any) -> None:
-        """Take back what was merged, but not what is staged, and begin to merge again."""
+    def restore_stages(self, connection: Any) -> None:
+        """Roll back the merge but not the stages, and begin to merge again."""
         connection.rollback()
         self.begin_merging(connection)
 
-    def contended(self, error: Exception) -> bool:
-        """Tell whether another writer was in the way, so that the same merge may work now."""
+    def is_write_conflict(self, error: Exception) -> bool:
+        """Tell whether the merge conflicted with another writer, so that a retry may succeed."""
         return False
 
     def explain(self, error: Exception) -> str:
-        """Say what went wrong and what to do, without the driver's text, which may repeat values."""
+        """Return the cause and what to do, without the driver's text, which may contain values."""
         return type(error).__name__

@@ -1,4 +1,4 @@
-"""Build rows of one table from neutral dicts, a batch at a time and column by column: ten times as fast as by rows."""
+"""Build rows of a table from neutral dicts, by batch and column: ten times as fast as row by row."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import Column, Table
 
 from airflow_provider_meetings.manifests import manifests
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.merge.convert import Unfit, column_of
+from airflow_provider_meetings.warehouse.merge.convert import Unfit, convert_column
 
 Row = tuple[Any, ...]
 """A row: text, int, bool, aware UTC datetime or None, in the order of its columns; JSON is its canonical text."""
@@ -20,10 +20,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Builder:
-    """Take the columns `names` of `table` from dicts.
+    """Build rows with the columns `names` of `table`.
 
-    :param hashed: put behind them the hash of all, as a further value of each row.
-    :param silent: columns whose empty value tells nothing, and is None.
+    :param hashed: append a hash of these columns to each row.
+    :param silent: columns whose empty values become None.
     """
 
     def __init__(self, table: Table, names: Sequence[str], *, hashed: bool = False, silent: Sequence[str] = ()) -> None:
@@ -32,15 +32,15 @@ class Builder:
         self._hashed = hashed
         self._silent = frozenset(silent)
         self._columns: list[Column[Any]] = [table.c[name] for name in self.names]
-        # NULLs stay out of the hash: a column that a later version adds changes no old row's.
+        # NULLs are not hashed: a column that a later version adds does not change the hash of existing rows.
         fields = [(str(name), Any, None) for name in self.names]
         self._hashable = msgspec.defstruct("Hashable", fields, omit_defaults=True)
 
     def __call__(self, batch: Sequence[Mapping[str, Any]], *more: Any) -> list[Row]:
-        """Return a row for each dict, with `more` behind it; what a dict does not have is None.
+        """Return a row for each dict; a missing value is None.
 
-        :param more: further values, each of all rows alike or, as a list, each row's own.
-        :raises LoadError: for a value that is not of its column's type, and for a key column without a value.
+        :param more: values to append to each row: one for all rows, or a list with one per row.
+        :raises LoadError: for a value that does not have the column's type, and for a key column without a value.
         """
         columns: list[Sequence[Any]] = [self._built(column, batch) for column in self._columns]
         if self._hashed:
@@ -53,25 +53,25 @@ class Builder:
         name = column.name
         try:
             if not column.info.get("from_source"):
-                given = [data.get(name) for data in batch]
+                values = [data.get(name) for data in batch]
             else:
-                given = [_own(data, name) for data in batch]
+                values = [_source_field(data, name) for data in batch]
             if name in self._silent:
-                given = [value or None for value in given]
-            found = column_of(column, given)
+                values = [value or None for value in values]
+            found = convert_column(column, values)
             if column.primary_key and (None in found or "" in found):
                 raise Unfit("has no value, and is part of the key")
             return found
         except Unfit as unfit:
-            fault = str(unfit)
-        except Exception as error:  # whatever values of other classes do: its text may be theirs
-            fault = f"cannot be read ({type(error).__name__})"
-        # Raised here, after the except block: the context would else show the value.
-        raise LoadError.at(self._table, f"column {name!r} {fault}")
+            reason = str(unfit)
+        except Exception as error:  # values of foreign classes may raise anything, with any text
+            reason = f"cannot be read ({type(error).__name__})"
+        # Raised after the except block: the context would show the value otherwise.
+        raise LoadError.at(self._table, f"column {name!r} {reason}")
 
 
-def _own(data: Mapping[str, Any], name: str) -> Any:
-    """Return the platform's own field that the column takes."""
+def _source_field(data: Mapping[str, Any], name: str) -> Any:
+    """Return the field of `source` that a column takes by the platform's manifest."""
     if name in data:
         return data[name]
     field = manifests().get(data.get("platform") or "", {}).get("columns", {}).get(name)

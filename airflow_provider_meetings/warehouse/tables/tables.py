@@ -1,7 +1,7 @@
-"""Which tables there are, under which names.
+"""The tables and their names.
 
-All ids are text (Feishu's pass 2^53), times are timestamps with time zone in UTC, durations are milliseconds and
-sizes bytes as bigint. Every key starts with (platform, tenant).
+Ids are text (Feishu's exceed 2^53), times are timestamps with time zone in UTC, durations are milliseconds and sizes
+bytes, both bigint. Every key starts with (platform, tenant).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from sqlalchemy import MetaData, Table
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.tables import columns
 
-# PostgreSQL cuts names after 63 bytes, in silence.
-_LONGEST_SCHEMA = 63
-_LONGEST_PREFIX = 32
+# PostgreSQL truncates longer names without an error.
+_MAX_SCHEMA_BYTES = 63
+_MAX_PREFIX_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +42,7 @@ class Tables:
 
     @property
     def prefix(self) -> str:
-        """What stands before each name."""
+        """The prefix of the names."""
         return self.recordings.name.removesuffix("recordings")
 
 
@@ -50,22 +50,25 @@ class Tables:
 def tables(prefix: str = "", schema: str | None = None) -> Tables:
     """Describe the tables.
 
-    :param prefix: put before each table's name, in any characters: the dialect quotes it.
-    :param schema: the schema they live in; None is the connection's own.
-    :raises LoadError: for a prefix or schema with control characters or that is too long, and for a blank schema.
+    :param prefix: the prefix of each table's name; the dialect quotes any characters.
+    :param schema: the schema of the tables; None for the connection's own.
+    :raises LoadError: for control characters, a prefix or schema that is too long, and a blank schema.
     """
     if any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in prefix + (schema or "")):
         raise LoadError("table_prefix and schema must not contain control characters")
     if schema is not None and not schema.strip():
-        raise LoadError("schema is blank; leave it None for the connection's own schema")
-    for what, name, longest in (("table_prefix", prefix, _LONGEST_PREFIX), ("schema", schema or "", _LONGEST_SCHEMA)):
+        raise LoadError("schema is blank; use None for the connection's own schema")
+    for what, name, longest in (
+        ("table_prefix", prefix, _MAX_PREFIX_BYTES),
+        ("schema", schema or "", _MAX_SCHEMA_BYTES),
+    ):
         if len(name.encode()) > longest:
-            raise LoadError(f"{what} is longer than {longest} bytes; databases cut such names")
+            raise LoadError(f"{what} is longer than {longest} bytes; databases truncate such names")
     metadata = MetaData(schema=schema)
-    found = {}
+    described = {}
     for field in fields(Tables):
         describe = getattr(columns, field.name)
-        found[field.name] = Table(
+        described[field.name] = Table(
             prefix + field.name,
             metadata,
             *describe(),
@@ -75,4 +78,4 @@ def tables(prefix: str = "", schema: str | None = None) -> Tables:
             mysql_charset="utf8mb4",
             mariadb_charset="utf8mb4",
         )
-    return Tables(**found)
+    return Tables(**described)

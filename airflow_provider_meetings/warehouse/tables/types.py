@@ -1,8 +1,4 @@
-"""The kinds of columns, and how each database spells them.
-
-Variants stand here and nowhere else: PostgreSQL sorts ids by the locale if not told otherwise, MySQL and MariaDB take
-two ids that differ in case, or in blanks at the end, for the same.
-"""
+"""Column types, their variants per database, and which existing columns are compatible with them."""
 
 from __future__ import annotations
 
@@ -15,18 +11,21 @@ from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.types import TypeEngine
 
 ID_LENGTH = 256
-"""The longest id, in characters, where a database has to be told: five of them must fit a key of 3072 bytes."""
+"""The maximum length of an id in characters, for MySQL: five ids must fit into a key of 3072 bytes."""
 
 
 class Id(Text):
-    """An id: text that is equal only if each character is.
+    """An id: text that is equal only if all characters are equal.
 
-    :param length: for MySQL, which cannot have TEXT in a key.
+    :param length: for MySQL, which allows no TEXT in a key.
     """
 
 
 def identifier(length: int = ID_LENGTH) -> TypeEngine[Any]:
-    """Return the type of an id."""
+    """Return the type of an id.
+
+    PostgreSQL sorts text by locale by default. By default MySQL and MariaDB ignore case and trailing blanks.
+    """
     return (
         Id()
         .with_variant(postgresql.TEXT(collation="C"), "postgresql")
@@ -35,59 +34,49 @@ def identifier(length: int = ID_LENGTH) -> TypeEngine[Any]:
     )
 
 
-def words() -> TypeEngine[Any]:
-    """Return the type of text in any language and of any length."""
+def text() -> TypeEngine[Any]:
+    """Return the type of text of any language and length."""
     return Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
 
 
-def moment() -> TypeEngine[Any]:
-    """Return the type of a time: an instant, and in MySQL, which has none past 2038, the UTC clock's reading."""
+def timestamp() -> TypeEngine[Any]:
+    """Return the type of a time with time zone; in MySQL, whose TIMESTAMP ends in 2038, a DATETIME in UTC."""
     return DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
-def whole() -> TypeEngine[Any]:
-    """Return the type of a whole number of 64 bits."""
-    return BigInteger()
-
-
-def truth() -> TypeEngine[Any]:
-    """Return the type of yes or no."""
-    return Boolean()
-
-
-def document() -> TypeEngine[Any]:
+def json() -> TypeEngine[Any]:
     """Return the type of a JSON document."""
     return JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
-# In this order: the first that matches names the family.
+# The first pattern that matches a database's type names its family.
 _FAMILIES: tuple[tuple[str, str], ...] = (
-    (r"json|variant", "document"),
+    (r"json|variant", "json"),
     (r"timestamp(\(\d\))? without time zone", "local time"),
-    (r"timestamp|datetime", "time"),
-    (r"date|time", "half a time"),
-    (r"bool|tinyint\(1\)", "truth"),
-    (r"bigint|int8|int64|hugeint|numeric|decimal|number", "whole"),
+    (r"timestamp|datetime", "timestamp"),
+    (r"date|time", "date or time of day"),
+    (r"bool|tinyint\(1\)", "boolean"),
+    (r"bigint|int8|int64|hugeint|numeric|decimal|number", "bigint"),
     (r"interval", "interval"),
-    (r"int", "small whole"),
-    (r"float|double|real", "real"),
+    (r"int", "smaller integer"),
+    (r"float|double|real", "float"),
     (r"char|text|string|clob", "text"),
     (r"binary|blob|bytea|bytes", "bytes"),
 )
-_HOLDING: Mapping[type, frozenset[str]] = {
+_COMPATIBLE: Mapping[type, frozenset[str]] = {
     Id: frozenset({"text"}),
     Text: frozenset({"text"}),
-    DateTime: frozenset({"time"}),
-    BigInteger: frozenset({"whole"}),
-    Boolean: frozenset({"truth"}),
+    DateTime: frozenset({"timestamp"}),
+    BigInteger: frozenset({"bigint"}),
+    Boolean: frozenset({"boolean"}),
     # MariaDB's JSON is a LONGTEXT.
-    JSON: frozenset({"document", "text"}),
+    JSON: frozenset({"json", "text"}),
 }
 
 
-def fits(present: str, wanted: TypeEngine[object]) -> bool:
-    """Tell whether a column of the database's type `present` can hold `wanted`; a type we do not know may."""
+def is_compatible(existing: str, required: TypeEngine[object]) -> bool:
+    """Tell whether a column of the database's type `existing` can store `required`; unknown types are accepted."""
     for pattern, family in _FAMILIES:
-        if re.search(pattern, present):
-            return family in _HOLDING[type(wanted)]
+        if re.search(pattern, existing):
+            return family in _COMPATIBLE[type(required)]
     return True

@@ -1,11 +1,11 @@
-"""The views beside the tables: the latest recording of each meeting, and what still waits."""
+"""Views: the latest recording of each meeting, and pending items."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, case, func, literal_column, select
+from sqlalchemy import ColumnElement, MetaData, Select, Table, case, func, literal_column, select
 from sqlalchemy.engine import Dialect
 
 from airflow_provider_meetings.warehouse.tables.tables import Tables
@@ -13,20 +13,20 @@ from airflow_provider_meetings.warehouse.tables.tables import Tables
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A view: its name and columns as a table's, and its query."""
+    """A view: its name, as a table without columns, and its query."""
 
     table: Table
     query: Select[Any]
 
     def create(self, dialect: Dialect) -> str:
-        """Write its definition."""
+        """Return the CREATE VIEW statement."""
         name = dialect.identifier_preparer.format_table(self.table)
         body = self.query.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
         return f"CREATE VIEW {name} AS {body}"
 
 
 def views(tables: Tables) -> tuple[View, ...]:
-    """Describe the views over one set of tables."""
+    """Describe the views of a set of tables."""
     return (
         _view(tables, "v_recordings_latest", _latest(tables.recordings)),
         _view(tables, "v_pending", _pending(tables.pending_items)),
@@ -34,16 +34,16 @@ def views(tables: Tables) -> tuple[View, ...]:
 
 
 def _view(tables: Tables, name: str, query: Select[Any]) -> View:
-    beside = tables.recordings
-    # Its own MetaData: a view is no table to be created or compared.
-    return View(Table(tables.prefix + name, type(beside.metadata)(), schema=beside.schema), query)
+    recordings = tables.recordings
+    # Not in the MetaData of the tables: a view is not created or compared as a table.
+    return View(Table(tables.prefix + name, MetaData(), schema=recordings.schema), query)
 
 
 def _latest(recordings: Table) -> Select[Any]:
-    """Of each meeting the recording that began last, of those that are not gone; one of no meeting is its own."""
+    """Select the recording of each meeting that started last and is not deleted, and recordings without a meeting."""
     c = recordings.c
     meeting: ColumnElement[Any] = func.coalesce(c.meeting_id, c.recording_id)
-    # Databases differ in where they sort NULL.
+    # Databases sort NULL differently.
     undated = case((c.started_at.is_(None), literal_column("1")), else_=literal_column("0"))
     latest = (
         func.row_number()
@@ -60,7 +60,7 @@ def _latest(recordings: Table) -> Select[Any]:
 
 
 def _pending(pending_items: Table) -> Select[Any]:
-    """What still waits."""
+    """Select the items that wait."""
     c = pending_items.c
     names = (column for column in c if column.name != "settled_at")
     return select(*names).where(c.settled_at.is_(None))

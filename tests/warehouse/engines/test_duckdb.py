@@ -54,7 +54,7 @@ def test_gives_up_after_its_time_and_says_who_holds_the_file(
     holder = _hold(path, child)
     waits: list[float] = []
     engine = DuckDBEngine(make_hook("duckdb", path), sleep=waits.append, clock=lambda: sum(waits))
-    with pytest.raises(LoadError, match=rf"PID {holder.pid}\) holds its file for 120 s; .*pool") as caught:
+    with pytest.raises(LoadError, match=rf"PID {holder.pid}\) has its file open for 120 s; .*pool") as caught:
         engine.open()
     assert sum(waits) == pytest.approx(120)
     assert str(path) not in chain(caught.value)
@@ -76,7 +76,7 @@ def test_what_cannot_be_opened_says_what_to_do(make_hook: MakeHook, tmp_path: Pa
 
 
 def test_memory_is_refused(make_hook: MakeHook) -> None:
-    with pytest.raises(LoadError, match="names no file"):
+    with pytest.raises(LoadError, match="has no file"):
         DuckDBEngine(make_hook("duckdb", "")).open()
 
 
@@ -115,7 +115,7 @@ def test_a_time_without_a_zone_is_refused(
     if kind == "TIMESTAMPTZ":
         assert load_posts(hook, posts=[post()], **arguments)["posts"] == 1
     else:
-        with pytest.raises(LoadError, match=r"'created_at' is there, of type timestamp without time zone: "):
+        with pytest.raises(LoadError, match=r"'created_at' has the type timestamp without time zone, not "):
             load_posts(hook, posts=[post()], **arguments)
 
 

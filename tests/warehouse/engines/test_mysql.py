@@ -1,4 +1,4 @@
-"""MariaDB: locks that another writer holds are met by merging again, and errors name the column."""
+"""MariaDB: retries after locks of another writer, and errors that name the column."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.warehouse.engines import engine_for
-from airflow_provider_meetings.warehouse.engines import mysql as mysql_errors
+from airflow_provider_meetings.warehouse.engines.mysql import MySQLEngine
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load import session
 from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook
@@ -23,15 +23,15 @@ pytestmark = pytest.mark.parametrize("opened", ["mysql"], indirect=True)
 
 @pytest.fixture
 def numbers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The server's number of each error that was asked about."""
+    """The numbers of the server's errors."""
     seen: list[int] = []
-    real = mysql_errors.contended
+    real = MySQLEngine.is_write_conflict
 
-    def contended(error: Exception) -> bool:
+    def is_write_conflict(engine: MySQLEngine, error: Exception) -> bool:
         seen.append(error.args[0])
-        return real(error)
+        return real(engine, error)
 
-    monkeypatch.setattr(mysql_errors, "contended", contended)
+    monkeypatch.setattr(MySQLEngine, "is_write_conflict", is_write_conflict)
     return seen
 
 
@@ -54,7 +54,7 @@ def test_a_row_that_is_locked_for_too_long_is_tried_again(
     hook: Hook, other: Any, loaded: Run, recording: Make, numbers: list[int]
 ) -> None:
     engine = with_session(hook, "innodb_lock_wait_timeout = 1")
-    after("undo", engine, other.commit)
+    after("restore_stages", engine, other.commit)
     assert loaded(hook, [recording(title="after", files=[])], engine=engine)["recordings"] == 1
     assert numbers == [1205]
     assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "after"}]
@@ -66,7 +66,7 @@ def test_a_row_that_stays_locked_is_told_and_nothing_is_written(
     monkeypatch.setattr(session, "ATTEMPTS", 2)
     engine = with_session(hook, "innodb_lock_wait_timeout = 1")
     given = [recording(recording_id=one, files=[]) for one in ("rec-1", "rec-2")]
-    with pytest.raises(LoadError, match=r"'recordings'.* 1205: another transaction held rows for too long\. Run the"):
+    with pytest.raises(LoadError, match=r"'recordings'.* 1205: another transaction locked rows for too long\. Run the"):
         loaded(hook, given, engine=engine)
     assert numbers == [1205, 1205]
     other.rollback()
@@ -85,7 +85,7 @@ def test_a_row_that_changed_since_the_snapshot_is_read_again(
     engine = with_session(hook, "TRANSACTION ISOLATION LEVEL REPEATABLE READ", "innodb_snapshot_isolation = ON")
     snapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
     monkeypatch.setattr(engine, "begin_merging", lambda connection: engine.run(connection, snapshot))
-    after("hold", engine, other.commit)
+    after("keep_stages", engine, other.commit)
     assert loaded(hook, [recording(title="after", files=[])], engine=engine)["recordings"] == 1
     assert numbers == [1020]
     assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "after"}]

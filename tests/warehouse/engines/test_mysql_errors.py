@@ -1,16 +1,19 @@
-"""Texts of MySQL's errors, which may repeat values."""
+"""Error texts of MySQL, which may contain values."""
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
-from airflow_provider_meetings.warehouse.engines import mysql as mysql_errors
+from airflow_provider_meetings.warehouse.engines.mysql import MySQLEngine
+from airflow_provider_meetings.warehouse.merge.engine import Hook
 
 LIKE = "x' for column 'PRIVATE' at row 1"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("Incorrect string value: '\\xF0' for column 'title' at row 1", "1366, column 'title': "),  # MySQL
         (
@@ -21,7 +24,7 @@ LIKE = "x' for column 'PRIVATE' at row 1"
         (f"Incorrect string value: '{LIKE} and then the text was cut", "1366: "),
     ],
 )
-def test_the_column_is_taken_from_behind_the_value(text: str, told: str) -> None:
-    found = mysql_errors.explain(Exception(1366, text))
-    assert found.startswith(f"Exception {told}")
+def test_column_is_read_from_the_end_of_the_text(text: str, expected: str) -> None:
+    found = MySQLEngine(cast("Hook", None)).explain(Exception(1366, text))
+    assert found.startswith(f"Exception {expected}")
     assert "PRIVATE" not in found

@@ -36,7 +36,7 @@ def test_a_file_that_is_no_database_is_an_error(make_hook: MakeHook, tmp_path: P
 
 
 def test_memory_is_refused(make_hook: MakeHook) -> None:
-    with pytest.raises(LoadError, match="names no file"):
+    with pytest.raises(LoadError, match="has no file"):
         SQLiteEngine(make_hook("sqlite", "")).open()
 
 

@@ -89,7 +89,7 @@ def test_a_deadlock_is_met_by_merging_again(
         with caplog.at_level("INFO"):
             counts = loaded(hook, [recording(recording_id=one, title="after") for one in ("a", "b")], engine=engine)
         waits.join()
-    assert "merging again, try 2" in caplog.text
+    assert "retrying merge (attempt 2 of" in caplog.text
     assert counts["recordings"] == 2
     found = servers.run_sql(hook, "SELECT title FROM recordings ORDER BY recording_id")
     assert [row["title"] for row in found] == ["after", "after"]
@@ -128,7 +128,7 @@ def test_a_commit_that_another_thread_overtook(
     after("merge", engine, lambda: servers.run_sql(hook, first), times=merges)
     with caplog.at_level("INFO"):
         assert loaded(hook, [recording(title="ours")], engine=engine)["recordings"] == 1
-    assert "merging again, try 2" in caplog.text
+    assert "retrying merge (attempt 2 of" in caplog.text
     assert servers.run_sql(hook, "SELECT title FROM recordings") == [{"title": "ours"}]
 
 

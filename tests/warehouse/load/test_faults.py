@@ -43,7 +43,7 @@ def own(server: tuple[str, OwnServer], monkeypatch: pytest.MonkeyPatch) -> tuple
     return running, servers.own_hook(kind, running, monkeypatch)
 
 
-@pytest.mark.parametrize("step", ["append", "hold", "merge"])
+@pytest.mark.parametrize("step", ["append", "keep_stages", "merge"])
 def test_a_server_that_is_killed(
     own: tuple[OwnServer, Hook], step: str, loaded: Run, recording: Make, chain: Callable[[BaseException], str]
 ) -> None:
@@ -82,7 +82,7 @@ def test_a_connection_that_is_cut_between_staging_and_commit(
     hook, place = opened
     loaded(hook, [recording(title="before")])
     engine = engine_for(hook)
-    after("hold", engine, lambda: _cut(hook, place))
+    after("keep_stages", engine, lambda: _cut(hook, place))
     with pytest.raises(LoadError, match=r"connection.* was lost|server ended the connection"):
         loaded(hook, [recording(title="after")], engine=engine)
     assert [row["title"] for row in dump("recordings")] == ["before"]

@@ -58,7 +58,9 @@ def _small(
 
 
 @pytest.mark.parametrize(
-    ("step", "left"), [("begin_staging", 0), ("hold", 0), ("hold", 2**21)], ids=["staging", "merging", "later"]
+    ("step", "left"),
+    [("begin_staging", 0), ("keep_stages", 0), ("keep_stages", 2**21)],
+    ids=["staging", "merging", "later"],
 )
 @pytest.mark.parametrize("kind", servers.ENGINES)
 def test_a_disk_that_is_full(
@@ -76,10 +78,10 @@ def test_a_disk_that_is_full(
         engine = engine_for(hook)
         after(step, engine, lambda: disk.fill(left))
         # A server may end itself there, as MariaDB does where it cannot write what it has to.
-        with pytest.raises(LoadError, match=f"[Mm]ake room|{LOST}") as caught:
+        with pytest.raises(LoadError, match=f"[Ff]ree space|{LOST}") as caught:
             loaded(hook, _many(recording, 3000), engine=engine)
         assert "PRIVATE" not in chain(caught.value)
-        assert caught.value.table == "recordings" or step == "hold"
+        assert caught.value.table == "recordings" or step == "keep_stages"
         disk.empty()
         if server and LOST in str(caught.value):
             server.kill()
@@ -97,7 +99,7 @@ def test_a_temporary_folder_of_mariadb_that_is_full(
     with SmallDisk(folder, 1), OwnMariaDB(*options) as server:
         hook = servers.own_hook("mysql", server, monkeypatch)
         loaded(hook, [recording(title="before", files=[])])
-        with pytest.raises(LoadError, match="make room") as caught:
+        with pytest.raises(LoadError, match="free space") as caught:
             loaded(hook, _many(recording, 1000))
         assert "PRIVATE" not in chain(caught.value)
         assert servers.run_sql(hook, "SELECT title FROM recordings") == [{"title": "before"}]
@@ -117,7 +119,7 @@ def test_a_file_that_may_not_grow(
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode != 0
     assert "LoadError" in ended.stderr, ended.stderr[-2000:]
-    assert "Make room" in ended.stderr
+    assert "Free space" in ended.stderr
     assert "PRIVATE" not in ended.stderr + ended.stdout
     assert servers.run_sql(hook, "SELECT title FROM recordings") == [{"title": "before"}]
     assert loaded(hook, [recording(title="after")])["recordings"] == 1

@@ -62,11 +62,11 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("'duration_ms' is not a whole number", {"duration_ms": -(2**63) - 1}),
     ("'started_at' is not an ISO 8601 time", {"started_at": "2026-06-30T23:59:60Z PRIVATE"}),
     ("'started_at' is not an ISO 8601 time", {"started_at": 1_762_905_600}),
-    ("'started_at' is a time outside", {"started_at": TOO_EARLY}),
-    ("'started_at' is a time outside", {"started_at": "9999-12-31T23:59:59-23:59"}),
-    ("'files' is no list of mappings", {"files": "PRIVATE"}),
-    ("'files' is no list of mappings", {"files": {"PRIVATE": 1}}),
-    ("'files' is no list of mappings", {"files": ["PRIVATE"]}),
+    ("'started_at' is outside of", {"started_at": TOO_EARLY}),
+    ("'started_at' is outside of", {"started_at": "9999-12-31T23:59:59-23:59"}),
+    ("'files' is not a list of mappings", {"files": "PRIVATE"}),
+    ("'files' is not a list of mappings", {"files": {"PRIVATE": 1}}),
+    ("'files' is not a list of mappings", {"files": ["PRIVATE"]}),
     ("'file_id' has no value", {"files": [{"kind": "PRIVATE"}]}),
     ("'recording_id' has no value", {"recording_id": ""}),
 ]
@@ -94,7 +94,7 @@ def test_what_is_no_mapping_is_refused(
         (f"recordings {fault}", lambda: load(recordings=[recording(title="PRIVATE"), wrong])),
         (f"stored_files {fault}", lambda: load(recordings=[recording(title="PRIVATE")], stored_files=[wrong])),
         (f"posts {fault}", lambda: load_post(post(content_text="PRIVATE"), wrong)),
-        ("'post_reactions' .*'reactions' is no list", lambda: load_post(post(reactions=[wrong]))),
+        ("'post_reactions' .*'reactions' is not a list", lambda: load_post(post(reactions=[wrong]))),
     ]
     for told, run in loads:
         with pytest.raises(LoadError, match=told) as caught:
@@ -138,10 +138,13 @@ def test_what_only_mysql_cannot_store(load: Load, recording: Make, sql: Sql, cha
     load(recordings=[recording(title="before")])
     longest = sql("SELECT @@max_allowed_packet AS n")[0]["n"]
     refused: list[tuple[str, dict[str, Any]]] = [
-        ("'recording_id': a value is longer than its column; an id may have 256", {"recording_id": "x" * 257}),
+        ("'recording_id': a value is longer than its column: ids have at most 256", {"recording_id": "x" * 257}),
         ("'owner_id': a value is longer than its column", {"owner_id": "会" * 257}),
-        ("'source': a JSON document is nested more deeply", {"source": {"a": _nested(33)}}),
-        (rf"'title' has a value of \d+ bytes, and the server takes {longest} .*max_allowed", {"title": "'" * longest}),
+        ("'source': a JSON document is nested too deeply", {"source": {"a": _nested(33)}}),
+        (
+            rf"'title' has a value of \d+ bytes, and the server accepts {longest} .*max_allowed",
+            {"title": "'" * longest},
+        ),
     ]
     for told, changes in refused:
         with pytest.raises(LoadError, match=told) as caught:
@@ -157,7 +160,7 @@ def test_what_only_mysql_cannot_store(load: Load, recording: Make, sql: Sql, cha
 def test_an_id_that_no_index_of_postgres_takes(load: Load, recording: Make, dump: Dump, chain: Chain) -> None:
     load(recordings=[recording(title="before")])
     noise = "PRIVATE" + "".join(chr(0x4E00 + i * 7919 % 20_000) for i in range(5000))
-    with pytest.raises(LoadError, match=r"'recordings' .*54000: a value is larger than the database takes") as caught:
+    with pytest.raises(LoadError, match=r"'recordings' .*54000: a value is larger than the database accepts") as caught:
         load(recordings=[recording(title="PRIVATE"), recording(recording_id=noise)])
     assert "PRIVATE" not in chain(caught.value)
     assert [row["title"] for row in dump("recordings")] == ["before"]

@@ -1,4 +1,4 @@
-"""A login that lacks a right, a file that may not be written to, a schema that is not there."""
+"""A login that lacks a privilege, a file that may not be written to, a schema that is not there."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def test_a_login_without_the_right_to_create(
     hook, place = opened
     with _without_rights(hook.conn_type, place) as login:
         other = servers.server_hook(hook.conn_type, place, login=login)
-        with pytest.raises(LoadError, match=r"table 'recordings' .*(42501|1142): .* lacks a right.* CREATE") as caught:
+        with pytest.raises(
+            LoadError, match=r"table 'recordings' .*(42501|1142): .* lacks a privilege.* CREATE"
+        ) as caught:
             loaded(other, [recording(title="PRIVATE")])
     assert "PRIVATE" not in chain(caught.value)
     hook = servers.server_hook(hook.conn_type, place)
@@ -83,7 +85,9 @@ def test_a_login_without_the_right_to_update(
     before = dump("recordings"), dump("recording_files")
     with _without_rights(hook.conn_type, place, "SELECT", "INSERT") as login:
         other = servers.server_hook(hook.conn_type, place, login=login)
-        with pytest.raises(LoadError, match=r"table 'recordings' .*(42501|1142): .* lacks a right.* UPDATE") as caught:
+        with pytest.raises(
+            LoadError, match=r"table 'recordings' .*(42501|1142): .* lacks a privilege.* UPDATE"
+        ) as caught:
             loaded(other, [recording(title="PRIVATE"), recording(recording_id="new")])
     assert "PRIVATE" not in chain(caught.value)
     hook = servers.server_hook(hook.conn_type, place)
@@ -111,7 +115,7 @@ def test_a_file_that_may_not_be_written_to(
     servers.run_sql(hook, "CREATE TABLE mine (id int)")
     if tables == "there":
         loaded(hook, [recording(title="before")])
-    with pytest.raises(LoadError, match=r"the file may not be written to\. Give the worker the right") as caught:
+    with pytest.raises(LoadError, match=r"the file is read-only\. Make it writable for the worker") as caught:
         loaded(servers.file_hook(kind, path, extra=extra), [recording(title="PRIVATE")])
     assert "PRIVATE" not in chain(caught.value)
     hook = servers.file_hook(kind, path)
@@ -125,7 +129,7 @@ def test_a_schema_that_is_missing(opened: tuple[Hook, str], loaded: Run, recordi
     """A schema of the connection's own is not made: it is a slip of the pen. One that is asked for is."""
     hook, place = opened
     other = servers.server_hook(hook.conn_type, f"{place}_no")
-    with pytest.raises(LoadError, match=r"there is no such (schema|database)") as caught:
+    with pytest.raises(LoadError, match=r"the (schema|database) does not exist") as caught:
         loaded(other, [recording(title="PRIVATE")])
     assert "PRIVATE" not in chain(caught.value)
     hook = servers.server_hook(hook.conn_type, place)

@@ -195,7 +195,7 @@ def test_contended_merge_of_several_rounds_repeats_all_rounds(
         return count
 
     monkeypatch.setattr(engine, "change", change)
-    monkeypatch.setattr(engine, "contended", lambda error: isinstance(error, OSError))
+    monkeypatch.setattr(engine, "is_write_conflict", lambda error: isinstance(error, OSError))
     assert loaded(hook, given, engine=engine)["recordings"] == 2
     rows = servers.run_sql(hook, "SELECT state, title FROM recordings")
     assert rows == [{"state": "gone", "title": "x"}]
