@@ -228,10 +228,10 @@ def test_on_kill_cancels_hanging_landing(emulated: Any, context: Any, tmp_path: 
     pickle.dumps(operator)
     with ThreadPoolExecutor(1) as threads:
         landing = threads.submit(operator.execute, context)
-        assert requests.media.wait(20)
+        assert requests.media.wait(60)
         operator.on_kill()
         with pytest.raises(Stopped):
-            landing.result(20)
+            landing.result(60)
     assert sum("code" in request.query for request in requests) == 1
     emulated.state.clear_faults()
     assert [f["outcome"] for f in operator.execute(context)] == ["landed"]

@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from datetime import timedelta
 from typing import Any
 
 import pendulum
@@ -16,8 +12,6 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, RateLimited, ServerError
-from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,
@@ -30,35 +24,9 @@ from airflow_provider_meetings.triggers import recordings
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 from tests.contract.voiding import at_requests
 from tests.system.planted import change_feishu_secret
+from tests.triggers.conftest import run, trigger
 
 FIRST_POLL_SECONDS, MIN_PAUSE_SECONDS = recordings.FIRST_POLL_SECONDS, recordings.MIN_PAUSE_SECONDS
-
-
-@pytest.fixture(autouse=True)
-def no_first_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recordings, "FIRST_POLL_SECONDS", 0)
-    monkeypatch.setattr(recordings, "MIN_PAUSE_SECONDS", 0)
-
-
-def trigger(meeting_ids: list[str], **changes: Any) -> RecordingReadyTrigger:
-    arguments: dict[str, Any] = {
-        "meetings_conn_id": "feishu_default",
-        "query": {"meeting_ids": meeting_ids},
-        "until": "ready",
-        "poke_interval": 0,
-        "deadline": (pendulum.now("UTC") + timedelta(minutes=5)).isoformat(),
-        **changes,
-    }
-    return RecordingReadyTrigger(**arguments)
-
-
-def run(tested: RecordingReadyTrigger) -> dict[str, Any]:
-    async def only() -> list[Any]:
-        return [event.payload async for event in tested.run()]
-
-    (payload,) = asyncio.run(only())
-    json.dumps(payload)
-    return dict(payload)
 
 
 def test_serialization() -> None:
@@ -141,42 +109,6 @@ def test_recovery_after_failures(emulated: Any, monkeypatch: pytest.MonkeyPatch)
     assert run(trigger([READY_MEETING], max_failures=2))["status"] == "done"
 
 
-def test_poll_does_not_block_event_loop(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The poll waits for the loop; a blocked loop would be a deadlock."""
-
-    async def both() -> dict[str, Any]:
-        loop = asyncio.get_running_loop()
-        real = MeetingsHook.for_connection
-
-        def wait_for_loop(conn_id: str, *, retry: bool) -> MeetingsHook:
-            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(timeout=30)
-            return real(conn_id, retry=retry)
-
-        monkeypatch.setattr(MeetingsHook, "for_connection", wait_for_loop)
-        (payload,) = [event.payload async for event in trigger([READY_MEETING]).run()]
-        return dict(payload)
-
-    assert asyncio.run(both())["status"] == "done"
-
-
-def test_polls_do_not_use_default_executor(emulated: Any) -> None:
-    """The default executor resolves host names for all other triggers."""
-    submitted: list[object] = []
-
-    class DefaultExecutor(ThreadPoolExecutor):
-        def submit(self, work: Any, /, *args: Any, **kwargs: Any) -> Any:
-            submitted.append(work)
-            return super().submit(work, *args, **kwargs)
-
-    async def ask() -> dict[str, Any]:
-        asyncio.get_running_loop().set_default_executor(DefaultExecutor())
-        (payload,) = [event.payload async for event in trigger([READY_MEETING]).run()]
-        return dict(payload)
-
-    assert asyncio.run(ask())["status"] == "done"
-    assert submitted == []
-
-
 def test_pauses(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first pause is at least 15 s, later ones as configured or as the platform requests, never zero."""
     monkeypatch.setattr(recordings, "FIRST_POLL_SECONDS", FIRST_POLL_SECONDS)
@@ -253,92 +185,3 @@ def test_changed_secret(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert emulated.state.token_requests["feishu"] == 2
     tokens = [r.headers["authorization"] for r in emulated.state.requests if "authorization" in r.headers]
     assert [token == tokens[0] for token in tokens] == [True, True, False, False, False, False]
-
-
-def test_cancel_during_rate_limit_wait(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next slot is 50 s away; the hook is closed within 30 s."""
-    monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.POLL_QUEUE_SECONDS", 60.0)
-    emulated.state.fail("feishu.minute", 99991400, times=1, reset=50)
-    hook = MeetingsHook.for_connection("feishu_default", retry=False)
-    with closing(hook), pytest.raises(AirflowException):
-        hook.check(RecordingQuery(recording_ids=(READY_MINUTE,)))
-    closed = threading.Event()
-    real = MeetingsHook.close
-
-    def close(self: MeetingsHook) -> None:
-        real(self)
-        closed.set()
-
-    monkeypatch.setattr(MeetingsHook, "close", close)
-    requests = len(emulated.state.requests)
-    waiting = trigger([], query={"recording_ids": [READY_MINUTE]})
-
-    queued = threading.Event()
-    wait = Transport.pause
-
-    def pause(self: Transport, seconds: float) -> None:
-        queued.set()
-        wait(self, seconds)
-
-    monkeypatch.setattr(Transport, "pause", pause)
-
-    async def cancelled() -> None:
-        task = asyncio.ensure_future(anext(waiting.run()))
-        while not queued.is_set():
-            assert not task.done()
-            await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(cancelled())
-    assert closed.wait(timeout=30)
-    assert len(emulated.state.requests) == requests
-
-
-def test_cancel_before_client_exists(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The poll is interrupted as soon as the client exists."""
-    begun, go_on, closed = threading.Event(), threading.Event(), threading.Event()
-    interrupted: list[bool] = []
-    real = MeetingsHook.for_connection
-    real_close = MeetingsHook.close
-
-    def slow(conn_id: str, *, retry: bool) -> MeetingsHook:
-        begun.set()
-        assert go_on.wait(timeout=30)
-        return real(conn_id, retry=retry)
-
-    def close(self: MeetingsHook) -> None:
-        interrupted.append(self.client.transport._interrupted.is_set())
-        real_close(self)
-        closed.set()
-
-    monkeypatch.setattr(MeetingsHook, "for_connection", slow)
-    monkeypatch.setattr(MeetingsHook, "close", close)
-
-    async def cancelled() -> None:
-        task = asyncio.ensure_future(anext(trigger([READY_MEETING]).run()))
-        while not begun.is_set():
-            assert not task.done()
-            await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        go_on.set()
-
-    asyncio.run(cancelled())
-    assert closed.wait(timeout=30)
-    assert interrupted == [True]
-
-
-def test_each_poll_closes_its_connections(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    closed: list[MeetingsHook] = []
-    real = MeetingsHook.close
-
-    def close(self: MeetingsHook) -> None:
-        closed.append(self)
-        real(self)
-
-    monkeypatch.setattr(MeetingsHook, "close", close)
-    run(trigger([READY_MEETING]))
-    assert len(closed) == 1
