@@ -7,7 +7,7 @@ import pytest
 from airflow_provider_meetings.api.errors import ServerError
 from tests.contract.aftermath import assert_landed, assert_not_landed
 from tests.contract.bench import CHUNK_BYTES, Bench
-from tests.contract.ranges import RangeHost, version, with_headers
+from tests.contract.ranges import RangeHost, Reply, version, with_headers
 
 SIZE = 3 * CHUNK_BYTES + 4321
 V1 = version(SIZE, 1)
@@ -80,22 +80,18 @@ def test_every_response_cut_without_ranges(bench: Bench) -> None:
 
 def test_repeated_cut_at_same_byte_keeps_part(bench: Bench) -> None:
     host = RangeHost(V1)
-    offset = CHUNK_BYTES + HALF
 
-    def fail_at_offset(host: RangeHost) -> None:
-        with pytest.raises(ServerError, match="was cut after"):
-            bench.land(host.but(lambda reply: setattr(reply, "sent", _until(offset, len(reply.body)))))
+    def cut(reply: Reply) -> None:
+        start = SIZE - len(reply.body)
+        reply.sent = max(0, CHUNK_BYTES + HALF - start)
 
-    fail_at_offset(host)
+    with pytest.raises(ServerError, match="was cut after"):
+        bench.land(host.but(cut))
     assert_not_landed(bench)
     before = host.given
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V1)
     assert host.given - before <= SIZE - CHUNK_BYTES
-
-
-def _until(offset: int, rest: int) -> int:
-    return max(0, offset - (SIZE - rest))
 
 
 @pytest.mark.parametrize("extra", [1, CHUNK_BYTES])
