@@ -1,4 +1,4 @@
-"""An FTP and an SFTP server on loopback ports, each with a folder of its own."""
+"""An FTP and an SFTP server for a folder, on loopback ports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import asyncssh
 import asyncssh.connection
 
 with warnings.catch_warnings():
-    # Before Python 3.12 the server stands on a module that is deprecated there, and brings its own copy from then on.
+    # Before Python 3.12 pyftpdlib imports the deprecated asyncore; later it has its own copy.
     warnings.simplefilter("ignore", DeprecationWarning)
     from pyftpdlib.authorizers import DummyAuthorizer
     from pyftpdlib.handlers import FTPHandler
@@ -31,7 +31,7 @@ def serve_ftp(root: Path) -> Iterator[int]:
     stop = threading.Event()
 
     def serve() -> None:
-        # Closed by the thread that polls: from another one it can break the poll, and the server never ends.
+        # Close it in the polling thread: closing it elsewhere can break the poll, and the server never stops.
         while not stop.is_set():
             server.serve_forever(timeout=0.01, blocking=False, handle_exit=False)
         server.close_all()
@@ -42,7 +42,7 @@ def serve_ftp(root: Path) -> Iterator[int]:
         yield server.address[1]
     finally:
         stop.set()
-        thread.join(10)
+        thread.join(120)
 
 
 class _Open(asyncssh.SSHServer):
@@ -77,7 +77,7 @@ def serve_sftp(root: Path) -> Iterator[int]:
     try:
         yield server.get_port()
     finally:
-        asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(stop(), loop).result(120)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
