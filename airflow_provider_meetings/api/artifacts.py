@@ -1,4 +1,4 @@
-"""What a platform noted and counted about a recording, and how files are read back into such rows."""
+"""Rows read from artifact files: chapters, to-dos and statistics of a recording."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_meetings.api.models import PlainJson, StoredFile, Transcri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter(PlainJson):
-    """A chapter; `start_ms` and `stop_ms` from the recording's beginning, `source` as the platform wrote it."""
+    """A chapter; `start_ms` and `stop_ms` count from the start of the recording, `source` is the platform's JSON."""
 
     platform: str
     tenant: str
@@ -26,7 +26,7 @@ class Chapter(PlainJson):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Todo(PlainJson):
-    """A to-do, and whose it is; `source` as the platform wrote it."""
+    """A to-do and its assignees; `source` is the platform's JSON."""
 
     platform: str
     tenant: str
@@ -39,9 +39,9 @@ class Todo(PlainJson):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics(PlainJson):
-    """How often a recording was looked at until it was asked for; `source` as the platform wrote it.
+    """Views of a recording; `source` is the platform's JSON.
 
-    :param viewers: ``{"user_id": .., "viewed_at": ..}`` of each person's last look, in UTC; the id may be None.
+    :param viewers: ``{"user_id": .., "viewed_at": ..}`` for each person's last view, in UTC; the id may be None.
     """
 
     platform: str
@@ -58,10 +58,10 @@ ArtifactRow = TranscriptSegment | Chapter | Todo | Statistics
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How one kind of file is read back.
+    """The reader of one kind of file.
 
-    :param item: what stands in it.
-    :param read: makes them of the stored file and its bytes; takes any bytes, and loses nothing of them.
+    :param item: the class of its rows.
+    :param read: returns the rows of a stored file and its bytes; accepts any bytes and drops none.
     """
 
     item: type[ArtifactRow]

@@ -1,4 +1,4 @@
-"""What every platform's client answers, in neutral terms."""
+"""The interface of every platform's client, in neutral terms."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from airflow_provider_meetings.api.query import RecordingQuery
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedWindow:
-    """The proof that one listing was followed to its end: what was asked, and how much came.
+    """Proof that one listing was read to its end, with its pages and items.
 
-    `selector` names the id that was asked for; `start` and `end` are None where the platform answers by id alone.
+    `selector` is the id that was queried; `start` and `end` are None where the platform answers by id alone.
     """
 
     endpoint: str
@@ -50,7 +50,7 @@ def _ignore(window: ListedWindow) -> None:
 
 
 class MeetingsClient(ABC):
-    """Ask one platform, as one identity.
+    """Query one platform, with one identity.
 
     :param transport: sends the API requests, with the base URL and retries of the connection.
     :param tenant: the owner of the data; part of the key of every row.
@@ -59,11 +59,11 @@ class MeetingsClient(ABC):
 
     platform: ClassVar[str]
     selectors: ClassVar[tuple[str, ...]]
-    """The selectors of a `RecordingQuery` that this platform answers."""
+    """The selectors of a `RecordingQuery` that the platform supports."""
     takes_window: ClassVar[bool]
-    """Whether start and end mean something to this platform."""
+    """Whether the platform supports start and end."""
     kinds: ClassVar[tuple[str, ...]]
-    """The kinds of media it offers, each format of its own."""
+    """The kinds of media that the platform offers, one per format."""
 
     def __init__(self, transport: Transport, *, tenant: str, media_session: MediaSession | None = None) -> None:
         self.transport = transport
@@ -81,26 +81,26 @@ class MeetingsClient(ABC):
         self.media_session.interrupt()
 
     def list(self, query: RecordingQuery, report: Report = _ignore) -> Iterator[Recording]:
-        """Yield each recording that `query` means, once, in whatever state it is.
+        """Yield each recording that `query` selects, once, in any state.
 
-        A meeting that was asked for by its id is always answered: with state ``absent`` if it has no recording.
+        A meeting that is queried by its id always yields an item: with state ``absent`` if it has no recording.
 
-        :param report: is told each window whose listing was followed to its end.
-        :raises InvalidRequest: before the first request, if the platform cannot answer the query.
+        :param report: called with each window whose listing was read to its end.
+        :raises InvalidRequest: before the first request, if the platform does not support the query.
         """
         query.require(self.selectors, window=self.takes_window, platform=self.platform)
-        return self._once_each(self._list(query, report))
+        return self._deduplicate(self._list(query, report))
 
     def check(self, query: RecordingQuery) -> tuple[Recording, ...]:
-        """Ask one round: where everything that `query` means stands now."""
+        """Return the current state of everything that `query` selects."""
         return tuple(self.list(self._window_for_check(query)))
 
     def _window_for_check(self, query: RecordingQuery) -> RecordingQuery:
         return query
 
     @staticmethod
-    def _once_each(recordings: Iterator[Recording]) -> Iterator[Recording]:
-        # Windows touch and pages shift while a list grows: the same recording may be listed twice.
+    def _deduplicate(recordings: Iterator[Recording]) -> Iterator[Recording]:
+        # Windows overlap at their ends, and pages shift while a list grows: a recording may be listed twice.
         seen: set[tuple[str | None, ...]] = set()
         for recording in recordings:
             meeting = () if recording.recording_id else (recording.meeting_id, recording.meeting_number)
@@ -111,16 +111,16 @@ class MeetingsClient(ABC):
 
     @abstractmethod
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
-        """Yield the recordings; repetitions are allowed."""
+        """Yield the recordings; duplicates are allowed."""
 
     @abstractmethod
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
-        """Name the files of a ready recording that are of the wanted kinds; may ask the platform."""
+        """Yield the files of a ready recording that are of the given kinds; may call the platform."""
 
     @abstractmethod
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
-        """Resolve a link now, or return the content that the API itself serves; None if there is no such file."""
+        """Resolve the link of a file, or return the content if the API serves it; None if there is no such file."""
 
     @abstractmethod
     def whoami(self) -> str:
-        """Fetch a token and tell for whom; what a connection test needs."""
+        """Fetch a token and describe its identity, for the connection test."""

@@ -1,7 +1,7 @@
-"""The neutral values that flow from question to row.
+"""The values that all platforms share: recordings, media files, stored files, transcript segments and posts.
 
-All are frozen and slotted; times are aware UTC; between tasks they travel as plain JSON (`to_dict`, `from_dict`).
-None of them but `Download` ever holds a download link, and `Download` has no way to JSON.
+They are frozen; times are aware UTC; tasks pass them as plain JSON (`to_dict`, `from_dict`). Only `Download` holds a
+download link, and it has no JSON form.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.times import parse_time
 
 
 class RecordingState(StrEnum):
-    """Where a recording stands. The first three mean "not yet", `overdue` is a sensor's word, the rest are answers."""
+    """The state of a recording. The first three mean "not yet"; only sensors set `overdue`; the rest are final."""
 
     RECORDING = "recording"
     PROCESSING = "processing"
@@ -32,50 +32,47 @@ class RecordingState(StrEnum):
 
     @property
     def waits(self) -> bool:
-        """Tell whether asking again later can change the answer."""
+        """Return whether the state can change."""
         return self in {RecordingState.RECORDING, RecordingState.PROCESSING, RecordingState.ABSENT}
 
 
 class MediaKind(StrEnum):
-    """What a file of a recording is. A kind in several formats carries the format: ``transcript-srt``.
-
-    The format begins at the first hyphen, so that a kind itself is written with none: ``ai_transcript-txt``.
-    """
+    """The kind of a file. A kind in several formats is followed by a hyphen and the format: ``transcript-srt``."""
 
     VIDEO = "video"
     AUDIO = "audio"
     TRANSCRIPT = "transcript"
     AI_TRANSCRIPT = "ai_transcript"
-    """A transcript that the platform's AI has smoothed, beside the literal one."""
+    """A transcript that the platform's AI has edited, beside the literal one."""
     SUMMARY = "summary"
     CHAPTERS = "chapters"
-    TODOS = "todos"  # what people are to do after a meeting, as the platform wrote it
+    TODOS = "todos"
     STATISTICS = "statistics"
-    """How often a recording was looked at until it was landed, and by whom."""
+    """Views of a recording until it was landed."""
 
     @classmethod
     def check(cls, kinds: Sequence[str], offered: Sequence[str], platform: str) -> tuple[str, ...]:
-        """Return those of the asked `kinds` that are `offered`: all of a kind, or one format of it.
+        """Return the `kinds` that are `offered`; a kind without a format means all its formats.
 
-        A kind or format that only another platform has is left out, and perhaps nothing remains.
+        Kinds and formats that only other platforms have are left out.
 
-        :raises InvalidRequest: for a kind or a format that nobody has.
+        :raises InvalidRequest: for a kind or a format that no platform has.
         """
         if not kinds:
             raise InvalidRequest(f"kinds must be a non-empty list, of {', '.join(offered)}")
-        left = tuple(kind for kind in kinds if any(cls.wanted(one, [kind]) for one in offered))
-        for kind in (kind for kind in kinds if kind not in left):
+        found = tuple(kind for kind in kinds if any(cls.wanted(one, [kind]) for one in offered))
+        for kind in (kind for kind in kinds if kind not in found):
             family, hyphen, kind_format = str(kind).partition("-")
             if family not in set(cls):
                 raise InvalidRequest(f"kinds: {kind!r} is not one of {', '.join(cls)} (or one format of them)")
             if hyphen and kind_format not in _FORMATS.get(family, ()):
                 raise InvalidRequest(f"kinds: {platform} has no {kind!r}; it has {', '.join(offered)}")
-        return left
+        return found
 
     @staticmethod
     def wanted(kind: str, kinds: Sequence[str]) -> bool:
-        """Tell whether `kind` was asked for: by its full name, or without its format or number."""
-        return any(kind == asked or kind.startswith(f"{asked}-") for asked in kinds)
+        """Return whether `kinds` contains `kind`, by its full name or without its format or number."""
+        return any(kind == prefix or kind.startswith(f"{prefix}-") for prefix in kinds)
 
 
 _FORMATS: Mapping[str, tuple[str, ...]] = {
@@ -86,11 +83,11 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
     MediaKind.TODOS: ("json",),
     MediaKind.STATISTICS: ("json",),
 }
-"""The formats of each kind, on whichever platform: one that is not here is a slip of the pen."""
+"""The formats of each kind on any platform."""
 
 
 class PlainJson:
-    """Give a dataclass its plain-JSON form: ISO 8601 times, enum values, nested values as dicts."""
+    """Convert a dataclass to plain JSON and back: times as ISO 8601, enums as values, nested values as dicts."""
 
     __slots__ = ()
 
@@ -100,9 +97,9 @@ class PlainJson:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the value; unknown keys raise ValueError, since they would be lost in silence.
+        """Rebuild the value. Errors show no value, and only keys that can be field names.
 
-        Errors show no value, and of keys only what may be a field's name: what was given may be private.
+        :raises ValueError: for an unknown key.
         """
         if not isinstance(data, Mapping):
             raise TypeError(f"a {cls.__name__} must be a dict, got {type(data).__name__}")
@@ -110,8 +107,8 @@ class PlainJson:
         unknown = set(data) - known
         if unknown:
             named = sorted(key for key in unknown if isinstance(key, str) and key.isidentifier() and len(key) <= 40)
-            told = f"field {named[0]!r}" if named else "field for a key that is no name"
-            raise ValueError(f"{cls.__name__} has no {told}; its fields: {', '.join(sorted(known))}")
+            label = f"field {named[0]!r}" if named else "field for a key that is no name"
+            raise ValueError(f"{cls.__name__} has no {label}; its fields: {', '.join(sorted(known))}")
         return cls(**data)
 
 
@@ -128,33 +125,32 @@ def _plain(value: object) -> Any:
 
 
 def _set_times(value: object, *names: str) -> None:
-    # object.__setattr__: the values are frozen; this is their own constructor.
     for name in names:
-        given = getattr(value, name)
-        if given is not None:
-            object.__setattr__(value, name, parse_time(given, name, shown=False))
+        time = getattr(value, name)
+        if time is not None:
+            object.__setattr__(value, name, parse_time(time, name, show_value=False))
 
 
 def _tuple(value: object, name: str) -> tuple[Any, ...]:
     try:
-        return tuple(value)  # type: ignore[arg-type]  # whether it can be, is what is tried
+        return tuple(value)  # type: ignore[arg-type]  # checked here
     except TypeError:
         raise TypeError(f"{name} must be a list, got {type(value).__name__}") from None
 
 
 def _state(value: object) -> RecordingState:
     try:
-        return RecordingState(value)  # type: ignore[arg-type]  # whether it is one, is what is tried
+        return RecordingState(value)  # type: ignore[arg-type]  # checked here
     except ValueError:
-        told = "another text" if isinstance(value, str) else type(value).__name__
-        raise ValueError(f"state must be one of {', '.join(RecordingState)}, got {told}") from None
+        actual = "another text" if isinstance(value, str) else type(value).__name__
+        raise ValueError(f"state must be one of {', '.join(RecordingState)}, got {actual}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaFile(PlainJson):
-    """One file of one kind of a recording: what to land, by id and never by link.
+    """One file of a recording, without its link.
 
-    `declared_size` is the platform's word in bytes, never proof of anything.
+    `declared_size` is what the platform says, in bytes; it is not reliable.
     """
 
     platform: str
@@ -174,10 +170,10 @@ class MediaFile(PlainJson):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording(PlainJson):
-    """A recording as both platforms can say it; `source` keeps the platform's own fields, links removed.
+    """A recording in neutral terms; `source` holds the platform's own fields, without links.
 
-    `recording_id` is None until the platform has named the recording (Feishu, while it is still being made).
-    `state` decides what may be done with it, `reason` says why where that is not plain.
+    `recording_id` is None until the platform assigns it (Feishu: when the minute is generated). `reason` explains a
+    `state` other than ready.
     """
 
     platform: str
@@ -204,18 +200,18 @@ class Recording(PlainJson):
 
     @property
     def label(self) -> str:
-        """Name the recording in a log line: ids only, never its title."""
+        """Return the ids of the recording for log lines, never its title."""
         name = self.recording_id or f"meeting {self.meeting_id or self.meeting_number}"
         return name if name.isprintable() else repr(name)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Download(NeverPickled):
-    """A link resolved a moment ago. It is a credential: it has no JSON form and does not show itself."""
+    """A download link. It is a credential: it has no JSON form, and its repr hides it."""
 
     url: str
     file_type: str = ""
-    """The platform's word for the format (``mp4``), where it has one; the served type comes first."""
+    """The platform's name of the format (``mp4``), if any; the Content-Type takes precedence."""
 
     def __repr__(self) -> str:
         return "Download(url=***)"
@@ -223,7 +219,7 @@ class Download(NeverPickled):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile(PlainJson):
-    """A file that was landed and verified; `uri` names the object, `sha256` its bytes in hexadecimal."""
+    """A landed and verified file; `uri` is its object, `sha256` its hexadecimal digest."""
 
     platform: str
     tenant: str
@@ -243,10 +239,10 @@ class StoredFile(PlainJson):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TranscriptSegment(PlainJson):
-    """One sentence of a transcript, counted through its file; `start_ms` and `end_ms` from the file's beginning.
+    """One sentence of a transcript; `segment_no` counts through the file, `start_ms` and `end_ms` from its start.
 
-    `speaker_final` is False while the platform may still tell the speakers apart differently, None where it does
-    not say. `broken` marks what could not be read as a sentence: its text is all that stood there.
+    `speaker_final` is False while the platform may still change the speakers, None if it does not say. `broken` marks a
+    segment that could not be parsed: `text` is its raw content.
     """
 
     platform: str
@@ -268,9 +264,9 @@ class TranscriptSegment(PlainJson):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post(PlainJson):
-    """A Moments post; `deleted` marks a tombstone, of which only the ids are known.
+    """A Moments post; `deleted` marks a tombstone, which has ids only.
 
-    `author_id` is set only for real-name posts (`author_kind` ``named``): for the others it must not be guessed.
+    `author_id` is set only for real-name posts (`author_kind` ``named``).
     `content` holds the rich text as paragraphs of nodes, `content_text` the same as plain text.
     """
 
@@ -293,5 +289,5 @@ class Post(PlainJson):
 
     def __post_init__(self) -> None:
         _set_times(self, "created_at")
-        for name in ("reactions", "category_ids"):  # lists, where they come from JSON
+        for name in ("reactions", "category_ids"):  # lists when read from JSON
             object.__setattr__(self, name, _tuple(getattr(self, name), name))

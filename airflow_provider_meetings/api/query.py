@@ -1,4 +1,4 @@
-"""The one question type: which recordings are meant."""
+"""Queries for recordings: their form, their checks, and whether the wait for an answer is over."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.api.times import parse_time
 
 MAX_ID_LENGTH = 256
-"""No platform's ids come near it; what is longer is something else, pasted by mistake."""
+"""In characters; far above the ids of every platform."""
 
 SELECTORS = ("meeting_ids", "meeting_numbers", "owner_ids", "recording_ids", "recordings")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingRef:
-    """The ids by which a recording can be asked for again."""
+    """The ids of a listed recording, to query it again."""
 
     recording_id: str | None
     meeting_id: str | None
@@ -35,7 +35,7 @@ class RecordingRef:
                 check_id(value, f"recordings: {name}")
         object.__setattr__(self, "started_at", _time(self.started_at, "recordings: the started_at"))
         if not (self.recording_id or self.meeting_id or self.meeting_number):
-            raise InvalidRequest("A recording without any id cannot be asked for again")
+            raise InvalidRequest("A recording without any id cannot be queried")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain-JSON form."""
@@ -46,15 +46,15 @@ class RecordingRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingQuery:
-    """Ask for recordings by any of the selectors, within a window where the platform needs one.
+    """Select recordings by ids, within a time window where the platform needs one.
 
-    Neutral ids mean: `recording_ids` Feishu's minute tokens; `meeting_ids` Feishu's long meeting ids and WeCom's
-    ``meetingid``; `meeting_numbers` Feishu's 9-digit numbers and WeCom's ``meeting_code``; `owner_ids` Feishu's user
-    ids and WeCom's ``userid``; `recordings` those that an earlier listing named.
+    `recording_ids` are Feishu's minute tokens; `meeting_ids` Feishu's long meeting ids and WeCom's ``meetingid``;
+    `meeting_numbers` Feishu's 9-digit numbers and WeCom's ``meeting_code``; `owner_ids` Feishu's user ids and WeCom's
+    ``userid``; `recordings` come from an earlier listing.
 
-    :param start: begin of the window, aware, inclusive.
+    :param start: start of the window, aware, inclusive.
     :param end: end of the window, aware, exclusive.
-    :raises InvalidRequest: for a naive time, a window that is empty, reversed or half given, or no selector at all.
+    :raises InvalidRequest: for a naive time, an empty, reversed or incomplete window, an invalid id, or no selector.
     """
 
     start: DateTime | None = None
@@ -76,24 +76,24 @@ class RecordingQuery:
         if self.start is not None and self.end is not None:
             check_window(self.start, self.end)
         if not self.selectors:
-            raise InvalidRequest(f"No recording is named. Give one of {', '.join(SELECTORS)}")
+            raise InvalidRequest(f"The query selects nothing. Give one of {', '.join(SELECTORS)}")
 
     @property
     def selectors(self) -> tuple[str, ...]:
-        """Name the selectors that are set."""
+        """Return the names of the selectors that are set."""
         return tuple(name for name in SELECTORS if getattr(self, name))
 
     def require(self, supported: Iterable[str], *, window: bool, platform: str) -> None:
-        """Raise InvalidRequest, before any request, if the platform cannot answer one of the selectors."""
-        works = tuple(supported)
+        """Raise InvalidRequest if the platform does not support one of the selectors."""
+        supported = tuple(supported)
         for name in self.selectors:
-            if name not in works:
-                raise InvalidRequest(f"{platform} cannot be asked by {name}. What works: {', '.join(works)}")
+            if name not in supported:
+                raise InvalidRequest(f"{platform} does not support {name}. It supports {', '.join(supported)}")
         if self.start is not None and not window:
-            raise InvalidRequest(f"{platform} answers by ids alone: leave start and end out")
+            raise InvalidRequest(f"{platform} does not support start and end: omit them")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plain-JSON form, without what is not set."""
+        """Return the plain-JSON form of the fields that are set."""
         data: dict[str, Any] = {name: list(getattr(self, name)) for name in self.selectors if name != "recordings"}
         if self.recordings:
             data["recordings"] = [ref.to_dict() for ref in self.recordings]
@@ -103,9 +103,9 @@ class RecordingQuery:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the question.
+        """Rebuild the query.
 
-        :raises InvalidRequest: for what `to_dict` does not give.
+        :raises InvalidRequest: if `data` is not the output of `to_dict`.
         """
         if not isinstance(data, Mapping):
             raise InvalidRequest(f"query must be a dict as RecordingQuery.to_dict gives it, got {type(data).__name__}")
@@ -120,7 +120,7 @@ class RecordingQuery:
 
     @staticmethod
     def refs(recordings: Iterable[Recording]) -> tuple[RecordingRef, ...]:
-        """Name recordings of an earlier listing, once each."""
+        """Return references to recordings of an earlier listing, without duplicates."""
         return tuple(
             dict.fromkeys(
                 RecordingRef(
@@ -135,7 +135,7 @@ class RecordingQuery:
 
 
 def check_window(start: DateTime, end: DateTime) -> None:
-    """Raise InvalidRequest for a window that is empty or reversed."""
+    """Raise InvalidRequest for an empty or reversed window."""
     if start == end:
         raise InvalidRequest(
             f"The window is empty: start and end are both {start.isoformat()}. In Airflow 3 a schedule such as "
@@ -148,43 +148,43 @@ def check_window(start: DateTime, end: DateTime) -> None:
 def check_times(start: DateTime, end: DateTime) -> tuple[DateTime, DateTime]:
     """Return a window in UTC.
 
-    :raises InvalidRequest: for a time that is naive or none, and for a window that is empty or reversed.
+    :raises InvalidRequest: for a naive or invalid time, and for an empty or reversed window.
     """
     try:
-        begin, until = parse_time(start, "start"), parse_time(end, "end")
+        start, end = parse_time(start, "start"), parse_time(end, "end")
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
-    check_window(begin, until)
-    return begin, until
+    check_window(start, end)
+    return start, end
 
 
-def windows(start: DateTime, end: DateTime, longest: timedelta) -> Iterator[tuple[DateTime, DateTime]]:
-    """Cut a window into consecutive pieces of at most `longest`."""
+def windows(start: DateTime, end: DateTime, max_length: timedelta) -> Iterator[tuple[DateTime, DateTime]]:
+    """Split a window into consecutive ones of at most `max_length`."""
     check_window(start, end)
     while start < end:
-        until = min(start + longest, end)
-        yield start, until
-        start = until
+        stop = min(start + max_length, end)
+        yield start, stop
+        start = stop
 
 
-def texts(given: object, name: str) -> tuple[str, ...]:
-    """Read a list of ids, once each; None is none.
+def texts(values: object, name: str) -> tuple[str, ...]:
+    """Return a list of ids without duplicates; empty for None.
 
-    :param name: the argument's name, a plural, for the error.
-    :raises InvalidRequest: for another type than a list, and for an item that cannot be an id.
+    :param name: the argument, for the error message.
+    :raises InvalidRequest: if `values` is no list, or contains an invalid id.
     """
-    if given is None:
+    if values is None:
         return ()
-    if isinstance(given, str):
+    if isinstance(values, str):
         raise InvalidRequest(
-            f"{name} must be a list of ids, got the single text {given[:40]!r}: write [{given[:40]!r}]"
+            f"{name} must be a list of ids, got the single text {values[:40]!r}: write [{values[:40]!r}]"
         )
-    if not isinstance(given, Iterable) or isinstance(given, bytes | bytearray | memoryview | Mapping):
-        raise InvalidRequest(f"{name} must be a list of ids, got {type(given).__name__}: write a list of texts, ['…']")
-    found = tuple(given)
-    for value in found:
+    if not isinstance(values, Iterable) or isinstance(values, bytes | bytearray | memoryview | Mapping):
+        raise InvalidRequest(f"{name} must be a list of ids, got {type(values).__name__}: write a list of texts, ['…']")
+    ids = tuple(values)
+    for value in ids:
         check_id(value, f"{name}: id")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(ids))
 
 
 def check_id(value: object, name: str) -> str:
@@ -196,20 +196,20 @@ def check_id(value: object, name: str) -> str:
     return check_text(value, f"{name} {value!r:.60}", max_length=MAX_ID_LENGTH, next_step=next_step)
 
 
-def _refs(given: object) -> tuple[RecordingRef, ...]:
-    refs = tuple(given) if isinstance(given, list | tuple) else (None,)
+def _refs(values: object) -> tuple[RecordingRef, ...]:
+    refs = tuple(values) if isinstance(values, list | tuple) else (None,)
     for ref in refs:
         if not isinstance(ref, RecordingRef):
-            held = type(given).__name__ if ref is None else f"a list with {type(ref).__name__}"
-            raise InvalidRequest(f"recordings must be a list of RecordingRef, got {held}: see RecordingQuery.refs")
+            actual = type(values).__name__ if ref is None else f"a list with {type(ref).__name__}"
+            raise InvalidRequest(f"recordings must be a list of RecordingRef, got {actual}: see RecordingQuery.refs")
     return refs
 
 
-def _time(given: object, name: str) -> DateTime | None:
-    if given is None:
+def _time(value: object, name: str) -> DateTime | None:
+    if value is None:
         return None
     try:
-        return parse_time(given, name)
+        return parse_time(value, name)
     except ValueError as error:
         raise InvalidRequest(
             str(error), next_step="A run without a data interval renders as None: trigger it with one, or give times."
@@ -226,9 +226,9 @@ _FAILURES: dict[RecordingState, type[MeetingsApiError]] = {
 
 
 def is_settled(recordings: Sequence[Recording], until: Until) -> bool:
-    """Tell whether the wait is over: all ready, or (``settled``) each with an answer. No recording at all waits on.
+    """Return whether no recording waits any more; False for an empty list.
 
-    :raises Gone, PermissionDenied, NotFound: with ``ready``, for a recording that will never be.
+    :raises Gone, PermissionDenied, NotFound: with ``ready``, for a recording that will never be ready.
     """
     if until == "ready":
         for recording in recordings:
@@ -236,19 +236,19 @@ def is_settled(recordings: Sequence[Recording], until: Until) -> bool:
                 raise failure(
                     f"{recording.platform} recording {recording.label} will never be ready, it is {recording.state}: "
                     f"{recording.reason or 'no reason given'}",
-                    next_step="Leave it out, or wait with until='settled' to take this as an answer.",
+                    next_step="Leave it out, or use until='settled' to accept this state.",
                 )
     return bool(recordings) and not any(r.state.waits for r in recordings)
 
 
 def waiting(recordings: Sequence[Recording]) -> str:
-    """Name what still waits, by ids and states, for a log line."""
+    """Describe the recordings that still wait, by ids and states, for a log line."""
     names = [f"{r.label} ({r.state})" for r in recordings if r.state.waits]
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "") or "nothing listed yet"
 
 
 def overdue(recordings: Sequence[Recording]) -> tuple[Recording, ...]:
-    """Give what still waits the state ``overdue``, with the state it had as the reason."""
+    """Set the state of recordings that still wait to ``overdue``; the previous state becomes the reason."""
     return tuple(
         replace(r, state=RecordingState.OVERDUE, reason=f"still {r.state} at the deadline") if r.state.waits else r
         for r in recordings

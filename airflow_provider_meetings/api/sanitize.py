@@ -1,4 +1,4 @@
-"""What of a platform's answer may be stored: no links, no passwords, nothing that a store refuses."""
+"""Check and clean text and JSON: no links, no passwords, nothing that a store or a terminal refuses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 
 
 class NeverPickled:
-    """Refuse to be pickled: the object holds a link, a token or a password, and a pickle is a file that outlives it."""
+    """Refuse pickling: the object holds a link, a token or a password, and a pickle may be kept in a file."""
 
     __slots__ = ()
 
@@ -45,18 +45,18 @@ def check_text(value: object, name: str, *, max_length: int = MAX_TEXT_LENGTH, n
 
 
 def storable_text(text: str) -> str:
-    """Replace what an XCom, a JSON column or a text column may refuse: NUL, and half of a surrogate pair."""
+    """Replace characters that an XCom or a column may refuse: NUL and lone surrogates."""
     try:
         text.encode()
-    except UnicodeEncodeError:  # an emoji cut in two; a pair that was written as two halves becomes whole again
+    except UnicodeEncodeError:  # surrogate pairs become characters, lone surrogates U+FFFD
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text.replace("\x00", "\ufffd")
 
 
 def storable(value: object, depth: int = 20) -> Any:
-    """Copy a JSON value so that every store takes it.
+    """Copy a JSON value so that every store accepts it.
 
-    Numbers beyond 64 bits become text, those that JSON has no word for None; so does what is nested below `depth`.
+    Integers beyond 64 bits become text; NaN, infinity and values nested deeper than `depth` become None.
     """
     if isinstance(value, str):
         return storable_text(value)
@@ -74,31 +74,31 @@ def storable(value: object, depth: int = 20) -> Any:
 
 
 def json_file(value: object) -> bytes:
-    """Write a platform's JSON as a file: UTF-8, keys in order, so that the same answer gives the same bytes."""
+    """Encode JSON as a file in UTF-8 with sorted keys, so that equal answers give equal bytes."""
     return json.dumps(storable(value), ensure_ascii=False, sort_keys=True, allow_nan=False).encode()
 
 
 def without_links(raw: object) -> Any:
-    """Copy a platform's answer without links and passwords, so that it may be stored.
+    """Copy a platform's answer without links and passwords.
 
-    A link may be a credential, and which field holds one is the platform's to change: so every text that
-    is a link goes, under whatever name, empty or not under a name that says address or url.
+    A link may be a credential, and the platform may move it to another field: every text that is a link is removed, and
+    every field whose name ends in ``url`` or ``address``.
     """
     return _without_links(storable(raw))
 
 
 def _without_links(raw: Any) -> Any:
     if isinstance(raw, dict):
-        kept = {key: _without_links(value) for key, value in raw.items() if not _secret(key, value)}
+        cleaned = {key: _without_links(value) for key, value in raw.items() if not _is_secret(key, value)}
         if "password" in raw:
-            kept["has_password"] = bool(raw["password"])
-        return kept
+            cleaned["has_password"] = bool(raw["password"])
+        return cleaned
     if isinstance(raw, list):
-        return [_without_links(value) for value in raw if not _secret("", value)]
+        return [_without_links(value) for value in raw if not _is_secret("", value)]
     return raw
 
 
-def _secret(key: str, value: object) -> bool:
+def _is_secret(key: str, value: object) -> bool:
     if key == "password":
         return True
     if not isinstance(value, str):
@@ -107,9 +107,9 @@ def _secret(key: str, value: object) -> bool:
 
 
 def harmless(text: str, most: int = 200) -> str:
-    """Cut a text, and escape what would break a line, steer a terminal, or is half a character of another encoding.
+    """Truncate a text, and escape line breaks, control characters and lone surrogates.
 
-    :param most: characters.
+    :param most: maximum length in characters.
     """
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: most + 1])
-    return shown if len(shown) <= most else shown[:most] + "…"
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: most + 1])
+    return escaped if len(escaped) <= most else escaped[:most] + "…"

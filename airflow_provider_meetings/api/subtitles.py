@@ -1,6 +1,6 @@
-"""What was said, from the two layouts of text that transcripts are written in: SubRip, and paragraphs with headings.
+"""Parse transcripts in two formats: SubRip, and paragraphs with headings.
 
-Both readers are pure and take any text: what cannot be read is kept as text, marked as broken, and nothing is lost.
+Both parsers accept any text: a block that cannot be parsed is kept as text and marked as broken.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LINES = re.compile(r"\r\n|\r|\n")
 _CLOCK = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{2})(?:[.,]([0-9]{1,3}))?"
 # https://www.matroska.org/technical/subtitles.html#srt-subtitles
 _TIMING = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}\s*")
-# The speaker is what stands before: a pattern for it would try every division of a run of blanks, and hang.
+# Matches only the clock; a pattern for the speaker before it would backtrack for minutes on a run of blanks.
 _CLOCK_AT_END = re.compile(rf"(?<![0-9:.,]){_CLOCK}\Z")
 _REPLACED = "\ufffd"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -25,9 +25,9 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """What was said at a stretch; `start_ms` and `end_ms` from the file's beginning, None where it does not tell.
+    """A piece of speech; `start_ms` and `end_ms` count from the start of the file, None if unknown.
 
-    A broken one has neither times nor speaker: `text` holds all that stood there.
+    A broken cue has no times and no speaker: `text` is the raw block.
     """
 
     text: str
@@ -38,9 +38,10 @@ class Cue:
 
 
 def decoded(content: bytes) -> str:
-    """Read a text file: UTF-16 with its mark, UTF-8, else GB18030; bytes that are none of them become U+FFFD.
+    """Decode a text file: UTF-16 with a byte order mark, UTF-8, else GB18030; invalid bytes become U+FFFD.
 
-    So do the damaged bytes of what is UTF-8 for the most part, or has its mark: GB18030 would make other words of it.
+    Damaged bytes of a file that is mostly UTF-8, or has its byte order mark, also become U+FFFD, because GB18030 would
+    decode the file to other words.
     """
     if content.startswith(_UTF_16):
         return storable_text(content.decode("utf-16", "replace"))
@@ -52,32 +53,31 @@ def decoded(content: bytes) -> str:
 
 
 def _is_mostly_utf_8(text: str) -> bool:
-    """Tell whether many more sequences of three bytes and more were read than not: of GB18030 few happen to be one."""
+    """Return whether far more three-byte sequences are valid than invalid; in GB18030 text, few are valid."""
     wide = sum(map("\u07ff".__lt__, text))
-    replaced = text.count(_REPLACED)  # which is wide itself
+    replaced = text.count(_REPLACED)  # counted in `wide` as well
     return wide - replaced > 2 * replaced
 
 
 def subrip_cues(text: str) -> Iterator[Cue]:
-    """Yield the cues of a SubRip file: a number, begin and end, lines of text; a blank line ends it."""
+    """Yield the cues of a SubRip file: a number, start and end, lines of text, and a blank line."""
     for block in _blocks(text):
         numbered = len(block) > 1 and block[0].strip().isdecimal() and _TIMING.fullmatch(block[1])
-        timing, said = (block[1], block[2:]) if numbered else (block[0], block[1:])
+        timing, lines = (block[1], block[2:]) if numbered else (block[0], block[1:])
         found = _TIMING.fullmatch(timing)
         start, end = (_milliseconds(found.groups()[:4]), _milliseconds(found.groups()[4:])) if found else (None, None)
-        # A second timing among the lines: the blank line between two cues is missing.
-        told_twice = any(_TIMING.fullmatch(line) for line in said)
-        if start is None or end is None or end < start or told_twice:
+        merged = any(_TIMING.fullmatch(line) for line in lines)  # the blank line between two cues is missing
+        if start is None or end is None or end < start or merged:
             yield Cue("\n".join(block), broken=True)
-        elif said:
-            yield Cue("\n".join(said), start_ms=start, end_ms=end)
+        elif lines:
+            yield Cue("\n".join(lines), start_ms=start, end_ms=end)
 
 
 def headed_cues(text: str) -> Iterator[Cue]:
-    """Yield the paragraphs of a text file: ``speaker 00:01:02.345`` or ``speaker 01:02`` above each, with its begin.
+    """Yield the paragraphs of a text file with headings such as ``speaker 00:01:02.345`` or ``speaker 01:02``.
 
-    A line that looks so is a heading only where a paragraph begins and something follows: somebody may well say so.
-    Several within a paragraph are broken: the blank lines between paragraphs are missing, and others speak there, too.
+    Only the first line of a paragraph is a heading: speech may contain such a line. A paragraph with several of them is
+    broken: the blank lines between paragraphs are missing.
     """
     for block in _blocks(text):
         heading = block[0].strip()
@@ -95,7 +95,7 @@ def _looks_like_a_heading(line: str) -> bool:
 
 
 def _blocks(text: str) -> Iterator[list[str]]:
-    """Yield the runs of lines between blank ones."""
+    """Yield the blocks of lines between blank lines."""
     block: list[str] = []
     for line in _LINES.split(text):
         if line.strip():
@@ -108,7 +108,7 @@ def _blocks(text: str) -> Iterator[list[str]]:
 
 
 def _milliseconds(clock: Sequence[str | None]) -> int | None:
-    """Read hours, minutes, seconds and their fraction; None for a clock that no clock shows."""
+    """Return hours, minutes, seconds and fraction in milliseconds; None for an invalid time."""
     hours, minutes, seconds = (int(part or 0) for part in clock[:3])
     if seconds > 59 or (clock[0] is not None and minutes > 59):
         return None

@@ -1,4 +1,4 @@
-"""Times as users and tasks write them: always aware, always turned to UTC."""
+"""Parse times from users and tasks: always aware, converted to UTC."""
 
 from __future__ import annotations
 
@@ -8,35 +8,34 @@ import pendulum
 from pendulum import DateTime
 
 
-def parse_time(value: object, name: str, *, shown: bool = True) -> DateTime:
-    """Read an aware datetime or an ISO 8601 text with an offset, and return it in UTC.
+def parse_time(value: object, name: str, *, show_value: bool = True) -> DateTime:
+    """Return an aware datetime, or an ISO 8601 text with an offset, in UTC.
 
-    :param value: the time.
-    :param name: the argument's name, for the error.
-    :param shown: whether the error may show the time: one that a DAG's author wrote, not one of a row.
-    :raises ValueError: for a naive time, or a text that is no time.
+    :param name: the argument, for the error message.
+    :param show_value: whether the error message may contain the value; not for values of rows.
+    :raises ValueError: for a naive or invalid time.
     """
     if isinstance(value, str):
-        value = _parse_text(value.strip(), name, shown=shown)
+        value = _parse_text(value.strip(), name, show_value=show_value)
     if not isinstance(value, datetime):
         raise ValueError(f"{name} must be a datetime or ISO 8601 text with an offset, got {type(value).__name__}")
     if value.tzinfo is None or value.utcoffset() is None:
-        told = f": {value.isoformat()}" if shown else ""
-        day = f"{value.year}, {value.month}, {value.day}" if shown else "2026, 11, 30"
+        actual = f": {value.isoformat()}" if show_value else ""
+        day = f"{value.year}, {value.month}, {value.day}" if show_value else "2026, 11, 30"
         raise ValueError(
-            f"{name} has no time zone{told}. Give an aware time, such as pendulum.datetime({day}, tz='Asia/Shanghai')"
+            f"{name} has no time zone{actual}. Give an aware time, such as pendulum.datetime({day}, tz='Asia/Shanghai')"
         )
     try:
         return pendulum.instance(value).in_timezone("UTC")
     except OverflowError:
-        told = f": {value.isoformat()}" if shown else ""
-        raise ValueError(f"{name} is beyond the calendar{told}") from None
+        actual = f": {value.isoformat()}" if show_value else ""
+        raise ValueError(f"{name} is beyond the calendar{actual}") from None
 
 
-def _parse_text(text: str, name: str, *, shown: bool) -> datetime:
+def _parse_text(text: str, name: str, *, show_value: bool) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        # The rendered text of an absent data interval is "None" or empty: say so, it is a common surprise.
-        told = f": {text[:40]!r}" if shown else ""
-        raise ValueError(f"{name} is not an ISO 8601 time with an offset{told}") from None
+        # A run without a data interval renders "None" or an empty text: show it, it is a common mistake.
+        actual = f": {text[:40]!r}" if show_value else ""
+        raise ValueError(f"{name} is not an ISO 8601 time with an offset{actual}") from None

@@ -208,10 +208,10 @@ WINDOW = [
     Row("end", None, "belong together", "give both", WECOM | {"owner_ids": ["a"]}),
     Row("end", DAY["start"], "is empty", "CronDataIntervalTimetable", WECOM | {"owner_ids": ["a"]}),
     Row("end", "2026-11-11T00:00:00+08:00", "is before start", "swap them", WECOM | {"owner_ids": ["a"]}),
-    Row("start", DAY["start"], "feishu answers by ids alone", "leave start and end out", {"end": DAY["end"]}),
+    Row("start", DAY["start"], "feishu does not support start and end", "omit them", {"end": DAY["end"]}),
 ]
 FEISHU_OWNERS = Row(
-    "owner_ids", ["zhangwei"], "feishu cannot be asked by owner_ids", "What works: meeting_ids, recording_ids"
+    "owner_ids", ["zhangwei"], "feishu does not support owner_ids", "It supports meeting_ids, recording_ids"
 )
 
 TABLES: dict[type, Table] = {
@@ -236,12 +236,12 @@ TABLES: dict[type, Table] = {
             *id_lists("meeting_ids"),
             *id_lists("meeting_numbers"),
             *id_lists("owner_ids"),
-            Row("meeting_ids", None, "No recording is named", "Give one of meeting_ids"),
-            Row("meeting_ids", [], "No recording is named", "Give one of meeting_ids"),
+            Row("meeting_ids", None, "The query selects nothing", "Give one of meeting_ids"),
+            Row("meeting_ids", [], "The query selects nothing", "Give one of meeting_ids"),
             Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", called="meeting_id"),
             Row("meeting_ids", [READY_MINUTE], "not consist of digits", "long number", called="meeting_id"),
             Row("meeting_ids", ["7" * 33], "not consist of digits", "long number", called="meeting_id"),
-            Row("meeting_numbers", ["123456789"], "feishu cannot be asked by", "What works: meeting_ids"),
+            Row("meeting_numbers", ["123456789"], "feishu does not support", "It supports meeting_ids"),
             FEISHU_OWNERS,
         ],
     ),
@@ -271,18 +271,18 @@ TABLES: dict[type, Table] = {
                 "recordings",
                 [{**RECORDING, "recording_id": None, "meeting_id": None}],
                 "without any id",
-                "cannot be asked for again",
+                "cannot be queried",
                 called="recording",
             ),
             *id_lists("meeting_ids"),
             *id_lists("recording_ids"),
             *id_lists("owner_ids"),
-            Row("meeting_ids", None, "No recording is named", "Give one of meeting_ids"),
+            Row("meeting_ids", None, "The query selects nothing", "Give one of meeting_ids"),
             Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", called="meeting_id"),
             Row(
                 "recording_ids", ["a" * 23], "23 characters", "last part of the minute's address", called="minute_token"
             ),
-            Row("recording_ids", ["a"], "wecom cannot be asked by", "What works: meeting_ids, meeting_numbers", WECOM),
+            Row("recording_ids", ["a"], "wecom does not support", "It supports meeting_ids, meeting_numbers", WECOM),
             FEISHU_OWNERS,
         ],
     ),
@@ -314,7 +314,7 @@ TABLES: dict[type, Table] = {
                     {"recordings": [{"x": 1}]},
                 )
             ),
-            Row("query", {}, "No recording is named", "Give one of", called="recording"),
+            Row("query", {}, "The query selects nothing", "Give one of", called="recording"),
             Row("query", {"meeting_ids": "757"}, "the single text '757'", "write ['757']", called="meeting_ids"),
             Row("query", {"meeting_ids": ["757"], "start": "x"}, "'x'", "ISO 8601", called="start"),
             *(

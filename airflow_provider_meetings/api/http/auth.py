@@ -1,4 +1,4 @@
-"""Put a token on a request, renew it early, and renew it once more when the platform rejects it."""
+"""Sign requests with a token, renewed before it expires and when the platform rejects it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ import requests.auth
 from airflow_provider_meetings.api.sanitize import NeverPickled
 
 RENEW_BEFORE_SECONDS = 300.0
-"""A token is renewed this long before it ends, or when a tenth of its life is left, whichever is later."""
+"""A token is renewed this long before it expires, or when a tenth of its lifetime is left, whichever is later."""
 
 _CLOCK_SLACK_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Token(NeverPickled):
-    """A bearer value with its end, in seconds since the epoch of the clock that made it."""
+    """A token; `expires_at` in seconds since the epoch, `lifetime` in seconds."""
 
     value: str
     expires_at: float
     lifetime: float
 
     def fresh(self, now: float, early: float = 0.0) -> bool:
-        """Tell whether the token is still to be used, or should be renewed already.
+        """Return whether the token needs no renewal yet.
 
-        :param early: renew so much sooner, as a part of the usual time before its end.
+        :param early: renew earlier by this fraction of the usual margin.
         """
         return now < self.expires_at - min(RENEW_BEFORE_SECONDS, self.lifetime / 10) * (1 + early)
 
     def plausible(self, now: float) -> bool:
-        """Tell whether it has no more than its life before it: else a clock has been set back since it was written."""
+        """Return whether it expires within its lifetime; otherwise a clock was set back since it was stored."""
         return self.expires_at - now <= self.lifetime + _CLOCK_SLACK_SECONDS
 
     def __repr__(self) -> str:
@@ -42,26 +42,26 @@ class Token(NeverPickled):
 
 
 def token_key(platform: str, base_url: str, app: str, secret: str, kind: str = "tenant") -> str:
-    """Name a shared token; a digest of the secret is part of it, so that a rotated secret starts anew."""
+    """Return the key of a shared token; it contains a digest of the secret, so that a rotated secret has its own."""
     digest = hashlib.sha256(secret.encode()).hexdigest()[:16]
     return "|".join((platform, base_url, app, kind, digest))
 
 
 class TokenStore(Protocol):
-    """Keep tokens for everyone who shares the store; `coordination` holds the implementations."""
+    """Share tokens; implemented in `coordination`."""
 
     def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
-        """Return a fresh token under `key`, fetching at most once at a time.
+        """Return a fresh token for `key`; only one thread at a time fetches it.
 
-        :param rejected: a value that the platform refused; it is never returned from the store again.
+        :param rejected: a value that the platform rejected; it is not returned again.
         """
         ...
 
 
 class Signature(requests.auth.AuthBase, NeverPickled):
-    """Write one token on one request.
+    """Write a token on a request.
 
-    `freshly_fetched` tells that the token was fetched for this request, and not taken from those who share it.
+    `freshly_fetched` is True if the token was fetched for this request, not read from the store.
     """
 
     def __init__(
@@ -72,19 +72,18 @@ class Signature(requests.auth.AuthBase, NeverPickled):
         self._place = place
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Place the token where the platform wants it."""
+        """Write the token where the platform expects it."""
         self._place(request, self.value)
         return request
 
 
 class TokenAuth:
-    """Give a signature for each attempt, so that a retry signs anew.
+    """Return a signature for each attempt.
 
-    :param key: under which name the token is shared; holds no secret.
-    :param fetch: asks the platform for a token.
-    :param place: writes the token's value on a prepared request: a header, a query parameter.
-    :param store: where tokens are shared.
-    :param on_secret: is told each value before it is used, so that logs can mask it.
+    :param key: of the token in the store.
+    :param fetch: requests a token from the platform.
+    :param place: writes the token on a prepared request, as a header or a query parameter.
+    :param on_secret: called with each token before it is used, to mask it in logs.
     """
 
     def __init__(
@@ -103,7 +102,7 @@ class TokenAuth:
         self._on_secret = on_secret
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
-        """Return a signature with a fresh token, and with a new one if `rejected` was refused."""
+        """Return a signature with a fresh token, other than that of `rejected`."""
         fetched = False
 
         def fetch() -> Token:

@@ -1,4 +1,4 @@
-"""What a platform's code means for us: the form of the rows in each platform's table."""
+"""Map the error codes of a platform to typed errors."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.sanitize import storable_text
 
-LONGEST_MESSAGE = 1000
-"""Characters of a platform's message that an error keeps."""
+MAX_MESSAGE_LENGTH = 1000
+"""In characters; an error truncates the platform's message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One code: the error, the next step for a person, whether a fresh token may help, seconds to wait.
+    """The meaning of one code.
 
-    `spread` adds up to so many seconds at random, so that calls refused together do not come back together. `blocks`
-    are the waits that a refusal may stand for, in seconds, where it does not say which.
+    :param renew: whether a fresh token may help.
+    :param wait: seconds before a retry, if the answer names none.
+    :param spread: adds up to this many random seconds, so that calls refused together are not retried together.
+    :param blocks: the possible waits of a refusal that does not say which applies, in seconds.
     """
 
     error: type[MeetingsApiError]
@@ -40,23 +42,23 @@ class Rule:
 
     @property
     def retries(self) -> bool:
-        """Tell whether the call itself is sent again: after a wait, or once with a fresh token."""
+        """Return whether the call is retried, after a wait or with a fresh token."""
         return self.renew or issubclass(self.error, RateLimited | ServerError)
 
     @classmethod
     def unknown(cls, response: requests.Response, next_step: str, *, status_tells: bool = True) -> Rule:
-        """Judge a code that no table has: permanent, unless the status says that the server failed.
+        """Return the rule of an unknown code: permanent, unless the status is 5xx.
 
-        :param status_tells: False for an endpoint that says 5xx also where the question is wrong.
+        :param status_tells: False for an endpoint that answers wrong requests with 5xx as well.
         """
         failed = status_tells and response.status_code >= 500
         return cls(ServerError if failed else InvalidRequest, next_step)
 
     def seconds(self) -> float | None:
-        """Return how long to wait where the answer does not say it; None leaves it to the transport."""
+        """Return the seconds to wait; None leaves it to the transport."""
         if self.wait is None:
             return None
-        return self.wait + self.spread * random.random()  # noqa: S311  # spreads calls, guards nothing
+        return self.wait + self.spread * random.random()  # noqa: S311  # not for security
 
     def build(
         self,
@@ -68,12 +70,12 @@ class Rule:
         log_id: str,
         retry_after: float | None = None,
     ) -> MeetingsApiError:
-        """Build the error of one answer. `retry_after` in seconds, as that answer said."""
+        """Build the error of one answer; `retry_after` in seconds, as the answer says."""
         error = self.error(
-            f"{platform} refused {asked_path(response)}",
+            f"{platform} refused {request_path(response)}",
             platform=platform,
             code=code,
-            vendor_message=storable_text(_cut(vendor_message)),
+            vendor_message=storable_text(_truncate(vendor_message)),
             log_id=log_id if is_log_id(log_id) else "",
             next_step=self.next_step,
             retry_after=retry_after if retry_after is not None else self.seconds(),
@@ -87,9 +89,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What one endpoint means by codes that mean something else, or nothing, elsewhere.
+    """The codes that have their own meaning at one endpoint.
 
-    :param path: as the documents print it: ``:name`` stands for an id.
+    :param path: as in the documentation: ``:name`` is an id.
     :param status_tells: see `Rule.unknown`.
     """
 
@@ -98,23 +100,22 @@ class Endpoint:
     status_tells: bool = True
 
     def answered(self, response: requests.Response) -> bool:
-        """Tell whether this endpoint gave the answer; the host may lie behind a path of its own."""
-        form = re.sub(r":[a-z_]+", "[^/]+", self.path)
-        return re.search(rf"{form}/?\Z", asked_path(response)) is not None
+        """Return whether the answer is from this endpoint; the base URL may have a path."""
+        pattern = re.sub(r":[a-z_]+", "[^/]+", self.path)
+        return re.search(rf"{pattern}/?\Z", request_path(response)) is not None
 
 
 def is_log_id(value: str) -> bool:
-    """Tell whether `value` has the form of a request's id: it is shown as it is, in logs too."""
+    """Return whether `value` is a plausible request id, safe to show."""
     return re.fullmatch(r"[\w.-]{1,128}", value) is not None
 
 
-def _cut(text: str) -> str:
-    # It goes into an exception, a log line and a row.
-    return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}… ({len(text)} characters)"
+def _truncate(text: str) -> str:
+    return text if len(text) <= MAX_MESSAGE_LENGTH else f"{text[:MAX_MESSAGE_LENGTH]}… ({len(text)} characters)"
 
 
 def code_of(body: Mapping[str, Any], name: str) -> int | None:
-    """Return an answer's code, written as a number or as text; None if there is none."""
+    """Return the code of an answer, a number or a text; None if there is none."""
     value = body.get(name)
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value):
         return int(value)
@@ -122,7 +123,7 @@ def code_of(body: Mapping[str, Any], name: str) -> int | None:
 
 
 def json_object(response: requests.Response) -> dict[str, Any] | None:
-    """Return the answer's JSON object; None if it is none, or nested beyond sense."""
+    """Return the JSON object of an answer; None if it is none, or nested too deeply."""
     try:
         body = response.json()
     except (ValueError, RecursionError):
@@ -130,15 +131,15 @@ def json_object(response: requests.Response) -> dict[str, Any] | None:
     return body if isinstance(body, dict) else None
 
 
-def asked_path(response: requests.Response) -> str:
-    """Name what was asked; never the query, which may hold a token or a secret."""
+def request_path(response: requests.Response) -> str:
+    """Return the path of the request, without its query, which may contain a secret."""
     return str(response.request.path_url).partition("?")[0]
 
 
 def no_code(response: requests.Response, *, platform: str, log_id: str, next_step: str) -> ServerError:
-    """Build the error of an answer that is not the platform's: no JSON, or JSON without a code."""
+    """Build the error for an answer without JSON or without a code."""
     return ServerError(
-        f"{platform} answered {asked_path(response)} with status {response.status_code} and no readable code",
+        f"{platform} answered {request_path(response)} with status {response.status_code} and no readable code",
         platform=platform,
         log_id=log_id,
         next_step=next_step,

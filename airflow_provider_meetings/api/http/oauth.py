@@ -1,4 +1,4 @@
-"""What a user has granted an app: an access token, and a refresh token that works once."""
+"""Tokens that a user has consented to: an access token, and a single-use refresh token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.sanitize import NeverPickled
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenPair(NeverPickled):
-    """One answer of the platform: both tokens, how many seconds each lives, and what may be done with them."""
+    """An access token and a refresh token, with their lifetimes in seconds and their scope."""
 
     access: str
     access_seconds: float
@@ -29,10 +29,10 @@ class TokenPair(NeverPickled):
 
 @dataclass(frozen=True, slots=True)
 class ConsentStatus:
-    """Until when a consent reaches; times in seconds since the epoch.
+    """The validity of a consent; times in seconds since the epoch.
 
-    :param renewable_until: end of the refresh token, unless it is used before, which gives another one.
-    :param instead_of: another user, whose consent this one has just taken the place of; else empty.
+    :param renewable_until: when the current refresh token expires; each renewal returns a new one.
+    :param instead_of: the user whose consent was replaced, or empty.
     """
 
     consent_ends: float
@@ -44,79 +44,79 @@ class ConsentStatus:
 
 CONSENT_DAYS: Final = 14
 REFRESH_DAYS: Final = 2
-"""So many days ahead an end is said."""
+"""Days before an expiry at which it is reported."""
 _DAY: Final = 86400.0
 
 Renew = Callable[[str], TokenPair]
-"""Sends a refresh token to the platform, once and at once, and returns what takes its place.
+"""Send a refresh token to the platform, once, and return the new pair.
 
-It may be called in another thread than the one that asks, and so tells nobody of the tokens: Airflow 3.2's triggerer
-loses its supervisor if a thread that it does not know speaks with it.
+It may run in another thread and must not mask secrets: Airflow 3.2's triggerer loses its connection to the supervisor
+if an unknown thread uses it.
 """
 Ready = Callable[[str], None]
-"""Waits until a refresh token may be sent; called in the thread that asks."""
+"""Wait until a refresh token may be sent; called in the thread of the caller."""
 
 
 class UserTokens(Protocol):
-    """Keep the tokens of one user; `coordination` holds the implementation."""
+    """Share the tokens of one user; implemented in `coordination`."""
 
     def token(self, renew: Renew, *, ready: Ready | None = None, rejected: str | None = None) -> Token:
-        """Return a token that can be used, renewing it if need be.
+        """Return a valid token, renewed if necessary.
 
-        :param ready: called before it is written down that the refresh token is sent; what it raises costs nothing.
-        :param rejected: a value that the platform refused; it is never returned again.
-        :raises AuthenticationError: if a person must consent (again).
+        :param ready: called before the refresh token is recorded as sent; if it raises, the token stays usable.
+        :param rejected: a value that the platform rejected; it is not returned again.
+        :raises AuthenticationError: if the user must consent again.
         """
 
     def consent_status(self) -> ConsentStatus | None:
-        """Tell until when the consent reaches; None if there is none that can be read.
+        """Return the validity of the consent; None if there is no readable one.
 
-        :raises StoreError: if the place where it lies cannot be reached.
+        :raises StoreError: if the store is unreachable.
         """
 
 
 class KeptUserTokens(UserTokens, Protocol):
-    """Begin a chain besides."""
+    """Store the tokens of a consent as well."""
 
     def accept(self, grant: TokenPair, user: str = "") -> ConsentStatus:
-        """Begin a new chain with what a consent gave, whatever stands there; written before this returns.
+        """Replace the stored tokens by those of a new consent; they are stored when this returns.
 
-        :param user: who has consented, as far as it is known.
+        :param user: the user who consented, or empty if unknown.
         """
 
     def now(self) -> float:
-        """Return the time by which the tokens are judged."""
+        """Return the current time of the store, in seconds since the epoch."""
 
 
 class ConsentUnderWay(Protocol):
-    """Remember between two runs what was begun."""
+    """Store a consent that is in progress."""
 
     def begin(self, pending: dict[str, Any]) -> None:
-        """Remember a consent that was begun, for ten minutes."""
+        """Store a consent for ten minutes."""
 
     def pending(self) -> dict[str, Any] | None:
-        """Return the consent that was begun last, unless that was too long ago or it was finished."""
+        """Return the consent in progress; None if there is none, it has expired or it is finished."""
 
     def finish(self) -> None:
-        """Forget it: it serves once."""
+        """Delete it: it can be used once."""
 
 
-def day(moment: float) -> str:
-    """Write a moment as a day, in UTC."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
+def day(timestamp: float) -> str:
+    """Format seconds since the epoch as a day in UTC."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d")
 
 
 def ends_soon(consent_status: ConsentStatus, now: float) -> str:
-    """Say what ends within days; empty if nothing does."""
+    """Return a warning about a consent or token that expires within days, or an empty text."""
     if consent_status.consent_ends - now < CONSENT_DAYS * _DAY:
-        return f"The user's consent ends on {day(consent_status.consent_ends)} (UTC), however often it was renewed."
+        return f"The user's consent expires on {day(consent_status.consent_ends)} (UTC), even if it is renewed."
     if consent_status.renewable_until - now < REFRESH_DAYS * _DAY:
-        return f"The user's token can be renewed until {day(consent_status.renewable_until)} (UTC) only."
+        return f"The user's token can be renewed only until {day(consent_status.renewable_until)} (UTC)."
     return ""
 
 
 class UserTokenAuth(TokenAuth):
-    """Give signatures with a user's token; else as `TokenAuth`."""
+    """Sign with a user's token; see `TokenAuth`."""
 
     def __init__(
         self,
@@ -134,18 +134,18 @@ class UserTokenAuth(TokenAuth):
         self._on_secret = on_secret
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
-        """Return a signature with a fresh token, and with a new one if `rejected` was refused."""
-        grants: list[TokenPair] = []
+        """Return a signature with a fresh token, other than that of `rejected`."""
+        renewed: list[TokenPair] = []
 
         def renew(refresh: str) -> TokenPair:
-            grants.append(self._renew(refresh))
-            return grants[-1]
+            renewed.append(self._renew(refresh))
+            return renewed[-1]
 
         try:
             token = self._users.token(renew, ready=self._ready, rejected=rejected.value if rejected else None)
         finally:
-            for grant in grants:  # also of one that is not used: see Renew why here
-                self._on_secret(grant.access)
-                self._on_secret(grant.refresh)
+            for pair in renewed:  # masked here and not in `renew`, which may run in another thread
+                self._on_secret(pair.access)
+                self._on_secret(pair.refresh)
         self._on_secret(token.value)
-        return Signature(token.value, self._place, freshly_fetched=bool(grants))
+        return Signature(token.value, self._place, freshly_fetched=bool(renewed))

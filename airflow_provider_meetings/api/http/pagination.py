@@ -1,4 +1,4 @@
-"""Follow a cursor to its end, and notice when it leads in a circle."""
+"""Follow the cursors of a listing to its end, and detect a cycle."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page: its items, and the cursor of the next page or None at the end."""
+    """One page: its items, and the cursor of the next page, None at the end."""
 
     items: tuple[T, ...]
     next_cursor: str | None
 
 
 def pages(fetch: Callable[[str | None], Page[T]], *, what: str) -> Iterator[Page[T]]:
-    """Fetch page after page.
+    """Yield every page.
 
-    :param fetch: asks for the page at a cursor; None is the first.
-    :param what: names the listing in an error.
-    :raises ServerError: if the platform gives a cursor again, since the listing would never end.
+    :param fetch: requests the page of a cursor; None is the first.
+    :param what: the listing, for the error message.
+    :raises ServerError: if the platform repeats a cursor: the listing would never end.
     """
     seen: set[str] = set()
     cursor: str | None = None
@@ -34,6 +34,6 @@ def pages(fetch: Callable[[str | None], Page[T]], *, what: str) -> Iterator[Page
         if page.next_cursor is None:
             return
         if page.next_cursor in seen:
-            raise ServerError(f"{what}: the platform named the same page twice, the list has no end")
+            raise ServerError(f"{what}: the platform returned the same cursor twice, so the listing has no end")
         seen.add(page.next_cursor)
         cursor = page.next_cursor

@@ -1,4 +1,4 @@
-"""How often one app may call an endpoint, and the queue for it that all who use the app stand in."""
+"""Quotas of endpoints, and the interface of the rate limiter that all users of an app share."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from airflow_provider_meetings.api.errors import RateLimited
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most `calls` in any `seconds`, spread evenly: a slot every `seconds` / `calls`, and no burst."""
+    """At most `calls` per `seconds`, evenly spaced, without bursts."""
 
     calls: float
     seconds: float
 
     @property
     def spacing(self) -> float:
-        """Return the seconds from one slot to the next."""
+        """Return the seconds between two slots."""
         return self.seconds / self.calls
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What the platform documents for one endpoint, for one app and tenant.
+    """The documented limits of one endpoint, per app and tenant.
 
-    :param endpoint: its name, as it stands in metrics and in what is shared.
-    :param rates: all of them hold; none where nothing is documented.
+    :param endpoint: its name in metrics and in the shared state.
+    :param rates: all of them apply; empty where nothing is documented.
     """
 
     endpoint: str
@@ -34,20 +34,20 @@ class Quota:
 
 
 class RateLimiter(Protocol):
-    """Share the quotas of one app; `coordination` holds the implementation. Used by several threads."""
+    """Share the quotas of one app between threads and processes; implemented in `coordination`."""
 
     def reserve(self, quota: Quota, longest: float) -> float:
-        """Take the next place in the queue, and return how many seconds from now the call may be sent.
+        """Reserve the next free slot, and return the seconds until then.
 
-        :param longest: take none that is further away.
-        :raises QueueTooLong: if the next one is, with the distance as `retry_after`.
+        :param longest: the longest acceptable wait, in seconds.
+        :raises QueueTooLong: if the slot is further away, with the wait as `retry_after`.
         """
 
     def still_valid(self, quota: Quota, late: float) -> bool:
-        """Tell whether a place that was waited for still is one: its time is not over, nor was anybody refused.
+        """Return whether a reserved slot can still be used: it has not expired, and no call was refused since.
 
-        :param late: the seconds since the call might have been sent.
+        :param late: seconds since the slot.
         """
 
     def refused(self, quota: Quota, error: RateLimited) -> float:
-        """Have nobody call the endpoint for as long as the platform's refusal says; return the seconds."""
+        """Block the endpoint for everyone after a refusal; return the seconds."""

@@ -1,4 +1,4 @@
-"""What the calls of one client came to, by endpoint."""
+"""Count the calls of one client, by endpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(slots=True)
 class EndpointUsage:
-    """Calls that were sent, how many of them were refused for their rate, and seconds waited before sending."""
+    """Calls sent, calls rate limited by the platform, and seconds waited before calls."""
 
     calls: int = 0
     refused: int = 0
@@ -16,9 +16,9 @@ class EndpointUsage:
 
 
 class Usage:
-    """Count; used by several threads.
+    """Count calls, from several threads.
 
-    `tokens_rejected` counts the tokens that the platform refused before their end, each of which was renewed once.
+    `tokens_rejected` counts the tokens that the platform rejected before they expired.
     """
 
     def __init__(self) -> None:
@@ -27,27 +27,27 @@ class Usage:
         self.tokens_rejected = 0
 
     def called(self, endpoint: str) -> None:
-        """Count a call that is sent."""
+        """Count a call."""
         with self._guard:
             self._of(endpoint).calls += 1
 
     def refused(self, endpoint: str) -> None:
-        """Count a call that the platform refused for its rate."""
+        """Count a rate limited call."""
         with self._guard:
             self._of(endpoint).refused += 1
 
     def waited(self, endpoint: str, seconds: float) -> None:
-        """Count the wait before a call: in the queue, or until the platform's block was over."""
+        """Add the wait before a call."""
         with self._guard:
             self._of(endpoint).waited += seconds
 
     def rejected(self) -> None:
-        """Count a token that the platform refused."""
+        """Count a rejected token."""
         with self._guard:
             self.tokens_rejected += 1
 
     def endpoints(self) -> dict[str, EndpointUsage]:
-        """Return what was counted, as it is now, by the endpoint's name."""
+        """Return a copy of the counts by endpoint."""
         with self._guard:
             return {name: replace(usage) for name, usage in sorted(self._endpoints.items())}
 

@@ -17,7 +17,7 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
-from airflow_provider_meetings.api.http.error_codes import Endpoint, Rule, asked_path, code_of, json_object, no_code
+from airflow_provider_meetings.api.http.error_codes import Endpoint, Rule, code_of, json_object, no_code, request_path
 
 PLATFORM = "wecom"
 
@@ -120,6 +120,6 @@ def _warn_of_ignored_fields(body: Mapping[str, Any], response: requests.Response
     if "wrong json format" in message.lower():
         log.warning(
             "wecom answered %s with 'wrong json format': it ignored a parameter (log id %s)",
-            asked_path(response),
+            request_path(response),
             _log_id(message) or "unknown",
         )

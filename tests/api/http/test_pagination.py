@@ -27,6 +27,6 @@ def test_a_cursor_seen_twice_raises(circle: list[str]) -> None:
     cursors = iter(circle)
     listing = pages(lambda _: Page((1,), next(cursors)), what="acme recordings")
     got: list[Page[int]] = []
-    with pytest.raises(ServerError, match="acme recordings: the platform named the same page twice"):
+    with pytest.raises(ServerError, match="acme recordings: the platform returned the same cursor twice"):
         got.extend(listing)
     assert len(got) == len(circle)

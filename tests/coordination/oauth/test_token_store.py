@@ -152,7 +152,7 @@ def test_end_of_consent_is_warned_of_once_a_day(oauth: OAuthFixture, caplog: pyt
     oauth.platform.refresh_seconds = 400 * DAY
     assert warned(350 * DAY) == []
     (text,) = warned(1.5 * DAY)
-    assert text == f"The user's consent ends on 2028-01-15 (UTC), however often it was renewed. {REMEDY}"
+    assert text == f"The user's consent expires on 2028-01-15 (UTC), even if it is renewed. {REMEDY}"
     assert warned(3600) == []
     assert len(warned(1.1 * DAY)) == 1
 
@@ -163,7 +163,7 @@ def test_end_of_refresh_token_is_warned_of(oauth: OAuthFixture) -> None:
     assert ends_soon(consent_status, oauth.now + 4.9 * DAY) == ""
     assert (
         ends_soon(consent_status, oauth.now + 5.1 * DAY)
-        == "The user's token can be renewed until 2027-01-22 (UTC) only."
+        == "The user's token can be renewed only until 2027-01-22 (UTC)."
     )
 
 

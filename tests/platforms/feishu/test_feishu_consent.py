@@ -162,7 +162,7 @@ def test_a_connection_test_tells_until_when(user: Emulated) -> None:
     consent()
     works, text = FeishuHook().test_connection()
     assert works
-    assert "SOON: The user's token can be renewed until" in text
+    assert "SOON: The user's token can be renewed only until" in text
 
 
 def test_without_a_place_that_keeps_it_nothing_is_begun(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,6 +331,6 @@ def test_a_listing_by_owners_with_its_proof(user: Emulated, context: Any) -> Non
 
 def test_owners_are_no_question_for_the_app(emulated: Emulated, context: Any) -> None:
     operator = ListRecordingsOperator(task_id="t", meetings_conn_id="feishu_default", owner_ids=["ou_1"])
-    with pytest.raises(AirflowFailException, match="feishu cannot be asked by owner_ids"):
+    with pytest.raises(AirflowFailException, match="feishu does not support owner_ids"):
         operator.execute(context)
     assert emulated.state.requests == []

@@ -135,7 +135,7 @@ def test_a_page_token_in_a_circle_ends(origin: Origin, client: FeishuClient, pat
     found: Iterator[Any] = (
         client.list_meetings(START, END) if path == REPORT else client.list_meetings_by_number("1", START, END)
     )
-    with pytest.raises(ServerError, match="same page twice"):
+    with pytest.raises(ServerError, match="same cursor twice"):
         list(found)
     assert origin.count(path) == 2
 

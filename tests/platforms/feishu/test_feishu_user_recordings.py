@@ -250,7 +250,7 @@ def test_a_search_without_times_that_is_too_deep(scripted: Scripted) -> None:
 
 def test_a_page_that_leads_in_a_circle(scripted: Scripted) -> None:
     scripted.answers(page("a", following="2"), page("b", following="2"))
-    with pytest.raises(ServerError, match="the same page twice"):
+    with pytest.raises(ServerError, match="the same cursor twice"):
         scripted.found(query="x")
 
 

@@ -84,7 +84,7 @@ def test_the_paragraph_that_two_pages_share_comes_once(origin: Origin, client: W
 @pytest.mark.parametrize("second", [(2,), (0, 1, 2), (1, 2)])
 def test_a_page_that_does_not_lead_on_is_an_error(origin: Origin, client: WeComClient, second: tuple[int, ...]) -> None:
     origin.on(DETAIL, transcript(0, 1, 2, more=True), transcript(*second, more=True))
-    with pytest.raises(ServerError, match="same page twice"):
+    with pytest.raises(ServerError, match="same cursor twice"):
         client.get_transcript("rf1", "hyABC")
     assert origin.count(DETAIL) == 2
 
@@ -125,7 +125,7 @@ def test_180_days_are_one_piece(origin: Origin, client: WeComClient) -> None:
 @pytest.mark.parametrize("cursor", ["c", "0"])
 def test_a_cursor_in_a_circle_ends(origin: Origin, client: WeComClient, cursor: str) -> None:
     origin.on(MEETINGS, ids("hyABC", cursor=cursor))
-    with pytest.raises(ServerError, match="same page twice"):
+    with pytest.raises(ServerError, match="same cursor twice"):
         list(client.get_user_meeting_ids("zhangsan", START, END))
     assert origin.count(MEETINGS) == 2
 

@@ -362,7 +362,7 @@ def test_pages_that_shift_name_a_recording_once(origin: Origin, client: WeComCli
 
 def test_a_cursor_in_a_circle_ends(origin: Origin, client: WeComClient) -> None:
     origin.on(LIST, json_body(page(has_more=True, next_cursor="c")))
-    with pytest.raises(ServerError, match="same page twice"):
+    with pytest.raises(ServerError, match="same cursor twice"):
         list(client.list(QUERY))
     assert origin.count(LIST) == 2
 
