@@ -24,12 +24,12 @@ from airflow_provider_meetings.platforms.wecom.hook import WeComHook
 INFO = get_provider_info()
 
 
-def test_the_entry_point_leads_here() -> None:
+def test_entry_point() -> None:
     found = [e for e in entry_points(group="apache_airflow_provider") if e.dist and e.dist.name == INFO["package-name"]]
     assert [e.load() for e in found] == [get_provider_info]
 
 
-def test_the_info_has_the_documented_form() -> None:
+def test_info_matches_schemas() -> None:
     folder = Path(airflow.__file__).parent
     jsonschema.validate(INFO, json.loads((folder / "provider_info.schema.json").read_text()))
     authoring = json.loads((folder / "provider.yaml.schema.json").read_text())
@@ -51,7 +51,7 @@ def test_extras_have_schemas_that_the_hook_reads(manifest: Any) -> None:
 
 
 @pytest.mark.parametrize("entry", INFO["connection-types"], ids=lambda e: str(e["connection-type"]))
-def test_the_manifest_agrees_with_the_hook(entry: dict[str, Any]) -> None:
+def test_manifest_matches_hook(entry: dict[str, Any]) -> None:
     module, _, name = entry["hook-class-name"].rpartition(".")
     hook = getattr(importlib.import_module(module), name)
     assert (hook.conn_type, hook.hook_name) == (entry["connection-type"], entry["hook-name"])
@@ -59,13 +59,13 @@ def test_the_manifest_agrees_with_the_hook(entry: dict[str, Any]) -> None:
     assert hook.conn_name_attr == "meetings_conn_id"
 
 
-def test_every_platform_folder_is_announced() -> None:
+def test_platform_folders_are_announced() -> None:
     platforms = importlib.import_module("airflow_provider_meetings.platforms")
     folders = {p.name for p in Path(platforms.__path__[0]).iterdir() if (p / "__init__.py").exists()}
     assert folders == {entry["connection-type"] for entry in INFO["connection-types"]}
 
 
-def test_every_module_that_is_named_exists() -> None:
+def test_named_modules_exist() -> None:
     kinds = ("hooks", "operators", "sensors", "triggers")
     for module in {m for kind in kinds for entry in INFO[kind] for m in entry["python-modules"]}:
         importlib.import_module(module)

@@ -280,7 +280,11 @@ TABLES: dict[type, Table] = {
             Row("meeting_ids", None, "The query selects nothing", "Give one of meeting_ids"),
             Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", called="meeting_id"),
             Row(
-                "recording_ids", ["a" * 23], "23 characters", "last part of the minute's address", called="minute_token"
+                "recording_ids",
+                ["a" * 23],
+                "24 letters and digits",
+                "last part of the minute's address",
+                called="minute_token",
             ),
             Row("recording_ids", ["a"], "wecom does not support", "It supports meeting_ids, meeting_numbers", WECOM),
             FEISHU_OWNERS,

@@ -128,7 +128,7 @@ def clients(state: EmulatorState) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("platform", "where", "given", "value"), list(_cases()))
-def test_a_wrong_argument(
+def test_invalid_argument(
     clients: dict[str, Any], state: EmulatorState, platform: str, where: str, given: dict[str, Any], value: Any
 ) -> None:
     method, _, parameter = where.partition(".")

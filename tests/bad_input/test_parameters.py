@@ -79,14 +79,14 @@ def check_told(error: BaseException, row: Row, *types: type[Exception]) -> None:
 
 
 @pytest.mark.parametrize(("cls", "row"), AT_ONCE)
-def test_refused_while_the_dag_is_read(cls: type, row: Row) -> None:
+def test_invalid_value_is_refused_at_parse_time(cls: type, row: Row) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011  # which one, is what is looked at
         make(cls, row)
     check_told(caught.value, row, ValueError, InvalidRequest, AirflowFailException)
 
 
 @pytest.mark.parametrize(("cls", "row"), AT_RUN)
-def test_refused_before_anything_is_sent_or_written(
+def test_invalid_value_is_refused_before_first_request(
     shared: Emulated, context: Any, place: Path, cls: type, row: Row
 ) -> None:
     shared.state.requests.clear()
@@ -102,7 +102,7 @@ def test_refused_before_anything_is_sent_or_written(
 
 
 @pytest.mark.parametrize("cls", TABLES)
-def test_the_other_arguments_of_the_rows_are_taken(emulated: Any, context: Any, place: Path, cls: type) -> None:
+def test_other_arguments_of_rows_are_valid(emulated: Any, context: Any, place: Path, cls: type) -> None:
     """Else every row would be refused for their sake."""
     made = make(cls, None, place)
     if cls in RUN:
@@ -114,7 +114,7 @@ def test_every_parameter_has_a_row(cls: type) -> None:
     assert own_parameters(cls) == TABLES[cls].parameters
 
 
-def test_a_parameter_without_a_row_is_found() -> None:
+def test_parameter_without_row_is_found() -> None:
     class New(ListRecordingsOperator):
         def __init__(self, *, meetings_conn_id: str, colour: str, **kwargs: Any) -> None: ...
 
@@ -122,7 +122,7 @@ def test_a_parameter_without_a_row_is_found() -> None:
 
 
 @pytest.mark.parametrize("cls", RUN)
-def test_no_own_argument_shadows_one_of_airflows(cls: type) -> None:
+def test_arguments_do_not_shadow_airflows(cls: type) -> None:
     taken = own_parameters(BaseOperator) | own_parameters(BaseSensorOperator)
     assert {"owner", "timeout", "poke_interval"} <= taken
     assert own_parameters(cls) & taken == set()
@@ -134,7 +134,7 @@ def own_parameters(cls: type) -> set[str]:
     return {p.name for p in parameters if p.kind not in kinds} - {"self"}
 
 
-def test_an_iterator_is_not_empty_at_the_second_poke(emulated: Any, context: Any) -> None:
+def test_iterator_can_be_read_at_second_poke(emulated: Any, context: Any) -> None:
     """It would be taken for a listing that found nothing, and the task would be green."""
     waiting = {"platform": "feishu", "tenant": "t", "recording_id": None, "meeting_id": RUNNING_MEETING}
     sensor = RecordingReadySensor(

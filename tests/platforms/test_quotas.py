@@ -20,11 +20,11 @@ def limited(module: ModuleType) -> list[Quota]:
 
 
 @pytest.mark.parametrize("quota", [*limited(feishu), *limited(wecom)], ids=lambda quota: quota.endpoint)
-def test_the_page_names_the_quota(quota: Quota) -> None:
+def test_page_lists_quota(quota: Quota) -> None:
     (row,) = re.findall(rf"^``(?:.*``, ``)?{re.escape(quota.endpoint)}``.*", PAGE, re.MULTILINE)
     assert row.endswith("  " + " and ".join(f"{rate.calls:g} in {rate.seconds:g} s" for rate in quota.rates))
 
 
 @pytest.mark.parametrize("module", [feishu, wecom])
-def test_there_are_quotas(module: ModuleType) -> None:
+def test_quotas_exist(module: ModuleType) -> None:
     assert len(limited(module)) >= 5

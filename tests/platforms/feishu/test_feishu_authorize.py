@@ -55,7 +55,7 @@ class TestOperator:
         assert FEISHU_USER.name not in logged
         assert FeishuHook().get_conn().get_minute(READY_MINUTE)
 
-    def test_the_second_run_without_a_first_one(self, user: Emulated, context: Any) -> None:
+    def test_second_run_without_first(self, user: Emulated, context: Any) -> None:
         operator = FeishuAuthorizeOperator(task_id="t", redirected_to=f"{REDIRECT}?code=c&state=s")
         with pytest.raises(AirflowFailException, match="No consent was started"):
             operator.execute(context)
@@ -80,20 +80,20 @@ class TestCommand:
             out, err = process.communicate(answer if isinstance(answer, str) else "", timeout=120)
             return process.returncode, seen + out, err
 
-    def test_a_consent(self, tmp_path: Path, user: Emulated) -> None:
+    def test_consent(self, tmp_path: Path, user: Emulated) -> None:
         code, out, err = self.run(tmp_path, user, lambda address: browse(address) + "\n")
         assert (code, err) == (0, "")
         assert f"{FEISHU_USER.name}: user {FEISHU_USER.open_id} has consented until " in out
         assert "paste it here within five minutes" in out
         assert FeishuHook().get_conn().get_minute(READY_MINUTE)
 
-    def test_what_is_pasted_wrong(self, tmp_path: Path, user: Emulated) -> None:
+    def test_pasted_wrong_address(self, tmp_path: Path, user: Emulated) -> None:
         code, _, err = self.run(tmp_path, user, lambda address: "S3CRETCODE\n")
         assert code == 2
         assert "has no code and no state" in err
         assert "S3CRETCODE" not in err
 
-    def test_a_connection_of_another_kind(self, tmp_path: Path, user: Emulated) -> None:
+    def test_connection_of_platform_without_consent(self, tmp_path: Path, user: Emulated) -> None:
         code, out, err = self.run(tmp_path, user, "", conn_id="wecom_default")
         assert (code, out) == (2, "")
         assert "no users consent on the platform wecom" in err

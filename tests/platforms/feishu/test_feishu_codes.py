@@ -139,7 +139,7 @@ def test_every_documented_code(origin: Origin, status: int, code: int, kind: str
     assert CODES[code].retries == (kind in {"RateLimited", "ServerError"} or code in RENEWS)
 
 
-def test_the_table_is_covered() -> None:
+def test_codes_are_covered() -> None:
     assert {code for _, code, _, _ in DOCUMENTED} == set(CODES)
 
 
@@ -170,7 +170,7 @@ EXCEPTIONS = [
 
 @pytest.mark.parametrize("prefix", ["", "/behind/a/proxy"])
 @pytest.mark.parametrize(("path", "status", "code", "kind", "step"), EXCEPTIONS)
-def test_a_code_that_means_something_else_here(
+def test_code_with_endpoint_specific_meaning(
     origin: Origin, prefix: str, path: str, status: int, code: int, kind: str, step: str
 ) -> None:
     origin.on(prefix + path, json_body({"code": code, "msg": "m"}, status))
@@ -185,19 +185,19 @@ def test_every_exception_is_covered() -> None:
 
 
 @pytest.mark.parametrize("code", [121003, 124002, 2091006, 99991663])
-def test_other_codes_mean_the_same_at_every_endpoint(origin: Origin, code: int) -> None:
+def test_other_codes_have_same_meaning_everywhere(origin: Origin, code: int) -> None:
     origin.on(SEARCH, json_body({"code": code, "msg": "m"}, 500))
     assert type(refusal(origin, SEARCH)) is CODES[code].error
 
 
 @pytest.mark.parametrize("path", [SEARCH + "/x", "/open-apis/vc/v1/meetings/5/recording", "/search", TRANSCRIPT + "s"])
-def test_another_endpoint_is_no_exception(origin: Origin, path: str) -> None:
+def test_other_endpoint_has_general_meaning(origin: Origin, path: str) -> None:
     origin.on(path, json_body({"code": 121001, "msg": "m"}, 500))
     assert type(refusal(origin, path)) is errors.ServerError
 
 
 @pytest.mark.parametrize(("path", "kind"), [(SEARCH, errors.InvalidRequest), (REPORT, errors.ServerError)])
-def test_an_unknown_code_where_client_errors_are_500(origin: Origin, path: str, kind: type[MeetingsApiError]) -> None:
+def test_unknown_code_at_endpoint_with_status_500(origin: Origin, path: str, kind: type[MeetingsApiError]) -> None:
     origin.on(path, json_body({"code": 4711, "msg": "new"}, 500, {"X-Tt-Logid": "L0G"}))
     error = refusal(origin, path)
     assert type(error) is kind

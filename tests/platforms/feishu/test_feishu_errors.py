@@ -27,7 +27,7 @@ def refusal(origin: Origin) -> MeetingsApiError:
 
 
 @pytest.mark.parametrize("status", [200, 400, 404, 500])
-def test_only_the_code_decides(origin: Origin, status: int) -> None:
+def test_code_decides_not_status(origin: Origin, status: int) -> None:
     origin.on("/open-apis/x", json_body({"code": 2091004, "msg": ""}, status))
     assert type(refusal(origin)) is errors.Gone
 
@@ -36,7 +36,7 @@ def test_only_the_code_decides(origin: Origin, status: int) -> None:
     ("status", "kind"),
     [(400, InvalidRequest), (200, InvalidRequest), (500, ServerError), (503, ServerError), (429, RateLimited)],
 )
-def test_an_unknown_code(origin: Origin, status: int, kind: type[MeetingsApiError]) -> None:
+def test_unknown_code(origin: Origin, status: int, kind: type[MeetingsApiError]) -> None:
     origin.on("/open-apis/x", json_body({"code": 4711, "msg": "new"}, status))
     error = refusal(origin)
     assert type(error) is kind
@@ -48,7 +48,7 @@ def test_an_unknown_code(origin: Origin, status: int, kind: type[MeetingsApiErro
     ("header", "seconds"), [("7", 7.0), ("0", 0.0), ("-3", 0.0), ("1.5", 1.5), ("soon", None), ("", None), (None, None)]
 )
 @pytest.mark.parametrize(("status", "code"), [(429, 99991400), (400, 99991400), (429, 1420003), (429, 4711)])
-def test_the_wait_of_a_limit(origin: Origin, header: str | None, seconds: float | None, status: int, code: int) -> None:
+def test_rate_limit_wait(origin: Origin, header: str | None, seconds: float | None, status: int, code: int) -> None:
     headers = {} if header is None else {"x-ogw-ratelimit-reset": header, "x-ogw-ratelimit-limit": "5"}
     origin.on("/open-apis/x", json_body({"code": code, "msg": "slow"}, status, headers))
     error = refusal(origin)
@@ -56,7 +56,7 @@ def test_the_wait_of_a_limit(origin: Origin, header: str | None, seconds: float 
     assert error.retry_after == seconds
 
 
-def test_a_wait_without_end_is_no_wait(origin: Origin) -> None:
+def test_infinite_wait_is_ignored(origin: Origin) -> None:
     headers = {"x-ogw-ratelimit-reset": "inf"}
     origin.on("/open-apis/x", json_body({"code": 99991400, "msg": "slow"}, 429, headers))
     assert refusal(origin).retry_after is None
@@ -72,7 +72,7 @@ def test_a_wait_without_end_is_no_wait(origin: Origin) -> None:
         ({"error": None}, {}, ""),
     ],
 )
-def test_where_the_log_id_stands(origin: Origin, body: dict[str, object], headers: dict[str, str], log_id: str) -> None:
+def test_log_id_sources(origin: Origin, body: dict[str, object], headers: dict[str, str], log_id: str) -> None:
     origin.on("/open-apis/x", json_body({"code": 2091002, "msg": "m", **body}, 404, headers))
     assert refusal(origin).log_id == log_id
 
@@ -92,7 +92,7 @@ def test_where_the_log_id_stands(origin: Origin, body: dict[str, object], header
     ],
 )
 @pytest.mark.parametrize("status", [200, 302, 404, 502])
-def test_an_answer_that_is_not_the_platforms(origin: Origin, status: int, body: bytes) -> None:
+def test_answer_of_a_proxy(origin: Origin, status: int, body: bytes) -> None:
     origin.on("/open-apis/x", raw_body(body, status=status, headers={"X-Tt-Logid": "h"}))
     error = refusal(origin)
     assert type(error) is ServerError
@@ -103,7 +103,7 @@ def test_an_answer_that_is_not_the_platforms(origin: Origin, status: int, body: 
 
 
 @pytest.mark.parametrize("body", [b'{"code": false}', b"[" * 200_000])
-def test_an_answer_that_pretends(origin: Origin, body: bytes) -> None:
+def test_forged_answer(origin: Origin, body: bytes) -> None:
     origin.on("/open-apis/x", raw_body(body))
     assert type(refusal(origin)) is ServerError
 
@@ -115,7 +115,7 @@ def test_success_is_the_whole_object(origin: Origin) -> None:
         assert decode(response) == body
 
 
-def test_the_text_of_a_user_tokens_refusal(origin: Origin) -> None:
+def test_user_token_error_description(origin: Origin) -> None:
     body = {"code": 20073, "error": "invalid_grant", "error_description": "The refresh token has been used."}
     origin.on("/open-apis/x", json_body(body, 400))
     error = refusal(origin)

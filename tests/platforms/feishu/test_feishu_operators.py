@@ -20,7 +20,7 @@ def read(context: Any, post_ids: Any, **arguments: Any) -> list[dict[str, Any]]:
     return FeishuPostsOperator(**{"task_id": "read", "post_ids": post_ids, **arguments}).execute(context)
 
 
-def test_posts_once_each_and_a_tombstone(emulated: Any, context: Any) -> None:
+def test_posts_are_read_once_with_tombstone(emulated: Any, context: Any) -> None:
     found = read(context, f'["{NAMED_POST}", "{GONE_POST}", "{ANONYMOUS_POST}", "{NAMED_POST}"]')
     assert [(p["post_id"], p["author_kind"], p["deleted"]) for p in found] == [
         (NAMED_POST, "named", False),
@@ -31,7 +31,7 @@ def test_posts_once_each_and_a_tombstone(emulated: Any, context: Any) -> None:
     assert found[2]["author_id"] is None
 
 
-def test_a_missing_post_may_be_left_out_or_fail(emulated: Any, context: Any) -> None:
+def test_missing_post_is_skipped_or_fails(emulated: Any, context: Any) -> None:
     assert read(context, [GONE_POST], on_missing="skip") == []
     with pytest.raises(AirflowFailException, match="1420004"):
         read(context, [GONE_POST], on_missing="fail")
@@ -39,7 +39,7 @@ def test_a_missing_post_may_be_left_out_or_fail(emulated: Any, context: Any) -> 
         read(context, [GONE_POST], on_missing="ignore")
 
 
-def test_a_post_without_permission_fails(emulated: Any, context: Any) -> None:
+def test_post_without_permission_fails(emulated: Any, context: Any) -> None:
     with pytest.raises(AirflowFailException, match="moments:moments:readonly"):
         read(context, [NAMED_POST, FORBIDDEN_POST])
 
@@ -59,7 +59,7 @@ def test_bad_ids_are_refused_before_any_request(emulated: Any, context: Any, pos
     assert emulated.state.requests == []
 
 
-def test_the_secret_of_another_platform_is_not_sent(emulated: Any, context: Any) -> None:
+def test_secret_of_other_platform_is_not_sent(emulated: Any, context: Any) -> None:
     with pytest.raises(AirflowFailException, match="is of type wecom, not feishu"):
         read(context, [NAMED_POST], meetings_conn_id="wecom_default")
     assert emulated.state.requests == []

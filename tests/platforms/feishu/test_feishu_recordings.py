@@ -53,7 +53,7 @@ class TestFeishuContract(ClientContract):
     def feishu(self, client: MeetingsClient) -> FeishuClient:
         return cast(FeishuClient, client)
 
-    def test_where_every_meeting_stands(self, client: MeetingsClient) -> None:
+    def test_states_of_meetings(self, client: MeetingsClient) -> None:
         found = {r.meeting_id: (r.state, r.recording_id) for r in client.list(self.questions()["meeting_ids"])}
         assert found == {
             seed.READY_MEETING: ("ready", seed.READY_MINUTE),
@@ -69,7 +69,7 @@ class TestFeishuContract(ClientContract):
             seed.FORBIDDEN_MINUTE_MEETING: ("forbidden", seed.FORBIDDEN_MINUTE),
         }
 
-    def test_unknown_ids_are_an_answer(self, client: MeetingsClient) -> None:
+    def test_unknown_ids_have_state_unknown(self, client: MeetingsClient) -> None:
         query = RecordingQuery(meeting_ids=("123",), recording_ids=("x" * 24,))
         found = {(r.meeting_id, r.recording_id): (r.state, r.reason) for r in client.list(query)}
         assert found == {
@@ -77,7 +77,7 @@ class TestFeishuContract(ClientContract):
             (None, "x" * 24): ("unknown", "resource not found (code 2091002)"),
         }
 
-    def test_the_two_stages_of_not_yet(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_two_states_before_ready(self, client: MeetingsClient, state: EmulatorState) -> None:
         state.not_ready_polls = 2
         query = RecordingQuery(meeting_ids=(seed.PROCESSING_MEETING,))
         seen = []
@@ -93,7 +93,7 @@ class TestFeishuContract(ClientContract):
             (RecordingState.READY, token, None),
         ]
 
-    def test_the_media_of_a_minute(self, feishu: FeishuClient, transport: Transport) -> None:
+    def test_media_of_minute(self, feishu: FeishuClient, transport: Transport) -> None:
         (recording,) = feishu.list(RecordingQuery(meeting_ids=(seed.READY_MEETING,)))
         content = {media.kind: feishu.open(media) for media in feishu.media(recording, ["video", "transcript"])}
         assert set(content) == {"video", "transcript-txt", "transcript-srt"}
@@ -109,7 +109,7 @@ class TestFeishuContract(ClientContract):
         assert b"".join(text).decode().startswith("陈宇 00:00:00.000\n大家好")
         assert b"".join(cues).decode().startswith("1\n00:00:00,000 --> 00:00:05,400\n陈宇: 大家好")
 
-    def test_a_minute_without_a_transcript(self, feishu: FeishuClient) -> None:
+    def test_minute_without_transcript(self, feishu: FeishuClient) -> None:
         (recording,) = feishu.list(RecordingQuery(recording_ids=(seed.AUDIO_ONLY_MINUTE,)))
         assert [feishu.open(media) for media in feishu.media(recording, ["transcript"])] == [None, None]
 
@@ -120,7 +120,7 @@ class TestFeishuContract(ClientContract):
         assert not isinstance(opened, Download)
         return None if opened is None else b"".join(opened)
 
-    def test_what_the_ai_wrote_of_a_minute(self, feishu: FeishuClient, state: EmulatorState) -> None:
+    def test_minute_artifacts(self, feishu: FeishuClient, state: EmulatorState) -> None:
         given = state.company.feishu_artifacts[seed.READY_MINUTE]
         summary, chapters, todos = (
             self.content(feishu, seed.READY_MINUTE, kind) for kind in ("summary", "chapters", "todos-json")
@@ -143,13 +143,13 @@ class TestFeishuContract(ClientContract):
             ).encode()
         )
 
-    def test_parts_that_the_ai_did_not_write_are_absent(self, feishu: FeishuClient) -> None:
+    def test_missing_artifacts_are_absent(self, feishu: FeishuClient) -> None:
         # A summary alone, and nothing at all.
         kinds = ("summary-txt", "chapters-json", "todos-json")
         assert [self.content(feishu, seed.PROCESSING_MINUTE, kind) is None for kind in kinds] == [False, True, True]
         assert [self.content(feishu, seed.AUDIO_ONLY_MINUTE, kind) for kind in kinds] == [None, None, None]
 
-    def test_who_looked_at_a_minute(self, feishu: FeishuClient, state: EmulatorState) -> None:
+    def test_minute_statistics(self, feishu: FeishuClient, state: EmulatorState) -> None:
         content = self.content(feishu, seed.READY_MINUTE, "statistics")
         assert content is not None
         found = json.loads(content)
@@ -157,7 +157,7 @@ class TestFeishuContract(ClientContract):
         assert (found["page_view_count"], found["user_view_count"]) == (str(given.page_views), str(len(given.viewers)))
         assert len(found["user_view_list"]) == len(given.viewers)
 
-    def test_one_answer_serves_three_files_and_each_of_them_once(
+    def test_one_answer_serves_each_artifact_once(
         self, feishu: FeishuClient, state: EmulatorState, clock: Clock
     ) -> None:
         (recording,) = feishu.list(RecordingQuery(recording_ids=(seed.READY_MINUTE,)))
@@ -179,7 +179,7 @@ class TestFeishuContract(ClientContract):
         assert feishu.open(todos) is not None
         assert asked() == 4  # nothing that is old
 
-    def test_all_three_parameters_of_a_transcript_are_sent(self, feishu: FeishuClient, state: EmulatorState) -> None:
+    def test_transcript_sends_all_parameters(self, feishu: FeishuClient, state: EmulatorState) -> None:
         plain = feishu.get_minute_transcript(seed.READY_MINUTE, need_speaker=False, need_timestamp=False)
         assert plain.decode().startswith("大家好")
         assert state.requests[-1].query == {"need_speaker": "false", "need_timestamp": "false", "file_format": "txt"}
@@ -191,7 +191,7 @@ class TestFeishuContract(ClientContract):
     @pytest.mark.parametrize(
         "token", ["x" * 23, "x" * 25, "", "../../../auth/v3/x/yyyyy", "x" * 23 + "?", "x" * 24 + "\n"]
     )
-    def test_a_wrong_minute_token_is_refused_before_any_request(
+    def test_invalid_minute_token_is_refused_before_first_request(
         self, feishu: FeishuClient, state: EmulatorState, token: str
     ) -> None:
         # The listing looks at every id first: the good one before it is not asked for either.
@@ -208,7 +208,7 @@ class TestFeishuContract(ClientContract):
         assert state.requests == []
 
     @pytest.mark.parametrize("number", ["12a", "", "1/2", "１２", "1" * 33, "12\n"])
-    def test_a_wrong_meeting_or_post_id_is_refused_before_any_request(
+    def test_invalid_id_is_refused_before_first_request(
         self, feishu: FeishuClient, state: EmulatorState, number: str
     ) -> None:
         for ask in (feishu.get_meeting_recording, feishu.get_post):
@@ -216,22 +216,22 @@ class TestFeishuContract(ClientContract):
                 ask(number)
         assert state.requests == []
 
-    def test_a_window_means_nothing_here(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_window_is_refused(self, client: MeetingsClient, state: EmulatorState) -> None:
         window: Any = {"start": "2026-11-12T00:00:00Z", "end": "2026-11-13T00:00:00Z"}
         with pytest.raises(InvalidRequest, match="leave start and end out"):
             client.list(RecordingQuery(meeting_ids=("1",), **window))
         assert state.requests == []
 
-    def test_a_recording_known_by_its_meeting_only(self, client: MeetingsClient) -> None:
+    def test_recording_known_by_meeting_only(self, client: MeetingsClient) -> None:
         ref = RecordingRef(recording_id=None, meeting_id=seed.READY_MEETING)
         (recording,) = client.check(RecordingQuery(recordings=(ref,)))
         assert (recording.state, recording.recording_id) == ("ready", seed.READY_MINUTE)
 
-    def test_a_reference_without_any_id_is_refused(self, client: MeetingsClient) -> None:
+    def test_reference_without_id_is_refused(self, client: MeetingsClient) -> None:
         with pytest.raises(InvalidRequest):
             client.check(RecordingQuery(recordings=(RecordingRef(recording_id=None, meeting_id=None),)))
 
-    def test_what_was_asked_is_reported(self, client: MeetingsClient) -> None:
+    def test_lookups_are_reported(self, client: MeetingsClient) -> None:
         windows: list[ListedWindow] = []
         query = RecordingQuery(recording_ids=(seed.READY_MINUTE,), meeting_ids=(seed.READY_MEETING,))
         list(client.list(query, windows.append))
@@ -241,7 +241,7 @@ class TestFeishuContract(ClientContract):
         ]
 
     @pytest.mark.parametrize("kind", ["open_id", "union_id", "user_id"])
-    def test_which_id_of_a_person_is_given(self, transport: Transport, clock: Clock, kind: Any) -> None:
+    def test_user_id_type(self, transport: Transport, clock: Clock, kind: Any) -> None:
         tokens = ProcessTokenStore(clock)
         credentials = Credentials(FEISHU_APP_ID, self.secret, tokens, tenant="bluewave", user_id_type=kind)
         client = FeishuClient(transport, credentials)
@@ -250,7 +250,7 @@ class TestFeishuContract(ClientContract):
         assert (post.author_id, post.tenant) == (getattr(seed.CHEN_YU, kind), "bluewave")
         assert client.get_minute(seed.READY_MINUTE, user_id_type="union_id").owner_id == seed.CHEN_YU.union_id
 
-    def test_an_unknown_kind_of_id_is_refused(self) -> None:
+    def test_unknown_user_id_type_is_refused(self) -> None:
         with pytest.raises(InvalidRequest, match="open_id"):
             Credentials("a", "b", ProcessTokenStore(), user_id_type=cast(Any, "email"))
 
@@ -263,9 +263,7 @@ class TestFeishuContract(ClientContract):
             (seed.OFFICIAL_POST, "official", None),
         ],
     )
-    def test_posts_of_the_four_kinds_of_authors(
-        self, feishu: FeishuClient, post_id: str, kind: str, author: str | None
-    ) -> None:
+    def test_posts_by_author_kind(self, feishu: FeishuClient, post_id: str, kind: str, author: str | None) -> None:
         post = feishu.read_post(post_id)
         given = next(given for given in seed.POSTS if given.post_id == post_id)
         assert (post.post_id, post.author_kind, post.author_id) == (post_id, kind, author)
@@ -277,13 +275,13 @@ class TestFeishuContract(ClientContract):
         assert post.content == json.loads(json.dumps([list(p) for p in given.content]))
         assert Post.from_dict(json.loads(json.dumps(post.to_dict()))) == post
 
-    def test_the_text_of_a_post(self, feishu: FeishuClient) -> None:
+    def test_post_text(self, feishu: FeishuClient) -> None:
         assert (
             feishu.read_post(seed.NAMED_POST).content_text == "#新品发布 周五见！感谢 @赵敏\n彩排安排在这里：查看原文"
         )
 
     @pytest.mark.parametrize(("post_id", "kind"), [(seed.FORBIDDEN_POST, PermissionDenied), (seed.GONE_POST, NotFound)])
-    def test_posts_that_cannot_be_read(self, feishu: FeishuClient, post_id: str, kind: type[MeetingsApiError]) -> None:
+    def test_unreadable_posts(self, feishu: FeishuClient, post_id: str, kind: type[MeetingsApiError]) -> None:
         with pytest.raises(kind) as caught:
             feishu.get_post(post_id)
         assert caught.value.log_id
@@ -292,7 +290,7 @@ class TestFeishuContract(ClientContract):
         ("token", "kind"),
         [(seed.DELETED_MINUTE, Gone), (seed.FORBIDDEN_MINUTE, PermissionDenied), ("x" * 24, NotFound)],
     )
-    def test_minutes_that_cannot_be_read(self, feishu: FeishuClient, token: str, kind: type[MeetingsApiError]) -> None:
+    def test_unreadable_minutes(self, feishu: FeishuClient, token: str, kind: type[MeetingsApiError]) -> None:
         for ask in (feishu.get_minute, feishu.get_minute_media_url, feishu.get_minute_transcript):
             with pytest.raises(kind):
                 ask(token)
@@ -301,7 +299,7 @@ class TestFeishuContract(ClientContract):
             with pytest.raises(kind):
                 feishu.open(replace(media, file_id=token))
 
-    def test_the_token_travels_in_the_header_only(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_token_is_sent_in_header_only(self, client: MeetingsClient, state: EmulatorState) -> None:
         list(client.list(RecordingQuery(recording_ids=(seed.READY_MINUTE,))))
         token_request, api_request = state.requests
         assert (token_request.method, token_request.path, token_request.query) == ("POST", TOKEN_PATH, {})
@@ -333,7 +331,7 @@ def client(origin: Origin, sleeps: list[float]) -> Iterator[FeishuClient]:
     transport.close()
 
 
-def test_a_limit_is_waited_for(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
+def test_rate_limit_is_waited_for(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
     refused = json_body({"code": 99991400, "msg": "slow"}, 429, {"x-ogw-ratelimit-reset": "3"})
     good = json_body({"code": 0, "data": {"minute": {"token": seed.READY_MINUTE}}})
     origin.on(MINUTE_PATH, refused, refused, good)
@@ -341,14 +339,14 @@ def test_a_limit_is_waited_for(origin: Origin, client: FeishuClient, sleeps: lis
     assert sleeps == [3.0, 3.0]
 
 
-def test_a_long_limit_is_given_back(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
+def test_long_rate_limit_is_raised(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
     origin.on(MINUTE_PATH, json_body({"code": 99991400, "msg": "slow"}, 429, {"x-ogw-ratelimit-reset": "61"}))
     with pytest.raises(RateLimited) as caught:
         client.get_minute(seed.READY_MINUTE)
     assert (caught.value.retry_after, sleeps, origin.count(MINUTE_PATH)) == (61.0, [], 1)
 
 
-def test_a_token_that_is_refused_for_ever(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
+def test_token_rejected_twice_fails(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
     origin.on(MINUTE_PATH, json_body({"code": 99991663, "msg": "Invalid access token"}))
     with pytest.raises(MeetingsApiError, match="refreshed and rejected again") as caught:
         client.get_minute(seed.READY_MINUTE)
@@ -357,13 +355,13 @@ def test_a_token_that_is_refused_for_ever(origin: Origin, client: FeishuClient, 
 
 
 @pytest.mark.parametrize(("status", "prefix"), [(200, b""), (400, b""), (500, b""), (400, b" \n")])
-def test_an_error_is_no_transcript(origin: Origin, client: FeishuClient, status: int, prefix: bytes) -> None:
+def test_error_is_not_a_transcript(origin: Origin, client: FeishuClient, status: int, prefix: bytes) -> None:
     origin.on(MINUTE_PATH + "/transcript", raw_body(prefix + b'{"code": 2091005, "msg": "deny"}', status=status))
     with pytest.raises(PermissionDenied):
         client.get_minute_transcript(seed.READY_MINUTE)
 
 
-def test_an_empty_envelope_is_no_transcript(origin: Origin, client: FeishuClient) -> None:
+def test_empty_envelope_is_not_a_transcript(origin: Origin, client: FeishuClient) -> None:
     origin.on(MINUTE_PATH + "/transcript", json_body({"code": 0, "msg": "ok", "data": {}}))
     with pytest.raises(ServerError, match="empty envelope"):
         client.get_minute_transcript(seed.READY_MINUTE)
@@ -379,7 +377,7 @@ ARTIFACTS = MediaFile(
 )
 
 
-def test_the_same_answer_gives_the_same_bytes(origin: Origin, client: FeishuClient) -> None:
+def test_same_answer_gives_same_bytes(origin: Origin, client: FeishuClient) -> None:
     one, two = {"content": "half \ud83d", "new": {"b": 1, "a": 2}}, {"new": {"a": 2, "b": 1}, "content": "half \ud83d"}
     answers = [json_body({"code": 0, "data": {"minute_todos": [todo]}}) for todo in (one, two)]
     origin.on(MINUTE_PATH + "/artifacts", *answers)
@@ -389,7 +387,7 @@ def test_the_same_answer_gives_the_same_bytes(origin: Origin, client: FeishuClie
 
 
 @pytest.mark.parametrize("data", [{}, {"summary": " \n", "minute_todos": None}, {"summary": "", "minute_todos": []}])
-def test_artifacts_that_are_not_written_yet(origin: Origin, client: FeishuClient, data: dict[str, Any]) -> None:
+def test_artifacts_not_ready(origin: Origin, client: FeishuClient, data: dict[str, Any]) -> None:
     origin.on(MINUTE_PATH + "/artifacts", json_body({"code": 0, "data": data}))
     for kind in ("summary-txt", "chapters-json", "todos-json"):
         assert client.open(replace(ARTIFACTS, kind=kind)) is None
@@ -399,7 +397,7 @@ def test_artifacts_that_are_not_written_yet(origin: Origin, client: FeishuClient
     ("code", "status", "kind"),
     [(99991672, 400, PermissionDenied), (2091005, 403, PermissionDenied), (2091003, 400, NotReady)],
 )
-def test_artifacts_that_are_refused(
+def test_refused_artifacts(
     origin: Origin, client: FeishuClient, code: int, status: int, kind: type[MeetingsApiError]
 ) -> None:
     origin.on(MINUTE_PATH + "/artifacts", json_body({"code": code, "msg": "no"}, status))
@@ -408,7 +406,7 @@ def test_artifacts_that_are_refused(
 
 
 @pytest.mark.parametrize("data", [{}, {"data": None}, {"data": {}}, {"data": {"download_url": ""}}])
-def test_a_success_without_a_link_is_undocumented(origin: Origin, client: FeishuClient, data: dict[str, Any]) -> None:
+def test_answer_without_link_is_refused(origin: Origin, client: FeishuClient, data: dict[str, Any]) -> None:
     origin.on(MINUTE_PATH + "/media", json_body({"code": 0, "msg": "ok", **data}))
     with pytest.raises(ServerError):
         client.get_minute_media_url(seed.READY_MINUTE)
@@ -418,15 +416,13 @@ def test_a_success_without_a_link_is_undocumented(origin: Origin, client: Feishu
     "answer",
     [{}, {"tenant_access_token": ["t"], "expire": 1}, {"tenant_access_token": "t", "expire": "soon"}, {"expire": 7200}],
 )
-def test_a_token_answer_of_another_form_is_undocumented(
-    origin: Origin, client: FeishuClient, answer: dict[str, Any]
-) -> None:
+def test_invalid_token_answer_is_refused(origin: Origin, client: FeishuClient, answer: dict[str, Any]) -> None:
     origin.on(TOKEN_PATH, json_body({"code": 0, "msg": "ok", **answer}))
     with pytest.raises(ServerError):
         client.whoami()
 
 
-def test_a_token_of_unknown_life_is_used_once(origin: Origin, client: FeishuClient) -> None:
+def test_token_without_lifetime_is_used_once(origin: Origin, client: FeishuClient) -> None:
     origin.on(TOKEN_PATH, json_body({"code": 0, "msg": "ok", "tenant_access_token": "t"}))
     client.whoami()
     client.whoami()

@@ -39,7 +39,7 @@ def read(kind: str, content: bytes) -> list[Any]:
     return list(READERS[kind].read(stored(kind), content))
 
 
-def test_each_item_is_what_the_reader_says() -> None:
+def test_readers_return_declared_rows() -> None:
     texts = {"transcript-txt": b"x", "transcript-srt": b"x", "chapters-json": b"[{}]", "todos-json": b"[{}]"}
     texts["statistics-json"] = b'{"page_view_count": "0"}'
     assert {kind: type(read(kind, content)[0]) for kind, content in texts.items()} == {
@@ -97,12 +97,12 @@ def test_srt() -> None:
         ("first line\nLina: second", (None, "first line\nLina: second")),
     ],
 )
-def test_the_speaker_of_a_cue(line: str, told: tuple[str | None, str]) -> None:
+def test_speaker_of_cue(line: str, told: tuple[str | None, str]) -> None:
     (found,) = read("transcript-srt", f"1\n00:00:01,000 --> 00:00:02,000\n{line}\n".encode())
     assert (found.speaker_name, found.text) == told
 
 
-def test_a_broken_cue_has_no_speaker() -> None:
+def test_broken_cue_has_no_speaker() -> None:
     (found,) = read("transcript-srt", b"at once: now\nLina: yes")
     assert (found.speaker_name, found.start_ms, found.text, found.broken) == (
         None,
@@ -167,7 +167,7 @@ def test_statistics() -> None:
 
 
 @pytest.mark.parametrize("content", ['"text"', '{"page_view_count": []}', "{half", '[{"user_view_list": 5}, {}]'])
-def test_statistics_of_another_form_are_one_row_without_numbers(content: str) -> None:
+def test_invalid_statistics_become_row_with_source_only(content: str) -> None:
     (found,) = read("statistics-json", content.encode())
     assert (found.user_view_count, found.page_view_count, found.viewers) == (None, None, None)
     assert found.source
@@ -175,12 +175,12 @@ def test_statistics_of_another_form_are_one_row_without_numbers(content: str) ->
 
 @pytest.mark.parametrize("kind", ["chapters-json", "todos-json"])
 @pytest.mark.parametrize("entry", [3, "text", {"start_ms": [], "assignees": 5}, ["nested"]])
-def test_an_entry_of_another_form_keeps_its_place(kind: str, entry: object) -> None:
+def test_invalid_entry_keeps_its_number(kind: str, entry: object) -> None:
     found = read(kind, json.dumps([entry, {"title": "t", "content": "c"}]).encode())
     assert [(item.item_no, item.source) for item in found] == [(0, entry), (1, {"title": "t", "content": "c"})]
 
 
-def test_what_is_no_list_is_one_entry() -> None:
+def test_non_list_is_one_entry() -> None:
     assert [item.source for item in read("chapters-json", b"{'no json")] == ["{'no json"]
     assert [item.source for item in read("chapters-json", b'{"title": "t"}')] == [{"title": "t"}]
     assert read("todos-json", b"") == []
@@ -189,7 +189,7 @@ def test_what_is_no_list_is_one_entry() -> None:
 
 @given(TEXTS)
 @pytest.mark.parametrize("kind", ["transcript-txt", "transcript-srt"])
-def test_no_letter_of_a_transcript_is_lost(kind: str, text: str) -> None:
+def test_transcript_text_is_complete(kind: str, text: str) -> None:
     found = read(kind, text.encode(errors="replace"))
     assert letters("".join((s.speaker_name or "") + s.text for s in found)) == letters(
         text.encode(errors="replace").decode().removeprefix("\ufeff")

@@ -103,7 +103,7 @@ class TestFeishuUserContract(ClientContract):
             assert sum(window.items for window in windows) >= len([r for r in found if r.recording_id])
             assert {window.start for window in windows} == {START if name == "owner_ids" else None}
 
-    def test_minutes_by_their_owner_with_a_proof(self, user: FeishuUserClient) -> None:
+    def test_minutes_of_owner_are_reported(self, user: FeishuUserClient) -> None:
         proofs: list[ListedWindow] = []
         found = list(user.list(RecordingQuery(owner_ids=OWNERS[:2], start=START, end=END), proofs.append))
         expected = {
@@ -118,7 +118,7 @@ class TestFeishuUserContract(ClientContract):
         ]
         assert sum(proof.items for proof in proofs) == len(expected)
 
-    def test_the_end_belongs_to_the_next_window(self, user: FeishuUserClient) -> None:
+    def test_window_end_belongs_to_next_window(self, user: FeishuUserClient) -> None:
         minute = VISIBLE[seed.READY_MINUTE]
         created = pendulum.instance(minute.create_time).in_timezone("UTC")
         query = RecordingQuery(owner_ids=(minute.owner.open_id,), start=START, end=created)
@@ -126,7 +126,7 @@ class TestFeishuUserContract(ClientContract):
         query = replace(query, start=created, end=created.add(seconds=1))
         assert [recording.recording_id for recording in user.list(query)] == [seed.READY_MINUTE]
 
-    def test_ids_and_owners_in_one_question(self, user: FeishuUserClient) -> None:
+    def test_ids_and_owners_in_one_query(self, user: FeishuUserClient) -> None:
         query = RecordingQuery(recording_ids=(seed.READY_MINUTE,), owner_ids=OWNERS, start=START, end=END)
         found = [recording.recording_id for recording in user.list(query)]
         assert found[0] == seed.READY_MINUTE
@@ -139,14 +139,14 @@ class TestFeishuUserContract(ClientContract):
             (RecordingQuery(recording_ids=("x" * 24,), start=START, end=END), "leave start and end out"),
         ],
     )
-    def test_a_window_goes_with_owners(
+    def test_window_requires_owners(
         self, user: FeishuUserClient, state: EmulatorState, query: RecordingQuery, said: str
     ) -> None:
         with pytest.raises(InvalidRequest, match=said):
             user.list(query)
         assert state.requests == []
 
-    def test_all_pages_of_a_search_in_the_query_string(self, user: FeishuUserClient, state: EmulatorState) -> None:
+    def test_search_sends_page_token_in_query(self, user: FeishuUserClient, state: EmulatorState) -> None:
         found = [item.token for item in user.search_minutes(start=START, end=END, page_size=1)]
         assert sorted(found) == sorted(
             token for token, minute in VISIBLE.items() if START <= pendulum.instance(minute.create_time) <= END
@@ -157,7 +157,7 @@ class TestFeishuUserContract(ClientContract):
         assert all(set(one.body) == {"filter"} for one in asked)
         assert asked[0].body["filter"]["create_time"]["start_time"] == "2026-11-01T00:00:00+00:00"
 
-    def test_a_search_by_words_and_people(self, user: FeishuUserClient) -> None:
+    def test_search_by_words_and_people(self, user: FeishuUserClient) -> None:
         minute = VISIBLE[seed.READY_MINUTE]
         (item, *_) = user.search_minutes(minute.title[:20], owner_ids=[minute.owner.open_id])
         assert (item.raw["display_info"], "app_link" in item.raw["meta_data"]) == (minute.title, True)
@@ -179,7 +179,7 @@ class TestFeishuUserContract(ClientContract):
             {"query": "a", "user_id_type": "name"},
         ],
     )
-    def test_wrong_arguments_are_refused_before_the_request(
+    def test_invalid_search_arguments_are_refused(
         self, user: FeishuUserClient, state: EmulatorState, arguments: dict[str, Any]
     ) -> None:
         with pytest.raises(InvalidRequest):
@@ -218,18 +218,18 @@ def scripted(tmp_path: Path) -> Iterator[Scripted]:
         yield Scripted(origin, tmp_path / "state")
 
 
-def test_a_page_token_that_became_too_old_begins_anew_and_repeats_nothing(scripted: Scripted) -> None:
+def test_expired_page_token_restarts_without_duplicates(scripted: Scripted) -> None:
     scripted.answers(page("a", "b", following="2"), TOO_OLD, page("n", "a", following="2"), page("b", "c"))
     assert scripted.found(query="x") == ["a", "b", "n", "c"]
 
 
-def test_a_search_that_gets_no_further_ends(scripted: Scripted) -> None:
+def test_search_without_progress_ends(scripted: Scripted) -> None:
     scripted.answers(page("a", following="2"), TOO_OLD, page("a", following="2"), TOO_OLD)
     with pytest.raises(InvalidRequest, match="page token has expired"):
         scripted.found(query="x")
 
 
-def test_a_search_that_is_too_deep_is_cut_in_halves(scripted: Scripted) -> None:
+def test_large_search_is_halved(scripted: Scripted) -> None:
     scripted.answers(page("d", following="2"), TOO_DEEP, page("a", "b"), page("c", "d"))
     end = START.add(hours=2)
     assert scripted.found(start=START, end=end) == ["d", "a", "b", "c"]
@@ -242,19 +242,19 @@ def test_a_search_that_is_too_deep_is_cut_in_halves(scripted: Scripted) -> None:
     ]
 
 
-def test_a_search_without_times_that_is_too_deep(scripted: Scripted) -> None:
+def test_large_search_without_window_fails(scripted: Scripted) -> None:
     scripted.answers(TOO_DEEP)
     with pytest.raises(InvalidRequest, match="too many results"):
         scripted.found(query="x")
 
 
-def test_a_page_that_leads_in_a_circle(scripted: Scripted) -> None:
+def test_repeated_transcript_page_is_error(scripted: Scripted) -> None:
     scripted.answers(page("a", following="2"), page("b", following="2"))
     with pytest.raises(ServerError, match="the same cursor twice"):
         scripted.found(query="x")
 
 
-def test_more_that_nobody_can_ask_for(scripted: Scripted) -> None:
+def test_more_without_page_token_is_error(scripted: Scripted) -> None:
     scripted.answers({"code": 0, "data": {"items": [], "has_more": True}})
     with pytest.raises(ServerError, match="no page_token"):
         scripted.found(query="x")

@@ -72,11 +72,11 @@ def test_every_documented_code(origin: Origin, code: int, kind: str, step: str, 
     assert getattr(error, "token_rejected", False) == (code in RENEWS)
 
 
-def test_the_table_is_covered() -> None:
+def test_codes_are_covered() -> None:
     assert {code for code, *_ in DOCUMENTED} == set(CODES)
 
 
-def test_a_wrong_secret_is_not_renewed(origin: Origin) -> None:
+def test_wrong_secret_is_not_retried(origin: Origin) -> None:
     """The same code says elsewhere that the token is invalid."""
     assert [(endpoint.path, list(endpoint.rules)) for endpoint in ENDPOINTS] == [(GETTOKEN, [40001])]
     origin.on(GETTOKEN, json_body({"errcode": 40001, "errmsg": "invalid credential"}))
@@ -87,7 +87,7 @@ def test_a_wrong_secret_is_not_renewed(origin: Origin) -> None:
 
 
 @pytest.mark.parametrize("code", [41000, 41010, 41999])
-def test_a_missing_parameter_of_any_product(origin: Origin, code: int) -> None:
+def test_missing_parameter_code(origin: Origin, code: int) -> None:
     origin.on("/cgi-bin/x", json_body({"errcode": code, "errmsg": "missing something"}))
     error = refusal(origin)
     assert type(error) is InvalidRequest
@@ -95,13 +95,13 @@ def test_a_missing_parameter_of_any_product(origin: Origin, code: int) -> None:
     assert f"e={code}" in error.next_step
 
 
-def test_the_waits_of_calls_refused_together_differ(origin: Origin) -> None:
+def test_waits_are_spread(origin: Origin) -> None:
     origin.on("/cgi-bin/x", json_body({"errcode": 45033, "errmsg": "api concurrent out of limit"}))
     assert len({refusal(origin).retry_after for _ in range(5)}) > 1
 
 
 @pytest.mark.parametrize(("status", "kind"), [(200, InvalidRequest), (404, InvalidRequest), (502, ServerError)])
-def test_an_unknown_code(origin: Origin, status: int, kind: type[MeetingsApiError]) -> None:
+def test_unknown_code(origin: Origin, status: int, kind: type[MeetingsApiError]) -> None:
     origin.on("/cgi-bin/x", json_body({"errcode": 4711, "errmsg": "new"}, status))
     error = refusal(origin)
     assert type(error) is kind
@@ -112,7 +112,7 @@ def test_an_unknown_code(origin: Origin, status: int, kind: type[MeetingsApiErro
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[]", b"null", b'{"errcode": "zero"}', b'{"errcode": null}', b'{"code": 0}', b"\xff"]
 )
-def test_an_answer_that_is_not_the_platforms(origin: Origin, body: bytes) -> None:
+def test_answer_of_a_proxy(origin: Origin, body: bytes) -> None:
     origin.on("/cgi-bin/x", raw_body(body))
     error = refusal(origin)
     assert type(error) is ServerError
@@ -122,7 +122,7 @@ def test_an_answer_that_is_not_the_platforms(origin: Origin, body: bytes) -> Non
 
 
 @pytest.mark.parametrize("body", [b'{"errcode": false}', b"[" * 200_000])
-def test_an_answer_that_pretends(origin: Origin, body: bytes) -> None:
+def test_forged_answer(origin: Origin, body: bytes) -> None:
     origin.on("/cgi-bin/x", raw_body(body))
     assert type(refusal(origin)) is ServerError
 
@@ -138,7 +138,7 @@ WARNED = f"ok. Warning: wrong json format. hint: [{HINT}], from ip: 203.0.113.9"
 
 
 @pytest.mark.parametrize(("message", "warns"), [(WARNED, True), ("Warning: wrong json format.", True), ("ok", False)])
-def test_an_ignored_parameter_is_warned_of(
+def test_ignored_parameter_is_logged(
     origin: Origin, caplog: pytest.LogCaptureFixture, message: str, warns: bool
 ) -> None:
     origin.on("/cgi-bin/x", json_body({"errcode": 0, "errmsg": message, "userid": "a"}))
@@ -151,6 +151,6 @@ def test_an_ignored_parameter_is_warned_of(
 
 
 @pytest.mark.parametrize("hint", ["a\x1b[31m", "a\nb", "", "a b"])
-def test_a_hostile_hint_is_no_log_id(origin: Origin, hint: str) -> None:
+def test_hostile_hint_is_not_a_log_id(origin: Origin, hint: str) -> None:
     origin.on("/cgi-bin/x", json_body({"errcode": 4711, "errmsg": f"no, hint: [{hint}]"}))
     assert refusal(origin).log_id == ""

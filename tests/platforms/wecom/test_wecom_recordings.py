@@ -65,7 +65,7 @@ class TestWeComContract(ClientContract):
         return {str(recording.recording_id): recording for recording in found}
 
     @pytest.mark.parametrize("spelling", ["record_list", "record_meetings"])
-    def test_the_day_with_every_state_in_both_spellings(
+    def test_states_in_both_spellings(
         self, client: MeetingsClient, state: EmulatorState, spelling: WecomSpelling
     ) -> None:
         state.wecom_spelling = spelling
@@ -85,7 +85,7 @@ class TestWeComContract(ClientContract):
         assert (shared.owner_id, shared.title, shared.tenant) == ("lina", given.title, WECOM_CORP_ID)
         assert shared.files[0].source["has_password"] is True
 
-    def test_the_stages_of_not_yet(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_states_before_ready(self, client: MeetingsClient, state: EmulatorState) -> None:
         state.not_ready_polls = 1
         ref = RecordingRef(recording_id=seed.PROCESSING_RECORD, meeting_id=COMPANY[seed.PROCESSING_RECORD].meetingid)
         query = RecordingQuery(recordings=(ref,))
@@ -96,7 +96,7 @@ class TestWeComContract(ClientContract):
             ("ready", None),
         ]
 
-    def test_more_than_31_days_are_asked_for_in_pieces(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_window_over_31_days_is_split(self, client: MeetingsClient, state: EmulatorState) -> None:
         start = END.subtract(days=62)
         windows: list[ListedWindow] = []
         query = RecordingQuery(owner_ids=("zhangwei",), start=start, end=END)
@@ -118,7 +118,7 @@ class TestWeComContract(ClientContract):
         assert [(w.pages, w.start, w.end) for w in windows] == [(1, start, middle), (2, middle, END)]
         assert sum(w.items for w in windows) == len(expected)
 
-    def test_a_window_of_31_days_is_one_piece(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_window_of_31_days_is_one_request(self, client: MeetingsClient, state: EmulatorState) -> None:
         list(client.list(RecordingQuery(owner_ids=("nobody",), start=END.subtract(days=31), end=END)))
         assert sum(request.path == LIST for request in state.requests) == 1
 
@@ -127,7 +127,7 @@ class TestWeComContract(ClientContract):
             list(client.list(RecordingQuery(owner_ids=("lina",))))
         assert state.requests == []
 
-    def test_a_check_without_a_window_looks_back_31_days(
+    def test_check_without_window_looks_back_31_days(
         self, client: MeetingsClient, state: EmulatorState, clock: Clock
     ) -> None:
         client.check(RecordingQuery(meeting_ids=(seed.STANDUP_MEETINGID,)))
@@ -135,7 +135,7 @@ class TestWeComContract(ClientContract):
         ahead = 3600  # the platform's clock may be
         assert body == (int(clock.now) + ahead - 31 * 24 * 3600, int(clock.now) + ahead)
 
-    def test_a_check_looks_back_further_for_what_began_earlier(
+    def test_check_looks_back_to_start_of_known_recording(
         self, client: MeetingsClient, state: EmulatorState, clock: Clock
     ) -> None:
         oldest = min(COMPANY.values(), key=lambda recording: recording.meeting_start_time)
@@ -149,43 +149,43 @@ class TestWeComContract(ClientContract):
         assert (recording.recording_id, str(recording.state)) == (oldest.meeting_record_id, "ready")
         assert sum(request.path == LIST for request in state.requests) > 1
 
-    def test_a_meeting_without_a_recording_is_absent(self, client: MeetingsClient) -> None:
+    def test_meeting_without_recording_is_absent(self, client: MeetingsClient) -> None:
         query = RecordingQuery(meeting_ids=("hy-none", "hy-nothing"), start=START, end=END)
         found = [(r.meeting_id, r.recording_id, str(r.state)) for r in client.list(query)]
         assert found == [("hy-none", None, "absent"), ("hy-nothing", None, "absent")]
 
-    def test_every_meeting_number_without_a_recording_is_absent(self, client: MeetingsClient) -> None:
+    def test_meeting_number_without_recording_is_absent(self, client: MeetingsClient) -> None:
         query = RecordingQuery(meeting_numbers=("111", "222"), start=START, end=END)
         found = [(r.meeting_number, str(r.state)) for r in client.list(query)]
         assert found == [("111", "absent"), ("222", "absent")]
 
-    def test_a_recording_that_is_no_longer_listed_is_unknown(self, client: MeetingsClient) -> None:
+    def test_unlisted_recording_is_unknown(self, client: MeetingsClient) -> None:
         ref = RecordingRef(recording_id="mr-deleted", meeting_id=seed.STANDUP_MEETINGID)
         (recording,) = client.check(RecordingQuery(recordings=(ref,)))
         assert (recording.recording_id, recording.meeting_id) == ("mr-deleted", seed.STANDUP_MEETINGID)
         assert str(recording.state) == "unknown"
 
-    def test_a_recording_is_asked_for_with_its_meeting(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_recording_is_listed_by_its_meeting(self, client: MeetingsClient, state: EmulatorState) -> None:
         ref = RecordingRef(recording_id="r", meeting_id=None)
         with pytest.raises(InvalidRequest, match="both recording_id and meeting_id"):
             client.check(RecordingQuery(recordings=(ref,)))
         assert state.requests == []
 
-    def test_the_end_is_exclusive(self, client: MeetingsClient) -> None:
+    def test_window_end_is_exclusive(self, client: MeetingsClient) -> None:
         begins = pendulum.instance(COMPANY[seed.SHARED_RECORD].meeting_start_time)
         before = RecordingQuery(owner_ids=("lina",), start=begins.subtract(hours=1), end=begins)
         after = RecordingQuery(owner_ids=("lina",), start=begins, end=begins.add(hours=1))
         assert [r.recording_id for r in client.list(after)] == [seed.SHARED_RECORD]
         assert [r.recording_id for r in client.list(before)] == []
 
-    def test_exactly_one_of_three_ids(self, wecom: WeComClient, state: EmulatorState) -> None:
+    def test_exactly_one_selector(self, wecom: WeComClient, state: EmulatorState) -> None:
         wrong: tuple[dict[str, Any], ...] = ({}, {"meetingid": "a", "userid": "b"}, {"meetingid": ""})
         for given in wrong:
             with pytest.raises(InvalidRequest, match="exactly one"):
                 list(wecom.list_recordings(START, END, **given))
         assert state.requests == []
 
-    def test_all_media_of_two_files(self, client: MeetingsClient, transport: Transport) -> None:
+    def test_media_of_two_files(self, client: MeetingsClient, transport: Transport) -> None:
         recording = self.special_day(client)[seed.TWO_FILES_RECORD]
         media = list(client.media(recording, ["video", "summary", "audio", "ai_transcript"]))
         # What must be asked for comes last, file by file.
@@ -208,11 +208,11 @@ class TestWeComContract(ClientContract):
             with client.media_session.stream(download.url) as stream:
                 assert b"".join(stream.chunks()) == given.read()
 
-    def test_one_format_of_a_summary(self, client: MeetingsClient) -> None:
+    def test_single_summary_format(self, client: MeetingsClient) -> None:
         recording = self.special_day(client)[seed.SHARED_RECORD]
         assert [m.kind for m in client.media(recording, ["summary-txt"])] == ["summary-txt"]
 
-    def test_a_kind_that_is_asked_for_twice_is_named_once(self, client: MeetingsClient) -> None:
+    def test_kind_requested_twice_is_returned_once(self, client: MeetingsClient) -> None:
         recording = self.special_day(client)[seed.SHARED_RECORD]
         kinds = [
             "summary-txt",
@@ -235,7 +235,7 @@ class TestWeComContract(ClientContract):
             "ai_transcript-txt",
         }
 
-    def test_the_transcript_is_the_platforms_own(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_transcript_is_served_unchanged(self, client: MeetingsClient, state: EmulatorState) -> None:
         recording = self.special_day(client)[seed.SHARED_RECORD]
         (media,) = client.media(recording, ["transcript"])
         opened = client.open(media)
@@ -252,23 +252,21 @@ class TestWeComContract(ClientContract):
         assert "大家好" in content.decode()
         assert content.startswith(b'{"audio_detect": 1, "keywords": [')
 
-    def test_a_file_of_which_nobody_wrote_anything(self, client: MeetingsClient) -> None:
+    def test_file_without_summary(self, client: MeetingsClient) -> None:
         standup = RecordingQuery(meeting_ids=(seed.STANDUP_MEETINGID,), start=START, end=END)
         recording = next(iter(client.list(standup)))
         media = list(client.media(recording, ["transcript", "ai_transcript", "summary-pdf"]))
         assert [m.kind for m in media] == ["transcript-json", "summary-pdf", "ai_transcript"]
         assert [client.open(m) for m in media] == [None, None, None]
 
-    def test_no_addresses_are_asked_for_where_none_are_needed(
-        self, client: MeetingsClient, state: EmulatorState
-    ) -> None:
+    def test_addresses_are_requested_only_if_needed(self, client: MeetingsClient, state: EmulatorState) -> None:
         recording = self.special_day(client)[seed.SHARED_RECORD]
         before = len(state.requests)
         kinds = ["video", "audio", "transcript-json"]
         assert [m.kind for m in client.media(recording, ["video", "audio", "transcript"])] == kinds
         assert len(state.requests) == before
 
-    def test_a_recording_without_video(self, client: MeetingsClient) -> None:
+    def test_recording_without_video(self, client: MeetingsClient) -> None:
         query = RecordingQuery(owner_ids=("wangfang",), start=START, end=END)
         recording = next(r for r in client.list(query) if r.recording_id == seed.AUDIO_ONLY_RECORD)
         opened = {m.kind: client.open(m) for m in client.media(recording, ["video", "audio"])}
@@ -276,7 +274,7 @@ class TestWeComContract(ClientContract):
         assert isinstance(opened["audio"], Download)
         assert opened["audio"].file_type == "m4a"
 
-    def test_a_file_needs_its_meeting(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_file_without_meeting_is_refused(self, client: MeetingsClient, state: EmulatorState) -> None:
         media = MediaFile(platform="wecom", tenant="t", recording_id="r", meeting_id=None, file_id="f", kind="video")
         recording = replace(recording_with(media), meeting_id=None)
         for kind in ("video", "summary-txt", "transcript-json", "ai_transcript-txt"):
@@ -287,7 +285,7 @@ class TestWeComContract(ClientContract):
                 list(client.media(recording, [kind]))
         assert state.requests == []
 
-    def test_the_token_travels_in_the_query_of_the_api_only(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_token_is_sent_in_api_query_only(self, client: MeetingsClient, state: EmulatorState) -> None:
         recording = self.special_day(client)[seed.SHARED_RECORD]
         client.open(next(iter(client.media(recording, ["video"]))))
         token, *others = state.requests
@@ -340,34 +338,34 @@ def test_only_state_3_is_ready(origin: Origin, client: WeComClient, state: int |
 
 
 @pytest.mark.parametrize("files", [{}, {"record_file_list": []}, {"files": [{"record_file_id": "f"}]}])
-def test_transcoded_without_a_file_is_not_ready(origin: Origin, client: WeComClient, files: dict[str, Any]) -> None:
+def test_transcoded_without_file_is_not_ready(origin: Origin, client: WeComClient, files: dict[str, Any]) -> None:
     """It would land nothing and be green."""
     origin.on(LIST, json_body(page({"meeting_record_id": "r", "meetingid": "m", "state": 3, **files})))
     (recording,) = client.list(QUERY)
     assert (str(recording.state), recording.reason) == ("processing", "transcoded, but no file is listed")
 
 
-def test_a_filled_list_counts_beside_an_empty_one(origin: Origin, client: WeComClient) -> None:
+def test_nonempty_list_wins_over_empty_one(origin: Origin, client: WeComClient) -> None:
     record = {"meeting_record_id": "r", "state": 3, "record_file_list": [], "record_files": [{"record_file_id": "f"}]}
     origin.on(LIST, json_body(page(record)))
     assert [file.file_id for file in next(iter(client.list(QUERY))).files] == ["f"]
 
 
-def test_pages_that_shift_name_a_recording_once(origin: Origin, client: WeComClient) -> None:
+def test_shifting_pages_yield_recording_once(origin: Origin, client: WeComClient) -> None:
     one, two = ({"meeting_record_id": name, "meetingid": "m", "state": 3} for name in ("r1", "r2"))
     origin.on(LIST, json_body(page(one, two, has_more=True, next_cursor="c")), json_body(page(two)))
     assert [recording.recording_id for recording in client.list(QUERY)] == ["r1", "r2"]
     assert json.loads(origin.requests[-1].body)["cursor"] == "c"
 
 
-def test_a_cursor_in_a_circle_ends(origin: Origin, client: WeComClient) -> None:
+def test_repeated_cursor_is_error(origin: Origin, client: WeComClient) -> None:
     origin.on(LIST, json_body(page(has_more=True, next_cursor="c")))
     with pytest.raises(ServerError, match="same cursor twice"):
         list(client.list(QUERY))
     assert origin.count(LIST) == 2
 
 
-def test_more_without_a_cursor_is_an_error(origin: Origin, client: WeComClient) -> None:
+def test_more_without_cursor_is_error(origin: Origin, client: WeComClient) -> None:
     origin.on(LIST, json_body(page({"meeting_record_id": "r", "state": 3}, has_more=True, next_cursor="")))
     windows: list[ListedWindow] = []
     with pytest.raises(ServerError, match="no cursor"):
@@ -375,13 +373,13 @@ def test_more_without_a_cursor_is_an_error(origin: Origin, client: WeComClient) 
     assert windows == []  # nothing was proven
 
 
-def test_the_block_of_a_minute_is_waited_for(origin: Origin, client: WeComClient, sleeps: list[float]) -> None:
+def test_block_of_a_minute_is_waited_for(origin: Origin, client: WeComClient, sleeps: list[float]) -> None:
     origin.on(LIST, json_body({"errcode": 45009, "errmsg": "api freq out of limit"}), json_body(page()))
     assert list(client.list(QUERY)) == []
     assert sleeps == [60.0]
 
 
-def test_a_block_that_stays_is_given_back(origin: Origin, client: WeComClient, sleeps: list[float]) -> None:
+def test_lasting_block_is_raised(origin: Origin, client: WeComClient, sleeps: list[float]) -> None:
     origin.on(LIST, json_body({"errcode": 45009, "errmsg": "api freq out of limit"}))
     with pytest.raises(RateLimited) as caught:
         list(client.list(QUERY))
@@ -389,7 +387,7 @@ def test_a_block_that_stays_is_given_back(origin: Origin, client: WeComClient, s
 
 
 @pytest.mark.parametrize("code", [40014, 42001])
-def test_a_token_that_is_refused_for_ever(origin: Origin, client: WeComClient, sleeps: list[float], code: int) -> None:
+def test_token_rejected_twice_fails(origin: Origin, client: WeComClient, sleeps: list[float], code: int) -> None:
     origin.on(LIST, json_body({"errcode": code, "errmsg": "invalid access_token"}))
     with pytest.raises(MeetingsApiError, match="refreshed and rejected again") as caught:
         list(client.list(QUERY))
@@ -399,14 +397,14 @@ def test_a_token_that_is_refused_for_ever(origin: Origin, client: WeComClient, s
 
 
 @pytest.mark.parametrize("code", [48002, 60020, 301002, 40058, 4711])
-def test_a_permanent_error_is_sent_once(origin: Origin, client: WeComClient, sleeps: list[float], code: int) -> None:
+def test_permanent_error_is_not_retried(origin: Origin, client: WeComClient, sleeps: list[float], code: int) -> None:
     origin.on(LIST, json_body({"errcode": code, "errmsg": "no"}))
     with pytest.raises(MeetingsApiError):
         list(client.list(QUERY))
     assert (origin.count(LIST), sleeps) == (1, [])
 
 
-def test_a_broken_token_endpoint_shows_no_secret(origin: Origin, client: WeComClient) -> None:
+def test_token_endpoint_error_shows_no_secret(origin: Origin, client: WeComClient) -> None:
     origin.on("/cgi-bin/gettoken", origin.hang(b"nonsense\r\n\r\n"))
     with pytest.raises(ServerError) as caught:
         client.whoami()
@@ -414,9 +412,7 @@ def test_a_broken_token_endpoint_shows_no_secret(origin: Origin, client: WeComCl
 
 
 @pytest.mark.parametrize("files", [{}, {"record_files": []}, {"record_files": [{"record_file_id": "other"}]}])
-def test_a_listed_file_without_addresses_is_an_error(
-    origin: Origin, client: WeComClient, files: dict[str, Any]
-) -> None:
+def test_listed_file_without_addresses_is_error(origin: Origin, client: WeComClient, files: dict[str, Any]) -> None:
     origin.on(FILES, json_body({"errcode": 0, "errmsg": "ok", **files}))
     media = MediaFile(platform="wecom", tenant="t", recording_id="r", meeting_id="m", file_id="f", kind="video")
     with pytest.raises(NotFound, match="list the recordings again"):
@@ -431,7 +427,7 @@ def recording_with(media: MediaFile) -> Recording:
     )
 
 
-def test_two_summaries_of_one_format_are_two_files(origin: Origin, client: WeComClient) -> None:
+def test_two_summaries_of_one_format(origin: Origin, client: WeComClient) -> None:
     summary = [{"download_address": f"https://example.invalid/{n}", "file_type": "txt"} for n in (1, 2)]
     origin.on(FILES, json_body({"errcode": 0, "record_files": [{"record_file_id": "f", "meeting_summary": summary}]}))
     file = {"record_file_id": "f"}
@@ -443,7 +439,7 @@ def test_two_summaries_of_one_format_are_two_files(origin: Origin, client: WeCom
 FILE = MediaFile(platform="wecom", tenant="t", recording_id="r", meeting_id="m", file_id="f", kind="video")
 
 
-def test_a_refusal_keeps_out_only_what_had_to_be_asked_for(origin: Origin, client: WeComClient) -> None:
+def test_refused_request_affects_its_kinds_only(origin: Origin, client: WeComClient) -> None:
     origin.on(ONE_FILE, json_body({"errcode": 48002, "errmsg": "api forbidden"}))
     summary = [{"download_address": "https://example.invalid/s", "file_type": "txt"}]
     origin.on(FILES, json_body({"errcode": 0, "record_files": [{"record_file_id": "f", "meeting_summary": summary}]}))
@@ -456,13 +452,13 @@ def test_a_refusal_keeps_out_only_what_had_to_be_asked_for(origin: Origin, clien
         client.open(replace(FILE, kind="ai_transcript-txt"))
 
 
-def test_a_transcript_that_is_refused(origin: Origin, client: WeComClient) -> None:
+def test_refused_transcript(origin: Origin, client: WeComClient) -> None:
     origin.on(TRANSCRIPT, json_body({"errcode": 48002, "errmsg": "api forbidden"}))
     with pytest.raises(PermissionDenied):
         client.open(replace(FILE, kind="transcript-json"))
 
 
-def test_a_transcript_of_several_pages_is_one_file(origin: Origin, client: WeComClient) -> None:
+def test_transcript_pages_become_one_file(origin: Origin, client: WeComClient) -> None:
     def said(*pids: str, more: bool, **fields: Any) -> Any:
         paragraphs = [{"new": pid, "pid": pid} for pid in pids]
         return json_body({"errcode": 0, "has_more": more, "transcripts": {"paragraphs": paragraphs, **fields}})
@@ -482,7 +478,7 @@ def test_a_transcript_of_several_pages_is_one_file(origin: Origin, client: WeCom
     assert origin.count(TRANSCRIPT) == 2
 
 
-def test_the_addresses_of_an_ai_transcript_are_resolved_now(origin: Origin, client: WeComClient) -> None:
+def test_ai_transcript_address_is_resolved_on_open(origin: Origin, client: WeComClient) -> None:
     def file(*links: str) -> Any:
         entries = [{"download_address": link, "file_type": "TXT"} for link in links]
         return json_body({"errcode": 0, "record_file_id": "f", "ai_meeting_transcripts": entries})
@@ -501,15 +497,13 @@ def test_the_addresses_of_an_ai_transcript_are_resolved_now(origin: Origin, clie
 @pytest.mark.parametrize(
     "answer", [{}, {"access_token": ["t"], "expires_in": 1}, {"access_token": "t", "expires_in": "soon"}]
 )
-def test_a_token_answer_of_another_form_is_undocumented(
-    origin: Origin, client: WeComClient, answer: dict[str, Any]
-) -> None:
+def test_invalid_token_answer_is_refused(origin: Origin, client: WeComClient, answer: dict[str, Any]) -> None:
     origin.on("/cgi-bin/gettoken", json_body({"errcode": 0, "errmsg": "ok", **answer}))
     with pytest.raises(ServerError):
         client.whoami()
 
 
-def test_a_token_of_unknown_life_is_used_once(origin: Origin, client: WeComClient) -> None:
+def test_token_without_lifetime_is_used_once(origin: Origin, client: WeComClient) -> None:
     origin.on("/cgi-bin/gettoken", json_body({"errcode": 0, "errmsg": "ok", "access_token": "t"}))
     client.whoami()
     client.whoami()

@@ -52,7 +52,7 @@ def paragraph(pid: str, *sentences: list[str], **fields: object) -> dict[str, An
     return {"pid": pid, "speaker_info": {"userid": "lina"}, "sentences": told, **fields}
 
 
-def test_each_sentence_is_a_segment() -> None:
+def test_sentences_become_segments() -> None:
     content = whole(paragraph("0", ["大家", "好"], ["先", "看"]), paragraph("1", ["The", "arm"], speaker_info={}))
     found = read("transcript-json", content)
     assert [(s.segment_no, s.paragraph_no, s.speaker_id, s.start_ms, s.end_ms, s.text) for s in found] == [
@@ -66,7 +66,7 @@ def test_each_sentence_is_a_segment() -> None:
 
 
 @pytest.mark.parametrize(("fields", "final"), [({"audio_detect": 0}, False), ({"audio_detect": 1}, True), ({}, None)])
-def test_speakers_that_are_not_final_are_marked(fields: dict[str, Any], final: bool | None) -> None:
+def test_speakers_not_final(fields: dict[str, Any], final: bool | None) -> None:
     assert [s.speaker_final for s in read("transcript-json", whole(paragraph("0", ["a"]), **fields))] == [final]
 
 
@@ -84,7 +84,7 @@ def test_speakers_that_are_not_final_are_marked(fields: dict[str, Any], final: b
         "kept",
     ],
 )
-def test_a_broken_paragraph_is_kept_as_text(broken: object) -> None:
+def test_broken_paragraph_is_kept_as_text(broken: object) -> None:
     found = read("transcript-json", whole(broken, paragraph("1", ["after"])))
     assert [(s.segment_no, s.paragraph_no, s.broken, s.start_ms) for s in found] == [
         (0, 0, True, None),
@@ -94,19 +94,19 @@ def test_a_broken_paragraph_is_kept_as_text(broken: object) -> None:
     assert found[1].text == "after"
 
 
-def test_a_paragraph_in_which_nothing_is_said_is_none() -> None:
+def test_empty_paragraph_is_dropped() -> None:
     found = read("transcript-json", whole(paragraph("0"), paragraph("1", ["after"]), paragraph("2")))
     assert [(one.text, one.broken) for one in found] == [("after", False)]
 
 
 @pytest.mark.parametrize("content", [b"no json", b'{"a": "b"}', b'"text"', b"[" * 100_000])
-def test_what_has_no_paragraphs_is_kept_as_text(content: bytes) -> None:
+def test_json_without_paragraphs_is_kept_as_text(content: bytes) -> None:
     (found,) = read("transcript-json", content)
     assert (found.text, found.broken) == (content.decode(), True)
     assert read("transcript-json", b" ") == []
 
 
-def test_the_smoothed_transcript() -> None:
+def test_ai_transcript() -> None:
     found = read("ai_transcript-txt", as_file(transcript("zhangsan", external=True)).encode())
     assert [(s.speaker_name, s.start_ms) for s in found][:3] == [("zhangsan", 0), ("lina", 5000), ("外部成员", 8000)]
     assert found[0].text == "大家好，我们开始吧。先看上周的进展。"
@@ -114,7 +114,7 @@ def test_the_smoothed_transcript() -> None:
 
 
 @given(_PARAGRAPHS)
-def test_no_text_is_lost(paragraphs: list[Any]) -> None:
+def test_text_is_complete(paragraphs: list[Any]) -> None:
     found = "".join(segment.text for segment in read("transcript-json", whole(*paragraphs)))
     waiting: list[Any] = [paragraphs]
     while waiting:

@@ -93,7 +93,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
         yield host
 
 
-def test_who_waits_in_the_queue_has_claimed_nothing_yet(host: Host) -> None:
+def test_queued_refresh_has_no_claim(host: Host) -> None:
     host.budget.reserve(USER_TOKEN, 1)
     claims: list[str] = []
 
@@ -107,7 +107,7 @@ def test_who_waits_in_the_queue_has_claimed_nothing_yet(host: Host) -> None:
     assert not host.claimed_by
 
 
-def test_a_queue_that_is_too_long_costs_nothing(host: Host) -> None:
+def test_long_queue_keeps_refresh_token(host: Host) -> None:
     host.budget.refused(USER_TOKEN, RateLimited("blocked", retry_after=50.0))
     with pytest.raises(RateLimited, match=r"authen\.oauth_token is 50 s away"):
         host.process(queue_timeout=15).whoami()
@@ -115,7 +115,7 @@ def test_a_queue_that_is_too_long_costs_nothing(host: Host) -> None:
     assert host.platform.calls["feishu.user_access_token"] == 0
 
 
-def test_who_waits_for_another_process_stops_when_its_transport_is_interrupted(host: Host) -> None:
+def test_wait_for_other_process_stops_with_transport(host: Host) -> None:
     records = UserRecords(HostBackend(host.folder), "user", FEISHU_APP_SECRET, "")
     value, record = records.read()
     assert records.compare_and_set(value, records.encrypt(record.claimed("another.1", time.time())))
@@ -124,7 +124,7 @@ def test_who_waits_for_another_process_stops_when_its_transport_is_interrupted(h
         client.whoami()
 
 
-def test_a_users_token_taken_from_others_may_be_void_too(host: Host) -> None:
+def test_shared_user_token_may_be_revoked(host: Host) -> None:
     """Only one that was renewed for this very call and is refused all the same is the last word."""
     ours, others = host.process(), host.process()
     ours.get_minute(READY_MINUTE)
@@ -135,7 +135,7 @@ def test_a_users_token_taken_from_others_may_be_void_too(host: Host) -> None:
     assert ours.transport.usage.tokens_rejected == 2
 
 
-def test_tokens_are_masked_in_the_thread_that_asks_and_the_old_one_before_it_is_sent(host: Host) -> None:
+def test_tokens_are_masked_in_calling_thread(host: Host) -> None:
     """Airflow 3.2's triggerer loses its supervisor if a thread speaks with it that it does not know."""
     told: dict[str, tuple[threading.Thread, int]] = {}
 
@@ -151,7 +151,7 @@ def test_tokens_are_masked_in_the_thread_that_asks_and_the_old_one_before_it_is_
     }
 
 
-def test_tokens_are_masked_also_where_they_cannot_be_used(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unusable_tokens_are_masked(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     given: list[TokenPair] = []
     client = host.process(on_secret=told.append)

@@ -16,7 +16,7 @@ from airflow_provider_meetings.platforms.feishu.api.models_meetings import Meeti
 
 
 def answer(name: str) -> Any:
-    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())["data"]
+    return json.loads((Path(__file__).parents[1] / "answers" / f"{name}.json").read_text())["data"]
 
 
 def parse_meeting_list(data: object) -> Page[MeetingInfo]:
@@ -34,7 +34,7 @@ json_values = st.recursive(
 )
 
 
-def test_the_example_of_the_report() -> None:
+def test_report_example() -> None:
     data = answer("meeting_list")
     page = parse_meeting_list(data)
     assert page.next_cursor == "20"
@@ -56,7 +56,7 @@ def test_the_example_of_the_report() -> None:
     assert start.timezone_name == "UTC"
 
 
-def test_the_example_of_the_meetings_of_a_number() -> None:
+def test_meetings_of_number_example() -> None:
     data = answer("list_by_no")
     page = parse_meeting_briefs(data)
     assert page.next_cursor is None
@@ -86,7 +86,7 @@ def meeting(**fields: Any) -> MeetingInfo:
         (None, None),
     ],
 )
-def test_a_display_time(text: str | None, time: pendulum.DateTime | None) -> None:
+def test_display_time(text: str | None, time: pendulum.DateTime | None) -> None:
     assert meeting(meeting_start_time=text).meeting_start_time == time
 
 
@@ -105,7 +105,7 @@ def test_a_display_time(text: str | None, time: pendulum.DateTime | None) -> Non
         "-",
     ],
 )
-def test_a_time_of_another_form_is_never_guessed(text: object) -> None:
+def test_invalid_time_is_refused(text: object) -> None:
     with pytest.raises(ServerError, match="meeting_end_time of an undocumented form"):
         meeting(meeting_end_time=text)
 
@@ -113,34 +113,34 @@ def test_a_time_of_another_form_is_never_guessed(text: object) -> None:
 @pytest.mark.parametrize(
     ("text", "duration"), [("00:01:52", 112), ("00:00:00", 0), ("100:00:01", 360_001), ("", None), (None, None)]
 )
-def test_a_display_duration_is_read_as_seconds(text: str | None, duration: int | None) -> None:
+def test_display_duration_is_read_as_seconds(text: str | None, duration: int | None) -> None:
     assert meeting(meeting_duration=text).meeting_duration == duration
 
 
 @pytest.mark.parametrize("text", ["01:52", "00:60:00", "00:00:60", "-1:00:00", 112, "1 h", "00:01:52 "])
-def test_a_duration_of_another_form_is_never_guessed(text: object) -> None:
+def test_invalid_duration_is_refused(text: object) -> None:
     with pytest.raises(ServerError, match="meeting_duration of an undocumented form"):
         meeting(meeting_duration=text)
 
 
-def test_an_older_answer_has_the_number_only() -> None:
+def test_older_answer_has_number_only() -> None:
     assert (meeting().meeting_id, meeting().meeting_instance_id) == ("705605196", None)
 
 
-def test_a_meeting_without_any_id_is_undocumented() -> None:
+def test_meeting_without_id_is_refused() -> None:
     with pytest.raises(ServerError, match="meeting_id"):
         MeetingInfo.parse({"meeting_topic": "x"})
 
 
 @pytest.mark.parametrize("more", [{}, {"has_more": False}, {"has_more": None}])
-def test_without_more_it_is_the_last_page(more: dict[str, Any]) -> None:
+def test_page_without_more_is_the_last(more: dict[str, Any]) -> None:
     assert parse_meeting_list({"page_token": "20", **more}).next_cursor is None
 
 
 @pytest.mark.parametrize(
     "data", [{"has_more": True}, {"has_more": True, "page_token": "20"}, {"has_more": True, "meeting_list": []}]
 )
-def test_more_without_a_list_or_a_token_would_lose_the_rest(data: dict[str, Any]) -> None:
+def test_more_without_list_or_token_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(ServerError, match="announces more"):
         parse_meeting_list(data)
 
@@ -167,7 +167,7 @@ def test_any_report_is_read_or_refused(where: str, field: str, value: Any) -> No
 
 @settings(max_examples=100, deadline=None)
 @given(st.datetimes(), st.integers(-23 * 60, 23 * 60))
-def test_every_display_time_keeps_its_moment(local: Any, offset: int) -> None:
+def test_display_time_keeps_instant(local: Any, offset: int) -> None:
     hours, minutes = divmod(abs(offset), 60)
     sign = "-" if offset < 0 else "+"
     text = f"{local:%Y.%m.%d %H:%M:%S} (GMT{sign}{hours:02}:{minutes:02})"

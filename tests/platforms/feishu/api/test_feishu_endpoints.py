@@ -36,7 +36,7 @@ END = pendulum.datetime(2026, 1, 2, tz="UTC")
 
 
 def printed(name: str) -> Any:
-    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())
+    return json.loads((Path(__file__).parents[1] / "answers" / f"{name}.json").read_text())
 
 
 def ok(**data: Any) -> Any:
@@ -80,7 +80,7 @@ def test_artifacts(origin: Origin, client: FeishuClient) -> None:
     assert queries(origin, ARTIFACTS) == [{}]
 
 
-def test_all_pages_of_the_report(origin: Origin, client: FeishuClient) -> None:
+def test_report_pages(origin: Origin, client: FeishuClient) -> None:
     second = {"meeting_id": "705605196", "meeting_instance_id": "7000000000000000002"}
     shifted = printed("meeting_list")["data"]["meeting_list"][0]
     origin.on(REPORT, json_body(printed("meeting_list")), ok(meeting_list=[shifted, second], has_more=False))
@@ -97,7 +97,7 @@ def test_all_pages_of_the_report(origin: Origin, client: FeishuClient) -> None:
 
 
 @pytest.mark.parametrize("given", [{"meeting_no": "705605196"}, {"user_id": "on_1-a"}, {"room_id": "omm_4de32cf1"}])
-def test_one_filter_of_the_report(origin: Origin, client: FeishuClient, given: dict[str, Any]) -> None:
+def test_report_filter(origin: Origin, client: FeishuClient, given: dict[str, Any]) -> None:
     origin.on(REPORT, ok(has_more=False))
     assert list(client.list_meetings(START, END, meeting_status=1, page_size=20, **given)) == []
     (asked,) = queries(origin, REPORT)
@@ -105,7 +105,7 @@ def test_one_filter_of_the_report(origin: Origin, client: FeishuClient, given: d
     assert (filters, asked["meeting_status"], asked["page_size"]) == (given, "1", "20")
 
 
-def test_more_than_a_year_is_asked_for_in_pieces(origin: Origin, client: FeishuClient) -> None:
+def test_window_over_a_year_is_split(origin: Origin, client: FeishuClient) -> None:
     start = START.subtract(days=400)
     origin.on(REPORT, json_body({**printed("meeting_list"), "data": {"meeting_list": [{"meeting_instance_id": "7"}]}}))
     assert [meeting.meeting_instance_id for meeting in client.list_meetings(start, START)] == ["7"]
@@ -117,20 +117,20 @@ def test_more_than_a_year_is_asked_for_in_pieces(origin: Origin, client: FeishuC
     ]
 
 
-def test_a_year_is_one_piece(origin: Origin, client: FeishuClient) -> None:
+def test_window_of_a_year_is_one_request(origin: Origin, client: FeishuClient) -> None:
     origin.on(REPORT, ok())
     assert list(client.list_meetings(START.subtract(days=365), START)) == []
     assert origin.count(REPORT) == 1
 
 
-def test_rows_without_an_instance_id_are_the_same_only_if_equal(origin: Origin, client: FeishuClient) -> None:
+def test_rows_without_instance_id_are_deduplicated_by_content(origin: Origin, client: FeishuClient) -> None:
     one, two = ({"meeting_id": "705605196", "meeting_topic": topic} for topic in ("a", "b"))
     origin.on(REPORT, ok(meeting_list=[one, two], has_more=True, page_token="20"), ok(meeting_list=[two]))
     assert [meeting.meeting_topic for meeting in client.list_meetings(START, END)] == ["a", "b"]
 
 
 @pytest.mark.parametrize("path", [REPORT, BY_NUMBER])
-def test_a_page_token_in_a_circle_ends(origin: Origin, client: FeishuClient, path: str) -> None:
+def test_repeated_page_token_is_error(origin: Origin, client: FeishuClient, path: str) -> None:
     origin.on(path, ok(meeting_list=[], meeting_briefs=[], has_more=True, page_token="20"))
     found: Iterator[Any] = (
         client.list_meetings(START, END) if path == REPORT else client.list_meetings_by_number("1", START, END)
@@ -140,7 +140,7 @@ def test_a_page_token_in_a_circle_ends(origin: Origin, client: FeishuClient, pat
     assert origin.count(path) == 2
 
 
-def test_the_meetings_of_a_number(origin: Origin, client: FeishuClient) -> None:
+def test_meetings_of_number(origin: Origin, client: FeishuClient) -> None:
     data = printed("list_by_no")["data"]
     more = {**data["meeting_briefs"][0], "id": "7000000000000000002"}
     origin.on(
@@ -184,20 +184,20 @@ WRONG: dict[str, tuple[Callable[[FeishuClient], Any], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_argument_is_refused_before_any_request(origin: Origin, client: FeishuClient, case: str) -> None:
+def test_invalid_argument_is_refused_before_first_request(origin: Origin, client: FeishuClient, case: str) -> None:
     ask, word = WRONG[case]
     with pytest.raises(InvalidRequest, match=word):
         ask(client)  # a listing need not be read for this
     assert origin.requests == []
 
 
-def test_no_meeting_of_a_number_is_not_a_wait(origin: Origin, client: FeishuClient) -> None:
+def test_number_without_meeting_is_not_retried(origin: Origin, client: FeishuClient) -> None:
     origin.on(BY_NUMBER, json_body({"code": 121004, "msg": "data not exist"}, 404))
     with pytest.raises(NotFound):
         list(client.list_meetings_by_number("1", START, END))
 
 
-def test_a_report_that_needs_a_users_token(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
+def test_report_needs_user_token(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
     origin.on(REPORT, json_body({"code": 121005, "msg": "no permission"}, 403))
     with pytest.raises(PermissionDenied, match="user's token") as caught:
         list(client.list_meetings(START, END))
@@ -205,7 +205,7 @@ def test_a_report_that_needs_a_users_token(origin: Origin, client: FeishuClient,
     assert "S3CRET" not in told(caught.value)
 
 
-def test_a_limit_within_a_listing_is_waited_for(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
+def test_listing_retries_rate_limited_page(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
     refused = json_body({"code": 99991400, "msg": "slow"}, 400, {"x-ogw-ratelimit-reset": "7"})
     origin.on(REPORT, json_body(printed("meeting_list")), refused, ok(has_more=False))
     assert len(list(client.list_meetings(START, END))) == 1
@@ -215,13 +215,13 @@ def test_a_limit_within_a_listing_is_waited_for(origin: Origin, client: FeishuCl
         list(client.list_meetings(START, END))
 
 
-def test_an_answer_about_another_minute_is_refused(origin: Origin, client: FeishuClient) -> None:
+def test_answer_about_another_minute_is_refused(origin: Origin, client: FeishuClient) -> None:
     origin.on("/open-apis/minutes/v1/minutes/" + "a" * 24, ok(minute={"token": "b" * 24}))
     with pytest.raises(ServerError, match="another minute"):
         client.get_minute("a" * 24)
 
 
-def test_a_message_without_end_is_cut(origin: Origin, client: FeishuClient) -> None:
+def test_long_message_is_cut(origin: Origin, client: FeishuClient) -> None:
     refused = json_body({"code": 2091004, "msg": "x" * 1_000_000, "error": {"log_id": "A\nFAKE line"}}, 400)
     origin.on("/open-apis/minutes/v1/minutes/" + "a" * 24, refused)
     with pytest.raises(Gone) as caught:

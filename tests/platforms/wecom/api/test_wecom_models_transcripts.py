@@ -20,7 +20,7 @@ json_values = st.recursive(
 
 
 def answer(name: str) -> Any:
-    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())
+    return json.loads((Path(__file__).parents[1] / "answers" / f"{name}.json").read_text())
 
 
 def joined(*bodies: dict[str, Any]) -> Transcripts:
@@ -102,12 +102,12 @@ def test_any_transcript_is_read_or_refused(where: str, field: str, value: Any) -
         assert all(time is None or isinstance(time, int) for time in (found.start_time, found.end_time))
 
 
-def test_the_example_of_a_members_meetings() -> None:
+def test_user_meetings_example() -> None:
     page = parse_meeting_ids(answer("user_meetingid"))
     assert (page.items, page.next_cursor) == (("hyABC", "hyDEF"), None)
 
 
-def test_more_without_a_list_would_lose_the_rest() -> None:
+def test_more_without_id_list_is_refused() -> None:
     with pytest.raises(ServerError, match="no list"):
         parse_meeting_ids({"errcode": 0, "next_cursor": "c"})
 

@@ -20,8 +20,8 @@ GRANT = {
 }
 
 
-def test_the_example_of_a_search() -> None:
-    answer = json.loads((Path(__file__).parent / "answers" / "minutes_search.json").read_text())["data"]
+def test_search_example() -> None:
+    answer = json.loads((Path(__file__).parents[1] / "answers" / "minutes_search.json").read_text())["data"]
     page = parse_page(answer, "items", MinuteItem)
     (item,) = page.items
     assert item.token == "obcnsynthetic00000000001"
@@ -30,28 +30,28 @@ def test_the_example_of_a_search() -> None:
 
 
 @pytest.mark.parametrize("data", [None, [], {"items": 5}, {"items": [{"display_info": "x"}]}, {"items": ["x"]}])
-def test_what_is_no_search(data: object) -> None:
+def test_invalid_search_is_refused(data: object) -> None:
     with pytest.raises(ServerError):
         parse_page(data, "items", MinuteItem)
 
 
-def test_an_empty_search() -> None:
+def test_empty_search() -> None:
     assert parse_page({"has_more": False}, "items", MinuteItem).items == ()
 
 
-def test_the_tokens_of_a_user() -> None:
+def test_user_tokens() -> None:
     grant = parse_grant(GRANT)
     assert (grant.access, grant.refresh, grant.scope) == ("S3CRET-a", "S3CRET-r", "a offline_access")
     assert (grant.access_seconds, grant.refresh_seconds) == (7200, 604800)
     assert "S3CRET" not in repr(grant)
 
 
-def test_tokens_without_one_to_renew() -> None:
+def test_answer_without_refresh_token() -> None:
     with pytest.raises(PermissionDenied, match="offline_access"):
         parse_grant({name: value for name, value in GRANT.items() if not name.startswith("refresh")})
 
 
-def test_a_refresh_token_alone_is_no_grant() -> None:
+def test_refresh_token_without_access_token_is_refused() -> None:
     with pytest.raises(ServerError) as caught:
         parse_grant(GRANT | {"access_token": ""})
     assert "S3CRET" not in str(caught.value)
@@ -70,7 +70,7 @@ def test_a_refresh_token_alone_is_no_grant() -> None:
         ({"scope": {"a": 1}}, (7200, 604800), ""),
     ],
 )
-def test_both_tokens_are_kept_whatever_else_the_answer_says(
+def test_tokens_are_kept_if_other_fields_are_invalid(
     change: dict[str, object], seconds: tuple[int, int], scope: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -81,10 +81,10 @@ def test_both_tokens_are_kept_whatever_else_the_answer_says(
     assert "S3CRET" not in record.getMessage()
 
 
-def test_scopes_as_a_list_are_scopes() -> None:
+def test_scopes_as_list() -> None:
     assert parse_grant(GRANT | {"scope": ["a", "b"]}).scope == "a b"
 
 
-def test_who_a_user_is() -> None:
+def test_user_info() -> None:
     user = UserInfo.parse({"open_id": "ou_1", "name": "甲"})
     assert (user.open_id, user.name) == ("ou_1", "甲")

@@ -19,10 +19,10 @@ json_values = st.recursive(
 
 
 def answer() -> Any:
-    return json.loads((Path(__file__).parent / "answers" / "get_file.json").read_text())
+    return json.loads((Path(__file__).parents[1] / "answers" / "get_file.json").read_text())
 
 
-def test_the_example_of_a_file() -> None:
+def test_file_example() -> None:
     """A summary that is an object."""
     body = answer()
     assert RecordingFile.parse(body) == RecordingFile(
@@ -37,13 +37,13 @@ def test_the_example_of_a_file() -> None:
     )
 
 
-def test_no_link_shows() -> None:
+def test_repr_hides_links() -> None:
     shown = repr(RecordingFile.parse(answer()))
     assert "https://" not in shown
     assert "sign=" not in shown
 
 
-def test_the_forms_of_the_table() -> None:
+def test_file_with_types_of_the_table() -> None:
     body = answer()
     body["meeting_summary"] = [body["meeting_summary"]] * 2
     body["ai_meeting_transcripts"] = body["ai_meeting_transcripts"][0]
@@ -59,7 +59,7 @@ def test_addresses_only() -> None:
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"record_file_id": ""}])
-def test_a_file_without_its_id_is_undocumented(body: object) -> None:
+def test_file_without_id_is_refused(body: object) -> None:
     with pytest.raises(ServerError):
         RecordingFile.parse(body)
 

@@ -54,7 +54,7 @@ NO_EXTRAS = dict.fromkeys(MANIFEST["connection-type"]["conn-fields"])
         ({**STORE, "identity": "user", "redirect_uri": URI}, "only self-built apps"),
     ],
 )
-def test_what_means_nothing_is_refused(emulated: Emulated, extra: dict[str, str], said: str) -> None:
+def test_invalid_combination_of_extras_is_refused(emulated: Emulated, extra: dict[str, str], said: str) -> None:
     with pytest.raises(InvalidRequest, match=said) as caught:
         identity_of(NO_EXTRAS | extra)
     assert "S3CRET" not in str(caught.value)
@@ -64,12 +64,12 @@ def test_what_means_nothing_is_refused(emulated: Emulated, extra: dict[str, str]
     assert emulated.state.requests == []
 
 
-def test_half_a_character_is_no_address() -> None:
+def test_half_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="not an http or https URL"):
         identity_of(NO_EXTRAS | {"identity": "user", "redirect_uri": URI + "\udc80"})
 
 
-def test_what_is_blank_is_the_app(emulated: Emulated) -> None:
+def test_blank_identity_is_app(emulated: Emulated) -> None:
     blank: dict[str, Any] = dict.fromkeys(("identity", "app_type", "app_ticket", "tenant_key", "redirect_uri"), "")
     emulated.connect("feishu", extra=blank)
     assert FeishuHook().get_conn().get_minute(READY_MINUTE)
@@ -99,7 +99,7 @@ class TestStoreApp:
         assert store.state.calls["feishu.store_tenant_access_token"] == 1
         assert store.state.calls["feishu.tenant_access_token"] == 0
 
-    def test_each_tenant_has_a_quota_of_its_own(self, store: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_rate_limits_per_tenant(self, store: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
         store.state.fail("feishu.minute", 99991400, times=1, reset=300)
         for told in ("request trigger frequency limit", "the next call of minutes.get is"):
             with pytest.raises(AirflowException, match=told):
@@ -112,14 +112,14 @@ class TestStoreApp:
         with pytest.raises(AirflowException, match=r"the next call of minutes\.get is"):
             self.read()
 
-    def test_voided_tokens_are_renewed(self, store: Emulated) -> None:
+    def test_revoked_tokens_are_refreshed(self, store: Emulated) -> None:
         self.read()
         # Both: the token of the app is found void while that of the tenant is renewed.
         store.state.revoke_tokens()
         self.read()
         assert store.state.calls["feishu.app_access_token"] == 2
 
-    def test_a_ticket_that_is_too_old_and_the_next_one(self, store: Emulated) -> None:
+    def test_expired_and_next_ticket(self, store: Emulated) -> None:
         self.connect(store, app_ticket="ticket-of-yesterday")
         for _ in range(3):
             with pytest.raises(AirflowFailException, match=r"set the extra app_ticket to the latest one") as caught:
@@ -130,7 +130,7 @@ class TestStoreApp:
         self.connect(store, app_ticket=store.state.app_tickets.push())
         self.read()
 
-    def test_a_tenant_that_has_not_installed_the_app(self, store: Emulated) -> None:
+    def test_tenant_without_app(self, store: Emulated) -> None:
         self.connect(store, tenant_key="another-tenant")
         with pytest.raises(AirflowFailException, match="Check the extra tenant_key"):
             self.read()
@@ -138,7 +138,7 @@ class TestStoreApp:
         self.connect(store)
         self.read()
 
-    def test_the_ticket_and_the_tokens_are_masked(self, store: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_ticket_and_tokens_are_masked(self, store: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
         masked: list[str] = []
         monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.mask_secret", masked.append)
         self.read()
@@ -156,7 +156,7 @@ class TestOtherCloud:
          ("open.larksuite.com", "If it belongs to Feishu, set the host to https://open.feishu.cn"),
          ("api.example.com", "")],
     )  # fmt: skip
-    def test_an_unknown_app_or_object(
+    def test_unknown_app_or_object(
         self, emulated: Emulated, monkeypatch: pytest.MonkeyPatch, host: str, elsewhere: str
     ) -> None:
         asked: set[str] = set()
@@ -181,13 +181,13 @@ class TestOtherCloud:
             assert ("If it belongs to" in str(error)) == bool(elsewhere)
         assert asked == {host}
 
-    def test_on_its_own_cloud_it_is_known(self, emulated: Emulated) -> None:
+    def test_app_is_known_on_its_cloud(self, emulated: Emulated) -> None:
         emulated.state.cloud = "lark"
         emulated.connect("feishu", login=LARK_APP_ID, password=LARK_APP_SECRET)
         assert FeishuHook().test_connection()[0]
 
 
-def test_keys_of_tokens_hold_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+def test_token_keys_contain_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         key = token_key("feishu", "https://open.feishu.cn", "cli_x", "S3CRET\nticket", "tenant:k")
     assert "S3CRET" not in key

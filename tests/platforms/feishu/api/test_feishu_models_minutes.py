@@ -21,7 +21,7 @@ from airflow_provider_meetings.platforms.feishu.api.models import (
 
 
 def answer(name: str) -> Any:
-    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())["data"]
+    return json.loads((Path(__file__).parents[1] / "answers" / f"{name}.json").read_text())["data"]
 
 
 json_values = st.recursive(
@@ -31,21 +31,21 @@ json_values = st.recursive(
 )
 
 
-def test_the_example_of_a_minute_with_its_note() -> None:
+def test_minute_with_note_example() -> None:
     minute = Minute.parse(answer("minute_with_note"), "minute")
     assert (minute.title, minute.duration) == ("周会 / weekly", 314_000)
     assert minute.raw["note_id"] == "7616590025794260496"
     assert minute.create_time == pendulum.datetime(2026, 1, 1, 0, 0, 0, 477000, tz="UTC")
 
 
-def test_the_example_of_statistics() -> None:
+def test_statistics_example() -> None:
     data = answer("minute_statistics")
     raw = data["statistics"]
     seen = UserViewDetail("ou_0001", pendulum.datetime(2026, 1, 1, 1, tz="UTC"), raw=raw["user_view_list"][0])
     assert MinuteStatistics.parse(data, "statistics") == MinuteStatistics(2, 5, (seen,), raw=raw)
 
 
-def test_statistics_without_the_permission_for_ids() -> None:
+def test_statistics_without_permission_for_ids() -> None:
     statistics = {"user_view_count": 2, "user_view_list": [{"view_time": 1767229200000}]}
     read = MinuteStatistics.parse(statistics)
     assert (read.user_view_count, read.page_view_count) == (2, None)
@@ -55,24 +55,24 @@ def test_statistics_without_the_permission_for_ids() -> None:
     )
 
 
-def test_the_example_of_artifacts() -> None:
+def test_artifacts_example() -> None:
     data = answer("minute_artifacts")
     chapter = MinuteChapter("intro", 0, 31_000, "text", raw=data["minute_chapters"][0])
     todo = MinuteTodo("do it", ("甲",), raw=data["minute_todos"][0])
     assert MinuteArtifacts.parse(data) == MinuteArtifacts("summary text", (chapter,), (todo,), raw=data)
 
 
-def test_a_minute_of_which_nothing_was_written() -> None:
+def test_minute_without_artifacts() -> None:
     data = {"summary": "", "minute_todos": None, "keywords": ["new"]}
     assert MinuteArtifacts.parse(data) == MinuteArtifacts(None, (), (), raw=data)
 
 
-def test_a_name_that_is_empty_is_no_name() -> None:
+def test_empty_assignee_is_dropped() -> None:
     assert MinuteTodo.parse({"assignees": ["", "甲", None]}).assignees == ("甲",)
 
 
 @pytest.mark.parametrize("data", [None, [], "x", {}, {"statistics": None}, {"statistics": []}])
-def test_statistics_of_another_form_are_undocumented(data: object) -> None:
+def test_invalid_statistics_are_refused(data: object) -> None:
     with pytest.raises(ServerError, match="undocumented form"):
         MinuteStatistics.parse(data, "statistics")
 

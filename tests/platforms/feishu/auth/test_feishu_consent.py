@@ -50,7 +50,7 @@ def consent() -> FeishuHook:
     return hook
 
 
-def test_a_consent_and_what_it_opens(user: Emulated) -> None:
+def test_consent_grants_user_calls(user: Emulated) -> None:
     hook = FeishuHook()
     address = hook.begin_consent()
     query = {name: value for name, (value,) in parse_qs(urlsplit(address).query).items()}
@@ -72,7 +72,7 @@ def test_a_consent_and_what_it_opens(user: Emulated) -> None:
     assert user.state.calls["feishu.tenant_access_token"] == 0
 
 
-def test_posts_are_refused_before_the_request(user: Emulated, context: Any) -> None:
+def test_user_cannot_read_posts(user: Emulated, context: Any) -> None:
     consent()
     user.state.forget_counters()
     operator = FeishuPostsOperator(task_id="t", post_ids=[NAMED_POST])
@@ -81,7 +81,7 @@ def test_posts_are_refused_before_the_request(user: Emulated, context: Any) -> N
     assert user.state.requests == []
 
 
-def test_a_rejected_token_is_renewed_once_and_by_the_chain(user: Emulated) -> None:
+def test_rejected_user_token_is_refreshed_once(user: Emulated) -> None:
     consent()
     client = FeishuHook().get_conn()
     client.get_minute(READY_MINUTE)
@@ -94,7 +94,7 @@ def test_a_rejected_token_is_renewed_once_and_by_the_chain(user: Emulated) -> No
     assert user.state.consents.presented == {}
 
 
-def test_each_token_of_a_user_is_masked(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_tokens_are_masked(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[str] = []
     monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.mask_secret", masked.append)
     users = consent()._users
@@ -109,7 +109,7 @@ def test_each_token_of_a_user_is_masked(user: Emulated, monkeypatch: pytest.Monk
     assert {before.refresh, after.access, after.refresh} <= set(masked)
 
 
-def test_a_consent_that_was_taken_back(user: Emulated) -> None:
+def test_revoked_consent(user: Emulated) -> None:
     consent()
     client = FeishuHook().get_conn()
     client.get_minute(READY_MINUTE)
@@ -122,9 +122,7 @@ def test_a_consent_that_was_taken_back(user: Emulated) -> None:
 
 
 @pytest.mark.parametrize("manner", ["hang", "cut"])
-def test_a_renewal_that_is_not_answered_leaves_the_chain_cut_and_says_so(
-    user: Emulated, monkeypatch: pytest.MonkeyPatch, manner: Any
-) -> None:
+def test_unanswered_refresh_requires_consent(user: Emulated, monkeypatch: pytest.MonkeyPatch, manner: Any) -> None:
     """The platform has used the refresh token up, and nobody has what takes its place."""
     monkeypatch.setattr("airflow_provider_meetings.api.http.transport.READ_SECONDS", 0.3)
     consent()
@@ -142,14 +140,14 @@ def test_a_renewal_that_is_not_answered_leaves_the_chain_cut_and_says_so(
     assert list(user.state.consents.presented.values()) == [2]
 
 
-def test_nobody_has_consented_yet(user: Emulated) -> None:
+def test_call_without_consent(user: Emulated) -> None:
     works, text = FeishuHook().test_connection()
     assert not works
     assert "No user has consented for this connection yet. Run airflow meetings authorize feishu_default" in text
     assert user.state.requests == []
 
 
-def test_a_connection_test_tells_until_when(user: Emulated) -> None:
+def test_connection_test_reports_consent_end(user: Emulated) -> None:
     clock = VirtualClock(user.state.now())
     consent()
     works, text = FeishuHook().test_connection()
@@ -165,7 +163,7 @@ def test_a_connection_test_tells_until_when(user: Emulated) -> None:
     assert "SOON: The user's token can be renewed only until" in text
 
 
-def test_without_a_place_that_keeps_it_nothing_is_begun(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_consent_needs_durable_backend(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW__MEETINGS__STATE_DIR")
     with pytest.raises(AirflowFailException, match="no place for them is named"):
         FeishuHook().begin_consent()
@@ -184,7 +182,7 @@ def test_without_a_place_that_keeps_it_nothing_is_begun(user: Emulated, monkeypa
         (lambda address: f"{REDIRECT}?error=access_denied&state=x", "did not consent"),
     ],
 )
-def test_another_address_than_the_browser_was_sent_to(user: Emulated, change: Any, said: str) -> None:
+def test_invalid_redirect_address(user: Emulated, change: Any, said: str) -> None:
     hook = FeishuHook()
     redirected = browse(hook.begin_consent())
     with pytest.raises(AirflowFailException) as caught:
@@ -195,7 +193,7 @@ def test_another_address_than_the_browser_was_sent_to(user: Emulated, change: An
     assert hook.finish_consent(redirected)
 
 
-def test_a_state_serves_once_also_where_its_code_is_refused(user: Emulated) -> None:
+def test_state_works_once_even_if_code_is_refused(user: Emulated) -> None:
     hook = FeishuHook()
     redirected = browse(hook.begin_consent())
     with pytest.raises(AirflowFailException, match=r"Begin anew|code 20003") as caught:
@@ -207,7 +205,7 @@ def test_a_state_serves_once_also_where_its_code_is_refused(user: Emulated) -> N
     assert user.state.requests == []
 
 
-def test_a_consent_of_another_user_is_said(user: Emulated) -> None:
+def test_consent_of_another_user_is_reported(user: Emulated) -> None:
     hook = consent()
     users = hook._users
     assert users is not None
@@ -218,7 +216,7 @@ def test_a_consent_of_another_user_is_said(user: Emulated) -> None:
     assert "ANOTHER USER" not in hook.describe_consent(consent_status)
 
 
-def test_tokens_are_kept_also_where_nobody_tells_whose_they_are(user: Emulated) -> None:
+def test_tokens_are_kept_if_user_is_unknown(user: Emulated) -> None:
     user.state.fail("feishu.user_info", 99991400, times=None)
     hook = FeishuHook()
     consent_status, name = hook.finish_consent(browse(hook.begin_consent()))
@@ -227,7 +225,7 @@ def test_tokens_are_kept_also_where_nobody_tells_whose_they_are(user: Emulated) 
     assert FeishuHook().get_conn().get_minute(READY_MINUTE)
 
 
-def test_who_waits_for_another_process_can_be_stopped(user: Emulated) -> None:
+def test_wait_for_other_process_can_be_interrupted(user: Emulated) -> None:
     consent()
     hook = FeishuHook.for_connection("feishu_default", retry=False)
     assert isinstance(hook, FeishuHook)
@@ -244,7 +242,7 @@ def test_who_waits_for_another_process_can_be_stopped(user: Emulated) -> None:
     assert user.state.consents.presented == {}
 
 
-def test_a_place_that_is_away_is_said_by_the_connection_test(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_test_reports_unreachable_token_store(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
     consent()
     hook = FeishuHook()
     assert hook.test_connection()[0]
@@ -257,7 +255,7 @@ def test_a_place_that_is_away_is_said_by_the_connection_test(user: Emulated, mon
     assert (works, "the disk is gone" in text) == (False, True)
 
 
-def test_a_code_serves_once_and_what_was_begun_too(user: Emulated) -> None:
+def test_code_and_state_work_once(user: Emulated) -> None:
     hook = FeishuHook()
     redirected = browse(hook.begin_consent())
     hook.finish_consent(redirected)
@@ -265,14 +263,14 @@ def test_a_code_serves_once_and_what_was_begun_too(user: Emulated) -> None:
         hook.finish_consent(redirected)
 
 
-def test_a_user_who_refuses(user: Emulated) -> None:
+def test_user_refuses(user: Emulated) -> None:
     user.state.consent = "deny"
     hook = FeishuHook()
     with pytest.raises(AirflowFailException, match="The user did not consent"):
         hook.finish_consent(browse(hook.begin_consent()))
 
 
-def test_scopes_of_the_connection(user: Emulated) -> None:
+def test_connection_scopes(user: Emulated) -> None:
     user.connect("feishu", extra={**USER, "scopes": "minutes:minutes.basic:read vc:record:readonly"})
     hook = consent()
     client = hook.get_conn()
@@ -289,7 +287,7 @@ def test_scopes_of_the_connection(user: Emulated) -> None:
     assert later.missing_scopes(consent_status) == ("minutes:minutes.media:export",)
 
 
-def test_asking_as_the_app_needs_no_consent(emulated: Emulated) -> None:
+def test_app_connection_needs_no_consent(emulated: Emulated) -> None:
     with pytest.raises(AirflowFailException, match="calls as the app, which needs no user's consent"):
         FeishuHook().begin_consent()
     client = FeishuHook().get_conn()
@@ -300,7 +298,7 @@ def test_asking_as_the_app_needs_no_consent(emulated: Emulated) -> None:
     assert emulated.state.requests == []
 
 
-def test_a_changed_secret_asks_for_another_consent_at_once(user: Emulated) -> None:
+def test_changed_secret_requires_new_consent(user: Emulated) -> None:
     consent()
     user.connect("feishu", extra=USER, password="another-secret")
     works, text = FeishuHook().test_connection()
@@ -309,13 +307,13 @@ def test_a_changed_secret_asks_for_another_consent_at_once(user: Emulated) -> No
     assert FeishuHook().test_connection()[0]
 
 
-def test_the_pages_of_both_clouds() -> None:
+def test_consent_pages_of_both_clouds() -> None:
     assert accounts_url("https://open.feishu.cn") == "https://accounts.feishu.cn"
     assert accounts_url("https://open.larksuite.com") == "https://accounts.larksuite.com"
     assert accounts_url("https://behind.example.com/feishu") == "https://behind.example.com/feishu"
 
 
-def test_a_listing_by_owners_with_its_proof(user: Emulated, context: Any) -> None:
+def test_listing_by_owner_is_reported(user: Emulated, context: Any) -> None:
     consent()
     start, end = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 14, tz="UTC")
     operator = ListRecordingsOperator(
@@ -329,7 +327,7 @@ def test_a_listing_by_owners_with_its_proof(user: Emulated, context: Any) -> Non
     assert window["items"] == len(found)
 
 
-def test_owners_are_no_question_for_the_app(emulated: Emulated, context: Any) -> None:
+def test_app_cannot_list_by_owner(emulated: Emulated, context: Any) -> None:
     operator = ListRecordingsOperator(task_id="t", meetings_conn_id="feishu_default", owner_ids=["ou_1"])
     with pytest.raises(AirflowFailException, match="feishu does not support owner_ids"):
         operator.execute(context)

@@ -25,7 +25,7 @@ IDS = {"record_file_id": "rf1", "meetingid": "hyABC"}
 
 
 def printed(name: str) -> Any:
-    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())
+    return json.loads((Path(__file__).parents[1] / "answers" / f"{name}.json").read_text())
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def transcript(*pids: int, more: bool = False) -> Answer:
     return json_body({"errcode": 0, "errmsg": "ok", "has_more": more, "transcripts": told})
 
 
-def test_a_transcript_at_once(origin: Origin, client: WeComClient) -> None:
+def test_transcript_in_one_page(origin: Origin, client: WeComClient) -> None:
     origin.on(DETAIL, transcript(0, 1, 2))
     read = client.get_transcript("rf1", "hyABC")
     assert ([p.pid for p in read.paragraphs], read.keywords, read.audio_detect) == (["0", "1", "2"], ("k",), 1)
@@ -72,7 +72,7 @@ def test_a_transcript_at_once(origin: Origin, client: WeComClient) -> None:
 
 
 @pytest.mark.parametrize("limit", [None, 3])
-def test_the_paragraph_that_two_pages_share_comes_once(origin: Origin, client: WeComClient, limit: int | None) -> None:
+def test_shared_paragraph_is_taken_once(origin: Origin, client: WeComClient, limit: int | None) -> None:
     origin.on(DETAIL, transcript(0, 1, 2, more=True), transcript(2, 3, 4, more=True), transcript(4))
     read = client.get_transcript("rf1", "hyABC", limit=limit)
     assert [paragraph.pid for paragraph in read.paragraphs] == ["0", "1", "2", "3", "4"]
@@ -82,14 +82,16 @@ def test_the_paragraph_that_two_pages_share_comes_once(origin: Origin, client: W
 
 
 @pytest.mark.parametrize("second", [(2,), (0, 1, 2), (1, 2)])
-def test_a_page_that_does_not_lead_on_is_an_error(origin: Origin, client: WeComClient, second: tuple[int, ...]) -> None:
+def test_transcript_page_without_progress_is_error(
+    origin: Origin, client: WeComClient, second: tuple[int, ...]
+) -> None:
     origin.on(DETAIL, transcript(0, 1, 2, more=True), transcript(*second, more=True))
     with pytest.raises(ServerError, match="same cursor twice"):
         client.get_transcript("rf1", "hyABC")
     assert origin.count(DETAIL) == 2
 
 
-def test_more_without_a_paragraph_is_an_error(origin: Origin, client: WeComClient) -> None:
+def test_more_without_paragraph_is_error(origin: Origin, client: WeComClient) -> None:
     origin.on(DETAIL, transcript(0, 1, more=True), transcript(more=True))
     with pytest.raises(ServerError, match="no paragraph"):
         client.get_transcript("rf1", "hyABC")
@@ -99,7 +101,7 @@ def ids(*found: str, cursor: str | None = "") -> Answer:
     return json_body({"errcode": 0, "errmsg": "ok", "next_cursor": cursor, "meetingid_list": list(found)})
 
 
-def test_a_members_meetings(origin: Origin, client: WeComClient) -> None:
+def test_user_meeting_ids(origin: Origin, client: WeComClient) -> None:
     origin.on(MEETINGS, ids("hyABC", cursor="c1"), ids("hyABC", "hyDEF", cursor="c2"), ids())
     assert list(client.get_user_meeting_ids("zhangsan", START, END)) == ["hyABC", "hyDEF"]
     first = {"userid": "zhangsan", "cursor": "0", "begin_time": 1767225600, "end_time": 1769817600, "limit": 100}
@@ -107,7 +109,7 @@ def test_a_members_meetings(origin: Origin, client: WeComClient) -> None:
     assert asked == [first, {**first, "cursor": "c1"}, {**first, "cursor": "c2"}]
 
 
-def test_more_than_180_days_are_asked_for_in_pieces(origin: Origin, client: WeComClient) -> None:
+def test_window_over_180_days_is_split(origin: Origin, client: WeComClient) -> None:
     start = END.subtract(days=181)
     origin.on(MEETINGS, json_body(printed("user_meetingid")))
     assert list(client.get_user_meeting_ids("zhangsan", start, END)) == ["hyABC", "hyDEF"]
@@ -116,14 +118,14 @@ def test_more_than_180_days_are_asked_for_in_pieces(origin: Origin, client: WeCo
     assert spans == [(int(start.timestamp()), middle, "0"), (middle, int(END.timestamp()), "0")]
 
 
-def test_180_days_are_one_piece(origin: Origin, client: WeComClient) -> None:
+def test_window_of_180_days_is_one_request(origin: Origin, client: WeComClient) -> None:
     origin.on(MEETINGS, ids())
     assert list(client.get_user_meeting_ids("zhangsan", END.subtract(days=180), END)) == []
     assert origin.count(MEETINGS) == 1
 
 
 @pytest.mark.parametrize("cursor", ["c", "0"])
-def test_a_cursor_in_a_circle_ends(origin: Origin, client: WeComClient, cursor: str) -> None:
+def test_repeated_cursor_is_error(origin: Origin, client: WeComClient, cursor: str) -> None:
     origin.on(MEETINGS, ids("hyABC", cursor=cursor))
     with pytest.raises(ServerError, match="same cursor twice"):
         list(client.get_user_meeting_ids("zhangsan", START, END))
@@ -131,7 +133,7 @@ def test_a_cursor_in_a_circle_ends(origin: Origin, client: WeComClient, cursor: 
 
 
 @pytest.mark.parametrize(("code", "least", "most"), [(45009, 60.0, 60.0), (45033, 1.0, 3.0)])
-def test_a_limit_is_waited_for(
+def test_rate_limit_is_waited_for(
     origin: Origin, client: WeComClient, sleeps: list[float], code: int, least: float, most: float
 ) -> None:
     origin.on(MEETINGS, json_body({"errcode": code, "errmsg": "out of limit"}), ids("hyABC"))
@@ -140,7 +142,7 @@ def test_a_limit_is_waited_for(
     assert least <= slept <= most
 
 
-def test_40001_renews_the_token_once_but_not_the_secret(origin: Origin, client: WeComClient) -> None:
+def test_40001_refreshes_token_once_except_at_gettoken(origin: Origin, client: WeComClient) -> None:
     origin.on(FILE, json_body({"errcode": 40001, "errmsg": "invalid credential"}), json_body(printed("get_file")))
     assert client.get_recording_file("rf1", "hyABC").record_file_id == "rf1"
     assert origin.count("/cgi-bin/gettoken") == 2
@@ -181,7 +183,7 @@ WRONG: dict[str, tuple[Callable[[WeComClient], Any], str]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_argument_is_refused_before_any_request(origin: Origin, client: WeComClient, case: str) -> None:
+def test_invalid_argument_is_refused_before_first_request(origin: Origin, client: WeComClient, case: str) -> None:
     ask, word = WRONG[case]
     with pytest.raises(InvalidRequest, match=word):
         ask(client)

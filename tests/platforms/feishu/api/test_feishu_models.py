@@ -24,7 +24,7 @@ from airflow_provider_meetings.platforms.feishu.recordings import neutral_post, 
 
 
 def answer(name: str) -> Any:
-    return json.loads((Path(__file__).parent / "answers" / f"{name}.json").read_text())["data"]
+    return json.loads((Path(__file__).parents[1] / "answers" / f"{name}.json").read_text())["data"]
 
 
 json_values = st.recursive(
@@ -34,7 +34,7 @@ json_values = st.recursive(
 )
 
 
-def test_the_example_of_a_minute() -> None:
+def test_minute_example() -> None:
     data = answer("minute")
     minute = Minute.parse(data, "minute")
     assert minute == Minute(
@@ -50,7 +50,7 @@ def test_the_example_of_a_minute() -> None:
     assert minute.create_time.timezone_name == "UTC"
 
 
-def test_the_example_of_a_minute_as_a_recording() -> None:
+def test_minute_as_recording() -> None:
     recording = neutral_recording(Minute.parse(answer("minute"), "minute"), tenant="t", meeting_id="5")
     assert recording == Recording(
         platform="feishu",
@@ -77,13 +77,13 @@ def test_the_example_of_a_minute_as_a_recording() -> None:
     assert {file.file_id for file in recording.files} == {recording.recording_id}
 
 
-def test_the_example_of_a_media_link() -> None:
+def test_media_link_example() -> None:
     assert parse_download_url(answer("minute_media")) == (
         "https://internal-api-drive-stream.feishu-boe.cn/space/api/box/stream/download/authcode/?code=xxx"
     )
 
 
-def test_the_example_of_a_meetings_recording() -> None:
+def test_meeting_recording_example() -> None:
     recording = MeetingRecording.parse(answer("meeting_recording"), "recording")
     assert recording.url == "https://meetings.feishu.cn/minutes/obcn37dxcftoc3656rgyejm7"
     assert recording.raw["duration"] == "30000"
@@ -91,13 +91,13 @@ def test_the_example_of_a_meetings_recording() -> None:
 
 
 @pytest.mark.parametrize("end", ["", "/", "?from=x", "/?a=/minutes/b", "#t"])
-def test_the_token_in_a_page_address(end: str) -> None:
+def test_token_in_page_address(end: str) -> None:
     url = f"https://meetings.feishu.cn/minutes/obcn37dxcftoc3656rgyejm7{end}"
     assert MeetingRecording(url, raw={}).minute_token == "obcn37dxcftoc3656rgyejm7"
 
 
 @pytest.mark.parametrize("path", ["", "minutes/short", "minutes/me/obcn37dxcftoc3656rgyejm7", "x/obcn37dxcftoc365"])
-def test_an_address_without_a_token_is_undocumented(path: str) -> None:
+def test_address_without_token_is_refused(path: str) -> None:
     with pytest.raises(ServerError, match="24 characters"):
         _ = MeetingRecording(f"https://meetings.feishu.cn/{path}", raw={}).minute_token
 
@@ -105,13 +105,13 @@ def test_an_address_without_a_token_is_undocumented(path: str) -> None:
 @pytest.mark.parametrize(
     "value", ["obcnq3b9jl72l83w4f14xxx", "obcnq3b9jl72l83w4f14xxxxx", "obcn/3b9jl72l83w4f14xxxx", ""]
 )
-def test_what_is_no_minute_token(value: str) -> None:
+def test_minute_token_form(value: str) -> None:
     assert not is_minute_token(value)
     assert not is_minute_token("obcnq3b9jl72l83w4f14xxxx\n")
     assert is_minute_token("obcnq3b9jl72l83w4f14xxxx")
 
 
-def test_the_example_of_a_post() -> None:
+def test_post_example() -> None:
     data = answer("post")
     post = MomentsPost.parse(data, "post")
     assert post == MomentsPost(
@@ -145,7 +145,7 @@ def test_the_example_of_a_post() -> None:
 @pytest.mark.parametrize(
     ("user_type", "kind"), [(1, "named"), (2, "nickname"), (3, "anonymous"), (4, "official"), (9, None), (None, None)]
 )
-def test_only_a_named_author_is_taken(user_type: int | None, kind: str | None) -> None:
+def test_only_real_name_author_is_kept(user_type: int | None, kind: str | None) -> None:
     data = answer("post")
     data["post"]["user_type"] = user_type
     neutral = neutral_post(MomentsPost.parse(data, "post"), tenant="t")
@@ -185,7 +185,7 @@ nodes_of_text = st.fixed_dictionaries({"tag": st.sampled_from(["text", "a", "at"
 
 
 @given(st.lists(st.lists(nodes_of_text)))
-def test_no_word_of_rich_text_is_lost(paragraphs: list[Any]) -> None:
+def test_rich_text_is_complete(paragraphs: list[Any]) -> None:
     data = answer("post")
     data["post"]["content"] = json.dumps(paragraphs)
     post = MomentsPost.parse(data, "post")
@@ -195,14 +195,14 @@ def test_no_word_of_rich_text_is_lost(paragraphs: list[Any]) -> None:
     assert post.content == storable(paragraphs)
 
 
-def test_rich_text_of_endless_depth_is_plain_text() -> None:
+def test_deeply_nested_rich_text_is_plain_text() -> None:
     data = answer("post")
     data["post"]["content"] = "[" * 100_000
     assert MomentsPost.parse(data, "post").content is None
 
 
 @pytest.mark.parametrize("name", ["note", "anything"])
-def test_a_new_field_is_borne(name: str) -> None:
+def test_new_field_is_kept_in_source(name: str) -> None:
     data = answer("minute")
     data["minute"][name] = {"x": 1}
     assert neutral_recording(Minute.parse(data, "minute"), tenant="t", meeting_id=None).source[name] == {"x": 1}
@@ -222,7 +222,7 @@ def test_any_minute_is_read_or_refused(field: str, value: Any) -> None:
     assert Recording.from_dict(recording.to_dict()) == recording
 
 
-def test_a_duration_beyond_the_calendar_is_read_or_refused() -> None:
+def test_duration_beyond_calendar_is_read_or_refused() -> None:
     data = answer("minute")
     data["minute"]["duration"] = "9" * 18
     try:
@@ -265,6 +265,6 @@ def test_any_answer_is_read_or_refused(data: Any) -> None:
 @pytest.mark.parametrize(
     "url", ["http://[x/minutes/obcn37dxcftoc3656rgyejm7", "http://a\u2100b/minutes/", "", "x", "\x00"]
 )
-def test_an_address_that_is_none_is_a_typed_error(url: str) -> None:
+def test_invalid_address_is_typed_error(url: str) -> None:
     with pytest.raises(ServerError):
         _ = MeetingRecording(url, raw={}).minute_token
