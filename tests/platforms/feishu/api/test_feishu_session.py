@@ -94,7 +94,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def test_queued_refresh_has_no_claim(host: Host) -> None:
-    host.budget.reserve(USER_TOKEN, 1)
+    host.budget.refused(USER_TOKEN, RateLimited("blocked", retry_after=1.0))
     claims: list[str] = []
 
     def sleep(seconds: float) -> None:
