@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.http.auth import Token, token_key
+from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, PROCESS_TOKENS, ProcessTokenStore
 
 
@@ -170,9 +170,3 @@ def test_forked_process_forgets_locks_of_other_threads() -> None:
         go_on.set()
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
         first.result(20)
-
-
-def test_rotated_secret_has_its_own_token(store: ProcessTokenStore, platform: Platform) -> None:
-    old, new = (token_key("feishu", "https://open.feishu.cn", "app", secret) for secret in ("old", "new"))
-    assert store.token(old, platform.fetch).value == "token-1"
-    assert store.token(new, platform.fetch).value == "token-2"

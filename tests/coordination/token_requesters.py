@@ -18,12 +18,10 @@ from typing import Any
 from redis import Redis
 
 from airflow_provider_meetings.api.errors import MeetingsApiError
-from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
-from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
@@ -189,13 +187,6 @@ def hold_lock(*, pipe: Connection, state: str, key: str) -> dict[str, Any]:
         pipe.send("locked")
         signal.pause()
     return {}
-
-
-def take_slots(*, state: str, times: int) -> dict[str, Any]:
-    """Take slots of one key, and return their times."""
-    start = BootClock("b", 1000.0, 1000.0)
-    backend = HostBackend(Path(state), now=lambda: start)
-    return {"waits": [backend.reserve("k", [Rate(10, 1)], 1e6) for _ in range(times)]}
 
 
 def use_folder(*, state: str, small_disk: bool = False) -> dict[str, Any]:

@@ -21,11 +21,20 @@ from airflow_provider_meetings.coordination.backend import BackendError, Busy
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
+from tests.contract.backend import BackendContract
 from tests.contract.scripted import NOBODY
-from tests.coordination.token_requesters import run, take_slots, use_folder
+from tests.coordination.token_requesters import run, use_folder
 
 FIVE = [Rate(5, 1)]
 START = BootClock("boot-1", 5000.0, 1_800_000_000.0)
+
+
+class TestContract(BackendContract):
+    kind = "host"
+
+    @pytest.fixture
+    def location(self, tmp_path: Path) -> str:
+        return str(tmp_path / "state")
 
 
 class Host:
@@ -206,12 +215,6 @@ def test_file_locked_by_stopped_process(host: Host, monkeypatch: pytest.MonkeyPa
         with pytest.raises(BackendError, match="look for a stopped process"):
             host.backend.get("k")
     assert host.backend.get("k") == b"v"
-
-
-def test_slots_of_processes_are_unique(tmp_path: Path) -> None:
-    answers = run(take_slots, [{"state": str(tmp_path / "state"), "times": 50}] * 6)
-    waits = sorted(wait for answer in answers for wait in answer["waits"])
-    assert waits == pytest.approx([i * 0.1 for i in range(300)])
 
 
 def test_relative_path_is_refused() -> None:

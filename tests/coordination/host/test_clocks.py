@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,13 +84,9 @@ def machine() -> Machine:
 
 @pytest.fixture(params=["process", "host", "fallback"])
 def backend(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path) -> Backend:
-    host = HostBackend(tmp_path / "state", machine.now)
-    made: dict[str, Callable[[], Backend]] = {
-        "process": lambda: MemoryBackend(machine.steady),
-        "host": lambda: host,
-        "fallback": lambda: FallbackBackend(host, machine.steady),
-    }
-    return made[request.param]()
+    if request.param == "process":
+        return MemoryBackend(machine.steady)
+    return FallbackBackend(HostBackend(tmp_path / "state", machine.now), machine.steady)
 
 
 @pytest.mark.parametrize("step", STEPS)
