@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
+from airflow_provider_meetings.coordination.host import backend as host_backend
+
 DEADLINE = 120.0
 """Seconds after which an answer is missing, however loaded the machine is."""
 
@@ -71,4 +73,6 @@ def children(target: Callable[..., object], arguments: Sequence[Sequence[object]
 
 
 def _run(target: Callable[..., object], pipe: Connection, *arguments: object) -> None:
+    # On a loaded machine a process may wait for a file for longer than the 2 seconds that tasks wait.
+    host_backend._FILE_LOCK_SECONDS = DEADLINE
     target(pipe, *arguments)

@@ -14,12 +14,13 @@ import psycopg
 import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
+from airflow_provider_meetings.coordination.host import backend as host_backend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from tests.contract.backend import eventually
 from tests.contract.backend_peer import increment, peers
-from tests.contract.backend_processes import children
+from tests.contract.backend_processes import DEADLINE, children
 from tests.contract.backend_servers import make_backend
 from tests.coordination import durable_backends
 from tests.coordination.durable_backends import Location
@@ -32,7 +33,8 @@ def location(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Locatio
 
 
 @pytest.fixture
-def backend(location: Location) -> DurableBackend:
+def backend(location: Location, monkeypatch: pytest.MonkeyPatch) -> DurableBackend:
+    monkeypatch.setattr(host_backend, "_FILE_LOCK_SECONDS", DEADLINE)
     return location.make()
 
 

@@ -18,10 +18,12 @@ import pytest
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
+from airflow_provider_meetings.coordination.host import backend as host_backend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 from tests.contract.backend import BackendContract
+from tests.contract.backend_processes import DEADLINE
 from tests.contract.scripted import NOBODY
 from tests.coordination.token_requesters import run, use_folder
 
@@ -33,7 +35,8 @@ class TestContract(BackendContract):
     kind = "host"
 
     @pytest.fixture
-    def location(self, tmp_path: Path) -> str:
+    def location(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+        monkeypatch.setattr(host_backend, "_FILE_LOCK_SECONDS", DEADLINE)
         return str(tmp_path / "state")
 
 
@@ -208,7 +211,7 @@ def test_file_system_without_locks(host: Host, monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_file_locked_by_stopped_process(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("airflow_provider_meetings.coordination.host.backend._FILE_LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(host_backend, "_FILE_LOCK_SECONDS", 0.0)
     host.backend.set("k", b"v", 100)
     with host.file("value").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
