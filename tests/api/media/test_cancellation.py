@@ -151,6 +151,7 @@ def test_what_is_left_of_a_cut_tls_stream_is_never_taken_for_the_body(secure: Or
 
 def test_a_handshake_that_stalls_is_cut(session: OpenSession) -> None:
     def listen(listener: socket.socket) -> bytes:
+        listener.settimeout(20)
         connection, _ = listener.accept()
         with connection:
             connection.settimeout(10)
@@ -160,9 +161,11 @@ def test_a_handshake_that_stalls_is_cut(session: OpenSession) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
         listening = threads.submit(listen, listener)
-        opened = session(timeout=(15.0, 15.0), answer_seconds=0.3)
-        refused(opened, f"https://127.0.0.1:{listener.getsockname()[1]}/media?sign=S3CRET", ServerError)
-        assert listening.result(20) == b""
+        opened = session(answer_seconds=0.3)
+        # On a loaded machine, the time can be up before the connection is made.
+        while not listening.done():
+            refused(opened, f"https://127.0.0.1:{listener.getsockname()[1]}/media?sign=S3CRET", ServerError)
+        assert listening.result() == b""
 
 
 def test_nothing_is_opened_afterwards(origin: Origin, session: OpenSession) -> None:
