@@ -1,4 +1,4 @@
-"""Media links and their answers: ranges, entity tags, and the ordered faults."""
+"""Media links and their answers: ranges, entity tags, and the injected faults."""
 
 from __future__ import annotations
 

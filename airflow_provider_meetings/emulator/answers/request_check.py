@@ -1,4 +1,4 @@
-"""What every endpoint does before and after its handler: ordered errors, rate limits, counters, ordered hangs."""
+"""What every endpoint does before and after its handler: injected errors, rate limits, counters, injected hangs."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def checked_routes(state: EmulatorState, name: str, handler: Handler) -> list[Ro
 async def _answer(state: EmulatorState, request: Request, endpoint: Endpoint, handler: Handler) -> Response:
     """Answer one request.
 
-    Assumed: rate limits are checked before the token. A request with an ordered error does not count for them.
+    Assumed: rate limits are checked before the token. Requests with an injected error do not count for them.
     """
     try:
         failure = state.failures.take(endpoint.name)
         if failure is not None:
-            return _ordered_error(state, endpoint, failure)
+            return _injected_error(state, endpoint, failure)
         _check_rate_limits(state, request, endpoint)
         return await handler(state, request)
     except FeishuError as error:
@@ -72,7 +72,7 @@ async def _answer(state: EmulatorState, request: Request, endpoint: Endpoint, ha
         return wecom.error_response(error, request)
 
 
-def _ordered_error(state: EmulatorState, endpoint: Endpoint, failure: Failure) -> Response:
+def _injected_error(state: EmulatorState, endpoint: Endpoint, failure: Failure) -> Response:
     if failure.body is not None:
         media_type = "application/json" if failure.body.lstrip().startswith(("{", "[")) else "text/html"
         return Response(failure.body, failure.status, media_type=media_type)
@@ -81,7 +81,7 @@ def _ordered_error(state: EmulatorState, endpoint: Endpoint, failure: Failure) -
     status, message = failure.status, failure.message
     row = find(endpoint.name, failure.code)
     if row is not None and failure.endpoint.endswith(".*") and not failure.explicit:
-        # An order for all endpoints: some of them give the code another meaning.
+        # Injected for all endpoints of the platform: some of them give the code another meaning.
         status, message = row.status, row.message
     headers = {}
     if failure.code == _THROTTLED:

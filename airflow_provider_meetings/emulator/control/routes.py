@@ -166,16 +166,16 @@ class Control:
         return values
 
     def fail(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Order an error."""
+        """Inject an error."""
         return asdict(self.state.fail(**_checked(body, _FAIL, "endpoint", "code")))
 
     def clear_failures(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
-        """Remove the ordered errors, or those of ``?endpoint=``."""
+        """Remove the injected errors, or those of ``?endpoint=``."""
         self.state.clear_failures(query.get("endpoint"))
         return {"failures": [asdict(failure) for failure in self.state.failures]}
 
     def media_fault(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Order a media fault."""
+        """Inject a media fault."""
         return self.state.fault(**_checked(body, _MEDIA_FAULT, "kind")).to_dict()
 
     def clear_media_faults(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
@@ -194,11 +194,11 @@ class Control:
         return {"revoked": True}
 
     def hang(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Order a hang."""
+        """Inject a hang."""
         return asdict(self.state.hang(**_checked(body, _HANG, "endpoint")))
 
     def clear_hangs(self, _query: Any, _body: Any) -> dict[str, Any]:
-        """Remove the ordered hangs and release the requests that hang."""
+        """Remove the injected hangs and release the requests that hang."""
         self.state.hangs.clear()
         return {"silences": []}
 

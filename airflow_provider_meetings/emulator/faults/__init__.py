@@ -1,1 +1,1 @@
-"""Ordered faults: errors, hangs, broken media, revoked tokens, rate limits."""
+"""Injected faults: errors, hangs, broken media, revoked tokens, rate limits."""

@@ -1,17 +1,17 @@
-"""Ordered errors: the next requests to an endpoint are answered with a given code."""
+"""Injected errors: the next requests to an endpoint are answered with a given code."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from airflow_provider_meetings.emulator.codes.registry import find
-from airflow_provider_meetings.emulator.faults.orders import Orders, check_counts
+from airflow_provider_meetings.emulator.faults.fault_list import FaultList, check_counts
 from airflow_provider_meetings.emulator.model.endpoints import applies_to, selected
 
 
 @dataclass(slots=True)
 class Failure:
-    """One order. ``times`` None: until it is cleared. ``body``, if any, is the whole answer.
+    """One injected error. ``times`` None: until it is cleared. ``body``, if any, is the whole answer.
 
     ``explicit``: the test gave the status or the message, so they replace the vendor's.
     """
@@ -27,10 +27,10 @@ class Failure:
     explicit: bool = False
 
 
-class Failures(Orders[Failure]):
-    """Hold the ordered errors, and return for each request the first that applies to it."""
+class Failures(FaultList[Failure]):
+    """Hold the injected errors, and return for each request the first that applies to it."""
 
-    def order(
+    def add(
         self,
         endpoint: str,
         code: int,
@@ -67,12 +67,12 @@ class Failures(Orders[Failure]):
         if not 200 <= status <= 599:
             raise ValueError("status must be from 200 to 599")
         text = message if message is not None else row.message if row else ""
-        return self._add(Failure(endpoint, code, status, text, times, skip, reset, body, explicit))
+        return self._append(Failure(endpoint, code, status, text, times, skip, reset, body, explicit))
 
     def take(self, endpoint: str) -> Failure | None:
         """Return the error of the next request to ``endpoint``, and count the request."""
         with self._lock:
-            for failure in self._orders:
+            for failure in self._faults:
                 if not applies_to(failure.endpoint, endpoint):
                     continue
                 if failure.skip:
@@ -81,11 +81,11 @@ class Failures(Orders[Failure]):
                 if failure.times is not None:
                     failure.times -= 1
                     if not failure.times:
-                        self._orders.remove(failure)
+                        self._faults.remove(failure)
                 return failure
         return None
 
     def clear(self, endpoint: str | None = None) -> None:
-        """Remove the orders for ``endpoint``, in the form of the order; None: all orders."""
+        """Remove the errors that were added for exactly this ``endpoint``; None: all errors."""
         with self._lock:
-            self._orders = [failure for failure in self._orders if endpoint not in (None, failure.endpoint)]
+            self._faults = [failure for failure in self._faults if endpoint not in (None, failure.endpoint)]

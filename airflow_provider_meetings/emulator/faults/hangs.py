@@ -1,4 +1,4 @@
-"""Ordered hangs: a request is processed and its response is not sent; the connection hangs or is cut."""
+"""Injected hangs: a request is processed and its response is not sent; the connection hangs or is cut."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, Literal, get_args
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_meetings.emulator.faults.orders import Orders, check_counts
+from airflow_provider_meetings.emulator.faults.fault_list import FaultList, check_counts
 from airflow_provider_meetings.emulator.model.endpoints import applies_to, selected
 
 Manner = Literal["hang", "cut"]
@@ -20,7 +20,7 @@ MANNERS: Final[tuple[Manner, ...]] = get_args(Manner)
 
 @dataclass(slots=True)
 class Hang:
-    """One order. ``times`` None: until it is cleared. ``taken``: the requests that it has affected."""
+    """One injected hang. ``times`` None: until it is cleared. ``taken``: how many requests it has affected."""
 
     endpoint: str
     manner: Manner
@@ -29,8 +29,8 @@ class Hang:
     taken: int = 0
 
 
-class Hangs(Orders[Hang]):
-    """Hold the ordered hangs and the requests that hang now."""
+class Hangs(FaultList[Hang]):
+    """Hold the injected hangs and the requests that hang now."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Hangs(Orders[Hang]):
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._changed = threading.Condition(self._lock)
 
-    def order(self, endpoint: str, manner: Manner = "hang", *, times: int | None = 1, skip: int = 0) -> Hang:
+    def add(self, endpoint: str, manner: Manner = "hang", *, times: int | None = 1, skip: int = 0) -> Hang:
         """Process the next requests to ``endpoint`` with all their effects, and send no response.
 
         :param endpoint: a name, or ``feishu.*`` or ``wecom.*``.
@@ -51,12 +51,12 @@ class Hangs(Orders[Hang]):
         if manner not in MANNERS:
             raise ValueError(f"manner must be one of {', '.join(MANNERS)}; not {manner!r}")
         check_counts(times, skip)
-        return self._add(Hang(endpoint, manner, times, skip))
+        return self._append(Hang(endpoint, manner, times, skip))
 
     def take(self, endpoint: str) -> Manner | None:
         """Return how the response to a request to ``endpoint`` is withheld, and count the request; None: it is sent."""
         with self._lock:
-            for hang in self._orders:
+            for hang in self._faults:
                 if not applies_to(hang.endpoint, endpoint) or hang.taken == hang.times:
                     continue
                 if hang.skip:
@@ -85,7 +85,7 @@ class Hangs(Orders[Hang]):
             return len(self._waiting)
 
     def clear(self) -> None:
-        """Remove all orders and the count, and release the requests that hang."""
+        """Remove all hangs and reset the count, and release the requests that hang."""
         super().clear()
         with self._lock:
             self._withheld = 0

@@ -1,4 +1,4 @@
-"""Ordered faults of media downloads, by file and by the number of the request."""
+"""Injected faults of media downloads, by file and by the number of the request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
-from airflow_provider_meetings.emulator.faults.orders import Orders
+from airflow_provider_meetings.emulator.faults.fault_list import FaultList
 
 FaultKind = Literal[
     "expired", "html", "json", "cut", "stall", "trickle", "no-range", "no-etag", "weak-etag", "no-length",
@@ -21,7 +21,7 @@ _LOWEST_N: Final[dict[FaultKind, int]] = {"trickle": 1, "redirect": 1, "wrong-le
 
 @dataclass(slots=True)
 class MediaFault:
-    """One order, for the GET requests ``first`` to ``last`` of a file, counted from the order on.
+    """One injected fault, for the GET requests ``first`` to ``last`` of a file, counted since the fault was added.
 
     ``file``: a minute token, a record_file_id or the file name in a WeCom URL; None: every file, each with a count of
     its own. ``n``: bytes before a cut or a stall, bytes per piece of a trickle, number of redirects, or the
@@ -37,14 +37,14 @@ class MediaFault:
     seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
     def to_dict(self) -> dict[str, object]:
-        """Return the order as plain JSON."""
+        """Return the fault as plain JSON."""
         return {name: getattr(self, name) for name in ("kind", "file", "n", "first", "last", "location")}
 
 
-class MediaFaults(Orders[MediaFault]):
-    """Hold the ordered faults, and return for each request those that apply to it."""
+class MediaFaults(FaultList[MediaFault]):
+    """Hold the injected faults, and return for each request those that apply to it."""
 
-    def order(
+    def add(
         self,
         kind: FaultKind,
         file: str | None = None,
@@ -79,7 +79,7 @@ class MediaFaults(Orders[MediaFault]):
             first = last = request
         if first < 1 or (last is not None and last < first):
             raise ValueError("requests are counted from 1, and last must not be before first")
-        return self._add(MediaFault(kind, file, n, first, last, location))
+        return self._append(MediaFault(kind, file, n, first, last, location))
 
     def take(
         self, names: tuple[str, ...], role: Literal["new", "head", "redirected"] = "new"
@@ -91,7 +91,7 @@ class MediaFaults(Orders[MediaFault]):
         """
         found: dict[FaultKind, MediaFault] = {}
         with self._lock:
-            for fault in self._orders:
+            for fault in self._faults:
                 if fault.file is not None and fault.file not in names:
                     continue
                 number = fault.seen[names] + (role != "redirected")
@@ -102,6 +102,6 @@ class MediaFaults(Orders[MediaFault]):
         return found
 
     def clear(self, file: str | None = None) -> None:
-        """Remove the orders for ``file``, in the form of the order; None: all orders."""
+        """Remove the faults that were added for exactly this ``file``; None: all faults."""
         with self._lock:
-            self._orders = [fault for fault in self._orders if file not in (None, fault.file)]
+            self._faults = [fault for fault in self._faults if file not in (None, fault.file)]

@@ -1,25 +1,25 @@
-"""Ordered revocations: tokens become invalid after a given request, such as between two pages."""
+"""Injected revocations: tokens become invalid after a given request, such as between two pages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_meetings.emulator.faults.orders import Orders
+from airflow_provider_meetings.emulator.faults.fault_list import FaultList
 from airflow_provider_meetings.emulator.model.endpoints import applies_to, selected
 
 
 @dataclass(slots=True)
 class Revocation:
-    """One order: revoke ``token``, or all access tokens, after ``left`` more requests."""
+    """One injected revocation: revoke ``token``, or all access tokens, after ``left`` more requests."""
 
     endpoint: str
     left: int
     token: str | None = None
 
 
-class Revocations(Orders[Revocation]):
-    """Hold the ordered revocations and count the requests.
+class Revocations(FaultList[Revocation]):
+    """Hold the injected revocations and count the requests.
 
     :param revoke: revokes one token; all access tokens for None.
     """
@@ -28,7 +28,7 @@ class Revocations(Orders[Revocation]):
         super().__init__()
         self._revoke = revoke
 
-    def order(self, endpoint: str, requests: int = 1, token: str | None = None) -> Revocation:
+    def add(self, endpoint: str, requests: int = 1, token: str | None = None) -> Revocation:
         """Revoke all access tokens, or ``token``, after ``requests`` more requests to ``endpoint``.
 
         The last of these requests is still answered as usual.
@@ -38,14 +38,14 @@ class Revocations(Orders[Revocation]):
         selected(endpoint)
         if requests < 1:
             raise ValueError("requests must be 1 or more")
-        return self._add(Revocation(endpoint, requests, token))
+        return self._append(Revocation(endpoint, requests, token))
 
     def count(self, endpoint: str) -> None:
         """Count a request that was processed and whose response was not sent yet."""
         with self._lock:
-            for order in self._orders:
-                order.left -= applies_to(order.endpoint, endpoint)
-            due = [order for order in self._orders if order.left <= 0]
-            self._orders = [order for order in self._orders if order.left > 0]
-        for order in due:
-            self._revoke(order.token)
+            for revocation in self._faults:
+                revocation.left -= applies_to(revocation.endpoint, endpoint)
+            due = [revocation for revocation in self._faults if revocation.left <= 0]
+            self._faults = [revocation for revocation in self._faults if revocation.left > 0]
+        for revocation in due:
+            self._revoke(revocation.token)

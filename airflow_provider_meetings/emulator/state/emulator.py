@@ -124,13 +124,13 @@ class EmulatorState:
         }
         self._initial_clock = clock
         # Short names for tests.
-        self.fail = self.failures.order
+        self.fail = self.failures.add
         self.clear_failures = self.failures.clear
-        self.fault = self.media_faults.order
+        self.fault = self.media_faults.add
         self.clear_faults = self.media_faults.clear
-        self.hang = self.hangs.order
+        self.hang = self.hangs.add
         self.release = self.hangs.release
-        self.revoke_after = self.revocations.order
+        self.revoke_after = self.revocations.add
 
     @property
     def domain(self) -> str:
@@ -142,12 +142,12 @@ class EmulatorState:
         return self.clock()
 
     def reset(self) -> None:
-        """Restore the initial settings and clock, and forget all orders, requests, tokens and polls."""
+        """Restore the initial settings and clock, and forget all faults, requests, tokens and polls."""
         with self._lock:
             vars(self).update(self._initial)
             self.clock = self._initial_clock
-            for orders in (self.failures, self.media_faults, self.hangs, self.revocations):
-                orders.clear()
+            for faults in (self.failures, self.media_faults, self.hangs, self.revocations):
+                faults.clear()
             for issued in (self.limits, self.tokens, self.consents, self.app_tickets):
                 issued.reset()
             self.forget_counters()

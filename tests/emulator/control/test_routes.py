@@ -94,9 +94,9 @@ def test_rate_limits(emulator: Any) -> None:
     assert [emulator.feishu(MINUTE).status_code for _ in range(2)] == [200, 429]
 
 
-def test_ordered_errors(emulator: Any) -> None:
-    ordered = emulator.control("fail", {"endpoint": "feishu.minute", "code": 2091003, "times": None}).json()
-    assert (ordered["status"], ordered["message"]) == (400, "minute not ready , try later")
+def test_injected_errors(emulator: Any) -> None:
+    failure = emulator.control("fail", {"endpoint": "feishu.minute", "code": 2091003, "times": None}).json()
+    assert (failure["status"], failure["message"]) == (400, "minute not ready , try later")
     assert emulator.feishu(MINUTE).json()["code"] == 2091003
     url = f"{emulator.url}/_emulator/fail"
     assert requests.delete(url, params={"endpoint": "feishu.minute"}).json() == {"failures": []}

@@ -15,16 +15,16 @@ def codes(emulator: Any, path: str, number: int) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("orders", "expected"),
+    ("failures", "expected"),
     [
         ([(2091003, {"times": 2})], [2091003, 2091003, 0, 0]),
         ([(2091005, {"skip": 2})], [0, 0, 2091005, 0]),
         ([(2091003, {}), (2091004, {})], [2091003, 2091004, 0, 0]),
     ],
-    ids=["times", "skip", "two orders"],
+    ids=["times", "skip", "two errors"],
 )
-def test_next_requests_fail(emulator: Any, orders: Any, expected: list[int]) -> None:
-    for code, options in orders:
+def test_next_requests_fail(emulator: Any, failures: Any, expected: list[int]) -> None:
+    for code, options in failures:
         emulator.state.fail("feishu.minute", code, **options)
     assert codes(emulator, MEETING, 1) == [0]
     assert codes(emulator, MINUTE, 4) == expected

@@ -52,8 +52,8 @@ def test_client_timeout_uses_token(emulator: Any) -> None:
 
 
 def test_control_over_http(emulator: Any, pool: Executor) -> None:
-    ordered = emulator.control("silence", {"endpoint": NAME, "manner": "hang"}).json()
-    assert ordered == {"endpoint": NAME, "manner": "hang", "times": 1, "skip": 0, "taken": 0}
+    hang = emulator.control("silence", {"endpoint": NAME, "manner": "hang"}).json()
+    assert hang == {"endpoint": NAME, "manner": "hang", "times": 1, "skip": 0, "taken": 0}
     waiting = pool.submit(emulator.refresh)
     assert emulator.state.hangs.wait(1)
     assert requests.get(f"{emulator.url}/_emulator/").json()["silences"][0]["taken"] == 1

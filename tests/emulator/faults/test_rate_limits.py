@@ -114,7 +114,7 @@ def test_throttled_requests_are_counted(limited: Any) -> None:
     limited.state.wecom_concurrent = 1
     limited.state.limits.windows["wecom.record_list"] = (Window(9, 60, 60),)
     list_records(limited, token, 2)
-    # An ordered error counts too.
+    # An injected error counts too.
     limited.state.fail("feishu.minute_media", 99991400)
     request(limited, f"{MINUTE}/media")
     throttled = {"feishu.minute": 2, "feishu.post": 1, "wecom.record_list": 2, "feishu.minute_media": 1}

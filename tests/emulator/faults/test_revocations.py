@@ -36,8 +36,8 @@ def test_revocation_after_link(emulator: Any) -> None:
 
 def test_revocation_of_one_token_over_http(emulator: Any) -> None:
     token = emulator.feishu_token()
-    order = {"endpoint": "feishu.*", "requests": 2, "token": token}
-    assert emulator.control("revoke", order).json() == {"endpoint": "feishu.*", "left": 2, "token": token}
+    body = {"endpoint": "feishu.*", "requests": 2, "token": token}
+    assert emulator.control("revoke", body).json() == {"endpoint": "feishu.*", "left": 2, "token": token}
     assert emulator.get("/_emulator/").json()["revocations"][0]["left"] == 2
     assert codes(emulator, token, token, token, FEISHU_USER_TOKEN) == [0, 0, 99991663, 0]
     assert emulator.get("/_emulator/").json()["revocations"] == []
@@ -50,7 +50,7 @@ def test_revocation_of_revoked_token(emulator: Any) -> None:
     assert codes(emulator, token, FEISHU_USER_TOKEN) == [99991663, 0]
 
 
-def test_reset_removes_orders(emulator: Any) -> None:
+def test_reset_removes_revocations(emulator: Any) -> None:
     emulator.state.revoke_after("feishu.minute")
     emulator.state.reset()
     token = emulator.feishu_token()

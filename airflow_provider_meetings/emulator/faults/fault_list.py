@@ -1,4 +1,4 @@
-"""The list of orders that the faults have in common."""
+"""The list that holds the injected faults of one type."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import threading
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-Order = TypeVar("Order")
+Fault = TypeVar("Fault")
 
 
-class Orders(Generic[Order]):
-    """Hold the orders of one kind of fault; safe to use from the server's thread and the test's."""
+class FaultList(Generic[Fault]):
+    """Hold the injected faults of one type; safe to use from the server's thread and the test's."""
 
     def __init__(self) -> None:
-        self._orders: list[Order] = []
+        self._faults: list[Fault] = []
         self._lock = threading.RLock()
 
-    def _add(self, order: Order) -> Order:
+    def _append(self, fault: Fault) -> Fault:
         with self._lock:
-            self._orders.append(order)
-        return order
+            self._faults.append(fault)
+        return fault
 
-    def __iter__(self) -> Iterator[Order]:
+    def __iter__(self) -> Iterator[Fault]:
         with self._lock:
-            return iter(list(self._orders))
+            return iter(list(self._faults))
 
     def clear(self) -> None:
-        """Remove all orders."""
+        """Remove all faults."""
         with self._lock:
-            self._orders.clear()
+            self._faults.clear()
 
 
 def check_counts(times: int | None, skip: int) -> None:
-    """Check how many requests an order affects and how many pass before.
+    """Check how many requests a fault affects and how many pass before.
 
     :raises ValueError: a number is out of range.
     """
