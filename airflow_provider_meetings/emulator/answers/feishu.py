@@ -15,8 +15,8 @@ from airflow_provider_meetings.emulator.model.feishu import FeishuUser
 
 Shape = Literal["envelope", "flat", "oauth"]
 
-# The page refers to https://www.rfc-editor.org/rfc/rfc6749#section-5.2. Its examples show only "server_error" and
-# "invalid_grant", so these are assumed.
+# The page refers to https://www.rfc-editor.org/rfc/rfc6749#section-5.2 and shows only "server_error" and
+# "invalid_grant". The others are assumed.
 _OAUTH_ERRORS: Final = {
     20001: "invalid_request",
     20002: "invalid_client",
@@ -56,7 +56,7 @@ def error(endpoint: str, code: int) -> FeishuError:
 
 
 def missing_scope(endpoint: str, code: int, scopes: tuple[str, ...]) -> FeishuError:
-    """Return the error 99991672 or 99991679 with the scopes of which ``endpoint`` needs one."""
+    """Return 99991672 or 99991679 with ``scopes``, of which ``endpoint`` needs one."""
     row = documented(endpoint, code)
     text = row.message.rpartition("[")[0]
     return FeishuError(row.status, code, f"{text}[{', '.join(scopes)}]", scopes=scopes)
@@ -84,7 +84,7 @@ def success(data: dict[str, Any], now: float, msg: str = "success") -> JSONRespo
 
 def error_response(error: FeishuError, now: float, shape: Shape = "envelope") -> JSONResponse:
     """Return ``error`` in the shape of its endpoint."""
-    identity = log_id(now)
+    request_id = log_id(now)
     if shape == "oauth":
         content: dict[str, Any] = {
             "code": error.code,
@@ -94,23 +94,23 @@ def error_response(error: FeishuError, now: float, shape: Shape = "envelope") ->
     else:
         content = {"code": error.code, "msg": error.msg}
         if shape == "envelope" and error.code != 99991400:
-            content["error"] = _details(error, identity)
-    return JSONResponse(content, error.status, {"X-Tt-Logid": identity, **error.headers})
+            content["error"] = _details(error, request_id)
+    return JSONResponse(content, error.status, {"X-Tt-Logid": request_id, **error.headers})
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/get-
-def _details(error: FeishuError, identity: str) -> dict[str, Any]:
+def _details(error: FeishuError, request_id: str) -> dict[str, Any]:
     """Return the ``error`` object. Feishu writes ``log_id`` in most answers and ``logid`` in its own example."""
     code = error.code
     if code == 99991672:
         return {
-            "logid": identity,
+            "logid": request_id,
             "permission_violations": [{"type": "action_scope_required", "subject": scope} for scope in error.scopes],
             "helps": [{"url": "https://open.feishu.cn/app/cli_x/auth", "description": "add scope"}],
         }
     details: dict[str, Any] = {
-        "log_id": identity,
-        "troubleshooter": f"https://open.feishu.cn/search?log_id={identity}&code={code}",
+        "log_id": request_id,
+        "troubleshooter": f"https://open.feishu.cn/search?log_id={request_id}&code={code}",
     }
     # https://open.feishu.cn/document/authentication-management/access-token/obtain-oauth-code
     if code == 99991679:

@@ -1,4 +1,4 @@
-"""Media links and their answers: ranges, entity tags, and the injected faults."""
+"""Media links and their responses: ranges, entity tags, and the injected faults."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def feishu_link(request: Request, state: EmulatorState, media: Media, filename: 
 
 
 def wecom_link(request: Request, state: EmulatorState, media: Media, filename: str, object_id: str) -> str:
-    """Return a link to this server with a signature in the query, as object stores have it."""
+    """Return a link to this server with a signature in the query, as object stores use."""
     sign = state.issue_link("wecom", media, filename, object_id)
     return f"{_base_url(request)}{_WECOM_PATH}/{quote(filename)}?sign={sign}"
 
@@ -54,7 +54,7 @@ async def feishu_media(state: EmulatorState, request: Request) -> Response:
 
 # https://developer.work.weixin.qq.com/document/path/98196
 async def wecom_media(state: EmulatorState, request: Request) -> Response:
-    """Answer a WeCom link. Assumed: everything except the six hours, as object stores do it."""
+    """Answer a WeCom link as an object store does. Assumed: everything except the lifetime of six hours."""
     link = state.open_link(request.query_params.get("sign", ""))
     text = "<?xml version='1.0' encoding='utf-8' ?><Error><Code>AccessDenied</Code></Error>"
     denied = Response(text, 403, media_type="application/xml")
@@ -140,19 +140,19 @@ class _Body(StreamingResponse):
         self, media: Media, start: int, stop: int, status: int, headers: dict[str, str], faults: Faults
     ) -> None:
         surplus = faults["wrong-length"].n if "wrong-length" in faults else 0
-        # A smaller declared length: only so many bytes are sent. A larger one: the connection ends before.
+        # With a smaller declared length, only so many bytes are sent. With a larger one, the connection ends early.
         self.stop = max(start, stop + min(0, surplus))
-        self.whole = surplus <= 0
+        self.complete = surplus <= 0
         for kind in ("cut", "stall"):
             if kind in faults and start + faults[kind].n < self.stop:
-                self.stop, self.whole = start + faults[kind].n, False
-        self.stalls = "stall" in faults and not self.whole
+                self.stop, self.complete = start + faults[kind].n, False
+        self.stalls = "stall" in faults and not self.complete
         piece = faults["trickle"].n if "trickle" in faults else None
         super().__init__(_pieces(media, start, self.stop, piece), status, headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the body; close the connection if it is not whole, or stall."""
-        if self.whole:
+        """Send the body; if it is not complete, close the connection or stall."""
+        if self.complete:
             await super().__call__(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

@@ -34,7 +34,7 @@ Handler = Callable[[EmulatorState, Request], Awaitable[Response]]
 
 
 def checked_routes(state: EmulatorState, name: str, handler: Handler) -> list[Route]:
-    """Return the routes of the endpoint ``name``, which answer with ``handler``."""
+    """Return the routes of the endpoint ``name``: the checks, then ``handler``."""
     endpoint = ENDPOINTS[name]
 
     async def answer(request: Request) -> Response:

@@ -27,12 +27,12 @@ _CODE: Final = (
 _OAUTH: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token"
 
 _ALL: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.platform == "feishu")
-_SIGNED: Final = tuple(name for name in _ALL if not ENDPOINTS[name].token)
-_APP_ONLY: Final = (
+_WITH_TOKEN: Final = tuple(name for name in _ALL if not ENDPOINTS[name].token)
+_APP_TOKEN_ENDPOINTS: Final = (
     "feishu.tenant_access_token", "feishu.app_ticket_resend", "feishu.app_access_token",
     "feishu.store_tenant_access_token",
 )  # fmt: skip
-_USER_ONLY: Final = ("feishu.user_access_token", "feishu.user_access_token_v3")
+_USER_TOKEN_ENDPOINTS: Final = ("feishu.user_access_token", "feishu.user_access_token_v3")
 _MINUTE_PARTS: Final = (
     "feishu.minute_media", "feishu.minute_transcript", "feishu.minute_statistics", "feishu.minute_artifacts",
 )  # fmt: skip
@@ -124,7 +124,7 @@ _APP_CODES: Final = (
     (99991543, "app id or app secret error"),
     (99991664, "app_access_token invalid"),
 )
-# Code, (status,) error_description as the two pages print them.
+# The error_description as the two pages print it.
 _EXCHANGE_CODES: Final = (
     (20003, "The authorization code is not found. Please note that an authorization code can only be used once."),
     (20004, "The authorization code has expired."),
@@ -188,13 +188,13 @@ def feishu_codes() -> Iterator[Code]:
 
 def _shared_codes() -> Iterator[Code]:
     for code, message, uncertain in _TOKEN_CODES:
-        yield Code(code, 400, message, _SIGNED, _GENERIC, uncertain)
+        yield Code(code, 400, message, _WITH_TOKEN, _GENERIC, uncertain)
     for code, message in _APP_CODES:
-        yield Code(code, 200, message, _APP_ONLY, _TENANT, _BOTH)
+        yield Code(code, 200, message, _APP_TOKEN_ENDPOINTS, _TENANT, _BOTH)
     for code, status, message in _OAUTH_CODES:
-        yield Code(code, status, message, _USER_ONLY, _OAUTH)
+        yield Code(code, status, message, _USER_TOKEN_ENDPOINTS, _OAUTH)
     for code, message in _EXCHANGE_CODES:
-        yield Code(code, 400, message, _USER_ONLY, _CODE)
+        yield Code(code, 400, message, _USER_TOKEN_ENDPOINTS, _CODE)
     yield Code(99991400, 429, "request trigger frequency limit", _ALL, _RATE)
     # 2200 and 5000: generic texts that advise to slow down. 230020: limit of the messaging API, seen but undocumented.
     for code, status, message in (
@@ -202,4 +202,4 @@ def _shared_codes() -> Iterator[Code]:
         (5000, 500, "internal error"),
         (230020, 400, "triggers the frequency limit"),
     ):
-        yield Code(code, status, message, _SIGNED, _RATE, _BOTH)
+        yield Code(code, status, message, _WITH_TOKEN, _RATE, _BOTH)

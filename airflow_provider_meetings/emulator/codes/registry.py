@@ -1,4 +1,4 @@
-"""Every error code that the documents of both vendors name: HTTP status, message, and the endpoints that answer it."""
+"""Every error code that the documents of both vendors name: HTTP status, message, and the endpoints that return it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 from airflow_provider_meetings.emulator.codes.feishu import feishu_codes
 from airflow_provider_meetings.emulator.codes.wecom import wecom_codes
-from airflow_provider_meetings.emulator.model.endpoints import Code, selected
+from airflow_provider_meetings.emulator.model.endpoints import Code, matching_endpoints
 
 CODES: Final = (*feishu_codes(), *wecom_codes())
 
@@ -16,7 +16,7 @@ def find(endpoint: str, code: int) -> Code | None:
 
     :raises ValueError: the endpoint is unknown.
     """
-    platform = selected(endpoint)[0].platform
+    platform = matching_endpoints(endpoint)[0].platform
     rows = [row for row in CODES if row.platform == platform and row.code == code]
     return next((row for row in rows if endpoint in row.endpoints), rows[0] if rows else None)
 

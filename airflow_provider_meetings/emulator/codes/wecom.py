@@ -11,30 +11,30 @@ _ERRORS: Final = "https://developer.work.weixin.qq.com/document/path/90455"
 _LIMITS: Final = "https://developer.work.weixin.qq.com/document/path/90454"
 
 _ALL: Final = tuple(name for name, endpoint in ENDPOINTS.items() if endpoint.platform == "wecom")
-_SIGNED: Final = tuple(name for name in _ALL if not ENDPOINTS[name].token)
+_WITH_TOKEN: Final = tuple(name for name in _ALL if not ENDPOINTS[name].token)
 _GETTOKEN: Final = ("wecom.gettoken",)
 
 # Code, message, endpoints, and what is uncertain.
 _CODES: Final = (
     (-1, "system busy", _ALL, ""),
-    (6000, "data version conflict", _SIGNED, "message"),
+    (6000, "data version conflict", _WITH_TOKEN, "message"),
     (40001, "invalid credential", _GETTOKEN, ""),
     (40013, "invalid corpid", _GETTOKEN, ""),
-    (40014, "invalid access_token", _SIGNED, ""),
-    (40035, "invalid parameter", _SIGNED, "message"),
+    (40014, "invalid access_token", _WITH_TOKEN, ""),
+    (40035, "invalid parameter", _WITH_TOKEN, "message"),
     # The record pages name neither of the two codes for bad parameters.
-    (40058, "invalid parameter", _SIGNED, "code and message"),
-    (41001, "access_token missing", _SIGNED, ""),
+    (40058, "invalid parameter", _WITH_TOKEN, "code and message"),
+    (41001, "access_token missing", _WITH_TOKEN, ""),
     (41002, "corpid missing", _GETTOKEN, ""),
     (41004, "corpsecret missing", _GETTOKEN, ""),
-    (42001, "access_token expired", _SIGNED, ""),
+    (42001, "access_token expired", _WITH_TOKEN, ""),
     (43001, "require GET method", _GETTOKEN, ""),
-    (43002, "require POST method", _SIGNED, ""),
-    (47001, "data format error", _SIGNED, ""),
-    (48002, "api forbidden", _SIGNED, ""),
-    (60011, "no privilege to access/modify contact/party/agent", _SIGNED, "code and message"),
-    (60020, "not allow to access from your ip", _SIGNED, ""),
-    (301002, "not allow operate another agent with this accesstoken", _SIGNED, "message"),
+    (43002, "require POST method", _WITH_TOKEN, ""),
+    (47001, "data format error", _WITH_TOKEN, ""),
+    (48002, "api forbidden", _WITH_TOKEN, ""),
+    (60011, "no privilege to access/modify contact/party/agent", _WITH_TOKEN, "code and message"),
+    (60020, "not allow to access from your ip", _WITH_TOKEN, ""),
+    (301002, "not allow operate another agent with this accesstoken", _WITH_TOKEN, "message"),
 )
 
 

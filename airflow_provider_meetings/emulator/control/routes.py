@@ -81,7 +81,7 @@ class Control:
         self.state = state
 
     def routes(self) -> list[Route]:
-        """Return all routes. ``knobs`` are settings and ``silence`` is a hang, as documented."""
+        """Return all routes. In URLs and JSON, settings are called ``knobs`` and hangs ``silence``."""
         return [
             self._route("", "GET", self.overview),
             self._route("knobs", "POST", self.change_settings),
@@ -158,7 +158,7 @@ class Control:
         return self.overview()
 
     def not_ready(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Let one object be not ready for some polls."""
+        """Let one object answer "not ready" for some polls."""
         values = _checked(body, _NOT_READY, "object_id", "polls")
         if values["polls"] < 0:
             raise ValueError("polls must be 0 or more")
@@ -208,7 +208,7 @@ class Control:
         return {"released": self.state.release()}
 
     def clock(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Set or advance the clock. A real clock becomes virtual: it is running if advanced, and stops if set."""
+        """Set or advance the clock. A virtual clock replaces a real one: running if advanced, stopped if set."""
         values = _checked(body, _CLOCK)
         if ("now" in values) == ("advance" in values):
             raise ValueError("clock takes either now or advance")

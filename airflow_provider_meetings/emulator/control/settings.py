@@ -13,7 +13,7 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One attribute of the state: its values in words and as a check, and its effect."""
+    """One attribute of the state: the accepted values as text and as a check, and its effect."""
 
     takes: str
     accepts: Callable[[Any], bool]
@@ -58,7 +58,9 @@ SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType(
         "throttle_status": _choice("HTTP status of Feishu's 99991400", 429, 400),
         "wecom_concurrent": _integer("number of concurrent requests that WeCom's rate limits accept", lowest=1),
         "wecom_spelling": _choice(
-            "names in WeCom's list: of the table or of the example", "record_list", "record_meetings"
+            "names in WeCom's list, as in the page's table or in its example",
+            "record_list",
+            "record_meetings",
         ),
         "has_more": _choice("whether the last page of WeCom's list has has_more", "always", "when-true"),
         "meeting_summary": _choice("type of meeting_summary in WeCom's get_file", "object", "list"),
@@ -97,8 +99,8 @@ def apply_settings(state: EmulatorState, values: Mapping[str, Any]) -> None:
 
 
 def _windows(limits: Any) -> dict[str, tuple[Window, ...]]:
-    """Read ``{"feishu.minute": [[5, 1]]}``: rows of count, seconds and, for WeCom, seconds of block."""
-    takes = "limits takes an object of endpoint names, each with rows of [count, seconds] or [count, seconds, blocks]"
+    """Read ``{"feishu.minute": [[5, 1]]}``: rows of count, seconds and, optionally, block_seconds."""
+    takes = "limits takes an object of endpoint names, each with rows of [count, seconds(, block_seconds)]"
     if not isinstance(limits, dict):
         raise ValueError(takes)
     windows = {}
@@ -111,10 +113,10 @@ def _windows(limits: Any) -> dict[str, tuple[Window, ...]]:
     return windows
 
 
-def _window(name: str, count: int, seconds: int, blocks: int | None = None) -> Window:
-    if blocks is None:
-        blocks = seconds if ENDPOINTS[name].platform == "wecom" else 0
-    return Window(count, seconds, blocks)
+def _window(name: str, count: int, seconds: int, block_seconds: int | None = None) -> Window:
+    if block_seconds is None:
+        block_seconds = seconds if ENDPOINTS[name].platform == "wecom" else 0
+    return Window(count, seconds, block_seconds)
 
 
 def _is_row(row: Any) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from airflow_provider_meetings.emulator.codes.registry import find
 from airflow_provider_meetings.emulator.faults.fault_list import FaultList, check_counts
-from airflow_provider_meetings.emulator.model.endpoints import applies_to, selected
+from airflow_provider_meetings.emulator.model.endpoints import applies_to, matching_endpoints
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class Failures(FaultList[Failure]):
         :param body: answer this text instead of the vendor's JSON, as a gateway does.
         :raises ValueError: the endpoint is unknown, an undocumented code has no message, or a number is out of range.
         """
-        platform = selected(endpoint)[0].platform
+        platform = matching_endpoints(endpoint)[0].platform
         row = find(endpoint, code)
         if row is None and message is None and body is None:
             raise ValueError(f"no {platform} document names the code {code}; pass a message to use it anyway")

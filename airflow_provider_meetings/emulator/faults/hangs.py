@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_meetings.emulator.faults.fault_list import FaultList, check_counts
-from airflow_provider_meetings.emulator.model.endpoints import applies_to, selected
+from airflow_provider_meetings.emulator.model.endpoints import applies_to, matching_endpoints
 
 Manner = Literal["hang", "cut"]
 MANNERS: Final[tuple[Manner, ...]] = get_args(Manner)
@@ -47,7 +47,7 @@ class Hangs(FaultList[Hang]):
         :param skip: how many requests are answered before.
         :raises ValueError: the endpoint or the manner is unknown, or a number is out of range.
         """
-        selected(endpoint)
+        matching_endpoints(endpoint)
         if manner not in MANNERS:
             raise ValueError(f"manner must be one of {', '.join(MANNERS)}; not {manner!r}")
         check_counts(times, skip)

@@ -1,4 +1,4 @@
-"""The rate limits of both vendors, by the state's clock."""
+"""The rate limits of both vendors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Final
 
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Window
@@ -18,7 +18,7 @@ _CONCURRENT_SECONDS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Exceeded:
-    """The limit that a request exceeds, and the whole seconds until it is lifted."""
+    """The limit that a request exceeds, and the whole seconds until requests are accepted again."""
 
     limit: int
     reset: int
@@ -36,7 +36,7 @@ class _Counter:
 class RateLimits:
     """Count requests per endpoint and app. The vendors count per tenant too; the emulator has one.
 
-    :param clock: the state's.
+    :param clock: seconds since the epoch.
     :param windows: limits that replace the vendor's, by endpoint; may be changed at any time.
     """
 
@@ -79,9 +79,9 @@ class RateLimits:
             self.windows.clear()
 
     def to_dict(self) -> Mapping[str, list[list[int]]]:
-        """Return the limits by endpoint: rows of count, seconds, seconds of block."""
+        """Return the limits by endpoint: rows of count, seconds, block_seconds."""
         return {
-            name: [[window.count, window.seconds, window.blocks] for window in self.windows.get(name, endpoint.windows)]
+            name: [list(astuple(window)) for window in self.windows.get(name, endpoint.windows)]
             for name, endpoint in ENDPOINTS.items()
         }
 
@@ -99,7 +99,7 @@ def _check_window(window: Window, counter: _Counter, now: float) -> Exceeded | N
         return Exceeded(window.count, max(1, math.ceil(counter.blocked_until - now)))
     if counter.count < window.count:
         return None
-    if window.blocks:
-        counter.blocked_until = now + window.blocks
-        return Exceeded(window.count, window.blocks)
+    if window.block_seconds:
+        counter.blocked_until = now + window.block_seconds
+        return Exceeded(window.count, window.block_seconds)
     return Exceeded(window.count, max(1, math.ceil((current + 1) * window.seconds - now)))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_provider_meetings.emulator.faults.fault_list import FaultList
-from airflow_provider_meetings.emulator.model.endpoints import applies_to, selected
+from airflow_provider_meetings.emulator.model.endpoints import applies_to, matching_endpoints
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Revocations(FaultList[Revocation]):
 
         :raises ValueError: the endpoint is unknown, or ``requests`` is below 1.
         """
-        selected(endpoint)
+        matching_endpoints(endpoint)
         if requests < 1:
             raise ValueError("requests must be 1 or more")
         return self._append(Revocation(endpoint, requests, token))

@@ -25,7 +25,7 @@ _V3: Final = "feishu.user_access_token_v3"
 _USER_INFO: Final = "feishu.user_info"
 _USER_ID_SCOPE: Final = "contact:user.employee_id:readonly"
 _MAX_SCOPES: Final = 50
-# The page names 20027, users report 20029; the others are assumed.
+# The page names 20027, users report 20029; the other codes are assumed.
 _PAGE_ERRORS: Final = {
     20001: "response_type 请求不合法 / response_type is invalid",
     20027: "应用未申请相关权限 / the app has not applied for these scopes",
@@ -76,10 +76,10 @@ async def consent_page(state: EmulatorState, request: Request) -> Response:
 
 
 def _error_page(state: EmulatorState, code: int) -> Response:
-    identity = answers.log_id(state.now())
-    text = html.escape(f"错误码 / Error code: {code} {_PAGE_ERRORS[code]} Logid: {identity}")
+    log_id = answers.log_id(state.now())
+    text = html.escape(f"错误码 / Error code: {code} {_PAGE_ERRORS[code]} Logid: {log_id}")
     page = f"<!doctype html><html><head><title>{code}</title></head><body><p>{text}</p></body></html>"
-    return HTMLResponse(page, 400, {"X-Tt-Logid": identity})
+    return HTMLResponse(page, 400, {"X-Tt-Logid": log_id})
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
@@ -117,11 +117,11 @@ def _consent(state: EmulatorState, body: dict[str, Any], app: App, scope: str | 
     if grant_type == "authorization_code":
         code, redirect_uri = _required(body, "code"), _text(body, "redirect_uri")
         verifier = _text(body, "code_verifier")
-        return state.consents.exchange(code, app.app_id, redirect_uri, verifier, scope=scope, strict=strict)
+        return state.consents.use_code(code, app.app_id, redirect_uri, verifier, scope=scope, strict=strict)
     if grant_type != "refresh_token":
         raise ConsentError(20036)
     token = _required(body, "refresh_token")
-    consent = state.consents.renew(token, app.app_id, self_built=not app.store, scope=scope)
+    consent = state.consents.use_refresh_token(token, app.app_id, self_built=not app.store, scope=scope)
     if state.user_token_grace is not None:
         for access_token in consent.tokens:
             state.tokens.shorten(access_token, state.user_token_grace)
@@ -147,7 +147,7 @@ def _text(body: dict[str, Any], name: str) -> str | None:
 
 
 def _required(body: dict[str, Any], name: str) -> str:
-    """Return a parameter. 20001 and 20063 are both for missing ones; 20063 for those of the body is assumed."""
+    """Return a required parameter. The page lists 20001 and 20063 for missing ones; 20063 in the body is assumed."""
     value = _text(body, name)
     if not value:
         raise ConsentError(20063)
@@ -158,7 +158,7 @@ def _required(body: dict[str, Any], name: str) -> str:
 async def user_info(state: EmulatorState, request: Request) -> Response:
     """Answer with name and ids of the user. Only ``user_id`` needs a scope; email and phone numbers are left out."""
     authorize(state, request, _USER_INFO, "user")
-    _, scopes = state.consents.of_token(request.headers["authorization"].partition(" ")[2])
+    _, scopes = state.consents.by_access_token(request.headers["authorization"].partition(" ")[2])
     data = {
         "name": FEISHU_USER.name,
         "en_name": FEISHU_USER.name,

@@ -27,8 +27,8 @@ _SCHEDULED: Final = "3"
 async def meeting_list(state: EmulatorState, request: Request) -> Response:
     """Answer with one page of meetings, the oldest first (assumed); ``page_token`` is the offset of the next page.
 
-    ``meeting_id`` is the 9-digit number here; ``meeting_instance_id`` is the id of all other endpoints. New apps get
-    the scope only for users' tokens; with ``meeting_list_tenant`` False the emulator answers so.
+    ``meeting_id`` is the 9-digit number here; ``meeting_instance_id`` is the id of all other endpoints. For new
+    apps only users' tokens have the scope; ``meeting_list_tenant`` False emulates such an app.
     """
     caller = authorize(state, request, _NAME, "tenant", "user")
     if caller == "tenant" and not state.meeting_list_tenant:

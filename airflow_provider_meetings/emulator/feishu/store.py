@@ -31,7 +31,7 @@ async def resend(state: EmulatorState, request: Request) -> Response:
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
 async def app_access_token(state: EmulatorState, request: Request) -> Response:
-    """Answer without an envelope, with the app's token; 10012 for an invalid ticket, as the vendor's SDK reads it."""
+    """Answer without an envelope, with the app's token. The vendor's SDK expects 10012 for an invalid ticket."""
     body = await json_body(request)
     app = app_of_body(state.cloud, body, _APP)
     if not app.store or not state.app_tickets.is_valid(body.get("app_ticket"), state.ticket_seconds):

@@ -32,8 +32,8 @@ async def tenant_access_token(state: EmulatorState, request: Request) -> Respons
 def app_of_body(cloud: Cloud, body: dict[str, Any], endpoint: str) -> App:
     """Return the app whose id and secret are in ``body``.
 
-    10003 for an unknown app id, such as one of the other cloud, and 10015 or 10014 for a wrong secret, are reported by
-    users, with HTTP 200; the page lists only the codes.
+    The page lists only the codes. Users report, with HTTP 200, 10003 for an unknown app id, such as one of the other
+    cloud, and 10015 or 10014 for a wrong secret.
 
     :raises FeishuError: the id is unknown or the secret is wrong.
     """
@@ -74,7 +74,7 @@ def authorize(state: EmulatorState, request: Request, endpoint: str, *callers: C
 # https://open.feishu.cn/document/authentication-management/access-token/obtain-oauth-code
 def _check_scopes(state: EmulatorState, endpoint: str, token: str) -> None:
     """Check that a user's token has a scope that ``endpoint`` needs; apps have all scopes."""
-    consent, scopes = state.consents.of_token(token)
+    consent, scopes = state.consents.by_access_token(token)
     app = find_app(state.cloud, consent.app_id)
     if app is not None and app.store:
         _check_store_app(endpoint)

@@ -1,4 +1,4 @@
-"""The endpoints of both vendors by name: path, rate limits, and the form of a row of error codes."""
+"""The endpoints of both vendors by name, with paths and rate limits; and the type of a row of error codes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ Platform = Literal["feishu", "wecom"]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most ``count`` requests in ``seconds``; a client that exceeds it is refused for ``blocks`` seconds.
+    """At most ``count`` requests in ``seconds``; a client that exceeds it is refused for ``block_seconds``.
 
-    ``blocks`` 0: until the window ends.
+    ``block_seconds`` 0: until the window ends.
     """
 
     count: int
     seconds: int
-    blocks: int = 0
+    block_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint. ``token``: it issues tokens. ``slash``: documents show its path with a trailing slash too."""
+    """One endpoint. ``token``: it issues tokens. ``slash``: its path is also valid with a trailing slash."""
 
     name: str
     method: Literal["GET", "POST"]
@@ -41,10 +41,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """One error code: what ``endpoints`` answer with ``code``.
+    """One error code of ``endpoints``, with its HTTP status and message.
 
-    ``source`` is the page that lists it; ``uncertain`` names what that page leaves open. One code may have several
-    rows: 121001 is "internal error" on most of Feishu's meeting endpoints and "invalid param" on the search.
+    ``source`` is the page that lists it; ``uncertain`` names the parts that this page does not give. One code may have
+    several rows: 121001 is "internal error" on most of Feishu's meeting endpoints and "invalid param" on the search.
     """
 
     code: int
@@ -118,10 +118,10 @@ def applies_to(pattern: str, name: str) -> bool:
     return pattern in (name, f"{name.partition('.')[0]}.*")
 
 
-def selected(pattern: str) -> tuple[Endpoint, ...]:
-    """Return the endpoints that ``pattern`` applies to.
+def matching_endpoints(pattern: str) -> tuple[Endpoint, ...]:
+    """Return the endpoints that ``pattern`` applies to; at least one.
 
-    :raises ValueError: there is none; the text lists the names that exist.
+    :raises ValueError: no endpoint matches.
     """
     found = tuple(endpoint for name, endpoint in ENDPOINTS.items() if applies_to(pattern, name))
     if not found:

@@ -12,7 +12,7 @@ from airflow_provider_meetings.emulator.model.media import Media
 
 @dataclass(frozen=True, slots=True)
 class FeishuUser:
-    """One member with the three types of user id. Reports show ``employee_id`` too; empty: ``user_id``."""
+    """One member with the three types of user id. The report shows ``employee_id``, or ``user_id`` if it is empty."""
 
     open_id: str
     union_id: str
@@ -37,8 +37,8 @@ class TranscriptLine:
 class FeishuMinute:
     """One minute (妙记); ``duration`` in milliseconds, ``create_time`` aware.
 
-    ``status``: what a request for it gets. ``processing`` follows the emulator's ``not_ready_polls``. ``cover`` and
-    ``url``: empty: made from the token.
+    ``status`` decides the answer to a request for it; ``processing`` lasts for the emulator's ``not_ready_polls``.
+    An empty ``cover`` or ``url`` is made from the token.
     """
 
     token: str

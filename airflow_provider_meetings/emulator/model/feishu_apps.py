@@ -13,7 +13,7 @@ DOMAINS: Final[dict[Cloud, str]] = {"feishu": "feishu.cn", "lark": "larksuite.co
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """One app. ``store``: a store app, which gets its tokens in another way than a self-built app."""
+    """One app. ``store``: it is a store app, not a self-built one."""
 
     app_id: str
     secret: str
@@ -47,7 +47,7 @@ APP_SCOPES: Final = frozenset(
     {OFFLINE, "auth:user.id:read", "contact:user.employee_id:readonly"}.union(*NEEDED.values())
 )
 
-# The heads of these pages name only "Custom App".
+# The heads of these endpoints' pages name only "Custom App".
 SELF_BUILT_ONLY: Final = frozenset({"feishu.minute_artifacts", "feishu.minutes_search"})
 
 

@@ -82,8 +82,8 @@ class WecomFile:
 class WecomRecording:
     """One recording. ``creator`` is the userid that the list accepts; the host can be another member.
 
-    ``status``: ``processing`` follows the emulator's ``not_ready_polls``; ``recording`` stays at state 1.
-    ``files_at_any_state`` lists the files before state 3 too: the page's text rules it out, its example shows it.
+    ``status``: ``processing`` lasts for the emulator's ``not_ready_polls``; ``recording`` stays at state 1.
+    ``files_at_any_state`` lists the files also before state 3. The page's text excludes this; its example shows it.
     """
 
     meeting_record_id: str

@@ -7,10 +7,10 @@ from datetime import datetime
 
 
 class VirtualClock:
-    """A clock in seconds since the epoch that stands still; pass it to the state as ``clock``.
+    """A clock in seconds since the epoch that does not advance by itself; pass it to the state as ``clock``.
 
     :param now: the first time; None: the real time.
-    :param running: advance with real time instead of standing still.
+    :param running: advance with real time.
     """
 
     def __init__(self, now: float | datetime | None = None, *, running: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""OAuth consents of Feishu's user: authorization codes, PKCE, and refresh tokens, for 365 days."""
+"""The OAuth consents of Feishu's user: authorization codes with PKCE, access tokens and refresh tokens."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Challenge:
 
 @dataclass(slots=True)
 class Consent:
-    """One consent; ``app_id`` None: the self-built app of each cloud. ``tokens``: the access tokens issued for it."""
+    """One consent. ``app_id`` None: to the self-built app of either cloud. ``tokens``: its access tokens."""
 
     app_id: str | None
     scopes: frozenset[str]
@@ -78,7 +78,7 @@ class TokenPair:
 class Consents:
     """Hold the consents of the one user; safe to use from several threads.
 
-    :param clock: the state's, seconds since the epoch.
+    :param clock: seconds since the epoch.
     :param tokens: holds the access tokens.
     """
 
@@ -90,7 +90,7 @@ class Consents:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all consents except the first: to all scopes of the app, with two fixed tokens, given now."""
+        """Forget all consents and grant the first again, now: to all scopes of the app, with the two fixed tokens."""
         with self._lock:
             first = Consent(None, APP_SCOPES, self._clock() + _CONSENT_SECONDS, [FEISHU_USER_TOKEN])
             self._codes: dict[str, _Code] = {}
@@ -113,7 +113,7 @@ class Consents:
             self._codes[code] = _Code(consent, redirect_uri, challenge, self._clock() + _CODE_SECONDS)
             return code
 
-    def exchange(
+    def use_code(
         self,
         code: str,
         app_id: str,
@@ -142,11 +142,11 @@ class Consents:
                 raise ConsentError(20071)
             if not _verify(known.challenge, verifier, strict=strict):
                 raise ConsentError(20049)
-            _narrow(known.consent, scope)
+            _requested_scopes(known.consent, scope)
             known.used = True
             return known.consent
 
-    def renew(self, refresh_token: str, app_id: str, *, self_built: bool, scope: str | None) -> Consent:
+    def use_refresh_token(self, refresh_token: str, app_id: str, *, self_built: bool, scope: str | None) -> Consent:
         """Return the consent of ``refresh_token`` and mark the token as used; a refused request does not use it.
 
         :raises ConsentError: the request is refused.
@@ -161,30 +161,30 @@ class Consents:
                 raise ConsentError(20073 if known.status == "used" else 20064)
             if self._clock() >= min(known.expires_at, known.consent.ends_at):
                 raise ConsentError(20037)
-            _narrow(known.consent, scope)
+            _requested_scopes(known.consent, scope)
             known.status = "used"
             return known.consent
 
     def issue(self, consent: Consent, scope: str | None, seconds: int, refresh_seconds: int) -> TokenPair:
         """Return new tokens of ``consent``, limited to ``scope`` if it is given.
 
-        The refresh token expires at the end of the consent, 365 days, at the latest.
+        The refresh token expires no later than the consent.
 
         :raises ConsentError: ``scope`` has a duplicate, or a scope that was not granted.
         """
         with self._lock:
-            scopes = _narrow(consent, scope)
+            scopes = _requested_scopes(consent, scope)
             token = self._tokens.new("feishu_user", seconds)
             consent.tokens.append(token)
             self._access_tokens[token] = (consent, scopes)
             if OFFLINE not in scopes:
                 return TokenPair(token, scopes, None, 0)
             refresh_token = "eyJ." + secrets.token_urlsafe(32)
-            left = min(refresh_seconds, int(consent.ends_at - self._clock()))
-            self._refresh_tokens[refresh_token] = _RefreshToken(consent, self._clock() + left)
-            return TokenPair(token, scopes, refresh_token, left)
+            lifetime = min(refresh_seconds, int(consent.ends_at - self._clock()))
+            self._refresh_tokens[refresh_token] = _RefreshToken(consent, self._clock() + lifetime)
+            return TokenPair(token, scopes, refresh_token, lifetime)
 
-    def of_token(self, access_token: str) -> tuple[Consent, frozenset[str]]:
+    def by_access_token(self, access_token: str) -> tuple[Consent, frozenset[str]]:
         """Return the consent of a user's access token and the scopes of this token.
 
         :raises KeyError: the token is unknown.
@@ -209,7 +209,7 @@ class Consents:
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 def _verify(challenge: Challenge | None, verifier: str | None, *, strict: bool) -> bool:
-    """Return whether ``verifier`` matches ``challenge``; without a challenge, ``strict`` accepts no verifier."""
+    """Return whether ``verifier`` matches ``challenge``; without a challenge, ``strict`` refuses any verifier."""
     if challenge is None:
         return verifier is None or not strict
     if verifier is None or not _VERIFIER.fullmatch(verifier):
@@ -221,8 +221,8 @@ def _verify(challenge: Challenge | None, verifier: str | None, *, strict: bool) 
     return expected == challenge.text
 
 
-def _narrow(consent: Consent, scope: str | None) -> frozenset[str]:
-    """Return the scopes of ``consent`` that ``scope`` names, or all; later tokens are not limited by it.
+def _requested_scopes(consent: Consent, scope: str | None) -> frozenset[str]:
+    """Return the scopes in ``scope``, or all scopes of ``consent`` if it is empty.
 
     :raises ConsentError: ``scope`` has a duplicate, or a scope that was not granted.
     """

@@ -44,7 +44,7 @@ class RequestRecord:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The target of a media link; ``expires_at`` by the state's clock, ``object_id`` as media faults name it."""
+    """The target of a media link. ``object_id``: the minute token or record_file_id by which media faults select it."""
 
     media: Media
     filename: str
@@ -219,7 +219,7 @@ class EmulatorState:
                 self._polls.pop((stage, object_id), None)
 
     def polls_needed(self, object_id: str, *, processing: bool) -> int:
-        """Return the number of polls until an object is ready; ``processing`` ones follow ``not_ready_polls``."""
+        """Return the number of polls until an object is ready; by default ``not_ready_polls`` in processing, else 0."""
         with self._lock:
             return self._not_ready.get(object_id, self.not_ready_polls if processing else 0)
 

@@ -15,10 +15,10 @@ TokenStatus = Literal["valid", "expired", "unknown"]
 AppHolder = Literal["feishu", "wecom", "feishu_store", "feishu_app"]
 Holder = Literal[AppHolder, "feishu_user"]
 
-# Feishu returns the same token while it is valid for at least 30 minutes, afterwards a second one:
+# A token is returned again while it is valid for at least so many seconds. Feishu then returns a second one:
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
 # WeCom: "the same result within validity", from older copies of https://developer.work.weixin.qq.com/document/path/91039
-_REUSED_WITH_LEFT: Final[Mapping[AppHolder, int]] = {
+_REUSE_IF_VALID_FOR: Final[Mapping[AppHolder, int]] = {
     "feishu": 30 * 60,
     "feishu_store": 30 * 60,
     "feishu_app": 30 * 60,
@@ -34,7 +34,10 @@ _PREFIX: Final[Mapping[Holder, str]] = {
 
 
 class Tokens:
-    """Issue, check and revoke access tokens by the state's clock."""
+    """Issue, check and revoke access tokens.
+
+    :param clock: seconds since the epoch.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -55,7 +58,7 @@ class Tokens:
             tokens = self._tokens[holder]
             if tokens:
                 newest = next(reversed(tokens))
-                if tokens[newest] - now >= _REUSED_WITH_LEFT[holder]:
+                if tokens[newest] - now >= _REUSE_IF_VALID_FOR[holder]:
                     return newest, int(tokens[newest] - now)
             return self.new(holder, seconds), seconds
 
@@ -93,7 +96,7 @@ class Tokens:
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/application-v6/event/app_ticket-events
 class AppTickets:
-    """Issue and check tickets by the state's clock. The vendor pushes one an hour; the emulator only on request."""
+    """Issue and check tickets. The vendor pushes one an hour; the emulator only on request."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

@@ -43,7 +43,7 @@ async def get_file_list(state: EmulatorState, request: Request) -> Response:
 
 # https://developer.work.weixin.qq.com/document/path/98205
 async def get_file(state: EmulatorState, request: Request) -> Response:
-    """Answer with one file. The page's example and table differ twice; settings choose.
+    """Answer with one file. The page's example and table differ in two fields; settings choose.
 
     ``meeting_summary`` is an object in the example and a list in the table; times are text in the example and int64 in
     the table. Assumed: 40058 for ids that do not match and before state 3, the PDF as the only summary, and an object

@@ -42,7 +42,8 @@ async def get_paragraph_list(state: EmulatorState, request: Request) -> Response
 async def get_detail(state: EmulatorState, request: Request) -> Response:
     """Answer with ``limit`` paragraphs from ``pid`` on, including it; with all if neither is given.
 
-    A client requests the next page with the last pid it has, so this paragraph is repeated: limit 1 never ends.
+    A client requests the next page with the last pid that it has, so each page repeats one paragraph, and with limit 1
+    a client makes no progress.
     """
     body = await authorized_body(state, request)
     _, file = requested_file(state, body)
