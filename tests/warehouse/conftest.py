@@ -24,6 +24,27 @@ NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 RUN = RunKey(dag_id="dag", run_id="run", task_id="load", map_index=-1, try_number=1)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    line = "sqlite_cases(*names): run all cases on SQLite; on other engines, only the first one per value of `names`"
+    config.addinivalue_line("markers", line)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the cases that `sqlite_cases` excludes: they differ in values, not in SQL."""
+    kept: dict[object, pytest.Item] = {}
+    for item in items:
+        marker = item.get_closest_marker("sqlite_cases")
+        parameters = item.callspec.params if marker and isinstance(item, pytest.Function) else {}
+        if marker is None or parameters["opened"] == "sqlite":
+            kept[item] = item
+        else:
+            case = (item.nodeid.partition("[")[0], *(str(parameters[name]) for name in ("opened", *marker.args)))
+            kept.setdefault(case, item)
+    chosen = set(kept.values())
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = [item for item in items if item in chosen]
+
+
 @pytest.fixture
 def make_hook(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path | str], Hook]:
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_TEST", "{}")

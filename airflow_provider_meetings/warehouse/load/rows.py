@@ -1,4 +1,4 @@
-"""Neutral dicts to rows, one function per kind of row. Pure: no clock, no database."""
+"""Convert neutral dicts to rows, one function per kind of row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_meetings.warehouse.tables.tables import tables
 
 Neutral = Mapping[str, Any]
 
-# Rows do not depend on prefix and schema: only the shape is asked here.
+# Rows do not depend on prefix and schema.
 _SHAPE = tables()
 _STORED = ("uri", "size", "sha256", "media_type", "landed_at")
 _STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
@@ -33,7 +33,7 @@ def _content(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.c if not column.name.startswith("_"))
 
 
-# One that is forbidden or gone comes without what the platform said of it before, which stays.
+# For a forbidden or deleted recording `source` is empty; an existing value stays.
 _recording = Builder(_SHAPE.recordings, _content(_SHAPE.recordings), hashed=True, silent=("source",))
 _declared = Builder(
     _SHAPE.recording_files, [n for n in _content(_SHAPE.recording_files) if n not in _STORED], hashed=True
@@ -48,7 +48,7 @@ _post = Builder(_SHAPE.posts, _content(_SHAPE.posts), hashed=True)
 _post_key = Builder(_SHAPE.posts, _SHAPE.posts.primary_key.columns.keys())
 _reaction = Builder(_SHAPE.post_reactions, _content(_SHAPE.post_reactions), hashed=True)
 
-# The names of what the functions below return, in order.
+# The column names of the rows that the functions below return.
 RECORDING = (*_recording.names, "_source_hash", "_landed_at", "_deleted_at")
 DECLARED = (*_declared.names, "_source_hash", "_landed_at", "_deleted_at")
 STORED = (*_stored.names, "_stored_hash", "_landed_at")
@@ -72,7 +72,7 @@ KNOWN_OF_A_RECORDING = frozenset(RECORDING) - {
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """Which try of which task loads; -1 is the map index of a task that is not mapped, and the first try is 1."""
+    """The task try that loads; the map index is -1 if the task is not mapped, the try number starts at 1."""
 
     dag_id: str
     run_id: str
@@ -120,7 +120,7 @@ def _key(value: Neutral, names: Iterable[str]) -> tuple[str, ...]:
 def recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
     """Return the rows of `recordings`, each with whether it lists all files that the recording has.
 
-    One that is gone is a tombstone.
+    The row of a deleted recording is a tombstone.
 
     :param batch: recordings that have an id.
     """
@@ -145,21 +145,21 @@ def file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
 
 
 def stored_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
-    """Return the landed half of the rows of `recording_files`, for each file of which there is an object."""
+    """Return the stored half of the rows of `recording_files`, for each file with an object."""
     return _stored([stored for stored in batch if stored.get("outcome") in _STORED_OUTCOMES], now)
 
 
 def landing_rows(batch: Sequence[Neutral], run: RunKey, now: datetime) -> list[Row]:
-    """Return the rows of `landings`: what one try of one task did with each file, whatever came of it."""
+    """Return the rows of `landings`: the outcome of each file in a task try."""
     task = asdict(run)
-    # Builds the keys of the files' own rows, for their checks: a landing without a file could never be joined.
+    # Checks the keys of the files, without which a landing could not be joined.
     keys = [digest([*task.values(), *file]) for _, _, *file in _file_key(batch)]
     landed = [{**stored, **task, "landing_id": key, "_landed_at": now} for stored, key in zip(batch, keys, strict=True)]
     return _landing(landed)
 
 
 def window_rows(summaries: Iterable[Neutral], run: RunKey, now: datetime) -> list[Row]:
-    """Return the rows of `discovery_windows`: each listing that was followed to its end."""
+    """Return the rows of `discovery_windows`: each listing that was read to its end."""
     listed = []
     for summary, window in _windows(summaries):
         query = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
@@ -205,14 +205,14 @@ def _windows(summaries: Iterable[Neutral]) -> Iterator[tuple[Neutral, Neutral]]:
 
 
 def waits(recording: Neutral) -> bool:
-    """Tell whether the recording is one to ask for again: not yet there, or given up waiting for.
+    """Tell whether the recording is to be requested again: not ready yet, or overdue.
 
-    :raises LoadError: for a state that there is not.
+    :raises LoadError: for an unknown state.
     """
-    given = str(recording.get("state"))
-    if given not in _STATES:
-        raise LoadError.at(_SHAPE.recordings, "column 'state' is none of the states of a recording")
-    return given in _WAITING
+    state = str(recording.get("state"))
+    if state not in _STATES:
+        raise LoadError.at(_SHAPE.recordings, "column 'state' is not a state of a recording")
+    return state in _WAITING
 
 
 def pending_keys(recording: Neutral) -> list[str]:

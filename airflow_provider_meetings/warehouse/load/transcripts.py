@@ -1,4 +1,4 @@
-"""Rows of what stands in files, such as transcripts: a file that is read again replaces what was read."""
+"""Rows from the contents of files, such as transcripts; reading a file again replaces its rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_meetings.warehouse.tables.tables import Tables
 class Content:
     """One file that was read back.
 
-    :param item: what its rows are.
+    :param item: the class of its rows.
     :param file: the stored file, neutral.
     :param rows: the rows, neutral; read once.
     """
@@ -58,19 +58,19 @@ class _Part:
             staged.add(self.rows, self._build(batch, self._now, None), number)
 
     def steps(self) -> Iterable[Step]:
-        """Replace what was read of these files before; rows that they no longer contain are marked."""
-        there, staged, read = self.into, self.rows.table, self.files.table
-        yield Merge(there, self.rows, self.names, update_if=merge.changed_or_restored)
-        again = exists().where(*merge.columns_equal(read, there, self._owner))
-        still = exists().where(*merge.columns_equal(staged, there, self.rows.key))
-        marked = update(there).where(there.c["_deleted_at"].is_(None), again, ~still)
-        yield DmlStep(there, marked.values({"_deleted_at": self._now, "_landed_at": self._now}))
+        """Replace the rows of these files; mark rows that they no longer contain as deleted."""
+        existing, staged, read = self.into, self.rows.table, self.files.table
+        yield Merge(existing, self.rows, self.names, update_if=merge.changed_or_restored)
+        again = exists().where(*merge.columns_equal(read, existing, self._owner))
+        still = exists().where(*merge.columns_equal(staged, existing, self.rows.key))
+        marked = update(existing).where(existing.c["_deleted_at"].is_(None), again, ~still)
+        yield DmlStep(existing, marked.values({"_deleted_at": self._now, "_landed_at": self._now}))
 
 
 class ContentPlan:
-    """Merge what was read back, each kind into its table.
+    """Merge the contents of files, each kind into its table.
 
-    :param read_back: whether anything is; else the tables are left alone.
+    :param read_back: whether files are read back; otherwise the tables are not touched.
     """
 
     def __init__(self, tables: Tables, now: datetime, *, read_back: bool) -> None:
@@ -98,5 +98,5 @@ class ContentPlan:
         self._parts[content.item].add(content, staged)
 
     def steps(self) -> Sequence[Step]:
-        """Return what to do, in order."""
+        """Return the steps, in order."""
         return tuple(step for part in self._parts.values() for step in part.steps())

@@ -15,6 +15,7 @@ Make = Callable[..., dict[str, Any]]
 Dump = Callable[[str], list[dict[str, Any]]]
 
 
+@pytest.mark.sqlite_cases
 @pytest.mark.parametrize("state", [RecordingState.FORBIDDEN, RecordingState.GONE, RecordingState.UNKNOWN])
 def test_what_the_platform_said_stays_when_a_hook_has_only_the_ids(
     load: Load, recording: Make, dump: Dump, state: RecordingState
@@ -41,6 +42,7 @@ def test_the_day_a_recording_was_first_gone_stays(load: Load, recording: Make, d
     assert gone("deleted again", 11).startswith("2026-05-15")
 
 
+@pytest.mark.sqlite_cases("waited_as")
 @pytest.mark.parametrize("waited_as", [{}, {"meeting_id": None}])
 @pytest.mark.parametrize(
     ("states", "told"),
@@ -57,6 +59,7 @@ def test_a_meeting_with_several_recordings_is_settled_by_the_first_that_is_ready
     assert item["settled_at"] is not None
 
 
+@pytest.mark.sqlite_cases
 @pytest.mark.parametrize("state", ["gone", "forbidden", "unknown"])
 def test_a_meeting_is_settled_by_an_answer_that_names_the_recording_alone(
     load: Load, recording: Make, dump: Dump, state: str

@@ -84,6 +84,7 @@ def test_what_is_refused_leaves_nothing_and_is_not_told(load: Load, recording: M
     assert load(recordings=[recording(title="after")])["recordings"] == 1
 
 
+@pytest.mark.sqlite_cases
 @pytest.mark.parametrize("wrong", [None, "PRIVATE", ["PRIVATE"], 7])
 def test_what_is_no_mapping_is_refused(
     load: Load, load_post: Load, recording: Make, post: Make, dump: Dump, chain: Chain, wrong: Any

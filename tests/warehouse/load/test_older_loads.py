@@ -12,6 +12,7 @@ Make = Callable[..., dict[str, Any]]
 Dump = Callable[[str], list[dict[str, Any]]]
 
 
+@pytest.mark.sqlite_cases("ids")
 @pytest.mark.parametrize(
     "ids", [{"meeting_id": "m-1", "meeting_number": None}, {"meeting_id": None, "meeting_number": "123456789"}]
 )
