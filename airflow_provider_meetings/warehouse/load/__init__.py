@@ -1,1 +1,1 @@
-"""One load: read what is given, stage it, merge it."""
+"""One load: read the input, stage it, merge it."""
