@@ -18,7 +18,7 @@ EVERY = [
 ]  # fmt: skip
 
 
-def test_the_text_begins_with_what_happened_and_ends_with_the_platform() -> None:
+def test_order_of_error_text() -> None:
     error = RateLimited(
         "acme refused /x",
         platform="acme",
@@ -31,7 +31,7 @@ def test_the_text_begins_with_what_happened_and_ends_with_the_platform() -> None
     assert str(error) == "acme refused /x. Wait. [acme, code 7, 'slow down', log id L1]"
 
 
-def test_a_bare_error_is_a_sentence() -> None:
+def test_error_without_details() -> None:
     assert str(MeetingsApiError("It broke")) == "It broke."
     assert str(MeetingsApiError("It broke.")) == "It broke."
 
@@ -41,7 +41,7 @@ def test_code_zero_is_shown() -> None:
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_every_field_crosses_a_process_border(kind: type[MeetingsApiError]) -> None:
+def test_pickle_keeps_fields(kind: type[MeetingsApiError]) -> None:
     error = kind("what", platform="p", code=1, vendor_message="m", log_id="l", next_step="n", retry_after=2.5)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
@@ -49,13 +49,13 @@ def test_every_field_crosses_a_process_border(kind: type[MeetingsApiError]) -> N
     assert str(again) == str(error)
 
 
-def test_a_rejected_token_stays_one_across_a_border() -> None:
+def test_pickle_keeps_token_rejected() -> None:
     error = AuthenticationError("x")
     error.token_rejected = True
     assert pickle.loads(pickle.dumps(error)).token_rejected
 
 
-def test_which_are_permanent() -> None:
+def test_permanent_errors() -> None:
     transient = {kind.__name__ for kind in EVERY if not kind.permanent}
     assert transient == {
         "NotReady",
@@ -68,17 +68,17 @@ def test_which_are_permanent() -> None:
     }
 
 
-def test_a_wrong_question_is_a_value_error() -> None:
+def test_invalid_request_is_value_error() -> None:
     assert issubclass(InvalidRequest, ValueError)
 
 
-def test_the_tree_is_drawn_whole() -> None:
+def test_docstring_contains_all_errors() -> None:
     assert errors.__doc__ is not None
     for kind in EVERY:
         assert kind.__name__ in errors.__doc__
 
 
-def test_a_platforms_words_make_no_lines_of_their_own() -> None:
+def test_platform_text_cannot_break_lines() -> None:
     error = NotFound("recording 'A\nFAKE ERROR line\x1b[31m' is gone", vendor_message="x\ny", log_id="id")
     assert str(error).isprintable()
     assert "\\nFAKE" in str(error)

@@ -92,7 +92,7 @@ def test_round_trip_through_json(value: MediaFile | Recording | StoredFile | Pos
     assert again.to_dict() == value.to_dict()
 
 
-def test_a_post_of_which_only_the_ids_are_known_makes_the_round_trip() -> None:
+def test_tombstone_round_trip() -> None:
     post = Post(platform="acme", tenant="t", post_id="1", deleted=True)
     assert Post.from_dict(json.loads(json.dumps(post.to_dict()))) == post
 
@@ -106,19 +106,19 @@ def test_times_are_utc_text_in_json() -> None:
 
 
 @pytest.mark.parametrize("value", [MEDIA, RECORDING, STORED, POST, SEGMENT])
-def test_an_unknown_key_is_refused(value: MediaFile | Recording | StoredFile | Post | TranscriptSegment) -> None:
+def test_unknown_key_is_refused(value: MediaFile | Recording | StoredFile | Post | TranscriptSegment) -> None:
     with pytest.raises(ValueError, match="no field 'surprise'"):
         type(value).from_dict({**value.to_dict(), "surprise": 1})
 
 
-def test_an_unknown_key_of_a_file_is_refused_too() -> None:
+def test_unknown_key_of_file_is_refused() -> None:
     data = RECORDING.to_dict()
     data["files"][0]["url"] = "https://example.com/?sig=1"
     with pytest.raises(ValueError, match="no field 'url'"):
         Recording.from_dict(data)
 
 
-def test_a_naive_time_and_an_unknown_state_are_refused() -> None:
+def test_naive_time_and_unknown_state_are_refused() -> None:
     with pytest.raises(ValueError, match="no time zone"):
         MediaFile.from_dict({**MEDIA.to_dict(), "started_at": "2026-11-10T00:00:00"})
     with pytest.raises(ValueError, match=r"state must be one of .* got another text"):
@@ -131,24 +131,24 @@ def test_values_are_frozen() -> None:
 
 
 @pytest.mark.parametrize("state", RecordingState)
-def test_which_states_wait(state: RecordingState) -> None:
+def test_waiting_states(state: RecordingState) -> None:
     assert state.waits == (state in {"recording", "processing", "absent"})
 
 
-def test_the_label_holds_ids_only() -> None:
+def test_label_contains_ids_only() -> None:
     assert RECORDING.label == "r"
     unnamed = Recording(platform="acme", tenant="t", recording_id=None, meeting_id="5", state=RecordingState.ABSENT)
     assert unnamed.label == "meeting 5"
 
 
-def test_the_label_of_a_meeting_known_by_number() -> None:
+def test_label_of_meeting_number() -> None:
     absent = Recording(
         platform="acme", tenant="t", recording_id=None, meeting_number="520013140", state=RecordingState.ABSENT
     )
     assert "520013140" in absent.label
 
 
-def test_a_download_does_not_show_itself() -> None:
+def test_download_repr_hides_link() -> None:
     download = Download("https://example.com/?sig=secret", "mp4")
     assert "secret" not in repr(download)
     assert "secret" not in f"{download}"
@@ -172,7 +172,7 @@ OFFERED = ("video", "transcript-txt", "transcript-srt", "whiteboard-png")
         (["whiteboard"], ("whiteboard",)),
     ],
 )
-def test_the_kinds_that_a_platform_lacks_are_left_out(kinds: list[str], left: tuple[str, ...]) -> None:
+def test_kinds_of_other_platforms_are_omitted(kinds: list[str], left: tuple[str, ...]) -> None:
     assert MediaKind.check(kinds, OFFERED, "acme") == left
 
 
@@ -192,12 +192,12 @@ def test_the_kinds_that_a_platform_lacks_are_left_out(kinds: list[str], left: tu
         ["whiteboard-svg"],
     ],
 )
-def test_a_kind_that_nobody_has_is_refused(wrong: list[str]) -> None:
+def test_unknown_kind_is_refused(wrong: list[str]) -> None:
     with pytest.raises(InvalidRequest, match="kinds"):
         MediaKind.check(wrong, OFFERED, "acme")
 
 
-def test_the_format_begins_at_the_first_hyphen_of_every_kind() -> None:
+def test_kinds_contain_no_hyphen() -> None:
     assert not any("-" in kind for kind in MediaKind)
 
 
@@ -214,11 +214,11 @@ def test_the_format_begins_at_the_first_hyphen_of_every_kind() -> None:
         ("ai_transcript-txt", ["transcript"], False),
     ],
 )
-def test_which_kinds_are_wanted(kind: str, kinds: list[str], wanted: bool) -> None:
+def test_wanted_kinds(kind: str, kinds: list[str], wanted: bool) -> None:
     assert MediaKind.wanted(kind, kinds) is wanted
 
 
-def test_links_and_passwords_are_removed_wherever_they_stand() -> None:
+def test_links_and_passwords_are_removed() -> None:
     raw = {
         "title": "t",
         "sharing_url": "",
@@ -250,7 +250,7 @@ json_values = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(json_values.filter(lambda value: isinstance(value, dict | list)))
-def test_no_link_is_left_in_any_answer(raw: Any) -> None:
+def test_no_link_remains_in_any_answer(raw: Any) -> None:
     text = json.dumps(without_links(raw))
     assert "SECRET" not in text
     assert '"password"' not in text

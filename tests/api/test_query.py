@@ -25,7 +25,7 @@ def test_times_become_utc() -> None:
     assert query.start.timezone_name == "UTC"
 
 
-def test_iso_text_with_an_offset_is_a_time() -> None:
+def test_iso_text_with_offset() -> None:
     given: Any = {"start": "2026-11-12T00:00:00+08:00", "end": " 2026-11-13T00:00:00Z "}
     query = RecordingQuery(**given, owner_ids=("a",))
     assert (query.start, query.end) == (DAY, pendulum.datetime(2026, 11, 13, tz="UTC"))
@@ -44,31 +44,30 @@ def test_iso_text_with_an_offset_is_a_time() -> None:
         (20261112, "got int"),
     ],
 )
-def test_a_time_that_means_nothing_is_refused_by_name(start: Any, says: str) -> None:
+def test_invalid_time_is_refused(start: Any, says: str) -> None:
     with pytest.raises(InvalidRequest, match=says) as caught:
         RecordingQuery(start=start, end=NEXT, owner_ids=("a",))
     assert "start" in str(caught.value)
 
 
-# BUG: fails with OverflowError.
 @pytest.mark.parametrize("start", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
-def test_a_time_beyond_the_calendar_is_refused(start: Any) -> None:
+def test_time_beyond_calendar_is_refused(start: Any) -> None:
     with pytest.raises(InvalidRequest, match="start"):
         RecordingQuery(start=start, end=NEXT, owner_ids=("a",))
 
 
-def test_an_empty_window_names_the_timetable_that_has_one() -> None:
+def test_empty_window_is_refused_with_timetable() -> None:
     with pytest.raises(InvalidRequest, match="CronDataIntervalTimetable"):
         RecordingQuery(start=DAY, end=DAY.in_timezone("UTC"), owner_ids=("a",))
 
 
-def test_a_reversed_window_is_refused() -> None:
+def test_reversed_window_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="before start"):
         RecordingQuery(start=NEXT, end=DAY, owner_ids=("a",))
 
 
 @pytest.mark.parametrize("half", [{"start": DAY}, {"end": DAY}])
-def test_half_a_window_is_refused(half: dict[str, Any]) -> None:
+def test_incomplete_window_is_refused(half: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="belong together"):
         RecordingQuery(**half, owner_ids=("a",))
 
@@ -82,6 +81,7 @@ def test_half_a_window_is_refused(half: dict[str, Any]) -> None:
         (["  "], ": id "),
         ([None], ": id "),
         ([5], ": id "),
+        ([{"meeting_id": "1"}], ": id .* must be a text, got dict"),
         (5, "list of ids, got int"),
     ],
 )
@@ -91,31 +91,25 @@ def test_ids_must_be_a_list_of_texts(name: str, value: Any, says: str) -> None:
     assert name in str(caught.value)
 
 
-def test_an_id_that_is_a_dict_is_refused_like_any_other() -> None:
-    ids: Any = [{"meeting_id": "1"}]
-    with pytest.raises(InvalidRequest, match=r"id .* must be a text, got dict"):
-        RecordingQuery(meeting_ids=ids)
-
-
-def test_ids_are_taken_once_and_in_order() -> None:
+def test_duplicate_ids_are_removed() -> None:
     ids: Any = iter(["b", "a", "b"])
     assert RecordingQuery(meeting_ids=ids).meeting_ids == ("b", "a")
 
 
 @pytest.mark.parametrize("given", [{}, {"meeting_ids": ()}, {"owner_ids": None}, {"start": DAY, "end": NEXT}])
-def test_no_selector_is_no_question(given: dict[str, Any]) -> None:
+def test_query_without_selector_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="meeting_ids, meeting_numbers, owner_ids"):
         RecordingQuery(**given)
 
 
-def test_an_unsupported_selector_names_those_that_work() -> None:
+def test_unsupported_selector_is_refused() -> None:
     query = RecordingQuery(owner_ids=("a",))
     with pytest.raises(InvalidRequest) as caught:
         query.require(("meeting_ids", "recordings"), window=False, platform="acme")
     assert str(caught.value) == "acme does not support owner_ids. It supports meeting_ids, recordings."
 
 
-def test_a_window_where_none_is_taken_is_refused() -> None:
+def test_unsupported_window_is_refused() -> None:
     query = RecordingQuery(start=DAY, end=NEXT, meeting_ids=("a",))
     with pytest.raises(InvalidRequest, match="omit them"):
         query.require(("meeting_ids",), window=False, platform="acme")
@@ -140,7 +134,7 @@ def test_json_round_trip(query: RecordingQuery) -> None:
     assert RecordingQuery.from_dict(json.loads(json.dumps(query.to_dict()))) == query
 
 
-def test_refs_name_each_recording_once() -> None:
+def test_refs_have_no_duplicates() -> None:
     recording = Recording(
         platform="acme", tenant="t", recording_id="r", meeting_id="m", state=RecordingState.READY, started_at=DAY
     )
@@ -154,7 +148,7 @@ times = st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1), timezones=st.ju
 
 @settings(max_examples=60, deadline=None)
 @given(start=times, length=st.timedeltas(timedelta(microseconds=1), timedelta(days=400)))
-def test_windows_cover_the_window_exactly(start: pendulum.DateTime, length: timedelta) -> None:
+def test_windows_are_consecutive(start: pendulum.DateTime, length: timedelta) -> None:
     longest = timedelta(days=31)
     end = start + length
     pieces = list(windows(start, end, longest))
@@ -165,6 +159,6 @@ def test_windows_cover_the_window_exactly(start: pendulum.DateTime, length: time
     assert len(pieces) == -(-length // longest)
 
 
-def test_windows_refuse_an_empty_one() -> None:
+def test_windows_refuse_empty_window() -> None:
     with pytest.raises(InvalidRequest, match="empty"):
         list(windows(DAY, DAY, timedelta(days=31)))

@@ -12,14 +12,14 @@ from airflow_provider_meetings.api.sanitize import json_file, storable, storable
     ("text", "stored"),
     [("周会 📦", "周会 📦"), ("cut \ud83d", "cut \ufffd"), ("\ud83d\udce6", "📦"), ("a\x00b", "a\ufffdb"), ("", "")],
 )
-def test_text_that_a_store_refuses(text: str, stored: str) -> None:
+def test_storable_text(text: str, stored: str) -> None:
     assert storable_text(text) == stored
     assert Fields("acme").text({"title": text}, "title") == (stored or None)
     assert without_links({"title": text, "deep": [{text: text}]}) == {"title": stored, "deep": [{stored: stored}]}
     stored.encode()
 
 
-def test_numbers_and_depth_that_a_store_refuses() -> None:
+def test_storable_numbers_and_depth() -> None:
     assert storable([2**63, 2**63 - 1, float("nan"), 1.5, True, None]) == [str(2**63), 2**63 - 1, None, 1.5, True, None]
     nested: list[object] = []
     for _ in range(5000):
@@ -27,7 +27,7 @@ def test_numbers_and_depth_that_a_store_refuses() -> None:
     assert storable(nested)
 
 
-def test_a_file_of_json_is_readable_and_always_the_same() -> None:
+def test_json_file_is_deterministic() -> None:
     written = json_file([{"b": "周会", "a": {"d": 1, "c": [float("nan"), "half \ud83d", "https://example.com/"]}}])
     assert written.decode() == '[{"a": {"c": [null, "half \ufffd", "https://example.com/"], "d": 1}, "b": "周会"}]'
     assert json_file([{"a": {"c": [None, "half \ufffd", "https://example.com/"], "d": 1}, "b": "周会"}]) == written

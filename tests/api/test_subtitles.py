@@ -26,11 +26,11 @@ def test_subrip() -> None:
     ]
 
 
-def test_a_cue_in_which_nothing_is_said_is_none() -> None:
+def test_empty_cue_is_omitted() -> None:
     assert list(subrip_cues("1\n00:00:01,000 --> 00:00:02,000\n\n2\n00:00:02,000 --> 00:00:03,000")) == []
 
 
-def test_subrip_needs_no_numbers() -> None:
+def test_subrip_without_numbers() -> None:
     assert list(subrip_cues("00:01 --> 00:02\nHello\n")) == [Cue("Hello", start_ms=1000, end_ms=2000)]
 
 
@@ -46,7 +46,7 @@ def test_subrip_needs_no_numbers() -> None:
         "7\n8",
     ],
 )
-def test_a_broken_cue_is_kept_as_it_stands(block: str) -> None:
+def test_broken_cue_keeps_text(block: str) -> None:
     good = "3\n00:00:03,000 --> 00:00:04,000\nafter\n"
     assert list(subrip_cues(f"{block}\n\n{good}")) == [
         Cue(block, broken=True),
@@ -66,23 +66,23 @@ def test_paragraphs_with_headings() -> None:
 @pytest.mark.parametrize(
     "block", ["See you at 10:30", "No heading\nat all", "Lina 10:99\nHello", "1:00:00:01\nHello", "12:34"]
 )
-def test_what_has_no_heading_is_kept_as_it_stands(block: str) -> None:
+def test_paragraph_without_heading_is_broken(block: str) -> None:
     assert list(headed_cues(f"\n{block}\n\n")) == [Cue(block, broken=True)]
 
 
-def test_a_time_within_a_paragraph_is_no_heading() -> None:
+def test_time_within_paragraph_is_no_heading() -> None:
     (cue,) = headed_cues("Lina 00:01\nWe meet\nat 10:30\nfor an hour")
     assert cue.text == "We meet\nat 10:30\nfor an hour"
 
 
-def test_paragraphs_that_no_blank_line_parts_are_not_all_of_the_first_speaker() -> None:
+def test_merged_paragraphs_are_broken() -> None:
     text = "Anna 00:01\nI agree\nBen 00:05\nI do not\nAnna 00:09\nok"
     assert list(headed_cues(text)) == [Cue(text, broken=True)]
 
 
 @pytest.mark.parametrize("lead", ["", "a", "00:01", "a 00:01"])
 @pytest.mark.parametrize("run", [" ", "\t", "\u3000", "a ", "0", ":", "0:", "00:01 "])
-def test_a_long_first_line_is_read_in_one_pass(lead: str, run: str) -> None:
+def test_long_first_line_is_parsed_quickly(lead: str, run: str) -> None:
     """Work that grew with the square of its length would not end."""
     line = lead + run * 200_000
     for block in (f"{line}x\nHello", f"{line}\n{line}x"):
@@ -95,7 +95,7 @@ def test_a_long_first_line_is_read_in_one_pass(lead: str, run: str) -> None:
 
 
 @given(TEXTS)
-def test_no_letter_of_subrip_is_lost(text: str) -> None:
+def test_subrip_keeps_every_character(text: str) -> None:
     cues = list(subrip_cues(text))
     assert letters("".join(cue.text for cue in cues)) == letters(text)
     assert all(cue.broken == (cue.start_ms is None) for cue in cues)
@@ -103,14 +103,14 @@ def test_no_letter_of_subrip_is_lost(text: str) -> None:
 
 
 @given(TEXTS)
-def test_no_letter_of_paragraphs_is_lost(text: str) -> None:
+def test_paragraphs_keep_every_character(text: str) -> None:
     cues = list(headed_cues(text))
     assert letters("".join((cue.speaker or "") + cue.text for cue in cues)) == letters(text)
     assert all(cue.broken == (cue.start_ms is None) for cue in cues)
 
 
 @given(st.lists(st.text("abc好 ,", min_size=1, max_size=9).filter(str.strip), max_size=9))
-def test_written_and_read_again(said: list[str]) -> None:
+def test_subrip_round_trip(said: list[str]) -> None:
     written = "\n".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n + 1:02},000\n{text}\n" for n, text in enumerate(said))
     assert [cue.text for cue in subrip_cues(written)] == said
     written = "\n".join(f"Lina 00:00:{n:02}\n{text}\n" for n, text in enumerate(said))
@@ -124,7 +124,7 @@ def test_encodings(encoding: str) -> None:
 
 @pytest.mark.parametrize("at", range(0, 54, 5))
 @pytest.mark.parametrize("damage", [b"", b"\xff", b"A"])
-def test_damaged_utf_8_is_not_taken_for_another_encoding(at: int, damage: bytes) -> None:
+def test_damaged_utf_8_is_not_decoded_as_gb18030(at: int, damage: bytes) -> None:
     """Of some of these GB18030 makes other words throughout, without a sign that they are none."""
     said = "大家好我们今天讨论第四季度的路线图"
     content = said.encode()
@@ -133,13 +133,13 @@ def test_damaged_utf_8_is_not_taken_for_another_encoding(at: int, damage: bytes)
     assert len(set(said) & set(found)) >= len(said) - 1
 
 
-def test_the_mark_of_utf_8_is_believed() -> None:
+def test_utf_8_byte_order_mark() -> None:
     assert decoded(b"\xef\xbb\xbfLina \xb4\xf3") == "Lina \ufffd\ufffd"
 
 
 # The characters of GB 2312 that are in use: each of two bytes.
 @given(st.lists(st.sampled_from([bytes([a, b]) for a in range(0xB0, 0xD7) for b in range(0xA1, 0xFF)]), min_size=4))
-def test_gb18030_is_not_taken_for_damaged_utf_8(characters: list[bytes]) -> None:
+def test_gb18030_is_not_decoded_as_utf_8(characters: list[bytes]) -> None:
     content = b"".join(characters)
     try:
         content.decode()
@@ -151,7 +151,7 @@ def test_gb18030_is_not_taken_for_damaged_utf_8(characters: list[bytes]) -> None
 @example(b"\xff\xfe\x00")
 @example(b"\xff\xff\xff")
 @example(b"a\x00\xed\xa0\x80")
-def test_any_bytes_are_text_that_can_be_stored(content: bytes) -> None:
+def test_any_bytes_decode_to_storable_text(content: bytes) -> None:
     text = decoded(content)
     assert "\x00" not in text
     text.encode()

@@ -88,13 +88,11 @@ class ClientContract(ABC):
     def ready(self, client: MeetingsClient) -> list[Recording]:
         return [recording for recording in self.everything(client) if recording.state is RecordingState.READY]
 
-    def test_there_is_a_question_for_every_declared_selector(self, client: MeetingsClient) -> None:
+    def test_every_selector_has_query(self, client: MeetingsClient) -> None:
         assert {*self.questions(), "recordings"} == set(client.selectors)
         assert client.platform == self.platform
 
-    def test_other_selectors_are_refused_before_the_first_request(
-        self, client: MeetingsClient, state: EmulatorState
-    ) -> None:
+    def test_unsupported_selector_sends_no_request(self, client: MeetingsClient, state: EmulatorState) -> None:
         for name in set(SELECTORS) - set(client.selectors):
             arguments: dict[str, Any] = {name: ("x",)}
             with pytest.raises(InvalidRequest) as caught:
@@ -104,35 +102,35 @@ class ClientContract(ABC):
                 assert works in str(caught.value)
         assert state.requests == []
 
-    def test_every_recording_is_listed_once(self, client: MeetingsClient) -> None:
+    def test_listing_has_no_duplicates(self, client: MeetingsClient) -> None:
         for query in self.questions().values():
             names = [(r.recording_id, r.recording_id or r.meeting_id) for r in client.list(query)]
             assert names
             assert len(names) == len(set(names))
 
-    def test_a_doubled_question_is_answered_once(self, client: MeetingsClient) -> None:
+    def test_overlapping_selectors_have_no_duplicates(self, client: MeetingsClient) -> None:
         for query in self.questions().values():
             found = tuple(client.list(query))
             both = replace(query, recordings=RecordingQuery.refs(r for r in found if r.recording_id))
             assert {r.recording_id for r in client.list(both)} == {r.recording_id for r in found}
             assert len(tuple(client.list(both))) == len(found)
 
-    def test_check_is_one_round_of_list(self, client: MeetingsClient) -> None:
+    def test_check_equals_list(self, client: MeetingsClient) -> None:
         for query in self.questions().values():
             assert client.check(query) == tuple(client.list(query))
 
-    def test_what_was_listed_can_be_asked_for_again(self, client: MeetingsClient) -> None:
+    def test_listed_recordings_can_be_queried(self, client: MeetingsClient) -> None:
         for query in self.questions().values():
             found = {r.recording_id: r for r in client.list(query) if r.recording_id}
             again = client.check(RecordingQuery(recordings=RecordingQuery.refs(found.values())))
             assert {r.recording_id: r for r in again} == found
 
-    def test_every_recording_makes_the_round_trip_through_json(self, client: MeetingsClient) -> None:
+    def test_recordings_round_trip_through_json(self, client: MeetingsClient) -> None:
         for recording in self.everything(client):
             assert Recording.from_dict(json.loads(json.dumps(recording.to_dict()))) == recording
             assert (recording.platform, recording.tenant) == (self.platform, client.tenant)
 
-    def test_only_what_is_ready_has_files(self, client: MeetingsClient) -> None:
+    def test_only_ready_recordings_have_files(self, client: MeetingsClient) -> None:
         assert self.ready(client)
         for recording in self.everything(client):
             assert bool(recording.files) == (recording.state is RecordingState.READY)
@@ -141,7 +139,7 @@ class ClientContract(ABC):
                 assert (file.platform, file.tenant) == (self.platform, client.tenant)
                 assert (file.recording_id, file.meeting_id) == (recording.recording_id, recording.meeting_id)
 
-    def test_media_are_of_the_wanted_kinds_only(self, client: MeetingsClient) -> None:
+    def test_media_of_given_kinds_only(self, client: MeetingsClient) -> None:
         offered = set()
         for recording in self.ready(client)[::5]:
             for kind in MediaKind:
@@ -155,18 +153,18 @@ class ClientContract(ABC):
         families = {kind.partition("-")[0] for kind in client.kinds}
         assert {kind.partition("-")[0] for kind in offered} == families
 
-    def test_every_kind_it_offers_is_known(self, client: MeetingsClient) -> None:
+    def test_offered_kinds_are_known(self, client: MeetingsClient) -> None:
         """So that asking another platform for it is no error."""
         assert MediaKind.check(client.kinds, client.kinds, client.platform) == client.kinds
         MediaKind.check(client.kinds, ["video"], "another")
 
-    def test_no_kind_is_no_file(self, client: MeetingsClient, state: EmulatorState) -> None:
+    def test_media_without_kinds_is_empty(self, client: MeetingsClient, state: EmulatorState) -> None:
         recording = self.ready(client)[0]
         before = len(state.requests)
         assert list(client.media(recording, ())) == []
         assert len(state.requests) == before
 
-    def test_what_was_opened_may_be_opened_again(self, client: MeetingsClient) -> None:
+    def test_open_twice_resolves_new_link(self, client: MeetingsClient) -> None:
         for media in client.media(self.ready(client)[0], client.kinds):
             first, second = client.open(media), client.open(media)
             if isinstance(first, Download):
@@ -176,7 +174,7 @@ class ClientContract(ABC):
                 assert not isinstance(second, Download)
                 assert first is None or b"".join(first) == b"".join(second or ())
 
-    def test_open_gives_bytes_or_a_link_that_streams(self, client: MeetingsClient, transport: Transport) -> None:
+    def test_opened_media_have_content(self, client: MeetingsClient, transport: Transport) -> None:
         opened = 0
         for recording in self.ready(client)[:4]:
             for media in client.media(recording, client.kinds):
@@ -190,7 +188,7 @@ class ClientContract(ABC):
                     opened += 1
         assert opened
 
-    def test_everything_ready_lands(self, client: MeetingsClient, tmp_path: Path, state: EmulatorState) -> None:
+    def test_ready_recordings_land(self, client: MeetingsClient, tmp_path: Path, state: EmulatorState) -> None:
         store = LocalStore(tmp_path, "file:///target")
         landing = Landing(client, store, layout=Layout(timezone="Asia/Shanghai"))
         offered = {kind.partition("-")[0] for kind in client.kinds}
@@ -212,9 +210,7 @@ class ClientContract(ABC):
                 assert not {"authorization", "cookie"} & set(request.headers)
                 assert "access_token" not in request.query
 
-    def test_a_link_that_died_is_resolved_anew_once(
-        self, client: MeetingsClient, tmp_path: Path, state: EmulatorState
-    ) -> None:
+    def test_expired_link_fails_landing(self, client: MeetingsClient, tmp_path: Path, state: EmulatorState) -> None:
         recording = self.ready(client)[0]
         video = next(iter(client.media(recording, ["video"])))
         state.link_seconds = 0
@@ -224,7 +220,7 @@ class ClientContract(ABC):
         assert type(caught.value).__name__ == "LinkExpired"
         assert not any(path.is_file() for path in tmp_path.rglob("*"))
 
-    def test_no_secret_in_anything_that_travels(self, client: MeetingsClient, told_secrets: list[str]) -> None:
+    def test_values_and_identity_contain_no_secret(self, client: MeetingsClient, told_secrets: list[str]) -> None:
         recordings = self.everything(client)
         files = [media for r in recordings if r.files for media in client.media(r, client.kinds)]
         links = [content.url for media in files[:6] if isinstance(content := client.open(media), Download)]
@@ -235,7 +231,7 @@ class ClientContract(ABC):
         for secret in {self.secret, "Bw-8731", *told_secrets, *links, *signatures}:
             assert secret not in travelling
 
-    def test_a_wrong_secret_is_named_but_not_shown(
+    def test_wrong_secret_is_permanent_and_hidden(
         self, transport: Transport, clock: Clock, state: EmulatorState
     ) -> None:
         client = self.make(transport, clock, secret="wr0ng-S3CRET")
@@ -249,18 +245,14 @@ class ClientContract(ABC):
             assert "wr0ng-S3CRET" not in told(caught.value)
             assert state.token_requests[self.platform] == before + 1
 
-    def test_a_token_is_fetched_once_and_again_when_it_was_revoked(
-        self, client: MeetingsClient, state: EmulatorState
-    ) -> None:
+    def test_revoked_token_is_refreshed_once(self, client: MeetingsClient, state: EmulatorState) -> None:
         self.everything(client)
         assert state.token_requests[self.platform] == 1
         state.revoke_tokens()
         self.everything(client)
         assert state.token_requests[self.platform] == 2
 
-    def test_a_token_is_renewed_before_it_ends(
-        self, client: MeetingsClient, state: EmulatorState, clock: Clock
-    ) -> None:
+    def test_token_is_renewed_before_expiry(self, client: MeetingsClient, state: EmulatorState, clock: Clock) -> None:
         client.whoami()
         clock.now += 7200 - 301
         client.whoami()
@@ -269,7 +261,7 @@ class ClientContract(ABC):
         client.whoami()
         assert state.token_requests[self.platform] == 2
 
-    def test_an_unreachable_host_is_named(self, clock: Clock) -> None:
+    def test_unreachable_host_is_named(self, clock: Clock) -> None:
         transport = Transport(base_url="http://no-such-host.invalid", platform=self.platform, sleep=lambda _: None)
         client = self.make(transport, clock, secret=self.secret)
         with pytest.raises(ServerError, match=r"http://no-such-host\.invalid") as caught:
@@ -277,7 +269,7 @@ class ClientContract(ABC):
         assert self.secret not in told(caught.value)
         transport.close()
 
-    def test_every_listing_is_reported_to_its_end(self, client: MeetingsClient) -> None:
+    def test_listings_are_reported(self, client: MeetingsClient) -> None:
         for query in self.questions().values():
             windows: list[ListedWindow] = []
             found = list(client.list(query, windows.append))

@@ -23,11 +23,11 @@ def test_a_token_is_renewed_before_its_end(lifetime: float, left: float, fresh: 
     assert Token("v", 1000.0, lifetime).fresh(1000.0 - left) is fresh
 
 
-def test_a_token_does_not_show_itself() -> None:
+def test_token_repr_hides_value() -> None:
     assert "SECRET" not in repr(Token("SECRET", 1.0, 1.0))
 
 
-def test_the_key_tells_identities_apart_and_holds_no_secret() -> None:
+def test_key_is_unique_per_identity_without_secret() -> None:
     given = ("feishu", "https://open.feishu.cn", "app", "s3cret-value", "tenant")
     key = token_key(*given)
     assert "s3cret-value" not in key
@@ -38,7 +38,7 @@ def test_the_key_tells_identities_apart_and_holds_no_secret() -> None:
         assert token_key(*other) != key
 
 
-def test_a_signature_signs_anew_and_a_rejected_value_is_replaced() -> None:
+def test_rejected_signature_is_replaced() -> None:
     values = iter(["one", "two"])
     told: list[str] = []
 

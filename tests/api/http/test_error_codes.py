@@ -33,18 +33,18 @@ def built(rule: Rule, **more: Any) -> MeetingsApiError:
         (Rule(errors.InvalidRequest), False),
     ],
 )
-def test_which_calls_are_sent_again(rule: Rule, retries: bool) -> None:
+def test_retryable_rules(rule: Rule, retries: bool) -> None:
     assert rule.retries is retries
 
 
-def test_the_answers_own_wait_comes_first() -> None:
+def test_retry_after_of_answer_takes_precedence() -> None:
     rule = Rule(errors.RateLimited, wait=60.0, spread=5.0)
     assert built(rule, retry_after=3.0).retry_after == 3.0
     assert built(rule, retry_after=0.0).retry_after == 0.0
     assert built(Rule(errors.RateLimited, spread=5.0)).retry_after is None
 
 
-def test_waits_are_spread() -> None:
+def test_waits_are_randomized() -> None:
     waits = {built(Rule(errors.RateLimited, wait=1.0, spread=2.0)).retry_after or 0.0 for _ in range(50)}
     assert len(waits) > 1
     assert all(1.0 <= wait <= 3.0 for wait in waits)
@@ -61,7 +61,7 @@ def test_waits_are_spread() -> None:
         (200, False, errors.InvalidRequest),
     ],
 )
-def test_a_code_that_no_table_has(status: int, tells: bool, kind: type[MeetingsApiError]) -> None:
+def test_unknown_code(status: int, tells: bool, kind: type[MeetingsApiError]) -> None:
     assert Rule.unknown(response(status=status), "step", status_tells=tells) == Rule(kind, "step")
 
 
@@ -79,12 +79,12 @@ def test_a_code_that_no_table_has(status: int, tells: bool, kind: type[MeetingsA
         ("/other?x=/v1/things/abc/part", False),
     ],
 )
-def test_which_endpoint_answered(path: str, answered: bool) -> None:
+def test_endpoint_of_answer(path: str, answered: bool) -> None:
     endpoint = Endpoint("/v1/things/:thing_id/part", {})
     assert endpoint.answered(response(f"https://example.invalid{path}")) is answered
 
 
-def test_a_code_may_be_written_as_text_and_a_message_is_cut() -> None:
+def test_code_as_text_and_truncated_message() -> None:
     assert [code_of({"c": value}, "c") for value in (0, "0", "-1", True, None, "zero", 1.0)] == [
         0,
         0,

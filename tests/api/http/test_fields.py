@@ -51,7 +51,7 @@ def outcome(read_it: Callable[..., Any], *arguments: Any) -> tuple[Any, ServerEr
 @example(value="9" * 19)
 @example(value=-(10**15))
 @example(value=float("nan"))
-def test_any_value_is_read_or_refused(reader: str, value: Any) -> None:
+def test_any_value_is_parsed_or_refused(reader: str, value: Any) -> None:
     for raw in ({"x": value}, {}):
         result, error = outcome(getattr(read, reader), raw, "x")
         if error is not None:
@@ -64,20 +64,20 @@ def test_any_value_is_read_or_refused(reader: str, value: Any) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(value=json_values)
-def test_any_value_is_a_mapping_or_a_list_or_refused(value: Any) -> None:
+def test_any_value_is_mapping_or_array_or_refused(value: Any) -> None:
     for read_it, kind in ((read.mapping, Mapping), (read.array, list)):
         result, error = outcome(read_it, value, "x")
         assert error or isinstance(result, kind)
 
 
 @pytest.mark.parametrize("value", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00"])
-def test_a_time_beyond_the_calendar_is_refused(value: str) -> None:
+def test_time_beyond_calendar_is_refused(value: str) -> None:
     with pytest.raises(ServerError):
         read.rfc3339({"x": value}, "x")
 
 
 @pytest.mark.parametrize("value", [[{"a": 1}], [["a"]], [True]])
-def test_a_list_of_other_things_is_no_list_of_texts(value: list[Any]) -> None:
+def test_list_of_other_types_is_refused(value: list[Any]) -> None:
     with pytest.raises(ServerError):
         read.texts({"x": value}, "x")
 
@@ -102,7 +102,7 @@ def test_a_list_of_other_things_is_no_list_of_texts(value: list[Any]) -> None:
         ("rfc3339", "", None),
     ],
 )
-def test_the_documented_forms(reader: str, value: Any, result: Any) -> None:
+def test_documented_forms(reader: str, value: Any, result: Any) -> None:
     found = getattr(read, reader)({"x": value}, "x")
     assert (found, type(found)) == (result, type(result))
 
@@ -133,7 +133,7 @@ def test_undocumented_forms_are_refused(reader: str, value: Any) -> None:
     assert not caught.value.permanent
 
 
-def test_the_refused_value_stays_out() -> None:
+def test_refused_value_is_not_shown() -> None:
     with pytest.raises(ServerError) as caught:
         read.text({"x": {"token": "SECRET"}}, "x")
     assert "SECRET" not in told(caught.value)
@@ -141,5 +141,5 @@ def test_the_refused_value_stays_out() -> None:
     assert "(dict)" in str(caught.value)
 
 
-def test_nothing_in_a_list_of_texts_is_left_out() -> None:
+def test_empty_texts_are_omitted_from_list() -> None:
     assert read.texts({"x": ["a", "", None, 7]}, "x") == ("a", "7")

@@ -10,7 +10,7 @@ from airflow_provider_meetings.api.http.pagination import Page, pages
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.integers(), max_size=3), min_size=1, max_size=8))
-def test_every_page_is_fetched_once_and_in_order(content: list[list[int]]) -> None:
+def test_pages_in_order(content: list[list[int]]) -> None:
     asked: list[str | None] = []
 
     def fetch(cursor: str | None) -> Page[int]:
@@ -23,7 +23,7 @@ def test_every_page_is_fetched_once_and_in_order(content: list[list[int]]) -> No
 
 
 @pytest.mark.parametrize("circle", [["a", "a"], ["a", "b", "a"], ["a", "b", "b"]])
-def test_a_cursor_seen_twice_raises(circle: list[str]) -> None:
+def test_repeated_cursor_is_error(circle: list[str]) -> None:
     cursors = iter(circle)
     listing = pages(lambda _: Page((1,), next(cursors)), what="acme recordings")
     got: list[Page[int]] = []

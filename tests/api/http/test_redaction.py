@@ -26,7 +26,7 @@ def test_redact(url: str, shown: str) -> None:
     assert redact(url) == shown
 
 
-def test_the_http_layer_logs_no_query_even_at_debug(emulated: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_urllib3_logs_no_query(emulated: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     WeComHook().get_conn().whoami()
     client = FeishuHook().get_conn()
@@ -40,7 +40,7 @@ def test_the_http_layer_logs_no_query_even_at_debug(emulated: Any, caplog: pytes
     assert link.url.partition("?")[2] not in lines
 
 
-def test_a_broken_header_does_not_show_the_link(caplog: pytest.LogCaptureFixture) -> None:
+def test_header_warning_hides_query(caplog: pytest.LogCaptureFixture) -> None:
     """urllib3 warns of one with the whole address, on another logger than its DEBUG lines."""
     keep_queries_out_of_logs("https://media.example.invalid/x")
     line = "Failed to parse headers (url=%s): %s"

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import requests
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
+    NotFound,
     RateLimited,
     ServerError,
 )
@@ -21,10 +23,10 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from tests.contract.exchange import NAMED, OK, QUOTA, REFUSED, Start, StartMedia, closed_port, decode, token_auth
 from tests.contract.leaks import logged, told
-from tests.contract.origin import Handler, Origin, json_body
+from tests.contract.origin import Handler, Origin, json_body, raw_body
 
 
-def test_params_and_json_arrive(origin: Origin, start: Start) -> None:
+def test_params_and_json_are_sent(origin: Origin, start: Start) -> None:
     origin.on("/api", OK)
     assert start(origin.url + "/").call("POST", "/api", decode, quota=QUOTA, params={"a": "1"}, json={"b": "蓝"}) == {
         "value": 1
@@ -33,7 +35,7 @@ def test_params_and_json_arrive(origin: Origin, start: Start) -> None:
     assert b'"b"' in origin.requests[0].body
 
 
-def test_a_rejected_token_is_renewed_once(origin: Origin, start: Start) -> None:
+def test_rejected_token_is_refreshed(origin: Origin, start: Start) -> None:
     origin.on("/token", json_body({"token": "t-one"}), json_body({"token": "t-two"}))
     origin.on("/api", REFUSED, OK)
     transport = start(origin.url)
@@ -43,9 +45,7 @@ def test_a_rejected_token_is_renewed_once(origin: Origin, start: Start) -> None:
 
 
 @pytest.mark.parametrize("tokens", [("t-one", "t-two"), ("t-same", "t-same")])
-def test_a_token_that_is_rejected_for_ever_ends_after_two_calls(
-    origin: Origin, start: Start, tokens: tuple[str, str]
-) -> None:
+def test_second_rejected_token_is_error(origin: Origin, start: Start, tokens: tuple[str, str]) -> None:
     origin.on("/token", *(json_body({"token": token}) for token in tokens))
     origin.on("/api", REFUSED)
     transport = start(origin.url)
@@ -54,7 +54,7 @@ def test_a_token_that_is_rejected_for_ever_ends_after_two_calls(
     assert (origin.count("/api"), origin.count("/token")) == (2, 2)
 
 
-def test_a_refused_secret_is_sent_once(origin: Origin, start: Start) -> None:
+def test_refused_secret_is_not_retried(origin: Origin, start: Start) -> None:
     origin.on("/token", json_body({"error": "secret"}))
     transport = start(origin.url)
     with pytest.raises(AuthenticationError):
@@ -62,7 +62,7 @@ def test_a_refused_secret_is_sent_once(origin: Origin, start: Start) -> None:
     assert (origin.count("/api"), origin.count("/token")) == (0, 1)
 
 
-def test_a_failing_token_endpoint_is_retried_by_the_call_that_needs_it(origin: Origin, start: Start) -> None:
+def test_failed_token_request_is_retried_by_call(origin: Origin, start: Start) -> None:
     origin.on("/token", json_body({"error": "server"}), json_body({"token": "t-one"}))
     origin.on("/api", OK)
     transport = start(origin.url)
@@ -71,14 +71,14 @@ def test_a_failing_token_endpoint_is_retried_by_the_call_that_needs_it(origin: O
 
 
 @pytest.mark.parametrize("name", ["busy", "server"])
-def test_the_platforms_wait_is_taken(origin: Origin, start: Start, name: str) -> None:
+def test_retry_after_is_respected(origin: Origin, start: Start, name: str) -> None:
     sleeps: list[float] = []
     origin.on("/api", json_body({"error": name}, 429, {"x-wait": "7.5"}), OK)
     assert start(origin.url, sleep=sleeps.append).call("GET", "/api", decode, quota=QUOTA) == {"value": 1}
     assert sleeps == [7.5]
 
 
-def test_without_a_wait_the_pauses_grow_within_bounds(origin: Origin, start: Start) -> None:
+def test_backoff_is_exponential(origin: Origin, start: Start) -> None:
     sleeps: list[float] = []
     origin.on("/api", json_body({"error": "server"}, 500))
     with pytest.raises(ServerError):
@@ -88,7 +88,7 @@ def test_without_a_wait_the_pauses_grow_within_bounds(origin: Origin, start: Sta
     assert all(0 <= pause <= limit for pause, limit in zip(sleeps, (0.5, 1.0, 2.0), strict=True))
 
 
-def test_a_retry_signs_anew(origin: Origin, start: Start) -> None:
+def test_retry_signs_again(origin: Origin, start: Start) -> None:
     origin.on("/token", json_body({"token": "t-one"}))
     origin.on("/api", json_body({"error": "server"}), OK)
     transport = start(origin.url)
@@ -97,7 +97,7 @@ def test_a_retry_signs_anew(origin: Origin, start: Start) -> None:
 
 
 @pytest.mark.parametrize(("wait", "calls"), [("60", 2), ("60.1", 1), ("3600", 1), ("inf", 1)])
-def test_a_long_wait_is_given_back_at_once(origin: Origin, start: Start, wait: str, calls: int) -> None:
+def test_long_retry_after_is_raised(origin: Origin, start: Start, wait: str, calls: int) -> None:
     sleeps: list[float] = []
     origin.on("/api", json_body({"error": "busy"}, 429, {"x-wait": wait}))
     with pytest.raises(RateLimited) as caught:
@@ -107,21 +107,21 @@ def test_a_long_wait_is_given_back_at_once(origin: Origin, start: Start, wait: s
 
 
 @pytest.mark.parametrize("name", ["missing", "making", "secret"])
-def test_an_answer_is_not_asked_for_twice(origin: Origin, start: Start, name: str) -> None:
+def test_permanent_error_is_not_retried(origin: Origin, start: Start, name: str) -> None:
     origin.on("/api", json_body({"error": name}, 400))
     with pytest.raises(NAMED[name]):
         start(origin.url, sleep=pytest.fail).call("GET", "/api", decode, quota=QUOTA)
     assert origin.count("/api") == 1
 
 
-def test_one_attempt_is_one_call(origin: Origin, start: Start) -> None:
+def test_max_attempts_of_one(origin: Origin, start: Start) -> None:
     origin.on("/api", json_body({"error": "server"}, 500))
     with pytest.raises(ServerError):
         start(origin.url, max_attempts=1, sleep=pytest.fail).call("GET", "/api", decode, quota=QUOTA)
     assert origin.count("/api") == 1
 
 
-def test_an_error_has_no_context(origin: Origin, start: Start) -> None:
+def test_error_hides_query(origin: Origin, start: Start) -> None:
     origin.on("/token", json_body({"token": "t-S3CRET"}))
     origin.on("/api", REFUSED)
     transport = start(origin.url)
@@ -131,7 +131,7 @@ def test_an_error_has_no_context(origin: Origin, start: Start) -> None:
 
 
 @pytest.mark.parametrize("host", ["closed", "no-such-host.invalid"])
-def test_an_unreachable_host_is_named_and_nothing_secret_is(
+def test_unreachable_host_is_named_without_secrets(
     start: Start, caplog: pytest.LogCaptureFixture, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -152,7 +152,7 @@ def test_an_unreachable_host_is_named_and_nothing_secret_is(
     assert "Retrying in" in logged(caplog.records)
 
 
-def test_a_password_in_the_host_is_not_shown(start: Start) -> None:
+def test_password_in_host_is_hidden(start: Start) -> None:
     transport = start(f"http://user:S3CRET@127.0.0.1:{closed_port()}", max_attempts=1)
     with pytest.raises(ServerError) as caught:
         transport.call("GET", "/api", decode, quota=QUOTA)
@@ -160,12 +160,12 @@ def test_a_password_in_the_host_is_not_shown(start: Start) -> None:
 
 
 @pytest.mark.parametrize("host", ["open.feishu.cn", "", "ftp://example.com", "file:///etc/passwd", "https://"])
-def test_a_host_that_is_no_url_is_refused(host: str) -> None:
+def test_base_url_without_scheme_is_refused(host: str) -> None:
     with pytest.raises(InvalidRequest, match="scheme"):
         Transport(base_url=host, platform="acme")
 
 
-def test_no_request_waits_for_ever(origin: Origin, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_timeout(origin: Origin, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport_module, "READ_SECONDS", 0.05)
     origin.on("/api", origin.hang())
     origin.on("/token", origin.hang())
@@ -179,7 +179,7 @@ def test_no_request_waits_for_ever(origin: Origin, start: Start, monkeypatch: py
         transport.call("GET", "/half", decode, quota=QUOTA)
 
 
-def test_both_timeouts_are_given(start: Start, start_media: StartMedia, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeouts_of_calls_and_media(start: Start, start_media: StartMedia, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Any] = []
 
     def send(_: object, __: object, **arguments: Any) -> requests.Response:
@@ -194,7 +194,7 @@ def test_both_timeouts_are_given(start: Start, start_media: StartMedia, monkeypa
     assert given == [(transport_module.CONNECT_SECONDS, transport_module.READ_SECONDS)] * 2
 
 
-def test_a_token_is_announced_before_it_is_used(origin: Origin, start: Start) -> None:
+def test_token_is_masked_before_use(origin: Origin, start: Start) -> None:
     announced: list[str] = []
     heard: list[list[str]] = []
 
@@ -209,7 +209,7 @@ def test_a_token_is_announced_before_it_is_used(origin: Origin, start: Start) ->
     assert heard == [["t-one", "t-two"]]
 
 
-def test_our_logs_show_no_query(origin: Origin, start: Start, caplog: pytest.LogCaptureFixture) -> None:
+def test_logs_contain_no_query(origin: Origin, start: Start, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     origin.on("/token", json_body({"token": "T0KEN"}))
     origin.on("/api", json_body({"error": "server"}, 500), REFUSED, OK)
@@ -222,14 +222,14 @@ def test_our_logs_show_no_query(origin: Origin, start: Start, caplog: pytest.Log
     assert "T0KEN" not in text
 
 
-def test_a_proxy_is_used_and_its_failure_is_named(start: Start) -> None:
+def test_failed_proxy_is_named(start: Start) -> None:
     proxy = f"http://user:S3CRET@127.0.0.1:{closed_port()}"
     with pytest.raises(ServerError, match="the proxy failed") as caught:
         start("http://example.invalid", proxy=proxy, max_attempts=1).call("GET", "/", decode, quota=QUOTA)
     assert "S3CRET" not in told(caught.value)
 
 
-def test_the_environments_proxy_is_used(origin: Origin, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxy_of_environment(origin: Origin, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", origin.url)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -237,7 +237,7 @@ def test_the_environments_proxy_is_used(origin: Origin, start: Start, monkeypatc
     assert start("http://example.invalid").call("GET", "/api", decode, quota=QUOTA) == {"value": 1}
 
 
-def test_an_interrupt_ends_the_pause_before_another_try(origin: Origin, start: Start) -> None:
+def test_interrupt_ends_wait_before_retry(origin: Origin, start: Start) -> None:
     """The platform asks for a wait of a minute."""
     refused = threading.Event()
 
@@ -256,7 +256,7 @@ def test_an_interrupt_ends_the_pause_before_another_try(origin: Origin, start: S
     assert origin.count("/api") <= 2
 
 
-def test_a_token_taken_from_others_may_be_void_too(origin: Origin, start: Start) -> None:
+def test_shared_token_may_be_revoked_too(origin: Origin, start: Start) -> None:
     """Others renewed it, and the platform voided theirs as well: only one fetched for this call is the last word."""
     store = ProcessTokenStore()
     transport = start(origin.url)
@@ -281,3 +281,23 @@ def test_a_token_taken_from_others_may_be_void_too(origin: Origin, start: Start)
     with pytest.raises(AuthenticationError):
         transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
     assert origin.count("/token") == 3
+
+
+def test_netrc_is_ignored(origin: Origin, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password S3CRET\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    origin.on("/api", OK)
+    start(origin.url).call("GET", "/api", decode, quota=QUOTA)
+    assert "authorization" not in origin.requests[0].headers
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_redirect_of_api_is_not_followed(origin: Origin, start: Start, status: int) -> None:
+    """What was posted, a secret among it, would go along."""
+    there = origin.url.replace("127.0.0.1", "localhost") + "/elsewhere"
+    origin.on("/token", raw_body(b'{"error": "missing"}', status=status, headers={"Location": there}))
+    origin.on("/elsewhere", json_body({"token": "t-one"}))
+    transport = start(origin.url)
+    with pytest.raises(NotFound):
+        transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
+    assert [seen.path for seen in origin.requests] == ["/token"]

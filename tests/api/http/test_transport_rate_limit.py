@@ -69,7 +69,7 @@ def usage(transport: Transport) -> tuple[int, int, float]:
     return found.calls, found.refused, found.waited
 
 
-def test_each_call_waits_for_its_turn(origin: Origin, transport: Transport, time: Time) -> None:
+def test_each_call_waits_for_its_slot(origin: Origin, transport: Transport, time: Time) -> None:
     origin.on("/api", OK, OK, OK)
     for _ in range(3):
         transport.call("GET", "/api", decode, quota=FIVE)
@@ -79,9 +79,7 @@ def test_each_call_waits_for_its_turn(origin: Origin, transport: Transport, time
     assert waited == pytest.approx(2 * SLOT)
 
 
-def test_a_refusal_holds_back_everybody_as_long_as_the_platform_said(
-    origin: Origin, transport: Transport, time: Time, backend: MemoryBackend
-) -> None:
+def test_refusal_blocks_all_calls(origin: Origin, transport: Transport, time: Time, backend: MemoryBackend) -> None:
     origin.on("/api", json_body({"error": "busy"}, 429, {"x-wait": "7.5"}), OK)
     assert transport.call("GET", "/api", decode, quota=FIVE) == {"value": 1}
     # Not slept twice: the next try waits in the queue only.
@@ -93,9 +91,7 @@ def test_a_refusal_holds_back_everybody_as_long_as_the_platform_said(
     assert other.reserve(FIVE, 60) == pytest.approx(SLOT)
 
 
-def test_one_who_waits_for_his_turn_hears_of_a_refusal(
-    origin: Origin, transport: Transport, time: Time, backend: MemoryBackend
-) -> None:
+def test_refusal_moves_waiting_call(origin: Origin, transport: Transport, time: Time, backend: MemoryBackend) -> None:
     origin.on("/api", OK, OK)
     other = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     transport.call("GET", "/api", decode, quota=FIVE)
@@ -110,7 +106,7 @@ def test_one_who_waits_for_his_turn_hears_of_a_refusal(
     assert origin.count("/api") == 2
 
 
-def test_who_is_woken_late_takes_a_new_place_but_not_for_ever(
+def test_late_call_reserves_new_slot_twice(
     origin: Origin, transport: Transport, time: Time, backend: MemoryBackend
 ) -> None:
     origin.on("/api", OK, OK)
@@ -126,9 +122,7 @@ def test_who_is_woken_late_takes_a_new_place_but_not_for_ever(
 
 
 @pytest.mark.parametrize(("wait", "calls"), [("60", 2), ("61", 1)])
-def test_a_long_block_is_left_to_the_scheduler(
-    origin: Origin, transport: Transport, time: Time, wait: str, calls: int
-) -> None:
+def test_long_block_is_raised(origin: Origin, transport: Transport, time: Time, wait: str, calls: int) -> None:
     origin.on("/api", json_body({"error": "busy"}, 429, {"x-wait": wait}), OK)
     if calls == 2:
         transport.call("GET", "/api", decode, quota=FIVE)
@@ -144,16 +138,14 @@ def test_a_long_block_is_left_to_the_scheduler(
     assert origin.count("/api") == calls
 
 
-def test_a_refusal_without_a_word_is_waited_for_longer_each_time(
-    origin: Origin, transport: Transport, time: Time
-) -> None:
+def test_refusal_without_wait_backs_off(origin: Origin, transport: Transport, time: Time) -> None:
     busy = json_body({"error": "busy"}, 429)
     origin.on("/api", busy, busy, OK)
     transport.call("GET", "/api", decode, quota=FIVE)
     assert [pause for pause in time.slept if pause] == pytest.approx([1.0, 2.0])
 
 
-def test_a_rejected_token_takes_a_turn_of_its_own(origin: Origin, transport: Transport, time: Time) -> None:
+def test_retry_after_rejected_token_takes_own_slot(origin: Origin, transport: Transport, time: Time) -> None:
     origin.on("/api", json_body({"error": "token"}), OK)
     transport.call("GET", "/api", decode, quota=FIVE, auth=token_auth(transport))
     assert time.slept == pytest.approx([SLOT])
@@ -161,7 +153,7 @@ def test_a_rejected_token_takes_a_turn_of_its_own(origin: Origin, transport: Tra
     assert transport.usage.endpoints()["minutes.get"].calls == 2
 
 
-def test_who_is_stopped_leaves_the_queue_and_sends_nothing(origin: Origin, backend: MemoryBackend) -> None:
+def test_interrupted_call_sends_nothing(origin: Origin, backend: MemoryBackend) -> None:
     origin.on("/api", OK)
     budget = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     budget.refused(FIVE, RateLimited("refused", retry_after=30.0))
@@ -175,9 +167,7 @@ def test_who_is_stopped_leaves_the_queue_and_sends_nothing(origin: Origin, backe
     transport.close()
 
 
-def test_a_queue_that_stands_still_again_and_again_is_waited_for_once(
-    origin: Origin, backend: MemoryBackend, time: Time
-) -> None:
+def test_queue_timeout_counts_once_per_call(origin: Origin, backend: MemoryBackend, time: Time) -> None:
     """Others are refused while we wait, each time for a second: the deadline is the call's, not the place's."""
     origin.on("/api", OK)
     budget = SharedRateLimiter(backend, ("acme", origin.url, "app"))
@@ -197,9 +187,7 @@ def test_a_queue_that_stands_still_again_and_again_is_waited_for_once(
     transport.close()
 
 
-def test_a_refusal_that_is_not_forgotten_costs_some_places_and_no_more(
-    origin: Origin, transport: Transport, backend: MemoryBackend, time: Time
-) -> None:
+def test_lost_slots_are_limited(origin: Origin, transport: Transport, backend: MemoryBackend, time: Time) -> None:
     """As where nothing stands still any more, and the word of it is still there."""
     origin.on("/api", OK, OK)
     transport.acquire(FIVE)
@@ -209,17 +197,13 @@ def test_a_refusal_that_is_not_forgotten_costs_some_places_and_no_more(
     assert time.now == pytest.approx(21 * SLOT)
 
 
-def test_a_login_that_is_refused_for_its_rate_is_not_tried_at_once(
-    origin: Origin, transport: Transport, time: Time
-) -> None:
+def test_rate_limited_login_waits(origin: Origin, transport: Transport, time: Time) -> None:
     origin.on("/login", json_body({"error": "busy"}, 429, {"x-wait": "60"}), OK)
     transport.call("GET", "/login", decode, quota=Quota("login"))
     assert [pause for pause in time.slept if pause] == pytest.approx([60.0])
 
 
-def test_a_turn_that_was_waited_for_before_is_not_waited_for_again(
-    origin: Origin, transport: Transport, time: Time
-) -> None:
+def test_acquired_slot_is_not_waited_for_again(origin: Origin, transport: Transport, time: Time) -> None:
     origin.on("/api", OK, OK)
     transport.call("GET", "/api", decode, quota=FIVE)
     transport.acquire(FIVE)
@@ -230,7 +214,7 @@ def test_a_turn_that_was_waited_for_before_is_not_waited_for_again(
     assert origin.count("/api") == 2
 
 
-def test_a_pause_between_calls_ends_with_an_interrupt(transport: Transport, time: Time) -> None:
+def test_interrupt_ends_pause(transport: Transport, time: Time) -> None:
     transport.pause(3)
     assert time.slept == [3]
     assert transport.queue_timeout == 60.0

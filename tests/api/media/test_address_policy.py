@@ -25,15 +25,13 @@ def refused(rule: MediaAddresses, host: str, address: str | None = None) -> Unsa
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "64:ff9b::101:101"])
-def test_public_addresses_are_taken(address: str) -> None:
+def test_public_addresses_are_allowed(address: str) -> None:
     MediaAddresses(OPEN).check("media.example.com", ip_address(address))
     MediaAddresses(OPEN).check_host(address)
 
 
 @pytest.mark.parametrize(("address", "kind"), ASKABLE.items())
-def test_the_networks_around_us_are_refused_with_the_remedy(
-    monkeypatch: pytest.MonkeyPatch, address: str, kind: str
-) -> None:
+def test_internal_address_is_refused_with_next_step(monkeypatch: pytest.MonkeyPatch, address: str, kind: str) -> None:
     patch_resolver(monkeypatch)("open.feishu.cn", ["1.1.1.1"])
     error = refused(MediaAddresses(OPEN, platform="acme"), "media.example.com", address)
     assert (error.platform, error.permanent) == ("acme", True)
@@ -46,14 +44,14 @@ def test_the_networks_around_us_are_refused_with_the_remedy(
 @pytest.mark.parametrize(
     "allowed", [("0.0.0.0/0", "::/0"), ("media.example.com",), ("*.example.com",)], ids=["all", "name", "suffix"]
 )
-def test_some_addresses_are_refused_whatever_is_allowed(address: str, allowed: tuple[str, ...]) -> None:
+def test_never_allowed_addresses(address: str, allowed: tuple[str, ...]) -> None:
     for base in (OPEN, f"http://[{address}]" if ":" in address else f"http://{address}"):
         error = refused(MediaAddresses(base, allowed), "media.example.com", address)
         assert "allowed_media_hosts" not in str(error)
 
 
 @given(st.ip_addresses())
-def test_what_is_not_public_is_refused(address: IPv4Address | IPv6Address) -> None:
+def test_non_public_address_is_refused(address: IPv4Address | IPv6Address) -> None:
     rule = MediaAddresses("https://1.1.1.1")
     if kind_of(address) is Kind.PUBLIC:
         rule.check("media.example.com", address)
@@ -62,7 +60,7 @@ def test_what_is_not_public_is_refused(address: IPv4Address | IPv6Address) -> No
 
 
 @given(st.ip_addresses())
-def test_allowing_everything_allows_all_but_what_never_is(address: IPv4Address | IPv6Address) -> None:
+def test_allowing_all_networks_keeps_never_allowed(address: IPv4Address | IPv6Address) -> None:
     rule = MediaAddresses("https://1.1.1.1", ["0.0.0.0/0", "::/0"])
     if kind_of(address) is Kind.NEVER:
         refused(rule, "media.example.com", str(address))
@@ -77,7 +75,7 @@ def test_allowing_everything_allows_all_but_what_never_is(address: IPv4Address |
         "::ffff:127.0.0.1", "localhost", "LOCALHOST", "localhost.", "media.localhost", "10.0.0.1", "0xa000001",
     ],
 )  # fmt: skip
-def test_a_spelled_out_address_is_judged_without_a_resolver(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+def test_literal_address_is_checked_without_resolver(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     names = patch_resolver(monkeypatch)
     names("open.feishu.cn", ["1.1.1.1"])
     names(host, ["1.1.1.1"])
@@ -91,12 +89,12 @@ def test_a_spelled_out_address_is_judged_without_a_resolver(monkeypatch: pytest.
         "metadata.google.internal", "METADATA.google.internal.", "metadata.tencentyun.com", "[fe80::1%25eth0]",
     ],
 )  # fmt: skip
-def test_a_spelled_out_metadata_address_is_never_allowed(host: str) -> None:
+def test_literal_metadata_address_is_refused(host: str) -> None:
     rule = MediaAddresses(OPEN, ["metadata.google.internal", "*.google.internal", "*.tencentyun.com", "0.0.0.0/0"])
     assert "allowed_media_hosts" not in str(refused(rule, host))
 
 
-def test_a_name_is_not_judged_before_it_is_resolved() -> None:
+def test_name_is_not_refused_before_resolution() -> None:
     MediaAddresses(OPEN).check_host("media.example.com")
 
 
@@ -129,9 +127,7 @@ def test_a_name_is_not_judged_before_it_is_resolved() -> None:
         ("fd12::/16", "media.example.com", "10.0.0.1", False),
     ],
 )
-def test_an_entry_allows_what_it_names(
-    monkeypatch: pytest.MonkeyPatch, entry: str, host: str, address: str, taken: bool
-) -> None:
+def test_allowed_entries(monkeypatch: pytest.MonkeyPatch, entry: str, host: str, address: str, taken: bool) -> None:
     patch_resolver(monkeypatch)("open.feishu.cn", ["1.1.1.1"])
     rule = MediaAddresses(OPEN, ["other.example.org", entry])
     if taken:
@@ -155,7 +151,7 @@ def test_an_entry_allows_what_it_names(
         ("media.example.com?sign=S3CRET", "entry 2 is"),
     ],
 )  # fmt: skip
-def test_a_bad_entry_is_named(entry: str, said: str) -> None:
+def test_invalid_entry_is_named(entry: str, said: str) -> None:
     with pytest.raises(InvalidRequest, match="allowed_media_hosts: entry 2") as caught:
         MediaAddresses(OPEN, ["media.example.com", entry])
     assert said in str(caught.value)
@@ -164,7 +160,7 @@ def test_a_bad_entry_is_named(entry: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("entry", ["169.254.169.254", "169.254.0.0/16", "fe80::/10", "100.100.100.200", "0.0.0.0"])
-def test_an_entry_that_could_allow_nothing_is_refused(entry: str) -> None:
+def test_never_allowed_entry_is_refused(entry: str) -> None:
     with pytest.raises(InvalidRequest, match="never allowed"):
         MediaAddresses(OPEN, [entry])
 
@@ -188,9 +184,7 @@ def test_an_entry_that_could_allow_nothing_is_refused(entry: str) -> None:
         ("http://unknown.corp.example", "10.0.0.1", False),
     ],
 )
-def test_the_api_at_such_an_address_allows_media_of_its_kind(
-    monkeypatch: pytest.MonkeyPatch, base: str, address: str, taken: bool
-) -> None:
+def test_address_kind_of_api_is_allowed(monkeypatch: pytest.MonkeyPatch, base: str, address: str, taken: bool) -> None:
     patch_resolver(monkeypatch)("gateway.corp.example", ["10.9.9.9"])
     rule = MediaAddresses(base)
     if taken:
@@ -199,7 +193,7 @@ def test_the_api_at_such_an_address_allows_media_of_its_kind(
         refused(rule, "media.example.com", address)
 
 
-def test_the_host_of_the_api_is_resolved_only_where_it_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_api_host_is_resolved_only_if_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = patch_resolver(monkeypatch)("gateway.corp.example", ["10.9.9.9"])
     rule = MediaAddresses("http://gateway.corp.example", ["10.1.0.0/16"])
     rule.check("media.example.com", ip_address("1.1.1.1"))
@@ -227,5 +221,5 @@ def test_the_host_of_the_api_is_resolved_only_where_it_decides(monkeypatch: pyte
         ("http://x:99999", "http", False),
     ],
 )
-def test_addresses_of_http(url: str, scheme: str, taken: bool) -> None:
+def test_http_urls(url: str, scheme: str, taken: bool) -> None:
     assert (is_http(url), scheme_of(url)) == (taken, scheme)

@@ -61,7 +61,7 @@ class _TellingStore(LocalStore):
 
 
 @pytest.mark.parametrize("name", [*NO_HEADERS, *NO_END])
-def test_a_landing_that_is_given_up_ends_whatever_the_host_does(bench: Bench, name: str) -> None:
+def test_interrupted_landing_ends(bench: Bench, name: str) -> None:
     host = Endless(*{**NO_HEADERS, **NO_END}[name])
     bench.origin.on("/media", host)
     limits = Limits()
@@ -85,7 +85,7 @@ def test_a_landing_that_is_given_up_ends_whatever_the_host_does(bench: Bench, na
 
 
 @pytest.mark.parametrize("name", ["headers drip", "100 Continue"])
-def test_headers_have_a_limit_of_their_own(origin: Origin, session: OpenSession, name: str) -> None:
+def test_slow_headers_time_out(origin: Origin, session: OpenSession, name: str) -> None:
     host = Endless(*NO_HEADERS[name])
     opened = session(answer_seconds=0.3)
     text = refused(opened, origin.on("/media", host) + "?sign=S3CRET", ServerError)
@@ -95,7 +95,7 @@ def test_headers_have_a_limit_of_their_own(origin: Origin, session: OpenSession,
     assert read(opened, origin.on("/good", video(b"abc"))) == b"abc"
 
 
-def test_a_proxy_has_the_same_limit(origin: Origin, session: OpenSession) -> None:
+def test_slow_headers_of_proxy_time_out(origin: Origin, session: OpenSession) -> None:
     host = Endless(*NO_HEADERS["headers drip"])
     origin.on("http://media.example.com/", host)
     opened = session(proxy=origin.url, answer_seconds=0.3)
@@ -103,12 +103,12 @@ def test_a_proxy_has_the_same_limit(origin: Origin, session: OpenSession) -> Non
     assert host.hung_up.wait(20)
 
 
-def test_what_http_client_asserts_of_a_host_is_an_error_of_ours(origin: Origin, session: OpenSession) -> None:
+def test_assertion_of_http_client_is_typed_error(origin: Origin, session: OpenSession) -> None:
     text = refused(session(proxy=origin.url), "http://cdn.example%20/media?sign=S3CRET", ServerError)
     assert "could not be reached" in text
 
 
-def test_a_body_that_takes_its_time_is_not_cut(origin: Origin, session: OpenSession) -> None:
+def test_slow_body_has_no_time_limit(origin: Origin, session: OpenSession) -> None:
     gone_on = threading.Event()
 
     def slow(handler: Handler) -> None:
@@ -121,7 +121,7 @@ def test_a_body_that_takes_its_time_is_not_cut(origin: Origin, session: OpenSess
     assert gone_on.is_set()
 
 
-def test_what_is_left_of_a_cut_tls_stream_is_never_taken_for_the_body(secure: Origin, session: OpenSession) -> None:
+def test_encrypted_rest_is_not_body(secure: Origin, session: OpenSession) -> None:
     def endless(handler: Handler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99000000000\r\n\r\n")
         while not secure.closing.is_set():
@@ -149,7 +149,7 @@ def test_what_is_left_of_a_cut_tls_stream_is_never_taken_for_the_body(secure: Or
     assert received == {0}
 
 
-def test_a_handshake_that_stalls_is_cut(session: OpenSession) -> None:
+def test_stalled_handshake_times_out(session: OpenSession) -> None:
     def listen(listener: socket.socket) -> bytes:
         listener.settimeout(20)
         connection, _ = listener.accept()
@@ -168,7 +168,7 @@ def test_a_handshake_that_stalls_is_cut(session: OpenSession) -> None:
         assert listening.result() == b""
 
 
-def test_nothing_is_opened_afterwards(origin: Origin, session: OpenSession) -> None:
+def test_interrupted_session_opens_nothing(origin: Origin, session: OpenSession) -> None:
     opened = session()
     link = origin.on("/media", video(OTHER)) + "?sign=S3CRET"
     assert read(opened, link) == OTHER

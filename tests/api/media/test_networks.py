@@ -26,12 +26,12 @@ KINDS: list[tuple[Kind, list[str]]] = [
 
 
 @pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in KINDS for text in texts])
-def test_the_kind_of_an_address(kind: Kind, text: str) -> None:
+def test_kind_of_address(kind: Kind, text: str) -> None:
     assert kind_of(ip_address(text)) is kind
 
 
 @given(st.ip_addresses(v=4))
-def test_no_ipv6_spelling_of_an_address_is_of_another_kind(address: IPv4Address) -> None:
+def test_ipv6_spelling_has_same_kind(address: IPv4Address) -> None:
     number = int(address)
     spellings = [
         IPv6Address(0xFFFF << 32 | number),
@@ -44,7 +44,7 @@ def test_no_ipv6_spelling_of_an_address_is_of_another_kind(address: IPv4Address)
 
 
 @given(st.ip_addresses())
-def test_every_address_has_a_kind(address: IPv4Address | IPv6Address) -> None:
+def test_public_addresses_are_global(address: IPv4Address | IPv6Address) -> None:
     if kind_of(address) is Kind.PUBLIC:
         reached = unwrap(address)
         assert reached.is_global
@@ -53,7 +53,7 @@ def test_every_address_has_a_kind(address: IPv4Address | IPv6Address) -> None:
 
 
 @given(st.ip_addresses(v=4))
-def test_every_spelling_of_an_address_is_read_as_resolvers_do(address: IPv4Address) -> None:
+def test_spellings_of_ipv4_address(address: IPv4Address) -> None:
     number = int(address)
     first, rest = number >> 24, number & 0xFFFFFF
     for spelling in (
@@ -75,12 +75,12 @@ def test_every_spelling_of_an_address_is_read_as_resolvers_do(address: IPv4Addre
     "name",
     ["", "example.com", "1.example.com", "10.0.0.0.1", "127.0.0.256", "0x", "4294967296", "a:b", "1\0", "é", "x%"],
 )
-def test_a_name_is_no_address(name: str) -> None:
+def test_name_is_no_address(name: str) -> None:
     assert literal(name) is None
 
 
 @pytest.mark.parametrize("text", ["::1", "[::1]", "[::FFFF:127.0.0.1]", "fe80::1%eth0"])
-def test_an_ipv6_address_is_read_with_and_without_brackets(text: str) -> None:
+def test_ipv6_address_with_and_without_brackets(text: str) -> None:
     assert literal(text) == ip_address(text.strip("[]"))
 
 
@@ -97,12 +97,12 @@ def test_an_ipv6_address_is_read_with_and_without_brackets(text: str) -> None:
         ("100.100.100.200", True),
     ],
 )
-def test_networks_where_nobody_may_go(network: str, expected: bool) -> None:
+def test_never_allowed_networks(network: str, expected: bool) -> None:
     assert never(ip_network(network)) is expected
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70 + ".invalid", "a..b", ""])
-def test_what_cannot_be_resolved_has_no_addresses(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unresolvable_host_has_no_addresses(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: object, **__: object) -> list[object]:
         raise socket.gaierror
 

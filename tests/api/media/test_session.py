@@ -18,7 +18,7 @@ from tests.contract.opening import LOOPBACK, OpenSession, read, refused, there
 from tests.contract.origin import Handler, Origin, raw_body, serve_origin, video
 
 
-def test_headers_arrive_and_nothing_of_the_machine(
+def test_headers_are_sent_without_login(
     origin: Origin, session: OpenSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "netrc").write_text("default login me password S3CRET\n")
@@ -34,7 +34,7 @@ def test_headers_arrive_and_nothing_of_the_machine(
         assert not {"authorization", "cookie", "referer", "proxy-authorization"} & set(seen.headers)
 
 
-def test_a_cookie_of_the_first_hop_goes_nowhere(origin: Origin, session: OpenSession) -> None:
+def test_cookies_are_ignored(origin: Origin, session: OpenSession) -> None:
     cookie = {"Set-Cookie": "s=S3CRET; Path=/"}
     origin.on("/first", there("/media", headers=cookie))
     origin.on("/media", video(b"abc", cookie))
@@ -45,7 +45,7 @@ def test_a_cookie_of_the_first_hop_goes_nowhere(origin: Origin, session: OpenSes
     assert all("cookie" not in seen.headers for seen in origin.requests)
 
 
-def test_a_connection_is_used_again_and_many_threads_may_ask(session: OpenSession) -> None:
+def test_connections_are_reused_by_threads(session: OpenSession) -> None:
     peers: set[tuple[str, int]] = set()
 
     def kept(handler: Handler) -> None:
@@ -71,7 +71,7 @@ def test_a_connection_is_used_again_and_many_threads_may_ask(session: OpenSessio
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_five_redirects_are_followed_and_a_sixth_is_not(origin: Origin, session: OpenSession, status: int) -> None:
+def test_redirects_are_limited_to_five(origin: Origin, session: OpenSession, status: int) -> None:
     for number in range(6):
         origin.on(f"/{number}", there(f"/{number + 1}?sign=S3CRET", status))
     origin.on("/6", video(b"abc"))
@@ -80,28 +80,28 @@ def test_five_redirects_are_followed_and_a_sixth_is_not(origin: Origin, session:
     assert origin.count("/6") == 1
 
 
-def test_too_many_redirects_are_an_error_whatever_the_last_names(origin: Origin, session: OpenSession) -> None:
+def test_too_many_redirects_with_invalid_target(origin: Origin, session: OpenSession) -> None:
     for number in range(5):
         origin.on(f"/{number}", there(f"/{number + 1}"))
     origin.on("/5", there("http://x:99999/?sign=S3CRET"))
     refused(session(), origin.url + "/0", ServerError)
 
 
-def test_a_status_of_redirects_without_a_location_is_an_answer(origin: Origin, session: OpenSession) -> None:
+def test_redirect_without_location_is_returned(origin: Origin, session: OpenSession) -> None:
     origin.on("/media", raw_body(b"", status=302))
     with session().open(origin.url + "/media", {}) as response:
         assert response.status_code == 302
 
 
 @pytest.mark.parametrize("location", ["/媒体", "/%E5%AA%92%E4%BD%93", "//{host}/%E5%AA%92%E4%BD%93"])
-def test_a_location_is_read_as_browsers_read_it(origin: Origin, session: OpenSession, location: str) -> None:
+def test_location_in_utf_8(origin: Origin, session: OpenSession, location: str) -> None:
     text = location.format(host=origin.url.partition("//")[2]).encode().decode("latin-1")
     origin.on("/first", there(text))
     origin.on("/%E5%AA%92%E4%BD%93", video(b"abc"))
     assert read(session(), origin.url + "/first") == b"abc"
 
 
-def test_https_is_never_left(origin: Origin, secure: Origin, session: OpenSession) -> None:
+def test_redirect_from_https_to_http_is_refused(origin: Origin, secure: Origin, session: OpenSession) -> None:
     origin.on("/up", there(secure.url + "/media"))
     origin.on("/media", video(b"plain"))
     secure.on("/media", video(b"secure"))
@@ -128,7 +128,7 @@ NO_LINK = ["http://[S3CRET", "http://:80/S3CRET", "http://127.0.0.1:99999/S3CRET
 @pytest.mark.parametrize(
     ("link", "kind"), [*((link, UnsafeAddress) for link in NO_HTTP), *((link, ServerError) for link in NO_LINK)]
 )
-def test_a_link_or_redirect_that_is_no_http_is_refused(
+def test_link_or_redirect_without_http_is_refused(
     origin: Origin, session: OpenSession, link: str, kind: type[MeetingsApiError]
 ) -> None:
     origin.on("/first", there(link))
@@ -140,7 +140,7 @@ def test_a_link_or_redirect_that_is_no_http_is_refused(
     "host",
     ["169.254.169.254", "2852039166", "[::ffff:169.254.169.254]", "metadata.google.internal", "somewhere.example"],
 )
-def test_a_redirect_to_metadata_is_refused(origin: Origin, session: OpenSession, names: Names, host: str) -> None:
+def test_redirect_to_metadata_is_refused(origin: Origin, session: OpenSession, names: Names, host: str) -> None:
     names("somewhere.example", ["169.254.169.254"])
     origin.on("/first", there(f"http://{host}/latest?sign=S3CRET"))
     text = refused(session(LOOPBACK, "*.example", "0.0.0.0/0"), origin.url + "/first")

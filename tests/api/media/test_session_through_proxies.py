@@ -26,7 +26,7 @@ def proxy(origin: Origin, secure: Origin) -> Iterator[Proxy]:
 
 
 @pytest.mark.parametrize("given", ["connection", "environment"])
-def test_a_proxy_resolves_names(
+def test_proxy_resolves_names(
     origin: Origin,
     secure: Origin,
     proxy: Proxy,
@@ -50,7 +50,7 @@ def test_a_proxy_resolves_names(
     assert "proxy-authorization" not in secure.requests[0].headers
 
 
-def test_no_proxy_is_honoured(
+def test_no_proxy_is_respected(
     origin: Origin, proxy: Proxy, session: OpenSession, names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", proxy.url)
@@ -77,7 +77,7 @@ def test_no_proxy_is_honoured(
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_is_not_asked_for_an_address_that_is_refused(
+def test_refused_address_is_not_sent_to_proxy(
     secure: Origin, proxy: Proxy, session: OpenSession, names: Names, host: str, scheme: str
 ) -> None:
     opened = session(OPEN, proxy=proxy.url)
@@ -88,26 +88,28 @@ def test_a_proxy_is_not_asked_for_an_address_that_is_refused(
     assert proxy.asked == [f"CONNECT {NAME}:443"]
 
 
-def test_https_is_never_left_through_a_proxy(secure: Origin, proxy: Proxy, session: OpenSession) -> None:
+def test_redirect_from_https_to_http_is_refused_through_proxy(
+    secure: Origin, proxy: Proxy, session: OpenSession
+) -> None:
     secure.on("/first", there("http://plain.example.com/media"))
     refused(session(OPEN, proxy=proxy.url), f"https://{NAME}/first")
     assert proxy.asked == [f"CONNECT {NAME}:443"]
 
 
-def test_the_ca_bundle_holds_through_a_proxy(secure: Origin, proxy: Proxy, session: OpenSession) -> None:
+def test_ca_bundle_applies_through_proxy(secure: Origin, proxy: Proxy, session: OpenSession) -> None:
     secure.on("/media", video(b"abc"))
     refused(session(OPEN, proxy=proxy.url, ca_bundle=None), f"https://{NAME}/media?sign=S3CRET", ServerError)
     assert secure.requests == []
 
 
-def test_a_proxy_that_fails_is_named(session: OpenSession) -> None:
+def test_failed_proxy_is_named(session: OpenSession) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         number = gone.getsockname()[1]
     opened = session(OPEN, proxy=f"http://app:S3CRET@127.0.0.1:{number}")
     assert "the proxy failed" in refused(opened, f"https://{NAME}/media?sign=S3CRET", ServerError)
 
 
-def test_proxy_and_ca_bundle_of_a_transport_hold_for_media(
+def test_media_use_proxy_and_ca_bundle_of_transport(
     secure: Origin, proxy: Proxy, start_media: StartMedia, certificate: tuple[Path, ssl.SSLContext]
 ) -> None:
     secure.on("/media", video(b"abc"))

@@ -55,7 +55,7 @@ class TestFeishuUserContract(ClientContract):
 
     # What is said of an app's token is otherwise with a user's: it was there before the first request.
 
-    def test_a_wrong_secret_is_named_but_not_shown(
+    def test_wrong_secret_is_permanent_and_hidden(
         self, transport: Transport, clock: Clock, state: EmulatorState
     ) -> None:
         client = self.make(transport, clock, secret="wr0ng-S3CRET")
@@ -65,9 +65,7 @@ class TestFeishuUserContract(ClientContract):
         assert "wr0ng-S3CRET" not in told(caught.value)
         assert state.requests == []
 
-    def test_a_token_is_fetched_once_and_again_when_it_was_revoked(
-        self, client: MeetingsClient, state: EmulatorState
-    ) -> None:
+    def test_revoked_token_is_refreshed_once(self, client: MeetingsClient, state: EmulatorState) -> None:
         self.everything(client)
         assert state.consents.presented == {}
         state.revoke_tokens()
@@ -75,9 +73,7 @@ class TestFeishuUserContract(ClientContract):
         assert state.consents.presented == {FEISHU_USER_REFRESH_TOKEN: 1}
         assert state.token_requests["feishu"] == 1
 
-    def test_a_token_is_renewed_before_it_ends(
-        self, client: MeetingsClient, state: EmulatorState, clock: Clock
-    ) -> None:
+    def test_token_is_renewed_before_expiry(self, client: MeetingsClient, state: EmulatorState, clock: Clock) -> None:
         clock.now += 7200 - 301
         client.whoami()
         assert state.token_requests["feishu"] == 0
@@ -86,7 +82,7 @@ class TestFeishuUserContract(ClientContract):
         client.whoami()
         assert state.token_requests["feishu"] == 1
 
-    def test_an_unreachable_host_is_named(self, clock: Clock) -> None:
+    def test_unreachable_host_is_named(self, clock: Clock) -> None:
         transport = Transport(base_url="http://no-such-host.invalid", platform="feishu", sleep=lambda _: None)
         client = self.make(transport, clock, secret=self.secret)
         clock.now += 8000
@@ -96,7 +92,7 @@ class TestFeishuUserContract(ClientContract):
         assert FEISHU_USER_REFRESH_TOKEN not in told(caught.value)
         transport.close()
 
-    def test_every_listing_is_reported_to_its_end(self, client: MeetingsClient) -> None:
+    def test_listings_are_reported(self, client: MeetingsClient) -> None:
         for name, query in self.questions().items():
             windows: list[ListedWindow] = []
             found = list(client.list(query, windows.append))
