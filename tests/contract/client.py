@@ -25,7 +25,7 @@ from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.storage.local.store import LocalStore
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 
 
 class Clock:
@@ -242,7 +242,7 @@ class ClientContract(ABC):
             for word in ("login", "password", self.platform):
                 assert word in str(caught.value)
             assert caught.value.permanent
-            assert "wr0ng-S3CRET" not in told(caught.value)
+            assert "wr0ng-S3CRET" not in error_text(caught.value)
             assert state.token_requests[self.platform] == before + 1
 
     def test_revoked_token_is_refreshed_once(self, client: MeetingsClient, state: EmulatorState) -> None:
@@ -266,7 +266,7 @@ class ClientContract(ABC):
         client = self.make(transport, clock, secret=self.secret)
         with pytest.raises(ServerError, match=r"http://no-such-host\.invalid") as caught:
             client.whoami()
-        assert self.secret not in told(caught.value)
+        assert self.secret not in error_text(caught.value)
         transport.close()
 
     def test_listings_are_reported(self, client: MeetingsClient) -> None:

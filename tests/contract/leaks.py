@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterable
 
 
-def told(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Return all text of an error and of the errors that its traceback shows."""
     parts: list[str] = []
     waiting: list[BaseException | None] = [error]

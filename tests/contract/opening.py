@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, UnsafeAddress
 from airflow_provider_meetings.api.media.session import MediaSession
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.contract.origin import Answer, raw_body
 
 LOOPBACK = "http://127.0.0.1:9"
@@ -27,7 +27,7 @@ def refused(session: MediaSession, url: str, kind: type[MeetingsApiError] = Unsa
     with pytest.raises(kind) as caught:
         session.open(url, {})
     assert caught.value.platform == "acme"
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
     return str(caught.value)
 
 

@@ -17,7 +17,7 @@ from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.storage.s3 import parts
 from airflow_provider_meetings.storage.s3.bucket import EXTRA_ARGS
 from airflow_provider_meetings.storage.s3.store import S3Store
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.storage.s3.s3_bench import S3Bench, s3_bench
 from tests.storage.s3.s3_front import Response, serve_front
 
@@ -117,7 +117,7 @@ def test_invalid_extra_args_are_named(monkeypatch: pytest.MonkeyPatch, extra_arg
     with pytest.raises(InvalidRequest, match=message) as caught:
         store_at("s3://lake_conn@lake/raw")
     assert "lake_conn" in str(caught.value)
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
 
 
 def test_unknown_botocore_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.operators.landings import LISTED, SweepOperator, VerifyOperator
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 
 
 @pytest.fixture
@@ -133,4 +133,4 @@ def test_password_in_target_is_not_shown(make: Any, context: Any) -> None:
     operator.target = "s3://key:S3CRET@bucket/lake"
     with pytest.raises(AirflowFailException, match="contains a password") as caught:
         operator.execute(context)
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)

@@ -23,7 +23,7 @@ from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.platforms.wecom.hook import WeComHook
 from tests.conftest import Emulated, run_emulator
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.system.planted import Planted, PlantedState, detect, plant_app_secrets
 
 START = pendulum.datetime(SPECIAL_DAY.year, SPECIAL_DAY.month, SPECIAL_DAY.day, tz="Asia/Shanghai")
@@ -107,7 +107,7 @@ def pickled(thing: object) -> bytes:
     try:
         return pickle.dumps(thing)
     except Exception as error:
-        return told(error).encode()
+        return error_text(error).encode()
 
 
 def test_repr_str_and_logs_show_no_secret(usage: Usage) -> None:
@@ -128,7 +128,7 @@ def test_errors_show_no_secret(usage: Usage) -> None:
     secrets = usage.planted.secrets()
     assert len(usage.errors) > 10
     for error in usage.errors:
-        text = told(error) + "".join(traceback.format_exception(error))
+        text = error_text(error) + "".join(traceback.format_exception(error))
         assert detect(secrets, text.encode() + pickled(error)) == set(), type(error)
 
 
@@ -140,5 +140,5 @@ def test_pickles_hold_no_secret(usage: Usage) -> None:
 def test_detector_finds_unmasked_secrets(usage: Usage) -> None:
     secrets = usage.planted.secrets()
     values = {name: secret.value for name, secret in secrets.items()}
-    for text in (repr(values).encode(), pickle.dumps(values), told(ValueError(values)).encode()):
+    for text in (repr(values).encode(), pickle.dumps(values), error_text(ValueError(values)).encode()):
         assert detect(secrets, text) == set(secrets)

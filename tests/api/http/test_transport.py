@@ -22,7 +22,7 @@ from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from tests.contract.exchange import NAMED, OK, QUOTA, REFUSED, Start, StartMedia, closed_port, decode, token_auth
-from tests.contract.leaks import logged, told
+from tests.contract.leaks import error_text, logged
 from tests.contract.origin import Handler, Origin, json_body, raw_body
 
 
@@ -127,7 +127,7 @@ def test_error_hides_query(origin: Origin, start: Start) -> None:
     transport = start(origin.url)
     with pytest.raises(AuthenticationError) as caught:
         transport.call("GET", "/api", decode, quota=QUOTA, params={"x": "S3CRET"}, auth=token_auth(transport, "query"))
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
 
 
 @pytest.mark.parametrize("host", ["closed", "no-such-host.invalid"])
@@ -145,7 +145,7 @@ def test_unreachable_host_is_named_without_secrets(
     assert address in str(error)
     assert "host" in error.next_step
     assert "DNS" in error.next_step
-    for text in (told(error), logged(caplog.records)):
+    for text in (error_text(error), logged(caplog.records)):
         assert "S3CRET" not in text
         assert "T0KEN" not in text
         assert "corpsecret" not in text
@@ -156,7 +156,7 @@ def test_password_in_host_is_hidden(start: Start) -> None:
     transport = start(f"http://user:S3CRET@127.0.0.1:{closed_port()}", max_attempts=1)
     with pytest.raises(ServerError) as caught:
         transport.call("GET", "/api", decode, quota=QUOTA)
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
 
 
 @pytest.mark.parametrize("host", ["open.feishu.cn", "", "ftp://example.com", "file:///etc/passwd", "https://"])
@@ -226,7 +226,7 @@ def test_failed_proxy_is_named(start: Start) -> None:
     proxy = f"http://user:S3CRET@127.0.0.1:{closed_port()}"
     with pytest.raises(ServerError, match="the proxy failed") as caught:
         start("http://example.invalid", proxy=proxy, max_attempts=1).call("GET", "/", decode, quota=QUOTA)
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
 
 
 def test_proxy_of_environment(origin: Origin, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

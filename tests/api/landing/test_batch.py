@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.landing.transfer import Limits, Stopped
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, StoredFile
 from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.bench import BODY, Bench
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.contract.origin import Answer, Handler, video
 from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
 
@@ -124,7 +124,7 @@ def test_unexpected_error_fails_one_file_and_names_line(kind: type[Exception]) -
     line = land.__code__.co_firstlineno + 2
     assert f"{kind.__name__} at landing/test_batch.py:{line}" in failed.error.what
     assert not failed.error.permanent
-    assert "S3CRET" not in told(failed.error)
+    assert "S3CRET" not in error_text(failed.error)
 
 
 def test_keyboard_interrupt_stops_batch() -> None:

@@ -17,7 +17,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.api.models import StoredFile
 from tests.contract.bench import BODY, NAME, NOW, OTHER, RECEIPT, Bench
-from tests.contract.leaks import logged, told
+from tests.contract.leaks import error_text, logged
 from tests.contract.origin import raw_body, video
 from tests.contract.scripted import MEDIA, Opened
 
@@ -189,7 +189,7 @@ def test_links_that_always_expire_are_an_error(bench: Bench, status: int) -> Non
     assert len({seen.query for seen in bench.origin.requests}) == 5
     assert len(bench.slept) == 4
     assert not caught.value.permanent
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
     assert bench.files() == set()
 
 

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
 from tests.contract.aftermath import assert_landed, assert_not_landed
 from tests.contract.bench import CHUNK_BYTES, Bench
-from tests.contract.leaks import logged, told
+from tests.contract.leaks import error_text, logged
 from tests.contract.origin import Answer
 from tests.contract.ranges import (
     RangeHost,
@@ -32,7 +32,7 @@ DENIED = b'{"code": 99991663, "msg": "token invalid"}'
 
 
 def _assert_no_link(bench: Bench, caplog: pytest.LogCaptureFixture, error: BaseException | None = None) -> None:
-    for text in (logged(caplog.records), told(error) if error else ""):
+    for text in (logged(caplog.records), error_text(error) if error else ""):
         for secret in ("S3CRET", "sign="):
             assert secret not in text
     left = b"".join(path.read_bytes() for path in bench.root.rglob("*.json"))

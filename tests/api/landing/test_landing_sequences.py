@@ -19,7 +19,7 @@ from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.storage.local import writer as local_writer
 from tests.contract.aftermath import assert_landed, assert_one_of
 from tests.contract.bench import CHECKPOINT, NAME, Bench
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.contract.origin import serve_origin
 from tests.contract.ranges import RangeHost
 from tests.contract.sequences import FAULTS, PIECE, SIZE, VERSIONS, Fault, answer
@@ -95,7 +95,7 @@ class Trial:
             error = caught
         if error:
             assert not error.permanent
-            assert "S3CRET" not in told(error)
+            assert "S3CRET" not in error_text(error)
         assert_one_of(self.bench, VERSIONS.values())
 
     def finish(self) -> None:

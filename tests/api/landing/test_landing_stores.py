@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.contract.origin import Answer, Handler, chunked, json_body, raw_body, video
 from tests.contract.store import keys
 from tests.contract.uploads import Truncating, UploadFileSystem
@@ -90,7 +90,7 @@ def test_invalid_response_leaves_nothing(bench: Bench, store: Store, response: s
     with pytest.raises(error) as caught:
         bench.land(answer, store=store, if_present="replace")
     assert not caught.value.permanent
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
     assert store.read(NAME) == (OTHER if exists else None)
     assert names(store) - {CHECKPOINT, f"{NAME}.part"} == before
     assert bench.land(video(BODY), store=store, if_present="replace").outcome == ("replaced" if exists else "landed")

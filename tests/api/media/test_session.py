@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, UnsafeAddress
 from airflow_provider_meetings.api.http import transport
 from tests.contract.exchange import closed_port
-from tests.contract.leaks import logged, told
+from tests.contract.leaks import error_text, logged
 from tests.contract.names import Names
 from tests.contract.opening import LOOPBACK, OpenSession, read, refused, there
 from tests.contract.origin import Handler, Origin, raw_body, serve_origin, video
@@ -181,7 +181,7 @@ def test_read_timeout_applies_to_headers_and_body(
         pytest.raises(ServerError, match="cut after 0 of 9 bytes") as caught,
     ):
         list(stream.chunks())
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
 
 
 def test_redirect_target_is_not_logged(origin: Origin, session: OpenSession, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from tests.contract.exchange import QUOTA, Start, StartMedia, decode, token_auth
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.contract.origin import Origin, chunked, json_body, raw_body, video
 
 
@@ -126,4 +126,4 @@ def test_truncated_body_is_detected(origin: Origin, start_media: StartMedia, how
         pytest.raises(ServerError, match="was cut") as caught,
     ):
         list(stream.chunks())
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)

@@ -29,7 +29,7 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.contract.client import ClientContract, Clock
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.contract.origin import Origin, json_body, raw_body, serve_origin
 
 TOKEN_PATH = "/open-apis/auth/v3/tenant_access_token/internal"
@@ -351,7 +351,7 @@ def test_token_rejected_twice_fails(origin: Origin, client: FeishuClient, sleeps
     with pytest.raises(MeetingsApiError, match="refreshed and rejected again") as caught:
         client.get_minute(seed.READY_MINUTE)
     assert (origin.count(MINUTE_PATH), origin.count(TOKEN_PATH), sleeps) == (2, 2, [])
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
 
 
 @pytest.mark.parametrize(("status", "prefix"), [(200, b""), (400, b""), (500, b""), (400, b" \n")])

@@ -22,7 +22,7 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.feishu_user import user_client
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.contract.origin import Origin, json_body, serve_origin
 
 SEARCH_PATH = "/open-apis/minutes/v1/minutes/search"
@@ -62,7 +62,7 @@ class TestFeishuUserContract(ClientContract):
         with pytest.raises(AuthenticationError, match="the app's secret was changed since the consent") as caught:
             client.whoami()
         assert caught.value.permanent
-        assert "wr0ng-S3CRET" not in told(caught.value)
+        assert "wr0ng-S3CRET" not in error_text(caught.value)
         assert state.requests == []
 
     def test_revoked_token_is_refreshed_once(self, client: MeetingsClient, state: EmulatorState) -> None:
@@ -88,8 +88,8 @@ class TestFeishuUserContract(ClientContract):
         clock.now += 8000
         with pytest.raises(ServerError, match=r"http://no-such-host\.invalid") as caught:
             client.whoami()
-        assert self.secret not in told(caught.value)
-        assert FEISHU_USER_REFRESH_TOKEN not in told(caught.value)
+        assert self.secret not in error_text(caught.value)
+        assert FEISHU_USER_REFRESH_TOKEN not in error_text(caught.value)
         transport.close()
 
     def test_listings_are_reported(self, client: MeetingsClient) -> None:

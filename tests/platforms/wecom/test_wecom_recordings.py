@@ -27,7 +27,7 @@ from airflow_provider_meetings.emulator.seed.credentials import WECOM_CORP_ID, W
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState, WecomSpelling
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from tests.contract.client import ClientContract, Clock
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.contract.origin import Origin, json_body, serve_origin
 
 LIST, FILES = "/cgi-bin/meeting/record/list", "/cgi-bin/meeting/record/get_file_list"
@@ -393,7 +393,7 @@ def test_token_rejected_twice_fails(origin: Origin, client: WeComClient, sleeps:
         list(client.list(QUERY))
     assert (origin.count(LIST), origin.count("/cgi-bin/gettoken"), sleeps) == (2, 2, [])
     for secret in ("T0KEN", "S3CRET"):
-        assert secret not in told(caught.value)
+        assert secret not in error_text(caught.value)
 
 
 @pytest.mark.parametrize("code", [48002, 60020, 301002, 40058, 4711])
@@ -408,7 +408,7 @@ def test_token_endpoint_error_shows_no_secret(origin: Origin, client: WeComClien
     origin.on("/cgi-bin/gettoken", origin.hang(b"nonsense\r\n\r\n"))
     with pytest.raises(ServerError) as caught:
         client.whoami()
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
 
 
 @pytest.mark.parametrize("files", [{}, {"record_files": []}, {"record_files": [{"record_file_id": "other"}]}])

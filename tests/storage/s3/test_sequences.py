@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.storage.s3 import parts as s3_parts
 from airflow_provider_meetings.storage.s3.bucket import to_stat
 from tests.contract.bench import NAME, RECEIPT
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.contract.origin import Origin
 from tests.contract.ranges import RangeHost
 from tests.contract.sequences import FAULTS, PIECE, VERSIONS, Fault, answer
@@ -79,7 +79,7 @@ class Trial:
             land(self.s3.store(), f"{url}?sign=S3CRET", one.if_present)
         except (MeetingsApiError, OSError) as caught:
             error = caught
-        assert error is None or "S3CRET" not in told(error)
+        assert error is None or "S3CRET" not in error_text(error)
         self.check(landed=error is None)
 
     def check(self, *, landed: bool) -> None:

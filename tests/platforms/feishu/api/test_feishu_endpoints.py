@@ -23,7 +23,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
-from tests.contract.leaks import told
+from tests.contract.leaks import error_text
 from tests.contract.origin import Origin, json_body, serve_origin
 
 MINUTE = "obcnsynthetic00000000001"
@@ -202,7 +202,7 @@ def test_report_needs_user_token(origin: Origin, client: FeishuClient, sleeps: l
     with pytest.raises(PermissionDenied, match="user's token") as caught:
         list(client.list_meetings(START, END))
     assert (origin.count(REPORT), sleeps) == (1, [])
-    assert "S3CRET" not in told(caught.value)
+    assert "S3CRET" not in error_text(caught.value)
 
 
 def test_listing_retries_rate_limited_page(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
