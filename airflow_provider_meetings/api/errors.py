@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-WORDS = ("what", "platform", "code", "vendor_message", "log_id", "next_step")
+MESSAGE_FIELDS = ("what", "platform", "code", "vendor_message", "log_id", "next_step")
 """The fields that the message is made of; another process can rebuild the error from them."""
 
 

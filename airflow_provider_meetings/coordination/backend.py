@@ -1,7 +1,6 @@
 """The protocol of coordination backends, which share values, locks and slots between processes.
 
-A key names a thing and holds no secret; it may be long. A value is opaque bytes: a secret is encrypted before it is
-stored. Times are seconds.
+A key holds no secret and may be long. A value is opaque bytes; callers encrypt secrets. Times are seconds.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ class Busy(BackendError):
         return cls(f"Another process has held this lock for {timeout:g} seconds. Try again later.")
 
     @classmethod
-    def until_slot(cls, seconds: float, longest: float) -> Busy:
-        """Return the error of a slot that is `seconds` away, where at most `longest` would be waited."""
-        return cls(f"the next free slot is {seconds:.1f} s away, the longest to wait is {longest:g} s", seconds)
+    def until_slot(cls, seconds: float, max_wait: float) -> Busy:
+        """Return the error of a slot that is `seconds` away, which is more than `max_wait`."""
+        return cls(f"the next free slot is {seconds:.1f} s away; the longest wait allowed is {max_wait:g} s", seconds)
 
 
 class Backend(Protocol):
@@ -51,19 +50,19 @@ class Backend(Protocol):
         """Set a value atomically; it expires after `lifetime` seconds."""
 
     def lock(self, key: str, timeout: float) -> AbstractContextManager[None]:
-        """Hold the lock of the key exclusively, in the order of asking if the backend can keep one.
+        """Hold the lock of the key exclusively; first come, first served, if the backend supports it.
 
         The lock ends within 2 seconds after its process ends, in whatever way.
 
         :raises Busy: after `timeout` seconds.
         """
 
-    def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
+    def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
         """Take the next free slot that all rates allow, and return how many seconds from now it is.
 
-        Slots are given out in the order of asking. A clock that is set causes neither a burst nor a long wait.
+        Slots are given out in the order of requests. A clock that is set causes neither a burst nor a long wait.
 
-        :param longest: take no slot that is further away.
+        :param max_wait: take no slot that is further away.
         :raises Busy: if the next slot is; none is taken then.
         """
 

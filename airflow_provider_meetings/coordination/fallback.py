@@ -1,4 +1,4 @@
-"""Use another backend while the primary one fails."""
+"""A backend that uses another one while the primary fails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from airflow_provider_meetings.coordination.memory import MemoryBackend
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
-"""A backend that failed is not used for this time: a slow failure would delay each call."""
+"""A backend that failed is not used for this time, because a slow failure would delay each call."""
 
 _T = TypeVar("_T")
 
@@ -69,9 +69,9 @@ class FallbackBackend:
             except BackendError as error:
                 self._use_fallback(error)
 
-    def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
+    def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
         """Take the next free slot; see `Backend`."""
-        return self._call(lambda backend: backend.reserve(key, rates, longest))
+        return self._call(lambda backend: backend.reserve(key, rates, max_wait))
 
     def block(self, key: str, seconds: float) -> None:
         """Give out no slot for a while; see `Backend`."""
@@ -102,7 +102,9 @@ class FallbackBackend:
         if not known:
             log.warning(
                 "Cannot share tokens and quotas through %s; sharing them %s only: %s",
-                *(self._primary_name, self._scope, error),
+                self._primary_name,
+                self._scope,
+                error,
             )
 
     def _use_primary(self) -> None:

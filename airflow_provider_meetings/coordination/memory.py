@@ -110,7 +110,7 @@ os.register_at_fork(after_in_child=PROCESS_TOKENS.reset_locks)
 
 
 class MemoryBackend:
-    """Share between the threads of this process; see `Backend`. Locks keep no order of asking, slots do."""
+    """Share between the threads of this process; see `Backend`. Slots, but not locks, keep the order of requests."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -143,14 +143,14 @@ class MemoryBackend:
         finally:
             lock.release()
 
-    def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
+    def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
         """Take the next free slot; see `Backend`. Slots are spread evenly, so the slowest rate decides."""
         with self._guard:
             now = self._clock()
             spacing = max(rate.spacing for rate in rates)
             slot = max(now, self._blocked.get(key, now), self._last_slots.get(key, now - spacing) + spacing)
-            if slot - now > longest:
-                raise Busy.until_slot(slot - now, longest)
+            if slot - now > max_wait:
+                raise Busy.until_slot(slot - now, max_wait)
             self._last_slots[key] = slot
             return slot - now
 

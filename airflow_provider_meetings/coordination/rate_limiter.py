@@ -11,17 +11,17 @@ from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 
 MARGIN: Final = 0.02
-"""Distance to a documented limit: the platform counts when a call arrives, the slots say when it is sent."""
-LONGEST_BLOCK_SECONDS: Final = 60.0
-"""A longer block is not waited for in the queue: the error says when it ends."""
-LONGEST_SECONDS: Final = 3600.0
-"""Longest block that one answer can cause: an absurd number must not close an endpoint for years."""
+"""Distance to a documented limit: the platform counts calls when they arrive, slots when they are sent."""
+MAX_BLOCK_SECONDS: Final = 60.0
+"""A longer block is not waited for: the error names its end."""
+MAX_SECONDS: Final = 3600.0
+"""The longest block that one answer can cause: a wrong number must not block an endpoint for years."""
 _NOW_SECONDS: Final = 0.001
 _UNDOCUMENTED: Final = Rate(1e6, 1.0)
 """An endpoint without a documented limit has no queue, but the platform may still refuse a call."""
 _TIMEOUT_SECONDS: Final = 5.0
 _REFUSAL_ENDS_EARLIER: Final = 0.05
-"""The note of a refusal ends before the block does, so that the first call after the block does not find it."""
+"""A stored refusal expires this much before the block ends, so that the first call after the block does not find it."""
 _BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """Blocks after successive refusals that name no duration."""
 
@@ -39,22 +39,22 @@ class SharedRateLimiter:
         self._owner = tuple(owner)
         self._share = share * (1 - MARGIN)
 
-    def reserve(self, quota: Quota, longest: float) -> float:
+    def reserve(self, quota: Quota, max_wait: float) -> float:
         """Take the next slot; see `RateLimiter`."""
         rates, key = self._rates(quota), self._key(quota)
         try:
-            wait = self._backend.reserve(key, rates, max(_NOW_SECONDS, min(longest, LONGEST_BLOCK_SECONDS)))
+            wait = self._backend.reserve(key, rates, max(_NOW_SECONDS, min(max_wait, MAX_BLOCK_SECONDS)))
             return wait if wait > _NOW_SECONDS else 0.0
         except Busy as busy:
             wait = busy.seconds
         # A queue moves by itself. A block is waited out by the scheduler, which frees the worker's slot.
-        if longest > LONGEST_BLOCK_SECONDS and self._backend.get(f"{key}|blocked") is None:
+        if max_wait > MAX_BLOCK_SECONDS and self._backend.get(f"{key}|blocked") is None:
             try:
-                return self._backend.reserve(key, rates, longest)
+                return self._backend.reserve(key, rates, max_wait)
             except Busy as busy:
                 wait = busy.seconds
         raise QueueTooLong(
-            f"the next call of {quota.endpoint} is {wait:.0f} s away, more than the {longest:g} s to wait here: "
+            f"the next call of {quota.endpoint} is {wait:.0f} s away; the longest wait allowed is {max_wait:g} s: "
             "the quota of this app is used up until then, or the platform blocks it",
             platform=self._owner[0],
             next_step="Try again then. If no block was logged, run fewer tasks at a time, or give the connection a "
@@ -73,8 +73,8 @@ class SharedRateLimiter:
         """Block the endpoint for all; see `RateLimiter`."""
         key, retry_after = self._key(quota), error.retry_after or 0.0
         steps = error.blocks or (() if 0 < retry_after < math.inf else _BACKOFF)
-        seconds = self._next_step(key, steps) if steps else min(retry_after, LONGEST_SECONDS)
-        if seconds > LONGEST_BLOCK_SECONDS:
+        seconds = self._next_step(key, steps) if steps else min(retry_after, MAX_SECONDS)
+        if seconds > MAX_BLOCK_SECONDS:
             self._backend.set(f"{key}|blocked", b"1", seconds)
         self._backend.block(key, seconds)
         # For callers that have a slot already. Slots taken from now on are after the block.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from airflow_provider_meetings.api.errors import WORDS, AuthenticationError, RateLimited, ServerError
+from airflow_provider_meetings.api.errors import MESSAGE_FIELDS, AuthenticationError, RateLimited, ServerError
 from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 from airflow_provider_meetings.coordination.encryption import Encryptor
@@ -19,7 +19,7 @@ TIMEOUT_SECONDS: Final = 90.0
 """Seconds that another process's fetch may take: connecting, waiting for the answer, and a margin."""
 REFUSED_SECONDS: Final = 60.0
 """Seconds for which no process tries a refused secret again."""
-_LONGEST_SECONDS: Final = 7 * 86400.0
+_MAX_LIFETIME_SECONDS: Final = 7 * 86400.0
 """Longest lifetime of a stored token: backends refuse absurd numbers."""
 
 
@@ -90,11 +90,11 @@ class SharedTokens:
             return old
         except AuthenticationError as error:
             if not error.token_rejected:
-                fields = {name: getattr(error, name) for name in (*WORDS, "retry_after")}
+                fields = {name: getattr(error, name) for name in (*MESSAGE_FIELDS, "retry_after")}
                 self._set(_refusal(key), fields, REFUSED_SECONDS)
             raise
         content = {"value": token.value, "expires_at": token.expires_at, "lifetime": token.lifetime}
-        self._set(key, content, min(token.expires_at - self._clock(), _LONGEST_SECONDS))
+        self._set(key, content, min(token.expires_at - self._clock(), _MAX_LIFETIME_SECONDS))
         if token.value == rejected:
             # The login returns a token that the endpoints reject. Another fetch would not change that.
             self._backend.set(_unchanged(key), b"1", REFUSED_SECONDS)

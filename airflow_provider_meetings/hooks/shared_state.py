@@ -15,7 +15,7 @@ from pathlib import Path
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_meetings.api.http.auth import TokenStore
-from airflow_provider_meetings.api.http.oauth import ConsentUnderWay, KeptUserTokens
+from airflow_provider_meetings.api.http.oauth import ConsentInProgress, DurableUserTokens
 from airflow_provider_meetings.api.http.rate_limit import Rate, RateLimiter
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.fallback import FallbackBackend
@@ -103,7 +103,7 @@ def user_tokens(
     consent_seconds: float,
     pause: Callable[[float], None],
     timeout: float,
-) -> tuple[KeptUserTokens, ConsentUnderWay]:
+) -> tuple[DurableUserTokens, ConsentInProgress]:
     """Return the tokens of one user in a durable backend, and their pending consent.
 
     :param login: the app's secret, and the coordination connection.

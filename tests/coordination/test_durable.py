@@ -127,7 +127,7 @@ class TestHost:
             try:
                 backend.compare_and_set("k", b"one", b"two" * 1000)
             except BackendError as error:
-                os._exit(7 if "make room" in str(error) else 8)
+                os._exit(7 if "free some space" in str(error) else 8)
             os._exit(9)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
         assert backend.read("k") == b"one"

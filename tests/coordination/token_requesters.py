@@ -106,7 +106,7 @@ def user_calls(
     stop: int = 0,
     write: int = 2,
     after: bool = False,
-    longest: float = 90.0,
+    max_request_seconds: float = 90.0,
     ahead: float = 0.0,
 ) -> dict[str, Any]:
     """Make calls that need the token of a user who has consented.
@@ -136,7 +136,7 @@ def user_calls(
             consent_seconds=3e7,
             remedy=REMEDY,
             clock=clock,
-            longest=longest,
+            max_request_seconds=max_request_seconds,
         )
         transport = Transport(base_url=url, platform="feishu", max_attempts=1, on_secret=secrets.append)
         tokens = ProcessTokenStore()

@@ -57,7 +57,7 @@ class Quotas:
     def __init__(self) -> None:
         self.seen: list[Quota] = []
 
-    def reserve(self, quota: Quota, longest: float) -> float:
+    def reserve(self, quota: Quota, max_wait: float) -> float:
         self.seen.append(quota)
         return 0.0
 

@@ -75,10 +75,10 @@ class UserTokens(Protocol):
         """
 
 
-class KeptUserTokens(UserTokens, Protocol):
+class DurableUserTokens(UserTokens, Protocol):
     """Store the tokens of a consent as well."""
 
-    def accept(self, grant: TokenPair, user: str = "") -> ConsentStatus:
+    def accept(self, tokens: TokenPair, user: str = "") -> ConsentStatus:
         """Replace the stored tokens by those of a new consent; they are stored when this returns.
 
         :param user: the user who consented, or empty if unknown.
@@ -88,7 +88,7 @@ class KeptUserTokens(UserTokens, Protocol):
         """Return the current time of the store, in seconds since the epoch."""
 
 
-class ConsentUnderWay(Protocol):
+class ConsentInProgress(Protocol):
     """Store a consent that is in progress."""
 
     def begin(self, pending: dict[str, Any]) -> None:

@@ -36,10 +36,10 @@ class Quota:
 class RateLimiter(Protocol):
     """Share the quotas of one app between threads and processes; implemented in `coordination`."""
 
-    def reserve(self, quota: Quota, longest: float) -> float:
+    def reserve(self, quota: Quota, max_wait: float) -> float:
         """Reserve the next free slot, and return the seconds until then.
 
-        :param longest: the longest acceptable wait, in seconds.
+        :param max_wait: the longest acceptable wait, in seconds.
         :raises QueueTooLong: if the slot is further away, with the wait as `retry_after`.
         """
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
-from airflow_provider_meetings.coordination.host.record import LONGEST_SECONDS, BootClock, Record
+from airflow_provider_meetings.coordination.host.record import MAX_SECONDS, BootClock, Record
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 
 _FILE_LOCK_SECONDS = 2.0
@@ -35,7 +35,7 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 
 class HostBackend:
-    """Share through files; see `Backend`. Locks keep no order of asking, slots do.
+    """Share through files; see `Backend`. Slots, but not locks, keep the order of requests.
 
     A file is named by a digest of its key. It is written in place under its lock; if the process is killed meanwhile,
     the checksum is wrong and the file counts as missing. Only a record, which cannot be fetched again, is written to
@@ -65,7 +65,7 @@ class HostBackend:
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
         """Set a value; see `Backend`."""
-        record = Record(self._now(), min(max(lifetime, 0.0), LONGEST_SECONDS), value)
+        record = Record(self._now(), min(max(lifetime, 0.0), MAX_SECONDS), value)
         with self._locked(_name(key, "value")) as file:
             _write(file, record)
         self._sweep()
@@ -86,7 +86,7 @@ class HostBackend:
                 _HELD.discard(file)
                 _unlock(file)
 
-    def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
+    def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
         """Take the next free slot; see `Backend`. Slots are spread evenly, so the slowest rate decides."""
         spacing = max(rate.spacing for rate in rates)
         with self._locked(_name(key, "slot")) as file:
@@ -94,8 +94,8 @@ class HostBackend:
             queue, blocked, last_spacing = _read_slots(file, now)
             # The queue ends one spacing after the last slot; this caller may need another spacing.
             wait = max(blocked, queue - last_spacing + spacing if queue else 0.0, 0.0)
-            if wait > longest:
-                raise Busy.until_slot(wait, longest)
+            if wait > max_wait:
+                raise Busy.until_slot(wait, max_wait)
             _write(file, _slots(now, wait + spacing, blocked, spacing))
         return wait
 
@@ -104,7 +104,7 @@ class HostBackend:
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
             queue, blocked, spacing = _read_slots(file, now)
-            _write(file, _slots(now, queue, max(blocked, min(seconds, LONGEST_SECONDS)), spacing))
+            _write(file, _slots(now, queue, max(blocked, min(seconds, MAX_SECONDS)), spacing))
 
     def read(self, key: str) -> bytes | None:
         """Return the record; see `DurableBackend`. It is replaced as a whole, so no lock is needed."""
@@ -127,7 +127,7 @@ class HostBackend:
             if existing != old:
                 return False
             with self._folder.translated_errors():
-                self._folder.replace(_name(key, "record"), Record(self._now(), LONGEST_SECONDS, new).to_bytes())
+                self._folder.replace(_name(key, "record"), Record(self._now(), MAX_SECONDS, new).to_bytes())
         return True
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ def _name(key: str, kind: str) -> str:
 
 
 def _read(file: int) -> Record | None:
-    # Only as much as is there: allocating a buffer of the largest size takes as long as all the rest.
+    # Read only the size of the file: allocating a buffer of the maximum size takes as long as the rest of the call.
     return Record.from_bytes(os.pread(file, min(os.fstat(file).st_size, _LARGEST), 0))
 
 
@@ -194,7 +194,7 @@ def _read_slots(file: int | None, now: BootClock) -> tuple[float, float, float]:
 
 
 def _slots(now: BootClock, queue: float, blocked: float, spacing: float) -> Record:
-    return Record(now, min(queue, LONGEST_SECONDS), b"%.9f %.9f" % (blocked, spacing))
+    return Record(now, min(queue, MAX_SECONDS), b"%.9f %.9f" % (blocked, spacing))
 
 
 def _unlock(file: int) -> None:

@@ -13,13 +13,13 @@ from pathlib import Path
 from airflow_provider_meetings.coordination.backend import RECORD_SECONDS
 
 _MAGIC = b"meetings-state-1 "
-LONGEST_SECONDS = float(RECORD_SECONDS)
-"""A longer validity marks a foreign file."""
+MAX_SECONDS = float(RECORD_SECONDS)
+"""The longest validity; a file with a longer one is not this provider's."""
 
 
 @dataclass(frozen=True, slots=True)
 class BootClock:
-    """A time by two clocks: `steady` counts from the boot with the id `boot`, `wall` may be set by people."""
+    """A time by two clocks: `steady` counts from the boot with the id `boot`, `wall` can be set."""
 
     boot: str
     steady: float
@@ -82,7 +82,7 @@ class Record:
         head, _, payload = content.partition(b"\n")
         try:
             boot, steady, wall, seconds = json.loads(head)
-            plausible = math.isfinite(steady + wall) and 0 <= seconds <= LONGEST_SECONDS
+            plausible = math.isfinite(steady + wall) and 0 <= seconds <= MAX_SECONDS
         except (ValueError, TypeError):
             return None
         if not plausible or not isinstance(boot, str):

@@ -1,4 +1,4 @@
-"""A private folder of locked files. Errors name the folder and the remedy in one line."""
+"""A private folder of locked files. Each error names the folder and the next step in one line."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from typing import NoReturn
 
 from airflow_provider_meetings.coordination.backend import BackendError, Busy
 
-_LONGEST_PAUSE = 0.2
-_NO_RIGHT = "give this user the right to write there, or name another folder"
-_NO_LOCKS = "its file system has no locks, name a folder on a local disk"
+_MAX_PAUSE = 0.2
+_NO_RIGHT = "give this user write permission there, or use another folder"
+_NO_LOCKS = "its file system does not support locks; use a folder on a local disk"
 _REMEDIES = {
     errno.EACCES: _NO_RIGHT,
     errno.EPERM: _NO_RIGHT,
-    errno.EROFS: "it is mounted read-only, name another folder",
-    errno.ENOSPC: "the disk is full, make room or name another folder",
-    errno.EDQUOT: "the quota is used up, make room or name another folder",
-    errno.EFBIG: "the disk or a limit of this process takes no more, make room or name another folder",
-    errno.ELOOP: "one of its files is a symbolic link, remove it",
-    errno.ENOTDIR: "the path is a file or a symbolic link, name another folder",
+    errno.EROFS: "it is mounted read-only; use another folder",
+    errno.ENOSPC: "the disk is full; free some space, or use another folder",
+    errno.EDQUOT: "the disk quota is exhausted; free some space, or use another folder",
+    errno.EFBIG: "the disk is full, or this process may not write more; free some space, or use another folder",
+    errno.ELOOP: "one of its files is a symbolic link; remove it",
+    errno.ENOTDIR: "the path is a file or a symbolic link; use another folder",
     errno.ENOLCK: _NO_LOCKS,
     errno.EOPNOTSUPP: _NO_LOCKS,
     errno.ENOSYS: _NO_LOCKS,
@@ -58,7 +58,7 @@ class StateFolder:
         try:
             yield
         except OSError as error:
-            remedy = _REMEDIES.get(error.errno or 0, "name another folder")
+            remedy = _REMEDIES.get(error.errno or 0, "use another folder")
             self._refuse(error.strerror or type(error).__name__, remedy)
 
     def open(self, name: str, *, create: bool) -> int | None:
@@ -157,13 +157,13 @@ class StateFolder:
                         f"another process has locked a file of the state folder {self.path} for {timeout:g} s"
                     ) from None
                 time.sleep(min(remaining, pause * random.uniform(0.5, 1.0)))  # noqa: S311  # not for secrets
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                pause = min(pause * 2, _MAX_PAUSE)
             else:
                 return
 
     def _open_folder(self) -> int:
         if not self.path.is_absolute():
-            self._refuse("the path is not absolute", "name an absolute path")
+            self._refuse("the path is not absolute", "use an absolute path")
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             folder = os.open(self.path, flags)
@@ -173,9 +173,9 @@ class StateFolder:
         info = os.fstat(folder)
         problem = ""
         if info.st_uid != os.geteuid():
-            problem, remedy = f"it belongs to user id {info.st_uid}", "name a folder of this user"
+            problem, remedy = f"it belongs to user id {info.st_uid}", "use a folder of this user"
         elif info.st_mode & 0o077:
-            problem, remedy = "others may read or write it", "run chmod 700 on it, or name another folder"
+            problem, remedy = "others may read or write it", "run chmod 700 on it, or use another folder"
         if problem:
             os.close(folder)
             self._refuse(problem, remedy)

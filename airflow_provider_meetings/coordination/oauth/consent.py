@@ -13,7 +13,7 @@ PENDING_SECONDS: Final = 600.0
 
 
 class PendingConsent:
-    """Keep a pending consent encrypted beside the user's tokens; see `ConsentUnderWay`.
+    """Keep a pending consent encrypted beside the user's tokens; see `ConsentInProgress`.
 
     Each method raises StoreError if the backend cannot be reached.
 

@@ -38,13 +38,13 @@ class ProcessState(NeverPickled):
 
     :param name: the name of this process in claims.
     :param checked_at: when the record was last read.
-    :param early_after: when an early renewal may be tried again.
+    :param early_renewal_at: when an early renewal may be tried again.
     """
 
     name: str = field(default_factory=lambda: f"{secrets.token_hex(16)}.{os.getpid()}")
     pending: PendingWrite | None = None
     checked_at: float = float("-inf")
-    early_after: float = float("-inf")
+    early_renewal_at: float = float("-inf")
     _claim: tuple[str, float] = ("", 0.0)
     _claim_seen_at: float = 0.0
     _warned: dict[str, float] = field(default_factory=dict)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Final, Self
 
-from airflow_provider_meetings.api.errors import WORDS, AuthenticationError, ConsentEnded, StoreError
+from airflow_provider_meetings.api.errors import MESSAGE_FIELDS, AuthenticationError, ConsentEnded, StoreError
 from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.api.http.oauth import ConsentStatus, TokenPair
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.encryption import Encryptor
 
-_KINDS: Final[dict[str, tuple[type, ...]]] = {
+_FIELD_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "str": (str,),
     "float": (int, float),
     "dict[str, Any] | None": (dict, type(None)),
@@ -51,7 +51,7 @@ class UserRecord(NeverPickled):
         :raises ValueError: naming a field that is missing, unknown or of the wrong type, without its value. An unknown
             field is an error because a newer version may use it to claim the refresh token.
         """
-        kinds = {field.name: _KINDS[str(field.type)] for field in fields(cls)}
+        kinds = {field.name: _FIELD_TYPES[str(field.type)] for field in fields(cls)}
         required = {field.name for field in fields(cls) if field.default is MISSING}
         for name in sorted(required - data.keys()):
             raise ValueError(f"{name} is missing")
@@ -80,7 +80,7 @@ class UserRecord(NeverPickled):
 
     def ended(self, error: ConsentEnded) -> Self:
         """Return the record with the platform's refusal, so that no process sends the refresh token again."""
-        return replace(self.released(), refused={name: getattr(error, name) for name in WORDS})
+        return replace(self.released(), refused={name: getattr(error, name) for name in MESSAGE_FIELDS})
 
     def raise_if_ended(self) -> None:
         """Raise the platform's refusal, if there was one."""

@@ -21,19 +21,19 @@ from airflow_provider_meetings.coordination.oauth.process_state import ProcessSt
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords, unreachable
 from airflow_provider_meetings.coordination.oauth.refresh import Renewal
 
-LONGEST_REQUEST_SECONDS: Final = 90.0
-"""A request is over after this time: connecting, waiting for the answer, and a margin."""
+MAX_REQUEST_SECONDS: Final = 90.0
+"""A request has ended after this time: connecting, waiting for the answer, and a margin."""
 _LOCK_SECONDS: Final = 1.0
 """One wait for the lock. It cannot be interrupted; the pause between two waits can."""
 _PAUSE_SECONDS: Final = 0.5
 _CHECK_SECONDS: Final = 60.0
 """How often a process with a valid token checks whether a user has consented again."""
-_EARLY_AGAIN_SECONDS: Final = 60.0
+_EARLY_RETRY_SECONDS: Final = 60.0
 """After an early renewal has failed, the old token is used for this time without another attempt."""
 
 
 class UserTokenStore:
-    """Keep one user's tokens, encrypted, in a durable backend; see `KeptUserTokens`.
+    """Keep one user's tokens, encrypted, in a durable backend; see `DurableUserTokens`.
 
     :param name: the name of the tokens; holds no secret.
     :param secret: the app's secret. With another one the tokens cannot be read, and the user must consent again.
@@ -44,7 +44,7 @@ class UserTokenStore:
     :param timeout: seconds to wait for another process's renewal.
     :param sleep: waits some seconds where waiting must not be interrupted.
     :param steady: a monotonic clock, in seconds.
-    :param longest: seconds after which a request that was sent is over.
+    :param max_request_seconds: seconds after which a request that was sent has ended.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class UserTokenStore:
         timeout: float = float("inf"),
         sleep: Callable[[float], None] = time.sleep,
         steady: Callable[[], float] = time.monotonic,
-        longest: float = LONGEST_REQUEST_SECONDS,
+        max_request_seconds: float = MAX_REQUEST_SECONDS,
     ) -> None:
         self._backend = backend
         self._name = name
@@ -72,10 +72,10 @@ class UserTokenStore:
         self._consent_seconds = consent_seconds
         self._clock = clock
         self._pause = pause
-        self._timeout = min(timeout, longest + 2 * _LOCK_SECONDS)
+        self._timeout = min(timeout, max_request_seconds + 2 * _LOCK_SECONDS)
         self._sleep = sleep
         self._steady = steady
-        self._longest = longest
+        self._max_request_seconds = max_request_seconds
 
     def token(self, renew: Renew, *, ready: Ready | None = None, rejected: str | None = None) -> Token:
         """Return a valid token; see `UserTokens`.
@@ -87,11 +87,12 @@ class UserTokenStore:
         """
         # The deadline includes the wait for another thread of this process.
         deadline = self._steady() + self._timeout
-        unwanted = rejected if rejected is not None else self._replaced_token()
+        if rejected is None:
+            rejected = self._replaced_token()
         return self._memory.token(
             self._memory_key,
-            lambda: self._wait_for_token(renew, ready, unwanted, deadline),
-            rejected=unwanted,
+            lambda: self._wait_for_token(renew, ready, rejected, deadline),
+            rejected=rejected,
             timeout=self._timeout,
         )
 
@@ -105,12 +106,12 @@ class UserTokenStore:
             raise unreachable(error) from None
 
     def now(self) -> float:
-        """Return the time by which the tokens are judged."""
+        """Return the current time in seconds since the epoch; expiry times are compared with it."""
         return self._clock()
 
-    def accept(self, grant: TokenPair, user: str = "") -> ConsentStatus:
-        """Store the tokens of a new consent; see `KeptUserTokens`."""
-        record = UserRecord.consented(grant, self._clock(), user)
+    def accept(self, tokens: TokenPair, user: str = "") -> ConsentStatus:
+        """Store the tokens of a new consent; see `DurableUserTokens`."""
+        record = UserRecord.consented(tokens, self._clock(), user)
         encrypted = self._records.encrypt(record)
         try:
             while True:
@@ -164,7 +165,7 @@ class UserTokenStore:
                         f"Another process is renewing the user's token, or has died: no answer within "
                         f"{self._timeout:g} s",
                         next_step="Try again later.",
-                        retry_after=min(self._longest, _CHECK_SECONDS),
+                        retry_after=min(self._max_request_seconds, _CHECK_SECONDS),
                     )
                 self._pause(_PAUSE_SECONDS)
         except BackendError as error:
@@ -191,10 +192,10 @@ class UserTokenStore:
             return record.token
         # While the old token is valid, nobody waits for a renewal.
         valid = self._valid(record, rejected)
-        if valid and self._steady() < self._state.early_after:
+        if valid and self._steady() < self._state.early_renewal_at:
             return record.token
         try:
-            with self._backend.lock(self._name, 0 if valid else min(_LOCK_SECONDS, self._longest)):
+            with self._backend.lock(self._name, 0 if valid else min(_LOCK_SECONDS, self._max_request_seconds)):
                 value, record = self._records.read()
                 if self._fresh(record, rejected):
                     return record.token
@@ -214,7 +215,7 @@ class UserTokenStore:
         return self._handle_claim(record, valid=self._valid(record, rejected))
 
     def _use_old(self, record: UserRecord, error: MeetingsApiError) -> Token:
-        self._state.early_after = self._steady() + _EARLY_AGAIN_SECONDS
+        self._state.early_renewal_at = self._steady() + _EARLY_RETRY_SECONDS
         # An AuthenticationError needs a person; other errors share one topic.
         topic = type(error).__name__ if isinstance(error, AuthenticationError) else "early renewal"
         self._warn(topic, f"Cannot renew the user's token; using the old one until it expires: {error}")
@@ -223,15 +224,15 @@ class UserTokenStore:
     def _handle_claim(self, record: UserRecord, *, valid: bool) -> Token | None:
         """Handle a claim whose process no longer holds the lock: it has ended, or was stopped and may continue."""
         problem = (
-            "The user's refresh token was sent by a process that ended before it stored the answer. Sent again, it "
-            "would be refused"
+            "The user's refresh token was sent by a process that ended before it stored the answer. The platform "
+            "would refuse it now"
         )
         if valid:
             self._warn("claim", f"{problem}. The old token works until it expires. {self._remedy}")
             return record.token
         # Its clock may be ahead, or this one was set back: the time since this process first saw the claim counts, too.
         seen = self._state.seen_for((record.claimed_by, record.claimed_at), self._steady())
-        if max(seen, self._clock() - record.claimed_at) >= self._longest:
+        if max(seen, self._clock() - record.claimed_at) >= self._max_request_seconds:
             raise AuthenticationError(problem, next_step=self._remedy)
         return None
 

@@ -35,7 +35,7 @@ class RedisBackend:
     """Share values, locks and slots through a Redis client; see `Backend`.
 
     A thread extends the lease of a lock while it is held. A process that is stopped for longer than 1.5 seconds loses
-    its lock. Locks keep no order of asking.
+    its lock. Locks do not keep the order of requests.
     """
 
     def __init__(self, client: Redis) -> None:
@@ -94,13 +94,13 @@ class RedisBackend:
             with suppress(RedisError):
                 lock.release()
 
-    def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
+    def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
         """Take the next free slot that all rates allow, and return how many seconds from now it is."""
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
         with translated_errors():
-            taken, wait = self._reserve([_name(key, "slots")], [spacing, math.floor(longest * 1e6)])
+            taken, wait = self._reserve([_name(key, "slots")], [spacing, math.floor(max_wait * 1e6)])
         if not taken:
-            raise Busy.until_slot(wait / 1e6, longest)
+            raise Busy.until_slot(wait / 1e6, max_wait)
         return float(wait / 1e6)
 
     def block(self, key: str, seconds: float) -> None:

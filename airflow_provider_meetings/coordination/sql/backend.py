@@ -31,12 +31,12 @@ class SqlBackend:
     :param connect: opens a connection with a driver whose parameters are ``%s`` (psycopg, psycopg2, PyMySQL,
         mysqlclient, MySQL Connector). It must have timeouts of a few seconds: ``connect_timeout``, and with MySQL
         ``read_timeout`` and ``write_timeout``.
-    :param longest: seconds to wait for the server, more than one wait for a lock takes.
+    :param answer_timeout: seconds to wait for the server; more than one wait for a lock takes.
     :param timeout: seconds to retry while the server has no free connection.
     """
 
-    def __init__(self, connect: Callable[[], Any], *, longest: float = 10.0, timeout: float = 30.0) -> None:
-        self._connections = Connections(connect, longest, timeout)
+    def __init__(self, connect: Callable[[], Any], *, answer_timeout: float = 10.0, timeout: float = 30.0) -> None:
+        self._connections = Connections(connect, answer_timeout, timeout)
 
     def get(self, key: str) -> bytes | None:
         """Return a value, or None."""
@@ -75,7 +75,7 @@ class SqlBackend:
         finally:
             self._connections.release(session, number)
 
-    def reserve(self, key: str, rates: Sequence[Rate], longest: float) -> float:
+    def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
         """Take the next free slot that all rates allow, and return how many seconds from now it is."""
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
         name = _name(key, "slots")
@@ -83,14 +83,14 @@ class SqlBackend:
         def take(session: Session) -> tuple[bool, int]:
             now, slot, blocked = _lock_slots(session, name)
             free = max(now, slot + spacing, blocked)
-            if free - now > longest * 1e6:
+            if free - now > max_wait * 1e6:
                 return False, free - now
             _save_slots(session, name, now, free, blocked, spacing)
             return True, free - now
 
         taken, wait = self._connections.run(take)
         if not taken:
-            raise Busy.until_slot(wait / 1e6, longest)
+            raise Busy.until_slot(wait / 1e6, max_wait)
         return wait / 1e6
 
     def block(self, key: str, seconds: float) -> None:

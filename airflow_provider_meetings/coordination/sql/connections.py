@@ -104,14 +104,14 @@ class Session:
         with self._guard:
             self._waiting_since = None
 
-    def cut_if_late(self, longest: float) -> None:
-        """Shut the socket down if the server has not answered for `longest` seconds: libpq has no such timeout."""
+    def cut_if_late(self, timeout: float) -> None:
+        """Shut the socket down if the server has not answered for `timeout` seconds: libpq has no such timeout."""
         with self._guard:  # the connection must not be closed meanwhile: its file number could be reused
-            if self._waiting_since is None or time.monotonic() - self._waiting_since < longest:
+            if self._waiting_since is None or time.monotonic() - self._waiting_since < timeout:
                 return
             self.timed_out = True
-            with suppress(Exception), socket.socket(fileno=os.dup(self._connection.fileno())) as its_socket:
-                its_socket.shutdown(socket.SHUT_RDWR)
+            with suppress(Exception), socket.socket(fileno=os.dup(self._connection.fileno())) as duplicate:
+                duplicate.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection, whatever its state."""
@@ -124,15 +124,15 @@ class Connections:
     """Run transactions on pooled connections.
 
     :param connect: opens a DB-API connection.
-    :param longest: seconds to wait for the server during one transaction; then its connection is cut.
+    :param answer_timeout: seconds to wait for the server during one transaction; then its connection is cut.
     :param timeout: seconds to retry a transaction, for example while the server has no free connection.
     """
 
-    def __init__(self, connect: Callable[[], Any], longest: float, timeout: float) -> None:
+    def __init__(self, connect: Callable[[], Any], answer_timeout: float, timeout: float) -> None:
         from sqlalchemy.pool import QueuePool
 
         self._pool = QueuePool(connect, max_overflow=-1, use_lifo=True, reset_on_return=None)
-        self._longest = longest
+        self._answer_timeout = answer_timeout
         self._timeout = timeout
         self._inherited: list[object] = []
         self._start_process()
@@ -276,13 +276,13 @@ class Connections:
     def _watch(self) -> None:
         """Close idle connections, and cut those whose server does not answer."""
         while True:
-            time.sleep(min(IDLE_SECONDS, self._longest) / 2)
+            time.sleep(min(IDLE_SECONDS, self._answer_timeout) / 2)
             with self._guard:
                 taken = list(self._taken)
                 idle = time.monotonic() - self._last_used >= IDLE_SECONDS
                 watched = self._watched = bool(taken) or not idle
             for session in taken:
-                session.cut_if_late(self._longest)
+                session.cut_if_late(self._answer_timeout)
             if idle:
                 self._pool.dispose()
             if not watched:

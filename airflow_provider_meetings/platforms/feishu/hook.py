@@ -10,9 +10,9 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import (
+    ConsentInProgress,
     ConsentStatus,
-    ConsentUnderWay,
-    KeptUserTokens,
+    DurableUserTokens,
     TokenPair,
     day,
     ends_soon,
@@ -25,7 +25,7 @@ from airflow_provider_meetings.hooks.shared_state import user_tokens
 from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
-from airflow_provider_meetings.platforms.feishu.auth.consent import Begun, code_of_redirect, consent_address
+from airflow_provider_meetings.platforms.feishu.auth.consent import StartedConsent, code_of_redirect, consent_address
 from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, identity_of
 from airflow_provider_meetings.platforms.feishu.auth.models import CONSENT_SECONDS
@@ -52,8 +52,8 @@ class FeishuHook(ConsentHook):
 
     _app_id = ""
     _consent: Consent | None = None
-    _users: KeptUserTokens | None = None
-    _under_way: ConsentUnderWay | None = None
+    _users: DurableUserTokens | None = None
+    _in_progress: ConsentInProgress | None = None
 
     def make_client(
         self, transport: Transport, media_session: MediaSession, login: Login, tokens: TokenStore
@@ -62,7 +62,7 @@ class FeishuHook(ConsentHook):
         identity = identity_of(login.extra)
         self._app_id, self._consent = login.id, identity.consent
         if identity.consent is not None:
-            self._users, self._under_way = user_tokens(
+            self._users, self._in_progress = user_tokens(
                 "|".join((PLATFORM, transport.base_url, login.id, "user", self.meetings_conn_id)),
                 (login.secret, login.extra["coordination_conn_id"]),
                 f"Run airflow meetings authorize {self.meetings_conn_id} (without a shell: FeishuAuthorizeOperator).",
@@ -96,21 +96,21 @@ class FeishuHook(ConsentHook):
         """Return the address at which the user consents; it is valid for ten minutes. See `ConsentHook`."""
         client = self.get_conn()
         with self.error_mapping():
-            _, under_way, consent = self._user()
-            begun = Begun.new(consent.redirect_uri)
-            under_way.begin(begun.to_dict())
-            return consent_address(client.transport.base_url, self._app_id, consent, begun)
+            _, in_progress, consent = self._user()
+            started = StartedConsent.new(consent.redirect_uri)
+            in_progress.begin(started.to_dict())
+            return consent_address(client.transport.base_url, self._app_id, consent, started)
 
     def finish_consent(self, redirected_to: str) -> tuple[ConsentStatus, str]:
         """Exchange the address that the browser was redirected to for tokens; see `ConsentHook`."""
         client = self.get_conn()
         with self.error_mapping():
-            users, under_way, _ = self._user()
-            begun = Begun.from_dict(under_way.pending())
-            code = code_of_redirect(redirected_to, begun)
+            users, in_progress, _ = self._user()
+            started = StartedConsent.from_dict(in_progress.pending())
+            code = code_of_redirect(redirected_to, started)
             # Before the code is used: the address works once, whatever happens next.
-            under_way.finish()
-            grant = client.exchange_code(code, verifier=begun.verifier, redirect_uri=begun.redirect_uri)
+            in_progress.finish()
+            grant = client.exchange_code(code, verifier=started.verifier, redirect_uri=started.redirect_uri)
             user = self._user_info(client, grant)
             # Written once: from now on only the process that renews it may change it.
             consent_status = users.accept(grant, user.open_id or "" if user else "")
@@ -153,10 +153,10 @@ class FeishuHook(ConsentHook):
             return False, str(error)
         return works, text if consent_status is None else f"{text}; {self.describe_consent(consent_status)}"
 
-    def _user(self) -> tuple[KeptUserTokens, ConsentUnderWay, Consent]:
-        if self._users is None or self._under_way is None or self._consent is None:
+    def _user(self) -> tuple[DurableUserTokens, ConsentInProgress, Consent]:
+        if self._users is None or self._in_progress is None or self._consent is None:
             raise InvalidRequest(
                 "This connection calls as the app, which needs no user's consent",
                 next_step="Give it the extras identity = user and redirect_uri.",
             )
-        return self._users, self._under_way, self._consent
+        return self._users, self._in_progress, self._consent

@@ -204,9 +204,9 @@ def test_file_system_without_locks(host: Host, monkeypatch: pytest.MonkeyPatch, 
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with pytest.raises(BackendError, match="no locks, name a folder on a local disk"):
+    with pytest.raises(BackendError, match="does not support locks; use a folder on a local disk"):
         host.backend.set("k", b"v", 100)
-    with pytest.raises(BackendError, match="no locks"), host.backend.lock("k", 0):
+    with pytest.raises(BackendError, match="does not support locks"), host.backend.lock("k", 0):
         raise AssertionError
 
 
@@ -237,10 +237,10 @@ BAD_FOLDERS = {
     "good": (0o700, NOBODY, ""),
     "others can read": (0o750, NOBODY, "others may read or write it): run chmod 700"),
     "others can write": (0o702, NOBODY, "chmod 700"),
-    "of another user": (0o755, 0, "it belongs to user id 0): name a folder of this user"),
-    "closed": (0o700, 0, "Permission denied): give this user the right"),
-    "read-only": (0o500, NOBODY, "Permission denied): give this user the right"),
-    "full": (0o700, NOBODY, "make room or name another folder"),
+    "of another user": (0o755, 0, "it belongs to user id 0): use a folder of this user"),
+    "closed": (0o700, 0, "Permission denied): give this user write permission"),
+    "read-only": (0o500, NOBODY, "Permission denied): give this user write permission"),
+    "full": (0o700, NOBODY, "free some space, or use another folder"),
 }
 
 
@@ -265,7 +265,7 @@ def test_folder_of_unprivileged_user(open_folder: Path, case: str) -> None:
 def test_path_is_not_a_folder(open_folder: Path, kind: str) -> None:
     state = open_folder / "state"
     error = {
-        "missing": "Permission denied): give this user the right",
+        "missing": "Permission denied): give this user write permission",
         "file": "the path is a file or a symbolic link",
         "link": "the path is a file or a symbolic link",
     }[kind]

@@ -48,7 +48,7 @@ class FailingBackend(HostBackend):
 
     def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
         if self.fails():
-            raise BackendError("the disk is full, make room")
+            raise BackendError("the disk is full")
         return super().compare_and_set(key, old, new)
 
 

@@ -129,7 +129,7 @@ def test_answer_that_cannot_be_stored_while_old_token_works(
     # The first call retries for half a minute; each later call tries once.
     assert durations == [29, 0, 0]
     (warning,) = [text for text in caplog.messages if "using the old one until it expires" in text]
-    assert f"the new token could not be stored: the disk is full, make room. {REMEDY}" in warning
+    assert f"the new token could not be stored: the disk is full. {REMEDY}" in warning
     # Another process uses the old token and does not send the refresh token again.
     assert oauth.token() == "access-0"
     oauth.backend.fails = lambda: False
@@ -143,10 +143,10 @@ def test_answer_that_cannot_be_stored_after_old_token_expired(oauth: OAuthFixtur
     first = iter([False])
     oauth.backend.fails = lambda: next(first, True)
     assert oauth.token(process) == "access-0"
-    with pytest.raises(StoreError, match="make room"):
+    with pytest.raises(StoreError, match="the disk is full"):
         oauth.token(process, rejected="access-0")
     oauth.now += 300
-    with pytest.raises(StoreError, match="make room"):
+    with pytest.raises(StoreError, match="the disk is full"):
         oauth.token(process)
     assert oauth.platform.sent == ["refresh-0"]
 

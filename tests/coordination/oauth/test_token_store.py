@@ -101,7 +101,7 @@ def test_answer_that_cannot_be_stored_is_not_used(oauth: OAuthFixture) -> None:
     broken = iter([False])
     oauth.backend.fails = lambda: next(broken, True)
     store = oauth.store()
-    with pytest.raises(AuthenticationError, match=r"could not be stored: the disk is full, make room. Run airflow"):
+    with pytest.raises(AuthenticationError, match=r"could not be stored: the disk is full. Run airflow"):
         store.token(oauth.platform.renew)
     # No other process sends the token. The process that has the answer stores it at its next call.
     oauth.now += 100
@@ -117,7 +117,7 @@ def test_unreachable_backend_is_an_error(oauth: OAuthFixture) -> None:
     error = oauth.error()
     assert isinstance(error, StoreError)
     assert not error.permanent
-    assert "make room" in str(error)
+    assert "the disk is full" in str(error)
     assert oauth.platform.sent == []
 
 

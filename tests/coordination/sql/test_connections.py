@@ -103,7 +103,7 @@ def test_more_processes_than_connections(server: OwnPostgres) -> None:
 
 @pytest.mark.parametrize("locked", [False, True])
 def test_stopped_server_process(server: OwnPostgres, locked: bool) -> None:
-    with closing(backend_of(server, longest=0.8)) as backend:
+    with closing(backend_of(server, answer_timeout=0.8)) as backend:
         backend.set("k", b"v", 60)
         calls: list[Callable[[], object]] = [lambda: backend.get("k"), lambda: backend.set("k", b"w", 60)]
         for call in calls:

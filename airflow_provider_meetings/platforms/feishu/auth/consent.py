@@ -19,7 +19,7 @@ _AGAIN = "Start again: the address of a consent works once, within ten minutes, 
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Begun(NeverPickled):
+class StartedConsent(NeverPickled):
     """The secrets of a consent that was started, needed again when the browser is redirected."""
 
     state: str
@@ -47,15 +47,15 @@ class Begun(NeverPickled):
 
 
 # https://open.feishu.cn/document/common-capabilities/sso/api/obtain-oauth-code
-def consent_address(base_url: str, app_id: str, consent: Consent, begun: Begun) -> str:
+def consent_address(base_url: str, app_id: str, consent: Consent, started: StartedConsent) -> str:
     """Return the address that the user opens; it contains no secret."""
-    challenge = hashlib.sha256(begun.verifier.encode()).digest()
+    challenge = hashlib.sha256(started.verifier.encode()).digest()
     query = {
         "client_id": app_id,
         "response_type": "code",
-        "redirect_uri": begun.redirect_uri,
+        "redirect_uri": started.redirect_uri,
         "scope": " ".join(consent.scopes),
-        "state": begun.state,
+        "state": started.state,
         "code_challenge": base64.urlsafe_b64encode(challenge).rstrip(b"=").decode(),
         "code_challenge_method": "S256",
     }
@@ -63,7 +63,7 @@ def consent_address(base_url: str, app_id: str, consent: Consent, begun: Begun) 
 
 
 # https://open.feishu.cn/document/common-capabilities/sso/api/obtain-oauth-code
-def code_of_redirect(redirected_to: str, begun: Begun) -> str:
+def code_of_redirect(redirected_to: str, started: StartedConsent) -> str:
     """Return the code in the address that the browser was redirected to. Errors do not show the address.
 
     :raises PermissionDenied: if the user refused.
@@ -84,6 +84,6 @@ def code_of_redirect(redirected_to: str, begun: Begun) -> str:
             next_step="Copy all of it from the browser's address line, even if the page shows an error.",
         )
     # A terminal in another encoding may produce half a surrogate pair.
-    if not hmac.compare_digest(state.encode(errors="replace"), begun.state.encode()):
+    if not hmac.compare_digest(state.encode(errors="replace"), started.state.encode()):
         raise InvalidRequest("This address belongs to another consent than the one started last", next_step=_AGAIN)
     return code
