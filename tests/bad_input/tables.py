@@ -281,7 +281,7 @@ TABLES: dict[type, Table] = {
             Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", called="meeting_id"),
             Row(
                 "recording_ids",
-                ["a" * 23],
+                [READY_MINUTE, "a" * 23],
                 "24 letters and digits",
                 "last part of the minute's address",
                 called="minute_token",

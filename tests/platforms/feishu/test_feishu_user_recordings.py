@@ -159,23 +159,8 @@ class TestFeishuUserContract(ClientContract):
         assert (item.raw["display_info"], "app_link" in item.raw["meta_data"]) == (minute.title, True)
         assert not list(user.search_minutes(participant_ids=["ou_nobody"]))
 
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            {},
-            {"query": "x" * 51},
-            {"query": 5},
-            {"query": "a", "page_size": 31},
-            {"query": "a", "page_size": 0},
-            {"query": "a", "page_size": True},
-            {"owner_ids": "ou_1"},
-            {"owner_ids": ["a b"]},
-            {"query": "a", "start": START},
-            {"start": END, "end": START},
-            {"query": "a", "user_id_type": "name"},
-        ],
-    )
-    def test_invalid_search_arguments_are_refused(
+    @pytest.mark.parametrize("arguments", [{}, {"query": "a", "start": START}])
+    def test_incomplete_search_is_refused(
         self, user: FeishuUserClient, state: EmulatorState, arguments: dict[str, Any]
     ) -> None:
         with pytest.raises(InvalidRequest):
