@@ -116,6 +116,7 @@ def times(name: str, also: Mapping[str, Any]) -> list[Row]:
         (LONG, "'aaaa", "ISO 8601"),
         ("2026-11-12T00:00:00\ud800Z", "is not", "ISO 8601"),
         ("0001-01-01T00:00:00+08:00", "beyond the calendar", "0001"),
+        ("9999-12-31T23:59:59-08:00", "beyond the calendar", "9999"),
     ]
     return [Row(name, value, kind, remedy, also) for value, kind, remedy in found]
 

@@ -38,18 +38,6 @@ def test_connection_type_selects_hook_and_client(emulated: Any, conn_type: str) 
     assert type(hook.get_conn()) is HOOKS[conn_type][1]
 
 
-def test_connection_of_other_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps({"conn_type": "sqlite", "host": "/tmp/x"}))
-    with pytest.raises(AirflowFailException, match=r"'other' does not belong to a meeting platform .*feishu or wecom"):
-        MeetingsHook.for_connection("other")
-
-
-def test_secret_is_not_sent_to_other_platform(emulated: Any) -> None:
-    with pytest.raises(AirflowFailException, match="'wecom_default' is of type wecom, not feishu"):
-        FeishuHook("wecom_default").get_conn()
-    assert emulated.state.requests == []
-
-
 @both
 def test_default_host(emulated: Any, conn_type: str) -> None:
     emulated.connect(conn_type, host="")

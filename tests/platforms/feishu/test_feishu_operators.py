@@ -35,31 +35,8 @@ def test_missing_post_is_skipped_or_fails(emulated: Any, context: Any) -> None:
     assert read(context, [GONE_POST], on_missing="skip") == []
     with pytest.raises(AirflowFailException, match="1420004"):
         read(context, [GONE_POST], on_missing="fail")
-    with pytest.raises(ValueError, match="on_missing must be one of tombstone, skip, fail"):
-        read(context, [GONE_POST], on_missing="ignore")
 
 
 def test_post_without_permission_fails(emulated: Any, context: Any) -> None:
     with pytest.raises(AirflowFailException, match="moments:moments:readonly"):
         read(context, [NAMED_POST, FORBIDDEN_POST])
-
-
-@pytest.mark.parametrize(
-    ("post_ids", "text"),
-    [
-        ([], "post_ids is empty"),
-        ([NAMED_POST, "x"], "post_id 'x'"),
-        ([7], "post_ids: id 7 must be a text"),
-        ("7", "tojson"),
-    ],
-)
-def test_bad_ids_are_refused_before_any_request(emulated: Any, context: Any, post_ids: Any, text: str) -> None:
-    with pytest.raises(AirflowFailException, match=text):
-        read(context, post_ids)
-    assert emulated.state.requests == []
-
-
-def test_secret_of_other_platform_is_not_sent(emulated: Any, context: Any) -> None:
-    with pytest.raises(AirflowFailException, match="is of type wecom, not feishu"):
-        read(context, [NAMED_POST], meetings_conn_id="wecom_default")
-    assert emulated.state.requests == []

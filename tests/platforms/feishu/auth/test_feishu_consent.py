@@ -325,10 +325,3 @@ def test_listing_by_owner_is_reported(user: Emulated, context: Any) -> None:
     (window,) = context["ti"].pushed["summary"]["windows"]
     assert (window["endpoint"], window["selector"], window["complete"]) == ("minutes_search", FEISHU_USER.open_id, True)
     assert window["items"] == len(found)
-
-
-def test_app_cannot_list_by_owner(emulated: Emulated, context: Any) -> None:
-    operator = ListRecordingsOperator(task_id="t", meetings_conn_id="feishu_default", owner_ids=["ou_1"])
-    with pytest.raises(AirflowFailException, match="feishu does not support owner_ids"):
-        operator.execute(context)
-    assert emulated.state.requests == []
