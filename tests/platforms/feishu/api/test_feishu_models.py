@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pendulum
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
@@ -25,13 +24,6 @@ from airflow_provider_meetings.platforms.feishu.recordings import neutral_post, 
 
 def answer(name: str) -> Any:
     return json.loads((Path(__file__).parents[1] / "answers" / f"{name}.json").read_text())["data"]
-
-
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["0", "[[", "[]"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=5,
-)
 
 
 def test_minute_example() -> None:
@@ -208,20 +200,6 @@ def test_new_field_is_kept_in_source(name: str) -> None:
     assert neutral_recording(Minute.parse(data, "minute"), tenant="t", meeting_id=None).source[name] == {"x": 1}
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    field=st.sampled_from(["token", "owner_id", "create_time", "title", "duration", "url", "cover"]), value=json_values
-)
-def test_any_minute_is_read_or_refused(field: str, value: Any) -> None:
-    data = answer("minute")
-    data["minute"][field] = value
-    try:
-        recording = neutral_recording(Minute.parse(data, "minute"), tenant="t", meeting_id=None)
-    except ServerError:
-        return
-    assert Recording.from_dict(recording.to_dict()) == recording
-
-
 def test_duration_beyond_calendar_is_read_or_refused() -> None:
     data = answer("minute")
     data["minute"]["duration"] = "9" * 18
@@ -229,37 +207,6 @@ def test_duration_beyond_calendar_is_read_or_refused() -> None:
         neutral_recording(Minute.parse(data, "minute"), tenant="t", meeting_id=None)
     except ServerError:
         return
-
-
-@settings(max_examples=150, deadline=None)
-@given(field=st.sampled_from(sorted(answer("post")["post"])), value=json_values)
-def test_any_post_is_read_or_refused(field: str, value: Any) -> None:
-    data = answer("post")
-    data["post"][field] = value
-    try:
-        post = neutral_post(MomentsPost.parse(data, "post"), tenant="t")
-    except ServerError:
-        return
-    assert post.post_id
-
-
-@settings(max_examples=60, deadline=None)
-@given(json_values)
-def test_any_answer_is_read_or_refused(data: Any) -> None:
-    parsers: list[Callable[[Any], object]] = [
-        lambda data: Minute.parse(data, "minute"),
-        lambda data: MeetingRecording.parse(data, "recording"),
-        lambda data: MomentsPost.parse(data, "post"),
-        parse_download_url,
-    ]
-    for parse in parsers:
-        for shape in (data, {"minute": data}, {"recording": data}, {"post": data}, {"download_url": data}):
-            try:
-                parse(shape)
-            except ServerError:
-                continue
-            assert shape == {"download_url": data}
-            assert data not in (None, "")
 
 
 @pytest.mark.parametrize(

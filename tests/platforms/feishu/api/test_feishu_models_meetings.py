@@ -27,13 +27,6 @@ def parse_meeting_briefs(data: object) -> Page[MeetingBrief]:
     return parse_page(data, "meeting_briefs", MeetingBrief)
 
 
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["0", "00:01:52"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-    max_leaves=5,
-)
-
-
 def test_report_example() -> None:
     data = answer("meeting_list")
     page = parse_meeting_list(data)
@@ -145,26 +138,6 @@ def test_more_without_list_or_token_is_refused(data: dict[str, Any]) -> None:
         parse_meeting_list(data)
 
 
-@settings(max_examples=200, deadline=None)
-@given(
-    where=st.sampled_from(["page", "meeting"]),
-    field=st.sampled_from(sorted({*answer("meeting_list"), *answer("meeting_list")["meeting_list"][0]})),
-    value=json_values,
-)
-def test_any_report_is_read_or_refused(where: str, field: str, value: Any) -> None:
-    data = answer("meeting_list")
-    {"page": data, "meeting": data["meeting_list"][0]}[where][field] = value
-    try:
-        page = parse_meeting_list(data)
-    except ServerError:
-        return
-    for read in page.items:
-        assert read.meeting_instance_id or read.meeting_id
-        for time in (read.meeting_start_time, read.meeting_end_time):
-            assert time is None or time.timezone_name == "UTC"
-        assert read.meeting_duration is None or read.meeting_duration >= 0
-
-
 @settings(max_examples=100, deadline=None)
 @given(st.datetimes(), st.integers(-23 * 60, 23 * 60))
 def test_display_time_keeps_instant(local: Any, offset: int) -> None:
@@ -179,27 +152,3 @@ def test_display_time_keeps_instant(local: Any, offset: int) -> None:
         assert local.year in {1, 9999}
         return
     assert time == pendulum.instance(local.replace(microsecond=0), tz=zone)
-
-
-@settings(max_examples=100, deadline=None)
-@given(field=st.sampled_from(sorted(answer("list_by_no")["meeting_briefs"][0])), value=json_values)
-def test_any_brief_is_read_or_refused(field: str, value: Any) -> None:
-    data = answer("list_by_no")
-    data["meeting_briefs"][0][field] = value
-    try:
-        page = parse_meeting_briefs(data)
-    except ServerError:
-        return
-    assert all(brief.id for brief in page.items)
-
-
-@settings(max_examples=60, deadline=None)
-@given(json_values)
-def test_any_answer_is_read_or_refused(data: Any) -> None:
-    for parse in (parse_meeting_list, parse_meeting_briefs):
-        for shape in (data, {"meeting_list": data}, {"meeting_briefs": data}):
-            try:
-                parse(shape)
-            except ServerError:
-                continue
-            assert isinstance(shape, dict)
