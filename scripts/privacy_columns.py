@@ -7,7 +7,13 @@ from pathlib import Path
 
 from sqlalchemy import Table
 
-from airflow_provider_meetings.warehouse.privacy.rules import IMPLIED, KEPT, actions_of, redactable, vendor_names
+from airflow_provider_meetings.warehouse.privacy.rules import (
+    NOT_REDACTABLE,
+    SAME_INFORMATION,
+    actions_of,
+    redactable,
+    vendor_names,
+)
 from airflow_provider_meetings.warehouse.tables.tables import tables
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "privacy_columns.rst"
@@ -45,15 +51,15 @@ def page() -> str:
         for name, actions in redactable(group).items():
             lines += _row(name, actions, [table for table in group if name in table.columns])
     lines += ["", "Not redacted:", ""]
-    for name in sorted(KEPT):
-        lines.append(f"* ``{name}``: {KEPT[name]}.")
+    for name in sorted(NOT_REDACTABLE):
+        lines.append(f"* ``{name}``: {NOT_REDACTABLE[name]}.")
     lines += ["* all columns that begin with ``_``: the loader writes them.", ""]
     return "\n".join(lines)
 
 
 def _row(name: str, actions: tuple[str, ...], group: list[Table]) -> Iterator[str]:
     held = sorted({field for table in group if actions_of(table.c[name]) for field in vendor_names(table.c[name])})
-    implied = [other for other in IMPLIED.get(name, ()) if any(other in table.columns for table in group)]
+    implied = [other for other in SAME_INFORMATION.get(name, ()) if any(other in table.columns for table in group)]
     also = [f"``{other}``, dropped" for other in implied]
     also += [_ALSO[name]] if name in _ALSO else []
     yield f"   * - ``{name}``"

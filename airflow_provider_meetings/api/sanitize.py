@@ -106,10 +106,10 @@ def _is_secret(key: str, value: object) -> bool:
     return key.endswith(("url", "address")) or value.lower().startswith(("http://", "https://"))
 
 
-def harmless(text: str, most: int = 200) -> str:
+def printable(text: str, max_length: int = 200) -> str:
     """Truncate a text, and escape line breaks, control characters and lone surrogates.
 
-    :param most: maximum length in characters.
+    :param max_length: maximum length in characters.
     """
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: most + 1])
-    return escaped if len(escaped) <= most else escaped[:most] + "…"
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: max_length + 1])
+    return escaped if len(escaped) <= max_length else escaped[:max_length] + "…"

@@ -22,7 +22,7 @@ from rich.markup import escape
 
 from airflow_provider_meetings.api.audit.sweep import Sweep, SweepOutcome
 from airflow_provider_meetings.api.audit.verify import Verification
-from airflow_provider_meetings.api.sanitize import harmless
+from airflow_provider_meetings.api.sanitize import printable
 from airflow_provider_meetings.hooks.stores import store_at
 
 FINDINGS, FAILED = 1, 2
@@ -105,4 +105,4 @@ def _show(
 
 def say(text: str) -> None:
     """Print a message to stderr."""
-    sys.stderr.write(f"airflow meetings: {harmless(text, 2000)}\n")
+    sys.stderr.write(f"airflow meetings: {printable(text, 2000)}\n")

@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_meetings.api.sanitize import harmless
+from airflow_provider_meetings.api.sanitize import printable
 from airflow_provider_meetings.cli.commands import command, say
 from airflow_provider_meetings.hooks.consent import ConsentHook
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
@@ -30,7 +30,7 @@ def authorize(args: Namespace) -> int:
     sys.stdout.flush()
     consent_status, name = hook.finish_consent(sys.stdin.readline(_LONGEST_LINE))
     user = f"{name}: " if name else ""
-    sys.stdout.write(harmless(f"{user}{hook.describe_consent(consent_status)}", 500) + "\n")
+    sys.stdout.write(printable(f"{user}{hook.describe_consent(consent_status)}", 500) + "\n")
     if missing := hook.missing_scopes(consent_status):
         say(f"Not granted; calls that need it will be refused: {', '.join(missing)}")
     return 0

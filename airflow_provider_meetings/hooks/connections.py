@@ -1,4 +1,4 @@
-"""Read connections: find the hook of one, check the fields of a platform's."""
+"""Read connections, find their hooks, and check the fields of a platform's connection."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def check_conn_id(value: object, name: str) -> str:
     """Return the id of a connection.
 
     :param name: the argument, for the error.
-    :raises AirflowFailException: for anything else. An address is not shown: it may hold a password.
+    :raises AirflowFailException: for anything else. An address is not shown because it may contain a password.
     """
     if isinstance(value, str) and ("@" in value or "://" in value):
-        raise AirflowFailException(f"{name} is an address: store it as a connection, and name that connection's id")
+        raise AirflowFailException(f"{name} is an address: store it as a connection, and use the id of that connection")
     try:
         return check_text(value, name, max_length=MAX_CONN_ID_LENGTH, next_step="Set it to the id of a connection.")
     except InvalidRequest as error:
@@ -71,7 +71,7 @@ def hook_of(conn_id: object, name: str) -> Any:
     except (AirflowException, ImportError) as error:
         raise AirflowFailException(
             f"{name}: connection {conn_id!r} is of type {str(conn.conn_type)[:60]!r}, which has no hook here "
-            f"({type(error).__name__}): install the Airflow provider of that type, or name another connection"
+            f"({type(error).__name__}): install the Airflow provider of that type, or use another connection"
         ) from None
 
 
@@ -92,22 +92,22 @@ def check_fields(conn: Any, form: Mapping[str, Any], default_base_url: str) -> d
     if conn.host:
         _check_host(conn, default_base_url)
     if conn.port is not None and (type(conn.port) is not int or not 0 <= conn.port < 65536):
-        raise _error(conn, "has a port that is none: leave it empty, or write a number from 1 to 65535")
+        raise _error(conn, "has an invalid port: leave it empty, or set it to a number from 1 to 65535")
     values = _extras(conn)
     extra = {name: _convert(conn, name, field["schema"], values.get(name)) for name, field in form.items()}
     if (proxy := extra.get("proxy")) and not _is_proxy(proxy):
-        raise _error(conn, "has an extra proxy that is no URL of a proxy: write http://host:port")
+        raise _error(conn, "has an extra proxy that is not the URL of a proxy: set it to http://host:port")
     if (bundle := extra.get("ca_bundle")) and not Path(bundle).exists():
-        raise _error(conn, "has an extra ca_bundle that does not exist on this worker: write the path of a file there")
+        raise _error(conn, "has an extra ca_bundle that does not exist on this worker: set it to the path of a file")
     return extra
 
 
 def _extras(conn: Any) -> dict[str, Any]:
-    # Airflow silently reads extras that are not JSON as none at all.
+    # Airflow silently ignores extras that are not JSON.
     with suppress(TypeError, ValueError):
         if isinstance(json.loads(conn.extra or "{}"), dict):
             return dict(conn.extra_dejson)
-    raise _error(conn, 'has an extra that is no JSON object: write {"name": "value"}, with quotes')
+    raise _error(conn, 'has an extra that is not a JSON object: set it to one such as {"name": "value"}')
 
 
 def _convert(conn: Any, name: str, schema: Mapping[str, Any], value: Any) -> Any:
@@ -122,26 +122,26 @@ def _convert(conn: Any, name: str, schema: Mapping[str, Any], value: Any) -> Any
         return None
     if "number" in schema["type"]:
         return _number(conn, name, schema, value)
-    _check_text(conn, f"extra {name}", value, "write it as a text, or leave it out")
+    _check_text(conn, f"extra {name}", value, "set it to a text, or remove it")
     choices = [choice for choice in schema.get("enum", ()) if choice is not None]
     if choices and value not in choices:
-        raise _error(conn, f"has an extra {name} that is not one of {', '.join(choices)}: write one, or leave it out")
+        raise _error(conn, f"has an extra {name} that is not one of {', '.join(choices)}: correct or remove it")
     return value
 
 
 def _number(conn: Any, name: str, schema: Mapping[str, Any], value: object) -> float:
-    least, most = schema["minimum"], schema["maximum"]
+    minimum, maximum = schema["minimum"], schema["maximum"]
     number = math.nan
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         with suppress(ValueError):
             number = float(value)
-    if not least <= number <= most:
-        raise _error(conn, f"has an extra {name} that is not a number from {least} to {most}: write one, such as 0.4")
+    if not minimum <= number <= maximum:
+        raise _error(conn, f"has an extra {name} that is not a number from {minimum} to {maximum}, such as 0.4")
     return number
 
 
 def _list(conn: Any, name: str, value: object) -> list[str]:
-    remedy = "write a text with commas between the entries, or a JSON list of texts"
+    remedy = "set it to a text with commas between the entries, or to a JSON list of texts"
     if isinstance(value, str):
         value = [entry for entry in map(str.strip, value.split(",")) if entry]
     if not isinstance(value, list):
@@ -171,12 +171,12 @@ def base_url_of(conn: Any, default: str) -> str:
 
 
 def _check_host(conn: Any, default_base_url: str) -> None:
-    remedy = f"write the base URL alone, such as {default_base_url}, or leave it empty"
+    remedy = f"set it to the base URL alone, such as {default_base_url}, or leave it empty"
     _check_text(conn, "host", conn.host.strip() if isinstance(conn.host, str) else conn.host, remedy)
     if any(mark in conn.host for mark in "@?#"):
-        raise _error(conn, f"has a host with a user, a query or a fragment in it: {remedy}")
+        raise _error(conn, f"has a host that contains a user, a query or a fragment: {remedy}")
     if conn.port and ":" in conn.host.rpartition("]")[2].partition("://")[2]:
-        raise _error(conn, "has a port in its host and another beside it: leave one of them out")
+        raise _error(conn, "has a port in its host and another in its port field: remove one of them")
 
 
 def _is_proxy(url: str) -> bool:
@@ -192,4 +192,4 @@ def _error(conn: Any, text: str) -> AirflowFailException:
 
 
 SUPERVISOR_LOCK = threading.Lock()
-"""Held by each thread of ours while it masks a secret or keeps task state; the main thread waits meanwhile."""
+"""Held by each of this provider's threads while it masks a secret or saves task state; the main thread waits for it."""

@@ -1,4 +1,4 @@
-"""What this process shares with others, as the meetings connection and Airflow's configuration say."""
+"""The state that this process shares with others; the meetings connection and Airflow's configuration say where."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
 
 def user_tokens(
     name: str,
-    login: tuple[str, str | None],
+    secret: str,
+    coordination_conn_id: str | None,
+    *,
     remedy: str,
     consent_seconds: float,
     pause: Callable[[float], None],
@@ -106,11 +108,9 @@ def user_tokens(
 ) -> tuple[DurableUserTokens, ConsentInProgress]:
     """Return the tokens of one user in a durable backend, and their pending consent.
 
-    :param login: the app's secret, and the coordination connection.
-    :param pause: see `UserTokenStore`, also for `consent_seconds` and `timeout`.
+    :param secret: the app's secret; see `UserTokenStore`, also for the other parameters.
     :raises AirflowFailException: as `durable_backend`.
     """
-    secret, coordination_conn_id = login
     backend = durable_backend(coordination_conn_id)
     tokens = UserTokenStore(
         backend,

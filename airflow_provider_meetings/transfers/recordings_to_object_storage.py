@@ -112,7 +112,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
             store = store_at(self.target)
             store.check_writable()
             landing = Landing(
-                *(client, store), layout=layout, if_present=self.if_present, limits=limits, meter=AirflowMeter()
+                client, store, layout=layout, if_present=self.if_present, limits=limits, meter=AirflowMeter()
             )
             earlier = LandedFiles(context.get("task_state_store") if self.if_present in {"replace", "fail"} else None)
 

@@ -15,7 +15,7 @@ from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
 from airflow_provider_meetings.warehouse.privacy.rules import check
 
 
-def checked(operator: BaseOperator, redact: Any, tables: Iterable[Table]) -> dict[str, str]:
+def check_redact(operator: BaseOperator, redact: Any, tables: Iterable[Table]) -> dict[str, str]:
     """Return the argument as a dict; fail at DAG parsing for an unknown column or action."""
     if redact is None:
         return {}

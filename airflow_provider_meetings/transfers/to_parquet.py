@@ -12,7 +12,7 @@ from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.inputs import PostInputs, RecordingInputs, run_key
-from airflow_provider_meetings.transfers.redaction import checked
+from airflow_provider_meetings.transfers.redaction import check_redact
 from airflow_provider_meetings.warehouse.lake.landing import Counts, land_posts, land_recordings
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.privacy.rules import Action
@@ -55,7 +55,7 @@ class RecordingsToParquetOperator(BaseOperator):
         self.stored_files = arguments.as_literal(stored_files)
         self.summary = arguments.as_literal(summary)
         self.target = target
-        self.redact = checked(self, redact, rules.RECORDINGS)
+        self.redact = check_redact(self, redact, rules.RECORDINGS)
 
     def execute(self, context: Context) -> Counts:
         """Merge into the affected partitions."""
@@ -98,7 +98,7 @@ class PostsToParquetOperator(BaseOperator):
         super().__init__(**kwargs)
         self.posts = arguments.as_literal(posts)
         self.target = target
-        self.redact = checked(self, redact, rules.POSTS)
+        self.redact = check_redact(self, redact, rules.POSTS)
 
     def execute(self, context: Context) -> Counts:
         """Merge into the affected partitions."""

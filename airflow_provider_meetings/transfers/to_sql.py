@@ -15,7 +15,7 @@ from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.transfers.inputs import PostInputs, RecordingInputs, run_key
-from airflow_provider_meetings.transfers.redaction import checked
+from airflow_provider_meetings.transfers.redaction import check_redact
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
@@ -76,7 +76,7 @@ class RecordingsToSqlOperator(BaseOperator):
         self.summary = arguments.as_literal(summary)
         self.schema = schema
         self.table_prefix = table_prefix
-        self.redact = checked(self, redact, rules.RECORDINGS)
+        self.redact = check_redact(self, redact, rules.RECORDINGS)
         self.schema_changes: SchemaChanges = arguments.choice(
             self, "schema_changes", schema_changes, get_args(SchemaChanges)
         )
@@ -135,7 +135,7 @@ class PostsToSqlOperator(BaseOperator):
         self.posts = arguments.as_literal(posts)
         self.schema = schema
         self.table_prefix = table_prefix
-        self.redact = checked(self, redact, rules.POSTS)
+        self.redact = check_redact(self, redact, rules.POSTS)
         self.schema_changes: SchemaChanges = arguments.choice(
             self, "schema_changes", schema_changes, get_args(SchemaChanges)
         )

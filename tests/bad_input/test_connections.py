@@ -39,13 +39,13 @@ FIELDS: list[Row] = [
         for value in NOTHING
     ),
     *(
-        Row("host", value, kind, "write the base URL alone")
+        Row("host", value, kind, "set it to the base URL alone")
         for value, kind in [
             *NOT_TEXT,
             (f"https://{LONG}", "5008 characters"),
             ("https://open.feishu.cn\n/x", "a line break"),
-            (f"https://app:{SECRET}@open.feishu.cn", "with a user"),
-            (f"app:{SECRET}@open.feishu.cn", "with a user"),
+            (f"https://app:{SECRET}@open.feishu.cn", "contains a user"),
+            (f"app:{SECRET}@open.feishu.cn", "contains a user"),
             (f"https://open.feishu.cn?x={SECRET}", "a query"),
             ("https://open.feishu.cn#x", "a fragment"),
         ]
@@ -62,18 +62,18 @@ FIELDS: list[Row] = [
         )
     ),
     *(
-        Row("port", value, "a port that is none", "from 1 to 65535", {"host": "http://127.0.0.1"})
+        Row("port", value, "an invalid port", "from 1 to 65535", {"host": "http://127.0.0.1"})
         for value in (-1, 65536, 10**9)
     ),
     *(Row("port", value, "cannot be read", "AIRFLOW_CONN_") for value in ("abc", ["8"], {"x": 1})),
-    Row("port", 443, "another beside it", "leave one of them out", {"host": "https://open.feishu.cn:443"}),
+    Row("port", 443, "another in its port field", "remove one of them", {"host": "https://open.feishu.cn:443"}),
     *(
-        Row("extra", value, "no JSON object", "with quotes")
+        Row("extra", value, "not a JSON object", "such as {")
         for value in ("not json", "[]", "7", '"x"', "null", "{'proxy': 'x'}", ["x"], SECRET)
     ),
     *(Row("conn_type", value, "is of type", "not ") for value in ("sqlite", "carrier_pigeon", "Feishu")),
     *(
-        Row("extra proxy", value, "no URL of a proxy", "http://host:port")
+        Row("extra proxy", value, "not the URL of a proxy", "http://host:port")
         for value in (f"app:{SECRET}@host", "host:8080", "ftp://host", "http://", "http://[", "http://host:99999")
     ),
     Row("extra coordination_conn_id", f"redis://:{SECRET}@host", "is an address", "store it as a connection"),
@@ -131,7 +131,7 @@ FIELDS: list[Row] = [
 ]
 OF_FEISHU = [
     *(
-        Row(f"extra {name}", value, f"not one of {', '.join(choices)}", "leave it out")
+        Row(f"extra {name}", value, f"not one of {', '.join(choices)}", "correct or remove it")
         for name, choices in [
             ("user_id_type", ("open_id", "union_id", "user_id")),
             ("identity", ("app", "user")),
@@ -146,7 +146,7 @@ OF_FEISHU = [
 
 def text_rows(conn_type: str) -> list[Row]:
     return [
-        Row(f"extra {name}", value, kind, "write it as a text")
+        Row(f"extra {name}", value, kind, "set it to a text, or remove it")
         for name, field in FORMS[conn_type].items()
         if field["schema"]["type"] == ["string", "null"]
         for value, kind in [*NOT_TEXT, (LONG, "5000 characters"), ("x\n", "a line break"), (" x", "a space at an end")]

@@ -78,7 +78,9 @@ def test_undocumented_limit_has_no_queue(limiter: SharedRateLimiter) -> None:
 def test_slot_too_far_away_is_reported(limiter: SharedRateLimiter, clock: Clock) -> None:
     for _ in range(5):
         limiter.reserve(FIVE, 60)
-    with pytest.raises(RateLimited, match=r"minutes\.get .* 1 s away, more than the 0.5 s .*rate_share") as caught:
+    with pytest.raises(
+        RateLimited, match=r"minutes\.get .* 1 s away; the longest wait allowed is 0.5 s.*rate_share"
+    ) as caught:
         limiter.reserve(FIVE, 0.5)
     assert caught.value.retry_after == pytest.approx(5 * 0.2 / 0.98)
     clock.now += caught.value.retry_after or 0.0

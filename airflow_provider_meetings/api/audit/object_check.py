@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import receipt_name
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import MAX_READ_BYTES, ListedObject, Parts, Store
-from airflow_provider_meetings.api.sanitize import harmless
+from airflow_provider_meetings.api.sanitize import printable
 
 
 class FindingKind(StrEnum):
@@ -54,7 +54,7 @@ class CheckResult:
 
 def make_finding(store: Store, key: str, kind: FindingKind, expected: str, seen: str) -> Finding:
     """Return a finding whose texts are shortened and safe to print."""
-    return Finding(harmless(key, 1000), harmless(store.uri(key), 2000), kind, harmless(expected), harmless(seen))
+    return Finding(printable(key, 1000), printable(store.uri(key), 2000), kind, printable(expected), printable(seen))
 
 
 def check_checkpoint(store: Store, listed: ListedObject) -> CheckResult:

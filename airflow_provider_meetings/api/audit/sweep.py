@@ -17,7 +17,7 @@ from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import ListedObject, ObjectStat, PartialUpload, Store
-from airflow_provider_meetings.api.sanitize import harmless
+from airflow_provider_meetings.api.sanitize import printable
 
 # A failed task may wait over a weekend until it is cleared, and should then resume.
 DEFAULT_AGE = timedelta(days=7)
@@ -40,7 +40,7 @@ class SweepItem:
     """One partial upload or checkpoint of this provider.
 
     :param kind: the kind of the partial upload, or ``checkpoint``.
-    :param size: bytes, None where the store does not tell.
+    :param size: bytes; None if the store does not report it.
     :param modified: time of the last write to it or to its checkpoint.
     """
 
@@ -80,8 +80,8 @@ class Sweep:
     A partial upload belongs to this provider if a checkpoint names its object, or if a receipt or checkpoint in its
     folder has the same stem.
 
-    :param older_than: keep items with a later write, and everything that their checkpoint refers to.
-    :param delete: remove items; else only report them.
+    :param older_than: keep items that were written later than this ago, and everything that their checkpoint refers to.
+    :param delete: remove items; by default only report them.
     :raises InvalidRequest: if `older_than` is below one hour.
     """
 
@@ -159,7 +159,7 @@ class Sweep:
                 and (receipt := Receipt.from_bytes(self._store.read(listed.key)))
             ):
                 landed.add(location)
-                objects.add((location[0], receipt.name))  # a landed object whose name looks like a partial upload's
+                objects.add((location[0], receipt.name))  # a landed object can have the name of a partial upload
         return checkpoints, landed, objects
 
     def _sweep_upload(self, upload: PartialUpload, related: list[_FoundCheckpoint]) -> SweepItem:
@@ -188,8 +188,8 @@ class Sweep:
                 outcome = SweepOutcome.REMOVED if remove() else SweepOutcome.IN_USE
             except OSError as error:  # continue with the others
                 outcome, reason = SweepOutcome.FAILED, f"{type(error).__name__}: {error.strerror or error}"
-        uri = harmless(self._store.uri(key), 2000)
-        return SweepItem(harmless(key, 1000), uri, kind, size, modified, outcome, harmless(reason))
+        uri = printable(self._store.uri(key), 2000)
+        return SweepItem(printable(key, 1000), uri, kind, size, modified, outcome, printable(reason))
 
     def _count(self, item: SweepItem) -> SweepItem:
         self._counts[item.outcome] += 1

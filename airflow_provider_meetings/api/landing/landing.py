@@ -97,7 +97,9 @@ class Landing:
             log.warning(
                 "%s: the platform declares %d bytes but its media host served a complete file of %d; check whether "
                 "the recording is truncated",
-                *(source.name, media.declared_size, size),
+                source.name,
+                media.declared_size,
+                size,
             )
         receipt = self._receipt(target, media, result)
         if old is not None and old.name != receipt.name:

@@ -24,8 +24,8 @@ MAX_NAME_BYTES = 110  # two names, a suffix and .part fit into the 255 bytes of 
 class Layout:
     """Make the keys of objects, receipts and checkpoints from a template of typed fields.
 
-    ``{date}`` is the day on which the recording started, in `timezone`. It is never the run's date: a file that is
-    late would land twice. It is ``undated`` for a recording without a start.
+    ``{date}`` is the day on which the recording started, in `timezone`; ``undated`` for a recording without a start. It
+    does not depend on the DAG run, so a file has the same name in each run.
 
     :param template: fields of `FIELDS` in braces; the last path segment must contain file_id, kind and ext.
     :param timezone: an IANA name.
@@ -80,7 +80,7 @@ class Layout:
     def object_key(self, recording: Recording, media: MediaFile, ext: str) -> str:
         """Return the key of the file's object."""
         key = self._key(recording, media, self._name, ext)
-        if suffix := _reserved_suffix(key):  # from an id that ends so
+        if suffix := _reserved_suffix(key):  # an id can end in it
             at = len(key) - len(suffix)
             key = f"{key[:at]}%2E{key[at + 1 :]}"
         return key
@@ -133,14 +133,14 @@ def receipt_name(file_id: str, kind: str) -> str:
 def safe_name(value: str) -> str:
     """Encode an id as one path segment; different ids get different names.
 
-    Characters other than letters, digits, ``-``, ``_``, ``.`` and ``~`` are percent-encoded, and a leading dot is. A
-    long name is cut and ends in a digest of the id.
+    Characters other than letters, digits, ``-``, ``_``, ``.`` and ``~`` are percent-encoded, and so is a leading
+    dot. A long name is truncated and ends in a digest of the id.
     """
     name = quote(value, safe="", errors="surrogatepass")
     if name.startswith("."):
         name = "%2E" + name[1:]
     if len(name) > MAX_NAME_BYTES:
-        # No quoted name contains "+": no id can be equal to a cut name.
+        # No quoted name contains "+", so no other id has this name.
         digest = hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
         name = f"{name[: MAX_NAME_BYTES - 65]}+{digest}"
     return name

@@ -41,7 +41,7 @@ class PartialUpload:
     :param key: the key of the object.
     :param kind: ``part file``, ``multipart upload`` or ``temporary object``.
     :param handle: the store's identifier of the upload.
-    :param size: bytes, None where the store does not tell.
+    :param size: bytes; None if the store does not report it.
     :param modified: time of the last write, in UTC.
     """
 

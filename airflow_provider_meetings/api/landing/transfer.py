@@ -48,7 +48,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TransferResult:
-    """The published object, with its `sha256`; if that is None, with the hashes of its `parts`."""
+    """The published object, with its `sha256`, or with the hashes of its `parts` if `sha256` is None."""
 
     stat: ObjectStat
     sha256: str | None
@@ -57,7 +57,7 @@ class TransferResult:
 
 
 class ResumableTransfer:
-    """Transfer one file; used once."""
+    """Transfer one file. An instance is used once."""
 
     def __init__(self, source: MediaSource, target: LandingTarget, progress: Progress, limits: Limits) -> None:
         self._source = source

@@ -70,7 +70,12 @@ class Progress:
             left = max(length - received, 0) / max(rate, 1)
             log.info(
                 "%s: %.1f of %.1f MiB (%d %%), %s, about %d s left",
-                *(self._label, received / _MIB, length / _MIB, 100 * received // length, _format_rate(rate), left),
+                self._label,
+                received / _MIB,
+                length / _MIB,
+                100 * received // length,
+                _format_rate(rate),
+                left,
             )
         else:
             log.info("%s: %.1f MiB, %s", self._label, received / _MIB, _format_rate(rate))
@@ -82,7 +87,11 @@ class Progress:
         self._meter.timing("meetings.landing.duration", seconds, self._tags)
         log.info(
             "%s: %d bytes, fetched %d of them in %.1f s (%s)",
-            *(self._label, size, self._fetched, seconds, _format_rate(self._fetched / seconds)),
+            self._label,
+            size,
+            self._fetched,
+            seconds,
+            _format_rate(self._fetched / seconds),
         )
 
     def _count(self) -> None:

@@ -64,11 +64,13 @@ class FeishuHook(ConsentHook):
         if identity.consent is not None:
             self._users, self._in_progress = user_tokens(
                 "|".join((PLATFORM, transport.base_url, login.id, "user", self.meetings_conn_id)),
-                (login.secret, login.extra["coordination_conn_id"]),
-                f"Run airflow meetings authorize {self.meetings_conn_id} (without a shell: FeishuAuthorizeOperator).",
-                CONSENT_SECONDS,
-                transport.pause,
-                transport.queue_timeout,
+                login.secret,
+                login.extra["coordination_conn_id"],
+                remedy=f"Run airflow meetings authorize {self.meetings_conn_id} (without a shell: "
+                "FeishuAuthorizeOperator).",
+                consent_seconds=CONSENT_SECONDS,
+                pause=transport.pause,
+                timeout=transport.queue_timeout,
             )
         credentials = Credentials(
             login.id,
@@ -110,15 +112,15 @@ class FeishuHook(ConsentHook):
             code = code_of_redirect(redirected_to, started)
             # Before the code is used: the address works once, whatever happens next.
             in_progress.finish()
-            grant = client.exchange_code(code, verifier=started.verifier, redirect_uri=started.redirect_uri)
-            user = self._user_info(client, grant)
+            tokens = client.exchange_code(code, verifier=started.verifier, redirect_uri=started.redirect_uri)
+            user = self._user_info(client, tokens)
             # Written once: from now on only the process that renews it may change it.
-            consent_status = users.accept(grant, user.open_id or "" if user else "")
+            consent_status = users.accept(tokens, user.open_id or "" if user else "")
         return consent_status, user.name or "" if user else ""
 
-    def _user_info(self, client: FeishuClient, grant: TokenPair) -> UserInfo | None:
+    def _user_info(self, client: FeishuClient, tokens: TokenPair) -> UserInfo | None:
         try:
-            return client.get_user_info(grant)
+            return client.get_user_info(tokens)
         except MeetingsApiError as error:
             self.log.info("Could not read the user of the consent: %s", error)
             return None

@@ -1,4 +1,4 @@
-"""Calls to an fsspec file system: serialized where needed, past its listing cache, errors as OSError."""
+"""Calls to an fsspec file system: one at a time where needed, without its listing cache, with errors as OSError."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class FilesystemCalls:
             try:
                 yield self._fs
             except Exception as error:
-                # Neither the text nor the exception: both may contain a signed URL or the account.
+                # Drop the text and the exception: both may contain a signed URL or the account.
                 raise _to_oserror(self._target, error) from None
 
     def open(self, path: str, *, autocommit: bool) -> Any:
@@ -93,7 +93,7 @@ class FilesystemCalls:
                     raise
 
     def stat(self, path: str) -> ObjectStat | None:
-        """Return size and validator of an object, past the listing cache; None if there is none."""
+        """Return size and validator of an object, not from the listing cache; None if there is none."""
         with self.call() as fs:
             fs.invalidate_cache(path.rpartition("/")[0])
             try:

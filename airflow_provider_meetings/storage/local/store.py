@@ -14,7 +14,7 @@ from pathlib import Path
 import pendulum
 
 from airflow_provider_meetings.api.landing.store import MAX_READ_BYTES, ListedObject, ObjectStat, PartialUpload, Plan
-from airflow_provider_meetings.api.sanitize import harmless
+from airflow_provider_meetings.api.sanitize import printable
 from airflow_provider_meetings.storage.local.writer import (
     PART_SUFFIX,
     PIECE_BYTES,
@@ -102,17 +102,17 @@ class LocalStore:
 
     def walk(self, folder: str = "") -> Iterator[ListedObject]:
         """Yield every file except part files, sorted; symbolic links to folders are not followed."""
-        for path, found in self._files(folder):
+        for path, info in self._files(folder):
             if not path.name.endswith(PART_SUFFIX):
-                yield ListedObject(self._key(path), found.st_size, pendulum.from_timestamp(found.st_mtime))
+                yield ListedObject(self._key(path), info.st_size, pendulum.from_timestamp(info.st_mtime))
 
     def partial_uploads(self) -> Iterator[PartialUpload]:
         """Yield the part files below the root."""
-        for path, found in self._files():
+        for path, info in self._files():
             if path.name.endswith(PART_SUFFIX):
                 key = self._key(path)
-                modified = pendulum.from_timestamp(found.st_mtime)
-                yield PartialUpload(key.removesuffix(PART_SUFFIX), "part file", key, found.st_size, modified)
+                modified = pendulum.from_timestamp(info.st_mtime)
+                yield PartialUpload(key.removesuffix(PART_SUFFIX), "part file", key, info.st_size, modified)
 
     def remove(self, upload: PartialUpload) -> bool:
         """Remove a part file; False if it is gone, or if another process is writing to it."""
@@ -132,20 +132,20 @@ class LocalStore:
         for folder, folders, names in os.walk(root, onerror=_raise_unless_missing):
             folders.sort()
             for path in (Path(folder, name) for name in folders):
-                if path.is_symlink():  # it could lead in a circle, or out of the lake
-                    log.warning("Skipping %s: symbolic link to a folder", harmless(str(path), 1000))
+                if path.is_symlink():  # it may lead in a circle, or out of the lake
+                    log.warning("Skipping %s: symbolic link to a folder", printable(str(path), 1000))
             for name in sorted(names):
                 path = Path(folder, name)
                 try:
-                    found = path.stat()
-                except FileNotFoundError:  # deleted since, or a broken link
+                    info = path.stat()
+                except FileNotFoundError:  # deleted meanwhile, or a broken link
                     continue
                 except OSError as error:
                     if error.errno != errno.ELOOP:  # a link to itself
                         raise
                     continue
-                if stat.S_ISREG(found.st_mode):
-                    yield path, found
+                if stat.S_ISREG(info.st_mode):
+                    yield path, info
 
     def _path(self, key: str) -> Path:
         return self._root.joinpath(*key.split("/"))

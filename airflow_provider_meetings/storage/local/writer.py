@@ -144,7 +144,7 @@ def lock_part(part: Path) -> int:
             if os.path.samestat(stat, part.lstat()):
                 if stat.st_nlink == 1:
                     return fd
-                # A copy of the lake made of hard links shares this file, perhaps as a published one.
+                # A hard-linked copy of the lake shares this file, perhaps under its final name.
                 part.unlink()
         except FileNotFoundError:
             pass
@@ -163,11 +163,9 @@ def explain_errors(target: str) -> Iterator[None]:
     """Add the target and the next step to the text of an OSError."""
     try:
         yield
-    except BlockingIOError:
-        raise  # has both already
     except OSError as error:
-        if error.errno is None or "target " in str(error.strerror):
-            raise  # has both already
+        if isinstance(error, BlockingIOError) or error.errno is None or "target " in str(error.strerror):
+            raise  # its text has both already
         next_step = _NEXT_STEPS.get(error.errno, "choose another target")
         text = f"target {target} is not writable for user id {os.geteuid()} ({error.strerror}): {next_step}"
         raise type(error)(error.errno, text) from None

@@ -30,7 +30,7 @@ EXTRA_ARGS = (
     "StorageClass",
     "Tagging",
 )
-NO_ETAG = "etag:"  # validator of a store that sends no ETag
+ETAG_PREFIX = "etag:"  # alone, it is the validator of an object without an ETag
 NOT_FOUND = ("404", "NoSuchKey")
 PRECONDITION_FAILED = ("412", "PreconditionFailed", "ConditionalRequestConflict")
 
@@ -147,7 +147,7 @@ def to_stat(head: Mapping[str, Any]) -> ObjectStat:
 
 def validator_of(response: Mapping[str, Any]) -> str:
     """Return the validator of the object in a response."""
-    return f"etag:{response['ETag'].strip(chr(34))}"
+    return f"{ETAG_PREFIX}{response['ETag'].strip(chr(34))}"
 
 
 def skip_payload_signing(config: Any) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 _CREDENTIALS = "the store rejects the credentials: renew those of the Airflow connection"
 _DENIED = "the credentials of the Airflow connection lack a permission: grant it"
 _BUSY = "the store fails or is overloaded: try again later"
-_WRONG_REGION = "the bucket is elsewhere: correct region_name or endpoint_url of the Airflow connection"
+_WRONG_REGION = "the bucket is in another region: correct region_name or endpoint_url of the Airflow connection"
 _UNREACHABLE = "the store cannot be reached: check endpoint_url of the Airflow connection, and the network"
 _NO_SPACE = "the store has no space left: free some, then try again"
 _DIGEST = "the bytes changed in transit: try again"

@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed, Writer
 from airflow_provider_meetings.storage.s3.bucket import (
-    NO_ETAG,
+    ETAG_PREFIX,
     NOT_FOUND,
     PRECONDITION_FAILED,
     S3Bucket,
@@ -29,7 +29,8 @@ IN_FLIGHT = 2
 class S3Writer(Writer):
     """Upload an object in parts. An object of at most one part is uploaded by a single PUT and is not resumable.
 
-    Only parts in the answer of `ListParts` are resumed. If there are none, `offset` is 0; call `abort` then.
+    Only parts in the response of `ListParts` are resumed. If there are none, `offset` is 0, and the upload may be gone:
+    call `abort` and start a new one.
 
     :param conditional: the store supports conditional writes.
     """
@@ -135,8 +136,8 @@ class S3Writer(Writer):
         validator = self._put() if self._upload_id is None else self._complete()
         self._end()
         stat = to_stat(self._bucket.request("head_object", self._key))
-        if validator is not None and validator != stat.validator != NO_ETAG:
-            # Another process has published since: its object must not be deleted, nor get this writer's receipt.
+        if validator is not None and stat.validator not in {validator, ETAG_PREFIX}:
+            # Another process has replaced the object: keep it, and write no receipt for it.
             uri = self._bucket.uri(self._key)
             raise BlockingIOError(errno.EAGAIN, f"{uri} was replaced by another process; try again later")
         return stat
@@ -186,7 +187,7 @@ class S3Writer(Writer):
                 raise
             log.warning("%s; the object was published nevertheless", error)
             with contextlib.suppress(OSError):
-                self._abort()  # an identical object may be older, and the upload still open
+                self._abort()  # the object may be an older, identical one, and this upload still open
             return None
         return validator_of(response)
 
@@ -203,7 +204,7 @@ class S3Writer(Writer):
             return {}
         if if_match.stat is None:
             return {"IfNoneMatch": "*"}
-        return {"IfMatch": f'"{if_match.stat.validator.removeprefix(NO_ETAG)}"'}
+        return {"IfMatch": f'"{if_match.stat.validator.removeprefix(ETAG_PREFIX)}"'}
 
     def _is_published(self, expected: ExpectedObject) -> bool:
         mode = {"ChecksumMode": "ENABLED"} if self._bucket.keeps_checksums else {}

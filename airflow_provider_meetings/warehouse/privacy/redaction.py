@@ -22,9 +22,9 @@ from airflow_provider_meetings.warehouse.load.rows import Neutral
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.merge.convert import text
 from airflow_provider_meetings.warehouse.privacy.rules import (
-    IMPLIED,
-    KEPT,
-    LISTS,
+    LIST_COLUMNS,
+    NOT_REDACTABLE,
+    SAME_INFORMATION,
     check,
     is_key,
     person_fields,
@@ -59,7 +59,7 @@ class Redaction:
         self._key = key or b""
         self._actions = dict(redact)
         for name in redact:
-            for other in IMPLIED.get(name, ()):
+            for other in SAME_INFORMATION.get(name, ()):
                 self._actions.setdefault(other, "drop")
         if redact.keys() & {"recording_id", "file_id"}:  # the same id on Feishu
             self._actions |= {"recording_id": "hash", "file_id": "hash"}
@@ -75,15 +75,15 @@ class Redaction:
         self._people = {field: column for field, column in person_fields().items() if column in self._actions}
         self._meetings: dict[tuple[object, ...], set[Any]] = {}
         # Columns that identify and join rows change only by their own action.
-        self._protected = {*KEPT, *(column.name for column in columns if is_key(column))}
-        self._lifted = [column for column in columns if column.info.get("from_source")]
+        self._protected = {*NOT_REDACTABLE, *(column.name for column in columns if is_key(column))}
+        self._source_columns = [column for column in columns if column.info.get("from_source")]
 
     def recordings(self, recordings: Iterable[Neutral]) -> Iterator[Neutral]:
         """Redact recordings and their files; their meeting ids are kept for `stored_files`."""
         for recording in recordings:
             if "meeting_id" in self._actions:
                 found = {row.get("meeting_id") for row in (recording, *(recording.get("files") or ()))}
-                self._meetings.setdefault(_owner(recording), set()).update(found - {None})
+                self._meetings.setdefault(_recording_key(recording), set()).update(found - {None})
             yield self._redact(recording)
 
     def posts(self, posts: Iterable[Neutral]) -> Iterator[Neutral]:
@@ -128,7 +128,7 @@ class Redaction:
         return {**row, "text": self._redact_source(parsed, replacements)} if _is_walkable(parsed) else row
 
     def summaries(self, summaries: Iterable[Neutral]) -> Iterator[Neutral]:
-        """Redact the selectors of listings, which may be any of the ids, with each of them.
+        """Redact the selectors of listings. A selector may be any of the ids, so the action of each id applies to it.
 
         Windows whose selector is dropped are numbered over the whole call, so that they stay distinct.
         """
@@ -146,7 +146,7 @@ class Redaction:
 
     def _redact_stored(self, file: Neutral) -> Neutral:
         replacements: Replacements = {}
-        for meeting_id in self._meetings.get(_owner(file), ()):
+        for meeting_id in self._meetings.get(_recording_key(file), ()):
             self._redact_value("meeting_id", meeting_id, self._actions["meeting_id"], replacements)
         return self._redact(file, replacements)
 
@@ -175,7 +175,7 @@ class Redaction:
         redacted = dict(row)
         source = redacted.get("source")
         own = manifests().get(redacted.get("platform") or "", {}).get("columns", {})
-        for column in self._lifted:  # the column keeps its value although `source` is redacted
+        for column in self._source_columns:  # the column keeps its value although `source` is redacted
             name = own.get(column.name)
             if isinstance(source, Mapping) and name in source and column.name not in redacted:
                 redacted[column.name] = source[name]
@@ -206,7 +206,7 @@ class Redaction:
             replacement = self._hash(value) if action == "hash" else ""
             add_replacement(replacements, value, replacement, is_id=name.endswith(("_id", "_number")))
         redacted: Any = None
-        if isinstance(value, list | tuple) and (action == "hash" or name in LISTS):
+        if isinstance(value, list | tuple) and (action == "hash" or name in LIST_COLUMNS):
             redacted = [self._redact_value(name, item, action, replacements) for item in value]
         elif name == "viewers" and isinstance(value, Mapping):  # the person, not the time
             redacted = {
@@ -228,7 +228,7 @@ class Redaction:
             column = self._people.get(name)
             nested = self._redact_source(value, replacements)  # first, to collect the people in a dropped field
             if replacements is not None and column and not isinstance(value, Mapping):
-                as_column = name if column == "viewers" else column  # of viewers, the id is the value
+                as_column = name if column == "viewers" else column  # the value of a viewer is the id
                 redacted[name] = self._redact_person(as_column, value, self._actions[column], replacements)
             elif (action := self._vendor.get(name)) is None:
                 redacted[name] = nested
@@ -237,7 +237,7 @@ class Redaction:
         return redacted
 
     def _redact_person(self, name: str, value: Any, action: str, replacements: Replacements) -> Any:
-        """Redact a person, who may be given as a number, and several in a list."""
+        """Redact a person, whose id may be a number, or a list of people."""
         if isinstance(value, list):
             return [self._redact_person(name, item, action, replacements) for item in value]
         if isinstance(value, Mapping):
@@ -255,7 +255,7 @@ class Redaction:
         return hmac.new(self._key, text(value).encode(), hashlib.sha256).hexdigest()
 
 
-def _owner(row: Neutral) -> tuple[object, ...]:
+def _recording_key(row: Neutral) -> tuple[object, ...]:
     return tuple(row.get(name) for name in ("platform", "tenant", "recording_id"))
 
 

@@ -31,10 +31,10 @@ _REASONS = {
         *("settled_at", "seen_until", "settled_until", "finished_at"),
     ),
 }
-KEPT: Mapping[str, str] = {name: reason for reason, names in _REASONS.items() for name in names}
+NOT_REDACTABLE: Mapping[str, str] = {name: reason for reason, names in _REASONS.items() for name in names}
 """Columns that cannot be redacted, and the reason."""
 
-IMPLIED: Mapping[str, tuple[str, ...]] = {
+SAME_INFORMATION: Mapping[str, tuple[str, ...]] = {
     "content": ("content_text",),
     "content_text": ("content",),
     "author_kind": ("author_kind_code",),
@@ -46,7 +46,7 @@ IMPLIED: Mapping[str, tuple[str, ...]] = {
 # Part of the key of pending_items, for recordings without an id.
 _KEYS = frozenset({"meeting_id", "meeting_number"})
 
-LISTS = frozenset({"category_ids", "image_keys", "assignees", "viewers"})
+LIST_COLUMNS = frozenset({"category_ids", "image_keys", "assignees", "viewers"})
 """Lists whose items can be hashed; of viewers, the ids are hashed."""
 
 _PERSON_FIELDS: Mapping[str, str] = {
@@ -83,12 +83,12 @@ def is_key(column: Column[object]) -> bool:
 
 def actions_of(column: Column[object]) -> tuple[Action, ...]:
     """Return the possible actions for a column; a key column cannot be dropped."""
-    if column.name in KEPT or column.name.startswith("_"):
+    if column.name in NOT_REDACTABLE or column.name.startswith("_"):
         return ()
-    hashed = isinstance(column.type, (Id, Text)) or column.name in LISTS
+    hashed = isinstance(column.type, (Id, Text)) or column.name in LIST_COLUMNS
     if is_key(column):
         return ("hash",) if hashed else ()
-    return ACTIONS if (hashed and not isinstance(column.type, JSON)) or column.name in LISTS else ("drop",)
+    return ACTIONS if (hashed and not isinstance(column.type, JSON)) or column.name in LIST_COLUMNS else ("drop",)
 
 
 def redactable(tables: Iterable[Table]) -> dict[str, tuple[Action, ...]]:
@@ -109,8 +109,8 @@ def check(redact: Mapping[str, str], tables: Iterable[Table]) -> None:
     tables = list(tables)
     possible = redactable(tables)
     for name, action in redact.items():
-        if name in KEPT and any(name in table.columns for table in tables):
-            raise LoadError(f"redact: column {name!r} cannot be redacted: {KEPT[name]}")
+        if name in NOT_REDACTABLE and any(name in table.columns for table in tables):
+            raise LoadError(f"redact: column {name!r} cannot be redacted: {NOT_REDACTABLE[name]}")
         if name not in possible:
             raise LoadError(f"redact: unknown column {str(name)[:60]!r}; known columns: {', '.join(possible)}")
         if action not in ACTIONS:

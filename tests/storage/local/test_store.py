@@ -40,7 +40,7 @@ def test_validator_is_mtime(store: LocalStore, tmp_path: Path) -> None:
     assert stat.validator == f"mtime-ns:{(tmp_path / 'a' / 'b' / 'x').stat().st_mtime_ns}"
 
 
-def test_file_in_place_of_folder_is_empty(store: LocalStore) -> None:
+def test_key_below_file_does_not_exist(store: LocalStore) -> None:
     store.put("x", b"1")
     assert store.read("x/y") is None
     assert store.stat("x/y") is None
@@ -94,9 +94,9 @@ def test_symlink_to_folder_is_logged_and_skipped(
 
 
 def test_part_without_checkpoint_is_not_resumed(store: LocalStore, tmp_path: Path) -> None:
-    left = tmp_path / "a" / "b" / "v.mp4.part"
-    left.parent.mkdir(parents=True)
-    left.write_bytes(b"a long rest of an earlier try")
+    part = tmp_path / "a" / "b" / "v.mp4.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"longer bytes of an earlier try")
     writer = store.writer("v.mp4", Plan())
     writer.write(b"new")
     writer.publish()
@@ -116,7 +116,7 @@ def test_second_writer_is_locked_out(store: LocalStore, tmp_path: Path) -> None:
     assert store.read("v.mp4") == b"second"
 
 
-@pytest.mark.parametrize("race", ["published", "discarded"])
+@pytest.mark.parametrize("race", ["published", "aborted"])
 def test_lock_is_repeated_after_rename(store: LocalStore, monkeypatch: pytest.MonkeyPatch, race: str) -> None:
     """Between open and lock the other process publishes, and the opened file is no longer the part."""
     import fcntl

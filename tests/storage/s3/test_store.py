@@ -22,7 +22,7 @@ class TestS3Store(StoreContract):
         return s3.store()
 
     def test_walk_goes_folder_by_folder(self, store: Store) -> None:
-        """S3 sorts by whole keys."""
+        """Unlike in other stores, files and folders are sorted together: S3 sorts by whole keys."""
         for key in ("b/2", "b/10/x", "a/0", "c"):
             store.put(key, b"1")
         assert keys(store) == ["a/0", "b/10/x", "b/2", "c"]

@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
-from airflow_provider_meetings.warehouse.privacy.rules import ACTIONS, KEPT, actions_of
+from airflow_provider_meetings.warehouse.privacy.rules import ACTIONS, NOT_REDACTABLE, actions_of
 from airflow_provider_meetings.warehouse.tables.tables import tables
 
 KEY = b"a key of the tests, long enough"
@@ -316,8 +316,8 @@ def test_hashes_need_a_key(key: bytes | None) -> None:
 def test_each_column_has_actions_or_a_reason() -> None:
     for table in tables():
         for column in table.columns:
-            kept = column.name.startswith("_") or column.name in KEPT
+            kept = column.name.startswith("_") or column.name in NOT_REDACTABLE
             assert bool(actions_of(column)) != kept, column
             assert set(actions_of(column)) <= set(ACTIONS)
             assert not (column.primary_key and "drop" in actions_of(column))
-    assert {column.name for table in tables() for column in table.columns} >= KEPT.keys()
+    assert {column.name for table in tables() for column in table.columns} >= NOT_REDACTABLE.keys()
