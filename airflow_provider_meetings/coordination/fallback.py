@@ -21,8 +21,8 @@ RETRY_SECONDS = 60.0
 _T = TypeVar("_T")
 
 
-class FallbackBackend:
-    """Share through the primary backend, or through the fallback while the primary fails; see `Backend`.
+class FallbackBackend(Backend):
+    """Share through the primary backend, or through the fallback while the primary fails.
 
     It raises no `BackendError` except `Busy`. It logs one warning when the primary fails, and one message when the
     primary works again.
@@ -49,16 +49,13 @@ class FallbackBackend:
         self._guard = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
-        """Return a value; see `Backend`."""
         return self._call(lambda backend: backend.get(key))
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
-        """Set a value; see `Backend`."""
         self._call(lambda backend: backend.set(key, value, lifetime))
 
     @contextlib.contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[None]:
-        """Hold the lock of the key; see `Backend`."""
         lock = contextlib.ExitStack()
         self._call(lambda backend: lock.enter_context(backend.lock(key, timeout)))
         try:
@@ -70,15 +67,12 @@ class FallbackBackend:
                 self._use_fallback(error)
 
     def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
-        """Take the next free slot; see `Backend`."""
         return self._call(lambda backend: backend.reserve(key, rates, max_wait))
 
     def block(self, key: str, seconds: float) -> None:
-        """Give out no slot for a while; see `Backend`."""
         self._call(lambda backend: backend.block(key, seconds))
 
     def close(self) -> None:
-        """Close files and connections."""
         self._primary.close()
 
     def _call(self, method: Callable[[Backend], _T]) -> _T:

@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
-from airflow_provider_meetings.api.http.auth import Token
+from airflow_provider_meetings.api.http.auth import Token, TokenStore
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import Busy
+from airflow_provider_meetings.coordination.backend import Backend, Busy
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ AGAIN_SECONDS = 20.0
 """Seconds between two attempts to renew a token that is still valid."""
 
 
-class ProcessTokenStore:
+class ProcessTokenStore(TokenStore):
     """Keep tokens in memory, and fetch one at a time per key.
 
     Of several threads that saw the same token rejected, only the first one fetches a new one.
@@ -48,7 +48,7 @@ class ProcessTokenStore:
         rejected: str | None = None,
         timeout: float = threading.TIMEOUT_MAX,
     ) -> Token:
-        """Return a fresh token under `key`; see `TokenStore`.
+        """Return a fresh token under `key`.
 
         A token that is still valid is returned if it cannot be renewed now.
 
@@ -109,8 +109,8 @@ PROCESS_TOKENS = ProcessTokenStore(early=process_share)
 os.register_at_fork(after_in_child=PROCESS_TOKENS.reset_locks)
 
 
-class MemoryBackend:
-    """Share between the threads of this process; see `Backend`. Slots, but not locks, keep the order of requests."""
+class MemoryBackend(Backend):
+    """Share between the threads of this process. Slots, but not locks, keep the order of requests."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -121,19 +121,16 @@ class MemoryBackend:
         self._blocked: dict[str, float] = {}
 
     def get(self, key: str) -> bytes | None:
-        """Return a value; see `Backend`."""
         with self._guard:
             value, expires_at = self._values.get(key, (None, 0.0))
             return value if self._clock() < expires_at else None
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
-        """Set a value; see `Backend`."""
         with self._guard:
             self._values[key] = value, self._clock() + lifetime
 
     @contextlib.contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[None]:
-        """Hold the lock of the key; see `Backend`."""
         with self._guard:
             lock = self._locks[key]
         if not lock.acquire(timeout=max(timeout, 0.0)):
@@ -144,7 +141,7 @@ class MemoryBackend:
             lock.release()
 
     def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
-        """Take the next free slot; see `Backend`. Slots are spread evenly, so the slowest rate decides."""
+        """Take the next free slot. Slots are spread evenly, so the slowest rate decides."""
         with self._guard:
             now = self._clock()
             spacing = max(rate.spacing for rate in rates)
@@ -155,7 +152,6 @@ class MemoryBackend:
             return slot - now
 
     def block(self, key: str, seconds: float) -> None:
-        """Give out no slot for a while; see `Backend`."""
         with self._guard:
             until = self._clock() + seconds
             self._blocked[key] = max(until, self._blocked.get(key, until))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from airflow_provider_meetings.api.errors import QueueTooLong, RateLimited
-from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
+from airflow_provider_meetings.api.http.rate_limit import Quota, Rate, RateLimiter
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 
 MARGIN: Final = 0.02
@@ -26,8 +26,8 @@ _BACKOFF: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
 """Blocks after successive refusals that name no duration."""
 
 
-class SharedRateLimiter:
-    """Give each call a slot; see `RateLimiter`.
+class SharedRateLimiter(RateLimiter):
+    """Give each call a slot.
 
     :param backend: a backend that raises no `BackendError` except `Busy`.
     :param owner: the owner of the quotas: platform, base URL, app, tenant.
@@ -40,7 +40,6 @@ class SharedRateLimiter:
         self._share = share * (1 - MARGIN)
 
     def reserve(self, quota: Quota, max_wait: float) -> float:
-        """Take the next slot; see `RateLimiter`."""
         rates, key = self._rates(quota), self._key(quota)
         try:
             wait = self._backend.reserve(key, rates, max(_NOW_SECONDS, min(max_wait, MAX_BLOCK_SECONDS)))
@@ -63,14 +62,12 @@ class SharedRateLimiter:
         )
 
     def still_valid(self, quota: Quota, late: float) -> bool:
-        """Return whether a slot may still be used; see `RateLimiter`."""
         spacing = max(rate.spacing for rate in self._rates(quota))
         # A later call would fall into the same window of the platform as all calls behind it.
         leeway = min((rate.calls * spacing - rate.seconds for rate in quota.rates), default=math.inf)
         return late <= leeway and self._backend.get(f"{self._key(quota)}|refused") is None
 
     def refused(self, quota: Quota, error: RateLimited) -> float:
-        """Block the endpoint for all; see `RateLimiter`."""
         key, retry_after = self._key(quota), error.retry_after or 0.0
         steps = error.blocks or (() if 0 < retry_after < math.inf else _BACKOFF)
         seconds = self._next_step(key, steps) if steps else min(retry_after, MAX_SECONDS)

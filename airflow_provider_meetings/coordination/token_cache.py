@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from airflow_provider_meetings.api.errors import MESSAGE_FIELDS, AuthenticationError, RateLimited, ServerError
-from airflow_provider_meetings.api.http.auth import Token
+from airflow_provider_meetings.api.http.auth import Token, TokenStore
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 from airflow_provider_meetings.coordination.encryption import Encryptor
 from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, ProcessTokenStore
@@ -23,8 +23,8 @@ _MAX_LIFETIME_SECONDS: Final = 7 * 86400.0
 """Longest lifetime of a stored token: backends refuse absurd numbers."""
 
 
-class SharedTokens:
-    """Look for a token in this process, then in the backend; else fetch one while all others wait; see `TokenStore`.
+class SharedTokens(TokenStore):
+    """Look for a token in this process, then in the backend; else fetch one while all others wait.
 
     :param backend: a backend that raises no `BackendError` except `Busy`.
     :param secret: the app's secret; stored tokens are encrypted under a key derived from it.

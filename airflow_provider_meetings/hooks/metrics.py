@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
 
-class AirflowMeter:
+class AirflowMeter(Meter):
     """Send counters and timings to Airflow's StatsD or OpenTelemetry, if configured.
 
     Airflow has two ``Stats`` objects: one for task processes, one for its components, such as the triggerer. Metrics
@@ -35,11 +35,9 @@ class AirflowMeter:
         return cls(import_module("airflow.observability.stats").Stats)
 
     def count(self, name: str, value: int, tags: Mapping[str, str]) -> None:
-        """Add to a counter."""
         self._stats.incr(name, value, tags=dict(tags))
 
     def timing(self, name: str, seconds: float, tags: Mapping[str, str]) -> None:
-        """Record a duration."""
         self._stats.timing(name, timedelta(seconds=seconds), tags=dict(tags))
 
 

@@ -54,7 +54,6 @@ class MeetingsRetryPolicy(RetryPolicy):
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> MeetingsRetryPolicy:
-        """Create the policy."""
         return cls()
 
 

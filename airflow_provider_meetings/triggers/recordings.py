@@ -84,7 +84,6 @@ class RecordingReadyTrigger(BaseTrigger):
         self._client: MeetingsClient | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return the class path and the arguments."""
         names = ("meetings_conn_id", "query", "until", "poke_interval", "deadline", "max_failures")
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         return path, {name: getattr(self, name) for name in names}

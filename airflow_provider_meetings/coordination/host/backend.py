@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import BackendError, Busy
+from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.host.record import MAX_SECONDS, BootClock, Record
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 
@@ -34,8 +34,8 @@ def _close_in_child() -> None:
 os.register_at_fork(after_in_child=_close_in_child)
 
 
-class HostBackend:
-    """Share through files; see `Backend`. Slots, but not locks, keep the order of requests.
+class HostBackend(DurableBackend):
+    """Share through files. Slots, but not locks, keep the order of requests.
 
     A file is named by a digest of its key. It is written in place under its lock; if the process is killed meanwhile,
     the checksum is wrong and the file counts as missing. Only a record, which cannot be fetched again, is written to
@@ -64,7 +64,6 @@ class HostBackend:
         return record.payload
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
-        """Set a value; see `Backend`."""
         record = Record(self._now(), min(max(lifetime, 0.0), MAX_SECONDS), value)
         with self._locked(_name(key, "value")) as file:
             _write(file, record)
@@ -100,7 +99,6 @@ class HostBackend:
         return wait
 
     def block(self, key: str, seconds: float) -> None:
-        """Give out no slot for a while; see `Backend`."""
         with self._locked(_name(key, "slot")) as file:
             now = self._now()
             queue, blocked, spacing = _read_slots(file, now)
@@ -119,7 +117,6 @@ class HostBackend:
         return record.payload if record else b""  # empty: the record is damaged
 
     def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
-        """Replace the record if it is still `old`; see `DurableBackend`."""
         with self._locked(_name(key, "guard")):
             existing = self.read(key)
             if existing == new:

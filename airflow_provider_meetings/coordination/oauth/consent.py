@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from airflow_provider_meetings.api.http.oauth import ConsentInProgress
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.encryption import Encryptor
 from airflow_provider_meetings.coordination.oauth.record import unreachable
@@ -12,8 +13,8 @@ PENDING_SECONDS: Final = 600.0
 """Seconds within which a consent must be finished."""
 
 
-class PendingConsent:
-    """Keep a pending consent encrypted beside the user's tokens; see `ConsentInProgress`.
+class PendingConsent(ConsentInProgress):
+    """Keep a pending consent encrypted beside the user's tokens.
 
     Each method raises StoreError if the backend cannot be reached.
 
@@ -27,11 +28,9 @@ class PendingConsent:
         self._encryptor = Encryptor(secret)
 
     def begin(self, pending: dict[str, Any]) -> None:
-        """Store a consent for `PENDING_SECONDS`."""
         self._set(self._encryptor.encrypt(self._name, pending), PENDING_SECONDS)
 
     def pending(self) -> dict[str, Any] | None:
-        """Return the last consent that was begun, unless it has expired or was finished."""
         try:
             value = self._backend.get(self._name)
         except BackendError as error:
@@ -39,7 +38,6 @@ class PendingConsent:
         return self._encryptor.decrypt(self._name, value) if value else None
 
     def finish(self) -> None:
-        """Remove the consent before its result is used: it is valid once."""
         self._set(b"", 0)
 
     def _set(self, value: bytes, seconds: float) -> None:

@@ -14,7 +14,14 @@ from typing import Final
 
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, ServerError
 from airflow_provider_meetings.api.http.auth import Token
-from airflow_provider_meetings.api.http.oauth import ConsentStatus, Ready, Renew, TokenPair, ends_soon
+from airflow_provider_meetings.api.http.oauth import (
+    ConsentStatus,
+    DurableUserTokens,
+    Ready,
+    Renew,
+    TokenPair,
+    ends_soon,
+)
 from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.process_state import ProcessState, process_state
@@ -32,8 +39,8 @@ _EARLY_RETRY_SECONDS: Final = 60.0
 """After an early renewal has failed, the old token is used for this time without another attempt."""
 
 
-class UserTokenStore:
-    """Keep one user's tokens, encrypted, in a durable backend; see `DurableUserTokens`.
+class UserTokenStore(DurableUserTokens):
+    """Keep one user's tokens, encrypted, in a durable backend.
 
     :param name: the name of the tokens; holds no secret.
     :param secret: the app's secret. With another one the tokens cannot be read, and the user must consent again.
@@ -97,7 +104,6 @@ class UserTokenStore:
         )
 
     def consent_status(self) -> ConsentStatus | None:
-        """Return until when the consent is valid; see `UserTokens`."""
         try:
             return self._records.read()[1].consent_status(self._consent_seconds)
         except AuthenticationError:
@@ -106,11 +112,9 @@ class UserTokenStore:
             raise unreachable(error) from None
 
     def now(self) -> float:
-        """Return the current time in seconds since the epoch; expiry times are compared with it."""
         return self._clock()
 
     def accept(self, tokens: TokenPair, user: str = "") -> ConsentStatus:
-        """Store the tokens of a new consent; see `DurableUserTokens`."""
         record = UserRecord.consented(tokens, self._clock(), user)
         encrypted = self._records.encrypt(record)
         try:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, BackendError, Busy
+from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.redis.errors import translated_errors
 from airflow_provider_meetings.coordination.redis.scripts import BLOCK, COMPARE_AND_SET, GET, RESERVE
 
@@ -31,8 +31,8 @@ _POLL = 0.05  # seconds between two attempts to acquire a lock
 _TIMEOUT = 5.0  # seconds for the server to answer, if the client has no timeout
 
 
-class RedisBackend:
-    """Share values, locks and slots through a Redis client; see `Backend`.
+class RedisBackend(DurableBackend):
+    """Share values, locks and slots through a Redis client.
 
     A thread extends the lease of a lock while it is held. A process that is stopped for longer than 1.5 seconds loses
     its lock. Locks do not keep the order of requests.
@@ -64,7 +64,6 @@ class RedisBackend:
         return value
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
-        """Set a value for `lifetime` seconds."""
         milliseconds = max(1, round(lifetime * 1000))
         with translated_errors():
             self._client.set(_name(key, "value"), b"%d %s" % (milliseconds, value), px=milliseconds)
@@ -95,7 +94,6 @@ class RedisBackend:
                 lock.release()
 
     def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
-        """Take the next free slot that all rates allow, and return how many seconds from now it is."""
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
         with translated_errors():
             taken, wait = self._reserve([_name(key, "slots")], [spacing, math.floor(max_wait * 1e6)])
@@ -104,12 +102,10 @@ class RedisBackend:
         return float(wait / 1e6)
 
     def block(self, key: str, seconds: float) -> None:
-        """Give out no slot of the key for `seconds` from now."""
         with translated_errors():
             self._block([_name(key, "slots")], [math.ceil(seconds * 1e6)])
 
     def read(self, key: str) -> bytes | None:
-        """Return the record, or None; see `DurableBackend`."""
         with translated_errors():
             record: bytes | None = self._execute("GET", _name(key, "record"), NEVER_DECODE=True)
         return record

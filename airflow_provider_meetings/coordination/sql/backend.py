@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, Busy
+from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, Busy, DurableBackend
 from airflow_provider_meetings.coordination.sql.connections import Connections, Session
 
 _LOCK_WAIT_SECONDS = 2.0  # one wait for a lock; it must be shorter than the time after which a connection is cut
@@ -25,8 +25,8 @@ _KEPT_QUEUE = 2_000_000  # microseconds of a queue that are kept then: the proce
 _CLEANUP_ROWS = 100  # expired rows that one write removes
 
 
-class SqlBackend:
-    """Share values, locks and slots through a database; see `Backend`.
+class SqlBackend(DurableBackend):
+    """Share values, locks and slots through a database.
 
     :param connect: opens a connection with a driver whose parameters are ``%s`` (psycopg, psycopg2, PyMySQL,
         mysqlclient, MySQL Connector). It must have timeouts of a few seconds: ``connect_timeout``, and with MySQL
@@ -39,8 +39,6 @@ class SqlBackend:
         self._connections = Connections(connect, answer_timeout, timeout)
 
     def get(self, key: str) -> bytes | None:
-        """Return a value, or None."""
-
         def read(session: Session) -> bytes | None:
             row = session.row(session.dialect.get, _name(key, "value"))
             return None if row is None else bytes(row[0])
@@ -76,7 +74,6 @@ class SqlBackend:
             self._connections.release(session, number)
 
     def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
-        """Take the next free slot that all rates allow, and return how many seconds from now it is."""
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
         name = _name(key, "slots")
 
@@ -94,7 +91,6 @@ class SqlBackend:
         return wait / 1e6
 
     def block(self, key: str, seconds: float) -> None:
-        """Give out no slot of the key for `seconds` from now."""
         name = _name(key, "slots")
 
         def write(session: Session) -> None:
@@ -104,8 +100,6 @@ class SqlBackend:
         self._connections.run(write)
 
     def read(self, key: str) -> bytes | None:
-        """Return the record, or None; see `DurableBackend`."""
-
         def read(session: Session) -> bytes | None:
             row = session.row("SELECT value FROM meetings_coordination WHERE name = %s", _name(key, "record"))
             return None if row is None or row[0] is None else bytes(row[0])
@@ -113,7 +107,6 @@ class SqlBackend:
         return self._connections.run(read)
 
     def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
-        """Replace the record if it is still `old`; see `DurableBackend`."""
         name = _name(key, "record")
 
         def write(session: Session) -> bool:

@@ -15,6 +15,7 @@ from airflow_provider_meetings.api.landing.store import (
     ObjectStat,
     PartialUpload,
     Plan,
+    Store,
     Writer,
 )
 from airflow_provider_meetings.storage.fsspec.calls import FilesystemCalls, modified
@@ -24,7 +25,7 @@ from airflow_provider_meetings.storage.fsspec.writer import TemporaryWriter, Upl
 PIECE_BYTES = 1024 * 1024
 
 
-class FilesystemStore:
+class FilesystemStore(Store):
     """Objects below a folder of a file system.
 
     :param fs: any fsspec file system.
@@ -43,7 +44,6 @@ class FilesystemStore:
         return False
 
     def uri(self, key: str) -> str:
-        """Return the address of an object."""
         return f"{self._uri}/{key}"
 
     def check_writable(self) -> None:
@@ -56,11 +56,9 @@ class FilesystemStore:
         self.delete(key)
 
     def stat(self, key: str) -> ObjectStat | None:
-        """Return size and validator of an object; None if there is none."""
         return self._calls.stat(self._path(key))
 
     def read(self, key: str) -> bytes | None:
-        """Return the content of a small object; None if there is none."""
         stat = self.stat(key)
         if stat is None or stat.size > MAX_READ_BYTES:
             return None
@@ -71,7 +69,6 @@ class FilesystemStore:
                 return None
 
     def open(self, key: str) -> Iterator[bytes]:
-        """Yield the content of an object in pieces of at most 1 MiB."""
         path = self._path(key)
         with self._calls.call() as fs:
             fs.invalidate_cache(path.rpartition("/")[0])
@@ -88,7 +85,6 @@ class FilesystemStore:
                 file.close()
 
     def put(self, key: str, content: bytes) -> None:
-        """Write a small object atomically."""
         writer = self.writer(key, Plan(length=len(content)))
         try:
             writer.write(content)
@@ -98,7 +94,6 @@ class FilesystemStore:
             raise
 
     def writer(self, key: str, plan: Plan) -> Writer:
-        """Start an object."""
         path = self._path(key)
         self._calls.make_folder(path.rpartition("/")[0])
         with self._probe_lock:
@@ -113,7 +108,6 @@ class FilesystemStore:
         return supports_deferred_commit(self._calls, self._path(temporary_name("trial")))
 
     def delete(self, key: str) -> None:
-        """Delete an object; a missing one is no error."""
         self._calls.remove(self._path(key))
 
     def walk(self, folder: str = "") -> Iterator[ListedObject]:

@@ -45,13 +45,11 @@ class UploadWriter(Writer):
         self._file = self._calls.open(self._path, autocommit=False)
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes."""
         with self._calls.call():
             self._file.write(chunk)
         self._size += len(chunk)
 
     def publish(self) -> ObjectStat:
-        """Finish the upload and return the stat of the object."""
         with self._calls.call():
             self._file.close()
         # As late as possible: no file system offers a conditional write.
@@ -76,7 +74,6 @@ class UploadWriter(Writer):
             log.warning("Removing the partial upload of %s failed: %s", self._path, error)
 
     def abort(self) -> None:
-        """Discard what was written."""
         if not self._ended:
             self._calls.discard(self._file)
             self._ended = True
@@ -118,7 +115,6 @@ class TemporaryWriter(UploadWriter):
             self._calls.remove(self._temporary)
 
     def abort(self) -> None:
-        """Remove the temporary object."""
         if self._ended:
             return
         self._calls.discard(self._file)

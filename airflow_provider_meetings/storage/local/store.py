@@ -13,7 +13,14 @@ from pathlib import Path
 
 import pendulum
 
-from airflow_provider_meetings.api.landing.store import MAX_READ_BYTES, ListedObject, ObjectStat, PartialUpload, Plan
+from airflow_provider_meetings.api.landing.store import (
+    MAX_READ_BYTES,
+    ListedObject,
+    ObjectStat,
+    PartialUpload,
+    Plan,
+    Store,
+)
 from airflow_provider_meetings.api.sanitize import printable
 from airflow_provider_meetings.storage.local.writer import (
     PART_SUFFIX,
@@ -27,7 +34,7 @@ from airflow_provider_meetings.storage.local.writer import (
 log = logging.getLogger(__name__)
 
 
-class LocalStore:
+class LocalStore(Store):
     """Objects are files below a folder.
 
     :param root: the folder; created on the first write.
@@ -43,7 +50,6 @@ class LocalStore:
         return True
 
     def uri(self, key: str) -> str:
-        """Return the address of an object."""
         return f"{self._uri}/{key}"
 
     def check_writable(self) -> None:
@@ -57,14 +63,12 @@ class LocalStore:
                 pass
 
     def stat(self, key: str) -> ObjectStat | None:
-        """Return size and mtime of a file; None if there is none."""
         try:
             return to_stat(self._path(key).stat())
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def read(self, key: str) -> bytes | None:
-        """Return the content of a small file; None if there is none."""
         try:
             with _open_regular(self._path(key)) as file:
                 content = file.read(MAX_READ_BYTES + 1)
@@ -73,13 +77,11 @@ class LocalStore:
         return content if len(content) <= MAX_READ_BYTES else None
 
     def open(self, key: str) -> Iterator[bytes]:
-        """Yield the content of a file in pieces of at most 1 MiB."""
         with _open_regular(self._path(key)) as file:
             while piece := file.read(PIECE_BYTES):
                 yield piece
 
     def put(self, key: str, content: bytes) -> None:
-        """Write a small file atomically."""
         writer = self.writer(key, Plan(length=len(content)))
         try:
             writer.write(content)
@@ -96,7 +98,6 @@ class LocalStore:
             return LocalWriter(path, plan)
 
     def delete(self, key: str) -> None:
-        """Delete a file; a missing one is no error."""
         with explain_errors(self._uri):
             self._path(key).unlink(missing_ok=True)
 

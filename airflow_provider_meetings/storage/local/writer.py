@@ -74,18 +74,15 @@ class LocalWriter(Writer):
 
     @property
     def offset(self) -> int:
-        """Return the number of resumed bytes."""
         return self._offset
 
     def read_existing(self) -> Iterator[bytes]:
-        """Read the resumed bytes."""
         done = 0
         while done < self._offset and (piece := os.pread(self._fd, min(PIECE_BYTES, self._offset - done), done)):
             done += len(piece)
             yield piece
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes."""
         view = memoryview(chunk)
         with explain_errors(str(self._path)):
             while view:
@@ -110,12 +107,10 @@ class LocalWriter(Writer):
         return stat
 
     def pause(self) -> None:
-        """Keep the part file for a later writer."""
         if self._fd >= 0:
             self._close()
 
     def abort(self) -> None:
-        """Remove the part file."""
         if self._fd < 0:
             return
         with contextlib.suppress(FileNotFoundError):

@@ -12,7 +12,14 @@ from typing import Any
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.landing.store import MAX_READ_BYTES, ListedObject, ObjectStat, PartialUpload, Plan
+from airflow_provider_meetings.api.landing.store import (
+    MAX_READ_BYTES,
+    ListedObject,
+    ObjectStat,
+    PartialUpload,
+    Plan,
+    Store,
+)
 from airflow_provider_meetings.storage.s3.bucket import NOT_FOUND, PRECONDITION_FAILED, S3Bucket, to_stat
 from airflow_provider_meetings.storage.s3.writer import S3Writer
 
@@ -20,7 +27,7 @@ PIECE_BYTES = 1024 * 1024
 _PROBE_KEY = ".airflow-meetings-may-write"
 
 
-class S3Store:
+class S3Store(Store):
     """Objects in a bucket, below a prefix.
 
     :param client: boto3's client for S3; its retries and timeouts are the connection's.
@@ -58,7 +65,6 @@ class S3Store:
         return self._supports_if_match
 
     def uri(self, key: str) -> str:
-        """Return the address of an object."""
         return self._bucket.uri(key)
 
     def check_writable(self) -> None:
@@ -70,12 +76,10 @@ class S3Store:
         self._bucket.abort(_PROBE_KEY, response["UploadId"])
 
     def stat(self, key: str) -> ObjectStat | None:
-        """Return size and ETag of an object; None if there is none."""
         head = self._bucket.request("head_object", key, ignore=NOT_FOUND)
         return None if head is None else to_stat(head)
 
     def read(self, key: str) -> bytes | None:
-        """Return the content of a small object; None if there is none."""
         response = self._bucket.request("get_object", key, ignore=NOT_FOUND)
         if response is None:
             return None
@@ -88,7 +92,6 @@ class S3Store:
         return bytes(content)
 
     def open(self, key: str) -> Iterator[bytes]:
-        """Yield the content of an object in pieces of at most 1 MiB."""
         response = self._bucket.request("get_object", key)
         yield from self._bucket.read_body(response["Body"], key, PIECE_BYTES)
 
@@ -103,11 +106,9 @@ class S3Store:
         )
 
     def writer(self, key: str, plan: Plan) -> S3Writer:
-        """Start an object, or resume its multipart upload."""
         return S3Writer(self._bucket, key, plan, conditional=plan.if_match is not None and self.supports_if_match())
 
     def delete(self, key: str) -> None:
-        """Delete an object; a missing one is no error."""
         self._bucket.request("delete_object", key, ignore=NOT_FOUND)
 
     def walk(self, folder: str = "") -> Iterator[ListedObject]:

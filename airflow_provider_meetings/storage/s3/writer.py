@@ -65,7 +65,6 @@ class S3Writer(Writer):
 
     @property
     def offset(self) -> int:
-        """Return the number of resumed bytes."""
         return self._offset
 
     def write(self, chunk: bytes) -> None:
