@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
+from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.media.progress import Meter
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 
@@ -56,12 +56,8 @@ class UsageReport:
 
     def __init__(self, meter: Meter | None = None) -> None:
         self._meter = meter or AirflowMeter()
-        self._lock = threading.Lock()
         self._platform = ""
-        self._calls: Counter[str] = Counter()
-        self._refused = 0
-        self._waited = 0.0
-        self._rejected = 0
+        self._total = Usage()
 
     @contextmanager
     def track(self, hook: MeetingsHook) -> Iterator[MeetingsHook]:
@@ -74,41 +70,35 @@ class UsageReport:
 
     def log(self, log: Logger) -> None:
         """Log the usage on one line; nothing if no hook created a client."""
-        with self._lock:
-            if not self._platform:
-                return
-            by_endpoint = ", ".join(f"{name} {calls}" for name, calls in sorted(self._calls.items()))
-            log.info(
-                "Usage of %s: %d calls%s, %d rate limited, %.1f s waited, %d rejected tokens refreshed",
-                self._platform,
-                self._calls.total(),
-                f" ({by_endpoint})" if by_endpoint else "",
-                self._refused,
-                self._waited,
-                self._rejected,
-            )
+        if not self._platform:
+            return
+        endpoints = self._total.endpoints()
+        by_endpoint = ", ".join(f"{name} {counted.calls}" for name, counted in endpoints.items())
+        log.info(
+            "Usage of %s: %d calls%s, %d rate limited, %.1f s waited, %d rejected tokens refreshed",
+            self._platform,
+            sum(counted.calls for counted in endpoints.values()),
+            f" ({by_endpoint})" if by_endpoint else "",
+            sum(counted.refused for counted in endpoints.values()),
+            sum(counted.waited for counted in endpoints.values()),
+            sum(counted.tokens_rejected for counted in endpoints.values()),
+        )
 
     def _count(self, hook: MeetingsHook) -> None:
-        usage = hook.usage
-        if usage is None:
+        if hook.usage is None:
             return
-        platform = {"platform": hook.conn_type}
-        with self._lock:
-            self._platform = hook.conn_type
-            self._rejected += usage.tokens_rejected
-            for endpoint, counted in usage.endpoints().items():
-                self._calls[endpoint] += counted.calls
-                self._refused += counted.refused
-                self._waited += counted.waited
-                tags = {**platform, "endpoint": endpoint}
-                if counted.calls:
-                    self._meter.count("meetings.api.calls", counted.calls, tags)
-                if counted.refused:
-                    self._meter.count("meetings.api.refused", counted.refused, tags)
-                if counted.waited:
-                    self._meter.timing("meetings.api.waited", counted.waited, tags)
-            if usage.tokens_rejected:
-                self._meter.count("meetings.api.tokens_rejected", usage.tokens_rejected, platform)
+        self._platform = hook.conn_type
+        for endpoint, counted in hook.usage.endpoints().items():
+            self._total.add(endpoint, **asdict(counted))
+            tags = {"platform": hook.conn_type, "endpoint": endpoint}
+            if counted.calls:
+                self._meter.count("meetings.api.calls", counted.calls, tags)
+            if counted.refused:
+                self._meter.count("meetings.api.refused", counted.refused, tags)
+            if counted.tokens_rejected:
+                self._meter.count("meetings.api.tokens_rejected", counted.tokens_rejected, tags)
+            if counted.waited:
+                self._meter.timing("meetings.api.waited", counted.waited, tags)
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def test_rejected_token_and_rate_limit(
         ("calls", "meetings.recording"): 2,
         ("calls", "minutes.get"): 2,
         ("refused", "minutes.get"): 1,
-        ("tokens_rejected", ""): 1,
+        ("tokens_rejected", "meetings.recording"): 1,
     }
     assert ("meetings.api.waited", "timedelta", {**FEISHU, "endpoint": "minutes.get"}) in task_metrics
 

@@ -142,9 +142,9 @@ class Transport:
         try:
             self.pause(seconds)
         except BaseException:
-            self.usage.waited(quota.endpoint, min(seconds, self._clock() - start))
+            self.usage.add(quota.endpoint, waited=min(seconds, self._clock() - start))
             raise
-        self.usage.waited(quota.endpoint, seconds)
+        self.usage.add(quota.endpoint, waited=seconds)
 
     def call(
         self,
@@ -179,7 +179,7 @@ class Transport:
             request = requests.Request(method, self.base_url + path, params=params, json=json, auth=signature)
             if queued:
                 self.acquire(quota)
-            self.usage.called(quota.endpoint)
+            self.usage.add(quota.endpoint, calls=1)
             try:
                 with self._send(request) as response:
                     return decode(response)
@@ -200,7 +200,7 @@ class Transport:
                     if not error.token_rejected:
                         raise
                     log.info("Token rejected by %s (code %s); refreshing it", self.platform, error.code)
-                    self.usage.rejected()
+                    self.usage.add(quota.endpoint, tokens_rejected=1)
                 signature = auth.signature(rejected=signature)
                 if signature.freshly_fetched:
                     break
@@ -209,7 +209,7 @@ class Transport:
         return retrying(attempt)
 
     def _block(self, quota: Quota, error: RateLimited) -> None:
-        self.usage.refused(quota.endpoint)
+        self.usage.add(quota.endpoint, refused=1)
         if self._rate_limiter is not None:
             error.retry_after = self._rate_limiter.refused(quota, error)
 

@@ -274,7 +274,7 @@ def test_shared_token_may_be_revoked_too(origin: Origin, start: Start) -> None:
 
     auth = token_auth(transport, store=Others())
     assert transport.call("GET", "/api", decode, quota=QUOTA, auth=auth) == {"value": 1}
-    assert transport.usage.tokens_rejected == 2
+    assert [usage.tokens_rejected for usage in transport.usage.endpoints().values()] == [2]
     assert origin.count("/token") == 1
     # One that is refused although it was just fetched is an error, and not asked for again.
     origin.on("/api", json_body({"error": "token"}, 401))

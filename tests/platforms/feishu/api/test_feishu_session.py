@@ -132,7 +132,7 @@ def test_shared_user_token_may_be_revoked(host: Host) -> None:
     others.get_minute(READY_MINUTE)
     host.platform.revoke_tokens()
     assert ours.get_minute(READY_MINUTE).token == READY_MINUTE
-    assert ours.transport.usage.tokens_rejected == 2
+    assert ours.transport.usage.endpoints()["minutes.get"].tokens_rejected == 2
 
 
 def test_tokens_are_masked_in_calling_thread(host: Host) -> None:
