@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.landing.source import MediaSource
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.target import LandingTarget
 from airflow_provider_meetings.api.landing.transfer import Limits, ResumableTransfer, TransferResult
-from airflow_provider_meetings.api.media.progress import Meter, NoMeter, Progress
+from airflow_provider_meetings.api.media.progress import Meter, Progress
 from airflow_provider_meetings.api.media.sniffing import media_type
 from airflow_provider_meetings.api.models import MediaFile, Recording, StoredFile
 
@@ -48,7 +48,7 @@ class Landing:
         self._layout = layout
         self._if_present = if_present
         self._limits = limits or Limits()
-        self._meter = meter or NoMeter()
+        self._meter = meter or Meter()
         self._now = now
 
     def land(self, recording: Recording, media: MediaFile, *, if_present: IfPresent | None = None) -> StoredFile:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 log = logging.getLogger(__name__)
 
@@ -13,24 +12,14 @@ LOG_INTERVAL_SECONDS = 5.0
 _MIB = 2**20
 
 
-class Meter(Protocol):
-    """Collect metrics. Called from several threads."""
+class Meter:
+    """Collect metrics; this one collects nothing. Called from several threads."""
 
     def count(self, name: str, value: int, tags: Mapping[str, str]) -> None:
         """Add to a counter."""
 
     def timing(self, name: str, seconds: float, tags: Mapping[str, str]) -> None:
         """Record a duration."""
-
-
-class NoMeter:
-    """Collect nothing."""
-
-    def count(self, name: str, value: int, tags: Mapping[str, str]) -> None:
-        """Do nothing."""
-
-    def timing(self, name: str, seconds: float, tags: Mapping[str, str]) -> None:
-        """Do nothing."""
 
 
 class Progress:

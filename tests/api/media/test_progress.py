@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from airflow_provider_meetings.api.media.progress import Progress
+from airflow_provider_meetings.api.media.progress import Meter, Progress
 
 
-class RecordingMeter:
+class RecordingMeter(Meter):
     def __init__(self) -> None:
         self.values: list[tuple[str, float]] = []
 
