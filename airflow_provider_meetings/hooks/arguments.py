@@ -71,36 +71,22 @@ def items(value: Any, name: str, context: Any) -> Iterator[Mapping[str, Any]]:
         )
 
 
-def recordings(value: Any, name: str, context: Any) -> Iterator[Recording]:
-    """Yield the recordings of an argument.
+def values(cls: type[Neutral], value: Any, name: str, context: Any) -> Iterator[Neutral]:
+    """Yield the recordings, stored files or posts of an argument.
 
     :raises InvalidRequest: for anything else, naming the argument, the item's number and the field. The value is not
         shown: it may be one that is redacted.
     """
-    return _values(Recording, "recording", items(value, name, context), name)
-
-
-def stored_files(value: Any, name: str, context: Any) -> Iterator[StoredFile]:
-    """Yield the stored files of an argument; as `recordings`."""
-    return _values(StoredFile, "stored file", items(value, name, context), name)
-
-
-def posts(value: Any, name: str, context: Any) -> Iterator[Post]:
-    """Yield the posts of an argument; as `recordings`."""
-    return _values(Post, "post", items(value, name, context), name)
-
-
-def _values(cls: type[Neutral], label: str, rows: Iterable[Mapping[str, Any]], name: str) -> Iterator[Neutral]:
-    for number, item in enumerate(rows, 1):
+    for number, item in enumerate(items(value, name, context), 1):
         try:
-            value = cls.from_dict(item)
-            _check_fields(value)
+            found = cls.from_dict(item)
+            _check_fields(found)
         except (TypeError, ValueError) as error:
             raise InvalidRequest(
-                f"{name}: item {number} is not a {label}: {str(error)[:300]}",
+                f"{name}: item {number} is not a {cls.__name__}: {str(error)[:300]}",
                 next_step="Pass the previous task's output unchanged.",
             ) from None
-        yield value
+        yield found
 
 
 def _check_fields(value: Recording | StoredFile | Post | MediaFile) -> None:

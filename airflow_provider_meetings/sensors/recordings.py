@@ -172,7 +172,7 @@ class RecordingReadySensor(BaseSensorOperator):
         refs: tuple[RecordingRef, ...] = ()
         ids = {name: arguments.ids(getattr(self, name), name) for name in ("meeting_ids", "recording_ids", "owner_ids")}
         if self.recordings is not None:
-            refs = RecordingQuery.refs(arguments.recordings(self.recordings, "recordings", context))
+            refs = RecordingQuery.refs(arguments.values(Recording, self.recordings, "recordings", context))
             if not refs and not any(ids.values()):
                 return None
         return RecordingQuery(start=self.start, end=self.end, recordings=refs, **ids)

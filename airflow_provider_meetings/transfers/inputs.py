@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from airflow.providers.common.compat.sdk import Context
@@ -18,7 +18,6 @@ from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.privacy import rules
 
 Value = TypeVar("Value", Recording, StoredFile, Post)
-Read = Callable[[Any, str, Any], Iterator[Value]]
 
 
 class RecordingInputs:
@@ -39,7 +38,7 @@ class RecordingInputs:
 
     def recordings(self) -> Iterator[Neutral]:
         """Yield the recordings."""
-        return self._redaction.recordings(_dicts(arguments.recordings, self._recordings, "recordings", self._context))
+        return self._redaction.recordings(_dicts(Recording, self._recordings, "recordings", self._context))
 
     def stored_files(self) -> Iterator[Neutral]:
         """Yield the stored files."""
@@ -55,7 +54,7 @@ class RecordingInputs:
 
     def _files(self) -> Iterator[StoredFile]:
         files = () if self._stored_files is None else self._stored_files
-        return _values(arguments.stored_files, files, "stored_files", self._context)
+        return _values(StoredFile, files, "stored_files", self._context)
 
 
 class PostInputs:
@@ -68,7 +67,7 @@ class PostInputs:
 
     def posts(self) -> Iterator[Neutral]:
         """Yield the posts."""
-        return self._redaction.posts(_dicts(arguments.posts, self._posts, "posts", self._context))
+        return self._redaction.posts(_dicts(Post, self._posts, "posts", self._context))
 
 
 def run_key(context: Context) -> RunKey:
@@ -83,13 +82,13 @@ def run_key(context: Context) -> RunKey:
     )
 
 
-def _values(read: Read[Value], value: Any, name: str, context: Context) -> Iterator[Value]:
+def _values(cls: type[Value], value: Any, name: str, context: Context) -> Iterator[Value]:
     """Yield the values of an argument, including those in NDJSON batches."""
-    return read(ndjson.resolve_batches(value, name, context), name, context)
+    return arguments.values(cls, ndjson.resolve_batches(value, name, context), name, context)
 
 
-def _dicts(read: Read[Value], value: Any, name: str, context: Context) -> Iterator[Neutral]:
-    return (item.to_dict() for item in _values(read, value, name, context))
+def _dicts(cls: type[Value], value: Any, name: str, context: Context) -> Iterator[Neutral]:
+    return (item.to_dict() for item in _values(cls, value, name, context))
 
 
 def _summaries(value: Any, name: str, context: Context) -> Iterator[Neutral]:

@@ -107,7 +107,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
 
             self._cancel = cancel
             kinds = self._available_kinds(client)
-            recordings = list(arguments.recordings(self.recordings, "recordings", context))
+            recordings = list(arguments.values(Recording, self.recordings, "recordings", context))
             ready = self._ready(client, recordings)
             store = store_at(self.target)
             store.check_writable()

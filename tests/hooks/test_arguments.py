@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk import DAG, BaseOperator, literal
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.hooks import arguments
 
 ITEM = {"platform": "wecom", "tenant": "t", "recording_id": "r", "state": "ready"}
@@ -44,8 +45,8 @@ def test_items(value: Any) -> None:
 )
 def test_error_names_item_and_field_without_value(changes: Any, message: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        list(arguments.recordings([ITEM, [{**ITEM, **changes}]], "recordings", {}))
-    assert "recordings: item 2 is not a recording" in str(caught.value)
+        list(arguments.values(Recording, [ITEM, [{**ITEM, **changes}]], "recordings", {}))
+    assert "recordings: item 2 is not a Recording" in str(caught.value)
     assert message in str(caught.value)
     assert not any(private in str(caught.value) for private in ("PRIVATE", "2031", "0001"))
 

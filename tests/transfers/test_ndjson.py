@@ -111,6 +111,6 @@ def test_error_hides_value_of_redacted_column(by_uri: bool, warehouse: Path, tmp
         recordings=_batch(tmp_path, "x.ndjson", recordings) if by_uri else recordings,
         redact={"started_at": "drop"},
     )
-    with pytest.raises(AirflowFailException, match="recordings: item 2 is not a recording: started_at") as caught:
+    with pytest.raises(AirflowFailException, match="recordings: item 2 is not a Recording: started_at") as caught:
         operator.execute(context)
     assert "PRIVATE" not in str(caught.value)
