@@ -5,18 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
-from airflow_provider_meetings.api.models import Download, MediaFile, Recording
+from airflow_provider_meetings.api.models import Download, MediaFile, PlainJson, Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedWindow:
+class ListedWindow(PlainJson):
     """Proof that one listing was read to its end, with its pages and items.
 
     `selector` is the id that was queried; `start` and `end` are None where the platform answers by id alone.
@@ -28,18 +28,7 @@ class ListedWindow:
     end: DateTime | None
     pages: int
     items: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the plain-JSON form; times in ISO 8601 UTC."""
-        return {
-            "endpoint": self.endpoint,
-            "selector": self.selector,
-            "start": self.start.isoformat() if self.start else None,
-            "end": self.end.isoformat() if self.end else None,
-            "pages": self.pages,
-            "items": self.items,
-            "complete": True,
-        }
+    complete: bool = True
 
 
 Report = Callable[[ListedWindow], None]

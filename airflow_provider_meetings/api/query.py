@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import Gone, InvalidRequest, MeetingsApiError, NotFound, PermissionDenied
-from airflow_provider_meetings.api.models import Recording, RecordingState
+from airflow_provider_meetings.api.models import PlainJson, Recording, RecordingState
 from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.api.times import parse_time
 
@@ -21,7 +21,7 @@ SELECTORS = ("meeting_ids", "meeting_numbers", "owner_ids", "recording_ids", "re
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordingRef:
+class RecordingRef(PlainJson):
     """The ids of a listed recording, to query it again."""
 
     recording_id: str | None
@@ -36,12 +36,6 @@ class RecordingRef:
         object.__setattr__(self, "started_at", _time(self.started_at, "recordings: the started_at"))
         if not (self.recording_id or self.meeting_id or self.meeting_number):
             raise InvalidRequest("A recording without any id cannot be queried")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the plain-JSON form."""
-        started = self.started_at.isoformat() if self.started_at else None
-        ids = {"recording_id": self.recording_id, "meeting_id": self.meeting_id, "meeting_number": self.meeting_number}
-        return {**ids, "started_at": started}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

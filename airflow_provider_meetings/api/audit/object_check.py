@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import receipt_name
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import MAX_READ_BYTES, ListedObject, Parts, Store
+from airflow_provider_meetings.api.models import PlainJson
 from airflow_provider_meetings.api.sanitize import printable
 
 
@@ -25,7 +25,7 @@ class FindingKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(PlainJson):
     """One problem; `key` and `uri` are the object's, or the receipt's if the receipt cannot be read."""
 
     key: str
@@ -33,10 +33,6 @@ class Finding:
     finding: FindingKind
     expected: str
     seen: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
-        return {**asdict(self), "finding": str(self.finding)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

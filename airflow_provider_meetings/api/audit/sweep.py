@@ -17,6 +17,7 @@ from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import ListedObject, ObjectStat, PartialUpload, Store
+from airflow_provider_meetings.api.models import PlainJson
 from airflow_provider_meetings.api.sanitize import printable
 
 # A failed task may wait over a weekend until it is cleared, and should then resume.
@@ -36,7 +37,7 @@ class SweepOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SweepItem:
+class SweepItem(PlainJson):
     """One partial upload or checkpoint of this provider.
 
     :param kind: the kind of the partial upload, or ``checkpoint``.
@@ -51,18 +52,6 @@ class SweepItem:
     modified: DateTime
     outcome: SweepOutcome
     reason: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON; `modified` in ISO 8601 UTC."""
-        return {
-            "key": self.key,
-            "uri": self.uri,
-            "kind": self.kind,
-            "size": self.size,
-            "modified": self.modified.isoformat(),
-            "outcome": str(self.outcome),
-            "reason": self.reason,
-        }
 
 
 @dataclass(frozen=True, slots=True)
