@@ -1,15 +1,21 @@
-"""The store at an address of an operator's argument."""
+"""The store at an address of an operator's argument, with the Airflow connection that the address names."""
 
 from __future__ import annotations
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.sanitize import check_text
-from airflow_provider_meetings.hooks import s3
-from airflow_provider_meetings.storage import store_for
+from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
+from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.storage.s3.bucket import skip_payload_signing
+from airflow_provider_meetings.storage.s3.store import S3Store
 
 
 def store_at(target: object, name: str = "target") -> Store:
@@ -27,8 +33,8 @@ def store_at(target: object, name: str = "target") -> Store:
         )
     if not separator:
         raise InvalidRequest(f"{name} is not a URL: use for example file:///data/lake")
-    if scheme in s3.SCHEMES:
-        return s3.s3_store(address, name)
+    if scheme in {"s3", "s3a", "s3n"}:
+        return _s3_store(address, name)
     try:
         path = ObjectStoragePath(address)
         file_system = path.fs
@@ -40,4 +46,57 @@ def store_at(target: object, name: str = "target") -> Store:
             next_step="Use file://, or install the provider of the store: amazon for s3://, google for gs://, "
             "microsoft.azure for abfs://, sftp for sftp://.",
         ) from None
-    return store_for(file_system, path.path, address)
+    if path.protocol not in {"file", "local"}:
+        return FilesystemStore(file_system, path.path, address)
+    if not address.startswith("file:///"):
+        raise InvalidRequest(f"{name} {address} is not absolute: use three slashes, file:///data/lake")
+    return LocalStore(Path(path.path), address)
+
+
+def _s3_store(address: str, name: str) -> S3Store:
+    """Return the store at ``s3://conn_id@bucket/prefix``; the default connection is ``aws_default``.
+
+    Each upload gets the arguments below ``service_config.s3.extra_args`` in the connection's extra: encryption, storage
+    class, access (see `storage.s3.bucket.EXTRA_ARGS`).
+
+    :param name: the operator's argument, for errors.
+    :raises InvalidRequest: if the amazon provider is not installed, the address has no bucket, the connection is not
+        defined, or its extra is invalid.
+    """
+    try:
+        from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+        from botocore.exceptions import BotoCoreError
+    except ImportError:
+        raise InvalidRequest(
+            f"{name} s3:// needs Airflow's amazon provider, also for stores of other vendors",
+            next_step="pip install 'airflow-provider-meetings[amazon]'",
+        ) from None
+    netloc, _, prefix = address.partition("://")[2].partition("/")
+    conn_id, _, bucket = netloc.rpartition("@")
+    if not bucket:
+        raise InvalidRequest(f"{name} has no bucket: use s3://conn_id@bucket/prefix")
+    if conn_id:
+        try:
+            BaseHook.get_connection(conn_id)  # S3Hook would fall back to the credentials of the machine
+        except AirflowNotFoundException:
+            raise InvalidRequest(f"{name}: the connection {conn_id[:60]!r} is not defined") from None
+    hook = S3Hook(aws_conn_id=conn_id or S3Hook.default_conn_name)
+    try:
+        hook = S3Hook(aws_conn_id=hook.aws_conn_id, config=skip_payload_signing(hook.config))
+        client = hook.get_conn()
+        return S3Store(client, bucket, prefix.strip("/"), address, extra_args=_extra_args(hook.service_config))
+    except (BotoCoreError, TypeError, ValueError) as error:
+        # Other texts may contain values of the extra; ours contain the name of an argument.
+        reason = str(error) if type(error) is ValueError and "extra_args" in str(error) else type(error).__name__
+    # Raised outside the except block: the context of the exception would contain values of the extra.
+    raise InvalidRequest(
+        f"{name} s3://: the extra of connection {hook.aws_conn_id!r:.60} is invalid ({reason})",
+        next_step="See the documentation of stores for its format.",
+    )
+
+
+def _extra_args(service_config: Mapping[str, Any]) -> Mapping[str, Any]:
+    extra_args = service_config.get("extra_args", {})
+    if not isinstance(extra_args, Mapping):
+        raise ValueError("extra_args is not a JSON object")
+    return extra_args

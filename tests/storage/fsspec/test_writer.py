@@ -13,7 +13,6 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 from airflow_provider_meetings.api.landing.store import Plan
-from airflow_provider_meetings.storage import store_for
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from tests.contract.store import MIB, keys
 from tests.contract.uploads import Truncating, UploadFileSystem
@@ -217,15 +216,6 @@ def test_object_without_time_is_young() -> None:
     before = pendulum.now("UTC")
     store.put("v", b"1")
     assert [listed.modified >= before for listed in store.walk()] == [True]
-
-
-@pytest.mark.parametrize("protocol", ["gs", ("abfs", "az")])
-def test_store_for_other_protocols(protocol: Any) -> None:
-    fs = UploadFileSystem()
-    fs.protocol = protocol
-    store = store_for(fs, "b/lake", "gs://conn@b/lake")
-    assert isinstance(store, FilesystemStore)
-    assert store.uri("x") == "gs://conn@b/lake/x"
 
 
 def test_object_in_place_of_root_is_empty() -> None:

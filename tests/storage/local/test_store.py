@@ -3,13 +3,11 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from airflow_provider_meetings.api.landing.store import Plan, Store
-from airflow_provider_meetings.storage import store_for
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
 from tests.contract.store import StoreContract
@@ -230,11 +228,3 @@ def test_failure_after_rename_keeps_part_of_another_writer(
         writer.abort()
     others[0].publish()
     assert store.read("v.mp4") == b"the other's"
-
-
-@pytest.mark.parametrize("protocol", ["file", ("file", "local")])
-def test_store_for_local_file_system(protocol: Any, tmp_path: Path) -> None:
-    store = store_for(SimpleNamespace(protocol=protocol), str(tmp_path), "file:///t")
-    store.put("x", b"1")
-    assert (tmp_path / "x").read_bytes() == b"1"
-    assert store.uri("x") == "file:///t/x"
