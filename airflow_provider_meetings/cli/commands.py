@@ -1,6 +1,6 @@
-"""The commands ``airflow meetings verify`` and ``sweep``.
+"""The commands ``airflow meetings``.
 
-Exit codes, as those of ``restic check``: 0 for no findings, 1 for findings, 2 if the check failed.
+Exit codes of ``verify`` and ``sweep`` are those of ``restic check``: 0 no findings, 1 findings, 2 the check failed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import wraps
 from typing import Any, NoReturn
 
 from airflow.cli.simple_table import AirflowConsole
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.utils import yaml
 from airflow.utils.cli import suppress_logs_and_warning
 from airflow.utils.providers_configuration_loader import providers_configuration_loaded
@@ -23,9 +24,11 @@ from rich.markup import escape
 from airflow_provider_meetings.api.audit.sweep import Sweep, SweepOutcome
 from airflow_provider_meetings.api.audit.verify import Verification
 from airflow_provider_meetings.api.sanitize import printable
+from airflow_provider_meetings.hooks.meetings import ConsentHook, MeetingsHook
 from airflow_provider_meetings.hooks.stores import store_at
 
 FINDINGS, FAILED = 1, 2
+_LONGEST_LINE = 8192
 
 
 def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], NoReturn]:
@@ -48,7 +51,7 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], NoRet
         except Exception as error:  # any, because Python's exit code 1 would mean findings
             if args.verbose:
                 traceback.print_exc()
-            say(str(error) or type(error).__name__)
+            _say(str(error) or type(error).__name__)
         sys.exit(exit_code)
 
     return run
@@ -73,9 +76,30 @@ def sweep(args: Namespace) -> int:
     columns = ("outcome", "kind", "key", "size", "modified", "reason")
     _show({"target": args.target, **counts}, "leftovers", leftovers, columns, args.output)
     if counts[SweepOutcome.FAILED]:
-        say(f"{counts[SweepOutcome.FAILED]} leftovers could not be removed: check that this user may delete them")
+        _say(f"{counts[SweepOutcome.FAILED]} leftovers could not be removed: check that this user may delete them")
         return FAILED
     return FINDINGS if counts[SweepOutcome.STALE] else 0
+
+
+@command
+def authorize(args: Namespace) -> int:
+    """Let a user consent."""
+    hook = MeetingsHook.for_connection(args.conn_id)
+    if not isinstance(hook, ConsentHook):
+        raise AirflowFailException(f"connection {args.conn_id!r}: no users consent on the platform {hook.conn_type}")
+    sys.stdout.write(
+        "Have the user open this address, in any browser, within ten minutes:\n\n"
+        f"  {hook.begin_consent()}\n\n"
+        "After the consent the browser is redirected. Copy the new address from the address line, even if the page\n"
+        "shows an error, and paste it here within five minutes:\n"
+    )
+    sys.stdout.flush()
+    consent_status, name = hook.finish_consent(sys.stdin.readline(_LONGEST_LINE))
+    user = f"{name}: " if name else ""
+    sys.stdout.write(printable(f"{user}{hook.describe_consent(consent_status)}", 500) + "\n")
+    if missing := hook.missing_scopes(consent_status):
+        _say(f"Not granted; calls that need it will be refused: {', '.join(missing)}")
+    return 0
 
 
 def _show(
@@ -103,6 +127,6 @@ def _show(
     sys.stderr.write(", ".join(f"{field} {value}" for field, value in counts.items()) + "\n")
 
 
-def say(text: str) -> None:
+def _say(text: str) -> None:
     """Print a message to stderr."""
     sys.stderr.write(f"airflow meetings: {printable(text, 2000)}\n")

@@ -17,6 +17,7 @@ from airflow_provider_meetings.api.artifacts import Reader
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.http.auth import TokenStore
+from airflow_provider_meetings.api.http.oauth import ConsentStatus
 from airflow_provider_meetings.api.http.transport import QUEUE_SECONDS, Transport
 from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.media.session import MediaSession
@@ -188,6 +189,29 @@ class MeetingsHook(BaseHook):
                 if form not in self._masked:
                     self._masked.add(form)
                     mask_secret(form)
+
+
+class ConsentHook(MeetingsHook):
+    """Connect to a platform as a user who consents in a browser, which may run on another machine."""
+
+    @abstractmethod
+    def begin_consent(self) -> str:
+        """Return the address at which the user consents. It holds no secret and expires."""
+
+    @abstractmethod
+    def finish_consent(self, redirected_to: str) -> tuple[ConsentStatus, str]:
+        """Exchange the address that the browser was redirected to for tokens, and store these.
+
+        :returns: how long the consent is valid, and the user's name for display; both may be unknown.
+        """
+
+    @abstractmethod
+    def describe_consent(self, consent_status: ConsentStatus) -> str:
+        """Return for whom and until when a consent is valid, as a sentence."""
+
+    @abstractmethod
+    def missing_scopes(self, consent_status: ConsentStatus) -> tuple[str, ...]:
+        """Return the scopes that were requested and not granted."""
 
 
 @contextmanager

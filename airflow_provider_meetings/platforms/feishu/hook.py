@@ -19,8 +19,7 @@ from airflow_provider_meetings.api.http.oauth import (
 )
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
-from airflow_provider_meetings.hooks.consent import ConsentHook
-from airflow_provider_meetings.hooks.meetings import Login
+from airflow_provider_meetings.hooks.meetings import ConsentHook, Login
 from airflow_provider_meetings.hooks.shared_state import user_tokens
 from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
