@@ -20,6 +20,7 @@ from airflow_provider_meetings.api.http.rate_limit import Rate, RateLimiter
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
+from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.oauth.consent import PendingConsent
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
@@ -182,7 +183,7 @@ def default_state_dir() -> Path:
     """
     try:
         cached = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / _FOLDER
-        HostBackend(cached).check()
+        StateFolder(cached).check()
     except RuntimeError:  # no home
         return _temporary()
     except BackendError as error:

@@ -22,6 +22,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
+from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
@@ -196,7 +197,7 @@ def use_folder(*, state: str, small_disk: bool = False) -> dict[str, Any]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     try:
         backend = HostBackend(Path(state))
-        backend.check()
+        StateFolder(Path(state)).check()
         backend.set("k", b"value", 60)
         backend.get("k")
         with backend.lock("k", 0):

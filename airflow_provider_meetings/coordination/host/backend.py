@@ -48,13 +48,6 @@ class HostBackend(DurableBackend):
         self._folder = StateFolder(path)
         self._now = now
 
-    def check(self) -> None:
-        """Check that the folder can be used.
-
-        :raises BackendError: naming the remedy.
-        """
-        self._folder.check()
-
     def get(self, key: str) -> bytes | None:
         """Return a value; see `Backend`. A damaged file counts as missing."""
         with self._locked(_name(key, "value"), shared=True, create=False) as file:

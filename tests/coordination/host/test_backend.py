@@ -222,7 +222,7 @@ def test_file_locked_by_stopped_process(host: Host, monkeypatch: pytest.MonkeyPa
 
 def test_relative_path_is_refused() -> None:
     with pytest.raises(BackendError, match="not absolute"):
-        HostBackend(Path("state")).check()
+        StateFolder(Path("state")).check()
 
 
 @pytest.fixture

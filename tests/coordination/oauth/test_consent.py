@@ -32,6 +32,6 @@ def test_pending_consent_is_stored_until_finished(tmp_path: Path) -> None:
 def test_unreachable_backend(tmp_path: Path, method: Any) -> None:
     (tmp_path / "state").write_text("no folder")
     with pytest.raises(BackendError):
-        HostBackend(tmp_path / "state").check()
+        HostBackend(tmp_path / "state").get("k")
     with pytest.raises(StoreError, match="cannot be reached"):
         method(pending_consent(tmp_path / "state"))
