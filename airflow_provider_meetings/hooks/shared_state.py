@@ -15,14 +15,13 @@ from pathlib import Path
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
 from airflow_provider_meetings.api.http.auth import TokenStore
-from airflow_provider_meetings.api.http.oauth import ConsentInProgress, DurableUserTokens
+from airflow_provider_meetings.api.http.oauth import UserTokens
 from airflow_provider_meetings.api.http.rate_limit import Rate, RateLimiter
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
-from airflow_provider_meetings.coordination.oauth.consent import PendingConsent
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from airflow_provider_meetings.coordination.token_cache import TIMEOUT_SECONDS, SharedTokens
@@ -106,15 +105,14 @@ def user_tokens(
     consent_seconds: float,
     pause: Callable[[float], None],
     timeout: float,
-) -> tuple[DurableUserTokens, ConsentInProgress]:
-    """Return the tokens of one user in a durable backend, and their pending consent.
+) -> UserTokens:
+    """Return the tokens of one user in a durable backend.
 
     :param secret: the app's secret; see `UserTokenStore`, also for the other parameters.
     :raises AirflowFailException: as `durable_backend`.
     """
-    backend = durable_backend(coordination_conn_id)
-    tokens = UserTokenStore(
-        backend,
+    return UserTokenStore(
+        durable_backend(coordination_conn_id),
         name=name,
         secret=secret,
         memory=PROCESS_TOKENS,
@@ -123,7 +121,6 @@ def user_tokens(
         pause=pause,
         timeout=timeout,
     )
-    return tokens, PendingConsent(backend, name=name, secret=secret)
 
 
 def check_sharing(coordination_conn_id: str) -> str:

@@ -58,7 +58,7 @@ Ready = Callable[[str], None]
 
 
 class UserTokens(Protocol):
-    """Share the tokens of one user; implemented in `coordination`."""
+    """Share the tokens of one user, and the consent in progress; implemented in `coordination`."""
 
     def token(self, renew: Renew, *, ready: Ready | None = None, rejected: str | None = None) -> Token:
         """Return a valid token, renewed if necessary.
@@ -74,10 +74,6 @@ class UserTokens(Protocol):
         :raises StoreError: if the store is unreachable.
         """
 
-
-class DurableUserTokens(UserTokens, Protocol):
-    """Store the tokens of a consent as well."""
-
     def accept(self, tokens: TokenPair, user: str = "") -> ConsentStatus:
         """Replace the stored tokens by those of a new consent; they are stored when this returns.
 
@@ -87,18 +83,14 @@ class DurableUserTokens(UserTokens, Protocol):
     def now(self) -> float:
         """Return the current time of the store, in seconds since the epoch."""
 
+    def begin_consent(self, pending: dict[str, Any]) -> None:
+        """Store for ten minutes what must be known when the browser returns."""
 
-class ConsentInProgress(Protocol):
-    """Store a consent that is in progress."""
-
-    def begin(self, pending: dict[str, Any]) -> None:
-        """Store a consent for ten minutes."""
-
-    def pending(self) -> dict[str, Any] | None:
+    def pending_consent(self) -> dict[str, Any] | None:
         """Return the consent in progress; None if there is none, it has expired or it is finished."""
 
-    def finish(self) -> None:
-        """Delete it: it can be used once."""
+    def finish_consent(self) -> None:
+        """Delete the consent in progress, before its result is used: it is valid once."""
 
 
 def day(timestamp: float) -> str:

@@ -10,19 +10,20 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, ServerError
 from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.api.http.oauth import (
     ConsentStatus,
-    DurableUserTokens,
     Ready,
     Renew,
     TokenPair,
+    UserTokens,
     ends_soon,
 )
 from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
+from airflow_provider_meetings.coordination.encryption import Encryptor
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.process_state import ProcessState, process_state
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords, unreachable
@@ -30,6 +31,8 @@ from airflow_provider_meetings.coordination.oauth.refresh import Renewal
 
 MAX_REQUEST_SECONDS: Final = 90.0
 """A request has ended after this time: connecting, waiting for the answer, and a margin."""
+PENDING_SECONDS: Final = 600.0
+"""Seconds within which a consent must be finished."""
 _LOCK_SECONDS: Final = 1.0
 """One wait for the lock. It cannot be interrupted; the pause between two waits can."""
 _PAUSE_SECONDS: Final = 0.5
@@ -39,7 +42,7 @@ _EARLY_RETRY_SECONDS: Final = 60.0
 """After an early renewal has failed, the old token is used for this time without another attempt."""
 
 
-class UserTokenStore(DurableUserTokens):
+class UserTokenStore(UserTokens):
     """Keep one user's tokens, encrypted, in a durable backend.
 
     :param name: the name of the tokens; holds no secret.
@@ -72,6 +75,8 @@ class UserTokenStore(DurableUserTokens):
     ) -> None:
         self._backend = backend
         self._name = name
+        self._pending_name = f"{name}|pending"
+        self._encryptor = Encryptor(secret)
         self._records = UserRecords(backend, name, secret, remedy)
         self._memory = memory
         self._memory_key = f"{name}|{hashlib.sha256(secret.encode()).hexdigest()[:16]}"
@@ -85,7 +90,7 @@ class UserTokenStore(DurableUserTokens):
         self._max_request_seconds = max_request_seconds
 
     def token(self, renew: Renew, *, ready: Ready | None = None, rejected: str | None = None) -> Token:
-        """Return a valid token; see `UserTokens`.
+        """Return a valid token.
 
         :raises AuthenticationError: if no user has consented, the consent has ended, or the answer to the last
             refresh token was lost.
@@ -128,6 +133,25 @@ class UserTokenStore(DurableUserTokens):
         self._memory.token(self._memory_key, lambda: record.token, rejected=existing.value if existing else None)
         another = before.user if before is not None and user and before.user != user else ""
         return replace(record.consent_status(self._consent_seconds), instead_of=another)
+
+    def begin_consent(self, pending: dict[str, Any]) -> None:
+        self._set_pending(self._encryptor.encrypt(self._pending_name, pending), PENDING_SECONDS)
+
+    def pending_consent(self) -> dict[str, Any] | None:
+        try:
+            value = self._backend.get(self._pending_name)
+        except BackendError as error:
+            raise unreachable(error) from None
+        return self._encryptor.decrypt(self._pending_name, value) if value else None
+
+    def finish_consent(self) -> None:
+        self._set_pending(b"", 0)
+
+    def _set_pending(self, value: bytes, seconds: float) -> None:
+        try:
+            self._backend.set(self._pending_name, value, seconds)
+        except BackendError as error:
+            raise unreachable(error) from None
 
     @property
     def _state(self) -> ProcessState:

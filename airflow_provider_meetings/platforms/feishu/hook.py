@@ -9,14 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.auth import TokenStore
-from airflow_provider_meetings.api.http.oauth import (
-    ConsentInProgress,
-    ConsentStatus,
-    DurableUserTokens,
-    TokenPair,
-    day,
-    ends_soon,
-)
+from airflow_provider_meetings.api.http.oauth import ConsentStatus, TokenPair, UserTokens, day, ends_soon
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.hooks.meetings import ConsentHook, Login
@@ -51,8 +44,7 @@ class FeishuHook(ConsentHook):
 
     _app_id = ""
     _consent: Consent | None = None
-    _users: DurableUserTokens | None = None
-    _in_progress: ConsentInProgress | None = None
+    _users: UserTokens | None = None
 
     def make_client(
         self, transport: Transport, media_session: MediaSession, login: Login, tokens: TokenStore
@@ -61,7 +53,7 @@ class FeishuHook(ConsentHook):
         identity = identity_of(login.extra)
         self._app_id, self._consent = login.id, identity.consent
         if identity.consent is not None:
-            self._users, self._in_progress = user_tokens(
+            self._users = user_tokens(
                 "|".join((PLATFORM, transport.base_url, login.id, "user", self.meetings_conn_id)),
                 login.secret,
                 login.extra["coordination_conn_id"],
@@ -97,20 +89,20 @@ class FeishuHook(ConsentHook):
         """Return the address at which the user consents; it is valid for ten minutes. See `ConsentHook`."""
         client = self.get_conn()
         with self.error_mapping():
-            _, in_progress, consent = self._user()
+            users, consent = self._user()
             started = StartedConsent.new(consent.redirect_uri)
-            in_progress.begin(started.to_dict())
+            users.begin_consent(started.to_dict())
             return consent_address(client.transport.base_url, self._app_id, consent, started)
 
     def finish_consent(self, redirected_to: str) -> tuple[ConsentStatus, str]:
         """Exchange the address that the browser was redirected to for tokens; see `ConsentHook`."""
         client = self.get_conn()
         with self.error_mapping():
-            users, in_progress, _ = self._user()
-            started = StartedConsent.from_dict(in_progress.pending())
+            users, _ = self._user()
+            started = StartedConsent.from_dict(users.pending_consent())
             code = code_of_redirect(redirected_to, started)
             # Before the code is used: the address works once, whatever happens next.
-            in_progress.finish()
+            users.finish_consent()
             tokens = client.exchange_code(code, verifier=started.verifier, redirect_uri=started.redirect_uri)
             user = self._user_info(client, tokens)
             # Written once: from now on only the process that renews it may change it.
@@ -154,10 +146,10 @@ class FeishuHook(ConsentHook):
             return False, str(error)
         return works, text if consent_status is None else f"{text}; {self.describe_consent(consent_status)}"
 
-    def _user(self) -> tuple[DurableUserTokens, ConsentInProgress, Consent]:
-        if self._users is None or self._in_progress is None or self._consent is None:
+    def _user(self) -> tuple[UserTokens, Consent]:
+        if self._users is None or self._consent is None:
             raise InvalidRequest(
                 "This connection calls as the app, which needs no user's consent",
                 next_step="Give it the extras identity = user and redirect_uri.",
             )
-        return self._users, self._in_progress, self._consent
+        return self._users, self._consent

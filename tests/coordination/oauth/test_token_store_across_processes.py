@@ -18,7 +18,6 @@ import pytest
 
 from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.coordination.oauth.consent import PendingConsent
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_SECRET,
@@ -199,8 +198,7 @@ def test_stopped_process_does_not_overwrite_new_consent(users: Users) -> None:
 @every_backend
 def test_stored_data_shows_no_secret(users: Users) -> None:
     users.consent(access_seconds=0)
-    consent = PendingConsent(users.location.make(), name=users.name, secret=FEISHU_APP_SECRET)
-    consent.begin({"state": "the-state", "verifier": "the-verifier"})
+    users.store().begin_consent({"state": "the-state", "verifier": "the-verifier"})
     assert users.call(2) == {""}
     known = {FEISHU_APP_SECRET, FEISHU_USER_TOKEN, FEISHU_USER_REFRESH_TOKEN, "the-state", "the-verifier"}
     secrets = users.tokens | known
