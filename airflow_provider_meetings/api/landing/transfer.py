@@ -6,13 +6,14 @@ import errno
 import hashlib
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, MediaCorrupt
-from airflow_provider_meetings.api.landing.digest import BackgroundDigest
 from airflow_provider_meetings.api.landing.source import MediaSource, OpenedSource, SourceInterrupted
 from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Writer
 from airflow_provider_meetings.api.landing.target import LandingTarget
@@ -22,7 +23,9 @@ from airflow_provider_meetings.api.media.stream import Position
 log = logging.getLogger(__name__)
 
 GIB = 2**30
+_MAX_QUEUED = 4  # chunks that wait to be hashed; bounds the memory
 _MIN_PROGRESS = 64 * 1024  # bytes; an interrupted stream that brought fewer new ones counts as a failure
+_MAX_FAILURES = 5  # consecutive streams without progress
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -31,13 +34,11 @@ class Limits:
     """Limits of a landing.
 
     :param max_bytes: largest allowed file. 48 GiB is more than days of video, and fits in 10,000 parts of S3.
-    :param max_failures: consecutive streams without progress after which the transfer fails.
     :param sleep: sleeps before the file is opened again; None waits for `stop`, which ends the sleep.
     :param stop: set it from another thread to stop landings after the current chunk and to end their sleeps.
     """
 
     max_bytes: int = 48 * GIB
-    max_failures: int = 5
     sleep: Callable[[float], None] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -103,7 +104,7 @@ class ResumableTransfer:
     def _retrying(self) -> Retrying:
         return Retrying(
             retry=retry_if_exception_type(SourceInterrupted),
-            stop=stop_after_attempt(self._limits.max_failures),
+            stop=stop_after_attempt(_MAX_FAILURES),
             wait=wait_random_exponential(multiplier=0.5, max=30),
             before_sleep=self._log_retry,
             sleep=self._limits.sleep or self._sleep,
@@ -255,3 +256,25 @@ class ResumableTransfer:
             f"{self._source.name}: {size} bytes or more; the limit is {self._limits.max_bytes}",
             next_step="If files of this size are expected, increase max_bytes.",
         )
+
+
+class BackgroundDigest:
+    """Compute a sha256 in a thread while the file is read and written; not thread-safe itself."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="sha256")
+        self._queued: deque[Future[None]] = deque()
+
+    def update(self, chunk: bytes) -> None:
+        self._queued.append(self._executor.submit(self._hash.update, chunk))
+        if len(self._queued) > _MAX_QUEUED:
+            self._queued.popleft().result()
+
+    def hexdigest(self) -> str:
+        while self._queued:
+            self._queued.popleft().result()
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
