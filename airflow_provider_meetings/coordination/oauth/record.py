@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, asdict, dataclass, fields, replace
-from typing import Any, Final, Self
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 from airflow_provider_meetings.api.errors import MESSAGE_FIELDS, AuthenticationError, ConsentEnded, StoreError
 from airflow_provider_meetings.api.http.auth import Token
@@ -11,12 +11,6 @@ from airflow_provider_meetings.api.http.oauth import ConsentStatus, TokenPair
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.encryption import Encryptor
-
-_FIELD_TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "str": (str,),
-    "float": (int, float),
-    "dict[str, Any] | None": (dict, type(None)),
-}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,28 +37,6 @@ class UserRecord(NeverPickled):
     def consented(cls, tokens: TokenPair, now: float, user: str = "") -> Self:
         """Return the first record after a consent."""
         return cls(**_token_fields(tokens, now), consented_at=now, scope=tokens.scope, user=user)
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """Read a record.
-
-        :raises ValueError: naming a field that is missing, unknown or of the wrong type, without its value. An unknown
-            field is an error because a newer version may use it to claim the refresh token.
-        """
-        kinds = {field.name: _FIELD_TYPES[str(field.type)] for field in fields(cls)}
-        required = {field.name for field in fields(cls) if field.default is MISSING}
-        for name in sorted(required - data.keys()):
-            raise ValueError(f"{name} is missing")
-        for name, value in data.items():
-            if name not in kinds:
-                raise ValueError(f"{name[:40]!r} is unknown")
-            if isinstance(value, bool) or not isinstance(value, kinds[name]):
-                raise ValueError(f"{name} has the wrong type")
-        return cls(**data)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the record as plain JSON."""
-        return asdict(self)
 
     def claimed(self, by: str, now: float) -> Self:
         """Return the record with a claim: the process `by` is sending the refresh token."""
@@ -140,10 +112,10 @@ class UserRecords:
                 next_step=self._remedy,
             )
         try:
-            return value, UserRecord.from_dict(content)
-        except ValueError as error:
+            return value, UserRecord(**content)
+        except TypeError:  # a field is missing, or unknown: a newer version may claim the refresh token by it
             raise AuthenticationError(
-                f"The user's tokens were stored by another version of this provider ({error})",
+                "The user's tokens were stored by another version of this provider",
                 next_step=f"Run the same version everywhere. {self._remedy}",
             ) from None
 
@@ -160,7 +132,7 @@ class UserRecords:
 
     def encrypt(self, record: UserRecord) -> bytes:
         """Encrypt a record. Each result is different, as `compare_and_set` requires."""
-        return self._encryptor.encrypt(self._name, record.to_dict())
+        return self._encryptor.encrypt(self._name, asdict(record))
 
 
 def unreachable(error: BackendError) -> StoreError:
