@@ -158,15 +158,10 @@ class LocalStore(Store):
 def _open_regular(path: Path) -> io.BufferedReader:
     """Open a regular file, or a link to one.
 
-    :raises FileNotFoundError: if there is none, also for pipes, sockets, devices and folders.
+    :raises FileNotFoundError: if there is none, also for pipes, devices and folders.
     """
-    try:
-        # O_NONBLOCK: opening a pipe would wait for a writer.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENXIO}:  # a link to itself, a socket
-            raise FileNotFoundError(errno.ENOENT, "not a file", str(path)) from None
-        raise
+    # O_NONBLOCK: opening a pipe would wait for a writer.
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise FileNotFoundError(errno.ENOENT, "not a file", str(path))
