@@ -85,12 +85,28 @@ def use(backend: Backend) -> None:
     backend.set(key + "other", b"", 60)
 
 
-def test_connection_works(named: str, caplog: pytest.LogCaptureFixture) -> None:
-    use(shared_state.durable_backend(named))
+def test_connection_works_and_is_read_once_under_the_supervisor_lock(
+    named: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    read = BaseHook.get_connection
+    calls: list[tuple[str, bool]] = []
+
+    def get_connection(conn_id: str) -> Any:
+        calls.append((conn_id, SUPERVISOR_LOCK.locked()))
+        return read(conn_id)
+
+    monkeypatch.setattr(BaseHook, "get_connection", get_connection)
     use(shared_state.backend(named))
+    assert calls == [(named, True)]
+    use(shared_state.durable_backend(named))
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
+# The driver makes no difference to the tests that have this mark.
+one_connection_of_each_type = pytest.mark.parametrize("named", ["redis", "psycopg"], indirect=True)
+
+
+@one_connection_of_each_type
 def test_two_processes_share_one_token(
     emulated: Any, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,19 +120,7 @@ def test_two_processes_share_one_token(
     assert emulated.state.token_requests == {"feishu": 1}
 
 
-def test_connection_is_read_once_under_the_supervisor_lock(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = BaseHook.get_connection
-    calls: list[tuple[str, bool]] = []
-
-    def get_connection(conn_id: str) -> Any:
-        calls.append((conn_id, SUPERVISOR_LOCK.locked()))
-        return read(conn_id)
-
-    monkeypatch.setattr(BaseHook, "get_connection", get_connection)
-    use(shared_state.backend(named))
-    assert calls == [(named, True)]
-
-
+@one_connection_of_each_type
 def test_connection_test_names_coordination(emulated: Any, named: str) -> None:
     emulated.connect("feishu", extra={"coordination_conn_id": named})
     conn_type = type(shared_state.durable_backend(named)).__name__

@@ -160,9 +160,9 @@ def test_unusable_state_folder_too(tasks: Tasks, tmp_path: Path) -> None:
 
 
 @contextmanager
-def _redis_user(*rights: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _redis_user() -> Iterator[tuple[str, dict[str, Any]]]:
     with OwnRedis() as server, Redis(backend_servers.HOST, server.port) as root:
-        root.execute_command("ACL", "SETUSER", "reader", "on", f">{PASSWORD}", "resetchannels", *rights)
+        root.execute_command("ACL", "SETUSER", "reader", "on", f">{PASSWORD}", "resetchannels", "+ping", "~*")
         yield "redis", {"port": server.port, "login": "reader", "password": PASSWORD}
 
 
@@ -193,20 +193,16 @@ def _mysql_user() -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize(
     ("user", "changes", "error"),
     [
-        (_redis_user("+ping", "~*"), {}, "The Redis user may not do this. It needs the commands GET"),
-        (_redis_user("+@all", "~elsewhere:*"), {}, "on keys that begin with meetings:"),
-        (_redis_user("+@all", "~*"), {"password": f"{PASSWORD}-wrong"}, "refused the login. Check the user"),
+        (_redis_user(), {}, "The Redis user may not do this. It needs the commands GET"),
         (_postgres_user(), {}, "may not create the table meetings_coordination. Grant it CREATE once"),
-        (_postgres_user(), {"schema": "nowhere"}, "refused the login. Check user, password and database"),
         (_mysql_user(), {}, "may not create the table meetings_coordination. Grant it CREATE once"),
-        (_mysql_user(), {"password": f"{PASSWORD}-wrong"}, "refused the login. Check user, password and database"),
         (
             _mysql_user(),
             {"password": f"{PASSWORD}-wrong", "extra": {"client": "mysql-connector-python"}},
             "refused the login. Check user, password and database",
         ),
     ],
-    ids=["commands", "keys", "redis-password", "create", "database", "mysql-create", "mysql-password", "connector"],
+    ids=["redis", "postgres", "mysql", "mysql-connector-python"],
 )
 def test_missing_permission(tasks: Tasks, user: Any, changes: dict[str, Any], error: str) -> None:
     with user as (kind, fields):
