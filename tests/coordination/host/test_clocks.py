@@ -82,7 +82,7 @@ def machine() -> Machine:
     return Machine()
 
 
-@pytest.fixture(params=["process", "host", "fallback"])
+@pytest.fixture(params=["process", "host"])
 def backend(request: pytest.FixtureRequest, machine: Machine, tmp_path: Path) -> Backend:
     if request.param == "process":
         return MemoryBackend(machine.steady)
