@@ -4,8 +4,7 @@
 
 * ``land``: no special conditions;
 * ``nobody``: as a user without permissions, after `check_writable`;
-* ``small-disk``: with a file size limit of 64 KiB;
-* ``announce``: print ``written`` after each chunk.
+* ``small-disk``: with a file size limit of 64 KiB.
 """
 
 from __future__ import annotations
@@ -25,11 +24,9 @@ from airflow_provider_meetings.api.client import MeetingsClient, Report
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing.landing import Landing
 from airflow_provider_meetings.api.landing.layout import Layout
-from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.storage.local.store import LocalStore
-from airflow_provider_meetings.storage.local.writer import LocalWriter
 
 Opened = Download | Iterator[bytes] | None
 NOBODY = 65534
@@ -81,20 +78,6 @@ class ScriptedClient(MeetingsClient):
         raise NotImplementedError
 
 
-class _AnnouncingWriter(LocalWriter):
-    def write(self, chunk: bytes) -> None:
-        super().write(chunk)
-        sys.stdout.write("written\n")
-        sys.stdout.flush()
-
-
-class _AnnouncingStore(LocalStore):
-    def writer(self, key: str, plan: Plan) -> LocalWriter:
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return (LocalWriter if key.endswith(".json") else _AnnouncingWriter)(path, plan)
-
-
 def _prepare(mode: str, store: LocalStore) -> None:
     if mode == "nobody":
         os.setgroups([])
@@ -107,7 +90,7 @@ def _prepare(mode: str, store: LocalStore) -> None:
 
 
 def main(mode: str, root: str, url: str, times: str = "1") -> None:
-    store = (_AnnouncingStore if mode == "announce" else LocalStore)(Path(root), f"file://{root}")
+    store = LocalStore(Path(root), f"file://{root}")
     transport = Transport(base_url="http://127.0.0.1:9", platform="acme")
     landing = Landing(ScriptedClient(transport, lambda: Download(url)), store, layout=Layout(), if_present="replace")
     # Both processes start at the same moment.
