@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -20,8 +21,7 @@ from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.operators import FeishuAuthorizeOperator
 from tests.conftest import Emulated
 from tests.platforms.feishu.browser import REDIRECT, USER, browse
-
-AIRFLOW = str(Path(sys.executable).parent / "airflow")
+from tests.test_cli import AIRFLOW, run
 
 
 @pytest.fixture
@@ -64,36 +64,39 @@ class TestOperator:
 class TestCommand:
     """``airflow meetings authorize`` as a person types it."""
 
-    def run(self, tmp_path: Path, user: Emulated, answer: Any, conn_id: str = "feishu_default") -> tuple[int, str, str]:
+    def test_consent(self, tmp_path: Path, user: Emulated) -> None:
         environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "home")}
-        command = [AIRFLOW, "meetings", "authorize", conn_id]
+        command = [AIRFLOW, "meetings", "authorize", "feishu_default"]
         pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         with subprocess.Popen(command, env=environment, text=True, **pipes) as process:
             assert process.stdout is not None
-            seen = ""
-            while line := process.stdout.readline():
-                seen += line
+            out = redirected = ""
+            while "paste it here within five minutes" not in out:
+                out += (line := process.stdout.readline())
                 if found := re.search(r"https?://\S*/authorize\?\S+", line):
-                    answer = answer(found[0])
-                if "paste it here" in line:
-                    break
-            out, err = process.communicate(answer if isinstance(answer, str) else "", timeout=120)
-            return process.returncode, seen + out, err
-
-    def test_consent(self, tmp_path: Path, user: Emulated) -> None:
-        code, out, err = self.run(tmp_path, user, lambda address: browse(address) + "\n")
-        assert (code, err) == (0, "")
-        assert f"{FEISHU_USER.name}: user {FEISHU_USER.open_id} has consented until " in out
-        assert "paste it here within five minutes" in out
+                    redirected = browse(found[0])
+            rest, err = process.communicate(f"{redirected}\n", timeout=120)
+        assert (process.returncode, err) == (0, "")
+        assert f"{FEISHU_USER.name}: user {FEISHU_USER.open_id} has consented until " in rest
         assert FeishuHook().get_conn().get_minute(READY_MINUTE)
 
-    def test_pasted_wrong_address(self, tmp_path: Path, user: Emulated) -> None:
-        code, _, err = self.run(tmp_path, user, lambda address: "S3CRETCODE\n")
-        assert code == 2
-        assert "has no code and no state" in err
+    @pytest.mark.parametrize(
+        ("conn_id", "text"),
+        [
+            ("feishu_default", "has no code and no state"),
+            ("wecom_default", "no users consent on the platform wecom"),
+        ],
+    )
+    def test_refusal_exits_with_2(
+        self,
+        user: Emulated,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        conn_id: str,
+        text: str,
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", io.StringIO("S3CRETCODE\n"))
+        assert run("authorize", conn_id) == 2
+        err = capsys.readouterr().err
+        assert text in err
         assert "S3CRETCODE" not in err
-
-    def test_connection_of_platform_without_consent(self, tmp_path: Path, user: Emulated) -> None:
-        code, out, err = self.run(tmp_path, user, "", conn_id="wecom_default")
-        assert (code, out) == (2, "")
-        assert "no users consent on the platform wecom" in err
