@@ -31,8 +31,8 @@ class RecordingState(StrEnum):
     OVERDUE = "overdue"
 
     @property
-    def waits(self) -> bool:
-        """Return whether the state can change."""
+    def is_pending(self) -> bool:
+        """Return whether the recording may still become ready."""
         return self in {RecordingState.RECORDING, RecordingState.PROCESSING, RecordingState.ABSENT}
 
 

@@ -1,4 +1,4 @@
-"""Queries for recordings: their form, their checks, and whether the wait for an answer is over."""
+"""Queries for recordings: fields, validation, JSON form; whether the recordings found are settled."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RecordingQuery:
 
     def __post_init__(self) -> None:
         for name in SELECTORS[:-1]:
-            object.__setattr__(self, name, texts(getattr(self, name), name))
+            object.__setattr__(self, name, check_ids(getattr(self, name), name))
         object.__setattr__(self, "recordings", _refs(self.recordings))
         for name in ("start", "end"):
             object.__setattr__(self, name, _time(getattr(self, name), name))
@@ -102,14 +102,14 @@ class RecordingQuery:
         :raises InvalidRequest: if `data` is not the output of `to_dict`.
         """
         if not isinstance(data, Mapping):
-            raise InvalidRequest(f"query must be a dict as RecordingQuery.to_dict gives it, got {type(data).__name__}")
+            raise InvalidRequest(f"query must be a dict from RecordingQuery.to_dict, got {type(data).__name__}")
         try:
             refs = tuple(RecordingRef(**ref) for ref in data.get("recordings", ()))
             return cls(**{**data, "recordings": refs})
         except TypeError:
             raise InvalidRequest(
-                f"query has other keys than {', '.join(f.name for f in fields(cls))} (recordings: a list of dicts): "
-                "build it with RecordingQuery(…).to_dict()"
+                f"query has an unknown key; the keys are {', '.join(f.name for f in fields(cls))} (recordings: a list "
+                "of dicts): build it with RecordingQuery(…).to_dict()"
             ) from None
 
     @staticmethod
@@ -161,8 +161,8 @@ def windows(start: DateTime, end: DateTime, max_length: timedelta) -> Iterator[t
         start = stop
 
 
-def texts(values: object, name: str) -> tuple[str, ...]:
-    """Return a list of ids without duplicates; empty for None.
+def check_ids(values: object, name: str) -> tuple[str, ...]:
+    """Return the ids without duplicates; empty for None.
 
     :param name: the argument, for the error message.
     :raises InvalidRequest: if `values` is no list, or contains an invalid id.
@@ -206,7 +206,9 @@ def _time(value: object, name: str) -> DateTime | None:
         return parse_time(value, name)
     except ValueError as error:
         raise InvalidRequest(
-            str(error), next_step="A run without a data interval renders as None: trigger it with one, or give times."
+            str(error),
+            next_step="In a run without a data interval, the template renders as None: trigger the run with a data "
+            "interval, or set start and end.",
         ) from None
 
 
@@ -220,7 +222,7 @@ _FAILURES: dict[RecordingState, type[MeetingsApiError]] = {
 
 
 def is_settled(recordings: Sequence[Recording], until: Until) -> bool:
-    """Return whether no recording waits any more; False for an empty list.
+    """Return whether no recording is pending; False for an empty list.
 
     :raises Gone, PermissionDenied, NotFound: with ``ready``, for a recording that will never be ready.
     """
@@ -232,18 +234,18 @@ def is_settled(recordings: Sequence[Recording], until: Until) -> bool:
                     f"{recording.reason or 'no reason given'}",
                     next_step="Leave it out, or use until='settled' to accept this state.",
                 )
-    return bool(recordings) and not any(r.state.waits for r in recordings)
+    return bool(recordings) and not any(r.state.is_pending for r in recordings)
 
 
-def waiting(recordings: Sequence[Recording]) -> str:
-    """Describe the recordings that still wait, by ids and states, for a log line."""
-    names = [f"{r.label} ({r.state})" for r in recordings if r.state.waits]
+def describe_pending(recordings: Sequence[Recording]) -> str:
+    """Return the ids and states of the pending recordings, for a log line."""
+    names = [f"{r.label} ({r.state})" for r in recordings if r.state.is_pending]
     return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "") or "nothing listed yet"
 
 
 def overdue(recordings: Sequence[Recording]) -> tuple[Recording, ...]:
-    """Set the state of recordings that still wait to ``overdue``; the previous state becomes the reason."""
+    """Set the state of pending recordings to ``overdue``; the previous state becomes the reason."""
     return tuple(
-        replace(r, state=RecordingState.OVERDUE, reason=f"still {r.state} at the deadline") if r.state.waits else r
+        replace(r, state=RecordingState.OVERDUE, reason=f"still {r.state} at the deadline") if r.state.is_pending else r
         for r in recordings
     )

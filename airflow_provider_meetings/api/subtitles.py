@@ -40,8 +40,8 @@ class Cue:
 def decoded(content: bytes) -> str:
     """Decode a text file: UTF-16 with a byte order mark, UTF-8, else GB18030; invalid bytes become U+FFFD.
 
-    Damaged bytes of a file that is mostly UTF-8, or has its byte order mark, also become U+FFFD, because GB18030 would
-    decode the file to other words.
+    GB18030 is not tried for a file that is mostly UTF-8 or has its byte order mark: it would decode the valid parts
+    to other characters.
     """
     if content.startswith(_UTF_16):
         return storable_text(content.decode("utf-16", "replace"))

@@ -28,11 +28,11 @@ from airflow_provider_meetings.hooks.meetings import ConsentHook, MeetingsHook
 from airflow_provider_meetings.hooks.stores import store_at
 
 FINDINGS, FAILED = 1, 2
-_LONGEST_LINE = 8192
+_MAX_LINE = 8192
 
 
 def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], NoReturn]:
-    """Make a command of a function that returns the exit code; it runs in the way of Airflow's own commands."""
+    """Turn a function that returns an exit code into a command that runs like Airflow's own commands."""
 
     @wraps(function)
     def run(args: Namespace) -> NoReturn:
@@ -48,7 +48,7 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], NoRet
 
         try:
             run_quietly(args)
-        except Exception as error:  # any, because Python's exit code 1 would mean findings
+        except Exception as error:  # all: Python's own exit code 1 would mean findings
             if args.verbose:
                 traceback.print_exc()
             _say(str(error) or type(error).__name__)
@@ -59,7 +59,7 @@ def command(function: Callable[[Namespace], int]) -> Callable[[Namespace], NoRet
 
 @command
 def verify(args: Namespace) -> int:
-    """Verify a target."""
+    """Verify the objects of a target against their receipts."""
     verification = Verification(store_at(args.target), full=args.full)
     findings = [finding.to_dict() for finding in verification.findings()]
     columns = ("finding", "key", "expected", "seen")
@@ -69,10 +69,10 @@ def verify(args: Namespace) -> int:
 
 @command
 def sweep(args: Namespace) -> int:
-    """Sweep a target."""
-    running = Sweep(store_at(args.target), older_than=args.older_than, delete=args.delete)
-    leftovers = [swept.to_dict() for swept in running.run()]
-    counts = running.counts()
+    """Report or delete the leftovers of killed tasks in a target."""
+    leftover_sweep = Sweep(store_at(args.target), older_than=args.older_than, delete=args.delete)
+    leftovers = [swept.to_dict() for swept in leftover_sweep.run()]
+    counts = leftover_sweep.counts()
     columns = ("outcome", "kind", "key", "size", "modified", "reason")
     _show({"target": args.target, **counts}, "leftovers", leftovers, columns, args.output)
     if counts[SweepOutcome.FAILED]:
@@ -83,22 +83,22 @@ def sweep(args: Namespace) -> int:
 
 @command
 def authorize(args: Namespace) -> int:
-    """Let a user consent."""
+    """Obtain a user's consent."""
     hook = MeetingsHook.for_connection(args.conn_id)
     if not isinstance(hook, ConsentHook):
-        raise AirflowFailException(f"connection {args.conn_id!r}: no users consent on the platform {hook.conn_type}")
+        raise AirflowFailException(f"connection {args.conn_id!r}: platform {hook.conn_type} has no consent of users")
     sys.stdout.write(
-        "Have the user open this address, in any browser, within ten minutes:\n\n"
+        "Have the user open this URL, in any browser, within ten minutes:\n\n"
         f"  {hook.begin_consent()}\n\n"
-        "After the consent the browser is redirected. Copy the new address from the address line, even if the page\n"
-        "shows an error, and paste it here within five minutes:\n"
+        "After the consent the browser is redirected. Copy the new URL from the address bar, even if the page shows\n"
+        "an error, and paste it here within five minutes:\n"
     )
     sys.stdout.flush()
-    consent_status, name = hook.finish_consent(sys.stdin.readline(_LONGEST_LINE))
+    consent_status, name = hook.finish_consent(sys.stdin.readline(_MAX_LINE))
     user = f"{name}: " if name else ""
     sys.stdout.write(printable(f"{user}{hook.describe_consent(consent_status)}", 500) + "\n")
     if missing := hook.missing_scopes(consent_status):
-        _say(f"Not granted; calls that need it will be refused: {', '.join(missing)}")
+        _say(f"Scopes not granted; the platform will refuse calls that need them: {', '.join(missing)}")
     return 0
 
 
@@ -107,8 +107,8 @@ def _show(
 ) -> None:
     """Print rows to stdout.
 
-    :param counts: part of the object in ``json`` and ``yaml``, else a line on stderr.
-    :param name: the field of `rows` in that object.
+    :param counts: in ``json`` and ``yaml`` part of the printed object; otherwise printed as a line to stderr.
+    :param name: the field with the rows in that object.
     :param columns: the columns of a table.
     """
     if output == "json":
@@ -118,7 +118,7 @@ def _show(
         sys.stdout.write(yaml.dump({**counts, name: [dict(row) for row in rows]}, sort_keys=False, allow_unicode=True))
         return
     if rows:
-        # A name must not be rendered as markup.
+        # Object names may contain rich's markup.
         escaped = escape if output == "table" else str
         AirflowConsole().print_as(
             [{column: escaped(str(row[column])) for column in columns} for row in rows], output=output

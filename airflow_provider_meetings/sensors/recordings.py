@@ -22,7 +22,14 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
 from airflow_provider_meetings.api.models import Recording
-from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef, Until, is_settled, overdue, waiting
+from airflow_provider_meetings.api.query import (
+    RecordingQuery,
+    RecordingRef,
+    Until,
+    describe_pending,
+    is_settled,
+    overdue,
+)
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import UsageReport
@@ -119,7 +126,8 @@ class RecordingReadySensor(BaseSensorOperator):
         return (self._usage or UsageReport()).track(hook)
 
     def _after_timeout(self, context: Context, error: AirflowSensorTimeout | AirflowSkipException) -> Any:
-        # With soft_fail the base class raises a skip: without a cause for its own timeout, caused by ours.
+        # With soft_fail the base class raises AirflowSkipException: without a cause after its own timeout, else with
+        # the AirflowSensorTimeout raised here as its cause.
         timeout = error if isinstance(error, AirflowSensorTimeout) else error.__cause__
         if not (timeout is None or isinstance(timeout, AirflowSensorTimeout)):
             raise error
@@ -128,10 +136,10 @@ class RecordingReadySensor(BaseSensorOperator):
                 with self._track(MeetingsHook.for_connection(self.meetings_conn_id)) as hook:
                     self._found = hook.check(query)
             if self._found:
-                self.log.warning("Timed out; overdue: %s", waiting(self._found))
+                self.log.warning("Timed out; overdue: %s", describe_pending(self._found))
                 return [recording.to_dict() for recording in overdue(self._found)]
         elif self._found:
-            raise type(error)(f"{error} Still pending: {waiting(self._found)}") from error.__cause__
+            raise type(error)(f"{error} Still pending: {describe_pending(self._found)}") from error.__cause__
         raise error
 
     def poke(self, context: Context) -> PokeReturnValue:
@@ -162,13 +170,13 @@ class RecordingReadySensor(BaseSensorOperator):
         if done:
             self.log.info("All %d recordings are %s", len(self._found), self.until)
             return PokeReturnValue(True, [recording.to_dict() for recording in self._found])
-        self.log.info("Still pending: %s", waiting(self._found))
+        self.log.info("Still pending: %s", describe_pending(self._found))
         if self.deferrable:
             self._defer(query)
         return PokeReturnValue(False)
 
     def _query(self, context: Context) -> RecordingQuery | None:
-        """Read the arguments; return None if they are only an empty listing."""
+        """Build the query from the arguments; return None if the only argument is an empty listing."""
         refs: tuple[RecordingRef, ...] = ()
         ids = {name: arguments.ids(getattr(self, name), name) for name in ("meeting_ids", "recording_ids", "owner_ids")}
         if self.recordings is not None:
@@ -180,7 +188,7 @@ class RecordingReadySensor(BaseSensorOperator):
     def _defer(self, query: RecordingQuery) -> None:
         left = timedelta(seconds=self.timeout - (time.monotonic() - self._started))
         if left <= timedelta(0):
-            raise AirflowSensorTimeout(f"Timed out; still pending: {waiting(self._found)}")
+            raise AirflowSensorTimeout(f"Timed out; still pending: {describe_pending(self._found)}")
         trigger = RecordingReadyTrigger(
             meetings_conn_id=self.meetings_conn_id,
             query=query.to_dict(),

@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
 from airflow_provider_meetings.api.landing.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
-from airflow_provider_meetings.api.query import texts
+from airflow_provider_meetings.api.query import check_ids
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter, tracked
@@ -137,7 +137,7 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         return [file.to_dict() for file in stored]
 
     def _available_kinds(self, client: MeetingsClient) -> tuple[str, ...]:
-        requested = texts(arguments.ids(self.kinds, "kinds"), "kinds")
+        requested = check_ids(arguments.ids(self.kinds, "kinds"), "kinds")
         kinds = MediaKind.check(requested, client.kinds, client.platform)
         if missing := [kind for kind in requested if kind not in kinds]:
             available = ", ".join(client.kinds)

@@ -18,7 +18,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.models import Recording
-from airflow_provider_meetings.api.query import RecordingQuery, Until, is_settled, overdue, waiting
+from airflow_provider_meetings.api.query import RecordingQuery, Until, describe_pending, is_settled, overdue
 from airflow_provider_meetings.api.times import parse_time
 from airflow_provider_meetings.hooks.connections import check_conn_id
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
@@ -32,8 +32,8 @@ MIN_PAUSE_SECONDS = 1.0
 
 @cache
 def _executor(meetings_conn_id: str) -> ThreadPoolExecutor:
-    # Not the loop's default executor: it also resolves host names for every other trigger. One executor for each
-    # connection, so that a platform that does not respond blocks no other.
+    # Not the loop's default executor, which also resolves host names for all other triggers. One executor for each
+    # connection, so that a platform that does not respond does not block the others.
     return ThreadPoolExecutor(max_workers=8, thread_name_prefix=f"meetings-poll-{meetings_conn_id[:40]}")
 
 
@@ -64,7 +64,7 @@ class RecordingReadyTrigger(BaseTrigger):
         max_failures: int | None = 5,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
-        # Checked here, on the worker that defers: an exception in the triggerer loses its class.
+        # Validated on the worker that defers: an exception in the triggerer would lose its class.
         check_conn_id(meetings_conn_id, "meetings_conn_id")
         RecordingQuery.from_dict(query)
         parse_time(deadline, "deadline")
@@ -130,7 +130,7 @@ class RecordingReadyTrigger(BaseTrigger):
                 failures, last_error = 0, ""
                 if done:
                     return _event("done", recordings)
-                self.log.info("Still pending: %s", waiting(recordings))
+                self.log.info("Still pending: %s", describe_pending(recordings))
             if pendulum.now("UTC") >= deadline:
                 return self._timeout(recordings, last_error)
 
@@ -153,7 +153,7 @@ class RecordingReadyTrigger(BaseTrigger):
     def _timeout(self, recordings: tuple[Recording, ...], last_error: str) -> TriggerEvent:
         if self.until == "settled" and recordings:
             return _event("done", overdue(recordings))
-        message = f"Timed out; still pending: {waiting(recordings)}"
+        message = f"Timed out; still pending: {describe_pending(recordings)}"
         if last_error:
             message += f". The last poll failed: {last_error}"
         return _event("timeout", recordings, message=message)

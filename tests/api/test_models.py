@@ -131,8 +131,8 @@ def test_values_are_frozen() -> None:
 
 
 @pytest.mark.parametrize("state", RecordingState)
-def test_waiting_states(state: RecordingState) -> None:
-    assert state.waits == (state in {"recording", "processing", "absent"})
+def test_pending_states(state: RecordingState) -> None:
+    assert state.is_pending == (state in {"recording", "processing", "absent"})
 
 
 def test_label_contains_ids_only() -> None:

@@ -229,8 +229,8 @@ TABLES: dict[type, Table] = {
             Row(
                 "start",
                 None,
-                "wecom lists by window only",
-                "give start and end",
+                "wecom lists only within a window",
+                "set start and end",
                 WECOM | {"end": None, "owner_ids": ["a"]},
             ),
             *id_lists("meeting_ids"),
@@ -309,7 +309,7 @@ TABLES: dict[type, Table] = {
                 for value in (None, 7, True, "{}", b"{}", [], ["757"], Opaque())
             ),
             *(
-                Row("query", value, "has other keys", "build it with RecordingQuery")
+                Row("query", value, "has an unknown key", "build it with RecordingQuery")
                 for value in (
                     {"ids": ["757"]},
                     {1: 2},

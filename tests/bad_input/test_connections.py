@@ -139,8 +139,8 @@ OF_FEISHU = [
         ]
         for value in ("0", SECRET, choices[0].upper())
     ),
-    *(Row(f"extra {name}", SECRET, "app_type is store", "leave one") for name in ("app_ticket", "tenant_key")),
-    *(Row(f"extra {name}", SECRET, "identity is user", "leave one") for name in ("redirect_uri", "scopes")),
+    *(Row(f"extra {name}", SECRET, "app_type is store", "remove it") for name in ("app_ticket", "tenant_key")),
+    *(Row(f"extra {name}", SECRET, "identity is user", "remove it") for name in ("redirect_uri", "scopes")),
 ]
 
 

@@ -30,7 +30,7 @@ class Rule:
     :param renew: whether a fresh token may help.
     :param wait: seconds before a retry, if the answer names none.
     :param spread: adds up to this many random seconds, so that calls refused together are not retried together.
-    :param blocks: the possible waits of a refusal that does not say which applies, in seconds.
+    :param blocks: the possible durations of the block in seconds, if the answer does not say which one applies.
     """
 
     error: type[MeetingsApiError]
@@ -46,15 +46,15 @@ class Rule:
         return self.renew or issubclass(self.error, RateLimited | ServerError)
 
     @classmethod
-    def unknown(cls, response: requests.Response, next_step: str, *, status_tells: bool = True) -> Rule:
+    def unknown(cls, response: requests.Response, next_step: str, *, trust_status: bool = True) -> Rule:
         """Return the rule of an unknown code: permanent, unless the status is 5xx.
 
-        :param status_tells: False for an endpoint that answers wrong requests with 5xx as well.
+        :param trust_status: False for an endpoint that sends 5xx for invalid requests, too.
         """
-        failed = status_tells and response.status_code >= 500
+        failed = trust_status and response.status_code >= 500
         return cls(ServerError if failed else InvalidRequest, next_step)
 
-    def seconds(self) -> float | None:
+    def _wait_seconds(self) -> float | None:
         """Return the seconds to wait; None leaves it to the transport."""
         if self.wait is None:
             return None
@@ -70,7 +70,7 @@ class Rule:
         log_id: str,
         retry_after: float | None = None,
     ) -> MeetingsApiError:
-        """Build the error of one answer; `retry_after` in seconds, as the answer says."""
+        """Build the error of one answer; `retry_after` is the wait that the answer names, in seconds."""
         error = self.error(
             f"{platform} refused {request_path(response)}",
             platform=platform,
@@ -78,7 +78,7 @@ class Rule:
             vendor_message=storable_text(_truncate(vendor_message)),
             log_id=log_id if is_log_id(log_id) else "",
             next_step=self.next_step,
-            retry_after=retry_after if retry_after is not None else self.seconds(),
+            retry_after=retry_after if retry_after is not None else self._wait_seconds(),
         )
         if isinstance(error, AuthenticationError):
             error.token_rejected = self.renew
@@ -92,14 +92,14 @@ class Endpoint:
     """The codes that have their own meaning at one endpoint.
 
     :param path: as in the documentation: ``:name`` is an id.
-    :param status_tells: see `Rule.unknown`.
+    :param trust_status: see `Rule.unknown`.
     """
 
     path: str
     rules: Mapping[int, Rule]
-    status_tells: bool = True
+    trust_status: bool = True
 
-    def answered(self, response: requests.Response) -> bool:
+    def matches(self, response: requests.Response) -> bool:
         """Return whether the answer is from this endpoint; the base URL may have a path."""
         pattern = re.sub(r":[a-z_]+", "[^/]+", self.path)
         return re.search(rf"{pattern}/?\Z", request_path(response)) is not None
@@ -115,7 +115,7 @@ def _truncate(text: str) -> str:
 
 
 def code_of(body: Mapping[str, Any], name: str) -> int | None:
-    """Return the code of an answer, a number or a text; None if there is none."""
+    """Return the code of an answer, sent as a number or as text; None if there is none."""
     value = body.get(name)
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,10}", value):
         return int(value)
@@ -123,7 +123,7 @@ def code_of(body: Mapping[str, Any], name: str) -> int | None:
 
 
 def json_object(response: requests.Response) -> dict[str, Any] | None:
-    """Return the JSON object of an answer; None if it is none, or nested too deeply."""
+    """Return the JSON object of an answer; None if the body is something else, or nested too deeply."""
     try:
         body = response.json()
     except (ValueError, RecursionError):
@@ -136,7 +136,7 @@ def request_path(response: requests.Response) -> str:
     return str(response.request.path_url).partition("?")[0]
 
 
-def no_code(response: requests.Response, *, platform: str, log_id: str, next_step: str) -> ServerError:
+def no_code_error(response: requests.Response, *, platform: str, log_id: str, next_step: str) -> ServerError:
     """Build the error for an answer without JSON or without a code."""
     return ServerError(
         f"{platform} answered {request_path(response)} with status {response.status_code} and no readable code",

@@ -87,8 +87,8 @@ class MediaSource:
     def _open_download(self, download: Download, position: Position | None, stack: ExitStack) -> OpenedSource:
         try:
             stream = stack.enter_context(self._stream(download, position))
-            length = stream.length if stream.ends_itself else self._media.declared_size
-            if length is None and not stream.ends_itself:
+            length = stream.length if stream.detects_truncation else self._media.declared_size
+            if length is None and not stream.detects_truncation:
                 raise MediaCorrupt(
                     f"{self.name}: the response has neither Content-Length nor chunked encoding, so a truncated body "
                     "could not be detected",

@@ -1,4 +1,4 @@
-"""Connections that another thread can end, with a time limit for the headers of an answer."""
+"""Connections that another thread can cancel, with a time limit for the headers of an answer."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from urllib3.response import HTTPResponse
 
 
 class CancellableSockets:
-    """Register the sockets of one session, to end their reads.
+    """Register the sockets of one session, so that their reads can be cancelled.
 
-    :param answer_seconds: limit for connecting, and again for all headers of an answer. A socket timeout alone starts
-        again with each byte, and a host that sends byte by byte would never reach it.
+    :param answer_seconds: limit for connecting, and another one for all headers of an answer. A socket timeout starts
+        again with each byte: a host that sends byte by byte would never reach it.
     """
 
     def __init__(self, answer_seconds: float) -> None:
         self._answer_seconds = answer_seconds
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        # Reentrant: a signal handler may call `end` while its own thread holds the lock.
+        # Reentrant: a signal handler may call `cancel` while its own thread holds the lock.
         self._lock = threading.RLock()
-        self.ended = False
+        self.cancelled = False
 
     def add(self, connection: socket.socket) -> None:
         """Register a socket.
 
-        :raises ConnectionAbortedError: if `end` was called before.
+        :raises ConnectionAbortedError: if `cancel` was called before.
         """
         with self._lock:
             self._sockets.add(connection)
             self._check()
 
-    def end(self) -> None:
-        """End each read in progress, in any thread, as if the host had closed the connection; refuse new sockets."""
+    def cancel(self) -> None:
+        """Cancel each read in progress, in any thread, as if the host had closed the connection; refuse new sockets."""
         with self._lock:
-            self.ended = True
+            self.cancelled = True
             for connection in [*self._sockets]:
                 _shut_down(connection)
 
@@ -68,13 +68,13 @@ class CancellableSockets:
                 raise
         finally:
             timer.cancel()
-        # Also without an exception: http.client accepts headers that were cut as complete ones.
+        # Also without an exception: http.client accepts truncated headers.
         if expired.is_set():
             raise TimeoutError("the headers of the answer took too long")
         self._check()
 
     def _check(self) -> None:
-        if self.ended:
+        if self.cancelled:
             raise ConnectionAbortedError("the session was interrupted")
 
 
@@ -104,7 +104,7 @@ class _CancellableConnection(HTTPConnection):
                 self._duplicate = None
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
-        # Read first: the connection drops its socket when the answer says that it is the last.
+        # Read before the answer: after "Connection: close" the connection has no socket any more.
         connection = _plain_socket(self.sock)
         with self.sockets.time_limit(lambda: connection):
             return super().getresponse()
@@ -123,7 +123,7 @@ def cancellable(
 
 
 def _plain_socket(connection: socket.socket) -> socket.socket:
-    # TLS within the TLS of a proxy is no socket, but has one.
+    # For TLS inside the TLS of a proxy, urllib3 uses an object that is not a socket but has one.
     return getattr(connection, "socket", connection)
 
 

@@ -62,7 +62,7 @@ class MediaSession:
 
     def interrupt(self) -> None:
         """Cut every answer in progress, in any thread, and open nothing afterwards."""
-        self._sockets.end()
+        self._sockets.cancel()
 
     def stream(self, url: str, position: Position | None = None) -> MediaStream:
         """Open a media link.
@@ -104,7 +104,7 @@ class MediaSession:
             if scheme_of(url) not in {"", "http", "https"}:
                 raise self._unsafe("is no http(s) address")
             raise ServerError(f"{self._platform} gave a link that is no http(s) address", platform=self._platform)
-        if self._sockets.ended:
+        if self._sockets.cancelled:
             raise ServerError("The media link was not opened: the task is being stopped", platform=self._platform)
         try:
             # auth: otherwise requests sends a user in the link as a login.

@@ -72,8 +72,8 @@ class MediaStream(NeverPickled):
         first, last, total = (int(number) for number in match.groups()) if match else (-1, -1, -1)
         if first != position.offset or last < first or position.length not in (None, total):
             raise MediaCorrupt(
-                f"{self._platform}'s media host answered a request for the bytes from {position.offset} on with "
-                f"Content-Range {header[:60]!r}",
+                f"{self._platform}'s media host answered Range bytes={position.offset}- with Content-Range "
+                f"{header[:60]!r}",
                 platform=self._platform,
                 next_step="Try again: the next attempt starts from the beginning.",
             )
@@ -114,37 +114,37 @@ class MediaStream(NeverPickled):
 
     @property
     def length(self) -> int | None:
-        """Return the number of bytes of the whole file, also if this is a part of it; None if unknown."""
+        """Return the number of bytes of the whole file, even if the body is only a part; None if unknown."""
         if self.start:
             return self._total
         value = self._response.headers.get("Content-Length", "")
         return int(value) if _NUMBER.fullmatch(value) else None
 
     @property
-    def ends_itself(self) -> bool:
-        """Return whether truncation can be detected: the body has a length, or is chunked."""
+    def detects_truncation(self) -> bool:
+        """Return whether a truncated body is an error: it has a length, or is chunked."""
         return self.length is not None or self._response.headers.get("Transfer-Encoding", "").lower() == "chunked"
 
     def chunks(self, size: int = CHUNK_BYTES) -> Iterator[bytes]:
         """Yield the body in chunks of at most `size` bytes.
 
-        Only the public reads of requests detect a truncated body. They drop the last incomplete chunk, so that a body
-        that is always cut early gets further in smaller chunks.
+        `iter_content` detects a truncated body, but drops the last incomplete chunk. A body that is always cut early
+        therefore gets further in smaller chunks.
 
         :raises ServerError: if the body is truncated.
         """
         body = self._response.iter_content(size)
         received = self.start
-        promised = "" if self.length is None else f" of {self.length}"
+        expected = "" if self.length is None else f" of {self.length}"
         while True:
             try:
                 chunk = next(body, b"")
             except (requests.RequestException, OSError, ValueError) as error:  # ValueError: invalid size of a chunk
                 reason = type(error).__name__
                 raise ServerError(
-                    f"{self._platform}'s media stream was cut after {received}{promised} bytes ({reason})",
+                    f"{self._platform}'s media stream was cut after {received}{expected} bytes ({reason})",
                     platform=self._platform,
-                    next_step="Try again; nothing of it was published.",
+                    next_step="Try again; nothing was published.",
                 ) from None
             if not chunk:
                 return

@@ -188,7 +188,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
             121001: Rule(InvalidRequest, "Check the search that was given."),
             121002: Rule(ServerError, _LATER),
         },
-        status_tells=False,
+        trust_status=False,
     ),
     # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
     Endpoint(

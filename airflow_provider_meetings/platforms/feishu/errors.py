@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import requests
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, NotFound, RateLimited
-from airflow_provider_meetings.api.http.error_codes import Rule, code_of, is_log_id, json_object, no_code
+from airflow_provider_meetings.api.http.error_codes import Rule, code_of, is_log_id, json_object, no_code_error
 from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS, LIMIT, UNKNOWN_APPS
 
 PLATFORM = "feishu"
@@ -27,7 +27,7 @@ def decode(response: requests.Response) -> dict[str, Any]:
     body = json_object(response)
     code = None if body is None else code_of(body, "code")
     if body is None or code is None:
-        raise no_code(
+        raise no_code_error(
             response,
             platform=PLATFORM,
             log_id=_log_id({}, response),
@@ -36,12 +36,12 @@ def decode(response: requests.Response) -> dict[str, Any]:
         )
     if code == 0:
         return body
-    raise error_of(code, body, response)
+    raise _build_error(code, body, response)
 
 
-def error_of(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
-    """Return the typed error of an answer with another code than 0."""
-    rule = rule_of(code, response)
+def _build_error(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
+    """Return the typed error of an answer with a code other than 0."""
+    rule = _find_rule(code, response)
     error = rule.build(
         response,
         platform=PLATFORM,
@@ -57,16 +57,16 @@ def error_of(code: int, body: Mapping[str, Any], response: requests.Response) ->
     return error
 
 
-def rule_of(code: int, response: requests.Response) -> Rule:
+def _find_rule(code: int, response: requests.Response) -> Rule:
     """Return the rule of a code, which may differ by endpoint."""
-    endpoint = next((e for e in ENDPOINTS if e.answered(response)), None)
+    endpoint = next((e for e in ENDPOINTS if e.matches(response)), None)
     rule = (endpoint.rules.get(code) if endpoint else None) or CODES.get(code)
     if rule is None and response.status_code == 429:
         rule = CODES[LIMIT]
     return rule or Rule.unknown(
         response,
         "Look the code up at https://open.feishu.cn/search.",
-        status_tells=endpoint is None or endpoint.status_tells,
+        trust_status=endpoint is None or endpoint.trust_status,
     )
 
 

@@ -19,7 +19,7 @@ from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_U
 from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
 from airflow_provider_meetings.platforms.feishu.auth.consent import StartedConsent, code_of_redirect, consent_address
 from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
-from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, identity_of
+from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, read_identity
 from airflow_provider_meetings.platforms.feishu.auth.models import CONSENT_SECONDS
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
@@ -50,7 +50,7 @@ class FeishuHook(ConsentHook):
         self, transport: Transport, media_session: MediaSession, login: Login, tokens: TokenStore
     ) -> FeishuClient:
         """Build the client; see `MeetingsHook`."""
-        identity = identity_of(login.extra)
+        identity = read_identity(login.extra)
         self._app_id, self._consent = login.id, identity.consent
         if identity.consent is not None:
             self._users = user_tokens(

@@ -10,7 +10,7 @@ from airflow.sdk.log import mask_secret
 
 from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.models import Post
-from airflow_provider_meetings.api.query import texts
+from airflow_provider_meetings.api.query import check_ids
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.metrics import tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
@@ -51,7 +51,7 @@ class FeishuPostsOperator(BaseOperator):
         """Read each post."""
         hook = FeishuHook(self.meetings_conn_id)
         with tracked(hook, self.log), hook.error_mapping():
-            post_ids = texts(arguments.ids(self.post_ids, "post_ids"), "post_ids")
+            post_ids = check_ids(arguments.ids(self.post_ids, "post_ids"), "post_ids")
             if not post_ids:
                 raise AirflowFailException("post_ids is empty: name at least one post")
             for post_id in post_ids:  # before the first request

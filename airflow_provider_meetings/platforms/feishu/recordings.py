@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import ClassVar, get_args
 
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report
@@ -33,12 +34,12 @@ from airflow_provider_meetings.platforms.feishu.artifacts import (
 )
 from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
 
-_STATES: dict[type[MeetingsApiError], RecordingState] = {
+_STATE_OF_ERROR: dict[type[MeetingsApiError], RecordingState] = {
     Gone: RecordingState.GONE,
     PermissionDenied: RecordingState.FORBIDDEN,
     NotFound: RecordingState.UNKNOWN,
 }
-_NOT_READY = {
+_STATE_OF_CODE = {
     121004: RecordingState.ABSENT,
     122001: RecordingState.RECORDING,
     124002: RecordingState.PROCESSING,
@@ -89,30 +90,32 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             check_minute_token(token)
         for token, known_meeting in tokens:
             recording = self._minute_recording(token, known_meeting)
-            report(_lookup("minutes", token, recording))
+            report(_listed_by_id("minutes", token, recording))
             yield recording
         for meeting_id in meetings:
             recording = self._meeting_recording(meeting_id)
-            report(_lookup("meeting_recording", meeting_id, recording))
+            report(_listed_by_id("meeting_recording", meeting_id, recording))
             yield recording
 
     def _meeting_recording(self, meeting_id: str) -> Recording:
-        # First the meeting's recording may not be ready (124002), then its minute (2091003).
+        # The meeting's recording must become ready (before: 124002), then its minute (before: 2091003).
         try:
             token = self.get_meeting_recording(meeting_id).minute_token
         except (NotReady, Gone, PermissionDenied, NotFound) as error:
-            return self._not_ready(error, recording_id=None, meeting_id=meeting_id)
+            return self._without_minute(error, recording_id=None, meeting_id=meeting_id)
         return self._minute_recording(token, meeting_id)
 
     def _minute_recording(self, token: str, meeting_id: str | None) -> Recording:
         try:
             minute = self.get_minute(token)
         except (NotReady, Gone, PermissionDenied, NotFound) as error:
-            return self._not_ready(error, recording_id=token, meeting_id=meeting_id)
+            return self._without_minute(error, recording_id=token, meeting_id=meeting_id)
         return neutral_recording(minute, tenant=self.tenant, meeting_id=meeting_id)
 
-    def _not_ready(self, error: MeetingsApiError, *, recording_id: str | None, meeting_id: str | None) -> Recording:
-        state = _NOT_READY.get(error.code or 0) or _STATES.get(type(error))
+    def _without_minute(
+        self, error: MeetingsApiError, *, recording_id: str | None, meeting_id: str | None
+    ) -> Recording:
+        state = _STATE_OF_CODE.get(error.code or 0) or _STATE_OF_ERROR.get(type(error))
         if state is None:
             raise error
         return Recording(
@@ -125,9 +128,9 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         )
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
-        """Return the files of a minute, all with its token as id; sends no request."""
-        wanted = [kind for kind in self.kinds if MediaKind.wanted(kind, kinds)]
-        return (replace(file, kind=str(kind)) for file in recording.files[:1] for kind in wanted)
+        """Return a file for each requested kind; all have the minute's token as id. Sends no request."""
+        requested = [kind for kind in self.kinds if MediaKind.wanted(kind, kinds)]
+        return (replace(file, kind=str(kind)) for file in recording.files[:1] for kind in requested)
 
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
         """Return the current link of the video, or content that the API itself serves; None if there is none."""
@@ -140,33 +143,33 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         elif media.kind == STATISTICS_KIND:
             content = statistics_file(self.get_minute_statistics(media.file_id))
         else:
-            content = self.get_minute_transcript(media.file_id, file_format=file_format)  # type: ignore[arg-type]  # checked there
+            content = self.get_minute_transcript(media.file_id, file_format=file_format)  # type: ignore[arg-type]  # it checks the format
         return iter([content]) if content else None
 
 
-def _lookup(endpoint: str, selector: str, recording: Recording) -> ListedWindow:
+def _listed_by_id(endpoint: str, selector: str, recording: Recording) -> ListedWindow:
     found = int(recording.recording_id is not None)
     return ListedWindow(endpoint=endpoint, selector=selector, start=None, end=None, pages=1, items=found)
 
 
 class FeishuUserClient(FeishuClient):
-    """Call as a user who has consented; the credentials hold the user's tokens."""
+    """Call Feishu or Lark as a user who has consented; the credentials hold the user's tokens."""
 
     selectors: ClassVar[tuple[str, ...]] = (*FeishuClient.selectors, "owner_ids")
     takes_window: ClassVar[bool] = True
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         if query.owner_ids and query.start is None:
-            raise InvalidRequest("feishu lists by owner_ids within a window only: give start and end")
+            raise InvalidRequest("feishu lists by owner_ids only within a window: set start and end")
         if query.start is not None and not query.owner_ids:
-            raise InvalidRequest("feishu takes a window with owner_ids only: leave start and end out")
-        ids = replace(query, owner_ids=(), start=None, end=None) if len(query.selectors) > 1 else None
-        if not query.owner_ids:
-            ids = query
-        by_ids = super()._list(ids, report) if ids is not None else iter(())
-        return _chained(by_ids, self._owned(query, report))
+            raise InvalidRequest("feishu supports a window only with owner_ids: omit start and end")
+        by_owners = self._list_by_owners(query, report)
+        if query.selectors == ("owner_ids",):
+            return by_owners
+        by_ids = replace(query, owner_ids=(), start=None, end=None)
+        return chain(super()._list(by_ids, report), by_owners)
 
-    def _owned(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+    def _list_by_owners(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         start, end = query.start, query.end
         for owner_id in query.owner_ids:
             pages = items = 0
@@ -175,7 +178,7 @@ class FeishuUserClient(FeishuClient):
                 items += len(page.items)
                 for item in page.items:
                     recording = self._minute_recording(item.token, None)
-                    # The platform includes the end, which belongs to the next window.
+                    # The platform includes `end`, but here a window does not: the next one starts with it.
                     if recording.started_at is None or end is None or recording.started_at < end:
                         yield recording
             report(
@@ -183,11 +186,6 @@ class FeishuUserClient(FeishuClient):
                     endpoint="minutes_search", selector=owner_id, start=start, end=end, pages=pages, items=items
                 )
             )
-
-
-def _chained(first: Iterator[Recording], second: Iterator[Recording]) -> Iterator[Recording]:
-    yield from first
-    yield from second
 
 
 def neutral_recording(minute: Minute, *, tenant: str, meeting_id: str | None) -> Recording:
@@ -228,7 +226,7 @@ def neutral_recording(minute: Minute, *, tenant: str, meeting_id: str | None) ->
 
 
 def neutral_post(post: MomentsPost, *, tenant: str) -> Post:
-    """Return a post; its author only if it was published under the real name, otherwise not even in `source`."""
+    """Return a post. Only a post under the real name keeps its author, in `source` as well."""
     named = post.author_kind == "named"
     source = without_links(post.raw if named else {k: v for k, v in post.raw.items() if k != "user_id"})
     return Post(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from airflow_provider_meetings.api.artifacts import Chapter, Reader, Statistics, Todo
@@ -40,47 +41,38 @@ def srt_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegment
 def chapters(file: StoredFile, content: bytes) -> Iterator[Chapter]:
     """Read the chapters; an invalid one is a row with `source` only."""
     for number, entry in enumerate(_entries(content)):
-        read: dict[str, Any] = {}
-        try:
-            found = MinuteChapter.parse(entry)
-        except MeetingsApiError:
-            pass
-        else:
-            read = {"title": found.title, "start_ms": found.start_ms, "stop_ms": found.stop_ms}
-            read["summary"] = found.summary_content
-        yield Chapter(**_ids(file), item_no=number, source=without_links(entry), **read)
+        values: dict[str, Any] = {}
+        with suppress(MeetingsApiError):
+            chapter = MinuteChapter.parse(entry)
+            values = {"title": chapter.title, "start_ms": chapter.start_ms, "stop_ms": chapter.stop_ms}
+            values["summary"] = chapter.summary_content
+        yield Chapter(**_ids(file), item_no=number, source=without_links(entry), **values)
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
 def todos(file: StoredFile, content: bytes) -> Iterator[Todo]:
     """Read the to-dos; an invalid one is a row with `source` only."""
     for number, entry in enumerate(_entries(content)):
-        read: dict[str, Any] = {}
-        try:
-            found = MinuteTodo.parse(entry)
-        except MeetingsApiError:
-            pass
-        else:
-            read = {"content": found.content, "assignees": list(found.assignees)}
-        yield Todo(**_ids(file), item_no=number, source=without_links(entry), **read)
+        values: dict[str, Any] = {}
+        with suppress(MeetingsApiError):
+            todo = MinuteTodo.parse(entry)
+            values = {"content": todo.content, "assignees": list(todo.assignees)}
+        yield Todo(**_ids(file), item_no=number, source=without_links(entry), **values)
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
 def statistics(file: StoredFile, content: bytes) -> Iterator[Statistics]:
     """Read the statistics; invalid ones are a row with `source` only."""
     for entry in _entries(content)[:1]:
-        read: dict[str, Any] = {}
-        try:
-            found = MinuteStatistics.parse(entry)
-        except MeetingsApiError:
-            pass
-        else:
-            read = {"user_view_count": found.user_view_count, "page_view_count": found.page_view_count}
-            read["viewers"] = [
+        values: dict[str, Any] = {}
+        with suppress(MeetingsApiError):
+            counts = MinuteStatistics.parse(entry)
+            values = {"user_view_count": counts.user_view_count, "page_view_count": counts.page_view_count}
+            values["viewers"] = [
                 {"user_id": view.user_id, "viewed_at": None if view.view_time is None else view.view_time.isoformat()}
-                for view in found.user_view_list
+                for view in counts.user_view_list
             ]
-        yield Statistics(**_ids(file), source=without_links(entry), **read)
+        yield Statistics(**_ids(file), source=without_links(entry), **values)
 
 
 READERS: Mapping[str, Reader] = {
@@ -124,7 +116,7 @@ def _ids(file: StoredFile) -> dict[str, Any]:
 
 
 def _entries(content: bytes) -> list[Any]:
-    """Return the entries of a JSON list; anything else is the only entry."""
+    """Return the entries of a JSON list. Any other content is returned as a single entry, empty content as none."""
     text = decoded(content)
     try:
         found = json.loads(text)

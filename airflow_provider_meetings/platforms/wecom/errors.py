@@ -1,4 +1,4 @@
-"""The error codes of WeCom. The HTTP status is always 200: only `errcode` tells success from failure."""
+"""The error codes of WeCom. The HTTP status is always 200; an `errcode` other than 0 is an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
-from airflow_provider_meetings.api.http.error_codes import Endpoint, Rule, code_of, json_object, no_code, request_path
+from airflow_provider_meetings.api.http.error_codes import (
+    Endpoint,
+    Rule,
+    code_of,
+    json_object,
+    no_code_error,
+    request_path,
+)
 
 PLATFORM = "wecom"
 
@@ -46,7 +53,7 @@ CODES: Mapping[int, Rule] = {
     41004: Rule(AuthenticationError, _LOGIN),
     40035: Rule(InvalidRequest, _ARGUMENT),
     40058: Rule(InvalidRequest, _ARGUMENT),
-    # The code does not tell which limit was exceeded, that of a minute, an hour or a day; a day's is retried each hour.
+    # The code does not show whether the limit per minute, hour or day was exceeded; the daily one is retried each hour.
     45009: Rule(
         RateLimited,
         "The API is blocked for a minute, an hour or the day: send fewer calls, later.",
@@ -63,11 +70,11 @@ CODES: Mapping[int, Rule] = {
 }
 
 MISSING = range(41000, 42000)
-"""The platform's codes for a parameter that is missing, most of them of products that are none of ours."""
+"""The platform's codes for a missing parameter; most of them belong to products that are not used here."""
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     # https://developer.work.weixin.qq.com/document/path/91039
-    # Elsewhere an older text says of 40001 that the token is invalid; here it is the secret.
+    # At other endpoints 40001 may mean an invalid token; here it means an invalid secret.
     Endpoint("/cgi-bin/gettoken", {40001: Rule(AuthenticationError, _LOGIN)}),
 )
 
@@ -80,7 +87,7 @@ def decode(response: requests.Response) -> dict[str, Any]:
     body = json_object(response)
     code = None if body is None else code_of(body, "errcode")
     if body is None or code is None:
-        raise no_code(
+        raise no_code_error(
             response,
             platform=PLATFORM,
             log_id="",
@@ -89,20 +96,20 @@ def decode(response: requests.Response) -> dict[str, Any]:
     if code == 0:
         _warn_of_ignored_fields(body, response)
         return body
-    raise error_of(code, body, response)
+    raise _build_error(code, body, response)
 
 
-def error_of(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
-    """Return the typed error of an answer with another errcode than 0."""
+def _build_error(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
+    """Return the typed error of an answer with an errcode other than 0."""
     message = str(body.get("errmsg") or "")
-    return rule_of(code, response).build(
+    return _find_rule(code, response).build(
         response, platform=PLATFORM, code=code, vendor_message=message, log_id=_log_id(message)
     )
 
 
-def rule_of(code: int, response: requests.Response) -> Rule:
+def _find_rule(code: int, response: requests.Response) -> Rule:
     """Return the rule of a code, which may differ by endpoint."""
-    endpoint = next((e for e in ENDPOINTS if e.answered(response)), None)
+    endpoint = next((e for e in ENDPOINTS if e.matches(response)), None)
     rule = (endpoint.rules.get(code) if endpoint else None) or CODES.get(code)
     step = f"See https://open.work.weixin.qq.com/devtool/query?e={code}."
     return rule or Rule.unknown(response, f"{_ARGUMENT} {step}" if code in MISSING else step)
@@ -115,11 +122,11 @@ def _log_id(message: str) -> str:
 
 # https://developer.work.weixin.qq.com/document/path/90455
 def _warn_of_ignored_fields(body: Mapping[str, Any], response: requests.Response) -> None:
-    # The platform ignored parameters of a wrong type: the answer may be that of another request.
+    # The platform ignored parameters of a wrong type, so it may have answered a different request.
     message = str(body.get("errmsg") or "")
     if "wrong json format" in message.lower():
         log.warning(
-            "wecom answered %s with 'wrong json format': it ignored a parameter (log id %s)",
+            "wecom answered %s with 'wrong json format': it ignored an invalid parameter (log id %s)",
             request_path(response),
             _log_id(message) or "unknown",
         )

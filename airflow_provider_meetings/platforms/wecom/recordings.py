@@ -34,9 +34,9 @@ CLOCK_SLACK = timedelta(hours=1)
 """How far the platform's clock may be ahead of the worker's."""
 
 _TRANSCRIPT = f"{MediaKind.TRANSCRIPT}-json"
-_TOGETHER = "wecom gives a recording's files only for recording_id and meeting_id together"
+_TOGETHER = "wecom returns a recording's files only for recording_id and meeting_id together"
 _LINKED_BY_TYPE = (MediaKind.SUMMARY, MediaKind.AI_TRANSCRIPT)
-"""Kinds whose formats only the platform knows."""
+"""Kinds with one link per format; only the platform knows the formats of a file."""
 
 
 class WeComClient(WeComEndpoints, MeetingsClient):
@@ -66,8 +66,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         WeComEndpoints.__init__(self, transport, corp_id=corp_id, corp_secret=corp_secret, tokens=tokens, clock=clock)
 
     def _window_for_check(self, query: RecordingQuery) -> RecordingQuery:
-        # The platform lists by window only. Without one, take the last 31 days, and more for recordings that are known
-        # to have started earlier.
+        # The platform lists only within a window. Default: the last 31 days, or from the start of an older recording.
         if query.start is not None:
             return query
         end = pendulum.from_timestamp(int(self._clock())) + CLOCK_SLACK
@@ -76,24 +75,24 @@ class WeComClient(WeComEndpoints, MeetingsClient):
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         if query.start is None or query.end is None:
-            raise InvalidRequest("wecom lists by window only: give start and end")
+            raise InvalidRequest("wecom lists only within a window: set start and end")
         if any(ref.recording_id and not ref.meeting_id for ref in query.recordings):
             raise InvalidRequest("wecom needs both recording_id and meeting_id of each recording")
         records = partial(self._records, query.start, query.end, report)
         for owner_id in query.owner_ids:
             yield from map(self._recording, records(userid=owner_id))
-        unnamed = [ref for ref in query.recordings if not ref.recording_id]
-        for number in (*query.meeting_numbers, *(r.meeting_number for r in unnamed if not r.meeting_id)):
+        without_id = [ref for ref in query.recordings if not ref.recording_id]
+        for number in (*query.meeting_numbers, *(r.meeting_number for r in without_id if not r.meeting_id)):
             yield from self._or_absent(records(meeting_code=number), meeting_number=number)
-        for meeting_id in (*query.meeting_ids, *(r.meeting_id for r in unnamed if r.meeting_id)):
+        for meeting_id in (*query.meeting_ids, *(r.meeting_id for r in without_id if r.meeting_id)):
             yield from self._or_absent(records(meetingid=meeting_id), meeting_id=meeting_id)
-        named = [ref for ref in query.recordings if ref.recording_id]
-        for known_meeting in dict.fromkeys(ref.meeting_id for ref in named):
-            refs = [ref for ref in named if ref.meeting_id == known_meeting]
-            yield from self._named(records(meetingid=known_meeting), refs)
+        with_id = [ref for ref in query.recordings if ref.recording_id]
+        for known_meeting in dict.fromkeys(ref.meeting_id for ref in with_id):
+            refs = [ref for ref in with_id if ref.meeting_id == known_meeting]
+            yield from self._by_recording_id(records(meetingid=known_meeting), refs)
 
     def _records(self, start: DateTime, end: DateTime, report: Report, **selector: str | None) -> Iterator[Record]:
-        # The document does not say whether the end is inclusive; it belongs to the next window.
+        # The document does not say whether the end is inclusive; here a window excludes it.
         listed = self.list_recordings(start, end, report=report, **selector)
         return (record for record in listed if not (record.meeting_start_time and record.meeting_start_time >= end))
 
@@ -112,7 +111,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
                 **meeting,  # type: ignore[arg-type]  # meeting_id or meeting_number
             )
 
-    def _named(self, records: Iterator[Record], refs: Sequence[RecordingRef]) -> Iterator[Recording]:
+    def _by_recording_id(self, records: Iterator[Record], refs: Sequence[RecordingRef]) -> Iterator[Recording]:
         listed = {record.meeting_record_id: record for record in records}
         for ref in refs:
             record = listed.get(ref.recording_id or "")
@@ -130,7 +129,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
             )
 
     def _recording(self, record: Record) -> Recording:
-        # 2 (transcoding) is documented by the sister product only; any unknown state is not ready either.
+        # Only the sister product documents state 2 (transcoding). An unknown state is not ready either.
         known = {STATE_TRANSCODED: RecordingState.READY, STATE_RECORDING: RecordingState.RECORDING}
         state = known.get(record.state or 0, RecordingState.PROCESSING)
         if not record.record_file_list and state is RecordingState.READY:
@@ -140,7 +139,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
         """Return the files of the requested kinds; requests the available formats of summaries and AI transcripts.
 
-        Files that need no request come first, so that an error does not keep them out of the lake.
+        Files that need no request come first, so that a failing request does not prevent their landing.
         """
         for file in recording.files:
             for kind in (MediaKind.VIDEO, MediaKind.AUDIO, _TRANSCRIPT):
@@ -213,7 +212,7 @@ def _addresses_of(addresses: dict[str, RecordingFile], file_id: str) -> Recordin
 
 
 def neutral_recording(record: Record, state: RecordingState, *, tenant: str) -> Recording:
-    """Return a record; it starts with its first file, or with the meeting while there is none."""
+    """Return a record as a recording, which starts with its first file, or with the meeting if it has no file."""
     files = tuple(
         MediaFile(
             platform="wecom",

@@ -31,14 +31,14 @@ class _Types(GenericTypeCompiler):
 
 class _Ddl(DDLCompiler):
     def get_column_specification(self, column: Any, **kwargs: Any) -> str:
-        told = super().get_column_specification(column, **kwargs)
+        specification = super().get_column_specification(column, **kwargs)
         if column.comment:
             text = column.comment.replace("\\", "\\\\").replace("'", "\\'")
-            told += f" OPTIONS (description = '{text}')"
-        return told
+            specification += f" OPTIONS (description = '{text}')"
+        return specification
 
     def visit_primary_key_constraint(self, constraint: Any, **kw: Any) -> str:
-        """Say that the key is not enforced, as BigQuery wants it said."""
+        """Add NOT ENFORCED, which BigQuery requires."""
         return super().visit_primary_key_constraint(constraint, **kw) + " NOT ENFORCED"
 
 
@@ -54,7 +54,7 @@ class _Preparer(IdentifierPreparer):
 
 
 class BigQueryDialect(DefaultDialect):
-    """Write names, types and statements as BigQuery reads them."""
+    """Compile names, types and statements for BigQuery."""
 
     name = "bigquery"
     statement_compiler = MergingCompiler

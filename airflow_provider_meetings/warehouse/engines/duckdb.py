@@ -162,7 +162,7 @@ class DuckDBEngine(Engine):
             file.write(lines)
             file.flush()
             connection.execute(
-                f"INSERT INTO {stage.table.name} SELECT * FROM read_json(?, format = 'newline_delimited', "  # noqa: S608 - names of our own
+                f"INSERT INTO {stage.table.name} SELECT * FROM read_json(?, format = 'newline_delimited', "  # noqa: S608 - not the user's text
                 f"columns = {{{types}}}, maximum_object_size = {max(longest, _LINE)})",
                 [file.name],
             )
@@ -174,7 +174,7 @@ class DuckDBEngine(Engine):
         """
         name = merge.stage.table.name
         # Row ids of the current transaction start above 2^55.
-        ((first, last),) = self.run(connection, f"SELECT min(rowid), max(rowid) FROM {name}")  # noqa: S608 - names of our own
+        ((first, last),) = self.run(connection, f"SELECT min(rowid), max(rowid) FROM {name}")  # noqa: S608 - not the user's text
         counts = 0
         for start in range(first, last + 1, _PIECE) if first is not None else ():
             piece = literal_column(f"{name}.rowid").between(

@@ -29,7 +29,7 @@ _UNWRITTEN = (
 _LARGE = "a value is larger than the server accepts: raise its max_allowed_packet"
 _NAME = "the name is too long, ends in a blank or contains an emoji: choose another schema or table_prefix"
 _NARROW = "a value does not fit the column's type, which was changed: restore the type of this package"
-_DEEP = "a JSON document is nested too deeply for the server (MariaDB 32, MySQL 100 levels), or a CHECK of yours fails"
+_DEEP = "a JSON document is nested too deeply for the server (MariaDB 32, MySQL 100 levels), or an added CHECK fails"
 
 # https://mariadb.com/kb/en/mariadb-error-code-reference/
 _HINTS: Mapping[int, str] = {
@@ -45,7 +45,7 @@ _HINTS: Mapping[int, str] = {
     1049: "the database does not exist: check the connection's schema field",
     1053: "the server is shutting down. Nothing was written: run the task again",
     1059: _NAME,
-    1062: "two rows have the same value in a unique key that is not of this package: drop that key",
+    1062: "two rows have the same value in a unique key that this package did not create: drop that key",
     1102: _NAME,
     1103: _NAME,
     1114: _FULL,
@@ -70,16 +70,16 @@ _HINTS: Mapping[int, str] = {
     4025: _DEEP,
 }
 # Error texts that name a column and contain no value.
-_COLUMN = {1048, 1054, 1364, 1406, 4025}
-_NAMED = re.compile(r"(?:[Cc]olumn|[Ff]ield) '(\w+)'|CONSTRAINT `.*\.(\w+)` failed for ")
+_COLUMN_IN_TEXT = {1048, 1054, 1364, 1406, 4025}
+_COLUMN_NAME = re.compile(r"(?:[Cc]olumn|[Ff]ield) '(\w+)'|CONSTRAINT `.*\.(\w+)` failed for ")
 # Error texts that may contain a value before the column: only the end is read.
 _COLUMN_AT_END = {1264, 1265, 1366}
-_NAMED_AT_END = re.compile(r"['`](\w+)\\?['`] at row \d+\W*\Z")
+_COLUMN_NAME_AT_END = re.compile(r"['`](\w+)\\?['`] at row \d+\W*\Z")
 
 
-_STATEMENT = 512 * 1024
+_MAX_STATEMENT = 512 * 1024
 """Approximate maximum length of a statement in characters; servers accept at least 16 MiB."""
-_OTHER = 30
+_NON_TEXT = 30
 """Maximum length of a value that is not text."""
 
 _SESSION = (
@@ -92,7 +92,7 @@ _SHAPE = """
     SELECT lower(column_name), lower(column_type), column_key = 'PRI', collation_name
     FROM information_schema.columns WHERE table_schema = coalesce(%s, database()) AND table_name = %s
 """
-_EXACT = ("_nopad_bin", "_0900_bin", "binary")
+_EXACT_COLLATIONS = ("_nopad_bin", "_0900_bin", "binary")
 """Suffixes of collations that compare every character; utf8mb4_bin ignores trailing blanks."""
 _DDL_LOCK = "meetings_warehouse"
 
@@ -110,7 +110,7 @@ class MySQLEngine(Engine):
     def __init__(self, hook: Hook) -> None:
         super().__init__(hook)
         self.dialect = MySQLDialect(paramstyle="format")
-        self._longest = 16 * 1024 * 1024
+        self._max_packet = 16 * 1024 * 1024
 
     def open(self) -> Any:
         """Connect with the character set utf8mb4."""
@@ -123,9 +123,9 @@ class MySQLEngine(Engine):
                 connection.set_charset_collation("utf8mb4")
             for statement in _SESSION:
                 self.run(connection, statement)
-            ((version, self._longest),) = self.run(connection, "SELECT version(), @@max_allowed_packet")
-            made = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
-            self.dialect = made(paramstyle="format")
+            ((version, self._max_packet),) = self.run(connection, "SELECT version(), @@max_allowed_packet")
+            dialect_class = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
+            self.dialect = dialect_class(paramstyle="format")
             return connection
         except Exception as error:
             fault = self.explain(error)
@@ -139,7 +139,7 @@ class MySQLEngine(Engine):
         if not found:
             return None
         keys = {_text(name): _text(collation or "binary") for name, _, key, collation in found if key}
-        folded = {name: collation for name, collation in keys.items() if not collation.endswith(_EXACT)}
+        folded = {name: collation for name, collation in keys.items() if not collation.endswith(_EXACT_COLLATIONS)}
         return Shape({_text(name): _text(kind) for name, kind, _, _ in found}, frozenset(keys), folded)
 
     def has_schema(self, connection: Any, name: str) -> bool:
@@ -165,9 +165,9 @@ class MySQLEngine(Engine):
             cursor.close()
 
     def lock_ddl(self, connection: Any) -> None:
-        """Take a named lock until the connection is closed: DDL commits, which would end a transaction's lock."""
-        ((got,),) = self.run(connection, "SELECT get_lock(%s, %s)", [_DDL_LOCK, self.ddl_wait])
-        if got != 1:  # 0 after the wait, NULL on an error
+        """Take a named lock, held until the connection is closed: DDL commits, which would release row locks."""
+        ((result,),) = self.run(connection, "SELECT get_lock(%s, %s)", [_DDL_LOCK, self.ddl_wait])
+        if result != 1:  # 0 after the wait, NULL on an error
             raise LoadError(
                 f"another loader has been changing the tables for {self.ddl_wait} s. Nothing was written: "
                 "run the task again"
@@ -175,30 +175,31 @@ class MySQLEngine(Engine):
 
     def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
         """Insert many rows with each statement."""
-        head = f"INSERT INTO {stage.table.name} VALUES "  # noqa: S608 - names of our own
-        marks = f"({', '.join(['%s'] * len(stage.names))})"
-        for some in _statements(rows):
-            if len(some) == 1:
-                self._check(stage, some[0], len(head) + len(marks))
-            values = [_bound(value) for row in some for value in row]
-            self.run(connection, head + ", ".join([marks] * len(some)), values)
+        head = f"INSERT INTO {stage.table.name} VALUES "  # noqa: S608 - not the user's text
+        placeholders = f"({', '.join(['%s'] * len(stage.names))})"
+        for batch in _batches(rows):
+            if len(batch) == 1:
+                self._check_size(stage, batch[0], len(head) + len(placeholders))
+            values = [_parameter(value) for row in batch for value in row]
+            self.run(connection, head + ", ".join([placeholders] * len(batch)), values)
 
-    def _check(self, stage: Stage, row: Row, rest: int) -> None:
+    def _check_size(self, stage: Stage, row: Row, overhead: int) -> None:
         """Reject a row that is too large: the server would close the connection, on every try of the task."""
         sizes = {name: _size(value) for name, value in zip(stage.names, row, strict=True)}
-        if sum(sizes.values()) + rest >= self._longest:
-            name = max(sizes, key=lambda one: sizes[one])
+        if sum(sizes.values()) + overhead >= self._max_packet:
+            name = max(sizes, key=lambda column: sizes[column])
             raise LoadError.at(
                 stage.target,
-                f"column {name!r} has a value of {sizes[name]} bytes, and the server accepts {self._longest} per "
+                f"column {name!r} has a value of {sizes[name]} bytes, and the server accepts {self._max_packet} per "
                 "statement: raise its max_allowed_packet",
             )
 
     def merge(self, connection: Any, merge: Merge) -> int:
         """Insert new rows, then update existing rows.
 
-        ON DUPLICATE KEY UPDATE would also react to a unique key that users added, and would compare with columns that
-        it has already assigned. A row that another writer inserts in between is updated.
+        ON DUPLICATE KEY UPDATE would also update a row that conflicts in a unique key that users added, and its
+        conditions would see columns that it has already assigned. A row that another writer inserts between the two
+        statements is updated.
         """
         staged, target = merge.stage.table, merge.target
         existing = target.alias("existing")
@@ -220,19 +221,19 @@ class MySQLEngine(Engine):
         return inserted + updated if written < 0 else int(written)
 
     def is_write_conflict(self, error: Exception) -> bool:
-        """Tell whether it was a deadlock, a lock timeout, or a row that another writer inserted."""
+        """Return whether the error is a deadlock, a lock timeout, or a row that another writer inserted."""
         number = _number(error)
         if number == _DUPLICATE:
             return bool(re.search(r"for key '(?:[^']*\.)?PRIMARY'", str(error)))
         return number in {_DEADLOCK, _LOCK_TIMEOUT, _CHANGED}
 
     def explain(self, error: Exception) -> str:
-        """Return the server's error number, the column where the text names one, and what to do."""
+        """Return the server's error number, the column if the text names one, and the next step."""
         number = _number(error)
         reason = f"{type(error).__name__} {number}" if number else type(error).__name__
-        if number in _COLUMN and (column := _NAMED.search(str(error))):
+        if number in _COLUMN_IN_TEXT and (column := _COLUMN_NAME.search(str(error))):
             reason += f", column {column[1] or column[2]!r}"
-        elif number in _COLUMN_AT_END and (column := _NAMED_AT_END.search(str(error))):
+        elif number in _COLUMN_AT_END and (column := _COLUMN_NAME_AT_END.search(str(error))):
             reason += f", column {column[1]!r}"
         return f"{reason}: {_HINTS[number]}" if number in _HINTS else reason
 
@@ -245,21 +246,22 @@ def _number(error: Exception) -> int:
 def _execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
     # Percent signs in names are doubled for the driver, which unescapes them only if there are parameters.
     if parameters:
-        cursor.execute(sql, [_bound(value) for value in parameters])
+        cursor.execute(sql, [_parameter(value) for value in parameters])
     else:
         cursor.execute(sql % ())
 
 
-def _statements(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Yield the rows of each statement; a long row gets its own."""
     batch: list[Row] = []
     length = 0
     for row in rows:
-        own = sum([len(value) if type(value) is str else _OTHER for value in row])
-        if batch and length + own > _STATEMENT:  # a long row gets its own statement
+        row_length = sum([len(value) if type(value) is str else _NON_TEXT for value in row])
+        if batch and length + row_length > _MAX_STATEMENT:
             yield batch
             batch, length = [], 0
         batch.append(row)
-        length += own
+        length += row_length
     if batch:
         yield batch
 
@@ -267,12 +269,12 @@ def _statements(rows: Sequence[Row]) -> Iterator[list[Row]]:
 def _size(value: Any) -> int:
     """Return the length in bytes of a value escaped by the driver."""
     if not isinstance(value, str):
-        return _OTHER
-    return len(value.encode()) + sum(value.count(one) for one in "\n\r\\'\"\x1a") + 2
+        return _NON_TEXT
+    return len(value.encode()) + sum(value.count(char) for char in "\n\r\\'\"\x1a") + 2
 
 
-def _bound(value: Any) -> Any:
-    # DATETIME has no time zone; it stores UTC.
+def _parameter(value: Any) -> Any:
+    # A DATETIME has no time zone; it holds UTC.
     return value.replace(tzinfo=None) if isinstance(value, datetime) else value
 
 

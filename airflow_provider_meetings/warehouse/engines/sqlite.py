@@ -102,7 +102,7 @@ class SQLiteEngine(Engine):
         """Insert with one prepared statement."""
         marks = ", ".join("?" * len(stage.names))
         connection.executemany(
-            f"INSERT INTO {stage.table.name} VALUES ({marks})",  # noqa: S608 - names of our own
+            f"INSERT INTO {stage.table.name} VALUES ({marks})",  # noqa: S608 - not the user's text
             _with_text_times(stage, rows),
         )
 

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from airflow_provider_meetings.api.landing.store import Plan, Precondition, PreconditionFailed, Store
-from airflow_provider_meetings.warehouse.merge.convert import Unfit, moment
+from airflow_provider_meetings.warehouse.merge.convert import Unfit, utc_datetime
 
 COLUMN = "dt"
 """The partition column; ``date`` is a reserved word in Hive."""
@@ -30,7 +30,7 @@ _MEDIA_TYPE = "application/vnd.apache.parquet"
 def day_of(value: object) -> str | None:
     """Return the day of a time in UTC; None without a valid time."""
     try:
-        return None if value is None else moment(value).date().isoformat()
+        return None if value is None else utc_datetime(value).date().isoformat()
     except Unfit:
         return None
 

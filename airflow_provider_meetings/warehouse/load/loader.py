@@ -19,7 +19,7 @@ from airflow_provider_meetings.warehouse.load.rounds import Rounds, StagedRows, 
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.session import Session, session
 from airflow_provider_meetings.warehouse.load.transcripts import Content, ContentPlan
-from airflow_provider_meetings.warehouse.merge import convert as values
+from airflow_provider_meetings.warehouse.merge import convert
 from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook
 from airflow_provider_meetings.warehouse.tables.tables import tables
 from airflow_provider_meetings.warehouse.tables.views import views
@@ -57,7 +57,7 @@ def load_recordings(
         columns may have been added.
     """
     target = tables(table_prefix, schema)
-    at = values.moment(now)
+    at = convert.utc_datetime(now)
     plan = RecordingPlan(target, at)
     texts = ContentPlan(target, at, read_back=contents is not None)
     used = [*plan.tables, *texts.tables]
@@ -68,21 +68,21 @@ def load_recordings(
         journal = StagedRows(current, plan.journal_stages)
         recording_rounds, pending_rounds, file_rounds = Rounds(), Rounds(), Rounds()
         for batch in batches(recordings, "recordings"):
-            named = [one for one in batch if one.get("recording_id") is not None]
-            for number, some in recording_rounds.split(named, rows.recording_key):
-                staged.add(plan.recordings, rows.recording_rows(some, at), number)
-                staged.add(plan.declared, rows.file_rows(some, at), number)
+            with_id = [recording for recording in batch if recording.get("recording_id") is not None]
+            for number, part in recording_rounds.split(with_id, rows.recording_key):
+                staged.add(plan.recordings, rows.recording_rows(part, at), number)
+                staged.add(plan.declared, rows.file_rows(part, at), number)
             for number, items in pending_rounds.split(rows.pending_rows(batch, at), rows.pending_key):
                 journal.add(plan.pending, items, number)
         for batch in batches(stored_files, "stored_files"):
-            for number, some in file_rounds.split(batch, rows.stored_file_key):
-                staged.add(plan.stored, rows.stored_file_rows(some, at), number)
-                staged.add(plan.landings, rows.landing_rows(some, run, at), number)
+            for number, part in file_rounds.split(batch, rows.stored_file_key):
+                staged.add(plan.stored, rows.stored_file_rows(part, at), number)
+                staged.add(plan.landings, rows.landing_rows(part, run, at), number)
         for content in contents or ():
             texts.add(content, staged)
         listings = list(summaries)
         journal.add(plan.windows, rows.window_rows(listings, run, at))
-        # A clock follows when nothing waits, which is known in the last round.
+        # A clock advances when no item is pending, which is known only in the last round.
         journal.add(plan.clocks, rows.clock_rows(listings, at), journal.last_round)
         steps = [*staged.rounds([*plan.steps(), *texts.steps()]), *journal.rounds(plan.journal_steps())]
         stages = [*plan.stages, *texts.stages, *plan.journal_stages]
@@ -109,7 +109,7 @@ def load_posts(
     The other parameters, the result and the errors are those of `load_recordings`.
     """
     target = tables(table_prefix, schema)
-    at = values.moment(now)
+    at = convert.utc_datetime(now)
     plan = PostPlan(target, at)
     with session(engine or engine_for(hook)) as current:
         missing = check(current, plan.tables, schema_changes)
@@ -117,10 +117,10 @@ def load_posts(
         staged = StagedRows(current, plan.stages)
         rounds = Rounds()
         for batch in batches(posts, "posts"):
-            for number, some in rounds.split(batch, rows.post_key):
-                staged.add(plan.posts, rows.post_rows(some, at), number)
-                staged.add(plan.tombstones, rows.tombstone_rows(some, at), number)
-                staged.add(plan.reactions, rows.reaction_rows(some, at), number)
+            for number, part in rounds.split(batch, rows.post_key):
+                staged.add(plan.posts, rows.post_rows(part, at), number)
+                staged.add(plan.tombstones, rows.tombstone_rows(part, at), number)
+                staged.add(plan.reactions, rows.reaction_rows(part, at), number)
         counts = current.merge(plan.stages, staged.rounds(plan.steps()), _first(current, plan.tables, missing))
     return _summarize(counts, plan.tables, target.prefix)
 

@@ -32,15 +32,15 @@ _COMPLETE = "_complete"
 """Whether a recording lists all its files."""
 _READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")
 _ITEM_KEYS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
-"""The kinds of keys of pending_items: the prefix, and the column of a recording behind it."""
+"""The kinds of keys of pending_items: a prefix, followed by the value of this column of a recording."""
 
 
 class RecordingPlan:
-    """Merge recordings, both halves of their files, and the journal tables."""
+    """Merge recordings, the declared and the stored columns of their files, and the journal tables."""
 
     def __init__(self, tables: Tables, now: datetime) -> None:
         self._now = now
-        self._into = tables
+        self._tables = tables
         self.recordings = stage("recordings", tables.recordings, rows.RECORDING, Column(_COMPLETE, Boolean()))
         self.declared = stage("declared", tables.recording_files, rows.DECLARED)
         self.stored = stage("stored", tables.recording_files, rows.STORED)
@@ -61,38 +61,38 @@ class RecordingPlan:
 
     def steps(self) -> Sequence[Step]:
         """Return the steps for one observation of each recording and stored file; they read `stages`."""
-        into = self._into
+        target = self._tables
         return (
             Merge(
-                into.recordings,
+                target.recordings,
                 self.recordings,
                 rows.RECORDING,
-                # For a forbidden or deleted recording only the ids are returned: its other columns stay.
-                fill=rows.KNOWN_OF_A_RECORDING,
+                # For a forbidden or deleted recording the platform returns only ids: its other columns stay.
+                fill=rows.RECORDING_DETAILS,
                 keep_existing=frozenset({"_deleted_at"}),
                 update_if=merge.observation_changed,
             ),
-            Merge(into.recording_files, self.declared, rows.DECLARED, update_if=merge.changed_or_restored),
+            Merge(target.recording_files, self.declared, rows.DECLARED, update_if=merge.changed_or_restored),
             self._delete_files(),
-            Merge(into.recording_files, self.stored, rows.STORED, update_if=merge.stored_changed),
-            Merge(into.landings, self.landings, rows.LANDING),
+            Merge(target.recording_files, self.stored, rows.STORED, update_if=merge.stored_changed),
+            Merge(target.landings, self.landings, rows.LANDING),
             self._add_meetings(),
             *(self._settle_by_recordings(prefix, name) for prefix, name in _ITEM_KEYS.items()),
         )
 
     def journal_steps(self) -> Sequence[Step]:
         """Return the steps after the last observation of each recording; they read `journal_stages`."""
-        into = self._into
+        target = self._tables
         return (
             self._add_pending(),
             self._settle_pending(),
-            Merge(into.discovery_windows, self.windows, rows.WINDOW),
+            Merge(target.discovery_windows, self.windows, rows.WINDOW),
             Merge(
-                into.sync_clocks,
+                target.sync_clocks,
                 self.clocks,
                 rows.CLOCK,
                 insert_only=frozenset({"settled_until"}),
-                # An earlier window that is listed again does not turn the clock back.
+                # Listing an earlier window again does not set the clock back.
                 update_if=lambda existing, incoming: existing["seen_until"] < incoming["seen_until"],
             ),
             self._settle_clocks(),
@@ -100,30 +100,31 @@ class RecordingPlan:
 
     def _delete_files(self) -> DmlStep:
         """Mark declared files as deleted if the recording lists other files, or is deleted itself."""
-        files, listed, recordings = self._into.recording_files, self.declared.table, self.recordings.table
-        owner = exists().where(
+        files, listed, recordings = self._tables.recording_files, self.declared.table, self.recordings.table
+        of_complete_recording = exists().where(
             *merge.columns_equal(recordings, files, ("platform", "tenant", "recording_id")), recordings.c[_COMPLETE]
         )
-        still = exists().where(*merge.columns_equal(listed, files, self.declared.key))
-        gone = and_(files.c["_deleted_at"].is_(None), files.c["_source_hash"].is_not(None), owner, ~still)
+        still_listed = exists().where(*merge.columns_equal(listed, files, self.declared.key))
+        declared = and_(files.c["_deleted_at"].is_(None), files.c["_source_hash"].is_not(None))
+        gone = and_(declared, of_complete_recording, ~still_listed)
         marked = update(files).where(gone).values({"_deleted_at": self._now, "_landed_at": self._now})
         return DmlStep(files, marked)
 
     def _add_pending(self) -> Merge:
-        """Add what waits, unless its recording is settled: an earlier load may be repeated after a later one."""
-        staged, recordings = self.pending.table, self._into.recordings.alias("known")
+        """Add the pending items, except of recordings that a later load has settled: a load may be repeated late."""
+        staged, existing = self.pending.table, self._tables.recordings.alias("known_recordings")
         not_settled = [
             ~exists().where(
-                *merge.columns_equal(recordings, staged, ("platform", "tenant")),
-                # An item with a recording id is found by its key; one without needs a scan of all recordings.
+                *merge.columns_equal(existing, staged, ("platform", "tenant")),
+                # An item with a recording id is found by key; only for one without are all recordings scanned.
                 staged.c.recording_id.is_(None) if prefix else literal_column("1 = 1"),
-                _item_key(recordings, prefix, name) == staged.c.item_key,
-                merge.is_settled(recordings.c),
+                _item_key(existing, prefix, name) == staged.c.item_key,
+                merge.is_settled(existing.c),
             )
             for prefix, name in _ITEM_KEYS.items()
         ]
         return Merge(
-            self._into.pending_items,
+            self._tables.pending_items,
             self.pending,
             rows.PENDING,
             insert_only=frozenset({"first_seen_at"}),
@@ -131,8 +132,8 @@ class RecordingPlan:
         )
 
     def _settle_pending(self) -> DmlStep:
-        """Settle the items that a recording without an id settles."""
-        items, staged = self._into.pending_items, self.pending.table
+        """Settle the items of staged recordings that are settled but have no recording id."""
+        items, staged = self._tables.pending_items, self.pending.table
         settled = update(items).where(
             *merge.columns_equal(items, staged, self.pending.key),
             items.c.settled_at.is_(None),
@@ -142,40 +143,41 @@ class RecordingPlan:
         return DmlStep(items, settled.values({name: staged.c[name] for name in names}))
 
     def _add_meetings(self) -> DmlStep:
-        """Add the known meeting to staged recordings that came with their id alone: an item may wait for it."""
-        staged, known = self.recordings.table, self._into.recordings
+        """Copy missing meeting ids from the table to the staged recordings: a pending item may have one as its key."""
+        staged, existing = self.recordings.table, self._tables.recordings
         recordings = update(staged).where(
-            *merge.columns_equal(staged, known, self.recordings.key), staged.c.state != _READY
+            *merge.columns_equal(staged, existing, self.recordings.key), staged.c.state != _READY
         )
-        meeting = {n: func.coalesce(staged.c[n], known.c[n]) for n in ("meeting_id", "meeting_number")}
-        return DmlStep(known, recordings.values(meeting), counted=False)
+        meeting = {n: func.coalesce(staged.c[n], existing.c[n]) for n in ("meeting_id", "meeting_number")}
+        return DmlStep(existing, recordings.values(meeting), counted=False)
 
     def _settle_by_recordings(self, prefix: str, name: str) -> DmlStep:
         """Settle the items whose recording is settled, by keys of `prefix` and the column `name`.
 
-        A meeting may have several recordings: its item gets the first that is ready, else the first.
+        A meeting may have several recordings: its item gets the first one that is ready, else the first one.
         """
-        items, known, staged = self._into.pending_items, self._into.recordings.alias("known"), self.recordings.table
-        waiting, any_waiting = self._into.pending_items.alias("waiting"), self._into.pending_items.alias("any_waiting")
+        items, staged = self._tables.pending_items, self.recordings.table
+        existing = self._tables.recordings.alias("known_recordings")
+        pending, any_pending = items.alias("pending"), items.alias("any_pending")
         ready = case((staged.c.state == _READY, staged.c.recording_id))
         meeting = [staged.c.platform, staged.c.tenant, staged.c[name]]
         settling = (
             select(
                 *meeting[:2],
-                func.min(waiting.c.item_key).label("item_key"),  # all are the same; MySQL joins by a column only
+                func.min(pending.c.item_key).label("item_key"),  # all are the same; MySQL joins by a column only
                 func.coalesce(func.min(ready), func.min(staged.c.recording_id)).label("chosen"),
             )
-            .select_from(staged, waiting)
+            .select_from(staged, pending)
             .where(
-                # Where nothing waits, SQLite would otherwise search for each staged row.
-                exists().where(any_waiting.c.settled_at.is_(None)),
-                *merge.columns_equal(waiting, staged, ("platform", "tenant")),
-                waiting.c.item_key == _item_key(staged, prefix, name),
-                waiting.c.settled_at.is_(None),
+                # If no item is pending, SQLite would otherwise search once per staged row.
+                exists().where(any_pending.c.settled_at.is_(None)),
+                *merge.columns_equal(pending, staged, ("platform", "tenant")),
+                pending.c.item_key == _item_key(staged, prefix, name),
+                pending.c.settled_at.is_(None),
                 merge.is_settled(staged.c),
             )
             .group_by(*meeting)
-            # MySQL would otherwise read the whole stage for each item that waits.
+            # MySQL would otherwise read the whole stage for each pending item.
             .prefix_with("STRAIGHT_JOIN", dialect="mysql")
             .prefix_with("STRAIGHT_JOIN", dialect="mariadb")
             .subquery("settling")
@@ -183,22 +185,22 @@ class RecordingPlan:
         settled = update(items).where(
             *merge.columns_equal(items, settling, self.pending.key),
             items.c.settled_at.is_(None),
-            *merge.columns_equal(known, settling, ("platform", "tenant")),
-            known.c.recording_id == settling.c.chosen,
+            *merge.columns_equal(existing, settling, ("platform", "tenant")),
+            existing.c.recording_id == settling.c.chosen,
         )
-        answer = {n: known.c[n] for n in ("recording_id", "state", "reason")}
+        answer = {n: existing.c[n] for n in ("recording_id", "state", "reason")}
         return DmlStep(items, settled.values({**answer, "last_seen_at": self._now, "settled_at": self._now}))
 
     def _settle_clocks(self) -> DmlStep:
-        """Move `settled_until` of the staged clocks to `seen_until` where nothing of the tenant waits."""
-        clocks, items, staged = self._into.sync_clocks, self._into.pending_items, self.clocks.table
-        waiting = exists().where(
+        """Set `settled_until` of the staged clocks to `seen_until` if the tenant has no pending item."""
+        clocks, items, staged = self._tables.sync_clocks, self._tables.pending_items, self.clocks.table
+        pending = exists().where(
             *merge.columns_equal(items, clocks, ("platform", "tenant")), items.c.settled_at.is_(None)
         )
         of_this_load = exists().where(*merge.columns_equal(staged, clocks, self.clocks.key))
         behind = clocks.c.settled_until.is_distinct_from(clocks.c.seen_until)
-        moved = update(clocks).where(of_this_load, behind, ~waiting).values(settled_until=clocks.c.seen_until)
-        return DmlStep(clocks, moved, counted=False)
+        advanced = update(clocks).where(of_this_load, behind, ~pending).values(settled_until=clocks.c.seen_until)
+        return DmlStep(clocks, advanced, counted=False)
 
 
 class PostPlan:
@@ -206,7 +208,7 @@ class PostPlan:
 
     def __init__(self, tables: Tables, now: datetime) -> None:
         self._now = now
-        self._into = tables
+        self._tables = tables
         self.posts = stage("posts", tables.posts, rows.POST)
         self.tombstones = stage("tombstones", tables.posts, rows.TOMBSTONE)
         self.reactions = stage("reactions", tables.post_reactions, rows.REACTION)
@@ -215,20 +217,20 @@ class PostPlan:
 
     def steps(self) -> Sequence[Step]:
         """Return the steps for one observation of each post."""
-        into = self._into
+        target = self._tables
         return (
-            Merge(into.posts, self.posts, rows.POST, update_if=merge.changed_or_restored),
-            Merge(into.posts, self.tombstones, rows.TOMBSTONE, update_if=merge.not_yet_deleted),
-            Merge(into.post_reactions, self.reactions, rows.REACTION, update_if=merge.changed_or_restored),
+            Merge(target.posts, self.posts, rows.POST, update_if=merge.changed_or_restored),
+            Merge(target.posts, self.tombstones, rows.TOMBSTONE, update_if=merge.not_yet_deleted),
+            Merge(target.post_reactions, self.reactions, rows.REACTION, update_if=merge.changed_or_restored),
             self._delete_reactions(),
         )
 
     def _delete_reactions(self) -> DmlStep:
         """Mark the reactions that a post no longer has; those of a deleted post stay."""
-        existing, posts, reactions = self._into.post_reactions, self.posts.table, self.reactions.table
-        owner = exists().where(*merge.columns_equal(posts, existing, ("platform", "tenant", "post_id")))
-        still = exists().where(*merge.columns_equal(reactions, existing, self.reactions.key))
-        marked = update(existing).where(existing.c["_deleted_at"].is_(None), owner, ~still)
+        existing, posts, reactions = self._tables.post_reactions, self.posts.table, self.reactions.table
+        of_staged_post = exists().where(*merge.columns_equal(posts, existing, ("platform", "tenant", "post_id")))
+        still_present = exists().where(*merge.columns_equal(reactions, existing, self.reactions.key))
+        marked = update(existing).where(existing.c["_deleted_at"].is_(None), of_staged_post, ~still_present)
         # Without a hash the row differs from any later observation.
         values = {"reaction_count": 0, "_source_hash": None, "_deleted_at": self._now, "_landed_at": self._now}
         return DmlStep(existing, marked.values(values))

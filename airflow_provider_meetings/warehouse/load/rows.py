@@ -14,6 +14,7 @@ from airflow_provider_meetings.api.models import RecordingState
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.convert import digest, text
 from airflow_provider_meetings.warehouse.merge.row_builder import Builder, Row
+from airflow_provider_meetings.warehouse.merge.statements import PENDING_STATES
 from airflow_provider_meetings.warehouse.tables.tables import tables
 
 Neutral = Mapping[str, Any]
@@ -22,7 +23,7 @@ Neutral = Mapping[str, Any]
 _SHAPE = tables()
 _STORED = ("uri", "size", "sha256", "media_type", "landed_at")
 _STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
-_WAITING = frozenset(str(s) for s in RecordingState if s.waits or s is RecordingState.OVERDUE)
+
 _READY, _GONE = str(RecordingState.READY), str(RecordingState.GONE)
 _STATES = frozenset(str(state) for state in RecordingState)
 FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
@@ -60,7 +61,8 @@ POST = (*_post.names, "_source_hash", "_landed_at", "_deleted_at")
 TOMBSTONE = (*_post_key.names, "_landed_at", "_deleted_at")
 REACTION = (*_reaction.names, "_source_hash", "_landed_at", "_deleted_at")
 
-KNOWN_OF_A_RECORDING = frozenset(RECORDING) - {
+# The columns of a recording that do not depend on its state.
+RECORDING_DETAILS = frozenset(RECORDING) - {
     "state",
     "state_code",
     "reason",
@@ -135,7 +137,7 @@ def recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
 
 
 def file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
-    """Return the declared half of the rows of `recording_files`, of recordings that have an id."""
+    """Return the declared columns of the rows of `recording_files`, for recordings that have an id."""
     files = []
     for recording in batch:
         if listed := _listed(_SHAPE.recording_files, recording, "files"):
@@ -145,14 +147,14 @@ def file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
 
 
 def stored_file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
-    """Return the stored half of the rows of `recording_files`, for each file with an object."""
+    """Return the stored columns of the rows of `recording_files`, for each file with an object."""
     return _stored([stored for stored in batch if stored.get("outcome") in _STORED_OUTCOMES], now)
 
 
 def landing_rows(batch: Sequence[Neutral], run: RunKey, now: datetime) -> list[Row]:
     """Return the rows of `landings`: the outcome of each file in a task try."""
     task = asdict(run)
-    # Checks the keys of the files, without which a landing could not be joined.
+    # The builder also checks that each file has its whole key, which joins with `recording_files` need.
     keys = [digest([*task.values(), *file]) for _, _, *file in _file_key(batch)]
     landed = [{**stored, **task, "landing_id": key, "_landed_at": now} for stored, key in zip(batch, keys, strict=True)]
     return _landing(landed)
@@ -204,30 +206,30 @@ def _windows(summaries: Iterable[Neutral]) -> Iterator[tuple[Neutral, Neutral]]:
     return ((summary, window) for summary in summaries for window in summary.get("windows") or ())
 
 
-def waits(recording: Neutral) -> bool:
-    """Tell whether the recording is to be requested again: not ready yet, or overdue.
+def is_pending(recording: Neutral) -> bool:
+    """Return whether the recording must be requested again: it is not ready yet, or overdue.
 
     :raises LoadError: for an unknown state.
     """
     state = str(recording.get("state"))
     if state not in _STATES:
         raise LoadError.at(_SHAPE.recordings, "column 'state' is not a state of a recording")
-    return state in _WAITING
+    return state in PENDING_STATES
 
 
 def pending_keys(recording: Neutral) -> list[str]:
-    """Return the keys of the pending items that a recording changes.
+    """Return the keys of the pending items that a recording adds or settles.
 
-    One that waits is noted under its own key; one that has neither id nor answer settles all it may have waited as.
-    None for one that has both: what waited for it is found by its row in `recordings`.
+    A pending recording adds an item under its first id. A settled one without a recording id settles the items under
+    each of its other ids. A settled one with a recording id has none here: its row in `recordings` settles its items.
 
     :raises LoadError: for a recording without any id, or of an unknown state.
     """
-    waiting = waits(recording)
+    pending = is_pending(recording)
     recording_id, meeting_id, number = (
         recording.get(name) for name in ("recording_id", "meeting_id", "meeting_number")
     )
-    if not waiting and recording_id is not None:
+    if not pending and recording_id is not None:
         return []
     found = [
         recording_id,
@@ -237,15 +239,15 @@ def pending_keys(recording: Neutral) -> list[str]:
     keys = [text(key) for key in found if key is not None]
     if not keys:
         raise LoadError.at(_SHAPE.pending_items, "a recording has neither recording_id, meeting_id nor meeting_number")
-    return keys[:1] if waiting else keys
+    return keys[:1] if pending else keys
 
 
 def pending_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
-    """Return the rows of `pending_items`; `settled_at` is NULL in those of recordings that wait."""
+    """Return the rows of `pending_items`; `settled_at` is NULL in those of pending recordings."""
     items = []
     for recording in batch:
         if keys := pending_keys(recording):
-            settled = None if waits(recording) else now
+            settled = None if is_pending(recording) else now
             data = {**recording, "first_seen_at": now, "last_seen_at": now, "settled_at": settled}
             items += [{**data, "item_key": key} for key in keys]
     return _pending(items)

@@ -1,1 +1,1 @@
-"""Stage rows and merge them, in the words of each database."""
+"""Stage rows and merge them, in the SQL of each database."""

@@ -61,7 +61,7 @@ def _clean_texts(values: list[Any]) -> list[Any] | None:
     return None if "\x00" in joined else values
 
 
-def _utc_moments(values: list[Any]) -> list[Any] | None:
+def _utc_datetimes(values: list[Any]) -> list[Any] | None:
     """Return the times if all are texts in UTC, else None."""
     parse = datetime.fromisoformat
     try:
@@ -76,7 +76,7 @@ def text(value: object) -> str:
     return _UNSTORABLE.sub("\ufffd", str(value))
 
 
-def moment(value: object) -> datetime:
+def utc_datetime(value: object) -> datetime:
     """Convert an aware datetime, or ISO 8601 text with an offset, to a UTC datetime of the standard library."""
     found = value if isinstance(value, datetime) else _parsed(value)
     if found is None or found.utcoffset() is None:
@@ -96,7 +96,7 @@ def _parsed(value: object) -> datetime | None:
         return None
 
 
-def whole(value: object) -> int:
+def integer(value: object) -> int:
     """Return an integer that fits a bigint."""
     if type(value) is int and -_BIGINT <= value < _BIGINT:
         return value
@@ -105,7 +105,7 @@ def whole(value: object) -> int:
     return int(value)
 
 
-def truth(value: object) -> bool:
+def boolean(value: object) -> bool:
     """Return a boolean."""
     if not isinstance(value, bool):
         raise Unfit("is neither true nor false")
@@ -154,8 +154,8 @@ _ConvertAll = Callable[[list[Any]], "list[Any] | None"]
 _CONVERTERS: Mapping[type, tuple[_ConvertAll | None, Callable[[Any], Any]]] = {
     Id: (_clean_texts, text),
     Text: (_clean_texts, text),
-    DateTime: (_utc_moments, moment),
-    BigInteger: (None, whole),
-    Boolean: (None, truth),
+    DateTime: (_utc_datetimes, utc_datetime),
+    BigInteger: (None, integer),
+    Boolean: (None, boolean),
     JSON: (None, document),
 }

@@ -1,4 +1,4 @@
-"""What is done with staged rows: which columns a new row gets, which columns of an existing row change, and when."""
+"""How staged rows change a table: which columns of new and existing rows are written, and under which condition."""
 
 from __future__ import annotations
 
@@ -32,55 +32,57 @@ from airflow_provider_meetings.warehouse.merge.staging import Stage
 
 Columns = ColumnCollection[str, Any]
 UpdateIf = Callable[[Columns, Columns], ColumnElement[bool]]
-"""Tells, of the existing and the incoming row, whether to update the existing one."""
+"""Takes the existing and the incoming row; returns the condition for updating the existing one."""
 
 ConflictInsert = Callable[[Table], "sqlite.Insert | postgresql.Insert"]
 """A dialect's own ``insert`` with ``on_conflict_do_update``."""
 
 
+PENDING_STATES = frozenset(str(s) for s in RecordingState if s.is_pending or s is RecordingState.OVERDUE)
 # Literals, not bound values: placeholders are for the values of rows only.
-_WAITING: list[ColumnElement[str]] = [
-    literal_column(f"'{state}'") for state in RecordingState if state.waits or state is RecordingState.OVERDUE
-]
+_PENDING: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(PENDING_STATES)]
+
+
+# Each function below returns a condition in SQL.
 
 
 def is_settled(row: Columns) -> ColumnElement[bool]:
-    """Tell whether the recording of a row no longer waits."""
-    return cast(ColumnElement[bool], row["state"].not_in(_WAITING))
+    """Whether the recording of a row is no longer pending."""
+    return cast(ColumnElement[bool], row["state"].not_in(_PENDING))
 
 
 def observation_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
-    """Tell whether the source changed and a settled recording does not wait again.
+    """Whether the source changed, and the update would not make a settled recording pending again.
 
-    A settled recording would wait again when an earlier load is repeated after a later one.
+    It would if an earlier load is repeated after a later one.
     """
     return and_(source_changed(existing, incoming), or_(~is_settled(existing), is_settled(incoming)))
 
 
 def source_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
-    """Tell whether the platform's values differ."""
+    """Whether the platform's values differ."""
     return cast(ColumnElement[bool], existing["_source_hash"].is_distinct_from(incoming["_source_hash"]))
 
 
 def stored_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
-    """Tell whether the stored file differs and was not landed earlier: an earlier load may be repeated later."""
+    """Whether the stored file differs and is not an older one, as in an earlier load that is repeated."""
     differs = existing["_stored_hash"].is_distinct_from(incoming["_stored_hash"])
     older = incoming["landed_at"] < existing["landed_at"]
     return and_(differs, or_(existing["landed_at"].is_(None), incoming["landed_at"].is_(None), ~older))
 
 
 def changed_or_restored(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
-    """Tell whether the content differs, or the existing row is marked as deleted."""
+    """Whether the content differs, or the existing row is marked as deleted."""
     return or_(source_changed(existing, incoming), existing["_deleted_at"].is_not(None))
 
 
 def not_yet_deleted(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
-    """Tell whether the existing row is not marked as deleted: the first mark stays."""
+    """Whether the existing row is not marked as deleted: the time of the first mark stays."""
     return cast(ColumnElement[bool], existing["_deleted_at"].is_(None))
 
 
 def columns_equal(one: FromClause, other: FromClause, names: Sequence[str]) -> list[ColumnElement[bool]]:
-    """Compare two rows by some columns."""
+    """Whether two rows are equal in the columns `names`; one condition per column."""
     return [one.c[name] == other.c[name] for name in names]
 
 
@@ -90,11 +92,11 @@ ReadJson = Callable[[ColumnElement[Any], TypeEngine[Any]], ColumnElement[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Merge:
-    """Insert staged rows by key; in existing rows, update the given columns only.
+    """Insert staged rows by key; update the columns of existing rows.
 
     :param target: the table.
     :param stage: the staged rows, one per key.
-    :param columns: the given columns, among them the key.
+    :param columns: the columns to write, including the key; an existing row keeps all others.
     :param insert_only: columns that an existing row keeps.
     :param fill: columns that an existing row keeps where the incoming value is NULL.
     :param keep_existing: columns that an existing row keeps where neither value is NULL.
@@ -144,7 +146,7 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class DmlStep:
-    """A statement between merges: it marks rows of `table` as gone, or changes staged rows.
+    """A statement between merges, such as marking rows of `table` as deleted, or changing staged rows.
 
     :param counted: whether its rows count as inserted or changed.
     """
@@ -168,8 +170,8 @@ def on_conflict(
     """Write ``INSERT .. SELECT .. ON CONFLICT (key) DO UPDATE``.
 
     :param read_json: for databases that do not convert JSON text by themselves.
-    :param ordered: insert in the order of the reversed key, as all writers do: then two writers seldom wait for each
-        other. Most rows differ in the last key column; sorting by it first saves a tenth of the time of a load.
+    :param ordered: insert in the order of the reversed key: if all writers do, they seldom wait for each other. Most
+        rows differ in the last key column; sorting by it first makes a load a tenth faster.
     """
     source = merge.source(read_json)
     if ordered:

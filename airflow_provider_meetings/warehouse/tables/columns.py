@@ -95,7 +95,7 @@ def recordings() -> Columns:
         _integer("duration_ms", "Duration in milliseconds"),
         _text("state", "recording, processing, absent, ready, gone, forbidden, unknown or overdue"),
         _integer("state_code", "The platform's own number for the state; WeCom's", from_source=True),
-        _text("reason", "Why it is in that state, where the state does not say so"),
+        _text("reason", "The reason for the state, if the state alone does not show it"),
         _text("page_url", "The recording's page for signed-in users; not a download link"),
         _json("source", _SOURCE),
         *_metadata("the recording"),
@@ -145,7 +145,7 @@ def transcript_segments() -> Columns:
         _text("speaker_name", "The speaker's name as written in the transcript"),
         _integer("start_ms", "Start, in milliseconds from the start of the file"),
         _integer("end_ms", "End, in milliseconds from the start of the file"),
-        _text("text", "What was said"),
+        _text("text", "The text of the sentence"),
         _text("language", "The language, where the platform returns it"),
         _boolean("speaker_final", "False while the platform may still assign the speakers differently"),
         _boolean("broken", "Whether this could not be parsed as a sentence; text then holds all of it"),
@@ -248,10 +248,10 @@ def pending_items() -> Columns:
         _id("meeting_id", "The meeting"),
         _id("recording_id", "The recording, once known"),
         _text("state", "The state when last requested; after settled_at the final state"),
-        _text("reason", "Why it is in that state, where the state does not say so"),
+        _text("reason", "The reason for the state, if the state alone does not show it"),
         _time("first_seen_at", "When it was first seen not ready, UTC"),
         _time("last_seen_at", "When it was last requested, UTC"),
-        _time("settled_at", "When it settled, UTC; NULL while it waits"),
+        _time("settled_at", "When it settled, UTC; NULL while it is pending"),
     ]
 
 

@@ -52,7 +52,7 @@ def test_waits_are_randomized() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "tells", "kind"),
+    ("status", "trust_status", "kind"),
     [
         (500, True, errors.ServerError),
         (503, True, errors.ServerError),
@@ -61,8 +61,8 @@ def test_waits_are_randomized() -> None:
         (200, False, errors.InvalidRequest),
     ],
 )
-def test_unknown_code(status: int, tells: bool, kind: type[MeetingsApiError]) -> None:
-    assert Rule.unknown(response(status=status), "step", status_tells=tells) == Rule(kind, "step")
+def test_unknown_code(status: int, trust_status: bool, kind: type[MeetingsApiError]) -> None:
+    assert Rule.unknown(response(status=status), "step", trust_status=trust_status) == Rule(kind, "step")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_unknown_code(status: int, tells: bool, kind: type[MeetingsApiError]) ->
 )
 def test_endpoint_of_answer(path: str, answered: bool) -> None:
     endpoint = Endpoint("/v1/things/:thing_id/part", {})
-    assert endpoint.answered(response(f"https://example.invalid{path}")) is answered
+    assert endpoint.matches(response(f"https://example.invalid{path}")) is answered
 
 
 def test_code_as_text_and_truncated_message() -> None:

@@ -95,7 +95,7 @@ def test_compressed_body_is_refused(origin: Origin, start_media: StartMedia) -> 
 def test_invalid_content_length_is_ignored(origin: Origin, start_media: StartMedia, length: str) -> None:
     origin.on("/media", video(b"abc", {"Content-Length": length}))
     with start_media(origin.url).stream(origin.url + "/media") as stream:
-        assert (stream.length, stream.ends_itself) == (None, False)
+        assert (stream.length, stream.detects_truncation) == (None, False)
 
 
 def test_negative_chunk_size_is_truncation(origin: Origin, start_media: StartMedia) -> None:

@@ -84,7 +84,7 @@ class TestCommand:
         ("conn_id", "text"),
         [
             ("feishu_default", "has no code and no state"),
-            ("wecom_default", "no users consent on the platform wecom"),
+            ("wecom_default", "platform wecom has no consent of users"),
         ],
     )
     def test_refusal_exits_with_2(

@@ -131,8 +131,8 @@ class TestFeishuUserContract(ClientContract):
     @pytest.mark.parametrize(
         ("query", "said"),
         [
-            (RecordingQuery(owner_ids=("ou_1",)), "within a window only"),
-            (RecordingQuery(recording_ids=("x" * 24,), start=START, end=END), "leave start and end out"),
+            (RecordingQuery(owner_ids=("ou_1",)), "only within a window"),
+            (RecordingQuery(recording_ids=("x" * 24,), start=START, end=END), "omit start and end"),
         ],
     )
     def test_window_requires_owners(

@@ -146,7 +146,7 @@ def test_ignored_parameter_is_logged(
         assert decode(response)["userid"] == "a"
     told = [r.getMessage() for r in caplog.records if r.name.startswith("airflow_provider_meetings")]
     log_id = HINT if message == WARNED else "unknown"
-    said = f"wecom answered /cgi-bin/x with 'wrong json format': it ignored a parameter (log id {log_id})"
+    said = f"wecom answered /cgi-bin/x with 'wrong json format': it ignored an invalid parameter (log id {log_id})"
     assert told == ([said] if warns else [])
 
 

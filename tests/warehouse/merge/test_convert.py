@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.warehouse.merge.convert import digest, document, moment, text, truth, whole
+from airflow_provider_meetings.warehouse.merge.convert import boolean, digest, document, integer, text, utc_datetime
 
 # `st.characters()` alone leaves surrogates out.
 ANY_TEXT = st.text(st.one_of(st.characters(), st.characters(categories=["Cs"]), st.just("\x00")))
@@ -54,13 +54,13 @@ def test_a_document_does_not_depend_on_the_order_of_keys(value: dict[str, int]) 
 def test_a_moment_is_the_same_instant_in_utc(naive: datetime, minutes: int) -> None:
     aware = naive.replace(tzinfo=timezone(timedelta(minutes=minutes)))
     for given_as in (aware, aware.isoformat()):
-        found = moment(given_as)
+        found = utc_datetime(given_as)
         assert found == aware
         assert (type(found), found.tzinfo) == (datetime, UTC)
 
 
 def test_a_moment_is_never_pendulums() -> None:
-    assert type(moment(pendulum.datetime(2026, 5, 1, tz="Asia/Shanghai"))) is datetime
+    assert type(utc_datetime(pendulum.datetime(2026, 5, 1, tz="Asia/Shanghai"))) is datetime
 
 
 @pytest.mark.parametrize(
@@ -68,17 +68,17 @@ def test_a_moment_is_never_pendulums() -> None:
 )
 def test_what_is_no_moment_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"is (not|outside)"):
-        moment(value)
+        utc_datetime(value)
 
 
 @pytest.mark.parametrize("value", [True, 1.0, "1", 2**63, -(2**63) - 1, math.nan])
 def test_what_is_no_bigint_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="64 bits"):
-        whole(value)
+        integer(value)
 
 
 def test_the_ends_of_bigint_fit() -> None:
-    assert (whole(2**63 - 1), whole(-(2**63)), truth(False)) == (2**63 - 1, -(2**63), False)
+    assert (integer(2**63 - 1), integer(-(2**63)), boolean(False)) == (2**63 - 1, -(2**63), False)
 
 
 def test_a_digest_is_of_the_canonical_form() -> None:

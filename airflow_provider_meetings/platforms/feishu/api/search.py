@@ -11,7 +11,7 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.pagination import Page, pages
-from airflow_provider_meetings.api.query import check_times, texts
+from airflow_provider_meetings.api.query import check_ids, check_times
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_id
 from airflow_provider_meetings.platforms.feishu.api.models import MinuteItem, parse_page
 from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
@@ -78,7 +78,7 @@ class SearchEndpoints(FeishuSession):
             raise InvalidRequest(f"query must be a text of at most {LONGEST_QUERY} characters")
         filters: dict[str, Any] = {}
         for name, ids in (("owner_ids", owner_ids), ("participant_ids", participant_ids)):
-            if checked := texts(ids, name):
+            if checked := check_ids(ids, name):
                 filters[name] = [check_id(one, name) for one in checked]
         if (start is None) != (end is None):
             raise InvalidRequest("start and end belong together: give both, or neither")

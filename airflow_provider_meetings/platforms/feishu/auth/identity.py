@@ -20,12 +20,12 @@ SCOPES = (
     "minutes:minutes.search:read",
     "vc:record:readonly",
 )
-OFFLINE = "offline_access"  # without it there is no refresh token
+OFFLINE_ACCESS = "offline_access"  # required for a refresh token
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StoreApp(NeverPickled):
-    """The latest ticket that was pushed to a store app, and the key of the tenant."""
+    """The latest ticket that the platform pushed to a store app, and the key of the tenant."""
 
     ticket: str
     tenant_key: str
@@ -33,7 +33,7 @@ class StoreApp(NeverPickled):
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """The scopes to request from a user, and where the browser is redirected to."""
+    """The scopes to request from a user, and the URL to which the browser is redirected."""
 
     redirect_uri: str
     scopes: tuple[str, ...]
@@ -41,16 +41,16 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The identity; neither `store` nor `consent` for a self-built app."""
+    """The identity; both fields are None for a self-built app."""
 
     store: StoreApp | None = None
     consent: Consent | None = None
 
 
-def identity_of(extra: Mapping[str, Any]) -> Identity:
+def read_identity(extra: Mapping[str, Any]) -> Identity:
     """Read the identity from a connection's extras.
 
-    :raises InvalidRequest: for an invalid combination. No value is shown.
+    :raises InvalidRequest: for an invalid combination; the message shows no value.
     """
     user = extra["identity"] == "user"
     store = extra["app_type"] == "store"
@@ -59,11 +59,11 @@ def identity_of(extra: Mapping[str, Any]) -> Identity:
             "extras identity and app_type: only self-built apps can call as a user",
             next_step="Use a self-built app, or leave identity out to call as the store app.",
         )
-    needed = {"store": ("app_ticket", "tenant_key"), "user": ("redirect_uri", "scopes")}
-    for name in needed["store"]:
-        _check_pair(extra, name, applies=store, required=store, only="app_type is store")
-    for name in needed["user"]:
-        _check_pair(extra, name, applies=user, required=user and name == "redirect_uri", only="identity is user")
+    for name in ("app_ticket", "tenant_key"):
+        _check_dependent(extra, name, applies=store, required=store, condition="app_type is store")
+    for name in ("redirect_uri", "scopes"):
+        required = user and name == "redirect_uri"
+        _check_dependent(extra, name, applies=user, required=required, condition="identity is user")
     if store:
         return Identity(store=StoreApp(extra["app_ticket"], extra["tenant_key"]))
     if user:
@@ -71,15 +71,16 @@ def identity_of(extra: Mapping[str, Any]) -> Identity:
     return Identity()
 
 
-def _check_pair(extra: Mapping[str, Any], name: str, *, applies: bool, required: bool, only: str) -> None:
+def _check_dependent(extra: Mapping[str, Any], name: str, *, applies: bool, required: bool, condition: str) -> None:
+    """Check an extra that depends on the value of another one."""
     present = bool(extra[name])
     if present and not applies:
-        raise InvalidRequest(f"extra {name} has an effect only if {only}: leave one of them out")
+        raise InvalidRequest(f"extra {name} has an effect only if {condition}: remove it, or change the other extra")
     if required and not present:
-        raise InvalidRequest(f"extra {name} is missing: it is required if {only}", next_step=_WHERE[name])
+        raise InvalidRequest(f"extra {name} is missing: it is required if {condition}", next_step=_NEXT_STEPS[name])
 
 
-_WHERE = {
+_NEXT_STEPS = {
     "app_ticket": "The platform pushes a ticket to the app's webhook every hour: use the latest one.",
     "tenant_key": "It was sent to the app's webhook when the tenant installed the app.",
     "redirect_uri": "Use one of the redirect URLs in the app's security settings; nothing needs to listen there.",
@@ -89,15 +90,15 @@ _WHERE = {
 def _redirect(value: str) -> str:
     try:
         parts = urlsplit(value)
-        right = parts.scheme in ("http", "https") and parts.hostname and not parts.fragment and parts.port != 0
+        valid = parts.scheme in ("http", "https") and parts.hostname and not parts.fragment and parts.port != 0
         value.encode()
-    except ValueError:  # an invalid bracket or port, or half a surrogate pair
-        right = False
-    if not right:
-        raise InvalidRequest("extra redirect_uri is not an http or https URL", next_step=_WHERE["redirect_uri"])
+    except ValueError:  # an invalid bracket or port, or a lone surrogate
+        valid = False
+    if not valid:
+        raise InvalidRequest("extra redirect_uri is not an http or https URL", next_step=_NEXT_STEPS["redirect_uri"])
     return value
 
 
 def _scopes(value: str) -> tuple[str, ...]:
     scopes = tuple(dict.fromkeys(value.replace(",", " ").split())) or SCOPES
-    return (*(scope for scope in scopes if scope != OFFLINE), OFFLINE)
+    return (*(scope for scope in scopes if scope != OFFLINE_ACCESS), OFFLINE_ACCESS)

@@ -53,16 +53,16 @@ class WeComEndpoints(WeComSession):
 
         :param start: aware, in whole seconds; `end` likewise.
         :param report: called after each window.
-        :raises InvalidRequest: unless exactly one of the three is given.
+        :raises InvalidRequest: unless exactly one of the three selectors is set.
         """
         selectors = {"meetingid": meetingid, "meeting_code": meeting_code, "userid": userid}
         chosen = {name: check_id(value, name) for name, value in selectors.items() if value}
         if len(chosen) != 1:
             raise InvalidRequest(f"Give exactly one of {', '.join(selectors)}")
         for begin, until in windows(*check_times(start, end), LONGEST_WINDOW):
-            number = items = 0
+            page_count = items = 0
             for page in self._record_pages(begin, until, chosen):
-                number += 1
+                page_count += 1
                 items += len(page.items)
                 yield from page.items
             if report is not None:
@@ -72,7 +72,7 @@ class WeComEndpoints(WeComSession):
                         selector="".join(chosen.values()),
                         start=begin,
                         end=until,
-                        pages=number,
+                        pages=page_count,
                         items=items,
                     )
                 )
@@ -89,7 +89,7 @@ class WeComEndpoints(WeComSession):
 
     # https://developer.work.weixin.qq.com/document/path/98196
     def get_recording_files(self, meeting_record_id: str, meetingid: str) -> tuple[RecordingFile, ...]:
-        """Return the current addresses of each file of a recording; use them at once."""
+        """Return the current links of each file of a recording; they expire soon."""
         body = {
             "meeting_record_id": check_id(meeting_record_id, "meeting_record_id"),
             "meetingid": check_id(meetingid, "meetingid"),
@@ -98,8 +98,8 @@ class WeComEndpoints(WeComSession):
 
     # https://developer.work.weixin.qq.com/document/path/98205
     def get_recording_file(self, record_file_id: str, meetingid: str) -> RecordingFile:
-        """Return the current addresses of a file, its summaries and its AI transcripts; use them at once."""
-        body = _file(record_file_id, meetingid)
+        """Return the current links of a file, its summaries and its AI transcripts; they expire soon."""
+        body = _file_body(record_file_id, meetingid)
         return RecordingFile.parse(self._post("/cgi-bin/meeting/record/get_file", quotas.FILE, body))
 
     # https://developer.work.weixin.qq.com/document/path/98211
@@ -108,12 +108,12 @@ class WeComEndpoints(WeComSession):
 
         :param limit: paragraphs per page, at least 2: each page starts with the last paragraph of the previous one.
             None: the platform returns everything at once.
-        :raises ServerError: if the platform announces more but the cursor does not advance.
+        :raises ServerError: if the platform announces another page but its cursor does not advance.
         """
-        body = _file(record_file_id, meetingid)
+        body = _file_body(record_file_id, meetingid)
         if limit is not None:
             if type(limit) is not int or limit < 2:
-                raise InvalidRequest(f"limit must be a number from 2 on, got {limit!r:.60}")
+                raise InvalidRequest(f"limit must be a whole number of at least 2, got {limit!r:.60}")
             body["limit"] = limit
 
         def fetch(pid: str | None) -> Page[Transcripts]:
@@ -127,7 +127,7 @@ class WeComEndpoints(WeComSession):
 
     # https://developer.work.weixin.qq.com/document/path/97457
     def get_user_meeting_ids(self, userid: str, start: DateTime, end: DateTime) -> Iterator[str]:
-        """Yield the ``meetingid`` of each meeting of a member, once; only of meetings that this app created.
+        """Yield each ``meetingid`` of a member once; WeCom lists only meetings that this app created.
 
         Requests all pages of all windows; a window has at most 180 days.
 
@@ -153,14 +153,14 @@ class WeComEndpoints(WeComSession):
         }
 
         def fetch(cursor: str | None) -> Page[str]:
-            # This listing has no has_more: the first cursor is "0", an empty one ends the list.
+            # This listing has no has_more: the first cursor is "0"; after the last page it is empty.
             page = {**body, "cursor": cursor or "0"}
             return parse_meeting_ids(self._post("/cgi-bin/meeting/get_user_meetingid", quotas.USER_MEETINGS, page))
 
         return pages(fetch, what=f"wecom meetings of a member from {start.isoformat()} to {end.isoformat()}")
 
 
-def _file(record_file_id: str, meetingid: str) -> dict[str, Any]:
+def _file_body(record_file_id: str, meetingid: str) -> dict[str, Any]:
     return {
         "record_file_id": check_id(record_file_id, "record_file_id"),
         "meetingid": check_id(meetingid, "meetingid"),

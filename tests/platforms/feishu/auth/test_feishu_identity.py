@@ -27,7 +27,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
-from airflow_provider_meetings.platforms.feishu.auth.identity import identity_of
+from airflow_provider_meetings.platforms.feishu.auth.identity import read_identity
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.conftest import Emulated
@@ -56,7 +56,7 @@ NO_EXTRAS = dict.fromkeys(MANIFEST["connection-type"]["conn-fields"])
 )
 def test_invalid_combination_of_extras_is_refused(emulated: Emulated, extra: dict[str, str], said: str) -> None:
     with pytest.raises(InvalidRequest, match=said) as caught:
-        identity_of(NO_EXTRAS | extra)
+        read_identity(NO_EXTRAS | extra)
     assert "S3CRET" not in str(caught.value)
     emulated.connect("feishu", extra=extra)
     with pytest.raises(AirflowFailException, match="connection 'feishu_default'"):
@@ -66,7 +66,7 @@ def test_invalid_combination_of_extras_is_refused(emulated: Emulated, extra: dic
 
 def test_half_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="not an http or https URL"):
-        identity_of(NO_EXTRAS | {"identity": "user", "redirect_uri": URI + "\udc80"})
+        read_identity(NO_EXTRAS | {"identity": "user", "redirect_uri": URI + "\udc80"})
 
 
 def test_blank_identity_is_app(emulated: Emulated) -> None:
