@@ -22,7 +22,7 @@ from airflow_provider_meetings.coordination.backend import Backend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
-from benchmarks.places import Server
+from benchmarks.backends import BenchServer
 
 HOUR = 3600.0
 CALLS = 5
@@ -68,8 +68,8 @@ class _Machine:
         self.real, self.shown = real, replace(shown, steady=shown.steady + passed, wall=shown.wall + passed)
 
 
-def host_started_anew(step: float) -> Sent:
-    """Reboot a machine with its clock set by `step` seconds; its 200 workers are gone."""
+def host_rebooted(step: float) -> Sent:
+    """Reboot a machine with its clock set by `step` seconds; its 200 workers end."""
     with _host() as (machine, backend):
         before = _work(machine, backend, 10, workers=200)
         machine.pass_to(10 + _OFF)
@@ -109,18 +109,18 @@ def _work(machine: _Machine, backend: Backend, until: float, workers: int = WORK
     sent = []
     turns = [(machine.real, number, False) for number in range(workers)]
     while turns[0][0] < until:
-        moment, number, asked = heapq.heappop(turns)
-        machine.pass_to(moment)
-        if asked:
-            sent.append((moment, moment))
-        heapq.heappush(turns, (moment + backend.reserve("bench", _RATES, HOUR), number, True))
+        now, number, has_slot = heapq.heappop(turns)
+        machine.pass_to(now)
+        if has_slot:
+            sent.append((now, now))
+        heapq.heappush(turns, (now + backend.reserve("bench", _RATES, HOUR), number, True))
     machine.pass_to(until)
     return sent
 
 
-def server_clock_set(server: Server, step: float, workers: int = WORKERS) -> Sent:
+def server_clock_set(server: BenchServer, step: float, workers: int = WORKERS) -> Sent:
     """Set the clock of a server by `step` seconds while workers hold slots, and take as many more."""
-    backend = server.backend()
+    backend = server.connect()
     key = f"bench|{step}|{workers}"
     try:
         taken = _take(backend, key, workers)
@@ -130,9 +130,9 @@ def server_clock_set(server: Server, step: float, workers: int = WORKERS) -> Sen
         backend.close()
 
 
-def server_refused(server: Server, step: float) -> Sent:
+def server_refused(server: BenchServer, step: float) -> Sent:
     """Set the clock of a server by `step` seconds while a refusal blocks all calls."""
-    backend = server.backend()
+    backend = server.connect()
     try:
         limiter = SharedRateLimiter(backend, ["bench", str(step)])
         return _refused(limiter, lambda: server.set_clock(step), time.sleep, time.monotonic)

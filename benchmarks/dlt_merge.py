@@ -13,27 +13,27 @@ from benchmarks.meetings import recordings
 
 
 def main(kind: str, count: int, result: Path) -> None:
-    """Merge twice, first every second row; write down how long the second took."""
+    """Merge every second row, then all rows; write the seconds of the second merge."""
     import dlt
 
-    place = os.environ["BENCH_PLACE"]
+    target = os.environ["BENCH_TARGET"]
     destination: Any
     if kind == "postgres":
         destination = dlt.destinations.postgres("postgresql://postgres:x@127.0.0.1:5432/test")
     else:
-        destination = dlt.destinations.duckdb(place)
-    dataset = place if kind == "postgres" else "rows"  # not the name of the file: DuckDB could not tell them apart
+        destination = dlt.destinations.duckdb(target)
+    dataset = target if kind == "postgres" else "rows"  # must differ from the name of DuckDB's file
     pipeline = dlt.pipeline("bench", destination=destination, dataset_name=dataset)
     key = ["platform", "tenant", "recording_id"]
 
-    def run(given: Any) -> None:
-        pipeline.run(given, table_name="recordings", write_disposition="merge", primary_key=key)
+    def run(dicts: Any) -> None:
+        pipeline.run(dicts, table_name="recordings", write_disposition="merge", primary_key=key)
 
-    run([one for i, one in enumerate(recordings(count, "before")) if i % 2])
+    run([recording for i, recording in enumerate(recordings(count, "before")) if i % 2])
     after = list(recordings(count, "after"))
-    begun = time.perf_counter()
+    started = time.perf_counter()
     run(after)
-    result.write_text(json.dumps({"seconds": time.perf_counter() - begun}))
+    result.write_text(json.dumps({"seconds": time.perf_counter() - started}))
 
 
 if __name__ == "__main__":

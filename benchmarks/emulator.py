@@ -1,4 +1,4 @@
-"""The platforms' emulator as a process of its own, and what it has counted."""
+"""The platforms' emulator in a separate process, and its counters."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ APP_SECRET = "emulator-feishu-secret"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint of Feishu, by the client's method for it and its one argument.
+    """One endpoint of Feishu, with the client's method and its argument.
 
-    :param limits: what the vendor documents and the emulator enforces: calls, seconds.
+    :param limits: the documented limits, which the emulator enforces: calls, seconds.
     """
 
     method: str
@@ -30,7 +30,7 @@ class Endpoint:
     limits: Sequence[tuple[int, int]]
 
     def allowed(self, seconds: float) -> float:
-        """Return how many calls may be made in so many seconds."""
+        """Return how many calls are allowed in `seconds`."""
         return min(calls / window for calls, window in self.limits) * seconds
 
 
@@ -43,7 +43,7 @@ RECORDING = Endpoint(
 
 
 class Emulator:
-    """Where it listens, and its counters."""
+    """Its URL and its counters."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -54,22 +54,22 @@ class Emulator:
         return json.dumps({**login, "extra": extra})
 
     def token_requests(self) -> int:
-        """Return how often a token was asked for."""
-        counted: dict[str, int] = self._ask("")["token_requests"]
+        """Return the number of token requests."""
+        counted: dict[str, int] = self._get("")["token_requests"]
         return sum(counted.values())
 
     def requests(self, path: str) -> int:
-        """Return how many requests came for a path, answered or refused."""
-        return len(self._ask(f"requests?path={path}")["requests"])
+        """Return the number of requests for a path, including refused ones."""
+        return len(self._get(f"requests?path={path}")["requests"])
 
-    def _ask(self, name: str) -> Any:
+    def _get(self, name: str) -> Any:
         with urllib.request.urlopen(f"{self.url}/_emulator/{name}", timeout=30) as answer:
             return json.load(answer)
 
 
 @contextmanager
 def emulator() -> Iterator[Emulator]:
-    """Start one that refuses who asks too often, on a free port; end it on leaving."""
+    """Start an emulator that enforces rate limits, on a free port; stop it on exit."""
     command = [sys.executable, "-m", "airflow_provider_meetings.emulator", "--port", "0", "--rate-limits"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -164,7 +164,7 @@ def _s3_server(rclone: str, folder: Path) -> Iterator[str]:
         deadline = time.monotonic() + _STARTING_SECONDS
         while not _listens(port):
             if time.monotonic() > deadline:
-                raise Failed(f"rclone serve s3 did not start: {server.said()}")
+                raise Failed(f"rclone serve s3 did not start: {server.last_error_line()}")
             time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
 

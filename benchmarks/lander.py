@@ -1,7 +1,7 @@
-"""Ours, in a process of its own: the engine and one store, as they are, without Airflow.
+"""Our landing engine and one store in a separate process, without Airflow.
 
 ``python -m benchmarks.lander TARGET URL COUNT WORKERS`` lands COUNT files, ``0.mp4`` and so on below URL, in TARGET: a
-folder, or ``s3://bucket/prefix``. With a COUNT of 0 it lands nothing: what the imports take by themselves.
+folder, or ``s3://bucket/prefix``. A COUNT of 0 measures the imports.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from airflow_provider_meetings.api.query import RecordingQuery
 
 
 class LinkClient(MeetingsClient):
-    """A platform whose only recording has as many files as are asked for; their links are known beforehand."""
+    """A platform with one recording, and with the links of its files known in advance."""
 
     platform: ClassVar[str] = "bench"
     selectors: ClassVar[tuple[str, ...]] = ("recording_ids",)
@@ -35,7 +35,7 @@ class LinkClient(MeetingsClient):
     kinds: ClassVar[tuple[str, ...]] = ("video",)
 
     def __init__(self, url: str) -> None:
-        # Media may come from loopback because the platform itself is there.
+        # Media on loopback are allowed because the platform is on loopback.
         transport = Transport(base_url=urljoin(url, "/"), platform="bench", ca_bundle=os.environ.get("BENCH_CA"))
         super().__init__(transport, tenant="t")
         self._url = url
@@ -45,19 +45,19 @@ class LinkClient(MeetingsClient):
         return Download(urljoin(self._url, f"{media.file_id}.mp4"))
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
-        """Not asked for here."""
+        """Not used here."""
         raise NotImplementedError
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         raise NotImplementedError
 
     def whoami(self) -> str:
-        """Not asked for here."""
+        """Not used here."""
         raise NotImplementedError
 
 
 def store(target: str) -> Store:
-    """Return the store that TARGET names."""
+    """Return the store of TARGET."""
     if not target.startswith("s3://"):
         from airflow_provider_meetings.storage.local.store import LocalStore
 
@@ -73,7 +73,7 @@ def store(target: str) -> Store:
 
 
 def files(count: int) -> Iterator[tuple[Recording, MediaFile]]:
-    """Name the files of the recording."""
+    """Yield the files of the recording."""
     recording = Recording(
         platform="bench",
         tenant="t",

@@ -1,11 +1,16 @@
 """Load rows into a database once: ``python -m benchmarks.loader KIND MODE ROWS RESULT``.
 
-The Airflow connection ``bench`` leads to the database. MODE ``half`` makes the tables with every second row in them,
-``prepared`` merges rows that are built already, ``dicts`` builds them too, ``stream`` has the dicts made as they are
-taken, so that nothing but the load is in memory; ``insert_rows`` is Airflow's own way, and
-``load_data`` its other one for MySQL: LOAD DATA LOCAL with REPLACE, which clears the users' own columns;
-``executemany`` is the driver alone, with one upsert per row straight into a SQLite table: what no load there can pass.
-The seconds that the load took, without imports and without making its input, are written to the file RESULT.
+The Airflow connection ``bench`` is the database. MODE is one of
+
+* ``half``: create the tables with every second row;
+* ``prepared``: merge rows that are already built;
+* ``dicts``: build the rows and merge them;
+* ``stream``: like ``dicts``, but generate the dicts during the load, so that they take no memory;
+* ``insert_rows``: Airflow's ``DbApiHook.insert_rows``;
+* ``load_data``: MySQL's LOAD DATA LOCAL with REPLACE through Airflow's hook, which clears columns that users added;
+* ``executemany``: one upsert per row with SQLite's driver alone, the upper limit for a load into SQLite.
+
+The file RESULT gets the seconds of the load, without imports and without the generation of the input.
 """
 
 from __future__ import annotations
@@ -57,11 +62,11 @@ def hook_of(kind: str) -> Any:
     return postgres.PostgresHook(postgres_conn_id="bench")
 
 
-def load(hook: Any, given: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> int:
+def load(hook: Any, dicts: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> int:
     """Load from dicts."""
     counts = load_recordings(
         hook,
-        recordings=given,
+        recordings=dicts,
         stored_files=(),
         summaries=(),
         run=RUN,
@@ -73,25 +78,25 @@ def load(hook: Any, given: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> i
     return counts["recordings"]
 
 
-def _prepared(hook: Any, given: list[tuple[Any, ...]]) -> int:
+def _prepared(hook: Any, built: list[tuple[Any, ...]]) -> int:
     plan = RecordingPlan(tables(), NOW)
     with session(engine_for(hook)) as opened:
         opened.begin_staging()
         opened.create_stage(plan.recordings)
-        for start in range(0, len(given), BATCH):
-            opened.append(plan.recordings, given[start : start + BATCH])
-        (told,) = (step for step in plan.steps() if isinstance(step, Merge) and step.stage is plan.recordings)
-        return opened.merge([plan.recordings], [told])["recordings"]
+        for start in range(0, len(built), BATCH):
+            opened.append(plan.recordings, built[start : start + BATCH])
+        (step,) = (step for step in plan.steps() if isinstance(step, Merge) and step.stage is plan.recordings)
+        return opened.merge([plan.recordings], [step])["recordings"]
 
 
-def _insert_rows(hook: Any, kind: str, given: list[tuple[Any, ...]]) -> int:
+def _insert_rows(hook: Any, kind: str, built: list[tuple[Any, ...]]) -> int:
     key = [column.name for column in tables().recordings.primary_key]
-    more = {"replace_index": key} if kind in ("postgres", "psycopg2") else {}
-    hook.insert_rows("recordings", given, target_fields=list(rows.RECORDING), replace=True, **more)
-    return len(given)
+    options = {"replace_index": key} if kind in ("postgres", "psycopg2") else {}
+    hook.insert_rows("recordings", built, target_fields=list(rows.RECORDING), replace=True, **options)
+    return len(built)
 
 
-def _executemany(hook: Any, given: list[tuple[Any, ...]]) -> int:
+def _executemany(hook: Any, built: list[tuple[Any, ...]]) -> int:
     key = [column.name for column in tables().recordings.primary_key]
     sets = ", ".join(f"{name} = excluded.{name}" for name in rows.RECORDING if name not in key)
     upsert = (
@@ -99,18 +104,18 @@ def _executemany(hook: Any, given: list[tuple[Any, ...]]) -> int:
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sets}"
     )
     with closing(hook.get_conn()) as connection, connection:
-        connection.executemany(upsert, given)
-    return len(given)
+        connection.executemany(upsert, built)
+    return len(built)
 
 
-def _load_data(hook: Any, given: list[tuple[Any, ...]]) -> int:
+def _load_data(hook: Any, built: list[tuple[Any, ...]]) -> int:
     with tempfile.NamedTemporaryFile("w", suffix=".tsv", encoding="utf-8") as file:
-        file.writelines("\t".join(map(_cell, row)) + "\n" for row in given)
+        file.writelines("\t".join(map(_cell, row)) + "\n" for row in built)
         file.flush()
         hook.bulk_load_custom(
             "recordings", file.name, "REPLACE", f"CHARACTER SET utf8mb4 ({', '.join(rows.RECORDING)})"
         )
-    return len(given)
+    return len(built)
 
 
 def _cell(value: Any) -> str:
@@ -120,47 +125,47 @@ def _cell(value: Any) -> str:
 
 
 def main(kind: str, mode: str, count: int, result: Path) -> None:
-    """Load, and write down how long it took."""
+    """Load, and write the seconds that it took."""
     hook = hook_of(kind)
     if mode == "half":
         load(hook, (recording for i, recording in enumerate(recordings(count, "before")) if i % 2))
         return
     if mode in ("dicts", "stream"):
-        given: Any = recordings(count, "after")
+        dicts: Any = recordings(count, "after")
         if mode == "dicts":
-            given = list(given)
-        begun, used = time.perf_counter(), time.process_time()
-        written = load(hook, given)
+            dicts = list(dicts)
+        started, cpu_started = time.perf_counter(), time.process_time()
+        written = load(hook, dicts)
     else:
         built = list(_rows(count))
         if mode != "prepared":
-            built = [_plain(kind, row[: len(rows.RECORDING)]) for row in built]
-        begun, used = time.perf_counter(), time.process_time()
+            built = [_times_as_text(kind, row[: len(rows.RECORDING)]) for row in built]
+        started, cpu_started = time.perf_counter(), time.process_time()
         if mode == "insert_rows":
             written = _insert_rows(hook, kind, built)
         else:
             written = {"prepared": _prepared, "load_data": _load_data, "executemany": _executemany}[mode](hook, built)
-    seconds, cpu = time.perf_counter() - begun, time.process_time() - used
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_started
     if written != count:
         raise SystemExit(f"{written} rows were written, not {count}")
-    _prove(hook, count)
+    _check(hook, count)
     result.write_text(json.dumps({"seconds": seconds, "cpu": cpu}))
 
 
 def _rows(count: int) -> Iterator[tuple[Any, ...]]:
-    given = recordings(count, "after")
+    dicts = recordings(count, "after")
     for _ in range(0, count, BATCH):
-        yield from rows.recording_rows(list(islice(given, BATCH)), NOW)
+        yield from rows.recording_rows(list(islice(dicts, BATCH)), NOW)
 
 
-def _plain(kind: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Hand over times as every database reads them: of these hooks only PostgreSQL's takes them as they are."""
+def _times_as_text(kind: str, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Write times as text, which every database reads; only PostgreSQL's hooks accept aware datetimes."""
     if kind in ("postgres", "psycopg2"):
         return row
     return tuple(f"{value:%Y-%m-%d %H:%M:%S.%f}" if isinstance(value, datetime) else value for value in row)
 
 
-def _prove(hook: Any, count: int) -> None:
+def _check(hook: Any, count: int) -> None:
     with closing(hook.get_conn()) as connection:
         cursor = connection.cursor()
         cursor.execute("SELECT count(*) FROM recordings WHERE title LIKE '%after'")

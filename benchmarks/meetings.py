@@ -1,4 +1,4 @@
-"""Recordings to load, as dicts; it imports nothing, so that a peer can use it."""
+"""Recordings to load, as dicts; imports nothing, so that the peers can use it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def recordings(count: int, word: str) -> Iterator[dict[str, Any]]:
-    """Make `count` recordings without files; `word` ends their titles."""
+def recordings(count: int, suffix: str) -> Iterator[dict[str, Any]]:
+    """Make `count` recordings without files; their titles end with `suffix`."""
     for i in range(count):
         token = f"obcn{i * 7919 % count:020d}"
         yield {
@@ -18,7 +18,7 @@ def recordings(count: int, word: str) -> Iterator[dict[str, Any]]:
             "meeting_id": f"7571{i:015d}",
             "meeting_number": f"{i % 10**9:09d}",
             "owner_id": f"ou_{i % 997:032d}",
-            "title": f"周会 weekly review {i} {word}",
+            "title": f"周会 weekly review {i} {suffix}",
             "started_at": f"2026-11-{1 + i % 28:02d}T02:01:12.477000+00:00",
             "ended_at": f"2026-11-{1 + i % 28:02d}T02:46:26.477000+00:00",
             "duration_ms": 2_714_000 + i,
@@ -28,7 +28,7 @@ def recordings(count: int, word: str) -> Iterator[dict[str, Any]]:
             "source": {
                 "token": token,
                 "create_time": "1794276072477",
-                "title": f"周会 weekly review {i} {word}",
+                "title": f"周会 weekly review {i} {suffix}",
                 "duration": str(2_714_000 + i),
             },
         }

@@ -1,6 +1,6 @@
-"""Run as a script: fork a process for each order of a line of JSON, say so, and let all begin at the moment told next.
+"""Fork a process for each order in a line of JSON on standard input, and start all at the time in the next line.
 
-The orders name the functions here. Each process prints one line of JSON; they come in no order.
+An order names a function of this module. Each process prints its result as one line of JSON, in any order.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def login(start: float) -> dict[str, Any]:
 
 
 def call(start: float, *, method: str, argument: str, seconds: float) -> dict[str, Any]:
-    """Call one endpoint again and again; count what was answered within so many seconds, and what after."""
+    """Call one endpoint repeatedly; count the calls answered within `seconds`, and those answered later."""
     client = FeishuHook("bench").get_conn()
-    ask: Callable[[str], object] = getattr(client, method)
+    call_endpoint: Callable[[str], object] = getattr(client, method)
     within = after = 0
     until = start + seconds
     while time.monotonic() < until:
-        ask(argument)
+        call_endpoint(argument)
         if time.monotonic() < until:
             within += 1
         else:
@@ -50,23 +50,23 @@ def call(start: float, *, method: str, argument: str, seconds: float) -> dict[st
 
 
 def acquire(_start: float, *, count: int) -> dict[str, Any]:
-    """Take a place in a queue in which nobody stands, again and again; tell the median of the microseconds."""
+    """Reserve slots of an unused limiter; return the median in microseconds."""
     extra = json.loads(os.environ["AIRFLOW_CONN_BENCH"])["extra"]
     limiter = shared_rate_limiter(("bench",), 1.0, extra.get("coordination_conn_id"))
     quota = Quota("bench", (Rate(UNLIMITED, 1),))
     taken = []
     for _ in range(count + 1):
-        begun = time.perf_counter()
+        started = time.perf_counter()
         limiter.reserve(quota, 1)
-        taken.append(time.perf_counter() - begun)
+        taken.append(time.perf_counter() - started)
     return {"median": statistics.median(taken[1:]) * 1e6}
 
 
 def stick(_start: float, *, url: str) -> dict[str, Any]:
-    """Be the one who fetches the token, and never end."""
+    """Hold the lock for fetching the token, and never return."""
 
     def fetch() -> Token:
-        _say({"pid": os.getpid()})
+        _send({"pid": os.getpid()})
         signal.pause()
         raise AssertionError
 
@@ -76,61 +76,61 @@ def stick(_start: float, *, url: str) -> dict[str, Any]:
     return {}
 
 
-# Airflow logs to the standard output.
+# A copy: Airflow logs to the standard output.
 _ANSWERS = os.dup(1)
-DOES: dict[str, Callable[..., dict[str, Any]]] = {"login": login, "call": call, "acquire": acquire, "stick": stick}
+ORDERS: dict[str, Callable[..., dict[str, Any]]] = {"login": login, "call": call, "acquire": acquire, "stick": stick}
 
 
-def _say(answer: object) -> None:
+def _send(answer: object) -> None:
     # In one write, so that lines of several processes do not mix.
     os.write(_ANSWERS, (json.dumps(answer) + "\n").encode())
 
 
-def _member(gate: int, order: dict[str, Any]) -> None:
+def _execute(start_pipe: int, order: dict[str, Any]) -> None:
     os.environ.update(order.pop("environment", {}))
     tempfile.tempdir = None
-    does = DOES[order.pop("do")]
-    start = float(os.read(gate, 100).decode().split()[0])
+    function = ORDERS[order.pop("do")]
+    start = float(os.read(start_pipe, 100).decode().split()[0])
     time.sleep(max(0.0, start - time.monotonic()))
     try:
-        answer = does(start, **order)
+        answer = function(start, **order)
     except Exception as error:
         traceback.print_exc()
         answer = {"error": f"{type(error).__name__}: {error}"[:500]}
-    _say(answer)
+    _send(answer)
 
 
 def _fork(orders: list[dict[str, Any]]) -> list[int]:
-    """Fork, and return a pipe to each."""
-    openers = []
+    """Fork a process per order; return a pipe to each, through which it gets its start time."""
+    pipes = []
     for order in orders:
-        gate, opener = os.pipe()
+        reading, writing = os.pipe()
         if not os.fork():
-            os.close(opener)
-            _member(gate, order)
+            os.close(writing)
+            _execute(reading, order)
             os._exit(0)
-        os.close(gate)
-        openers.append(opener)
-    return openers
+        os.close(reading)
+        pipes.append(writing)
+    return pipes
 
 
 def main() -> None:
-    """Fork and let go, line by line."""
+    """Fork and start processes, line by line."""
     os.dup2(2, 1)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    # Airflow imports more when it is first asked for a connection and for its hook.
+    # Airflow imports more modules with its first connection and hook.
     for kind in ("redis", "postgres", "mysql"):
         os.environ["AIRFLOW_CONN_WARM"] = json.dumps({"conn_type": kind})
-        with contextlib.suppress(AirflowException, ImportError):  # where its provider is missing, so is its place
+        with contextlib.suppress(AirflowException, ImportError):  # a backend without its provider is not measured
             BaseHook.get_connection("warm").get_hook()  # type: ignore[no-untyped-call]  # Airflow's own
-    _say("imported")
+    _send("imported")
     for line in sys.stdin:
-        openers = _fork(json.loads(line))
-        _say("forked")
+        pipes = _fork(json.loads(line))
+        _send("forked")
         start = sys.stdin.readline()
-        for opener in openers:
-            os.write(opener, start.encode())
-            os.close(opener)
+        for pipe in pipes:
+            os.write(pipe, start.encode())
+            os.close(pipe)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A peer, run by an Airflow with s3fs: copy URL to TARGET through Airflow's own ObjectStoragePath.
+"""A peer, run with Airflow and s3fs: copy URL to TARGET with Airflow's ObjectStoragePath.
 
 ``python object_storage_path.py URL s3://conn@bucket/key``
 """
@@ -13,7 +13,7 @@ from airflow.sdk import ObjectStoragePath
 
 
 def main(url: str, target: str) -> None:
-    """Copy in pieces of 1 MiB."""
+    """Copy in chunks of 1 MiB."""
     path: Any = ObjectStoragePath(target)  # its `open` has no types
     with requests.get(url, stream=True, timeout=60) as response, path.open("wb") as file:
         response.raise_for_status()

@@ -1,14 +1,14 @@
-"""A fast static origin on loopback, in a process of its own: the media host of every benchmark.
+"""A fast static media host on loopback, in a separate process.
 
 ``python -m benchmarks.origin FOLDER`` serves ``/<bytes>/<name>`` over HTTP and HTTPS (with a certificate that it
-makes in FOLDER), and ``/<bytes>/<count>/`` as a page of links to so many files. It prints its two ports, then obeys
-lines on its standard input:
+creates in FOLDER), and ``/<bytes>/<count>/`` as a page of links to `count` files. It prints its two ports, then reads
+commands from its standard input:
 
-* ``served``: print how many bytes of bodies were sent since the last such line;
-* ``kill GROUP OFFSET``: kill that process group the moment a body has been sent up to OFFSET;
-* ``spare``: forget that.
+* ``served``: print how many bytes of bodies were sent since the last such command;
+* ``kill GROUP OFFSET``: kill that process group as soon as a body has been sent up to OFFSET;
+* ``spare``: cancel the last ``kill``.
 
-The end of its input ends it, so that it never outlives the benchmark.
+It exits at the end of its input, and so never outlives the benchmark.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 class Tally:
-    """Count what was sent, and carry out the one `kill` that was ordered."""
+    """Count the bytes sent, and execute the pending ``kill`` command."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,15 +41,15 @@ class Tally:
         self._victim: tuple[int, int] | None = None
 
     def sent(self, count: int, offset: int) -> None:
-        """Note `count` bytes, the last of them before `offset` of the body."""
+        """Count `count` bytes that end at `offset` of a body."""
         with self._lock:
             self._served += count
             if self._victim and offset >= self._victim[1]:
                 os.killpg(self._victim[0], signal.SIGKILL)
                 self._victim = None
 
-    def obey(self, line: str) -> None:
-        """Carry out one line of the input."""
+    def execute(self, line: str) -> None:
+        """Execute one command."""
         match line.split():
             case ["served"]:
                 with self._lock:
@@ -66,7 +66,7 @@ class Tally:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answer GET and HEAD; a Range is honoured unless If-Range names another content."""
+    """Answer GET and HEAD, with ranges unless If-Range does not match."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
     tally: Tally
 
     def do_HEAD(self) -> None:
-        """Answer with the headers alone."""
+        """Answer with headers only."""
         self._answer()
 
     def do_GET(self) -> None:
@@ -93,12 +93,12 @@ class Handler(BaseHTTPRequestHandler):
         if name.endswith("/"):
             return self._listing(int(name[:-1]))
         size, tag = int(text), f'"{text}"'
-        asked = _RANGE.fullmatch(self.headers.get("Range", ""))
-        if asked is None or self.headers.get("If-Range", tag) != tag:
+        requested = _RANGE.fullmatch(self.headers.get("Range", ""))
+        if requested is None or self.headers.get("If-Range", tag) != tag:
             start, stop = 0, size
             self.send_response(200)
         else:
-            start, stop = int(asked[1]), min(size, int(asked[2]) + 1) if asked[2] else size
+            start, stop = int(requested[1]), min(size, int(requested[2]) + 1) if requested[2] else size
             self.send_response(206)
             self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{size}")
         self.send_header("Content-Type", "video/mp4")
@@ -120,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         return 0, 0
 
     def _send(self, start: int, stop: int) -> Iterator[int]:
-        """Send bytes of a body, and yield the length of each piece when the socket has taken it."""
+        """Send bytes of a body, and yield the length of each piece once it is written to the socket."""
         for offset, count in body.extents(start, stop):
             if isinstance(self.connection, ssl.SSLSocket):
                 self.connection.sendall(os.pread(self.ring, count, offset))
@@ -133,7 +133,7 @@ class Handler(BaseHTTPRequestHandler):
                 yield sent
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is http.server's
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Server(ThreadingHTTPServer):
@@ -151,7 +151,7 @@ class Server(ThreadingHTTPServer):
         return connection, address
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a client that was killed."""
+        """Log nothing about a killed client."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
@@ -192,7 +192,7 @@ def main(folder: str) -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print(plain.server_address[1], tls.server_address[1], flush=True)
     for line in sys.stdin:
-        Handler.tally.obey(line)
+        Handler.tally.execute(line)
 
 
 if __name__ == "__main__":

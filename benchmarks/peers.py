@@ -1,4 +1,4 @@
-"""The peers' tools: where they are, which versions, and which are missing."""
+"""The peers' tools: their paths, their versions, and which are missing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _first_line(*command: str | Path) -> str | None:
 
 
 class Peers:
-    """Each tool as a command, or None where it is missing."""
+    """Each tool as a command, or None if it is missing."""
 
     def __init__(self) -> None:
         self.curl = shutil.which("curl")
@@ -41,9 +41,9 @@ class Peers:
         self.dlt_python = str(_DLT) if self._dlt_version else None
         self._limiters = _first_line(_TOOLS / "python", "-c", _VERSIONS.format(names=("pyrate-limiter", "limits")))
 
-    def acquire(self, name: str, where: str | Path, count: int) -> float | None:
-        """Return the microseconds of one acquire of a limiter (the median of `count`); None where it is missing."""
-        line = _first_line(_TOOLS / "python", _LIMITERS, name, where, str(count))
+    def acquire(self, name: str, address: str | Path, count: int) -> float | None:
+        """Return the microseconds of one acquire of a limiter (the median of `count`); None if it is missing."""
+        line = _first_line(_TOOLS / "python", _LIMITERS, name, address, str(count))
         return float(line) if line else None
 
     def versions(self) -> str:

@@ -1,4 +1,4 @@
-"""Measure whole processes: seconds of the clock and of the CPU, and the peak of memory, as the kernel counted them."""
+"""Measure whole processes: wall time, CPU time and peak memory, as counted by the kernel."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from benchmarks.body import MIB
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one process took, with all that it started and waited for.
+    """The usage of one process and of the children that it waited for.
 
-    `peak` is the resident memory in MiB of the largest of them. The kernel counts from the fork on, so that no value
-    is below that of the process which starts it: for that reason the benchmark itself imports little.
+    `peak` is the resident memory in MiB of the largest of these processes. The kernel counts from the fork on, so no
+    peak is below that of the benchmark's own process: it therefore imports little.
     """
 
     wall: float
@@ -27,25 +27,24 @@ class Run:
 
 
 class Failed(Exception):
-    """A process did not do its job."""
+    """A process failed."""
 
 
 class Process:
-    """A process at the head of a group of its own; leaving the context ends the group.
+    """A process that leads its own process group; leaving the context kills the group.
 
-    :param command: what to run.
-    :param environment: goes over the one of the benchmark.
+    :param environment: variables in addition to those of the benchmark.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        self._begun = time.monotonic()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._started = time.monotonic()
         self._popen = subprocess.Popen(
             command,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=self._said,
+            stderr=self._stderr,
             start_new_session=True,
         )
         self.pid = self._popen.pid
@@ -57,29 +56,29 @@ class Process:
         if self._popen.returncode is None:
             os.killpg(self.pid, signal.SIGKILL)
             self._popen.wait()
-        self._said.close()
+        self._stderr.close()
 
     def wait(self) -> tuple[int, Run]:
-        """Wait for its end; return its exit code (that of a signal is negative) and what it took."""
+        """Wait for the process; return its exit code (negative for a signal) and its usage."""
         _, status, usage = os.wait4(self.pid, 0)
-        wall = time.monotonic() - self._begun
+        wall = time.monotonic() - self._started
         self._popen.returncode = os.waitstatus_to_exitcode(status)
         return self._popen.returncode, Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / MIB)
 
-    def said(self) -> str:
-        """Return the last line of words that it wrote to its standard error."""
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").splitlines()
+    def last_error_line(self) -> str:
+        """Return the last line with letters on the standard error of the process."""
+        self._stderr.seek(0)
+        lines = self._stderr.read().decode(errors="replace").splitlines()
         return next((line for line in reversed(lines) if any(map(str.isalpha, line))), "")[:300]
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Run:
-    """Run a command to its end.
+    """Run a command.
 
-    :raises Failed: with the end of what it said.
+    :raises Failed: with the last line of its standard error.
     """
     with Process(command, environment) as process:
         code, run = process.wait()
         if code:
-            raise Failed(f"exit {code}: {process.said()}")
+            raise Failed(f"exit {code}: {process.last_error_line()}")
         return run

@@ -1,7 +1,8 @@
-"""Where processes share: this host's files, and real servers of Redis, PostgreSQL and MariaDB, as Airflow connections.
+"""The coordination backends to measure: this host's files, and Redis, PostgreSQL and MariaDB as Airflow connections.
 
-The servers are those of the tests: 127.0.0.1, Redis 6379 (its database 15), PostgreSQL 5432 (user postgres, database
-test), MariaDB 3306 (user root). What speaks with them is imported when it is needed: see `benchmarks.processes.Run`.
+The servers are those of the tests: 127.0.0.1, Redis 6379 (database 15), PostgreSQL 5432 (user postgres, database test),
+MariaDB 3306 (user root). Drivers are imported late, because imports raise the memory peak that is measured: see
+`benchmarks.processes.Run`.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ REDIS_DATABASE = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One way to share.
+class BenchBackend:
+    """One coordination backend.
 
     :param connection: an Airflow connection; None for the files of this host.
-    :param limiters: the peers that can share there, by their names in `benchmarks.limiters`.
-    :param address: what those take.
+    :param limiters: the peers that can use this backend, by their names in `benchmarks.limiters`.
+    :param address: the address that these peers take.
     """
 
     name: str
@@ -36,34 +37,37 @@ class Place:
     address: str = ""
 
     def environment(self, platform: Callable[..., str]) -> dict[str, str]:
-        """Return the connections that lead to it; `platform` gives the one to the platform, with extras."""
+        """Return Airflow connections that use this backend.
+
+        :param platform: returns the connection of the platform, with the extras that it is passed.
+        """
         if self.connection is None:
             return {"AIRFLOW_CONN_BENCH": platform()}
-        shared = {"AIRFLOW_CONN_BENCH_PLACE": json.dumps(self.connection)}
-        return {"AIRFLOW_CONN_BENCH": platform(coordination_conn_id="bench_place"), **shared}
+        shared = {"AIRFLOW_CONN_BENCH_BACKEND": json.dumps(self.connection)}
+        return {"AIRFLOW_CONN_BENCH": platform(coordination_conn_id="bench_backend"), **shared}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Server(Place):
-    """A place on a server.
+class BenchServer(BenchBackend):
+    """A backend on a server.
 
-    :param backend: makes ours, there, without Airflow.
-    :param set_clock: makes all there older by so many seconds, slots and values, as if the server's clock had been set.
+    :param connect: opens our backend without Airflow.
+    :param set_clock: moves all stored times into the past by some seconds, as if the server's clock had been set.
     """
 
-    backend: Callable[[], Backend]
+    connect: Callable[[], Backend]
     set_clock: Callable[[float], None]
 
 
-HOST_FILES = Place("host", limiters=["pyrate_file"])
+HOST_FILES = BenchBackend("host", limiters=["pyrate_file"])
 
 
 @contextmanager
-def servers() -> Iterator[list[Server | str]]:
-    """Yield the places on servers, with nothing in them; one that is missing as its name. Empty them on leaving."""
+def servers() -> Iterator[list[BenchServer | str]]:
+    """Yield an empty backend on each server, or the name of a server that is missing; empty them on exit."""
     name = f"bench_{secrets.token_hex(6)}"
     with ExitStack() as stack:
-        found: list[Server | str] = []
+        found: list[BenchServer | str] = []
         for provider, make in (("redis", _redis), ("postgres", _postgres), ("mysql", _mariadb)):
             try:
                 version(f"apache-airflow-providers-{provider}")
@@ -74,7 +78,7 @@ def servers() -> Iterator[list[Server | str]]:
 
 
 @contextmanager
-def _redis(_name: str) -> Iterator[Server]:
+def _redis(_name: str) -> Iterator[BenchServer]:
     from redis import Redis
 
     from airflow_provider_meetings.coordination.redis.backend import RedisBackend
@@ -82,9 +86,9 @@ def _redis(_name: str) -> Iterator[Server]:
     def connect() -> Redis:
         return Redis(HOST, 6379, db=REDIS_DATABASE)
 
-    def forget() -> None:
-        for ours_or_a_peers in ("meetings:*", "bench:*", "LIMITS:*"):
-            for key in client.scan_iter(ours_or_a_peers, count=1000):
+    def clear() -> None:
+        for pattern in ("meetings:*", "bench:*", "LIMITS:*"):  # ours and the peers'
+            for key in client.scan_iter(pattern, count=1000):
                 client.delete(key)
 
     def set_clock(step: float) -> None:
@@ -95,20 +99,20 @@ def _redis(_name: str) -> Iterator[Server]:
             client.pexpire(key, client.pttl(key) - round(step * 1e3))
 
     with connect() as client, ExitStack() as stack:
-        forget()
-        stack.callback(forget)
-        yield Server(
+        clear()
+        stack.callback(clear)
+        yield BenchServer(
             "redis",
             {"conn_type": "redis", "host": HOST, "port": 6379, "extra": {"db": REDIS_DATABASE}},
             ["pyrate_redis", "limits_redis"],
             f"redis://{HOST}:6379/{REDIS_DATABASE}",
-            backend=lambda: RedisBackend(connect()),
+            connect=lambda: RedisBackend(connect()),
             set_clock=set_clock,
         )
 
 
 @contextmanager
-def _postgres(name: str) -> Iterator[Server]:
+def _postgres(name: str) -> Iterator[BenchServer]:
     import psycopg
 
     from airflow_provider_meetings.coordination.sql.backend import SqlBackend
@@ -116,8 +120,7 @@ def _postgres(name: str) -> Iterator[Server]:
     options = f"-c search_path={name}"
 
     def connect() -> Any:
-        known = {"host": HOST, "user": "postgres", "dbname": "test", "connect_timeout": 5}
-        return psycopg.connect(**known, options=options)  # type: ignore[arg-type]  # words of libpq's
+        return psycopg.connect(host=HOST, user="postgres", dbname="test", connect_timeout=5, options=options)
 
     def run(statement: str) -> None:
         with connect() as connection:
@@ -126,19 +129,19 @@ def _postgres(name: str) -> Iterator[Server]:
     run(f"CREATE SCHEMA {name}")
     with ExitStack() as stack:
         stack.callback(run, f"DROP SCHEMA {name} CASCADE")
-        known = {"conn_type": "postgres", "host": HOST, "port": 5432, "login": "postgres", "schema": "test"}
-        yield Server(
+        fields = {"conn_type": "postgres", "host": HOST, "port": 5432, "login": "postgres", "schema": "test"}
+        yield BenchServer(
             "postgresql",
-            {**known, "extra": {"options": options}},
+            {**fields, "extra": {"options": options}},
             ["pyrate_postgres"],
             f"postgresql://postgres@{HOST}/test?options=-csearch_path%3D{name}",
-            backend=lambda: SqlBackend(connect),
-            set_clock=lambda step: run(_older(step)),
+            connect=lambda: SqlBackend(connect),
+            set_clock=lambda step: run(_shift_times(step)),
         )
 
 
 @contextmanager
-def _mariadb(name: str) -> Iterator[Server]:
+def _mariadb(name: str) -> Iterator[BenchServer]:
     import pymysql
 
     from airflow_provider_meetings.coordination.sql.backend import SqlBackend
@@ -154,19 +157,19 @@ def _mariadb(name: str) -> Iterator[Server]:
     run(f"CREATE DATABASE {name}", None)
     with ExitStack() as stack:
         stack.callback(run, f"DROP DATABASE {name}", None)
-        yield Server(
+        yield BenchServer(
             "mariadb",
             {"conn_type": "mysql", "host": HOST, "port": 3306, "login": "root", "schema": name},
             [],
             "",
-            backend=lambda: SqlBackend(connect),
-            set_clock=lambda step: run(_older(step)),
+            connect=lambda: SqlBackend(connect),
+            set_clock=lambda step: run(_shift_times(step)),
         )
 
 
 _TIMES = ("slot", "postponed", "seen", "expires")
 
 
-def _older(step: float) -> str:
-    older = ", ".join(f"{column} = {column} - {round(step * 1e6)}" for column in _TIMES)
-    return f"UPDATE meetings_coordination SET {older}"
+def _shift_times(step: float) -> str:
+    shifted = ", ".join(f"{column} = {column} - {round(step * 1e6)}" for column in _TIMES)
+    return f"UPDATE meetings_coordination SET {shifted}"
