@@ -1,4 +1,4 @@
-"""The peers' tools: their paths, their versions, and which are missing."""
+"""The peers' tools: their paths, their versions."""
 
 from __future__ import annotations
 
