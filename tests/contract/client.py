@@ -1,4 +1,4 @@
-"""What every platform's client must do, whichever vendor stands behind it."""
+"""The contract test of all clients: tests that every platform inherits."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class Clock:
 
 
 class ClientContract(ABC):
-    """Inherit it as ``TestXContract`` and fill the abstract parts."""
+    """Inherit it as ``TestXContract`` and implement the abstract methods."""
 
     platform: ClassVar[Platform]
     secret: ClassVar[str]
 
     @abstractmethod
     def make(self, transport: Transport, clock: Clock, *, secret: str) -> MeetingsClient:
-        """Return a client of the emulator's company, with a token store of its own."""
+        """Return a client of the emulator's company, with a new token store."""
 
     @abstractmethod
-    def questions(self) -> dict[str, RecordingQuery]:
-        """Return one question for each selector but ``recordings``, that finds recordings in several states."""
+    def queries(self) -> dict[str, RecordingQuery]:
+        """Return one query for each selector but ``recordings``; each finds recordings in several states."""
 
     @pytest.fixture
     def clock(self) -> Clock:
@@ -66,14 +66,14 @@ class ClientContract(ABC):
             yield base_url
 
     @pytest.fixture
-    def told_secrets(self) -> list[str]:
+    def reported_secrets(self) -> list[str]:
         return []
 
     @pytest.fixture
-    def transport(self, base_url: str, told_secrets: list[str]) -> Iterator[Transport]:
+    def transport(self, base_url: str, reported_secrets: list[str]) -> Iterator[Transport]:
         with ExitStack() as stack:
             transport = Transport(
-                base_url=base_url, platform=self.platform, sleep=lambda _: None, on_secret=told_secrets.append
+                base_url=base_url, platform=self.platform, sleep=lambda _: None, on_secret=reported_secrets.append
             )
             stack.callback(transport.close)
             yield transport
@@ -82,14 +82,14 @@ class ClientContract(ABC):
     def client(self, transport: Transport, clock: Clock) -> MeetingsClient:
         return self.make(transport, clock, secret=self.secret)
 
-    def everything(self, client: MeetingsClient) -> list[Recording]:
-        return [recording for query in self.questions().values() for recording in client.list(query)]
+    def all_recordings(self, client: MeetingsClient) -> list[Recording]:
+        return [recording for query in self.queries().values() for recording in client.list(query)]
 
     def ready(self, client: MeetingsClient) -> list[Recording]:
-        return [recording for recording in self.everything(client) if recording.state is RecordingState.READY]
+        return [recording for recording in self.all_recordings(client) if recording.state is RecordingState.READY]
 
     def test_every_selector_has_query(self, client: MeetingsClient) -> None:
-        assert {*self.questions(), "recordings"} == set(client.selectors)
+        assert {*self.queries(), "recordings"} == set(client.selectors)
         assert client.platform == self.platform
 
     def test_unsupported_selector_sends_no_request(self, client: MeetingsClient, state: EmulatorState) -> None:
@@ -103,36 +103,36 @@ class ClientContract(ABC):
         assert state.requests == []
 
     def test_listing_has_no_duplicates(self, client: MeetingsClient) -> None:
-        for query in self.questions().values():
+        for query in self.queries().values():
             names = [(r.recording_id, r.recording_id or r.meeting_id) for r in client.list(query)]
             assert names
             assert len(names) == len(set(names))
 
     def test_overlapping_selectors_have_no_duplicates(self, client: MeetingsClient) -> None:
-        for query in self.questions().values():
+        for query in self.queries().values():
             found = tuple(client.list(query))
             both = replace(query, recordings=RecordingQuery.refs(r for r in found if r.recording_id))
             assert {r.recording_id for r in client.list(both)} == {r.recording_id for r in found}
             assert len(tuple(client.list(both))) == len(found)
 
     def test_check_equals_list(self, client: MeetingsClient) -> None:
-        for query in self.questions().values():
+        for query in self.queries().values():
             assert client.check(query) == tuple(client.list(query))
 
     def test_listed_recordings_can_be_queried(self, client: MeetingsClient) -> None:
-        for query in self.questions().values():
+        for query in self.queries().values():
             found = {r.recording_id: r for r in client.list(query) if r.recording_id}
             again = client.check(RecordingQuery(recordings=RecordingQuery.refs(found.values())))
             assert {r.recording_id: r for r in again} == found
 
     def test_recordings_round_trip_through_json(self, client: MeetingsClient) -> None:
-        for recording in self.everything(client):
+        for recording in self.all_recordings(client):
             assert Recording.from_dict(json.loads(json.dumps(recording.to_dict()))) == recording
             assert (recording.platform, recording.tenant) == (self.platform, client.tenant)
 
     def test_only_ready_recordings_have_files(self, client: MeetingsClient) -> None:
         assert self.ready(client)
-        for recording in self.everything(client):
+        for recording in self.all_recordings(client):
             assert bool(recording.files) == (recording.state is RecordingState.READY)
             assert (recording.reason is None) == (recording.state is RecordingState.READY)
             for file in recording.files:
@@ -154,7 +154,7 @@ class ClientContract(ABC):
         assert {kind.partition("-")[0] for kind in offered} == families
 
     def test_offered_kinds_are_known(self, client: MeetingsClient) -> None:
-        """So that asking another platform for it is no error."""
+        """A DAG may request the same kinds from all platforms."""
         assert MediaKind.check(client.kinds, client.kinds, client.platform) == client.kinds
         MediaKind.check(client.kinds, ["video"], "another")
 
@@ -169,7 +169,7 @@ class ClientContract(ABC):
             first, second = client.open(media), client.open(media)
             if isinstance(first, Download):
                 assert isinstance(second, Download)
-                assert first.url != second.url  # resolved now, never kept
+                assert first.url != second.url  # a new link each time, not a cached one
             else:
                 assert not isinstance(second, Download)
                 assert first is None or b"".join(first) == b"".join(second or ())
@@ -199,12 +199,12 @@ class ClientContract(ABC):
             if {file.kind.partition("-")[0] for file in landed} == offered:
                 break
         else:
-            pytest.fail("no recording of the company has all that the platform offers")
+            pytest.fail("no recording of the company has files of all kinds of the platform")
         assert {file.outcome for file in stored} <= {"landed", "absent"}
         for file in landed:
             path = tmp_path / str(file.uri).removeprefix("file:///target/")
             assert path.stat().st_size == file.size
-        # The media host is never shown the token.
+        # The media host never gets the token.
         for request in state.requests:
             if "media" in request.path.split("/")[1] or "/stream/" in request.path:
                 assert not {"authorization", "cookie"} & set(request.headers)
@@ -220,36 +220,36 @@ class ClientContract(ABC):
         assert type(caught.value).__name__ == "LinkExpired"
         assert not any(path.is_file() for path in tmp_path.rglob("*"))
 
-    def test_values_and_identity_contain_no_secret(self, client: MeetingsClient, told_secrets: list[str]) -> None:
-        recordings = self.everything(client)
+    def test_values_and_identity_contain_no_secret(self, client: MeetingsClient, reported_secrets: list[str]) -> None:
+        recordings = self.all_recordings(client)
         files = [media for r in recordings if r.files for media in client.media(r, client.kinds)]
         links = [content.url for media in files[:6] if isinstance(content := client.open(media), Download)]
         assert links
-        assert told_secrets
+        assert reported_secrets
         signatures = [value for link in links for value in dict(parse_qsl(urlsplit(link).query)).values()]
-        travelling = json.dumps([value.to_dict() for value in (*recordings, *files)]) + client.whoami()
-        for secret in {self.secret, "Bw-8731", *told_secrets, *links, *signatures}:
-            assert secret not in travelling
+        text = json.dumps([value.to_dict() for value in (*recordings, *files)]) + client.whoami()
+        for secret in {self.secret, "Bw-8731", *reported_secrets, *links, *signatures}:
+            assert secret not in text
 
     def test_wrong_secret_is_permanent_and_hidden(
         self, transport: Transport, clock: Clock, state: EmulatorState
     ) -> None:
         client = self.make(transport, clock, secret="wr0ng-S3CRET")
-        for ask in (client.whoami, lambda: [*client.list(next(iter(self.questions().values())))]):
+        for request in (client.whoami, lambda: [*client.list(next(iter(self.queries().values())))]):
             before = state.token_requests[self.platform]
             with pytest.raises(AuthenticationError) as caught:
-                ask()
-            for word in ("login", "password", self.platform):
-                assert word in str(caught.value)
+                request()
+            for name in ("login", "password", self.platform):
+                assert name in str(caught.value)
             assert caught.value.permanent
             assert "wr0ng-S3CRET" not in error_text(caught.value)
             assert state.token_requests[self.platform] == before + 1
 
     def test_revoked_token_is_refreshed_once(self, client: MeetingsClient, state: EmulatorState) -> None:
-        self.everything(client)
+        self.all_recordings(client)
         assert state.token_requests[self.platform] == 1
         state.revoke_tokens()
-        self.everything(client)
+        self.all_recordings(client)
         assert state.token_requests[self.platform] == 2
 
     def test_token_is_renewed_before_expiry(self, client: MeetingsClient, state: EmulatorState, clock: Clock) -> None:
@@ -270,7 +270,7 @@ class ClientContract(ABC):
         transport.close()
 
     def test_listings_are_reported(self, client: MeetingsClient) -> None:
-        for query in self.questions().values():
+        for query in self.queries().values():
             windows: list[ListedWindow] = []
             found = list(client.list(query, windows.append))
             assert sum(window.items for window in windows) >= len([r for r in found if r.recording_id])

@@ -43,7 +43,7 @@ class TestFeishuContract(ClientContract):
     def make(self, transport: Transport, clock: Clock, *, secret: str) -> FeishuClient:
         return FeishuClient(transport, Credentials(FEISHU_APP_ID, secret, ProcessTokenStore(clock)), clock=clock)
 
-    def questions(self) -> dict[str, RecordingQuery]:
+    def queries(self) -> dict[str, RecordingQuery]:
         return {
             "meeting_ids": RecordingQuery(meeting_ids=tuple(meeting.meeting_id for meeting in seed.MEETINGS)),
             "recording_ids": RecordingQuery(recording_ids=tuple(minute.token for minute in seed.MINUTES)),
@@ -54,7 +54,7 @@ class TestFeishuContract(ClientContract):
         return cast(FeishuClient, client)
 
     def test_states_of_meetings(self, client: MeetingsClient) -> None:
-        found = {r.meeting_id: (r.state, r.recording_id) for r in client.list(self.questions()["meeting_ids"])}
+        found = {r.meeting_id: (r.state, r.recording_id) for r in client.list(self.queries()["meeting_ids"])}
         assert found == {
             seed.READY_MEETING: ("ready", seed.READY_MINUTE),
             seed.ENGLISH_MEETING: ("ready", seed.ENGLISH_MINUTE),
@@ -121,17 +121,17 @@ class TestFeishuContract(ClientContract):
         return None if opened is None else b"".join(opened)
 
     def test_minute_artifacts(self, feishu: FeishuClient, state: EmulatorState) -> None:
-        given = state.company.feishu_artifacts[seed.READY_MINUTE]
+        expected = state.company.feishu_artifacts[seed.READY_MINUTE]
         summary, chapters, todos = (
             self.content(feishu, seed.READY_MINUTE, kind) for kind in ("summary", "chapters", "todos-json")
         )
-        assert summary == given.summary.encode()
+        assert summary == expected.summary.encode()
         assert (
             chapters
             == json.dumps(
                 [
                     {"start_ms": str(c.start), "stop_ms": str(c.stop), "summary_content": c.summary, "title": c.title}
-                    for c in given.chapters
+                    for c in expected.chapters
                 ],
                 ensure_ascii=False,
             ).encode()
@@ -139,12 +139,12 @@ class TestFeishuContract(ClientContract):
         assert (
             todos
             == json.dumps(
-                [{"assignees": list(names), "content": text} for text, names in given.todos], ensure_ascii=False
+                [{"assignees": list(names), "content": text} for text, names in expected.todos], ensure_ascii=False
             ).encode()
         )
 
     def test_missing_artifacts_are_absent(self, feishu: FeishuClient) -> None:
-        # A summary alone, and nothing at all.
+        # A minute with only a summary, and one without artifacts.
         kinds = ("summary-txt", "chapters-json", "todos-json")
         assert [self.content(feishu, seed.PROCESSING_MINUTE, kind) is None for kind in kinds] == [False, True, True]
         assert [self.content(feishu, seed.AUDIO_ONLY_MINUTE, kind) for kind in kinds] == [None, None, None]
@@ -153,9 +153,12 @@ class TestFeishuContract(ClientContract):
         content = self.content(feishu, seed.READY_MINUTE, "statistics")
         assert content is not None
         found = json.loads(content)
-        given = state.company.feishu_statistics[seed.READY_MINUTE]
-        assert (found["page_view_count"], found["user_view_count"]) == (str(given.page_views), str(len(given.viewers)))
-        assert len(found["user_view_list"]) == len(given.viewers)
+        expected = state.company.feishu_statistics[seed.READY_MINUTE]
+        assert (found["page_view_count"], found["user_view_count"]) == (
+            str(expected.page_views),
+            str(len(expected.viewers)),
+        )
+        assert len(found["user_view_list"]) == len(expected.viewers)
 
     def test_one_answer_serves_each_artifact_once(
         self, feishu: FeishuClient, state: EmulatorState, clock: Clock
@@ -163,21 +166,21 @@ class TestFeishuContract(ClientContract):
         (recording,) = feishu.list(RecordingQuery(recording_ids=(seed.READY_MINUTE,)))
         summary, chapters, todos = feishu.media(recording, ["summary", "chapters", "todos"])
 
-        def asked() -> int:
+        def count_requests() -> int:
             return sum(request.path == f"{MINUTE_PATH}/artifacts" for request in state.requests)
 
         for media in (summary, chapters, todos):
             assert feishu.open(media) is not None
-        assert asked() == 1
+        assert count_requests() == 1
         assert feishu.open(todos) is not None
-        assert asked() == 2  # opened again is asked again
+        assert count_requests() == 2  # opening a file again requests it again
         other = replace(chapters, file_id=seed.AUDIO_ONLY_MINUTE)
         assert feishu.open(other) is None
         assert feishu.open(chapters) is not None
-        assert asked() == 3  # nothing of another minute
+        assert count_requests() == 3  # an answer is not used for another minute
         clock.now += 60
         assert feishu.open(todos) is not None
-        assert asked() == 4  # nothing that is old
+        assert count_requests() == 4  # an old answer is not used
 
     def test_transcript_sends_all_parameters(self, feishu: FeishuClient, state: EmulatorState) -> None:
         plain = feishu.get_minute_transcript(seed.READY_MINUTE, need_speaker=False, need_timestamp=False)
@@ -225,14 +228,14 @@ class TestFeishuContract(ClientContract):
     )
     def test_posts_by_author_kind(self, feishu: FeishuClient, post_id: str, kind: str, author: str | None) -> None:
         post = feishu.read_post(post_id)
-        given = next(given for given in seed.POSTS if given.post_id == post_id)
+        expected = next(post for post in seed.POSTS if post.post_id == post_id)
         assert (post.post_id, post.author_kind, post.author_id) == (post_id, kind, author)
-        assert post.created_at == given.create_time
-        assert (post.comment_count, post.dislike_count) == (given.comment_count, given.dislike_count)
-        assert [(r["type"], r["count"]) for r in post.reactions] == list(given.reactions)
-        assert post.reaction_total == sum(count for _, count in given.reactions)
-        assert post.category_ids == given.category_ids
-        assert post.content == json.loads(json.dumps([list(p) for p in given.content]))
+        assert post.created_at == expected.create_time
+        assert (post.comment_count, post.dislike_count) == (expected.comment_count, expected.dislike_count)
+        assert [(r["type"], r["count"]) for r in post.reactions] == list(expected.reactions)
+        assert post.reaction_total == sum(count for _, count in expected.reactions)
+        assert post.category_ids == expected.category_ids
+        assert post.content == json.loads(json.dumps([list(p) for p in expected.content]))
         assert Post.from_dict(json.loads(json.dumps(post.to_dict()))) == post
 
     def test_post_text(self, feishu: FeishuClient) -> None:
@@ -251,9 +254,9 @@ class TestFeishuContract(ClientContract):
         [(seed.DELETED_MINUTE, Gone), (seed.FORBIDDEN_MINUTE, PermissionDenied), ("x" * 24, NotFound)],
     )
     def test_unreadable_minutes(self, feishu: FeishuClient, token: str, kind: type[MeetingsApiError]) -> None:
-        for ask in (feishu.get_minute, feishu.get_minute_media_url, feishu.get_minute_transcript):
+        for get in (feishu.get_minute, feishu.get_minute_media_url, feishu.get_minute_transcript):
             with pytest.raises(kind):
-                ask(token)
+                get(token)
         (ready,) = feishu.list(RecordingQuery(recording_ids=(seed.READY_MINUTE,)))
         for media in feishu.media(ready, feishu.kinds):
             with pytest.raises(kind):
@@ -269,7 +272,7 @@ class TestFeishuContract(ClientContract):
         assert api_request.query == {"user_id_type": "open_id"}
 
 
-# Against an origin that answers as no document says
+# Against an origin with undocumented answers
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Feishu as one of its users sees it: what every client must do, and the search of minutes."""
+"""The client that calls as a user: the client contract, and the minutes search."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TestFeishuUserContract(ClientContract):
     def make(self, transport: Transport, clock: Clock, *, secret: str) -> FeishuUserClient:
         return user_client(transport, clock, self.folder, secret)
 
-    def questions(self) -> dict[str, RecordingQuery]:
+    def queries(self) -> dict[str, RecordingQuery]:
         return {
             "meeting_ids": RecordingQuery(meeting_ids=tuple(meeting.meeting_id for meeting in seed.MEETINGS)),
             "recording_ids": RecordingQuery(recording_ids=tuple(minute.token for minute in seed.MINUTES)),
@@ -53,7 +53,7 @@ class TestFeishuUserContract(ClientContract):
     def user(self, client: MeetingsClient) -> FeishuUserClient:
         return cast(FeishuUserClient, client)
 
-    # What is said of an app's token is otherwise with a user's: it was there before the first request.
+    # Overridden because a user's token exists before the first request; an app's token is fetched by it.
 
     def test_wrong_secret_is_permanent_and_hidden(
         self, transport: Transport, clock: Clock, state: EmulatorState
@@ -66,10 +66,10 @@ class TestFeishuUserContract(ClientContract):
         assert state.requests == []
 
     def test_revoked_token_is_refreshed_once(self, client: MeetingsClient, state: EmulatorState) -> None:
-        self.everything(client)
+        self.all_recordings(client)
         assert state.consents.presented == {}
         state.revoke_tokens()
-        self.everything(client)
+        self.all_recordings(client)
         assert state.consents.presented == {FEISHU_USER_REFRESH_TOKEN: 1}
         assert state.token_requests["feishu"] == 1
 
@@ -93,15 +93,15 @@ class TestFeishuUserContract(ClientContract):
         transport.close()
 
     def test_listings_are_reported(self, client: MeetingsClient) -> None:
-        for name, query in self.questions().items():
+        for name, query in self.queries().items():
             windows: list[ListedWindow] = []
             found = list(client.list(query, windows.append))
             assert sum(window.items for window in windows) >= len([r for r in found if r.recording_id])
             assert {window.start for window in windows} == {START if name == "owner_ids" else None}
 
     def test_minutes_of_owner_are_reported(self, user: FeishuUserClient) -> None:
-        proofs: list[ListedWindow] = []
-        found = list(user.list(RecordingQuery(owner_ids=OWNERS[:2], start=START, end=END), proofs.append))
+        windows: list[ListedWindow] = []
+        found = list(user.list(RecordingQuery(owner_ids=OWNERS[:2], start=START, end=END), windows.append))
         expected = {
             token
             for token, minute in VISIBLE.items()
@@ -109,10 +109,10 @@ class TestFeishuUserContract(ClientContract):
         }
         assert {recording.recording_id for recording in found} == expected
         assert {recording.owner_id for recording in found if recording.owner_id} == set(OWNERS[:2])
-        assert [(proof.endpoint, proof.selector, proof.start, proof.end) for proof in proofs] == [
+        assert [(window.endpoint, window.selector, window.start, window.end) for window in windows] == [
             ("minutes_search", owner, START, END) for owner in OWNERS[:2]
         ]
-        assert sum(proof.items for proof in proofs) == len(expected)
+        assert sum(window.items for window in windows) == len(expected)
 
     def test_window_end_belongs_to_next_window(self, user: FeishuUserClient) -> None:
         minute = VISIBLE[seed.READY_MINUTE]
@@ -129,16 +129,16 @@ class TestFeishuUserContract(ClientContract):
         assert len(found) == len(set(found)) > 1
 
     @pytest.mark.parametrize(
-        ("query", "said"),
+        ("query", "error"),
         [
             (RecordingQuery(owner_ids=("ou_1",)), "only within a window"),
             (RecordingQuery(recording_ids=("x" * 24,), start=START, end=END), "omit start and end"),
         ],
     )
     def test_window_requires_owners(
-        self, user: FeishuUserClient, state: EmulatorState, query: RecordingQuery, said: str
+        self, user: FeishuUserClient, state: EmulatorState, query: RecordingQuery, error: str
     ) -> None:
-        with pytest.raises(InvalidRequest, match=said):
+        with pytest.raises(InvalidRequest, match=error):
             user.list(query)
         assert state.requests == []
 
@@ -147,11 +147,11 @@ class TestFeishuUserContract(ClientContract):
         assert sorted(found) == sorted(
             token for token, minute in VISIBLE.items() if START <= pendulum.instance(minute.create_time) <= END
         )
-        asked = [one for one in state.requests if one.path == SEARCH_PATH]
-        assert len(asked) == len(found) > 2
-        assert all("page_token" in one.query for one in asked[1:])
-        assert all(set(one.body) == {"filter"} for one in asked)
-        assert asked[0].body["filter"]["create_time"]["start_time"] == "2026-11-01T00:00:00+00:00"
+        requests = [request for request in state.requests if request.path == SEARCH_PATH]
+        assert len(requests) == len(found) > 2
+        assert all("page_token" in request.query for request in requests[1:])
+        assert all(set(request.body) == {"filter"} for request in requests)
+        assert requests[0].body["filter"]["create_time"]["start_time"] == "2026-11-01T00:00:00+00:00"
 
     def test_search_by_words_and_people(self, user: FeishuUserClient) -> None:
         minute = VISIBLE[seed.READY_MINUTE]
@@ -169,7 +169,7 @@ class TestFeishuUserContract(ClientContract):
 
 
 class Scripted:
-    """A client whose searches an origin answers as it is told."""
+    """A client and an origin with scripted answers to its searches."""
 
     def __init__(self, origin: Origin, folder: Path) -> None:
         self.origin = origin
@@ -189,8 +189,8 @@ def page(*tokens: str, following: str = "") -> dict[str, Any]:
     return {"code": 0, "msg": "", "data": data | ({"page_token": following} if following else {})}
 
 
-TOO_OLD: dict[str, Any] = {"code": 2094005, "msg": "page token expired"}
-TOO_DEEP: dict[str, Any] = {"code": 2094007, "msg": "too deep"}
+EXPIRED: dict[str, Any] = {"code": 2094005, "msg": "page token expired"}
+TOO_MANY: dict[str, Any] = {"code": 2094007, "msg": "too deep"}
 
 
 @pytest.fixture
@@ -200,21 +200,21 @@ def scripted(tmp_path: Path) -> Iterator[Scripted]:
 
 
 def test_expired_page_token_restarts_without_duplicates(scripted: Scripted) -> None:
-    scripted.answers(page("a", "b", following="2"), TOO_OLD, page("n", "a", following="2"), page("b", "c"))
+    scripted.answers(page("a", "b", following="2"), EXPIRED, page("n", "a", following="2"), page("b", "c"))
     assert scripted.found(query="x") == ["a", "b", "n", "c"]
 
 
 def test_search_without_progress_ends(scripted: Scripted) -> None:
-    scripted.answers(page("a", following="2"), TOO_OLD, page("a", following="2"), TOO_OLD)
+    scripted.answers(page("a", following="2"), EXPIRED, page("a", following="2"), EXPIRED)
     with pytest.raises(InvalidRequest, match="page token has expired"):
         scripted.found(query="x")
 
 
 def test_large_search_is_halved(scripted: Scripted) -> None:
-    scripted.answers(page("d", following="2"), TOO_DEEP, page("a", "b"), page("c", "d"))
+    scripted.answers(page("d", following="2"), TOO_MANY, page("a", "b"), page("c", "d"))
     end = START.add(hours=2)
     assert scripted.found(start=START, end=end) == ["d", "a", "b", "c"]
-    windows = [json.loads(one.body)["filter"]["create_time"] for one in scripted.origin.requests]
+    windows = [json.loads(request.body)["filter"]["create_time"] for request in scripted.origin.requests]
     assert [window["start_time"][11:16] + window["end_time"][11:16] for window in windows] == [
         "00:0002:00",
         "00:0002:00",
@@ -224,12 +224,12 @@ def test_large_search_is_halved(scripted: Scripted) -> None:
 
 
 def test_large_search_without_window_fails(scripted: Scripted) -> None:
-    scripted.answers(TOO_DEEP)
+    scripted.answers(TOO_MANY)
     with pytest.raises(InvalidRequest, match="too many results"):
         scripted.found(query="x")
 
 
-def test_repeated_transcript_page_is_error(scripted: Scripted) -> None:
+def test_repeated_page_token_is_error(scripted: Scripted) -> None:
     scripted.answers(page("a", following="2"), page("b", following="2"))
     with pytest.raises(ServerError, match="the same cursor twice"):
         scripted.found(query="x")

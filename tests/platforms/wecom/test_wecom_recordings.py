@@ -47,7 +47,7 @@ class TestWeComContract(ClientContract):
             transport, corp_id=WECOM_CORP_ID, corp_secret=secret, tokens=ProcessTokenStore(clock), clock=clock
         )
 
-    def questions(self) -> dict[str, RecordingQuery]:
+    def queries(self) -> dict[str, RecordingQuery]:
         return {
             "owner_ids": RecordingQuery(owner_ids=seed.OWNERS, start=START, end=END),
             "meeting_ids": RecordingQuery(
@@ -77,12 +77,12 @@ class TestWeComContract(ClientContract):
             seed.ENDLESS_RECORD: ("recording", 0),
         }
         shared = found[seed.SHARED_RECORD]
-        given = COMPANY[seed.SHARED_RECORD]
-        assert shared.started_at == given.files[0].record_start_time
-        assert shared.ended_at == given.files[0].record_end_time
+        expected = COMPANY[seed.SHARED_RECORD]
+        assert shared.started_at == expected.files[0].record_start_time
+        assert shared.ended_at == expected.files[0].record_end_time
         assert shared.duration_ms == 30 * 60 * 1000
-        assert (shared.meeting_id, shared.meeting_number) == (given.meetingid, given.meeting_code)
-        assert (shared.owner_id, shared.title, shared.tenant) == ("lina", given.title, WECOM_CORP_ID)
+        assert (shared.meeting_id, shared.meeting_number) == (expected.meetingid, expected.meeting_code)
+        assert (shared.owner_id, shared.title, shared.tenant) == ("lina", expected.title, WECOM_CORP_ID)
         assert shared.files[0].source["has_password"] is True
 
     def test_states_before_ready(self, client: MeetingsClient, state: EmulatorState) -> None:
@@ -127,7 +127,7 @@ class TestWeComContract(ClientContract):
     ) -> None:
         client.check(RecordingQuery(meeting_ids=(seed.STANDUP_MEETINGID,)))
         (body,) = {(r.body["start_time"], r.body["end_time"]) for r in state.requests if r.path == LIST}
-        ahead = 3600  # the platform's clock may be
+        ahead = 3600  # the platform's clock may be ahead
         assert body == (int(clock.now) + ahead - 31 * 24 * 3600, int(clock.now) + ahead)
 
     def test_check_looks_back_to_start_of_known_recording(
@@ -175,15 +175,15 @@ class TestWeComContract(ClientContract):
 
     def test_exactly_one_selector(self, wecom: WeComClient, state: EmulatorState) -> None:
         wrong: tuple[dict[str, Any], ...] = ({}, {"meetingid": "a", "userid": "b"}, {"meetingid": ""})
-        for given in wrong:
+        for selectors in wrong:
             with pytest.raises(InvalidRequest, match="exactly one"):
-                list(wecom.list_recordings(START, END, **given))
+                list(wecom.list_recordings(START, END, **selectors))
         assert state.requests == []
 
     def test_media_of_two_files(self, client: MeetingsClient, transport: Transport) -> None:
         recording = self.special_day(client)[seed.TWO_FILES_RECORD]
         media = list(client.media(recording, ["video", "summary", "audio", "ai_transcript"]))
-        # What must be asked for comes last, file by file.
+        # Files that need a request come last, grouped by file.
         rounds = (["video", "audio"], ["summary-docx", "summary-txt", "summary-pdf"], ["ai_transcript-txt"])
         assert [(m.file_id, m.kind) for m in media] == [
             (file.record_file_id, kind)
@@ -194,14 +194,14 @@ class TestWeComContract(ClientContract):
         for m in media:
             file = next(f for f in COMPANY[seed.TWO_FILES_RECORD].files if f.record_file_id == m.file_id)
             summaries = {f"summary-{s.kind}": s for s in file.summaries}
-            said = {"ai_transcript-txt": file.ai_transcript}
-            given = {"video": file.video, "audio": file.audio, **summaries, **said}[m.kind]
-            assert given is not None
-            assert m.declared_size == (given.size if m.kind == "video" else None)
+            texts = {**summaries, "ai_transcript-txt": file.ai_transcript}
+            expected = {"video": file.video, "audio": file.audio, **texts}[m.kind]
+            assert expected is not None
+            assert m.declared_size == (expected.size if m.kind == "video" else None)
             download = client.open(m)
             assert isinstance(download, Download)
             with client.media_session.stream(download.url) as stream:
-                assert b"".join(stream.chunks()) == given.read()
+                assert b"".join(stream.chunks()) == expected.read()
 
     def test_single_summary_format(self, client: MeetingsClient) -> None:
         recording = self.special_day(client)[seed.SHARED_RECORD]
@@ -237,13 +237,15 @@ class TestWeComContract(ClientContract):
         assert opened is not None
         assert not isinstance(opened, Download)
         content = b"".join(opened)
-        said = json.loads(content)
-        given = COMPANY[seed.SHARED_RECORD].files[0].transcript
-        assert given is not None
-        assert sorted(said) == ["audio_detect", "keywords", "paragraphs"]
-        assert (said["audio_detect"], said["keywords"]) == (given.audio_detect, list(given.keywords))
-        assert [p["speaker_info"].get("userid", "") for p in said["paragraphs"]] == [p.userid for p in given.paragraphs]
-        assert said["paragraphs"][0]["sentences"][0]["words"][0]["text"] == "大家好"
+        transcript = json.loads(content)
+        expected = COMPANY[seed.SHARED_RECORD].files[0].transcript
+        assert expected is not None
+        assert sorted(transcript) == ["audio_detect", "keywords", "paragraphs"]
+        assert (transcript["audio_detect"], transcript["keywords"]) == (expected.audio_detect, list(expected.keywords))
+        assert [p["speaker_info"].get("userid", "") for p in transcript["paragraphs"]] == [
+            p.userid for p in expected.paragraphs
+        ]
+        assert transcript["paragraphs"][0]["sentences"][0]["words"][0]["text"] == "大家好"
         assert "大家好" in content.decode()
         assert content.startswith(b'{"audio_detect": 1, "keywords": [')
 
@@ -290,7 +292,7 @@ class TestWeComContract(ClientContract):
         assert not any("authorization" in request.headers for request in state.requests)
 
 
-# Against an origin that answers as no document says
+# Against an origin with undocumented answers
 
 
 @pytest.fixture
@@ -334,7 +336,7 @@ def test_only_state_3_is_ready(origin: Origin, client: WeComClient, state: int |
 
 @pytest.mark.parametrize("files", [{}, {"record_file_list": []}, {"files": [{"record_file_id": "f"}]}])
 def test_transcoded_without_file_is_not_ready(origin: Origin, client: WeComClient, files: dict[str, Any]) -> None:
-    """It would land nothing and be green."""
+    """Otherwise the task would succeed without landing a file."""
     origin.on(LIST, json_body(page({"meeting_record_id": "r", "meetingid": "m", "state": 3, **files})))
     (recording,) = client.list(QUERY)
     assert (str(recording.state), recording.reason) == ("processing", "transcoded, but no file is listed")
@@ -365,7 +367,7 @@ def test_more_without_cursor_is_error(origin: Origin, client: WeComClient) -> No
     windows: list[ListedWindow] = []
     with pytest.raises(ServerError, match="no cursor"):
         list(client.list(QUERY, windows.append))
-    assert windows == []  # nothing was proven
+    assert windows == []  # an incomplete window is not reported
 
 
 def test_block_of_a_minute_is_waited_for(origin: Origin, client: WeComClient, sleeps: list[float]) -> None:
@@ -454,14 +456,14 @@ def test_refused_transcript(origin: Origin, client: WeComClient) -> None:
 
 
 def test_transcript_pages_become_one_file(origin: Origin, client: WeComClient) -> None:
-    def said(*pids: str, more: bool, **fields: Any) -> Any:
+    def page_of(*pids: str, more: bool, **fields: Any) -> Any:
         paragraphs = [{"new": pid, "pid": pid} for pid in pids]
         return json_body({"errcode": 0, "has_more": more, "transcripts": {"paragraphs": paragraphs, **fields}})
 
     origin.on(
         TRANSCRIPT,
-        said("0", "1", more=True, audio_detect=1, language="zh"),
-        said("1", "2", more=False, audio_detect=0, keywords=["样机", ""]),
+        page_of("0", "1", more=True, audio_detect=1, language="zh"),
+        page_of("1", "2", more=False, audio_detect=0, keywords=["样机", ""]),
     )
     opened = client.open(replace(FILE, kind="transcript-json"))
     assert opened is not None

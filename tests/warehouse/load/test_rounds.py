@@ -1,4 +1,4 @@
-"""A call that observes a key several times leaves what as many calls with one observation each leave."""
+"""A call with several observations of a key has the same result as one call per observation."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ _WAITING = frozenset({"recording", "processing", "absent", "overdue"})
 def _load_both(
     hook: Hook, load: Callable[[str, list[Observation]], object], cases: Sequence[Sequence[Observation]], known: int
 ) -> str:
-    """Load each case as a tenant of its own: into tables `one_` by one call, into tables `each_` by several.
+    """Load each case as a separate tenant: into tables `one_` with one call, into `each_` with one per observation.
 
-    :param known: how many observations of each case are loaded before, by calls of their own.
-    :return: what the tenants' names begin with.
+    :param known: how many observations of each case separate calls load into `one_` first.
+    :return: the prefix of the tenants' names.
     """
     run = f"t-{next(_RUNS)}-"
-    tenants = [[{**one, "tenant": f"{run}{number:03}"} for one in case] for number, case in enumerate(cases)]
-    rounds = [[one for one in some if one is not None] for some in zip_longest(*tenants)]
-    for some in rounds[:known]:
-        load("one_", some)
-    load("one_", [one for case in tenants for one in case[known:]])
-    for some in rounds:
-        load("each_", some)
+    tenants = [[{**item, "tenant": f"{run}{number:03}"} for item in case] for number, case in enumerate(cases)]
+    rounds = [[item for item in items if item is not None] for items in zip_longest(*tenants)]
+    for items in rounds[:known]:
+        load("one_", items)
+    load("one_", [item for case in tenants for item in case[known:]])
+    for items in rounds:
+        load("each_", items)
     return run
 
 
@@ -66,10 +66,10 @@ def compare_recordings(loaded: Load) -> Compare:
     tables = ("recordings", "recording_files", "pending_items")
 
     def run(hook: Hook, cases: Sequence[Sequence[Observation]], known: int = 0) -> Rows:
-        run = _load_both(hook, lambda prefix, some: loaded(hook, some, table_prefix=prefix), cases, known)
+        run = _load_both(hook, lambda prefix, items: loaded(hook, items, table_prefix=prefix), cases, known)
         one, each = (_rows(hook, prefix, run, tables) for prefix in ("one_", "each_"))
-        # An item that begins and ends to wait within a call is not noted. An item that ends to wait in it has the last
-        # answer. Of several calls, one whose answer does not name its meeting settles nothing under the meeting's id.
+        # Three differences are intended. One call adds no item that it also settles, and a settled item has the last
+        # state. With one call per observation, an answer without a meeting id does not settle the meeting's item.
         answered = {
             (r["tenant"], f"meeting:{r['meeting_id']}") for r in each["recordings"] if r["state"] not in _WAITING
         }
@@ -90,8 +90,8 @@ def compare_posts(now: datetime) -> Compare:
     """Load posts both ways, compare the rows, and return them."""
 
     def run(hook: Hook, cases: Sequence[Sequence[Observation]], known: int = 0) -> Rows:
-        def load(prefix: str, some: Sequence[Observation]) -> None:
-            load_posts(hook, posts=some, schema=None, table_prefix=prefix, schema_changes="add", now=now)
+        def load(prefix: str, items: Sequence[Observation]) -> None:
+            load_posts(hook, posts=items, schema=None, table_prefix=prefix, schema_changes="add", now=now)
 
         run = _load_both(hook, load, cases, known)
         one, each = (_rows(hook, prefix, run, ("posts", "post_reactions")) for prefix in ("one_", "each_"))
@@ -107,7 +107,7 @@ def _item(state: str, title: str | None = None, *files: str, size: int = 1, **ch
     return {**one, "files": listed, "source": {}, **changes}
 
 
-# The observations; then the state, the title and the files that are left.
+# The observations; then the expected state, title and files.
 CASES: dict[str, tuple[list[Observation], tuple[str, str | None, list[str]]]] = {
     "ready, gone": ([_item("ready", "x", "f"), _item("gone")], ("gone", "x", [])),
     "ready, processing": ([_item("ready", "x", "f"), _item("processing", "y")], ("ready", "x", ["f"])),
@@ -150,14 +150,14 @@ def test_repeated_recordings(hook: Hook, compare_recordings: Compare) -> None:
         assert (row["state"], row["title"], present) == expected, name
 
 
-def test_repeated_recordings_whose_last_observation_is_in_the_table(hook: Hook, compare_recordings: Compare) -> None:
+def test_repeated_recordings_with_last_observation_loaded_before(hook: Hook, compare_recordings: Compare) -> None:
     compare_recordings(hook, [[case[-1], *case] for case, _ in CASES.values()], 1)
 
 
 def test_repeated_recording_across_batches(hook: Hook, loaded: Load) -> None:
     between = [_item("ready", recording_id=f"x-{i}") for i in range(BATCH)]
-    given = [_item("processing", "x", "f"), *between, _item("ready", None, "g"), _item("processing", "y")]
-    loaded(hook, [{**one, "tenant": "t"} for one in given])
+    items = [_item("processing", "x", "f"), *between, _item("ready", None, "g"), _item("processing", "y")]
+    loaded(hook, [{**item, "tenant": "t"} for item in items])
     rows = servers.run_sql(hook, "SELECT state, title FROM recordings WHERE recording_id = 'a'")
     assert rows == [{"state": "ready", "title": "x"}]
     files = servers.run_sql(hook, "SELECT file_id FROM recording_files WHERE _deleted_at IS NULL")
@@ -165,13 +165,13 @@ def test_repeated_recording_across_batches(hook: Hook, loaded: Load) -> None:
 
 
 def test_each_change_of_a_repeated_recording_counts(load: Load, recording: Make) -> None:
-    given = [recording(state="processing", files=[]), recording(title="x"), recording(title="y")]
-    assert [load(recordings=given)["recordings"] for _ in range(2)] == [3, 2]
-    counts = [sum(load(recordings=[one], table_prefix="each_")["recordings"] for one in given) for _ in range(2)]
+    items = [recording(state="processing", files=[]), recording(title="x"), recording(title="y")]
+    assert [load(recordings=items)["recordings"] for _ in range(2)] == [3, 2]
+    counts = [sum(load(recordings=[item], table_prefix="each_")["recordings"] for item in items) for _ in range(2)]
     assert counts == [3, 2]
 
 
-def test_clock_follows_last_observation_of_a_pending_recording(load: Load, recording: Make, dump: Dump) -> None:
+def test_last_observation_of_pending_recording_advances_clock(load: Load, recording: Make, dump: Dump) -> None:
     window = {"endpoint": "/list", "selector": "", "end": "2026-05-02T00:00:00+00:00", "complete": True}
     summary = {"platform": "wecom", "tenant": "corp", "windows": [window]}
     load(recordings=[recording(state="processing"), recording()], summaries=[summary])
@@ -179,11 +179,9 @@ def test_clock_follows_last_observation_of_a_pending_recording(load: Load, recor
     assert clock["settled_until"] == clock["seen_until"] is not None
 
 
-def test_contended_merge_of_several_rounds_repeats_all_rounds(
-    hook: Hook, loaded: Load, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_write_conflict_repeats_all_rounds(hook: Hook, loaded: Load, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_for(hook)
-    given = [_item("ready", "x", "f", tenant="t"), _item("gone", tenant="t")]
+    items = [_item("ready", "x", "f", tenant="t"), _item("gone", tenant="t")]
     loaded(hook)
     failures = iter([True])
     real = engine.change
@@ -196,7 +194,7 @@ def test_contended_merge_of_several_rounds_repeats_all_rounds(
 
     monkeypatch.setattr(engine, "change", change)
     monkeypatch.setattr(engine, "is_write_conflict", lambda error: isinstance(error, OSError))
-    assert loaded(hook, given, engine=engine)["recordings"] == 2
+    assert loaded(hook, items, engine=engine)["recordings"] == 2
     rows = servers.run_sql(hook, "SELECT state, title FROM recordings")
     assert rows == [{"state": "gone", "title": "x"}]
     assert servers.run_sql(hook, "SELECT file_id FROM recording_files WHERE _deleted_at IS NOT NULL") == [
@@ -235,7 +233,7 @@ def _posts(draw: st.DrawFn) -> Observation:
 
 
 _CASES = 10
-"""Cases of one load: a load costs much more than a case."""
+"""Cases per load, because a load is much slower than a case."""
 
 
 def _compare_random(compare: Compare, hook: Hook, cases: st.SearchStrategy[Observation], examples: int) -> None:
@@ -249,7 +247,7 @@ def _compare_random(compare: Compare, hook: Hook, cases: st.SearchStrategy[Obser
 
 @pytest.fixture
 def examples(opened: tuple[Hook, str], pytestconfig: pytest.Config) -> int:
-    """How many examples a random comparison takes: most of them on SQLite, where a load is cheap."""
+    """The number of examples of a random comparison; more on SQLite, where a load is fast."""
     sequences: int = pytestconfig.getoption("--sequences")
     return max(2, sequences // (2 * _CASES if opened[0].conn_type == "sqlite" else 5 * _CASES))
 
