@@ -103,7 +103,6 @@ class MeetingsHook(BaseHook):
 
     @cached_property
     def client(self) -> MeetingsClient:
-        """The client of this connection."""
         conn = connection(self.meetings_conn_id, "meetings_conn_id")
         if conn.conn_type != self.conn_type:
             raise AirflowFailException(

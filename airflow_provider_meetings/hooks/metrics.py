@@ -31,7 +31,6 @@ class AirflowMeter(Meter):
 
     @classmethod
     def in_triggerer(cls) -> Self:
-        """Return a meter for triggers."""
         return cls(import_module("airflow.observability.stats").Stats)
 
     def count(self, name: str, value: int, tags: Mapping[str, str]) -> None:

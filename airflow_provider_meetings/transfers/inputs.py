@@ -37,11 +37,9 @@ class RecordingInputs:
         self._redaction = redaction(redact, rules.RECORDINGS)
 
     def recordings(self) -> Iterator[Neutral]:
-        """Yield the recordings."""
         return self._redaction.recordings(_dicts(Recording, self._recordings, "recordings", self._context))
 
     def stored_files(self) -> Iterator[Neutral]:
-        """Yield the stored files."""
         return self._redaction.stored_files(file.to_dict() for file in self._files())
 
     def contents(self) -> Iterator[Content] | None:
@@ -49,7 +47,6 @@ class RecordingInputs:
         return None if self._stored_files is None else self._redaction.contents(read_artifacts(self._files()))
 
     def summaries(self) -> Iterator[Neutral]:
-        """Yield the summaries of listings."""
         return self._redaction.summaries(_summaries(self._summary, "summary", self._context))
 
     def _files(self) -> Iterator[StoredFile]:
@@ -66,7 +63,6 @@ class PostInputs:
         self._redaction = redaction(redact, rules.POSTS)
 
     def posts(self) -> Iterator[Neutral]:
-        """Yield the posts."""
         return self._redaction.posts(_dicts(Post, self._posts, "posts", self._context))
 
 

@@ -41,7 +41,6 @@ class LandedFiles:
         return self._digest(key) in self._digests
 
     def add(self, key: str) -> None:
-        """Add the key of a receipt."""
         if self._store is None:
             return
         with SUPERVISOR_LOCK:

@@ -72,7 +72,6 @@ class Signature(requests.auth.AuthBase, NeverPickled):
         self._place = place
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Write the token where the platform expects it."""
         self._place(request, self.value)
         return request
 

@@ -126,7 +126,6 @@ class UserTokenAuth(TokenAuth):
         self._on_secret = on_secret
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
-        """Return a signature with a fresh token, other than that of `rejected`."""
         renewed: list[TokenPair] = []
 
         def renew(refresh: str) -> TokenPair:

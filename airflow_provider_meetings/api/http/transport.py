@@ -104,7 +104,6 @@ class Transport:
         self._session.verify = self.verify
 
     def close(self) -> None:
-        """Close the connections."""
         self._session.close()
 
     def interrupt(self) -> None:

@@ -26,7 +26,6 @@ class Usage:
     def add(
         self, endpoint: str, *, calls: int = 0, refused: int = 0, tokens_rejected: int = 0, waited: float = 0.0
     ) -> None:
-        """Add to the counts of an endpoint."""
         with self._guard:
             usage = self._endpoints.setdefault(endpoint, EndpointUsage())
             usage.calls += calls

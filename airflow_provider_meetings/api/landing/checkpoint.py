@@ -30,7 +30,6 @@ class Checkpoint:
     schema: int = SCHEMA
 
     def to_bytes(self) -> bytes:
-        """Return the checkpoint as JSON."""
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True).encode() + b"\n"
 
     @classmethod

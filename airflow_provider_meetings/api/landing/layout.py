@@ -78,7 +78,6 @@ class Layout:
             )
 
     def object_key(self, recording: Recording, media: MediaFile, ext: str) -> str:
-        """Return the key of the file's object."""
         key = self._key(recording, media, self._name, ext)
         if suffix := _reserved_suffix(key):  # an id can end in it
             at = len(key) - len(suffix)
@@ -90,7 +89,6 @@ class Layout:
         return self._key(recording, media, "{file_id}.{kind}" + RECEIPT_SUFFIX, "")
 
     def checkpoint_key(self, recording: Recording, media: MediaFile) -> str:
-        """Return the key of the checkpoint."""
         return self._key(recording, media, "{file_id}.{kind}" + CHECKPOINT_SUFFIX, "")
 
     def _date(self, recording: Recording) -> str:

@@ -48,7 +48,6 @@ class Receipt:
     schema: int = SCHEMA
 
     def to_bytes(self) -> bytes:
-        """Return the receipt as JSON."""
         return json.dumps(asdict(self), ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
 
     @classmethod

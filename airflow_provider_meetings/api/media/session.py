@@ -57,7 +57,6 @@ class MediaSession:
         self._adapter = GuardedAdapter(self._addresses, self._sockets)
 
     def close(self) -> None:
-        """Close the idle connections."""
         self._adapter.close()
 
     def interrupt(self) -> None:
@@ -150,7 +149,6 @@ class GuardedAdapter(HTTPAdapter):
         super().__init__()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Create the pool manager of direct connections; see `HTTPAdapter`."""
         super().init_poolmanager(*args, **kwargs)
 
         class Guarded(_GuardedConnection):
@@ -160,7 +158,6 @@ class GuardedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = cancellable(pools, self._sockets, Guarded)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:
-        """Return the pool manager of a proxy; see `HTTPAdapter`."""
         exists = proxy in self.proxy_manager
         manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
         if not exists:

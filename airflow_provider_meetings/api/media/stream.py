@@ -152,7 +152,6 @@ class MediaStream(NeverPickled):
             yield chunk
 
     def close(self) -> None:
-        """Release the connection."""
         self._response.close()
 
     def __enter__(self) -> Self:

@@ -27,7 +27,6 @@ class BootClock:
 
     @classmethod
     def now(cls) -> BootClock:
-        """Read both clocks."""
         steady = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
         return cls(_boot_id(), steady, time.time())
 

@@ -39,7 +39,6 @@ class UserRecord(NeverPickled):
         return cls(**_token_fields(tokens, now), consented_at=now, scope=tokens.scope, user=user)
 
     def claimed(self, by: str, now: float) -> Self:
-        """Return the record with a claim: the process `by` is sending the refresh token."""
         return replace(self, claimed_by=by, claimed_at=now)
 
     def released(self) -> Self:
@@ -47,7 +46,6 @@ class UserRecord(NeverPickled):
         return replace(self, claimed_by="", claimed_at=0.0)
 
     def renewed(self, tokens: TokenPair, now: float) -> Self:
-        """Return the record with the tokens of a renewal."""
         return replace(self.released(), **_token_fields(tokens, now), scope=tokens.scope or self.scope)
 
     def ended(self, error: ConsentEnded) -> Self:
@@ -61,7 +59,6 @@ class UserRecord(NeverPickled):
 
     @property
     def token(self) -> Token:
-        """Return the access token."""
         return Token(self.access, self.access_ends, self.access_seconds)
 
     def consent_status(self, consent_seconds: float) -> ConsentStatus:
@@ -127,7 +124,6 @@ class UserRecords:
             return self._backend.read(self._name), None
 
     def compare_and_set(self, old: bytes | None, new: bytes) -> bool:
-        """Replace the record if it is still `old`; see `DurableBackend`."""
         return self._backend.compare_and_set(self._name, old, new)
 
     def encrypt(self, record: UserRecord) -> bytes:

@@ -56,7 +56,6 @@ class _ThreadedRun(Generic[T]):
                 interrupt = interrupt or error
 
     def result(self) -> T:
-        """Return the result of the work, or raise its error."""
         if self._errors:
             raise self._errors[0]
         return self._results[0]

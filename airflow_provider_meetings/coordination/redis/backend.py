@@ -57,7 +57,6 @@ class RedisBackend(DurableBackend):
         )
 
     def get(self, key: str) -> bytes | None:
-        """Return a value, or None."""
         # NEVER_DECODE, which a registered script does not take: a client with decode_responses would decode the bytes.
         with translated_errors():
             value: bytes | None = self._execute("EVAL", GET, 1, _name(key, "value"), NEVER_DECODE=True)

@@ -128,7 +128,6 @@ class SqlBackend(DurableBackend):
         return self._connections.run(write)
 
     def close(self) -> None:
-        """Close idle connections."""
         self._connections.close()
 
 

@@ -77,7 +77,6 @@ class Session:
             self._connection.autocommit = on
 
     def begin(self) -> None:
-        """Begin a transaction."""
         if self.dialect.begin:
             self.run(self.dialect.begin)
 
@@ -86,7 +85,6 @@ class Session:
         self.run("COMMIT")
 
     def run(self, statement: str, *values: Any) -> Sequence[Sequence[Any]]:
-        """Run a statement and return its rows."""
         with closing(self._connection.cursor()) as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall() if cursor.description else ()
@@ -178,7 +176,6 @@ class Connections:
         self._shrink_reserve()
 
     def close(self) -> None:
-        """Close all idle connections."""
         self._pool.dispose()
 
     def _run_once(self, work: Callable[[Session], _Result], hold: bool) -> _Result:

@@ -65,7 +65,6 @@ class FilesystemCalls:
                 raise _to_oserror(self._target, error) from None
 
     def open(self, path: str, *, autocommit: bool) -> Any:
-        """Open a file for writing."""
         with self.call() as fs:
             file = fs.open(path, "wb", autocommit=autocommit)
             if not autocommit:

@@ -117,7 +117,6 @@ class FilesystemStore(Store):
                 yield ListedObject(key, info["size"], self._modified(key, info))
 
     def partial_uploads(self) -> Iterator[PartialUpload]:
-        """Yield the temporary objects below the root."""
         for key, info in self._objects():
             if (name := final_name(key)) is not None:
                 yield PartialUpload(name, "temporary object", key, info["size"], self._modified(key, info))

@@ -108,7 +108,6 @@ class LocalStore(Store):
                 yield ListedObject(self._key(path), info.st_size, pendulum.from_timestamp(info.st_mtime))
 
     def partial_uploads(self) -> Iterator[PartialUpload]:
-        """Yield the part files below the root."""
         for path, info in self._files():
             if path.name.endswith(PART_SUFFIX):
                 key = self._key(path)

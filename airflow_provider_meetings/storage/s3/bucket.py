@@ -58,7 +58,6 @@ class S3Bucket:
         self.keeps_checksums = calculation != "when_required"
 
     def uri(self, key: str) -> str:
-        """Return the address of an object."""
         return f"{self._uri}/{key}"
 
     def request(

@@ -120,7 +120,6 @@ class S3Store(Store):
                     yield ListedObject(self._key(found), found["Size"], _utc(found["LastModified"]))
 
     def partial_uploads(self) -> Iterator[PartialUpload]:
-        """Yield the open multipart uploads below the prefix."""
         for page in self._bucket.pages("list_multipart_uploads", Prefix=self._bucket.prefix):
             for upload in page.get("Uploads", ()):
                 key, handle = self._key(upload), upload["UploadId"]

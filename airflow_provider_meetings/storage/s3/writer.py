@@ -131,7 +131,6 @@ class S3Writer(Writer):
             del self._in_flight[number]
 
     def publish(self) -> ObjectStat:
-        """Complete the upload and return the stat of the object."""
         validator = self._put() if self._upload_id is None else self._complete()
         self._end()
         stat = to_stat(self._bucket.request("head_object", self._key))
