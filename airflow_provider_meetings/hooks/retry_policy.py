@@ -58,14 +58,10 @@ class MeetingsRetryPolicy(RetryPolicy):
 
 
 def _api_error(exception: BaseException) -> MeetingsApiError | None:
-    seen: set[int] = set()
     cause: BaseException | None = exception
-    while cause is not None and id(cause) not in seen:
-        if isinstance(cause, MeetingsApiError):
-            return cause
-        seen.add(id(cause))
+    while cause is not None and not isinstance(cause, MeetingsApiError):
         cause = cause.__cause__
-    return None
+    return cause
 
 
 def set_retry_policy(operator: BaseOperator) -> None:

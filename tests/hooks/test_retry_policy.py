@@ -69,12 +69,6 @@ def test_delay_is_limited_to_a_day() -> None:
         assert timedelta(days=1) <= delay <= timedelta(days=1.1)
 
 
-def test_circular_causes() -> None:
-    first, second = AirflowException("a"), AirflowException("b")
-    first.__cause__, second.__cause__ = second, first
-    assert evaluate(first) == (RetryAction.DEFAULT, None)
-
-
 def test_reason_names_platform_without_error_text() -> None:
     error = RateLimited("what", platform="feishu", vendor_message="with-a-secret", retry_after=300.0)
     reason = MeetingsRetryPolicy().evaluate(error, 1, 3).reason or ""

@@ -13,7 +13,6 @@ from airflow_provider_meetings.api.models import MediaFile, StoredFile
 from airflow_provider_meetings.api.sanitize import storable_text
 
 SCHEMA = 2
-_READABLE_SCHEMAS = (1, 2)  # schema 1 had no parts
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -83,8 +82,8 @@ class Receipt:
         if self.parts is not None and not isinstance(self.parts, list):
             return False
         return (
-            _is_integer(self.schema, 1)
-            and self.schema in _READABLE_SCHEMAS
+            type(self.schema) is int
+            and self.schema == SCHEMA
             and _is_integer(self.size, 0)
             and (self.part_size is None or _is_integer(self.part_size, 1))
             and all(isinstance(text, str) and storable_text(text) == text for text in texts)
