@@ -21,7 +21,10 @@ from airflow.providers.common.compat.sdk import AirflowException, BaseHook
 
 from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
-from airflow_provider_meetings.hooks.shared_state import shared_rate_limiter, shared_tokens
+from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
+from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
+from airflow_provider_meetings.coordination.token_cache import SharedTokens
+from airflow_provider_meetings.hooks.shared_state import backend
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from benchmarks.emulator import APP_ID, APP_SECRET
 from benchmarks.limiters import UNLIMITED
@@ -52,7 +55,7 @@ def call(start: float, *, method: str, argument: str, seconds: float) -> dict[st
 def acquire(_start: float, *, count: int) -> dict[str, Any]:
     """Reserve slots of an unused limiter; return the median in microseconds."""
     extra = json.loads(os.environ["AIRFLOW_CONN_BENCH"])["extra"]
-    limiter = shared_rate_limiter(("bench",), 1.0, extra.get("coordination_conn_id"))
+    limiter = SharedRateLimiter(backend(extra.get("coordination_conn_id")), ("bench",))
     quota = Quota("bench", (Rate(UNLIMITED, 1),))
     taken = []
     for _ in range(count + 1):
@@ -71,7 +74,7 @@ def stick(_start: float, *, url: str) -> dict[str, Any]:
         raise AssertionError
 
     extra = json.loads(os.environ["AIRFLOW_CONN_BENCH"])["extra"]
-    store = shared_tokens(APP_SECRET, extra.get("coordination_conn_id"))
+    store = SharedTokens(backend(extra.get("coordination_conn_id")), APP_SECRET, PROCESS_TOKENS)
     store.token(token_key("feishu", url, APP_ID, APP_SECRET), fetch)
     return {}
 

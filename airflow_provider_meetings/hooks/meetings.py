@@ -24,6 +24,9 @@ from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import NeverPickled
+from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
+from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
+from airflow_provider_meetings.coordination.token_cache import SharedTokens
 from airflow_provider_meetings.hooks.connections import (
     SUPERVISOR_LOCK,
     base_url_of,
@@ -32,7 +35,7 @@ from airflow_provider_meetings.hooks.connections import (
     connection,
     hook_of,
 )
-from airflow_provider_meetings.hooks.shared_state import check_sharing, shared_rate_limiter, shared_tokens
+from airflow_provider_meetings.hooks.shared_state import backend, check_sharing
 from airflow_provider_meetings.manifests import Manifest, manifests
 
 POLL_QUEUE_SECONDS = 15.0
@@ -119,22 +122,23 @@ class MeetingsHook(BaseHook):
         if proxy_password := urlsplit(extra["proxy"] or "").password:
             self._mask(proxy_password)
         base_url = base_url_of(conn, self.default_base_url)
+        shared = backend(extra["coordination_conn_id"])
         transport = Transport(
             base_url=base_url,
             platform=self.conn_type,
             max_attempts=self._max_attempts,
             proxy=extra["proxy"],
             ca_bundle=extra["ca_bundle"],
-            rate_limiter=shared_rate_limiter(
+            rate_limiter=SharedRateLimiter(
+                shared,
                 (self.conn_type, base_url, str(conn.login), self.tenant_of(extra)),
                 extra["rate_share"] or 1.0,
-                extra["coordination_conn_id"],
             ),
             queue_timeout=QUEUE_SECONDS if self._max_attempts > 1 else POLL_QUEUE_SECONDS,
             on_secret=self._mask,
         )
         login = Login(str(conn.login), str(conn.password), extra)
-        tokens = shared_tokens(login.secret, extra["coordination_conn_id"], timeout=transport.queue_timeout)
+        tokens = SharedTokens(shared, login.secret, PROCESS_TOKENS, timeout=transport.queue_timeout)
         return self.make_client(transport, MediaSession(transport, extra["allowed_media_hosts"]), login, tokens)
 
     def get_conn(self) -> MeetingsClient:

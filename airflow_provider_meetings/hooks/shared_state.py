@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -14,17 +14,14 @@ from pathlib import Path
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
-from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import UserTokens
-from airflow_provider_meetings.api.http.rate_limit import Rate, RateLimiter
+from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
-from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
-from airflow_provider_meetings.coordination.token_cache import TIMEOUT_SECONDS, SharedTokens
 from airflow_provider_meetings.hooks.coordination import coordination_connection, describe, fingerprint, make_backend
 
 log = logging.getLogger(__name__)
@@ -45,26 +42,6 @@ class _Backends:
 
 
 _BACKENDS: dict[str, _Backends] = {}
-
-
-def shared_tokens(
-    secret: str, coordination_conn_id: str | None = None, *, timeout: float = TIMEOUT_SECONDS
-) -> TokenStore:
-    """Return the tokens that this process shares; see `backend`.
-
-    :param secret: the app's secret; shared values are encrypted under a key derived from it.
-    :param timeout: seconds to wait for another process's fetch; at most as long as one can take.
-    """
-    return SharedTokens(backend(coordination_conn_id), secret, PROCESS_TOKENS, timeout=timeout)
-
-
-def shared_rate_limiter(owner: Sequence[str], share: float, coordination_conn_id: str | None = None) -> RateLimiter:
-    """Return the rate limiter of an app that this process shares; see `backend`.
-
-    :param owner: the owner of the quotas: platform, base URL, app, tenant.
-    :param share: the part of each documented limit that all processes together use.
-    """
-    return SharedRateLimiter(backend(coordination_conn_id), owner, share)
 
 
 def backend(coordination_conn_id: str | None) -> Backend:
