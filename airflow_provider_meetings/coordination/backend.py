@@ -70,7 +70,8 @@ class Backend(Protocol):
         """Give out no slot of the key for `seconds` from now. A block that ends later stays in force."""
 
     def close(self) -> None:
-        """Close files and connections."""
+        """Close files and connections, if there are any."""
+        return
 
 
 class DurableBackend(Backend, Protocol):

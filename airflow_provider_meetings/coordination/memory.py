@@ -155,6 +155,3 @@ class MemoryBackend(Backend):
         with self._guard:
             until = self._clock() + seconds
             self._blocked[key] = max(until, self._blocked.get(key, until))
-
-    def close(self) -> None:
-        """Do nothing: everything is in memory."""

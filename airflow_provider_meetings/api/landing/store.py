@@ -143,6 +143,7 @@ class Store(Protocol):
 
     def supports_if_match(self) -> bool:
         """Return whether the store checks `Plan.if_match` atomically; may send a request, leaves nothing behind."""
+        return False
 
     def uri(self, key: str) -> str:
         """Return the address of an object."""

@@ -120,9 +120,6 @@ class HostBackend(DurableBackend):
                 self._folder.replace(_name(key, "record"), Record(self._now(), MAX_SECONDS, new).to_bytes())
         return True
 
-    def close(self) -> None:
-        """Do nothing: no file stays open."""
-
     @contextlib.contextmanager
     def _locked(self, name: str, *, shared: bool = False, create: bool = True) -> Iterator[int | None]:
         with self._folder.translated_errors():

@@ -39,10 +39,6 @@ class FilesystemStore(Store):
         self._uri = uri.rstrip("/")
         self._probe_lock = threading.Lock()
 
-    def supports_if_match(self) -> bool:
-        """Return False: no file system declares whether it does."""
-        return False
-
     def uri(self, key: str) -> str:
         return f"{self._uri}/{key}"
 
