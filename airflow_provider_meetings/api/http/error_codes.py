@@ -40,11 +40,6 @@ class Rule:
     spread: float = 0.0
     blocks: tuple[float, ...] = ()
 
-    @property
-    def retries(self) -> bool:
-        """Return whether the call is retried, after a wait or with a fresh token."""
-        return self.renew or issubclass(self.error, RateLimited | ServerError)
-
     @classmethod
     def unknown(cls, response: requests.Response, next_step: str, *, trust_status: bool = True) -> Rule:
         """Return the rule of an unknown code: permanent, unless the status is 5xx.
@@ -53,12 +48,6 @@ class Rule:
         """
         failed = trust_status and response.status_code >= 500
         return cls(ServerError if failed else InvalidRequest, next_step)
-
-    def _wait_seconds(self) -> float | None:
-        """Return the seconds to wait; None leaves it to the transport."""
-        if self.wait is None:
-            return None
-        return self.wait + self.spread * random.random()  # noqa: S311  # not for security
 
     def build(
         self,
@@ -71,6 +60,8 @@ class Rule:
         retry_after: float | None = None,
     ) -> MeetingsApiError:
         """Build the error of one answer; `retry_after` is the wait that the answer names, in seconds."""
+        if retry_after is None and self.wait is not None:
+            retry_after = self.wait + self.spread * random.random()  # noqa: S311  # not for security
         error = self.error(
             f"{platform} refused {request_path(response)}",
             platform=platform,
@@ -78,7 +69,7 @@ class Rule:
             vendor_message=storable_text(_truncate(vendor_message)),
             log_id=log_id if is_log_id(log_id) else "",
             next_step=self.next_step,
-            retry_after=retry_after if retry_after is not None else self._wait_seconds(),
+            retry_after=retry_after,
         )
         if isinstance(error, AuthenticationError):
             error.token_rejected = self.renew

@@ -21,22 +21,6 @@ def built(rule: Rule, **more: Any) -> MeetingsApiError:
     return rule.build(response(), platform="acme", code=7, vendor_message="text", log_id="L", **more)
 
 
-@pytest.mark.parametrize(
-    ("rule", "retries"),
-    [
-        (Rule(errors.RateLimited), True),
-        (Rule(errors.ServerError), True),
-        (Rule(errors.AuthenticationError, renew=True), True),
-        (Rule(errors.AuthenticationError), False),
-        (Rule(errors.NotReady), False),  # an answer: whoever waits asks again
-        (Rule(errors.QuotaExhausted), False),
-        (Rule(errors.InvalidRequest), False),
-    ],
-)
-def test_retryable_rules(rule: Rule, retries: bool) -> None:
-    assert rule.retries is retries
-
-
 def test_retry_after_of_answer_takes_precedence() -> None:
     rule = Rule(errors.RateLimited, wait=60.0, spread=5.0)
     assert built(rule, retry_after=3.0).retry_after == 3.0

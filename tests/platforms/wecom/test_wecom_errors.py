@@ -62,7 +62,6 @@ def test_every_documented_code(origin: Origin, code: int, kind: str, step: str, 
     else:  # spread, so that calls refused together do not come back together
         assert error.retry_after is not None
         assert wait <= error.retry_after <= wait + 2
-    assert CODES[code].retries == (kind in {"RateLimited", "ServerError"} or code in RENEWS)
     assert error.vendor_message == message
     assert step in error.next_step
     text = str(error)
