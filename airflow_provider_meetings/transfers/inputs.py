@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from airflow.providers.common.compat.sdk import Context
+from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
+from airflow.sdk.log import mask_secret
+from sqlalchemy import Table
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.transfers import ndjson
-from airflow_provider_meetings.transfers.redaction import redaction
 from airflow_provider_meetings.transfers.transcript_files import read_artifacts
+from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.privacy import rules
+from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
 
 Value = TypeVar("Value", Recording, StoredFile, Post)
+
+
+def check_redact(operator: BaseOperator, redact: Any, tables: Iterable[Table]) -> dict[str, str]:
+    """Return the argument as a dict; fail at DAG parsing for an unknown column or action."""
+    if redact is None:
+        return {}
+    if not isinstance(redact, Mapping):
+        raise ValueError(f'{operator.task_id}: redact must be a dict such as {{"owner_id": "hash"}}, or None')
+    try:
+        rules.check(redact, tables)
+    except LoadError as error:
+        raise ValueError(f"{operator.task_id}: {error}") from None
+    return dict(redact)
+
+
+def redaction(redact: Mapping[str, str], tables: Iterable[Table]) -> Redaction:
+    """Create the redaction, with the key from Airflow's configuration; the key is masked in logs.
+
+    :raises InvalidRequest: for hashes without a key, or with a key that is too short.
+    """
+    key = ""
+    if "hash" in redact.values():
+        # The output of a command (redact_key_cmd) ends with a newline, which is not part of the key.
+        key = (conf.get("meetings", "redact_key", fallback="") or "").strip()
+        if key:
+            mask_secret(key)
+    try:
+        return Redaction(redact, key.encode(), tables)
+    except LoadError as error:
+        raise InvalidRequest(str(error)) from None
 
 
 class RecordingInputs:

@@ -11,8 +11,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.transfers.inputs import PostInputs, RecordingInputs, run_key
-from airflow_provider_meetings.transfers.redaction import check_redact
+from airflow_provider_meetings.transfers.inputs import PostInputs, RecordingInputs, check_redact, run_key
 from airflow_provider_meetings.warehouse.lake.landing import Counts, land_posts, land_recordings
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.privacy.rules import Action

@@ -14,8 +14,7 @@ from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.meetings import error_mapping
-from airflow_provider_meetings.transfers.inputs import PostInputs, RecordingInputs, run_key
-from airflow_provider_meetings.transfers.redaction import check_redact
+from airflow_provider_meetings.transfers.inputs import PostInputs, RecordingInputs, check_redact, run_key
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
