@@ -174,7 +174,7 @@ def check_ids(values: object, name: str) -> tuple[str, ...]:
             f"{name} must be a list of ids, got the single text {values[:40]!r}: write [{values[:40]!r}]"
         )
     if not isinstance(values, Iterable) or isinstance(values, bytes | bytearray | memoryview | Mapping):
-        raise InvalidRequest(f"{name} must be a list of ids, got {type(values).__name__}: write a list of texts, ['…']")
+        raise InvalidRequest(f"{name} must be a list of ids, got {type(values).__name__}: pass a list of strings")
     ids = tuple(values)
     for value in ids:
         check_id(value, f"{name}: id")
@@ -186,7 +186,7 @@ def check_id(value: object, name: str) -> str:
 
     :raises InvalidRequest: see `check_text`; the message shows the value.
     """
-    next_step = "Write each id as a text in quotes, without spaces around it; leave empty ones out."
+    next_step = "Write each id as a string in quotes, without spaces around it, and remove empty ones."
     return check_text(value, f"{name} {value!r:.60}", max_length=MAX_ID_LENGTH, next_step=next_step)
 
 

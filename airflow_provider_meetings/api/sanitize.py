@@ -32,7 +32,7 @@ def check_text(value: object, name: str, *, max_length: int = MAX_TEXT_LENGTH, n
         either end.
     """
     if not isinstance(value, str):
-        problem = f"must be a text, got {type(value).__name__}"
+        problem = f"must be a string, got {type(value).__name__}"
     elif not value.strip():
         problem = "is empty"
     elif len(value) > max_length:

@@ -113,7 +113,7 @@ def _extras(conn: Any) -> dict[str, Any]:
 def _convert(conn: Any, name: str, schema: Mapping[str, Any], value: Any) -> Any:
     """Check an extra against its schema: the keywords ``type``, ``enum``, ``minimum`` and ``maximum``.
 
-    A form and a URI hold text only: a number may be text, and a list a text with commas.
+    Forms and URIs contain only strings: a number may be a string, and a list a string with commas.
     """
     blank = value is None or value == ""
     if "array" in schema["type"]:
@@ -122,7 +122,7 @@ def _convert(conn: Any, name: str, schema: Mapping[str, Any], value: Any) -> Any
         return None
     if "number" in schema["type"]:
         return _number(conn, name, schema, value)
-    _check_text(conn, f"extra {name}", value, "set it to a text, or remove it")
+    _check_text(conn, f"extra {name}", value, "set it to a string, or remove it")
     choices = [choice for choice in schema.get("enum", ()) if choice is not None]
     if choices and value not in choices:
         raise _error(conn, f"has an extra {name} that is not one of {', '.join(choices)}: correct or remove it")
@@ -141,7 +141,7 @@ def _number(conn: Any, name: str, schema: Mapping[str, Any], value: object) -> f
 
 
 def _list(conn: Any, name: str, value: object) -> list[str]:
-    remedy = "set it to a text with commas between the entries, or to a JSON list of texts"
+    remedy = "set it to a string with commas between the entries, or to a JSON list of strings"
     if isinstance(value, str):
         value = [entry for entry in map(str.strip, value.split(",")) if entry]
     if not isinstance(value, list):

@@ -24,10 +24,10 @@ class ListRecordingsOperator(BaseOperator):
     :param meetings_conn_id: a connection of a meeting platform; its type selects the platform. (templated)
     :param start: start of the window, aware; required for WeCom and for Feishu's `owner_ids`. (templated)
     :param end: end of the window, aware, exclusive. (templated)
-    :param meeting_ids: the platform's meeting ids; a list or its JSON text. (templated)
-    :param meeting_numbers: WeCom's meeting codes; a list or its JSON text. (templated)
+    :param meeting_ids: the platform's meeting ids; a list or a JSON list in a string. (templated)
+    :param meeting_numbers: WeCom's meeting codes; a list or a JSON list in a string. (templated)
     :param owner_ids: WeCom's userids: meetings that these users created. Feishu's user ids: minutes that these users
-        own; requires a connection with the identity ``user``. A list or its JSON text. (templated)
+        own; requires a connection with the identity ``user``. A list or a JSON list in a string. (templated)
     :param batch_size: return lists of at most this many recordings, to map a task over; None for one list.
     :returns: list of recordings as dicts; with `batch_size`, a list of such lists.
     """

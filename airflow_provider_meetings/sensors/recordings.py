@@ -48,10 +48,10 @@ class RecordingReadySensor(BaseSensorOperator):
 
     :param meetings_conn_id: a connection of a meeting platform; its type selects the platform. (templated)
     :param recordings: the result of an earlier listing. Resolved from XComs, never rendered.
-    :param meeting_ids: the platform's meeting ids; a list or its JSON text. (templated)
-    :param recording_ids: Feishu's minute tokens; a list or its JSON text. (templated)
+    :param meeting_ids: the platform's meeting ids; a list or a JSON list in a string. (templated)
+    :param recording_ids: Feishu's minute tokens; a list or a JSON list in a string. (templated)
     :param owner_ids: WeCom's userids: meetings that these users created. Feishu's user ids: minutes that these users
-        own; requires a connection with the identity ``user``. A list or its JSON text. (templated)
+        own; requires a connection with the identity ``user``. A list or a JSON list in a string. (templated)
     :param start: start of the window, aware. Default for WeCom and for Feishu's `owner_ids`: the last 31 days. Set it
         for a recurring meeting, because earlier recordings of the same meeting would match as well. (templated)
     :param end: end of the window, aware, exclusive. (templated)

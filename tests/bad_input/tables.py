@@ -139,7 +139,7 @@ def _redact(other: str) -> list[Row]:
         Row("redact", {7: "drop"}, "unknown column '7'", "known columns: "),
         Row("redact", {"source": "mask"}, "got 'mask'", "one of hash, drop"),
         Row("redact", {"source": None}, "got 'None'", "one of hash, drop"),
-        Row("redact", {"source": "hash"}, "is not a text", "action is 'drop'"),
+        Row("redact", {"source": "hash"}, "is not text", "action is 'drop'"),
         Row("redact", {"tenant": "drop"}, "is part of a key", "action is 'hash'"),
         Row("redact", {"platform": "hash"}, "cannot be redacted", "the loader needs it"),
     ]
@@ -267,7 +267,7 @@ TABLES: dict[type, Table] = {
             *RECORDINGS,
             Row("recordings", [{**RECORDING, "recording_id": LONG}], "5000 characters", "at most 256"),
             Row("recordings", [{**RECORDING, "recording_id": "a\n"}], "control character", "without spaces"),
-            Row("recordings", [{**RECORDING, "recording_id": ""}], "is empty", "leave empty ones out"),
+            Row("recordings", [{**RECORDING, "recording_id": ""}], "is empty", "remove empty ones"),
             Row(
                 "recordings",
                 [{**RECORDING, "recording_id": None, "meeting_id": None}],
@@ -508,7 +508,7 @@ TABLES: dict[type, Table] = {
                     (True, "bool", "in quotes"),
                     (b"r", "bytes", "in quotes"),
                     (["r"], "list", "in quotes"),
-                    ("", "is empty", "leave empty ones out"),
+                    ("", "is empty", "remove empty ones"),
                     (LONG, "5000 characters", "at most 256"),
                     ("a\n", "control character", "without spaces"),
                 ]

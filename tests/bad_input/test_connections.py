@@ -83,12 +83,12 @@ FIELDS: list[Row] = [
         for value in ("/nowhere/ca.pem", "ca.pem", "True", SECRET)
     ),
     *(
-        Row("extra allowed_media_hosts", value, kind, "a text with commas")
+        Row("extra allowed_media_hosts", value, kind, "a string with commas")
         for value, kind in [
             *[(value, kind) for value, kind in NOT_TEXT if not isinstance(value, list)],
-            (["media.example.com", 7], "entry 2 must be a text, got int"),
-            ([["media.example.com"]], "entry 1 must be a text, got list"),
-            ([None], "entry 1 must be a text, got NoneType"),
+            (["media.example.com", 7], "entry 2 must be a string, got int"),
+            ([["media.example.com"]], "entry 1 must be a string, got list"),
+            ([None], "entry 1 must be a string, got NoneType"),
             (["media.example.com", LONG], "5000 characters"),
             (LONG, "5000 characters"),
             ([""], "is empty"),
@@ -146,7 +146,7 @@ OF_FEISHU = [
 
 def text_rows(conn_type: str) -> list[Row]:
     return [
-        Row(f"extra {name}", value, kind, "set it to a text, or remove it")
+        Row(f"extra {name}", value, kind, "set it to a string, or remove it")
         for name, field in FORMS[conn_type].items()
         if field["schema"]["type"] == ["string", "null"]
         for value, kind in [*NOT_TEXT, (LONG, "5000 characters"), ("x\n", "a line break"), (" x", "a space at an end")]

@@ -46,7 +46,7 @@ class Layout:
 
     @staticmethod
     def _check(template: str) -> None:
-        check_text(template, "layout", next_step=f"Set it to a text such as {DEFAULT_LAYOUT}.")
+        check_text(template, "layout", next_step=f"Set it to a string such as {DEFAULT_LAYOUT}.")
         if len(template.encode()) > MAX_TEMPLATE_BYTES:
             raise InvalidRequest(
                 f"layout is too long, {len(template)} characters: use at most {MAX_TEMPLATE_BYTES} bytes"

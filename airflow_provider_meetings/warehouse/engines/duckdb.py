@@ -193,7 +193,7 @@ class DuckDBEngine(Engine):
         self.begin_merging(connection)
 
     def is_write_conflict(self, error: Exception) -> bool:
-        """Tell whether another connection of this process wrote the same rows; other processes wait for the file."""
+        """Return whether another connection of this process wrote the same rows; other processes wait for the file."""
         name, text = type(error).__name__, str(error)
         # Rows that another connection has inserted since this transaction began violate the key despite ON CONFLICT.
         behind_the_key = text.rpartition('"')[2]

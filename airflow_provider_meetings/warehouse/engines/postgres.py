@@ -138,7 +138,7 @@ class PostgresEngine(Engine):
         return self.change(connection, on_conflict(merge, insert, self.dialect, read_json=cast, ordered=True))
 
     def is_write_conflict(self, error: Exception) -> bool:
-        """Tell whether it was a deadlock or a lock timeout.
+        """Return whether it was a deadlock or a lock timeout.
 
         After a serialization failure a retry in the same transaction would fail again.
         """

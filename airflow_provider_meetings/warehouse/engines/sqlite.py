@@ -77,7 +77,7 @@ class SQLiteEngine(Engine):
         return Shape({name: kind for name, kind, _ in found}, key, dict(folded))
 
     def is_compatible(self, existing: str, required: TypeEngine[Any]) -> bool:
-        """Tell whether the column stores text unchanged: some convert the ids 007 and 7 to the same number."""
+        """Return whether the column stores text unchanged: some convert the ids 007 and 7 to the same number."""
         # https://www.sqlite.org/datatype3.html#determination_of_column_affinity
         is_text = "int" not in existing and re.search("char|clob|text|blob", existing)
         return not isinstance(required, Text) or not existing or bool(is_text)

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from airflow_provider_meetings.api.landing.store import Plan, Precondition, PreconditionFailed, Store
-from airflow_provider_meetings.warehouse.merge.convert import Unfit, utc_datetime
+from airflow_provider_meetings.warehouse.merge.convert import ConversionError, utc_datetime
 
 COLUMN = "dt"
 """The partition column; ``date`` is a reserved word in Hive."""
@@ -31,7 +31,7 @@ def day_of(value: object) -> str | None:
     """Return the day of a time in UTC; None without a valid time."""
     try:
         return None if value is None else utc_datetime(value).date().isoformat()
-    except Unfit:
+    except ConversionError:
         return None
 
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def check(session: Session, tables: Sequence[Table], changes: SchemaChanges) -> bool:
-    """Tell whether anything is missing.
+    """Return whether anything is missing.
 
     :param changes: ``fail`` raises if anything is missing.
     :raises LoadError: for an incompatible table, and with ``fail`` for a missing one, or its columns.

@@ -22,7 +22,7 @@ from airflow_provider_meetings.warehouse.merge.staging import Stage
 from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Step
 
 BATCH = 5000
-"""How many input values are held at a time."""
+"""How many input values are held in memory at a time."""
 
 _ROUND = "_round"
 

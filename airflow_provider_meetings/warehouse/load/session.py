@@ -46,7 +46,7 @@ class Session:
         return self._safely(table, lambda: self.engine.shape(self.connection, table))
 
     def has_schema(self, name: str) -> bool:
-        """Tell whether the schema exists."""
+        """Return whether the schema exists."""
         return self._safely(None, lambda: self.engine.has_schema(self.connection, name))
 
     def begin(self) -> None:

@@ -25,14 +25,15 @@ _TEXTS = frozenset((str, type(None)))
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 
-class Unfit(ValueError):
+class ConversionError(ValueError):
     """The value does not have the column's type. The text states the expected type and never the value."""
 
 
 def convert_column(column: Column[Any], values: list[Any]) -> list[Any]:
     """Convert values to the type of `column`; None stays.
 
-    :raises Unfit: for a value of another type; a field of the platform becomes None instead, and `source` keeps it.
+    :raises ConversionError: for a value of another type. A field of the platform becomes None instead; `source` keeps
+        the value.
     """
     convert_all, convert = _CONVERTERS[type(column.type)]
     if convert_all is not None and (found := convert_all(values)) is not None:
@@ -45,7 +46,7 @@ def convert_column(column: Column[Any], values: list[Any]) -> list[Any]:
 def _lenient(convert: Callable[[Any], Any], value: Any) -> Any:
     try:
         return None if value is None else convert(value)
-    except Unfit:
+    except ConversionError:
         return None
 
 
@@ -80,12 +81,12 @@ def utc_datetime(value: object) -> datetime:
     """Convert an aware datetime, or ISO 8601 text with an offset, to a UTC datetime of the standard library."""
     found = value if isinstance(value, datetime) else _parsed(value)
     if found is None or found.utcoffset() is None:
-        raise Unfit("is not an ISO 8601 time with an offset")
+        raise ConversionError("is not an ISO 8601 time with an offset")
     # Drivers bind only the exact class, not that of pendulum.
     try:
         utc = found.astimezone(UTC)
     except OverflowError:
-        raise Unfit("is outside of the years 1 to 9999") from None
+        raise ConversionError("is outside of the years 1 to 9999") from None
     return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=UTC)
 
 
@@ -101,23 +102,23 @@ def integer(value: object) -> int:
     if type(value) is int and -_BIGINT <= value < _BIGINT:
         return value
     if isinstance(value, bool) or not isinstance(value, int) or not -_BIGINT <= value < _BIGINT:
-        raise Unfit("is not a whole number of 64 bits")
+        raise ConversionError("is not a whole number of 64 bits")
     return int(value)
 
 
 def boolean(value: object) -> bool:
     """Return a boolean."""
     if not isinstance(value, bool):
-        raise Unfit("is neither true nor false")
+        raise ConversionError("is neither true nor false")
     return value
 
 
-def document(value: object) -> str:
+def json_text(value: object) -> str:
     """Return canonical JSON text: sorted keys, no spaces, and no value that an engine's JSON type rejects."""
     try:
         return _canonical(value).decode()
     except RecursionError:
-        raise Unfit("is nested too deeply") from None
+        raise ConversionError("is nested too deeply") from None
 
 
 def _canonical(value: object) -> bytes:
@@ -157,5 +158,5 @@ _CONVERTERS: Mapping[type, tuple[_ConvertAll | None, Callable[[Any], Any]]] = {
     DateTime: (_utc_datetimes, utc_datetime),
     BigInteger: (None, integer),
     Boolean: (None, boolean),
-    JSON: (None, document),
+    JSON: (None, json_text),
 }

@@ -74,11 +74,11 @@ class Engine(ABC):
         """Return the shape of the table or view of this name; None if it does not exist."""
 
     def has_schema(self, connection: Any, name: str) -> bool:
-        """Tell whether the schema exists; called only if the database has schemas."""
+        """Return whether the schema exists; called only if the database has schemas."""
         return True
 
     def is_compatible(self, existing: str, required: TypeEngine[Any]) -> bool:
-        """Tell whether an existing column, of the type `existing` by `shape`, stores `required` unchanged."""
+        """Return whether an existing column, of the type `existing` by `shape`, stores `required` unchanged."""
         return is_compatible(existing, required)
 
     @abstractmethod
@@ -120,7 +120,7 @@ class Engine(ABC):
         self.begin_merging(connection)
 
     def is_write_conflict(self, error: Exception) -> bool:
-        """Tell whether the merge conflicted with another writer, so that a retry may succeed."""
+        """Return whether the merge conflicted with another writer, so that a retry may succeed."""
         return False
 
     def explain(self, error: Exception) -> str:

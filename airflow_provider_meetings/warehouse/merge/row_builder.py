@@ -11,7 +11,7 @@ from sqlalchemy import Column, Table
 
 from airflow_provider_meetings.manifests import manifests
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.merge.convert import Unfit, convert_column
+from airflow_provider_meetings.warehouse.merge.convert import ConversionError, convert_column
 
 Row = tuple[Any, ...]
 """A row: text, int, bool, aware UTC datetime or None, in the order of its columns; JSON is its canonical text."""
@@ -23,14 +23,16 @@ class Builder:
     """Build rows with the columns `names` of `table`.
 
     :param hashed: append a hash of these columns to each row.
-    :param silent: columns whose empty values become None.
+    :param empty_as_null: columns whose empty values become None.
     """
 
-    def __init__(self, table: Table, names: Sequence[str], *, hashed: bool = False, silent: Sequence[str] = ()) -> None:
+    def __init__(
+        self, table: Table, names: Sequence[str], *, hashed: bool = False, empty_as_null: Sequence[str] = ()
+    ) -> None:
         self.names = tuple(names)
         self._table = table
         self._hashed = hashed
-        self._silent = frozenset(silent)
+        self._empty_as_null = frozenset(empty_as_null)
         self._columns: list[Column[Any]] = [table.c[name] for name in self.names]
         # NULLs are not hashed: a column that a later version adds does not change the hash of existing rows.
         fields = [(str(name), Any, None) for name in self.names]
@@ -42,28 +44,28 @@ class Builder:
         :param more: values to append to each row: one for all rows, or a list with one per row.
         :raises LoadError: for a value that does not have the column's type, and for a key column without a value.
         """
-        columns: list[Sequence[Any]] = [self._built(column, batch) for column in self._columns]
+        columns: list[Sequence[Any]] = [self._convert(column, batch) for column in self._columns]
         if self._hashed:
             sha256, hashable = hashlib.sha256, self._hashable
             columns.append([sha256(_encode(hashable(*row))).hexdigest() for row in zip(*columns, strict=True)])
         columns += [value if isinstance(value, list) else [value] * len(batch) for value in more]
         return list(zip(*columns, strict=True))
 
-    def _built(self, column: Column[Any], batch: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+    def _convert(self, column: Column[Any], batch: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
         name = column.name
         try:
             if not column.info.get("from_source"):
                 values = [data.get(name) for data in batch]
             else:
                 values = [_source_field(data, name) for data in batch]
-            if name in self._silent:
+            if name in self._empty_as_null:
                 values = [value or None for value in values]
             found = convert_column(column, values)
             if column.primary_key and (None in found or "" in found):
-                raise Unfit("has no value, and is part of the key")
+                raise ConversionError("has no value, and is part of the key")
             return found
-        except Unfit as unfit:
-            reason = str(unfit)
+        except ConversionError as error:
+            reason = str(error)
         except Exception as error:  # values of foreign classes may raise anything, with any text
             reason = f"cannot be read ({type(error).__name__})"
         # Raised after the except block: the context would show the value otherwise.

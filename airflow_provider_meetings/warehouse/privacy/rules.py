@@ -116,7 +116,7 @@ def check(redact: Mapping[str, str], tables: Iterable[Table]) -> None:
         if action not in ACTIONS:
             raise LoadError(f"redact: {name!r} must be one of {', '.join(ACTIONS)}, got {str(action)[:60]!r}")
         if action not in possible[name]:
-            reason = "is part of a key" if action == "drop" else "is not a text"
+            reason = "is part of a key" if action == "drop" else "is not text"
             raise LoadError(f"redact: column {name!r} {reason}; the only possible action is {possible[name][0]!r}")
 
 

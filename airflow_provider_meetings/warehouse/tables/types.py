@@ -75,7 +75,7 @@ _COMPATIBLE: Mapping[type, frozenset[str]] = {
 
 
 def is_compatible(existing: str, required: TypeEngine[object]) -> bool:
-    """Tell whether a column of the database's type `existing` can store `required`; unknown types are accepted."""
+    """Return whether a column of the database's type `existing` can store `required`; unknown types are accepted."""
     for pattern, family in _FAMILIES:
         if re.search(pattern, existing):
             return family in _COMPATIBLE[type(required)]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.warehouse.merge.convert import boolean, digest, document, integer, text, utc_datetime
+from airflow_provider_meetings.warehouse.merge.convert import boolean, digest, integer, json_text, text, utc_datetime
 
 # `st.characters()` alone leaves surrogates out.
 ANY_TEXT = st.text(st.one_of(st.characters(), st.characters(categories=["Cs"]), st.just("\x00")))
@@ -22,7 +22,7 @@ JSON = st.recursive(
 
 
 @given(ANY_TEXT)
-def test_text_is_storable_and_otherwise_as_it_was(value: str) -> None:
+def test_text_keeps_storable_characters(value: str) -> None:
     stored = text(value)
     stored.encode()
     assert "\x00" not in stored
@@ -33,55 +33,55 @@ def test_text_is_storable_and_otherwise_as_it_was(value: str) -> None:
 
 
 @given(JSON)
-def test_a_document_is_strict_json_and_canonical(value: Any) -> None:
-    written = document(value)
+def test_json_is_strict_and_canonical(value: Any) -> None:
+    written = json_text(value)
     written.encode()
 
     def refuse(name: str) -> None:
-        raise AssertionError(f"{name} is no JSON")
+        raise AssertionError(f"{name} is not JSON")
 
     again = json.loads(written, parse_constant=refuse)
-    assert document(again) == written
+    assert json_text(again) == written
     assert "\\u0000" not in written
 
 
 @given(st.dictionaries(st.text(min_size=1), st.integers(), min_size=1))
-def test_a_document_does_not_depend_on_the_order_of_keys(value: dict[str, int]) -> None:
-    assert document(dict(reversed(value.items()))) == document(value)
+def test_json_ignores_key_order(value: dict[str, int]) -> None:
+    assert json_text(dict(reversed(value.items()))) == json_text(value)
 
 
 @given(st.datetimes(min_value=datetime(1, 1, 3), max_value=datetime(9999, 12, 29)), st.integers(-1439, 1439))
-def test_a_moment_is_the_same_instant_in_utc(naive: datetime, minutes: int) -> None:
+def test_time_is_same_instant_in_utc(naive: datetime, minutes: int) -> None:
     aware = naive.replace(tzinfo=timezone(timedelta(minutes=minutes)))
-    for given_as in (aware, aware.isoformat()):
-        found = utc_datetime(given_as)
+    for value in (aware, aware.isoformat()):
+        found = utc_datetime(value)
         assert found == aware
         assert (type(found), found.tzinfo) == (datetime, UTC)
 
 
-def test_a_moment_is_never_pendulums() -> None:
+def test_pendulum_time_becomes_datetime() -> None:
     assert type(utc_datetime(pendulum.datetime(2026, 5, 1, tz="Asia/Shanghai"))) is datetime
 
 
 @pytest.mark.parametrize(
     "value", ["", "2026-05-01", "2026-05-01T00:00:00", datetime(2026, 5, 1), 1, "0001-01-01T00:00+23:00"]
 )
-def test_what_is_no_moment_is_refused(value: object) -> None:
+def test_invalid_time_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"is (not|outside)"):
         utc_datetime(value)
 
 
 @pytest.mark.parametrize("value", [True, 1.0, "1", 2**63, -(2**63) - 1, math.nan])
-def test_what_is_no_bigint_is_refused(value: object) -> None:
+def test_invalid_integer_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="64 bits"):
         integer(value)
 
 
-def test_the_ends_of_bigint_fit() -> None:
+def test_integer_limits() -> None:
     assert (integer(2**63 - 1), integer(-(2**63)), boolean(False)) == (2**63 - 1, -(2**63), False)
 
 
-def test_a_digest_is_of_the_canonical_form() -> None:
+def test_digest_uses_canonical_json() -> None:
     assert digest([{"b": 1, "a": 2}]) == digest([{"a": 2, "b": 1}])
     assert digest(["a\x00"]) == digest(["a\ufffd"])
     assert digest(["a", "b"]) != digest(["ab"])

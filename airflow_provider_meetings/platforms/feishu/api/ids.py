@@ -20,7 +20,7 @@ def check_minute_token(value: str) -> str:
     :raises InvalidRequest: for another form than the documented one, with where to find one.
     """
     if not isinstance(value, str):
-        raise InvalidRequest(f"minute_token must be a text, got {type(value).__name__}")
+        raise InvalidRequest(f"minute_token must be a string, got {type(value).__name__}")
     if not is_minute_token(value):
         raise InvalidRequest(
             f"minute_token {value[:40]!r} does not consist of 24 letters and digits",

@@ -75,7 +75,7 @@ class SearchEndpoints(FeishuSession):
         if type(page_size) is not int or not 1 <= page_size <= LARGEST_PAGE:
             raise InvalidRequest(f"page_size must be 1 to {LARGEST_PAGE}, got {page_size!r:.60}")
         if not isinstance(query, str) or len(query) > LONGEST_QUERY:
-            raise InvalidRequest(f"query must be a text of at most {LONGEST_QUERY} characters")
+            raise InvalidRequest(f"query must be a string of at most {LONGEST_QUERY} characters")
         filters: dict[str, Any] = {}
         for name, ids in (("owner_ids", owner_ids), ("participant_ids", participant_ids)):
             if checked := check_ids(ids, name):
