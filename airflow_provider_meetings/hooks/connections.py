@@ -133,7 +133,7 @@ def _number(conn: Any, name: str, schema: Mapping[str, Any], value: object) -> f
     minimum, maximum = schema["minimum"], schema["maximum"]
     number = math.nan
     if isinstance(value, str | int | float) and not isinstance(value, bool):
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             number = float(value)
     if not minimum <= number <= maximum:
         raise _error(conn, f"has an extra {name} that is not a number from {minimum} to {maximum}, such as 0.4")

@@ -125,6 +125,7 @@ FIELDS: list[Row] = [
             {"x": 1},
             "0,4",
             "9" * 5000,
+            10**400,
         )
     ),
     Row("extra allowed_media_hosts", "169.254.169.254", "never allowed", "Leave it out"),
