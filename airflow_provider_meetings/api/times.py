@@ -9,6 +9,11 @@ from pendulum import DateTime
 
 
 def parse_time(value: object, name: str, *, show_value: bool = True) -> DateTime:
+    """Return a time as pendulum's class; see `in_utc`."""
+    return pendulum.instance(in_utc(value, name, show_value=show_value))
+
+
+def in_utc(value: object, name: str, *, show_value: bool = True) -> datetime:
     """Return an aware datetime, or an ISO 8601 text with an offset, in UTC.
 
     :param name: the argument, for the error message.
@@ -26,7 +31,7 @@ def parse_time(value: object, name: str, *, show_value: bool = True) -> DateTime
             f"{name} has no time zone{actual}. Give an aware time, such as pendulum.datetime({day}, tz='Asia/Shanghai')"
         )
     try:
-        return pendulum.instance(value).in_timezone("UTC")
+        return value.astimezone(pendulum.UTC)
     except OverflowError:
         actual = f": {value.isoformat()}" if show_value else ""
         raise ValueError(f"{name} is beyond the calendar{actual}") from None

@@ -7,28 +7,20 @@ title ``{{ conn.feishu_default.password }}`` of a meeting must stay as it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import MISSING, Field, fields
 from types import NoneType
 from typing import Any, TypeVar
 
 from airflow.providers.common.compat.sdk import BaseOperator, literal
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.models import MediaFile, Post, Recording, StoredFile
+from airflow_provider_meetings.api.models import MediaFile, PlainJson, Post, Recording, RecordingState, StoredFile
+from airflow_provider_meetings.api.times import in_utc
 
 Choice = TypeVar("Choice", bound=str)
-Neutral = TypeVar("Neutral", Recording, StoredFile, Post)
-
-# The models do not check the types of their fields, because API answers are parsed. Another task's output can be
-# anything.
-_FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
-    "str": (str,),
-    "str | None": (str, NoneType),
-    "int | None": (int, NoneType),
-    "bool": (bool,),
-    "Mapping[str, Any]": (Mapping,),
-}
+Neutral = TypeVar("Neutral", bound=PlainJson)
+Check = Callable[[Any, Field[Any]], Any]
 
 
 def as_literal(value: Any) -> Any:
@@ -71,36 +63,109 @@ def items(value: Any, name: str, context: Any) -> Iterator[Mapping[str, Any]]:
         )
 
 
-def values(cls: type[Neutral], value: Any, name: str, context: Any) -> Iterator[Neutral]:
-    """Yield the recordings, stored files or posts of an argument.
+def rows(cls: type[PlainJson], value: Any, name: str, context: Any) -> Iterator[dict[str, Any]]:
+    """Yield the values of an argument as dicts with all fields of `cls` and times in UTC, as its `to_dict` does.
 
     :raises InvalidRequest: for anything else, naming the argument, the item's number and the field. The value is not
         shown: it may be one that is redacted.
     """
     for number, item in enumerate(items(value, name, context), 1):
         try:
-            found = cls.from_dict(item)
-            _check_fields(found)
+            row = _check(cls, item)
         except (TypeError, ValueError) as error:
             raise InvalidRequest(
                 f"{name}: item {number} is not a {cls.__name__}: {str(error)[:300]}",
                 next_step="Pass the previous task's output unchanged.",
             ) from None
-        yield found
+        yield row
 
 
-def _check_fields(value: Recording | StoredFile | Post | MediaFile) -> None:
-    for field in fields(value):
-        content = getattr(value, field.name)
-        allowed = _FIELD_TYPES.get(str(field.type))
-        if allowed and (not isinstance(content, allowed) or (isinstance(content, bool) and bool not in allowed)):
-            raise TypeError(f"its {field.name} is of type {type(content).__name__}, not {field.type}")
-        if field.type == "str" and not content:
+def values(cls: type[Neutral], value: Any, name: str, context: Any) -> Iterator[Neutral]:
+    """Yield the values of an argument; see `rows`."""
+    return map(cls.from_dict, rows(cls, value, name, context))
+
+
+def _check(cls: type[PlainJson], data: Any) -> dict[str, Any]:
+    """Check a dict against the fields of a dataclass. Errors show no value, and only keys that can be field names."""
+    if not isinstance(data, Mapping):
+        raise TypeError(f"a {cls.__name__} must be a dict, got {type(data).__name__}")
+    known = _FIELDS[cls]
+    if unknown := data.keys() - known.keys():
+        named = sorted(key for key in unknown if isinstance(key, str) and key.isidentifier() and len(key) <= 40)
+        label = f"field {named[0]!r}" if named else "field for a key that is no name"
+        raise ValueError(f"{cls.__name__} has no {label}; its fields: {', '.join(sorted(known))}")
+    return {
+        name: check(data[name] if name in data else _default(field), field) for name, (field, check) in known.items()
+    }
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    if field.default is MISSING:
+        raise ValueError(f"its {field.name} is missing")
+    return field.default
+
+
+def _typed(*types: type) -> Check:
+    def check(value: Any, field: Field[Any]) -> Any:
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            raise TypeError(f"its {field.name} is of type {type(value).__name__}, not {field.type}")
+        if field.type == "str" and not value:
             raise ValueError(f"its {field.name} is empty")
-    for file in value.files if isinstance(value, Recording) else ():
-        _check_fields(file)
-    if isinstance(value, Post) and not all(isinstance(reaction, Mapping) for reaction in value.reactions):
-        raise TypeError("its reactions are not a list of dicts")
+        return value
+
+    return check
+
+
+def _time(value: Any, field: Field[Any]) -> str | None:
+    return None if value is None else in_utc(value, field.name, show_value=False).isoformat()
+
+
+def _state(value: Any, field: Field[Any]) -> str:
+    try:
+        return str(RecordingState(value))
+    except ValueError:
+        actual = "another text" if isinstance(value, str) else type(value).__name__
+        raise ValueError(f"{field.name} must be one of {', '.join(RecordingState)}, got {actual}") from None
+
+
+def _list(value: Any, field: Field[Any]) -> list[Any]:
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{field.name} must be a list, got {type(value).__name__}")
+    return list(value)
+
+
+def _files(value: Any, field: Field[Any]) -> list[dict[str, Any]]:
+    return [_check(MediaFile, file) for file in _list(value, field)]
+
+
+def _dicts(value: Any, field: Field[Any]) -> list[Any]:
+    found = _list(value, field)
+    if not all(isinstance(item, Mapping) for item in found):
+        raise TypeError(f"its {field.name} are not a list of dicts")
+    return found
+
+
+_CHECKS: Mapping[str, Check] = {
+    "str": _typed(str),
+    "str | None": _typed(str, NoneType),
+    "int | None": _typed(int, NoneType),
+    "bool": _typed(bool),
+    "Mapping[str, Any]": _typed(Mapping),
+    "DateTime | None": _time,
+    "RecordingState": _state,
+    "tuple[MediaFile, ...]": _files,
+    "Sequence[Mapping[str, Any]]": _dicts,
+    "Sequence[str]": _list,
+    "Sequence[Any] | None": lambda value, _: value,
+}
+"""The check of a field by its annotation; it returns the value as plain JSON."""
+
+_FIELDS: Mapping[type[PlainJson], Mapping[str, tuple[Field[Any], Check]]] = {
+    cls: {field.name: (field, _CHECKS[str(field.type)]) for field in fields(cls)}
+    for cls in (MediaFile, Recording, StoredFile, Post)
+}
 
 
 def ids(value: Any, name: str) -> Any:

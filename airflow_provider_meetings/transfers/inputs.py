@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
 from airflow.sdk.log import mask_secret
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.models import Post, Recording, StoredFile
+from airflow_provider_meetings.api.models import PlainJson, Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.transfers import ndjson
 from airflow_provider_meetings.transfers.transcript_files import read_artifacts
@@ -19,8 +19,6 @@ from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
-
-Value = TypeVar("Value", Recording, StoredFile, Post)
 
 
 def check_redact(operator: BaseOperator, redact: Any, tables: Iterable[Table]) -> dict[str, str]:
@@ -70,21 +68,23 @@ class RecordingInputs:
         self._redaction = redaction(redact, rules.RECORDINGS)
 
     def recordings(self) -> Iterator[Neutral]:
-        return self._redaction.recordings(_dicts(Recording, self._recordings, "recordings", self._context))
+        return self._redaction.recordings(_rows(Recording, self._recordings, "recordings", self._context))
 
     def stored_files(self) -> Iterator[Neutral]:
-        return self._redaction.stored_files(file.to_dict() for file in self._files())
+        return self._redaction.stored_files(self._files())
 
     def contents(self) -> Iterator[Content] | None:
         """Yield the rows of stored transcripts and other artifacts, file by file; None without `stored_files`."""
-        return None if self._stored_files is None else self._redaction.contents(read_artifacts(self._files()))
+        if self._stored_files is None:
+            return None
+        return self._redaction.contents(read_artifacts(map(StoredFile.from_dict, self._files())))
 
     def summaries(self) -> Iterator[Neutral]:
         return self._redaction.summaries(_summaries(self._summary, "summary", self._context))
 
-    def _files(self) -> Iterator[StoredFile]:
+    def _files(self) -> Iterator[Neutral]:
         files = () if self._stored_files is None else self._stored_files
-        return _values(StoredFile, files, "stored_files", self._context)
+        return _rows(StoredFile, files, "stored_files", self._context)
 
 
 class PostInputs:
@@ -96,7 +96,7 @@ class PostInputs:
         self._redaction = redaction(redact, rules.POSTS)
 
     def posts(self) -> Iterator[Neutral]:
-        return self._redaction.posts(_dicts(Post, self._posts, "posts", self._context))
+        return self._redaction.posts(_rows(Post, self._posts, "posts", self._context))
 
 
 def run_key(context: Context) -> RunKey:
@@ -111,13 +111,9 @@ def run_key(context: Context) -> RunKey:
     )
 
 
-def _values(cls: type[Value], value: Any, name: str, context: Context) -> Iterator[Value]:
-    """Yield the values of an argument, including those in NDJSON batches."""
-    return arguments.values(cls, ndjson.resolve_batches(value, name, context), name, context)
-
-
-def _dicts(cls: type[Value], value: Any, name: str, context: Context) -> Iterator[Neutral]:
-    return (item.to_dict() for item in _values(cls, value, name, context))
+def _rows(cls: type[PlainJson], value: Any, name: str, context: Context) -> Iterator[Neutral]:
+    """Yield the values of an argument as plain JSON, including those in NDJSON batches."""
+    return arguments.rows(cls, ndjson.resolve_batches(value, name, context), name, context)
 
 
 def _summaries(value: Any, name: str, context: Context) -> Iterator[Neutral]:

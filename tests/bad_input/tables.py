@@ -69,7 +69,7 @@ NO_SUMMARIES: list[Any] = [
 
 RECORDINGS = handed_over(
     "recordings",
-    "recording",
+    "Recording",
     RECORDING,
     [
         ("platform", 7, "platform is of type int"),
@@ -420,7 +420,7 @@ TABLES: dict[type, Table] = {
             Row("recordings", None, "got NoneType", "pass the task's .output"),
             *handed_over(
                 "stored_files",
-                "stored file",
+                "StoredFile",
                 STORED,
                 [
                     ("platform", 7, "platform is of type int"),
@@ -463,7 +463,7 @@ TABLES: dict[type, Table] = {
             Row("posts", None, "got NoneType", "pass the task's .output"),
             *handed_over(
                 "posts",
-                "post",
+                "Post",
                 POST,
                 [
                     ("platform", ["feishu"], "platform is of type list"),

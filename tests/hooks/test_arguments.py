@@ -9,10 +9,11 @@ import pytest
 from airflow.sdk import DAG, BaseOperator, literal
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.models import Recording
+from airflow_provider_meetings.api.models import Post, Recording
 from airflow_provider_meetings.hooks import arguments
 
 ITEM = {"platform": "wecom", "tenant": "t", "recording_id": "r", "state": "ready"}
+NOON = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=8)))
 FILE = {"platform": "wecom", "tenant": "t", "recording_id": "r", "meeting_id": None, "file_id": "f", "kind": "video"}
 
 
@@ -36,6 +37,8 @@ def test_items(value: Any) -> None:
         ({"files": "PRIVATE"}, "MediaFile must be a dict, got str"),
         ({"files": [["PRIVATE"]]}, "MediaFile must be a dict, got list"),
         ({"files": [{**FILE, "started_at": "PRIVATE"}]}, "started_at is not an ISO 8601"),
+        ({"files": [{**FILE, "url": "PRIVATE"}]}, "MediaFile has no field 'url'"),
+        ({"files": [{"kind": "video"}]}, "its platform is missing"),
         ({"title": ["PRIVATE"]}, "title is of type list"),
         ({"PRIVATE words": 1}, "has no field for a key that is no name"),
         ({"PRIVATE" * 6: 1}, "has no field for a key that is no name"),
@@ -49,6 +52,14 @@ def test_error_names_item_and_field_without_value(changes: Any, message: str) ->
     assert "recordings: item 2 is not a Recording" in str(caught.value)
     assert message in str(caught.value)
     assert not any(private in str(caught.value) for private in ("PRIVATE", "2031", "0001"))
+
+
+@pytest.mark.parametrize("started_at", ["2026-05-01T08:00:00.5+08:00", " 2026-05-01T00:00:00.500Z ", NOON, None])
+def test_rows_have_all_fields_and_utc_times(started_at: Any) -> None:
+    item = {**ITEM, "started_at": started_at, "files": ({**FILE, "ended_at": started_at},)}
+    post = {"platform": "feishu", "tenant": "t", "post_id": "1", "created_at": started_at, "category_ids": ("c",)}
+    for cls, value in ((Recording, item), (Post, post)):
+        assert list(arguments.rows(cls, [value], "values", {})) == [cls(**value).to_dict()]
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, None), (["a"], ["a"]), ('["a", "b"]', ["a", "b"]), ("[]", [])])
