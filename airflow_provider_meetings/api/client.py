@@ -74,7 +74,7 @@ class MeetingsClient(ABC):
 
         A meeting that is queried by its id always yields an item: with state ``absent`` if it has no recording.
 
-        :param report: called with each window whose listing was read to its end.
+        :param report: called with each window after its listing was read completely.
         :raises InvalidRequest: before the first request, if the platform does not support the query.
         """
         query.require(self.selectors, window=self.takes_window, platform=self.platform)
@@ -104,7 +104,7 @@ class MeetingsClient(ABC):
 
     @abstractmethod
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
-        """Yield the files of a ready recording that are of the given kinds; may call the platform."""
+        """Yield the files of a ready recording that have one of `kinds`; may call the platform."""
 
     @abstractmethod
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:

@@ -66,7 +66,7 @@ class RecordingQuery:
         for name in ("start", "end"):
             object.__setattr__(self, name, _time(getattr(self, name), name))
         if (self.start is None) != (self.end is None):
-            raise InvalidRequest("start and end belong together: give both, or neither")
+            raise InvalidRequest("give both start and end, or neither")
         if self.start is not None and self.end is not None:
             check_window(self.start, self.end)
         if not self.selectors:
@@ -231,7 +231,7 @@ def is_settled(recordings: Sequence[Recording], until: Until) -> bool:
             if failure := _FAILURES.get(recording.state):
                 raise failure(
                     f"{recording.platform} recording {recording.label} will never be ready, it is {recording.state}: "
-                    f"{recording.reason or 'no reason given'}",
+                    f"{recording.reason or 'no reason'}",
                     next_step="Leave it out, or use until='settled' to accept this state.",
                 )
     return bool(recordings) and not any(r.state.is_pending for r in recordings)

@@ -69,7 +69,7 @@ def get_commands() -> list[CLICommand]:
             name="authorize",
             help="Get a user's consent for a connection, once a year",
             description="Print the URL of the consent page, and read the URL to which the browser is redirected. The "
-            "browser may run on another machine. Exit codes: 0 consent given, 2 no consent.",
+            "browser may run on another machine. Exit codes: 0 the user consented, 2 no consent.",
             func=lazy_load_command("airflow_provider_meetings.cli.commands.authorize"),
             args=(_CONN_ID, ARG_VERBOSE),
         ),

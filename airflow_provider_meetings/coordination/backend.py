@@ -60,7 +60,7 @@ class Backend(Protocol):
     def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
         """Take the next free slot that all rates allow, and return how many seconds from now it is.
 
-        Slots are given out in the order of requests. A clock that is set causes neither a burst nor a long wait.
+        Slots are reserved in the order of the requests. Setting the clock causes neither a burst nor a long wait.
 
         :param max_wait: take no slot that is further away.
         :raises Busy: if the next slot is; none is taken then.

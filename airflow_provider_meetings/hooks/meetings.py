@@ -101,7 +101,7 @@ class MeetingsHook(BaseHook):
         """
 
     def tenant_of(self, extra: Mapping[str, Any]) -> str:
-        """Return the tenant whose rate limits apply; empty if the login belongs to one tenant only."""
+        """Return the tenant for the rate limits; empty if the login belongs to one tenant only."""
         return ""
 
     @cached_property

@@ -16,7 +16,7 @@ from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 
 
 class ListRecordingsOperator(BaseOperator):
-    """List the recordings of a window or of given meetings, in any state.
+    """List the recordings of a window or of meetings, in any state.
 
     Pushes a second XCom, ``summary``: each window that was listed completely, with its numbers of pages and items.
     `RecordingsToSqlOperator` stores it.

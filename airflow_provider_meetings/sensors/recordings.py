@@ -41,7 +41,7 @@ TIMEOUT_MARGIN = timedelta(minutes=2)
 
 
 class RecordingReadySensor(BaseSensorOperator):
-    """Wait until all given recordings are ready, and return them.
+    """Wait until all selected recordings are ready, and return them.
 
     On WeCom, a meeting is ready when it has a recording in the window and all its recordings are transcoded. On Feishu,
     a meeting is ready when its minute is.

@@ -1,4 +1,4 @@
-"""Load metadata into a warehouse, through any Airflow connection whose type has an engine."""
+"""Load metadata into a warehouse, through any Airflow connection type with an engine."""
 
 from __future__ import annotations
 

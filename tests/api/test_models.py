@@ -135,25 +135,25 @@ def test_download_repr_hides_link() -> None:
     assert not hasattr(download, "to_dict")
 
 
-OFFERED = ("video", "transcript-txt", "transcript-srt", "whiteboard-png")
+SUPPORTED = ("video", "transcript-txt", "transcript-srt", "whiteboard-png")
 
 
 @pytest.mark.parametrize(
-    ("kinds", "left"),
+    ("kinds", "supported"),
     [
         (["video", "transcript-srt"], ("video", "transcript-srt")),
         (["summary", "transcript"], ("transcript",)),
-        # what only another platform has: of a kind that is here, of one that is not, and nothing else
+        # formats and kinds of other platforms only
         (["transcript-json", "video"], ("video",)),
         (["chapters-json", "ai_transcript-pdf"], ()),
         (["audio"], ()),
         (list(MediaKind), ("video", "transcript")),
-        # what a platform of another distribution offers is known by its word
+        # a kind that only this platform declares
         (["whiteboard"], ("whiteboard",)),
     ],
 )
-def test_kinds_of_other_platforms_are_omitted(kinds: list[str], left: tuple[str, ...]) -> None:
-    assert MediaKind.check(kinds, OFFERED, "acme") == left
+def test_kinds_of_other_platforms_are_omitted(kinds: list[str], supported: tuple[str, ...]) -> None:
+    assert MediaKind.check(kinds, SUPPORTED, "acme") == supported
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_kinds_of_other_platforms_are_omitted(kinds: list[str], left: tuple[str,
 )
 def test_unknown_kind_is_refused(wrong: list[str]) -> None:
     with pytest.raises(InvalidRequest, match="kinds"):
-        MediaKind.check(wrong, OFFERED, "acme")
+        MediaKind.check(wrong, SUPPORTED, "acme")
 
 
 def test_kinds_contain_no_hyphen() -> None:
@@ -215,7 +215,7 @@ def test_links_and_passwords_are_removed() -> None:
         "list": ["kept", {"n": 1, "has_password": False}],
         "deep": {"deeper": {"kept": None}},
     }
-    assert raw["password"] == "SECRET"  # a copy
+    assert raw["password"] == "SECRET"  # the argument is not changed
 
 
 json_values = st.recursive(
@@ -230,7 +230,7 @@ json_values = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(json_values.filter(lambda value: isinstance(value, dict | list)))
-def test_no_link_remains_in_any_answer(raw: Any) -> None:
+def test_links_of_any_value_are_removed(raw: Any) -> None:
     text = json.dumps(without_links(raw))
     assert "SECRET" not in text
     assert '"password"' not in text

@@ -25,8 +25,8 @@ def test_times_become_utc() -> None:
 
 
 def test_iso_text_with_offset() -> None:
-    given: Any = {"start": "2026-11-12T00:00:00+08:00", "end": " 2026-11-13T00:00:00Z "}
-    query = RecordingQuery(**given, owner_ids=("a",))
+    window: Any = {"start": "2026-11-12T00:00:00+08:00", "end": " 2026-11-13T00:00:00Z "}
+    query = RecordingQuery(**window, owner_ids=("a",))
     assert (query.start, query.end) == (DAY, pendulum.datetime(2026, 11, 13, tz="UTC"))
 
 

@@ -1,4 +1,4 @@
-"""What of an answer may be stored."""
+"""Responses as storable text and JSON."""
 
 from __future__ import annotations
 

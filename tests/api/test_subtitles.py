@@ -1,4 +1,4 @@
-"""Transcripts as text: what is read, what is kept, and that nothing is lost."""
+"""Cues of SubRip files and of paragraphs with headings, and text encodings."""
 
 from __future__ import annotations
 
@@ -80,18 +80,18 @@ def test_merged_paragraphs_are_broken() -> None:
     assert list(headed_cues(text)) == [Cue(text, broken=True)]
 
 
-@pytest.mark.parametrize("lead", ["", "a", "00:01", "a 00:01"])
-@pytest.mark.parametrize("run", [" ", "\t", "\u3000", "a ", "0", ":", "0:", "00:01 "])
-def test_long_first_line_is_parsed_quickly(lead: str, run: str) -> None:
-    """Work that grew with the square of its length would not end."""
-    line = lead + run * 200_000
+@pytest.mark.parametrize("prefix", ["", "a", "00:01", "a 00:01"])
+@pytest.mark.parametrize("repeated", [" ", "\t", "\u3000", "a ", "0", ":", "0:", "00:01 "])
+def test_long_first_line_is_parsed_quickly(prefix: str, repeated: str) -> None:
+    """Quadratic time in the length of the line would not end."""
+    line = prefix + repeated * 200_000
     for block in (f"{line}x\nHello", f"{line}\n{line}x"):
         (heading,) = headed_cues(block)
         assert heading.broken or heading.start_ms == 1000
         (timing,) = subrip_cues(block)
         assert timing.broken
-    (cue,) = headed_cues(f"{lead}{' ' * 200_000}x 00:01\nHello")
-    assert cue == Cue("Hello", speaker=f"{lead}{' ' * 200_000}x".strip(), start_ms=1000)
+    (cue,) = headed_cues(f"{prefix}{' ' * 200_000}x 00:01\nHello")
+    assert cue == Cue("Hello", speaker=f"{prefix}{' ' * 200_000}x".strip(), start_ms=1000)
 
 
 @given(TEXTS)
@@ -110,11 +110,11 @@ def test_paragraphs_keep_every_character(text: str) -> None:
 
 
 @given(st.lists(st.text("abc好 ,", min_size=1, max_size=9).filter(str.strip), max_size=9))
-def test_subrip_round_trip(said: list[str]) -> None:
-    written = "\n".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n + 1:02},000\n{text}\n" for n, text in enumerate(said))
-    assert [cue.text for cue in subrip_cues(written)] == said
-    written = "\n".join(f"Lina 00:00:{n:02}\n{text}\n" for n, text in enumerate(said))
-    assert [(cue.speaker, cue.text) for cue in headed_cues(written)] == [("Lina", text) for text in said]
+def test_subrip_round_trip(texts: list[str]) -> None:
+    written = "\n".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n + 1:02},000\n{text}\n" for n, text in enumerate(texts))
+    assert [cue.text for cue in subrip_cues(written)] == texts
+    written = "\n".join(f"Lina 00:00:{n:02}\n{text}\n" for n, text in enumerate(texts))
+    assert [(cue.speaker, cue.text) for cue in headed_cues(written)] == [("Lina", text) for text in texts]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
@@ -125,19 +125,19 @@ def test_encodings(encoding: str) -> None:
 @pytest.mark.parametrize("at", range(0, 54, 5))
 @pytest.mark.parametrize("damage", [b"", b"\xff", b"A"])
 def test_damaged_utf_8_is_not_decoded_as_gb18030(at: int, damage: bytes) -> None:
-    """Of some of these GB18030 makes other words throughout, without a sign that they are none."""
-    said = "大家好我们今天讨论第四季度的路线图"
-    content = said.encode()
+    """GB18030 would decode some of these to other characters without an error."""
+    text = "大家好我们今天讨论第四季度的路线图"
+    content = text.encode()
     found = decoded(content[:at] + damage + content[at + 1 :])
     assert "\ufffd" in found
-    assert len(set(said) & set(found)) >= len(said) - 1
+    assert len(set(text) & set(found)) >= len(text) - 1
 
 
 def test_utf_8_byte_order_mark() -> None:
     assert decoded(b"\xef\xbb\xbfLina \xb4\xf3") == "Lina \ufffd\ufffd"
 
 
-# The characters of GB 2312 that are in use: each of two bytes.
+# The two-byte characters of GB 2312.
 @given(st.lists(st.sampled_from([bytes([a, b]) for a in range(0xB0, 0xD7) for b in range(0xA1, 0xFF)]), min_size=4))
 def test_gb18030_is_not_decoded_as_utf_8(characters: list[bytes]) -> None:
     content = b"".join(characters)

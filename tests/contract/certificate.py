@@ -1,4 +1,4 @@
-"""A certificate of our own for an origin over TLS: nobody trusts it who is not told to."""
+"""A self-signed certificate for an origin with TLS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAME = "media.example.com"
 
 
 def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """Return the path of the certificate, and what a server needs to show it; for `NAME` and for 127.0.0.1."""
+    """Return the path of a certificate for `NAME` and 127.0.0.1, and the server's TLS context."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, NAME)])
     now = datetime.datetime.now(datetime.UTC)
@@ -33,12 +33,12 @@ def make_certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    public, both = folder / "ca.pem", folder / "server.pem"
-    public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    secret = key.private_bytes(
+    certificate_path, chain_path = folder / "ca.pem", folder / "server.pem"
+    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private_key = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    both.write_bytes(secret + public.read_bytes())
+    chain_path.write_bytes(private_key + certificate_path.read_bytes())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(both)
-    return public, context
+    context.load_cert_chain(chain_path)
+    return certificate_path, context

@@ -1,4 +1,4 @@
-"""Hosts that never come to an end, and say when their client has hung up."""
+"""Hosts whose responses never end; they record when the client disconnects."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from tests.contract.origin import Handler
 
 
 class Endless:
-    """Send `start`, and then `again` for ever; nothing more where that is empty."""
+    """Send `start`, then repeat `repeated`; if `repeated` is empty, send nothing more."""
 
-    def __init__(self, start: bytes, again: bytes) -> None:
+    def __init__(self, start: bytes, repeated: bytes) -> None:
         self._start = start
-        self._again = again
-        self.reached = threading.Event()
-        self.hung_up = threading.Event()
+        self._repeated = repeated
+        self.started = threading.Event()
+        self.disconnected = threading.Event()
 
     def __call__(self, handler: Handler) -> None:
-        # A client that never gives up shall fail its test, not hang it.
+        # A client that never disconnects must fail its test instead of blocking it.
         handler.connection.settimeout(10)
         closing = handler.server.origin.closing
         try:
             handler.connection.sendall(self._start)
-            self.reached.set()
-            if self._again:
-                # So slow that no time-out between two bytes is met.
+            self.started.set()
+            if self._repeated:
+                # Often enough that the client's read timeout never expires.
                 for _ in range(500):
-                    handler.connection.sendall(self._again)
+                    handler.connection.sendall(self._repeated)
                     if closing.wait(0.02):
                         return
             elif not handler.connection.recv(1):
-                self.hung_up.set()
+                self.disconnected.set()
         except TimeoutError:
             return
         except OSError:
-            self.hung_up.set()
+            self.disconnected.set()

@@ -10,17 +10,17 @@ from collections.abc import Iterable
 def error_text(error: BaseException) -> str:
     """Return all text of an error and of the errors that its traceback shows."""
     parts: list[str] = []
-    waiting: list[BaseException | None] = [error]
+    pending: list[BaseException | None] = [error]
     seen: set[int] = set()
-    while waiting:
-        current = waiting.pop()
+    while pending:
+        current = pending.pop()
         if current is None or id(current) in seen:
             continue
         seen.add(id(current))
         parts += [str(current), repr(current), repr(current.args), repr(getattr(current, "__dict__", {}))]
         parts += traceback.format_exception_only(current)
         parts.append(str(getattr(getattr(current, "request", None), "url", "")))
-        waiting += [current.__cause__, None if current.__suppress_context__ else current.__context__]
+        pending += [current.__cause__, None if current.__suppress_context__ else current.__context__]
     return "\n".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""Host names with addresses of the test; only the resolver is replaced."""
+"""Host names that resolve to addresses of the test; only the resolver is replaced."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def patch_resolver(monkeypatch: pytest.MonkeyPatch) -> Names:
 
     def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> list[Any]:
         if host in known:
-            answers, asked = known[host]
-            asked.append(host)
+            answers, lookups = known[host]
+            lookups.append(host)
             found = answers.pop(0) if len(answers) > 1 else answers[0]
             return [entry for address in found for entry in real(address, port, *args, **kwargs)]
         if not any(c.isalpha() for c in str(host).replace("0x", "")) or ":" in str(host):

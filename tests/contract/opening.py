@@ -1,4 +1,4 @@
-"""Open media links in tests, and what they are refused with."""
+"""Open media links in tests, and return the errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.contract.origin import Answer, raw_body
 LOOPBACK = "http://127.0.0.1:9"
 OPEN = "https://open.feishu.cn"
 OpenSession = Callable[..., MediaSession]
-"""Make a session of a platform: ``(base_url=LOOPBACK, *allowed_media_hosts, **arguments)``."""
+"""Create a session: ``(base_url=LOOPBACK, *allowed_media_hosts, **arguments)``."""
 
 
 def read(session: MediaSession, url: str, **headers: str) -> bytes:
@@ -22,8 +22,8 @@ def read(session: MediaSession, url: str, **headers: str) -> bytes:
         return bytes(response.content)
 
 
-def refused(session: MediaSession, url: str, kind: type[MeetingsApiError] = UnsafeAddress) -> str:
-    """Return what the error says; what is secret in a link is called S3CRET."""
+def open_error(session: MediaSession, url: str, kind: type[MeetingsApiError] = UnsafeAddress) -> str:
+    """Return the text of the error; secrets in the links of tests are named S3CRET."""
     with pytest.raises(kind) as caught:
         session.open(url, {})
     assert caught.value.platform == "acme"
@@ -31,7 +31,7 @@ def refused(session: MediaSession, url: str, kind: type[MeetingsApiError] = Unsa
     return str(caught.value)
 
 
-def there(location: str, status: int = 302, headers: Mapping[str, str] | None = None) -> Answer:
+def redirect_to(location: str, status: int = 302, headers: Mapping[str, str] | None = None) -> Answer:
     return raw_body(b"elsewhere", status=status, headers={"Location": location, **(headers or {})})
 
 

@@ -1,4 +1,4 @@
-"""Servers of a test's own, which it may kill and start: on a free port of this host, in a folder that goes too."""
+"""Servers that a test starts and kills, each on a free port and with a temporary folder."""
 
 from __future__ import annotations
 
@@ -26,58 +26,58 @@ from tests.contract.backend import eventually
 
 
 class OwnServer(ABC):
-    """A server that can be stopped and started, with what it keeps; end it by leaving the `with`.
+    """A context manager for a server process that can be killed and restarted with its data.
 
-    :param options: further ones of its command line.
+    :param options: additional command line options.
     """
 
     def __init__(self, *options: str) -> None:
         self.options = list(options)
-        with socket.socket() as taken:
-            taken.bind((backend_servers.HOST, 0))
-            self.port: int = taken.getsockname()[1]
+        with socket.socket() as listener:
+            listener.bind((backend_servers.HOST, 0))
+            self.port: int = listener.getsockname()[1]
         self.folder = Path(tempfile.mkdtemp(prefix="meetings-server-"))
         self._process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
     def command(self) -> Sequence[str]:
-        """Return what starts it."""
+        """Return the command line."""
 
     @abstractmethod
     def prepare(self) -> None:
-        """Do what is done once, before the first start."""
+        """Create the data files before the first start."""
 
     @abstractmethod
-    def answers(self) -> bool:
-        """Tell whether it takes a connection."""
+    def accepts_connections(self) -> bool:
+        """Return whether the server accepts connections."""
 
     @property
     def user(self) -> str | None:
-        """Whose processes these are; None: ours."""
+        """Return the user of the process; None for the current user."""
         return None
 
-    def _give(self) -> None:
+    def _change_owner(self) -> None:
         if self.user:
             os.chown(self.folder, pwd.getpwnam(self.user).pw_uid, -1)
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server and wait until it accepts connections."""
         self._spawn()
-        eventually(self._answers)
+        eventually(self._restart_or_check)
 
     def _spawn(self) -> None:
         quiet = subprocess.DEVNULL
         command = [*self.command(), *self.options]
         self._process = subprocess.Popen(command, stdout=quiet, stderr=quiet, cwd=self.folder, user=self.user)
 
-    def _answers(self) -> bool:
+    def _restart_or_check(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
-            self._spawn()  # PostgreSQL does not start before the last process of the killed one is gone
-        return self.answers()
+            self._spawn()  # PostgreSQL exits if a process of the killed server is still running
+        return self.accepts_connections()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the server with SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -98,12 +98,12 @@ class OwnServer(ABC):
 
 
 class OwnRedis(OwnServer):
-    """A Redis whose data is in its memory only."""
+    """A Redis without persistence."""
 
     def prepare(self) -> None:
-        """Do nothing: it makes what it needs."""
+        """Do nothing: Redis needs no files."""
 
-    def answers(self) -> bool:
+    def accepts_connections(self) -> bool:
         with Redis(backend_servers.HOST, self.port, retry=Retry(NoBackoff(), 0)) as client:
             try:
                 return bool(client.ping())
@@ -116,19 +116,19 @@ class OwnRedis(OwnServer):
 
 
 class OwnPostgres(OwnServer):
-    """A PostgreSQL with the user `postgres`, who needs no password, and the database `postgres`."""
+    """A PostgreSQL with the user `postgres` without a password and the database `postgres`."""
 
     @property
     def user(self) -> str | None:
-        return "nobody" if os.geteuid() == 0 else None  # it refuses to run as root
+        return "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
 
     def prepare(self) -> None:
-        self._give()
+        self._change_owner()
         options = ("-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale")
         command = [_program("initdb"), *options, "--no-sync", "--wal-segsize=1"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=self.user)
 
-    def answers(self) -> bool:
+    def accepts_connections(self) -> bool:
         try:
             self.connect().close()
         except psycopg.OperationalError:
@@ -136,15 +136,15 @@ class OwnPostgres(OwnServer):
         return True
 
     def connect(self, **changes: Any) -> psycopg.Connection[Any]:
-        """Open a connection that commits by itself."""
-        known: dict[str, Any] = {
+        """Open a connection with autocommit."""
+        defaults: dict[str, Any] = {
             "host": backend_servers.HOST,
             "port": self.port,
             "user": "postgres",
             "dbname": "postgres",
         }
-        known["connect_timeout"] = 60
-        return psycopg.connect(**{**known, "autocommit": True, **changes})
+        defaults["connect_timeout"] = 60
+        return psycopg.connect(**{**defaults, "autocommit": True, **changes})
 
     def command(self) -> Sequence[str]:
         options = ["-D", "data", "-p", str(self.port), "-h", str(backend_servers.HOST), "-k", "", "-F"]
@@ -152,21 +152,21 @@ class OwnPostgres(OwnServer):
 
 
 class OwnMariaDB(OwnServer):
-    """A MariaDB with the user `root`, who needs no password, and the database `test`."""
+    """A MariaDB with the user `root` without a password and the database `test`."""
 
     @property
     def user(self) -> str | None:
         return "nobody" if os.geteuid() == 0 else None
 
     def prepare(self) -> None:
-        self._give()
+        self._change_owner()
         program = shutil.which("mariadb-install-db") or backend_servers.missing("no MariaDB is installed")
         options = [f"--user={self.user}"] if self.user else []
         options += ["--auth-root-authentication-method=normal", "--skip-test-db"]
         command = [program, "--no-defaults", *self._files(), *options]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, user=self.user)
 
-    def answers(self) -> bool:
+    def accepts_connections(self) -> bool:
         try:
             self.connect().close()
         except pymysql.MySQLError:
@@ -174,7 +174,7 @@ class OwnMariaDB(OwnServer):
         return True
 
     def connect(self, **changes: Any) -> Any:
-        """Open a connection that commits by itself."""
+        """Open a connection with autocommit."""
         return backend_servers.connect_mariadb("mysql", port=self.port, autocommit=True, **changes)
 
     def start(self) -> None:
@@ -184,11 +184,15 @@ class OwnMariaDB(OwnServer):
 
     def command(self) -> Sequence[str]:
         program = shutil.which("mariadbd") or backend_servers.missing("no mariadbd is installed")
-        where = [f"--socket={self.folder / 'socket'}", f"--port={self.port}", f"--bind-address={backend_servers.HOST}"]
-        return [program, "--no-defaults", *self._files(), *where]
+        options = [
+            f"--socket={self.folder / 'socket'}",
+            f"--port={self.port}",
+            f"--bind-address={backend_servers.HOST}",
+        ]
+        return [program, "--no-defaults", *self._files(), *options]
 
     def _files(self) -> Sequence[str]:
-        """Keep all files in the folder, the temporary ones too, and begin with small ones."""
+        """Return options that keep all files in the folder and start with small ones."""
         small = ("--innodb-log-file-size=4M", "--innodb-data-file-path=ibdata1:10M:autoextend")
         grow = ("--innodb-temp-data-file-path=ibtmp1:3M:autoextend", "--innodb-autoextend-increment=1")
         return [f"--datadir={self.folder / 'data'}", f"--tmpdir={self.folder}", *small, *grow]

@@ -1,4 +1,4 @@
-"""A small forward proxy on a loopback port, which resolves names as the test says."""
+"""A forward proxy on a loopback port that resolves host names to local ports."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Proxy:
-    """The proxy's address, the ports on loopback that stand behind names, and what it was asked, in order."""
+    """The proxy's address, its local port for each host name, and the requests it received, in order."""
 
     url: str
     names: dict[str, int]
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -28,33 +28,33 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_CONNECT(self) -> None:
-        host = self._note().rpartition(":")[0]
-        with socket.create_connection(("127.0.0.1", self.server.proxy.names[host])) as beyond:
+        host = self._record().rpartition(":")[0]
+        with socket.create_connection(("127.0.0.1", self.server.proxy.names[host])) as upstream:
             self.send_response(200)
             self.end_headers()
-            _pump(self.connection, beyond)
+            _relay(self.connection, upstream)
         self.close_connection = True
 
     def do_GET(self) -> None:
-        parts = urlsplit(self._note())
-        beyond = http.client.HTTPConnection("127.0.0.1", self.server.proxy.names[parts.hostname or ""])
-        beyond.request("GET", f"{parts.path}?{parts.query}", headers={"Host": parts.netloc})
-        answer = beyond.getresponse()
-        body = answer.read()
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
+        parts = urlsplit(self._record())
+        upstream = http.client.HTTPConnection("127.0.0.1", self.server.proxy.names[parts.hostname or ""])
+        upstream.request("GET", f"{parts.path}?{parts.query}", headers={"Host": parts.netloc})
+        response = upstream.getresponse()
+        body = response.read()
+        self.send_response(response.status)
+        for name, value in response.getheaders():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
-        beyond.close()
+        upstream.close()
 
-    def _note(self) -> str:
-        self.server.proxy.asked.append(f"{self.command} {self.path}")
+    def _record(self) -> str:
+        self.server.proxy.requests.append(f"{self.command} {self.path}")
         self.server.proxy.headers.append({name.lower(): value for name, value in self.headers.items()})
         return self.path
 
     def log_message(self, *_: Any) -> None:
-        """Stay silent."""
+        """Log nothing."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -62,14 +62,14 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """A client that hangs up is what some tests are about."""
+        """Ignore clients that disconnect: some tests do."""
 
 
-def _pump(one: socket.socket, other: socket.socket) -> None:
-    beyond = {one: other, other: one}
+def _relay(one: socket.socket, other: socket.socket) -> None:
+    peers = {one: other, other: one}
     with selectors.DefaultSelector() as ready:
-        for end in beyond:
-            ready.register(end, selectors.EVENT_READ, beyond[end])
+        for end, peer in peers.items():
+            ready.register(end, selectors.EVENT_READ, peer)
         while True:
             for key, _ in ready.select():
                 assert isinstance(key.fileobj, socket.socket)

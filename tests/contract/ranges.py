@@ -1,4 +1,4 @@
-"""A media host as it should be, by rule: ranges, validators; and each way in which an answer of it may be wrong."""
+"""A media host with range requests and validators, and modifiers that make its responses invalid."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _RANGE = re.compile(r"bytes=(\d+)-")
 
 
 def version(size: int, seed: int) -> bytes:
-    """Make a video of `size` bytes; two of different seeds have no block in common but the very first bytes."""
+    """Return a video of `size` bytes; videos of different seeds share only their first bytes."""
     return (b"\0\0\0\x1cftypisom" + random.Random(seed).randbytes(size))[:size]
 
 
 @dataclass
 class Reply:
-    """What is about to be sent; `sent` bytes of the body, all if None."""
+    """A response to send, with the first `sent` bytes of its body, or all of it if None."""
 
     status: int
     headers: dict[str, str]
@@ -29,40 +29,40 @@ class Reply:
     media: bool = True
 
 
-Twist = Callable[[Reply], None]
+Modifier = Callable[[Reply], None]
 
 
 @dataclass
 class RangeHost:
-    """Serve `body` to a GET with or without Range and If-Range, as RFC 9110 has it; used as an answer.
+    """Serve `body` to a GET with or without Range and If-Range, according to RFC 9110.
 
-    :param tag: the ETag; None for a host that has none.
-    :param ranges: whether Range is understood.
-    :param in_chunks: send the whole with Transfer-Encoding: chunked and without a length.
-    :param asked: the offset that each request asked for; None where it asked for the whole.
-    :param given: the bytes of media that were sent, all answers together.
+    :param tag: the ETag; None to send none.
+    :param ranges: whether Range is supported.
+    :param in_chunks: send the whole file with Transfer-Encoding: chunked and without a length.
+    :param offsets: the offset of each request's Range; None without Range.
+    :param media_bytes: number of media bytes sent in all responses.
     """
 
     body: bytes = field(repr=False)
     tag: str | None = '"v1"'
     ranges: bool = True
     in_chunks: bool = False
-    asked: list[int | None] = field(default_factory=list)
-    given: int = 0
+    offsets: list[int | None] = field(default_factory=list)
+    media_bytes: int = 0
 
     def __call__(self, handler: Handler) -> None:
         self._send(handler, self._reply(dict(handler.headers.items())))
 
     def cut(self, after: int) -> Answer:
-        """Answer as usual, but end the connection after `after` bytes of the body."""
+        """Respond as usual, but close the connection after `after` bytes of the body."""
 
-        def twist(reply: Reply) -> None:
+        def modifier(reply: Reply) -> None:
             reply.sent = after
 
-        return self.but(twist)
+        return self.modified(modifier)
 
-    def held(self, upto: int, until: threading.Event) -> Answer:
-        """Answer as usual up to byte `upto` of the file, and hold the rest back."""
+    def stalled(self, upto: int, until: threading.Event) -> Answer:
+        """Respond as usual up to byte `upto` of the file, then send nothing until the event is set."""
 
         def answer(handler: Handler) -> None:
             reply = self._reply(dict(handler.headers.items()))
@@ -72,19 +72,19 @@ class RangeHost:
 
         return answer
 
-    def but(self, *twists: Twist) -> Answer:
-        """Answer as usual, but for `twists`."""
+    def modified(self, *modifiers: Modifier) -> Answer:
+        """Respond as usual, changed by `modifiers`."""
 
         def answer(handler: Handler) -> None:
             reply = self._reply(dict(handler.headers.items()))
-            for twist in twists:
-                twist(reply)
+            for modifier in modifiers:
+                modifier(reply)
             self._send(handler, reply)
 
         return answer
 
-    def becomes(self, body: bytes, tag: str | None) -> Answer:
-        """Have another version from this answer on."""
+    def replaced_by(self, body: bytes, tag: str | None) -> Answer:
+        """Serve another version from this response on."""
 
         def answer(handler: Handler) -> None:
             self.body, self.tag = body, tag
@@ -92,13 +92,13 @@ class RangeHost:
 
         return answer
 
-    def _reply(self, asked: Mapping[str, str]) -> Reply:
-        found = _RANGE.fullmatch(asked.get("Range") or "")
+    def _reply(self, request_headers: Mapping[str, str]) -> Reply:
+        found = _RANGE.fullmatch(request_headers.get("Range") or "")
         offset = int(found[1]) if found else None
-        self.asked.append(offset)
+        self.offsets.append(offset)
         headers = {"Content-Type": "video/mp4", **({"ETag": self.tag} if self.tag else {})}
-        fresh = asked.get("If-Range") in (None, self.tag) and not (self.tag or "").startswith("W/")
-        if offset is None or not self.ranges or not fresh:
+        unchanged = request_headers.get("If-Range") in (None, self.tag) and not (self.tag or "").startswith("W/")
+        if offset is None or not self.ranges or not unchanged:
             return Reply(200, headers, self.body)
         size = len(self.body)
         if offset >= size:
@@ -108,7 +108,7 @@ class RangeHost:
     def _send(self, handler: Handler, reply: Reply) -> None:
         body = reply.body[: reply.sent]
         if reply.media:
-            self.given += len(body)
+            self.media_bytes += len(body)
         if self.in_chunks and reply.status == 200:
             whole = reply.sent is None
             body = b"%x\r\n%s\r\n" % (len(body), body) + (b"0\r\n\r\n" if whole else b"")
@@ -117,58 +117,58 @@ class RangeHost:
             handler.send(reply.status, {"Content-Length": str(len(reply.body)), **reply.headers}, body)
 
 
-def with_headers(**headers: str | None) -> Twist:
-    """Send these headers; one that is None is not sent. ``content_range`` stands for Content-Range."""
+def with_headers(**headers: str | None) -> Modifier:
+    """Set these headers, or remove those that are None; ``content_range`` is Content-Range."""
 
-    def twist(reply: Reply) -> None:
+    def modifier(reply: Reply) -> None:
         for name, value in headers.items():
-            spelled = "ETag" if name == "etag" else name.replace("_", "-").title()
-            reply.headers.pop(spelled, None)
+            header = "ETag" if name == "etag" else name.replace("_", "-").title()
+            reply.headers.pop(header, None)
             if value is not None:
-                reply.headers[spelled] = value
+                reply.headers[header] = value
 
-    return twist
+    return modifier
 
 
-def range_moved(start: int = 0, total: int = 0) -> Twist:
-    """Promise, in a 206, another start or another total than what is sent."""
+def wrong_range(start: int = 0, total: int = 0) -> Modifier:
+    """Shift the start or the total in the Content-Range of a 206."""
 
-    def twist(reply: Reply) -> None:
+    def modifier(reply: Reply) -> None:
         if reply.status == 206:
             first, last, size = map(int, re.findall(r"\d+", reply.headers["Content-Range"]))
             reply.headers["Content-Range"] = f"bytes {first + start}-{last + total}/{size + total}"
 
-    return twist
+    return modifier
 
 
-def short_range(size: int, total: str | None = None) -> Twist:
-    """Give, in a 206, no more than `size` bytes of what was asked for, and say so; perhaps another `total`."""
+def short_range(size: int, total: str | None = None) -> Modifier:
+    """Shorten a 206 to `size` bytes with a matching Content-Range; with `total` instead of the file's size."""
 
-    def twist(reply: Reply) -> None:
+    def modifier(reply: Reply) -> None:
         if reply.status == 206:
             first, _, whole = map(int, re.findall(r"\d+", reply.headers["Content-Range"]))
             reply.body = reply.body[:size]
             last = first + len(reply.body) - 1
             reply.headers["Content-Range"] = f"bytes {first}-{last}/{total or whole}"
 
-    return twist
+    return modifier
 
 
-def only_status(status: int) -> Twist:
-    """Send another status, and nothing of the file."""
+def only_status(status: int) -> Modifier:
+    """Send this status and no media."""
 
-    def twist(reply: Reply) -> None:
+    def modifier(reply: Reply) -> None:
         reply.status, reply.headers, reply.body = status, {"Content-Type": "text/plain"}, b"x"
         reply.media = False
 
-    return twist
+    return modifier
 
 
-def document(body: bytes, content_type: str) -> Twist:
-    """Send a page or an API's answer, with status 200."""
+def document(body: bytes, content_type: str) -> Modifier:
+    """Send a document instead of media, with status 200."""
 
-    def twist(reply: Reply) -> None:
+    def modifier(reply: Reply) -> None:
         reply.status, reply.headers, reply.body = 200, {"Content-Type": content_type}, body
         reply.media = False
 
-    return twist
+    return modifier

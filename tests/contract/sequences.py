@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from tests.contract.origin import Answer, Handler
 from tests.contract.ranges import (
+    Modifier,
     RangeHost,
     Reply,
-    Twist,
     document,
     only_status,
-    range_moved,
     short_range,
     version,
     with_headers,
+    wrong_range,
 )
 
 PIECE = 16 * 1024
@@ -24,7 +24,7 @@ SIZE = 15 * PIECE + 77
 # Two have the same length.
 VERSIONS = {f'"v{seed}"': version(size, seed) for seed, size in enumerate((SIZE, SIZE, SIZE + 99, 5 * PIECE, 700))}
 
-TWISTS: dict[str, Twist] = {
+MODIFIERS: dict[str, Modifier] = {
     **{f"status {status}": only_status(status) for status in (204, 304, 400, 401, 403, 404, 410, 416, 429, 500, 503)},
     "html": document(b"<!doctype html><title>Sign in</title>", "text/html"),
     "json as video": document(b'{"code": 99991663, "msg": "token invalid"}', "video/mp4"),
@@ -34,10 +34,10 @@ TWISTS: dict[str, Twist] = {
     "wrong tag": with_headers(etag='"other"'),
     "no range": with_headers(content_range=None),
     "malformed range": with_headers(content_range="bytes a-b/c"),
-    "starts early": range_moved(start=-1),
-    "starts late": range_moved(start=1),
-    "total too high": range_moved(total=1),
-    "total too low": range_moved(total=-1),
+    "starts early": wrong_range(start=-1),
+    "starts late": wrong_range(start=1),
+    "total too high": wrong_range(total=1),
+    "total too low": wrong_range(total=-1),
     "length too long": lambda reply: with_headers(content_length=str(len(reply.body) + 1))(reply),
     "short range": short_range(5 * PIECE),
     "short range without total": short_range(5 * PIECE, total="*"),
@@ -52,14 +52,14 @@ class Fault:
     :param cut: fraction of the body after which it is cut; None for no cut.
     """
 
-    twist: str | None
+    modifier: str | None
     changes: str | None
     cut: float | None
 
 
 FAULTS = st.builds(
     Fault,
-    twist=st.none() | st.sampled_from(sorted(TWISTS)),
+    modifier=st.none() | st.sampled_from(sorted(MODIFIERS)),
     changes=st.none() | st.none() | st.sampled_from(sorted(VERSIONS)),
     cut=st.none() | st.floats(0, 1),
 )
@@ -70,7 +70,7 @@ def answer(host: RangeHost, fault: Fault) -> Answer:
         if fault.cut is not None:
             reply.sent = int(len(reply.body) * fault.cut)
 
-    faulty = host.but(*([TWISTS[fault.twist]] if fault.twist else []), cut)
+    faulty = host.modified(*([MODIFIERS[fault.modifier]] if fault.modifier else []), cut)
 
     def changing(handler: Handler) -> None:
         if fault.changes:

@@ -24,7 +24,7 @@ from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from tests.contract import backend_servers
 from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnRedis, OwnServer
-from tests.contract.voiding import at_requests
+from tests.contract.revocation import revoke_at_requests
 from tests.coordination.token_requesters import SERVERS, app_calls, hold_lock, requesters, run
 
 OWN: dict[str, type[OwnServer]] = {"redis": OwnRedis, "postgres": OwnPostgres, "mariadb": OwnMariaDB}
@@ -127,7 +127,7 @@ def test_revoked_token_is_renewed_once(processes: Processes) -> None:
 
 def test_token_revoked_while_in_use_is_renewed_once(processes: Processes) -> None:
     """Forty calls of twenty processes: at the twentieth, at least one process has the token in memory."""
-    at_requests(processes.platform, "/minutes/", 20)
+    revoke_at_requests(processes.platform, "/minutes/", 20)
     answers = processes.call(20)
     assert outcomes(answers) == {""}
     assert processes.fetched == 2

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_meetings.emulator.seed.feishu import PROCESSING_MEETING, READY_MEETING
 from airflow_provider_meetings.emulator.seed.wecom import OWNERS, PROCESSING_RECORD, STANDUP_CODE, STANDUP_MEETINGID
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
-from tests.contract.voiding import at_requests
+from tests.contract.revocation import revoke_at_requests
 
 SEASON = {"start": "2026-10-05T00:00:00+08:00", "end": "2026-11-14T00:00:00+08:00"}
 
@@ -46,7 +46,7 @@ def test_tokens_revoked_between_pages(
     many = [replace(recording, meeting_record_id=f"many-{number:03}") for number in range(70)]
     emulated.state.company = replace(company, wecom_recordings={r.meeting_record_id: r for r in many})
     # A repeated page is one more request.
-    at_requests(emulated.state, "/record/list", *revoked)
+    revoke_at_requests(emulated.state, "/record/list", *revoked)
     window = {"start": recording.meeting_start_time, "end": recording.meeting_start_time + timedelta(days=1)}
     found = wecom(owner_ids=["zhangwei"], **window).execute(context)
     assert [r["recording_id"] for r in found] == [r.meeting_record_id for r in many]

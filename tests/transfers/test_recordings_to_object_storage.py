@@ -27,7 +27,7 @@ from airflow_provider_meetings.emulator.seed.feishu import (
 )
 from airflow_provider_meetings.emulator.seed.wecom import TWO_FILES_RECORD
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
-from tests.contract.voiding import at_requests
+from tests.contract.revocation import revoke_at_requests
 from tests.transfers.conftest import land_media, list_feishu, list_wecom
 
 
@@ -59,7 +59,7 @@ def test_token_revoked_during_download(
     emulated.state.fault("cut", file.record_file_id, n=3 * 2**20, first=1, last=1)
     if link == "expired":
         emulated.state.fault("expired", file.record_file_id, first=2, last=2)
-    at_requests(emulated.state, "/wecom-media/", 1)
+    revoke_at_requests(emulated.state, "/wecom-media/", 1)
     (stored,) = land_media(context, tmp_path, recordings=recordings)
     content = Path(stored["uri"].removeprefix("file://")).read_bytes()
     assert content == media.read(0, media.size)

@@ -22,7 +22,7 @@ from airflow_provider_meetings.emulator.seed.feishu import (
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.triggers import recordings
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
-from tests.contract.voiding import at_requests
+from tests.contract.revocation import revoke_at_requests
 from tests.system.planted import change_feishu_secret
 from tests.triggers.conftest import run, trigger
 
@@ -153,7 +153,7 @@ def test_only_consecutive_failures_count(emulated: Any, monkeypatch: pytest.Monk
 
 def test_tokens_revoked_between_polls(emulated: Any) -> None:
     emulated.state.not_ready(READY_MINUTE, 4)
-    at_requests(emulated.state, "/minutes/", 2, 4)
+    revoke_at_requests(emulated.state, "/minutes/", 2, 4)
     event = run(trigger([READY_MEETING], max_failures=0))
     assert (event["status"], [r["recording_id"] for r in event["recordings"]]) == ("done", [READY_MINUTE])
     assert emulated.state.token_requests["feishu"] == 3

@@ -1,4 +1,4 @@
-"""Read the fields of a platform's JSON: the documented forms give a value, any other a typed error."""
+"""Read the fields of a platform's JSON; undocumented forms raise a typed error."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Raw = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Read fields of one platform's answers. An absent field and an empty text are None.
+    """Read fields of one platform's responses. An absent field and an empty text are None.
 
-    Every method raises ServerError for a form that is not documented: a guessed value would be worse.
+    Every method raises ServerError for an undocumented form.
     """
 
     platform: str
@@ -34,7 +34,7 @@ class Fields:
         return value
 
     def array(self, value: object, name: str) -> list[Any]:
-        """Return a JSON array; absent is empty."""
+        """Return a JSON array, empty if it is absent."""
         if value is None:
             return []
         if not isinstance(value, list):
@@ -42,7 +42,7 @@ class Fields:
         return value
 
     def text(self, raw: Raw, name: str) -> str | None:
-        """Return a text; a number is one that was not written as text."""
+        """Return a text; an integer is converted to text."""
         value = raw.get(name)
         if value is None or value == "":
             return None
@@ -53,19 +53,19 @@ class Fields:
         raise self.undocumented(name, value)
 
     def required(self, raw: Raw, name: str) -> str:
-        """Return a text that must be there."""
+        """Return a required text."""
         value = self.text(raw, name)
         if value is None:
-            raise ServerError(f"the answer has no {name}, which its document promises", platform=self.platform)
+            raise ServerError(f"the answer has no {name}, which is documented as required", platform=self.platform)
         return value
 
     def texts(self, raw: Raw, name: str) -> tuple[str, ...]:
-        """Return a list of texts, empty ones left out."""
+        """Return a list of texts without empty ones."""
         found = (self.text({name: value}, name) for value in self.array(raw.get(name), name))
         return tuple(value for value in found if value is not None)
 
     def integer(self, raw: Raw, name: str) -> int | None:
-        """Return a whole number, written as a number or as text."""
+        """Return an integer, from a number or a text."""
         value = raw.get(name)
         if value is None or value == "":
             return None
@@ -76,7 +76,7 @@ class Fields:
         raise self.undocumented(name, value)
 
     def boolean(self, raw: Raw, name: str) -> bool | None:
-        """Return a truth value, also where it is written 0 or 1."""
+        """Return a boolean, from true, false, 0 or 1."""
         value = raw.get(name)
         if value is None or isinstance(value, bool):
             return value
@@ -85,7 +85,7 @@ class Fields:
         raise self.undocumented(name, value)
 
     def milliseconds(self, raw: Raw, name: str) -> DateTime | None:
-        """Return the time of a UNIX stamp in milliseconds; 0 means: not there yet."""
+        """Return the time of a UNIX timestamp in milliseconds; None for 0, which means not yet known."""
         value = self.integer(raw, name)
         if not value:
             return None
@@ -103,7 +103,7 @@ class Fields:
             raise self.undocumented(name, value) from None
 
     def undocumented(self, name: str, value: object) -> ServerError:
-        """Build the error for a field of an unknown form; its value stays out, it may be a secret."""
+        """Return the error for a field of an undocumented form, without its value, which may be a secret."""
         return ServerError(
             f"the answer has a {name} of an undocumented form ({type(value).__name__})",
             platform=self.platform,
@@ -113,25 +113,25 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An object of a platform's answers.
+    """An object of a platform's responses.
 
-    The annotation of a field says how it is read: ``str`` is required; ``str | None``, ``int | None``, ``bool | None``
-    and ``tuple[str, ...]`` may be absent; an `Answer` or a tuple of them is read in turn; ``Annotated[..., reader]``
-    names the reader, a method of `Fields` or a function of the same signature.
+    The annotation of a field determines how it is read: ``str`` is required; ``str | None``, ``int | None``,
+    ``bool | None`` and ``tuple[str, ...]`` may be absent; an `Answer` or a tuple of them is parsed recursively;
+    ``Annotated[..., reader]`` names a method of `Fields` or a function of the same signature.
     """
 
     fields: ClassVar[Fields]
-    """Reads the platform's answers; set by the base class of each platform."""
+    """The reader of the platform's responses; the base class of each platform sets it."""
 
     raw: Raw = field(repr=False, kw_only=True)
     """The object as the platform sent it."""
 
     @classmethod
     def parse(cls, value: object, *path: str) -> Self:
-        """Read an object.
+        """Read an object. Fields that are not declared are only in `raw`.
 
-        :param path: the names that lead from `value` to the object.
-        :raises ServerError: for a field of an undocumented form; a field that is not declared is in `raw` alone.
+        :param path: the names of the fields that lead from `value` to the object.
+        :raises ServerError: for a field of an undocumented form.
         """
         raw = cls.fields.mapping(value, cls.__name__)
         for name in path:

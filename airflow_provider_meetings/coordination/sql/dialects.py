@@ -140,4 +140,4 @@ def code(error: Exception) -> str:
         return str(number)
     if state := getattr(error, "sqlstate", None) or getattr(error, "pgcode", None):
         return str(state)
-    return next((refused for words, refused in _REFUSALS if words in str(error)), "")
+    return next((error_code for pattern, error_code in _REFUSALS if pattern in str(error)), "")

@@ -247,7 +247,7 @@ def control_error(status: int) -> Response:
 
 
 def _time(value: float | str) -> float | datetime:
-    """Return a time given as seconds since the epoch or as ISO 8601.
+    """Parse a time in seconds since the epoch or in ISO 8601.
 
     :raises ValueError: it is neither.
     """

@@ -1,4 +1,4 @@
-"""Injected errors: the next requests to an endpoint are answered with a given code."""
+"""Injected errors: the next requests to an endpoint fail with a chosen code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Injected revocations: tokens become invalid after a given request, such as between two pages."""
+"""Injected revocations: tokens become invalid after a chosen request, such as between two pages."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Revocations(FaultList[Revocation]):
         return self._append(Revocation(endpoint, requests, token))
 
     def count(self, endpoint: str) -> None:
-        """Count a request that was processed and whose response was not sent yet."""
+        """Count a processed request before its response is sent."""
         with self._lock:
             for revocation in self._faults:
                 revocation.left -= applies_to(revocation.endpoint, endpoint)

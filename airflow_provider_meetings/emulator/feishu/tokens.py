@@ -30,7 +30,7 @@ async def tenant_access_token(state: EmulatorState, request: Request) -> Respons
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN
 def app_of_body(cloud: Cloud, body: dict[str, Any], endpoint: str) -> App:
-    """Return the app whose id and secret are in ``body``.
+    """Return the app with the id and secret in ``body``.
 
     The page lists only the codes. Users report, with HTTP 200, 10003 for an unknown app id, such as one of the other
     cloud, and 10015 or 10014 for a wrong secret.

@@ -41,7 +41,7 @@ class WecomSentence:
 
 @dataclass(frozen=True, slots=True)
 class WecomParagraph:
-    """The words of one speaker; an external speaker has no ``userid``."""
+    """The sentences of one speaker; an external speaker has no ``userid``."""
 
     start: int
     end: int

@@ -7,7 +7,7 @@ from typing import Final
 
 from airflow_provider_meetings.emulator.model.wecom import WecomParagraph, WecomSentence, WecomTranscript, WecomWord
 
-# Speaker (1: the owner, 2: a colleague, 0: an external speaker without a userid), and the words of each sentence.
+# Speaker (1: the owner, 2: a colleague, 0: an external speaker without a userid), and the text of each sentence.
 _UTTERANCES: Final = (
     (1, (("大家好", "，", "我们", "开始", "吧", "。"), ("先", "看", "上周", "的", "进展", "。"))),
     (2, (("The", " arm", " passed", " all", " tests", "."),)),

@@ -166,7 +166,7 @@ class Consents:
             return known.consent
 
     def issue(self, consent: Consent, scope: str | None, seconds: int, refresh_seconds: int) -> TokenPair:
-        """Return new tokens of ``consent``, limited to ``scope`` if it is given.
+        """Return new tokens of ``consent``, limited to ``scope`` if it is not empty.
 
         The refresh token expires no later than the consent.
 

@@ -40,7 +40,7 @@ async def get_paragraph_list(state: EmulatorState, request: Request) -> Response
 
 # https://developer.work.weixin.qq.com/document/path/98211
 async def get_detail(state: EmulatorState, request: Request) -> Response:
-    """Answer with ``limit`` paragraphs from ``pid`` on, including it; with all if neither is given.
+    """Answer with ``limit`` paragraphs starting at ``pid``, or with all paragraphs without these parameters.
 
     A client requests the next page with the last pid that it has, so each page repeats one paragraph, and with limit 1
     a client makes no progress.

@@ -67,7 +67,7 @@ _GENERIC = {
         PermissionDenied,
         f"The user has not granted this scope: add it to the extra scopes, if that is set. {_CONSENT}",
     ),
-    99992402: Rule(InvalidRequest, "Check the ids that were given."),
+    99992402: Rule(InvalidRequest, "Check the ids."),
 }
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
@@ -185,7 +185,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "/open-apis/vc/v1/meetings/search",
         {
-            121001: Rule(InvalidRequest, "Check the search that was given."),
+            121001: Rule(InvalidRequest, "Check the search arguments."),
             121002: Rule(ServerError, _LATER),
         },
         trust_status=False,

@@ -80,7 +80,7 @@ class FeishuHook(ConsentHook):
         return extra["tenant_key"] or ""
 
     def get_conn(self) -> FeishuClient:
-        """Return the client, whose methods are Feishu's endpoints."""
+        """Return the client of Feishu's API."""
         client = super().get_conn()
         assert isinstance(client, FeishuClient)  # noqa: S101  # made above
         return client

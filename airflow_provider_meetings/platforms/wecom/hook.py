@@ -35,7 +35,7 @@ class WeComHook(MeetingsHook):
         )
 
     def get_conn(self) -> WeComClient:
-        """Return the client, whose methods are WeCom's endpoints."""
+        """Return the client of WeCom's API."""
         client = super().get_conn()
         assert isinstance(client, WeComClient)  # noqa: S101  # made above
         return client

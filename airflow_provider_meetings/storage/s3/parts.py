@@ -23,7 +23,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedObject:
-    """How to recognize an object whose upload was not confirmed."""
+    """How to recognize an object after an unconfirmed upload."""
 
     size: int
     etag: str

@@ -152,7 +152,7 @@ class RecordingPlan:
         return DmlStep(existing, recordings.values(meeting), counted=False)
 
     def _settle_by_recordings(self, prefix: str, name: str) -> DmlStep:
-        """Settle the items whose recording is settled, by keys of `prefix` and the column `name`.
+        """Settle the items of settled recordings, by keys of `prefix` and the column `name`.
 
         A meeting may have several recordings: its item gets the first one that is ready, else the first one.
         """

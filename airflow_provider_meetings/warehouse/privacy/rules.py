@@ -41,7 +41,7 @@ SAME_INFORMATION: Mapping[str, tuple[str, ...]] = {
     "author_kind_code": ("author_kind",),
     "state_code": ("reason",),
 }
-"""Columns with the same information as another column: dropped with it, unless an action is given for them."""
+"""Columns with the same information as another column: dropped with it unless they have their own action."""
 
 # Part of the key of pending_items, for recordings without an id.
 _KEYS = frozenset({"meeting_id", "meeting_number"})

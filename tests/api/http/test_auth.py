@@ -15,11 +15,11 @@ from airflow_provider_meetings.coordination.memory import ProcessTokenStore
         (7200, 300, False),
         (7200, 0, False),
         (7200, -5, False),
-        (60, 7, True),  # a tenth of a short life, not five minutes
+        (60, 7, True),  # the margin is a tenth of a short lifetime, not five minutes
         (60, 6, False),
     ],
 )
-def test_a_token_is_renewed_before_its_end(lifetime: float, left: float, fresh: bool) -> None:
+def test_token_is_fresh_until_shortly_before_expiry(lifetime: float, left: float, fresh: bool) -> None:
     assert Token("v", 1000.0, lifetime).fresh(1000.0 - left) is fresh
 
 
@@ -28,19 +28,19 @@ def test_token_repr_hides_value() -> None:
 
 
 def test_key_is_unique_per_identity_without_secret() -> None:
-    given = ("feishu", "https://open.feishu.cn", "app", "s3cret-value", "tenant")
-    key = token_key(*given)
+    parts = ("feishu", "https://open.feishu.cn", "app", "s3cret-value", "tenant")
+    key = token_key(*parts)
     assert "s3cret-value" not in key
-    assert token_key(*given) == key
-    for place in range(5):
-        other = [*given]
-        other[place] += "x"
+    assert token_key(*parts) == key
+    for index in range(5):
+        other = [*parts]
+        other[index] += "x"
         assert token_key(*other) != key
 
 
 def test_rejected_signature_is_replaced() -> None:
     values = iter(["one", "two"])
-    told: list[str] = []
+    secrets: list[str] = []
 
     def place(request: requests.PreparedRequest, value: str) -> None:
         request.headers["X-Token"] = value
@@ -50,7 +50,7 @@ def test_rejected_signature_is_replaced() -> None:
         fetch=lambda: Token(next(values), 1e12, 7200),
         place=place,
         store=ProcessTokenStore(clock=lambda: 0.0),
-        on_secret=told.append,
+        on_secret=secrets.append,
     )
     first = auth.signature()
     assert isinstance(first, Signature)
@@ -59,4 +59,4 @@ def test_rejected_signature_is_replaced() -> None:
     request = requests.Request("GET", "http://example.com", auth=second).prepare()
     assert request.headers["X-Token"] == "two"
     assert auth.signature().value == "two"
-    assert told == ["one", "one", "two", "two"]
+    assert secrets == ["one", "one", "two", "two"]

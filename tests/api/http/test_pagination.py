@@ -11,15 +11,15 @@ from airflow_provider_meetings.api.http.pagination import Page, pages
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.integers(), max_size=3), min_size=1, max_size=8))
 def test_pages_in_order(content: list[list[int]]) -> None:
-    asked: list[str | None] = []
+    cursors: list[str | None] = []
 
     def fetch(cursor: str | None) -> Page[int]:
-        asked.append(cursor)
+        cursors.append(cursor)
         number = int(cursor or 0)
         return Page(tuple(content[number]), str(number + 1) if number + 1 < len(content) else None)
 
     assert [list(page.items) for page in pages(fetch, what="x")] == content
-    assert asked == [None, *map(str, range(1, len(content)))]
+    assert cursors == [None, *map(str, range(1, len(content)))]
 
 
 @pytest.mark.parametrize("circle", [["a", "a"], ["a", "b", "a"], ["a", "b", "b"]])

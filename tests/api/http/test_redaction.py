@@ -1,4 +1,4 @@
-"""What logs show of URLs."""
+"""URLs in log lines."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from airflow_provider_meetings.platforms.wecom.hook import WeComHook
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "redacted"),
     [
         ("https://user:secret@host/path?x=1", "https://host/path?***"),
         ("http://host:8080/path", "http://host:8080/path"),
         ("https://host", "https://host"),
     ],
 )
-def test_redact(url: str, shown: str) -> None:
-    assert redact(url) == shown
+def test_redact(url: str, redacted: str) -> None:
+    assert redact(url) == redacted
 
 
 def test_urllib3_logs_no_query(emulated: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -41,7 +41,7 @@ def test_urllib3_logs_no_query(emulated: Any, caplog: pytest.LogCaptureFixture) 
 
 
 def test_header_warning_hides_query(caplog: pytest.LogCaptureFixture) -> None:
-    """urllib3 warns of one with the whole address, on another logger than its DEBUG lines."""
+    """urllib3 logs the whole URL of a response with invalid headers, on another logger than its DEBUG lines."""
     keep_queries_out_of_logs("https://media.example.invalid/x")
     line = "Failed to parse headers (url=%s): %s"
     logging.getLogger("urllib3.connection").warning(line, "https://media.example.invalid/x?sign=S3CRET", "defect")

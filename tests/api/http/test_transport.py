@@ -21,7 +21,7 @@ from airflow_provider_meetings.api.http import transport as transport_module
 from airflow_provider_meetings.api.http.auth import Token
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from tests.contract.exchange import NAMED, OK, QUOTA, REFUSED, Start, StartMedia, closed_port, decode, token_auth
+from tests.contract.acme_api import ERRORS, OK, QUOTA, REFUSED, Start, StartMedia, closed_port, decode, token_auth
 from tests.contract.leaks import error_text, logged
 from tests.contract.origin import Handler, Origin, json_body, raw_body
 
@@ -40,8 +40,8 @@ def test_rejected_token_is_refreshed(origin: Origin, start: Start) -> None:
     origin.on("/api", REFUSED, OK)
     transport = start(origin.url)
     assert transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport)) == {"value": 1}
-    signed = [seen.headers["authorization"] for seen in origin.requests if seen.path == "/api"]
-    assert signed == ["Bearer t-one", "Bearer t-two"]
+    authorizations = [request.headers["authorization"] for request in origin.requests if request.path == "/api"]
+    assert authorizations == ["Bearer t-one", "Bearer t-two"]
 
 
 @pytest.mark.parametrize("tokens", [("t-one", "t-two"), ("t-same", "t-same")])
@@ -93,7 +93,7 @@ def test_retry_signs_again(origin: Origin, start: Start) -> None:
     origin.on("/api", json_body({"error": "server"}), OK)
     transport = start(origin.url)
     transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport, "query"))
-    assert [seen.query for seen in origin.requests if seen.path == "/api"] == ["access_token=t-one"] * 2
+    assert [request.query for request in origin.requests if request.path == "/api"] == ["access_token=t-one"] * 2
 
 
 @pytest.mark.parametrize(("wait", "calls"), [("60", 2), ("60.1", 1), ("3600", 1), ("inf", 1)])
@@ -109,7 +109,7 @@ def test_long_retry_after_is_raised(origin: Origin, start: Start, wait: str, cal
 @pytest.mark.parametrize("name", ["missing", "making", "secret"])
 def test_permanent_error_is_not_retried(origin: Origin, start: Start, name: str) -> None:
     origin.on("/api", json_body({"error": name}, 400))
-    with pytest.raises(NAMED[name]):
+    with pytest.raises(ERRORS[name]):
         start(origin.url, sleep=pytest.fail).call("GET", "/api", decode, quota=QUOTA)
     assert origin.count("/api") == 1
 
@@ -180,10 +180,10 @@ def test_read_timeout(origin: Origin, start: Start, monkeypatch: pytest.MonkeyPa
 
 
 def test_timeouts_of_calls_and_media(start: Start, start_media: StartMedia, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[Any] = []
+    timeouts: list[Any] = []
 
     def send(_: object, __: object, **arguments: Any) -> requests.Response:
-        given.append(arguments["timeout"])
+        timeouts.append(arguments["timeout"])
         raise requests.ConnectTimeout
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send)
@@ -191,22 +191,22 @@ def test_timeouts_of_calls_and_media(start: Start, start_media: StartMedia, monk
         start("http://127.0.0.1:9", max_attempts=1).call("GET", "/", decode, quota=QUOTA)
     with pytest.raises(ServerError):
         start_media("http://127.0.0.1:9").stream("http://127.0.0.1:9/media")
-    assert given == [(transport_module.CONNECT_SECONDS, transport_module.READ_SECONDS)] * 2
+    assert timeouts == [(transport_module.CONNECT_SECONDS, transport_module.READ_SECONDS)] * 2
 
 
 def test_token_is_masked_before_use(origin: Origin, start: Start) -> None:
-    announced: list[str] = []
-    heard: list[list[str]] = []
+    secrets: list[str] = []
+    secrets_at_request: list[list[str]] = []
 
     def answer(handler: Handler) -> None:
-        heard.append([*announced])
+        secrets_at_request.append([*secrets])
         OK(handler)
 
     origin.on("/token", json_body({"token": "t-one"}), json_body({"token": "t-two"}))
     origin.on("/api", REFUSED, answer)
-    transport = start(origin.url, on_secret=announced.append)
+    transport = start(origin.url, on_secret=secrets.append)
     transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
-    assert heard == [["t-one", "t-two"]]
+    assert secrets_at_request == [["t-one", "t-two"]]
 
 
 def test_logs_contain_no_query(origin: Origin, start: Start, caplog: pytest.LogCaptureFixture) -> None:
@@ -238,45 +238,43 @@ def test_proxy_of_environment(origin: Origin, start: Start, monkeypatch: pytest.
 
 
 def test_interrupt_ends_wait_before_retry(origin: Origin, start: Start) -> None:
-    """The platform asks for a wait of a minute."""
-    refused = threading.Event()
+    rate_limited = threading.Event()
 
-    def refuse(handler: Handler) -> None:
+    def rate_limit(handler: Handler) -> None:
         json_body({"error": "busy"}, 429, {"x-wait": "60"})(handler)
-        refused.set()
+        rate_limited.set()
 
-    origin.on("/api", refuse)
+    origin.on("/api", rate_limit)
     transport = start(origin.url, sleep=None)
     with ThreadPoolExecutor(1) as threads:
         calling = threads.submit(transport.call, "GET", "/api", decode, quota=QUOTA)
-        assert refused.wait(20)
+        assert rate_limited.wait(20)
         transport.interrupt()
         with pytest.raises(RateLimited):
             calling.result(20)
     assert origin.count("/api") <= 2
 
 
-def test_shared_token_may_be_revoked_too(origin: Origin, start: Start) -> None:
-    """Others renewed it, and the platform voided theirs as well: only one fetched for this call is the last word."""
+def test_token_renewed_by_other_process_may_be_rejected_too(origin: Origin, start: Start) -> None:
     store = ProcessTokenStore()
     transport = start(origin.url)
-    origin.on("/token", json_body({"token": "ours"}))
+    origin.on("/token", json_body({"token": "fetched"}))
     origin.on("/api", json_body({"error": "token"}, 401), json_body({"error": "token"}, 401), OK)
     store.token("k", lambda: Token("first", 1e12, 7200))
 
-    class Others:
-        """A store in which somebody has left a newer token meanwhile."""
+    class SharedStore:
+        """A store in which another process has replaced the first token."""
 
         def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
             if rejected == "first":
-                return store.token(key, lambda: Token("of-others", 1e12, 7200), rejected=rejected)
+                return store.token(key, lambda: Token("of-other-process", 1e12, 7200), rejected=rejected)
             return store.token(key, fetch, rejected=rejected)
 
-    auth = token_auth(transport, store=Others())
+    auth = token_auth(transport, store=SharedStore())
     assert transport.call("GET", "/api", decode, quota=QUOTA, auth=auth) == {"value": 1}
     assert [usage.tokens_rejected for usage in transport.usage.endpoints().values()] == [2]
     assert origin.count("/token") == 1
-    # One that is refused although it was just fetched is an error, and not asked for again.
+    # A rejected token that was just fetched is an error and is not fetched again.
     origin.on("/api", json_body({"error": "token"}, 401))
     with pytest.raises(AuthenticationError):
         transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
@@ -293,11 +291,11 @@ def test_netrc_is_ignored(origin: Origin, start: Start, tmp_path: Path, monkeypa
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_redirect_of_api_is_not_followed(origin: Origin, start: Start, status: int) -> None:
-    """What was posted, a secret among it, would go along."""
-    there = origin.url.replace("127.0.0.1", "localhost") + "/elsewhere"
-    origin.on("/token", raw_body(b'{"error": "missing"}', status=status, headers={"Location": there}))
+    """A redirect would send the posted secret to another host."""
+    target = origin.url.replace("127.0.0.1", "localhost") + "/elsewhere"
+    origin.on("/token", raw_body(b'{"error": "missing"}', status=status, headers={"Location": target}))
     origin.on("/elsewhere", json_body({"token": "t-one"}))
     transport = start(origin.url)
     with pytest.raises(NotFound):
         transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
-    assert [seen.path for seen in origin.requests] == ["/token"]
+    assert [request.path for request in origin.requests] == ["/token"]

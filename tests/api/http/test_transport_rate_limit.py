@@ -1,4 +1,4 @@
-"""Calls wait for their turn, and a refusal is everybody's."""
+"""API calls wait for their slots, and a rate limit blocks the calls of all processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import MemoryBackend
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
-from tests.contract.exchange import OK, decode, token_auth
+from tests.contract.acme_api import OK, decode, token_auth
 from tests.contract.origin import Origin, json_body, serve_origin
 
 FIVE = Quota("minutes.get", (Rate(5, 1),))
@@ -20,20 +20,20 @@ SLOT = 0.2 / 0.98
 
 
 class Time:
-    """A clock that moves only while somebody sleeps."""
+    """A clock that moves only during sleep; `on_sleep` runs in each sleep, and each lasts `late` seconds longer."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.slept: list[float] = []
         self.late = 0.0
-        self.meanwhile: Callable[[], object] = int
+        self.on_sleep: Callable[[], object] = int
 
     def __call__(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
-        self.meanwhile()
+        self.on_sleep()
         self.now += seconds + self.late
 
 
@@ -56,17 +56,17 @@ def backend(time: Time) -> MemoryBackend:
 
 @pytest.fixture
 def transport(origin: Origin, time: Time, backend: MemoryBackend) -> Iterator[Transport]:
-    budget = SharedRateLimiter(backend, ("acme", origin.url, "app"))
+    limiter = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     transport = Transport(
-        base_url=origin.url, platform="acme", rate_limiter=budget, queue_timeout=60.0, sleep=time.sleep, clock=time
+        base_url=origin.url, platform="acme", rate_limiter=limiter, queue_timeout=60.0, sleep=time.sleep, clock=time
     )
     yield transport
     transport.close()
 
 
 def usage(transport: Transport) -> tuple[int, int, float]:
-    (found,) = transport.usage.endpoints().values()
-    return found.calls, found.refused, found.waited
+    (endpoint,) = transport.usage.endpoints().values()
+    return endpoint.calls, endpoint.refused, endpoint.waited
 
 
 def test_each_call_waits_for_its_slot(origin: Origin, transport: Transport, time: Time) -> None:
@@ -79,10 +79,12 @@ def test_each_call_waits_for_its_slot(origin: Origin, transport: Transport, time
     assert waited == pytest.approx(2 * SLOT)
 
 
-def test_refusal_blocks_all_calls(origin: Origin, transport: Transport, time: Time, backend: MemoryBackend) -> None:
+def test_rate_limit_blocks_all_processes(
+    origin: Origin, transport: Transport, time: Time, backend: MemoryBackend
+) -> None:
     origin.on("/api", json_body({"error": "busy"}, 429, {"x-wait": "7.5"}), OK)
     assert transport.call("GET", "/api", decode, quota=FIVE) == {"value": 1}
-    # Not slept twice: the next try waits in the queue only.
+    # The retry sleeps once, in the queue.
     assert [pause for pause in time.slept if pause] == pytest.approx([7.5])
     calls, refused, waited = usage(transport)
     assert (calls, refused) == (2, 1)
@@ -91,29 +93,31 @@ def test_refusal_blocks_all_calls(origin: Origin, transport: Transport, time: Ti
     assert other.reserve(FIVE, 60) == pytest.approx(SLOT)
 
 
-def test_refusal_moves_waiting_call(origin: Origin, transport: Transport, time: Time, backend: MemoryBackend) -> None:
+def test_rate_limit_of_other_process_delays_waiting_call(
+    origin: Origin, transport: Transport, time: Time, backend: MemoryBackend
+) -> None:
     origin.on("/api", OK, OK)
     other = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     transport.call("GET", "/api", decode, quota=FIVE)
 
-    def refused() -> None:
+    def rate_limit_other() -> None:
         other.refused(FIVE, RateLimited("refused", retry_after=7.0))
-        time.meanwhile = int
+        time.on_sleep = int
 
-    time.meanwhile = refused
+    time.on_sleep = rate_limit_other
     transport.call("GET", "/api", decode, quota=FIVE)
     assert time.slept == pytest.approx([SLOT, 7.0 - SLOT])
     assert origin.count("/api") == 2
 
 
-def test_late_call_reserves_new_slot_twice(
+def test_late_call_reserves_new_slot_at_most_twice(
     origin: Origin, transport: Transport, time: Time, backend: MemoryBackend
 ) -> None:
     origin.on("/api", OK, OK)
     other = SharedRateLimiter(backend, ("acme", origin.url, "app"))
     transport.call("GET", "/api", decode, quota=FIVE)
     time.late = 0.05
-    time.meanwhile = lambda: other.reserve(FIVE, 60)
+    time.on_sleep = lambda: other.reserve(FIVE, 60)
     transport.call("GET", "/api", decode, quota=FIVE)
     assert time.slept == pytest.approx([SLOT, 2 * SLOT - 0.05, 2 * SLOT - 0.05])
     time.late = 0.02
@@ -131,14 +135,14 @@ def test_long_block_is_raised(origin: Origin, transport: Transport, time: Time, 
             transport.call("GET", "/api", decode, quota=FIVE)
         assert caught.value.retry_after == float(wait)
         assert time.slept == []
-        # The next one does not even ask: it is told when.
+        # The next call fails without a request.
         with pytest.raises(RateLimited, match="61 s away") as caught:
             transport.call("GET", "/api", decode, quota=FIVE)
         assert caught.value.retry_after == pytest.approx(61)
     assert origin.count("/api") == calls
 
 
-def test_refusal_without_wait_backs_off(origin: Origin, transport: Transport, time: Time) -> None:
+def test_rate_limit_without_retry_after_backs_off(origin: Origin, transport: Transport, time: Time) -> None:
     busy = json_body({"error": "busy"}, 429)
     origin.on("/api", busy, busy, OK)
     transport.call("GET", "/api", decode, quota=FIVE)
@@ -155,9 +159,9 @@ def test_retry_after_rejected_token_takes_own_slot(origin: Origin, transport: Tr
 
 def test_interrupted_call_sends_nothing(origin: Origin, backend: MemoryBackend) -> None:
     origin.on("/api", OK)
-    budget = SharedRateLimiter(backend, ("acme", origin.url, "app"))
-    budget.refused(FIVE, RateLimited("refused", retry_after=30.0))
-    transport = Transport(base_url=origin.url, platform="acme", rate_limiter=budget)
+    limiter = SharedRateLimiter(backend, ("acme", origin.url, "app"))
+    limiter.refused(FIVE, RateLimited("refused", retry_after=30.0))
+    transport = Transport(base_url=origin.url, platform="acme", rate_limiter=limiter)
     with ThreadPoolExecutor(1) as threads:
         calling = threads.submit(transport.call, "GET", "/api", decode, quota=FIVE)
         transport.interrupt()
@@ -167,19 +171,19 @@ def test_interrupted_call_sends_nothing(origin: Origin, backend: MemoryBackend) 
     transport.close()
 
 
-def test_queue_timeout_counts_once_per_call(origin: Origin, backend: MemoryBackend, time: Time) -> None:
-    """Others are refused while we wait, each time for a second: the deadline is the call's, not the place's."""
+def test_queue_timeout_limits_whole_call(origin: Origin, backend: MemoryBackend, time: Time) -> None:
+    """While the call waits, other processes are rate limited again and again."""
     origin.on("/api", OK)
-    budget = SharedRateLimiter(backend, ("acme", origin.url, "app"))
+    limiter = SharedRateLimiter(backend, ("acme", origin.url, "app"))
 
     def sleep(seconds: float) -> None:
         time.sleep(seconds)
-        budget.refused(FIVE, RateLimited("refused", retry_after=1.0))
+        limiter.refused(FIVE, RateLimited("refused", retry_after=1.0))
 
     transport = Transport(
-        base_url=origin.url, platform="acme", rate_limiter=budget, queue_timeout=15.0, sleep=sleep, clock=time
+        base_url=origin.url, platform="acme", rate_limiter=limiter, queue_timeout=15.0, sleep=sleep, clock=time
     )
-    budget.refused(FIVE, RateLimited("refused", retry_after=1.0))
+    limiter.refused(FIVE, RateLimited("refused", retry_after=1.0))
     with pytest.raises(RateLimited):
         transport.call("GET", "/api", decode, quota=FIVE)
     assert time.now <= 16.0
@@ -188,7 +192,7 @@ def test_queue_timeout_counts_once_per_call(origin: Origin, backend: MemoryBacke
 
 
 def test_lost_slots_are_limited(origin: Origin, transport: Transport, backend: MemoryBackend, time: Time) -> None:
-    """As where nothing stands still any more, and the word of it is still there."""
+    """The stored block never expires."""
     origin.on("/api", OK, OK)
     transport.acquire(FIVE)
     backend.set(f"quota|acme|{origin.url}|app|minutes.get|refused", b"1", 3600.0)
@@ -203,7 +207,7 @@ def test_rate_limited_login_waits(origin: Origin, transport: Transport, time: Ti
     assert [pause for pause in time.slept if pause] == pytest.approx([60.0])
 
 
-def test_acquired_slot_is_not_waited_for_again(origin: Origin, transport: Transport, time: Time) -> None:
+def test_call_uses_acquired_slot(origin: Origin, transport: Transport, time: Time) -> None:
     origin.on("/api", OK, OK)
     transport.call("GET", "/api", decode, quota=FIVE)
     transport.acquire(FIVE)
@@ -218,6 +222,6 @@ def test_interrupt_ends_pause(transport: Transport, time: Time) -> None:
     transport.pause(3)
     assert time.slept == [3]
     assert transport.queue_timeout == 60.0
-    time.meanwhile = transport.interrupt
+    time.on_sleep = transport.interrupt
     with pytest.raises(ServerError, match="the task is being stopped"):
         transport.pause(3)

@@ -12,14 +12,14 @@ from tests.contract.bench import CHUNK_BYTES, Bench
 from tests.contract.leaks import error_text, logged
 from tests.contract.origin import Answer
 from tests.contract.ranges import (
+    Modifier,
     RangeHost,
-    Twist,
     document,
     only_status,
-    range_moved,
     short_range,
     version,
     with_headers,
+    wrong_range,
 )
 
 SIZE = 2 * CHUNK_BYTES + 4321
@@ -45,21 +45,21 @@ def _assert_no_link(bench: Bench, caplog: pytest.LogCaptureFixture, error: BaseE
 )
 def test_restart_if_content_changes_within_try(bench: Bench, other: bytes, tags: tuple[str | None, str | None]) -> None:
     host = RangeHost(V1, tag=tags[0])
-    bench.land(host.cut(CHUNK_BYTES), host.becomes(other, tags[1]))
+    bench.land(host.cut(CHUNK_BYTES), host.replaced_by(other, tags[1]))
     assert_landed(bench, other)
     # With If-Range the host sends the new version at once.
-    assert host.asked == [None, CHUNK_BYTES if tags[0] == '"v1"' else None]
+    assert host.offsets == [None, CHUNK_BYTES if tags[0] == '"v1"' else None]
 
 
 # Responses that may not be the requested range.
-INVALID_RANGES: dict[str, Twist] = {
+INVALID_RANGES: dict[str, Modifier] = {
     "no tag": with_headers(etag=None),
     "another tag": with_headers(etag='"v2"'),
     "weak tag": with_headers(etag='W/"v1"'),
-    "start too early": range_moved(start=-1),
-    "start too late": range_moved(start=1),
-    "total too high": range_moved(total=1),
-    "total too low": range_moved(total=-1),
+    "start too early": wrong_range(start=-1),
+    "start too late": wrong_range(start=1),
+    "total too high": wrong_range(total=1),
+    "total too low": wrong_range(total=-1),
     "range from byte 0": lambda reply: with_headers(content_range=f"bytes 0-{SIZE - 1}/{SIZE}")(reply),
     "no range": with_headers(content_range=None),
     "malformed range": with_headers(content_range="bytes a-b/c"),
@@ -77,10 +77,10 @@ INVALID_RANGES: dict[str, Twist] = {
 def test_invalid_range_restarts(bench: Bench, fault: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     host = RangeHost(V1)
-    bench.land(host.cut(CHUNK_BYTES), host.but(INVALID_RANGES[fault]), host)
+    bench.land(host.cut(CHUNK_BYTES), host.modified(INVALID_RANGES[fault]), host)
     assert_landed(bench, V1)
     # The third request follows at once, with the same link, for the whole file.
-    assert host.asked == [None, CHUNK_BYTES, None]
+    assert host.offsets == [None, CHUNK_BYTES, None]
     assert (bench.links, bench.slept) == (2, [])
     _assert_no_link(bench, caplog)
 
@@ -96,35 +96,35 @@ def test_range_of_another_version_is_not_spliced(bench: Bench, fault: str) -> No
     def end_of_new(reply: object) -> None:
         vars(reply)["body"] = V2[CHUNK_BYTES:]
 
-    bench.land(host.cut(CHUNK_BYTES), host.but(end_of_new, INVALID_RANGES[fault], new_version), host)
+    bench.land(host.cut(CHUNK_BYTES), host.modified(end_of_new, INVALID_RANGES[fault], new_version), host)
     assert_landed(bench, V2)
 
 
 @pytest.mark.parametrize("in_chunks", [False, True])
 def test_short_range_is_continued(bench: Bench, in_chunks: bool) -> None:
     host = RangeHost(V1, in_chunks=in_chunks)
-    bench.land(host.cut(CHUNK_BYTES), host.but(short_range(CHUNK_BYTES // 2)))
+    bench.land(host.cut(CHUNK_BYTES), host.modified(short_range(CHUNK_BYTES // 2)))
     assert_landed(bench, V1)
-    assert host.asked == [None, CHUNK_BYTES, CHUNK_BYTES * 3 // 2, CHUNK_BYTES * 2]
+    assert host.offsets == [None, CHUNK_BYTES, CHUNK_BYTES * 3 // 2, CHUNK_BYTES * 2]
 
 
 def test_short_range_without_total_is_not_the_end(bench: Bench) -> None:
     """Without length and total, the end of a range looks like the end of the file."""
     host = RangeHost(V1, in_chunks=True)
-    bench.land(host.cut(CHUNK_BYTES + 1), host.but(short_range(CHUNK_BYTES // 2, total="*")))
+    bench.land(host.cut(CHUNK_BYTES + 1), host.modified(short_range(CHUNK_BYTES // 2, total="*")))
     assert_landed(bench, V1)
 
 
 def test_tiny_ranges_fail(bench: Bench) -> None:
     host = RangeHost(V1)
     with pytest.raises(MeetingsApiError):
-        bench.land(host.cut(CHUNK_BYTES), host.but(short_range(100)))
+        bench.land(host.cut(CHUNK_BYTES), host.modified(short_range(100)))
     assert_not_landed(bench)
     bench.land(host)
     assert_landed(bench, V1)
 
 
-DEAD_LINKS: dict[str, tuple[Twist, type[MeetingsApiError]]] = {
+DEAD_LINKS: dict[str, tuple[Modifier, type[MeetingsApiError]]] = {
     **{str(status): (only_status(status), LinkExpired) for status in (401, 403, 404, 410)},
     "html": (document(PAGE, "text/html"), MediaCorrupt),
     "html as video": (document(PAGE, "video/mp4"), MediaCorrupt),
@@ -142,11 +142,11 @@ DEAD_LINKS: dict[str, tuple[Twist, type[MeetingsApiError]]] = {
 def test_resume_with_new_link(bench: Bench, offset: int, failure: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     host = RangeHost(V1)
-    dead = host.but(DEAD_LINKS[failure][0])
+    dead = host.modified(DEAD_LINKS[failure][0])
     bench.land(host.cut(offset), dead, dead, host)
     assert_landed(bench, V1)
-    assert host.asked == [None, offset or None, offset or None, offset or None]
-    assert host.given == SIZE
+    assert host.offsets == [None, offset or None, offset or None, offset or None]
+    assert host.media_bytes == SIZE
     assert [seen.query for seen in bench.origin.requests] == [f"sign=S3CRET-{number}" for number in (1, 2, 3, 4)]
     _assert_no_link(bench, caplog)
 
@@ -155,21 +155,21 @@ def test_resume_with_new_link(bench: Bench, offset: int, failure: str, caplog: p
 def test_persistent_link_failure_keeps_part(bench: Bench, failure: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     host = RangeHost(V1)
-    twist, kind = DEAD_LINKS[failure]
+    modifier, kind = DEAD_LINKS[failure]
     with pytest.raises(kind) as caught:
-        bench.land(host.cut(CHUNK_BYTES), host.but(twist))
+        bench.land(host.cut(CHUNK_BYTES), host.modified(modifier))
     assert_not_landed(bench)
     assert not caught.value.permanent
     # The cut stream made progress; then five consecutive failures.
-    assert (len(host.asked), len(bench.slept)) == (6, 4)
+    assert (len(host.offsets), len(bench.slept)) == (6, 4)
     _assert_no_link(bench, caplog, caught.value)
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V1)
-    assert host.given == SIZE
+    assert host.media_bytes == SIZE
 
 
 def _failures(host: RangeHost, *statuses: int) -> list[Answer]:
-    return [host.but(only_status(status)) for status in statuses]
+    return [host.modified(only_status(status)) for status in statuses]
 
 
 @pytest.mark.parametrize("statuses", [(500, 502, 503, 504), (429,) * 4, (500, 429, 403, 503)])
@@ -177,7 +177,7 @@ def test_four_consecutive_failures_are_retried(bench: Bench, statuses: tuple[int
     host = RangeHost(V1)
     bench.land(*_failures(host, *statuses), host.cut(CHUNK_BYTES), *_failures(host, *statuses), host)
     assert_landed(bench, V1)
-    assert host.given == SIZE
+    assert host.media_bytes == SIZE
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -186,6 +186,6 @@ def test_five_consecutive_failures_are_an_error(bench: Bench, status: int) -> No
     with pytest.raises(ServerError, match=f"status {status}"):
         bench.land(*_failures(host, *[status] * 5), host)
     assert_not_landed(bench)
-    assert len(host.asked) == 5
+    assert len(host.offsets) == 5
     bench.land()
     assert_landed(bench, V1)

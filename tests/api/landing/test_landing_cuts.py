@@ -24,8 +24,8 @@ def test_resume_after_cut(bench: Bench, offset: int) -> None:
     assert_landed(bench, V1)
     # Only the chunk in which the stream was cut is lost.
     resumed = offset // CHUNK_BYTES * CHUNK_BYTES
-    assert host.asked == [None, resumed or None]
-    assert host.given == offset + SIZE - resumed
+    assert host.offsets == [None, resumed or None]
+    assert host.media_bytes == offset + SIZE - resumed
 
 
 @pytest.mark.parametrize("offset", OFFSETS)
@@ -38,9 +38,9 @@ def test_restart_without_ranges_or_validator(bench: Bench, kind: str, offset: in
     }[kind]
     bench.land(host.cut(offset), host)
     assert_landed(bench, V1)
-    assert host.given == offset + SIZE
+    assert host.media_bytes == offset + SIZE
     asks = kind == "no ranges" and offset >= CHUNK_BYTES
-    assert host.asked == [None, offset // CHUNK_BYTES * CHUNK_BYTES if asks else None]
+    assert host.offsets == [None, offset // CHUNK_BYTES * CHUNK_BYTES if asks else None]
 
 
 @pytest.mark.parametrize("offset", OFFSETS)
@@ -55,7 +55,7 @@ def test_restart_after_cut_chunked_body_without_validator(bench: Bench, offset: 
     host = RangeHost(V1, tag=None, in_chunks=True)
     bench.land(host.cut(offset), host)
     assert_landed(bench, V1)
-    assert host.asked == [None, None]
+    assert host.offsets == [None, None]
 
 
 @pytest.mark.parametrize("every", [HALF, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + HALF])
@@ -63,8 +63,8 @@ def test_every_response_cut_with_ranges(bench: Bench, every: int) -> None:
     host = RangeHost(V1)
     bench.land(host.cut(every))
     assert_landed(bench, V1)
-    assert host.asked[0] is None
-    assert host.given < 2 * SIZE
+    assert host.offsets[0] is None
+    assert host.media_bytes < 2 * SIZE
 
 
 def test_every_response_cut_without_ranges(bench: Bench) -> None:
@@ -73,7 +73,7 @@ def test_every_response_cut_without_ranges(bench: Bench) -> None:
         bench.land(host.cut(CHUNK_BYTES + HALF))
     assert not caught.value.permanent
     assert_not_landed(bench)
-    assert len(host.asked) <= 8
+    assert len(host.offsets) <= 8
     # The first restart is a failure too, because it gets no further.
     assert len(bench.slept) == 4
 
@@ -86,19 +86,19 @@ def test_repeated_cut_at_same_byte_keeps_part(bench: Bench) -> None:
         reply.sent = max(0, CHUNK_BYTES + HALF - start)
 
     with pytest.raises(ServerError, match="was cut after"):
-        bench.land(host.but(cut))
+        bench.land(host.modified(cut))
     assert_not_landed(bench)
-    before = host.given
+    before = host.media_bytes
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V1)
-    assert host.given - before <= SIZE - CHUNK_BYTES
+    assert host.media_bytes - before <= SIZE - CHUNK_BYTES
 
 
 @pytest.mark.parametrize("extra", [1, CHUNK_BYTES])
 def test_content_length_longer_than_body(bench: Bench, extra: int) -> None:
     host = RangeHost(V1)
     with pytest.raises(ServerError, match="was cut after"):
-        bench.land(host.but(with_headers(content_length=str(SIZE + extra))))
+        bench.land(host.modified(with_headers(content_length=str(SIZE + extra))))
     assert_not_landed(bench)
     # The part was written for a version of that length.
     bench.land(host)
@@ -107,7 +107,7 @@ def test_content_length_longer_than_body(bench: Bench, extra: int) -> None:
 
 def test_short_content_length_of_range_is_not_the_end(bench: Bench) -> None:
     host = RangeHost(V1)
-    short = host.but(with_headers(content_length=str(CHUNK_BYTES)))
+    short = host.modified(with_headers(content_length=str(CHUNK_BYTES)))
     bench.land(host.cut(CHUNK_BYTES), short, host)
     assert_landed(bench, V1)
-    assert host.asked == [None, CHUNK_BYTES, 2 * CHUNK_BYTES]
+    assert host.offsets == [None, CHUNK_BYTES, 2 * CHUNK_BYTES]

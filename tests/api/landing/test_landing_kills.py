@@ -53,7 +53,7 @@ def _kill_during_download(bench: Bench, host: RangeHost, processes: ForkServer, 
     sent = rng.randint(before + 2 * PIECE, SIZE - 1)
     moment = rng.randint(before + 1, before + (sent - before) // PIECE * PIECE)
     killed_event = threading.Event()
-    pid = processes.start(root=bench.root, url=bench.origin.on("/media", host.held(sent, killed_event)))
+    pid = processes.start(root=bench.root, url=bench.origin.on("/media", host.stalled(sent, killed_event)))
     written = _wait_for_size(part, moment)
     assert 1 <= written < SIZE
     assert_not_landed(bench)
@@ -79,11 +79,11 @@ def test_resume_after_kill_at_random_byte(
                 left = _kill_during_download(bench, host, processes, rng)
                 killed += 1
         assert bench.files() == {f"{NAME}.part", CHECKPOINT}
-        host.asked.clear()
-        host.given = 0
+        host.offsets.clear()
+        host.media_bytes = 0
         assert bench.land(host).outcome == "resumed"
         assert_landed(bench, V1)
-        assert (host.asked, host.given) == ([left], SIZE - left), f"number {number}"
+        assert (host.offsets, host.media_bytes) == ([left], SIZE - left), f"number {number}"
         for path in sorted(bench.root.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
 
@@ -145,11 +145,11 @@ def test_second_process_does_not_disturb_first(
     bench = Bench(tmp_path, origin, transport)
     host = RangeHost(V1)
     released = threading.Event()
-    processes.start(root=tmp_path, url=origin.on("/media", host.held(SIZE // 2, released), host))
+    processes.start(root=tmp_path, url=origin.on("/media", host.stalled(SIZE // 2, released), host))
     _wait_for_size(bench.root / f"{NAME}.part", SIZE // 2 // PIECE * PIECE)
     with pytest.raises(BlockingIOError, match="being written by another process"):
         bench.land()
     released.set()  # the stream is cut there
     assert processes.wait() == 0
     assert_landed(bench, V1)
-    assert host.asked == [None, SIZE // 2 // PIECE * PIECE]
+    assert host.offsets == [None, SIZE // 2 // PIECE * PIECE]

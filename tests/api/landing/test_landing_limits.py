@@ -13,9 +13,9 @@ import pytest
 from airflow_provider_meetings.api.errors import FileTooLarge, LinkExpired, ServerError
 from airflow_provider_meetings.api.http import transport
 from airflow_provider_meetings.api.landing import source
+from tests.contract.acme_api import Start
 from tests.contract.aftermath import assert_landed, assert_not_landed
 from tests.contract.bench import CHECKPOINT, NAME, Bench
-from tests.contract.exchange import Start
 from tests.contract.origin import Handler, video
 from tests.contract.ranges import RangeHost, only_status, version, with_headers
 
@@ -86,7 +86,7 @@ def test_resume_after_timeout(bench: Bench, hang: str, start: Start, monkeypatch
     host = RangeHost(V1)
     bench.land(bench.origin.hang(HANGS[hang]), host)
     assert_landed(bench, V1)
-    assert host.given < SIZE or "middle" not in hang
+    assert host.media_bytes < SIZE or "middle" not in hang
 
 
 @pytest.mark.parametrize("in_chunks", [False, True])
@@ -95,7 +95,7 @@ def test_file_above_max_bytes_is_refused(bench: Bench, in_chunks: bool) -> None:
     with pytest.raises(FileTooLarge, match=f"the limit is {SIZE - 1}"):
         bench.land(host, max_bytes=SIZE - 1)
     assert bench.files() == set()
-    assert host.asked == [None]
+    assert host.offsets == [None]
     bench.land(host, max_bytes=SIZE)
     assert_landed(bench, V1)
 
@@ -109,7 +109,7 @@ def test_content_length_above_max_bytes_writes_nothing(bench: Bench) -> None:
 def test_content_length_above_free_space_is_refused(bench: Bench) -> None:
     host = RangeHost(V1)
     with pytest.raises(OSError, match=r"bytes free, \d+ are needed: free some space") as caught:
-        bench.land(host.but(with_headers(content_length=str(2**59))), max_bytes=2**60)
+        bench.land(host.modified(with_headers(content_length=str(2**59))), max_bytes=2**60)
     assert caught.value.errno == errno.ENOSPC
     assert bench.files() == set()
     bench.land(host)
@@ -151,7 +151,7 @@ def test_full_disk_frees_written_bytes(bench: Bench, disk: Path) -> None:
 def test_part_survives_full_disk(bench: Bench, disk: Path) -> None:
     host = RangeHost(V1)
     with pytest.raises(LinkExpired):
-        bench.land(host.cut(SIZE // 2), host.but(only_status(403)))
+        bench.land(host.cut(SIZE // 2), host.modified(only_status(403)))
     filler = disk / "filler"
     filler.write_bytes(bytes(_free(disk) - PAGE))
     with pytest.raises(OSError, match="free some space") as caught:
@@ -161,7 +161,7 @@ def test_part_survives_full_disk(bench: Bench, disk: Path) -> None:
     filler.unlink()
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V1)
-    assert host.given == SIZE
+    assert host.media_bytes == SIZE
 
 
 @pytest.mark.parametrize("pages", [0, 1, 15])

@@ -31,10 +31,10 @@ PART = NAME + ".part"
 def _fail(bench: Bench, host: RangeHost) -> None:
     """Fail a try: its stream is cut after `CUT` bytes, and its links expire."""
     with pytest.raises(LinkExpired):
-        bench.land(host.cut(CUT), host.but(only_status(403)))
+        bench.land(host.cut(CUT), host.modified(only_status(403)))
     assert_not_landed(bench)
-    host.given = 0
-    host.asked.clear()
+    host.media_bytes = 0
+    host.offsets.clear()
 
 
 def _change(bench: Bench, **changes: Any) -> None:
@@ -50,17 +50,17 @@ def test_resume_in_next_try(bench: Bench) -> None:
     stored = bench.land(host)
     assert_landed(bench, V1)
     assert stored.outcome == "resumed"
-    assert (host.asked, host.given) == ([KEPT], SIZE - KEPT)
+    assert (host.offsets, host.media_bytes) == ([KEPT], SIZE - KEPT)
 
 
 def test_each_try_resumes(bench: Bench) -> None:
     host = RangeHost(V1)
     for _ in range(3):
         with pytest.raises(LinkExpired):
-            bench.land(host.cut(CHUNK_BYTES), host.but(only_status(403)))
+            bench.land(host.cut(CHUNK_BYTES), host.modified(only_status(403)))
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V1)
-    assert host.given == SIZE
+    assert host.media_bytes == SIZE
 
 
 def test_resume_without_length(bench: Bench) -> None:
@@ -68,7 +68,7 @@ def test_resume_without_length(bench: Bench) -> None:
     _fail(bench, host)
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V1)
-    assert host.given == SIZE - CUT
+    assert host.media_bytes == SIZE - CUT
 
 
 @pytest.mark.parametrize("tag", [None, 'W/"v1"'])
@@ -78,7 +78,7 @@ def test_part_without_strong_validator_is_removed(bench: Bench, tag: str | None)
     assert bench.files() == set()
     assert bench.land(host).outcome == "landed"
     assert_landed(bench, V1)
-    assert host.asked == [None]
+    assert host.offsets == [None]
 
 
 @pytest.mark.parametrize("other", [V2, version(SIZE + 9, 3), V1[:KEPT], V1[: KEPT - 1]], ids=len)
@@ -130,7 +130,7 @@ def _assert_restarts(bench: Bench, damage: Damage) -> None:
     damage(bench)
     assert bench.land(host).outcome == "landed"
     assert_landed(bench, V1)
-    assert host.asked == [None]
+    assert host.offsets == [None]
     assert {path.name for path in bench.root.parent.iterdir()} == {"target"}
 
 
@@ -163,7 +163,7 @@ def test_resume_shorter_part(bench: Bench) -> None:
     (bench.root / PART).write_bytes(V1[:12345])
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V1)
-    assert host.asked == [12345]
+    assert host.offsets == [12345]
 
 
 def test_part_from_before_reboot_is_not_resumed(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +175,7 @@ def test_part_from_before_reboot_is_not_resumed(bench: Bench, tmp_path: Path, mo
     monkeypatch.setattr(local_writer, "_BOOT_ID", boot)
     assert bench.land(host).outcome == "landed"
     assert_landed(bench, V1)
-    assert host.asked == [None]
+    assert host.offsets == [None]
 
 
 def test_no_resume_without_boot_id(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +184,7 @@ def test_no_resume_without_boot_id(bench: Bench, tmp_path: Path, monkeypatch: py
     _fail(bench, host)
     assert bench.land(host).outcome == "landed"
     assert_landed(bench, V1)
-    assert host.asked == [None]
+    assert host.offsets == [None]
 
 
 def test_part_replaced_by_symlink_is_refused(bench: Bench, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_complete_part_is_published_without_request(bench: Bench) -> None:
     (bench.root / PART).write_bytes(V1)
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V1)
-    assert host.asked == []
+    assert host.offsets == []
 
 
 def test_second_process_keeps_part_and_checkpoint(bench: Bench) -> None:
@@ -225,7 +225,7 @@ def test_second_process_keeps_part_and_checkpoint(bench: Bench) -> None:
     assert bench.files() == {PART, CHECKPOINT}
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V1)
-    assert host.given == SIZE - KEPT
+    assert host.media_bytes == SIZE - KEPT
 
 
 def test_checkpoint_replaced_during_resume(bench: Bench) -> None:
@@ -246,7 +246,7 @@ def test_checkpoint_replaced_during_resume(bench: Bench) -> None:
     host.body, host.tag = V2, '"v2"'
     assert bench.land(host).outcome == "resumed"
     assert_landed(bench, V2)
-    assert host.given == SIZE - KEPT
+    assert host.media_bytes == SIZE - KEPT
 
 
 def test_stop_while_hashing_part_keeps_it(bench: Bench) -> None:
@@ -264,7 +264,7 @@ def test_stop_while_hashing_part_keeps_it(bench: Bench) -> None:
     assert bench.files() == {PART, CHECKPOINT}
     bench.stop.clear()
     assert bench.land(host).outcome == "resumed"
-    assert host.given == SIZE - KEPT
+    assert host.media_bytes == SIZE - KEPT
     assert_landed(bench, V1)
 
 

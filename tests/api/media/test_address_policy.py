@@ -13,11 +13,11 @@ from tests.contract.names import patch_resolver
 
 OPEN = "https://open.feishu.cn"
 NEVER = ["169.254.169.254", "fe80::1", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "224.0.0.1", "0.0.0.0"]
-ASKABLE = {"127.0.0.1": "loopback", "10.0.0.1": "private", "fd12::1": "private", "100.64.0.1": "shares"}
-ASKABLE |= {"198.18.0.1": "special", "::ffff:10.0.0.1": "private", "64:ff9b::7f00:1": "loopback"}
+INTERNAL = {"127.0.0.1": "loopback", "10.0.0.1": "private", "fd12::1": "private", "100.64.0.1": "shares"}
+INTERNAL |= {"198.18.0.1": "special", "::ffff:10.0.0.1": "private", "64:ff9b::7f00:1": "loopback"}
 
 
-def refused(rule: MediaAddresses, host: str, address: str | None = None) -> UnsafeAddress:
+def refusal(rule: MediaAddresses, host: str, address: str | None = None) -> UnsafeAddress:
     with pytest.raises(UnsafeAddress) as caught:
         rule.check_host(host) if address is None else rule.check(host, ip_address(address))
     assert host.rstrip(".").lower()[:60] in str(caught.value)
@@ -30,10 +30,10 @@ def test_public_addresses_are_allowed(address: str) -> None:
     MediaAddresses(OPEN).check_host(address)
 
 
-@pytest.mark.parametrize(("address", "kind"), ASKABLE.items())
+@pytest.mark.parametrize(("address", "kind"), INTERNAL.items())
 def test_internal_address_is_refused_with_next_step(monkeypatch: pytest.MonkeyPatch, address: str, kind: str) -> None:
     patch_resolver(monkeypatch)("open.feishu.cn", ["1.1.1.1"])
-    error = refused(MediaAddresses(OPEN, platform="acme"), "media.example.com", address)
+    error = refusal(MediaAddresses(OPEN, platform="acme"), "media.example.com", address)
     assert (error.platform, error.permanent) == ("acme", True)
     assert f"({ip_address(address)})" in str(error)
     assert kind in str(error)
@@ -44,9 +44,9 @@ def test_internal_address_is_refused_with_next_step(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     "allowed", [("0.0.0.0/0", "::/0"), ("media.example.com",), ("*.example.com",)], ids=["all", "name", "suffix"]
 )
-def test_never_allowed_addresses(address: str, allowed: tuple[str, ...]) -> None:
+def test_never_allowed_address_is_refused_despite_entries(address: str, allowed: tuple[str, ...]) -> None:
     for base in (OPEN, f"http://[{address}]" if ":" in address else f"http://{address}"):
-        error = refused(MediaAddresses(base, allowed), "media.example.com", address)
+        error = refusal(MediaAddresses(base, allowed), "media.example.com", address)
         assert "allowed_media_hosts" not in str(error)
 
 
@@ -56,14 +56,14 @@ def test_non_public_address_is_refused(address: IPv4Address | IPv6Address) -> No
     if kind_of(address) is Kind.PUBLIC:
         rule.check("media.example.com", address)
     else:
-        refused(rule, "media.example.com", str(address))
+        refusal(rule, "media.example.com", str(address))
 
 
 @given(st.ip_addresses())
 def test_allowing_all_networks_keeps_never_allowed(address: IPv4Address | IPv6Address) -> None:
     rule = MediaAddresses("https://1.1.1.1", ["0.0.0.0/0", "::/0"])
     if kind_of(address) is Kind.NEVER:
-        refused(rule, "media.example.com", str(address))
+        refusal(rule, "media.example.com", str(address))
     else:
         rule.check("media.example.com", address)
 
@@ -79,7 +79,7 @@ def test_literal_address_is_checked_without_resolver(monkeypatch: pytest.MonkeyP
     names = patch_resolver(monkeypatch)
     names("open.feishu.cn", ["1.1.1.1"])
     names(host, ["1.1.1.1"])
-    assert "allowed_media_hosts" in refused(MediaAddresses(OPEN), host).next_step
+    assert "allowed_media_hosts" in refusal(MediaAddresses(OPEN), host).next_step
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_literal_address_is_checked_without_resolver(monkeypatch: pytest.MonkeyP
 )  # fmt: skip
 def test_literal_metadata_address_is_refused(host: str) -> None:
     rule = MediaAddresses(OPEN, ["metadata.google.internal", "*.google.internal", "*.tencentyun.com", "0.0.0.0/0"])
-    assert "allowed_media_hosts" not in str(refused(rule, host))
+    assert "allowed_media_hosts" not in str(refusal(rule, host))
 
 
 def test_name_is_not_refused_before_resolution() -> None:
@@ -99,7 +99,7 @@ def test_name_is_not_refused_before_resolution() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "host", "address", "taken"),
+    ("entry", "host", "address", "allowed"),
     [
         ("media.example.com", "media.example.com", "10.0.0.1", True),
         ("Media.Example.COM.", "media.example.com", "10.0.0.1", True),
@@ -127,17 +127,17 @@ def test_name_is_not_refused_before_resolution() -> None:
         ("fd12::/16", "media.example.com", "10.0.0.1", False),
     ],
 )
-def test_allowed_entries(monkeypatch: pytest.MonkeyPatch, entry: str, host: str, address: str, taken: bool) -> None:
+def test_allowed_entries(monkeypatch: pytest.MonkeyPatch, entry: str, host: str, address: str, allowed: bool) -> None:
     patch_resolver(monkeypatch)("open.feishu.cn", ["1.1.1.1"])
     rule = MediaAddresses(OPEN, ["other.example.org", entry])
-    if taken:
+    if allowed:
         rule.check(host, ip_address(address))
     else:
-        refused(rule, host, address)
+        refusal(rule, host, address)
 
 
 @pytest.mark.parametrize(
-    ("entry", "said"),
+    ("entry", "message"),
     [
         (entry, repr(entry[:60]))
         for entry in (
@@ -151,10 +151,10 @@ def test_allowed_entries(monkeypatch: pytest.MonkeyPatch, entry: str, host: str,
         ("media.example.com?sign=S3CRET", "entry 2 is"),
     ],
 )  # fmt: skip
-def test_invalid_entry_is_named(entry: str, said: str) -> None:
+def test_invalid_entry_is_named(entry: str, message: str) -> None:
     with pytest.raises(InvalidRequest, match="allowed_media_hosts: entry 2") as caught:
         MediaAddresses(OPEN, ["media.example.com", entry])
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "S3CRET" not in str(caught.value)
     assert "*.example.com" in caught.value.next_step
 
@@ -166,7 +166,7 @@ def test_never_allowed_entry_is_refused(entry: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "address", "taken"),
+    ("base", "address", "allowed"),
     [
         ("http://127.0.0.1:8080", "127.0.0.1", True),
         ("http://127.0.0.1:8080", "::1", True),
@@ -184,28 +184,30 @@ def test_never_allowed_entry_is_refused(entry: str) -> None:
         ("http://unknown.corp.example", "10.0.0.1", False),
     ],
 )
-def test_address_kind_of_api_is_allowed(monkeypatch: pytest.MonkeyPatch, base: str, address: str, taken: bool) -> None:
+def test_address_kind_of_api_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, base: str, address: str, allowed: bool
+) -> None:
     patch_resolver(monkeypatch)("gateway.corp.example", ["10.9.9.9"])
     rule = MediaAddresses(base)
-    if taken:
+    if allowed:
         rule.check("media.example.com", ip_address(address))
     else:
-        refused(rule, "media.example.com", address)
+        refusal(rule, "media.example.com", address)
 
 
 def test_api_host_is_resolved_only_if_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = patch_resolver(monkeypatch)("gateway.corp.example", ["10.9.9.9"])
+    lookups = patch_resolver(monkeypatch)("gateway.corp.example", ["10.9.9.9"])
     rule = MediaAddresses("http://gateway.corp.example", ["10.1.0.0/16"])
     rule.check("media.example.com", ip_address("1.1.1.1"))
     rule.check("media.example.com", ip_address("10.1.0.1"))
-    refused(rule, "media.example.com", "169.254.1.1")
-    assert asked == []
+    refusal(rule, "media.example.com", "169.254.1.1")
+    assert lookups == []
     rule.check("media.example.com", ip_address("10.2.0.1"))
-    assert asked != []
+    assert lookups != []
 
 
 @pytest.mark.parametrize(
-    ("url", "scheme", "taken"),
+    ("url", "scheme", "allowed"),
     [
         ("http://x", "http", True),
         ("HTTPS://x:1/y?z", "https", True),
@@ -221,5 +223,5 @@ def test_api_host_is_resolved_only_if_needed(monkeypatch: pytest.MonkeyPatch) ->
         ("http://x:99999", "http", False),
     ],
 )
-def test_http_urls(url: str, scheme: str, taken: bool) -> None:
-    assert (is_http(url), scheme_of(url)) == (taken, scheme)
+def test_http_urls(url: str, scheme: str, allowed: bool) -> None:
+    assert (is_http(url), scheme_of(url)) == (allowed, scheme)

@@ -1,4 +1,4 @@
-"""Hosts that never come to an end, and landings that are told to."""
+"""Cancellation of landings, and timeouts for hosts whose responses never end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
 from tests.contract.bench import BODY, CHECKPOINT, OTHER, Bench
 from tests.contract.endless import Endless
-from tests.contract.opening import OpenSession, read, refused
+from tests.contract.opening import OpenSession, open_error, read
 from tests.contract.origin import Handler, Origin, video
 from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
 
@@ -36,50 +36,50 @@ NO_HEADERS = {
 NO_END = {"body trickles": (BEGINNING, b"x"), "body stalls": (BEGINNING, b"")}
 
 
-class GivenUp(BaseException):
-    """What Airflow's time-out of a task is."""
+class TaskTimeout(BaseException):
+    """Like AirflowTaskTimeout, which is no Exception."""
 
 
-class _TellingStore(LocalStore):
-    """Say when the first piece is written."""
+class _ObservedStore(LocalStore):
+    """Set `written` after the first chunk."""
 
     def __init__(self, root: Path) -> None:
         super().__init__(root, "file:///target")
         self.written = written = threading.Event()
 
-        class Telling(LocalWriter):
+        class ObservedWriter(LocalWriter):
             def write(self, chunk: bytes) -> None:
                 super().write(chunk)
                 written.set()
 
-        self._kind = Telling
+        self._writer_class = ObservedWriter
 
     def writer(self, key: str, plan: Plan) -> LocalWriter:
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return self._kind(path, plan)
+        return self._writer_class(path, plan)
 
 
 @pytest.mark.parametrize("name", [*NO_HEADERS, *NO_END])
-def test_interrupted_landing_ends(bench: Bench, name: str) -> None:
+def test_cancelled_landing_ends(bench: Bench, name: str) -> None:
     host = Endless(*{**NO_HEADERS, **NO_END}[name])
     bench.origin.on("/media", host)
     limits = Limits()
-    client, store = ScriptedClient(bench.transport, bench.link), _TellingStore(bench.root)
+    client, store = ScriptedClient(bench.transport, bench.link), _ObservedStore(bench.root)
     landing = Landing(client, store, layout=Layout(), limits=limits)
 
     def files() -> Iterator[tuple[Recording, MediaFile]]:
         yield RECORDING, MEDIA
-        assert (store.written if name in NO_END else host.reached).wait(20)
-        raise GivenUp
+        assert (store.written if name in NO_END else host.started).wait(20)
+        raise TaskTimeout
 
     def stop() -> None:
         limits.stop.set()
         client.interrupt()
 
-    with pytest.raises(GivenUp):
+    with pytest.raises(TaskTimeout):
         list(land_all(files(), landing.land, workers=2, stop=stop))
-    assert host.hung_up.wait(20)
+    assert host.disconnected.wait(20)
     assert bench.origin.count("/media") == 1
     assert (bench.root / CHECKPOINT).exists() == (name in NO_END)
 
@@ -88,10 +88,10 @@ def test_interrupted_landing_ends(bench: Bench, name: str) -> None:
 def test_slow_headers_time_out(origin: Origin, session: OpenSession, name: str) -> None:
     host = Endless(*NO_HEADERS[name])
     opened = session(answer_seconds=0.3)
-    text = refused(opened, origin.on("/media", host) + "?sign=S3CRET", ServerError)
+    text = open_error(opened, origin.on("/media", host) + "?sign=S3CRET", ServerError)
     assert "no answer in time" in text
-    assert host.hung_up.wait(20)
-    # Only this answer was cut.
+    assert host.disconnected.wait(20)
+    # The session can still be used.
     assert read(opened, origin.on("/good", video(b"abc"))) == b"abc"
 
 
@@ -99,51 +99,51 @@ def test_slow_headers_of_proxy_time_out(origin: Origin, session: OpenSession) ->
     host = Endless(*NO_HEADERS["headers drip"])
     origin.on("http://media.example.com/", host)
     opened = session(proxy=origin.url, answer_seconds=0.3)
-    assert "no answer in time" in refused(opened, "http://media.example.com/?sign=S3CRET", ServerError)
-    assert host.hung_up.wait(20)
+    assert "no answer in time" in open_error(opened, "http://media.example.com/?sign=S3CRET", ServerError)
+    assert host.disconnected.wait(20)
 
 
-def test_assertion_of_http_client_is_typed_error(origin: Origin, session: OpenSession) -> None:
-    text = refused(session(proxy=origin.url), "http://cdn.example%20/media?sign=S3CRET", ServerError)
+def test_invalid_host_through_proxy_is_server_error(origin: Origin, session: OpenSession) -> None:
+    text = open_error(session(proxy=origin.url), "http://cdn.example%20/media?sign=S3CRET", ServerError)
     assert "could not be reached" in text
 
 
 def test_slow_body_has_no_time_limit(origin: Origin, session: OpenSession) -> None:
-    gone_on = threading.Event()
+    headers_sent = threading.Event()
 
     def slow(handler: Handler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc")
-        gone_on.set()
+        headers_sent.set()
         origin.closing.wait(0.6)
         handler.wfile.write(b"def")
 
     assert read(session(answer_seconds=0.2), origin.on("/media", slow)) == b"abcdef"
-    assert gone_on.is_set()
+    assert headers_sent.is_set()
 
 
-def test_encrypted_rest_is_not_body(secure: Origin, session: OpenSession) -> None:
+def test_interrupt_of_tls_body_returns_no_ciphertext(secure: Origin, session: OpenSession) -> None:
     def endless(handler: Handler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 99000000000\r\n\r\n")
         while not secure.closing.is_set():
             handler.wfile.write(bytes(2**16))
 
     opened = session()
-    begun = threading.Event()
+    first_chunk = threading.Event()
     received: set[int] = set()
 
     def fetch() -> str:
         with opened.open(secure.on("/media", endless), {}) as response:
             try:
-                for piece in response.iter_content(1000):
-                    received.update(piece)
-                    begun.set()
+                for chunk in response.iter_content(1000):
+                    received.update(chunk)
+                    first_chunk.set()
             except OSError as error:
                 return type(error).__name__
         return "whole"
 
     with ThreadPoolExecutor(1) as threads:
         fetching = threads.submit(fetch)
-        assert begun.wait(20)
+        assert first_chunk.wait(20)
         opened.interrupt()
         assert fetching.result(20) != "whole"
     assert received == {0}
@@ -155,16 +155,16 @@ def test_stalled_handshake_times_out(session: OpenSession) -> None:
         connection, _ = listener.accept()
         with connection:
             connection.settimeout(10)
-            while heard := connection.recv(65536):
+            while received := connection.recv(65536):
                 pass
-            return heard
+            return received
 
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
         listening = threads.submit(listen, listener)
         opened = session(answer_seconds=0.3)
-        # On a loaded machine, the time can be up before the connection is made.
+        # On a loaded machine, the timeout can expire before the connection is made.
         while not listening.done():
-            refused(opened, f"https://127.0.0.1:{listener.getsockname()[1]}/media?sign=S3CRET", ServerError)
+            open_error(opened, f"https://127.0.0.1:{listener.getsockname()[1]}/media?sign=S3CRET", ServerError)
         assert listening.result() == b""
 
 
@@ -173,5 +173,5 @@ def test_interrupted_session_opens_nothing(origin: Origin, session: OpenSession)
     link = origin.on("/media", video(OTHER)) + "?sign=S3CRET"
     assert read(opened, link) == OTHER
     opened.interrupt()
-    assert "the task is being stopped" in refused(opened, link, ServerError)
+    assert "the task is being stopped" in open_error(opened, link, ServerError)
     assert origin.count("/media") == 1

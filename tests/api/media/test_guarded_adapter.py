@@ -1,4 +1,4 @@
-"""Names that lead into the networks around us; only the resolver is made up."""
+"""Host names that resolve to internal addresses; only the resolver is replaced."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_meetings.api.errors import ServerError
 from tests.contract.certificate import NAME
 from tests.contract.names import PUBLIC, Names
-from tests.contract.opening import LOOPBACK, OPEN, OpenSession, port, read, refused, there
+from tests.contract.opening import LOOPBACK, OPEN, OpenSession, open_error, port, read, redirect_to
 from tests.contract.origin import Origin, video
 
 
@@ -20,7 +20,7 @@ from tests.contract.origin import Origin, video
 def test_loopback_is_refused_before_connecting(session: OpenSession, names: Names, host: str) -> None:
     names("name.example", ["127.0.0.1"])
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        text = refused(session(OPEN), f"http://{host}:{listener.getsockname()[1]}/media?sign=S3CRET")
+        text = open_error(session(OPEN), f"http://{host}:{listener.getsockname()[1]}/media?sign=S3CRET")
         assert "a loopback address" in text
         assert "allowed_media_hosts" in text
         listener.setblocking(False)
@@ -28,20 +28,20 @@ def test_loopback_is_refused_before_connecting(session: OpenSession, names: Name
             listener.accept()
 
 
-def test_one_refused_address_refuses_host(session: OpenSession, names: Names) -> None:
+def test_host_with_one_refused_address_is_refused(session: OpenSession, names: Names) -> None:
     names("name.example", ["127.0.0.1", "10.0.0.1"])
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        text = refused(session(LOOPBACK), f"http://name.example:{listener.getsockname()[1]}/media")
+        text = open_error(session(LOOPBACK), f"http://name.example:{listener.getsockname()[1]}/media")
         assert "name.example (10.0.0.1), a private address" in text
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_dns_rebinding_is_refused(session: OpenSession, names: Names, scheme: str) -> None:
-    asked = names("rebind.example", [PUBLIC], ["127.0.0.1"])
+    lookups = names("rebind.example", [PUBLIC], ["127.0.0.1"])
     with socket.create_server(("127.0.0.1", 0)) as listener:
         link = f"{scheme}://rebind.example:{listener.getsockname()[1]}/media?sign=S3CRET"
-        assert "rebind.example (127.0.0.1), a loopback address" in refused(session(OPEN), link)
-        assert len(asked) == 2
+        assert "rebind.example (127.0.0.1), a loopback address" in open_error(session(OPEN), link)
+        assert len(lookups) == 2
         connection, _ = listener.accept()
         with connection:
             connection.settimeout(5)
@@ -54,16 +54,16 @@ def test_allowed_host_is_fetched(origin: Origin, session: OpenSession, names: Na
     origin.on("/media", video(b"abc"))
     link = f"http://{NAME}:{port(origin.url)}/media"
     assert read(session(OPEN, entry), link) == b"abc"
-    refused(session(OPEN, "media.example.org", "*.media.example.com", "127.0.0.2", "10.0.0.0/8"), link)
+    open_error(session(OPEN, "media.example.org", "*.media.example.com", "127.0.0.2", "10.0.0.0/8"), link)
     assert origin.count("/media") == 1
 
 
 def test_unreachable_host_is_server_error(session: OpenSession, names: Names) -> None:
-    text = refused(session(), "http://unknown.example/media?sign=S3CRET", ServerError)
+    text = open_error(session(), "http://unknown.example/media?sign=S3CRET", ServerError)
     assert "http://unknown.example: no connection" in text
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        number = gone.getsockname()[1]
-    refused(session(), f"http://127.0.0.1:{number}/media?sign=S3CRET", ServerError)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        number = listener.getsockname()[1]
+    open_error(session(), f"http://127.0.0.1:{number}/media?sign=S3CRET", ServerError)
 
 
 def test_links_are_not_logged(
@@ -71,10 +71,10 @@ def test_links_are_not_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     names(NAME, ["127.0.0.1"])
-    origin.on("/first", there(f"http://{NAME}:{port(origin.url)}/media?sign=S3CRET"))
+    origin.on("/first", redirect_to(f"http://{NAME}:{port(origin.url)}/media?sign=S3CRET"))
     origin.on("/media", video(b"abc"))
     assert read(session(), origin.url + "/first?sign=S3CRET") == b"abc"
-    refused(session(OPEN), origin.url + "/first?sign=S3CRET")
+    open_error(session(OPEN), origin.url + "/first?sign=S3CRET")
     text = "\n".join(record.getMessage() for record in caplog.records)
     assert f"GET http://{NAME}:{port(origin.url)}/media?*** answered 200" in text
     assert "S3CRET" not in text
@@ -86,6 +86,6 @@ def test_ca_bundle_applies(secure: Origin, session: OpenSession, names: Names) -
     secure.on("/media", video(b"abc"))
     assert read(session(), secure.url + "/media") == b"abc"
     assert read(session(), f"https://{NAME}:{port(secure.url)}/media") == b"abc"
-    assert "certificate" in refused(session(ca_bundle=None), secure.url + "/media?S3CRET", ServerError)
-    assert "certificate" in refused(session(), f"https://other.example.com:{port(secure.url)}/media", ServerError)
-    assert "CA bundle" in refused(session(ca_bundle="/nowhere/ca.pem"), secure.url + "/media", ServerError)
+    assert "certificate" in open_error(session(ca_bundle=None), secure.url + "/media?S3CRET", ServerError)
+    assert "certificate" in open_error(session(), f"https://other.example.com:{port(secure.url)}/media", ServerError)
+    assert "CA bundle" in open_error(session(ca_bundle="/nowhere/ca.pem"), secure.url + "/media", ServerError)

@@ -46,10 +46,10 @@ def test_ipv6_spelling_has_same_kind(address: IPv4Address) -> None:
 @given(st.ip_addresses())
 def test_public_addresses_are_global(address: IPv4Address | IPv6Address) -> None:
     if kind_of(address) is Kind.PUBLIC:
-        reached = unwrap(address)
-        assert reached.is_global
-        assert not reached.is_multicast
-        assert not reached.is_link_local
+        unwrapped = unwrap(address)
+        assert unwrapped.is_global
+        assert not unwrapped.is_multicast
+        assert not unwrapped.is_link_local
 
 
 @given(st.ip_addresses(v=4))

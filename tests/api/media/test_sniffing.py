@@ -118,7 +118,7 @@ def test_head_may_end_within_character(encoding: str, prefix: str) -> None:
     transcript = replace(VIDEO, kind="transcript-txt")
     text = (prefix + "好" * HEAD_BYTES).encode(encoding)
     refuse_documents(transcript, text[:HEAD_BYTES])
-    # A whole file may not.
+    # A whole file must not end within a character.
     with pytest.raises(MediaCorrupt, match="expected text"):
         refuse_documents(transcript, b"hello\xe5")
 
@@ -157,12 +157,12 @@ def test_other_bytes_are_refused_as_recording(head: bytes) -> None:
 def test_error_names_expected_and_actual_content() -> None:
     with pytest.raises(MediaCorrupt) as caught:
         refuse_documents(VIDEO, bytes(range(200)), "image/png")
-    for words in (
+    for part in (
         "expected an audio or video container, got the first bytes 00 01 02 03 04",
         "0d 0e 0f with Content-Type 'image/png'",
         "f-1",
     ):
-        assert words in str(caught.value)
+        assert part in str(caught.value)
     assert "0f 10" not in str(caught.value)
     with pytest.raises(MediaCorrupt, match=r"expected a file \(pdf\), got"):
         refuse_documents(replace(VIDEO, kind="summary-pdf"), b"PK\x03\x04")
@@ -194,7 +194,7 @@ def test_document_is_accepted(kind: str, head: bytes) -> None:
 @pytest.mark.parametrize(
     ("kind", "content_type", "file_type", "head", "ext"),
     [
-        # the format of the kind comes first
+        # the format of the kind takes precedence
         ("transcript-srt", "video/mp4", "mp4", b"", "srt"),
         ("summary-docx", "", "", b"PK\x03\x04", "docx"),
         # then the Content-Type
@@ -266,8 +266,8 @@ def test_media_type(ext: str, expected: str) -> None:
     ["wav", "mp3", "m4a", "aac", "ogg", "wma", "amr", "avi", "mp4", "mkv", "mov", "wmv", "m4v", "mpeg", "flv"],
 )
 def test_formats_that_feishu_accepts_have_media_type(ext: str) -> None:
-    served = f"{media_type(ext).upper()}; codecs=x"
-    assert extension(VIDEO, content_type=served, file_type="", head=b"") == ext
+    content_type = f"{media_type(ext).upper()}; codecs=x"
+    assert extension(VIDEO, content_type=content_type, file_type="", head=b"") == ext
 
 
 def test_every_container_has_media_type() -> None:

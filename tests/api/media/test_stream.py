@@ -1,4 +1,4 @@
-"""The media host: what it is told, what its redirects and statuses mean, and that a cut is noticed."""
+"""Media streams: request headers, redirects, status codes and truncated bodies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
-from tests.contract.exchange import QUOTA, Start, StartMedia, decode, token_auth
+from tests.contract.acme_api import QUOTA, Start, StartMedia, decode, token_auth
 from tests.contract.leaks import error_text
 from tests.contract.origin import Origin, chunked, json_body, raw_body, video
 
@@ -34,12 +34,12 @@ def test_media_host_receives_no_credentials(
     transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport))
     with MediaSession(transport).stream(origin.url + "/media?sign=a") as stream:
         assert b"".join(stream.chunks()) == b"abc"
-    media = [seen for seen in origin.requests if seen.path.startswith("/media")]
-    assert [seen.query for seen in media] == ["sign=a", "sign=b"]
-    for seen in media:
-        assert not {"authorization", "cookie", "proxy-authorization", "referer"} & set(seen.headers)
-        assert "access_token" not in seen.query
-        assert seen.headers["accept-encoding"] == "identity"
+    media = [request for request in origin.requests if request.path.startswith("/media")]
+    assert [request.query for request in media] == ["sign=a", "sign=b"]
+    for request in media:
+        assert not {"authorization", "cookie", "proxy-authorization", "referer"} & set(request.headers)
+        assert "access_token" not in request.query
+        assert request.headers["accept-encoding"] == "identity"
 
 
 def test_signed_link_is_sent_unchanged(origin: Origin, start_media: StartMedia) -> None:
@@ -85,10 +85,10 @@ def test_length(origin: Origin, start_media: StartMedia) -> None:
 
 
 def test_compressed_body_is_refused(origin: Origin, start_media: StartMedia) -> None:
-    """Half a gzip stream looks whole to those who unpack it."""
-    origin.on("/packed", video(b"abc", {"Content-Encoding": "gzip"}))
+    """A truncated gzip stream can be decompressed without an error."""
+    origin.on("/compressed", video(b"abc", {"Content-Encoding": "gzip"}))
     with pytest.raises(MediaCorrupt, match=r"compressed the file \('gzip'\)"):
-        start_media(origin.url).stream(origin.url + "/packed")
+        start_media(origin.url).stream(origin.url + "/compressed")
 
 
 @pytest.mark.parametrize("length", ["abc", "-5", "", "9" * 5000, "1_0"])
@@ -117,9 +117,9 @@ def test_chunks_are_at_most_one_mebibyte(origin: Origin, start_media: StartMedia
     assert max(sizes) <= CHUNK_BYTES
 
 
-@pytest.mark.parametrize("how", ["length", "chunked"])
-def test_truncated_body_is_detected(origin: Origin, start_media: StartMedia, how: str) -> None:
-    cut = video(b"abc", {"Content-Length": "10"}) if how == "length" else chunked(b"abc", finished=False)
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_truncated_body_is_detected(origin: Origin, start_media: StartMedia, framing: str) -> None:
+    cut = video(b"abc", {"Content-Length": "10"}) if framing == "length" else chunked(b"abc", finished=False)
     origin.on("/media", cut)
     with (
         start_media(origin.url).stream(origin.url + "/media?sign=S3CRET") as stream,

@@ -27,7 +27,7 @@ def _rich_text(_: Fields, raw: Raw, name: str) -> list[Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Reaction(FeishuAnswer):
-    """A kind of reaction and how often it was given."""
+    """A kind of reaction and its count."""
 
     type: str
     count: int | None

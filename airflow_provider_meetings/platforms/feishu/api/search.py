@@ -43,7 +43,7 @@ class SearchEndpoints(FeishuSession):
         Starts the search again when a page token has expired. Halves the window when the search has too many results.
         Self-built apps only; not known to exist on Lark.
 
-        :param query: words to search for, at most 50 characters.
+        :param query: search text of at most 50 characters.
         :param owner_ids: ids of users, of the type of `user_id_type` or of the connection.
         :param start: aware, start of the time of creation; `end` likewise. Both or neither; both are inclusive.
         :param page_size: 1 to 30.
@@ -81,7 +81,7 @@ class SearchEndpoints(FeishuSession):
             if checked := check_ids(ids, name):
                 filters[name] = [check_id(one, name) for one in checked]
         if (start is None) != (end is None):
-            raise InvalidRequest("start and end belong together: give both, or neither")
+            raise InvalidRequest("give both start and end, or neither")
         window = check_times(start, end) if start is not None and end is not None else None
         if not (query or filters or window):
             raise InvalidRequest("The search has no filter: give query, owner_ids, participant_ids, or start and end")

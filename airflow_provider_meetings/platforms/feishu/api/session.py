@@ -106,8 +106,8 @@ class FeishuSession:
 
     def _people(self, user_id_type: UserIdType | None) -> dict[str, str]:
         """Say which id of a person the answer shall give."""
-        given = self._credentials.user_id_type if user_id_type is None else check_user_id_type(user_id_type)
-        return {"user_id_type": given}
+        id_type = self._credentials.user_id_type if user_id_type is None else check_user_id_type(user_id_type)
+        return {"user_id_type": id_type}
 
     def _need_user(self, what: str) -> None:
         if self._credentials.users is None:

@@ -1,4 +1,4 @@
-"""A small platform to try the transport on: its decoder, its token, and a port where nobody listens."""
+"""A fictitious API for tests of the transport: its decoder, its token, and an unused port."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REFUSED = json_body({"error": "token"}, 401)
 OK = json_body({"value": 1})
 Start = Callable[..., Transport]
 StartMedia = Callable[..., MediaSession]
-NAMED: dict[str, type[MeetingsApiError]] = {
+ERRORS: dict[str, type[MeetingsApiError]] = {
     "busy": RateLimited,
     "server": ServerError,
     "missing": NotFound,
@@ -40,11 +40,11 @@ QUOTA = Quota("things")
 
 
 def decode(response: requests.Response) -> Any:
-    """Stand in for a platform's decoder: the body names the error."""
+    """Return the body, or raise the error that it names."""
     body = response.json()
     if name := body.get("error"):
         wait = response.headers.get("x-wait")
-        error = NAMED[name](f"acme refused: {name}", platform="acme", retry_after=float(wait) if wait else None)
+        error = ERRORS[name](f"acme refused: {name}", platform="acme", retry_after=float(wait) if wait else None)
         if isinstance(error, AuthenticationError):
             error.token_rejected = name == "token"
         raise error
@@ -68,6 +68,7 @@ def token_auth(transport: Transport, place_in: str = "header", store: TokenStore
 
 
 def closed_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """Return a port on which no process listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
