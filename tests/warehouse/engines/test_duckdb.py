@@ -31,7 +31,7 @@ def _hold(path: Path, child: list[Any]) -> Any:
     return process
 
 
-def test_waits_until_another_process_lets_go(make_hook: MakeHook, tmp_path: Path, child: list[Any]) -> None:
+def test_waits_for_other_process(make_hook: MakeHook, tmp_path: Path, child: list[Any]) -> None:
     path = tmp_path / "x.duckdb"
     holder = _hold(path, child)
     waits: list[float] = []
@@ -47,7 +47,7 @@ def test_waits_until_another_process_lets_go(make_hook: MakeHook, tmp_path: Path
     assert waits == [0.1, 0.2, 0.5]
 
 
-def test_gives_up_after_its_time_and_says_who_holds_the_file(
+def test_timeout_names_process_that_holds_file(
     make_hook: MakeHook, tmp_path: Path, child: list[Any], chain: Callable[[BaseException], str]
 ) -> None:
     path = tmp_path / "x.duckdb"
@@ -62,7 +62,7 @@ def test_gives_up_after_its_time_and_says_who_holds_the_file(
 
 
 @pytest.mark.parametrize("make", ["missing directory", "no database"])
-def test_what_cannot_be_opened_says_what_to_do(make_hook: MakeHook, tmp_path: Path, make: str) -> None:
+def test_file_that_cannot_be_opened_is_reported(make_hook: MakeHook, tmp_path: Path, make: str) -> None:
     path = tmp_path / "no" / "x.duckdb"
     if make == "no database":
         path.parent.mkdir()
@@ -80,7 +80,7 @@ def test_memory_is_refused(make_hook: MakeHook) -> None:
         DuckDBEngine(make_hook("duckdb", "")).open()
 
 
-def test_times_are_instants_in_any_zone_of_the_session(
+def test_times_do_not_depend_on_session_time_zone(
     make_hook: MakeHook, tmp_path: Path, post: Callable[..., dict[str, Any]], now: Any
 ) -> None:
     hook = make_hook("duckdb", tmp_path / "x.duckdb")
@@ -103,7 +103,7 @@ def test_times_are_instants_in_any_zone_of_the_session(
 
 
 @pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMPTZ"])
-def test_a_time_without_a_zone_is_refused(
+def test_time_without_zone_is_refused(
     make_hook: MakeHook, tmp_path: Path, post: Callable[..., dict[str, Any]], now: Any, kind: str
 ) -> None:
     """It would hold the clock of the session's zone."""
@@ -119,7 +119,7 @@ def test_a_time_without_a_zone_is_refused(
             load_posts(hook, posts=[post()], **arguments)
 
 
-def test_a_merge_in_pieces_leaves_out_nothing_and_counts_all(
+def test_merge_in_pieces_is_complete(
     make_hook: MakeHook, tmp_path: Path, post: Callable[..., dict[str, Any]], now: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_file, "_PIECE", 7)
@@ -134,7 +134,7 @@ def test_a_merge_in_pieces_leaves_out_nothing_and_counts_all(
         assert connection.execute("SELECT count(*) FROM posts").fetchall() == [(30,)]
 
 
-def test_comments_and_types_are_in_the_database(make_hook: MakeHook, tmp_path: Path, now: Any) -> None:
+def test_comments_and_types_are_written(make_hook: MakeHook, tmp_path: Path, now: Any) -> None:
     hook = make_hook("duckdb", tmp_path / "x.duckdb")
     load_posts(hook, posts=[], schema="lake", table_prefix="", schema_changes="add", now=now)
     with closing(hook.get_conn()) as connection:

@@ -19,7 +19,7 @@ class OtherHook:
         return "dwh"
 
 
-def test_the_engine_is_the_one_of_the_connection_type(hook: Hook) -> None:
+def test_engine_is_chosen_by_connection_type(hook: Hook) -> None:
     names = {
         "sqlite": "SQLiteEngine",
         "duckdb": "DuckDBEngine",
@@ -30,6 +30,6 @@ def test_the_engine_is_the_one_of_the_connection_type(hook: Hook) -> None:
     assert type(engine_for(hook)).__name__ == name
 
 
-def test_another_type_is_refused_and_those_that_work_are_named() -> None:
+def test_unsupported_type_error_names_supported_types() -> None:
     with pytest.raises(LoadError, match=r"'dwh' is of type 'oracle'; .* duckdb, mysql, postgres, sqlite"):
         engine_for(OtherHook())

@@ -30,7 +30,7 @@ def _read(sql: str, dialect: DefaultDialect) -> exp.Expr:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
-def test_each_table_is_created_with_its_types(dialect: DefaultDialect) -> None:
+def test_tables_are_created_with_types(dialect: DefaultDialect) -> None:
     for table in tables("pre_", "lake"):
         found = _read(str(CreateTable(table).compile(dialect=dialect)), dialect)
         kinds = {column.name: column.args["kind"].sql(dialect=dialect.name) for column in found.find_all(exp.ColumnDef)}
@@ -43,7 +43,7 @@ def test_each_table_is_created_with_its_types(dialect: DefaultDialect) -> None:
 
 @pytest.mark.parametrize("plan", [RecordingPlan, PostPlan])
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
-def test_the_script_merges_from_staging(dialect: DefaultDialect, plan: type[RecordingPlan | PostPlan]) -> None:
+def test_script_merges_from_staging(dialect: DefaultDialect, plan: type[RecordingPlan | PostPlan]) -> None:
     made = plan(tables("pre_", "lake"), NOW)
     stages, steps = made.stages, made.steps()
     if isinstance(made, RecordingPlan):
@@ -77,7 +77,7 @@ def test_hostile_names_are_quoted(dialect: DefaultDialect) -> None:
             assert found.db == "S p"
 
 
-def test_no_column_has_a_name_that_bigquery_keeps_for_itself() -> None:
+def test_no_column_name_is_reserved_by_bigquery() -> None:
     # https://cloud.google.com/bigquery/docs/schemas#column_names
     kept = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
     recordings, contents = RecordingPlan(tables(), NOW), ContentPlan(tables(), NOW, read_back=True)

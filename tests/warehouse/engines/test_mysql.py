@@ -50,9 +50,7 @@ def with_session(hook: Hook, *settings: str) -> Engine:
     return engine
 
 
-def test_a_row_that_is_locked_for_too_long_is_tried_again(
-    hook: Hook, other: Any, loaded: Run, recording: Make, numbers: list[int]
-) -> None:
+def test_lock_wait_timeout_is_retried(hook: Hook, other: Any, loaded: Run, recording: Make, numbers: list[int]) -> None:
     engine = with_session(hook, "innodb_lock_wait_timeout = 1")
     after("restore_stages", engine, other.commit)
     assert loaded(hook, [recording(title="after", files=[])], engine=engine)["recordings"] == 1
@@ -60,7 +58,7 @@ def test_a_row_that_is_locked_for_too_long_is_tried_again(
     assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "after"}]
 
 
-def test_a_row_that_stays_locked_is_told_and_nothing_is_written(
+def test_row_that_stays_locked_is_reported(
     hook: Hook, other: Any, loaded: Run, recording: Make, numbers: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "ATTEMPTS", 2)
@@ -73,7 +71,7 @@ def test_a_row_that_stays_locked_is_told_and_nothing_is_written(
     assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "before"}]
 
 
-def test_a_row_that_changed_since_the_snapshot_is_read_again(
+def test_row_changed_since_snapshot_is_read_again(
     hook: Hook, other: Any, loaded: Run, recording: Make, numbers: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """MariaDB tells this, from 11.6 on by default, of a row that is newer than what the transaction reads.
@@ -100,7 +98,7 @@ def test_a_row_that_changed_since_the_snapshot_is_read_again(
         ("title", "VARCHAR(99) CHARACTER SET latin1", 1366, "周' for column 'PRIVATE\" at row 1"),
     ],
 )
-def test_a_column_that_was_changed_is_named(
+def test_changed_column_is_named(
     hook: Hook,
     loaded: Run,
     recording: Make,
@@ -117,15 +115,13 @@ def test_a_column_that_was_changed_is_named(
     assert "PRIVATE" not in chain(caught.value)
 
 
-def test_a_connection_without_a_database_is_told_although_the_schema_is_given(
-    hook: Hook, place: str, loaded: Run, recording: Make
-) -> None:
+def test_connection_without_database_is_refused(hook: Hook, place: str, loaded: Run, recording: Make) -> None:
     with pytest.raises(LoadError, match=r" 1046: .* set the connection's schema field"):
         loaded(server_hook("mysql", place, schema=""), [recording()], schema=place)
     assert loaded(server_hook("mysql", place), [recording()], schema=place)["recordings"] == 1
 
 
-def test_a_key_that_does_not_compare_with_ours_is_told(hook: Hook, loaded: Run, recording: Make) -> None:
+def test_key_with_other_collation_is_reported(hook: Hook, loaded: Run, recording: Make) -> None:
     run_sql(
         hook,
         "CREATE TABLE recordings (platform VARCHAR(50), tenant VARCHAR(50), recording_id VARCHAR(50), "

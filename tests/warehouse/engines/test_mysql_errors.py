@@ -24,7 +24,7 @@ LIKE = "x' for column 'PRIVATE' at row 1"
         (f"Incorrect string value: '{LIKE} and then the text was cut", "1366: "),
     ],
 )
-def test_column_is_read_from_the_end_of_the_text(text: str, expected: str) -> None:
+def test_column_is_read_from_end_of_error_text(text: str, expected: str) -> None:
     found = MySQLEngine(cast("Hook", None)).explain(Exception(1366, text))
     assert found.startswith(f"Exception {expected}")
     assert "PRIVATE" not in found

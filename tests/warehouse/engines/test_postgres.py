@@ -26,7 +26,7 @@ def with_setting(place: str, setting: str) -> Hook:
     return server_hook("postgres", place, extra={"options": f"-c search_path={place} -c {setting}"})
 
 
-def test_a_lock_that_does_not_come_in_time_is_waited_for_again(
+def test_lock_timeout_is_retried(
     place: str, other: Any, loaded: Run, recording: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook = with_setting(place, "lock_timeout=100")
@@ -38,7 +38,7 @@ def test_a_lock_that_does_not_come_in_time_is_waited_for_again(
     assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "after"}]
 
 
-def test_a_lock_that_never_comes_is_told(
+def test_lock_that_is_never_released_is_reported(
     place: str, other: Any, loaded: Run, recording: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "ATTEMPTS", 2)
@@ -49,20 +49,20 @@ def test_a_lock_that_never_comes_is_told(
     assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "before"}]
 
 
-def test_a_statement_that_takes_too_long_is_told(place: str, other: Any, loaded: Run, recording: Make) -> None:
+def test_statement_timeout_is_reported(place: str, other: Any, loaded: Run, recording: Make) -> None:
     hook = with_setting(place, "statement_timeout=2000")
     with pytest.raises(LoadError, match=r"'recordings'.* 57014: a statement took longer .*: raise statement_timeout"):
         loaded(hook, [recording(title="after", files=[])])
 
 
-def test_a_server_that_only_reads_is_told(place: str, loaded: Run, recording: Make) -> None:
+def test_read_only_server_is_reported(place: str, loaded: Run, recording: Make) -> None:
     hook = with_setting(place, "default_transaction_read_only=on")
     with pytest.raises(LoadError, match=r" 25006: the server or the login is read-only: connect to the primary"):
         loaded(hook, [recording()])
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", "UTF8"])
-def test_a_session_of_another_encoding_takes_all_of_unicode(
+def test_session_with_other_encoding_stores_unicode(
     place: str, loaded: Run, recording: Make, encoding: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     hook = with_setting(place, f"client_encoding={encoding}")

@@ -24,12 +24,12 @@ from tests.warehouse.conftest import NOW, RUN
 MakeHook = Callable[[str, Path | str], Hook]
 
 
-def test_a_directory_that_is_missing_says_what_to_do(make_hook: MakeHook, tmp_path: Path) -> None:
+def test_missing_directory_is_reported(make_hook: MakeHook, tmp_path: Path) -> None:
     with pytest.raises(LoadError, match=r"'warehouse_test' cannot be opened .*SQLITE_CANTOPEN.* directory that exists"):
         SQLiteEngine(make_hook("sqlite", tmp_path / "no" / "x.db")).open()
 
 
-def test_a_file_that_is_no_database_is_an_error(make_hook: MakeHook, tmp_path: Path) -> None:
+def test_file_that_is_no_database_is_refused(make_hook: MakeHook, tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"PRIVATE" * 1000)
     with pytest.raises(LoadError, match="SQLITE_NOTADB"):
         SQLiteEngine(make_hook("sqlite", tmp_path / "x.db")).open()
@@ -40,7 +40,7 @@ def test_memory_is_refused(make_hook: MakeHook) -> None:
         SQLiteEngine(make_hook("sqlite", "")).open()
 
 
-def test_another_writer_is_waited_for_and_then_named(make_hook: MakeHook, tmp_path: Path) -> None:
+def test_waits_for_other_writer_then_fails(make_hook: MakeHook, tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     hook = make_hook("sqlite", path)
     with closing(sqlite3.connect(path)) as other:
@@ -56,7 +56,7 @@ def test_another_writer_is_waited_for_and_then_named(make_hook: MakeHook, tmp_pa
         assert connection.execute("PRAGMA busy_timeout").fetchone() == (7000,)
 
 
-def test_times_are_text_of_one_width_that_sqlite_reads(make_hook: MakeHook, tmp_path: Path) -> None:
+def test_sqlite_reads_stored_times(make_hook: MakeHook, tmp_path: Path) -> None:
     engine = SQLiteEngine(make_hook("sqlite", tmp_path / "x.db"))
     with closing(engine.open()) as connection:
         times = [datetime(2026, 5, 1, tzinfo=UTC), datetime(2026, 5, 1, 0, 0, 0, 5, tzinfo=UTC)]
@@ -65,7 +65,7 @@ def test_times_are_text_of_one_width_that_sqlite_reads(make_hook: MakeHook, tmp_
     assert unix == times[0].timestamp()
 
 
-def test_ten_times_the_rows_are_ten_times_the_work(make_hook: MakeHook, tmp_path: Path) -> None:
+def test_work_grows_linearly_with_rows(make_hook: MakeHook, tmp_path: Path) -> None:
     """A row that is looked for in a stage is found by an index: the work is counted in SQLite's own steps."""
 
     def load(count: int) -> int:

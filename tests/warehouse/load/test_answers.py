@@ -17,9 +17,7 @@ Dump = Callable[[str], list[dict[str, Any]]]
 
 @pytest.mark.sqlite_cases
 @pytest.mark.parametrize("state", [RecordingState.FORBIDDEN, RecordingState.GONE, RecordingState.UNKNOWN])
-def test_what_the_platform_said_stays_when_a_hook_has_only_the_ids(
-    load: Load, recording: Make, dump: Dump, state: RecordingState
-) -> None:
+def test_recording_with_ids_only_keeps_source(load: Load, recording: Make, dump: Dump, state: RecordingState) -> None:
     load(recordings=[recording()])
     (before,) = dump("recordings")
     ids = {name: recording()[name] for name in ("platform", "tenant", "recording_id")}
@@ -29,7 +27,7 @@ def test_what_the_platform_said_stays_when_a_hook_has_only_the_ids(
     assert after["source"] == before["source"] not in (None, "{}", {})
 
 
-def test_the_day_a_recording_was_first_gone_stays(load: Load, recording: Make, dump: Dump, now: datetime) -> None:
+def test_first_deletion_time_is_kept(load: Load, recording: Make, dump: Dump, now: datetime) -> None:
     def gone(reason: str, days: int) -> str:
         load(recordings=[recording(state="gone", files=[], reason=reason)], now=now + timedelta(days=days))
         (row,) = dump("recordings")
@@ -48,7 +46,7 @@ def test_the_day_a_recording_was_first_gone_stays(load: Load, recording: Make, d
     ("states", "told"),
     [(("gone", "ready", "ready", "forbidden"), "rec-2"), (("gone", "unknown", "processing", "forbidden"), "rec-1")],
 )
-def test_a_meeting_with_several_recordings_is_settled_by_the_first_that_is_ready_else_by_the_first(
+def test_meeting_is_settled_by_first_ready_recording(
     load: Load, recording: Make, dump: Dump, waited_as: dict[str, None], states: tuple[str, ...], told: str
 ) -> None:
     load(recordings=[recording(recording_id=None, state="absent", files=[], **waited_as)])
@@ -61,9 +59,7 @@ def test_a_meeting_with_several_recordings_is_settled_by_the_first_that_is_ready
 
 @pytest.mark.sqlite_cases
 @pytest.mark.parametrize("state", ["gone", "forbidden", "unknown"])
-def test_a_meeting_is_settled_by_an_answer_that_names_the_recording_alone(
-    load: Load, recording: Make, dump: Dump, state: str
-) -> None:
+def test_meeting_is_settled_by_recording_id_alone(load: Load, recording: Make, dump: Dump, state: str) -> None:
     load(recordings=[recording(recording_id=None, state="absent", files=[])])
     load(recordings=[recording(state="processing", files=[])])
     ids = {name: recording()[name] for name in ("platform", "tenant", "recording_id")}

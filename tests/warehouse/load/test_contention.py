@@ -25,7 +25,7 @@ Dump = Callable[[str], list[dict[str, Any]]]
 Run = Callable[..., dict[str, int]]
 
 
-def test_loaders_at_once_on_the_same_keys(
+def test_concurrent_loaders_of_same_keys(
     opened: tuple[Hook, str], loaded: Run, recording: Make, dump: Dump, now: Any
 ) -> None:
     hook, _ = opened
@@ -49,7 +49,7 @@ def test_loaders_at_once_on_the_same_keys(
 
 
 @pytest.mark.parametrize("opened", ["postgres", "psycopg2", "mysql"], indirect=True)
-def test_a_deadlock_is_met_by_merging_again(
+def test_merge_is_retried_after_deadlock(
     opened: tuple[Hook, str],
     loaded: Run,
     recording: Make,
@@ -96,7 +96,7 @@ def test_a_deadlock_is_met_by_merging_again(
 
 
 @pytest.mark.parametrize("opened", ["mysql"], indirect=True)
-def test_who_does_not_get_the_lock_changes_no_table(
+def test_loader_without_lock_changes_no_table(
     opened: tuple[Hook, str], loaded: Run, recording: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hook, _ = opened
@@ -114,7 +114,7 @@ def test_who_does_not_get_the_lock_changes_no_table(
 
 @pytest.mark.parametrize("merges", [1, 2])
 @pytest.mark.parametrize("opened", ["duckdb"], indirect=True)
-def test_a_commit_that_another_thread_overtook(
+def test_commit_conflicts_with_other_thread(
     opened: tuple[Hook, str], loaded: Run, recording: Make, caplog: pytest.LogCaptureFixture, merges: int
 ) -> None:
     """There a key that was there first shows by the key, or only when it is committed and nothing is left to undo.

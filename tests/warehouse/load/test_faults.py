@@ -44,7 +44,7 @@ def own(server: tuple[str, OwnServer], monkeypatch: pytest.MonkeyPatch) -> tuple
 
 
 @pytest.mark.parametrize("step", ["append", "keep_stages", "merge"])
-def test_a_server_that_is_killed(
+def test_killed_server(
     own: tuple[OwnServer, Hook], step: str, loaded: Run, recording: Make, chain: Callable[[BaseException], str]
 ) -> None:
     server, hook = own
@@ -76,7 +76,7 @@ def _cut(hook: Hook, place: str) -> None:
 
 
 @pytest.mark.parametrize("opened", ["postgres", "psycopg2", "mysql"], indirect=True)
-def test_a_connection_that_is_cut_between_staging_and_commit(
+def test_connection_cut_between_staging_and_commit(
     opened: tuple[Hook, str], loaded: Run, recording: Make, dump: Dump
 ) -> None:
     hook, place = opened
@@ -91,7 +91,7 @@ def test_a_connection_that_is_cut_between_staging_and_commit(
 
 @pytest.mark.parametrize("step", ["append", "merge"])
 @pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
-def test_a_worker_that_is_killed_while_it_writes_a_file(
+def test_worker_killed_while_writing_file(
     kind: str, step: str, loaded: Run, recording: Make, make_hook: Callable[[str, Path], Hook], tmp_path: Path
 ) -> None:
     """A server undoes what a lost connection had begun; a file that nobody serves has to be found whole."""
@@ -104,7 +104,7 @@ def test_a_worker_that_is_killed_while_it_writes_a_file(
     assert loaded(hook, [recording(title="after")])["recordings"] == 1
 
 
-def test_the_input_is_read_in_batches_and_never_held(load: Load, recording: Make) -> None:
+def test_input_is_read_in_batches(load: Load, recording: Make) -> None:
     """Each dict is let go before the batch after the next is read."""
     alive = {"now": 0, "most": 0}
 
@@ -122,7 +122,7 @@ def test_the_input_is_read_in_batches_and_never_held(load: Load, recording: Make
     assert alive["most"] <= 2 * BATCH
 
 
-def test_two_loads_leave_the_same_rows_on_each_engine(
+def test_two_loads_give_same_rows_on_each_engine(
     load: Load, recording: Make, stored: Make, dump: Dump, now: Any
 ) -> None:
     given = {

@@ -63,7 +63,7 @@ def _small(
     ids=["staging", "merging", "later"],
 )
 @pytest.mark.parametrize("kind", servers.ENGINES)
-def test_a_disk_that_is_full(
+def test_full_disk(
     kind: str,
     step: str,
     left: int,
@@ -90,7 +90,7 @@ def test_a_disk_that_is_full(
         assert loaded(hook, _many(recording, 500))["recordings"] == 500
 
 
-def test_a_temporary_folder_of_mariadb_that_is_full(
+def test_full_temporary_folder_of_mariadb(
     loaded: Run, recording: Make, chain: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a binary log a transaction waits there until it is committed."""
@@ -107,7 +107,7 @@ def test_a_temporary_folder_of_mariadb_that_is_full(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
-def test_a_file_that_may_not_grow(
+def test_file_size_limit(
     kind: str, loaded: Run, recording: Make, make_hook: Callable[[str, Path], Hook], tmp_path: Path
 ) -> None:
     """It fails in the same way, and wants no right to mount."""

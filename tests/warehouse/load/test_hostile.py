@@ -72,7 +72,7 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def test_what_is_refused_leaves_nothing_and_is_not_told(load: Load, recording: Make, dump: Dump, chain: Chain) -> None:
+def test_refused_value_is_neither_shown_nor_written(load: Load, recording: Make, dump: Dump, chain: Chain) -> None:
     load(recordings=[recording(title="before")])
     before = dump("recordings"), dump("recording_files"), dump("pending_items")
     for told, changes in REFUSED:
@@ -86,7 +86,7 @@ def test_what_is_refused_leaves_nothing_and_is_not_told(load: Load, recording: M
 
 @pytest.mark.sqlite_cases
 @pytest.mark.parametrize("wrong", [None, "PRIVATE", ["PRIVATE"], 7])
-def test_what_is_no_mapping_is_refused(
+def test_value_that_is_no_mapping_is_refused(
     load: Load, load_post: Load, recording: Make, post: Make, dump: Dump, chain: Chain, wrong: Any
 ) -> None:
     load(recordings=[recording()])
@@ -104,7 +104,7 @@ def test_what_is_no_mapping_is_refused(
     assert [row["title"] for row in dump("recordings")] == ["周会"]
 
 
-def test_values_of_other_classes_are_stored_as_on_any_engine(load: Load, recording: Make, dump: Dump) -> None:
+def test_values_of_subclasses_are_stored_alike(load: Load, recording: Make, dump: Dump) -> None:
     given: list[Any] = [
         MappingProxyType(recording(recording_id="1", source=MappingProxyType({"a": MappingProxyType({"b": 1})}))),
         UserDict(recording(recording_id="2", source=UserDict({"a": (1, UserDict(b=2))}))),
@@ -135,7 +135,7 @@ def test_values_of_other_classes_are_stored_as_on_any_engine(load: Load, recordi
 
 
 @pytest.mark.parametrize("opened", ["mysql"], indirect=True)
-def test_what_only_mysql_cannot_store(load: Load, recording: Make, sql: Sql, chain: Chain) -> None:
+def test_values_that_mysql_cannot_store(load: Load, recording: Make, sql: Sql, chain: Chain) -> None:
     load(recordings=[recording(title="before")])
     longest = sql("SELECT @@max_allowed_packet AS n")[0]["n"]
     refused: list[tuple[str, dict[str, Any]]] = [
@@ -158,7 +158,7 @@ def test_what_only_mysql_cannot_store(load: Load, recording: Make, sql: Sql, cha
 
 
 @pytest.mark.parametrize("opened", ["postgres", "psycopg2"], indirect=True)
-def test_an_id_that_no_index_of_postgres_takes(load: Load, recording: Make, dump: Dump, chain: Chain) -> None:
+def test_id_too_long_for_postgres_index(load: Load, recording: Make, dump: Dump, chain: Chain) -> None:
     load(recordings=[recording(title="before")])
     noise = "PRIVATE" + "".join(chr(0x4E00 + i * 7919 % 20_000) for i in range(5000))
     with pytest.raises(LoadError, match=r"'recordings' .*54000: a value is larger than the database accepts") as caught:
@@ -169,7 +169,7 @@ def test_an_id_that_no_index_of_postgres_takes(load: Load, recording: Make, dump
 
 
 @pytest.mark.parametrize("name", ["a\\'`%s%(x)s%?:b$1{a}./[会]", " \u202e\\'; drop table y; --\\"])
-def test_names_of_any_characters_are_names(
+def test_names_may_have_any_characters(
     hook: Hook, place: str, load: Load, recording: Make, sql: Sql, name: str
 ) -> None:
     sql("CREATE TABLE y (a VARCHAR(50))")
@@ -181,7 +181,7 @@ def test_names_of_any_characters_are_names(
 
 
 @pytest.mark.parametrize("opened", ["mysql"], indirect=True)
-def test_names_that_only_mysql_does_not_take(load: Load, place: str) -> None:
+def test_names_that_mysql_refuses(load: Load, place: str) -> None:
     for one in ({"table_prefix": "😀"}, {"schema": f"{place}😀"}, {"schema": f"{place} "}):
         with pytest.raises(LoadError, match="choose another schema or table_prefix"):
             load(**one)

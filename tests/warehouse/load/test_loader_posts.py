@@ -15,7 +15,7 @@ def _reactions(dump: Dump) -> dict[str, tuple[int, bool]]:
     return {r["reaction_type"]: (r["reaction_count"], r["_deleted_at"] is not None) for r in dump("post_reactions")}
 
 
-def test_writes_a_post_and_its_reactions(load_post: Load, post: Make, dump: Dump) -> None:
+def test_post_and_reactions_are_written(load_post: Load, post: Make, dump: Dump) -> None:
     assert load_post(post()) == {"posts": 1, "post_reactions": 2}
     (row,) = dump("posts")
     assert (row["content_text"], row["comment_count"], row["_deleted_at"]) == ("hello", 1, None)
@@ -24,16 +24,14 @@ def test_writes_a_post_and_its_reactions(load_post: Load, post: Make, dump: Dump
     assert _reactions(dump) == {"OK": (2, False), "HEART": (1, False)}
 
 
-def test_the_same_load_again_changes_nothing(load_post: Load, post: Make, dump: Dump, now: datetime) -> None:
+def test_repeated_load_changes_nothing(load_post: Load, post: Make, dump: Dump, now: datetime) -> None:
     load_post(post())
     before = dump("posts"), dump("post_reactions")
     assert load_post(post(), now=now + timedelta(hours=1)) == {"posts": 0, "post_reactions": 0}
     assert (dump("posts"), dump("post_reactions")) == before
 
 
-def test_a_tombstone_marks_the_row_and_keeps_its_content(
-    load_post: Load, post: Make, dump: Dump, now: datetime
-) -> None:
+def test_deleted_post_is_marked_and_keeps_content(load_post: Load, post: Make, dump: Dump, now: datetime) -> None:
     load_post(post())
     (before,) = dump("posts")
     assert load_post(GONE, now=now + timedelta(hours=1)) == {"posts": 1, "post_reactions": 0}
@@ -46,7 +44,7 @@ def test_a_tombstone_marks_the_row_and_keeps_its_content(
     assert _reactions(dump) == {"OK": (2, False), "HEART": (1, False)}
 
 
-def test_a_tombstone_of_an_unknown_post_has_ids_only(load_post: Load, dump: Dump) -> None:
+def test_deleted_unknown_post_has_ids_only(load_post: Load, dump: Dump) -> None:
     assert load_post(GONE)["posts"] == 1
     (row,) = dump("posts")
     assert {name for name, value in row.items() if value is not None} == {
@@ -58,16 +56,14 @@ def test_a_tombstone_of_an_unknown_post_has_ids_only(load_post: Load, dump: Dump
     }
 
 
-def test_a_post_that_is_back_is_no_longer_deleted(load_post: Load, post: Make, dump: Dump) -> None:
+def test_restored_post_is_unmarked(load_post: Load, post: Make, dump: Dump) -> None:
     load_post(post())
     load_post(GONE)
     assert load_post(post())["posts"] == 1
     assert dump("posts")[0]["_deleted_at"] is None
 
 
-def test_a_reaction_that_a_post_no_longer_has_is_zero_and_marked(
-    load_post: Load, post: Make, dump: Dump, now: datetime
-) -> None:
+def test_removed_reaction_is_zero_and_marked(load_post: Load, post: Make, dump: Dump, now: datetime) -> None:
     load_post(post(), post(post_id="p-2"))
     less = post(reactions=[{"type": "OK", "count": 5}])
     assert load_post(less, now=now + timedelta(hours=1)) == {"posts": 0, "post_reactions": 2}
@@ -82,7 +78,7 @@ def test_a_reaction_that_a_post_no_longer_has_is_zero_and_marked(
     assert _reactions(dump)["HEART"] == (1, False)
 
 
-def test_a_reaction_back_with_count_zero_is_unmarked(load_post: Load, post: Make, dump: Dump) -> None:
+def test_restored_reaction_with_count_zero_is_unmarked(load_post: Load, post: Make, dump: Dump) -> None:
     load_post(post(reactions=[{"type": "OK", "count": 2}]))
     load_post(post(reactions=[]))
     assert _reactions(dump) == {"OK": (0, True)}
@@ -90,14 +86,14 @@ def test_a_reaction_back_with_count_zero_is_unmarked(load_post: Load, post: Make
     assert _reactions(dump) == {"OK": (0, False)}
 
 
-def test_another_tenants_post_of_the_same_id_is_another_post(load_post: Load, post: Make, dump: Dump) -> None:
+def test_same_post_id_in_other_tenant(load_post: Load, post: Make, dump: Dump) -> None:
     load_post(post(), post(tenant="other"))
     load_post(post(tenant="other", reactions=[]))
     live = {(r["tenant"], r["reaction_type"]) for r in dump("post_reactions") if r["_deleted_at"] is None}
     assert live == {("t", "OK"), ("t", "HEART")}
 
 
-def test_of_a_post_twice_in_a_batch_the_later_word_comes_later(load_post: Load, post: Make, dump: Dump) -> None:
+def test_last_observation_of_post_in_batch_wins(load_post: Load, post: Make, dump: Dump) -> None:
     load_post(post(content_text="first"), GONE, post(content_text="last", reactions=[]))
     (row,) = dump("posts")
     assert (row["content_text"], row["_deleted_at"]) == ("last", None)

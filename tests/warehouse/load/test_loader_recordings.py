@@ -43,7 +43,7 @@ NONE = {
 }
 
 
-def test_writes_each_column_of_a_recording(load: Load, recording: Make, dump: Dump) -> None:
+def test_recording_is_written_with_each_column(load: Load, recording: Make, dump: Dump) -> None:
     assert load(recordings=[recording()]) == {**NONE, "recordings": 1, "recording_files": 1}
     (row,) = dump("recordings")
     assert row["recording_id"] == "rec-1"
@@ -57,9 +57,7 @@ def test_writes_each_column_of_a_recording(load: Load, recording: Make, dump: Du
     assert (file["declared_size"], file["uri"], file["_stored_hash"]) == (2**40, None, None)
 
 
-def test_the_same_load_again_changes_nothing(
-    load: Load, recording: Make, stored: Make, dump: Dump, now: datetime
-) -> None:
+def test_repeated_load_changes_nothing(load: Load, recording: Make, stored: Make, dump: Dump, now: datetime) -> None:
     given = {"recordings": [recording()], "stored_files": [stored()], "summaries": [SUMMARY]}
     load(**given)
     before = {table: dump(table) for table in NONE}
@@ -70,7 +68,7 @@ def test_the_same_load_again_changes_nothing(
     assert dump("recording_files") == before["recording_files"]
 
 
-def test_a_change_moves_landed_at_and_only_of_that_row(load: Load, recording: Make, dump: Dump, now: datetime) -> None:
+def test_change_updates_landed_at_of_one_row(load: Load, recording: Make, dump: Dump, now: datetime) -> None:
     load(recordings=[recording(), recording(recording_id="rec-2", files=[])])
     changed = [recording(title="new"), recording(recording_id="rec-2", files=[])]
     assert load(recordings=changed, now=now + timedelta(hours=1)) == {**NONE, "recordings": 1}
@@ -80,7 +78,7 @@ def test_a_change_moves_landed_at_and_only_of_that_row(load: Load, recording: Ma
     assert second["_landed_at"].startswith("2026-05-04 03:02:01")
 
 
-def test_a_column_of_the_user_keeps_its_values(load: Load, recording: Make, dump: Dump, sql: Sql) -> None:
+def test_users_column_keeps_its_values(load: Load, recording: Make, dump: Dump, sql: Sql) -> None:
     load(recordings=[recording()])
     sql("ALTER TABLE recordings ADD COLUMN note TEXT")
     sql("UPDATE recordings SET note = 'mine'")
@@ -89,14 +87,14 @@ def test_a_column_of_the_user_keeps_its_values(load: Load, recording: Make, dump
     assert (row["title"], row["note"]) == ("new", "mine")
 
 
-def test_an_unchanged_row_is_not_rewritten(load: Load, recording: Make, dump: Dump, sql: Sql) -> None:
+def test_unchanged_row_is_not_rewritten(load: Load, recording: Make, dump: Dump, sql: Sql) -> None:
     load(recordings=[recording()])
     sql("UPDATE recordings SET title = 'edited by hand'")
     assert load(recordings=[recording()])["recordings"] == 0
     assert dump("recordings")[0]["title"] == "edited by hand"
 
 
-def test_the_two_halves_of_a_file_leave_each_other_alone(
+def test_declared_and_stored_columns_are_independent(
     load: Load, recording: Make, stored: Make, dump: Dump, now: datetime
 ) -> None:
     later = now + timedelta(hours=1)
@@ -112,7 +110,7 @@ def test_the_two_halves_of_a_file_leave_each_other_alone(
 
 @pytest.mark.sqlite_cases
 @pytest.mark.parametrize("outcome", ["landed", "resumed", "skipped", "replaced", "absent", "failed"])
-def test_only_an_object_that_is_there_has_a_file_row(load: Load, stored: Make, dump: Dump, outcome: str) -> None:
+def test_file_without_object_has_no_stored_columns(load: Load, stored: Make, dump: Dump, outcome: str) -> None:
     has_object = outcome not in {"absent", "failed"}
     nothing = {} if has_object else {"uri": None, "size": None, "sha256": None, "media_type": None, "landed_at": None}
     load(stored_files=[stored(outcome=outcome, **nothing)])
@@ -120,7 +118,7 @@ def test_only_an_object_that_is_there_has_a_file_row(load: Load, stored: Make, d
     assert [row["outcome"] for row in dump("landings")] == [outcome]
 
 
-def test_a_landing_is_one_row_per_try(load: Load, stored: Make, dump: Dump, run_key: RunKey) -> None:
+def test_landing_has_one_row_per_try(load: Load, stored: Make, dump: Dump, run_key: RunKey) -> None:
     load(stored_files=[stored(outcome="failed", uri=None)])
     load(stored_files=[stored()])
     assert [row["outcome"] for row in dump("landings")] == ["landed"]
@@ -130,7 +128,7 @@ def test_a_landing_is_one_row_per_try(load: Load, stored: Make, dump: Dump, run_
     assert {r["task_id"] for r in dump("landings")} == {"load"}
 
 
-def test_windows_are_written_down(load: Load, dump: Dump, run_key: RunKey) -> None:
+def test_windows_are_written(load: Load, dump: Dump, run_key: RunKey) -> None:
     assert load(summaries=[SUMMARY])["discovery_windows"] == 2
     load(summaries=[SUMMARY])
     listed, by_id = sorted(dump("discovery_windows"), key=lambda row: -row["items"])
@@ -143,9 +141,7 @@ def test_windows_are_written_down(load: Load, dump: Dump, run_key: RunKey) -> No
 
 @pytest.mark.sqlite_cases
 @pytest.mark.parametrize("state", ["recording", "processing", "absent", "overdue"])
-def test_a_recording_that_waits_is_a_pending_item(
-    load: Load, recording: Make, dump: Dump, now: datetime, state: str
-) -> None:
+def test_waiting_recording_is_pending_item(load: Load, recording: Make, dump: Dump, now: datetime, state: str) -> None:
     waiting = recording(recording_id=None, state=state, files=[], reason="why")
     assert load(recordings=[waiting]) == {**NONE, "pending_items": 1}
     load(recordings=[waiting], now=now + timedelta(hours=1))
@@ -159,7 +155,7 @@ def test_a_recording_that_waits_is_a_pending_item(
 @pytest.mark.sqlite_cases("waited_as")
 @pytest.mark.parametrize("state", ["ready", "gone", "forbidden", "unknown"])
 @pytest.mark.parametrize("waited_as", ["recording", "meeting", "meeting_number"])
-def test_an_answer_settles_what_waited(
+def test_settled_recording_settles_pending_item(
     load: Load, recording: Make, dump: Dump, now: datetime, state: str, waited_as: str
 ) -> None:
     waiting = {"recording": {}, "meeting": {"recording_id": None}, "meeting_number": {}}[waited_as]
@@ -178,12 +174,12 @@ def test_an_answer_settles_what_waited(
     assert dump("pending_items") == [item]
 
 
-def test_an_answer_inserts_no_pending_item(load: Load, recording: Make, dump: Dump) -> None:
+def test_settled_recording_adds_no_pending_item(load: Load, recording: Make, dump: Dump) -> None:
     assert load(recordings=[recording()])["pending_items"] == 0
     assert dump("pending_items") == []
 
 
-def test_within_a_batch_the_last_word_on_an_item_wins(load: Load, recording: Make, dump: Dump) -> None:
+def test_last_observation_of_item_in_batch_wins(load: Load, recording: Make, dump: Dump) -> None:
     absent = recording(recording_id=None, state="absent", files=[])
     unknown = recording(recording_id=None, state="unknown", files=[])
     load(recordings=[absent])
@@ -195,7 +191,7 @@ def test_within_a_batch_the_last_word_on_an_item_wins(load: Load, recording: Mak
 
 @pytest.mark.sqlite_cases
 @pytest.mark.parametrize("state", ["processing", "recording", "absent", "overdue"])
-def test_what_has_an_answer_does_not_wait_again(load: Load, recording: Make, dump: Dump, state: str) -> None:
+def test_settled_recording_does_not_wait_again(load: Load, recording: Make, dump: Dump, state: str) -> None:
     """An earlier load that is run again after a later one brings old news."""
     waiting = recording(state=state, files=[], title=None)
     load(recordings=[waiting])
@@ -208,7 +204,7 @@ def test_what_has_an_answer_does_not_wait_again(load: Load, recording: Make, dum
 
 @pytest.mark.sqlite_cases
 @pytest.mark.parametrize("state", ["forbidden", "gone", "unknown"])
-def test_what_was_known_stays_when_only_the_ids_come(load: Load, recording: Make, dump: Dump, state: str) -> None:
+def test_recording_with_ids_only_keeps_other_columns(load: Load, recording: Make, dump: Dump, state: str) -> None:
     load(recordings=[recording(reason=None)])
     (before,) = dump("recordings")
     bare = {name: recording()[name] for name in ("platform", "tenant", "recording_id")}
@@ -222,9 +218,7 @@ def test_what_was_known_stays_when_only_the_ids_come(load: Load, recording: Make
     assert (dump("recordings")[0]["reason"], dump("recordings")[0]["_deleted_at"]) == (None, None)
 
 
-def test_a_file_that_is_no_longer_listed_is_a_tombstone(
-    load: Load, recording: Make, stored: Make, dump: Dump, now: datetime
-) -> None:
+def test_unlisted_file_is_marked_deleted(load: Load, recording: Make, stored: Make, dump: Dump, now: datetime) -> None:
     (file,) = recording()["files"]
     two = [file, {**file, "file_id": "f-2"}]
     load(recordings=[recording(files=two)], stored_files=[stored(file_id="f-3")])
@@ -243,7 +237,7 @@ def test_a_file_that_is_no_longer_listed_is_a_tombstone(
     assert [row["_deleted_at"] is None for row in dump("recording_files")] == [False, False, True]
 
 
-def test_fields_of_the_platform_have_columns(load: Load, recording: Make, dump: Dump) -> None:
+def test_platform_fields_have_columns(load: Load, recording: Make, dump: Dump) -> None:
     (file,) = recording()["files"]
     source = {
         "sharing_state": 1,
@@ -269,7 +263,7 @@ def test_fields_of_the_platform_have_columns(load: Load, recording: Make, dump: 
     assert dump("recording_files")[0]["source"] == '{"sharing_state":"open"}'
 
 
-def test_the_clocks_say_how_far_a_listing_has_come(load: Load, recording: Make, dump: Dump) -> None:
+def test_clocks_follow_listings(load: Load, recording: Make, dump: Dump) -> None:
     window = WINDOW
 
     def listed(end: str, *recordings: dict[str, Any], complete: bool = True) -> list[str | None]:
@@ -288,7 +282,7 @@ def test_the_clocks_say_how_far_a_listing_has_come(load: Load, recording: Make, 
     assert listed("2026-05-09T00:00:00+00:00", complete=False) == ["2026-05-04", "2026-05-03"]
 
 
-def test_ids_that_differ_only_in_case_or_blanks_are_different(load: Load, recording: Make, dump: Dump) -> None:
+def test_ids_with_other_case_or_blanks_differ(load: Load, recording: Make, dump: Dump) -> None:
     ids = ["rec", "REC", "Rec", "rec ", " rec", "réc", "reć"]
     assert load(recordings=[recording(recording_id=one, files=[]) for one in ids])["recordings"] == len(ids)
     assert sorted(row["recording_id"] for row in dump("recordings")) == sorted(ids)
@@ -297,7 +291,7 @@ def test_ids_that_differ_only_in_case_or_blanks_are_different(load: Load, record
 
 
 @pytest.mark.parametrize("start", ["1970-01-01T00:00:00+00:00", "9999-12-31T23:59:59.999999+00:00"])
-def test_the_first_and_the_last_years(load: Load, recording: Make, dump: Dump, start: str) -> None:
+def test_first_and_last_year(load: Load, recording: Make, dump: Dump, start: str) -> None:
     load(recordings=[recording(started_at=start, duration_ms=2**63 - 1)])
     assert load(recordings=[recording(started_at=start, duration_ms=2**63 - 1)])["recordings"] == 0
     (row,) = dump("recordings")
@@ -315,7 +309,7 @@ def test_last_observation_of_a_recording_wins(load: Load, recording: Make, dump:
     assert (len(rows), rows["rec-1"]) == (BATCH + 1, "later")
 
 
-def test_a_failure_in_a_later_batch_leaves_nothing(load: Load, recording: Make, dump: Dump) -> None:
+def test_failure_in_later_batch_writes_nothing(load: Load, recording: Make, dump: Dump) -> None:
     load(recordings=[recording(title="before")])
     before = {table: dump(table) for table in NONE}
 
@@ -328,7 +322,7 @@ def test_a_failure_in_a_later_batch_leaves_nothing(load: Load, recording: Make, 
     assert {table: dump(table) for table in NONE} == before
 
 
-def test_an_error_of_the_input_rolls_back_and_passes_through(load: Load, recording: Make, dump: Dump) -> None:
+def test_input_error_rolls_back_and_is_raised(load: Load, recording: Make, dump: Dump) -> None:
     def given() -> Iterator[dict[str, Any]]:
         yield from (recording(recording_id=f"x-{i}") for i in range(BATCH))
         raise ConnectionError("the upstream result could not be read")
@@ -359,7 +353,7 @@ def test_titles_are_stored_unchanged(load: Load, recording: Make, dump: Dump) ->
     assert [row["title"] for row in dump("recordings")] == TITLES
 
 
-def test_what_no_engine_can_store_is_replaced_the_same_everywhere(load: Load, recording: Make, dump: Dump) -> None:
+def test_unstorable_characters_are_replaced_alike(load: Load, recording: Make, dump: Dump) -> None:
     hostile = recording(title="a\x00b\ud83dc", source={"k\x00": ["\udc00", float("nan")]}, recording_id="r\x00")
     load(recordings=[hostile])
     assert load(recordings=[hostile])["recordings"] == 0
@@ -385,7 +379,7 @@ def test_ids_stay_text(load: Load, recording: Make, dump: Dump) -> None:
         ("state", "PRIVATE"),
     ],
 )
-def test_a_value_of_the_wrong_type_is_named_by_its_column_only(
+def test_value_of_wrong_type_is_named_by_column(
     load: Load, recording: Make, chain: Callable[[BaseException], str], column: str, value: object
 ) -> None:
     with pytest.raises(LoadError, match=f"'{column}'") as caught:

@@ -30,7 +30,7 @@ def _names(hook: Hook, sql: Sql, schema: str | None = None) -> set[str]:
     return {str(row["name"]) for row in found}
 
 
-def test_creates_the_tables_of_the_call_and_no_others(
+def test_only_tables_of_call_are_created(
     hook: Hook, load: Load, load_post: Load, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO):
@@ -42,7 +42,7 @@ def test_creates_the_tables_of_the_call_and_no_others(
     assert _names(hook, sql) == recordings | VIEWS | {"posts", "post_reactions"}
 
 
-def test_adds_a_missing_column_and_keeps_the_rest(
+def test_missing_column_is_added(
     hook: Hook, load: Load, recording: Make, dump: Dump, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
     load(recordings=[recording()])
@@ -58,7 +58,7 @@ def test_adds_a_missing_column_and_keeps_the_rest(
     assert (row["reason"], row.get("Title", row.get("title"))) == ("asked twice", "new")
 
 
-def test_fail_changes_nothing_and_names_what_is_missing(
+def test_fail_names_missing_columns_and_changes_nothing(
     hook: Hook, load: Load, recording: Make, dump: Dump, sql: Sql
 ) -> None:
     with pytest.raises(LoadError, match="table 'recordings'; table 'recording_files'; "):
@@ -76,7 +76,7 @@ def test_fail_changes_nothing_and_names_what_is_missing(
     assert dump("recordings") == before
 
 
-def test_a_foreign_table_of_the_same_name_is_left_alone(load: Load, recording: Make, sql: Sql) -> None:
+def test_table_of_other_origin_is_refused(load: Load, recording: Make, sql: Sql) -> None:
     sql("CREATE TABLE recordings (id VARCHAR(50), title VARCHAR(50))")
     with pytest.raises(LoadError, match=r"without the key column.* platform, tenant, recording_id"):
         load(recordings=[recording()])
@@ -85,7 +85,7 @@ def test_a_foreign_table_of_the_same_name_is_left_alone(load: Load, recording: M
 
 
 @pytest.mark.parametrize("key", ["", ", PRIMARY KEY (recording_id)", ", PRIMARY KEY (platform, tenant)"])
-def test_a_table_with_another_key_is_left_alone(load: Load, recording: Make, sql: Sql, key: str) -> None:
+def test_table_with_other_key_is_refused(load: Load, recording: Make, sql: Sql, key: str) -> None:
     sql(
         "CREATE TABLE recordings (platform VARCHAR(50) NOT NULL, tenant VARCHAR(50) NOT NULL, "
         f"recording_id VARCHAR(50) NOT NULL{key})"
@@ -99,7 +99,7 @@ def test_a_table_with_another_key_is_left_alone(load: Load, recording: Make, sql
     ("column", "kind"),
     [("started_at", "INTEGER"), ("duration_ms", "INTEGER"), ("title", "DATE"), ("source", "INTEGER")],
 )
-def test_a_table_with_other_types_is_left_alone(
+def test_table_with_other_types_is_refused(
     hook: Hook, load: Load, recording: Make, sql: Sql, column: str, kind: str
 ) -> None:
     sql(
@@ -115,7 +115,7 @@ def test_a_table_with_other_types_is_left_alone(
 
 
 @pytest.mark.parametrize("opened", ["sqlite"], indirect=True)
-def test_a_column_that_makes_numbers_of_text_is_left_alone(load: Load, recording: Make, sql: Sql) -> None:
+def test_column_with_numeric_affinity_is_refused(load: Load, recording: Make, sql: Sql) -> None:
     """There the ids 007 and 7 would be one recording, and two that are longer than 64 bits one float."""
     kinds = {"INTEGER": False, "bigint": False, "REAL": False, "STRING": False, "CHARINT": False}
     kinds |= {"VARCHAR(50)": True, "clob": True, "BLOB": True, "": True}
@@ -145,9 +145,7 @@ def test_a_column_that_makes_numbers_of_text_is_left_alone(load: Load, recording
     ],
     indirect=["opened"],
 )
-def test_a_key_to_which_other_ids_are_equal_is_left_alone(
-    load: Load, recording: Make, sql: Sql, folding: str, exact: str
-) -> None:
+def test_key_with_inexact_collation_is_refused(load: Load, recording: Make, sql: Sql, folding: str, exact: str) -> None:
     for prefix, of_key in (("theirs_", folding), ("ours_", exact)):
         sql(
             f"CREATE TABLE {prefix}recordings (platform VARCHAR(50) COLLATE {exact} NOT NULL, "
@@ -163,7 +161,7 @@ def test_a_key_to_which_other_ids_are_equal_is_left_alone(
     assert load(recordings=given, table_prefix="ours_")["recordings"] == 2
 
 
-def test_the_views_show_the_latest_recording_and_what_waits(
+def test_views_show_latest_recording_and_pending_items(
     load: Load, recording: Make, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = [
@@ -181,7 +179,7 @@ def test_the_views_show_the_latest_recording_and_what_waits(
     assert "Failed to create view" not in caplog.text
 
 
-def test_a_view_of_the_user_with_that_name_stays(load: Load, recording: Make, sql: Sql) -> None:
+def test_users_view_of_same_name_is_kept(load: Load, recording: Make, sql: Sql) -> None:
     sql("CREATE VIEW v_pending AS SELECT 1 AS mine")
     load(recordings=[recording()])
     assert sql("SELECT * FROM v_pending") == [{"mine": 1}]
@@ -217,12 +215,12 @@ def test_hostile_names_are_quoted(
         {"schema": "会" * 22},
     ],
 )
-def test_names_that_no_engine_takes_are_refused(load: Load, names: dict[str, str]) -> None:
+def test_invalid_names_are_refused(load: Load, names: dict[str, str]) -> None:
     with pytest.raises(LoadError, match=r"control|blank|longer than (32|63) bytes"):
         load(**names)
 
 
-def test_two_schemas_are_two_sets_of_tables(hook: Hook, place: str, load: Load, recording: Make, sql: Sql) -> None:
+def test_schemas_have_separate_tables(hook: Hook, place: str, load: Load, recording: Make, sql: Sql) -> None:
     if hook.conn_type == "sqlite":
         with pytest.raises(LoadError, match=r"sqlite has no schemas: .* table_prefix"):
             load(schema="lake")
@@ -235,13 +233,13 @@ def test_two_schemas_are_two_sets_of_tables(hook: Hook, place: str, load: Load, 
 
 
 @pytest.mark.parametrize("opened", ["sqlite", "duckdb"], indirect=True)
-def test_prefixes_that_differ_in_case_name_the_same_tables(load: Load, recording: Make, dump: Dump) -> None:
+def test_prefixes_ignore_case(load: Load, recording: Make, dump: Dump) -> None:
     load(recordings=[recording(recording_id="a")], table_prefix="ab_")
     load(recordings=[recording(recording_id="b")], table_prefix="AB_")
     assert [row["recording_id"] for row in dump("ab_recordings")] == ["a", "b"]
 
 
-def test_two_prefixes_are_two_sets_of_tables(load: Load, recording: Make, dump: Dump) -> None:
+def test_prefixes_have_separate_tables(load: Load, recording: Make, dump: Dump) -> None:
     load(recordings=[recording(title="a")], table_prefix="a_")
     load(recordings=[recording(title="b")], table_prefix="b_")
     assert [row["title"] for row in dump("a_recordings") + dump("b_recordings")] == ["a", "b"]

@@ -17,7 +17,7 @@ Dump = Callable[[str], list[dict[str, Any]]]
     "ids", [{"meeting_id": "m-1", "meeting_number": None}, {"meeting_id": None, "meeting_number": "123456789"}]
 )
 @pytest.mark.parametrize("first", [True, False])
-def test_what_was_asked_for_without_an_id_and_has_its_answer_does_not_wait_again(
+def test_settled_item_without_id_does_not_wait_again(
     load: Load, recording: Make, dump: Dump, first: bool, ids: dict[str, Any]
 ) -> None:
     waiting = recording(recording_id=None, state="processing", files=[], **ids)
@@ -28,14 +28,14 @@ def test_what_was_asked_for_without_an_id_and_has_its_answer_does_not_wait_again
     assert [item for item in dump("pending_items") if item["settled_at"] is None] == []
 
 
-def test_another_meeting_waits_all_the_same(load: Load, recording: Make, dump: Dump) -> None:
+def test_other_meeting_still_waits(load: Load, recording: Make, dump: Dump) -> None:
     load(recordings=[recording()])
     load(recordings=[recording(recording_id=None, meeting_id="m-2", meeting_number=None, state="processing", files=[])])
     load(recordings=[recording(recording_id=None, tenant="other", meeting_number=None, state="processing", files=[])])
     assert [item["item_key"] for item in dump("pending_items")] == ["meeting:m-2", "meeting:m-1"]
 
 
-def test_what_was_landed_later_stays(load: Load, stored: Make, dump: Dump) -> None:
+def test_later_landing_is_kept(load: Load, stored: Make, dump: Dump) -> None:
     older, later = (
         stored(sha256="aa", landed_at="2026-05-02T00:00:00+00:00"),
         stored(sha256="bb", landed_at="2026-05-09T00:00:00+00:00"),

@@ -51,9 +51,7 @@ def _without_rights(kind: str, place: str, *rights: str) -> Iterator[str]:
 
 
 @on_servers
-def test_a_login_without_the_right_to_create(
-    opened: tuple[Hook, str], loaded: Run, recording: Make, chain: Chain
-) -> None:
+def test_user_without_create_permission(opened: tuple[Hook, str], loaded: Run, recording: Make, chain: Chain) -> None:
     hook, place = opened
     with _without_rights(hook.conn_type, place) as login:
         other = servers.server_hook(hook.conn_type, place, login=login)
@@ -67,7 +65,7 @@ def test_a_login_without_the_right_to_create(
 
 
 @pytest.mark.parametrize("opened", ["postgres", "psycopg2"], indirect=True)
-def test_a_login_that_may_create_tables_and_no_schemas(opened: tuple[Hook, str], loaded: Run, recording: Make) -> None:
+def test_user_without_permission_to_create_schemas(opened: tuple[Hook, str], loaded: Run, recording: Make) -> None:
     hook, place = opened
     with _without_rights(hook.conn_type, place) as login:
         with psycopg.connect(host=HOST, user="postgres", dbname="test", autocommit=True) as admin:
@@ -77,7 +75,7 @@ def test_a_login_that_may_create_tables_and_no_schemas(opened: tuple[Hook, str],
 
 
 @on_servers
-def test_a_login_without_the_right_to_update(
+def test_user_without_update_permission(
     opened: tuple[Hook, str], loaded: Run, recording: Make, dump: Dump, chain: Chain
 ) -> None:
     hook, place = opened
@@ -99,7 +97,7 @@ def test_a_login_without_the_right_to_update(
     ("kind", "extra"), [("sqlite", {"mode": "ro"}), ("duckdb", {"read_only": True})], ids=["sqlite", "duckdb"]
 )
 @pytest.mark.parametrize("tables", ["missing", "there"])
-def test_a_file_that_may_not_be_written_to(
+def test_read_only_file(
     kind: str,
     extra: dict[str, Any],
     tables: str,
@@ -125,7 +123,7 @@ def test_a_file_that_may_not_be_written_to(
 
 
 @on_servers
-def test_a_schema_that_is_missing(opened: tuple[Hook, str], loaded: Run, recording: Make, chain: Chain) -> None:
+def test_missing_schema(opened: tuple[Hook, str], loaded: Run, recording: Make, chain: Chain) -> None:
     """A schema of the connection's own is not made: it is a slip of the pen. One that is asked for is."""
     hook, place = opened
     other = servers.server_hook(hook.conn_type, f"{place}_no")

@@ -56,7 +56,7 @@ def _recording(recording: dict[str, Any], now: datetime) -> dict[str, Any] | Non
 
 
 @given(recordings())
-def test_a_recording_has_a_row_as_soon_as_it_has_an_id(recording: dict[str, Any]) -> None:
+def test_recording_with_id_has_row(recording: dict[str, Any]) -> None:
     row = _recording(recording, NOW)
     assert (row is None) == (recording["recording_id"] is None)
     files = [_named(rows.DECLARED, file) for file in rows.file_rows([recording], NOW)]
@@ -71,7 +71,7 @@ def test_a_recording_has_a_row_as_soon_as_it_has_an_id(recording: dict[str, Any]
 
 
 @given(recordings())
-def test_a_recording_waits_under_the_key_that_it_settles(recording: dict[str, Any]) -> None:
+def test_recording_waits_and_settles_under_same_key(recording: dict[str, Any]) -> None:
     found = [_named(rows.PENDING, row) for row in rows.pending_rows([recording], NOW)]
     if recording["recording_id"] and recording["state"] not in {"recording", "processing", "absent", "overdue"}:
         assert found == []  # its row in `recordings` tells
@@ -87,7 +87,7 @@ def test_a_recording_waits_under_the_key_that_it_settles(recording: dict[str, An
 
 
 @given(recordings(), st.sampled_from(["title", "state", "source", "started_at", "duration_ms"]))
-def test_the_hash_follows_the_content(recording: dict[str, Any], name: str) -> None:
+def test_hash_depends_on_content(recording: dict[str, Any], name: str) -> None:
     recording["recording_id"] = "r"
     values = {"title": "-new-", "state": "gone", "source": {"-new-": 1}, "duration_ms": -1}
     changed = {**recording, name: values.get(name, "1999-01-01T00:00:00+00:00")}
@@ -97,7 +97,7 @@ def test_the_hash_follows_the_content(recording: dict[str, Any], name: str) -> N
     assert (one["_source_hash"] == two["_source_hash"]) == (recording[name] == changed[name])
 
 
-def test_a_declared_file_belongs_to_the_recording_it_stands_in() -> None:
+def test_declared_file_has_key_of_its_recording() -> None:
     recording: dict[str, Any] = {"platform": "p", "tenant": "t", "recording_id": "r", "files": []}
     recording["files"] = [{"tenant": "other", "recording_id": "other", "file_id": "f", "kind": "audio"}]
     (found,) = rows.file_rows([recording], NOW)
@@ -108,19 +108,19 @@ def test_a_declared_file_belongs_to_the_recording_it_stands_in() -> None:
 
 @pytest.mark.parametrize("missing", ["platform", "tenant", "post_id"])
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_key_without_a_value_is_an_error(missing: str, value: str | None) -> None:
+def test_missing_key_value_is_refused(missing: str, value: str | None) -> None:
     post = {"platform": "feishu", "tenant": "t", "post_id": "p", missing: value}
     for build, deleted in ((rows.post_rows, False), (rows.tombstone_rows, True)):
         with pytest.raises(LoadError, match=f"'{missing}' has no value"):
             build([{**post, "deleted": deleted}], NOW)
 
 
-def test_a_recording_without_any_id_is_an_error() -> None:
+def test_recording_without_id_is_refused() -> None:
     with pytest.raises(LoadError, match="neither recording_id, meeting_id nor meeting_number"):
         rows.pending_rows([{"platform": "p", "tenant": "t", "state": "absent"}], NOW)
 
 
-def test_a_column_that_a_later_version_adds_changes_no_hash() -> None:
+def test_added_column_does_not_change_hash() -> None:
     table = Table("t", MetaData(), Column("platform", Id(), primary_key=True), Column("a", Text()), Column("b", Text()))
     data = {"platform": "p", "a": "x"}
     ((*_, before),) = Builder(table, ["platform", "a"], hashed=True)([data])

@@ -21,7 +21,7 @@ Sql = Callable[[str], list[dict[str, Any]]]
 Chain = Callable[[BaseException], str]
 
 
-def test_a_constraint_error_names_the_column_and_no_value(
+def test_constraint_error_names_column_without_value(
     hook: Hook, load: Load, recording: Make, sql: Sql, chain: Chain
 ) -> None:
     exact = " COLLATE utf8mb4_nopad_bin" if hook.conn_type == "mysql" else ""
@@ -35,9 +35,7 @@ def test_a_constraint_error_names_the_column_and_no_value(
     assert "PRIVATE" not in chain(caught.value)
 
 
-def test_a_drivers_text_with_a_value_in_it_is_not_shown(
-    hook: Hook, load: Load, recording: Make, sql: Sql, chain: Chain
-) -> None:
+def test_driver_text_with_value_is_not_shown(hook: Hook, load: Load, recording: Make, sql: Sql, chain: Chain) -> None:
     load()
     length = "(100)" if hook.conn_type == "mysql" else ""
     sql(f"CREATE UNIQUE INDEX one_title ON recordings (title{length})")
@@ -51,7 +49,7 @@ def test_a_drivers_text_with_a_value_in_it_is_not_shown(
     assert caught.value.__context__ is None
 
 
-def test_a_failed_statement_in_the_middle_rolls_all_back(
+def test_failed_statement_rolls_back_all(
     hook: Hook, load: Load, recording: Make, stored: Make, dump: Dump, sql: Sql
 ) -> None:
     load()
@@ -63,7 +61,7 @@ def test_a_failed_statement_in_the_middle_rolls_all_back(
     assert (dump("recordings"), dump("recording_files"), dump("landings")) == ([], [], [])
 
 
-def test_the_connection_is_closed_after_an_error_too(hook: Hook) -> None:
+def test_connection_is_closed_after_error(hook: Hook) -> None:
     seen: list[Any] = []
 
     def fail() -> None:
@@ -77,7 +75,7 @@ def test_the_connection_is_closed_after_an_error_too(hook: Hook) -> None:
         seen[0].cursor().execute("SELECT 1")
 
 
-def test_a_commit_that_fails_is_a_load_error(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_commit_is_load_error(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def __init__(self, connection: Any) -> None:
             self.connection = connection
@@ -99,7 +97,7 @@ def test_a_commit_that_fails_is_a_load_error(hook: Hook, monkeypatch: pytest.Mon
     assert str(caught.value).startswith("OSError")
 
 
-def test_counts_only_what_was_written(hook: Hook, load: Load) -> None:
+def test_only_written_rows_are_counted(hook: Hook, load: Load) -> None:
     load()
     table = tables().landings
     names = ("platform", "tenant", "landing_id", "size")
@@ -119,7 +117,7 @@ def test_counts_only_what_was_written(hook: Hook, load: Load) -> None:
     assert merged([]) == 0
 
 
-def test_an_error_survives_being_sent_between_processes() -> None:
+def test_error_can_be_pickled() -> None:
     error = LoadError.at(tables("x_").posts, "no")
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.table, again.key) == (str(error), "x_posts", ("platform", "tenant", "post_id"))

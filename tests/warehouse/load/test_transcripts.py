@@ -58,19 +58,19 @@ def test_every_field_is_stored(load: Load, sql: Sql) -> None:
     assert {name: row[name] for name in segment} == segment
 
 
-def test_what_was_not_read_back_leaves_the_tables_alone(load: Load) -> None:
+def test_load_without_contents_keeps_their_tables(load: Load) -> None:
     assert "transcript_segments" not in load()
     assert load(contents=[])["transcript_segments"] == 0
 
 
-def test_an_unchanged_file_changes_no_row(load: Load, sql: Sql) -> None:
+def test_unchanged_file_changes_no_row(load: Load, sql: Sql) -> None:
     assert load(contents=[transcript("a", "b")])["transcript_segments"] == 2
     before = sql("SELECT * FROM transcript_segments ORDER BY segment_no")
     assert load(contents=[transcript("a", "b")], now=LATER)["transcript_segments"] == 0
     assert sql("SELECT * FROM transcript_segments ORDER BY segment_no") == before
 
 
-def test_a_changed_file_replaces_its_rows_and_no_others(load: Load, sql: Sql) -> None:
+def test_changed_file_replaces_only_its_rows(load: Load, sql: Sql) -> None:
     others = [transcript("txt", "too", kind="transcript-txt"), transcript("other", file_id="f")]
     load(contents=[transcript("a", "b", "c"), *others])
     assert load(contents=[transcript("a", "B")], now=LATER)["transcript_segments"] == 2
@@ -86,18 +86,18 @@ def test_a_changed_file_replaces_its_rows_and_no_others(load: Load, sql: Sql) ->
     assert sql("SELECT text FROM transcript_segments WHERE _deleted_at IS NOT NULL") == []
 
 
-def test_a_file_without_rows_takes_all_back(load: Load, sql: Sql) -> None:
+def test_file_without_rows_deletes_its_rows(load: Load, sql: Sql) -> None:
     load(contents=[transcript("a")])
     assert load(contents=[transcript()], now=LATER)["transcript_segments"] == 1
     assert sql(STANDING) == []
 
 
-def test_of_two_readings_in_a_call_the_last_counts(load: Load, sql: Sql) -> None:
+def test_last_content_of_file_in_call_wins(load: Load, sql: Sql) -> None:
     load(contents=[transcript("a", "b", "c"), transcript("A", "B")])
     assert [row["text"] for row in sql(STANDING)] == ["A", "B"]
 
 
-def test_a_load_that_fails_leaves_the_old_rows(load: Load, sql: Sql) -> None:
+def test_failed_load_keeps_old_rows(load: Load, sql: Sql) -> None:
     load(contents=[transcript("a", "b")])
     broken = Content(TranscriptSegment, FILE, [{**FILE, "segment_no": 0, "text": "new", "start_ms": "soon"}])
     with pytest.raises(LoadError, match="start_ms"):
@@ -105,7 +105,7 @@ def test_a_load_that_fails_leaves_the_old_rows(load: Load, sql: Sql) -> None:
     assert [row["text"] for row in sql(STANDING)] == ["a", "b"]
 
 
-def test_a_long_transcript_is_read_in_batches(load: Load, sql: Sql) -> None:
+def test_long_transcript_is_read_in_batches(load: Load, sql: Sql) -> None:
     count = BATCH + 1
     rows = ({**FILE, "segment_no": number, "text": str(number)} for number in range(count))
     assert load(contents=[Content(TranscriptSegment, FILE, rows)])["transcript_segments"] == count

@@ -84,25 +84,25 @@ FIELDS = {
 }
 
 
-def test_each_field_of_the_documents_is_spoken_for() -> None:
+def test_documented_fields_are_assigned() -> None:
     assert {d.key: {field.name for field in d.answer} for d in DOCUMENTS} == {
         key: set(fields) for key, fields in FIELDS.items()
     }
 
 
-def test_each_column_named_is_there() -> None:
+def test_named_columns_exist() -> None:
     there = {f"{table.name}.{column.name}" for table in tables() for column in table.columns}
     named = {place for fields in FIELDS.values() for place in fields.values() if not place.startswith("(")}
     assert named <= there
 
 
-def test_what_the_platform_calls_its_own_is_in_the_documents() -> None:
+def test_manifest_fields_are_documented() -> None:
     """A column that takes the platform's own field takes one that there is."""
     names = {field.name for document in DOCUMENTS for field in document.answer} | {"has_password"}
     taken = {field for manifest in manifests().values() for field in manifest["columns"].values()}
     assert taken <= names
 
 
-def test_each_column_from_source_is_in_a_manifest() -> None:
+def test_source_columns_are_in_a_manifest() -> None:
     columns = {c.name for table in tables() for c in table.columns if c.info.get("from_source")}
     assert columns == {name for manifest in manifests().values() for name in manifest["columns"]}

@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.models import (
 from airflow_provider_meetings.warehouse.tables.tables import tables
 
 
-def test_there_are_these_tables() -> None:
+def test_table_names() -> None:
     assert [table.name for table in tables()] == [
         "recordings",
         "recording_files",
@@ -31,13 +31,13 @@ def test_there_are_these_tables() -> None:
     ]
 
 
-def test_each_key_starts_with_whose_data_it_is() -> None:
+def test_keys_start_with_platform_and_tenant() -> None:
     for table in tables():
         assert [column.name for column in table.primary_key][:2] == ["platform", "tenant"], table.name
         assert len(table.primary_key) > 2
 
 
-def test_each_table_and_column_says_what_it_is() -> None:
+def test_tables_and_columns_have_comments() -> None:
     for table in tables():
         assert table.comment
         assert [column.name for column in table.columns if not column.comment] == []
@@ -48,12 +48,12 @@ def test_only_keys_are_not_null() -> None:
         assert [c.name for c in table.columns if c.nullable == c.primary_key] == []
 
 
-def test_prefix_and_schema_are_on_each_table() -> None:
+def test_prefix_and_schema_apply_to_each_table() -> None:
     for attribute, table in zip(tables(), tables("pre_", "lake"), strict=True):
         assert (table.name, table.schema) == (f"pre_{attribute.name}", "lake")
 
 
-def test_there_is_a_column_for_each_neutral_field() -> None:
+def test_neutral_fields_have_columns() -> None:
     recording = Recording(platform="p", tenant="t", recording_id="r", state=RecordingState.READY).to_dict()
     assert set(recording) - {"files"} == _content("recordings")
     assert set(Post(platform="p", tenant="t", post_id="p").to_dict()) - {"reactions", "deleted"} == _content("posts")
