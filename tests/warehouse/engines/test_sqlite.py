@@ -106,7 +106,7 @@ def test_work_grows_linearly_with_rows(make_hook: MakeHook, tmp_path: Path) -> N
 
 @given(st.lists(st.none() | st.datetimes(timezones=st.just(UTC)), min_size=1, max_size=20))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_times_are_text_of_one_width(make_hook: MakeHook, times: list[datetime | None]) -> None:
+def test_times_are_fixed_width_text(make_hook: MakeHook, times: list[datetime | None]) -> None:
     target = Table("t", MetaData(), Column("at", DateTime(timezone=True)))
     staged = stage("times", target, ["at"])
     connection = sqlite3.connect(":memory:")

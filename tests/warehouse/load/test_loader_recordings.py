@@ -299,7 +299,7 @@ def test_first_and_last_year(load: Load, recording: Make, dump: Dump, start: str
     assert row["duration_ms"] == 2**63 - 1
 
 
-def test_last_observation_of_a_recording_wins(load: Load, recording: Make, dump: Dump) -> None:
+def test_last_observation_of_recording_wins(load: Load, recording: Make, dump: Dump) -> None:
     twice = [recording(title="first"), recording(title="last")]
     assert load(recordings=twice)["recordings"] == 2
     assert dump("recordings")[0]["title"] == "last"

@@ -35,7 +35,7 @@ def noted(item: type[ArtifactRow], *rows: dict[str, Any]) -> Content:
     return Content(item, file, [{**owner, "item_no": number, **row} for number, row in enumerate(rows)])
 
 
-def test_every_field_is_stored(load: Load, sql: Sql) -> None:
+def test_segment_fields_are_stored(load: Load, sql: Sql) -> None:
     segment = TranscriptSegment(
         platform="wecom",
         tenant="t",
