@@ -233,12 +233,12 @@ def chain() -> Callable[[BaseException], str]:
     """Write out an exception and everything that its traceback could show beside it."""
 
     def run(error: BaseException) -> str:
-        told, left = "", [error]
+        text, left = "", [error]
         while left:
             one = left.pop()
-            told += f"{one!r} {one} {vars(one)}\n"
+            text += f"{one!r} {one} {vars(one)}\n"
             left += [e for e in (one.__cause__, one.__context__) if e is not None]
-        return told
+        return text
 
     return run
 

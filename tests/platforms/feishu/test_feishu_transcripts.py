@@ -84,7 +84,7 @@ def test_srt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("李娜：好：的", ("李娜", "好：的")),
         ("Lina:yes", ("Lina", "yes")),
@@ -97,9 +97,9 @@ def test_srt() -> None:
         ("first line\nLina: second", (None, "first line\nLina: second")),
     ],
 )
-def test_speaker_of_cue(line: str, told: tuple[str | None, str]) -> None:
+def test_speaker_of_cue(line: str, expected: tuple[str | None, str]) -> None:
     (found,) = read("transcript-srt", f"1\n00:00:01,000 --> 00:00:02,000\n{line}\n".encode())
-    assert (found.speaker_name, found.text) == told
+    assert (found.speaker_name, found.text) == expected
 
 
 def test_broken_cue_has_no_speaker() -> None:

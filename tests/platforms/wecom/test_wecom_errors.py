@@ -143,10 +143,10 @@ def test_ignored_parameter_is_logged(
     origin.on("/cgi-bin/x", json_body({"errcode": 0, "errmsg": message, "userid": "a"}))
     with requests.get(f"{origin.url}/cgi-bin/x", params={"access_token": "S3CRET"}, timeout=5) as response:
         assert decode(response)["userid"] == "a"
-    told = [r.getMessage() for r in caplog.records if r.name.startswith("airflow_provider_meetings")]
+    messages = [r.getMessage() for r in caplog.records if r.name.startswith("airflow_provider_meetings")]
     log_id = HINT if message == WARNED else "unknown"
     said = f"wecom answered /cgi-bin/x with 'wrong json format': it ignored an invalid parameter (log id {log_id})"
-    assert told == ([said] if warns else [])
+    assert messages == ([said] if warns else [])
 
 
 @pytest.mark.parametrize("hint", ["a\x1b[31m", "a\nb", "", "a b"])

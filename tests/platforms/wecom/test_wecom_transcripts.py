@@ -45,11 +45,11 @@ def whole(*paragraphs: object, **fields: object) -> bytes:
 
 
 def paragraph(pid: str, *sentences: list[str], **fields: object) -> dict[str, Any]:
-    told = [
+    default_sentences = [
         {"start_time": n * 1000, "end_time": n * 1000 + 900, "words": [{"text": word} for word in words]}
         for n, words in enumerate(sentences)
     ]
-    return {"pid": pid, "speaker_info": {"userid": "lina"}, "sentences": told, **fields}
+    return {"pid": pid, "speaker_info": {"userid": "lina"}, "sentences": default_sentences, **fields}
 
 
 def test_sentences_become_segments() -> None:

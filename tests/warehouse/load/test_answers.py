@@ -43,17 +43,17 @@ def test_first_deletion_time_is_kept(load: Load, recording: Make, dump: Dump, no
 @pytest.mark.sqlite_cases("waited_as")
 @pytest.mark.parametrize("waited_as", [{}, {"meeting_id": None}])
 @pytest.mark.parametrize(
-    ("states", "told"),
+    ("states", "chosen"),
     [(("gone", "ready", "ready", "forbidden"), "rec-2"), (("gone", "unknown", "processing", "forbidden"), "rec-1")],
 )
 def test_meeting_is_settled_by_first_ready_recording(
-    load: Load, recording: Make, dump: Dump, waited_as: dict[str, None], states: tuple[str, ...], told: str
+    load: Load, recording: Make, dump: Dump, waited_as: dict[str, None], states: tuple[str, ...], chosen: str
 ) -> None:
     load(recordings=[recording(recording_id=None, state="absent", files=[], **waited_as)])
     came = [recording(recording_id=f"rec-{n}", state=state, files=[]) for n, state in enumerate(states, 1)]
     load(recordings=came[::-1])
     (item,) = [one for one in dump("pending_items") if one["item_key"].startswith("meeting")]
-    assert (item["recording_id"], item["state"]) == (told, states[int(told[-1]) - 1])
+    assert (item["recording_id"], item["state"]) == (chosen, states[int(chosen[-1]) - 1])
     assert item["settled_at"] is not None
 
 

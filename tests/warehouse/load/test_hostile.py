@@ -75,11 +75,11 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 def test_refused_value_is_neither_shown_nor_written(load: Load, recording: Make, dump: Dump, chain: Chain) -> None:
     load(recordings=[recording(title="before")])
     before = dump("recordings"), dump("recording_files"), dump("pending_items")
-    for told, changes in REFUSED:
+    for message, changes in REFUSED:
         given = [recording(title="after"), {**recording(recording_id="PRIVATE", title="PRIVATE"), **changes}]
-        with pytest.raises(LoadError, match=told) as caught:
+        with pytest.raises(LoadError, match=message) as caught:
             load(recordings=given)
-        assert "PRIVATE" not in chain(caught.value), told
+        assert "PRIVATE" not in chain(caught.value), message
     assert (dump("recordings"), dump("recording_files"), dump("pending_items")) == before
     assert load(recordings=[recording(title="after")])["recordings"] == 1
 
@@ -97,8 +97,8 @@ def test_value_that_is_no_mapping_is_refused(
         (f"posts {fault}", lambda: load_post(post(content_text="PRIVATE"), wrong)),
         ("'post_reactions' .*'reactions' is not a list", lambda: load_post(post(reactions=[wrong]))),
     ]
-    for told, run in loads:
-        with pytest.raises(LoadError, match=told) as caught:
+    for message, run in loads:
+        with pytest.raises(LoadError, match=message) as caught:
             run()
         assert "PRIVATE" not in chain(caught.value)
     assert [row["title"] for row in dump("recordings")] == ["周会"]
@@ -147,10 +147,10 @@ def test_values_that_mysql_cannot_store(load: Load, recording: Make, sql: Sql, c
             {"title": "'" * longest},
         ),
     ]
-    for told, changes in refused:
-        with pytest.raises(LoadError, match=told) as caught:
+    for message, changes in refused:
+        with pytest.raises(LoadError, match=message) as caught:
             load(recordings=[recording(title="PRIVATE"), recording(recording_id="PRIVATE") | changes])
-        assert "PRIVATE" not in chain(caught.value), told
+        assert "PRIVATE" not in chain(caught.value), message
     assert sql("SELECT title FROM recordings") == [{"title": "before"}]
     large = recording(recording_id="会" * 256, title="'" * (longest // 2 - 5000), source={"a": _nested(29)})
     assert load(recordings=[recording(title="after"), large])["recordings"] == 2

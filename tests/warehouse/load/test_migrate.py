@@ -131,8 +131,8 @@ def test_column_with_numeric_affinity_is_refused(load: Load, recording: Make, sq
             found = sql(f"SELECT recording_id AS id FROM t{number}_recordings ORDER BY 1")
             assert [row["id"] for row in found] == ids
         else:
-            told = rf"'recording_id' has the type {kind.lower()}, not TEXT\."
-            with pytest.raises(LoadError, match=told):
+            message = rf"'recording_id' has the type {kind.lower()}, not TEXT\."
+            with pytest.raises(LoadError, match=message):
                 load(recordings=given, table_prefix=f"t{number}_")
 
 
@@ -154,8 +154,8 @@ def test_key_with_inexact_collation_is_refused(load: Load, recording: Make, sql:
             "PRIMARY KEY (platform, tenant, recording_id))"
         )
     given = [recording(recording_id=one, files=[]) for one in ("rec-a", "rec-A")]
-    told = rf"'theirs_recordings'.* 'recording_id' has the collation {folding}, .* not .*COLLATE {exact}\."
-    with pytest.raises(LoadError, match=told):
+    message = rf"'theirs_recordings'.* 'recording_id' has the collation {folding}, .* not .*COLLATE {exact}\."
+    with pytest.raises(LoadError, match=message):
         load(recordings=given, table_prefix="theirs_")
     assert sql("SELECT * FROM theirs_recordings") == []
     assert load(recordings=given, table_prefix="ours_")["recordings"] == 2

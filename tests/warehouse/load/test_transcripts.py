@@ -1,4 +1,4 @@
-"""What stands in files, as rows, on each engine."""
+"""The rows of artifact files on each engine."""
 
 from __future__ import annotations
 
@@ -121,8 +121,8 @@ def test_chapters_and_todos(load: Load, sql: Sql) -> None:
     written = load(contents=[noted(Chapter, *chapters), noted(Todo, *todos)])
     assert (written["minute_chapters"], written["minute_todos"], written["transcript_segments"]) == (2, 1, 0)
     assert load(contents=[noted(Chapter, chapters[0]), noted(Todo, *todos)], now=LATER)["minute_chapters"] == 1
-    told = sql("SELECT title, start_ms, stop_ms, summary FROM minute_chapters WHERE _deleted_at IS NULL")
-    assert told == [{"title": "Opening", "start_ms": 0, "stop_ms": 9, "summary": "s"}]
+    chapters = sql("SELECT title, start_ms, stop_ms, summary FROM minute_chapters WHERE _deleted_at IS NULL")
+    assert chapters == [{"title": "Opening", "start_ms": 0, "stop_ms": 9, "summary": "s"}]
     assert sql("SELECT content FROM minute_todos WHERE _deleted_at IS NULL") == [{"content": "Call"}]
 
 
@@ -134,8 +134,8 @@ def test_statistics(load: Load, sql: Sql) -> None:
         row = {**owner, "user_view_count": 1, "page_view_count": views, "viewers": viewers, "source": {"x": 1}}
         return Content(Statistics, {**FILE, "kind": "statistics-json"}, [row])
 
-    told = "SELECT user_view_count, page_view_count, _deleted_at FROM minute_statistics"
+    query = "SELECT user_view_count, page_view_count, _deleted_at FROM minute_statistics"
     assert load(contents=[counted(20)])["minute_statistics"] == 1
     assert load(contents=[counted(20)], now=LATER)["minute_statistics"] == 0
     assert load(contents=[counted(21)], now=LATER)["minute_statistics"] == 1
-    assert sql(told) == [{"user_view_count": 1, "page_view_count": 21, "_deleted_at": None}]
+    assert sql(query) == [{"user_view_count": 1, "page_view_count": 21, "_deleted_at": None}]

@@ -137,14 +137,14 @@ def test_shared_user_token_may_be_revoked(host: Host) -> None:
 
 def test_tokens_are_masked_in_calling_thread(host: Host) -> None:
     """Airflow 3.2's triggerer loses its supervisor if a thread speaks with it that it does not know."""
-    told: dict[str, tuple[threading.Thread, int]] = {}
+    masked: dict[str, tuple[threading.Thread, int]] = {}
 
     def on_secret(value: str) -> None:
-        told.setdefault(value, (threading.current_thread(), host.platform.calls["feishu.user_access_token"]))
+        masked.setdefault(value, (threading.current_thread(), host.platform.calls["feishu.user_access_token"]))
 
     host.process(on_secret=on_secret).whoami()
     here = threading.current_thread()
-    assert told == {
+    assert masked == {
         FEISHU_USER_REFRESH_TOKEN: (here, 0),
         host.record.access: (here, 1),
         host.record.refresh: (here, 1),
@@ -152,9 +152,9 @@ def test_tokens_are_masked_in_calling_thread(host: Host) -> None:
 
 
 def test_unusable_tokens_are_masked(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
+    masked: list[str] = []
     given: list[TokenPair] = []
-    client = host.process(on_secret=told.append)
+    client = host.process(on_secret=masked.append)
     renew = client._renew
 
     def consent_meanwhile(refresh_token: str) -> TokenPair:
@@ -164,4 +164,4 @@ def test_unusable_tokens_are_masked(host: Host, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(client._auth, "_renew", consent_meanwhile)
     client.whoami()
-    assert {given[0].access, given[0].refresh, "another-access"} <= set(told)
+    assert {given[0].access, given[0].refresh, "another-access"} <= set(masked)

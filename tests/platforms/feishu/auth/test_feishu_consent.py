@@ -277,7 +277,7 @@ def test_connection_scopes(user: Emulated) -> None:
     assert client.get_minute(READY_MINUTE)
     with pytest.raises(AirflowFailException, match=r"add it to the extra scopes.*authorize"), hook.error_mapping():
         list(client.search_minutes("a"))
-    # The next consent asks for more; what it gives is told apart from what was asked for.
+    # The next consent requests more scopes; requested and granted scopes are distinguished.
     user.connect("feishu", extra={**USER, "scopes": "minutes:minutes.search:read"})
     consent_status, _ = FeishuHook().finish_consent(browse(FeishuHook().begin_consent()))
     assert "minutes:minutes.search:read" in consent_status.scope

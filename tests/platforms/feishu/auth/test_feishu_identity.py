@@ -101,8 +101,8 @@ class TestStoreApp:
 
     def test_rate_limits_per_tenant(self, store: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
         store.state.fail("feishu.minute", 99991400, times=1, reset=300)
-        for told in ("request trigger frequency limit", "the next call of minutes.get is"):
-            with pytest.raises(AirflowException, match=told):
+        for message in ("request trigger frequency limit", "the next call of minutes.get is"):
+            with pytest.raises(AirflowException, match=message):
                 self.read()
         # That block is another tenant's than this one's, who has installed the app, too.
         monkeypatch.setattr("airflow_provider_meetings.emulator.feishu.store.FEISHU_TENANT_KEY", "another-tenant")

@@ -60,8 +60,8 @@ def test_one_file(origin: Origin, client: WeComClient) -> None:
 
 def transcript(*pids: int, more: bool = False) -> Answer:
     paragraphs = [{"pid": str(pid), "sentences": [{"words": [{"text": str(pid)}]}]} for pid in pids]
-    told = {"paragraphs": paragraphs, "keywords": ["k"], "audio_detect": 1}
-    return json_body({"errcode": 0, "errmsg": "ok", "has_more": more, "transcripts": told})
+    transcripts = {"paragraphs": paragraphs, "keywords": ["k"], "audio_detect": 1}
+    return json_body({"errcode": 0, "errmsg": "ok", "has_more": more, "transcripts": transcripts})
 
 
 def test_transcript_in_one_page(origin: Origin, client: WeComClient) -> None:
