@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ def run_uninterrupted(work: Callable[[], T]) -> T:
     run = _ThreadedRun(work)
     if (interrupt := run.wait()) is not None:
         raise interrupt
-    return run.result()
+    return run.future.result()
 
 
 class _ThreadedRun(Generic[T]):
@@ -33,9 +34,7 @@ class _ThreadedRun(Generic[T]):
     def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
         self._begun = threading.Lock()
-        self._done = threading.Event()
-        self._results: list[T] = []
-        self._errors: list[BaseException] = []
+        self.future: Future[T] = Future()
 
     def wait(self) -> BaseException | None:
         """Wait until the work is done; return the exception that interrupted the wait, if any.
@@ -47,18 +46,13 @@ class _ThreadedRun(Generic[T]):
             try:
                 if not self._begun.locked():
                     self._start()
-                self._done.wait()
+                self.future.exception()
                 return interrupt
             except RuntimeError:
                 if not self._begun.locked():
                     raise
             except BaseException as error:  # the caller raises it
                 interrupt = interrupt or error
-
-    def result(self) -> T:
-        if self._errors:
-            raise self._errors[0]
-        return self._results[0]
 
     def _start(self) -> None:
         # Airflow finds the task's log by the context. Not a daemon: the interpreter's exit waits for it.
@@ -69,8 +63,6 @@ class _ThreadedRun(Generic[T]):
         if not self._begun.acquire(blocking=False):
             return  # an interrupt came after the first thread had started, and a second one was started
         try:
-            self._results.append(self._work())
-        except BaseException as error:  # `result` raises it
-            self._errors.append(error)
-        finally:
-            self._done.set()
+            self.future.set_result(self._work())
+        except BaseException as error:  # `Future.result` raises it
+            self.future.set_exception(error)
