@@ -41,7 +41,7 @@ class Platform:
         memory = ProcessTokenStore(self.clock, early=lambda token: early)
         return SharedTokens(self.backend, secret, memory, self.clock)
 
-    def ask(self, secret: str = "secret", rejected: str | None = None, early: float = 0.0) -> str:
+    def token(self, secret: str = "secret", rejected: str | None = None, early: float = 0.0) -> str:
         """Get the token as a new process."""
         key = token_key("feishu", "https://open.feishu.cn", "app", secret)
         return self.process(secret, early).token(key, self.fetch, rejected=rejected).value
@@ -53,7 +53,7 @@ def platform(tmp_path: Path) -> Platform:
 
 
 def test_next_process_finds_token(platform: Platform) -> None:
-    assert [platform.ask() for _ in range(3)] == ["token-1"] * 3
+    assert [platform.token() for _ in range(3)] == ["token-1"] * 3
 
 
 def test_memory_is_used_first(platform: Platform, tmp_path: Path) -> None:
@@ -66,11 +66,11 @@ def test_memory_is_used_first(platform: Platform, tmp_path: Path) -> None:
 
 
 def test_token_is_renewed_early_and_by_some_processes_earlier(platform: Platform) -> None:
-    platform.ask()
+    platform.token()
     platform.now += 3600 - 301
-    assert platform.ask() == "token-1"
-    assert platform.ask(early=0.5) == "token-2"
-    assert platform.ask() == "token-2"
+    assert platform.token() == "token-1"
+    assert platform.token(early=0.5) == "token-2"
+    assert platform.token() == "token-2"
 
 
 def test_process_share_differs_per_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,15 +86,15 @@ def test_process_share_differs_per_process(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_rejected_token_is_renewed_once(platform: Platform) -> None:
-    rejected = platform.ask()
-    assert [platform.ask(rejected=rejected) for _ in range(3)] == ["token-2"] * 3
+    rejected = platform.token()
+    assert [platform.token(rejected=rejected) for _ in range(3)] == ["token-2"] * 3
     assert platform.fetched == 2
 
 
 def test_waiting_process_takes_renewed_token_with_same_value(platform: Platform) -> None:
     # Feishu returns the same token while it considers it valid, even if an endpoint has rejected it.
     key = token_key("feishu", "https://open.feishu.cn", "app", "secret")
-    platform.ask()
+    platform.token()
     stored = platform.backend.get(key)
     assert stored is not None
     waiting = platform.process()
@@ -143,32 +143,32 @@ def test_refused_secret_is_remembered_for_a_minute(platform: Platform) -> None:
     texts = set()
     for _ in range(5):
         with pytest.raises(AuthenticationError) as caught:
-            platform.ask()
+            platform.token()
         texts.add(str(caught.value))
         assert not caught.value.token_rejected
         platform.now += 59 / 4
     assert texts == {str(error)}
     assert platform.fetched == 1
     platform.error = None
-    assert platform.ask() == "token-2"
+    assert platform.token() == "token-2"
 
 
 def test_changed_secret_is_tried_at_once(platform: Platform) -> None:
     platform.error = AuthenticationError("no")
     with pytest.raises(AuthenticationError):
-        platform.ask("old")
+        platform.token("old")
     platform.error = None
-    assert platform.ask("new") == "token-2"
-    assert platform.ask("newer") == "token-3"
+    assert platform.token("new") == "token-2"
+    assert platform.token("newer") == "token-3"
 
 
 def test_other_errors_are_not_remembered(platform: Platform) -> None:
     for error in (ServerError("down"), OSError("down")):
         platform.error = error
         with pytest.raises(type(error), match="down"):
-            platform.ask()
+            platform.token()
     platform.error = None
-    assert platform.ask() == "token-3"
+    assert platform.token() == "token-3"
 
 
 def test_fetch_without_lock_after_timeout(
@@ -177,35 +177,35 @@ def test_fetch_without_lock_after_timeout(
     monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.0)
     key = token_key("feishu", "https://open.feishu.cn", "app", "secret")
     with platform.backend.lock(key, 0):
-        assert platform.ask() == "token-1"
+        assert platform.token() == "token-1"
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert platform.ask() == "token-1"
+    assert platform.token() == "token-1"
 
 
 def test_clock_set_back_does_not_extend_token(platform: Platform) -> None:
-    platform.ask()
+    platform.token()
     platform.clock_error = -3600
-    assert platform.ask() == "token-2"
+    assert platform.token() == "token-2"
 
 
 def test_damaged_value_is_fetched_again(platform: Platform, tmp_path: Path) -> None:
-    platform.ask()
+    platform.token()
     (path,) = (tmp_path / "state").glob("*.value")
     path.write_bytes(path.read_bytes()[:-5])
-    assert platform.ask() == "token-2"
+    assert platform.token() == "token-2"
 
 
 @pytest.mark.parametrize("error", [ServerError("busy"), RateLimited("slowly")])
 def test_valid_token_is_used_if_renewal_fails(platform: Platform, error: Exception) -> None:
-    assert platform.ask() == "token-1"
+    assert platform.token() == "token-1"
     platform.now += 3400
     platform.error = error
-    assert platform.ask() == "token-1"
+    assert platform.token() == "token-1"
     with pytest.raises(type(error)):
-        platform.ask(rejected="token-1")
+        platform.token(rejected="token-1")
     platform.now += 190
     with pytest.raises(type(error)):
-        platform.ask()
+        platform.token()
 
 
 def test_token_that_stays_rejected_is_fetched_once_a_minute(platform: Platform) -> None:
@@ -215,11 +215,11 @@ def test_token_that_stays_rejected_is_fetched_once_a_minute(platform: Platform) 
             return Token("unchanged", self.clock() + 3600, 3600)
 
     platform.__class__ = Stubborn
-    assert platform.ask() == "unchanged"
-    assert [platform.ask(rejected="unchanged") for _ in range(5)] == ["unchanged"] * 5
+    assert platform.token() == "unchanged"
+    assert [platform.token(rejected="unchanged") for _ in range(5)] == ["unchanged"] * 5
     assert platform.fetched == 2
     platform.now += 61
-    assert platform.ask(rejected="unchanged") == "unchanged"
+    assert platform.token(rejected="unchanged") == "unchanged"
     assert platform.fetched == 3
 
 

@@ -34,9 +34,9 @@ def test_concurrent_loaders_of_same_keys(
     def load(number: int) -> None:
         # Each in an order of its own: what would deadlock, if rows were locked as they come.
         ids = range(60) if number % 2 else range(59, -1, -1)
-        given = [recording(recording_id=f"r-{i}", title=f"title {number}", files=[]) for i in ids]
-        given += [recording(recording_id=f"own-{number}", files=[])]
-        loaded(hook, given, now=now + timedelta(seconds=number))
+        items = [recording(recording_id=f"r-{i}", title=f"title {number}", files=[]) for i in ids]
+        items += [recording(recording_id=f"own-{number}", files=[])]
+        loaded(hook, items, now=now + timedelta(seconds=number))
 
     for turn in range(rounds):
         with ThreadPoolExecutor(8) as threads:
@@ -133,10 +133,10 @@ def test_commit_conflicts_with_other_thread(
 
 
 def _until_waiting(kind: str) -> None:
-    """Ask the server until it says that somebody waits for a row."""
+    """Poll the server until a transaction waits for a row."""
     query = {
         "postgres": "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')",
-        # Not innodb_trx: it shows what it showed before to whoever asks again within 0.1 s.
+        # Not innodb_trx: it is cached for 0.1 s.
         "mysql": "SELECT variable_value > 0 FROM information_schema.global_status "
         "WHERE variable_name = 'Innodb_row_lock_current_waits'",
     }[kind]
@@ -145,7 +145,7 @@ def _until_waiting(kind: str) -> None:
             with psycopg.connect(host=HOST, user="postgres", dbname="test") as admin:
                 found = admin.execute(query).fetchone()
         else:
-            with closing(pymysql.connect(host=HOST, user="root")) as asked, asked.cursor() as cursor:
+            with closing(pymysql.connect(host=HOST, user="root")) as connection, connection.cursor() as cursor:
                 cursor.execute(query)
                 found = cursor.fetchone()
         if found and found[0]:

@@ -52,14 +52,14 @@ def test_killed_server(
     loaded(hook, [recording(recording_id=f"r-{i}", title="before") for i in range(10)], **names)
     engine = engine_for(hook)
     after(step, engine, server.kill)
-    given = [recording(recording_id=f"r-{i}", title="PRIVATE") for i in range(20)]
+    items = [recording(recording_id=f"r-{i}", title="PRIVATE") for i in range(20)]
     with pytest.raises(LoadError, match=r"connection.* was lost|server ended the connection") as caught:
-        loaded(hook, given, engine=engine, **names)
+        loaded(hook, items, engine=engine, **names)
     assert "PRIVATE" not in chain(caught.value)
     server.start()
     found = servers.run_sql(hook, f"SELECT title, count(*) AS n FROM {step}_recordings GROUP BY title")
     assert found == [{"title": "before", "n": 10}]
-    assert loaded(hook, given, **names)["recordings"] == 20
+    assert loaded(hook, items, **names)["recordings"] == 20
 
 
 def _cut(hook: Hook, place: str) -> None:
@@ -117,15 +117,15 @@ def test_input_is_read_in_batches(load: Load, recording: Make) -> None:
         def __del__(self) -> None:
             alive["now"] -= 1
 
-    given = (Counted(recording(recording_id=f"r-{i}", files=[])) for i in range(3 * BATCH))
-    assert load(recordings=given)["recordings"] == 3 * BATCH
+    items = (Counted(recording(recording_id=f"r-{i}", files=[])) for i in range(3 * BATCH))
+    assert load(recordings=items)["recordings"] == 3 * BATCH
     assert alive["most"] <= 2 * BATCH
 
 
 def test_two_loads_give_same_rows_on_each_engine(
     load: Load, recording: Make, stored: Make, dump: Dump, now: Any
 ) -> None:
-    given = {
+    arguments = {
         "recordings": [
             recording(recording_id=f"r-{i}", title="周会 😀" * (i % 3), state="gone" if i % 7 == 0 else "ready")
             for i in range(300)
@@ -133,10 +133,10 @@ def test_two_loads_give_same_rows_on_each_engine(
         "stored_files": [stored(recording_id=f"r-{i}") for i in range(0, 300, 2)],
     }
     names = ("recordings", "recording_files", "landings", "pending_items")
-    load(**given)
+    load(**arguments)
     first = {name: dump(name) for name in names}
     assert len(first["recordings"]) == 300
-    load(**given, now=now + timedelta(days=1))
+    load(**arguments, now=now + timedelta(days=1))
     second = {name: dump(name) for name in names}
     for name in ("recordings", "recording_files", "pending_items"):
         assert second[name] == first[name], name

@@ -30,7 +30,7 @@ LOST = "connection to the server was lost"
 
 
 def _many(recording: Make, number: int) -> list[dict[str, Any]]:
-    """Return recordings whose titles no database makes small."""
+    """Return recordings with titles that no database can compress."""
     noise = random.Random(1)
     return [
         recording(recording_id=f"r-{i}", files=[], title="PRIVATE" + noise.randbytes(1500).hex()) for i in range(number)
@@ -41,7 +41,7 @@ def _many(recording: Make, number: int) -> list[dict[str, Any]]:
 def _small(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[SmallDisk, Hook, OwnServer | None]]:
-    """Yield a database whose files, also the temporary ones, are on a small disk."""
+    """Yield a database with all its files, including temporary ones, on a small disk."""
     if kind in servers.OWN:
         server = servers.OWN[kind]()
         with SmallDisk(server.folder, 80) as disk, server:

@@ -1,4 +1,4 @@
-"""As whom a connection asks: combinations that mean nothing, apps from the store, apps of the other cloud."""
+"""The identity of a connection: invalid combinations of extras, store apps, apps of the other cloud."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NO_EXTRAS = dict.fromkeys(MANIFEST["connection-type"]["conn-fields"])
 
 
 @pytest.mark.parametrize(
-    ("extra", "said"),
+    ("extra", "error"),
     [
         ({"identity": "user"}, "extra redirect_uri is missing.*security settings"),
         ({"identity": "user", "redirect_uri": "localhost:8080"}, "not an http or https URL"),
@@ -54,8 +54,8 @@ NO_EXTRAS = dict.fromkeys(MANIFEST["connection-type"]["conn-fields"])
         ({**STORE, "identity": "user", "redirect_uri": URI}, "only self-built apps"),
     ],
 )
-def test_invalid_combination_of_extras_is_refused(emulated: Emulated, extra: dict[str, str], said: str) -> None:
-    with pytest.raises(InvalidRequest, match=said) as caught:
+def test_invalid_combination_of_extras_is_refused(emulated: Emulated, extra: dict[str, str], error: str) -> None:
+    with pytest.raises(InvalidRequest, match=error) as caught:
         read_identity(NO_EXTRAS | extra)
     assert "S3CRET" not in str(caught.value)
     emulated.connect("feishu", extra=extra)
@@ -159,11 +159,11 @@ class TestOtherCloud:
     def test_unknown_app_or_object(
         self, emulated: Emulated, monkeypatch: pytest.MonkeyPatch, host: str, elsewhere: str
     ) -> None:
-        asked: set[str] = set()
+        resolved: set[str] = set()
         resolve = socket.getaddrinfo
 
         def here(name: str, *arguments: Any) -> Any:
-            asked.add(name)
+            resolved.add(name)
             return resolve("127.0.0.1", *arguments)
 
         monkeypatch.setattr(socket, "getaddrinfo", here)
@@ -179,7 +179,7 @@ class TestOtherCloud:
         for error in (unknown.value, missing.value):
             assert elsewhere in str(error)
             assert ("If it belongs to" in str(error)) == bool(elsewhere)
-        assert asked == {host}
+        assert resolved == {host}
 
     def test_app_is_known_on_its_cloud(self, emulated: Emulated) -> None:
         emulated.state.cloud = "lark"
