@@ -1,4 +1,4 @@
-"""Batches by reference: URIs of NDJSON files in place of values that are too large for an XCom."""
+"""Batches by reference: URIs of NDJSON files instead of values that are too large for an XCom."""
 
 from __future__ import annotations
 

@@ -14,9 +14,9 @@ _PAGE_SIZE = 1000  # Airflow limits a value to 64 KiB
 
 
 class LandedFiles:
-    """A set of receipt keys in Airflow's task state store, which survives retries; in no store before Airflow 3.3.
+    """A set of receipt keys in Airflow's task state store, which survives retries; Airflow before 3.3 has none.
 
-    With ``replace`` or ``fail``, a receipt alone does not tell whether this task or an older one landed the file.
+    With ``replace`` or ``fail``, a receipt alone does not show whether this task or an older one landed the file.
     Several threads may use it at once.
 
     :param store: the context's ``task_state_store``, or None.

@@ -70,7 +70,7 @@ def _readers(platform: str, label: str) -> Mapping[str, Reader]:
 
 
 def _read(file: StoredFile, label: str, stores: dict[str, Store]) -> bytes:
-    """Read an object. Stores are cached by their root, because each recording has a folder of its own.
+    """Read an object. Stores are cached by their root, because each recording has its own folder.
 
     Errors name the file by its number, because its ids and its URI may be redacted values.
     """

@@ -128,7 +128,7 @@ class Verification:
             folder.unreadable_stems.add(stem(listed.key.rpartition("/")[2]))
         elif finding is None and result.object_name in folder.with_receipt:
             seen = f"{result.object_name}, which another receipt names"
-            finding = make_finding(self._store, listed.key, FindingKind.UNREADABLE, "an object of its own", seen)
+            finding = make_finding(self._store, listed.key, FindingKind.UNREADABLE, "an object with one receipt", seen)
         else:
             folder.with_receipt.add(result.object_name)
         self._counts["proven" if finding is None else finding.finding] += 1

@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 MAX_WAIT_SECONDS = 60.0
-"""The longest wait before a retry. An error that asks for more is raised at once, for the scheduler to retry."""
+"""The longest wait before a retry. An error with a longer one is raised at once, for the scheduler to retry."""
 QUEUE_SECONDS = 600.0
 """The longest wait for a slot of a quota."""
 _MAX_LATE_SLOTS = 2

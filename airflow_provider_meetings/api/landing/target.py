@@ -77,7 +77,7 @@ class LandingTarget:
         return self._writer(self._object_key(ext), length, validator, None)
 
     def resume(self, checkpoint: Checkpoint) -> Writer:
-        """Resume the upload of an earlier try; the writer's offset tells how many bytes it found.
+        """Resume the upload of an earlier try; the writer's offset is the number of bytes that it found.
 
         :raises OSError: if it cannot be resumed now; the checkpoint is kept.
         """

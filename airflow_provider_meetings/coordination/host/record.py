@@ -31,7 +31,7 @@ class BootClock:
         return cls(_boot_id(), steady, time.time())
 
     def since(self, earlier: BootClock) -> float | None:
-        """Return the seconds since `earlier`; None if neither clock can tell."""
+        """Return the seconds since `earlier`; None if neither clock shows them."""
         if not self.rebooted_since(earlier):
             return self.steady - earlier.steady
         return self.wall - earlier.wall if self.wall >= earlier.wall else None
@@ -60,7 +60,7 @@ class Record:
     def remaining(self, now: BootClock, unknown: float) -> float:
         """Return for how many more seconds the record is valid, 0 if it is not.
 
-        :param unknown: the maximum to return if no clock can tell.
+        :param unknown: the maximum to return if no clock shows the age.
         """
         elapsed = now.since(self.written)
         return min(self.seconds, unknown) if elapsed is None else max(0.0, self.seconds - elapsed)

@@ -63,7 +63,7 @@ class Session:
             self.run(statement)
         self._connection.commit()
         if self.dialect.begin:
-            # Without autocommit the driver sends a BEGIN of its own, which costs one more round trip.
+            # Without autocommit the driver sends a separate BEGIN, which costs one more round trip.
             self._set_autocommit(True)
             # A prepared statement exists on one server connection; a pooler such as PgBouncer may switch to another.
             if hasattr(self._connection, "prepare_threshold"):
@@ -145,11 +145,11 @@ class Connections:
         self._watched = False
 
     def run(self, work: Callable[[Session], _Result], *, hold: bool = False) -> _Result:
-        """Run `work` in a transaction of its own; retry it after a deadlock, a lost idle connection and the like.
+        """Run `work` in a separate transaction; retry it after a deadlock, a lost idle connection and the like.
 
         :param hold: if the result is true, leave the transaction open; `release` ends it. A second connection is
             opened first and kept in reserve: the processes that wait for a lock could otherwise use up all
-            connections, and the holder could not write what they wait for.
+            connections, and the holder could not write the value that they wait for.
         :raises BackendError: if it cannot be done; the text names the remedy.
         """
         retrying = Retrying(

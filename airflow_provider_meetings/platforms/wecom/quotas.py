@@ -7,7 +7,7 @@ from airflow_provider_meetings.api.http.rate_limit import Quota, Rate
 # https://developer.work.weixin.qq.com/document/path/90454  (the same limit for each API)
 _BASE = (Rate(10_000, 60), Rate(150_000, 3600))
 
-# Has limits of its own that are not reached: one token is shared.
+# It has other limits, which are not reached: all processes share one token.
 TOKEN = Quota("gettoken")
 
 RECORD_LIST = Quota("record.list", _BASE)

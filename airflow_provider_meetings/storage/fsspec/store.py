@@ -1,4 +1,4 @@
-"""Store on any fsspec file system that has no store of its own here."""
+"""The store for fsspec file systems without a dedicated store."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class FilesystemStore(Store):
                 yield PartialUpload(name, "temporary object", key, info["size"], self._modified(key, info))
 
     def remove(self, upload: PartialUpload) -> bool:
-        """Remove a temporary object; False if it is gone. Only its age tells whether a process is writing to it."""
+        """Remove a temporary object; False if it is gone. Only its age shows whether a process is writing to it."""
         if final_name(upload.handle) is None or self.stat(upload.handle) is None:
             return False
         self.delete(upload.handle)

@@ -30,7 +30,7 @@ def final_name(name: str) -> str | None:
 class UploadWriter(Writer):
     """Upload under the final name; the object appears on commit.
 
-    Not resumable: no file system tells which bytes of an upload it has.
+    Not resumable: file systems do not report which bytes of an upload they have.
     """
 
     def __init__(self, calls: FilesystemCalls, path: str, plan: Plan) -> None:

@@ -44,7 +44,7 @@ class S3Store(Store):
         self._supports_if_match: bool | None = None
 
     def supports_if_match(self) -> bool:
-        """Return whether the store rejects the conditional replacement of a missing object; asks it once.
+        """Return whether the store rejects the conditional replacement of a missing object; tested once.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
@@ -130,7 +130,7 @@ class S3Store(Store):
                     yield PartialUpload(key, "multipart upload", handle, size, _utc(modified))
 
     def remove(self, upload: PartialUpload) -> bool:
-        """Abort an upload; False if it is gone. Only its age tells whether a process is writing to it."""
+        """Abort an upload; False if it is gone. Only its age shows whether a process is writing to it."""
         return self._bucket.abort(upload.key, upload.handle)
 
     def _key(self, found: Mapping[str, Any]) -> str:

@@ -171,7 +171,7 @@ def test_two_receipts_naming_one_object(bench: Bench) -> None:
     (bench.root / NAME.replace("file-1", "file-2")).unlink()
     counts, findings = verify(bench)
     seen = "file-1.video.mp4, which another receipt names"
-    assert findings == [("unreadable", second, "an object of its own", seen)]
+    assert findings == [("unreadable", second, "an object with one receipt", seen)]
     assert (counts["proven"], counts["unreadable"]) == (1, 1)
 
 

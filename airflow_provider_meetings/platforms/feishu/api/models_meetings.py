@@ -57,8 +57,8 @@ def _meeting_number(read: Fields, raw: Raw, name: str) -> str | None:
 class MeetingInfo(FeishuAnswer):
     """A meeting of the report: times in UTC, `meeting_duration` in seconds.
 
-    `meeting_id` is the 9-digit number. `meeting_instance_id` is the id to ask for the recording with; an older answer
-    may not have it. `recording` tells whether the meeting was recorded. The people in it are in `raw` alone.
+    `meeting_id` is the 9-digit number. `meeting_instance_id` is the id for requesting the recording; older answers may
+    lack it. `recording` shows whether the meeting was recorded. The participants are only in `raw`.
     """
 
     meeting_id: Annotated[str | None, _meeting_number]

@@ -105,7 +105,7 @@ class FeishuSession:
         return answer.get("data")
 
     def _people(self, user_id_type: UserIdType | None) -> dict[str, str]:
-        """Say which id of a person the answer shall give."""
+        """Return the parameter that selects the type of the user ids in the answer."""
         id_type = self._credentials.user_id_type if user_id_type is None else check_user_id_type(user_id_type)
         return {"user_id_type": id_type}
 
