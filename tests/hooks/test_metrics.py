@@ -135,6 +135,19 @@ def test_posts_and_landing(emulated: Any, context: Any, tmp_path: Path, capsys: 
     assert found == [("1", "moments.posts 1"), ("1", "minutes.media 1")]
 
 
+def test_landing(emulated: Any, context: Any, tmp_path: Path, task_metrics: Metrics) -> None:
+    recordings = listing(READY_MEETING).execute(context)
+    (stored,) = RecordingsToObjectStorageOperator(
+        task_id="land", meetings_conn_id="feishu_default", recordings=recordings, target=f"file://{tmp_path}"
+    ).execute(context)
+    kind = {**FEISHU, "kind": "video"}
+    assert [row for row in task_metrics if row[0].startswith("meetings.landing.")] == [
+        ("meetings.landing.bytes", stored["size"], kind),
+        ("meetings.landing.duration", "timedelta", kind),
+        ("meetings.landing.files", 1, {**FEISHU, "outcome": "landed"}),
+    ]
+
+
 def test_one_line_for_many_pokes(
     emulated: Any, context: Any, task_metrics: Metrics, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
-from airflow.sdk.observability.stats import Stats
 
 from airflow_provider_meetings.api.landing.transfer import Stopped
 from airflow_provider_meetings.emulator.model.media import Media
@@ -178,33 +176,6 @@ def test_file_larger_than_max_bytes(emulated: Any, context: Any, tmp_path: Path)
     assert not [p for p in tmp_path.rglob("*") if p.is_file()]
     assert context["ti"].pushed["summary"]["failed"] == [
         {"recording_id": READY_MINUTE, "file_id": READY_MINUTE, "kind": "video", "error": "FileTooLarge"}
-    ]
-
-
-def test_metrics(emulated: Any, context: Any, tmp_path: Path) -> None:
-    """Replace the backend of Airflow's metrics."""
-    metrics: list[tuple[str, Any, Any]] = []
-
-    class Backend(NoStatsLogger):
-        @classmethod
-        def incr(cls, stat: str, count: int = 1, rate: float = 1, *, tags: Any = None) -> None:
-            metrics.append((stat, count, tags))
-
-        @classmethod
-        def timing(cls, stat: str, dt: Any, *, tags: Any = None) -> None:
-            metrics.append((stat, type(dt).__name__, tags))
-
-    recordings = list_feishu(context, READY_MEETING)
-    Stats.initialize(factory=Backend, export_legacy_names=False)
-    try:
-        (stored,) = land_media(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings)
-    finally:
-        Stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
-    kind = {"platform": "feishu", "kind": "video"}
-    assert [row for row in metrics if row[0].startswith("meetings.landing.")] == [
-        ("meetings.landing.bytes", stored["size"], kind),
-        ("meetings.landing.duration", "timedelta", kind),
-        ("meetings.landing.files", 1, {"platform": "feishu", "outcome": "landed"}),
     ]
 
 

@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST
-from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
-from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
-from airflow_provider_meetings.warehouse.privacy.rules import Action, redactable
+from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
+from airflow_provider_meetings.warehouse.privacy.rules import redactable
 from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.transfers.conftest import KEY, Inputs, hashed
 
@@ -163,17 +161,6 @@ def test_redacted_values_are_in_no_row_or_log(
             assert left == [], (name, action)
             seen += len(secrets)
     assert seen > 20
-
-
-def test_posts_are_redacted(warehouse: Path, emulated: Any, context: Any, key: str) -> None:
-    posts = FeishuPostsOperator(task_id="read", post_ids=[NAMED_POST]).execute(context)
-    author, text = posts[0]["author_id"], posts[0]["content_text"]
-    redact: dict[str, Action] = {"author_id": "hash", "content_text": "drop"}
-    PostsToSqlOperator(task_id="load", sql_conn_id="warehouse", posts=posts, redact=redact).execute(context)
-    (row,) = rows(warehouse, "posts")
-    assert (row["author_id"], row["content_text"], row["content"]) == (hashed(author), None, None)
-    assert author not in repr(row)
-    assert text not in repr(row)
 
 
 def test_hashing_without_key_fails_before_writing(
