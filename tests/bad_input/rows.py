@@ -1,4 +1,4 @@
-"""What a row of the tables is, and the rows that many parameters share."""
+"""Rows of invalid values, and rows that several parameters share."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ LONG = "a" * 5000
 
 @dataclass(frozen=True)
 class Row:
-    """A value that is refused, and what the error says: the parameter, the kind of value, the remedy.
+    """An invalid value of a parameter, and the parts of the error message.
 
-    `also` are further arguments of the same call; `called` is how the error names the parameter, if not by its name.
+    :param kind: text that describes the value.
+    :param remedy: text that says what to do.
+    :param also: other arguments of the same call.
+    :param label: text that names the parameter, if it is not the parameter's name.
     """
 
     parameter: str
@@ -25,17 +28,17 @@ class Row:
     kind: str
     remedy: str
     also: Mapping[str, Any] = field(default_factory=dict)
-    called: str | None = None
+    label: str | None = None
 
     def __str__(self) -> str:
         value = self.value[:20] if isinstance(self.value, str | bytes) else self.value
-        # Without addresses: the processes that share the tests must give each the same name.
+        # Without memory addresses: all pytest-xdist workers must collect the same ids.
         shown = re.sub(" at 0x[0-9a-f]+", "", repr(value))
         return f"{self.parameter}={shown:.40}".encode("ascii", "backslashreplace").decode()
 
 
 class Opaque:
-    """An object of a class that nobody knows."""
+    """An object of an unknown class."""
 
 
 def conn_ids(name: str) -> list[Row]:
@@ -60,7 +63,10 @@ def conn_ids(name: str) -> list[Row]:
 
 
 def id_lists(name: str, also: Mapping[str, Any] | None = None, *, query: bool = False) -> list[Row]:
-    """Refuse what is no list of ids; `query` where a text is not read as JSON."""
+    """Return invalid lists of ids.
+
+    :param query: for `RecordingQuery`, which does not read a text as JSON.
+    """
     found = [
         (7, "int", "a list of strings"),
         (0, "int", "a list of strings"),
@@ -121,8 +127,12 @@ def times(name: str, also: Mapping[str, Any]) -> list[Row]:
     return [Row(name, value, kind, remedy, also) for value, kind, remedy in found]
 
 
-def handed_over(name: str, called: str, good: Mapping[str, Any], wrong: list[tuple[str, Any, str]]) -> list[Row]:
-    """Refuse what no task before returns; `wrong` are fields of `good`, their values and what is said of them."""
+def invalid_items(name: str, item: str, valid: Mapping[str, Any], fields: list[tuple[str, Any, str]]) -> list[Row]:
+    """Return values that are not the output of a previous task.
+
+    :param item: how the error names an item.
+    :param fields: fields of `valid`, each with an invalid value and the text that describes it.
+    """
     remedy, unchanged = "pass the task's .output", "Pass the previous task's output"
     others: list[tuple[Any, str]] = [
         ("{{ x }}", "got str"),
@@ -134,11 +144,11 @@ def handed_over(name: str, called: str, good: Mapping[str, Any], wrong: list[tup
         ([[7]], "got int"),
         (Opaque(), "got Opaque"),
     ]
-    no_values: list[Any] = [[{}], [{"x": 1}], [{1: 2, "x": 3}], [{**good, "x" * 5000: 1}], [good, [{"x": 1}]]]
+    invalid: list[Any] = [[{}], [{"x": 1}], [{1: 2, "x": 3}], [{**valid, "x" * 5000: 1}], [valid, [{"x": 1}]]]
     return [
         *(Row(name, value, kind, remedy) for value, kind in others),
-        *(Row(name, value, f"is not a {called}: ", unchanged) for value in no_values),
-        *(Row(name, [{**good, key: value}], kind, unchanged) for key, value, kind in wrong),
+        *(Row(name, value, f"is not a {item}: ", unchanged) for value in invalid),
+        *(Row(name, [{**valid, key: value}], kind, unchanged) for key, value, kind in fields),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Per public class: arguments that are taken, and the rows of those that are refused."""
+"""Valid arguments and rows of invalid ones for each public class."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from airflow_provider_meetings.transfers.recordings_to_object_storage import Rec
 from airflow_provider_meetings.transfers.to_parquet import PostsToParquetOperator, RecordingsToParquetOperator
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
-from tests.bad_input.rows import LONG, SECRET, Opaque, Row, choices, conn_ids, handed_over, id_lists, times
+from tests.bad_input.rows import LONG, SECRET, Opaque, Row, choices, conn_ids, id_lists, invalid_items, times
 
 DAY = {"start": "2026-11-12T00:00:00+08:00", "end": "2026-11-13T00:00:00+08:00"}
 WECOM: dict[str, Any] = {"meetings_conn_id": "wecom_default", "meeting_ids": None, **DAY}
@@ -58,7 +58,7 @@ STORED = {
 }
 POST = {"platform": "feishu", "tenant": "t", "post_id": "1", "reactions": [{"type": "OK", "count": 1}]}
 SUMMARY = {"platform": "feishu", "tenant": "t", "windows": []}
-NO_SUMMARIES: list[Any] = [
+INVALID_SUMMARIES: list[Any] = [
     {},
     {"outcomes": {}},
     {"windows": 7},
@@ -67,7 +67,7 @@ NO_SUMMARIES: list[Any] = [
     [{"x": 1}],
 ]
 
-RECORDINGS = handed_over(
+RECORDINGS = invalid_items(
     "recordings",
     "Recording",
     RECORDING,
@@ -96,15 +96,15 @@ RECORDINGS = handed_over(
 
 @dataclass(frozen=True)
 class Table:
-    """The arguments that are taken, and those that are refused when the class is made or when it runs."""
+    """Valid arguments, and rows that the constructor or `execute` refuses."""
 
-    taken: Mapping[str, Any]
-    at_once: list[Row]
+    valid: Mapping[str, Any]
+    at_init: list[Row]
     at_run: list[Row]
 
     @property
     def parameters(self) -> set[str]:
-        return {row.parameter for row in (*self.at_once, *self.at_run)}
+        return {row.parameter for row in (*self.at_init, *self.at_run)}
 
 
 def _sql(name: str) -> list[Row]:
@@ -198,7 +198,12 @@ TARGET = [
     Row("target", "memory://bucket/lake", "memory://", "Use file://"),
 ]
 
-# Those that need no look at the connections.
+TIMEZONES = [
+    Row("timezone", value, f"({type(value).__name__})", "use an IANA name")
+    for value in (None, 7, True, b"UTC", ["UTC"], "", "Mars/Olympus", "../../etc/passwd", LONG, "a\0b")
+]
+
+# Refused without reading the connection.
 NOT_AN_ID = [r for r in conn_ids("meetings_conn_id") if r.value not in ("nowhere", "unreadable", "of_no_type")]
 NO_CONN = Row("meetings_conn_id", None, "NoneType", "the id of a connection")
 WINDOW = [
@@ -239,9 +244,9 @@ TABLES: dict[type, Table] = {
             Row("meeting_ids", None, "The query selects nothing", "Give one of meeting_ids"),
             Row("meeting_ids", [], "The query selects nothing", "Give one of meeting_ids"),
             Row("owner_ids", None, "The query selects nothing", "Give one of meeting_ids", WECOM),
-            Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", called="meeting_id"),
-            Row("meeting_ids", [READY_MINUTE], "not consist of digits", "long number", called="meeting_id"),
-            Row("meeting_ids", ["7" * 33], "not consist of digits", "long number", called="meeting_id"),
+            Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", label="meeting_id"),
+            Row("meeting_ids", [READY_MINUTE], "not consist of digits", "long number", label="meeting_id"),
+            Row("meeting_ids", ["7" * 33], "not consist of digits", "long number", label="meeting_id"),
             Row("meeting_numbers", ["123456789"], "feishu does not support", "It supports meeting_ids"),
             FEISHU_OWNERS,
         ],
@@ -256,10 +261,7 @@ TABLES: dict[type, Table] = {
         },
         [
             *choices("until", "ready"),
-            *(
-                Row("deferrable", value, f"got {value!r:.60}", "must be True or False")
-                for value in (None, "True", "False", "", 1, 0, b"x", [True], Opaque())
-            ),
+            *_flag("deferrable"),
         ],
         [
             *_conn(NO_CONN),
@@ -273,19 +275,19 @@ TABLES: dict[type, Table] = {
                 [{**RECORDING, "recording_id": None, "meeting_id": None}],
                 "without any id",
                 "cannot be queried",
-                called="recording",
+                label="recording",
             ),
             *id_lists("meeting_ids"),
             *id_lists("recording_ids"),
             *id_lists("owner_ids"),
             Row("meeting_ids", None, "The query selects nothing", "Give one of meeting_ids"),
-            Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", called="meeting_id"),
+            Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", label="meeting_id"),
             Row(
                 "recording_ids",
                 [READY_MINUTE, "a" * 23],
                 "24 letters and digits",
                 "last part of the minute's address",
-                called="minute_token",
+                label="minute_token",
             ),
             Row("recording_ids", ["a"], "wecom does not support", "It supports meeting_ids, meeting_numbers", WECOM),
             FEISHU_OWNERS,
@@ -319,9 +321,9 @@ TABLES: dict[type, Table] = {
                     {"recordings": [{"x": 1}]},
                 )
             ),
-            Row("query", {}, "The query selects nothing", "Give one of", called="recording"),
-            Row("query", {"meeting_ids": "757"}, "the single text '757'", "write ['757']", called="meeting_ids"),
-            Row("query", {"meeting_ids": ["757"], "start": "x"}, "'x'", "ISO 8601", called="start"),
+            Row("query", {}, "The query selects nothing", "Give one of", label="recording"),
+            Row("query", {"meeting_ids": "757"}, "the single text '757'", "write ['757']", label="meeting_ids"),
+            Row("query", {"meeting_ids": ["757"], "start": "x"}, "'x'", "ISO 8601", label="start"),
             *(
                 Row("poke_interval", value, f"got {value!r:.60}", "a number of seconds, at least 0")
                 for value in (None, "60", True, -1, float("nan"), float("inf"), b"6", [6])
@@ -366,10 +368,7 @@ TABLES: dict[type, Table] = {
             Row("kinds", ["ai-transcript"], "'ai-transcript' is not one of", "video, audio, transcript, ai_transcript"),
             Row("kinds", ["transcript-docx"], "feishu has no 'transcript-docx'", "it has video"),
             *TARGET,
-            *(
-                Row("timezone", value, f"({type(value).__name__})", "use an IANA name")
-                for value in (None, 7, True, b"UTC", ["UTC"], "", "Mars/Olympus", "../../etc/passwd", LONG, "a\0b")
-            ),
+            *TIMEZONES,
         ],
     ),
     VerifyOperator: Table(
@@ -418,7 +417,7 @@ TABLES: dict[type, Table] = {
             *_sql("sql_conn_id"),
             *RECORDINGS,
             Row("recordings", None, "got NoneType", "pass the task's .output"),
-            *handed_over(
+            *invalid_items(
                 "stored_files",
                 "StoredFile",
                 STORED,
@@ -437,7 +436,7 @@ TABLES: dict[type, Table] = {
             ),
             *(
                 Row("summary", value, "must be the summary of a listing", 'XComArg(listing, key="summary")')
-                for value in NO_SUMMARIES
+                for value in INVALID_SUMMARIES
             ),
         ],
     ),
@@ -451,8 +450,8 @@ TABLES: dict[type, Table] = {
             *id_lists("post_ids"),
             Row("post_ids", None, "is empty", "name at least one post"),
             Row("post_ids", [], "is empty", "name at least one post"),
-            Row("post_ids", [NAMED_POST, "x"], "'x' does not consist of digits", "is in its link", called="post_id"),
-            Row("post_ids", ["7" * 33], "not consist of digits", "is in its link", called="post_id"),
+            Row("post_ids", [NAMED_POST, "x"], "'x' does not consist of digits", "is in its link", label="post_id"),
+            Row("post_ids", ["7" * 33], "not consist of digits", "is in its link", label="post_id"),
         ],
     ),
     PostsToSqlOperator: Table(
@@ -461,7 +460,7 @@ TABLES: dict[type, Table] = {
         [
             *_sql("sql_conn_id"),
             Row("posts", None, "got NoneType", "pass the task's .output"),
-            *handed_over(
+            *invalid_items(
                 "posts",
                 "Post",
                 POST,
@@ -521,33 +520,30 @@ TABLES: dict[type, Table] = {
         {},
         [
             *(
-                Row("template", value, f"got {type(value).__name__}", "such as {platform}/", called="layout")
+                Row("template", value, f"got {type(value).__name__}", "such as {platform}/", label="layout")
                 for value in (None, 7, True, b"x", ["x"], Opaque())
             ),
-            Row("template", "", "is empty", "such as {platform}/", called="layout"),
-            Row("template", f"{LONG}/{DEFAULT_LAYOUT}", "is too long", "at most 1000", called="layout"),
-            Row("template", f"\ud800/{DEFAULT_LAYOUT}", "control character", "such as {platform}/", called="layout"),
-            Row("template", "{file_id}.{kind}", "the last segment needs {ext}", "share a name", called="layout"),
-            *(
-                Row("timezone", value, f"({type(value).__name__})", "use an IANA name")
-                for value in (None, 7, True, b"UTC", ["UTC"], "", "Mars/Olympus", "../../etc/passwd", LONG, "a\0b")
-            ),
+            Row("template", "", "is empty", "such as {platform}/", label="layout"),
+            Row("template", f"{LONG}/{DEFAULT_LAYOUT}", "is too long", "at most 1000", label="layout"),
+            Row("template", f"\ud800/{DEFAULT_LAYOUT}", "control character", "such as {platform}/", label="layout"),
+            Row("template", "{file_id}.{kind}", "the last segment needs {ext}", "share a name", label="layout"),
+            *TIMEZONES,
         ],
         [],
     ),
 }
 
-# They are given the same as those that load into a database, and a place instead of a connection.
+# The Parquet operators take the arguments of the SQL operators, but a target instead of a connection.
 for _lake, _sql_operator in (
     (RecordingsToParquetOperator, RecordingsToSqlOperator),
     (PostsToParquetOperator, PostsToSqlOperator),
 ):
-    _of_sql = {"sql_conn_id", "schema", "table_prefix", "schema_changes"}
+    _sql_only = {"sql_conn_id", "schema", "table_prefix", "schema_changes"}
     TABLES[_lake] = Table(
         {
             "target": "file://{lake}",
-            **{name: value for name, value in TABLES[_sql_operator].taken.items() if name not in _of_sql},
+            **{name: value for name, value in TABLES[_sql_operator].valid.items() if name not in _sql_only},
         },
-        [row for row in TABLES[_sql_operator].at_once if row.parameter not in _of_sql],
-        [*(row for row in TABLES[_sql_operator].at_run if row.parameter not in _of_sql), *TARGET],
+        [row for row in TABLES[_sql_operator].at_init if row.parameter not in _sql_only],
+        [*(row for row in TABLES[_sql_operator].at_run if row.parameter not in _sql_only), *TARGET],
     )

@@ -27,14 +27,14 @@ from tests.bad_input.rows import SECRET, Row
 from tests.bad_input.tables import TABLES
 from tests.conftest import Emulated
 
-AT_ONCE = [pytest.param(cls, row, id=f"{cls.__name__}-{row}") for cls, table in TABLES.items() for row in table.at_once]
+AT_INIT = [pytest.param(cls, row, id=f"{cls.__name__}-{row}") for cls, table in TABLES.items() for row in table.at_init]
 AT_RUN = [pytest.param(cls, row, id=f"{cls.__name__}-{row}") for cls, table in TABLES.items() for row in table.at_run]
 RUN = [cls for cls, table in TABLES.items() if table.at_run]
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Emulated]:
-    """One emulator for all that must not reach it."""
+    """One emulator for all tests; no request may reach it."""
     with pytest.MonkeyPatch.context() as patch, serve(state := EmulatorState()) as url:
         running = Emulated(url, state, patch)
         running.connect("feishu")
@@ -44,7 +44,7 @@ def shared() -> Iterator[Emulated]:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for a lake and a warehouse that are not there yet, and connections that lead nowhere."""
+    """Return a folder for a lake and a warehouse, which do not exist yet, and define unusable connections."""
     others = {
         "WAREHOUSE": {"conn_type": "sqlite", "host": str(tmp_path / "warehouse.sqlite")},
         "OF_NO_TYPE": {"conn_type": "carrier_pigeon", "password": SECRET},
@@ -56,7 +56,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def make(cls: type, row: Row | None, place: Path = Path("/nowhere")) -> Any:
-    arguments = {**TABLES[cls].taken, **(row.also if row else {}), **({row.parameter: row.value} if row else {})}
+    arguments = {**TABLES[cls].valid, **(row.also if row else {}), **({row.parameter: row.value} if row else {})}
     if arguments.get("target") == "file://{lake}":
         arguments["target"] = f"file://{place}/lake"
     return cls(**copy.copy(arguments))
@@ -68,21 +68,21 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def check_told(error: BaseException, row: Row, *types: type[Exception]) -> None:
+def check_error(error: BaseException, row: Row, *types: type[Exception]) -> None:
     text = str(error)
     assert type(error) in types, f"{type(error).__name__}: {text[:300]}"
-    assert (row.called or row.parameter) in text
+    assert (row.label or row.parameter) in text
     assert row.kind in text
     assert row.remedy in text
     assert len(text) < 1000
     assert not any(SECRET in f"{one!s} {one!r}" for one in chain(error))
 
 
-@pytest.mark.parametrize(("cls", "row"), AT_ONCE)
+@pytest.mark.parametrize(("cls", "row"), AT_INIT)
 def test_invalid_value_is_refused_at_parse_time(cls: type, row: Row) -> None:
-    with pytest.raises(Exception) as caught:  # noqa: PT011  # which one, is what is looked at
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # check_error checks the type
         make(cls, row)
-    check_told(caught.value, row, ValueError, InvalidRequest, AirflowFailException)
+    check_error(caught.value, row, ValueError, InvalidRequest, AirflowFailException)
 
 
 @pytest.mark.parametrize(("cls", "row"), AT_RUN)
@@ -93,9 +93,9 @@ def test_invalid_value_is_refused_before_first_request(
     operator = make(cls, row, place)
     with pytest.raises(Exception) as caught:  # noqa: PT011
         operator.execute(context)
-    # A connection that is not found may only be out of reach for now: that is tried again.
+    # An undefined connection may be temporarily unreachable, so this error may be retried.
     undefined = "is not defined" in str(caught.value)
-    check_told(caught.value, row, AirflowNotFoundException if undefined else AirflowFailException)
+    check_error(caught.value, row, AirflowNotFoundException if undefined else AirflowFailException)
     assert shared.state.requests == []
     assert context["ti"].pushed == {}
     assert [path for path in place.iterdir() if path.stat().st_size] == []
@@ -103,7 +103,7 @@ def test_invalid_value_is_refused_before_first_request(
 
 @pytest.mark.parametrize("cls", TABLES)
 def test_other_arguments_of_rows_are_valid(emulated: Any, context: Any, place: Path, cls: type) -> None:
-    """Else every row would be refused for their sake."""
+    """Otherwise each row would be refused because of them."""
     made = make(cls, None, place)
     if cls in RUN:
         assert made.execute(context)
@@ -135,7 +135,7 @@ def own_parameters(cls: type) -> set[str]:
 
 
 def test_iterator_can_be_read_at_second_poke(emulated: Any, context: Any) -> None:
-    """It would be taken for a listing that found nothing, and the task would be green."""
+    """An exhausted iterator would look like a listing without recordings, and the task would succeed."""
     waiting = {"platform": "feishu", "tenant": "t", "recording_id": None, "meeting_id": RUNNING_MEETING}
     sensor = RecordingReadySensor(
         task_id="wait", meetings_conn_id="feishu_default", recordings=iter([{**waiting, "state": "recording"}])
