@@ -117,7 +117,7 @@ def times(name: str, also: Mapping[str, Any]) -> list[Row]:
         (b"2026-11-12T00:00:00Z", "got bytes", "ISO 8601"),
         (["2026-11-12T00:00:00Z"], "got list", "ISO 8601"),
         ("", "''", "ISO 8601"),
-        ("None", "'None'", "give times"),
+        ("None", "'None'", "set start and end"),
         ("tomorrow", "'tomorrow'", "ISO 8601"),
         (LONG, "'aaaa", "ISO 8601"),
         ("2026-11-12T00:00:00\ud800Z", "is not", "ISO 8601"),
