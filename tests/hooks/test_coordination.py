@@ -7,7 +7,7 @@ import logging
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.hooks import shared_state
-from airflow_provider_meetings.hooks.connections import SUPERVISOR_LOCK
+from airflow_provider_meetings.hooks.connections import SUPERVISOR_LOCK, hook_of
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from tests.contract import backend_servers
 from tests.contract.own_servers import OwnRedis
@@ -202,6 +202,9 @@ def test_unknown_connection_id(emulated: Any, value: str) -> None:
 @pytest.mark.parametrize("conn", [REDIS, POSTGRES, MYSQL], ids=lambda conn: str(conn["conn_type"]))
 def test_missing_provider(conn: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     define(monkeypatch, "shared", **conn)
+    # Airflow keeps whether a hook can be imported: without this, later tests of the process would not find it.
+    with suppress(AirflowFailException):
+        hook_of("shared", "conn_id")
     monkeypatch.setitem(sys.modules, f"airflow.providers.{conn['conn_type']}.hooks", None)
     monkeypatch.setitem(sys.modules, f"airflow.providers.{conn['conn_type']}.hooks.{conn['conn_type']}", None)
     with pytest.raises(AirflowFailException, match=f"install apache-airflow-providers-{conn['conn_type']}"):
