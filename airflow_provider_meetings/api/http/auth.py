@@ -58,24 +58,23 @@ class TokenStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Signature(requests.auth.AuthBase, NeverPickled):
     """Write a token on a request.
 
     `freshly_fetched` is True if the token was fetched for this request, not read from the store.
     """
 
-    def __init__(
-        self, value: str, place: Callable[[requests.PreparedRequest, str], None], *, freshly_fetched: bool = True
-    ) -> None:
-        self.value = value
-        self.freshly_fetched = freshly_fetched
-        self._place = place
+    value: str
+    place: Callable[[requests.PreparedRequest, str], None]
+    freshly_fetched: bool = True
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        self._place(request, self.value)
+        self.place(request, self.value)
         return request
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class TokenAuth:
     """Return a signature for each attempt.
 
@@ -85,20 +84,11 @@ class TokenAuth:
     :param on_secret: called with each token before it is used, to mask it in logs.
     """
 
-    def __init__(
-        self,
-        *,
-        key: str,
-        fetch: Callable[[], Token],
-        place: Callable[[requests.PreparedRequest, str], None],
-        store: TokenStore,
-        on_secret: Callable[[str], None],
-    ) -> None:
-        self._key = key
-        self._fetch = fetch
-        self._place = place
-        self._store = store
-        self._on_secret = on_secret
+    key: str
+    fetch: Callable[[], Token]
+    place: Callable[[requests.PreparedRequest, str], None]
+    store: TokenStore
+    on_secret: Callable[[str], None]
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
         """Return a signature with a fresh token, other than that of `rejected`."""
@@ -107,8 +97,8 @@ class TokenAuth:
         def fetch() -> Token:
             nonlocal fetched
             fetched = True
-            return self._fetch()
+            return self.fetch()
 
-        token = self._store.token(self._key, fetch, rejected=rejected.value if rejected else None)
-        self._on_secret(token.value)
-        return Signature(token.value, self._place, freshly_fetched=fetched)
+        token = self.store.token(self.key, fetch, rejected=rejected.value if rejected else None)
+        self.on_secret(token.value)
+        return Signature(token.value, self.place, freshly_fetched=fetched)

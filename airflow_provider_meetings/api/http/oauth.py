@@ -122,8 +122,8 @@ class UserTokenAuth(TokenAuth):
         self._users = users
         self._renew = renew
         self._ready = ready
-        self._place = place
-        self._on_secret = on_secret
+        self.place = place
+        self.on_secret = on_secret
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
         renewed: list[TokenPair] = []
@@ -136,7 +136,7 @@ class UserTokenAuth(TokenAuth):
             token = self._users.token(renew, ready=self._ready, rejected=rejected.value if rejected else None)
         finally:
             for pair in renewed:  # masked here and not in `renew`, which may run in another thread
-                self._on_secret(pair.access)
-                self._on_secret(pair.refresh)
-        self._on_secret(token.value)
-        return Signature(token.value, self._place, freshly_fetched=bool(renewed))
+                self.on_secret(pair.access)
+                self.on_secret(pair.refresh)
+        self.on_secret(token.value)
+        return Signature(token.value, self.place, freshly_fetched=bool(renewed))
