@@ -69,19 +69,6 @@ def test_store_that_loses_bytes_is_detected(bench: Bench) -> None:
     assert RECEIPT not in bench.files()
 
 
-def test_part_locked_by_another_writer(bench: Bench) -> None:
-    bench.target.parent.mkdir(parents=True)
-    other = LocalWriter(bench.target, Plan())
-    other.write(b"the other's bytes")
-    with pytest.raises(BlockingIOError, match="being written by another process"):
-        bench.land(video(BODY))
-    assert bench.files() == {NAME + ".part"}
-    other.publish()
-    assert bench.target.read_bytes() == b"the other's bytes"
-    assert bench.land().outcome == "replaced"
-    assert bench.target.read_bytes() == BODY
-
-
 def test_kind_cannot_take_name_of_receipt(bench: Bench) -> None:
     media = replace(MEDIA, kind="summary-receipt.json")
     stored = bench.land(media=media, opens=lambda: iter([BODY]))
