@@ -198,11 +198,6 @@ def test_extra_arguments_are_sent_where_accepted(s3: S3Bench) -> None:
     assert headers["Put"]["x-amz-acl"] == "private"
 
 
-def test_unknown_extra_argument_is_refused(s3: S3Bench) -> None:
-    with pytest.raises(ValueError, match="'StorageClas' is not one of ACL"):
-        s3.store(extra_args={"StorageClas": "GLACIER"})
-
-
 def test_no_checksum_headers_when_not_required(s3: S3Bench) -> None:
     store = s3.store(request_checksum_calculation="when_required", response_checksum_validation="when_required")
     s3.front.on("Complete", drop_response)  # then the store requests the object
