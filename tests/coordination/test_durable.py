@@ -80,7 +80,7 @@ def test_record_is_shared_between_processes(backend: DurableBackend, location: L
         assert peer.receive() == b"\x00record\xff"
 
 
-def test_one_of_several_processes_writes(location: Location, key: str) -> None:
+def test_concurrent_writes_of_processes_are_not_lost(location: Location, key: str) -> None:
     with peers(location.kind, location.name, 3) as others:
         for number, peer in enumerate(others):
             peer.send(("increments", key, 15, number))
@@ -89,7 +89,7 @@ def test_one_of_several_processes_writes(location: Location, key: str) -> None:
     assert sorted(taken) == list(range(45))
 
 
-def test_one_of_several_threads_writes(backend: DurableBackend, key: str) -> None:
+def test_concurrent_writes_of_threads_are_not_lost(backend: DurableBackend, key: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(lambda number: increment(backend, key, str(number)), range(40)))
     assert sorted(taken) == list(range(40))

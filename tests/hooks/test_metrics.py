@@ -148,7 +148,7 @@ def test_landing(emulated: Any, context: Any, tmp_path: Path, task_metrics: Metr
     ]
 
 
-def test_one_line_for_many_pokes(
+def test_many_pokes_log_one_line(
     emulated: Any, context: Any, task_metrics: Metrics, capsys: pytest.CaptureFixture[str]
 ) -> None:
     emulated.state.not_ready_polls = 2
@@ -167,7 +167,7 @@ def test_one_line_for_many_pokes(
         sensor(RUNNING_MEETING, timeout=0),
     ],
 )
-def test_one_line_for_each_outcome(emulated: Any, context: Any, task: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_outcome_logs_one_line(emulated: Any, context: Any, task: Any, capsys: pytest.CaptureFixture[str]) -> None:
     if task.task_id == "list":
         emulated.connect("feishu", password="wrong-secret")
     with suppress(AirflowException, TaskDeferred):

@@ -1,4 +1,4 @@
-"""The page that tells users of quotas tells all of them."""
+"""The documentation lists every quota."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def link(start: Any) -> str:
     return str(start(company=Company("test", feishu_minutes={minute.token: minute})).media_link(minute.token))
 
 
-def test_whole_file_without_token(link: str) -> None:
+def test_media_is_served_without_token(link: str) -> None:
     response = requests.get(link)
     assert (response.status_code, response.content) == (200, CONTENT)
     assert response.headers["Content-Length"] == str(LONG.size)

@@ -1,4 +1,4 @@
-"""The browser of a user who consents."""
+"""The browser of a consenting user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ USER = {"identity": "user", "redirect_uri": REDIRECT}
 
 
 def browse(address: str) -> str:
-    """Do what a browser does at the consent page, and return the address that it is sent to."""
+    """Open the consent page, and return the URL of its redirect."""
     with requests.get(address, allow_redirects=False, timeout=10) as answer:
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]

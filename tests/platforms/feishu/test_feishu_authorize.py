@@ -1,4 +1,4 @@
-"""A user's consent as a person gives it: by two runs of the operator, by the command."""
+"""A user's consent through two runs of the operator, or through the command."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from tests.test_cli import AIRFLOW, run
 
 @pytest.fixture
 def user(emulated: Emulated) -> Emulated:
-    """Give an emulator whose connection asks as a user."""
+    """Return the emulator with a connection that calls as a user."""
     emulated.connect("feishu", extra=USER)
     return emulated
 
 
 class TestOperator:
-    """Two runs of a task, and a person between them."""
+    """The first run logs the URL; the second run gets the redirect URL."""
 
     def test_both_runs(
         self,
@@ -62,7 +62,7 @@ class TestOperator:
 
 
 class TestCommand:
-    """``airflow meetings authorize`` as a person types it."""
+    """The command ``airflow meetings authorize``."""
 
     def test_consent(self, tmp_path: Path, user: Emulated) -> None:
         environment = {**os.environ, "AIRFLOW_HOME": str(tmp_path / "home")}

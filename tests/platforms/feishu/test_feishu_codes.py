@@ -11,7 +11,7 @@ from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS
 from airflow_provider_meetings.platforms.feishu.errors import decode
 from tests.contract.origin import Origin, json_body, serve_origin
 
-# The codes of the vendor's pages: status, code, class, and a word of the next step.
+# The documented codes: status, code, class, and part of the next step.
 DOCUMENTED = [
     (400, 2091001, "InvalidRequest", "24 characters"),
     (404, 2091002, "NotFound", "minute token"),
@@ -148,7 +148,7 @@ REPORT = "/open-apis/vc/v1/meeting_list"
 APP_TOKEN = "/open-apis/auth/v3/app_access_token"
 TRANSCRIPT = "/open-apis/minutes/v1/minutes/obcnq3b9jl72l83w4f14xxxx/transcript"
 
-# endpoint, status, code, class, a word of the next step
+# endpoint, status, code, class, part of the next step
 EXCEPTIONS = [
     (SEARCH, 500, 121001, "InvalidRequest", "Check the search"),
     (SEARCH, 500, 121002, "ServerError", "later"),

@@ -80,12 +80,12 @@ class TestFeishuContract(ClientContract):
     def test_two_states_before_ready(self, client: MeetingsClient, state: EmulatorState) -> None:
         state.not_ready_polls = 2
         query = RecordingQuery(meeting_ids=(seed.PROCESSING_MEETING,))
-        seen = []
+        states = []
         for _ in range(5):
             (recording,) = client.check(query)
-            seen.append((recording.state, recording.recording_id, recording.reason))
+            states.append((recording.state, recording.recording_id, recording.reason))
         processing, token = RecordingState.PROCESSING, seed.PROCESSING_MINUTE
-        assert seen == [
+        assert states == [
             (processing, None, "record processing (code 124002)"),
             (processing, None, "record processing (code 124002)"),
             (processing, token, "minute not ready , try later (code 2091003)"),
@@ -160,7 +160,7 @@ class TestFeishuContract(ClientContract):
         )
         assert len(found["user_view_list"]) == len(expected.viewers)
 
-    def test_one_answer_serves_each_artifact_once(
+    def test_one_request_serves_each_artifact_once(
         self, feishu: FeishuClient, state: EmulatorState, clock: Clock
     ) -> None:
         (recording,) = feishu.list(RecordingQuery(recording_ids=(seed.READY_MINUTE,)))

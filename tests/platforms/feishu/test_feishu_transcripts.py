@@ -1,4 +1,4 @@
-"""Feishu's landed files, read back."""
+"""Read landed files of Feishu."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from airflow_provider_meetings.platforms.wecom.errors import CODES, ENDPOINTS, d
 from tests.contract.origin import Origin, json_body, raw_body, serve_origin
 
 HINT = "1763600000000000000"
-# errcode, class, a word of the next step, least seconds to wait
+# errcode, class, part of the next step, minimum wait in seconds
 DOCUMENTED = [
     (-1, "ServerError", "later", None),
     (6000, "ServerError", "later", None),
@@ -59,7 +59,7 @@ def test_every_documented_code(origin: Origin, code: int, kind: str, step: str, 
     assert (error.platform, error.code, error.log_id) == ("wecom", code, HINT)
     if wait is None or code == 45009:
         assert error.retry_after == wait
-    else:  # spread, so that calls refused together do not come back together
+    else:  # randomized, so that rate limited calls are not retried at the same time
         assert error.retry_after is not None
         assert wait <= error.retry_after <= wait + 2
     assert error.vendor_message == message
@@ -76,7 +76,7 @@ def test_codes_are_covered() -> None:
 
 
 def test_wrong_secret_is_not_retried(origin: Origin) -> None:
-    """The same code says elsewhere that the token is invalid."""
+    """At other endpoints, this code means that the token is invalid."""
     assert [(endpoint.path, list(endpoint.rules)) for endpoint in ENDPOINTS] == [(GETTOKEN, [40001])]
     origin.on(GETTOKEN, json_body({"errcode": 40001, "errmsg": "invalid credential"}))
     error = refusal(origin, GETTOKEN)
@@ -145,8 +145,8 @@ def test_ignored_parameter_is_logged(
         assert decode(response)["userid"] == "a"
     messages = [r.getMessage() for r in caplog.records if r.name.startswith("airflow_provider_meetings")]
     log_id = HINT if message == WARNED else "unknown"
-    said = f"wecom answered /cgi-bin/x with 'wrong json format': it ignored an invalid parameter (log id {log_id})"
-    assert messages == ([said] if warns else [])
+    line = f"wecom answered /cgi-bin/x with 'wrong json format': it ignored an invalid parameter (log id {log_id})"
+    assert messages == ([line] if warns else [])
 
 
 @pytest.mark.parametrize("hint", ["a\x1b[31m", "a\nb", "", "a b"])

@@ -89,8 +89,8 @@ class TestWeComContract(ClientContract):
         state.not_ready_polls = 1
         ref = RecordingRef(recording_id=seed.PROCESSING_RECORD, meeting_id=COMPANY[seed.PROCESSING_RECORD].meetingid)
         query = RecordingQuery(recordings=(ref,))
-        seen = [client.check(query)[0] for _ in range(3)]
-        assert [(str(r.state), r.reason) for r in seen] == [
+        states = [client.check(query)[0] for _ in range(3)]
+        assert [(str(r.state), r.reason) for r in states] == [
             ("recording", "state 1"),
             ("processing", "state 2"),
             ("ready", None),

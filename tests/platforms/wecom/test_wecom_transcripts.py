@@ -1,4 +1,4 @@
-"""WeCom's landed transcripts, read back."""
+"""Read landed transcripts of WeCom."""
 
 from __future__ import annotations
 

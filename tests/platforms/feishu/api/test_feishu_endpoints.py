@@ -1,4 +1,4 @@
-"""The neighbours of the recordings, against an origin that answers as the documents print it."""
+"""Endpoints for artifacts, statistics and meetings, with the responses of the documentation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ START = pendulum.datetime(2026, 1, 1, tz="UTC")
 END = pendulum.datetime(2026, 1, 2, tz="UTC")
 
 
-def printed(name: str) -> Any:
+def documented(name: str) -> Any:
     return json.loads((Path(__file__).parents[1] / "answers" / f"{name}.json").read_text())
 
 
@@ -64,26 +64,26 @@ def client(origin: Origin, sleeps: list[float]) -> Iterator[FeishuClient]:
 
 
 def queries(origin: Origin, path: str) -> list[dict[str, str]]:
-    return [dict(parse_qsl(seen.query)) for seen in origin.requests if seen.path == path]
+    return [dict(parse_qsl(request.query)) for request in origin.requests if request.path == path]
 
 
 def test_statistics(origin: Origin, client: FeishuClient) -> None:
-    origin.on(STATISTICS, json_body(printed("minute_statistics")))
+    origin.on(STATISTICS, json_body(documented("minute_statistics")))
     assert client.get_minute_statistics(MINUTE).page_view_count == 5
     client.get_minute_statistics(MINUTE, user_id_type="open_id")
     assert queries(origin, STATISTICS) == [{"user_id_type": "union_id"}, {"user_id_type": "open_id"}]
 
 
 def test_artifacts(origin: Origin, client: FeishuClient) -> None:
-    origin.on(ARTIFACTS, json_body(printed("minute_artifacts")))
+    origin.on(ARTIFACTS, json_body(documented("minute_artifacts")))
     assert client.get_minute_artifacts(MINUTE).summary == "summary text"
     assert queries(origin, ARTIFACTS) == [{}]
 
 
 def test_report_pages(origin: Origin, client: FeishuClient) -> None:
     second = {"meeting_id": "705605196", "meeting_instance_id": "7000000000000000002"}
-    shifted = printed("meeting_list")["data"]["meeting_list"][0]
-    origin.on(REPORT, json_body(printed("meeting_list")), ok(meeting_list=[shifted, second], has_more=False))
+    shifted = documented("meeting_list")["data"]["meeting_list"][0]
+    origin.on(REPORT, json_body(documented("meeting_list")), ok(meeting_list=[shifted, second], has_more=False))
     found = [meeting.meeting_instance_id for meeting in client.list_meetings(START, END)]
     assert found == ["7000000000000000001", "7000000000000000002"]
     first = {
@@ -96,18 +96,20 @@ def test_report_pages(origin: Origin, client: FeishuClient) -> None:
     assert queries(origin, REPORT) == [first, {**first, "page_token": "20"}]
 
 
-@pytest.mark.parametrize("given", [{"meeting_no": "705605196"}, {"user_id": "on_1-a"}, {"room_id": "omm_4de32cf1"}])
-def test_report_filter(origin: Origin, client: FeishuClient, given: dict[str, Any]) -> None:
+@pytest.mark.parametrize("filters", [{"meeting_no": "705605196"}, {"user_id": "on_1-a"}, {"room_id": "omm_4de32cf1"}])
+def test_report_filter(origin: Origin, client: FeishuClient, filters: dict[str, Any]) -> None:
     origin.on(REPORT, ok(has_more=False))
-    assert list(client.list_meetings(START, END, meeting_status=1, page_size=20, **given)) == []
-    (asked,) = queries(origin, REPORT)
-    filters = {name: asked[name] for name in ("meeting_no", "user_id", "room_id") if name in asked}
-    assert (filters, asked["meeting_status"], asked["page_size"]) == (given, "1", "20")
+    assert list(client.list_meetings(START, END, meeting_status=1, page_size=20, **filters)) == []
+    (query,) = queries(origin, REPORT)
+    sent = {name: query[name] for name in ("meeting_no", "user_id", "room_id") if name in query}
+    assert (sent, query["meeting_status"], query["page_size"]) == (filters, "1", "20")
 
 
 def test_window_over_a_year_is_split(origin: Origin, client: FeishuClient) -> None:
     start = START.subtract(days=400)
-    origin.on(REPORT, json_body({**printed("meeting_list"), "data": {"meeting_list": [{"meeting_instance_id": "7"}]}}))
+    origin.on(
+        REPORT, json_body({**documented("meeting_list"), "data": {"meeting_list": [{"meeting_instance_id": "7"}]}})
+    )
     assert [meeting.meeting_instance_id for meeting in client.list_meetings(start, START)] == ["7"]
     middle = start.add(days=365)
     spans = [(int(q["start_time"]), int(q["end_time"])) for q in queries(origin, REPORT)]
@@ -141,7 +143,7 @@ def test_repeated_page_token_is_error(origin: Origin, client: FeishuClient, path
 
 
 def test_meetings_of_number(origin: Origin, client: FeishuClient) -> None:
-    data = printed("list_by_no")["data"]
+    data = documented("list_by_no")["data"]
     more = {**data["meeting_briefs"][0], "id": "7000000000000000002"}
     origin.on(
         BY_NUMBER,
@@ -176,7 +178,7 @@ def test_report_needs_user_token(origin: Origin, client: FeishuClient, sleeps: l
 
 def test_listing_retries_rate_limited_page(origin: Origin, client: FeishuClient, sleeps: list[float]) -> None:
     refused = json_body({"code": 99991400, "msg": "slow"}, 400, {"x-ogw-ratelimit-reset": "7"})
-    origin.on(REPORT, json_body(printed("meeting_list")), refused, ok(has_more=False))
+    origin.on(REPORT, json_body(documented("meeting_list")), refused, ok(has_more=False))
     assert len(list(client.list_meetings(START, END))) == 1
     assert sleeps == [7.0]
     origin.on(REPORT, refused)

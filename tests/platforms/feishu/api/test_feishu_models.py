@@ -142,7 +142,7 @@ def test_only_real_name_author_is_kept(user_type: int | None, kind: str | None) 
     data["post"]["user_type"] = user_type
     neutral = neutral_post(MomentsPost.parse(data, "post"), tenant="t")
     assert (neutral.author_kind, neutral.author_id) == (kind, "ou_xxxxx" if kind == "named" else None)
-    # Documented to be empty then; should the platform name somebody all the same, nobody shall read it.
+    # Documented to be empty for anonymous posts; if it is not, the id must not be stored.
     assert ("ou_xxxxx" in json.dumps(neutral.to_dict())) == (kind == "named")
 
 

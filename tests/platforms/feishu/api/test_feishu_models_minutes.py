@@ -32,8 +32,8 @@ def test_minute_with_note_example() -> None:
 def test_statistics_example() -> None:
     data = answer("minute_statistics")
     raw = data["statistics"]
-    seen = UserViewDetail("ou_0001", pendulum.datetime(2026, 1, 1, 1, tz="UTC"), raw=raw["user_view_list"][0])
-    assert MinuteStatistics.parse(data, "statistics") == MinuteStatistics(2, 5, (seen,), raw=raw)
+    viewer = UserViewDetail("ou_0001", pendulum.datetime(2026, 1, 1, 1, tz="UTC"), raw=raw["user_view_list"][0])
+    assert MinuteStatistics.parse(data, "statistics") == MinuteStatistics(2, 5, (viewer,), raw=raw)
 
 
 def test_statistics_without_permission_for_ids() -> None:

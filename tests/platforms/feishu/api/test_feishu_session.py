@@ -1,4 +1,4 @@
-"""A renewal of a user's tokens in the queue of its quota, with other processes beside it."""
+"""Refresh a user's tokens with rate limits and with other processes."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClie
 
 @dataclass
 class Host:
-    """An emulator and the folder that all processes of a host share."""
+    """An emulator and the state folder that all processes share."""
 
     url: str
     platform: EmulatorState
     folder: Path
 
     @property
-    def budget(self) -> SharedRateLimiter:
+    def limiter(self) -> SharedRateLimiter:
         return SharedRateLimiter(HostBackend(self.folder), ("feishu", self.url, FEISHU_APP_ID, ""))
 
     def process(
@@ -53,7 +53,7 @@ class Host:
         transport = Transport(
             base_url=self.url,
             platform="feishu",
-            rate_limiter=self.budget,
+            rate_limiter=self.limiter,
             sleep=sleep,
             queue_timeout=queue_timeout,
             on_secret=on_secret,
@@ -94,7 +94,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def test_queued_refresh_has_no_claim(host: Host) -> None:
-    host.budget.refused(USER_TOKEN, RateLimited("blocked", retry_after=1.0))
+    host.limiter.refused(USER_TOKEN, RateLimited("blocked", retry_after=1.0))
     claims: list[str] = []
 
     def sleep(seconds: float) -> None:
@@ -108,7 +108,7 @@ def test_queued_refresh_has_no_claim(host: Host) -> None:
 
 
 def test_long_queue_keeps_refresh_token(host: Host) -> None:
-    host.budget.refused(USER_TOKEN, RateLimited("blocked", retry_after=50.0))
+    host.limiter.refused(USER_TOKEN, RateLimited("blocked", retry_after=50.0))
     with pytest.raises(RateLimited, match=r"authen\.oauth_token is 50 s away"):
         host.process(queue_timeout=15).whoami()
     assert not host.claimed_by
@@ -124,44 +124,43 @@ def test_wait_for_other_process_stops_with_transport(host: Host) -> None:
         client.whoami()
 
 
-def test_shared_user_token_may_be_revoked(host: Host) -> None:
-    """Only one that was renewed for this very call and is refused all the same is the last word."""
-    ours, others = host.process(), host.process()
-    ours.get_minute(READY_MINUTE)
+def test_token_refreshed_by_other_process_may_be_rejected_too(host: Host) -> None:
+    client, other = host.process(), host.process()
+    client.get_minute(READY_MINUTE)
     host.platform.revoke_tokens()
-    others.get_minute(READY_MINUTE)
+    other.get_minute(READY_MINUTE)
     host.platform.revoke_tokens()
-    assert ours.get_minute(READY_MINUTE).token == READY_MINUTE
-    assert ours.transport.usage.endpoints()["minutes.get"].tokens_rejected == 2
+    assert client.get_minute(READY_MINUTE).token == READY_MINUTE
+    assert client.transport.usage.endpoints()["minutes.get"].tokens_rejected == 2
 
 
 def test_tokens_are_masked_in_calling_thread(host: Host) -> None:
-    """Airflow 3.2's triggerer loses its supervisor if a thread speaks with it that it does not know."""
+    """In Airflow 3.2's triggerer, masking in an unknown thread breaks the connection to the supervisor."""
     masked: dict[str, tuple[threading.Thread, int]] = {}
 
     def on_secret(value: str) -> None:
         masked.setdefault(value, (threading.current_thread(), host.platform.calls["feishu.user_access_token"]))
 
     host.process(on_secret=on_secret).whoami()
-    here = threading.current_thread()
+    this_thread = threading.current_thread()
     assert masked == {
-        FEISHU_USER_REFRESH_TOKEN: (here, 0),
-        host.record.access: (here, 1),
-        host.record.refresh: (here, 1),
+        FEISHU_USER_REFRESH_TOKEN: (this_thread, 0),
+        host.record.access: (this_thread, 1),
+        host.record.refresh: (this_thread, 1),
     }
 
 
 def test_unusable_tokens_are_masked(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[str] = []
-    given: list[TokenPair] = []
+    refreshed: list[TokenPair] = []
     client = host.process(on_secret=masked.append)
     renew = client._renew
 
-    def consent_meanwhile(refresh_token: str) -> TokenPair:
-        given.append(renew(refresh_token))
+    def refresh_during_consent(refresh_token: str) -> TokenPair:
+        refreshed.append(renew(refresh_token))
         host.store().accept(TokenPair("another-access", 7200, "another-refresh", 86400, ""))
-        return given[-1]
+        return refreshed[-1]
 
-    monkeypatch.setattr(client._auth, "_renew", consent_meanwhile)
+    monkeypatch.setattr(client._auth, "_renew", refresh_during_consent)
     client.whoami()
-    assert {given[0].access, given[0].refresh, "another-access"} <= set(masked)
+    assert {refreshed[0].access, refreshed[0].refresh, "another-access"} <= set(masked)

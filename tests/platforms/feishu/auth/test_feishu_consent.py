@@ -1,4 +1,4 @@
-"""A user's consent by the hook: what is asked with it afterwards, and what is refused."""
+"""A user's consent through the hook, calls with it, and refused consents."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.platforms.feishu.browser import REDIRECT, USER, browse
 
 @pytest.fixture
 def user(emulated: Emulated) -> Emulated:
-    """Give an emulator whose connection asks as a user."""
+    """Return the emulator with a connection that calls as a user."""
     emulated.connect("feishu", extra=USER)
     return emulated
 
@@ -68,7 +68,7 @@ def test_consent_grants_user_calls(user: Emulated) -> None:
     assert client.get_minute_artifacts(READY_MINUTE)
     assert client.get_meeting_recording(READY_MEETING).minute_token == READY_MINUTE
     assert next(iter(client.search_minutes(owner_ids=[FEISHU_USER.open_id])))
-    # No app's token was needed for any of it.
+    # No app token was fetched.
     assert user.state.calls["feishu.tenant_access_token"] == 0
 
 
@@ -88,7 +88,7 @@ def test_rejected_user_token_is_refreshed_once(user: Emulated) -> None:
     user.state.revoke_tokens()
     assert client.get_minute(READY_MINUTE).token == READY_MINUTE
     assert list(user.state.consents.presented.values()) == [1]
-    # Another process finds what this one has written down.
+    # Another process uses the stored tokens.
     user.state.forget_counters()
     assert FeishuHook().get_conn().get_minute(READY_MINUTE)
     assert user.state.consents.presented == {}
@@ -123,7 +123,7 @@ def test_revoked_consent(user: Emulated) -> None:
 
 @pytest.mark.parametrize("manner", ["hang", "cut"])
 def test_unanswered_refresh_requires_consent(user: Emulated, monkeypatch: pytest.MonkeyPatch, manner: Any) -> None:
-    """The platform has used the refresh token up, and nobody has what takes its place."""
+    """The platform has used up the refresh token, but its response with the new one is lost."""
     monkeypatch.setattr("airflow_provider_meetings.api.http.transport.READ_SECONDS", 0.3)
     consent()
     read()
@@ -136,7 +136,7 @@ def test_unanswered_refresh_requires_consent(user: Emulated, monkeypatch: pytest
         read()
     with pytest.raises(AirflowFailException, match=r"A refresh token works once.*airflow meetings authorize"):
         read()
-    # Asked again by one who lived and had no answer; refused, it is never sent again.
+    # The process retries the refresh token once after no response; once rejected, it is not sent again.
     assert list(user.state.consents.presented.values()) == [2]
 
 
@@ -172,7 +172,7 @@ def test_consent_needs_durable_backend(user: Emulated, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda address: "", "has no code and no state"),
         (lambda address: "http://[", "has no code and no state"),
@@ -182,14 +182,14 @@ def test_consent_needs_durable_backend(user: Emulated, monkeypatch: pytest.Monke
         (lambda address: f"{REDIRECT}?error=access_denied&state=x", "did not consent"),
     ],
 )
-def test_invalid_redirect_address(user: Emulated, change: Any, said: str) -> None:
+def test_invalid_redirect_address(user: Emulated, change: Any, message: str) -> None:
     hook = FeishuHook()
     redirected = browse(hook.begin_consent())
     with pytest.raises(AirflowFailException) as caught:
         hook.finish_consent(change(redirected))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "S3CRETCODE" not in str(caught.value)
-    # What was begun can still be finished.
+    # The started consent can still be finished.
     assert hook.finish_consent(redirected)
 
 

@@ -76,7 +76,7 @@ def test_blank_identity_is_app(emulated: Emulated) -> None:
 
 
 class TestStoreApp:
-    """An app from the store: by a ticket to its own token, by that one to the tenant's."""
+    """A store app: its ticket gets the app token, which gets the tenant token."""
 
     @pytest.fixture
     def store(self, emulated: Emulated) -> Emulated:
@@ -104,7 +104,7 @@ class TestStoreApp:
         for message in ("request trigger frequency limit", "the next call of minutes.get is"):
             with pytest.raises(AirflowException, match=message):
                 self.read()
-        # That block is another tenant's than this one's, who has installed the app, too.
+        # The block does not apply to another tenant that has installed the app.
         monkeypatch.setattr("airflow_provider_meetings.emulator.feishu.store.FEISHU_TENANT_KEY", "another-tenant")
         self.connect(store, tenant_key="another-tenant")
         self.read()
@@ -114,7 +114,7 @@ class TestStoreApp:
 
     def test_revoked_tokens_are_refreshed(self, store: Emulated) -> None:
         self.read()
-        # Both: the token of the app is found void while that of the tenant is renewed.
+        # Both tokens: the refresh of the tenant token finds the app token rejected.
         store.state.revoke_tokens()
         self.read()
         assert store.state.calls["feishu.app_access_token"] == 2
@@ -125,7 +125,7 @@ class TestStoreApp:
             with pytest.raises(AirflowFailException, match=r"set the extra app_ticket to the latest one") as caught:
                 self.read()
             assert "ticket-of-yesterday" not in str(caught.value)
-        # Remembered for a minute; a new ticket is tried at once.
+        # The failure is cached for a minute; a new ticket is tried immediately.
         assert store.state.calls["feishu.app_access_token"] == 1
         self.connect(store, app_ticket=store.state.app_tickets.push())
         self.read()
@@ -134,7 +134,7 @@ class TestStoreApp:
         self.connect(store, tenant_key="another-tenant")
         with pytest.raises(AirflowFailException, match="Check the extra tenant_key"):
             self.read()
-        # Each tenant has a token of its own.
+        # Each tenant has its own token.
         self.connect(store)
         self.read()
 
@@ -148,7 +148,7 @@ class TestStoreApp:
 
 
 class TestOtherCloud:
-    """Feishu and Lark: an app of the one is unknown at the other, and nothing secret goes elsewhere to find out."""
+    """Feishu and Lark: each does not know the other's apps, and no secret is sent to the other cloud."""
 
     @pytest.mark.parametrize(
         ("host", "elsewhere"),
@@ -162,11 +162,11 @@ class TestOtherCloud:
         resolved: set[str] = set()
         resolve = socket.getaddrinfo
 
-        def here(name: str, *arguments: Any) -> Any:
+        def resolve_locally(name: str, *arguments: Any) -> Any:
             resolved.add(name)
             return resolve("127.0.0.1", *arguments)
 
-        monkeypatch.setattr(socket, "getaddrinfo", here)
+        monkeypatch.setattr(socket, "getaddrinfo", resolve_locally)
         port = urlsplit(emulated.url).port
         transport = Transport(base_url=f"http://{host}:{port}", platform="feishu", max_attempts=1)
         wrong = FeishuClient(transport, Credentials(LARK_APP_ID, LARK_APP_SECRET, ProcessTokenStore()))

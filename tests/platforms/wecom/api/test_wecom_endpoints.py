@@ -1,4 +1,4 @@
-"""The neighbours of the listing, against an origin that answers as the documents print it."""
+"""Endpoints for files, transcripts and meetings, with the responses of the documentation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ END = pendulum.datetime(2026, 1, 31, tz="UTC")
 IDS = {"record_file_id": "rf1", "meetingid": "hyABC"}
 
 
-def printed(name: str) -> Any:
+def documented(name: str) -> Any:
     return json.loads((Path(__file__).parents[1] / "answers" / f"{name}.json").read_text())
 
 
@@ -49,11 +49,11 @@ def client(origin: Origin, sleeps: list[float]) -> Iterator[WeComClient]:
 
 
 def bodies(origin: Origin, path: str) -> list[dict[str, Any]]:
-    return [json.loads(seen.body) for seen in origin.requests if seen.path == path]
+    return [json.loads(request.body) for request in origin.requests if request.path == path]
 
 
-def test_one_file(origin: Origin, client: WeComClient) -> None:
-    origin.on(FILE, json_body(printed("get_file")))
+def test_get_recording_file(origin: Origin, client: WeComClient) -> None:
+    origin.on(FILE, json_body(documented("get_file")))
     assert client.get_recording_file("rf1", "hyABC").download_address_file_type == "mp4"
     assert bodies(origin, FILE) == [IDS]
 
@@ -72,7 +72,7 @@ def test_transcript_in_one_page(origin: Origin, client: WeComClient) -> None:
 
 
 @pytest.mark.parametrize("limit", [None, 3])
-def test_shared_paragraph_is_taken_once(origin: Origin, client: WeComClient, limit: int | None) -> None:
+def test_paragraph_on_two_pages_is_returned_once(origin: Origin, client: WeComClient, limit: int | None) -> None:
     origin.on(DETAIL, transcript(0, 1, 2, more=True), transcript(2, 3, 4, more=True), transcript(4))
     read = client.get_transcript("rf1", "hyABC", limit=limit)
     assert [paragraph.pid for paragraph in read.paragraphs] == ["0", "1", "2", "3", "4"]
@@ -105,13 +105,13 @@ def test_user_meeting_ids(origin: Origin, client: WeComClient) -> None:
     origin.on(MEETINGS, ids("hyABC", cursor="c1"), ids("hyABC", "hyDEF", cursor="c2"), ids())
     assert list(client.get_user_meeting_ids("zhangsan", START, END)) == ["hyABC", "hyDEF"]
     first = {"userid": "zhangsan", "cursor": "0", "begin_time": 1767225600, "end_time": 1769817600, "limit": 100}
-    asked = bodies(origin, MEETINGS)
-    assert asked == [first, {**first, "cursor": "c1"}, {**first, "cursor": "c2"}]
+    sent = bodies(origin, MEETINGS)
+    assert sent == [first, {**first, "cursor": "c1"}, {**first, "cursor": "c2"}]
 
 
 def test_window_over_180_days_is_split(origin: Origin, client: WeComClient) -> None:
     start = END.subtract(days=181)
-    origin.on(MEETINGS, json_body(printed("user_meetingid")))
+    origin.on(MEETINGS, json_body(documented("user_meetingid")))
     assert list(client.get_user_meeting_ids("zhangsan", start, END)) == ["hyABC", "hyDEF"]
     spans = [(body["begin_time"], body["end_time"], body["cursor"]) for body in bodies(origin, MEETINGS)]
     middle = int(start.add(days=180).timestamp())
@@ -143,7 +143,7 @@ def test_rate_limit_is_waited_for(
 
 
 def test_40001_refreshes_token_once_except_at_gettoken(origin: Origin, client: WeComClient) -> None:
-    origin.on(FILE, json_body({"errcode": 40001, "errmsg": "invalid credential"}), json_body(printed("get_file")))
+    origin.on(FILE, json_body({"errcode": 40001, "errmsg": "invalid credential"}), json_body(documented("get_file")))
     assert client.get_recording_file("rf1", "hyABC").record_file_id == "rf1"
     assert origin.count("/cgi-bin/gettoken") == 2
     origin.on("/cgi-bin/gettoken", json_body({"errcode": 40001, "errmsg": "invalid credential"}))

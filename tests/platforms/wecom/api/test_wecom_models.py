@@ -26,7 +26,7 @@ def answer(name: str) -> Any:
 
 
 def test_list_example() -> None:
-    """Names of the example, no has_more, and times that are too short to be milliseconds but are read as such."""
+    """The example has no has_more, and its times in milliseconds are implausibly early."""
     body = answer("record_list")
     page = parse_records(body)
     raw = body["record_meetings"][0]
@@ -77,7 +77,7 @@ def test_record_as_recording() -> None:
     recording = neutral_recording(record, RecordingState.READY, tenant="ww1")
     assert (recording.recording_id, recording.meeting_id, recording.meeting_number) == ("GEIGN", "GEMIGE", "520013140")
     assert (recording.owner_id, recording.title, recording.reason) == ("XGMEIG", "TJIE", None)
-    # it begins with its first file, though that comes second
+    # the start of its earliest file, which is listed second
     assert recording.started_at == pendulum.datetime(2025, 11, 12, 1, 25, tz=UTC)
     assert recording.ended_at == pendulum.datetime(2025, 11, 12, 2, 30, 0, 500000, tz=UTC)
     assert recording.duration_ms == 3_600_500 + 60_000
