@@ -163,29 +163,15 @@ class FeishuUserClient(FeishuClient):
             raise InvalidRequest("feishu lists by owner_ids only within a window: set start and end")
         if query.start is not None and not query.owner_ids:
             raise InvalidRequest("feishu supports a window only with owner_ids: omit start and end")
-        by_owners = self._list_by_owners(query, report)
-        if query.selectors == ("owner_ids",):
-            return by_owners
-        by_ids = replace(query, owner_ids=(), start=None, end=None)
-        return chain(super()._list(by_ids, report), by_owners)
+        return chain(super()._list(query, report), self._list_by_owners(query, report))
 
     def _list_by_owners(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
-        start, end = query.start, query.end
         for owner_id in query.owner_ids:
-            pages = items = 0
-            for page in self._minute_pages(owner_ids=[owner_id], start=start, end=end):
-                pages += 1
-                items += len(page.items)
-                for item in page.items:
-                    recording = self._minute_recording(item.token, None)
-                    # The platform includes `end`, but here a window does not: the next one starts with it.
-                    if recording.started_at is None or end is None or recording.started_at < end:
-                        yield recording
-            report(
-                ListedWindow(
-                    endpoint="minutes_search", selector=owner_id, start=start, end=end, pages=pages, items=items
-                )
-            )
+            for item in self.search_minutes(owner_ids=[owner_id], start=query.start, end=query.end, report=report):
+                recording = self._minute_recording(item.token, None)
+                # The platform includes `end`, but here a window does not: the next one starts with it.
+                if recording.started_at is None or query.end is None or recording.started_at < query.end:
+                    yield recording
 
 
 def neutral_recording(minute: Minute, *, tenant: str, meeting_id: str | None) -> Recording:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from pendulum import DateTime
 
+from airflow_provider_meetings.api.client import ListedWindow, Report
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.query import check_ids, check_times
@@ -37,6 +39,7 @@ class SearchEndpoints(FeishuSession):
         end: DateTime | None = None,
         user_id_type: UserIdType | None = None,
         page_size: int = LARGEST_PAGE,
+        report: Report | None = None,
     ) -> Iterator[MinuteItem]:
         """Yield the matching minutes that the user may see, each once, from all pages.
 
@@ -47,31 +50,10 @@ class SearchEndpoints(FeishuSession):
         :param owner_ids: ids of users, of the type of `user_id_type` or of the connection.
         :param start: aware, start of the time of creation; `end` likewise. Both or neither; both are inclusive.
         :param page_size: 1 to 30.
+        :param report: called after the last page.
         :raises InvalidRequest: before the first request, for a connection that calls as the app, and for invalid
             arguments.
         """
-        found = self._minute_pages(
-            query,
-            owner_ids=owner_ids,
-            participant_ids=participant_ids,
-            start=start,
-            end=end,
-            user_id_type=user_id_type,
-            page_size=page_size,
-        )
-        return (item for page in found for item in page.items)
-
-    def _minute_pages(
-        self,
-        query: str = "",
-        *,
-        owner_ids: Sequence[str] = (),
-        participant_ids: Sequence[str] = (),
-        start: DateTime | None = None,
-        end: DateTime | None = None,
-        user_id_type: UserIdType | None = None,
-        page_size: int = LARGEST_PAGE,
-    ) -> Iterator[Page[MinuteItem]]:
         if type(page_size) is not int or not 1 <= page_size <= LARGEST_PAGE:
             raise InvalidRequest(f"page_size must be 1 to {LARGEST_PAGE}, got {page_size!r:.60}")
         if not isinstance(query, str) or len(query) > LONGEST_QUERY:
@@ -89,7 +71,7 @@ class SearchEndpoints(FeishuSession):
         params = self._people(user_id_type) | {"page_size": str(page_size)}
         body: dict[str, Any] = {"query": query} if query else {}
         self._need_user("The search of minutes")
-        return self._each_once(params, body, filters, window)
+        return self._each_once(params, body, filters, window, report)
 
     def _each_once(
         self,
@@ -97,7 +79,10 @@ class SearchEndpoints(FeishuSession):
         body: dict[str, Any],
         filters: dict[str, Any],
         window: tuple[DateTime, DateTime] | None,
-    ) -> Iterator[Page[MinuteItem]]:
+        report: Report | None,
+    ) -> Iterator[MinuteItem]:
+        start, end = window or (None, None)
+        number = 0
         seen: set[str] = set()
         todo = [window]
         while todo:
@@ -105,9 +90,10 @@ class SearchEndpoints(FeishuSession):
             before = len(seen)
             try:
                 for page in pages(partial(self._minute_page, params, _body(body, filters, window)), what="minutes"):
-                    new = tuple(item for item in page.items if item.token not in seen)
-                    seen.update(item.token for item in new)
-                    yield Page(new, page.next_cursor)
+                    number += 1
+                    new = {item.token: item for item in page.items if item.token not in seen}
+                    seen.update(new)
+                    yield from new.values()
             except InvalidRequest as error:
                 if error.code == _EXPIRED and len(seen) > before:
                     todo.append(window)
@@ -116,6 +102,13 @@ class SearchEndpoints(FeishuSession):
                     todo += [(middle, window[1]), (window[0], middle)]
                 else:
                     raise
+        if report is not None:
+            selector = " ".join([*body.values(), *chain.from_iterable(filters.values())])
+            report(
+                ListedWindow(
+                    endpoint="minutes_search", selector=selector, start=start, end=end, pages=number, items=len(seen)
+                )
+            )
 
     def _minute_page(self, params: dict[str, str], body: dict[str, Any], token: str | None) -> Page[MinuteItem]:
         page = params if token is None else params | {"page_token": token}
