@@ -16,8 +16,12 @@ from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.query import check_times, windows
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_id
-from airflow_provider_meetings.platforms.feishu.api.models import MeetingRecording, parse_page
-from airflow_provider_meetings.platforms.feishu.api.models_meetings import MeetingBrief, MeetingInfo
+from airflow_provider_meetings.platforms.feishu.api.models import (
+    MeetingBrief,
+    MeetingInfo,
+    MeetingRecording,
+    parse_page,
+)
 from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
 
 LONGEST_REPORT = timedelta(days=365)

@@ -1,4 +1,4 @@
-"""The objects in Feishu's answers, with the platform's field names, except meetings and posts."""
+"""The objects in Feishu's answers, with the platform's field names, except posts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.http.fields import Answer, Fields, Raw
 from airflow_provider_meetings.api.http.pagination import Page
+from airflow_provider_meetings.api.sanitize import NeverPickled
 
 _MINUTE_TOKEN = re.compile(r"[A-Za-z0-9]{24}\Z")
 TranscriptFormat = Literal["txt", "srt"]
@@ -119,6 +120,31 @@ class MinuteItem(FeishuAnswer):
     """A minute found by the search; its title and link are in `raw`, everything else in `get_minute`."""
 
     token: str
+
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
+@dataclass(frozen=True, slots=True)
+class MeetingInfo(FeishuAnswer):
+    """A meeting of the report; its times, participants and devices are only in `raw`, as the platform displays them.
+
+    `meeting_id` is the 9-digit number. `meeting_instance_id` is the id for requesting the recording; older answers may
+    lack it. `recording` shows whether the meeting was recorded.
+    """
+
+    meeting_id: str | None
+    meeting_instance_id: str | None
+    meeting_topic: str | None
+    recording: bool | None
+
+
+# https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no
+@dataclass(frozen=True, slots=True)
+class MeetingBrief(NeverPickled, FeishuAnswer):
+    """A meeting of a number; `raw` holds the link to join and the password."""
+
+    id: str
+    meeting_no: str | None
+    topic: str | None
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get

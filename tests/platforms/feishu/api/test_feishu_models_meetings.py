@@ -8,8 +8,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.http.pagination import Page
-from airflow_provider_meetings.platforms.feishu.api.models import parse_page
-from airflow_provider_meetings.platforms.feishu.api.models_meetings import MeetingBrief, MeetingInfo
+from airflow_provider_meetings.platforms.feishu.api.models import MeetingBrief, MeetingInfo, parse_page
 
 
 def answer(name: str) -> Any:
