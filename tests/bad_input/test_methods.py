@@ -34,7 +34,6 @@ TOKEN = (*ID, "a" * 23, "a" * 25, "../" * 8, "a" * 23 + "?", "a" * 24 + "\n")
 OPTIONAL_ID = tuple(value for value in ID if value is not None)
 TIME = (None, "", "2026-11-01", "2026-11-01T00:00:00", pendulum.naive(2026, 11, 1), 1762910400, True, [START])
 ONE_OF = ("", "docx", 7, True, ["txt"], LONG)
-FLAG = (None, "", "no", 0, 1, ["x"])
 
 PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
     "feishu": {
@@ -43,8 +42,6 @@ PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
         "get_minute_media_url.minute_token": ({}, TOKEN),
         "get_minute_transcript.minute_token": ({}, TOKEN),
         "get_minute_transcript.file_format": ({"minute_token": "a" * 24}, (None, *ONE_OF)),
-        "get_minute_transcript.need_speaker": ({"minute_token": "a" * 24}, FLAG),
-        "get_minute_transcript.need_timestamp": ({"minute_token": "a" * 24}, FLAG),
         "get_minute_statistics.minute_token": ({}, TOKEN),
         "get_minute_statistics.user_id_type": ({"minute_token": "a" * 24}, ONE_OF),
         "get_minute_artifacts.minute_token": ({}, TOKEN),
@@ -57,7 +54,6 @@ PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
         "search_minutes.participant_ids": ({}, (None, (), "ou_1", 7, [7], [""], ["a b"], [LONG], {"a": 1})),
         "search_minutes.start": ({"end": END}, (*TIME, END, AFTER)),
         "search_minutes.end": ({"start": START}, (*TIME, START, BEFORE)),
-        "search_minutes.page_size": ({"query": "x"}, (None, "", "30", 0, 31, True, [30])),
         "search_minutes.user_id_type": ({"query": "x"}, ONE_OF),
         "exchange_code.code": ({"verifier": "v", "redirect_uri": "http://x"}, ID),
         "exchange_code.verifier": ({"code": "c", "redirect_uri": "http://x"}, ID),
@@ -69,7 +65,6 @@ PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
         "list_meetings.user_id": ({"start": START, "end": END}, OPTIONAL_ID),
         "list_meetings.room_id": ({"start": START, "end": END}, OPTIONAL_ID),
         "list_meetings.meeting_status": ({"start": START, "end": END}, (None, "", "2", 3, True, [2])),
-        "list_meetings.page_size": ({"start": START, "end": END}, (None, "", "50", 19, 101, True, [50])),
         "list_meetings_by_number.meeting_number": ({"start": START, "end": END}, DIGITS),
         "list_meetings_by_number.start": ({"meeting_number": "705605196", "end": END}, (*TIME, END, AFTER)),
         "list_meetings_by_number.end": ({"meeting_number": "705605196", "start": START}, (*TIME, START, BEFORE)),

@@ -19,6 +19,7 @@ from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.seed import feishu as seed
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET, FEISHU_USER_REFRESH_TOKEN
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
+from airflow_provider_meetings.platforms.feishu.api import search
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.feishu_user import user_client
@@ -142,8 +143,11 @@ class TestFeishuUserContract(ClientContract):
             user.list(query)
         assert state.requests == []
 
-    def test_search_sends_page_token_in_query(self, user: FeishuUserClient, state: EmulatorState) -> None:
-        found = [item.token for item in user.search_minutes(start=START, end=END, page_size=1)]
+    def test_search_sends_page_token_in_query(
+        self, user: FeishuUserClient, state: EmulatorState, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(search, "LARGEST_PAGE", 1)
+        found = [item.token for item in user.search_minutes(start=START, end=END)]
         assert sorted(found) == sorted(
             token for token, minute in VISIBLE.items() if START <= pendulum.instance(minute.create_time) <= END
         )

@@ -26,7 +26,7 @@ from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
 
 LONGEST_REPORT = timedelta(days=365)
 _STATUSES = (1, 2)
-_REPORT_PAGES = (20, 100)
+_REPORT_PAGE = "100"
 _BRIEFS_PAGE = "50"
 
 
@@ -54,7 +54,6 @@ class MeetingsEndpoints(FeishuSession):
         user_id: str | None = None,
         room_id: str | None = None,
         meeting_status: int = 2,
-        page_size: int = 100,
     ) -> Iterator[MeetingInfo]:
         """Yield the meetings of a window, each once, from the administrator's report.
 
@@ -65,17 +64,13 @@ class MeetingsEndpoints(FeishuSession):
         :param meeting_no: the 9-digit number; at most one of this, `user_id` and `room_id`.
         :param user_id: of the type of the connection's ``user_id_type``.
         :param meeting_status: 1 ongoing, 2 ended.
-        :param page_size: 20 to 100.
         :raises InvalidRequest: before the first request, for invalid arguments.
         """
         begin, until = check_times(start, end)
         params = self._people(None) | _one_filter(meeting_no, user_id, room_id)
         if isinstance(meeting_status, bool) or meeting_status not in _STATUSES:
             raise InvalidRequest(f"meeting_status must be 1 (ongoing) or 2 (ended), got {meeting_status!r:.60}")
-        least, most = _REPORT_PAGES
-        if type(page_size) is not int or not least <= page_size <= most:
-            raise InvalidRequest(f"page_size must be {least} to {most}, got {page_size!r:.60}")
-        params |= {"meeting_status": str(meeting_status), "page_size": str(page_size)}
+        params |= {"meeting_status": str(meeting_status), "page_size": _REPORT_PAGE}
         return self._meetings(begin, until, params)
 
     def _meetings(self, start: DateTime, end: DateTime, params: dict[str, str]) -> Iterator[MeetingInfo]:

@@ -38,7 +38,6 @@ class SearchEndpoints(FeishuSession):
         start: DateTime | None = None,
         end: DateTime | None = None,
         user_id_type: UserIdType | None = None,
-        page_size: int = LARGEST_PAGE,
         report: Report | None = None,
     ) -> Iterator[MinuteItem]:
         """Yield the matching minutes that the user may see, each once, from all pages.
@@ -49,13 +48,10 @@ class SearchEndpoints(FeishuSession):
         :param query: search text of at most 50 characters.
         :param owner_ids: ids of users, of the type of `user_id_type` or of the connection.
         :param start: aware, start of the time of creation; `end` likewise. Both or neither; both are inclusive.
-        :param page_size: 1 to 30.
         :param report: called after the last page.
         :raises InvalidRequest: before the first request, for a connection that calls as the app, and for invalid
             arguments.
         """
-        if type(page_size) is not int or not 1 <= page_size <= LARGEST_PAGE:
-            raise InvalidRequest(f"page_size must be 1 to {LARGEST_PAGE}, got {page_size!r:.60}")
         if not isinstance(query, str) or len(query) > LONGEST_QUERY:
             raise InvalidRequest(f"query must be a string of at most {LONGEST_QUERY} characters")
         filters: dict[str, Any] = {}
@@ -68,7 +64,7 @@ class SearchEndpoints(FeishuSession):
         if not (query or filters or window):
             raise InvalidRequest("The search has no filter: give query, owner_ids, participant_ids, or start and end")
         # A page token in the body is ignored: the first page would repeat forever.
-        params = self._people(user_id_type) | {"page_size": str(page_size)}
+        params = self._people(user_id_type) | {"page_size": str(LARGEST_PAGE)}
         body: dict[str, Any] = {"query": query} if query else {}
         self._need_user("The search of minutes")
         return self._each_once(params, body, filters, window, report)
