@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import UserTokens
 from airflow_provider_meetings.api.sanitize import NeverPickled
-from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_user_id_type
+from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType
 from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
 
 
@@ -21,7 +21,6 @@ class Credentials(NeverPickled):
     :param user_id_type: the type of user ids in answers.
     :param store_app: ticket and tenant key of a store app; None for a self-built app.
     :param users: the tokens of the user; None to call as the app.
-    :raises InvalidRequest: for an unknown `user_id_type`.
     """
 
     app_id: str
@@ -31,7 +30,3 @@ class Credentials(NeverPickled):
     user_id_type: UserIdType = "open_id"
     store_app: StoreApp | None = None
     users: UserTokens | None = None
-
-    def __post_init__(self) -> None:
-        """Check `user_id_type`."""
-        check_user_id_type(self.user_id_type)
