@@ -44,7 +44,7 @@ def parse_grant(body: object) -> TokenPair:
         _seconds(raw, "expires_in", _ACCESS_SECONDS),
         refresh,
         _seconds(raw, "refresh_token_expires_in", _REFRESH_SECONDS),
-        _scope(raw),
+        raw["scope"] if isinstance(raw.get("scope"), str) else "",
     )
 
 
@@ -57,14 +57,3 @@ def _seconds(raw: Raw, name: str, default: int) -> int:
         log.warning("Invalid %s of a user's token; assuming %d s", name, default)
         return default
     return seconds
-
-
-def _scope(raw: Raw) -> str:
-    scope = raw.get("scope")
-    if isinstance(scope, list):
-        scope = " ".join(name for name in scope if isinstance(name, str))
-    try:
-        return _read.text({"scope": scope}, "scope") or ""
-    except ServerError:
-        log.warning("The scope of a user's token has an undocumented form; ignoring it")
-        return ""

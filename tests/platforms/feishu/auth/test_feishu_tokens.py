@@ -67,7 +67,6 @@ def test_refresh_token_without_access_token_is_refused() -> None:
         ({"refresh_token_expires_in": 10**17}, (7200, 604800), "a offline_access"),
         ({"refresh_token_expires_in": 10**30}, (7200, 604800), "a offline_access"),
         ({"expires_in": 60, "refresh_token_expires_in": [5]}, (60, 604800), "a offline_access"),
-        ({"scope": {"a": 1}}, (7200, 604800), ""),
     ],
 )
 def test_tokens_are_kept_if_other_fields_are_invalid(
@@ -79,10 +78,6 @@ def test_tokens_are_kept_if_other_fields_are_invalid(
     assert ((grant.access_seconds, grant.refresh_seconds), grant.scope) == (seconds, scope)
     (record,) = caplog.records
     assert "S3CRET" not in record.getMessage()
-
-
-def test_scopes_as_list() -> None:
-    assert parse_grant(GRANT | {"scope": ["a", "b"]}).scope == "a b"
 
 
 def test_user_info() -> None:
