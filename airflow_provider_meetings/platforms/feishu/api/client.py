@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_digits
@@ -24,8 +23,6 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
 
         :raises InvalidRequest: before the request, for a connection that calls as the app.
         """
-        if grant is not None and not isinstance(grant, TokenPair):
-            raise InvalidRequest(f"grant must be what exchange_code returned, got {type(grant).__name__}")
         self._need_user("The user info endpoint")
         return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO, grant=grant))
 

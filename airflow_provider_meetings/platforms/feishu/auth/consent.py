@@ -69,8 +69,6 @@ def code_of_redirect(redirected_to: str, started: StartedConsent) -> str:
     :raises PermissionDenied: if the user refused.
     :raises InvalidRequest: for an address without code, or of another consent.
     """
-    if not isinstance(redirected_to, str):
-        raise InvalidRequest("redirected_to must be a string")
     try:
         query = parse_qs(urlsplit(redirected_to.strip()).query)
     except ValueError:
