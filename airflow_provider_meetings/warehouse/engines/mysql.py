@@ -26,6 +26,10 @@ _UNWRITTEN = (
     "the server could not write a file: its disk, or that of its temporary folder, is full or fails. "
     "Nothing was written: free space, and run the task again"
 )
+_LOST = (
+    "the connection to the server was lost. Nothing was written: run the task again. If that fails, too, a value is "
+    "larger than the server accepts: raise its max_allowed_packet"
+)
 _LARGE = "a value is larger than the server accepts: raise its max_allowed_packet"
 _NAME = "the name is too long, ends in a blank or contains an emoji: choose another schema or table_prefix"
 _NARROW = "a value does not fit the column's type, which was changed: restore the type of this package"
@@ -62,10 +66,10 @@ _HINTS: Mapping[int, str] = {
     1406: "a value is longer than its column: ids have at most 256 characters, or the column was changed",
     2002: "the server does not answer: check the connection's host and port",
     2003: "the server does not answer: check the connection's host and port",
-    2006: "the connection to the server was lost. Nothing was written: run the task again",
-    2013: "the connection to the server was lost. Nothing was written: run the task again",
+    2006: _LOST,
+    2013: _LOST,
     2020: _LARGE,
-    2055: "the connection to the server was lost. Nothing was written: run the task again",
+    2055: _LOST,
     3157: _DEEP,
     4025: _DEEP,
 }
@@ -110,28 +114,18 @@ class MySQLEngine(Engine):
     def __init__(self, hook: Hook) -> None:
         super().__init__(hook)
         self.dialect = MySQLDialect(paramstyle="format")
-        self._max_packet = 16 * 1024 * 1024
 
-    def open(self) -> Any:
-        """Connect with the character set utf8mb4."""
-        connection = None
-        try:
-            connection = self.hook.get_conn()
-            if hasattr(connection, "set_character_set"):
-                connection.set_character_set("utf8mb4")
-            else:
-                connection.set_charset_collation("utf8mb4")
-            for statement in _SESSION:
-                self.run(connection, statement)
-            ((version, self._max_packet),) = self.run(connection, "SELECT version(), @@max_allowed_packet")
-            dialect_class = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
-            self.dialect = dialect_class(paramstyle="format")
-            return connection
-        except Exception as error:
-            fault = self.explain(error)
-        if connection is not None:
-            connection.close()
-        raise LoadError(f"connection {self.hook.get_conn_id()!r} cannot be opened ({fault})")
+    def prepare(self, connection: Any) -> None:
+        """Use the character set utf8mb4 and the settings of a load; read the server's kind."""
+        if hasattr(connection, "set_character_set"):
+            connection.set_character_set("utf8mb4")
+        else:
+            connection.set_charset_collation("utf8mb4")
+        for statement in _SESSION:
+            self.run(connection, statement)
+        ((version,),) = self.run(connection, "SELECT version()")
+        dialect_class = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
+        self.dialect = dialect_class(paramstyle="format")
 
     def shape(self, connection: Any, table: Table) -> Shape | None:
         """Read the columns from information_schema; MySQL compares column names case-insensitively."""
@@ -146,23 +140,10 @@ class MySQLEngine(Engine):
         """Query information_schema, which lists the schemas on which the login has a privilege."""
         return bool(self.run(connection, "SELECT 1 FROM information_schema.schemata WHERE schema_name = %s", [name]))
 
-    def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
-        cursor = connection.cursor()
-        try:
-            _execute(cursor, sql, parameters)
-            return list(cursor.fetchall()) if cursor.description else []
-        finally:
-            cursor.close()
-
-    def change(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement and return how many rows it changed."""
-        cursor = connection.cursor()
-        try:
-            _execute(cursor, sql, parameters)
-            return int(cursor.rowcount)
-        finally:
-            cursor.close()
+    def execute(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
+        """Execute one statement. DATETIME has no time zone; it stores UTC."""
+        values = [value.replace(tzinfo=None) if isinstance(value, datetime) else value for value in parameters]
+        super().execute(cursor, sql, values)
 
     def lock_ddl(self, connection: Any) -> None:
         """Take a named lock, held until the connection is closed: DDL commits, which would release row locks."""
@@ -178,21 +159,8 @@ class MySQLEngine(Engine):
         head = f"INSERT INTO {stage.table.name} VALUES "  # noqa: S608 - not the user's text
         placeholders = f"({', '.join(['%s'] * len(stage.names))})"
         for batch in _batches(rows):
-            if len(batch) == 1:
-                self._check_size(stage, batch[0], len(head) + len(placeholders))
-            values = [_parameter(value) for row in batch for value in row]
+            values = [value for row in batch for value in row]
             self.run(connection, head + ", ".join([placeholders] * len(batch)), values)
-
-    def _check_size(self, stage: Stage, row: Row, overhead: int) -> None:
-        """Reject a row that is too large: the server would close the connection, on every try of the task."""
-        sizes = {name: _size(value) for name, value in zip(stage.names, row, strict=True)}
-        if sum(sizes.values()) + overhead >= self._max_packet:
-            name = max(sizes, key=lambda column: sizes[column])
-            raise LoadError.at(
-                stage.target,
-                f"column {name!r} has a value of {sizes[name]} bytes, and the server accepts {self._max_packet} per "
-                "statement: raise its max_allowed_packet",
-            )
 
     def merge(self, connection: Any, merge: Merge) -> int:
         """Insert new rows, then update existing rows.
@@ -243,14 +211,6 @@ def _number(error: Exception) -> int:
     return found if isinstance(found, int) else 0
 
 
-def _execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
-    # Percent signs in names are doubled for the driver, which unescapes them only if there are parameters.
-    if parameters:
-        cursor.execute(sql, [_parameter(value) for value in parameters])
-    else:
-        cursor.execute(sql % ())
-
-
 def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Yield the rows of each statement; a long row gets its own."""
     batch: list[Row] = []
@@ -264,18 +224,6 @@ def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
         length += row_length
     if batch:
         yield batch
-
-
-def _size(value: Any) -> int:
-    """Return the length in bytes of a value escaped by the driver."""
-    if not isinstance(value, str):
-        return _NON_TEXT
-    return len(value.encode()) + sum(value.count(char) for char in "\n\r\\'\"\x1a") + 2
-
-
-def _parameter(value: Any) -> Any:
-    # A DATETIME has no time zone; it holds UTC.
-    return value.replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
 def _text(value: Any) -> str:

@@ -12,7 +12,6 @@ from sqlalchemy import BigInteger, Boolean, DateTime, Table, cast
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
-from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook, Shape
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage
@@ -62,21 +61,12 @@ class PostgresEngine(Engine):
         self.dialect = PGDialect(paramstyle="format")  # type: ignore[no-untyped-call]  # SQLAlchemy has no types there
         self._plain = PGDialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
 
-    def open(self) -> Any:
-        """Connect with the encoding UTF8."""
-        connection = None
-        try:
-            connection = self.hook.get_conn()
-            connection.rollback()
-            connection.autocommit = False
-            if connection.info.parameter_status("client_encoding") != "UTF8":
-                self._encode(connection)
-            return connection
-        except Exception as error:
-            fault = self.explain(error)
-        if connection is not None:
-            connection.close()
-        raise LoadError(f"connection {self.hook.get_conn_id()!r} cannot be opened ({fault})")
+    def prepare(self, connection: Any) -> None:
+        """Use transactions and the encoding UTF8."""
+        connection.rollback()
+        connection.autocommit = False
+        if connection.info.parameter_status("client_encoding") != "UTF8":
+            self._encode(connection)
 
     def _encode(self, connection: Any) -> None:
         if hasattr(connection, "set_client_encoding"):
@@ -96,18 +86,6 @@ class PostgresEngine(Engine):
     def has_schema(self, connection: Any, name: str) -> bool:
         """Query the catalog: information_schema lists only the schemas that the login owns."""
         return bool(self.run(connection, "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = %s", [name]))
-
-    def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
-        with connection.cursor() as cursor:
-            _execute(cursor, sql, parameters)
-            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
-
-    def change(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement and return how many rows it changed."""
-        with connection.cursor() as cursor:
-            _execute(cursor, sql, parameters)
-            return int(cursor.rowcount)
 
     def lock_ddl(self, connection: Any) -> None:
         """Take a lock until the transaction ends: IF NOT EXISTS fails when two transactions create at once."""
@@ -156,14 +134,6 @@ class PostgresEngine(Engine):
         # Without a code, the server sent no answer.
         hint = _HINTS.get(code) or _HINTS.get(code[:2]) or (_HINTS["08"] if _lost(error) else None)
         return f"{reason}: {hint}" if hint else reason
-
-
-def _execute(cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
-    # Percent signs in names are doubled for the driver, which unescapes them only if there are parameters.
-    if parameters:
-        cursor.execute(sql, list(parameters))
-    else:
-        cursor.execute(sql % ())
 
 
 def _code(error: Exception) -> str:

@@ -38,34 +38,26 @@ class SQLiteEngine(Engine):
     """
 
     takes_schema = False
+    open_hint = (
+        ". Its host must be the absolute path of a SQLite file in a directory that exists on this worker and that it "
+        "may write to"
+    )
 
     def __init__(self, hook: Hook, *, wait: float = 120.0) -> None:
         super().__init__(hook)
         self.dialect = sqlite.dialect(paramstyle="qmark")
         self._wait = wait
 
-    def open(self) -> sqlite3.Connection:
-        """Open the file."""
-        connection = None
-        try:
-            connection = self.hook.get_conn()
-            # Otherwise Python begins transactions itself, before some statements.
-            connection.isolation_level = None
-            connection.execute(f"PRAGMA busy_timeout = {int(self._wait * 1000)}")
-            for database in ("main", "temp"):
-                connection.execute(f"PRAGMA {database}.cache_size = -{_CACHE_KIB}")
-            connection.execute("PRAGMA schema_version")  # reads the file for the first time
-            if connection.execute("PRAGMA database_list").fetchone()[2]:
-                return connection  # type: ignore[no-any-return]  # the hook says Any
-            fault = "has no file, so the rows would be lost: set its host to the path of a file"
-        except sqlite3.Error as error:
-            fault = (
-                f"cannot be opened ({self.explain(error)}). Its host must be the absolute path of a SQLite "
-                "file in a directory that exists on this worker and that it may write to"
-            )
-        if connection is not None:
-            connection.close()
-        raise LoadError(f"connection {self.hook.get_conn_id()!r} {fault}")
+    def prepare(self, connection: sqlite3.Connection) -> None:
+        """Set the timeout and the caches; read the file for the first time."""
+        # Otherwise Python begins transactions itself, before some statements.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {int(self._wait * 1000)}")
+        for database in ("main", "temp"):
+            connection.execute(f"PRAGMA {database}.cache_size = -{_CACHE_KIB}")
+        connection.execute("PRAGMA schema_version")
+        if not connection.execute("PRAGMA database_list").fetchone()[2]:
+            raise LoadError("it has no file, so the rows would be lost")
 
     def shape(self, connection: sqlite3.Connection, table: Table) -> Shape | None:
         """Read the columns from ``PRAGMA table_info``; SQLite compares names case-insensitively."""
@@ -82,13 +74,9 @@ class SQLiteEngine(Engine):
         is_text = "int" not in existing and re.search("char|clob|text|blob", existing)
         return not isinstance(required, Text) or not existing or bool(is_text)
 
-    def run(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
-        return connection.execute(sql, [_bound(value) for value in parameters]).fetchall()
-
-    def change(self, connection: sqlite3.Connection, sql: str, parameters: Sequence[Any] = ()) -> int:
-        """Run one statement and return how many rows it changed."""
-        return connection.execute(sql, [_bound(value) for value in parameters]).rowcount
+    def execute(self, cursor: sqlite3.Cursor, sql: str, parameters: Sequence[Any]) -> None:
+        """Execute one statement."""
+        cursor.execute(sql, [_bound(value) for value in parameters])
 
     def begin_staging(self, connection: sqlite3.Connection) -> None:
         """Begin a transaction without a lock: temporary tables are in a separate file."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,6 +12,7 @@ from sqlalchemy import Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
+from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage
 from airflow_provider_meetings.warehouse.merge.statements import Merge
@@ -56,18 +58,33 @@ class Engine(ABC):
     dialect: Dialect
     """Quotes names and compiles statements, with the driver's placeholders."""
     takes_schema: bool = True
+    open_hint: str = ""
+    """What to do if the database cannot be opened, besides the explanation of the error."""
     keyed_stages: bool = False
     """Whether stages have the key of their target."""
 
     def __init__(self, hook: Hook) -> None:
         self.hook = hook
 
-    @abstractmethod
     def open(self) -> Any:
-        """Return a driver connection; wait for other writers where only one is possible.
+        """Return a prepared driver connection; wait for other writers where only one is possible.
 
         :raises LoadError: if the database cannot be opened, or another writer blocks it for too long.
         """
+        connection = None
+        try:
+            connection = self.hook.get_conn()
+            self.prepare(connection)
+            return connection
+        except Exception as error:
+            reason = str(error) if isinstance(error, LoadError) else self.explain(error)
+        # Raised after the except block: the driver's error may show values.
+        if connection is not None:
+            connection.close()
+        raise LoadError(f"connection {self.hook.get_conn_id()!r} cannot be opened ({reason}){self.open_hint}")
+
+    def prepare(self, connection: Any) -> None:  # noqa: B027 - not every engine has to
+        """Set up a new connection."""
 
     @abstractmethod
     def shape(self, connection: Any, table: Table) -> Shape | None:
@@ -81,13 +98,25 @@ class Engine(ABC):
         """Return whether an existing column, of the type `existing` by `shape`, stores `required` unchanged."""
         return is_compatible(existing, required)
 
-    @abstractmethod
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows."""
+        with closing(connection.cursor()) as cursor:
+            self.execute(cursor, sql, parameters)
+            return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
 
-    @abstractmethod
     def change(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement and return how many rows it inserted, changed or deleted."""
+        with closing(connection.cursor()) as cursor:
+            self.execute(cursor, sql, parameters)
+            return int(cursor.rowcount)
+
+    def execute(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
+        """Execute one statement."""
+        # Percent signs in names are doubled for the driver, which unescapes them only if there are parameters.
+        if parameters:
+            cursor.execute(sql, list(parameters))
+        else:
+            cursor.execute(sql % ())
 
     @abstractmethod
     def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
