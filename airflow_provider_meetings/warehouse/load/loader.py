@@ -67,14 +67,14 @@ def load_recordings(
         staged = StagedRows(current, [*plan.stages, *texts.stages])
         journal = StagedRows(current, plan.journal_stages)
         recording_rounds, pending_rounds, file_rounds = Rounds(), Rounds(), Rounds()
-        for batch in batches(recordings, "recordings"):
+        for batch in batches(recordings):
             with_id = [recording for recording in batch if recording.get("recording_id") is not None]
             for number, part in recording_rounds.split(with_id, rows.recording_key):
                 staged.add(plan.recordings, rows.recording_rows(part, at), number)
                 staged.add(plan.declared, rows.file_rows(part, at), number)
             for number, items in pending_rounds.split(rows.pending_rows(batch, at), rows.pending_key):
                 journal.add(plan.pending, items, number)
-        for batch in batches(stored_files, "stored_files"):
+        for batch in batches(stored_files):
             for number, part in file_rounds.split(batch, rows.stored_file_key):
                 staged.add(plan.stored, rows.stored_file_rows(part, at), number)
                 staged.add(plan.landings, rows.landing_rows(part, run, at), number)
@@ -116,7 +116,7 @@ def load_posts(
         current.begin_staging()
         staged = StagedRows(current, plan.stages)
         rounds = Rounds()
-        for batch in batches(posts, "posts"):
+        for batch in batches(posts):
             for number, part in rounds.split(batch, rows.post_key):
                 staged.add(plan.posts, rows.post_rows(part, at), number)
                 staged.add(plan.tombstones, rows.tombstone_rows(part, at), number)

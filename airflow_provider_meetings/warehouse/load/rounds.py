@@ -14,8 +14,7 @@ from typing import TypeVar
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, delete, insert, literal_column, select
 
-from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.load.rows import Neutral, no_mapping
+from airflow_provider_meetings.warehouse.load.rows import Neutral
 from airflow_provider_meetings.warehouse.load.session import Session
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage
@@ -103,14 +102,8 @@ def _later(stage: Stage) -> Stage:
     return Stage(stage.target, table, (_ROUND, *stage.names))
 
 
-def batches(values: Iterable[Neutral], name: str) -> Iterator[list[Neutral]]:
-    """Yield lists of at most `BATCH` values.
-
-    :param name: what they are, for the error.
-    :raises LoadError: if one of them is not a mapping.
-    """
+def batches(values: Iterable[Neutral]) -> Iterator[list[Neutral]]:
+    """Yield lists of at most `BATCH` values."""
     source = iter(values)
     while batch := list(islice(source, BATCH)):
-        if (wrong := no_mapping(batch)) is not None:
-            raise LoadError(f"{name} must be mappings of names to values, got {wrong}")
         yield batch

@@ -83,18 +83,6 @@ class RunKey:
     try_number: int
 
 
-def no_mapping(values: Iterable[object]) -> str | None:
-    """Return the class name of the first value that is not a mapping."""
-    return next((type(one).__name__ for one in values if not isinstance(one, Mapping)), None)
-
-
-def _listed(table: Table, owner: Neutral, name: str) -> Sequence[Neutral]:
-    found = owner.get(name) or ()
-    if not isinstance(found, list | tuple) or no_mapping(found) is not None:
-        raise LoadError.at(table, f"{name!r} is not a list of mappings")
-    return found
-
-
 def recording_key(recording: Neutral) -> tuple[str, ...]:
     """Return the key of a recording that has an id."""
     return _key(recording, _RECORDING_KEY)
@@ -130,8 +118,7 @@ def recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
     gone = [now if state == _GONE else None for state in states]
     # A ready recording without files was requested without them.
     complete = [
-        state == _GONE or (state == _READY and bool(_listed(_SHAPE.recording_files, one, "files")))
-        for one, state in zip(batch, states, strict=True)
+        state == _GONE or (state == _READY and bool(one.get("files"))) for one, state in zip(batch, states, strict=True)
     ]
     return _recording(batch, now, gone, complete)
 
@@ -140,9 +127,8 @@ def file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
     """Return the declared columns of the rows of `recording_files`, for recordings that have an id."""
     files = []
     for recording in batch:
-        if listed := _listed(_SHAPE.recording_files, recording, "files"):
-            owner = {name: recording.get(name) for name in _RECORDING_KEY}
-            files += [{**file, **owner} for file in listed]
+        owner = {name: recording.get(name) for name in _RECORDING_KEY}
+        files += [{**file, **owner} for file in recording.get("files") or ()]
     return _declared(files, now, None)
 
 
@@ -269,6 +255,6 @@ def reaction_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
         {**post, "reaction_type": reaction.get("type"), "reaction_count": reaction.get("count")}
         for post in batch
         if not post.get("deleted")
-        for reaction in _listed(_SHAPE.post_reactions, post, "reactions")
+        for reaction in post.get("reactions") or ()
     ]
     return _reaction(reactions, now, None)

@@ -54,7 +54,7 @@ class _Part:
         file = self._key([content.file])
         number = self._rounds.number(file[0][: len(self._owner)])
         staged.add(self.files, file, number)
-        for batch in batches(content.rows, "rows of a file"):
+        for batch in batches(content.rows):
             staged.add(self.rows, self._build(batch, self._now, None), number)
 
     def steps(self) -> Iterable[Step]:

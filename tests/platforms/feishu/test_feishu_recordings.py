@@ -10,7 +10,6 @@ import pytest
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
 from airflow_provider_meetings.api.errors import (
     Gone,
-    InvalidRequest,
     MeetingsApiError,
     NotFound,
     NotReady,
