@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import Table
@@ -19,7 +18,7 @@ from airflow_provider_meetings.warehouse.lake.attempt import Attempt
 from airflow_provider_meetings.warehouse.lake.partitions import day_of
 from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
-from airflow_provider_meetings.warehouse.load.rounds import BATCH
+from airflow_provider_meetings.warehouse.load.rounds import batches
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.merge import convert
@@ -135,7 +134,7 @@ def _land(
                 Scratch(Path(folder) / "scratch.sqlite", family) as scratch,
             ):
                 merging = Attempt(store, family, scratch, Path(folder), idle=idle)
-                merging.gather(_batches(row for row in incoming() if None not in row[:-1]))
+                merging.gather(batches(row for row in incoming() if None not in row[:-1]))
                 load(scratch)
                 # After the load: input that is refused must not create anything.
                 if attempt == 1:
@@ -164,11 +163,6 @@ def _key(row: Neutral, family: Family) -> Row:
     """Return the key of the head as it is stored; a part is None if the row has no id yet."""
     parts = [row.get(name) for name in family.key]
     return tuple(None if part is None else convert.text(part) for part in parts)
-
-
-def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while batch := list(islice(rows, BATCH)):
-        yield batch
 
 
 def _counts(family: Family, replaced: dict[tuple[str, str], int]) -> Counts:

@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, delete, insert, literal_column, select
 
-from airflow_provider_meetings.warehouse.load.rows import Neutral
 from airflow_provider_meetings.warehouse.load.session import Session
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.merge.staging import Stage
@@ -102,7 +101,7 @@ def _later(stage: Stage) -> Stage:
     return Stage(stage.target, table, (_ROUND, *stage.names))
 
 
-def batches(values: Iterable[Neutral]) -> Iterator[list[Neutral]]:
+def batches(values: Iterable[Value]) -> Iterator[list[Value]]:
     """Yield lists of at most `BATCH` values."""
     source = iter(values)
     while batch := list(islice(source, BATCH)):
