@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -83,28 +83,15 @@ class RunKey:
     try_number: int
 
 
-def recording_key(recording: Neutral) -> tuple[str, ...]:
-    """Return the key of a recording that has an id."""
-    return _key(recording, _RECORDING_KEY)
+def _key_of(names: Sequence[str]) -> Callable[[Neutral], tuple[str, ...]]:
+    return lambda value: tuple([text(value.get(name)) for name in names])
 
 
-def stored_file_key(stored: Neutral) -> tuple[str, ...]:
-    """Return the key of a stored file."""
-    return _key(stored, FILE_KEY)
-
-
-def pending_key(row: Row) -> Row:
-    """Return the key of a row of `pending_items`."""
-    return row[:3]
-
-
-def post_key(post: Neutral) -> tuple[str, ...]:
-    """Return the key of a post."""
-    return _key(post, _post_key.names)
-
-
-def _key(value: Neutral, names: Iterable[str]) -> tuple[str, ...]:
-    return tuple([text(value.get(name)) for name in names])
+recording_key = _key_of(_RECORDING_KEY)
+stored_file_key = _key_of(FILE_KEY)
+post_key = _key_of(_post_key.names)
+pending_key = itemgetter(slice(3))
+"""Return the key of a row of `pending_items`."""
 
 
 def recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
