@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Self
 
 from sqlalchemy import Table
@@ -14,23 +13,14 @@ class LoadError(Exception):
     Driver errors contain values (titles, names), and logs and alerts show exceptions. So this error contains no driver
     text, and is raised outside the ``except`` block, without the driver's error as its cause or context.
 
-    :param reason: what happened and what to do next, free of values.
-    :param table: the table, without schema.
-    :param key: the names of its key columns.
+    The text says what happened and what to do next, free of values.
     """
 
     write_conflict = False
     """Whether the load conflicted with another writer, so that a retry may succeed."""
 
-    def __init__(self, reason: str, *, table: str | None = None, key: Sequence[str] = ()) -> None:
-        where = f"table {table!r}" if table else ""
-        if key:
-            where += f" (key: {', '.join(key)})"
-        super().__init__(f"{where}: {reason}" if where else reason)
-        self.table = table
-        self.key = tuple(key)
-
     @classmethod
     def at(cls, table: Table, reason: str) -> Self:
         """Return an error for `table`, with its key columns."""
-        return cls(reason, table=table.name, key=[column.name for column in table.primary_key])
+        key = ", ".join(column.name for column in table.primary_key)
+        return cls(f"table {table.name!r}{f' (key: {key})' if key else ''}: {reason}")

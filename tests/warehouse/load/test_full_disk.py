@@ -81,7 +81,7 @@ def test_full_disk(
         with pytest.raises(LoadError, match=f"[Ff]ree space|{LOST}") as caught:
             loaded(hook, _many(recording, 3000), engine=engine)
         assert "PRIVATE" not in chain(caught.value)
-        assert caught.value.table == "recordings" or step == "keep_stages"
+        assert "table 'recordings'" in str(caught.value) or step == "keep_stages"
         disk.empty()
         if server and LOST in str(caught.value):
             server.kill()

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -115,9 +114,3 @@ def test_only_written_rows_are_counted(hook: Hook, load: Load) -> None:
     assert merged(range(250)) == 0
     assert merged(max(i, 7) for i in range(250)) == 7
     assert merged([]) == 0
-
-
-def test_error_can_be_pickled() -> None:
-    error = LoadError.at(tables("x_").posts, "no")
-    again = pickle.loads(pickle.dumps(error))
-    assert (str(again), again.table, again.key) == (str(error), "x_posts", ("platform", "tenant", "post_id"))
