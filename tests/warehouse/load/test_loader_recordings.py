@@ -376,13 +376,11 @@ def test_ids_stay_text(load: Load, recording: Make, dump: Dump) -> None:
         ("duration_ms", "PRIVATE"),
         ("started_at", "2026-05-01 PRIVATE"),
         ("started_at", "2026-05-01T00:00:00"),
-        ("state", "PRIVATE"),
     ],
 )
 def test_value_of_wrong_type_is_named_by_column(
     load: Load, recording: Make, chain: Callable[[BaseException], str], column: str, value: object
 ) -> None:
-    with pytest.raises(LoadError, match=f"'{column}'") as caught:
+    with pytest.raises(LoadError, match=f"table 'recordings'.*'{column}'") as caught:
         load(recordings=[recording(title="PRIVATE", **{column: value})])
     assert "PRIVATE" not in chain(caught.value)
-    assert caught.value.table == "recordings"
