@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import Table
 from sqlalchemy.dialects import sqlite
@@ -92,12 +91,8 @@ class Scratch:
         self._run(f"CREATE TABLE __incoming ({key}, day TEXT)")
         self._run(f"CREATE INDEX __incoming_key ON __incoming ({key}, day)")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the database."""
         self._connection.close()
 
     def add_keys(self, rows: Sequence[Row]) -> None:
