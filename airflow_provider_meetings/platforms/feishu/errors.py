@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,33 +87,16 @@ def _reset_seconds(response: requests.Response) -> float | None:
 
 
 # https://open.feishu.cn/document/server-side-sdk/faq  (an app belongs to one of the two clouds)
-@dataclass(frozen=True, slots=True)
-class Cloud:
-    """Feishu or Lark.
-
-    :param api: host of the API.
-    :param accounts: host of the page at which users consent.
-    """
-
-    name: str
-    api: str
-    accounts: str
-
-
-FEISHU = Cloud("Feishu", "open.feishu.cn", "accounts.feishu.cn")
-LARK = Cloud("Lark", "open.larksuite.com", "accounts.larksuite.com")
+_OTHER_CLOUD = {"open.feishu.cn": ("Lark", "open.larksuite.com"), "open.larksuite.com": ("Feishu", "open.feishu.cn")}
 
 
 def accounts_url(base_url: str) -> str:
     """Return the base URL of the consent page; for a host of neither cloud, `base_url` itself."""
-    host = urlsplit(base_url).hostname
-    accounts = next((cloud.accounts for cloud in (FEISHU, LARK) if cloud.api == host), None)
-    return f"https://{accounts}" if accounts else base_url
+    host = urlsplit(base_url).hostname or ""
+    return f"https://{host.replace('open.', 'accounts.')}" if host in _OTHER_CLOUD else base_url
 
 
 def other_cloud_hint(url: str) -> str:
     """Return the hint that an unknown app or object may belong to the other cloud; empty for other hosts."""
-    other = {FEISHU.api: LARK, LARK.api: FEISHU}.get(urlsplit(url).hostname or "")
-    if other is None:
-        return ""
-    return f"If it belongs to {other.name}, set the host to https://{other.api}."
+    name, host = _OTHER_CLOUD.get(urlsplit(url).hostname or "", ("", ""))
+    return f"If it belongs to {name}, set the host to https://{host}." if name else ""
