@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from functools import partial
-from typing import Any
 
 from pendulum import DateTime
 
@@ -20,6 +18,7 @@ from airflow_provider_meetings.platforms.feishu.api.models import (
     MeetingBrief,
     MeetingInfo,
     MeetingRecording,
+    T,
     parse_page,
 )
 from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
@@ -78,18 +77,13 @@ class MeetingsEndpoints(FeishuSession):
         seen: set[str] = set()
         for begin, until in windows(start, end, LONGEST_REPORT):
             window = params | {"start_time": _seconds(begin), "end_time": _seconds(until)}
-            fetch = partial(self._report_page, window)
-            for page in pages(fetch, what=f"feishu meetings from {begin.isoformat()} to {until.isoformat()}"):
-                for meeting in page.items:
-                    # In older tenants without instance ids, only equal rows are duplicates.
-                    key = meeting.meeting_instance_id or json.dumps(meeting.raw, sort_keys=True)
-                    if key not in seen:
-                        seen.add(key)
-                        yield meeting
-
-    def _report_page(self, params: dict[str, str], token: str | None) -> Page[MeetingInfo]:
-        data = self._page("/open-apis/vc/v1/meeting_list", quotas.MEETING_LIST, params, token)
-        return parse_page(data, "meeting_list", MeetingInfo)
+            path = "/open-apis/vc/v1/meeting_list"
+            for meeting in self._listed(path, quotas.MEETING_LIST, window, "meeting_list", MeetingInfo):
+                # In older tenants without instance ids, only equal rows are duplicates.
+                key = meeting.meeting_instance_id or json.dumps(meeting.raw, sort_keys=True)
+                if key not in seen:
+                    seen.add(key)
+                    yield meeting
 
     # https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no
     def list_meetings_by_number(self, meeting_number: str, start: DateTime, end: DateTime) -> Iterator[MeetingBrief]:
@@ -101,9 +95,8 @@ class MeetingsEndpoints(FeishuSession):
         :raises InvalidRequest: before the first request, for an invalid number or window.
         """
         begin, until = check_times(start, end)
-        number = check_digits(meeting_number, "meeting_number")
         params = {
-            "meeting_no": number,
+            "meeting_no": check_digits(meeting_number, "meeting_number"),
             "start_time": _seconds(begin),
             "end_time": _seconds(until),
             "page_size": _BRIEFS_PAGE,
@@ -111,19 +104,19 @@ class MeetingsEndpoints(FeishuSession):
         return self._briefs(params)
 
     def _briefs(self, params: dict[str, str]) -> Iterator[MeetingBrief]:
-        seen: set[str] = set()
-        for page in pages(partial(self._briefs_page, params), what="feishu meetings of one number"):
-            for meeting in page.items:
-                if meeting.id not in seen:
-                    seen.add(meeting.id)
-                    yield meeting
+        path, seen = "/open-apis/vc/v1/meetings/list_by_no", set()
+        for meeting in self._listed(path, quotas.MEETINGS_BY_NUMBER, params, "meeting_briefs", MeetingBrief):
+            if meeting.id not in seen:
+                seen.add(meeting.id)
+                yield meeting
 
-    def _briefs_page(self, params: dict[str, str], token: str | None) -> Page[MeetingBrief]:
-        data = self._page("/open-apis/vc/v1/meetings/list_by_no", quotas.MEETINGS_BY_NUMBER, params, token)
-        return parse_page(data, "meeting_briefs", MeetingBrief)
+    def _listed(self, path: str, quota: Quota, params: dict[str, str], name: str, cls: type[T]) -> Iterator[T]:
+        def fetch(token: str | None) -> Page[T]:
+            page = params if token is None else params | {"page_token": token}
+            return parse_page(self._get(path, quota, page), name, cls)
 
-    def _page(self, path: str, quota: Quota, params: dict[str, str], token: str | None) -> Any:
-        return self._get(path, quota, params if token is None else params | {"page_token": token})
+        for page in pages(fetch, what=f"feishu {name} from {params['start_time']} to {params['end_time']}"):
+            yield from page.items
 
 
 def _one_filter(meeting_no: str | None, user_id: str | None, room_id: str | None) -> dict[str, str]:
