@@ -19,11 +19,9 @@ def check_minute_token(value: str) -> str:
 
     :raises InvalidRequest: for another form than the documented one, with where to find one.
     """
-    if not isinstance(value, str):
-        raise InvalidRequest(f"minute_token must be a string, got {type(value).__name__}")
-    if not is_minute_token(value):
+    if not isinstance(value, str) or not is_minute_token(value):
         raise InvalidRequest(
-            f"minute_token {value[:40]!r} does not consist of 24 letters and digits",
+            f"minute_token {value!r:.42} does not consist of 24 letters and digits",
             next_step="Take the last part of the minute's address, https://…/minutes/<token>.",
         )
     return value
