@@ -90,16 +90,13 @@ class WeComEndpoints(WeComSession):
     # https://developer.work.weixin.qq.com/document/path/98196
     def get_recording_files(self, meeting_record_id: str, meetingid: str) -> tuple[RecordingFile, ...]:
         """Return the current links of each file of a recording; they expire soon."""
-        body = {
-            "meeting_record_id": check_id(meeting_record_id, "meeting_record_id"),
-            "meetingid": check_id(meetingid, "meetingid"),
-        }
+        body = _checked(meeting_record_id=meeting_record_id, meetingid=meetingid)
         return parse_files(self._post("/cgi-bin/meeting/record/get_file_list", quotas.FILE_LIST, body))
 
     # https://developer.work.weixin.qq.com/document/path/98205
     def get_recording_file(self, record_file_id: str, meetingid: str) -> RecordingFile:
         """Return the current links of a file, its summaries and its AI transcripts; they expire soon."""
-        body = _file_body(record_file_id, meetingid)
+        body = _checked(record_file_id=record_file_id, meetingid=meetingid)
         return RecordingFile.parse(self._post("/cgi-bin/meeting/record/get_file", quotas.FILE, body))
 
     # https://developer.work.weixin.qq.com/document/path/98211
@@ -110,7 +107,7 @@ class WeComEndpoints(WeComSession):
             None: the platform returns everything at once.
         :raises ServerError: if the platform announces another page but its cursor does not advance.
         """
-        body = _file_body(record_file_id, meetingid)
+        body = _checked(record_file_id=record_file_id, meetingid=meetingid)
         if limit is not None:
             if type(limit) is not int or limit < 2:
                 raise InvalidRequest(f"limit must be a whole number of at least 2, got {limit!r:.60}")
@@ -138,33 +135,22 @@ class WeComEndpoints(WeComSession):
         return self._meeting_ids(check_id(userid, "userid"), begin, until)
 
     def _meeting_ids(self, userid: str, start: DateTime, end: DateTime) -> Iterator[str]:
-        seen: set[str] = set()
-        for begin, until in windows(start, end, LONGEST_MEMBER_WINDOW):
-            for page in self._meeting_id_pages(userid, begin, until):
-                yield from (meeting_id for meeting_id in dict.fromkeys(page.items) if meeting_id not in seen)
-                seen.update(page.items)
-
-    def _meeting_id_pages(self, userid: str, start: DateTime, end: DateTime) -> Iterator[Page[str]]:
-        body = {
-            "userid": userid,
-            "begin_time": _seconds(start),
-            "end_time": _seconds(end),
-            "limit": _MEETINGS_PAGE_SIZE,
-        }
-
         def fetch(cursor: str | None) -> Page[str]:
             # This listing has no has_more: the first cursor is "0"; after the last page it is empty.
             page = {**body, "cursor": cursor or "0"}
             return parse_meeting_ids(self._post("/cgi-bin/meeting/get_user_meetingid", quotas.USER_MEETINGS, page))
 
-        return pages(fetch, what=f"wecom meetings of a member from {start.isoformat()} to {end.isoformat()}")
+        seen: set[str] = set()
+        for begin, until in windows(start, end, LONGEST_MEMBER_WINDOW):
+            times = {"begin_time": _seconds(begin), "end_time": _seconds(until)}
+            body = {"userid": userid, **times, "limit": _MEETINGS_PAGE_SIZE}
+            for page in pages(fetch, what=f"wecom meetings from {begin.isoformat()} to {until.isoformat()}"):
+                yield from (meeting_id for meeting_id in dict.fromkeys(page.items) if meeting_id not in seen)
+                seen.update(page.items)
 
 
-def _file_body(record_file_id: str, meetingid: str) -> dict[str, Any]:
-    return {
-        "record_file_id": check_id(record_file_id, "record_file_id"),
-        "meetingid": check_id(meetingid, "meetingid"),
-    }
+def _checked(**ids: str) -> dict[str, Any]:
+    return {name: check_id(value, name) for name, value in ids.items()}
 
 
 def _seconds(time: DateTime) -> int:
