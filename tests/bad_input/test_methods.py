@@ -20,7 +20,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 )
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 

@@ -16,7 +16,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_USER_REFRESH_TOKEN,
     FEISHU_USER_TOKEN,
 )
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 
 

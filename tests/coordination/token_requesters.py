@@ -30,7 +30,7 @@ from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
 from tests.contract.backend_processes import Child, children
 from tests.contract.backend_servers import HOST, connect_mariadb, connect_postgres, make_backend

@@ -35,8 +35,7 @@ from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.platforms.feishu.api.models import MeetingRecording, Minute, parse_download_url
 from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
-from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials, StoreApp
 from airflow_provider_meetings.platforms.feishu.codes import CODES as FEISHU_CODES
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from airflow_provider_meetings.platforms.wecom.api.models import parse_records

@@ -18,8 +18,7 @@ from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
 from airflow_provider_meetings.platforms.feishu.auth.consent import StartedConsent, code_of_redirect, consent_address
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
-from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, read_identity
+from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, Credentials, read_identity
 from airflow_provider_meetings.platforms.feishu.auth.models import CONSENT_SECONDS
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient

@@ -32,7 +32,7 @@ from airflow_provider_meetings.platforms.feishu.artifacts import (
     ArtifactFiles,
     statistics_file,
 )
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 
 _STATE_OF_ERROR: dict[type[MeetingsApiError], RecordingState] = {
     Gone: RecordingState.GONE,

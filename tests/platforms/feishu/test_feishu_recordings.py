@@ -25,7 +25,7 @@ from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.seed import feishu as seed
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.leaks import error_text

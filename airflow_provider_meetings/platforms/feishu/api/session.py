@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_user_id_type
 from airflow_provider_meetings.platforms.feishu.auth.app_token import AppTokens
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.models import parse_grant
 from airflow_provider_meetings.platforms.feishu.errors import decode
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN

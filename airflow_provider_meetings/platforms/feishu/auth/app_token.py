@@ -12,8 +12,7 @@ from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.platforms.feishu.api.models import parse_token
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
-from airflow_provider_meetings.platforms.feishu.auth.identity import StoreApp
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials, StoreApp
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
 from airflow_provider_meetings.platforms.feishu.quotas import STORE_APP_TOKEN, STORE_TENANT_TOKEN, TENANT_TOKEN
 

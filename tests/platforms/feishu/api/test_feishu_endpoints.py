@@ -21,7 +21,7 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.contract.leaks import error_text
 from tests.contract.origin import Origin, json_body, serve_origin

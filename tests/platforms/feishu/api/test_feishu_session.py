@@ -27,7 +27,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 

@@ -26,8 +26,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 )
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu import MANIFEST
-from airflow_provider_meetings.platforms.feishu.auth.credentials import Credentials
-from airflow_provider_meetings.platforms.feishu.auth.identity import read_identity
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials, read_identity
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.conftest import Emulated
