@@ -27,16 +27,12 @@ class View:
 
 def views(tables: Tables) -> tuple[View, ...]:
     """Describe the views of a set of tables."""
-    return (
-        _view(tables, "v_recordings_latest", _latest(tables.recordings)),
-        _view(tables, "v_pending", _pending(tables.pending_items)),
-    )
-
-
-def _view(tables: Tables, name: str, query: Select[Any]) -> View:
-    recordings = tables.recordings
+    queries = {"v_recordings_latest": _latest(tables.recordings), "v_pending": _pending(tables.pending_items)}
     # Not in the MetaData of the tables: a view is not created or compared as a table.
-    return View(Table(tables.prefix + name, MetaData(), schema=recordings.schema), query)
+    return tuple(
+        View(Table(tables.prefix + name, MetaData(), schema=tables.recordings.schema), query)
+        for name, query in queries.items()
+    )
 
 
 def _latest(recordings: Table) -> Select[Any]:
