@@ -59,9 +59,16 @@ class WeComEndpoints(WeComSession):
         chosen = {name: check_id(value, name) for name, value in selectors.items() if value}
         if len(chosen) != 1:
             raise InvalidRequest(f"Give exactly one of {', '.join(selectors)}")
+
+        def fetch(cursor: str | None) -> Page[Record]:
+            page = body if cursor is None else {**body, "cursor": cursor}
+            return parse_records(self._post("/cgi-bin/meeting/record/list", quotas.RECORD_LIST, page))
+
         for begin, until in windows(*check_times(start, end), LONGEST_WINDOW):
+            # The limit must be the same for all pages of a cursor.
+            body = {**chosen, "start_time": _seconds(begin), "end_time": _seconds(until), "limit": PAGE_SIZE}
             page_count = items = 0
-            for page in self._record_pages(begin, until, chosen):
+            for page in pages(fetch, what=f"wecom recordings from {begin.isoformat()} to {until.isoformat()}"):
                 page_count += 1
                 items += len(page.items)
                 yield from page.items
@@ -76,16 +83,6 @@ class WeComEndpoints(WeComSession):
                         items=items,
                     )
                 )
-
-    def _record_pages(self, start: DateTime, end: DateTime, selector: dict[str, str]) -> Iterator[Page[Record]]:
-        # The limit must be the same for all pages of a cursor.
-        body = {**selector, "start_time": _seconds(start), "end_time": _seconds(end), "limit": PAGE_SIZE}
-
-        def fetch(cursor: str | None) -> Page[Record]:
-            page = body if cursor is None else {**body, "cursor": cursor}
-            return parse_records(self._post("/cgi-bin/meeting/record/list", quotas.RECORD_LIST, page))
-
-        return pages(fetch, what=f"wecom recordings from {start.isoformat()} to {end.isoformat()}")
 
     # https://developer.work.weixin.qq.com/document/path/98196
     def get_recording_files(self, meeting_record_id: str, meetingid: str) -> tuple[RecordingFile, ...]:
