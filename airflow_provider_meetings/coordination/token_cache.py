@@ -66,7 +66,7 @@ class SharedTokens(TokenStore):
         try:
             with self._backend.lock(key, self._timeout):
                 stored = self._backend.get(key)
-                # A token that another process fetched meanwhile is used even if its value is the same: Feishu returns
+                # A token that another process has fetched is used even if its value is the same: Feishu returns
                 # the same token while it considers it valid.
                 if stored != before and (token := self._usable(key, stored, old)):
                     return token
@@ -104,7 +104,7 @@ class SharedTokens(TokenStore):
         token = self._decrypt(key, value)
         if token is None:
             return None
-        # A token older than the rejected one was stored before a backend failed, or by another one meanwhile.
+        # A token older than the rejected one was stored before a backend failed, or by another process.
         newer = rejected is None or token.expires_at >= rejected.expires_at
         return token if newer and token.plausible(self._clock()) and self._memory.fresh(token) else None
 

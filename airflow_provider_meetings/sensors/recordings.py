@@ -154,7 +154,7 @@ class RecordingReadySensor(BaseSensorOperator):
             with self._track(hook), hook.error_mapping():
                 query = self._query(context)
                 if query is None:
-                    self.log.info("No recordings given; nothing to wait for")
+                    self.log.info("No recordings to wait for")
                     return PokeReturnValue(True, [])
                 self._found = hook.check(query)
                 done = is_settled(self._found, self.until)

@@ -66,7 +66,7 @@ class MediaSession:
     def stream(self, url: str, position: Position | None = None) -> MediaStream:
         """Open a media link.
 
-        :param position: request only the bytes after it; the host may send the whole file all the same.
+        :param position: request only the bytes after it; the host may still send the whole file.
         :raises MeetingsApiError: see `open`, and `MediaStream` for the status codes.
         """
         # identity: the length of a compressed body cannot be compared with Content-Length.

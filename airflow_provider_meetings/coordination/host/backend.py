@@ -37,7 +37,7 @@ os.register_at_fork(after_in_child=_close_in_child)
 class HostBackend(DurableBackend):
     """Share through files. Slots, but not locks, keep the order of requests.
 
-    A file is named by a digest of its key. It is written in place under its lock; if the process is killed meanwhile,
+    A file is named by a digest of its key. It is written in place under its lock; after a kill during the write,
     the checksum is wrong and the file counts as missing. Only a record, which cannot be fetched again, is written to
     another file, synced and moved.
 
@@ -73,7 +73,7 @@ class HostBackend(DurableBackend):
         try:
             yield
         finally:
-            # A child that was forked meanwhile does not hold the lock, and must not release it.
+            # A child process forked under the lock does not hold the lock, and must not release it.
             if os.getpid() == holder:
                 _HELD.discard(file)
                 _unlock(file)
@@ -185,7 +185,7 @@ def _slots(now: BootClock, queue: float, blocked: float, spacing: float) -> Reco
 
 
 def _unlock(file: int) -> None:
-    # A process that was forked meanwhile has the file open, too: closing it would not release the lock.
+    # A process forked under the lock has the file open, too: closing it would not release the lock.
     with contextlib.suppress(OSError):
         fcntl.flock(file, fcntl.LOCK_UN)
     os.close(file)

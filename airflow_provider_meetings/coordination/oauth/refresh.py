@@ -45,7 +45,7 @@ class Renewal:
         self._steady = steady
 
     def run(self, value: bytes, record: UserRecord, renew: Renew) -> UserRecord | None:
-        """Return the renewed record; None if another process changed the record meanwhile.
+        """Return the renewed record; None if another process has changed the record.
 
         :raises AuthenticationError: if the answer cannot be stored; this process keeps it and tries again later.
         :raises BackendError: if the refresh token could not be claimed. Errors of `renew` are raised, too.
@@ -53,7 +53,7 @@ class Renewal:
         return run_uninterrupted(lambda: self._run(value, record, renew))
 
     def store_pending(self, timeout: float = _WRITE_SECONDS) -> bool:
-        """Store what this process could not store before; return False if the user has consented again meanwhile.
+        """Store what this process could not store before; return False if the user has consented again.
 
         :param timeout: seconds after which no attempt begins; 0 for one attempt.
         :raises BackendError: if it cannot be stored now; it stays pending.

@@ -218,7 +218,7 @@ class UserTokenStore(UserTokens):
         _, record = self._records.read()
         if self._fresh(record, rejected):
             return record.token
-        # While the old token is valid, nobody waits for a renewal.
+        # While the old token is valid, no process waits for a renewal.
         valid = self._valid(record, rejected)
         if valid and self._steady() < self._state.early_renewal_at:
             return record.token

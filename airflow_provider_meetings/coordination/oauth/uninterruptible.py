@@ -1,4 +1,4 @@
-"""Run a function to its end, whatever is raised in the calling thread meanwhile."""
+"""Run a function to its end even if an exception interrupts the calling thread."""
 
 from __future__ import annotations
 

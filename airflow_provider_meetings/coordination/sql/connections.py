@@ -104,7 +104,7 @@ class Session:
 
     def cut_if_late(self, timeout: float) -> None:
         """Shut the socket down if the server has not answered for `timeout` seconds: libpq has no such timeout."""
-        with self._guard:  # the connection must not be closed meanwhile: its file number could be reused
+        with self._guard:  # keeps close() out: the file descriptor could be reused
             if self._waiting_since is None or time.monotonic() - self._waiting_since < timeout:
                 return
             self.timed_out = True

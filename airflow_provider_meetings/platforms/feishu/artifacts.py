@@ -53,5 +53,5 @@ def artifact_files(artifacts: MinuteArtifacts) -> dict[str, bytes]:
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
 def statistics_file(statistics: MinuteStatistics) -> bytes:
-    """Return the statistics as a file, with the platform's own fields; also those of a minute that nobody viewed."""
+    """Return the statistics as a file, with the platform's own fields; also for a minute without views."""
     return json_file(statistics.raw)

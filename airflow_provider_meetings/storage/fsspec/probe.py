@@ -12,8 +12,8 @@ def supports_deferred_commit(calls: FilesystemCalls, path: str) -> bool:
 
     No file system declares it, and most accept the keyword and ignore it: they would truncate the published object on
     open. Others (local, ftp, sftp, smb) write to another folder and move the file from there: the worker's $TMPDIR or
-    the server's /tmp, which may be another disk. The move is then a copy that is visible half done, and nobody finds
-    the file of a killed process. For those `TemporaryWriter` writes beside the target.
+    the server's /tmp, which may be another disk. The move is then a copy that is visible before it is complete,
+    and the file of a killed process is never found. For those `TemporaryWriter` writes beside the target.
 
     :param path: a temporary name; nothing is left there.
     """

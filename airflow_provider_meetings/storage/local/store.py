@@ -138,7 +138,7 @@ class LocalStore(Store):
                 path = Path(folder, name)
                 try:
                     info = path.stat()
-                except FileNotFoundError:  # deleted meanwhile, or a broken link
+                except FileNotFoundError:  # just deleted, or a broken link
                     continue
                 except OSError as error:
                     if error.errno != errno.ELOOP:  # a link to itself

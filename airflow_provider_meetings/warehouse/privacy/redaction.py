@@ -170,7 +170,7 @@ class Redaction:
     def _apply(self, row: Neutral, replacements: Replacements, *, in_file: bool = False) -> dict[str, Any]:
         """Redact by column and field names, and add the redacted texts to `replacements`.
 
-        :param in_file: whether the row comes from a file, whose `source` may name people who are in no column.
+        :param in_file: whether the row was read from a file; its `source` may name people who are in no column.
         """
         redacted = dict(row)
         source = redacted.get("source")

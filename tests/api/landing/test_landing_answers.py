@@ -51,7 +51,7 @@ def test_restart_if_content_changes_within_try(bench: Bench, other: bytes, tags:
     assert host.offsets == [None, CHUNK_BYTES if tags[0] == '"v1"' else None]
 
 
-# Responses that may not be the requested range.
+# Responses that do not prove to be the requested range.
 INVALID_RANGES: dict[str, Modifier] = {
     "no tag": with_headers(etag=None),
     "another tag": with_headers(etag='"v2"'),

@@ -289,7 +289,7 @@ def test_lock_on_swept_file_is_retried(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_child_of_killed_holder_does_not_keep_lock(tmp_path: Path) -> None:
-    """The child lives on, and the lock ends all the same."""
+    """The lock ends although the forked child still runs."""
     reader, writer = os.pipe()
     end, ending = os.pipe()
     holder = os.fork()

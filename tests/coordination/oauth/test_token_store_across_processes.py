@@ -171,7 +171,7 @@ def test_stopped_process_is_waited_for(users: Users) -> None:
     users.consent(access_seconds=0)
     with stopped_before_storing(users) as stopped:
         (error,) = users.call(3, max_request_seconds=2)
-        # The lease of a Redis lock has ended meanwhile: only the record says that the token was sent.
+        # The lease of the Redis lock has expired: only the record shows that the token was sent.
         kind = "AuthenticationError" if users.location.kind == "redis" else "ServerError"
         assert error.startswith(f"{kind}: ")
         assert users.sent == {FEISHU_USER_REFRESH_TOKEN: 1}

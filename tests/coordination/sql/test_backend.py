@@ -34,7 +34,7 @@ class SqlContract(ServerContract):
     """Limits a user to one connection."""
 
     create_refused: str
-    """The error for a user who may not create the table."""
+    """The error for a user without the right to create the table."""
 
     @abstractmethod
     def connect(self, location: str, **changes: Any) -> Any:
