@@ -15,6 +15,7 @@ from airflow_provider_meetings.api.subtitles import decoded, headed_cues
 from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Paragraph
 
 _MAX_MS = 2**53
+_KNOWN_FIELDS = frozenset({"pid", "sid", "wid", "userid", "start_time", "end_time", "text"})
 
 
 # https://developer.work.weixin.qq.com/document/path/98211
@@ -37,7 +38,7 @@ def json_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegmen
     for number, entry in enumerate(paragraphs):
         segments = _sentences(file, entry, detected if detected in (0, 1) else None)
         if segments is None:
-            segments = list(_broken(file, storable_text(json.dumps(entry, ensure_ascii=False))))
+            segments = list(_broken(file, _as_text(entry)))
         for segment in segments:
             yield replace(segment, segment_no=segment_no, paragraph_no=number)
             segment_no += 1
@@ -65,7 +66,7 @@ READERS: Mapping[str, Reader] = {
 
 
 def _sentences(file: StoredFile, entry: object, detected: int | None) -> list[TranscriptSegment] | None:
-    """Return the sentences of a paragraph; None if it has another form."""
+    """Return the sentences of a paragraph; None if it has another form, or text that no sentence contains."""
     try:
         paragraph = Paragraph.parse(entry)
     except MeetingsApiError:
@@ -82,11 +83,44 @@ def _sentences(file: StoredFile, entry: object, detected: int | None) -> list[Tr
         )
         for number, sentence in enumerate(paragraph.sentences)
     ]
-    # Sentences without any word: the text is in a field that the page does not document.
-    if segments and not any(segment.text for segment in segments):
+    # Text outside of words is a field that the page does not document.
+    spoken = "".join(segment.text for segment in segments)
+    if not all(text in spoken for text in _texts(entry)):
+        return None
+    # An empty sentence may have its words in an undocumented field.
+    if not (segments and all(segment.text for segment in segments)) and _has_other_words(entry):
         return None
     times = (time for segment in segments for time in (segment.start_ms, segment.end_ms) if time is not None)
     return segments if all(0 <= time < _MAX_MS for time in times) else None
+
+
+def _texts(entry: object) -> Iterator[str]:
+    """Yield the value of every field ``text``, at any depth."""
+    return (storable_text(value) for name, value in _leaves(entry) if name == "text" and isinstance(value, str))
+
+
+def _has_other_words(entry: object) -> bool:
+    return any(name not in _KNOWN_FIELDS and isinstance(value, str) and value.strip() for name, value in _leaves(entry))
+
+
+def _leaves(entry: object) -> Iterator[tuple[str, object]]:
+    """Yield the scalar values at any depth, each with its field name."""
+    stack: list[tuple[str, object]] = [("", entry)]
+    while stack:
+        name, value = stack.pop()
+        if isinstance(value, dict):
+            stack += value.items()
+        elif isinstance(value, list):
+            stack += [(name, item) for item in value]
+        else:
+            yield name, value
+
+
+def _as_text(entry: object) -> str:
+    try:
+        return storable_text(json.dumps(entry, ensure_ascii=False))
+    except RecursionError:
+        return "\n".join(_texts(entry))
 
 
 def _broken(file: StoredFile, text: str) -> Iterator[TranscriptSegment]:

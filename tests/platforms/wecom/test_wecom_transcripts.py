@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from airflow_provider_meetings.api.models import StoredFile
 from airflow_provider_meetings.emulator.seed.transcripts import as_file, transcript
 from airflow_provider_meetings.platforms.wecom.transcripts import READERS
+from tests.api.test_subtitles import letters
 
 _TEXT = st.text("ab好 1", max_size=5)
 _WORD = st.fixed_dictionaries({"text": _TEXT, "start_time": st.integers() | st.none()})
@@ -74,9 +75,12 @@ def test_speakers_not_final(fields: dict[str, Any], final: bool | None) -> None:
     [
         {"sentences": [{"words": [{"text": "kept"}]}]},  # without pid
         {"pid": "0", "sentences": [{"words": "kept"}]},
+        {"pid": "0", "sentences": [], "text": "kept"},
         {"pid": "0", "sentences": [{"start_time": 2**60, "words": [{"text": "kept"}]}]},
         {"pid": "0", "sentences": [{"start_time": -1, "words": [{"text": "kept"}]}]},
+        {"pid": "0", "sentences": [], "content": "kept"},
         {"pid": "0", "sentences": [{"sid": "1", "start_time": 0, "end_time": 9, "content": "kept"}]},
+        {"pid": "0", "sentences": [{"words": [{"text": "too"}]}, {"words": [{"wid": "1", "word": "kept"}]}]},
         "kept",
     ],
 )
@@ -107,6 +111,19 @@ def test_ai_transcript() -> None:
     assert [(s.speaker_name, s.start_ms) for s in found][:3] == [("zhangsan", 0), ("lina", 5000), ("外部成员", 8000)]
     assert found[0].text == "大家好，我们开始吧。先看上周的进展。"
     assert not any(s.broken for s in found)
+
+
+@given(_PARAGRAPHS)
+def test_text_is_complete(paragraphs: list[Any]) -> None:
+    found = "".join(segment.text for segment in read("transcript-json", whole(*paragraphs)))
+    waiting: list[Any] = [paragraphs]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            assert letters(value.get("text", "")) in letters(found)
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
 
 
 @given(st.binary() | _PARAGRAPHS.map(lambda value: whole(*value)) | st.text().map(str.encode))
