@@ -34,6 +34,7 @@ TOKEN = (*ID, "a" * 23, "a" * 25, "../" * 8, "a" * 23 + "?", "a" * 24 + "\n")
 OPTIONAL_ID = tuple(value for value in ID if value is not None)
 TIME = (None, "", "2026-11-01", "2026-11-01T00:00:00", pendulum.naive(2026, 11, 1), 1762910400, True, [START])
 ONE_OF = ("", "docx", 7, True, ["txt"], LONG)
+FLAG = (None, "", "no", 0, 1, ["x"])
 
 PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
     "feishu": {
@@ -42,6 +43,8 @@ PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
         "get_minute_media_url.minute_token": ({}, TOKEN),
         "get_minute_transcript.minute_token": ({}, TOKEN),
         "get_minute_transcript.file_format": ({"minute_token": "a" * 24}, (None, *ONE_OF)),
+        "get_minute_transcript.need_speaker": ({"minute_token": "a" * 24}, FLAG),
+        "get_minute_transcript.need_timestamp": ({"minute_token": "a" * 24}, FLAG),
         "get_minute_statistics.minute_token": ({}, TOKEN),
         "get_minute_statistics.user_id_type": ({"minute_token": "a" * 24}, ONE_OF),
         "get_minute_artifacts.minute_token": ({}, TOKEN),

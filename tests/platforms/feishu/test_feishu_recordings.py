@@ -182,6 +182,9 @@ class TestFeishuContract(ClientContract):
         assert count_requests() == 4  # an old answer is not used
 
     def test_transcript_sends_all_parameters(self, feishu: FeishuClient, state: EmulatorState) -> None:
+        plain = feishu.get_minute_transcript(seed.READY_MINUTE, need_speaker=False, need_timestamp=False)
+        assert plain.decode().startswith("大家好")
+        assert state.requests[-1].query == {"need_speaker": "false", "need_timestamp": "false", "file_format": "txt"}
         feishu.get_minute_transcript(seed.READY_MINUTE, file_format="srt")
         assert state.requests[-1].query == {"need_speaker": "true", "need_timestamp": "true", "file_format": "srt"}
 

@@ -50,6 +50,16 @@ def check_id(value: str, name: str) -> str:
     return value
 
 
+def check_flag(value: bool, name: str) -> str:
+    """Return ``true`` or ``false``, as the API takes a boolean.
+
+    :raises InvalidRequest: for anything else: the text "no" would be true.
+    """
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{name} must be True or False, got {value!r:.60}")
+    return str(value).lower()
+
+
 def check_user_id_type(value: str) -> str:
     """Return a type of user id.
 

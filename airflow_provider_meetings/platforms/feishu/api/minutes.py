@@ -9,7 +9,7 @@ import requests
 from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.models import Download
 from airflow_provider_meetings.platforms.feishu import quotas
-from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_minute_token
+from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_flag, check_minute_token
 from airflow_provider_meetings.platforms.feishu.api.models import (
     Minute,
     MinuteArtifacts,
@@ -45,8 +45,15 @@ class MinutesEndpoints(FeishuSession):
         return Download(parse_download_url(self._get(_path(minute_token, "/media"), quotas.MINUTE_MEDIA)))
 
     # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
-    def get_minute_transcript(self, minute_token: str, *, file_format: TranscriptFormat = "txt") -> bytes:
-        """Return the transcript as the platform's file, with speakers and times; empty if the minute has none.
+    def get_minute_transcript(
+        self,
+        minute_token: str,
+        *,
+        file_format: TranscriptFormat = "txt",
+        need_speaker: bool = True,
+        need_timestamp: bool = True,
+    ) -> bytes:
+        """Return the transcript as the platform's file; empty if the minute has none.
 
         :raises MeetingsApiError: as `get_minute`; `PermissionDenied` also if it can be read but not exported.
         """
@@ -54,7 +61,11 @@ class MinutesEndpoints(FeishuSession):
             raise InvalidRequest(f"file_format must be one of {get_args(TranscriptFormat)}, got {file_format!r:.60}")
         path = _path(minute_token, "/transcript")
         # The defaults are undocumented.
-        params = {"need_speaker": "true", "need_timestamp": "true", "file_format": file_format}
+        params = {
+            "need_speaker": check_flag(need_speaker, "need_speaker"),
+            "need_timestamp": check_flag(need_timestamp, "need_timestamp"),
+            "file_format": file_format,
+        }
         content: bytes = self.transport.call(
             "GET", path, _decode_file, quota=quotas.MINUTE_TRANSCRIPT, params=params, auth=self._auth
         )
