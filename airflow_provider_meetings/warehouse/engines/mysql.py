@@ -26,10 +26,7 @@ _UNWRITTEN = (
     "the server could not write a file: its disk, or that of its temporary folder, is full or fails. "
     "Nothing was written: free space, and run the task again"
 )
-_LOST = (
-    "the connection to the server was lost. Nothing was written: run the task again. If that fails, too, a value is "
-    "larger than the server accepts: raise its max_allowed_packet"
-)
+_LOST = "the connection to the server was lost. Nothing was written: run the task again"
 _LARGE = "a value is larger than the server accepts: raise its max_allowed_packet"
 _NAME = "the name is too long, ends in a blank or contains an emoji: choose another schema or table_prefix"
 _NARROW = "a value does not fit the column's type, which was changed: restore the type of this package"
@@ -114,6 +111,7 @@ class MySQLEngine(Engine):
     def __init__(self, hook: Hook) -> None:
         super().__init__(hook)
         self.dialect = MySQLDialect(paramstyle="format")
+        self._max_packet = 16 * 1024 * 1024
 
     def prepare(self, connection: Any) -> None:
         """Use the character set utf8mb4 and the settings of a load; read the server's kind."""
@@ -123,7 +121,7 @@ class MySQLEngine(Engine):
             connection.set_charset_collation("utf8mb4")
         for statement in _SESSION:
             self.run(connection, statement)
-        ((version,),) = self.run(connection, "SELECT version()")
+        ((version, self._max_packet),) = self.run(connection, "SELECT version(), @@max_allowed_packet")
         dialect_class = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
         self.dialect = dialect_class(paramstyle="format")
 
@@ -159,8 +157,21 @@ class MySQLEngine(Engine):
         head = f"INSERT INTO {stage.table.name} VALUES "  # noqa: S608 - not the user's text
         placeholders = f"({', '.join(['%s'] * len(stage.names))})"
         for batch in _batches(rows):
+            if len(batch) == 1:
+                self._check_size(stage, batch[0], len(head) + len(placeholders))
             values = [value for row in batch for value in row]
             self.run(connection, head + ", ".join([placeholders] * len(batch)), values)
+
+    def _check_size(self, stage: Stage, row: Row, overhead: int) -> None:
+        """Reject a row that is too large: the server would close the connection, on every try of the task."""
+        sizes = {name: _size(value) for name, value in zip(stage.names, row, strict=True)}
+        if sum(sizes.values()) + overhead >= self._max_packet:
+            name = max(sizes, key=lambda column: sizes[column])
+            raise LoadError.at(
+                stage.target,
+                f"column {name!r} has a value of {sizes[name]} bytes, and the server accepts {self._max_packet} per "
+                "statement: raise its max_allowed_packet",
+            )
 
     def merge(self, connection: Any, merge: Merge) -> int:
         """Insert new rows, then update existing rows.
@@ -224,6 +235,13 @@ def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
         length += row_length
     if batch:
         yield batch
+
+
+def _size(value: Any) -> int:
+    """Return the length in bytes of a value escaped by the driver."""
+    if not isinstance(value, str):
+        return _NON_TEXT
+    return len(value.encode()) + sum(value.count(char) for char in "\n\r\\'\"\x1a") + 2
 
 
 def _text(value: Any) -> str:
