@@ -66,7 +66,7 @@ def hook(opened: tuple[Hook, str]) -> Hook:
 
 @pytest.fixture
 def place(opened: tuple[Hook, str]) -> str:
-    """What the names of the schemas that a test makes must contain, so that they are dropped."""
+    """A text that the names of a test's schemas must contain, so that they are dropped."""
     return opened[1]
 
 
@@ -80,8 +80,8 @@ def load(hook: Hook, loaded: Callable[..., dict[str, int]]) -> Callable[..., dic
 def loaded() -> Callable[..., dict[str, int]]:
     """Load recordings through any hook."""
 
-    def run(hook: Hook, given: Any = (), **changes: Any) -> dict[str, int]:
-        arguments: dict[str, Any] = {"recordings": given, "stored_files": (), "summaries": (), "run": RUN, "now": NOW}
+    def run(hook: Hook, rows: Any = (), **changes: Any) -> dict[str, int]:
+        arguments: dict[str, Any] = {"recordings": rows, "stored_files": (), "summaries": (), "run": RUN, "now": NOW}
         return load_recordings(
             hook, **{**arguments, "schema": None, "table_prefix": "", "schema_changes": "add", **changes}
         )
@@ -91,7 +91,7 @@ def loaded() -> Callable[..., dict[str, int]]:
 
 @pytest.fixture
 def load_post(hook: Hook) -> Callable[..., dict[str, int]]:
-    """Load the posts given; every other argument has a default."""
+    """Load posts; every other argument has a default."""
 
     def run(*posts: dict[str, Any], **arguments: Any) -> dict[str, int]:
         defaults: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": NOW}
@@ -115,7 +115,7 @@ def dump(hook: Hook, sql: Callable[[str], list[dict[str, Any]]]) -> Callable[...
         if hook.conn_type == "duckdb":
             with closing(hook.get_conn()) as connection:
                 connection.execute("SET timezone = 'UTC'")
-                # As text: DuckDB needs pytz to hand out a time with zone.
+                # As text: DuckDB needs pytz to return a time with zone.
                 cursor = connection.execute(_as_text(connection, table))
                 names = [column[0] for column in cursor.description]
                 return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -129,8 +129,8 @@ def _as_text(connection: Any, table: str) -> str:
         "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = ? ORDER BY ordinal_position",
         [table],
     ).fetchall()
-    given = (f'"{n}"::TEXT AS "{n}"' if kind.startswith("TIMESTAMP") else f'"{n}"' for n, kind in columns)
-    return f'SELECT {", ".join(given)} FROM "{table}" ORDER BY 1, 2, 3, 4'
+    columns_as_text = (f'"{n}"::TEXT AS "{n}"' if kind.startswith("TIMESTAMP") else f'"{n}"' for n, kind in columns)
+    return f'SELECT {", ".join(columns_as_text)} FROM "{table}" ORDER BY 1, 2, 3, 4'
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def chain() -> Callable[[BaseException], str]:
-    """Write out an exception and everything that its traceback could show beside it."""
+    """Return the text of an exception and of all exceptions that its traceback could show."""
 
     def run(error: BaseException) -> str:
         text, left = "", [error]
@@ -245,7 +245,7 @@ def chain() -> Callable[[BaseException], str]:
 
 @pytest.fixture
 def child() -> Iterator[list[Any]]:
-    """Take processes that a test starts, and end them."""
+    """Processes that a test starts; they are killed after it."""
     started: list[Any] = []
     yield started
     for process in started:

@@ -1,6 +1,6 @@
-"""A process that loads into a file and ends on the way: killed after a step, or for want of room.
+"""A process that loads into a file and fails: killed after a step, or by a limit of the file size.
 
-The disk is full for it alone: no file of its may pass a size, which fails as a full disk does.
+A limit of the file size fails like a full disk, for this process only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.warehouse.interrupt import after
 
 @dataclass
 class FileHook:
-    """What Airflow's hooks do, without the seconds that Airflow takes to be imported."""
+    """Connects like Airflow's hooks, without importing Airflow, which takes seconds."""
 
     conn_type: str
     path: str
@@ -40,21 +40,21 @@ class FileHook:
         return "file"
 
 
-def main(kind: str, path: str, fate: str) -> None:
-    """Load; `fate` is a size in bytes, or the engine's step after which the process is killed."""
-    # So that what it merges is in the file, and not only in memory.
+def main(kind: str, path: str, failure: str) -> None:
+    """Load; `failure` is a file size in bytes, or the engine's step after which the process is killed."""
+    # A small cache, so that merged rows are written to the file.
     sqlite_engine._CACHE_KIB = 64
     engine = engine_for(FileHook(kind, path))
-    if fate.isdigit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(fate), int(fate)))
+    if failure.isdigit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(failure), int(failure)))
     else:
-        after(fate, engine, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        after(failure, engine, lambda: os.kill(os.getpid(), signal.SIGKILL))
     one = {"platform": "p", "tenant": "t", "state": "ready", "title": "PRIVATE" + "x" * 3000}
-    given = [{**one, "recording_id": f"r-{i}"} for i in range(3000)]
+    recordings = [{**one, "recording_id": f"r-{i}"} for i in range(3000)]
     load_recordings(
         engine.hook,
         engine=engine,
-        recordings=given,
+        recordings=recordings,
         stored_files=(),
         summaries=(),
         run=RunKey("d", "r", "t", -1, 1),

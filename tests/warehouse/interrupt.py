@@ -1,4 +1,4 @@
-"""The way into the middle of a load."""
+"""Run a function in the middle of a load."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_provider_meetings.warehouse.merge.engine import Engine
 
 
 def after(step: str, engine: Engine, then: Callable[[], object], *, times: int = 1) -> None:
-    """Have `then` happen once, after the engine has done `step` so many times."""
+    """Call `then` once, after the engine has run `step` `times` times."""
     real = getattr(engine, step)
     left: list[Callable[[], object]] = [then, *[lambda: None] * (times - 1)]
 

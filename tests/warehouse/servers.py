@@ -1,4 +1,4 @@
-"""Connections to a database of each kind, in a place of the test's own, through Airflow's own hooks."""
+"""Connections to a database of each kind, in a schema or database of the test, through Airflow's hooks."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def server_hook(engine: str, place: str, **changes: Any) -> Hook:
 
 @contextmanager
 def postgres_place() -> Iterator[str]:
-    """Make a schema in PostgreSQL, and drop it with all that tests made beside it."""
+    """Create a schema in PostgreSQL; drop it afterwards, and all schemas whose names contain its name."""
     need("PostgreSQL", 5432)
     place = f"warehouse_{uuid4().hex[:12]}"
     with psycopg.connect(host=HOST, user="postgres", dbname="test", autocommit=True) as admin:
@@ -89,7 +89,7 @@ def postgres_place() -> Iterator[str]:
 
 @contextmanager
 def mysql_place() -> Iterator[str]:
-    """Make a database in MariaDB, and drop it with all that tests made beside it."""
+    """Create a database in MariaDB; drop it afterwards, and all databases whose names contain its name."""
     need("MariaDB", 3306)
     place = f"warehouse_{uuid4().hex[:12]}"
     with closing(pymysql.connect(host=HOST, user="root", autocommit=True)) as admin, admin.cursor() as cursor:
@@ -104,7 +104,7 @@ def mysql_place() -> Iterator[str]:
 
 
 def need_module(name: str) -> None:
-    """Skip where a driver is not installed (mysqlclient needs a compiler); fail where it must be."""
+    """Skip the test if a driver is not installed (mysqlclient needs a compiler); fail if it is required."""
     try:
         import_module(name)
     except ImportError:
@@ -113,8 +113,8 @@ def need_module(name: str) -> None:
 
 @contextmanager
 def opened(engine: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Hook, str]]:
-    """Yield a hook of the kind, and a name that is the test's own: what schemas it makes shall contain it."""
-    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", "{}")  # and so is taken back afterwards
+    """Yield a hook, and a text that the names of the test's schemas must contain."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", "{}")  # restored after the test
     if engine in ("sqlite", "duckdb"):
         yield file_hook(engine, folder / f"warehouse.{engine}"), "lake"
         return
@@ -124,7 +124,7 @@ def opened(engine: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 def use_driver(engine: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Have Airflow's hook take the driver of this name, and return the type of the hook's connection."""
+    """Make Airflow's hook use the driver of this name, and return the connection type."""
     if engine == "mysql":
         need_module("MySQLdb")
         return "mysql"
@@ -138,7 +138,7 @@ OWN: dict[str, type[OwnServer]] = {"postgres": OwnPostgres, "psycopg2": OwnPostg
 
 
 def own_hook(engine: str, server: OwnServer, monkeypatch: pytest.MonkeyPatch) -> Hook:
-    """Return a hook of the kind for a server of the test's own."""
+    """Return a hook for a server that the test started."""
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", "{}")
     if use_driver(engine, monkeypatch) == "mysql":
         return server_hook("mysql", "test", port=server.port)
@@ -155,7 +155,7 @@ def run_sql(hook: Hook, statement: str) -> list[dict[str, Any]]:
             if hook.conn_type == "mysql":
                 cursor.execute("SET SESSION sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES'")
             cursor.execute(statement)
-        # DuckDB answers a statement too, with how many rows it changed.
+        # DuckDB also returns a result for a statement: the number of changed rows.
         names = [column[0] for column in cursor.description or ()]
         found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()] if names else []
         connection.commit()
@@ -163,7 +163,7 @@ def run_sql(hook: Hook, statement: str) -> list[dict[str, Any]]:
 
 
 def as_text(value: Any) -> Any:
-    """Write a time as the text of UTC, and JSON as its canonical text; databases hand both out differently."""
+    """Return a time as text in UTC, and JSON as its canonical text; drivers return both in different forms."""
     if isinstance(value, datetime):
         utc = value.astimezone(UTC) if value.tzinfo else value
         return utc.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")

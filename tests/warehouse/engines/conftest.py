@@ -1,4 +1,4 @@
-"""Who is in a load's way."""
+"""A concurrent writer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_meetings.warehouse.merge.engine import Hook
 
 @pytest.fixture
 def other(hook: Hook, loaded: Callable[..., dict[str, int]], recording: Callable[..., dict[str, Any]]) -> Iterator[Any]:
-    """A connection that has changed the one row there is, and not committed it."""
+    """A connection with an uncommitted change of the only row."""
     loaded(hook, [recording(title="before", files=[])])
     with closing(hook.get_conn()) as connection:
         connection.cursor().execute("UPDATE recordings SET meeting_id = 'other'")

@@ -69,15 +69,10 @@ def test_file_that_cannot_be_opened_is_reported(make_hook: MakeHook, tmp_path: P
         path.write_bytes(b"PRIVATE" * 10_000)
 
     def never(seconds: float) -> None:
-        raise AssertionError("waiting does not help here")
+        raise AssertionError("this error is not retried")
 
     with pytest.raises(LoadError, match=r"'warehouse_test' cannot be opened \(\w+\)\. .* directory that exists"):
         DuckDBEngine(make_hook("duckdb", path), sleep=never).open()
-
-
-def test_memory_is_refused(make_hook: MakeHook) -> None:
-    with pytest.raises(LoadError, match="has no file"):
-        DuckDBEngine(make_hook("duckdb", "")).open()
 
 
 def test_times_do_not_depend_on_session_time_zone(
@@ -106,7 +101,7 @@ def test_times_do_not_depend_on_session_time_zone(
 def test_time_without_zone_is_refused(
     make_hook: MakeHook, tmp_path: Path, post: Callable[..., dict[str, Any]], now: Any, kind: str
 ) -> None:
-    """It would hold the clock of the session's zone."""
+    """It would store local times of the session."""
     hook = make_hook("duckdb", tmp_path / "x.duckdb")
     arguments: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": now}
     key = "platform TEXT, tenant TEXT, post_id TEXT, PRIMARY KEY (platform, tenant, post_id)"
@@ -126,7 +121,7 @@ def test_merge_in_pieces_is_complete(
     hook = make_hook("duckdb", tmp_path / "x.duckdb")
     arguments: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": now}
     posts = [post(post_id=f"p-{i}", reactions=[{"type": "OK", "count": i}]) for i in range(30)]
-    # Rows that are staged twice leave gaps in the numbers of the stage.
+    # Repeated rows leave gaps in the row numbers of the stage.
     assert load_posts(hook, posts=posts[:20] * 2, **arguments) == {"posts": 20, "post_reactions": 20}
     assert load_posts(hook, posts=posts, **arguments) == {"posts": 10, "post_reactions": 10}
     assert load_posts(hook, posts=[], **arguments) == {"posts": 0, "post_reactions": 0}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ class OtherHook:
     conn_type = "oracle"
 
     def get_conn(self) -> Any:
-        raise AssertionError("nothing is opened before the type is known")
+        raise AssertionError("no connection is opened for an unknown type")
 
     def get_conn_id(self) -> str:
         return "dwh"
@@ -33,3 +34,9 @@ def test_engine_is_chosen_by_connection_type(hook: Hook) -> None:
 def test_unsupported_type_error_names_supported_types() -> None:
     with pytest.raises(LoadError, match=r"'dwh' is of type 'oracle'; .* duckdb, mysql, postgres, sqlite"):
         engine_for(OtherHook())
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "sqlite"])
+def test_memory_is_refused(make_hook: Callable[[str, str], Hook], kind: str) -> None:
+    with pytest.raises(LoadError, match="has no file"):
+        engine_for(make_hook(kind, "")).open()

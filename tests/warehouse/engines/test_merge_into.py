@@ -1,4 +1,4 @@
-"""The generated SQL is read by a parser of the warehouse's own dialect; it is not run here."""
+"""The generated SQL is parsed in the warehouse's dialect; it is not executed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIALECTS = [SnowflakeDialect(), BigQueryDialect()]
 def _read(sql: str, dialect: DefaultDialect) -> exp.Expr:
     (found,) = sqlglot.parse(sql, read=dialect.name, error_level=sqlglot.ErrorLevel.RAISE)
     assert found is not None
-    # What the parser does not understand it keeps as a command, whole.
+    # The parser returns a statement that it does not know as a command.
     assert not isinstance(found, exp.Command), sql
     return found
 
@@ -79,10 +79,10 @@ def test_hostile_names_are_quoted(dialect: DefaultDialect) -> None:
 
 def test_no_column_name_is_reserved_by_bigquery() -> None:
     # https://cloud.google.com/bigquery/docs/schemas#column_names
-    kept = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
+    reserved = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
     recordings, contents = RecordingPlan(tables(), NOW), ContentPlan(tables(), NOW, read_back=True)
     stages = [*recordings.stages, *recordings.journal_stages, *PostPlan(tables(), NOW).stages, *contents.stages]
     described = [*tables(), *(stage.table for stage in stages)]
     names = [column.name for table in described for column in table.columns]
     assert len(names) > 200
-    assert [name for name in names if name.lower().startswith(kept)] == []
+    assert [name for name in names if name.lower().startswith(reserved)] == []

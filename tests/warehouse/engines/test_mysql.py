@@ -36,7 +36,7 @@ def numbers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def with_session(hook: Hook, *settings: str) -> Engine:
-    """Return an engine whose connections have settings more."""
+    """Return an engine whose connections set `settings`."""
     engine = engine_for(hook)
     real = engine.open
 
@@ -63,9 +63,9 @@ def test_row_that_stays_locked_is_reported(
 ) -> None:
     monkeypatch.setattr(session, "ATTEMPTS", 2)
     engine = with_session(hook, "innodb_lock_wait_timeout = 1")
-    given = [recording(recording_id=one, files=[]) for one in ("rec-1", "rec-2")]
+    recordings = [recording(recording_id=one, files=[]) for one in ("rec-1", "rec-2")]
     with pytest.raises(LoadError, match=r"'recordings'.* 1205: another transaction locked rows for too long\. Run the"):
-        loaded(hook, given, engine=engine)
+        loaded(hook, recordings, engine=engine)
     assert numbers == [1205, 1205]
     other.rollback()
     assert run_sql(hook, "SELECT title FROM recordings") == [{"title": "before"}]
@@ -74,9 +74,9 @@ def test_row_that_stays_locked_is_reported(
 def test_row_changed_since_snapshot_is_read_again(
     hook: Hook, other: Any, loaded: Run, recording: Make, numbers: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MariaDB tells this, from 11.6 on by default, of a row that is newer than what the transaction reads.
+    """MariaDB, from 11.6 on by default, reports a row that is newer than the transaction's snapshot.
 
-    At the level that the engine sets, each statement reads anew: here one is set at which it does not.
+    The engine sets an isolation level without a snapshot; this test sets one that has it.
     """
     if not run_sql(hook, "SHOW VARIABLES LIKE 'innodb_snapshot_isolation'"):
         pytest.skip("this server has no innodb_snapshot_isolation")

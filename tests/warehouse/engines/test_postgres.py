@@ -1,4 +1,4 @@
-"""What the session's settings do to a load: limits of time, reading only, another encoding."""
+"""Session settings: timeouts, read-only transactions, client encoding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.parametrize("opened", ["postgres", "psycopg2"], indirec
 
 
 def with_setting(place: str, setting: str) -> Hook:
-    """Return a hook whose sessions begin with a setting more."""
+    """Return a hook whose sessions start with `setting`."""
     return server_hook("postgres", place, extra={"options": f"-c search_path={place} -c {setting}"})
 
 

@@ -35,11 +35,6 @@ def test_file_that_is_no_database_is_refused(make_hook: MakeHook, tmp_path: Path
         SQLiteEngine(make_hook("sqlite", tmp_path / "x.db")).open()
 
 
-def test_memory_is_refused(make_hook: MakeHook) -> None:
-    with pytest.raises(LoadError, match="has no file"):
-        SQLiteEngine(make_hook("sqlite", "")).open()
-
-
 def test_waits_for_other_writer_then_fails(make_hook: MakeHook, tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     hook = make_hook("sqlite", path)
@@ -66,7 +61,7 @@ def test_sqlite_reads_stored_times(make_hook: MakeHook, tmp_path: Path) -> None:
 
 
 def test_work_grows_linearly_with_rows(make_hook: MakeHook, tmp_path: Path) -> None:
-    """A row that is looked for in a stage is found by an index: the work is counted in SQLite's own steps."""
+    """Stages are searched by index; the work is counted in steps of SQLite's virtual machine."""
 
     def load(count: int) -> int:
         hook = make_hook("sqlite", tmp_path / f"{count}.db")

@@ -1,4 +1,4 @@
-"""What answers leave behind: of a recording that is gone for a while, of a meeting with several recordings."""
+"""States over several loads: deleted and restored recordings, meetings with several recordings."""
 
 from __future__ import annotations
 
@@ -8,23 +8,9 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.models import Recording, RecordingState
-
 Load = Callable[..., dict[str, int]]
 Make = Callable[..., dict[str, Any]]
 Dump = Callable[[str], list[dict[str, Any]]]
-
-
-@pytest.mark.sqlite_cases
-@pytest.mark.parametrize("state", [RecordingState.FORBIDDEN, RecordingState.GONE, RecordingState.UNKNOWN])
-def test_recording_with_ids_only_keeps_source(load: Load, recording: Make, dump: Dump, state: RecordingState) -> None:
-    load(recordings=[recording()])
-    (before,) = dump("recordings")
-    ids = {name: recording()[name] for name in ("platform", "tenant", "recording_id")}
-    load(recordings=[Recording(**ids, state=state, reason="why").to_dict()])
-    (after,) = dump("recordings")
-    assert after["state"] == state
-    assert after["source"] == before["source"] not in (None, "{}", {})
 
 
 def test_first_deletion_time_is_kept(load: Load, recording: Make, dump: Dump, now: datetime) -> None:
@@ -50,8 +36,8 @@ def test_meeting_is_settled_by_first_ready_recording(
     load: Load, recording: Make, dump: Dump, waited_as: dict[str, None], states: tuple[str, ...], chosen: str
 ) -> None:
     load(recordings=[recording(recording_id=None, state="absent", files=[], **waited_as)])
-    came = [recording(recording_id=f"rec-{n}", state=state, files=[]) for n, state in enumerate(states, 1)]
-    load(recordings=came[::-1])
+    rows = [recording(recording_id=f"rec-{n}", state=state, files=[]) for n, state in enumerate(states, 1)]
+    load(recordings=rows[::-1])
     (item,) = [one for one in dump("pending_items") if one["item_key"].startswith("meeting")]
     assert (item["recording_id"], item["state"]) == (chosen, states[int(chosen[-1]) - 1])
     assert item["settled_at"] is not None

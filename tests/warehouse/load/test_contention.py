@@ -1,4 +1,4 @@
-"""Loaders at once on the same keys: deadlocks are met, and no update is lost."""
+"""Concurrent loads of the same keys: deadlocks are retried, and no update is lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_concurrent_loaders_of_same_keys(
     rounds = 1 if hook.conn_type in ("sqlite", "duckdb") else 3
 
     def load(number: int) -> None:
-        # Each in an order of its own: what would deadlock, if rows were locked as they come.
+        # In different orders: locking rows in the order of the input would deadlock.
         ids = range(60) if number % 2 else range(59, -1, -1)
         items = [recording(recording_id=f"r-{i}", title=f"title {number}", files=[]) for i in ids]
         items += [recording(recording_id=f"own-{number}", files=[])]
@@ -43,7 +43,7 @@ def test_concurrent_loaders_of_same_keys(
             list(threads.map(load, range(turn * 8, turn * 8 + 8)))
     rows = {row["recording_id"]: row["title"] for row in dump("recordings")}
     assert {name for name in rows if name.startswith("own")} == {f"own-{i}" for i in range(rounds * 8)}
-    # All rows of a load, or none: whoever came last wrote all of them.
+    # All these rows are of one load, the last one.
     assert len({title for name, title in rows.items() if name.startswith("r-")}) == 1
     assert len(rows) == 60 + rounds * 8
 
@@ -56,7 +56,7 @@ def test_merge_is_retried_after_deadlock(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The other holds one row, waits for ours, and has done more: the server ends our transaction, not the other's."""
+    """The other transaction holds one row, waits for ours and has changed more: the server aborts ours."""
     hook, _ = opened
     update = "UPDATE recordings SET {} WHERE platform = 'wecom' AND tenant = 'corp' AND recording_id = '{}'"
     loaded(hook, [recording(recording_id=one, title="before") for one in ("a", "b")])
@@ -64,9 +64,10 @@ def test_merge_is_retried_after_deadlock(
         cursor = other.cursor()
         if hook.conn_type == "mysql":
             cursor.execute("CREATE TABLE weight (n int)")
-            cursor.execute("INSERT INTO weight SELECT seq FROM seq_1_to_5000")  # who has changed less is ended
+            # The server aborts the transaction that changed less.
+            cursor.execute("INSERT INTO weight SELECT seq FROM seq_1_to_5000")
         else:
-            cursor.execute("SET deadlock_timeout = '100s'")  # so that ours finds it
+            cursor.execute("SET deadlock_timeout = '100s'")  # so that ours detects it
         cursor.execute(update.format("meeting_id = 'other'", "b"))
 
         def wait() -> None:
@@ -79,7 +80,7 @@ def test_merge_is_retried_after_deadlock(
 
         def merge(connection: Any, step: Any) -> int:
             if not waits.ident and step.target.name == "recordings":
-                # Ours takes the first row; then the other waits for it.
+                # Ours locks the first row; then the other waits for it.
                 engine.change(connection, update.format("reason = 'ours'", "a"))
                 waits.start()
                 _until_waiting(hook.conn_type)
@@ -117,7 +118,7 @@ def test_loader_without_lock_changes_no_table(
 def test_commit_conflicts_with_other_thread(
     opened: tuple[Hook, str], loaded: Run, recording: Make, caplog: pytest.LogCaptureFixture, merges: int
 ) -> None:
-    """There a key that was there first shows by the key, or only when it is committed and nothing is left to undo.
+    """DuckDB reports an existing key on insert or only on commit, after which no rollback is possible.
 
     The first merge of recordings has no rows here, the second has ours.
     """
@@ -150,4 +151,4 @@ def _until_waiting(kind: str) -> None:
                 found = cursor.fetchone()
         if found and found[0]:
             return
-    raise AssertionError("nobody waits")
+    raise AssertionError("no transaction waits")

@@ -1,4 +1,4 @@
-"""What goes wrong in the middle of a load: all of the call's rows are there or none, and a re-run completes."""
+"""Failures during a load: all rows of the call are written or none, and a second run completes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_killed_server(
 
 
 def _cut(hook: Hook, place: str) -> None:
-    """End the other connections that lead to the place."""
+    """End the other connections to the place."""
     if hook.conn_type == "postgres":
         with psycopg.connect(host=HOST, user="postgres", dbname="test", autocommit=True) as admin:
             ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s"
@@ -94,7 +94,7 @@ def test_connection_cut_between_staging_and_commit(
 def test_worker_killed_while_writing_file(
     kind: str, step: str, loaded: Run, recording: Make, make_hook: Callable[[str, Path], Hook], tmp_path: Path
 ) -> None:
-    """A server undoes what a lost connection had begun; a file that nobody serves has to be found whole."""
+    """A server rolls back a lost connection; a database file must be intact by itself."""
     hook = make_hook(kind, tmp_path / "file")
     loaded(hook, [recording(title="before")])
     command = [sys.executable, "-m", "tests.warehouse.file_loader", kind, str(tmp_path / "file"), step]
@@ -105,7 +105,7 @@ def test_worker_killed_while_writing_file(
 
 
 def test_input_is_read_in_batches(load: Load, recording: Make) -> None:
-    """Each dict is let go before the batch after the next is read."""
+    """Each dict is released before the batch after the next is read."""
     alive = {"now": 0, "most": 0}
 
     class Counted(dict[str, Any]):

@@ -1,4 +1,4 @@
-"""A disk that runs full under each database, where rows are staged or where they are merged."""
+"""A full disk on each engine, while rows are staged or merged."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _small(
         monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE_TEST", "{}")
         monkeypatch.setenv("SQLITE_TMPDIR", str(folder))
         monkeypatch.setattr(tempfile, "tempdir", str(folder))
-        # What it stages would else be in memory.
+        # Otherwise SQLite stages in memory.
         monkeypatch.setattr("airflow_provider_meetings.warehouse.engines.sqlite._CACHE_KIB", 64)
         yield disk, servers.file_hook(kind, folder / "file"), None
 
@@ -77,7 +77,7 @@ def test_full_disk(
         loaded(hook, [recording(title="before", files=[])])
         engine = engine_for(hook)
         after(step, engine, lambda: disk.fill(left))
-        # A server may end itself there, as MariaDB does where it cannot write what it has to.
+        # MariaDB exits if it cannot write its log.
         with pytest.raises(LoadError, match=f"[Ff]ree space|{LOST}") as caught:
             loaded(hook, _many(recording, 3000), engine=engine)
         assert "PRIVATE" not in chain(caught.value)
@@ -93,7 +93,7 @@ def test_full_disk(
 def test_full_temporary_folder_of_mariadb(
     loaded: Run, recording: Make, chain: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a binary log a transaction waits there until it is committed."""
+    """With a binary log, MariaDB buffers a transaction in its temporary folder until the commit."""
     folder = Path(tempfile.mkdtemp(prefix="meetings-tmpdir-"))
     options = ("--log-bin=binlog", "--server-id=1", "--binlog-format=ROW", f"--tmpdir={folder}")
     with SmallDisk(folder, 1), OwnMariaDB(*options) as server:
@@ -110,7 +110,7 @@ def test_full_temporary_folder_of_mariadb(
 def test_file_size_limit(
     kind: str, loaded: Run, recording: Make, make_hook: Callable[[str, Path], Hook], tmp_path: Path
 ) -> None:
-    """It fails in the same way, and wants no right to mount."""
+    """Unlike a small disk, a size limit needs no privilege to mount."""
     path = tmp_path / "full"
     hook = make_hook(kind, path)
     loaded(hook, [recording(title="before")])

@@ -1,4 +1,4 @@
-"""Values and names that nobody should hand over: refused, naming the column, or stored as they are on any engine."""
+"""Unusual values and names: refused with the column's name, or stored alike on every engine."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def _nested(depth: int) -> Any:
 
 
 class Text(str):
-    """Text of another class, as templates and parsers have it."""
+    """A subclass of str, as template engines and parsers return."""
 
     __slots__ = ()
 
 
 class Whole(int):
-    """A number of another class."""
+    """A subclass of int."""
 
 
 class Silent:
-    """What cannot be written down."""
+    """A value without text."""
 
     def __str__(self) -> str:
         raise RuntimeError("PRIVATE")
@@ -55,12 +55,14 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("'source' is nested too deeply", {"source": CIRCLE}),
     ("'state_code' cannot be read", {"source": ["PRIVATE"]}),
     ("'title' cannot be read", {"title": Silent()}),
+    ("'duration_ms' is not a whole number", {"duration_ms": "PRIVATE"}),
     ("'duration_ms' is not a whole number", {"duration_ms": True}),
     ("'duration_ms' is not a whole number", {"duration_ms": 1.0}),
     ("'duration_ms' is not a whole number", {"duration_ms": math.nan}),
     ("'duration_ms' is not a whole number", {"duration_ms": 2**63}),
     ("'duration_ms' is not a whole number", {"duration_ms": -(2**63) - 1}),
     ("'started_at' is not an ISO 8601 time", {"started_at": "2026-06-30T23:59:60Z PRIVATE"}),
+    ("'started_at' is not an ISO 8601 time", {"started_at": "2026-05-01T00:00:00"}),
     ("'started_at' is not an ISO 8601 time", {"started_at": 1_762_905_600}),
     ("'started_at' is outside of", {"started_at": TOO_EARLY}),
     ("'started_at' is outside of", {"started_at": "9999-12-31T23:59:59-23:59"}),
@@ -73,30 +75,30 @@ def test_refused_value_is_neither_shown_nor_written(load: Load, recording: Make,
     load(recordings=[recording(title="before")])
     before = dump("recordings"), dump("recording_files"), dump("pending_items")
     for message, changes in REFUSED:
-        given = [recording(title="after"), {**recording(recording_id="PRIVATE", title="PRIVATE"), **changes}]
+        recordings = [recording(title="after"), {**recording(recording_id="PRIVATE", title="PRIVATE"), **changes}]
         with pytest.raises(LoadError, match=message) as caught:
-            load(recordings=given)
+            load(recordings=recordings)
         assert "PRIVATE" not in chain(caught.value), message
     assert (dump("recordings"), dump("recording_files"), dump("pending_items")) == before
     assert load(recordings=[recording(title="after")])["recordings"] == 1
 
 
 def test_values_of_subclasses_are_stored_alike(load: Load, recording: Make, dump: Dump) -> None:
-    given: list[Any] = [
+    recordings: list[Any] = [
         MappingProxyType(recording(recording_id="1", source=MappingProxyType({"a": MappingProxyType({"b": 1})}))),
         UserDict(recording(recording_id="2", source=UserDict({"a": (1, UserDict(b=2))}))),
         recording(recording_id=Text("3"), title=Text("t"), duration_ms=Whole(7), source={"a": Text("t")}),
         recording(recording_id="4", source={"a": [math.nan, math.inf, 2**63, 2**64 - 1, -(2**63)], "b": Whole(1)}),
         recording(recording_id="5", started_at="2026-05-01T00:00:00+05:53:28", duration_ms=2**63 - 1),
         recording(recording_id="6", started_at="0001-01-01T00:00:00+00:00", duration_ms=-(2**63)),
-        # What COPY takes for its end, and for NULL.
+        # COPY's end marker and NULL.
         recording(recording_id="\\.", title="\\.\n\\.", meeting_id="\\N"),
         recording(recording_id="\\N", title="\\N", source={"\\": "\\u0041"}),
         recording(recording_id=" ", title="\ufeff"),
         recording(recording_id="\u3000", title="\u2028"),
     ]
-    assert load(recordings=given)["recordings"] == len(given)
-    assert load(recordings=given)["recordings"] == 0
+    assert load(recordings=recordings)["recordings"] == len(recordings)
+    assert load(recordings=recordings)["recordings"] == 0
     rows = {row["recording_id"]: row for row in dump("recordings")}
     assert set(rows) == {"1", "2", "3", "4", "5", "6", "\\.", "\\N", " ", "\u3000"}
     assert [rows[one]["source"] for one in ("1", "2", "3")] == ['{"a":{"b":1}}', '{"a":[1,{"b":2}]}', '{"a":"t"}']

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.rounds import BATCH
 from airflow_provider_meetings.warehouse.load.rows import RunKey
@@ -58,12 +59,12 @@ def test_recording_is_written_with_each_column(load: Load, recording: Make, dump
 
 
 def test_repeated_load_changes_nothing(load: Load, recording: Make, stored: Make, dump: Dump, now: datetime) -> None:
-    given = {"recordings": [recording()], "stored_files": [stored()], "summaries": [SUMMARY]}
-    load(**given)
+    arguments = {"recordings": [recording()], "stored_files": [stored()], "summaries": [SUMMARY]}
+    load(**arguments)
     before = {table: dump(table) for table in NONE}
-    assert load(**given) == {**NONE, "landings": 1, "discovery_windows": 2}
+    assert load(**arguments) == {**NONE, "landings": 1, "discovery_windows": 2}
     assert {table: dump(table) for table in NONE} == before
-    load(**given, now=now + timedelta(hours=1))
+    load(**arguments, now=now + timedelta(hours=1))
     assert dump("recordings") == before["recordings"]
     assert dump("recording_files") == before["recording_files"]
 
@@ -192,7 +193,6 @@ def test_last_observation_of_item_in_batch_wins(load: Load, recording: Make, dum
 @pytest.mark.sqlite_cases
 @pytest.mark.parametrize("state", ["processing", "recording", "absent", "overdue"])
 def test_settled_recording_does_not_wait_again(load: Load, recording: Make, dump: Dump, state: str) -> None:
-    """An earlier load that is run again after a later one brings old news."""
     waiting = recording(state=state, files=[], title=None)
     load(recordings=[waiting])
     load(recordings=[recording()])
@@ -204,11 +204,15 @@ def test_settled_recording_does_not_wait_again(load: Load, recording: Make, dump
 
 @pytest.mark.sqlite_cases
 @pytest.mark.parametrize("state", ["forbidden", "gone", "unknown"])
-def test_recording_with_ids_only_keeps_other_columns(load: Load, recording: Make, dump: Dump, state: str) -> None:
+@pytest.mark.parametrize("all_fields", [True, False])
+def test_recording_with_ids_only_keeps_other_columns(
+    load: Load, recording: Make, dump: Dump, state: str, all_fields: bool
+) -> None:
     load(recordings=[recording(reason=None)])
     (before,) = dump("recordings")
-    bare = {name: recording()[name] for name in ("platform", "tenant", "recording_id")}
-    assert load(recordings=[{**bare, "state": state, "reason": "why"}])["recordings"] == 1
+    bare = {name: recording()[name] for name in ("platform", "tenant", "recording_id")} | {"state": state}
+    bare = (Recording(**bare).to_dict() if all_fields else bare) | {"reason": "why"}
+    assert load(recordings=[bare])["recordings"] == 1
     (after,) = dump("recordings")
     assert (after["state"], after["reason"]) == (state, "why")
     changed = {name for name in after if after[name] != before[name]}
@@ -226,9 +230,9 @@ def test_unlisted_file_is_marked_deleted(load: Load, recording: Make, stored: Ma
     assert load(recordings=[recording(files=two[:1])], now=later)["recording_files"] == 1
     gone = {row["file_id"]: row["_deleted_at"] for row in dump("recording_files")}
     assert gone["f-2"].startswith("2026-05-04 04:02:01")
-    # What was landed and never declared, and what is still listed, are there.
+    # Files that are still listed, or landed and never declared, are not deleted.
     assert (gone["f-1"], gone["f-3"]) == (None, None)
-    # A recording that is asked for without its files says nothing of them, and what comes again is there again.
+    # A recording without files does not change them; a file that is listed again is restored.
     load(recordings=[recording(files=[])])
     assert [row["_deleted_at"] is None for row in dump("recording_files")] == [True, False, True]
     assert load(recordings=[recording(files=two)])["recording_files"] == 1
@@ -257,7 +261,7 @@ def test_platform_fields_have_columns(load: Load, recording: Make, dump: Dump) -
         True,
         True,
     ]
-    # What the platform one day sends in another form stays in `source`, and stops no load.
+    # A field of another type is NULL, stays in `source`, and does not fail the load.
     load(recordings=[recording(files=[{**file, "source": {"sharing_state": "open"}}], source={"state": "3"})])
     assert (dump("recordings")[0]["state_code"], dump("recording_files")[0]["sharing_state"]) == (None, None)
     assert dump("recording_files")[0]["source"] == '{"sharing_state":"open"}'
@@ -313,23 +317,23 @@ def test_failure_in_later_batch_writes_nothing(load: Load, recording: Make, dump
     load(recordings=[recording(title="before")])
     before = {table: dump(table) for table in NONE}
 
-    def given() -> Iterator[dict[str, Any]]:
+    def broken_input() -> Iterator[dict[str, Any]]:
         yield from (recording(recording_id=f"x-{i}", state="processing") for i in range(BATCH))
         yield recording(title="secret title", tenant=None)
 
     with pytest.raises(LoadError, match=r"'recordings' \(key: platform, tenant, recording_id\).*'tenant'"):
-        load(recordings=given())
+        load(recordings=broken_input())
     assert {table: dump(table) for table in NONE} == before
 
 
 def test_input_error_rolls_back_and_is_raised(load: Load, recording: Make, dump: Dump) -> None:
-    def given() -> Iterator[dict[str, Any]]:
+    def broken_input() -> Iterator[dict[str, Any]]:
         yield from (recording(recording_id=f"x-{i}") for i in range(BATCH))
         raise ConnectionError("the upstream result could not be read")
 
     load()
     with pytest.raises(ConnectionError, match="upstream"):
-        load(recordings=given())
+        load(recordings=broken_input())
     assert dump("recordings") == []
 
 
@@ -366,21 +370,3 @@ def test_ids_stay_text(load: Load, recording: Make, dump: Dump) -> None:
     load(recordings=[recording(recording_id="0012", meeting_id="7012345678901234567")])
     (row,) = dump("recordings")
     assert (row["recording_id"], row["meeting_id"]) == ("0012", "7012345678901234567")
-
-
-@pytest.mark.sqlite_cases
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("duration_ms", 2**63),
-        ("duration_ms", "PRIVATE"),
-        ("started_at", "2026-05-01 PRIVATE"),
-        ("started_at", "2026-05-01T00:00:00"),
-    ],
-)
-def test_value_of_wrong_type_is_named_by_column(
-    load: Load, recording: Make, chain: Callable[[BaseException], str], column: str, value: object
-) -> None:
-    with pytest.raises(LoadError, match=f"table 'recordings'.*'{column}'") as caught:
-        load(recordings=[recording(title="PRIVATE", **{column: value})])
-    assert "PRIVATE" not in chain(caught.value)

@@ -49,13 +49,13 @@ def test_missing_column_is_added(
     for view in VIEWS:
         sql(f"DROP VIEW {view}")
     sql("ALTER TABLE recordings DROP COLUMN reason")
-    if hook.conn_type != "postgres":  # which tells these names apart
+    if hook.conn_type != "postgres":  # which distinguishes these names
         sql('ALTER TABLE recordings RENAME COLUMN title TO "Title"')
     with caplog.at_level(logging.INFO):
-        load(recordings=[recording(reason="asked twice", title="new")])
+        load(recordings=[recording(reason="why", title="new")])
     assert "table 'recordings' column(s) reason" in caplog.text
     (row,) = dump("recordings")
-    assert (row["reason"], row.get("Title", row.get("title"))) == ("asked twice", "new")
+    assert (row["reason"], row.get("Title", row.get("title"))) == ("why", "new")
 
 
 def test_fail_names_missing_columns_and_changes_nothing(
@@ -106,7 +106,7 @@ def test_table_with_other_types_is_refused(
         "CREATE TABLE recordings (platform VARCHAR(50) NOT NULL, tenant VARCHAR(50) NOT NULL, "
         f"recording_id VARCHAR(50) NOT NULL, {column} {kind}, PRIMARY KEY (platform, tenant, recording_id))"
     )
-    if hook.conn_type == "sqlite" and column != "title":  # where any column takes any value; text must stay text
+    if hook.conn_type == "sqlite" and column != "title":  # where a column accepts values of any type
         assert load(recordings=[recording()])["recordings"] == 1
         return
     with pytest.raises(LoadError, match=rf"'{column}' has the type (int|date).*Change the type"):
@@ -116,24 +116,24 @@ def test_table_with_other_types_is_refused(
 
 @pytest.mark.parametrize("opened", ["sqlite"], indirect=True)
 def test_column_with_numeric_affinity_is_refused(load: Load, recording: Make, sql: Sql) -> None:
-    """There the ids 007 and 7 would be one recording, and two that are longer than 64 bits one float."""
+    """SQLite would store the ids 007 and 7 as one number, and two ids of more than 64 bits as one float."""
     kinds = {"INTEGER": False, "bigint": False, "REAL": False, "STRING": False, "CHARINT": False}
     kinds |= {"VARCHAR(50)": True, "clob": True, "BLOB": True, "": True}
     ids = ["007", "7", "9223372036854775808", "9223372036854775809"]
-    given = [recording(recording_id=one, files=[]) for one in ids]
+    recordings = [recording(recording_id=one, files=[]) for one in ids]
     for number, (kind, kept) in enumerate(kinds.items()):
         sql(
             f"CREATE TABLE t{number}_recordings (platform TEXT, tenant TEXT, recording_id {kind}, title TEXT, "
             "PRIMARY KEY (platform, tenant, recording_id))"
         )
         if kept:
-            assert load(recordings=given, table_prefix=f"t{number}_")["recordings"] == 4
+            assert load(recordings=recordings, table_prefix=f"t{number}_")["recordings"] == 4
             found = sql(f"SELECT recording_id AS id FROM t{number}_recordings ORDER BY 1")
             assert [row["id"] for row in found] == ids
         else:
             message = rf"'recording_id' has the type {kind.lower()}, not TEXT\."
             with pytest.raises(LoadError, match=message):
-                load(recordings=given, table_prefix=f"t{number}_")
+                load(recordings=recordings, table_prefix=f"t{number}_")
 
 
 @pytest.mark.parametrize(
@@ -153,18 +153,18 @@ def test_key_with_inexact_collation_is_refused(load: Load, recording: Make, sql:
             f"title TEXT COLLATE {folding}, mine VARCHAR(50) COLLATE {folding}, "
             "PRIMARY KEY (platform, tenant, recording_id))"
         )
-    given = [recording(recording_id=one, files=[]) for one in ("rec-a", "rec-A")]
+    recordings = [recording(recording_id=one, files=[]) for one in ("rec-a", "rec-A")]
     message = rf"'theirs_recordings'.* 'recording_id' has the collation {folding}, .* not .*COLLATE {exact}\."
     with pytest.raises(LoadError, match=message):
-        load(recordings=given, table_prefix="theirs_")
+        load(recordings=recordings, table_prefix="theirs_")
     assert sql("SELECT * FROM theirs_recordings") == []
-    assert load(recordings=given, table_prefix="ours_")["recordings"] == 2
+    assert load(recordings=recordings, table_prefix="ours_")["recordings"] == 2
 
 
 def test_views_show_latest_recording_and_pending_items(
     load: Load, recording: Make, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
-    given = [
+    recordings = [
         recording(recording_id="old", started_at="2026-05-01T00:00:00+00:00"),
         recording(recording_id="new", started_at="2026-05-02T00:00:00+00:00"),
         recording(recording_id="undated", started_at=None),
@@ -172,7 +172,7 @@ def test_views_show_latest_recording_and_pending_items(
         recording(recording_id="alone", meeting_id=None),
         recording(recording_id="waits", meeting_id="m-2", state="processing"),
     ]
-    load(recordings=given)
+    load(recordings=recordings)
     latest = sql("SELECT recording_id FROM v_recordings_latest ORDER BY 1")
     assert [row["recording_id"] for row in latest] == ["alone", "new", "waits"]
     assert [row["item_key"] for row in sql("SELECT item_key FROM v_pending")] == ["waits"]

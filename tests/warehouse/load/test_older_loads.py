@@ -1,4 +1,4 @@
-"""An earlier load that is run again after a later one, or late for the first time, as when a task is cleared."""
+"""An older load that runs after a newer one, as when a task is cleared."""
 
 from __future__ import annotations
 

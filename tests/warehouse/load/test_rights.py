@@ -1,4 +1,4 @@
-"""A login that lacks a privilege, a file that may not be written to, a schema that is not there."""
+"""A login without a privilege, a read-only file, a missing schema."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ on_servers = pytest.mark.parametrize("opened", ["postgres", "psycopg2", "mysql"]
 
 @contextmanager
 def _without_rights(kind: str, place: str, *rights: str) -> Iterator[str]:
-    """Make a login that may connect, and nothing else but for `rights` on the table of recordings."""
+    """Create a login that can connect, with no privileges but `rights`."""
     login = f"{place}_login"
     if kind == "postgres":
         with psycopg.connect(host=HOST, user="postgres", dbname="test", autocommit=True) as admin:
@@ -96,7 +96,7 @@ def test_user_without_update_permission(
 @pytest.mark.parametrize(
     ("kind", "extra"), [("sqlite", {"mode": "ro"}), ("duckdb", {"read_only": True})], ids=["sqlite", "duckdb"]
 )
-@pytest.mark.parametrize("tables", ["missing", "there"])
+@pytest.mark.parametrize("tables", ["missing", "existing"])
 def test_read_only_file(
     kind: str,
     extra: dict[str, Any],
@@ -111,20 +111,20 @@ def test_read_only_file(
     path = tmp_path / "file"
     hook = servers.file_hook(kind, path)
     servers.run_sql(hook, "CREATE TABLE mine (id int)")
-    if tables == "there":
+    if tables == "existing":
         loaded(hook, [recording(title="before")])
     with pytest.raises(LoadError, match=r"the file is read-only\. Make it writable for the worker") as caught:
         loaded(servers.file_hook(kind, path, extra=extra), [recording(title="PRIVATE")])
     assert "PRIVATE" not in chain(caught.value)
     hook = servers.file_hook(kind, path)
-    if tables == "there":
+    if tables == "existing":
         assert servers.run_sql(hook, "SELECT title FROM recordings") == [{"title": "before"}]
     assert loaded(hook, [recording()])["recordings"] == 1
 
 
 @on_servers
 def test_missing_schema(opened: tuple[Hook, str], loaded: Run, recording: Make, chain: Chain) -> None:
-    """A schema of the connection's own is not made: it is a slip of the pen. One that is asked for is."""
+    """The schema of the connection is not created, because it may be a typing error; the argument `schema` is."""
     hook, place = opened
     other = servers.server_hook(hook.conn_type, f"{place}_no")
     with pytest.raises(LoadError, match=r"the (schema|database) does not exist") as caught:

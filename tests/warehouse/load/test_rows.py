@@ -37,7 +37,7 @@ def recordings(draw: st.DrawFn) -> dict[str, Any]:
         state=draw(st.sampled_from(RecordingState)),
         meeting_id=draw(IDS),
         title=draw(OPTIONAL),
-        started_at=draw(TIMES),  # type: ignore[arg-type]  # turned to pendulum's there
+        started_at=draw(TIMES),  # type: ignore[arg-type]  # converted to pendulum's class
         duration_ms=draw(st.none() | st.integers(0, 10**9)),
         files=tuple(files),
         source=draw(st.dictionaries(IDS, OPTIONAL, max_size=3)),
@@ -74,7 +74,7 @@ def test_recording_with_id_has_row(recording: dict[str, Any]) -> None:
 def test_recording_waits_and_settles_under_same_key(recording: dict[str, Any]) -> None:
     found = [_named(rows.PENDING, row) for row in rows.pending_rows([recording], NOW)]
     if recording["recording_id"] and recording["state"] not in {"recording", "processing", "absent", "overdue"}:
-        assert found == []  # its row in `recordings` tells
+        assert found == []  # its row in `recordings` has the state
         return
     own, *others = found
     assert own["item_key"] == (recording["recording_id"] or f"meeting:{recording['meeting_id']}")

@@ -20,7 +20,7 @@ Sql = Callable[[str], list[dict[str, Any]]]
 
 FILE = {"platform": "feishu", "tenant": "t", "recording_id": "R", "file_id": "F", "kind": "transcript-srt"}
 LATER = NOW + timedelta(days=1)
-STANDING = "SELECT segment_no, text FROM transcript_segments WHERE _deleted_at IS NULL ORDER BY kind, file_id, 1"
+EXISTING = "SELECT segment_no, text FROM transcript_segments WHERE _deleted_at IS NULL ORDER BY kind, file_id, 1"
 
 
 def transcript(*texts: str, **changes: Any) -> Content:
@@ -74,7 +74,7 @@ def test_changed_file_replaces_only_its_rows(load: Load, sql: Sql) -> None:
     others = [transcript("txt", "too", kind="transcript-txt"), transcript("other", file_id="f")]
     load(contents=[transcript("a", "b", "c"), *others])
     assert load(contents=[transcript("a", "B")], now=LATER)["transcript_segments"] == 2
-    assert {(row["segment_no"], row["text"]) for row in sql(STANDING)} == {
+    assert {(row["segment_no"], row["text"]) for row in sql(EXISTING)} == {
         (0, "a"),
         (1, "B"),
         (0, "other"),
@@ -89,12 +89,12 @@ def test_changed_file_replaces_only_its_rows(load: Load, sql: Sql) -> None:
 def test_file_without_rows_deletes_its_rows(load: Load, sql: Sql) -> None:
     load(contents=[transcript("a")])
     assert load(contents=[transcript()], now=LATER)["transcript_segments"] == 1
-    assert sql(STANDING) == []
+    assert sql(EXISTING) == []
 
 
 def test_last_content_of_file_in_call_wins(load: Load, sql: Sql) -> None:
     load(contents=[transcript("a", "b", "c"), transcript("A", "B")])
-    assert [row["text"] for row in sql(STANDING)] == ["A", "B"]
+    assert [row["text"] for row in sql(EXISTING)] == ["A", "B"]
 
 
 def test_failed_load_keeps_old_rows(load: Load, sql: Sql) -> None:
@@ -102,14 +102,14 @@ def test_failed_load_keeps_old_rows(load: Load, sql: Sql) -> None:
     broken = Content(TranscriptSegment, FILE, [{**FILE, "segment_no": 0, "text": "new", "start_ms": "soon"}])
     with pytest.raises(LoadError, match="start_ms"):
         load(contents=[transcript("new"), broken])
-    assert [row["text"] for row in sql(STANDING)] == ["a", "b"]
+    assert [row["text"] for row in sql(EXISTING)] == ["a", "b"]
 
 
 def test_long_transcript_is_read_in_batches(load: Load, sql: Sql) -> None:
     count = BATCH + 1
     rows = ({**FILE, "segment_no": number, "text": str(number)} for number in range(count))
     assert load(contents=[Content(TranscriptSegment, FILE, rows)])["transcript_segments"] == count
-    assert len(sql(STANDING)) == count
+    assert len(sql(EXISTING)) == count
 
 
 def test_chapters_and_todos(load: Load, sql: Sql) -> None:

@@ -1,4 +1,4 @@
-"""The pages of the tables and of what is redacted are made from the tables."""
+"""The pages of tables and of redaction are generated from the tables."""
 
 from __future__ import annotations
 

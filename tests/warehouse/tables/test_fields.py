@@ -1,4 +1,4 @@
-"""Every field of the five documents has a column, except what is never stored."""
+"""Every field of the five documents has a column, except fields that are never stored."""
 
 from __future__ import annotations
 
@@ -91,13 +91,12 @@ def test_documented_fields_are_assigned() -> None:
 
 
 def test_named_columns_exist() -> None:
-    there = {f"{table.name}.{column.name}" for table in tables() for column in table.columns}
+    columns = {f"{table.name}.{column.name}" for table in tables() for column in table.columns}
     named = {place for fields in FIELDS.values() for place in fields.values() if not place.startswith("(")}
-    assert named <= there
+    assert named <= columns
 
 
 def test_manifest_fields_are_documented() -> None:
-    """A column that takes the platform's own field takes one that there is."""
     names = {field.name for document in DOCUMENTS for field in document.answer} | {"has_password"}
     taken = {field for manifest in manifests().values() for field in manifest["columns"].values()}
     assert taken <= names

@@ -82,6 +82,6 @@ def test_neutral_fields_have_columns() -> None:
 
 
 def _content(name: str) -> set[str]:
-    """Name the columns that a neutral value fills, not the platform's own fields beside them."""
+    """Return the names of the columns of neutral fields, without those of platform fields."""
     columns = getattr(tables(), name).columns
     return {column.name for column in columns if column.name[0] != "_" and not column.info.get("from_source")}
