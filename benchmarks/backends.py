@@ -93,7 +93,7 @@ def _redis(_name: str) -> Iterator[BenchServer]:
 
     def set_clock(step: float) -> None:
         for key in client.scan_iter("meetings:*:slots", count=1000):
-            for field in ("slot", "postponed", "seen"):
+            for field in ("slot", "blocked_until", "seen"):
                 client.hincrby(key, field, -round(step * 1e6))
         for key in client.scan_iter("meetings:*", count=1000):
             client.pexpire(key, client.pttl(key) - round(step * 1e3))
@@ -167,7 +167,7 @@ def _mariadb(name: str) -> Iterator[BenchServer]:
         )
 
 
-_TIMES = ("slot", "postponed", "seen", "expires")
+_TIMES = ("slot", "blocked_until", "seen", "expires")
 
 
 def _shift_times(step: float) -> str:

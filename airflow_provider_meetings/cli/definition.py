@@ -44,7 +44,7 @@ _OLDER_THAN = Arg(  # type: ignore[no-untyped-call]
 )
 _DELETE = Arg(("--delete",), help="Remove the leftovers (default: only list them)", action="store_true")  # type: ignore[no-untyped-call]
 
-_CONN_ID = Arg(("conn_id",), help="A connection that calls as a user (Feishu: extra identity = user)")  # type: ignore[no-untyped-call]
+_CONN_ID = Arg(("conn_id",), help="A connection that calls as a user")  # type: ignore[no-untyped-call]
 
 
 def get_commands() -> list[CLICommand]:

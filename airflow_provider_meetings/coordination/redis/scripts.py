@@ -15,13 +15,13 @@ if not lifetime or redis.call('PTTL', KEYS[1]) > tonumber(lifetime) then return 
 return value
 """
 
-# The hash holds the last slot, the end of the block ("postponed"), and the time of the last write ("seen").
+# The hash holds the last slot, the end of the block ("blocked_until"), and the time of the last write ("seen").
 # A clock that shows less than "seen" was set back: the other two are moved back with it. A clock that shows much more
 # may have been set forward, and processes may still wait for their slots: up to 2 seconds of the queue are kept.
 _SLOTS = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local state = redis.call('HMGET', KEYS[1], 'slot', 'postponed', 'seen')
+local state = redis.call('HMGET', KEYS[1], 'slot', 'blocked_until', 'seen')
 local slot, blocked, seen = tonumber(state[1]), tonumber(state[2] or 0), tonumber(state[3] or 0)
 if seen > now then
     blocked = blocked - (seen - now)
@@ -30,7 +30,7 @@ elseif slot and slot > seen and now - seen > 60000000 then
     slot = now + math.min(slot - seen, 2000000)
 end
 local function save(spacing)
-    redis.call('HSET', KEYS[1], 'postponed', string.format('%.0f', blocked), 'seen', string.format('%.0f', now))
+    redis.call('HSET', KEYS[1], 'blocked_until', string.format('%.0f', blocked), 'seen', string.format('%.0f', now))
     if slot then redis.call('HSET', KEYS[1], 'slot', string.format('%.0f', slot)) end
     local needed = math.max(slot or now, blocked) - now + spacing
     redis.call('PEXPIRE', KEYS[1], string.format('%.0f', math.ceil(needed / 1000) + 7200000))

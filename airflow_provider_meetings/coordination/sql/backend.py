@@ -159,7 +159,7 @@ def _lock_slots(session: Session, name: str) -> tuple[int, int, int]:
 
 def _save_slots(session: Session, name: str, now: int, slot: int, blocked: int, spacing: int) -> None:
     session.run(
-        "UPDATE meetings_coordination SET slot = %s, postponed = %s, seen = %s, expires = %s WHERE name = %s",
+        "UPDATE meetings_coordination SET slot = %s, blocked_until = %s, seen = %s, expires = %s WHERE name = %s",
         *(slot, blocked, now, max(now, slot, blocked) + spacing + _SLOT_SECONDS * 1_000_000, name),
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from airflow_provider_meetings.coordination.sql.connections import Session
 
-_COLUMNS = """slot bigint NOT NULL DEFAULT 0, postponed bigint NOT NULL DEFAULT 0, seen bigint NOT NULL DEFAULT 0,
+_COLUMNS = """slot bigint NOT NULL DEFAULT 0, blocked_until bigint NOT NULL DEFAULT 0, seen bigint NOT NULL DEFAULT 0,
 expires bigint NOT NULL"""
 
 
@@ -17,7 +17,7 @@ def _get(now: str) -> str:
     return f"SELECT value FROM meetings_coordination WHERE name = %s AND expires > {now} AND seen <= {now}"  # noqa: S608
 
 
-_LOCKED = "SELECT slot, postponed, seen FROM meetings_coordination WHERE name = %s FOR UPDATE"
+_LOCKED = "SELECT slot, blocked_until, seen FROM meetings_coordination WHERE name = %s FOR UPDATE"
 
 
 class Dialect(Protocol):
@@ -64,7 +64,7 @@ class Postgres:
         "CREATE INDEX IF NOT EXISTS meetings_coordination_expires ON meetings_coordination (expires)",
     )
     # MATERIALIZED: the clock is read after the row is locked.
-    locked: str = f"WITH locked AS MATERIALIZED ({_LOCKED}) SELECT slot, postponed, seen, {now} FROM locked"  # noqa: S608
+    locked: str = f"WITH locked AS MATERIALIZED ({_LOCKED}) SELECT slot, blocked_until, seen, {now} FROM locked"  # noqa: S608
     get: str = _get(now)
     set: str = (
         f"INSERT INTO meetings_coordination (name, value, seen, expires) VALUES (%s, %s, {now}, {now} + %s) "  # noqa: S608

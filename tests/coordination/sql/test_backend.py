@@ -81,7 +81,7 @@ class SqlContract(ServerContract):
         assert not [row for row in rows if key in row[0]]
 
     def set_clock(self, location: str, key: str, hours: int) -> None:
-        columns = ("slot", "postponed", "seen", "expires")
+        columns = ("slot", "blocked_until", "seen", "expires")
         self.execute(location, f"UPDATE {TABLE} SET {', '.join(f'{one} = {one} - {hours * HOUR}' for one in columns)}")
 
     def test_killed_connections_are_replaced(

@@ -18,13 +18,13 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
     """Call Feishu or Lark as an app or as a user; the arguments are those of `FeishuSession`."""
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get
-    def get_user_info(self, grant: TokenPair | None = None) -> UserInfo:
+    def get_user_info(self, tokens: TokenPair | None = None) -> UserInfo:
         """Return the user of this connection's token, or of a token pair that is not stored yet.
 
         :raises InvalidRequest: before the request, for a connection that calls as the app.
         """
         self._need_user("The user info endpoint")
-        return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO, grant=grant))
+        return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO, tokens=tokens))
 
     # https://open.feishu.cn/document/moments-v1/post/get
     def get_post(self, post_id: str, *, user_id_type: UserIdType | None = None) -> MomentsPost:

@@ -17,7 +17,7 @@ from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_user_id_type
 from airflow_provider_meetings.platforms.feishu.auth.app_token import AppTokens
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
-from airflow_provider_meetings.platforms.feishu.auth.models import parse_grant
+from airflow_provider_meetings.platforms.feishu.auth.models import parse_token_pair
 from airflow_provider_meetings.platforms.feishu.errors import decode
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
 
@@ -65,21 +65,21 @@ class FeishuSession:
             "redirect_uri": check_text(redirect_uri, "redirect_uri"),
         }
         self.transport.on_secret(code)
-        grant = self._grant("authorization_code", parameters)
-        for token in (grant.access, grant.refresh):
+        tokens = self._request_tokens("authorization_code", parameters)
+        for token in (tokens.access, tokens.refresh):
             self.transport.on_secret(token)
-        return grant
+        return tokens
 
     def _ready(self, refresh_token: str) -> None:
         self.transport.on_secret(refresh_token)
         self.transport.acquire(USER_TOKEN)
 
     def _renew(self, refresh_token: str) -> TokenPair:
-        return self._grant("refresh_token", {"refresh_token": refresh_token}, queued=False)
+        return self._request_tokens("refresh_token", {"refresh_token": refresh_token}, queued=False)
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-    def _grant(self, grant_type: str, parameters: dict[str, str], *, queued: bool = True) -> TokenPair:
+    def _request_tokens(self, grant_type: str, parameters: dict[str, str], *, queued: bool = True) -> TokenPair:
         app = {"client_id": self._credentials.app_id, "client_secret": self._credentials.app_secret}
         body = self.transport.call(
             "POST",
@@ -90,13 +90,13 @@ class FeishuSession:
             max_attempts=1,  # the code or refresh token works once: only the caller knows whether it may be sent again
             queued=queued,
         )
-        return parse_grant(body)
+        return parse_token_pair(body)
 
     def _get(
-        self, path: str, quota: Quota, params: dict[str, str] | None = None, grant: TokenPair | None = None
+        self, path: str, quota: Quota, params: dict[str, str] | None = None, tokens: TokenPair | None = None
     ) -> Any:
-        """Send a GET; with `grant`, use its token and do not retry: it is not stored yet."""
-        auth, attempts = (self._auth, None) if grant is None else (_Granted(grant), 1)
+        """Send a GET; with `tokens`, use its token and do not retry: it is not stored yet."""
+        auth, attempts = (self._auth, None) if tokens is None else (_WithToken(tokens), 1)
         answer = self.transport.call("GET", path, decode, quota=quota, params=params, auth=auth, max_attempts=attempts)
         return answer.get("data")
 
@@ -124,11 +124,11 @@ class FeishuSession:
             )
 
 
-class _Granted(TokenAuth):
+class _WithToken(TokenAuth):
     """Sign with a token that is not stored yet."""
 
-    def __init__(self, grant: TokenPair) -> None:
-        self._value = grant.access
+    def __init__(self, tokens: TokenPair) -> None:
+        self._value = tokens.access
 
     def signature(self, *, rejected: Signature | None = None) -> Signature:
         """Return the signature; a rejected token cannot be replaced."""

@@ -21,7 +21,7 @@ CONSENT_SECONDS: Final = 365 * 86400.0
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-def parse_grant(body: object) -> TokenPair:
+def parse_token_pair(body: object) -> TokenPair:
     """Read the tokens of a user.
 
     The code or refresh token that was sent for them works once, so an answer with both tokens is always accepted:

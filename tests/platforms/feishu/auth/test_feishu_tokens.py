@@ -8,9 +8,9 @@ import pytest
 
 from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
 from airflow_provider_meetings.platforms.feishu.api.models import MinuteItem, UserInfo, parse_page
-from airflow_provider_meetings.platforms.feishu.auth.models import parse_grant
+from airflow_provider_meetings.platforms.feishu.auth.models import parse_token_pair
 
-GRANT = {
+TOKEN_ANSWER = {
     "code": 0,
     "access_token": "S3CRET-a",
     "expires_in": 7200,
@@ -40,20 +40,20 @@ def test_empty_search() -> None:
 
 
 def test_user_tokens() -> None:
-    grant = parse_grant(GRANT)
-    assert (grant.access, grant.refresh, grant.scope) == ("S3CRET-a", "S3CRET-r", "a offline_access")
-    assert (grant.access_seconds, grant.refresh_seconds) == (7200, 604800)
-    assert "S3CRET" not in repr(grant)
+    tokens = parse_token_pair(TOKEN_ANSWER)
+    assert (tokens.access, tokens.refresh, tokens.scope) == ("S3CRET-a", "S3CRET-r", "a offline_access")
+    assert (tokens.access_seconds, tokens.refresh_seconds) == (7200, 604800)
+    assert "S3CRET" not in repr(tokens)
 
 
 def test_answer_without_refresh_token() -> None:
     with pytest.raises(PermissionDenied, match="offline_access"):
-        parse_grant({name: value for name, value in GRANT.items() if not name.startswith("refresh")})
+        parse_token_pair({name: value for name, value in TOKEN_ANSWER.items() if not name.startswith("refresh")})
 
 
 def test_refresh_token_without_access_token_is_refused() -> None:
     with pytest.raises(ServerError) as caught:
-        parse_grant(GRANT | {"access_token": ""})
+        parse_token_pair(TOKEN_ANSWER | {"access_token": ""})
     assert "S3CRET" not in str(caught.value)
 
 
@@ -73,9 +73,9 @@ def test_tokens_are_kept_if_other_fields_are_invalid(
     change: dict[str, object], seconds: tuple[int, int], scope: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        grant = parse_grant(GRANT | change)
-    assert (grant.access, grant.refresh) == ("S3CRET-a", "S3CRET-r")
-    assert ((grant.access_seconds, grant.refresh_seconds), grant.scope) == (seconds, scope)
+        tokens = parse_token_pair(TOKEN_ANSWER | change)
+    assert (tokens.access, tokens.refresh) == ("S3CRET-a", "S3CRET-r")
+    assert ((tokens.access_seconds, tokens.refresh_seconds), tokens.scope) == (seconds, scope)
     (record,) = caplog.records
     assert "S3CRET" not in record.getMessage()
 
