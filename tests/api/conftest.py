@@ -10,11 +10,11 @@ import pytest
 
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
-from tests.contract.bench import Bench
-from tests.contract.certificate import make_certificate
-from tests.contract.names import PUBLIC, Names, patch_resolver
-from tests.contract.opening import LOOPBACK, OpenSession
-from tests.contract.origin import Origin, serve_origin
+from tests.contract.landing.bench import Bench
+from tests.contract.landing.names import PUBLIC, Names, patch_resolver
+from tests.contract.media.certificate import make_certificate
+from tests.contract.media.opening import LOOPBACK, OpenSession
+from tests.contract.media.origin import Origin, serve_origin
 
 Start = Callable[..., Transport]
 StartMedia = Callable[..., MediaSession]

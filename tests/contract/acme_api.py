@@ -21,7 +21,7 @@ from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
-from tests.contract.origin import json_body
+from tests.contract.media.origin import json_body
 
 REFUSED = json_body({"error": "token"}, 401)
 OK = json_body({"value": 1})

@@ -13,7 +13,7 @@ from typing import Any
 from redis import Redis
 
 from airflow_provider_meetings.coordination.backend import DurableBackend
-from tests.contract import backend_servers
+from tests.contract.backends import backend_servers
 
 KINDS = ("host", "redis", "postgres", "mariadb")
 _PORTS = {"redis": ("Redis", 6379), "postgres": ("PostgreSQL", 5432), "mariadb": ("MariaDB", 3306)}

@@ -18,10 +18,10 @@ from airflow_provider_meetings.coordination.host import backend as host_backend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
-from tests.contract.backend import eventually
-from tests.contract.backend_peer import increment, peers
-from tests.contract.backend_processes import DEADLINE, children
-from tests.contract.backend_servers import make_backend
+from tests.contract.backends.backend import eventually
+from tests.contract.backends.backend_peer import increment, peers
+from tests.contract.backends.backend_processes import DEADLINE, children
+from tests.contract.backends.backend_servers import make_backend
 from tests.coordination import durable_backends
 from tests.coordination.durable_backends import Location
 

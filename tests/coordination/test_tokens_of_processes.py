@@ -22,8 +22,8 @@ from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID, FEISHU_APP_SECRET
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
-from tests.contract import backend_servers
-from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnRedis, OwnServer
+from tests.contract.backends import backend_servers
+from tests.contract.backends.own_servers import OwnMariaDB, OwnPostgres, OwnRedis, OwnServer
 from tests.contract.revocation import revoke_at_requests
 from tests.coordination.token_requesters import SERVERS, app_calls, hold_lock, requesters, run
 

@@ -32,8 +32,8 @@ from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID, F
 from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
-from tests.contract.backend_processes import Child, children
-from tests.contract.backend_servers import HOST, connect_mariadb, connect_postgres, make_backend
+from tests.contract.backends.backend_processes import Child, children
+from tests.contract.backends.backend_servers import HOST, connect_mariadb, connect_postgres, make_backend
 
 REMEDY = "Run airflow meetings authorize feishu_user."
 

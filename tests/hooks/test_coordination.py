@@ -20,8 +20,8 @@ from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.hooks import shared_state
 from airflow_provider_meetings.hooks.connections import SUPERVISOR_LOCK, hook_of
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
-from tests.contract import backend_servers
-from tests.contract.own_servers import OwnRedis
+from tests.contract.backends import backend_servers
+from tests.contract.backends.own_servers import OwnRedis
 from tests.hooks.test_shared_state import OPTION, forget
 
 REDIS = {"conn_type": "redis", "host": "127.0.0.1"}

@@ -20,8 +20,8 @@ from airflow_provider_meetings.emulator.seed.feishu import READY_MINUTE
 from airflow_provider_meetings.hooks import coordination, shared_state
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
-from tests.contract import backend_servers
-from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnRedis, OwnServer
+from tests.contract.backends import backend_servers
+from tests.contract.backends.own_servers import OwnMariaDB, OwnPostgres, OwnRedis, OwnServer
 from tests.hooks.test_shared_state import OPTION, forget
 
 PASSWORD = "hunter2-of-the-server"

@@ -17,8 +17,8 @@ import pymysql
 import pytest
 
 from airflow_provider_meetings.warehouse.merge.engine import Hook
-from tests.contract.backend_servers import HOST, missing, need
-from tests.contract.own_servers import OwnMariaDB, OwnPostgres, OwnServer
+from tests.contract.backends.backend_servers import HOST, missing, need
+from tests.contract.backends.own_servers import OwnMariaDB, OwnPostgres, OwnServer
 
 ENGINES = ("sqlite", "duckdb", "postgres", "psycopg2", "mysql")
 CONN_ID = "warehouse_test"

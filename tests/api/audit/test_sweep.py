@@ -23,8 +23,8 @@ from airflow_provider_meetings.api.landing.store import PartialUpload
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import PART_SUFFIX
-from tests.contract.bench import BODY, Bench
-from tests.contract.origin import video
+from tests.contract.landing.bench import BODY, Bench
+from tests.contract.media.origin import video
 
 NOW = pendulum.datetime(2026, 11, 20, 12, tz="UTC")
 DAY = timedelta(days=1)

@@ -20,9 +20,9 @@ from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.store import ListedObject, ObjectStat, Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
-from tests.contract.bench import BODY, NAME, NOW, OTHER, RECEIPT, Bench
-from tests.contract.origin import video
-from tests.contract.scripted import MEDIA
+from tests.contract.landing.bench import BODY, NAME, NOW, OTHER, RECEIPT, Bench
+from tests.contract.landing.scripted import MEDIA
+from tests.contract.media.origin import video
 
 FOLDER = "acme/2026-11-09/rec-1"
 

@@ -23,7 +23,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from tests.contract.acme_api import ERRORS, OK, QUOTA, REFUSED, Start, StartMedia, closed_port, decode, token_auth
 from tests.contract.leaks import error_text, logged
-from tests.contract.origin import Handler, Origin, json_body, raw_body
+from tests.contract.media.origin import Handler, Origin, json_body, raw_body
 
 
 def test_params_and_json_are_sent(origin: Origin, start: Start) -> None:

@@ -13,7 +13,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import MemoryBackend
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from tests.contract.acme_api import OK, decode, token_auth
-from tests.contract.origin import Origin, json_body, serve_origin
+from tests.contract.media.origin import Origin, json_body, serve_origin
 
 FIVE = Quota("minutes.get", (Rate(5, 1),))
 SLOT = 0.2 / 0.98

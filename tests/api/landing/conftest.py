@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_meetings.api.landing import source
-from tests.contract.bench import CHUNK_BYTES
+from tests.contract.landing.bench import CHUNK_BYTES
 
 
 @pytest.fixture(autouse=True)

@@ -18,10 +18,10 @@ from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.transfer import Limits, Stopped
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, StoredFile
 from airflow_provider_meetings.storage.local.store import LocalStore
-from tests.contract.bench import BODY, Bench
+from tests.contract.landing.bench import BODY, Bench
+from tests.contract.landing.scripted import MEDIA, RECORDING, ScriptedClient
 from tests.contract.leaks import error_text
-from tests.contract.origin import Answer, Handler, video
-from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
+from tests.contract.media.origin import Answer, Handler, video
 
 
 def _files(*names: str) -> list[tuple[Recording, MediaFile]]:

@@ -16,10 +16,10 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.api.models import StoredFile
-from tests.contract.bench import BODY, NAME, NOW, OTHER, RECEIPT, Bench
+from tests.contract.landing.bench import BODY, NAME, NOW, OTHER, RECEIPT, Bench
+from tests.contract.landing.scripted import MEDIA, Opened
 from tests.contract.leaks import error_text, logged
-from tests.contract.origin import raw_body, video
-from tests.contract.scripted import MEDIA, Opened
+from tests.contract.media.origin import raw_body, video
 
 
 def test_land_writes_object_and_receipt(bench: Bench) -> None:

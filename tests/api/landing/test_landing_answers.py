@@ -7,11 +7,11 @@ import logging
 import pytest
 
 from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
-from tests.contract.aftermath import assert_landed, assert_not_landed
-from tests.contract.bench import CHUNK_BYTES, Bench
+from tests.contract.landing.aftermath import assert_landed, assert_not_landed
+from tests.contract.landing.bench import CHUNK_BYTES, Bench
 from tests.contract.leaks import error_text, logged
-from tests.contract.origin import Answer
-from tests.contract.ranges import (
+from tests.contract.media.origin import Answer
+from tests.contract.media.ranges import (
     Modifier,
     RangeHost,
     document,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
-from tests.contract.aftermath import assert_landed, assert_not_landed
-from tests.contract.bench import CHUNK_BYTES, Bench
-from tests.contract.ranges import RangeHost, Reply, version, with_headers
+from tests.contract.landing.aftermath import assert_landed, assert_not_landed
+from tests.contract.landing.bench import CHUNK_BYTES, Bench
+from tests.contract.media.ranges import RangeHost, Reply, version, with_headers
 
 SIZE = 3 * CHUNK_BYTES + 4321
 V1 = version(SIZE, 1)

@@ -21,10 +21,10 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
-from tests.contract import scripted
-from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
-from tests.contract.origin import Answer, raw_body, video
-from tests.contract.scripted import MEDIA
+from tests.contract.landing import scripted
+from tests.contract.landing.bench import BODY, NAME, OTHER, RECEIPT, Bench
+from tests.contract.landing.scripted import MEDIA
+from tests.contract.media.origin import Answer, raw_body, video
 
 
 def test_body_longer_than_length_does_not_reach_next_response(bench: Bench) -> None:

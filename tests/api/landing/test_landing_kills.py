@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_meetings.api.http.transport import Transport
-from tests.contract.aftermath import assert_landed, assert_not_landed, assert_one_of
-from tests.contract.bench import CHECKPOINT, NAME, Bench
-from tests.contract.killable import PIECE, ForkServer, fork_server
-from tests.contract.origin import Origin
-from tests.contract.ranges import RangeHost, version
+from tests.contract.landing.aftermath import assert_landed, assert_not_landed, assert_one_of
+from tests.contract.landing.bench import CHECKPOINT, NAME, Bench
+from tests.contract.landing.killable import PIECE, ForkServer, fork_server
+from tests.contract.media.origin import Origin
+from tests.contract.media.ranges import RangeHost, version
 
 SIZE = 640 * 1024 + 321
 V1 = version(SIZE, 1)

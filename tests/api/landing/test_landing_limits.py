@@ -14,10 +14,10 @@ from airflow_provider_meetings.api.errors import FileTooLarge, LinkExpired, Serv
 from airflow_provider_meetings.api.http import transport
 from airflow_provider_meetings.api.landing import source
 from tests.contract.acme_api import Start
-from tests.contract.aftermath import assert_landed, assert_not_landed
-from tests.contract.bench import CHECKPOINT, NAME, Bench
-from tests.contract.origin import Handler, video
-from tests.contract.ranges import RangeHost, only_status, version, with_headers
+from tests.contract.landing.aftermath import assert_landed, assert_not_landed
+from tests.contract.landing.bench import CHECKPOINT, NAME, Bench
+from tests.contract.media.origin import Handler, video
+from tests.contract.media.ranges import RangeHost, only_status, version, with_headers
 
 KIB = 1024
 SIZE = 640 * KIB

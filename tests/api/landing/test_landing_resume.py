@@ -16,9 +16,9 @@ from airflow_provider_meetings.api.landing.transfer import Stopped
 from airflow_provider_meetings.storage.local import writer as local_writer
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter, lock_part
-from tests.contract.aftermath import assert_landed, assert_not_landed
-from tests.contract.bench import CHECKPOINT, CHUNK_BYTES, NAME, Bench
-from tests.contract.ranges import RangeHost, only_status, version
+from tests.contract.landing.aftermath import assert_landed, assert_not_landed
+from tests.contract.landing.bench import CHECKPOINT, CHUNK_BYTES, NAME, Bench
+from tests.contract.media.ranges import RangeHost, only_status, version
 
 SIZE = 3 * CHUNK_BYTES + 4321
 CUT = 2 * CHUNK_BYTES + 99

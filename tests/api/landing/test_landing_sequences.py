@@ -17,12 +17,12 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing import source
 from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.storage.local import writer as local_writer
-from tests.contract.aftermath import assert_landed, assert_one_of
-from tests.contract.bench import CHECKPOINT, NAME, Bench
+from tests.contract.landing.aftermath import assert_landed, assert_one_of
+from tests.contract.landing.bench import CHECKPOINT, NAME, Bench
+from tests.contract.landing.sequences import FAULTS, PIECE, SIZE, VERSIONS, Fault, answer
 from tests.contract.leaks import error_text
-from tests.contract.origin import serve_origin
-from tests.contract.ranges import RangeHost
-from tests.contract.sequences import FAULTS, PIECE, SIZE, VERSIONS, Fault, answer
+from tests.contract.media.origin import serve_origin
+from tests.contract.media.ranges import RangeHost
 
 
 @dataclass(frozen=True)

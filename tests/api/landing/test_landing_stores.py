@@ -15,11 +15,11 @@ from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECE
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
-from tests.contract.bench import BODY, NAME, OTHER, RECEIPT, Bench
+from tests.contract.landing.bench import BODY, NAME, OTHER, RECEIPT, Bench
+from tests.contract.landing.store import keys
+from tests.contract.landing.uploads import Truncating, UploadFileSystem
 from tests.contract.leaks import error_text
-from tests.contract.origin import Answer, Handler, chunked, json_body, raw_body, video
-from tests.contract.store import keys
-from tests.contract.uploads import Truncating, UploadFileSystem
+from tests.contract.media.origin import Answer, Handler, chunked, json_body, raw_body, video
 
 CHECKPOINT = RECEIPT.removesuffix(RECEIPT_SUFFIX) + CHECKPOINT_SUFFIX
 

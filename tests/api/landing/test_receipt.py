@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.landing.receipt import Receipt
-from tests.contract import bench as benches
-from tests.contract.bench import BODY, Bench
-from tests.contract.origin import video
-from tests.contract.scripted import MEDIA
+from tests.contract.landing import bench as benches
+from tests.contract.landing.bench import BODY, Bench
+from tests.contract.landing.scripted import MEDIA
+from tests.contract.media.origin import video
 
 RECEIPT = Receipt(
     platform="acme",

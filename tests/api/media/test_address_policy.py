@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from airflow_provider_meetings.api.errors import InvalidRequest, UnsafeAddress
 from airflow_provider_meetings.api.http.redaction import is_http, scheme_of
 from airflow_provider_meetings.api.media.address_policy import Kind, MediaAddresses, kind_of
-from tests.contract.names import patch_resolver
+from tests.contract.landing.names import patch_resolver
 
 OPEN = "https://open.feishu.cn"
 NEVER = ["169.254.169.254", "fe80::1", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "224.0.0.1", "0.0.0.0"]

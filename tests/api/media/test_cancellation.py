@@ -20,11 +20,11 @@ from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from airflow_provider_meetings.api.models import MediaFile, Recording
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
-from tests.contract.bench import BODY, CHECKPOINT, OTHER, Bench
-from tests.contract.endless import Endless
-from tests.contract.opening import OpenSession, open_error, read
-from tests.contract.origin import Handler, Origin, video
-from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
+from tests.contract.landing.bench import BODY, CHECKPOINT, OTHER, Bench
+from tests.contract.landing.scripted import MEDIA, RECORDING, ScriptedClient
+from tests.contract.media.endless import Endless
+from tests.contract.media.opening import OpenSession, open_error, read
+from tests.contract.media.origin import Handler, Origin, video
 
 VIDEO = b'HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nETag: "v1"\r\nContent-Length: 99000000\r\n\r\n'
 BEGINNING = VIDEO + BODY + bytes(CHUNK_BYTES)

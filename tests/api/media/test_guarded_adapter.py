@@ -8,10 +8,10 @@ import socket
 import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
-from tests.contract.certificate import NAME
-from tests.contract.names import PUBLIC, Names
-from tests.contract.opening import LOOPBACK, OPEN, OpenSession, open_error, port, read, redirect_to
-from tests.contract.origin import Origin, video
+from tests.contract.landing.names import PUBLIC, Names
+from tests.contract.media.certificate import NAME
+from tests.contract.media.opening import LOOPBACK, OPEN, OpenSession, open_error, port, read, redirect_to
+from tests.contract.media.origin import Origin, video
 
 
 @pytest.mark.parametrize(

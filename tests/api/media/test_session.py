@@ -10,10 +10,10 @@ import pytest
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, UnsafeAddress
 from airflow_provider_meetings.api.http import transport
+from tests.contract.landing.names import Names
 from tests.contract.leaks import error_text
-from tests.contract.names import Names
-from tests.contract.opening import LOOPBACK, OpenSession, open_error, read, redirect_to
-from tests.contract.origin import Handler, Origin, raw_body, serve_origin, video
+from tests.contract.media.opening import LOOPBACK, OpenSession, open_error, read, redirect_to
+from tests.contract.media.origin import Handler, Origin, raw_body, serve_origin, video
 
 
 def test_headers_are_sent_without_login(

@@ -11,11 +11,11 @@ import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
 from tests.contract.acme_api import StartMedia
-from tests.contract.certificate import NAME
-from tests.contract.names import Names
-from tests.contract.opening import OPEN, OpenSession, open_error, port, read, redirect_to
-from tests.contract.origin import Origin, video
-from tests.contract.proxy import Proxy, serve_proxy
+from tests.contract.landing.names import Names
+from tests.contract.media.certificate import NAME
+from tests.contract.media.opening import OPEN, OpenSession, open_error, port, read, redirect_to
+from tests.contract.media.origin import Origin, video
+from tests.contract.media.proxy import Proxy, serve_proxy
 
 
 @pytest.fixture

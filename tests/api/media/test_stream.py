@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES
 from tests.contract.acme_api import QUOTA, Start, StartMedia, decode, token_auth
 from tests.contract.leaks import error_text
-from tests.contract.origin import Origin, chunked, json_body, raw_body, video
+from tests.contract.media.origin import Origin, chunked, json_body, raw_body, video
 
 
 def test_media_host_receives_no_credentials(

@@ -21,9 +21,9 @@ from airflow_provider_meetings.coordination.host import backend as host_backend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
-from tests.contract.backend import BackendContract
-from tests.contract.backend_processes import DEADLINE
-from tests.contract.scripted import NOBODY
+from tests.contract.backends.backend import BackendContract
+from tests.contract.backends.backend_processes import DEADLINE
+from tests.contract.landing.scripted import NOBODY
 from tests.coordination.token_requesters import run, use_folder
 
 FIVE = [Rate(5, 1)]

@@ -26,8 +26,8 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 )
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
-from tests.contract.backend import eventually
-from tests.contract.backend_processes import Child
+from tests.contract.backends.backend import eventually
+from tests.contract.backends.backend_processes import Child
 from tests.coordination import durable_backends
 from tests.coordination.durable_backends import Location
 from tests.coordination.token_requesters import REMEDY, requesters, run, user_calls

@@ -16,9 +16,9 @@ from redis import Redis
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
-from tests.contract import backend_servers
-from tests.contract.backend import SLOW, ServerContract, eventually, refusals
-from tests.contract.backend_processes import DEADLINE
+from tests.contract.backends import backend_servers
+from tests.contract.backends.backend import SLOW, ServerContract, eventually, refusals
+from tests.contract.backends.backend_processes import DEADLINE
 
 HOUR = 3_600_000_000
 

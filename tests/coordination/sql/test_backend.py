@@ -15,10 +15,10 @@ import pytest
 from airflow_provider_meetings.coordination.backend import Backend, BackendError
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from airflow_provider_meetings.coordination.sql.dialects import MySQL, Postgres
-from tests.contract import backend_servers
-from tests.contract.backend import SLOW, ServerContract, eventually, refusals
-from tests.contract.backend_processes import DEADLINE
-from tests.contract.backend_servers import connect_mariadb, connect_postgres
+from tests.contract.backends import backend_servers
+from tests.contract.backends.backend import SLOW, ServerContract, eventually, refusals
+from tests.contract.backends.backend_processes import DEADLINE
+from tests.contract.backends.backend_servers import connect_mariadb, connect_postgres
 
 HOUR = 3_600_000_000
 TABLE = "meetings_coordination"

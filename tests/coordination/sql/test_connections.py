@@ -15,9 +15,9 @@ import pytest
 
 from airflow_provider_meetings.coordination.backend import BackendError
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
-from tests.contract.backend import eventually
-from tests.contract.backend_processes import DEADLINE
-from tests.contract.own_servers import OwnPostgres
+from tests.contract.backends.backend import eventually
+from tests.contract.backends.backend_processes import DEADLINE
+from tests.contract.backends.own_servers import OwnPostgres
 
 
 @pytest.fixture(scope="module")

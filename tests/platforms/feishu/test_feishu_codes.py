@@ -9,7 +9,7 @@ from airflow_provider_meetings.api import errors
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS
 from airflow_provider_meetings.platforms.feishu.errors import decode
-from tests.contract.origin import Origin, json_body, serve_origin
+from tests.contract.media.origin import Origin, json_body, serve_origin
 
 # The documented codes: status, code, class, and part of the next step.
 DOCUMENTED = [

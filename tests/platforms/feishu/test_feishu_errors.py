@@ -8,7 +8,7 @@ import requests
 from airflow_provider_meetings.api import errors
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, RateLimited, ServerError
 from airflow_provider_meetings.platforms.feishu.errors import decode
-from tests.contract.origin import Origin, json_body, raw_body, serve_origin
+from tests.contract.media.origin import Origin, json_body, raw_body, serve_origin
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.leaks import error_text
-from tests.contract.origin import Origin, json_body, raw_body, serve_origin
+from tests.contract.media.origin import Origin, json_body, raw_body, serve_origin
 
 TOKEN_PATH = "/open-apis/auth/v3/tenant_access_token/internal"
 MINUTE_PATH = f"/open-apis/minutes/v1/minutes/{seed.READY_MINUTE}"

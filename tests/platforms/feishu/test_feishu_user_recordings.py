@@ -24,7 +24,7 @@ from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClie
 from tests.contract.client import ClientContract, Clock
 from tests.contract.feishu_user import user_client
 from tests.contract.leaks import error_text
-from tests.contract.origin import Origin, json_body, serve_origin
+from tests.contract.media.origin import Origin, json_body, serve_origin
 
 SEARCH_PATH = "/open-apis/minutes/v1/minutes/search"
 START, END = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 14, tz="UTC")

@@ -8,7 +8,7 @@ import requests
 from airflow_provider_meetings.api import errors
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, ServerError
 from airflow_provider_meetings.platforms.wecom.errors import CODES, ENDPOINTS, decode
-from tests.contract.origin import Origin, json_body, raw_body, serve_origin
+from tests.contract.media.origin import Origin, json_body, raw_body, serve_origin
 
 HINT = "1763600000000000000"
 # errcode, class, part of the next step, minimum wait in seconds

@@ -28,7 +28,7 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Wec
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.leaks import error_text
-from tests.contract.origin import Origin, json_body, serve_origin
+from tests.contract.media.origin import Origin, json_body, serve_origin
 
 LIST, FILES = "/cgi-bin/meeting/record/list", "/cgi-bin/meeting/record/get_file_list"
 ONE_FILE, TRANSCRIPT = "/cgi-bin/meeting/record/get_file", "/cgi-bin/meeting/record/transcript/get_detail"

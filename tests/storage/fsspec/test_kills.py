@@ -11,7 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
-from tests.contract.store import keys
+from tests.contract.landing.store import keys
 
 WRITER = """
 import json, sys

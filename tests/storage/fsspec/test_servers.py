@@ -14,7 +14,7 @@ from sshfs import SSHFileSystem
 
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
-from tests.contract.servers import PASSWORD, USER, serve_ftp, serve_sftp
+from tests.contract.backends.servers import PASSWORD, USER, serve_ftp, serve_sftp
 from tests.storage.fsspec.test_store import FilesystemContract
 
 

@@ -11,8 +11,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
-from tests.contract.store import StoreContract
-from tests.contract.uploads import UploadFileSystem
+from tests.contract.landing.store import StoreContract
+from tests.contract.landing.uploads import UploadFileSystem
 
 
 class FilesystemContract(StoreContract):

@@ -14,8 +14,8 @@ from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
-from tests.contract.store import MIB, keys
-from tests.contract.uploads import Truncating, UploadFileSystem
+from tests.contract.landing.store import MIB, keys
+from tests.contract.landing.uploads import Truncating, UploadFileSystem
 
 
 def test_final_name_is_opened_only_with_deferred_commit() -> None:

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_meetings.api.landing.store import Plan, Store
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
-from tests.contract.store import StoreContract
+from tests.contract.landing.store import StoreContract
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_meetings.api.landing import source
 from airflow_provider_meetings.storage.s3 import parts
-from tests.contract.origin import Origin, serve_origin
+from tests.contract.media.origin import Origin, serve_origin
 from tests.storage.s3.s3_bench import PART_SIZE, PIECE, S3Bench, s3_bench
 
 

@@ -1,4 +1,4 @@
-"""Land one file in the bucket; run as a script, it is a fork server (see `tests.contract.killable`)."""
+"""Land one file in the bucket; run as a script, it is a fork server (see `tests.contract.landing.killable`)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import Download, StoredFile
 from airflow_provider_meetings.storage.s3 import parts
 from airflow_provider_meetings.storage.s3.store import S3Store
-from tests.contract.killable import serve_forks
-from tests.contract.origin import Handler
-from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
+from tests.contract.landing.killable import serve_forks
+from tests.contract.landing.scripted import MEDIA, RECORDING, ScriptedClient
+from tests.contract.media.origin import Handler
 from tests.storage.s3.s3_bench import BUCKET, PART_SIZE, PIECE, URI, s3_client
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.errors import MeetingsApiError
-from tests.contract.bench import NAME, RECEIPT
-from tests.contract.killable import ForkServer, fork_server
-from tests.contract.origin import Origin
+from tests.contract.landing.bench import NAME, RECEIPT
+from tests.contract.landing.killable import ForkServer, fork_server
+from tests.contract.media.origin import Origin
 from tests.storage.s3.s3_bench import PART_SIZE, PIECE, S3Bench
 from tests.storage.s3.s3_front import Forward, Response, refuse, succeed, succeed_but_respond
 from tests.storage.s3.s3_landing import land, media

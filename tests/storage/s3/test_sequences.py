@@ -15,11 +15,11 @@ from airflow_provider_meetings.api.landing import source
 from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.storage.s3 import parts as s3_parts
 from airflow_provider_meetings.storage.s3.bucket import to_stat
-from tests.contract.bench import NAME, RECEIPT
+from tests.contract.landing.bench import NAME, RECEIPT
+from tests.contract.landing.sequences import FAULTS, PIECE, VERSIONS, Fault, answer
 from tests.contract.leaks import error_text
-from tests.contract.origin import Origin
-from tests.contract.ranges import RangeHost
-from tests.contract.sequences import FAULTS, PIECE, VERSIONS, Fault, answer
+from tests.contract.media.origin import Origin
+from tests.contract.media.ranges import RangeHost
 from tests.storage.s3.s3_bench import BUCKET, S3Bench, s3_bench
 from tests.storage.s3.s3_front import Fault as StoreFault
 from tests.storage.s3.s3_front import drop_request, drop_response, refuse, succeed, succeed_but_respond

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_meetings.api.landing.store import ListedObject, Plan, Precondition, PreconditionFailed, Store
 from airflow_provider_meetings.storage.s3 import parts
 from airflow_provider_meetings.storage.s3.store import S3Store
-from tests.contract.store import StoreContract, keys
+from tests.contract.landing.store import StoreContract, keys
 from tests.storage.s3.s3_bench import BODY, BUCKET, KEY, PART_SIZE, PIECE, URI, S3Bench, s3_client
 from tests.storage.s3.s3_front import Forward, Response, drop_response, refuse
 

@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Hook
-from tests.contract.backend_servers import HOST
+from tests.contract.backends.backend_servers import HOST
 from tests.warehouse import servers
 from tests.warehouse.interrupt import after
 

@@ -16,8 +16,8 @@ import pytest
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Hook
-from tests.contract.own_servers import OwnMariaDB, OwnServer
-from tests.contract.small_disk import SmallDisk
+from tests.contract.backends.own_servers import OwnMariaDB, OwnServer
+from tests.contract.landing.small_disk import SmallDisk
 from tests.warehouse import servers
 from tests.warehouse.interrupt import after
 

@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Hook
-from tests.contract.backend_servers import HOST
+from tests.contract.backends.backend_servers import HOST
 from tests.warehouse import servers
 
 Make = Callable[..., dict[str, Any]]

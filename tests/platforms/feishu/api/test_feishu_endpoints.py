@@ -24,7 +24,7 @@ from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from tests.contract.leaks import error_text
-from tests.contract.origin import Origin, json_body, serve_origin
+from tests.contract.media.origin import Origin, json_body, serve_origin
 
 MINUTE = "obcnsynthetic00000000001"
 STATISTICS = f"/open-apis/minutes/v1/minutes/{MINUTE}/statistics"

@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
-from tests.contract.origin import Answer, Origin, json_body, serve_origin
+from tests.contract.media.origin import Answer, Origin, json_body, serve_origin
 
 FILE = "/cgi-bin/meeting/record/get_file"
 DETAIL = "/cgi-bin/meeting/record/transcript/get_detail"

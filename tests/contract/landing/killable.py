@@ -24,7 +24,7 @@ from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.models import Download
 from airflow_provider_meetings.storage.local.store import LocalStore
-from tests.contract.scripted import MEDIA, RECORDING, ScriptedClient
+from tests.contract.landing.scripted import MEDIA, RECORDING, ScriptedClient
 
 PIECE = 16 * 1024
 _PATH_EVENTS = {"open", "os.rename", "os.remove", "os.mkdir"}
@@ -54,9 +54,9 @@ class ForkServer:
 
 
 @contextmanager
-def fork_server(module: str = "tests.contract.killable") -> Iterator[ForkServer]:
+def fork_server(module: str = "tests.contract.landing.killable") -> Iterator[ForkServer]:
     command = [sys.executable, "-m", module]
-    root = Path(__file__).resolve().parent.parent.parent
+    root = Path(__file__).resolve().parents[3]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as process:
         yield ForkServer(process)
 

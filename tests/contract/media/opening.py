@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_meetings.api.errors import MeetingsApiError, UnsafeAddress
 from airflow_provider_meetings.api.media.session import MediaSession
 from tests.contract.leaks import error_text
-from tests.contract.origin import Answer, raw_body
+from tests.contract.media.origin import Answer, raw_body
 
 LOOPBACK = "http://127.0.0.1:9"
 OPEN = "https://open.feishu.cn"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from tests.contract.backend_servers import missing
+from tests.contract.backends.backend_servers import missing
 
 
 class SmallDisk:

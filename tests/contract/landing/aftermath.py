@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from tests.contract.bench import NAME, RECEIPT, Bench
+from tests.contract.landing.bench import NAME, RECEIPT, Bench
 
 
 def assert_landed(bench: Bench, body: bytes) -> None:

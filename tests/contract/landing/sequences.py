@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.contract.origin import Answer, Handler
-from tests.contract.ranges import (
+from tests.contract.media.origin import Answer, Handler
+from tests.contract.media.ranges import (
     Modifier,
     RangeHost,
     Reply,

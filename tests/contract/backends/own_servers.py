@@ -21,8 +21,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from tests.contract import backend_servers
-from tests.contract.backend import eventually
+from tests.contract.backends import backend_servers
+from tests.contract.backends.backend import eventually
 
 
 class OwnServer(ABC):

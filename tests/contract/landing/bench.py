@@ -18,8 +18,8 @@ from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import Download, MediaFile, StoredFile
 from airflow_provider_meetings.storage.local.store import LocalStore
-from tests.contract.origin import Answer, Origin
-from tests.contract.scripted import MEDIA, RECORDING, Opened, ScriptedClient
+from tests.contract.landing.scripted import MEDIA, RECORDING, Opened, ScriptedClient
+from tests.contract.media.origin import Answer, Origin
 
 BODY = b"\0\0\0\x1cftypisom" + bytes(range(256)) * 300
 OTHER = b"\0\0\0\x1cftypisom" + b"other" * 20_000

@@ -17,7 +17,7 @@ DEADLINE = 120.0
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["pytest", "tests.contract.backend_peer", "tests.coordination.token_requesters", "sqlalchemy.pool"]
+    ["pytest", "tests.contract.backends.backend_peer", "tests.coordination.token_requesters", "sqlalchemy.pool"]
 )
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, DurableBackend
-from tests.contract.backend_processes import Child, children
-from tests.contract.backend_servers import make_backend
+from tests.contract.backends.backend_processes import Child, children
+from tests.contract.backends.backend_servers import make_backend
 
 Slot = tuple[float, float]
 """The earliest and the latest time of a slot, by the machine's monotonic clock."""

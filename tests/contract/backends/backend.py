@@ -14,9 +14,9 @@ import pytest
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
-from tests.contract.backend_peer import Slot, count_up, peers, slots
-from tests.contract.backend_processes import DEADLINE
-from tests.contract.backend_servers import make_backend
+from tests.contract.backends.backend_peer import Slot, count_up, peers, slots
+from tests.contract.backends.backend_processes import DEADLINE
+from tests.contract.backends.backend_servers import make_backend
 
 PER_SECOND, PER_MINUTE = Rate(50, 1), Rate(1000, 60)
 SLOW = Rate(1, 10)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from tests.contract.origin import Answer, Handler
+from tests.contract.media.origin import Answer, Handler
 
 _RANGE = re.compile(r"bytes=(\d+)-")
 

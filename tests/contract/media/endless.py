@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from tests.contract.origin import Handler
+from tests.contract.media.origin import Handler
 
 
 class Endless:
