@@ -13,8 +13,10 @@ from __future__ import annotations
 import signal
 import sys
 
-from benchmarks import coordination, landing, loading
-from benchmarks.body import GIB
+from benchmarks.coordination import cases as coordination
+from benchmarks.landing import cases as landing
+from benchmarks.landing.body import GIB
+from benchmarks.loading import cases as loading
 from benchmarks.peers import Peers
 from benchmarks.processes import Failed
 from benchmarks.report import Report

@@ -9,7 +9,7 @@ from pathlib import Path
 
 _TOOLS = Path(os.environ.get("BENCH_PEERS", ".venv-bench")).absolute() / "bin"
 _S3FS = Path(os.environ.get("BENCH_PEERS_S3FS", ".venv-bench-s3fs")).absolute() / "bin" / "python"
-_LIMITERS = Path(__file__).with_name("limiters.py")
+_LIMITERS = Path(__file__).parent / "coordination" / "limiters.py"
 _VERSIONS = (
     "from importlib.metadata import version as v; print(*(f'{{name}} {{v(name)}}' for name in {names}), sep=', ')"
 )

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.body import MIB
+from benchmarks.landing.body import MIB
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.body import GIB
 from benchmarks.comparisons import Comparison, Series
+from benchmarks.landing.body import GIB
 
 _HEAD = (
     f"  {'ours beside':<26} {'wall s: ours':>12} {'peer':>7} {'ratio':>6} {'(of one pair)':<13} "

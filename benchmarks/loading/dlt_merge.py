@@ -1,4 +1,4 @@
-"""Load the same recordings with dlt: ``python -m benchmarks.dlt_merge KIND ROWS RESULT``, with the peer's Python."""
+"""Load the recordings with dlt, by the peer's Python: ``python -m benchmarks.loading.dlt_merge KIND ROWS RESULT``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.meetings import recordings
+from benchmarks.loading.meetings import recordings
 
 
 def main(kind: str, count: int, result: Path) -> None:

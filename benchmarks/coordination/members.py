@@ -26,8 +26,8 @@ from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimite
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
 from airflow_provider_meetings.hooks.shared_state import backend
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
-from benchmarks.emulator import APP_ID, APP_SECRET
-from benchmarks.limiters import UNLIMITED
+from benchmarks.coordination.emulator import APP_ID, APP_SECRET
+from benchmarks.coordination.limiters import UNLIMITED
 
 
 def login(start: float) -> dict[str, Any]:

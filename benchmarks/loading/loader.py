@@ -1,4 +1,4 @@
-"""Load rows into a database once: ``python -m benchmarks.loader KIND MODE ROWS RESULT``.
+"""Load rows into a database once: ``python -m benchmarks.loading.loader KIND MODE ROWS RESULT``.
 
 The Airflow connection ``bench`` is the database. MODE is one of
 
@@ -36,7 +36,7 @@ from airflow_provider_meetings.warehouse.load.rows import RunKey
 from airflow_provider_meetings.warehouse.load.session import session
 from airflow_provider_meetings.warehouse.merge.statements import Merge
 from airflow_provider_meetings.warehouse.tables.tables import tables
-from benchmarks.meetings import recordings
+from benchmarks.loading.meetings import recordings
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 RUN = RunKey("bench", "bench", "load", -1, 1)

@@ -1,7 +1,7 @@
 """Our landing engine and one store in a separate process, without Airflow.
 
-``python -m benchmarks.lander TARGET URL COUNT WORKERS`` lands COUNT files, ``0.mp4`` and so on below URL, in TARGET: a
-folder, or ``s3://bucket/prefix``. A COUNT of 0 measures the imports.
+``python -m benchmarks.landing.lander TARGET URL COUNT WORKERS`` lands COUNT files, ``0.mp4`` and so on below URL, in
+TARGET: a folder, or ``s3://bucket/prefix``. A COUNT of 0 measures the imports.
 """
 
 from __future__ import annotations

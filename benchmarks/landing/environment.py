@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks import body
+from benchmarks.landing import body
 from benchmarks.processes import Failed, Process, measure
 
 BUCKET = "bench"
@@ -26,7 +26,7 @@ class Origin:
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.origin", str(folder)],
+            [sys.executable, "-m", "benchmarks.landing.origin", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

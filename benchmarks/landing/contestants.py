@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.comparisons import Contestant
-from benchmarks.environment import BUCKET, BenchEnvironment
+from benchmarks.landing.environment import BUCKET, BenchEnvironment
 from benchmarks.peers import Peers
 
 _OSP = str(Path(__file__).with_name("object_storage_path.py"))
@@ -84,7 +84,7 @@ class Job:
 
     def _lander(self, count: int) -> list[str]:
         target = f"s3://{BUCKET}/lake" if self.s3 else str(self.bench.local)
-        return [sys.executable, "-m", "benchmarks.lander", target, self._url(), str(count), str(self.workers)]
+        return [sys.executable, "-m", "benchmarks.landing.lander", target, self._url(), str(count), str(self.workers)]
 
     def _curl(self, curl: str) -> list[str]:
         trusted = ["--cacert", str(self.bench.origin.certificate)] if self.tls else []

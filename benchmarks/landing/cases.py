@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from benchmarks.body import GIB, MIB
 from benchmarks.comparisons import alone, compare
-from benchmarks.contestants import Job
-from benchmarks.environment import BenchEnvironment, prepared
-from benchmarks.killed import fetched_again
+from benchmarks.landing.body import GIB, MIB
+from benchmarks.landing.contestants import Job
+from benchmarks.landing.environment import BenchEnvironment, prepared
+from benchmarks.landing.killed import fetched_again
 from benchmarks.peers import Peers
 from benchmarks.processes import Failed
 from benchmarks.report import Report

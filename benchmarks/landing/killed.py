@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.comparisons import Contestant
-from benchmarks.contestants import Job
+from benchmarks.landing.contestants import Job
 from benchmarks.processes import Failed, Process
 
 PART_DONE = 0.95

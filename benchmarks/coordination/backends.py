@@ -27,7 +27,7 @@ class BenchBackend:
     """One coordination backend.
 
     :param connection: an Airflow connection; None for the files of this host.
-    :param limiters: the peers that can use this backend, by their names in `benchmarks.limiters`.
+    :param limiters: the peers that can use this backend, by their names in `benchmarks.coordination.limiters`.
     :param address: the address that these peers take.
     """
 

@@ -99,10 +99,10 @@ def _measured(kind: str, mode: str, peers: Peers, count: int = ROWS) -> _Result:
         if mode == "dlt":
             if peers.dlt_python is None:
                 raise Failed("missing")
-            command = [peers.dlt_python, "-m", "benchmarks.dlt_merge", kind, str(count), str(result)]
+            command = [peers.dlt_python, "-m", "benchmarks.loading.dlt_merge", kind, str(count), str(result)]
             run = measure(command, {**environment, "DLT_DATA_DIR": folder})
         else:
-            ours = [sys.executable, "-m", "benchmarks.loader", kind]
+            ours = [sys.executable, "-m", "benchmarks.loading.loader", kind]
             measure([*ours, "half", str(count), str(result)], environment)
             run = measure([*ours, mode, str(count), str(result)], environment)
         return _Result(count / json.loads(result.read_text())["seconds"], run.peak)

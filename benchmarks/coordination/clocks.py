@@ -22,7 +22,7 @@ from airflow_provider_meetings.coordination.backend import Backend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.record import BootClock
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
-from benchmarks.backends import BenchServer
+from benchmarks.coordination.backends import BenchServer
 
 HOUR = 3600.0
 CALLS = 5

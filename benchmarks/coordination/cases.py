@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from benchmarks.backends import HOST_FILES, BenchBackend, BenchServer, servers
-from benchmarks.contention import Group, begin, groups, together
-from benchmarks.emulator import MINUTE, RECORDING, Emulator, Endpoint, emulator
+from benchmarks.coordination.backends import HOST_FILES, BenchBackend, BenchServer, servers
+from benchmarks.coordination.contention import Group, begin, groups, together
+from benchmarks.coordination.emulator import MINUTE, RECORDING, Emulator, Endpoint, emulator
 from benchmarks.peers import Peers
 from benchmarks.report import Report
 
@@ -117,7 +117,7 @@ def killed_holder(_peers: Peers, report: Report) -> None:
 
 def clocks(_peers: Peers, report: Report) -> None:
     """A clock is set by an hour, a machine reboots: calls in the worst second (limit 5), seconds without a call."""
-    from benchmarks.clocks import (
+    from benchmarks.coordination.clocks import (
         CALLS,
         HOUR,
         Sent,

@@ -20,7 +20,7 @@ _LEAD = 0.3
 """Seconds from the command to the start, so that the command reaches all groups first."""
 
 Order = Mapping[str, Any]
-"""What a process does: ``do``, a function of `benchmarks.members`, its arguments, and additional `environment`."""
+"""What a process does: ``do``, a function of `members`, its arguments, and additional `environment`."""
 
 
 class Group:
@@ -37,7 +37,7 @@ class Group:
         known = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "XDG"))}
         self._stderr = (home / "stderr").open("w+b")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.members"],
+            [sys.executable, "-m", "benchmarks.coordination.members"],
             env={**known, **{name: str(folder) for name, folder in folders.items()}},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

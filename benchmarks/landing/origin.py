@@ -1,8 +1,8 @@
 """A fast static media host on loopback, in a separate process.
 
-``python -m benchmarks.origin FOLDER`` serves ``/<bytes>/<name>`` over HTTP and HTTPS (with a certificate that it
-creates in FOLDER), and ``/<bytes>/<count>/`` as a page of links to `count` files. It prints its two ports, then reads
-commands from its standard input:
+``python -m benchmarks.landing.origin FOLDER`` serves ``/<bytes>/<name>`` over HTTP and HTTPS (with a certificate that
+it creates in FOLDER), and ``/<bytes>/<count>/`` as a page of links to `count` files. It prints its two ports, then
+reads commands from its standard input:
 
 * ``served``: print how many bytes of bodies were sent since the last such command;
 * ``kill GROUP OFFSET``: kill that process group as soon as a body has been sent up to OFFSET;
@@ -27,7 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from benchmarks import body
+from benchmarks.landing import body
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
