@@ -108,7 +108,7 @@ FIELDS: list[Row] = [
         ]
     ),
     *(
-        Row("extra rate_share", value, "not a number from 0.001 to 1", "such as 0.4")
+        Row("extra rate_share", value, "not a number from 0.001 to 1", "correct or remove it")
         for value in (
             0,
             1.5,
