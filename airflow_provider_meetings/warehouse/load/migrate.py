@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable, DDLElemen
 
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.session import Session
+from airflow_provider_meetings.warehouse.merge.engine import Shape
 from airflow_provider_meetings.warehouse.tables.views import View
 
 SchemaChanges = Literal["add", "fail"]
@@ -94,21 +95,26 @@ def _missing(session: Session, table: Table) -> list[Column[Any]]:
         )
     for column in table.columns:
         kind = existing.columns.get(column.name)
-        needed = column.type.compile(dialect=session.engine.dialect)
         if kind is not None and not session.engine.is_compatible(kind, column.type):
             raise LoadError.at(
                 table,
-                f"column {column.name!r} has the type {kind}, not {needed}. Change "
+                f"column {column.name!r} has the type {kind}, not {_sql_type(column, session.engine.dialect)}. Change "
                 "the type, or choose another table_prefix or schema",
             )
-        if column.primary_key and (collation := existing.folded.get(column.name)):
+    _check_collations(table, existing, session.engine.dialect)
+    return missing
+
+
+def _check_collations(table: Table, existing: Shape, dialect: Dialect) -> None:
+    for column in table.primary_key:
+        if collation := existing.folded.get(column.name):
+            needed = _sql_type(column, dialect)
             needed += "" if "COLLATE" in needed else " COLLATE BINARY"
             raise LoadError.at(
                 table,
                 f"key column {column.name!r} has the collation {collation}, by which different ids may be equal, not "
                 f"{needed}. Change the collation, or choose another table_prefix or schema",
             )
-    return missing
 
 
 def _format(table: Table, columns: Sequence[Column[Any]]) -> str:
@@ -133,3 +139,7 @@ def _ddl(table: Table, columns: Sequence[Column[Any]], dialect: Dialect) -> list
 
 def _sql(element: DDLElement | CreateColumn, dialect: Dialect) -> str:
     return str(element.compile(dialect=dialect)).strip()
+
+
+def _sql_type(column: Column[Any], dialect: Dialect) -> str:
+    return column.type.compile(dialect=dialect)
