@@ -92,7 +92,7 @@ PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
 CLIENTS = {"feishu": FeishuClient, "wecom": WeComClient}
 # Their arguments are the provider's own classes, whose constructors other tests cover.
 NEUTRAL = {"check", "list", "media", "open", "whoami"}
-OTHERS = {"self", "report", "grant"}
+OTHERS = {"self", "report", "tokens"}
 
 
 def _cases() -> Iterator[Any]:
