@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from airflow_provider_meetings.api.errors import QueueTooLong, RateLimited
-from airflow_provider_meetings.api.http.rate_limit import Quota, Rate, RateLimiter
+from airflow_provider_meetings.api.http.rate_limit import MAX_SECONDS, Quota, Rate, RateLimiter
 from airflow_provider_meetings.coordination.backend import Backend, Busy
 
 MARGIN: Final = 0.02
 """Distance to a documented limit: the platform counts calls when they arrive, slots when they are sent."""
 MAX_BLOCK_SECONDS: Final = 60.0
 """A longer block is not waited for: the error names its end."""
-MAX_SECONDS: Final = 3600.0
-"""The longest block that one answer can cause: a wrong number must not block an endpoint for years."""
 _NOW_SECONDS: Final = 0.001
 _UNDOCUMENTED: Final = Rate(1e6, 1.0)
 """An endpoint without a documented limit has no queue, but the platform may still refuse a call."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, Protocol
 
 from airflow_provider_meetings.api.errors import RateLimited
+
+MAX_SECONDS: Final = 3600.0
+"""The longest wait that an answer can ask for: a wrong number must not stop an endpoint for years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +58,29 @@ class RateLimiter(Protocol):
 
     def refused(self, quota: Quota, error: RateLimited) -> float:
         """Block the endpoint for everyone after a refusal; return the seconds."""
+
+
+# https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (frequency control)
+# https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return the wait that an answer names, from 0 to an hour, in seconds; None if it names no valid one.
+
+    :param headers: with case-insensitive names, as those of a `requests.Response`.
+    """
+    reset, retry_after = (headers.get(name, "").strip() for name in ("x-ogw-ratelimit-reset", "Retry-After"))
+    for value in (reset, retry_after):
+        if re.fullmatch(r"[0-9]+(\.[0-9]*)?", value):
+            return min(float(value), MAX_SECONDS)
+    end = _http_date(retry_after)
+    if end is None:
+        return None
+    now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
+    return min(max((end - now).total_seconds(), 0.0), MAX_SECONDS)
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        time = parsedate_to_datetime(value)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
