@@ -83,7 +83,7 @@ DOCUMENTS: Final = (
             *_ENVELOPE,
             Field("recording"),
             Field("url", "", "url"),
-            Field("duration", "milliseconds as text", "raw.duration"),
+            Field("duration", "milliseconds as text", "duration"),
         ),
         codes=(
             (500, 121001, "ServerError"),

@@ -19,6 +19,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.http.error_codes import Endpoint, Rule
 
 LIMIT = 99991400
+NO_RECORDING = 121004
 
 _LOGIN = "Check login (app id) and password (app secret) of the connection, in the developer console of this app."
 _LATER = "Try again later."
@@ -127,7 +128,7 @@ _RECORDING = {
     121001: Rule(ServerError, _LATER),
     121002: Rule(InvalidRequest, "The platform does not support this for the meeting."),
     121003: Rule(InvalidRequest, _LONG_ID),
-    121004: Rule(NotReady, "The meeting has no recording: not yet, or it was never recorded."),
+    NO_RECORDING: Rule(NotReady, "The meeting has no recording: not yet, or it was never recorded."),
     121005: Rule(PermissionDenied, "A tenant token needs the scope vc:record:readonly."),
     122001: Rule(NotReady, "Wait: the meeting is still running."),
     122002: Rule(NotFound, _LONG_ID),

@@ -38,6 +38,7 @@ _STATE_OF_ERROR: dict[type[MeetingsApiError], RecordingState] = {
     Gone: RecordingState.GONE,
     PermissionDenied: RecordingState.FORBIDDEN,
     NotFound: RecordingState.UNKNOWN,
+    NotReady: RecordingState.ABSENT,  # without a code: a success without a recording
 }
 _STATE_OF_CODE = {
     121004: RecordingState.ABSENT,
@@ -124,7 +125,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             recording_id=recording_id,
             meeting_id=meeting_id,
             state=state,
-            reason=f"{error.vendor_message} (code {error.code})",
+            reason=error.what if error.code is None else f"{error.vendor_message} (code {error.code})",
         )
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:

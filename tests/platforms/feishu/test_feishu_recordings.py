@@ -76,6 +76,41 @@ class TestFeishuContract(ClientContract):
             (None, "x" * 24): ("unknown", "resource not found (code 2091002)"),
         }
 
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {},
+            {"data": None},
+            {"data": {}},
+            {"data": {"recording": None}},
+            {"data": {"recording": {}}},
+            {"data": {"recording": {"duration": "30000"}}},
+            {"data": {"recording": {"url": ""}}},
+            {"data": {"recording": {"url": None, "duration": "0"}}},
+        ],
+    )
+    def test_success_without_a_recording_is_absent(
+        self, feishu: FeishuClient, state: EmulatorState, answer: dict[str, Any]
+    ) -> None:
+        body = json.dumps({"code": 0, "msg": "ok", **answer})
+        state.fail("feishu.meeting_recording", 0, times=2, status=200, body=body)
+        with pytest.raises(NotReady, match="names no recording of the meeting") as caught:
+            feishu.get_meeting_recording(seed.READY_MEETING)
+        assert "never recorded" in caught.value.next_step
+        absent, ready = feishu.list(RecordingQuery(meeting_ids=(seed.READY_MEETING, seed.AUDIO_ONLY_MEETING)))
+        assert (absent.state, absent.meeting_id) == (RecordingState.ABSENT, seed.READY_MEETING)
+        assert absent.reason == f"The platform names no recording of the meeting {seed.READY_MEETING}"
+        assert ready.state is RecordingState.READY
+
+    @pytest.mark.parametrize("data", [[1], "x", {"recording": [1]}, {"recording": "x"}, {"recording": {"url": 1}}])
+    def test_undocumented_recording_is_a_server_error(
+        self, feishu: FeishuClient, state: EmulatorState, data: object
+    ) -> None:
+        body = json.dumps({"code": 0, "msg": "ok", "data": data})
+        state.fail("feishu.meeting_recording", 0, times=None, status=200, body=body)
+        with pytest.raises(ServerError):
+            _ = feishu.get_meeting_recording(seed.READY_MEETING).minute_token
+
     def test_two_states_before_ready(self, client: MeetingsClient, state: EmulatorState) -> None:
         state.not_ready_polls = 2
         query = RecordingQuery(meeting_ids=(seed.PROCESSING_MEETING,))

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import InvalidRequest, NotReady
 from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.query import check_times, windows
@@ -22,6 +22,8 @@ from airflow_provider_meetings.platforms.feishu.api.models import (
     parse_page,
 )
 from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession
+from airflow_provider_meetings.platforms.feishu.codes import CODES, NO_RECORDING
+from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 
 LONGEST_REPORT = timedelta(days=365)
 _STATUSES = (1, 2)
@@ -37,11 +39,21 @@ class MeetingsEndpoints(FeishuSession):
         """Return the recording of a meeting.
 
         :param meeting_id: the long id that a meeting gets when it starts, not the 9-digit number.
-        :raises NotReady: 124002 while it is being created, 122001 while the meeting runs, 121004 while there is none
-            (a recording under 5 seconds never appears); `PermissionDenied` 121005; `NotFound` 122002.
+        :raises NotReady: 124002 while it is being created, 122001 while the meeting runs, 121004 or a success without
+            a recording while there is none (a recording under 5 seconds never appears); `PermissionDenied` 121005;
+            `NotFound` 122002.
         """
         path = f"/open-apis/vc/v1/meetings/{check_digits(meeting_id, 'meeting_id')}/recording"
-        return MeetingRecording.parse(self._get(path, quotas.MEETING_RECORDING), "recording")
+        read = MeetingRecording.fields
+        data = read.mapping(self._get(path, quotas.MEETING_RECORDING) or {}, "data")
+        recording = read.mapping(data.get("recording") or {}, "recording")
+        if not recording.get("url"):
+            raise NotReady(
+                f"The platform names no recording of the meeting {meeting_id}",
+                platform=PLATFORM,
+                next_step=CODES[NO_RECORDING].next_step,
+            )
+        return MeetingRecording.parse(recording)
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
     def list_meetings(

@@ -44,9 +44,10 @@ class Minute(FeishuAnswer):
 # https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
 @dataclass(frozen=True, slots=True)
 class MeetingRecording(FeishuAnswer):
-    """The recording of a meeting: the page of its minute."""
+    """The recording of a meeting: the page of its minute, and `duration` in milliseconds."""
 
     url: str
+    duration: int | None = None
 
     @property
     def minute_token(self) -> str:
