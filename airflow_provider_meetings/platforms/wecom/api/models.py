@@ -95,7 +95,8 @@ class Record(NeverPickled, WeComAnswer):
 class RecordingFile(NeverPickled, WeComAnswer):
     """A file of a recording with its current addresses: signed links that expire within hours, perhaps minutes.
 
-    `meeting_summary` and `ai_meeting_transcripts` are addresses by file type; get_file_list does not return the latter.
+    `meeting_summary` and `ai_meeting_transcripts` are addresses by file type. get_file_list does not return the latter,
+    nor the times, which are in UTC.
     """
 
     record_file_id: str
@@ -105,6 +106,8 @@ class RecordingFile(NeverPickled, WeComAnswer):
     audio_address_file_type: str | None
     meeting_summary: Annotated[Mapping[str, str], _by_type] = field(repr=False)
     ai_meeting_transcripts: Annotated[Mapping[str, str], _by_type] = field(repr=False)
+    start_time: Annotated[DateTime | None, Fields.milliseconds] = None
+    end_time: Annotated[DateTime | None, Fields.milliseconds] = None
 
 
 # https://developer.work.weixin.qq.com/document/path/91039

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pendulum
 import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
@@ -25,6 +26,8 @@ def test_file_example() -> None:
         audio_address_file_type="m4a",
         meeting_summary={"pdf": "https://cos.example.invalid/s.pdf?sign=S2"},
         ai_meeting_transcripts={"txt": "https://cos.example.invalid/t.txt?sign=S2"},
+        start_time=pendulum.datetime(2026, 1, 1, 1, 13, 30, tz="UTC"),
+        end_time=pendulum.datetime(2026, 1, 1, 1, 43, 30, tz="UTC"),
         raw=body,
     )
 
