@@ -14,6 +14,7 @@
     │   └── QueueTooLong      the next slot of the quota is too far away: nothing was sent
     ├── QuotaExhausted        the app's quota for a month or another long period is exhausted
     ├── ServerError           the platform failed, is unreachable, or gave an undocumented answer
+    │   └── AnswerTooLong     an answer exceeds the limit of its bytes or seconds: the same call does not repeat it
     ├── LinkExpired           a download link expired: resolve a new one
     ├── UnsafeAddress         a download link leads to an address that is not allowed
     ├── MediaCorrupt          the served bytes are not the recording
@@ -143,6 +144,10 @@ class ServerError(MeetingsApiError):
     """The platform failed, is unreachable, or gave an undocumented answer."""
 
     permanent = False
+
+
+class AnswerTooLong(ServerError):
+    """An answer has more bytes, or takes longer, than the client reads."""
 
 
 class LinkExpired(MeetingsApiError):

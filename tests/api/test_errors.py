@@ -62,6 +62,7 @@ def test_permanent_errors() -> None:
         "RateLimited",
         "QueueTooLong",
         "ServerError",
+        "AnswerTooLong",
         "LinkExpired",
         "MediaCorrupt",
         "StoreError",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
+import zlib
 from contextlib import suppress
+from gzip import BadGzipFile
 from urllib.parse import urlsplit
 
 import requests
+from urllib3 import exceptions
 
 from airflow_provider_meetings.api.errors import ServerError
 
@@ -92,8 +95,10 @@ def _describe(error: Exception) -> str:
         return "the TLS certificate or handshake was refused"
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy failed"
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout | exceptions.TimeoutError):
         return "no answer in time"
+    if isinstance(error, exceptions.ProtocolError | EOFError | BadGzipFile | zlib.error):
+        return "the answer was cut off or is damaged"
     if isinstance(error, requests.RequestException):
         return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
     if isinstance(error, OSError):

@@ -10,7 +10,7 @@ from threading import Event
 from typing import Any
 
 import requests
-from requests.utils import get_environ_proxies
+from requests.utils import default_headers, get_environ_proxies
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -22,6 +22,7 @@ from tenacity import (
 )
 
 from airflow_provider_meetings.api.errors import (
+    AnswerTooLong,
     AuthenticationError,
     InvalidRequest,
     MeetingsApiError,
@@ -30,6 +31,8 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
 )
 from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
+from airflow_provider_meetings.api.http.body import ACCEPTED, read_whole
+from airflow_provider_meetings.api.http.cancellation import CancellableAdapter, DeadlineExceeded
 from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
 from airflow_provider_meetings.api.http.redaction import is_http, keep_queries_out_of_logs, redact, unreachable
 from airflow_provider_meetings.api.http.usage import Usage
@@ -38,6 +41,12 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
+ANSWER_SECONDS = 120.0
+"""The longest time for one request and its whole answer; `READ_SECONDS` start again with each byte."""
+KEPT_ANSWER_SECONDS = 80.0
+"""The same for a call that nothing interrupts: other processes wait 90 seconds for it."""
+ANSWER_BYTES = 64 * 1024 * 1024
+"""The longest answer, decoded; the transcript of a day has less than a tenth."""
 MAX_WAIT_SECONDS = 60.0
 """The longest wait before a retry. An error with a longer one is raised at once, for the scheduler to retry."""
 QUEUE_SECONDS = 600.0
@@ -52,7 +61,9 @@ Decode = Callable[[requests.Response], Any]
 
 
 class Transport:
-    """Wrap one `requests.Session` for one platform and one identity.
+    """Send requests to one platform, for one identity, from any number of threads.
+
+    It uses no `requests.Session`, which reads the body of a redirect without a limit.
 
     :param base_url: scheme and host of the API.
     :param platform: for error messages.
@@ -61,6 +72,8 @@ class Transport:
     :param ca_bundle: a path; None means ``REQUESTS_CA_BUNDLE``, else the default certificates.
     :param rate_limiter: the quotas of the app; None sends each call at once.
     :param queue_timeout: seconds that a call may wait for its slot.
+    :param answer_seconds: seconds for one request and its whole answer.
+    :param answer_bytes: the most decoded bytes of an answer.
     :param sleep: used before calls and between attempts; the default returns early on `interrupt`.
     :param on_secret: called with each token before it is used, to mask it in logs.
     :param clock: monotonic seconds.
@@ -77,6 +90,8 @@ class Transport:
         on_secret: Callable[[str], None] = lambda value: None,
         rate_limiter: RateLimiter | None = None,
         queue_timeout: float = QUEUE_SECONDS,
+        answer_seconds: float = ANSWER_SECONDS,
+        answer_bytes: int = ANSWER_BYTES,
         sleep: Callable[[float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -98,17 +113,17 @@ class Transport:
         self._interrupted = Event()
         self._sleep = sleep or sleep_using_event(self._interrupted)
         self._clock = clock
-        self._session = requests.Session()
-        # With trust_env, requests would send a .netrc login beside the token, or instead of it.
-        self._session.trust_env = False
-        self._session.verify = self.verify
+        self._answer_seconds = answer_seconds
+        self._answer_bytes = answer_bytes
+        self._adapter = CancellableAdapter()
 
     def close(self) -> None:
-        self._session.close()
+        self._adapter.close()
 
     def interrupt(self) -> None:
-        """End waits in every thread, and send no further call after a wait."""
+        """End waits and calls in progress in every thread, and send no further call."""
         self._interrupted.set()
+        self._adapter.cancel()
 
     def pause(self, seconds: float) -> None:
         """Sleep before a call.
@@ -117,10 +132,10 @@ class Transport:
         """
         self._sleep(seconds)
         if self._interrupted.is_set():
-            raise ServerError("The call was not sent: the task is being stopped", platform=self.platform)
+            raise self._stopped()
 
     def acquire(self, quota: Quota) -> None:
-        """Wait for a slot of `quota`; send the call at once, with ``queued=False``.
+        """Wait for a slot of `quota`; send the call at once, with ``kept=True``.
 
         :raises RateLimited: if the slot is further away than `queue_timeout`.
         :raises ServerError: if the transport is interrupted.
@@ -156,14 +171,16 @@ class Transport:
         json: Mapping[str, Any] | None = None,
         auth: TokenAuth | None = None,
         max_attempts: int | None = None,
-        queued: bool = True,
+        kept: bool = False,
     ) -> Any:
         """Send one API call and return the decoded answer.
 
         Waits for a slot of the quota. Retries rate limits and server errors after the wait that the platform names,
         else with exponential backoff. Renews a rejected token once. Raises the last typed error.
 
-        :param queued: False if `acquire` was called for this call.
+        :param kept: True for a call whose answer must not be lost: `acquire` was called for it, and `interrupt` lets it
+            end.
+        :raises AnswerTooLong: if the answer exceeds the transport's limits.
         """
         retrying = Retrying(
             stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
@@ -175,13 +192,14 @@ class Transport:
         )
 
         def send(signature: Signature | None) -> Any:
-            request = requests.Request(method, self.base_url + path, params=params, json=json, auth=signature)
-            if queued:
+            headers = {**default_headers(), "Accept-Encoding": ACCEPTED}
+            url = self.base_url + path
+            request = requests.Request(method, url, headers, params=params, json=json, auth=signature)
+            if not kept:
                 self.acquire(quota)
             self.usage.add(quota.endpoint, calls=1)
             try:
-                with self._send(request) as response:
-                    return decode(response)
+                return decode(self._send(request, kept=kept))
             except RateLimited as error:
                 self._block(quota, error)
                 raise
@@ -212,19 +230,39 @@ class Transport:
         if self._rate_limiter is not None:
             error.retry_after = self._rate_limiter.refused(quota, error)
 
-    def _send(self, request: requests.Request) -> requests.Response:
+    def _send(self, request: requests.Request, *, kept: bool) -> requests.Response:
         keep_queries_out_of_logs(request.url)
+        adapter = CancellableAdapter() if kept else self._adapter
+        seconds = min(self._answer_seconds, KEPT_ANSWER_SECONDS) if kept else self._answer_seconds
         try:
-            response = self._session.send(
-                self._session.prepare_request(request),
-                timeout=self.request_timeout,
-                proxies=self.proxies or get_environ_proxies(request.url),
-                allow_redirects=False,  # the APIs never redirect, and a redirect could carry the secret elsewhere
-            )
-        except (requests.RequestException, ValueError, OSError) as error:
-            raise unreachable(self.platform, request.url, error) from None
+            prepared = request.prepare()
+            proxies = self.proxies or get_environ_proxies(request.url)
+
+            def send() -> requests.Response:
+                timeout, verify = self.request_timeout, self.verify
+                response = adapter.send(prepared, stream=True, timeout=timeout, verify=verify, proxies=proxies)
+                read_whole(response, self._answer_bytes, self.platform)
+                return response
+
+            response = adapter.exchange(send, seconds)
+        except MeetingsApiError:
+            raise
+        except DeadlineExceeded:
+            raise AnswerTooLong(
+                f"{self.platform} did not finish its answer to {redact(request.url)} within {seconds:g} s",
+                platform=self.platform,
+                next_step="Try again later; if it persists, check the network and the proxy.",
+            ) from None
+        except Exception as error:  # also errors of urllib3, http.client, gzip and zlib
+            raise self._stopped() if adapter.cancelled else unreachable(self.platform, request.url, error) from None
+        finally:
+            if kept:
+                adapter.close()
         log.debug("%s %s answered %s", request.method, redact(request.url), response.status_code)
         return response
+
+    def _stopped(self) -> ServerError:
+        return ServerError("The call has no answer: the task is being stopped", platform=self.platform)
 
     def _wait_seconds(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -243,6 +281,6 @@ class Transport:
 
 
 def _is_retryable(error: BaseException) -> bool:
-    if isinstance(error, QueueTooLong):
-        return False
+    if isinstance(error, QueueTooLong | AnswerTooLong):
+        return False  # four answers without end would take eight minutes; the task's own retry comes later
     return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= MAX_WAIT_SECONDS

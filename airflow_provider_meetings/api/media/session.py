@@ -6,17 +6,17 @@ import logging
 import socket
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.utils import default_headers, get_environ_proxies
-from urllib3 import ProxyManager
 from urllib3.connection import HTTPConnection
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, UnsafeAddress
+from airflow_provider_meetings.api.http.cancellation import CancellableAdapter
 from airflow_provider_meetings.api.http.redaction import (
     is_http,
     keep_queries_out_of_logs,
@@ -26,7 +26,6 @@ from airflow_provider_meetings.api.http.redaction import (
 )
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.address_policy import MediaAddresses, resolve
-from airflow_provider_meetings.api.media.cancellation import CancellableSockets, cancellable
 from airflow_provider_meetings.api.media.stream import MediaStream, Position
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ class MediaSession:
 
     :param transport: the platform's; its proxy, CA bundle and timeouts apply to media as well.
     :param allowed_hosts: see `MediaAddresses`.
-    :param answer_seconds: limit for all headers of one answer.
+    :param answer_seconds: limit for connecting and for all headers of one answer.
     """
 
     def __init__(
@@ -53,15 +52,15 @@ class MediaSession:
         self._verify = transport.verify
         self._timeout = transport.request_timeout
         self._addresses = MediaAddresses(transport.base_url, allowed_hosts, platform=transport.platform)
-        self._sockets = CancellableSockets(answer_seconds)
-        self._adapter = GuardedAdapter(self._addresses, self._sockets)
+        self._answer_seconds = answer_seconds
+        self._adapter = GuardedAdapter(self._addresses)
 
     def close(self) -> None:
         self._adapter.close()
 
     def interrupt(self) -> None:
         """Cut every answer in progress, in any thread, and open nothing afterwards."""
-        self._sockets.cancel()
+        self._adapter.cancel()
 
     def stream(self, url: str, position: Position | None = None) -> MediaStream:
         """Open a media link.
@@ -103,7 +102,7 @@ class MediaSession:
             if scheme_of(url) not in {"", "http", "https"}:
                 raise self._unsafe("is no http(s) address")
             raise ServerError(f"{self._platform} gave a link that is no http(s) address", platform=self._platform)
-        if self._sockets.cancelled:
+        if self._adapter.cancelled:
             raise ServerError("The media link was not opened: the task is being stopped", platform=self._platform)
         try:
             # auth: otherwise requests sends a user in the link as a login.
@@ -112,9 +111,10 @@ class MediaSession:
             keep_queries_out_of_logs(url)
             self._addresses.check_host(urlsplit(url).hostname or "")
             proxies = self._proxies or get_environ_proxies(url)
-            response = self._adapter.send(
-                request, stream=True, timeout=self._timeout, verify=self._verify, proxies=proxies
+            send = partial(
+                self._adapter.send, request, stream=True, timeout=self._timeout, verify=self._verify, proxies=proxies
             )
+            response = self._adapter.exchange(send, self._answer_seconds)
         except MeetingsApiError:
             raise
         except Exception as error:  # also AssertionError of http.client, and urllib3's own errors
@@ -134,35 +134,14 @@ def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-class GuardedAdapter(HTTPAdapter):
+class GuardedAdapter(CancellableAdapter):
     """Check the address of each direct connection, from any number of threads.
 
     The proxy resolves the names of what goes through it, and is itself often at a private address: neither is checked.
-
-    :param sockets: registers each connection, also those to proxies.
     """
 
-    def __init__(self, addresses: MediaAddresses, sockets: CancellableSockets) -> None:
-        # Set first: the base class creates the pool manager.
-        self._addresses = addresses
-        self._sockets = sockets
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-
-        class Guarded(_GuardedConnection):
-            addresses = self._addresses
-
-        pools = self.poolmanager.pool_classes_by_scheme
-        self.poolmanager.pool_classes_by_scheme = cancellable(pools, self._sockets, Guarded)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:
-        exists = proxy in self.proxy_manager
-        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
-        if not exists:
-            manager.pool_classes_by_scheme = cancellable(manager.pool_classes_by_scheme, self._sockets)
-        return manager
+    def __init__(self, addresses: MediaAddresses) -> None:
+        super().__init__(type("Guarded", (_GuardedConnection,), {"addresses": addresses}))
 
 
 class _GuardedConnection(HTTPConnection):

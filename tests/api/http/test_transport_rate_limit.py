@@ -213,7 +213,7 @@ def test_call_uses_acquired_slot(origin: Origin, transport: Transport, time: Tim
     transport.acquire(FIVE)
     assert time.slept == pytest.approx([SLOT])
     assert origin.count("/api") == 1
-    transport.call("GET", "/api", decode, quota=FIVE, queued=False)
+    transport.call("GET", "/api", decode, quota=FIVE, kept=True)
     assert time.slept == pytest.approx([SLOT])
     assert origin.count("/api") == 2
 

@@ -75,11 +75,11 @@ class FeishuSession:
         self.transport.acquire(USER_TOKEN)
 
     def _renew(self, refresh_token: str) -> TokenPair:
-        return self._request_tokens("refresh_token", {"refresh_token": refresh_token}, queued=False)
+        return self._request_tokens("refresh_token", {"refresh_token": refresh_token}, kept=True)
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-    def _request_tokens(self, grant_type: str, parameters: dict[str, str], *, queued: bool = True) -> TokenPair:
+    def _request_tokens(self, grant_type: str, parameters: dict[str, str], *, kept: bool = False) -> TokenPair:
         app = {"client_id": self._credentials.app_id, "client_secret": self._credentials.app_secret}
         body = self.transport.call(
             "POST",
@@ -88,7 +88,7 @@ class FeishuSession:
             quota=USER_TOKEN,
             json={"grant_type": grant_type, **app, **parameters},
             max_attempts=1,  # the code or refresh token works once: only the caller knows whether it may be sent again
-            queued=queued,
+            kept=kept,
         )
         return parse_token_pair(body)
 

@@ -1,0 +1,68 @@
+"""The body of an API answer: read whole, with a limit on its decoded bytes."""
+
+from __future__ import annotations
+
+from gzip import GzipFile
+from io import BytesIO
+from types import SimpleNamespace
+
+import requests
+
+from airflow_provider_meetings.api.errors import AnswerTooLong, ServerError
+from airflow_provider_meetings.api.http.error_codes import request_path
+
+ACCEPTED = "gzip"
+"""The Accept-Encoding of the calls."""
+_CHUNK_BYTES = 64 * 1024
+# https://www.iana.org/assignments/http-parameters/http-parameters.xhtml#content-coding
+_CODINGS = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"}
+
+
+def content_codings(response: requests.Response) -> list[str]:
+    """Return the known codings of the body, in lower case; servers also send what is none, such as ``utf-8``."""
+    tokens = response.headers.get("Content-Encoding", "").lower().split(",")
+    return [token.strip() for token in tokens if token.strip() in _CODINGS]
+
+
+def read_whole(response: requests.Response, max_bytes: int, platform: str) -> None:
+    """Read the body, decode it, and put it back, so that ``content`` and ``json()`` work without the connection.
+
+    :param response: opened with ``stream=True``; closed if the body cannot be read.
+    :raises AnswerTooLong: if it has more than `max_bytes` decoded.
+    :raises ServerError: if it is compressed in another way than requested.
+    :raises Exception: of requests, urllib3, gzip or zlib, for a body that is cut or broken.
+    """
+    # `read1` at most empties a buffer. `stream` reads all that follows a chunk of a negative size, and before urllib3
+    # 2.8 a line without end; its decoders accept a truncated body.
+    read = response.raw.read1
+    try:
+        if codings := content_codings(response):
+            if codings not in (["gzip"], ["x-gzip"]):
+                raise ServerError(
+                    f"{platform} compressed its answer to {request_path(response)} as {', '.join(codings)}; "
+                    f"only {ACCEPTED} was requested",
+                    platform=platform,
+                    next_step="If a proxy does this, configure it to pass answers on unchanged.",
+                )
+            read = GzipFile(fileobj=SimpleNamespace(read=read)).read1
+        with BytesIO() as body:  # closed: the traceback of an error would keep its bytes
+            while chunk := read(_CHUNK_BYTES):
+                body.write(chunk)
+                if body.tell() > max_bytes:
+                    raise AnswerTooLong(
+                        f"{platform} answered {request_path(response)} with more than {max_bytes} bytes",
+                        platform=platform,
+                        next_step="No answer of the platform is that long: check the connection's host and proxy.",
+                    )
+            content = body.getvalue()
+    except BaseException:
+        response.close()
+        raise
+    response.raw = _Whole(content)
+
+
+class _Whole(BytesIO):
+    """Return everything at once: `Response.content` would copy it in small pieces."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read()

@@ -1,0 +1,196 @@
+"""Requests with a deadline that another thread can cancel, in every phase, from the lookup of the name to the body."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
+from queue import Empty, SimpleQueue
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import ProxyManager
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.response import HTTPResponse
+
+
+class DeadlineExceeded(requests.Timeout):
+    """A request took longer than its deadline."""
+
+
+class _Exchange:
+    """One request and its answer, in a thread of its own."""
+
+    def __init__(self) -> None:
+        # Unlike an Event or a Future, a SimpleQueue may be used by a signal handler of the thread that waits for it.
+        self.outcome: SimpleQueue[requests.Response | BaseException] = SimpleQueue()
+        self.sockets: list[socket.socket] = []
+        self.left = False
+
+
+class CancellableAdapter(HTTPAdapter):
+    """Send requests that other threads can cancel.
+
+    A socket timeout starts again with each byte, and nothing interrupts the lookup of a name. Each request therefore
+    runs in a thread, which its caller leaves at the deadline, on `cancel`, or with the exception of a signal handler.
+
+    :param mixins: base classes of the connections to the hosts, not of those to proxies.
+    """
+
+    def __init__(self, *mixins: type[HTTPConnection]) -> None:
+        # Set first: the base class creates the pool manager.
+        self._mixins = mixins
+        # Reentrant: a signal handler may call `cancel` while its own thread holds the lock.
+        self._lock = threading.RLock()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._exchanges: set[_Exchange] = set()
+        self._own = threading.local()
+        self.cancelled = False
+        super().__init__()
+
+    def exchange(self, work: Callable[[], requests.Response], seconds: float) -> requests.Response:
+        """Return what `work` returns; it sends one request through this adapter.
+
+        :raises DeadlineExceeded: after `seconds`; the request's connection is shut down.
+        :raises requests.ConnectionError: if `cancel` is called, or was called before.
+        """
+        exchange = _Exchange()
+
+        def run() -> None:
+            self._own.exchange = exchange
+            try:
+                outcome: requests.Response | BaseException = work()
+            except BaseException as error:  # raised by the caller
+                outcome = error
+            with self._lock:
+                exchange.outcome.put(outcome)
+                if exchange.left:
+                    _discard(exchange)
+
+        outcome: requests.Response | BaseException | None = None
+        try:
+            with self._lock:
+                self._check()
+                self._exchanges.add(exchange)
+            # Airflow finds the task's log by the context.
+            threading.Thread(target=copy_context().run, args=(run,), name="meetings request", daemon=True).start()
+            outcome = exchange.outcome.get(timeout=seconds)
+        except Empty:
+            raise DeadlineExceeded(f"no complete answer within {seconds:g} s") from None
+        finally:
+            with self._lock:
+                self._exchanges.discard(exchange)
+                if not isinstance(outcome, requests.Response):
+                    exchange.left = True
+                    _discard(exchange)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+    def cancel(self) -> None:
+        """End each exchange and each read of a body, in any thread; refuse further ones."""
+        with self._lock:
+            self.cancelled = True
+            for exchange in self._exchanges:
+                exchange.outcome.put(requests.ConnectionError("the session was interrupted"))
+            for connection in [*self._sockets]:
+                _shut_down(connection)
+
+    def use(self, connection: socket.socket) -> None:
+        """Register the socket that the exchange of this thread uses.
+
+        :raises requests.ConnectionError: if the exchange has been left.
+        """
+        exchange: _Exchange | None = getattr(self._own, "exchange", None)
+        with self._lock:
+            self._sockets.add(connection)
+            if exchange is not None:
+                exchange.sockets.append(connection)
+            self._check(exchange)
+
+    def _check(self, exchange: _Exchange | None = None) -> None:
+        if self.cancelled or (exchange is not None and exchange.left):
+            raise requests.ConnectionError("the session was interrupted")
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pools = self.poolmanager.pool_classes_by_scheme
+        self.poolmanager.pool_classes_by_scheme = self._cancellable(pools, *self._mixins)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> ProxyManager:
+        exists = proxy in self.proxy_manager
+        manager: ProxyManager = super().proxy_manager_for(proxy, **kwargs)
+        if not exists:
+            manager.pool_classes_by_scheme = self._cancellable(manager.pool_classes_by_scheme)
+        return manager
+
+    def _cancellable(
+        self, pools: dict[str, type[HTTPConnectionPool]], *mixins: type[HTTPConnection]
+    ) -> dict[str, type[HTTPConnectionPool]]:
+        def subclass(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+            bases = (*mixins, _CancellableConnection, pool.ConnectionCls)
+            return type(pool.__name__, (pool,), {"ConnectionCls": type("Connection", bases, {"adapter": self})})
+
+        return {scheme: subclass(pool) for scheme, pool in pools.items()}
+
+
+class _CancellableConnection(HTTPConnection):
+    adapter: ClassVar[CancellableAdapter]
+    _duplicate: socket.socket | None = None
+
+    def _new_conn(self) -> socket.socket:
+        connection = super()._new_conn()
+        try:
+            # TLS detaches the descriptor of `connection`; until it is done, the duplicate reaches the same connection.
+            self._duplicate = connection.dup()
+            self.adapter.use(self._duplicate)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+            self.adapter.use(_plain_socket(self.sock))
+        finally:
+            if self._duplicate:
+                self._duplicate.close()
+                self._duplicate = None
+
+    def _tunnel(self) -> None:
+        super()._tunnel()
+        # It accepts truncated headers of a proxy: TLS must not begin on a socket that was shut down.
+        self.adapter.use(self.sock)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
+        # Also a connection that another exchange has opened.
+        self.adapter.use(_plain_socket(self.sock))
+        return super().getresponse()
+
+
+def _plain_socket(connection: socket.socket) -> socket.socket:
+    # For TLS inside the TLS of a proxy, urllib3 uses an object that is not a socket but has one.
+    return getattr(connection, "socket", connection)
+
+
+def _discard(exchange: _Exchange) -> None:
+    """Shut down the sockets of an exchange that its caller has left, and close its answer."""
+    for connection in exchange.sockets:
+        _shut_down(connection)
+    with suppress(Empty):
+        while True:
+            if isinstance(outcome := exchange.outcome.get_nowait(), requests.Response):
+                outcome.close()
+
+
+def _shut_down(connection: socket.socket) -> None:
+    # Not SSLSocket.shutdown: it removes TLS, and the reader would take encrypted bytes for the body.
+    # Both directions: with SHUT_RD alone, the kernel still delivers what arrives.
+    with suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
