@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any
+from unicodedata import category, normalize
 from urllib.parse import quote
 
 from airflow_provider_meetings.api.landing.layout import safe_name
@@ -19,6 +24,11 @@ _DROPPED = "[redacted]"
 _MIN_BYTES = 6
 # Longer texts are searched, not compared at each position: repeated characters would make that quadratic.
 _MAX_COMPARED = 64
+# What `_fold` changes: character references, which may be escaped again (&amp;#20250;), several blanks, and characters
+# that are neither ASCII nor common Chinese ones.
+_SPECIAL = re.compile(r"(&(?:amp;){0,9}(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z]\w{1,31});|\s{2,99}|[^ -~、。一-鿿])")
+# Similar letters, quotes, hyphens and dots, and the dot above, which "İ" leaves in lower case.
+_SIMILAR = str.maketrans("ı‘’‐–•・‧", "i''--···", "\u0307")
 
 
 def add_replacement(replacements: Replacements, raw: str, replacement: str, *, is_id: bool) -> None:
@@ -27,21 +37,41 @@ def add_replacement(replacements: Replacements, raw: str, replacement: str, *, i
     replacements[raw] = (replacement if previous else "", is_id or was_id)
 
 
+def fold(text: str) -> str:
+    """Return a text in one spelling: lower case, decomposed, narrow, without HTML escapes and invisible characters."""
+    return _SPECIAL.sub(lambda special: _fold(special[0]), text).lower()
+
+
+@lru_cache(1 << 14)
+def _fold(special: str) -> str:
+    while (text := html.unescape(special)) != special:
+        special = text
+    if special.isspace():
+        return " "
+    text = normalize("NFKD", normalize("NFKD", special).casefold()).translate(_SIMILAR)
+    return "".join(character for character in text if category(character) != "Cf")  # as zero-width spaces are
+
+
 class Scrub:
-    """Replace redacted texts in any JSON value, as whole strings and as substrings.
+    """Replace redacted texts in any JSON value, as whole strings and as substrings, also in other spellings (`fold`).
 
     All texts are replaced in one pass, so that no replacement is changed by another. A file may name thousands of
     people, so texts are looked up by their first characters and their length; a regular expression would try each.
     """
 
     def __init__(self, replacements: Replacements) -> None:
-        self._whole = {raw: replacement or None for raw, (replacement, _) in replacements.items()}
-        self._ids = {raw for raw, (_, is_id) in replacements.items() if is_id}
-        self._within: dict[str, str] = {}
-        for raw, (replacement, is_id) in replacements.items():
-            for form in {raw, safe_name(raw), quote(raw, safe="", errors="replace")}:
-                if _long_enough(form) or (form and is_id):
-                    self._within[form] = replacement or _DROPPED
+        # If two texts are spellings of each other, a third spelling is dropped if one of them is.
+        texts = sorted(replacements.items(), key=lambda item: not item[1][0])
+        self._exact = {raw: new or None for raw, (new, _) in texts}
+        self._whole = {folded: new for raw, new in self._exact.items() if (folded := fold(raw))}
+        self._ids = {fold(raw) for raw, (_, is_id) in texts if is_id}
+        self._forms = {
+            form: new or _DROPPED
+            for raw, (new, is_id) in texts
+            for form in {raw, safe_name(raw), quote(raw, safe="", errors="replace")}
+            if (folded := fold(form)) and (is_id or _long_enough(folded))
+        }
+        self._within = {fold(form): new for form, new in self._forms.items()}
         self._lengths: dict[str, list[int]] = {}
         self._long: dict[str, list[str]] = {}
         for form in sorted(self._within, key=len, reverse=True):
@@ -65,10 +95,17 @@ class Scrub:
             return self._whole[str(value)]
         if not isinstance(value, str):
             return value
-        return self._whole[value] if value in self._whole else self._replaced(self._unescaped(value))
+        folded = fold(value)
+        if folded in self._whole:
+            return self._exact.get(value, self._whole[folded])
+        clean = self._unescaped(value)
+        return self._replaced(clean, folded if clean is value else fold(clean))
 
     def _name(self, name: Any) -> Any:
-        return (self._whole[name] or _DROPPED) if name in self._ids else name
+        # The platform's field names are identifiers; a title may be the same word.
+        if isinstance(name, str) and name.isascii() and name.isidentifier() and fold(name) not in self._ids:
+            return name
+        return _DROPPED if (clean := self(name)) is None else clean
 
     def _unescaped(self, value: str) -> str:
         """Scrub a JSON document inside a string, if it contains escapes, which would hide redacted texts."""
@@ -81,19 +118,34 @@ class Scrub:
         except (ValueError, RecursionError):
             return value
 
-    def _replaced(self, value: str) -> str:
+    def _replaced(self, value: str, folded: str) -> str:
+        found = list(self._find(folded))
+        if not found:
+            return value
+        pieces = _SPECIAL.split(value)  # each second one is special
+        places = [0, *accumulate(len(_fold(piece)) if n % 2 else len(piece) for n, piece in enumerate(pieces))]
+        origins = [0, *accumulate(map(len, pieces))]
         parts = []
-        done = at = 0
-        positions: dict[str, int] = {}
-        while self._first and (match := self._first.search(value, at)):
-            at = match.start()
-            form = self._find_long(value, at, positions) or self._find_short(value, at)
-            if form is None:
-                at += 1
-                continue
-            parts += [value[done:at], self._within[form]]
-            done = at = at + len(form)
+        done = 0
+        for at, form in found:
+            first, last = bisect_right(places, at) - 1, bisect_left(places, at + len(form)) - 1
+            # A special piece of which only a part was found is replaced as a whole.
+            start = origins[first] if first % 2 else origins[first] + at - places[first]
+            end = origins[last + 1] if last % 2 else origins[last] + at + len(form) - places[last]
+            parts += [value[done:start], self._forms.get(value[start:end], self._within[form])]
+            done = end
         return "".join([*parts, value[done:]])
+
+    def _find(self, folded: str) -> Iterator[tuple[int, str]]:
+        """Yield the forms in a folded text from left to right, with their positions."""
+        done = 0
+        positions: dict[str, int] = {}
+        for match in self._first.finditer(folded) if self._first else ():
+            at = match.start()
+            form = None if at < done else self._find_long(folded, at, positions) or self._find_short(folded, at)
+            if form is not None:
+                yield at, form
+                done = at + len(form)
 
     def _find_long(self, value: str, at: int, positions: dict[str, int]) -> str | None:
         """Return the longest long form at a position; `positions` caches the next position of each form."""
@@ -116,7 +168,7 @@ class Scrub:
 
 
 def _long_enough(form: str) -> bool:
-    return len(form.encode(errors="replace")) >= _MIN_BYTES
+    return len(normalize("NFC", form).encode(errors="replace")) >= _MIN_BYTES
 
 
 def _is_ascii_alnum(character: str) -> bool:

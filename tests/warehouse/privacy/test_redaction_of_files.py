@@ -46,9 +46,15 @@ def test_value_of_one_row_is_redacted_in_all_rows(action: str) -> None:
         {"speaker_name": "Bob", "speaker_id": None, "text": "thanks Alice Wong, or @u7"},
         {"speaker_name": "Alice Wong", "speaker_id": "u7", "text": "welcome"},
         {"speaker_name": None, "speaker_id": None, "text": "Alice Wong 1:2:3:4", "broken": True},
+        {
+            "speaker_name": None,
+            "speaker_id": None,
+            "text": "ＡＬＩＣＥ &#87;ong or U7",
+            "source": {"U7": [{"by": "alice wong"}]},
+        },
     ]
     found = redact_file(TranscriptSegment, rows, speaker_name=action, speaker_id=action)
-    assert not re.search("Alice|Wong|u7", json.dumps(found))
+    assert not re.search("Ａ|Alice|Wong|u7|#87", json.dumps(found, ensure_ascii=False), re.IGNORECASE)
     todos = [{"content": None, "assignees": None, "source": "Carol C: call"}, {"assignees": ["Carol C"], "source": {}}]
     assert "Carol" not in json.dumps(redact_file(Todo, todos, assignees=action))
 
