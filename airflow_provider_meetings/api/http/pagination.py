@@ -1,4 +1,4 @@
-"""Follow the cursors of a listing to its end, and detect a cycle."""
+"""Follow the cursors of a listing to its end, and detect a listing without one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from typing import Generic, TypeVar
 from airflow_provider_meetings.api.errors import ServerError
 
 T = TypeVar("T")
+
+MAX_PAGES = 10_000
+"""More than any listing needs: with the smallest pages (20 recordings) these are 200,000 of one window of 31 days."""
+MAX_PAGES_WITHOUT_NEWS = 20
+"""In a row: platforms filter their pages, so some are empty, and a list that grows shifts items to the next page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +29,31 @@ def pages(fetch: Callable[[str | None], Page[T]], *, what: str) -> Iterator[Page
 
     :param fetch: requests the page of a cursor; None is the first.
     :param what: the listing, for the error message.
-    :raises ServerError: if the platform repeats a cursor: the listing would never end.
+    :raises ServerError: if the listing would never end: the platform repeats a cursor, returns 20 pages in a row without
+        a new item, or more than 10,000 pages.
     """
-    seen: set[str] = set()
+    seen_cursors: set[str] = set()
+    seen_items: set[int] = set()
     cursor: str | None = None
-    while True:
+    without_news = 0
+    for _ in range(MAX_PAGES):
         page = fetch(cursor)
         yield page
-        if page.next_cursor is None:
+        if (cursor := page.next_cursor) is None:
             return
-        if page.next_cursor in seen:
-            raise ServerError(f"{what}: the platform returned the same cursor twice, so the listing has no end")
-        seen.add(page.next_cursor)
-        cursor = page.next_cursor
+        if cursor in seen_cursors:
+            raise _endless(what, "returned the same cursor twice")
+        seen_cursors.add(cursor)
+        before = len(seen_items)
+        seen_items.update(hash(repr(item)) for item in page.items)  # items may hold what has no hash, such as dicts
+        without_news = 0 if len(seen_items) > before else without_news + 1
+        if without_news == MAX_PAGES_WITHOUT_NEWS:
+            raise _endless(what, f"returned {without_news} pages in a row without a new item")
+    raise _endless(what, f"returned {MAX_PAGES} pages, and more follow")
+
+
+def _endless(what: str, problem: str) -> ServerError:
+    return ServerError(
+        f"{what}: the platform {problem}, so the listing has no end",
+        next_step="Try again later, or list a shorter window.",
+    )
