@@ -73,6 +73,7 @@ class MeetingsHook(BaseHook):
         self.meetings_conn_id = check_conn_id(conn_id, "meetings_conn_id")
         self._max_attempts = 4
         self._masked: set[str] = set()
+        self._interrupted = False
 
     @classmethod
     def for_connection(cls, conn_id: str, *, retry: bool = True) -> MeetingsHook:
@@ -139,7 +140,10 @@ class MeetingsHook(BaseHook):
         )
         login = Login(str(conn.login), str(conn.password), extra)
         tokens = SharedTokens(shared, login.secret, PROCESS_TOKENS, timeout=transport.queue_timeout)
-        return self.make_client(transport, MediaSession(transport, extra["allowed_media_hosts"]), login, tokens)
+        client = self.make_client(transport, MediaSession(transport, extra["allowed_media_hosts"]), login, tokens)
+        if self._interrupted:
+            client.interrupt()
+        return client
 
     def get_conn(self) -> MeetingsClient:
         """Return the client; its methods are the platform's endpoints."""
@@ -173,6 +177,12 @@ class MeetingsHook(BaseHook):
         """Close the client's connections; without it each poll would leave some open."""
         if client := self.__dict__.get("client"):
             client.close()
+
+    def interrupt(self) -> None:
+        """End the client's calls in progress, in any thread, and refuse further ones, also of a later client."""
+        self._interrupted = True
+        if client := self.__dict__.get("client"):
+            client.interrupt()
 
     @property
     def usage(self) -> Usage | None:

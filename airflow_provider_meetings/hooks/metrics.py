@@ -48,7 +48,7 @@ def _stats_of_tasks() -> Any:
 
 
 class UsageReport:
-    """Sum up the API usage of a task's or trigger's hooks; a trigger uses it from threads.
+    """Sum up the API usage of a task's or trigger's hooks, and interrupt them; a trigger uses it from threads.
 
     :param meter: receives each hook's metrics; None for the meter of tasks.
     """
@@ -57,13 +57,25 @@ class UsageReport:
         self._meter = meter or AirflowMeter()
         self._platform = ""
         self._total = Usage()
+        self._hook: MeetingsHook | None = None
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """End the calls of the hook in use and of each later one, in any thread."""
+        self._interrupted = True
+        if hook := self._hook:
+            hook.interrupt()
 
     @contextmanager
     def track(self, hook: MeetingsHook) -> Iterator[MeetingsHook]:
         """Close the hook at the end of the block, and add its usage."""
+        self._hook = hook
+        if self._interrupted:
+            hook.interrupt()
         try:
             yield hook
         finally:
+            self._hook = None
             hook.close()
             self._count(hook)
 
@@ -100,12 +112,25 @@ class UsageReport:
                 self._meter.timing("meetings.api.waited", counted.waited, tags)
 
 
+class CallingTask:
+    """Mix into an operator: its API calls end when the task is killed."""
+
+    log: Any
+    _usage: UsageReport | None = None  # only during a run: it holds a lock, which cannot be copied
+
+    def on_kill(self) -> None:
+        """End the calls in progress."""
+        if usage := self._usage:
+            usage.interrupt()
+
+
 @contextmanager
-def tracked(hook: MeetingsHook, log: Logger) -> Iterator[MeetingsHook]:
-    """Close the hook at the end of the block, and log its usage."""
-    usage = UsageReport()
+def tracked(hook: MeetingsHook, task: CallingTask) -> Iterator[MeetingsHook]:
+    """Close the hook at the end of the block, and log its usage; `on_kill` of the task ends its calls."""
+    task._usage = usage = UsageReport()
     try:
         with usage.track(hook):
             yield hook
     finally:
-        usage.log(log)
+        task._usage = None
+        usage.log(task.log)

@@ -11,11 +11,11 @@ from airflow_provider_meetings.api.client import ListedWindow
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.metrics import tracked
+from airflow_provider_meetings.hooks.metrics import CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 
 
-class ListRecordingsOperator(BaseOperator):
+class ListRecordingsOperator(CallingTask, BaseOperator):
     """List the recordings of a window or of meetings, in any state.
 
     Pushes a second XCom, ``summary``: each window that was listed completely, with its numbers of pages and items.
@@ -67,7 +67,7 @@ class ListRecordingsOperator(BaseOperator):
         """List the recordings, and push the summary of the windows."""
         windows: list[ListedWindow] = []
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
-        with tracked(hook, self.log), hook.error_mapping():
+        with tracked(hook, self), hook.error_mapping():
             client = hook.get_conn()
             found = [recording.to_dict() for recording in client.list(self._query(), windows.append)]
         summary = {

@@ -32,7 +32,7 @@ from airflow_provider_meetings.api.query import (
 )
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.metrics import UsageReport
+from airflow_provider_meetings.hooks.metrics import CallingTask, UsageReport
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 
@@ -40,7 +40,7 @@ TIMEOUT_MARGIN = timedelta(minutes=2)
 """Airflow's own deferral timeout is this much later than the trigger's, which names the pending recordings."""
 
 
-class RecordingReadySensor(BaseSensorOperator):
+class RecordingReadySensor(CallingTask, BaseSensorOperator):
     """Wait until all selected recordings are ready, and return them.
 
     On WeCom, a meeting is ready when it has a recording in the window and all its recordings are transcoded. On Feishu,
@@ -99,7 +99,6 @@ class RecordingReadySensor(BaseSensorOperator):
         self.until: Until = arguments.choice(self, "until", until, get_args(Until))
         self.deferrable = arguments.flag(self, "deferrable", deferrable)
         self._found: tuple[Recording, ...] = ()
-        self._usage: UsageReport | None = None  # only during a run: it holds a lock, which cannot be copied
 
     def execute(self, context: Context) -> Any:
         """Wait on the worker or, if deferrable, in the triggerer."""

@@ -19,13 +19,13 @@ from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording
 from airflow_provider_meetings.api.query import check_ids
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.metrics import AirflowMeter, tracked
+from airflow_provider_meetings.hooks.metrics import AirflowMeter, CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.task_state import LandedFiles
 
 
-class RecordingsToObjectStorageOperator(BaseOperator):
+class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
     """Land the media of ready recordings; each file is verified and gets a receipt.
 
     Download links are resolved immediately before use and never leave the worker. Object names are deterministic, and
@@ -93,10 +93,11 @@ class RecordingsToObjectStorageOperator(BaseOperator):
         """Cancel the running landings; partial uploads stay, and the next try resumes them."""
         if cancel := self._cancel:
             cancel()
+        super().on_kill()  # also while there is no client yet
 
     def _land(self, context: Context) -> list[dict[str, Any]]:
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
-        with tracked(hook, self.log), hook.error_mapping():
+        with tracked(hook, self), hook.error_mapping():
             layout = Layout(self.layout, self.timezone)
             client = hook.get_conn()
             limits = Limits(max_bytes=self.max_bytes)

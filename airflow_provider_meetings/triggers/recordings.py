@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -15,7 +14,6 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
-from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery, Until, describe_pending, is_settled, overdue
@@ -80,8 +78,6 @@ class RecordingReadyTrigger(BaseTrigger):
         self.poke_interval = poke_interval
         self.deadline = deadline
         self.max_failures = max_failures
-        self._cancelled = threading.Event()
-        self._client: MeetingsClient | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         names = ("meetings_conn_id", "query", "until", "poke_interval", "deadline", "max_failures")
@@ -111,7 +107,8 @@ class RecordingReadyTrigger(BaseTrigger):
             try:
                 recordings, done = await poll()
             except asyncio.CancelledError:
-                self._cancel()
+                # Cancelling the task does not stop the thread.
+                self._usage.interrupt()
                 raise
             except AirflowFailException as error:
                 return _event("failed", recordings, message=str(error), permanent=True)
@@ -138,17 +135,8 @@ class RecordingReadyTrigger(BaseTrigger):
         # Runs in a thread. The hook is created here because reading a connection blocks.
         hook = MeetingsHook.for_connection(self.meetings_conn_id, retry=False)
         with self._usage.track(hook), hook.error_mapping():
-            self._client = hook.get_conn()
-            if self._cancelled.is_set():  # _cancel() ran before the client existed
-                self._client.interrupt()
             recordings = hook.check(RecordingQuery.from_dict(self.query))
             return recordings, is_settled(recordings, self.until)
-
-    def _cancel(self) -> None:
-        # Cancelling the task does not stop the thread: it could sleep for a long time in the rate limiter.
-        self._cancelled.set()
-        if client := self._client:
-            client.interrupt()
 
     def _timeout(self, recordings: tuple[Recording, ...], last_error: str) -> TriggerEvent:
         if self.until == "settled" and recordings:

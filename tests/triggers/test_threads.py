@@ -18,6 +18,8 @@ from airflow_provider_meetings.emulator.seed.feishu import (
     READY_MINUTE,
 )
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
+from tests.contract.media.endless import Endless
+from tests.contract.media.origin import json_body, serve_origin
 from tests.triggers.conftest import run, trigger
 
 
@@ -144,3 +146,27 @@ def test_each_poll_closes_its_connections(emulated: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(MeetingsHook, "close", close)
     run(trigger([READY_MEETING]))
     assert len(closed) == 1
+
+
+def test_dripping_answers_hold_no_threads(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight polls occupy all threads of the connection; cancelled, they leave them to the next poll."""
+    hosts = [Endless(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b"{") for _ in range(8)]
+    with serve_origin() as origin:
+        token = {"code": 0, "tenant_access_token": "t-1", "expire": 7200}
+        origin.on("/open-apis/auth/v3/tenant_access_token/internal", json_body(token))
+        origin.on(f"/open-apis/vc/v1/meetings/{READY_MEETING}/recording", *hosts)
+        emulated.connect("feishu", origin.url)
+
+        async def cancelled() -> None:
+            tasks = [asyncio.ensure_future(anext(trigger([READY_MEETING]).run())) for _ in hosts]
+            while not all(host.started.is_set() for host in hosts):
+                assert not any(task.done() for task in tasks)
+                await asyncio.sleep(0.01)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+        asyncio.run(cancelled())
+        assert all(host.disconnected.wait(20) for host in hosts)
+    emulated.connect("feishu")
+    assert run(trigger([READY_MEETING]))["status"] == "done"

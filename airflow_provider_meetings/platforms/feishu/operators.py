@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.models import Post
 from airflow_provider_meetings.api.query import check_ids
 from airflow_provider_meetings.hooks import arguments
-from airflow_provider_meetings.hooks.metrics import tracked
+from airflow_provider_meetings.hooks.metrics import CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
@@ -21,7 +21,7 @@ from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 OnMissing = Literal["tombstone", "skip", "fail"]
 
 
-class FeishuPostsOperator(BaseOperator):
+class FeishuPostsOperator(CallingTask, BaseOperator):
     """Read Moments posts by id; the platform cannot list them.
 
     :param meetings_conn_id: a connection of type ``feishu``. (templated)
@@ -50,7 +50,7 @@ class FeishuPostsOperator(BaseOperator):
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Read each post."""
         hook = FeishuHook(self.meetings_conn_id)
-        with tracked(hook, self.log), hook.error_mapping():
+        with tracked(hook, self), hook.error_mapping():
             post_ids = check_ids(arguments.ids(self.post_ids, "post_ids"), "post_ids")
             if not post_ids:
                 raise AirflowFailException("post_ids is empty: name at least one post")
@@ -73,7 +73,7 @@ class FeishuPostsOperator(BaseOperator):
             return Post(platform=client.platform, tenant=client.tenant, post_id=post_id, deleted=True)
 
 
-class FeishuAuthorizeOperator(BaseOperator):
+class FeishuAuthorizeOperator(CallingTask, BaseOperator):
     """Let a user consent, in two runs of the task; ``airflow meetings authorize`` does it in one.
 
     The first run, without ``redirected_to``, logs the address at which the user consents, and fails with the next
@@ -102,7 +102,7 @@ class FeishuAuthorizeOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, str]:
         """Start or finish the consent."""
         hook = FeishuHook(self.meetings_conn_id)
-        with tracked(hook, self.log):
+        with tracked(hook, self):
             return self._finish(hook) if self.redirected_to else self._begin(hook)
 
     def _begin(self, hook: FeishuHook) -> NoReturn:
