@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 
+import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import ServerError
@@ -124,9 +126,25 @@ class MinuteItem(FeishuAnswer):
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
+def _displayed_time(_: Fields, raw: Raw, name: str) -> DateTime | None:
+    """Read "2022.12.23 11:16:59 (GMT+08:00)"; None for another form: the text is for display, and stays in `raw`."""
+    try:
+        return pendulum.instance(datetime.strptime(str(raw.get(name)), "%Y.%m.%d %H:%M:%S (GMT%z)")).in_timezone("UTC")
+    except (ValueError, OverflowError):
+        return None
+
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
+def _displayed_seconds(_: Fields, raw: Raw, name: str) -> int | None:
+    """Read "00:01:52" as seconds; None for another form."""
+    match = re.fullmatch("([0-9]{1,9}):([0-5][0-9]):([0-5][0-9])", str(raw.get(name)))
+    return sum(int(part) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else None
+
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
 @dataclass(frozen=True, slots=True)
 class MeetingInfo(FeishuAnswer):
-    """A meeting of the report; its times, participants and devices are only in `raw`, as the platform displays them.
+    """A meeting of the report: times in UTC, `meeting_duration` in seconds; participants and devices are only in `raw`.
 
     `meeting_id` is the 9-digit number. `meeting_instance_id` is the id for requesting the recording; older answers may
     lack it. `recording` shows whether the meeting was recorded.
@@ -136,6 +154,9 @@ class MeetingInfo(FeishuAnswer):
     meeting_instance_id: str | None
     meeting_topic: str | None
     recording: bool | None
+    meeting_start_time: Annotated[DateTime | None, _displayed_time] = None
+    meeting_end_time: Annotated[DateTime | None, _displayed_time] = None
+    meeting_duration: Annotated[int | None, _displayed_seconds] = None
 
 
 # https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no

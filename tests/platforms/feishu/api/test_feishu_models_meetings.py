@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pendulum
 import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
@@ -33,10 +34,42 @@ def test_report_example() -> None:
             meeting_instance_id="7000000000000000001",
             meeting_topic="讨论会",
             recording=True,
+            meeting_start_time=pendulum.datetime(2026, 1, 1, 1, tz="UTC"),
+            meeting_end_time=pendulum.datetime(2026, 1, 1, 1, 30, tz="UTC"),
+            meeting_duration=1800,
             raw=data["meeting_list"][0],
         ),
     )
     assert "a@example.com" not in repr(page)
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2022.12.23 11:16:59 (GMT+08:00)", pendulum.datetime(2022, 12, 23, 3, 16, 59, tz="UTC")),
+        ("2022.12.23 11:16:59 (GMT-05:30)", pendulum.datetime(2022, 12, 23, 16, 46, 59, tz="UTC")),
+        ("2022.12.23 11:16:59", None),
+        ("2023.02.29 11:16:59 (GMT+08:00)", None),
+        ("0001.01.01 00:00:00 (GMT+08:00)", None),
+        ("Dec 23, 2022 11:16 AM", None),
+        ("", None),
+        (None, None),
+        (1671765419, None),
+        ([], None),
+    ],
+)
+def test_displayed_time(text: object, time: pendulum.DateTime | None) -> None:
+    read = MeetingInfo.parse({"meeting_start_time": text}).meeting_start_time
+    assert read == time
+    assert read is None or read.timezone_name == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("00:01:52", 112), ("100:00:01", 360_001), ("01:52", None), ("00:60:00", None), ("٠٠:٠١:٠٠", None), (112, None)],
+)
+def test_displayed_duration(text: object, seconds: int | None) -> None:
+    assert MeetingInfo.parse({"meeting_duration": text}).meeting_duration == seconds
 
 
 def test_meetings_of_number_example() -> None:
