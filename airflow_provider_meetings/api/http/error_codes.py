@@ -14,13 +14,17 @@ from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     InvalidRequest,
     MeetingsApiError,
+    QuotaExhausted,
     RateLimited,
     ServerError,
 )
+from airflow_provider_meetings.api.http.rate_limit import retry_after_seconds
 from airflow_provider_meetings.api.sanitize import storable_text
 
 MAX_MESSAGE_LENGTH = 1000
 """In characters; an error truncates the platform's message."""
+THROTTLED = 429
+"""An answer with this HTTP status is a rate limit, whatever its body is: a gateway may have written it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +44,6 @@ class Rule:
     spread: float = 0.0
     blocks: tuple[float, ...] = ()
 
-    @classmethod
-    def unknown(cls, response: requests.Response, next_step: str, *, trust_status: bool = True) -> Rule:
-        """Return the rule of an unknown code: permanent, unless the status is 5xx.
-
-        :param trust_status: False for an endpoint that sends 5xx for invalid requests, too.
-        """
-        failed = trust_status and response.status_code >= 500
-        return cls(ServerError if failed else InvalidRequest, next_step)
-
     def build(
         self,
         response: requests.Response,
@@ -57,10 +52,11 @@ class Rule:
         code: int,
         vendor_message: str,
         log_id: str,
-        retry_after: float | None = None,
     ) -> MeetingsApiError:
-        """Build the error of one answer; `retry_after` is the wait that the answer names, in seconds."""
-        if retry_after is None and self.wait is not None:
+        """Build the error of one answer; the wait that the answer names precedes that of the rule."""
+        named = retry_after_seconds(response.headers) if issubclass(self.error, RateLimited | ServerError) else None
+        retry_after = named
+        if named is None and self.wait is not None:
             retry_after = self.wait + self.spread * random.random()  # noqa: S311  # not for security
         error = self.error(
             f"{platform} refused {request_path(response)}",
@@ -73,9 +69,12 @@ class Rule:
         )
         if isinstance(error, AuthenticationError):
             error.token_rejected = self.renew
-        if isinstance(error, RateLimited):
+        if isinstance(error, RateLimited) and named is None:
             error.blocks = self.blocks
         return error
+
+
+RATE_LIMIT = Rule(RateLimited, "Send fewer calls, or try later: everything that uses this app shares the limit.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class Endpoint:
     """The codes that have their own meaning at one endpoint.
 
     :param path: as in the documentation: ``:name`` is an id.
-    :param trust_status: see `Rule.unknown`.
+    :param trust_status: False for an endpoint that sends 5xx for invalid requests, too.
     """
 
     path: str
@@ -94,6 +93,21 @@ class Endpoint:
         """Return whether the answer is from this endpoint; the base URL may have a path."""
         pattern = re.sub(r":[a-z_]+", "[^/]+", self.path)
         return re.search(rf"{pattern}/?\Z", request_path(response)) is not None
+
+
+def find_rule(
+    code: int, response: requests.Response, codes: Mapping[int, Rule], endpoints: tuple[Endpoint, ...], next_step: str
+) -> Rule:
+    """Return the rule of a code, which may differ by endpoint. Status 429 is a limit, which a code may name exactly.
+
+    :param next_step: of a code without a rule; such an error is permanent, unless the status is 5xx.
+    """
+    endpoint = next((e for e in endpoints if e.matches(response)), None)
+    rule = (endpoint.rules.get(code) if endpoint else None) or codes.get(code)
+    if response.status_code == THROTTLED and not (rule and issubclass(rule.error, RateLimited | QuotaExhausted)):
+        return RATE_LIMIT
+    failed = response.status_code >= 500 and (endpoint is None or endpoint.trust_status)
+    return rule or Rule(ServerError if failed else InvalidRequest, next_step)
 
 
 def is_log_id(value: str) -> bool:
@@ -127,11 +141,22 @@ def request_path(response: requests.Response) -> str:
     return str(response.request.path_url).partition("?")[0]
 
 
-def no_code_error(response: requests.Response, *, platform: str, log_id: str, next_step: str) -> ServerError:
-    """Build the error for an answer without JSON or without a code."""
-    return ServerError(
+def read_code(
+    response: requests.Response, name: str, *, platform: str, log_id: str, next_step: str
+) -> tuple[int, dict[str, Any]]:
+    """Return the code of an answer, and its JSON object.
+
+    :raises ServerError: for an answer without JSON or without a code; `RateLimited` with status 429.
+    """
+    body = json_object(response)
+    code = None if body is None else code_of(body, name)
+    if body is not None and code is not None:
+        return code, body
+    throttled = response.status_code == THROTTLED
+    raise (RateLimited if throttled else ServerError)(
         f"{platform} answered {request_path(response)} with status {response.status_code} and no readable code",
         platform=platform,
         log_id=log_id,
-        next_step=next_step,
+        next_step=RATE_LIMIT.next_step if throttled else next_step,
+        retry_after=retry_after_seconds(response.headers),
     )

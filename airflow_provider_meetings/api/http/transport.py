@@ -268,7 +268,7 @@ class Transport:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, RateLimited) and self._rate_limiter is not None:
             return 0.0  # the rate limiter makes the next attempt wait
-        if isinstance(error, MeetingsApiError) and error.retry_after is not None:
+        if isinstance(error, MeetingsApiError) and error.retry_after:
             return error.retry_after
         return wait_random_exponential(multiplier=0.5, max=MAX_WAIT_SECONDS)(state)
 

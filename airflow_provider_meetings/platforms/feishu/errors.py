@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 
-from airflow_provider_meetings.api.errors import MeetingsApiError, NotFound, RateLimited
-from airflow_provider_meetings.api.http.error_codes import Rule, code_of, is_log_id, json_object, no_code_error
-from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS, LIMIT, UNKNOWN_APPS
+from airflow_provider_meetings.api.errors import MeetingsApiError, NotFound
+from airflow_provider_meetings.api.http.error_codes import THROTTLED, find_rule, is_log_id, read_code
+from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS, UNKNOWN_APPS
 
 PLATFORM = "feishu"
 
@@ -23,24 +22,22 @@ def decode(response: requests.Response) -> dict[str, Any]:
     :raises MeetingsApiError: of the class that the code's rule names; an unknown code is permanent unless the HTTP
         status is 5xx.
     """
-    body = json_object(response)
-    code = None if body is None else code_of(body, "code")
-    if body is None or code is None:
-        raise no_code_error(
-            response,
-            platform=PLATFORM,
-            log_id=_log_id({}, response),
-            next_step="If it persists, check that the connection's host is the API's (https://open.feishu.cn or "
-            "https://open.larksuite.com) and that no proxy answers instead.",
-        )
-    if code == 0:
+    code, body = read_code(
+        response,
+        "code",
+        platform=PLATFORM,
+        log_id=_log_id({}, response),
+        next_step="If it persists, check that the connection's host is the API's (https://open.feishu.cn or "
+        "https://open.larksuite.com) and that no proxy answers instead.",
+    )
+    if code == 0 and response.status_code != THROTTLED:
         return body
     raise _build_error(code, body, response)
 
 
 def _build_error(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
-    """Return the typed error of an answer with a code other than 0."""
-    rule = _find_rule(code, response)
+    """Return the typed error of an answer with a code other than 0, or with status 429."""
+    rule = find_rule(code, response, CODES, ENDPOINTS, "Look the code up at https://open.feishu.cn/search.")
     error = rule.build(
         response,
         platform=PLATFORM,
@@ -48,25 +45,11 @@ def _build_error(code: int, body: Mapping[str, Any], response: requests.Response
         # The user token endpoint has no `msg`.
         vendor_message=str(body.get("msg") or body.get("error_description") or ""),
         log_id=_log_id(body, response),
-        retry_after=_reset_seconds(response) if rule.error is RateLimited else None,
     )
     # The wrong cloud does not know the app, or does not find the object.
     if (code in UNKNOWN_APPS or rule.error is NotFound) and (hint := other_cloud_hint(response.url)):
         error.next_step = f"{error.next_step} {hint}"
     return error
-
-
-def _find_rule(code: int, response: requests.Response) -> Rule:
-    """Return the rule of a code, which may differ by endpoint."""
-    endpoint = next((e for e in ENDPOINTS if e.matches(response)), None)
-    rule = (endpoint.rules.get(code) if endpoint else None) or CODES.get(code)
-    if rule is None and response.status_code == 429:
-        rule = CODES[LIMIT]
-    return rule or Rule.unknown(
-        response,
-        "Look the code up at https://open.feishu.cn/search.",
-        trust_status=endpoint is None or endpoint.trust_status,
-    )
 
 
 def _log_id(body: Mapping[str, Any], response: requests.Response) -> str:
@@ -75,15 +58,6 @@ def _log_id(body: Mapping[str, Any], response: requests.Response) -> str:
     named = [detail.get("log_id"), detail.get("logid")] if isinstance(detail, dict) else []
     log_ids = [*named, response.headers.get("X-Tt-Logid"), response.headers.get("X-Request-Id")]
     return next((str(value) for value in log_ids if is_log_id(str(value or ""))), "")
-
-
-# https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (frequency control)
-def _reset_seconds(response: requests.Response) -> float | None:
-    try:
-        seconds = float(response.headers.get("x-ogw-ratelimit-reset", ""))
-    except ValueError:
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 # https://open.feishu.cn/document/server-side-sdk/faq  (an app belongs to one of the two clouds)

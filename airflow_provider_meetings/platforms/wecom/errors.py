@@ -1,4 +1,4 @@
-"""The error codes of WeCom. The HTTP status is always 200; an `errcode` other than 0 is an error."""
+"""The error codes of WeCom. The HTTP status is 200, except from a gateway; an `errcode` other than 0 is an error."""
 
 from __future__ import annotations
 
@@ -17,14 +17,7 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
-from airflow_provider_meetings.api.http.error_codes import (
-    Endpoint,
-    Rule,
-    code_of,
-    json_object,
-    no_code_error,
-    request_path,
-)
+from airflow_provider_meetings.api.http.error_codes import THROTTLED, Endpoint, Rule, find_rule, read_code, request_path
 
 PLATFORM = "wecom"
 
@@ -84,35 +77,26 @@ def decode(response: requests.Response) -> dict[str, Any]:
 
     :raises MeetingsApiError: of the class that the code's rule names; an unknown code is permanent.
     """
-    body = json_object(response)
-    code = None if body is None else code_of(body, "errcode")
-    if body is None or code is None:
-        raise no_code_error(
-            response,
-            platform=PLATFORM,
-            log_id="",
-            next_step="If it persists, check the connection's host (https://qyapi.weixin.qq.com) and the proxy.",
-        )
-    if code == 0:
+    code, body = read_code(
+        response,
+        "errcode",
+        platform=PLATFORM,
+        log_id="",
+        next_step="If it persists, check the connection's host (https://qyapi.weixin.qq.com) and the proxy.",
+    )
+    if code == 0 and response.status_code != THROTTLED:
         _warn_of_ignored_fields(body, response)
         return body
     raise _build_error(code, body, response)
 
 
 def _build_error(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
-    """Return the typed error of an answer with an errcode other than 0."""
+    """Return the typed error of an answer with an errcode other than 0, or with status 429."""
     message = str(body.get("errmsg") or "")
-    return _find_rule(code, response).build(
-        response, platform=PLATFORM, code=code, vendor_message=message, log_id=_log_id(message)
-    )
-
-
-def _find_rule(code: int, response: requests.Response) -> Rule:
-    """Return the rule of a code, which may differ by endpoint."""
-    endpoint = next((e for e in ENDPOINTS if e.matches(response)), None)
-    rule = (endpoint.rules.get(code) if endpoint else None) or CODES.get(code)
     step = f"See https://open.work.weixin.qq.com/devtool/query?e={code}."
-    return rule or Rule.unknown(response, f"{_ARGUMENT} {step}" if code in MISSING else step)
+    step = f"{_ARGUMENT} {step}" if code in MISSING else step
+    rule = find_rule(code, response, CODES, ENDPOINTS, step)
+    return rule.build(response, platform=PLATFORM, code=code, vendor_message=message, log_id=_log_id(message))
 
 
 def _log_id(message: str) -> str:

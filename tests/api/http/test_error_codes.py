@@ -7,25 +7,47 @@ import requests
 
 from airflow_provider_meetings.api import errors
 from airflow_provider_meetings.api.errors import MeetingsApiError
-from airflow_provider_meetings.api.http.error_codes import Endpoint, Rule, code_of, is_log_id
+from airflow_provider_meetings.api.http.error_codes import Endpoint, Rule, code_of, find_rule, is_log_id
 
 
-def response(url: str = "https://example.invalid/x", status: int = 200) -> requests.Response:
+def response(url: str = "https://example.invalid/x", status: int = 200, **headers: str) -> requests.Response:
     answer = requests.Response()
     answer.status_code = status
+    answer.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     answer.request = requests.Request("GET", url).prepare()
     return answer
 
 
-def built(rule: Rule, **more: Any) -> MeetingsApiError:
-    return rule.build(response(), platform="acme", code=7, vendor_message="text", log_id="L", **more)
+def built(rule: Rule, **headers: str) -> Any:
+    return rule.build(
+        response("https://example.invalid/x", 200, **headers),
+        platform="acme",
+        code=7,
+        vendor_message="text",
+        log_id="L",
+    )
 
 
 def test_retry_after_of_answer_takes_precedence() -> None:
     rule = Rule(errors.RateLimited, wait=60.0, spread=5.0)
-    assert built(rule, retry_after=3.0).retry_after == 3.0
-    assert built(rule, retry_after=0.0).retry_after == 0.0
-    assert built(Rule(errors.RateLimited, spread=5.0)).retry_after is None
+    assert built(rule, Retry_After="3").retry_after == 3.0
+    assert built(rule, x_ogw_ratelimit_reset="0", Retry_After="3").retry_after == 0.0
+    assert built(rule, Retry_After="86400").retry_after == 3600.0
+    assert built(Rule(errors.RateLimited, spread=5.0), Retry_After="-1").retry_after is None
+
+
+def test_a_named_wait_replaces_the_possible_blocks() -> None:
+    rule = Rule(errors.RateLimited, wait=60.0, blocks=(60.0, 3600.0))
+    assert (built(rule).retry_after, built(rule).blocks) == (60.0, (60.0, 3600.0))
+    assert (built(rule, Retry_After="5").retry_after, built(rule, Retry_After="5").blocks) == (5.0, ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [(errors.ServerError, 120.0), (errors.QuotaExhausted, None), (errors.NotReady, None), (errors.NotFound, None)],
+)
+def test_only_what_is_retried_has_a_wait(kind: type[MeetingsApiError], seconds: float | None) -> None:
+    assert built(Rule(kind), Retry_After="120").retry_after == seconds
 
 
 def test_waits_are_randomized() -> None:
@@ -46,7 +68,26 @@ def test_waits_are_randomized() -> None:
     ],
 )
 def test_unknown_code(status: int, trust_status: bool, kind: type[MeetingsApiError]) -> None:
-    assert Rule.unknown(response(status=status), "step", trust_status=trust_status) == Rule(kind, "step")
+    endpoints = (Endpoint("/x", {}, trust_status=trust_status),)
+    assert find_rule(7, response(status=status), {}, endpoints, "step") == Rule(kind, "step")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (errors.RateLimited, errors.RateLimited),
+        (errors.QuotaExhausted, errors.QuotaExhausted),
+        (errors.PermissionDenied, errors.RateLimited),
+        (errors.AuthenticationError, errors.RateLimited),
+        (errors.ServerError, errors.RateLimited),
+    ],
+)
+def test_status_429_is_a_limit(kind: type[MeetingsApiError], expected: type[MeetingsApiError]) -> None:
+    rules = {7: Rule(kind, "of the code")}
+    found = find_rule(7, response(status=429), rules, (), "unknown")
+    assert found.error is expected
+    assert (found.next_step == "of the code") == (kind is expected)
+    assert find_rule(8, response(status=429), rules, (), "unknown").error is errors.RateLimited
 
 
 @pytest.mark.parametrize(

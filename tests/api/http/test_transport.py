@@ -88,6 +88,16 @@ def test_backoff_is_exponential(origin: Origin, start: Start) -> None:
     assert all(0 <= pause <= limit for pause, limit in zip(sleeps, (0.5, 1.0, 2.0), strict=True))
 
 
+def test_a_wait_of_zero_backs_off(origin: Origin, start: Start) -> None:
+    """A time in the past, as a wrong clock gives, must not make the attempts follow at once."""
+    sleeps: list[float] = []
+    origin.on("/api", json_body({"error": "server"}, 503, {"x-wait": "0"}))
+    with pytest.raises(ServerError):
+        start(origin.url, sleep=sleeps.append).call("GET", "/api", decode, quota=QUOTA)
+    assert len(sleeps) == 3
+    assert any(pause > 0 for pause in sleeps)
+
+
 def test_retry_signs_again(origin: Origin, start: Start) -> None:
     origin.on("/token", json_body({"token": "t-one"}))
     origin.on("/api", json_body({"error": "server"}), OK)

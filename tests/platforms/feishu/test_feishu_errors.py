@@ -45,7 +45,8 @@ def test_unknown_code(origin: Origin, status: int, kind: type[MeetingsApiError])
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"), [("7", 7.0), ("0", 0.0), ("-3", 0.0), ("1.5", 1.5), ("soon", None), ("", None), (None, None)]
+    ("header", "seconds"),
+    [("7", 7.0), ("0", 0.0), ("-3", None), ("1.5", 1.5), ("soon", None), ("", None), (None, None)],
 )
 @pytest.mark.parametrize(("status", "code"), [(429, 99991400), (400, 99991400), (429, 1420003), (429, 4711)])
 def test_rate_limit_wait(origin: Origin, header: str | None, seconds: float | None, status: int, code: int) -> None:
@@ -60,6 +61,53 @@ def test_infinite_wait_is_ignored(origin: Origin) -> None:
     headers = {"x-ogw-ratelimit-reset": "inf"}
     origin.on("/open-apis/x", json_body({"code": 99991400, "msg": "slow"}, 429, headers))
     assert refusal(origin).retry_after is None
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"<html>429 Too Many Requests</html>", None),
+        (b"", None),
+        (b"[]", None),
+        (b"{}", None),
+        (b'{"code": "x"}', None),
+        (b'{"code": 0, "data": {}}', 0),
+        (b'{"code": 4711}', 4711),
+        (b'{"code": 2091005, "msg": "permission deny"}', 2091005),
+        (b'{"code": 99991663, "msg": "invalid token"}', 99991663),
+    ],
+)
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-ogw-ratelimit-reset": "52", "Retry-After": "7"}, 52.0),
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0.0),
+        ({"Retry-After": "1e9"}, None),
+        ({}, None),
+    ],
+)
+def test_status_429_with_any_body(
+    origin: Origin, body: bytes, code: int | None, headers: dict[str, str], seconds: float | None
+) -> None:
+    origin.on("/open-apis/x", raw_body(body, status=429, headers={"X-Tt-Logid": "h", **headers}))
+    error = refusal(origin)
+    assert type(error) is RateLimited
+    assert (error.code, error.retry_after, error.log_id) == (code, seconds, "h")
+    assert "fewer calls" in error.next_step
+    assert "S3CRET" not in str(error)
+
+
+def test_status_429_of_an_exhausted_quota(origin: Origin) -> None:
+    origin.on("/open-apis/x", json_body({"code": 99991403, "msg": "m"}, 429, {"Retry-After": "7"}))
+    assert type(refusal(origin)) is errors.QuotaExhausted
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"code": 2091006}', b'{"code": 4711}'])
+def test_server_error_with_a_wait(origin: Origin, body: bytes) -> None:
+    origin.on("/open-apis/x", raw_body(body, status=503, headers={"Retry-After": "120"}))
+    error = refusal(origin)
+    assert (type(error), error.retry_after) == (ServerError, 120.0)
 
 
 @pytest.mark.parametrize(
