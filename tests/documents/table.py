@@ -174,6 +174,25 @@ DOCUMENTS: Final = (
     ),
 )
 
+OTHER_CODES: Final = {
+    "feishu": (
+        ("AuthenticationError", (10005, 20005, 20006, 20013, 20014, 20021, 20022, 20023)),
+        ("InvalidRequest", (126003, 126004, 126007, 126015, 99991201, 99991301, 99991674, 99991675)),
+        ("NotFound", (*range(99992351, 99992362), 99992363, 99992364, 99992370, 99992375, 99992376)),
+        ("NotFound", tuple(range(99992378, 99992382))),
+        ("PermissionDenied", (21000, 21001)),
+        ("ServerError", (1500, 1503, 1642, 1663, 1668, 10101, 10105, 10500)),
+    ),
+    "wecom": (
+        ("Gone", (730008,)),
+        ("InvalidRequest", (40003, 730009)),
+        ("NotFound", (60111, 90602, 301021, 730001, 730002, 730003, 730004, 730006)),
+        ("PermissionDenied", (48001, 48004, 48006, 50002, 60021, 60030, 301007, 400028, 680106)),
+        ("PermissionDenied", (730005, 730007, 730010, 730011)),
+    ),
+}
+"""Codes of the vendors' generic pages and of neighbours of the five documents, by the client's error."""
+
 
 def page() -> str:
     """Return the text of the page."""
@@ -196,6 +215,20 @@ def page() -> str:
         for status, code, error in document.codes:
             lines += _row("code", str(code), f"HTTP {status}: {error}", f"test_code[{document.key}-{code}]")
         lines.append("")
+    lines += ["Codes of other pages", "-" * 60, ""]
+    lines += [
+        "Further codes that the clients know: of the vendors' generic pages, and of neighbours of these pages. The"
+    ]
+    lines += [
+        "emulator answers each on request. An answer with HTTP status 429 is RateLimited, whatever its body is.",
+        "",
+    ]
+    lines += [".. list-table::", "   :header-rows: 1", ""]
+    lines += _row("Platform", "Code", "Error", "Test")
+    for platform, groups in OTHER_CODES.items():
+        for error, codes in groups:
+            for code in codes:
+                lines += _row(platform, str(code), error, f"test_other_code[{platform}-{code}]")
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import requests
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.http.auth import Token
+from airflow_provider_meetings.api.http.error_codes import Rule
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.emulator.codes.registry import CODES
@@ -42,7 +44,7 @@ from airflow_provider_meetings.platforms.wecom.api.models import parse_records
 from airflow_provider_meetings.platforms.wecom.errors import CODES as WECOM_CODES
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from tests.contract.feishu_user import user_client
-from tests.documents.table import DOCUMENTS, Document, Field, page
+from tests.documents.table import DOCUMENTS, OTHER_CODES, Document, Field, page
 
 ROOT = Path(__file__).resolve().parents[2]
 START, END = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 14, tz="UTC")
@@ -273,6 +275,32 @@ def test_code(clients: Clients, document: Document, status: int, code: int, erro
     assert caught.value.code == code
     assert caught.value.log_id
     assert str(code) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("platform", "code", "error"),
+    [
+        pytest.param(platform, code, error, id=f"{platform}-{code}")
+        for platform, groups in OTHER_CODES.items()
+        for error, codes in groups
+        for code in codes
+    ],
+)
+def test_other_code(clients: Clients, platform: str, code: int, error: str) -> None:
+    """The emulator can answer the code, and the client raises the error."""
+    row = next(row for row in CODES if row.code == code and row.platform == platform)
+    endpoint = next(name for name in row.endpoints if name in clients.calls)
+    clients.state.fail(endpoint, code, times=None)
+    with pytest.raises(MeetingsApiError) as caught:
+        clients.calls[endpoint]()
+    assert (type(caught.value).__name__, caught.value.code) == (error, code)
+
+
+@pytest.mark.parametrize("table", [FEISHU_CODES, WECOM_CODES], ids=["feishu", "wecom"])
+def test_no_step_only_sends_to_a_search(table: dict[int, Rule]) -> None:
+    for code, rule in table.items():
+        assert len(rule.next_step) > 10, code
+        assert not re.search(r"look (the code|it) up|devtool/query|feishu\.cn/search", rule.next_step.lower()), code
 
 
 @pytest.mark.parametrize("row", CODES, ids=lambda row: row.key)

@@ -59,9 +59,12 @@ _RECORDING_CODES: Final = (
     (124002, 400, "record processing"),
 )
 _REPORT_CODES: Final = (
+    (126003, "meeting number invalid (cannot smaller than 0)"),
+    (126004, "meeting number length not correct (supposed to be 9)"),
     (126005, "start time is in the future"),
     (126006, "time range exceeds one year"),
     (126008, "only one of meeting_no, user_id and room_id may be given"),
+    (126015, "not support room_id"),
     (126016, "the range of a list of future meetings exceeds one month"),
 )
 _POST_CODES: Final = (
@@ -107,6 +110,17 @@ _TOKEN_CODES: Final = (
         " user re-authorization and try again. required one of these privileges: [minutes:minutes:readonly]",
         _STATUS,
     ),
+    (20005, "The user access token passed is invalid. Please check the value", _STATUS),
+    (20006, "user access token expired", _BOTH),
+    (20013, "The tenant access token passed is invalid. Please check the value.", _STATUS),
+    (20014, "The app access token passed is invalid. Please check the value", _STATUS),
+    (20021, "User resigned", _STATUS),
+    (20022, "User frozen", _STATUS),
+    (20023, "User not registered", _STATUS),
+    (99991201, "resource not find", _STATUS),
+    (99991301, "request method doesn't match", _STATUS),
+    (99991674, "user type not support", _STATUS),
+    (99991675, "parse user error", _STATUS),
     (99991401, "ip 203.0.113.9 is denied by app setting", _BOTH),
     (99991403, "This month's API call quota has been exceeded", _BOTH),
     (99992402, "field validation failed", _STATUS),
@@ -115,6 +129,7 @@ _TOKEN_CODES: Final = (
 # 10003 for missing fields is assumed; HTTP 200 is taken from one sample.
 _APP_CODES: Final = (
     (10003, "invalid param"),
+    (10005, "app id unauthorized"),
     (10012, "get app access token fail"),
     (10013, "get tenant access token fail"),
     (10014, "app unauthorized"),
@@ -123,6 +138,13 @@ _APP_CODES: Final = (
     (20002, "app_id or app_secret error"),
     (99991543, "app id or app secret error"),
     (99991664, "app_access_token invalid"),
+)
+# Of the generic page, without a status; the last two stand in the vendor's client only (github.com/larksuite/cli).
+_GENERIC_CODES: Final = (
+    ("internal error", 200, (1500, 1503, 1642, 1663, 1668, 10101, 10105, 10500)),
+    ("these ids not existed", 400, (*range(99992351, 99992362), 99992363, 99992364, 99992370, 99992375, 99992376)),
+    ("these ids not existed", 400, range(99992378, 99992382)),
+    ("access denied by access control policy", 400, (21000, 21001)),
 )
 # The error_description as the two pages print it.
 _EXCHANGE_CODES: Final = (
@@ -178,9 +200,9 @@ def feishu_codes() -> Iterator[Code]:
             yield Code(code, status, message, (name,), page)
     for code, message in _REPORT_CODES:
         yield Code(code, 400, message, ("feishu.meeting_list",), _LIST, _BOTH)
-    # The participant list is not served; its code is answered by the meeting list.
-    message = "meeting not found for these parameters"
-    yield Code(126009, 400, message, ("feishu.meeting_list",), _PARTICIPANTS, _BOTH)
+    # The participant list is not served; its codes are answered by the meeting list.
+    for code, message in ((126007, "userID and roomID cannot be set concurrently"), (126009, "cannot find meeting")):
+        yield Code(code, 400, message, ("feishu.meeting_list",), _PARTICIPANTS, "message")
     for code, status, message in _POST_CODES:
         yield Code(code, status, message, ("feishu.post",), _POST)
     yield from _shared_codes()
@@ -189,6 +211,9 @@ def feishu_codes() -> Iterator[Code]:
 def _shared_codes() -> Iterator[Code]:
     for code, message, uncertain in _TOKEN_CODES:
         yield Code(code, 400, message, _WITH_TOKEN, _GENERIC, uncertain)
+    for message, status, codes in _GENERIC_CODES:
+        for code in codes:
+            yield Code(code, status, message, _WITH_TOKEN, _GENERIC, _BOTH)
     for code, message in _APP_CODES:
         yield Code(code, 200, message, _APP_TOKEN_ENDPOINTS, _TENANT, _BOTH)
     for code, status, message in _OAUTH_CODES:

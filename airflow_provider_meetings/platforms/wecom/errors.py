@@ -11,8 +11,10 @@ import requests
 
 from airflow_provider_meetings.api.errors import (
     AuthenticationError,
+    Gone,
     InvalidRequest,
     MeetingsApiError,
+    NotFound,
     PermissionDenied,
     RateLimited,
     ServerError,
@@ -29,23 +31,24 @@ _LOGIN = "Check login (corp id) and password (the app's secret, not the corp's) 
 _REFUSED_TWICE = (
     "The token was refreshed and rejected again: check that the secret is that of the app that owns the meetings."
 )
+_AUTHORIZE = "Have an administrator authorize this app for the meeting API."
+_VISIBLE = "Have an administrator add this person to the app's visible range."
+_MEMBER = "Check the userid: the company has no such member, or not in the app's visible range; or the member has left."
+_MEETING = "Check the ids: the platform has no such meeting or file, or it belongs to a meeting of another app."
+_OTHER_APP = "The secret belongs to another app: use that of the app that created the meetings."
+_CLOSED = "The company's meeting app is closed: have an administrator open it in the admin console."
+_EDITION = "Meetings of this kind need another edition of WeCom: check that of the company and of the account."
 _ARGUMENT = "Check the ids and the window."
-_LATER = "Try again later."
 
-# https://developer.work.weixin.qq.com/document/path/90455  (global codes)
+# https://developer.work.weixin.qq.com/document/path/90313  (global codes)
 # https://developer.work.weixin.qq.com/document/path/90454  (limits: a minute's limit blocks for 60 s)
 CODES: Mapping[int, Rule] = {
-    -1: Rule(ServerError, _LATER),
-    6000: Rule(ServerError, _LATER),
-    40001: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
-    40013: Rule(AuthenticationError, _LOGIN),
-    40014: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
-    42001: Rule(AuthenticationError, _REFUSED_TWICE, renew=True),
+    **dict.fromkeys((-1, 6000), Rule(ServerError, "Try again later.")),
+    **dict.fromkeys((40001, 40014, 42001), Rule(AuthenticationError, _REFUSED_TWICE, renew=True)),
+    40003: Rule(InvalidRequest, _MEMBER),
+    **dict.fromkeys((40013, 41002, 41004), Rule(AuthenticationError, _LOGIN)),
     41001: Rule(AuthenticationError, "The request had no token: does a proxy remove the query of the URL?"),
-    41002: Rule(AuthenticationError, _LOGIN),
-    41004: Rule(AuthenticationError, _LOGIN),
-    40035: Rule(InvalidRequest, _ARGUMENT),
-    40058: Rule(InvalidRequest, _ARGUMENT),
+    **dict.fromkeys((40035, 40058), Rule(InvalidRequest, _ARGUMENT)),
     # The code does not show whether the limit per minute, hour or day was exceeded; the daily one is retried each hour.
     45009: Rule(
         RateLimited,
@@ -56,10 +59,20 @@ CODES: Mapping[int, Rule] = {
     45033: Rule(
         RateLimited, "Too many calls at once: run fewer tasks at a time (an Airflow pool helps).", wait=1.0, spread=2.0
     ),
+    **dict.fromkeys((48001, 48004), Rule(PermissionDenied, _AUTHORIZE)),
     48002: Rule(PermissionDenied, "Have an administrator add this app to the meeting API's list of allowed apps."),
-    60011: Rule(PermissionDenied, "Have an administrator add this person to the app's visible range."),
+    48006: Rule(PermissionDenied, "An unused app loses its permissions: have an administrator enable it again."),
+    **dict.fromkeys((50002, 60011, 60021, 60030), Rule(PermissionDenied, _VISIBLE)),
     60020: Rule(PermissionDenied, "Have an administrator add this worker's address to the app's trusted IPs."),
-    301002: Rule(PermissionDenied, "The secret belongs to another app: use that of the app that created the meetings."),
+    **dict.fromkeys((60111, 301021), Rule(NotFound, _MEMBER)),
+    **dict.fromkeys((90602, 730001, 730002, 730003, 730004, 730006), Rule(NotFound, _MEETING)),
+    **dict.fromkeys((301002, 730005), Rule(PermissionDenied, _OTHER_APP)),
+    301007: Rule(PermissionDenied, "The company is dissolved or blocked: have its administrator ask WeCom."),
+    **dict.fromkeys((400028, 680106), Rule(PermissionDenied, _CLOSED)),
+    **dict.fromkeys((730007, 730011), Rule(PermissionDenied, _EDITION)),
+    730008: Rule(Gone, "The meeting was deleted: omit it."),
+    730009: Rule(InvalidRequest, "Make the administrators of the meeting participants of it."),
+    730010: Rule(PermissionDenied, "Omit the meeting: the API serves only those that were created through it."),
 }
 
 MISSING = range(41000, 42000)

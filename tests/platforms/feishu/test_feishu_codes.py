@@ -11,13 +11,14 @@ from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS
 from airflow_provider_meetings.platforms.feishu.errors import decode
 from tests.contract.media.origin import Origin, json_body, serve_origin
 
+INTERNAL = (1500, 1503, 1642, 1663, 1668, 10101, 10105, 10500)
 # The documented codes: status, code, class, and part of the next step.
 DOCUMENTED = [
     (400, 2091001, "InvalidRequest", "24 characters"),
     (404, 2091002, "NotFound", "minute token"),
     (400, 2091003, "NotReady", "transcribed"),
     (400, 2091004, "Gone", "deleted"),
-    (403, 2091005, "PermissionDenied", "scope"),
+    (403, 2091005, "PermissionDenied", "or ask with the other identity (app or user)"),
     (500, 2091006, "ServerError", "later"),
     (500, 121001, "ServerError", "later"),
     (400, 121002, "InvalidRequest", "not support"),
@@ -59,6 +60,21 @@ DOCUMENTED = [
     # generic texts of a failing server
     (500, 2200, "ServerError", "fewer calls"),
     (500, 5000, "ServerError", "fewer calls"),
+    *((status, code, "ServerError", "later") for code in INTERNAL for status in (200, 400, 500)),
+    # generic codes
+    (400, 10005, "AuthenticationError", "login"),
+    (401, 20005, "AuthenticationError", "refreshed and rejected again"),
+    (400, 20006, "AuthenticationError", "refreshed and rejected again"),
+    (400, 20013, "AuthenticationError", "refreshed and rejected again"),
+    (400, 20014, "AuthenticationError", "refreshed and rejected again"),
+    *((200, code, "AuthenticationError", "account") for code in (20021, 20022, 20023)),
+    (400, 21000, "PermissionDenied", "confirm"),
+    (400, 21001, "PermissionDenied", "administrator"),
+    (404, 99991201, "InvalidRequest", "host"),
+    (400, 99991301, "InvalidRequest", "method"),
+    (400, 99991674, "InvalidRequest", "other identity"),
+    (400, 99991675, "InvalidRequest", "user_id_type"),
+    *((400, code, "NotFound", "user_id_type") for code in range(99992351, 99992382)),
     # user tokens
     (400, 99991669, "ConsentEnded", "consent"),
     (400, 20001, "InvalidRequest", "extras"),
@@ -95,6 +111,10 @@ DOCUMENTED = [
     (500, 2095002, "ServerError", "later"),
     (500, 2095101, "ServerError", "later"),
     # reports
+    (400, 126003, "InvalidRequest", "9 digits"),
+    (400, 126004, "InvalidRequest", "9 digits"),
+    (400, 126007, "InvalidRequest", "at most one"),
+    (400, 126015, "InvalidRequest", "room_id"),
     (400, 126005, "InvalidRequest", "future"),
     (400, 126006, "InvalidRequest", "year"),
     (400, 126008, "InvalidRequest", "at most one"),
@@ -103,7 +123,7 @@ DOCUMENTED = [
     # a limit of another product, as reported
     (400, 230020, "RateLimited", "fewer calls"),
 ]
-RENEWS = {99991663, 99991664, 99991665, 99991668, 99991671, 99991677}
+RENEWS = {20005, 20006, 20013, 20014, 99991663, 99991664, 99991665, 99991668, 99991671, 99991677}
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +174,7 @@ EXCEPTIONS = [
     (SEARCH, 500, 121002, "ServerError", "later"),
     (APP_TOKEN, 200, 10012, "AuthenticationError", "app_ticket/resend"),
     (TRANSCRIPT, 403, 2091005, "PermissionDenied", "transcript:export"),
+    (TRANSCRIPT, 403, 2091005, "PermissionDenied", "or ask with the other identity (app or user)"),
     (BY_NUMBER, 400, 121003, "InvalidRequest", "window"),
     (BY_NUMBER, 404, 121004, "NotFound", "meeting number"),
     (BY_NUMBER, 403, 121005, "PermissionDenied", "read meetings"),

@@ -30,6 +30,26 @@ DOCUMENTED = [
     (60011, "PermissionDenied", "visible range", None),
     (60020, "PermissionDenied", "trusted IPs", None),
     (301002, "PermissionDenied", "another app", None),
+    (40003, "InvalidRequest", "userid", None),
+    (48001, "PermissionDenied", "authorize this app", None),
+    (48004, "PermissionDenied", "authorize this app", None),
+    (48006, "PermissionDenied", "enable it again", None),
+    (50002, "PermissionDenied", "visible range", None),
+    (60021, "PermissionDenied", "visible range", None),
+    (60030, "PermissionDenied", "visible range", None),
+    (60111, "NotFound", "userid", None),
+    (301007, "PermissionDenied", "administrator", None),
+    (301021, "NotFound", "userid", None),
+    (400028, "PermissionDenied", "administrator open it", None),
+    (680106, "PermissionDenied", "administrator open it", None),
+    # of one meeting or file
+    *((code, "NotFound", "Check the ids", None) for code in (90602, 730001, 730002, 730003, 730004, 730006)),
+    (730005, "PermissionDenied", "another app", None),
+    (730007, "PermissionDenied", "edition", None),
+    (730008, "Gone", "omit it", None),
+    (730009, "InvalidRequest", "participants", None),
+    (730010, "PermissionDenied", "created through it", None),
+    (730011, "PermissionDenied", "edition", None),
 ]
 
 RENEWS = {40001, 40014, 42001}
@@ -92,6 +112,46 @@ def test_missing_parameter_code(origin: Origin, code: int) -> None:
     assert type(error) is InvalidRequest
     assert "Check the ids" in error.next_step
     assert f"e={code}" in error.next_step
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"<html>429</html>", None),
+        (b"", None),
+        (b"[]", None),
+        (b"{}", None),
+        (b'{"errcode": 0, "errmsg": "ok"}', 0),
+        (b'{"errcode": 4711, "errmsg": "new"}', 4711),
+        (b'{"errcode": 48002, "errmsg": "api forbidden"}', 48002),
+    ],
+)
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_status_429_with_any_body(
+    origin: Origin, body: bytes, code: int | None, headers: dict[str, str], seconds: float | None
+) -> None:
+    """The platform itself answers with status 200; a gateway or proxy may not."""
+    origin.on("/cgi-bin/x", raw_body(body, status=429, headers=headers))
+    error = refusal(origin)
+    assert isinstance(error, errors.RateLimited)
+    assert (error.code, error.retry_after, error.blocks) == (code, seconds, ())
+    assert "fewer calls" in error.next_step
+    assert "S3CRET" not in str(error)
+
+
+def test_a_named_wait_replaces_the_documented_blocks(origin: Origin) -> None:
+    origin.on("/cgi-bin/x", json_body({"errcode": 45009, "errmsg": "m"}, 200, {"Retry-After": "5"}))
+    error = refusal(origin)
+    assert isinstance(error, errors.RateLimited)
+    assert (error.retry_after, error.blocks) == (5.0, ())
 
 
 def test_waits_are_spread(origin: Origin) -> None:
