@@ -9,7 +9,7 @@ from typing import Final
 
 from airflow_provider_meetings.api.errors import MESSAGE_FIELDS, AuthenticationError, RateLimited, ServerError
 from airflow_provider_meetings.api.http.auth import Token, TokenStore
-from airflow_provider_meetings.coordination.backend import Backend, Busy
+from airflow_provider_meetings.coordination.backend import MAX_VALUE_SECONDS, Backend, Busy
 from airflow_provider_meetings.coordination.encryption import Encryptor
 from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, ProcessTokenStore
 
@@ -19,8 +19,6 @@ TIMEOUT_SECONDS: Final = 90.0
 """Seconds that another process's fetch may take: connecting, waiting for the answer, and a margin."""
 REFUSED_SECONDS: Final = 60.0
 """Seconds for which no process tries a refused secret again."""
-_MAX_LIFETIME_SECONDS: Final = 7 * 86400.0
-"""Longest lifetime of a stored token: backends refuse absurd numbers."""
 
 
 class SharedTokens(TokenStore):
@@ -91,10 +89,12 @@ class SharedTokens(TokenStore):
         except AuthenticationError as error:
             if not error.token_rejected:
                 fields = {name: getattr(error, name) for name in (*MESSAGE_FIELDS, "retry_after")}
+                # Sealed: whoever can write to the store could prolong the lifetime there.
+                fields["ends"] = self._clock() + REFUSED_SECONDS
                 self._set(_refusal(key), fields, REFUSED_SECONDS)
             raise
         content = {"value": token.value, "expires_at": token.expires_at, "lifetime": token.lifetime}
-        self._set(key, content, min(token.expires_at - self._clock(), _MAX_LIFETIME_SECONDS))
+        self._set(key, content, min(token.expires_at - self._clock(), MAX_VALUE_SECONDS))
         if token.value == rejected:
             # The login returns a token that the endpoints reject. Another fetch would not change that.
             self._backend.set(_unchanged(key), b"1", REFUSED_SECONDS)
@@ -114,7 +114,8 @@ class SharedTokens(TokenStore):
 
     def _raise_if_refused(self, key: str) -> None:
         value = self._backend.get(_refusal(key))
-        if fields := self._encryptor.decrypt(_refusal(key), value) if value else None:
+        fields = self._encryptor.decrypt(_refusal(key), value) if value else None
+        if fields and 0 < fields.pop("ends", 0.0) - self._clock() <= 2 * REFUSED_SECONDS:
             raise AuthenticationError(**fields)
 
     def _set(self, name: str, content: dict[str, object], lifetime: float) -> None:

@@ -153,6 +153,21 @@ def test_refused_secret_is_remembered_for_a_minute(platform: Platform) -> None:
     assert platform.token() == "token-2"
 
 
+@pytest.mark.parametrize("step", [60.0, -3600.0])
+def test_refusal_ends_even_if_the_store_keeps_it(platform: Platform, step: float) -> None:
+    """Whoever can write to the store can prolong what it holds, but not what is sealed."""
+    key = token_key("feishu", "https://open.feishu.cn", "app", "secret")
+    platform.error = AuthenticationError("no")
+    with pytest.raises(AuthenticationError):
+        platform.token()
+    sealed = platform.backend.get(module._refusal(key))
+    assert sealed is not None
+    platform.backend.set(module._refusal(key), sealed, 7000)
+    platform.error = None
+    platform.clock_error = step
+    assert platform.token() == "token-2"
+
+
 def test_changed_secret_is_tried_at_once(platform: Platform) -> None:
     platform.error = AuthenticationError("no")
     with pytest.raises(AuthenticationError):

@@ -147,6 +147,36 @@ def test_killed_and_restarted_server(tasks: Tasks, kind: str, monkeypatch: pytes
         assert tasks.fetched == 4
 
 
+def _overwrite_all(kind: str, server: Any) -> None:
+    if kind == "redis":
+        with Redis(backend_servers.HOST, server.port) as client:
+            for name in list(client.scan_iter("meetings:*")):
+                if name.endswith(b":slots"):
+                    client.hset(name, "blocked_until", "inf")
+                else:
+                    client.delete(name)
+                    client.rpush(name, "x")
+        return
+    with closing(server.connect()) as root:
+        table = "meetings_coordination" if kind == "postgres" else "test.meetings_coordination"
+        root.cursor().execute(f"UPDATE {table} SET value = NULL, blocked_until = seen + 315360000000000")
+
+
+@pytest.mark.parametrize("kind", list(OWN))
+def test_state_that_others_have_overwritten(tasks: Tasks, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    with OWN[kind]() as server:
+        tasks.connect(kind, server.port)
+        tasks.start()
+        _overwrite_all(kind, server)
+        tasks.start()
+        ignored = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Ignoring ")]
+        assert len(ignored) == len(set(ignored)) == 3  # the token, and the slots of the login and of the minute
+        assert tasks.messages() == []
+        tasks.start()
+        assert tasks.fetched == 2
+        assert "Ignoring" not in caplog.text
+
+
 def test_unusable_state_folder_too(tasks: Tasks, tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     tasks.connect("redis", 1, password=PASSWORD)

@@ -15,7 +15,15 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, BackendError, Busy, DurableBackend
+from airflow_provider_meetings.coordination.backend import (
+    MAX_VALUE_SECONDS,
+    RECORD_SECONDS,
+    BackendError,
+    Busy,
+    DurableBackend,
+    stored_bytes,
+    warn_ignored,
+)
 from airflow_provider_meetings.coordination.redis.errors import translated_errors
 from airflow_provider_meetings.coordination.redis.scripts import BLOCK, COMPARE_AND_SET, GET, RESERVE
 
@@ -57,10 +65,13 @@ class RedisBackend(DurableBackend):
         )
 
     def get(self, key: str) -> bytes | None:
+        return self._stored(_name(key, "value"), round(MAX_VALUE_SECONDS * 1000))
+
+    def _stored(self, name: str, longest: int) -> bytes | None:
         # NEVER_DECODE, which a registered script does not take: a client with decode_responses would decode the bytes.
         with translated_errors():
-            value: bytes | None = self._execute("EVAL", GET, 1, _name(key, "value"), NEVER_DECODE=True)
-        return value
+            stored = self._execute("EVAL", GET, 1, name, longest, NEVER_DECODE=True)
+        return None if stored is None else stored_bytes(stored, name)
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
         milliseconds = max(1, round(lifetime * 1000))
@@ -77,8 +88,10 @@ class RedisBackend(DurableBackend):
         lock = Lock(self._client, name, timeout=_LEASE, sleep=_POLL, thread_local=False)
         with translated_errors():
             if not lock.acquire(blocking=False):
-                # A longer lease was written before the server's clock was set back.
-                if self._client.pttl(name) > _LEASE * 1000:
+                # A longer lease was written before the server's clock was set back, or by someone else; -1 is no end.
+                remaining: Any = self._client.pttl(name)
+                if remaining == -1 or remaining > _LEASE * 1000:
+                    warn_ignored(name)
                     self._client.pexpire(name, round(_LEASE * 1000))
                 if not lock.acquire(blocking_timeout=timeout):
                     raise Busy.lock(timeout)
@@ -94,20 +107,23 @@ class RedisBackend(DurableBackend):
 
     def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
         spacing = math.ceil(max(rate.spacing for rate in rates) * 1e6)
-        with translated_errors():
-            taken, wait = self._reserve([_name(key, "slots")], [spacing, math.floor(max_wait * 1e6)])
+        taken, wait = self._run(self._reserve, key, spacing, math.floor(max_wait * 1e6))
         if not taken:
             raise Busy.until_slot(wait / 1e6, max_wait)
         return float(wait / 1e6)
 
     def block(self, key: str, seconds: float) -> None:
+        self._run(self._block, key, math.ceil(seconds * 1e6))
+
+    def _run(self, script: Callable[..., Any], key: str, *arguments: int) -> list[int]:
         with translated_errors():
-            self._block([_name(key, "slots")], [math.ceil(seconds * 1e6)])
+            result: list[int] = script([_name(key, "slots")], arguments)
+        if result[0]:
+            warn_ignored(_name(key, "slots"))
+        return result[1:]
 
     def read(self, key: str) -> bytes | None:
-        with translated_errors():
-            record: bytes | None = self._execute("GET", _name(key, "record"), NEVER_DECODE=True)
-        return record
+        return self._stored(_name(key, "record"), 0)
 
     def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
         """Replace the record if it is still `old`; see `DurableBackend`. As durable as the server's configuration."""

@@ -9,8 +9,8 @@ from airflow_provider_meetings.coordination.backend import BackendError
 
 _LOGIN = "Redis refused the login. Check the user and the password of the connection that coordination_conn_id names."
 _RIGHTS = (
-    "The Redis user may not do this. It needs the commands GET, SET, DEL, PTTL, PEXPIRE, EVAL, EVALSHA, SCRIPT LOAD, "
-    "TIME, HMGET and HSET on keys that begin with meetings:."
+    "The Redis user may not do this. It needs the commands GET, GETRANGE, SET, DEL, PTTL, PEXPIRE, EVAL, EVALSHA, "
+    "SCRIPT LOAD, TIME, HMGET and HSET on keys that begin with meetings:."
 )
 _REPLICA = "This Redis is a read-only replica. Name the primary in the connection that coordination_conn_id names."
 _SLOW = "Redis did not answer in time. Check its load and the network to it."

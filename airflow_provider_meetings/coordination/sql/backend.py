@@ -14,15 +14,24 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, Busy, DurableBackend
+from airflow_provider_meetings.api.http.rate_limit import MAX_SECONDS, Rate
+from airflow_provider_meetings.coordination.backend import (
+    RECORD_SECONDS,
+    Busy,
+    DurableBackend,
+    stored_bytes,
+    warn_ignored,
+)
 from airflow_provider_meetings.coordination.sql.connections import Connections, Session
+from airflow_provider_meetings.coordination.sql.dialects import STORED
 
 _LOCK_WAIT_SECONDS = 2.0  # one wait for a lock; it must be shorter than the time after which a connection is cut
 _SLOT_SECONDS = 7200  # slots outlive their use, so that a clock set forward does not end them
 _CLOCK_STEP = 60_000_000  # microseconds since the last write after which the clock may have been set forward
 _KEPT_QUEUE = 2_000_000  # microseconds of a queue that are kept then: the processes in it may be gone
 _CLEANUP_ROWS = 100  # expired rows that one write removes
+# A row that was added and not written yet has no value.
+_RECORD = f"SELECT COALESCE({STORED}, '') FROM meetings_coordination WHERE name = %s"  # noqa: S608
 
 
 class SqlBackend(DurableBackend):
@@ -39,11 +48,8 @@ class SqlBackend(DurableBackend):
         self._connections = Connections(connect, answer_timeout, timeout)
 
     def get(self, key: str) -> bytes | None:
-        def read(session: Session) -> bytes | None:
-            row = session.row(session.dialect.get, _name(key, "value"))
-            return None if row is None else bytes(row[0])
-
-        return self._connections.run(read)
+        name = _name(key, "value")
+        return self._connections.run(lambda session: _content(session.row(session.dialect.get, name), name))
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
         """Set a value for `lifetime` seconds, and remove expired rows."""
@@ -100,19 +106,14 @@ class SqlBackend(DurableBackend):
         self._connections.run(write)
 
     def read(self, key: str) -> bytes | None:
-        def read(session: Session) -> bytes | None:
-            row = session.row("SELECT value FROM meetings_coordination WHERE name = %s", _name(key, "record"))
-            return None if row is None or row[0] is None else bytes(row[0])
-
-        return self._connections.run(read)
+        name = _name(key, "record")
+        return self._connections.run(lambda session: _content(session.row(_RECORD, name), name)) or None
 
     def compare_and_set(self, key: str, old: bytes | None, new: bytes) -> bool:
         name = _name(key, "record")
 
         def write(session: Session) -> bool:
-            query = "SELECT value FROM meetings_coordination WHERE name = %s FOR UPDATE"
-            value = _lock_row(session, query, name)[0]
-            existing = None if value is None else bytes(value)
+            existing = _content(_lock_row(session, f"{_RECORD} FOR UPDATE", name), name) or None
             if existing == new:  # an earlier call wrote it and its answer was lost
                 return True
             if existing != old:
@@ -135,6 +136,10 @@ def _name(key: str, part: str) -> str:
     return f"{hashlib.sha256(key.encode()).hexdigest()}:{part}"
 
 
+def _content(row: Sequence[Any] | None, name: str) -> bytes | None:
+    return None if row is None else stored_bytes(row[0], name)
+
+
 def _lock_row(session: Session, query: str, name: str) -> Sequence[Any]:
     """Return the row that the query locks; add it if it is missing."""
     while (row := session.row(query, name)) is None:
@@ -150,11 +155,18 @@ def _lock_slots(session: Session, name: str) -> tuple[int, int, int]:
     slot, blocked, seen, *rest = _lock_row(session, session.dialect.locked, name)
     # The clock is read after the lock was acquired: an earlier time would make the slot seem further away than it is.
     now = int((rest or session.row(f"SELECT {session.dialect.now}") or ())[0])
+    try:
+        slot, blocked, seen = int(slot), int(blocked), int(seen)
+        if max(slot, blocked) - seen > MAX_SECONDS * 1e6:
+            raise ValueError("no answer can cause such a wait")
+    except (TypeError, ValueError, OverflowError):
+        warn_ignored(name)
+        return now, 0, 0
     # A clock that shows less than at the last write was set back: move both times back with it.
     back = max(0, seen - now)
     if slot > seen and now - seen > _CLOCK_STEP:
         slot = now + min(slot - seen, _KEPT_QUEUE)
-    return now, slot - back, blocked - back
+    return now, max(0, slot - back), max(0, blocked - back)
 
 
 def _save_slots(session: Session, name: str, now: int, slot: int, blocked: int, spacing: int) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+from airflow_provider_meetings.coordination.backend import MAX_VALUE_BYTES, MAX_VALUE_SECONDS
 
 if TYPE_CHECKING:
     from airflow_provider_meetings.coordination.sql.connections import Session
@@ -11,10 +13,15 @@ if TYPE_CHECKING:
 _COLUMNS = """slot bigint NOT NULL DEFAULT 0, blocked_until bigint NOT NULL DEFAULT 0, seen bigint NOT NULL DEFAULT 0,
 expires bigint NOT NULL"""
 
+STORED: Final = f"substring(value, 1, {MAX_VALUE_BYTES + 1})"  # all of it, or enough to see that it is too large
+
 
 def _get(now: str) -> str:
     # A value set later than now was set before the clock was set back. It would outlive its lifetime.
-    return f"SELECT value FROM meetings_coordination WHERE name = %s AND expires > {now} AND seen <= {now}"  # noqa: S608
+    return (
+        f"SELECT CASE WHEN expires <= {now} + {MAX_VALUE_SECONDS * 1e6:.0f} THEN {STORED} END "  # noqa: S608
+        f"FROM meetings_coordination WHERE name = %s AND expires > {now} AND seen <= {now}"
+    )
 
 
 _LOCKED = "SELECT slot, blocked_until, seen FROM meetings_coordination WHERE name = %s FOR UPDATE"
