@@ -10,6 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from typing import Final
 
 from airflow_provider_meetings.api.errors import RateLimited, ServerError
 from airflow_provider_meetings.api.http.auth import Token, TokenStore
@@ -18,6 +19,11 @@ from airflow_provider_meetings.coordination.backend import Backend, Busy
 
 log = logging.getLogger(__name__)
 
+TIMEOUT_SECONDS: Final = 90.0
+"""Seconds that another process's fetch may take: connecting, waiting for the answer, and a margin.
+
+As `retry_after` of an error it is longer than a transport waits before a retry: a call waits once.
+"""
 AGAIN_SECONDS = 20.0
 """Seconds between two attempts to renew a token that is still valid."""
 
@@ -58,7 +64,8 @@ class ProcessTokenStore(TokenStore):
         with self._guard:
             lock = self._locks.setdefault(key, threading.Lock())
         if not lock.acquire(timeout=timeout):
-            raise ServerError(f"another thread has been fetching a token for {timeout:g} s")
+            text = f"another thread has been fetching a token for {timeout:g} s"
+            raise ServerError(text, retry_after=TIMEOUT_SECONDS)
         try:
             existing = self._tokens.get(key)
             if existing is None or existing.value == rejected:

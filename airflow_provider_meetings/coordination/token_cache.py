@@ -11,12 +11,12 @@ from airflow_provider_meetings.api.errors import MESSAGE_FIELDS, AuthenticationE
 from airflow_provider_meetings.api.http.auth import Token, TokenStore
 from airflow_provider_meetings.coordination.backend import MAX_VALUE_SECONDS, Backend, Busy
 from airflow_provider_meetings.coordination.encryption import Encryptor
-from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, TIMEOUT_SECONDS, ProcessTokenStore
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_SECONDS: Final = 90.0
-"""Seconds that another process's fetch may take: connecting, waiting for the answer, and a margin."""
+_FETCH_SECONDS: Final = 10.0
+"""Seconds that other threads leave to one that fetches after it has waited in vain."""
 REFUSED_SECONDS: Final = 60.0
 """Seconds for which no process tries a refused secret again."""
 
@@ -44,6 +44,7 @@ class SharedTokens(TokenStore):
         self._memory = memory
         self._clock = clock
         self._timeout = min(timeout, TIMEOUT_SECONDS)
+        self._gave_up = float("-inf")
 
     def token(self, key: str, fetch: Callable[[], Token], *, rejected: str | None = None) -> Token:
         """Return a fresh token under `key`; see `TokenStore`.
@@ -52,7 +53,10 @@ class SharedTokens(TokenStore):
         :raises ServerError: if others have been fetching for longer than the timeout.
         """
         return self._memory.token(
-            key, lambda: self._get_or_fetch(key, fetch, rejected), rejected=rejected, timeout=self._timeout
+            key,
+            lambda: self._get_or_fetch(key, fetch, rejected),
+            rejected=rejected,
+            timeout=self._timeout + _FETCH_SECONDS,
         )
 
     def _get_or_fetch(self, key: str, fetch: Callable[[], Token], rejected: str | None) -> Token:
@@ -62,7 +66,9 @@ class SharedTokens(TokenStore):
         if token is not None and (token.value != rejected or self._backend.get(_unchanged(key)) is not None):
             return token
         try:
-            with self._backend.lock(key, self._timeout):
+            # The retries of a call do not wait again.
+            again = 0 <= self._clock() - self._gave_up < self._timeout
+            with self._backend.lock(key, 0.0 if again else self._timeout):
                 stored = self._backend.get(key)
                 # A token that another process has fetched is used even if its value is the same: Feishu returns
                 # the same token while it considers it valid.
@@ -70,8 +76,10 @@ class SharedTokens(TokenStore):
                     return token
                 return self._fetch(key, fetch, rejected)
         except Busy as busy:
+            self._gave_up = self._clock()
             if self._timeout < TIMEOUT_SECONDS:
-                raise ServerError(f"another process has been fetching a token: {busy}") from None
+                text = f"another process has been fetching a token: {busy}"
+                raise ServerError(text, retry_after=TIMEOUT_SECONDS) from None
             log.warning("Fetching a token without waiting for another process's fetch: %s", busy)
             return self._fetch(key, fetch, rejected)
 

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.http.auth import Token
+from airflow_provider_meetings.api.http.transport import MAX_WAIT_SECONDS
 from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, PROCESS_TOKENS, ProcessTokenStore
 
 
@@ -142,8 +143,9 @@ def test_fetch_of_another_thread_is_waited_for_until_timeout(store: ProcessToken
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(store.token, "k", slow)
         assert begun.wait(20)
-        with pytest.raises(ServerError, match="another thread has been fetching a token"):
+        with pytest.raises(ServerError, match="another thread has been fetching a token") as caught:
             store.token("k", platform.fetch, timeout=0.0)
+        assert (caught.value.retry_after or 0.0) > MAX_WAIT_SECONDS  # the transport does not wait once more
         go_on.set()
         assert first.result(20).value == "token-1"
 

@@ -24,7 +24,7 @@ from airflow_provider_meetings.api.http.oauth import (
 )
 from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.encryption import Encryptor
-from airflow_provider_meetings.coordination.memory import ProcessTokenStore
+from airflow_provider_meetings.coordination.memory import TIMEOUT_SECONDS, ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.process_state import ProcessState, process_state
 from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords, unreachable
 from airflow_provider_meetings.coordination.oauth.refresh import Renewal
@@ -193,7 +193,7 @@ class UserTokenStore(UserTokens):
                         f"Another process is renewing the user's token, or has died: no answer within "
                         f"{self._timeout:g} s",
                         next_step="Try again later.",
-                        retry_after=min(self._max_request_seconds, _CHECK_SECONDS),
+                        retry_after=TIMEOUT_SECONDS,
                     )
                 self._pause(_PAUSE_SECONDS)
         except BackendError as error:
