@@ -29,8 +29,8 @@ def pages(fetch: Callable[[str | None], Page[T]], *, what: str) -> Iterator[Page
 
     :param fetch: requests the page of a cursor; None is the first.
     :param what: the listing, for the error message.
-    :raises ServerError: if the listing has no end: the platform repeats a cursor, or returns 20 pages in a row without a
-        new item, or more than 10,000 pages.
+    :raises ServerError: if the listing has no end: the platform repeats a cursor, or returns 20 pages in a row without
+        a new item, or more than 10,000 pages.
     """
     seen_cursors: set[str] = set()
     seen_items: set[int] = set()

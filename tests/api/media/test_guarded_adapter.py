@@ -6,6 +6,7 @@ import logging
 import socket
 
 import pytest
+from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from airflow_provider_meetings.api.errors import ServerError
 from tests.contract.landing.names import PUBLIC, Names
@@ -89,3 +90,11 @@ def test_ca_bundle_applies(secure: Origin, session: OpenSession, names: Names) -
     assert "certificate" in open_error(session(ca_bundle=None), secure.url + "/media?S3CRET", ServerError)
     assert "certificate" in open_error(session(), f"https://other.example.com:{port(secure.url)}/media", ServerError)
     assert "CA bundle" in open_error(session(ca_bundle="/nowhere/ca.pem"), secure.url + "/media", ServerError)
+
+
+@pytest.mark.parametrize("connection", [HTTPConnection, HTTPSConnection])
+def test_urllib3_connects_through_the_checked_method(connection: type[HTTPConnection]) -> None:
+    """`_new_conn` is not public: if another release renames it, no address would be checked."""
+    assert "_new_conn" in vars(HTTPConnection)
+    assert "_new_conn" in connection.connect.__code__.co_names
+    assert isinstance(HTTPConnection("media.example.com.")._dns_host, str)
