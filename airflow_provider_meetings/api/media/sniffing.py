@@ -72,6 +72,9 @@ CONTAINERS: tuple[tuple[re.Pattern[bytes], str], ...] = (
 )
 """Magic bytes of audio and video containers, each with its extension."""
 
+# Formats with the same first bytes.
+_SAME_BYTES = {"mp4": {"mp4", "m4a"}, "asf": {"asf", "wma", "wmv"}}
+
 _DOCUMENTS: dict[str, bytes] = {"pdf": b"%PDF-", "docx": b"PK\x03\x04"}
 _TEXTS = frozenset({"txt", "srt"})
 
@@ -97,7 +100,9 @@ def container(head: bytes) -> str | None:
 
 
 def extension(media: MediaFile, *, content_type: str, file_type: str, head: bytes) -> str:
-    """Choose the extension of a file: by its kind's format, else the Content-Type, else `file_type`, else the bytes.
+    """Choose the extension of a file: by its kind's format, else the bytes, else the Content-Type, else `file_type`.
+
+    If the bytes leave a choice, as those of MP4 with audio alone do, Content-Type or `file_type` decides.
 
     :param content_type: the Content-Type header, or empty.
     :param file_type: the platform's name of the format, or empty.
@@ -106,11 +111,10 @@ def extension(media: MediaFile, *, content_type: str, file_type: str, head: byte
     if _EXTENSION.fullmatch(kind_format):
         return kind_format
     served = _without_parameters(content_type)
-    if _AUDIO_OR_VIDEO.match(served) and served in _EXTENSIONS:
-        return _EXTENSIONS[served]
-    if _EXTENSION.fullmatch(file_type.lower()):
-        return file_type.lower()
-    return container(head) or "bin"
+    declared = (_EXTENSIONS.get(served, "") if _AUDIO_OR_VIDEO.match(served) else "", file_type.lower())
+    found = container(head)
+    possible = _SAME_BYTES.get(found, {found}) if found else declared
+    return next((ext for ext in declared if ext in possible and _EXTENSION.fullmatch(ext)), found or "bin")
 
 
 def refuse_documents(media: MediaFile, head: bytes, content_type: str = "") -> None:
@@ -164,7 +168,9 @@ def _begins_like(expected: str, head: bytes) -> bool:
 
 def _is_page(expected: str, head: bytes, content_type: str) -> bool:
     served = _without_parameters(content_type)
-    if served in _PAGE_TYPES and not (expected == "json" and served == "application/json"):
+    # The type decides only where no magic bytes do: some hosts serve every file as text/html.
+    decides = expected not in {"media", *_DOCUMENTS} and (expected, served) != ("json", "application/json")
+    if decides and served in _PAGE_TYPES:
         return True
     text = _decode(head)
     if expected == "media" and text is not None and not _CONTROL.search(text):

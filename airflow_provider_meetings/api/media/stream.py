@@ -10,16 +10,20 @@ from typing import Self
 
 import requests
 
-from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, RateLimited, ServerError
+from airflow_provider_meetings.api.http.rate_limit import retry_after_seconds
 from airflow_provider_meetings.api.sanitize import NeverPickled
 
 CHUNK_BYTES = 1024 * 1024
 _DEAD_LINK = {401, 403, 404, 410}
 STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_LENGTH = re.compile(r"([0-9]{1,18})(?:\s*,\s*\1)*")  # equal headers are joined by a comma
+# https://www.iana.org/assignments/http-parameters/http-parameters.xhtml#content-coding
+# Some hosts send a character set or "none" as coding, although the bytes are the file's.
+_COMPRESSIONS = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi"}
 # https://www.rfc-editor.org/rfc/rfc9110#section-14.4 also allows "*" for the total. It is refused: a host may send less
 # than requested, and only the total shows whether the part ends at the end of the file.
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class MediaStream(NeverPickled):
     :param response: opened with ``stream=True``; closed on leaving the context.
     :param position: the requested position; None for the whole file.
     :raises LinkExpired: for 401, 403, 404 and 410.
-    :raises ServerError: for 5xx and 429.
-    :raises MediaCorrupt: for any other status, for a range that was not requested, and for a compressed body, whose
+    :raises ServerError: for 5xx; RateLimited for 429; both with the wait that the host requests.
+    :raises MediaCorrupt: for any other status, for a part that was not requested, and for a compressed body, whose
         truncation cannot be detected.
     """
 
@@ -57,19 +61,24 @@ class MediaStream(NeverPickled):
         self.start = 0
         self._total = 0
         try:
-            if response.status_code == 206 and position:
+            if response.status_code == 206:
                 self._accept_range(position)
-            elif response.status_code != 200:
+            elif response.status_code not in {200, 203}:  # 203: a proxy may have changed the headers
                 raise self._refusal(response.status_code)
             self._refuse_compression()
         except MeetingsApiError:
             response.close()
             raise
 
-    def _accept_range(self, position: Position) -> None:
+    def _accept_range(self, position: Position | None) -> None:
         header = self._response.headers.get("Content-Range", "")
         match = _CONTENT_RANGE.fullmatch(header)
         first, last, total = (int(number) for number in match.groups()) if match else (-1, -1, -1)
+        if (first, last) == (0, total - 1) and self.length in (None, total):
+            self._total = total  # the whole file: some caches send it as a range, whatever was requested
+            return
+        if position is None:
+            raise self._refusal(206)
         if first != position.offset or last < first or position.length not in (None, total):
             raise MediaCorrupt(
                 f"{self._platform}'s media host answered Range bytes={position.offset}- with Content-Range "
@@ -81,8 +90,8 @@ class MediaStream(NeverPickled):
         self._total = total
 
     def _refuse_compression(self) -> None:
-        encoding = self._response.headers.get("Content-Encoding", "identity")
-        if encoding != "identity":
+        encoding = self._response.headers.get("Content-Encoding", "")
+        if not _COMPRESSIONS.isdisjoint(coding.strip().lower() for coding in encoding.split(",")):
             raise MediaCorrupt(
                 f"{self._platform}'s media host compressed the file ({encoding[:40]!r}); identity was requested",
                 platform=self._platform,
@@ -91,14 +100,17 @@ class MediaStream(NeverPickled):
 
     def _refusal(self, status: int) -> MeetingsApiError:
         kind: type[MeetingsApiError] = MediaCorrupt
+        wait = None
         if status in _DEAD_LINK:
             kind = LinkExpired
         elif status >= 500 or status == 429:
-            kind = ServerError
+            kind = RateLimited if status == 429 else ServerError
+            wait = retry_after_seconds(self._response.headers)
         return kind(
             f"{self._platform}'s media host answered with status {status}",
             platform=self._platform,
             next_step="Try again: each attempt requests a new link.",
+            retry_after=wait,
         )
 
     @property
@@ -115,10 +127,10 @@ class MediaStream(NeverPickled):
     @property
     def length(self) -> int | None:
         """Return the number of bytes of the whole file, even if the body is only a part; None if unknown."""
-        if self.start:
+        if self._total:
             return self._total
-        value = self._response.headers.get("Content-Length", "")
-        return int(value) if _NUMBER.fullmatch(value) else None
+        match = _LENGTH.fullmatch(self._response.headers.get("Content-Length", ""))
+        return int(match[1]) if match else None
 
     @property
     def detects_truncation(self) -> bool:

@@ -91,12 +91,24 @@ def test_error_page_and_json_are_refused_as_transcript(kind: str, head: bytes) -
 @pytest.mark.parametrize(
     "content_type", ["text/html", "application/json", "Application/JSON; charset=utf-8", "text/xml"]
 )
-@pytest.mark.parametrize("kind", ["video", "transcript-txt", "summary-pdf"])
-def test_page_is_refused_by_content_type(kind: str, content_type: str) -> None:
-    head = {"video": CONTAINERS["mp4"], "transcript-txt": b"hello", "summary-pdf": b"%PDF-1.7"}[kind]
-    refuse_documents(replace(VIDEO, kind=kind), head, "application/octet-stream")
+def test_content_type_decides_on_text_only(content_type: str) -> None:
+    transcript = replace(VIDEO, kind="transcript-txt")
+    refuse_documents(transcript, b"hello", "application/octet-stream")
     with pytest.raises(MediaCorrupt, match="a page or a message"):
+        refuse_documents(transcript, b"hello", content_type)
+    for head in CONTAINERS.values():
+        refuse_documents(VIDEO, head, content_type)
+    for kind, head in (("summary-pdf", b"%PDF-1.7"), ("summary-docx", b"PK\x03\x04\x14")):
         refuse_documents(replace(VIDEO, kind=kind), head, content_type)
+
+
+@pytest.mark.parametrize("content_type", ["video/mp4", "audio/mpeg", "application/octet-stream", "text/html", ""])
+@pytest.mark.parametrize(
+    "head", [*ANSWERS, *PAGES, *JSON, *OTHER_TEXTS, "<html>".encode("utf-16-le"), b"\xef\xbb\xbf<p>"]
+)
+def test_document_is_refused_whatever_its_type(head: bytes, content_type: str) -> None:
+    with pytest.raises(MediaCorrupt):
+        refuse_documents(VIDEO, head, content_type)
 
 
 @pytest.mark.parametrize("head", TRANSCRIPTS)
@@ -197,6 +209,18 @@ def test_document_is_accepted(kind: str, head: bytes) -> None:
         # the format of the kind takes precedence
         ("transcript-srt", "video/mp4", "mp4", b"", "srt"),
         ("summary-docx", "", "", b"PK\x03\x04", "docx"),
+        # then the bytes
+        ("video", "video/mp4", "mp4", CONTAINERS["webm"], "webm"),
+        ("audio", "video/mp4", "mp4", CONTAINERS["m4a"], "m4a"),
+        ("video", "audio/mp4", "m4a", CONTAINERS["mov"], "mov"),
+        ("audio", "audio/mp4", "m4a", CONTAINERS["mp3"], "mp3"),
+        ("video", "text/html", "mp4", CONTAINERS["ogg"], "ogg"),
+        ("audio", "audio/webm", "", CONTAINERS["wav"], "wav"),
+        # or one of the formats that they can be
+        ("audio", "audio/mp4", "", CONTAINERS["mp4"], "m4a"),
+        ("audio", "", "M4A", CONTAINERS["mp4"], "m4a"),
+        ("video", "video/mp4", "m4a", CONTAINERS["mp4"], "mp4"),
+        ("audio", "audio/x-ms-wma", "", CONTAINERS["wma"], "wma"),
         # then the Content-Type
         ("video", "video/mp4", "m4a", b"ID3", "mp4"),
         ("video", "Audio/MP4; codecs=mp4a", "mp4", b"", "m4a"),
@@ -211,7 +235,6 @@ def test_document_is_accepted(kind: str, head: bytes) -> None:
         ("video", "", "../../x", b"ID3\x04", "mp3"),
         ("video", "", "video/mp4", b"OggS\0", "ogg"),
         ("video", "", "averylongword", b"RIFF\x00\x00\x00\x00WAVE", "wav"),
-        # then the bytes
         ("video", "binary/octet-stream", "", b"\0\0\0\x1cftypisom", "mp4"),
         ("video", "", "", b"\0\0\n\x1cftypM4A ", "m4a"),
         ("video", "", "", b"\0\0\0\x14ftypqt  ", "mov"),

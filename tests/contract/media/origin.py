@@ -62,6 +62,15 @@ def raw_body(body: bytes, *, status: int = 200, headers: Mapping[str, str] | Non
     return lambda handler: handler.send(status, {"Content-Length": str(len(body)), **(headers or {})}, body)
 
 
+def verbatim(answer: bytes) -> Answer:
+    """Send these bytes as status line, headers and body."""
+
+    def send(handler: Handler) -> None:
+        handler.wfile.write(answer)
+
+    return send
+
+
 def video(body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
     return raw_body(body, headers={"Content-Type": "video/mp4", **(headers or {})})
 
