@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from airflow_provider_meetings.api.client import MeetingsClient
-from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, RateLimited, ServerError
 from airflow_provider_meetings.api.media.sniffing import HEAD_BYTES, extension, refuse_documents
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES, MediaStream, Position
 from airflow_provider_meetings.api.models import Download, MediaFile
@@ -99,7 +99,7 @@ class MediaSource:
             if stream.start:
                 return OpenedSource(chunks, stream.start, "", length, stream.validator)
             return self._from_start(chunks, stream.content_type, download.file_type, length, stream.validator)
-        except (LinkExpired, ServerError, MediaCorrupt) as error:
+        except (LinkExpired, RateLimited, ServerError, MediaCorrupt) as error:
             raise SourceInterrupted(error) from None
 
     def _stream(self, download: Download, position: Position | None) -> MediaStream:

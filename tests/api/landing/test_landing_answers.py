@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 
 import pytest
 
-from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, ServerError
+from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, RateLimited, ServerError
+from airflow_provider_meetings.api.landing.landing import Landing
+from airflow_provider_meetings.api.landing.layout import Layout
+from airflow_provider_meetings.api.landing.transfer import Limits, Stopped
+from airflow_provider_meetings.api.models import Download
+from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.landing.aftermath import assert_landed, assert_not_landed
 from tests.contract.landing.bench import CHUNK_BYTES, Bench
+from tests.contract.landing.scripted import MEDIA, RECORDING, ScriptedClient
 from tests.contract.leaks import error_text, logged
-from tests.contract.media.origin import Answer
+from tests.contract.media.origin import Answer, Handler, raw_body
 from tests.contract.media.ranges import (
     Modifier,
     RangeHost,
@@ -131,7 +139,7 @@ DEAD_LINKS: dict[str, tuple[Modifier, type[MeetingsApiError]]] = {
     "json": (document(DENIED, "application/json"), MediaCorrupt),
     "json as video": (document(DENIED, "video/mp4"), MediaCorrupt),
     "empty": (document(b"", "video/mp4"), MediaCorrupt),
-    "429": (only_status(429), ServerError),
+    "429": (only_status(429), RateLimited),
     "500": (only_status(500), ServerError),
     "503": (only_status(503), ServerError),
 }
@@ -183,9 +191,67 @@ def test_four_consecutive_failures_are_retried(bench: Bench, statuses: tuple[int
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_five_consecutive_failures_are_an_error(bench: Bench, status: int) -> None:
     host = RangeHost(V1)
-    with pytest.raises(ServerError, match=f"status {status}"):
+    with pytest.raises(RateLimited if status == 429 else ServerError, match=f"status {status}"):
         bench.land(*_failures(host, *[status] * 5), host)
     assert_not_landed(bench)
     assert len(host.offsets) == 5
     bench.land()
     assert_landed(bench, V1)
+
+
+def _busy(status: int, wait: str) -> Answer:
+    return raw_body(b"busy", status=status, headers={"Retry-After": wait})
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("offset", [0, CHUNK_BYTES])
+def test_requested_wait_is_waited_for(bench: Bench, status: int, offset: int) -> None:
+    host = RangeHost(V1)
+    bench.land(host.cut(offset), _busy(status, "60"), _busy(status, "7"), host)
+    assert_landed(bench, V1)
+    assert bench.slept[-2:] == [60.0, 7.0]
+    assert host.media_bytes == SIZE
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_longer_wait_is_an_error_at_once(bench: Bench, status: int) -> None:
+    host = RangeHost(V1)
+    with pytest.raises(RateLimited if status == 429 else ServerError) as caught:
+        bench.land(host.cut(CHUNK_BYTES), _busy(status, "120"))
+    assert (caught.value.retry_after, caught.value.permanent) == (120.0, False)
+    assert (len(bench.origin.requests), bench.slept) == (2, [])
+    assert bench.land(host).outcome == "resumed"
+    assert host.media_bytes == SIZE
+
+
+def test_wait_of_zero_does_not_disable_backoff(bench: Bench) -> None:
+    with pytest.raises(RateLimited):
+        bench.land(_busy(429, "0"))
+    assert len(bench.slept) == 4
+    assert min(bench.slept) > 0
+
+
+def test_stop_ends_requested_wait(bench: Bench) -> None:
+    stop = threading.Event()
+
+    def busy(handler: Handler) -> None:
+        _busy(429, "59")(handler)
+        stop.set()
+
+    url = bench.origin.on("/media", busy)
+    client = ScriptedClient(bench.transport, lambda: Download(url))
+    store = LocalStore(bench.root, "file:///target/")
+    landing = Landing(client, store, layout=Layout(), limits=Limits(stop=stop))
+    begin = time.monotonic()
+    with pytest.raises(Stopped):
+        landing.land(RECORDING, MEDIA)
+    assert time.monotonic() - begin < 45
+    assert bench.origin.count("/media") == 1
+
+
+@pytest.mark.parametrize("body", [V1, V2, LONGER], ids=["same", "other", "longer"])
+def test_resume_may_be_answered_by_whole_file_as_range(bench: Bench, body: bytes) -> None:
+    headers = {"Content-Type": "video/mp4", "ETag": '"v2"', "Content-Range": f"bytes 0-{len(body) - 1}/{len(body)}"}
+    bench.land(RangeHost(V1).cut(CHUNK_BYTES), raw_body(body, status=206, headers=headers))
+    assert_landed(bench, body)
+    assert len(bench.origin.requests) == 2
