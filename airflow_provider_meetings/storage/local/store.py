@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import logging
 import os
@@ -41,6 +42,8 @@ class LocalStore(Store):
     :param uri: the folder's address as the user wrote it, for logs, errors and receipts.
     """
 
+    part_suffix = PART_SUFFIX
+
     def __init__(self, root: Path, uri: str) -> None:
         self._root = root
         self._uri = uri.rstrip("/")
@@ -53,14 +56,14 @@ class LocalStore(Store):
         return f"{self._uri}/{key}"
 
     def check_writable(self) -> None:
-        """Create and remove an empty file, so that a missing permission is found before the first download.
+        """Create, lock and remove an empty file, so that what is missing is found before the first download.
 
         :raises OSError: with target and next step.
         """
         with explain_errors(self._uri):
             self._root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self._root):
-                pass
+            with tempfile.TemporaryFile(dir=self._root) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def stat(self, key: str) -> ObjectStat | None:
         try:

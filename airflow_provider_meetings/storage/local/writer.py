@@ -7,6 +7,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +19,12 @@ _RESERVE_BYTES = 64 * 1024  # room for checkpoint and receipt: a file without a 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _NEXT_STEPS = {
+    **dict.fromkeys((errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS), "mount it with file locks, or choose another target"),
     errno.EACCES: "give this user write permission, or choose another target",
     errno.EPERM: "give this user write permission, or choose another target",
     errno.EROFS: "mount it for writing, or choose another target",
-    errno.ENOSPC: "free some space, then try again; nothing of this file was published",
-    errno.EDQUOT: "free some space, then try again; nothing of this file was published",
+    errno.ENOSPC: "free some space, then try again",
+    errno.EDQUOT: "free some space, then try again",
     errno.EEXIST: "a file exists where a folder is needed, choose another target",
     errno.ENOTDIR: "a file exists where a folder is needed, choose another target",
 }
@@ -41,7 +43,7 @@ class LocalWriter(Writer):
         self._path = path
         self._part = path.with_name(f"{'.' if plan.hidden else ''}{path.name}{PART_SUFFIX}")
         self._if_match = plan.if_match
-        self._fd = lock_part(self._part)
+        self._fd = lock_part(self._part, check_owner=True)
         try:
             self._offset = self._resumable_bytes(plan)
             os.ftruncate(self._fd, self._offset)
@@ -102,6 +104,10 @@ class LocalWriter(Writer):
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a CIFS mount syncs no folders
+                text = f"target {self._path} is complete, but its folder was not synced ({error.strerror}): try again"
+                raise OSError(error.errno, text) from None
         finally:
             os.close(folder)
         return stat
@@ -122,20 +128,26 @@ class LocalWriter(Writer):
         self._fd = -1
 
 
-def lock_part(part: Path) -> int:
+def lock_part(part: Path, *, check_owner: bool = False) -> int:
     """Open a part file for one writer, and return its file descriptor.
 
     Open without truncating, lock, then check that the path still leads to the locked file: in between another process
     may have renamed this very file to its final name, and it must not be truncated.
 
+    :param check_owner: raise PermissionError for the file of another user, who could change it also after the rename.
     :raises BlockingIOError: if another process has locked it.
     """
     while True:
+        if check_owner:  # also before: such a file can often not be opened
+            with contextlib.suppress(FileNotFoundError):
+                _check_owner(part, part.lstat())
         # O_NOFOLLOW: a symbolic link would make us overwrite its target.
         fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             stat = os.fstat(fd)
+            if check_owner:
+                _check_owner(part, stat)
             if os.path.samestat(stat, part.lstat()):
                 if stat.st_nlink == 1:
                     return fd
@@ -151,6 +163,16 @@ def lock_part(part: Path) -> int:
             os.close(fd)
             raise
         os.close(fd)
+
+
+def _check_owner(part: Path, stat: os.stat_result) -> None:
+    if stat.st_uid == os.geteuid():
+        return
+    # Some mounts choose the owner of every file: CIFS, or NFS for root.
+    with tempfile.TemporaryFile(dir=part.parent) as own:
+        if os.fstat(own.fileno()).st_uid != stat.st_uid:
+            text = f"target {part} belongs to user id {stat.st_uid}, who could change what lands: remove it, try again"
+            raise PermissionError(errno.EACCES, text)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from pathlib import Path
 from typing import Any
@@ -111,7 +113,6 @@ def test_second_writer_is_locked_out(store: LocalStore, tmp_path: Path) -> None:
 @pytest.mark.parametrize("race", ["published", "aborted"])
 def test_lock_is_repeated_after_rename(store: LocalStore, monkeypatch: pytest.MonkeyPatch, race: str) -> None:
     """Between open and lock the other process publishes, and the opened file is no longer the part."""
-    import fcntl
 
     other = store.writer("v.mp4", Plan())
     other.write(b"the other's")
@@ -171,6 +172,44 @@ def test_fsync_before_rename(store: LocalStore, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(os, "fsync", record_fsync)
     store.put("x", b"1")
     assert seen == [(False, False), (True, True)]
+
+
+@pytest.mark.parametrize(("number", "ignored"), [(errno.EINVAL, True), (errno.EIO, False), (errno.ENOTSUP, False)])
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_folder_that_cannot_be_synced(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch, number: int, ignored: bool, what: str
+) -> None:
+    """A CIFS mount answers EINVAL for every folder."""
+    fsync = os.fsync
+
+    def fail(fd: int) -> None:
+        if Path(f"/proc/self/fd/{fd}").is_dir() == (what == "folder"):
+            raise OSError(number, os.strerror(number))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    if what == "folder" and ignored:
+        store.put("x", b"1")
+        assert store.read("x") == b"1"
+        return
+    text = r"/x is complete, but its folder was not synced" if what == "folder" else r"/x is not writable"
+    with pytest.raises(OSError, match=text) as caught:
+        store.put("x", b"1")
+    assert caught.value.errno == number
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_target_without_locks_is_found_by_check(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(fd: object, how: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with pytest.raises(OSError, match=r"target file://conn@/a/b .*: mount it with file locks") as caught:
+        store.check_writable()
+    assert caught.value.errno == number
+    assert names(tmp_path) == set()
 
 
 def test_no_open_file_descriptors_left(store: LocalStore) -> None:
