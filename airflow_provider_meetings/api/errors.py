@@ -171,6 +171,6 @@ class FileTooLarge(MeetingsApiError):
 
 
 class StoreError(MeetingsApiError):
-    """The store refused or failed; nothing of the file was published."""
+    """The store refused or failed."""
 
     permanent = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
 from typing import Literal
@@ -69,6 +70,7 @@ class Landing:
         if receipt is not None and self._is_landed(if_present, target, receipt):
             uri = self._store.uri(target.sibling_key(receipt.name))
             log.info("Skipping %s: already landed", uri)
+            target.delete_stale_checkpoint()
             stored = receipt.stored_file("skipped", uri)
         else:
             stored = self._transfer(target, media, receipt)
@@ -101,12 +103,18 @@ class Landing:
                 media.declared_size,
                 size,
             )
-        receipt = self._receipt(target, media, result)
-        if old is not None and old.name != receipt.name:
-            # The platform now serves another media type. Delete the old object before its receipt is replaced:
-            # afterwards nothing would refer to it.
-            self._store.delete(target.sibling_key(old.name))
-        self._store.put(target.receipt_key, receipt.to_bytes())
+        try:
+            receipt = self._receipt(target, media, result)
+            if old is not None and old.name != receipt.name:
+                # The platform now serves another media type. Delete the old object before its receipt is replaced:
+                # afterwards nothing would refer to it.
+                self._store.delete(target.sibling_key(old.name))
+            if not self._store.part_suffix:  # then no later run, which skips the file, looks for the checkpoint
+                target.delete_checkpoint()
+            self._store.put(target.receipt_key, receipt.to_bytes())
+        except OSError as error:
+            text = f"{target.uri} is complete, but without receipt; a retry lands it again: {error.strerror}"
+            raise OSError(error.errno, text) from None
         target.delete_checkpoint()
         log.info("Landed %s", target.uri)
         replaced = old is not None or target.replaces
@@ -116,6 +124,12 @@ class Landing:
     def _receipt(self, target: LandingTarget, media: MediaFile, result: TransferResult) -> Receipt:
         name = target.key.rpartition("/")[2]
         parts = result.parts
+        sha256 = result.sha256
+        if sha256 is None and parts is None:  # the store kept no hashes
+            digest = hashlib.sha256()
+            for piece in self._store.open(target.key):
+                digest.update(piece)
+            sha256 = digest.hexdigest()
         return Receipt(
             platform=media.platform,
             tenant=media.tenant,
@@ -126,7 +140,7 @@ class Landing:
             name=name,
             uri=target.uri,
             size=result.stat.size,
-            sha256=result.sha256,
+            sha256=sha256,
             media_type=media_type(name.rpartition(".")[2]),
             validator=result.stat.validator,
             landed_at=self._now().isoformat(),

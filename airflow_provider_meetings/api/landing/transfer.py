@@ -50,7 +50,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TransferResult:
-    """The published object, with its `sha256`, or with the hashes of its `parts` if `sha256` is None."""
+    """The published object, with its `sha256` or the hashes of its `parts`; None for what the store did not keep."""
 
     stat: ObjectStat
     sha256: str | None
@@ -222,16 +222,8 @@ class ResumableTransfer:
                 f"{self._target.uri} has {stat.size} bytes after {self._size} were written; it was deleted"
             )
         parts = self._writer.parts() if sha256 is None else None
-        if sha256 is None and parts is None:
-            sha256 = self._hash_object()
         self._progress.end(stat.size)
         return TransferResult(stat, sha256, parts, self._resumed)
-
-    def _hash_object(self) -> str:
-        digest = hashlib.sha256()
-        for piece in self._target.store.open(self._target.key):
-            digest.update(piece)
-        return digest.hexdigest()
 
     def _pause(self) -> None:
         """Stop and keep what the next try can resume."""

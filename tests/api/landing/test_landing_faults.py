@@ -16,15 +16,17 @@ import pytest
 
 from airflow_provider_meetings.api.errors import (
     InvalidRequest,
+    LinkExpired,
     MediaCorrupt,
 )
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
 from tests.contract.landing import scripted
-from tests.contract.landing.bench import BODY, NAME, OTHER, RECEIPT, Bench
-from tests.contract.landing.scripted import MEDIA
+from tests.contract.landing.bench import BODY, CHUNK_BYTES, M4A, NAME, OTHER, RECEIPT, WEBM, Bench
+from tests.contract.landing.scripted import MEDIA, NOBODY
 from tests.contract.media.origin import Answer, raw_body, video
+from tests.contract.media.ranges import RangeHost, version
 
 
 def test_body_longer_than_length_does_not_reach_next_response(bench: Bench) -> None:
@@ -177,14 +179,74 @@ def test_body_without_length_must_have_declared_size(bench: Bench) -> None:
         ("text/plain", b"Forbidden: link expired"),
         ("application/octet-stream", b"AccessDenied"),
         ("text/html", b"Sorry<br>"),
-        ("text/html", BODY),
-        ("application/json", BODY),
+        ("video/mp4", b"\xef\xbb\xbf\r\n <!DOCTYPE HTML><title>Sign in"),
     ],
 )
 def test_page_or_message_is_refused(bench: Bench, content_type: str, body: bytes) -> None:
     with pytest.raises(MediaCorrupt, match="a page or a message"):
         bench.land(raw_body(body, headers={"Content-Type": content_type}))
     assert bench.files() == set()
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "application/json", "text/xml", "video/mp4", "text/plain"])
+@pytest.mark.parametrize(
+    ("body", "ext", "media_type"),
+    [(BODY, "mp4", "video/mp4"), (WEBM, "webm", "video/webm"), (M4A, "m4a", "audio/mp4")],
+)
+def test_bytes_decide_on_name_and_type(bench: Bench, content_type: str, body: bytes, ext: str, media_type: str) -> None:
+    stored = bench.land(raw_body(body, headers={"Content-Type": content_type}))
+    assert (stored.outcome, stored.media_type, bench.receipt()["media_type"]) == ("landed", media_type, media_type)
+    assert bench.target.with_suffix(f".{ext}").read_bytes() == body
+    assert len(bench.origin.requests) == 1
+
+
+def _part_of(owner: int, bench: Bench) -> Path:
+    part = Path(f"{bench.target}.part")
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"theirs")
+    os.chown(part, owner, owner)
+    return part
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can create a file of another user")
+@pytest.mark.parametrize("mode", [0o600, 0o666])
+def test_part_of_another_user_is_refused(bench: Bench, mode: int) -> None:
+    """He can have it open, and change it also after it has its final name."""
+    part = _part_of(NOBODY, bench)
+    part.chmod(mode)
+    for _ in range(2):
+        with pytest.raises(PermissionError, match=rf"part belongs to user id {NOBODY}, .*: remove it, try again"):
+            bench.land(video(BODY))
+        assert (part.read_bytes(), bench.target.exists()) == (b"theirs", False)
+    # A sweep may remove it.
+    (upload,) = LocalStore(bench.root, "file:///target").partial_uploads()
+    assert LocalStore(bench.root, "file:///target").remove(upload)
+    assert bench.land(video(BODY)).outcome == "landed"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("mode", [0o644, 0o666])
+def test_part_of_root_is_refused_for_others(bench: Bench, mode: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        bench.root = Path(folder)
+        part = _part_of(0, bench)
+        part.chmod(mode)
+        for path in (bench.root, *bench.root.rglob("*/")):
+            path.chmod(0o777)
+        answer = _run("nobody", bench.root, bench.origin.on("/media", video(BODY)))
+        assert answer["error"] == "PermissionError"
+        assert f"{part} belongs to user id 0" in answer["text"]
+        assert (part.read_bytes(), bench.target.exists()) == (b"theirs", False)
+
+
+def test_mount_that_chooses_owners_is_supported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On CIFS every file has the owner of the mount, whoever writes it."""
+    monkeypatch.setattr(os, "geteuid", lambda: NOBODY + 1)
+    host = RangeHost(version(2 * CHUNK_BYTES, 1))
+    with pytest.raises(LinkExpired):
+        bench.land(host.cut(CHUNK_BYTES), raw_body(b"", status=403))
+    assert bench.land(host).outcome == "resumed"
+    assert bench.files() == {NAME, RECEIPT}
 
 
 def test_symlink_at_part_is_not_followed(bench: Bench, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from tests.contract.media.origin import Answer, Origin
 
 BODY = b"\0\0\0\x1cftypisom" + bytes(range(256)) * 300
 OTHER = b"\0\0\0\x1cftypisom" + b"other" * 20_000
+WEBM = b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm" + bytes(range(256))
+M4A = b"\0\0\0\x20ftypM4A \0\0\2\0" + bytes(range(256))
 CHUNK_BYTES = 128 * 1024  # in tests/api/landing, instead of 1 MiB
 NAME = "acme/2026-11-09/rec-1/file-1.video.mp4"
 RECEIPT = "acme/2026-11-09/rec-1/file-1.video.receipt.json"

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import resource
@@ -80,6 +81,7 @@ class ScriptedClient(MeetingsClient):
 
 def _prepare(mode: str, store: LocalStore) -> None:
     if mode == "nobody":
+        codecs.lookup("gb18030")  # imported on first use, from where this user may not read
         os.setgroups([])
         os.setgid(NOBODY)
         os.setuid(NOBODY)
