@@ -28,9 +28,7 @@ log = logging.getLogger(__name__)
 _HINT = re.compile(r"hint: \[([\w.-]+)\]")
 
 _LOGIN = "Check login (corp id) and password (the app's secret, not the corp's) of the connection."
-_REFUSED_TWICE = (
-    "The token was refreshed and rejected again: check that the secret is that of the app that owns the meetings."
-)
+_REFUSED_TWICE = "The token was refreshed and rejected again: use the secret of the app that owns the meetings."
 _AUTHORIZE = "Have an administrator authorize this app for the meeting API."
 _VISIBLE = "Have an administrator add this person to the app's visible range."
 _MEMBER = "Check the userid: the company has no such member, or not in the app's visible range; or the member has left."
