@@ -77,8 +77,8 @@ class MediaKind(StrEnum):
 
 _FORMATS: Mapping[str, tuple[str, ...]] = {
     MediaKind.TRANSCRIPT: ("txt", "srt", "json"),
-    MediaKind.AI_TRANSCRIPT: ("txt", "docx", "pdf"),
-    MediaKind.SUMMARY: ("txt", "docx", "pdf"),
+    MediaKind.AI_TRANSCRIPT: ("txt", "docx", "docs", "pdf"),
+    MediaKind.SUMMARY: ("txt", "docx", "docs", "pdf"),
     MediaKind.CHAPTERS: ("json",),
     MediaKind.TODOS: ("json",),
     MediaKind.STATISTICS: ("json",),

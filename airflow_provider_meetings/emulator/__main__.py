@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--link-seconds",
         type=_count,
-        help="lifetime of a media link (default: 1 day for Feishu, 6 hours for WeCom)",
+        help="lifetime of a media link (default: 1 day for Feishu, 6 hours for WeCom, 1 hour for its documents)",
     )
     parser.add_argument("--rate-limits", action="store_true", help="enforce the vendors' rate limits (default: off)")
     parser.add_argument(

@@ -108,6 +108,8 @@ def extension(media: MediaFile, *, content_type: str, file_type: str, head: byte
     :param file_type: the platform's name of the format, or empty.
     """
     kind_format = f"{media.kind}-".split("-")[1]  # of transcript-srt; summary-txt-2 has a number
+    if kind_format and kind_format not in _MEDIA_TYPES:  # no page says what WeCom's docs are
+        kind_format = next((ext for ext, magic in _DOCUMENTS.items() if head.startswith(magic)), kind_format)
     if _EXTENSION.fullmatch(kind_format):
         return kind_format
     served = _without_parameters(content_type)

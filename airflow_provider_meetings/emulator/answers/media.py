@@ -54,7 +54,7 @@ async def feishu_media(state: EmulatorState, request: Request) -> Response:
 
 # https://developer.work.weixin.qq.com/document/path/98196
 async def wecom_media(state: EmulatorState, request: Request) -> Response:
-    """Answer a WeCom link as an object store does. Assumed: everything except the lifetime of six hours."""
+    """Answer a WeCom link as an object store does. Assumed: everything except its lifetime."""
     link = state.open_link(request.query_params.get("sign", ""))
     text = "<?xml version='1.0' encoding='utf-8' ?><Error><Code>AccessDenied</Code></Error>"
     denied = Response(text, 403, media_type="application/xml")

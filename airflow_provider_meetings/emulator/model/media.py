@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal
 
-Kind = Literal["mp4", "m4a", "txt", "srt", "docx", "pdf", "html"]
+Kind = Literal["mp4", "m4a", "txt", "srt", "docx", "docs", "pdf", "html"]
 
 CONTENT_TYPES: Final[dict[Kind, str]] = {
     "mp4": "video/mp4",
@@ -16,6 +16,7 @@ CONTENT_TYPES: Final[dict[Kind, str]] = {
     "txt": "text/plain; charset=utf-8",
     "srt": "application/x-subrip; charset=utf-8",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "docs": "application/octet-stream",
     "pdf": "application/pdf",
     "html": "text/html; charset=utf-8",
 }

@@ -27,7 +27,7 @@ from airflow_provider_meetings.emulator.state.tokens import AppTickets, Tokens, 
 WecomSpelling = Literal["record_list", "record_meetings"]
 
 # One day: https://open.feishu.cn/document/minutes-v1/minute-media/get
-# Six hours: https://developer.work.weixin.qq.com/document/path/98196
+# Six hours, and one for summaries and AI transcripts: https://developer.work.weixin.qq.com/document/path/98205
 _LINK_SECONDS: Final[Mapping[Platform, int]] = {"feishu": 24 * 3600, "wecom": 6 * 3600}
 
 
@@ -61,7 +61,7 @@ class EmulatorState:
     :param company: what to serve; None: the default company.
     :param not_ready_polls: how many polls an object in processing answers "not ready", at each of its stages.
     :param token_seconds: lifetime of a token.
-    :param link_seconds: lifetime of a media link; None: the vendor's, 1 day for Feishu and 6 hours for WeCom.
+    :param link_seconds: lifetime of a media link; None: the vendor's, 1 day for Feishu, 6 hours or 1 for WeCom.
     :param rate_limits: enforce the vendors' rate limits.
     :param cloud: Feishu or Lark. Each knows only its own apps.
     :param clock: seconds since the epoch; a `VirtualClock` to control it.
@@ -197,7 +197,8 @@ class EmulatorState:
     def issue_link(self, platform: Platform, media: Media, filename: str, object_id: str = "") -> str:
         """Return a random code that leads to ``media`` until it expires."""
         with self._lock:
-            seconds = _LINK_SECONDS[platform] if self.link_seconds is None else self.link_seconds
+            documented = 3600 if media.kind in {"txt", "docx", "docs", "pdf"} else _LINK_SECONDS[platform]
+            seconds = documented if self.link_seconds is None else self.link_seconds
             code = secrets.token_urlsafe(32)
             self._links[code] = Link(media, filename, self.clock() + seconds, object_id)
             return code

@@ -20,7 +20,7 @@ from airflow_provider_meetings.emulator.wecom.listing import is_done
 
 # https://developer.work.weixin.qq.com/document/path/98196
 async def get_file_list(state: EmulatorState, request: Request) -> Response:
-    """Answer with the files of a recording; links are valid for six hours.
+    """Answer with the files of a recording; links are valid for six hours, those of summaries for one.
 
     Assumed: 40058 for ids that do not match, and no files before state 3.
     """

@@ -48,7 +48,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
     kinds: ClassVar[tuple[str, ...]] = (
         MediaKind.VIDEO,
         MediaKind.AUDIO,
-        *(f"{kind}-{file_type}" for kind in _LINKED_BY_TYPE for file_type in ("docx", "pdf", "txt")),
+        *(f"{kind}-{file_type}" for kind in _LINKED_BY_TYPE for file_type in ("docx", "docs", "pdf", "txt")),
         _TRANSCRIPT,
     )
 

@@ -209,6 +209,9 @@ def test_document_is_accepted(kind: str, head: bytes) -> None:
         # the format of the kind takes precedence
         ("transcript-srt", "video/mp4", "mp4", b"", "srt"),
         ("summary-docx", "", "", b"PK\x03\x04", "docx"),
+        # unless it is no known type, and the bytes are
+        ("summary-docs-2", "", "docs", b"PK\x03\x04", "docx"),
+        ("summary-docs", "application/pdf", "docs", b"\xd0\xcf\x11\xe0", "docs"),
         # then the bytes
         ("video", "video/mp4", "mp4", CONTAINERS["webm"], "webm"),
         ("audio", "video/mp4", "mp4", CONTAINERS["m4a"], "m4a"),

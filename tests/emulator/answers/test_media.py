@@ -109,6 +109,18 @@ def test_wecom_link_is_for_one_file_and_expires_after_six_hours(emulator: Any) -
     assert requests.get(wecom_link(emulator), headers={"Range": "bytes=10-"}).status_code == 206
 
 
+def test_wecom_links_of_documents_expire_after_one_hour(emulator: Any) -> None:
+    recording = emulator.state.company.wecom_recordings[SHARED_RECORD]
+    body = {"record_file_id": recording.files[0].record_file_id, "meetingid": recording.meetingid}
+    answer = emulator.wecom_meeting("record/get_file", body)
+    documents = [answer["meeting_summary"], *answer["ai_meeting_transcripts"]]
+    urls = [*(document["download_address"] for document in documents), answer["audio_address"]]
+    emulator.clock.now += 3600 - 1
+    assert [requests.get(url).status_code for url in urls] == [200, 200, 200]
+    emulator.clock.now += 1
+    assert [requests.get(url).status_code for url in urls] == [403, 403, 200]
+
+
 def test_link_seconds_applies_to_both_vendors(start: Any) -> None:
     emulator = start(link_seconds=5)
     urls = [emulator.media_link(READY_MINUTE), wecom_link(emulator)]

@@ -93,10 +93,10 @@ class Record(NeverPickled, WeComAnswer):
 # https://developer.work.weixin.qq.com/document/path/98205
 @dataclass(frozen=True, slots=True)
 class RecordingFile(NeverPickled, WeComAnswer):
-    """A file of a recording with its current addresses: signed links that expire within hours, perhaps minutes.
+    """A file of a recording with its current addresses: signed links that expire within six hours, perhaps minutes.
 
-    `meeting_summary` and `ai_meeting_transcripts` are addresses by file type. get_file_list does not return the latter,
-    nor the times, which are in UTC.
+    `meeting_summary` and `ai_meeting_transcripts` are addresses by file type, for one hour. get_file_list does not
+    return the latter, nor the times, which are in UTC.
     """
 
     record_file_id: str
