@@ -1,4 +1,4 @@
-"""Rows read from artifact files: chapters, to-dos and statistics of a recording."""
+"""Rows read from artifact files: chapters, to-dos, keywords and statistics of a recording."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ class Todo(PlainJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keyword(PlainJson):
+    """A keyword."""
+
+    platform: str
+    tenant: str
+    recording_id: str
+    item_no: int
+    keyword: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics(PlainJson):
     """Views of a recording; `source` is the platform's JSON.
 
@@ -53,7 +64,7 @@ class Statistics(PlainJson):
     source: Any = None
 
 
-ArtifactRow = TranscriptSegment | Chapter | Todo | Statistics
+ArtifactRow = TranscriptSegment | Chapter | Todo | Keyword | Statistics
 
 
 @dataclass(frozen=True, slots=True)

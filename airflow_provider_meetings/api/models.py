@@ -47,6 +47,7 @@ class MediaKind(StrEnum):
     SUMMARY = "summary"
     CHAPTERS = "chapters"
     TODOS = "todos"
+    KEYWORDS = "keywords"
     STATISTICS = "statistics"
     """Views of a recording until it was landed."""
 
@@ -81,6 +82,7 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
     MediaKind.SUMMARY: ("txt", "docx", "docs", "pdf"),
     MediaKind.CHAPTERS: ("json",),
     MediaKind.TODOS: ("json",),
+    MediaKind.KEYWORDS: ("json",),
     MediaKind.STATISTICS: ("json",),
 }
 """The formats of each kind on any platform."""
@@ -216,7 +218,7 @@ class TranscriptSegment(PlainJson):
     """One sentence of a transcript; `segment_no` counts through the file, `start_ms` and `end_ms` from its start.
 
     `speaker_final` is False while the platform may still change the speakers, None if it does not say. `broken` marks a
-    segment that could not be parsed: `text` is its raw content.
+    segment that could not be parsed: `text` is its raw content. The first one has the file's header in `source`.
     """
 
     platform: str
@@ -234,6 +236,7 @@ class TranscriptSegment(PlainJson):
     language: str | None = None
     speaker_final: bool | None = None
     broken: bool = False
+    source: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,9 +37,9 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
     :param recordings: the output of `ListRecordingsOperator` or `RecordingReadySensor`. Resolved from XComs, never
         rendered.
     :param target: URL of a folder, as ObjectStoragePath takes it, such as ``file:///data/lake``. (templated)
-    :param kinds: kinds of files: video, audio, transcript, ai_transcript, summary, chapters, todos, statistics; or one
-        format of a kind, such as ``transcript-srt``. A kind that the platform does not have is logged as a warning.
-        (templated)
+    :param kinds: kinds of files: video, audio, transcript, ai_transcript, summary, chapters, todos, keywords,
+        statistics; or one format of a kind, such as ``transcript-srt``. A kind that the platform does not have is
+        logged as a warning. (templated)
     :param layout: template of the object names below `target`, with the fields of `api.landing.layout.FIELDS`.
     :param timezone: IANA name of the time zone of ``{date}``. (templated)
     :param if_present: for an existing file: ``verify`` keeps it if its receipt matches the object, otherwise lands it

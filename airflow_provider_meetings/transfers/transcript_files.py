@@ -1,4 +1,4 @@
-"""Read landed transcripts, chapters, to-dos and statistics back into rows."""
+"""Read landed transcripts, chapters, to-dos, keywords and statistics back into rows."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from airflow_provider_meetings.warehouse.load.transcripts import Content
 MAX_FILE_BYTES = 64 * 1024 * 1024
 """Files are read into memory one at a time. A transcript of a whole day with word timestamps is below 20 MiB."""
 
-_KINDS = frozenset(
-    {MediaKind.TRANSCRIPT, MediaKind.AI_TRANSCRIPT, MediaKind.CHAPTERS, MediaKind.TODOS, MediaKind.STATISTICS}
-)
+_KINDS = frozenset(MediaKind) - {MediaKind.VIDEO, MediaKind.AUDIO, MediaKind.SUMMARY}
 
 log = logging.getLogger(__name__)
 

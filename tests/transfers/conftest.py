@@ -21,7 +21,7 @@ from airflow_provider_meetings.transfers.to_parquet import RecordingsToParquetOp
 from tests.conftest import TaskInstance, connection
 
 KEY = "a key of the tests, long enough"
-ARTIFACTS = ("transcript", "ai_transcript", "chapters", "todos", "statistics")
+ARTIFACTS = ("transcript", "ai_transcript", "chapters", "todos", "keywords", "statistics")
 SOURCES: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "feishu": ("feishu", {"meeting_ids": [READY_MEETING]}, ARTIFACTS),
     "feishu_video": ("feishu", {"meeting_ids": [READY_MEETING, RUNNING_MEETING]}, ("video",)),

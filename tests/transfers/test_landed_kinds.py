@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.seed.feishu import (
     AUDIO_ONLY_MEETING,
     READY_MEETING,
@@ -65,26 +66,31 @@ def test_empty_link_is_absent(emulated: Any, context: Any, tmp_path: Path) -> No
     assert [(f["kind"], f["outcome"]) for f in stored] == [("video", "absent"), ("audio", "landed")]
 
 
-def test_feishu_summary_chapters_and_todos(emulated: Any, context: Any, tmp_path: Path) -> None:
+def test_feishu_artifacts(emulated: Any, context: Any, tmp_path: Path) -> None:
     recordings = list_feishu(context, READY_MEETING, AUDIO_ONLY_MEETING)
-    kinds = ["summary", "chapters", "todos"]
+    kinds = ["summary", "chapters", "todos", "keywords", "ai_transcript"]
+    names = ("summary-txt", "chapters-json", "todos-json", "keywords-json", "ai_transcript-txt")
     stored = land_media(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings, kinds=kinds)
     assert [(f["kind"], f["outcome"]) for f in stored] == [
-        (kind, outcome) for outcome in ("landed", "absent") for kind in ("summary-txt", "chapters-json", "todos-json")
+        (kind, outcome) for outcome in ("landed", "absent") for kind in names
     ]
-    landed = {f["kind"]: Path(f["uri"].removeprefix("file://")) for f in stored[:3]}
+    landed = {f["kind"]: Path(f["uri"].removeprefix("file://")) for f in stored[:5]}
     assert [path.name.partition(".")[2] for path in landed.values()] == [
         "summary-txt.txt",
         "chapters-json.json",
         "todos-json.json",
+        "keywords-json.json",
+        "ai_transcript-txt.txt",
     ]
-    assert [f["media_type"] for f in stored[:3]] == ["text/plain", "application/json", "application/json"]
+    assert [f["media_type"] for f in stored[:5]] == ["text/plain", *["application/json"] * 3, "text/plain"]
     artifacts = emulated.state.company.feishu_artifacts[READY_MINUTE]
     assert landed["summary-txt"].read_text() == artifacts.summary
     assert [todo["content"] for todo in json.loads(landed["todos-json"].read_text())] == [
         text for text, _ in artifacts.todos
     ]
     assert "跟进" in landed["todos-json"].read_text()  # not escaped
+    assert json.loads(landed["keywords-json"].read_text()) == list(artifacts.keywords)
+    assert landed["ai_transcript-txt"].read_text().startswith("2026-11-10 10:01:12 CST|45分钟 14秒\n\n关键词:\n")
 
 
 def test_wecom_transcripts(emulated: Any, context: Any, tmp_path: Path) -> None:
@@ -106,6 +112,23 @@ def test_wecom_transcripts(emulated: Any, context: Any, tmp_path: Path) -> None:
             assert len(transcript["paragraphs"]) == len(files[file["file_id"]].transcript.paragraphs)
 
 
+@pytest.mark.parametrize(
+    ("head", "ext"), [(b"PK\x03\x04", "docx"), (b"%PDF-1.7", "pdf"), (b"\xd0\xcf\x11\xe0", "docs")]
+)
+def test_wecom_docs(emulated: Any, context: Any, tmp_path: Path, head: bytes, ext: str) -> None:
+    company = emulated.state.company
+    record = company.wecom_recordings[AUDIO_ONLY_RECORD]
+    document = Media.of(head + b" of an unknown type", "docs")
+    changed = replace(record, files=(replace(record.files[0], summaries=(document,), ai_transcript=document),))
+    emulated.state.company = replace(company, wecom_recordings={**company.wecom_recordings, AUDIO_ONLY_RECORD: changed})
+    recordings = list_wecom(emulated, context, AUDIO_ONLY_RECORD)
+    stored = land_media(context, tmp_path, recordings=recordings, kinds=["summary", "ai_transcript-docs"])
+    assert [(f["kind"], f["outcome"]) for f in stored] == [("summary-docs", "landed"), ("ai_transcript-docs", "landed")]
+    for file in stored:
+        assert file["uri"].endswith(f".{file['kind']}.{ext}")
+        assert Path(file["uri"].removeprefix("file://")).read_bytes() == document.read()
+
+
 def missing_kinds(capsys: pytest.CaptureFixture[str], platform: str) -> list[str]:
     """Return the logged kinds that the platform does not have, since the last call."""
     return re.findall(rf"\[warning *\] {platform} does not have ([^;\n]*);", capsys.readouterr().out)
@@ -118,8 +141,8 @@ def test_unavailable_kinds(emulated: Any, context: Any, tmp_path: Path, capsys: 
     assert [f["kind"] for f in land_media(context, tmp_path, **arguments, kinds=kinds)] == ["video", "video"]
     assert missing_kinds(capsys, "feishu") == ["audio, transcript-json"]
     before = len(emulated.state.requests)
-    assert land_media(context, tmp_path, **arguments, kinds=["ai_transcript"]) == []
-    assert missing_kinds(capsys, "feishu") == ["ai_transcript"]
+    assert land_media(context, tmp_path, **arguments, kinds=["ai_transcript-docs"]) == []
+    assert missing_kinds(capsys, "feishu") == ["ai_transcript-docs"]
     assert len(emulated.state.requests) == before
     assert context["ti"].pushed["summary"]["outcomes"] == {}
     assert len(land_media(context, tmp_path, **arguments, kinds='["video"]')) == 2

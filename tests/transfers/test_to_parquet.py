@@ -23,6 +23,7 @@ def test_all_tables(lake: Path, feishu_video: Inputs, context: Any) -> None:
         "transcript_segments": {"rows": 0, "files": 0},
         "minute_chapters": {"rows": 0, "files": 0},
         "minute_todos": {"rows": 0, "files": 0},
+        "minute_keywords": {"rows": 0, "files": 0},
         "minute_statistics": {"rows": 0, "files": 0},
         "pending_items": {"rows": 1, "files": 1},
         "discovery_windows": {"rows": 2, "files": 1},

@@ -38,6 +38,7 @@ def test_all_tables(warehouse: Path, feishu_video: Inputs, context: Any) -> None
         "transcript_segments": 0,
         "minute_chapters": 0,
         "minute_todos": 0,
+        "minute_keywords": 0,
         "minute_statistics": 0,
     }
     (stored,) = feishu_video["stored_files"]

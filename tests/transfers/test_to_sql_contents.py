@@ -17,7 +17,7 @@ from airflow_provider_meetings.warehouse.privacy.rules import redactable
 from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.transfers.conftest import KEY, Inputs, hashed
 
-ARTIFACT_TABLES = ("transcript_segments", "minute_chapters", "minute_todos", "minute_statistics")
+ARTIFACT_TABLES = ("transcript_segments", "minute_chapters", "minute_todos", "minute_keywords", "minute_statistics")
 Rows = list[dict[str, Any]]
 
 
@@ -40,22 +40,25 @@ def test_feishu(warehouse: Path, feishu: Inputs, context: Any) -> None:
     written = load(context, **feishu)
     found = rows(warehouse, "transcript_segments")
     assert written["transcript_segments"] == len(found) > 2
-    by_kind = {kind: [row for row in found if row["kind"] == kind] for kind in ("transcript-srt", "transcript-txt")}
+    kinds = ("transcript-srt", "transcript-txt", "ai_transcript-txt")
+    by_kind = {kind: [row for row in found if row["kind"] == kind] for kind in kinds}
     spoken = {
         kind: [(row["speaker_name"], row["start_ms"], row["text"]) for row in of_kind]
         for kind, of_kind in by_kind.items()
     }
-    assert spoken["transcript-srt"] == spoken["transcript-txt"]
+    assert spoken["transcript-srt"] == spoken["transcript-txt"] == spoken["ai_transcript-txt"]
+    assert json.loads(by_kind["transcript-txt"][0]["source"])["header"].endswith("\n路线图、样机、仓储线")
     assert all(row["end_ms"] > row["start_ms"] and not row["broken"] for row in by_kind["transcript-srt"])
     assert [row["title"] for row in rows(warehouse, "minute_chapters")] == ["开场", "仓储线联调 / schedule"]
     assert [json.loads(row["assignees"]) for row in rows(warehouse, "minute_todos")] == [["赵敏"], ["陈宇", "赵敏"]]
+    assert [row["keyword"] for row in rows(warehouse, "minute_keywords")] == ["路线图", "样机", "仓储线"]
     (statistics,) = rows(warehouse, "minute_statistics")
     assert (statistics["user_view_count"], statistics["page_view_count"]) == (3, 20)
     viewers = json.loads(statistics["viewers"])
     assert {viewer["viewed_at"] for viewer in viewers} >= {"2026-11-10T06:30:12.345000+00:00"}
     assert all(viewer["user_id"].startswith("ou_") for viewer in viewers)
     again = load(context, **feishu)
-    assert [again[name] for name in ARTIFACT_TABLES] == [0, 0, 0, 0]
+    assert [again[name] for name in ARTIFACT_TABLES] == [0, 0, 0, 0, 0]
 
 
 def test_changed_transcript_replaces_rows(warehouse: Path, feishu: Inputs, context: Any) -> None:

@@ -69,7 +69,8 @@ async def minute_transcript(state: EmulatorState, request: Request) -> Response:
     if file_format == "srt":
         text = as_srt(minute.transcript, need_speaker=need_speaker)
     elif file_format == "txt":
-        text = as_txt(minute.transcript, need_speaker=need_speaker, need_timestamp=need_timestamp)
+        keywords = state.company.feishu_artifacts.get(minute.token, FeishuArtifacts()).keywords
+        text = as_txt(minute, keywords, need_speaker=need_speaker, need_timestamp=need_timestamp)
     else:
         raise answers.error(_TRANSCRIPT, _PARAM_INVALID)
     headers = {
@@ -101,7 +102,7 @@ async def minute_statistics(state: EmulatorState, request: Request) -> Response:
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
 async def minute_artifacts(state: EmulatorState, request: Request) -> Response:
-    """Answer with summary, chapters and todos; assumed: empty ones for a minute without them."""
+    """Answer with all artifacts; assumed: empty ones for a minute without them, but without what is not on the page."""
     minute = _requested_minute(state, request, _ARTIFACTS)
     artifacts = state.company.feishu_artifacts.get(minute.token, FeishuArtifacts())
     data = {
@@ -117,6 +118,9 @@ async def minute_artifacts(state: EmulatorState, request: Request) -> Response:
         ],
         "minute_todos": [{"content": text, "assignees": list(names)} for text, names in artifacts.todos],
     }
+    text = as_txt(minute, artifacts.keywords, need_speaker=True, need_timestamp=True)
+    added = {"keywords": list(artifacts.keywords), "transcript": text}
+    data |= {name: value for name, value in added.items() if value}
     return answers.success(data, state.now())
 
 

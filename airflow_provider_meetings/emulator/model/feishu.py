@@ -74,11 +74,12 @@ class FeishuChapter:
 
 @dataclass(frozen=True, slots=True)
 class FeishuArtifacts:
-    """The AI's summary, chapters and todos of a minute; a todo is a text and the names of its assignees."""
+    """The AI's artifacts of a minute; a todo is a text and the names of its assignees."""
 
     summary: str = ""
     chapters: tuple[FeishuChapter, ...] = ()
     todos: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    keywords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

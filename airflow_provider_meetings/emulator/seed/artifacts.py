@@ -27,12 +27,14 @@ ARTIFACTS: Final[Mapping[str, FeishuArtifacts]] = MappingProxyType(
                 FeishuChapter("仓储线联调 / schedule", 12_000, 2_714_000, "联调放在十一月二十号之前。"),
             ),
             todos=(("跟进供应商", ("赵敏",)), ("安排仓储线联调", ("陈宇", "赵敏"))),
+            keywords=("路线图", "样机", "仓储线"),
         ),
         ENGLISH_MINUTE: FeishuArtifacts(
             summary="The new gripper firmware halves the calibration time and ships on Friday.",
             chapters=(FeishuChapter("Gripper demo", 0, 1_865_500, "Demo of the new firmware."),),
             # A todo without assignees.
             todos=(("Ship the firmware on Friday", ()),),
+            keywords=("gripper", "firmware"),
         ),
         PROCESSING_MINUTE: FeishuArtifacts(summary="发布会彩排。"),
     }

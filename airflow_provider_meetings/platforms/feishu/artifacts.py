@@ -7,14 +7,14 @@ from collections.abc import Callable
 from airflow_provider_meetings.api.sanitize import json_file
 from airflow_provider_meetings.platforms.feishu.api.models import MinuteArtifacts, MinuteStatistics
 
-ARTIFACT_KINDS = ("summary-txt", "chapters-json", "todos-json")
+ARTIFACT_KINDS = ("summary-txt", "chapters-json", "todos-json", "keywords-json", "ai_transcript-txt")
 STATISTICS_KIND = "statistics-json"
 FRESH_SECONDS = 60.0
 """How long the other parts of an answer are kept."""
 
 
 class ArtifactFiles:
-    """Serve the three parts of one answer with one call. Each part is served once; then it is requested again.
+    """Serve the parts of one answer with one call. Each part is served once; then it is requested again.
 
     :param fetch: requests the artifacts of a minute.
     :param clock: seconds, as `time.time`.
@@ -46,9 +46,9 @@ def artifact_files(artifacts: MinuteArtifacts) -> dict[str, bytes]:
     """Return each part as a file, by kind; chapters and to-dos as the platform sent them. Empty if there is none."""
     chapters = [chapter.raw for chapter in artifacts.minute_chapters]
     todos = [todo.raw for todo in artifacts.minute_todos]
-    summary = artifacts.summary if artifacts.summary and artifacts.summary.strip() else ""
-    contents = (summary.encode(), json_file(chapters) if chapters else b"", json_file(todos) if todos else b"")
-    return dict(zip(ARTIFACT_KINDS, contents, strict=True))
+    lists = [json_file(entries) if entries else b"" for entries in (chapters, todos, artifacts.keywords)]
+    summary, transcript = (t.encode() if t and t.strip() else b"" for t in (artifacts.summary, artifacts.transcript))
+    return dict(zip(ARTIFACT_KINDS, (summary, *lists, transcript), strict=True))
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get

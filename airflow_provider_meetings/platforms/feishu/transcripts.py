@@ -1,40 +1,42 @@
-"""Readers of a minute's landed files: transcripts, chapters, to-dos, statistics."""
+"""Readers of a minute's landed files: transcripts, chapters, to-dos, keywords, statistics."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from airflow_provider_meetings.api.artifacts import Chapter, Reader, Statistics, Todo
+from airflow_provider_meetings.api.artifacts import Chapter, Keyword, Reader, Statistics, Todo
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
-from airflow_provider_meetings.api.sanitize import without_links
-from airflow_provider_meetings.api.subtitles import Cue, decoded, headed_cues, subrip_cues
+from airflow_provider_meetings.api.sanitize import storable, without_links
+from airflow_provider_meetings.api.subtitles import Cue, as_segments, decoded, headed_cues, subrip_cues
 from airflow_provider_meetings.platforms.feishu.api.models import (
     MinuteChapter,
     MinuteStatistics,
     MinuteTodo,
 )
 
-_COLON = re.compile("[:：]")
-# A colon of a clock time or a URL: the text before it is not a speaker.
+# At most 128 characters, with a first one that is no blank.
+_BEFORE_COLON = re.compile(r"(?!\s*[:：])([^:：\n]{1,128})[:：]")
+_IN_BRACKETS = re.compile(r"\s*[\[【](?![\s0-9:.,]+[\]】])([^\[\]【】\n]{1,128})[\]】][:：]?")
 _CLOCK_OR_URL = re.compile(r"[0-9]:[0-9]|.://")
-_MAX_NAME_LENGTH = 128
 
 
 # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
 def txt_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegment]:
-    """Read the text export: speaker and time above each paragraph. No page shows an example: the layout is assumed."""
-    return _segments(file, headed_cues(decoded(content)))
+    """Read the text export: a header, and speaker and time above each paragraph. The layout is that of real files."""
+    return as_segments(file, headed_cues(decoded(content)))
 
 
 # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
 def srt_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegment]:
-    """Read the SubRip export: ``speaker: `` before the text. No page shows an example: the layout is assumed."""
-    return _segments(file, map(_with_speaker, subrip_cues(decoded(content))))
+    """Read the SubRip export: ``speaker: `` or ``[speaker] `` before the text. No page shows an example: assumed."""
+    return as_segments(file, _with_speakers(list(subrip_cues(decoded(content)))))
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
@@ -60,6 +62,14 @@ def todos(file: StoredFile, content: bytes) -> Iterator[Todo]:
         yield Todo(**_ids(file), item_no=number, source=without_links(entry), **values)
 
 
+# https://github.com/larksuite/cli/blob/main/shortcuts/minutes/minutes_fetch.go
+def keywords(file: StoredFile, content: bytes) -> Iterator[Keyword]:
+    """Read the keywords; one that is not text is kept as JSON."""
+    for number, entry in enumerate(map(storable, _entries(content))):
+        text = entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False)
+        yield Keyword(**_ids(file), item_no=number, keyword=text)
+
+
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
 def statistics(file: StoredFile, content: bytes) -> Iterator[Statistics]:
     """Read the statistics; invalid ones are a row with `source` only."""
@@ -78,37 +88,31 @@ def statistics(file: StoredFile, content: bytes) -> Iterator[Statistics]:
 READERS: Mapping[str, Reader] = {
     "transcript-txt": Reader(TranscriptSegment, txt_segments),
     "transcript-srt": Reader(TranscriptSegment, srt_segments),
+    "ai_transcript-txt": Reader(TranscriptSegment, txt_segments),
     "chapters-json": Reader(Chapter, chapters),
     "todos-json": Reader(Todo, todos),
+    "keywords-json": Reader(Keyword, keywords),
     "statistics-json": Reader(Statistics, statistics),
 }
 
 
+def _with_speakers(cues: list[Cue]) -> Iterator[Cue]:
+    """Take the speakers from before the texts; if some repeat, a word before a colon that does not is text."""
+    named = list(map(_with_speaker, cues))
+    counts = Counter(cue.speaker for cue in named)
+    repeated = any(count > 1 for speaker, count in counts.items() if speaker)
+    for cue, one in zip(cues, named, strict=True):
+        yield cue if repeated and counts[one.speaker] == 1 and not _IN_BRACKETS.match(cue.text) else one
+
+
 def _with_speaker(cue: Cue) -> Cue:
-    """Take the speaker from before the first colon of the first line, unless it belongs to a clock time or a URL."""
-    if cue.broken:
+    """Take the speaker in brackets, or before the first colon of the first line, except that of a clock time or URL."""
+    found = _IN_BRACKETS.match(cue.text)
+    if not found or not cue.text[found.end() :].strip():
+        found = _BEFORE_COLON.match(cue.text)
+    if cue.broken or not found or _CLOCK_OR_URL.match(cue.text, found.end() - 2):
         return cue
-    colon = _COLON.search(cue.text.partition("\n")[0][: _MAX_NAME_LENGTH + 1])
-    speaker = cue.text[: colon.start()].strip() if colon else ""
-    if not colon or not speaker or _CLOCK_OR_URL.match(cue.text, colon.start() - 1):
-        return cue
-    return Cue(cue.text[colon.end() :].strip(), speaker, cue.start_ms, cue.end_ms)
-
-
-def _segments(file: StoredFile, cues: Iterable[Cue]) -> Iterator[TranscriptSegment]:
-    for number, cue in enumerate(cues):
-        yield TranscriptSegment(
-            **_ids(file),
-            file_id=file.file_id,
-            kind=file.kind,
-            segment_no=number,
-            paragraph_no=number,
-            speaker_name=cue.speaker,
-            start_ms=cue.start_ms,
-            end_ms=cue.end_ms,
-            text=cue.text,
-            broken=cue.broken,
-        )
+    return replace(cue, text=cue.text[found.end() :].strip(), speaker=found[1].strip())
 
 
 def _ids(file: StoredFile) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from airflow_provider_meetings.api.artifacts import Reader
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.api.sanitize import storable_text
-from airflow_provider_meetings.api.subtitles import decoded, headed_cues
+from airflow_provider_meetings.api.subtitles import as_segments, decoded, headed_cues
 from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Paragraph
 
 _MAX_MS = 2**53
@@ -47,16 +47,7 @@ def json_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegmen
 # https://developer.work.weixin.qq.com/document/path/98193
 def ai_txt_segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegment]:
     """Read the AI transcript: name and time above each paragraph. No page shows an example: the layout is assumed."""
-    for number, cue in enumerate(headed_cues(decoded(content))):
-        yield _segment(
-            file,
-            segment_no=number,
-            paragraph_no=number,
-            speaker_name=cue.speaker,
-            start_ms=cue.start_ms,
-            text=cue.text,
-            broken=cue.broken,
-        )
+    return as_segments(file, headed_cues(decoded(content)))
 
 
 READERS: Mapping[str, Reader] = {

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Table, exists, update
 
-from airflow_provider_meetings.api.artifacts import ArtifactRow, Chapter, Statistics, Todo
+from airflow_provider_meetings.api.artifacts import ArtifactRow, Chapter, Keyword, Statistics, Todo
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.warehouse.load.rounds import Rounds, StagedRows, batches
 from airflow_provider_meetings.warehouse.load.rows import FILE_KEY, Neutral
@@ -80,6 +80,7 @@ class ContentPlan:
                 TranscriptSegment: _Part(tables, tables.transcript_segments, FILE_KEY, now),
                 Chapter: _Part(tables, tables.minute_chapters, FILE_KEY[:3], now),
                 Todo: _Part(tables, tables.minute_todos, FILE_KEY[:3], now),
+                Keyword: _Part(tables, tables.minute_keywords, FILE_KEY[:3], now),
                 Statistics: _Part(tables, tables.minute_statistics, FILE_KEY[:3], now),
             }
 

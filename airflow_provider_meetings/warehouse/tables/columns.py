@@ -149,6 +149,7 @@ def transcript_segments() -> Columns:
         _text("language", "The language, where the platform returns it"),
         _boolean("speaker_final", "False while the platform may still assign the speakers differently"),
         _boolean("broken", "Whether this could not be parsed as a sentence; text then holds all of it"),
+        _json("source", "The header of the file, in the first segment: date and duration, keywords"),
         *_metadata("the sentence"),
     ]
 
@@ -208,6 +209,16 @@ def minute_todos() -> Columns:
         _json("assignees", "The names of the assignees, a list"),
         _json("source", _SOURCE),
         *_metadata("the to-do"),
+    ]
+
+
+def minute_keywords() -> Columns:
+    """One keyword of a minute, by Feishu's AI."""
+    return [
+        *_key(recording_id="The minute"),
+        _number("item_no", "The number in the minute, from 0"),
+        _text("keyword", "The keyword"),
+        *_metadata("the keyword"),
     ]
 
 

@@ -31,6 +31,7 @@ class Tables:
     post_reactions: Table
     minute_chapters: Table
     minute_todos: Table
+    minute_keywords: Table
     minute_statistics: Table
     landings: Table
     pending_items: Table

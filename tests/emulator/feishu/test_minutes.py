@@ -6,6 +6,7 @@ import pytest
 
 from airflow_provider_meetings.emulator.seed import feishu as seed
 
+HEADER = "2026-11-10 10:01:12 CST|45分钟 14秒\n\n关键词:\n路线图、样机、仓储线\n\n"
 READY = f"/minutes/v1/minutes/{seed.READY_MINUTE}"
 
 
@@ -74,10 +75,10 @@ def test_media_links_differ_and_lead_to_the_requested_host(emulator: Any) -> Non
         ),
         (
             {"need_speaker": "true", "need_timestamp": "true", "file_format": "txt"},
-            "陈宇 00:00:00.000\n大家好，我们先过一下第四季度的路线图。\n\n赵敏 00:00:06.000\n",
+            f"{HEADER}陈宇 00:00:00.000\n大家好，我们先过一下第四季度的路线图。\n\n赵敏 00:00:06.000\n",
         ),
-        ({"need_speaker": "true"}, "陈宇\n大家好，"),
-        ({}, "大家好，我们先过一下第四季度的路线图。\n\n焊接"),
+        ({"need_speaker": "true"}, f"{HEADER}陈宇\n大家好，"),
+        ({}, f"{HEADER}大家好，我们先过一下第四季度的路线图。\n\n焊接"),
     ],
     ids=["srt", "srt without speaker", "txt", "txt without time", "default"],
 )
@@ -104,7 +105,7 @@ def test_not_ready_polls_count_at_each_stage(start: Any) -> None:
     assert emulator.feishu(f"{minute}/media").json()["code"] == 2091003
     assert emulator.feishu(minute).json()["code"] == 0
     assert emulator.feishu(f"{minute}/media").json()["code"] == 0
-    assert emulator.feishu(f"{minute}/transcript").text.startswith("灯光好了")
+    assert "\n\n灯光好了" in emulator.feishu(f"{minute}/transcript").text
     assert emulator.feishu(f"/vc/v1/meetings/{seed.READY_MEETING}/recording").json()["code"] == 0
 
 
@@ -126,3 +127,10 @@ def test_minute_without_statistics_and_artifacts(emulator: Any) -> None:
     }  # fmt: skip
     empty = {"summary": "", "minute_chapters": [], "minute_todos": []}
     assert emulator.feishu(f"{path}/artifacts").json()["data"] == empty
+
+
+def test_artifacts_with_keywords_and_transcript(emulator: Any) -> None:
+    data = emulator.feishu(f"{READY}/artifacts").json()["data"]
+    assert data["keywords"] == ["路线图", "样机", "仓储线"]
+    params = {"need_speaker": "true", "need_timestamp": "true"}
+    assert data["transcript"] == emulator.feishu(f"{READY}/transcript", **params).text

@@ -140,7 +140,7 @@ class TestFeishuContract(ClientContract):
         assert cues is not None
         assert not isinstance(text, Download)
         assert not isinstance(cues, Download)
-        assert b"".join(text).decode().startswith("陈宇 00:00:00.000\n大家好")
+        assert "\n\n陈宇 00:00:00.000\n大家好" in b"".join(text).decode()
         assert b"".join(cues).decode().startswith("1\n00:00:00,000 --> 00:00:05,400\n陈宇: 大家好")
 
     def test_minute_without_transcript(self, feishu: FeishuClient) -> None:
@@ -156,9 +156,12 @@ class TestFeishuContract(ClientContract):
 
     def test_minute_artifacts(self, feishu: FeishuClient, state: EmulatorState) -> None:
         expected = state.company.feishu_artifacts[seed.READY_MINUTE]
-        summary, chapters, todos = (
-            self.content(feishu, seed.READY_MINUTE, kind) for kind in ("summary", "chapters", "todos-json")
+        summary, chapters, todos, keywords, transcript = (
+            self.content(feishu, seed.READY_MINUTE, kind)
+            for kind in ("summary", "chapters", "todos-json", "keywords", "ai_transcript")
         )
+        assert keywords == json.dumps(expected.keywords, ensure_ascii=False).encode()
+        assert transcript == feishu.get_minute_transcript(seed.READY_MINUTE)
         assert summary == expected.summary.encode()
         assert (
             chapters
@@ -179,9 +182,11 @@ class TestFeishuContract(ClientContract):
 
     def test_missing_artifacts_are_absent(self, feishu: FeishuClient) -> None:
         # A minute with only a summary, and one without artifacts.
-        kinds = ("summary-txt", "chapters-json", "todos-json")
-        assert [self.content(feishu, seed.PROCESSING_MINUTE, kind) is None for kind in kinds] == [False, True, True]
-        assert [self.content(feishu, seed.AUDIO_ONLY_MINUTE, kind) for kind in kinds] == [None, None, None]
+        kinds = ("summary-txt", "chapters-json", "todos-json", "keywords-json")
+        found = [self.content(feishu, seed.PROCESSING_MINUTE, kind) is None for kind in kinds]
+        assert found == [False, True, True, True]
+        for kind in (*kinds, "ai_transcript-txt"):
+            assert self.content(feishu, seed.AUDIO_ONLY_MINUTE, kind) is None
 
     def test_minute_statistics(self, feishu: FeishuClient, state: EmulatorState) -> None:
         content = self.content(feishu, seed.READY_MINUTE, "statistics")
@@ -218,7 +223,7 @@ class TestFeishuContract(ClientContract):
 
     def test_transcript_sends_all_parameters(self, feishu: FeishuClient, state: EmulatorState) -> None:
         plain = feishu.get_minute_transcript(seed.READY_MINUTE, need_speaker=False, need_timestamp=False)
-        assert plain.decode().startswith("大家好")
+        assert "\n\n大家好" in plain.decode()
         assert state.requests[-1].query == {"need_speaker": "false", "need_timestamp": "false", "file_format": "txt"}
         feishu.get_minute_transcript(seed.READY_MINUTE, file_format="srt")
         assert state.requests[-1].query == {"need_speaker": "true", "need_timestamp": "true", "file_format": "srt"}

@@ -27,7 +27,7 @@ def every_kind() -> None:
         meetings_conn_id="feishu_default",
         recordings=listed.output,
         target=LAKE,
-        kinds=("transcript", "summary", "chapters", "todos", "statistics"),
+        kinds=("transcript", "summary", "chapters", "todos", "keywords", "statistics"),
     )
     summary = XComArg(listed, key="summary")
     RecordingsToSqlOperator(

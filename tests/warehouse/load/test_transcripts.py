@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.artifacts import ArtifactRow, Chapter, Statistics, Todo
+from airflow_provider_meetings.api.artifacts import ArtifactRow, Chapter, Keyword, Statistics, Todo
 from airflow_provider_meetings.api.models import TranscriptSegment
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.rounds import BATCH
@@ -118,8 +118,9 @@ def test_chapters_and_todos(load: Load, sql: Sql) -> None:
         {"title": "End"},
     ]
     todos: list[dict[str, Any]] = [{"content": "Call", "assignees": ["赵敏"], "source": "odd"}]
-    written = load(contents=[noted(Chapter, *chapters), noted(Todo, *todos)])
+    written = load(contents=[noted(Chapter, *chapters), noted(Todo, *todos), noted(Keyword, {"keyword": "缓存"})])
     assert (written["minute_chapters"], written["minute_todos"], written["transcript_segments"]) == (2, 1, 0)
+    assert sql("SELECT item_no, keyword FROM minute_keywords") == [{"item_no": 0, "keyword": "缓存"}]
     assert load(contents=[noted(Chapter, chapters[0]), noted(Todo, *todos)], now=LATER)["minute_chapters"] == 1
     chapters = sql("SELECT title, start_ms, stop_ms, summary FROM minute_chapters WHERE _deleted_at IS NULL")
     assert chapters == [{"title": "Opening", "start_ms": 0, "stop_ms": 9, "summary": "s"}]

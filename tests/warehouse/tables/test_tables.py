@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_meetings.api.artifacts import Chapter, Todo
+from airflow_provider_meetings.api.artifacts import Chapter, Keyword, Todo
 from airflow_provider_meetings.api.models import (
     MediaFile,
     Post,
@@ -23,6 +23,7 @@ def test_table_names() -> None:
         "post_reactions",
         "minute_chapters",
         "minute_todos",
+        "minute_keywords",
         "minute_statistics",
         "landings",
         "pending_items",
@@ -62,6 +63,7 @@ def test_neutral_fields_have_columns() -> None:
     assert set(segment.to_dict()) == _content("transcript_segments")
     assert set(Chapter(**owner, item_no=0).to_dict()) == _content("minute_chapters")
     assert set(Todo(**owner, item_no=0).to_dict()) == _content("minute_todos")
+    assert set(Keyword(**owner, item_no=0, keyword="x").to_dict()) == _content("minute_keywords")
     file = MediaFile(platform="p", tenant="t", recording_id="r", meeting_id=None, file_id="f", kind="video")
     assert set(file.to_dict()) <= _content("recording_files")
     stored = StoredFile(

@@ -83,7 +83,7 @@ class MinutesEndpoints(FeishuSession):
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
     def get_minute_artifacts(self, minute_token: str) -> MinuteArtifacts:
-        """Return the AI artifacts of a minute: summary, chapters and to-dos.
+        """Return the AI artifacts of a minute: summary, chapters, to-dos, keywords.
 
         Needs the scope ``minutes:minutes.artifacts:read``; self-built apps only. Not known to exist on Lark.
 

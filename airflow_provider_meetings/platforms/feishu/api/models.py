@@ -108,13 +108,16 @@ class MinuteTodo(FeishuAnswer):
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
+# https://github.com/larksuite/cli/blob/main/shortcuts/minutes/minutes_fetch.go
 @dataclass(frozen=True, slots=True)
 class MinuteArtifacts(FeishuAnswer):
-    """The AI artifacts of a minute; each part may be missing."""
+    """The AI artifacts of a minute; each part may be missing. Only the vendor's client shows the last two."""
 
     summary: str | None
     minute_chapters: tuple[MinuteChapter, ...]
     minute_todos: tuple[MinuteTodo, ...]
+    keywords: tuple[str, ...]
+    transcript: str | None
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/search

@@ -50,12 +50,20 @@ def test_artifacts_example() -> None:
     data = answer("minute_artifacts")
     chapter = MinuteChapter("intro", 0, 31_000, "text", raw=data["minute_chapters"][0])
     todo = MinuteTodo("do it", ("甲",), raw=data["minute_todos"][0])
-    assert MinuteArtifacts.parse(data) == MinuteArtifacts("summary text", (chapter,), (todo,), raw=data)
+    assert MinuteArtifacts.parse(data) == MinuteArtifacts("summary text", (chapter,), (todo,), (), None, raw=data)
 
 
 def test_minute_without_artifacts() -> None:
-    data = {"summary": "", "minute_todos": None, "keywords": ["new"]}
-    assert MinuteArtifacts.parse(data) == MinuteArtifacts(None, (), (), raw=data)
+    data = {"summary": "", "minute_todos": None, "transcript": ""}
+    assert MinuteArtifacts.parse(data) == MinuteArtifacts(None, (), (), (), None, raw=data)
+
+
+def test_artifacts_as_read_by_the_vendors_client() -> None:
+    intro = {"title": "Intro", "summary_content": "Opening"}
+    data = {"minute_chapters": [intro], "keywords": ["缓存", "家乡话", ""], "transcript": "说话人 1 00:01\nyes"}
+    found = MinuteArtifacts.parse(data)
+    assert found.minute_chapters == (MinuteChapter("Intro", None, None, "Opening", raw=intro),)
+    assert (found.keywords, found.transcript) == (("缓存", "家乡话"), "说话人 1 00:01\nyes")
 
 
 def test_empty_assignee_is_dropped() -> None:
