@@ -35,6 +35,7 @@ CALLS: dict[str, tuple[str, Callable[..., Any]]] = {
     "get_minute": (MINUTE, lambda client, token: client.get_minute(token)),
     "get_minute_media_url": (MINUTE + "/media", lambda client, token: client.get_minute_media_url(token)),
     "get_minute_statistics": (MINUTE + "/statistics", lambda client, token: client.get_minute_statistics(token)),
+    "get_minute_artifacts": (MINUTE + "/artifacts", lambda client, token: client.get_minute_artifacts(token)),
     "get_meeting_recording": (
         "/open-apis/vc/v1/meetings/{}/recording",
         lambda client, meeting_id: client.get_meeting_recording(meeting_id),
@@ -90,7 +91,8 @@ def ask(origin: Origin, answer: dict[str, Any]) -> tuple[Any, int]:
 
 def fields(value: object, expected: dict[str, Any]) -> dict[str, Any]:
     found = {name: getattr(value, name) for name in expected}
-    return {name: field.isoformat() if isinstance(field, DateTime) else field for name, field in found.items()}
+    plain = {name: list(field) if isinstance(field, tuple) else field for name, field in found.items()}
+    return {name: field.isoformat() if isinstance(field, DateTime) else field for name, field in plain.items()}
 
 
 @pytest.mark.parametrize("name", ANSWERS)
