@@ -16,6 +16,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.landing.transfer import Stopped
+from airflow_provider_meetings.api.models import Download
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.seed.feishu import (
     AUDIO_ONLY_MEETING,
@@ -24,7 +25,9 @@ from airflow_provider_meetings.emulator.seed.feishu import (
     RUNNING_MEETING,
 )
 from airflow_provider_meetings.emulator.seed.wecom import TWO_FILES_RECORD
+from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
+from tests.contract.media.origin import raw_body, serve_origin
 from tests.contract.revocation import revoke_at_requests
 from tests.transfers.conftest import land_media, list_feishu, list_wecom
 
@@ -87,6 +90,27 @@ def test_longest_retry_after_of_several_failures(emulated: Any, context: Any, tm
     delay = task.retry_policy.evaluate(caught.value, 1, 3).retry_delay
     assert delay is not None
     assert delay.total_seconds() >= 3000
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_wait_of_media_host_reaches_scheduler(
+    emulated: Any, context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    recordings = list_feishu(context, READY_MEETING)
+    task = RecordingsToObjectStorageOperator(
+        task_id="land", meetings_conn_id="feishu_default", recordings=recordings, target=f"file://{tmp_path}"
+    )
+    with serve_origin() as origin:
+        url = origin.on("/media", raw_body(b"busy", status=status, headers={"Retry-After": "1200"}))
+        monkeypatch.setattr(FeishuClient, "open", lambda self, media: Download(url))
+        with pytest.raises(AirflowException, match=f"status {status}") as caught:
+            task.execute(context)
+        assert origin.count("/media") == 1
+    assert not isinstance(caught.value, AirflowFailException)
+    assert task.retry_policy is not None
+    delay = task.retry_policy.evaluate(caught.value, 1, 3).retry_delay
+    assert delay is not None
+    assert 1200 <= delay.total_seconds() <= 1320
 
 
 def test_not_ready_recordings_are_in_summary(emulated: Any, context: Any, tmp_path: Path) -> None:
