@@ -187,6 +187,8 @@ def check_id(value: object, name: str) -> str:
     :raises InvalidRequest: see `check_text`; the message shows the value.
     """
     next_step = "Write each id as a string in quotes, without spaces around it, and remove empty ones."
+    if isinstance(value, float):
+        next_step = "A float has lost digits of the id: write it in quotes, or in a template with the filter | tojson."
     return check_text(value, f"{name} {value!r:.60}", max_length=MAX_ID_LENGTH, next_step=next_step)
 
 

@@ -171,21 +171,23 @@ _FIELDS: Mapping[type[PlainJson], Mapping[str, tuple[Field[Any], Check]]] = {
 def ids(value: Any, name: str) -> Any:
     """Decode a list of ids; a string, as rendered by Jinja, must contain a JSON list. The ids are not checked.
 
+    Whole numbers, which Airflow makes of digits with ``render_template_as_native_obj``, become texts again.
+
     :raises InvalidRequest: for an iterator and for other text, naming the argument.
     """
     if isinstance(value, Iterator):
         raise InvalidRequest(f"{name} must be a list of ids, got {type(value).__name__}, which can be read only once")
-    if not isinstance(value, str):
-        return value
-    try:
-        found = json.loads(value)
-    except ValueError:
-        found = None
-    if not isinstance(found, list):
-        raise InvalidRequest(
-            f"{name} must be a list of ids, got the text {value[:60]!r}: in a template, use the filter | tojson"
-        )
-    return found
+    found = [value] if type(value) is int else value
+    if isinstance(value, str):
+        try:
+            found = json.loads(value)
+        except ValueError:
+            found = None
+        if not isinstance(found, list):
+            raise InvalidRequest(
+                f"{name} must be a list of ids, got the text {value[:60]!r}: in a template, use the filter | tojson"
+            )
+    return [str(one) if type(one) is int else one for one in found] if isinstance(found, list | tuple | set) else found
 
 
 def choice(operator: BaseOperator, name: str, value: Choice, choices: tuple[Choice, ...]) -> Choice:

@@ -67,16 +67,16 @@ def id_lists(name: str, also: Mapping[str, Any] | None = None, *, query: bool = 
 
     :param query: for `RecordingQuery`, which does not read a text as JSON.
     """
-    found = [
-        (7, "int", "a list of strings"),
-        (0, "int", "a list of strings"),
+    found: list[tuple[Any, str, str]] = [
         (True, "bool", "a list of strings"),
         (False, "bool", "a list of strings"),
         (b"757", "bytes", "a list of strings"),
         ({"a": 1}, "dict", "a list of strings"),
         ({}, "dict", "a list of strings"),
         (Opaque(), "Opaque", "a list of strings"),
-        ([7], "int", "in quotes"),
+        (7.0, "float", "a list of strings"),
+        ([7e18], "7e+18", "tojson"),
+        ([float("nan")], "nan", "in quotes, or in a template"),
         ([True], "bool", "in quotes"),
         ([None], "NoneType", "in quotes"),
         ([b"757"], "bytes", "in quotes"),
@@ -91,7 +91,11 @@ def id_lists(name: str, also: Mapping[str, Any] | None = None, *, query: bool = 
         ([" 757"], "space at an end", "without spaces"),
     ]
     if query:
-        found += [("757", "the single text '757'", "write ['757']"), ("", "the single text ''", "must be a list")]
+        found += [
+            *((7, "int", "a list of strings"), (0, "int", "a list of strings"), ([7], "int", "in quotes")),
+            ("757", "the single text '757'", "write ['757']"),
+            ("", "the single text ''", "must be a list"),
+        ]
     else:
         found += [
             ("757", "the text '757'", "tojson"),
@@ -100,7 +104,8 @@ def id_lists(name: str, also: Mapping[str, Any] | None = None, *, query: bool = 
             ("['757']", 'the text "[', "tojson"),
             ('{"a": 1}', "the text", "tojson"),
             (LONG, "the text 'aaaa", "tojson"),
-            ("[7]", "int", "in quotes"),
+            ("[7e18]", "float", "tojson"),
+            (("757", 7.5), "float", "tojson"),
             (iter(["757"]), "list_iterator", "must be a list"),
         ]
     return [Row(name, value, kind, remedy, also or {}) for value, kind, remedy in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import inspect
 import json
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import (
+    DAG,
     AirflowFailException,
     AirflowNotFoundException,
     BaseOperator,
@@ -18,10 +20,11 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.emulator.seed.feishu import RUNNING_MEETING
+from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, RUNNING_MEETING
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
 from tests.bad_input.rows import SECRET, Row
 from tests.bad_input.tables import TABLES
@@ -132,6 +135,27 @@ def own_parameters(cls: type) -> set[str]:
     kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
     return {p.name for p in parameters if p.kind not in kinds} - {"self"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "value"),
+    [
+        (ListRecordingsOperator, "meeting_ids", READY_MEETING),
+        (RecordingReadySensor, "meeting_ids", READY_MEETING),
+        (FeishuPostsOperator, "post_ids", NAMED_POST),
+    ],
+)
+@pytest.mark.parametrize("template", ["{{ id }}", ["{{ id }}"]])
+def test_ids_that_native_rendering_makes_numbers(
+    emulated: Emulated, context: Any, cls: type, name: str, value: str, template: Any
+) -> None:
+    arguments = {"task_id": "t", "meetings_conn_id": "feishu_default", name: template}
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    with DAG("native", schedule=None, start_date=start, render_template_as_native_obj=True):
+        task: Any = cls(**arguments)
+    task.render_template_fields({"id": value})
+    assert getattr(task, name) in (int(value), [int(value)])
+    assert task.execute(context)
 
 
 def test_iterator_can_be_read_at_second_poke(emulated: Any, context: Any) -> None:

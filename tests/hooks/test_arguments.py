@@ -10,6 +10,7 @@ from airflow.sdk import DAG, BaseOperator, literal
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Post, Recording
+from airflow_provider_meetings.api.query import check_ids
 from airflow_provider_meetings.hooks import arguments
 
 ITEM = {"platform": "wecom", "tenant": "t", "recording_id": "r", "state": "ready"}
@@ -65,6 +66,80 @@ def test_rows_have_all_fields_and_utc_times(started_at: Any) -> None:
 @pytest.mark.parametrize(("value", "expected"), [(None, None), (["a"], ["a"]), ('["a", "b"]', ["a", "b"]), ("[]", [])])
 def test_ids(value: Any, expected: Any) -> None:
     assert arguments.ids(value, "owner_ids") == expected
+
+
+class Ids(BaseOperator):
+    template_fields = ("ids", "start", "recordings")
+
+    def __init__(self, *, ids: Any, start: Any = None, recordings: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.ids = ids
+        self.start = start
+        self.recordings = arguments.as_literal(recordings)
+
+    def execute(self, context: Any) -> None: ...
+
+
+def rendered(x: Any, **fields: Any) -> Ids:
+    """Render a task of a DAG with native rendering."""
+    start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    with DAG("native", schedule=None, start_date=start, render_template_as_native_obj=True):
+        task = Ids(task_id="t", **fields)
+    context: Any = {"x": x}
+    task.render_template_fields(context)
+    return task
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ x }}", ["{{ x }}"], "{{ [x] | tojson }}", "{{ x | tojson }}", ["{{ x | tojson }}"]]
+)
+@pytest.mark.parametrize("x", ["705605196", "7000000000000000001", "9" * 32, "0", 7000000000000000001])
+def test_ids_that_native_rendering_makes_numbers(x: Any, template: Any) -> None:
+    if template == "{{ x | tojson }}" and isinstance(x, str):
+        x = [x]
+    assert arguments.ids(rendered(x, ids=template).ids, "meeting_ids") == [str(x if isinstance(x, str | int) else x[0])]
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        ("[7000000000000000001, 7000000000000000002]", ["7000000000000000001", "7000000000000000002"]),
+        ('["a", 1]', ["a", "1"]),
+        (["7000000000000000001", "a"], ["7000000000000000001", "a"]),
+        ([7000000000000000001, "a"], ["7000000000000000001", "a"]),
+        ("7,8", ["7", "8"]),
+        (("7", "b"), ["7", "b"]),
+        ("[]", []),
+    ],
+)
+def test_lists_from_native_rendering(x: Any, expected: list[str]) -> None:
+    assert arguments.ids(rendered(x, ids="{{ x }}").ids, "meeting_ids") == expected
+
+
+@pytest.mark.parametrize(
+    "x", ["1e5", "7.50", "7000000000000000001.0", "1e999", "obc", "012345678", "00", "1_000", "True"]
+)
+def test_ids_that_native_rendering_would_change_are_kept_by_tojson(x: str) -> None:
+    assert arguments.ids(rendered(x, ids=["{{ x | tojson }}"]).ids, "meeting_ids") == [x]
+    assert arguments.ids(rendered([x], ids="{{ x | tojson }}").ids, "meeting_ids") == [x]
+
+
+@pytest.mark.parametrize("x", ["1e5", "7.50", "7000000000000000001.0", "1e999", 7e18])
+@pytest.mark.parametrize("template", [["{{ x }}"], ["7", "{{ x }}"], "[{{ x }}]"])
+def test_float_from_native_rendering_is_refused(x: Any, template: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"meeting_ids: id .* got float. A float has lost digits.*\| tojson"):
+        check_ids(arguments.ids(rendered(x, ids=template).ids, "meeting_ids"), "meeting_ids")
+
+
+def test_leading_zero_survives_native_rendering() -> None:
+    assert arguments.ids(rendered("012345678", ids=["{{ x }}"]).ids, "meeting_numbers") == ["012345678"]
+
+
+def test_other_arguments_in_native_rendering() -> None:
+    task = rendered(NOON, ids=[], start="{{ x }}", recordings=[{**ITEM, "recording_id": "7", "title": "{{ 6 * 7 }}"}])
+    assert task.start == NOON
+    (row,) = arguments.rows(Recording, task.recordings, "recordings", {})
+    assert (row["recording_id"], row["title"]) == ("7", "{{ 6 * 7 }}")
 
 
 def test_values_are_not_rendered_and_xcomargs_are_dependencies() -> None:
