@@ -6,7 +6,7 @@ import html
 import json
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
@@ -24,9 +24,9 @@ _DROPPED = "[redacted]"
 _MIN_BYTES = 6
 # Longer texts are searched, not compared at each position: repeated characters would make that quadratic.
 _MAX_COMPARED = 64
-# What `_fold` changes: character references, which may be escaped again (&amp;#20250;), several blanks, and characters
+# What `_fold` changes: character references, also escaped twice (&amp;#20250;), several blanks, and characters
 # that are neither ASCII nor common Chinese ones.
-_SPECIAL = re.compile(r"(&(?:amp;){0,9}(?:#\d{1,7}|#[xX][\da-fA-F]{1,6}|[A-Za-z]\w{1,31});|\s{2,99}|[^ -~、。一-鿿])")
+_SPECIAL = re.compile(r"(&(?:amp;)?(?:#(?:\d{1,7}|[xX][\da-fA-F]{1,6});?|[A-Za-z]\w{1,31};)|\s{2,99}|[^ -~、。一-鿿])")
 # Similar letters, quotes, hyphens and dots, and the dot above, which "İ" leaves in lower case.
 _SIMILAR = str.maketrans("ı‘’‐–•・‧", "i''--···", "\u0307")
 
@@ -44,12 +44,11 @@ def fold(text: str) -> str:
 
 @lru_cache(1 << 14)
 def _fold(special: str) -> str:
-    while (text := html.unescape(special)) != special:
-        special = text
-    if special.isspace():
-        return " "
+    special = html.unescape(html.unescape(special))
     text = normalize("NFKD", normalize("NFKD", special).casefold()).translate(_SIMILAR)
-    return "".join(character for character in text if category(character) != "Cf")  # as zero-width spaces are
+    return re.sub(
+        r"\s+", " ", "".join(one for one in text if category(one) != "Cf")
+    )  # Cf: zero-width spaces and others
 
 
 class Scrub:
@@ -119,57 +118,44 @@ class Scrub:
             return value
 
     def _replaced(self, value: str, folded: str) -> str:
-        found = list(self._find(folded))
-        if not found:
-            return value
-        pieces = _SPECIAL.split(value)  # each second one is special
-        places = [0, *accumulate(len(_fold(piece)) if n % 2 else len(piece) for n, piece in enumerate(pieces))]
-        origins = [0, *accumulate(map(len, pieces))]
         parts = []
-        done = 0
-        for at, form in found:
-            first, last = bisect_right(places, at) - 1, bisect_left(places, at + len(form)) - 1
+        done = folded_done = 0
+        positions: dict[str, int] = {}
+        places: list[int] = []
+        for match in self._first.finditer(folded) if self._first else ():
+            at = match.start()
+            if at < folded_done or not (form := self._form_at(folded, at, positions)):
+                continue
+            if not places:  # each second piece is special
+                pieces = _SPECIAL.split(value)
+                places = [0, *accumulate(len(_fold(piece) if n % 2 else piece) for n, piece in enumerate(pieces))]
+                origins = [0, *accumulate(map(len, pieces))]
+            folded_done = at + len(form)
+            first, last = bisect_right(places, at) - 1, bisect_left(places, folded_done) - 1
             # A special piece of which only a part was found is replaced as a whole.
-            start = origins[first] if first % 2 else origins[first] + at - places[first]
-            end = origins[last + 1] if last % 2 else origins[last] + at + len(form) - places[last]
+            start = origins[first] + (0 if first % 2 else at - places[first])
+            end = origins[last + 1] if last % 2 else origins[last] + folded_done - places[last]
             parts += [value[done:start], self._forms.get(value[start:end], self._within[form])]
             done = end
         return "".join([*parts, value[done:]])
 
-    def _find(self, folded: str) -> Iterator[tuple[int, str]]:
-        """Yield the forms in a folded text from left to right, with their positions."""
-        done = 0
-        positions: dict[str, int] = {}
-        for match in self._first.finditer(folded) if self._first else ():
-            at = match.start()
-            form = None if at < done else self._find_long(folded, at, positions) or self._find_short(folded, at)
-            if form is not None:
-                yield at, form
-                done = at + len(form)
-
-    def _find_long(self, value: str, at: int, positions: dict[str, int]) -> str | None:
-        """Return the longest long form at a position; `positions` caches the next position of each form."""
+    def _form_at(self, value: str, at: int, positions: dict[str, int]) -> str | None:
+        """Return the longest form at a position; `positions` caches the next position of each long form."""
         for form in self._long.get(value[at : at + _MAX_COMPARED], ()):
             if positions.get(form, -1) < at:
                 position = value.find(form, at)
                 positions[form] = len(value) if position < 0 else position
             if positions[form] == at:
                 return form
-        return None
-
-    def _find_short(self, value: str, at: int) -> str | None:
         for start in self._starts:
             for length in self._lengths.get(value[at : at + start], ()):
                 end = at + length
-                alone = not (_is_ascii_alnum(value[at - 1 : at]) or _is_ascii_alnum(value[end : end + 1]))
-                if (form := value[at:end]) in self._within and (alone or _long_enough(form)):
+                if (form := value[at:end]) in self._within and (
+                    _long_enough(form) or not re.search("[0-9a-z]", value[at - 1 : at] + value[end : end + 1])
+                ):
                     return form
         return None
 
 
 def _long_enough(form: str) -> bool:
     return len(normalize("NFC", form).encode(errors="replace")) >= _MIN_BYTES
-
-
-def _is_ascii_alnum(character: str) -> bool:
-    return character.isascii() and character.isalnum()
