@@ -355,6 +355,8 @@ TABLES: dict[type, Table] = {
             Row("layout", f"{'蓝' * 70}/{DEFAULT_LAYOUT}", "is too long", "at most 200 bytes"),
             Row("layout", f"a\0/{DEFAULT_LAYOUT}", "control character", "such as {platform}/"),
             Row("layout", f"{{title}}/{DEFAULT_LAYOUT}", "{title} is not one of", "platform, tenant, date"),
+            Row("layout", "{date}/{file_id}.{kind}.{ext}", "share a name", "a folder needs {platform} or"),
+            Row("layout", "{platform}/{file_id}{kind}.{ext}", "is ambiguous", "separate ids by slashes"),
         ],
         [
             *_conn(NO_CONN),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import string
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -19,6 +20,14 @@ CHECKPOINT_SUFFIX = ".part.json"
 _RESERVED_SUFFIXES = (RECEIPT_SUFFIX, CHECKPOINT_SUFFIX, ".part")
 MAX_TEMPLATE_BYTES = 200  # its constant text must fit into a file name
 MAX_NAME_BYTES = 110  # two names, a suffix and .part fit into the 255 bytes of a file name
+# In a segment, each value but one ends at text that it cannot contain, or begins after such a text. Ids contain -.~%+;
+# a kind continues after a hyphen (summary-docx), but not with another kind.
+_UNAMBIGUOUS = re.compile(
+    r"(?:[^{}]*\{(?:(?:platform|date|ext)\}(?![\w{])|kind\}(?![\w{-])|\w+\}(?![\w{.~%+-])))*"
+    r"[^{}]*(?:\{\w+\})?"
+    r"(?:[^{}]*(?:(?<![\w}])\{(?:platform|date|ext|kind)|(?<![\w}.~%+-])\{\w+)\})*[^{}]*",
+    re.ASCII,
+)
 
 
 class Layout:
@@ -27,9 +36,10 @@ class Layout:
     ``{date}`` is the day on which the recording started, in `timezone`; ``undated`` for a recording without a start. It
     does not depend on the DAG run, so a file has the same name in each run.
 
-    :param template: fields of `FIELDS` in braces; the last path segment must contain file_id, kind and ext.
+    :param template: fields of `FIELDS` in braces; the last path segment must contain file_id, kind and ext, and a
+        folder platform or tenant.
     :param timezone: an IANA name.
-    :raises InvalidRequest: for an invalid template or an unknown time zone.
+    :raises InvalidRequest: for an invalid or ambiguous template or an unknown time zone.
     """
 
     def __init__(self, template: str = DEFAULT_LAYOUT, timezone: str = "UTC") -> None:
@@ -64,6 +74,13 @@ class Layout:
             raise InvalidRequest("layout: {ext} is allowed in the last segment only")
         if any(segment in {"", ".", ".."} for segment in template.split("/")):
             raise InvalidRequest("layout: empty, '.' and '..' segments and a leading slash are not allowed")
+        if not _fields(folder) & {"platform", "tenant"}:
+            raise InvalidRequest("layout: a folder needs {platform} or {tenant}, or files of two would share a name")
+        if not all(map(_UNAMBIGUOUS.fullmatch, template.split("/"))):
+            raise InvalidRequest(
+                f"layout {template!r} is ambiguous, two files could share a name: separate ids by slashes, and "
+                "{kind} and {ext}, at the end, by dots"
+            )
 
     @staticmethod
     def _check_last_segment(last: str) -> None:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import re
+import string
 from dataclasses import replace
+from itertools import product
 from pathlib import PurePosixPath
+from random import Random
 
 import pendulum
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.landing.layout import FIELDS, Layout, receipt_name, safe_name
+from airflow_provider_meetings.api.landing.layout import DEFAULT_LAYOUT, FIELDS, Layout, receipt_name, safe_name
 from airflow_provider_meetings.api.models import MediaFile, Recording, RecordingState
 
 RECORDING = Recording(
@@ -29,6 +33,37 @@ hostile = st.one_of(
     st.text(alphabet="ab%/", min_size=150, max_size=400),
     st.sampled_from(["..", ".", "../../etc/passwd", "/", "a/../b", ".part", "a\0b", "CON", "~root", "%2E", "%2E%2E"]),
 ).filter(bool)
+
+
+WITHOUT_OWNER = [
+    "{file_id}.{kind}.{ext}",
+    "{date}/{recording_id}/{file_id}.{kind}.{ext}",
+    "feishu/{recording_id}/{file_id}.{kind}.{ext}",
+    "{date}/{platform}-{file_id}.{kind}.{ext}",  # the receipt would be {date}/{file_id}.{kind}.receipt.json
+]
+AMBIGUOUS = [
+    "{platform}/{recording_id}{file_id}.{kind}.{ext}",
+    "{platform}/{recording_id}-{file_id}.{kind}.{ext}",
+    "{platform}/{recording_id}.{file_id}.{kind}.{ext}",
+    "{platform}/{recording_id}+{file_id}.{kind}.{ext}",
+    "{platform}/{recording_id}and{file_id}.{kind}.{ext}",
+    "{platform}{tenant}/{file_id}.{kind}.{ext}",
+    "{platform}_{tenant}/{file_id}.{kind}.{ext}",
+    "{tenant}-{date}-{recording_id}/{file_id}.{kind}.{ext}",
+    "{tenant}/{file_id}{kind}.{ext}",
+    "{tenant}/{file_id}_{kind}.{ext}",
+    "{tenant}/{file_id}.{kind}{ext}",
+    "{tenant}/{kind}-{file_id}.{ext}",  # summary-docx-2 of "2", summary of "docx-2"
+    "{tenant}/{kind}.{ext}.{file_id}.{file_id}",
+]
+UNAMBIGUOUS = [
+    DEFAULT_LAYOUT,
+    "tenant={tenant}/date={date}/{recording_id}/{file_id}.{kind}.{ext}",
+    "{platform}-{tenant}/{date}-{recording_id}/{file_id}-{kind}.{ext}",
+    "{platform}/{recording_id}={file_id}.{kind}.{ext}",
+    "{tenant}/{kind}.{file_id}.{ext}",
+    "{tenant}/{ext}-{kind}.{file_id}",
+]
 
 
 def test_default_layout() -> None:
@@ -70,23 +105,23 @@ def test_hostile_id_is_one_path_segment(recording_id: str, file_id: str, tenant:
         assert max(map(len, parts)) + len(".part") <= 255
 
 
-@pytest.mark.parametrize("template", ["{file_id}.{kind}.{ext}", "{kind}-{file_id}.{ext}", "{ext}.{kind}.{file_id}"])
+@pytest.mark.parametrize("template", ["{file_id}.{kind}.{ext}", "{kind}={file_id}.{ext}", "{ext}.{kind}.{file_id}"])
 @pytest.mark.parametrize("file_id", ["f", "f.part", "f.receipt", ".part", "f.part.json", "f.receipt.json", "f.PART"])
 @pytest.mark.parametrize("kind", ["video", "receipt", "part"])
 @pytest.mark.parametrize("ext", ["mp4", "json", "part"])
 def test_object_never_gets_reserved_suffix(template: str, file_id: str, kind: str, ext: str) -> None:
     media = replace(MEDIA, file_id=file_id, kind=kind)
-    name = Layout(template).object_key(RECORDING, media, ext)
+    name = Layout(f"{{tenant}}/{template}").object_key(RECORDING, media, ext).removeprefix("t/")
     assert not name.lower().endswith((".receipt.json", ".part.json", ".part"))
     assert name.replace("%2E", ".") == template.format(file_id=file_id, kind=kind, ext=ext)
 
 
 @pytest.mark.parametrize(
-    "template", ["{file_id}.{kind}.{ext}", "{kind}-{file_id}.parts.{ext}", "part/{file_id}.{kind}.{ext}"]
+    "template", ["{file_id}.{kind}.{ext}", "{kind},{file_id}.parts.{ext}", "part/{file_id}.{kind}.{ext}"]
 )
 def test_similar_names_are_unchanged(template: str) -> None:
     for ext in ("json", "mp4"):
-        assert "%" not in Layout(template).object_key(RECORDING, MEDIA, ext)
+        assert "%" not in Layout(f"{{platform}}/{template}").object_key(RECORDING, MEDIA, ext)
 
 
 @given(file_id=hostile, kind=hostile)
@@ -151,12 +186,72 @@ def test_ordinary_id_is_unchanged(value: str) -> None:
         ("{file_id}.{kind}.{ext}.part", "reserved for receipts"),
         ("{file_id}.{kind}.{ext}.receipt.json", "reserved for receipts"),
         ("a/{kind}{ext}{file_id}.part.json", "reserved for receipts"),
+        *((template, "a folder needs {platform} or {tenant}") for template in WITHOUT_OWNER),
+        *((template, "is ambiguous") for template in AMBIGUOUS),
     ],
 )
 def test_invalid_template_is_refused(template: str, message: str) -> None:
-    with pytest.raises(InvalidRequest, match=message) as caught:
+    with pytest.raises(InvalidRequest, match=re.escape(message)) as caught:
         Layout(template)
     assert "layout" in str(caught.value)
+
+
+@pytest.mark.parametrize("template", UNAMBIGUOUS)
+def test_valid_template(template: str) -> None:
+    Layout(template)
+
+
+IDS = [
+    "a",
+    "a-a",
+    "a.a",
+    "a_ai",
+    "a-docx",
+    "video",
+    "docx-a",
+    "a.summary",
+    "A~a",
+    "a%",
+    "a=b,",
+    "2026-11-09",
+    "undated",
+    "é",
+]
+KINDS = ["video", "summary", "summary-docx", "transcript", "ai_transcript", "summary-txt-2"]
+_BETWEEN = st.sampled_from(["", "-", ".", "_", "=", ",", "~", "%", "+", "-x", "x-", "/", "/-", "a", "{{"])
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> str:
+    """Return layouts of fields in any order and any text between them, of which most are refused."""
+    folders = draw(st.lists(st.sampled_from([name for name in FIELDS if name != "ext"]), max_size=3, unique=True))
+    last = draw(st.permutations(["file_id", "kind", "ext"]))
+    extra = draw(st.sampled_from([[], ["recording_id"], ["date"]]))
+    names = ["platform", *folders, *extra, *last]
+    texts = [draw(_BETWEEN) for _ in names[1:]]
+    return "".join(f"{{{name}}}{text}" for name, text in zip(names, [*texts, ""], strict=True))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(template=templates(), seed=st.randoms(use_true_random=False))
+@example(template=DEFAULT_LAYOUT, seed=Random(1))
+@example(template="{platform}/{date}-{recording_id}/{tenant}={file_id}-{kind}.{ext}", seed=Random(2))
+def test_name_of_valid_layout_tells_its_fields(template: str, seed: Random) -> None:
+    """No two files with other values of the layout's fields share a name."""
+    try:
+        layout = Layout(template)
+    except InvalidRequest:
+        assume(False)
+    used = [name for _, name, _, _ in string.Formatter().parse(template) if name]
+    seen: dict[str, tuple[object, ...]] = {}
+    starts = [None, RECORDING.started_at]
+    for file_id, kind, ext, started_at in product(IDS, KINDS, ["txt", "docx"], starts):
+        ids = {name: seed.choice(IDS) for name in ("tenant", "recording_id", "meeting_id")}
+        own = {"platform": seed.choice(["acme", "acme_2"]), "file_id": file_id, "kind": kind}
+        media = MediaFile.from_dict({**MEDIA.to_dict(), **ids, **own})
+        values = {**media.to_dict(), "date": started_at, "ext": ext}
+        key = layout.object_key(replace(RECORDING, started_at=started_at), media, ext)
+        assert seen.setdefault(key, (named := tuple(values[name] for name in used))) == named
 
 
 def test_escaped_braces_are_not_a_field() -> None:
