@@ -30,11 +30,18 @@ _ENDPOINT_HANDLERS: Final[dict[str, Handler]] = {
     )
     for name, handler in module.HANDLERS.items()
 }  # fmt: skip
+_SECRETS: Final = (
+    "authorization", "proxy-authorization", "cookie", "access_token", "corpsecret", "app_secret", "client_secret",
+    "refresh_token", "app_access_token", "app_ticket", "code_verifier",
+)  # fmt: skip
 _OTHER_HANDLERS: Final[dict[str, Handler]] = {oauth.AUTHORIZE_PATH: oauth.consent_page, **MEDIA_HANDLERS}
 
 
-def create_app(state: EmulatorState) -> Starlette:
-    """Return the application that serves ``state.company``."""
+def create_app(state: EmulatorState, host: str = "localhost") -> Starlette:
+    """Return the application that serves ``state.company``.
+
+    :param host: the name or address that it is served at.
+    """
 
     async def unrouted(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -50,7 +57,7 @@ def create_app(state: EmulatorState) -> Starlette:
         routes=[
             *(route for name, handler in _ENDPOINT_HANDLERS.items() for route in checked_routes(state, name, handler)),
             *(Route(path, partial(handler, state)) for path, handler in _OTHER_HANDLERS.items()),
-            *Control(state).routes(),
+            *Control(state, host).routes(),
         ],
         middleware=[Middleware(RequestLog, state=state), Middleware(HeaderCase)],
         exception_handlers={HTTPException: unrouted},
@@ -74,15 +81,13 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         body = await request.body()
-        self.state.log(
-            RequestRecord(
-                method=request.method,
-                path=request.url.path,
-                query=dict(request.query_params),
-                headers=dict(request.headers),
-                body=_parse(body),
-            )
-        )
+        withheld: list[str] = []
+        parts = (dict(request.headers), dict(request.query_params), _parse(body))
+        for part in parts:
+            if isinstance(part, dict):
+                withheld += [name for name in _SECRETS if part.pop(name, None)]
+        headers, query, parsed = parts
+        self.state.log(RequestRecord(request.method, request.url.path, query, headers, parsed, tuple(withheld)))
         unread = [body]
 
         async def replay() -> Message:

@@ -28,7 +28,7 @@ def serve(state: EmulatorState, host: str = "127.0.0.1", port: int = 0) -> Itera
     # Connections inherit this option. asyncio sets it only if the socket has its protocol, which create_server does not
     # set; without it each response, sent in two writes, waits 40 ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    app = _ConnectionCloser(create_app(state))
+    app = _ConnectionCloser(create_app(state, host))
     server = _Server(
         uvicorn.Config(
             app,

@@ -16,6 +16,18 @@ def test_requests_are_logged(emulator: Any) -> None:
     assert (second.method, second.path, second.query, second.body) == ("GET", "/y", {}, None)
 
 
+def test_log_keeps_no_secret(emulator: Any) -> None:
+    secrets = {"app_secret": "S3CRET", "client_secret": "S3CRET", "refresh_token": "S3CRET", "app_ticket": "S3CRET"}
+    url = f"{emulator.url}/open-apis/x?access_token=S3CRET&corpsecret=S3CRET&a=1"
+    headers = {"Authorization": "Bearer S3CRET", "Cookie": "S3CRET"}
+    requests.post(url, json={**secrets, "app_id": "cli_a"}, headers=headers)
+    requests.post(url, json=["no", "object"])
+    first, second = emulator.state.requests
+    assert (first.query, first.body, second.body) == ({"a": "1"}, {"app_id": "cli_a"}, ["no", "object"])
+    assert set(first.withheld) == {"authorization", "cookie", "access_token", "corpsecret", *secrets}
+    assert "S3CRET" not in requests.get(f"{emulator.url}/_emulator/requests").text
+
+
 def test_unknown_feishu_path(emulator: Any) -> None:
     response = emulator.get("/open-apis/nowhere")
     assert response.status_code == 404

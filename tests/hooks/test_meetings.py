@@ -132,12 +132,8 @@ def test_secret_and_token_are_masked(emulated: Any, conn_type: str) -> None:
 
 
 def _live_token(emulated: Any, conn_type: str) -> str:
-    hook = HOOKS[conn_type][0]()
-    if conn_type == "feishu":
-        hook.check(RecordingQuery(recording_ids=(READY_MINUTE,)))
-        return str(emulated.state.requests[-1].headers["authorization"].removeprefix("Bearer "))
-    hook.check(RecordingQuery(meeting_ids=("hy-x",)))
-    return str(emulated.state.requests[-1].query["access_token"])
+    (token,) = emulated.state.tokens._tokens[conn_type]
+    return str(token)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,6 @@ def test_changed_secret(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     emulated.state.not_ready(READY_MINUTE, 2)
     assert run(trigger([READY_MEETING], max_failures=0))["status"] == "done"
     assert polls == 3
-    # One login per secret; the old token is not used again.
+    # One login per secret; the old token is not used again: no request is refused and repeated.
     assert emulated.state.token_requests["feishu"] == 2
-    tokens = [r.headers["authorization"] for r in emulated.state.requests if "authorization" in r.headers]
-    assert [token == tokens[0] for token in tokens] == [True, True, False, False, False, False]
+    assert sum("authorization" in request.withheld for request in emulated.state.requests) == 6

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -75,10 +76,14 @@ def _checked(body: Mapping[str, Any], types: Types, *required: str) -> dict[str,
 
 
 class Control:
-    """The control routes. Other machines get 403, because the log shows the requests of all clients."""
+    """The control routes. Other machines and web pages get 403, because the log shows the requests of all clients.
 
-    def __init__(self, state: EmulatorState) -> None:
+    :param host: a name or address of this machine beside those of the loopback interface.
+    """
+
+    def __init__(self, state: EmulatorState, host: str) -> None:
         self.state = state
+        self._host = host
 
     def routes(self) -> list[Route]:
         """Return all routes. In URLs and JSON, settings are called ``knobs`` and hangs ``silence``."""
@@ -104,8 +109,13 @@ class Control:
 
     def _route(self, name: str, method: str, handler: Callable[[Mapping[str, str], Any], Any]) -> Route:
         async def answer(request: Request) -> Response:
-            if not _is_loopback(request):
+            if request.client is None or not _is_loopback(request.client.host):
                 return JSONResponse({"error": "/_emulator/ answers only clients on the same machine"}, 403)
+            # A web page may send a request here, and, if its name is made to lead here, read the answer.
+            for header in ("Host", "Origin"):
+                name = _host_of(request.headers.get(header, "localhost"))
+                if name not in ("localhost", self._host) and not _is_loopback(name):
+                    return JSONResponse({"error": f"/_emulator/ refuses a foreign {header}: use 127.0.0.1"}, 403)
             try:
                 body = await _json_object(request) if method == "POST" else {}
                 return JSONResponse(handler(request.query_params, body))
@@ -231,7 +241,7 @@ class Control:
         return self.overview()
 
     def requests(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
-        """Return the log, or the requests of ``?path=``; its tokens are the emulator's own."""
+        """Return the log, or the requests of ``?path=``; it keeps no secret."""
         path = query.get("path")
         return {"requests": [asdict(record) for record in list(self.state.requests) if path in (None, record.path)]}
 
@@ -259,8 +269,15 @@ def _time(value: float | str) -> float | datetime:
         raise ValueError("now must be seconds since the epoch or an ISO 8601 time with a time zone") from None
 
 
-def _is_loopback(request: Request) -> bool:
+def _host_of(value: str) -> str:
     try:
-        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+        return urlsplit(value if "//" in value else f"//{value}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

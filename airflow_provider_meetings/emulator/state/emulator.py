@@ -33,13 +33,17 @@ _LINK_SECONDS: Final[Mapping[Platform, int]] = {"feishu": 24 * 3600, "wecom": 6 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One received request; header names in lower case, ``body`` is the parsed JSON or None."""
+    """One received request; header names in lower case, ``body`` is the parsed JSON or None.
+
+    ``withheld`` names the secrets that it had, in header, query and body; the log does not keep them.
+    """
 
     method: str
     path: str
     query: dict[str, str]
     headers: dict[str, str]
     body: Any
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,7 @@ class Users:
     @property
     def sent(self) -> Counter[str]:
         """Count how often the platform received each refresh token."""
-        bodies = [one.body for one in self.platform.requests if one.path == "/open-apis/authen/v2/oauth/token"]
-        return Counter(body["refresh_token"] for body in bodies)
+        return Counter(self.platform.consents.presented)
 
 
 @pytest.fixture
@@ -189,7 +188,7 @@ def test_stopped_process_does_not_overwrite_new_consent(users: Users) -> None:
         os.kill(stopped.pid, signal.SIGCONT)
         assert stopped.receive()["errors"] == [""]
     assert users.sent == {FEISHU_USER_REFRESH_TOKEN: 1}
-    users.platform.requests.clear()
+    users.platform.forget_counters()
     (error,) = users.call(1, ahead=8000)
     assert "20026" in error
     assert users.sent == {"another-refresh-token": 1}
