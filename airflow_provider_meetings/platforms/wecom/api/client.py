@@ -49,7 +49,7 @@ class WeComEndpoints(WeComSession):
     ) -> Iterator[Record]:
         """Yield the recordings of a meeting, of a meeting code, or of the meetings that a member created.
 
-        Requests all pages of all windows; a window has at most 31 days. A recording in two windows is yielded twice.
+        Requests all pages of all windows; a window has at most 31 days. A recording in two of them is yielded once.
 
         :param start: aware, in whole seconds; `end` likewise.
         :param report: called after each window.
@@ -64,6 +64,7 @@ class WeComEndpoints(WeComSession):
             page = body if cursor is None else {**body, "cursor": cursor}
             return parse_records(self._post("/cgi-bin/meeting/record/list", quotas.RECORD_LIST, page))
 
+        seen: set[str] = set()
         for begin, until in windows(*check_times(start, end), LONGEST_WINDOW):
             # The limit must be the same for all pages of a cursor.
             body = {**chosen, "start_time": _seconds(begin), "end_time": _seconds(until), "limit": PAGE_SIZE}
@@ -71,7 +72,9 @@ class WeComEndpoints(WeComSession):
             for page in pages(fetch, what=f"wecom recordings from {begin.isoformat()} to {until.isoformat()}"):
                 page_count += 1
                 items += len(page.items)
-                yield from page.items
+                new = {r.meeting_record_id: r for r in page.items if r.meeting_record_id not in seen}
+                seen.update(new)
+                yield from new.values()
             if report is not None:
                 report(
                     ListedWindow(
