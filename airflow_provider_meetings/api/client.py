@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from pendulum import DateTime
 
+from airflow_provider_meetings.api.errors import (
+    Gone,
+    InvalidRequest,
+    MeetingsApiError,
+    NotFound,
+    NotReady,
+    ServerError,
+)
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
-from airflow_provider_meetings.api.models import Download, MediaFile, PlainJson, Recording
+from airflow_provider_meetings.api.models import Download, MediaFile, PlainJson, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
+
+log = logging.getLogger(__name__)
+
+_STATES = {Gone: RecordingState.GONE, NotFound: RecordingState.UNKNOWN, NotReady: RecordingState.ABSENT}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedWindow(PlainJson):
-    """Proof that one listing was read to its end, with its pages and items.
+    """Proof that one listing was read to its end, with its pages and items; `complete` is False if it was not.
 
     `selector` is the id that was queried; `start` and `end` are None where the platform answers by id alone.
     """
@@ -53,6 +66,10 @@ class MeetingsClient(ABC):
     """Whether the platform supports start and end."""
     kinds: ClassVar[tuple[str, ...]]
     """The kinds of media that the platform offers, one per format."""
+    states: ClassVar[Mapping[int, RecordingState]] = {}
+    """The state that a code means for the object of the call, if its error does not say it; see `_state_of`."""
+    object_codes: ClassVar[range] = range(0)
+    """The codes of the meeting products: a request that one of them calls invalid has an unknown id."""
 
     def __init__(self, transport: Transport, *, tenant: str, media_session: MediaSession | None = None) -> None:
         self.transport = transport
@@ -72,13 +89,62 @@ class MeetingsClient(ABC):
     def list(self, query: RecordingQuery, report: Report = _ignore) -> Iterator[Recording]:
         """Yield each recording that `query` selects, once, in any state.
 
-        A meeting that is queried by its id always yields an item: with state ``absent`` if it has no recording.
+        A meeting that is queried by its id always yields an item: with state ``absent`` if it has no recording. An id
+        that the platform refuses has a final state, one that it fails to answer is ``absent``; the reason says why.
 
-        :param report: called with each window after its listing was read completely.
+        :param report: called with each window after its listing, which is not complete if the platform failed.
         :raises InvalidRequest: before the first request, if the platform does not support the query.
+        :raises ServerError: if the platform fails to answer for every id.
+        """
+        return deduplicate(self._answers(self._questions(query), report), set())
+
+    def _questions(self, query: RecordingQuery) -> tuple[RecordingQuery, ...]:
+        """Split a query into one for each id.
+
+        :raises InvalidRequest: if the platform does not support the query, or an id.
         """
         query.require(self.selectors, window=self.takes_window, platform=self.platform)
-        return self._deduplicate(self._list(query, report))
+        # Where recordings have no listing of their own, those of a meeting are listed together.
+        return tuple(query.split(by_meeting="recording_ids" not in self.selectors))
+
+    def _answers(self, questions: Sequence[RecordingQuery], report: Report) -> Iterator[Recording]:
+        failed = 0
+        for question in questions:
+            try:
+                yield from self._list(question, report)
+            except MeetingsApiError as error:
+                state, reason = self._state_of(error), reason_of(error)
+                if isinstance(error, ServerError) and not error.concerns_all:
+                    failed += 1
+                    state, reason = RecordingState.ABSENT, str(error)
+                if state is None or failed == len(questions):
+                    raise
+                for unanswered in self._unanswered(question, reason, state):
+                    log.warning("No answer for %s: %s", unanswered.label, reason)
+                    yield unanswered
+                # Without the name of the endpoint, which did not answer: a window of its own, as for another selector.
+                listed = {
+                    "endpoint": question.selectors[0],
+                    "selector": next(filter(None, next(question.ids()).values())),
+                }
+                report(ListedWindow(**listed, start=question.start, end=question.end, pages=0, items=0, complete=False))
+
+    def _state_of(self, error: MeetingsApiError) -> RecordingState | None:
+        """Return the state of the object of a refused call; None if other calls would be refused as well.
+
+        A permission may be that of the app or of the object: only `states` can say it.
+        """
+        default = _STATES.get(type(error))
+        if isinstance(error, InvalidRequest) and error.code in self.object_codes:
+            default = RecordingState.UNKNOWN
+        return self.states.get(error.code or 0, default)
+
+    def _unanswered(
+        self, query: RecordingQuery, reason: str, state: RecordingState = RecordingState.ABSENT
+    ) -> tuple[Recording, ...]:
+        """Return a recording for each id of a query, without anything else known of it."""
+        known = {"platform": self.platform, "tenant": self.tenant, "state": state, "reason": reason}
+        return tuple(Recording(**{"recording_id": None, **ids, **known}) for ids in query.ids())
 
     def check(self, query: RecordingQuery) -> tuple[Recording, ...]:
         """Return the current state of everything that `query` selects."""
@@ -87,20 +153,9 @@ class MeetingsClient(ABC):
     def _window_for_check(self, query: RecordingQuery) -> RecordingQuery:
         return query
 
-    @staticmethod
-    def _deduplicate(recordings: Iterator[Recording]) -> Iterator[Recording]:
-        # Windows overlap at their ends, and pages shift while a list grows: a recording may be listed twice.
-        seen: set[tuple[str | None, ...]] = set()
-        for recording in recordings:
-            meeting = () if recording.recording_id else (recording.meeting_id, recording.meeting_number)
-            key = (recording.recording_id, *meeting)
-            if key not in seen:
-                seen.add(key)
-                yield recording
-
     @abstractmethod
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
-        """Yield the recordings; duplicates are allowed."""
+        """Yield the recordings of one of the `_questions`; duplicates are allowed."""
 
     @abstractmethod
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
@@ -113,3 +168,19 @@ class MeetingsClient(ABC):
     @abstractmethod
     def whoami(self) -> str:
         """Fetch a token and describe its identity, for the connection test."""
+
+
+def deduplicate(recordings: Iterable[Recording], seen: set[tuple[str | None, ...]]) -> Iterator[Recording]:
+    """Yield each recording whose key is not in `seen`, and add the key."""
+    # Windows overlap at their ends, and pages shift while a list grows: a recording may be listed twice.
+    for recording in recordings:
+        meeting = () if recording.recording_id else (recording.meeting_id, recording.meeting_number, recording.owner_id)
+        key = (recording.recording_id, *meeting)
+        if key not in seen:
+            seen.add(key)
+            yield recording
+
+
+def reason_of(error: MeetingsApiError) -> str:
+    """Return the platform's message and code, or what happened if there is none."""
+    return error.what if error.code is None else f"{error.vendor_message} (code {error.code})"

@@ -144,6 +144,8 @@ class ServerError(MeetingsApiError):
     """The platform failed, is unreachable, or gave an undocumented answer."""
 
     permanent = False
+    concerns_all = False
+    """Whether every other call would fail as well: there is no answer at all, or no token."""
 
 
 class AnswerTooLong(ServerError):

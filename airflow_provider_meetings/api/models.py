@@ -177,7 +177,8 @@ class Recording(PlainJson):
     @property
     def label(self) -> str:
         """Return the ids of the recording for log lines, never its title."""
-        name = self.recording_id or f"meeting {self.meeting_id or self.meeting_number}"
+        meeting = self.meeting_id or self.meeting_number
+        name = self.recording_id or (f"meeting {meeting}" if meeting or not self.owner_id else f"owner {self.owner_id}")
         return name if name.isprintable() else repr(name)
 
 

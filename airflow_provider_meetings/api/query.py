@@ -1,16 +1,16 @@
-"""Queries for recordings: fields, validation, JSON form; whether the recordings found are settled."""
+"""Queries for recordings: fields, validation, JSON form, parts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.errors import Gone, InvalidRequest, MeetingsApiError, NotFound, PermissionDenied
-from airflow_provider_meetings.api.models import PlainJson, Recording, RecordingState
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.models import PlainJson, Recording
 from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.api.times import parse_time
 
@@ -86,6 +86,27 @@ class RecordingQuery:
         if self.start is not None and not window:
             raise InvalidRequest(f"{platform} does not support start and end: omit them")
 
+    def split(self, *, by_meeting: bool) -> Iterator[Self]:
+        """Yield a query for each id; the rest of a query yields what is left of it, in the same order.
+
+        :param by_meeting: whether recordings with the same meeting id share a query.
+        """
+        nothing: dict[str, Any] = dict.fromkeys(SELECTORS, ())
+        for name in ("recording_ids", "meeting_numbers", "meeting_ids", "owner_ids"):
+            for value in getattr(self, name):
+                yield replace(self, **{**nothing, name: (value,)})
+        grouped: dict[object, list[RecordingRef]] = {}
+        for ref in sorted(self.recordings, key=lambda ref: (bool(ref.recording_id), bool(ref.meeting_id))):
+            grouped.setdefault(ref.meeting_id if by_meeting and ref.recording_id else ref, []).append(ref)
+        for refs in grouped.values():
+            yield replace(self, **{**nothing, "recordings": tuple(refs)})
+
+    def ids(self) -> Iterator[dict[str, Any]]:
+        """Yield the ids of each item, by the names of the fields of a recording."""
+        for name in SELECTORS[:-1]:
+            yield from ({name.removesuffix("s"): value} for value in getattr(self, name))
+        yield from (ref.to_dict() for ref in self.recordings)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the plain-JSON form of the fields that are set."""
         data: dict[str, Any] = {name: list(getattr(self, name)) for name in self.selectors if name != "recordings"}
@@ -114,7 +135,7 @@ class RecordingQuery:
 
     @staticmethod
     def refs(recordings: Iterable[Recording]) -> tuple[RecordingRef, ...]:
-        """Return references to recordings of an earlier listing, without duplicates."""
+        """Return references to recordings of an earlier listing, without duplicates; an owner alone has none."""
         return tuple(
             dict.fromkeys(
                 RecordingRef(
@@ -124,6 +145,7 @@ class RecordingQuery:
                     started_at=r.started_at,
                 )
                 for r in recordings
+                if r.recording_id or r.meeting_id or r.meeting_number or not r.owner_id
             )
         )
 
@@ -212,42 +234,3 @@ def _time(value: object, name: str) -> DateTime | None:
             next_step="In a run without a data interval, the template renders as None: trigger the run with a data "
             "interval, or set start and end.",
         ) from None
-
-
-Until = Literal["ready", "settled"]
-
-_FAILURES: dict[RecordingState, type[MeetingsApiError]] = {
-    RecordingState.GONE: Gone,
-    RecordingState.FORBIDDEN: PermissionDenied,
-    RecordingState.UNKNOWN: NotFound,
-}
-
-
-def is_settled(recordings: Sequence[Recording], until: Until) -> bool:
-    """Return whether no recording is pending; False for an empty list.
-
-    :raises Gone, PermissionDenied, NotFound: with ``ready``, for a recording that will never be ready.
-    """
-    if until == "ready":
-        for recording in recordings:
-            if failure := _FAILURES.get(recording.state):
-                raise failure(
-                    f"{recording.platform} recording {recording.label} will never be ready, it is {recording.state}: "
-                    f"{recording.reason or 'no reason'}",
-                    next_step="Leave it out, or use until='settled' to accept this state.",
-                )
-    return bool(recordings) and not any(r.state.is_pending for r in recordings)
-
-
-def describe_pending(recordings: Sequence[Recording]) -> str:
-    """Return the ids and states of the pending recordings, for a log line."""
-    names = [f"{r.label} ({r.state})" for r in recordings if r.state.is_pending]
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "") or "nothing listed yet"
-
-
-def overdue(recordings: Sequence[Recording]) -> tuple[Recording, ...]:
-    """Set the state of pending recordings to ``overdue``; the previous state becomes the reason."""
-    return tuple(
-        replace(r, state=RecordingState.OVERDUE, reason=f"still {r.state} at the deadline") if r.state.is_pending else r
-        for r in recordings
-    )

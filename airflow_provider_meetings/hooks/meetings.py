@@ -22,6 +22,7 @@ from airflow_provider_meetings.api.http.transport import QUEUE_SECONDS, Transpor
 from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Recording
+from airflow_provider_meetings.api.poll import Poll
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
@@ -151,12 +152,20 @@ class MeetingsHook(BaseHook):
             return self.client
 
     def check(self, query: RecordingQuery) -> tuple[Recording, ...]:
-        """Poll once; see `MeetingsClient.check`. Used by the sensor and the trigger.
+        """Ask once; see `MeetingsClient.check`.
 
         :raises AirflowFailException: for a permanent error; AirflowException for others. The API error is the cause.
         """
         with self.error_mapping():
             return self.client.check(query)
+
+    def poll(self, poll: Poll) -> bool:
+        """Poll once, and return whether nothing is pending; see `Poll.ask`. Used by the sensor and the trigger.
+
+        Raises as `check`.
+        """
+        with self.error_mapping():
+            return self.client.transport.poll(lambda: poll.ask(self.client))
 
     def test_connection(self) -> tuple[bool, str]:
         """Fetch a token and try the coordination connection; called by the UI and ``airflow connections test``."""

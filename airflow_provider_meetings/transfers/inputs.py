@@ -20,6 +20,8 @@ from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
 
+_IDS = ("recording_id", "meeting_id", "meeting_number")
+
 
 def check_redact(operator: BaseOperator, redact: Any, tables: Iterable[Table]) -> dict[str, str]:
     """Return the argument as a dict; fail at DAG parsing for an unknown column or action."""
@@ -68,7 +70,11 @@ class RecordingInputs:
         self._redaction = redaction(redact, rules.RECORDINGS)
 
     def recordings(self) -> Iterator[Neutral]:
-        return self._redaction.recordings(_rows(Recording, self._recordings, "recordings", self._context))
+        rows = _rows(Recording, self._recordings, "recordings", self._context)
+        # An owner whose recordings could not be listed is no recording.
+        return self._redaction.recordings(
+            row for row in rows if any(row.get(n) for n in _IDS) or not row.get("owner_id")
+        )
 
     def stored_files(self) -> Iterator[Neutral]:
         return self._redaction.stored_files(self._files())

@@ -16,7 +16,8 @@ from asgiref.sync import sync_to_async
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
 from airflow_provider_meetings.api.models import Recording
-from airflow_provider_meetings.api.query import RecordingQuery, Until, describe_pending, is_settled, overdue
+from airflow_provider_meetings.api.poll import Poll, Until
+from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.times import parse_time
 from airflow_provider_meetings.hooks.connections import check_conn_id
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
@@ -39,8 +40,9 @@ class RecordingReadyTrigger(BaseTrigger):
     """Poll until the recordings are ready or settled, or until the deadline.
 
     Yields one event: ``{"status": "done" | "timeout" | "failed", "permanent": bool, "message": str,
-    "retry_after": float | None, "recordings": [...]}``. All state is in the arguments, so the trigger can be restarted
-    on another triggerer at any time.
+    "retry_after": float | None, "recordings": [...], "counts": [...]}``; `counts` are the numbers of
+    recordings of each id. All state that it needs is in the arguments: it can be restarted on another triggerer at any
+    time, and then asks for each id again.
 
     :param meetings_conn_id: the connection of the platform.
     :param query: a `RecordingQuery` as a dict.
@@ -48,7 +50,8 @@ class RecordingReadyTrigger(BaseTrigger):
     :param poke_interval: seconds between two polls.
     :param deadline: time of the last poll, ISO 8601, UTC.
     :param max_failures: number of consecutive polls that may fail with a temporary error; None for no limit. A poll
-        that the platform rate-limits is not counted; it is repeated after the time that the platform requests.
+        that the platform rate-limits is not counted; it is repeated after the time that the platform requests. One in
+        which the platform answers some ids is no failure: the others are pending.
     """
 
     def __init__(
@@ -64,7 +67,7 @@ class RecordingReadyTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own
         # Validated on the worker that defers: an exception in the triggerer would lose its class.
         check_conn_id(meetings_conn_id, "meetings_conn_id")
-        RecordingQuery.from_dict(query)
+        selected = RecordingQuery.from_dict(query)
         parse_time(deadline, "deadline")
         if until not in get_args(Until):
             raise ValueError(f"until must be one of {', '.join(get_args(Until))}, got {until!r:.60}")
@@ -78,6 +81,7 @@ class RecordingReadyTrigger(BaseTrigger):
         self.poke_interval = poke_interval
         self.deadline = deadline
         self.max_failures = max_failures
+        self._answers = Poll(selected, until)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         names = ("meetings_conn_id", "query", "until", "poke_interval", "deadline", "max_failures")
@@ -98,20 +102,19 @@ class RecordingReadyTrigger(BaseTrigger):
         deadline = parse_time(self.deadline, "deadline")
         pause = max(self.poke_interval, FIRST_POLL_SECONDS)
         failures = 0
-        recordings: tuple[Recording, ...] = ()
         last_error = ""
         while True:
             left = (deadline - pendulum.now("UTC")).total_seconds()
             await asyncio.sleep(max(0.0, min(pause, left)))
             pause = max(self.poke_interval, MIN_PAUSE_SECONDS)
             try:
-                recordings, done = await poll()
+                _, done = await poll()
             except asyncio.CancelledError:
                 # Cancelling the task does not stop the thread.
                 self._usage.interrupt()
                 raise
             except AirflowFailException as error:
-                return _event("failed", recordings, message=str(error), permanent=True)
+                return self._event("failed", message=str(error), permanent=True)
             except AirflowException as error:
                 last_error, cause = str(error), error.__cause__
                 retry_after = cause.retry_after if isinstance(cause, MeetingsApiError) else None
@@ -121,49 +124,52 @@ class RecordingReadyTrigger(BaseTrigger):
                 else:
                     failures += 1
                     if self.max_failures is not None and failures > self.max_failures:
-                        return _event("failed", recordings, message=last_error, retry_after=retry_after)
+                        return self._event("failed", message=last_error, retry_after=retry_after)
                     self.log.warning("Poll failed (%s in a row); next poll in %.0f s: %s", failures, pause, error)
             else:
                 failures, last_error = 0, ""
                 if done:
-                    return _event("done", recordings)
-                self.log.info("Still pending: %s", describe_pending(recordings))
+                    return self._event("done")
+                self.log.info("Still pending: %s", self._answers.describe())
             if pendulum.now("UTC") >= deadline:
-                return self._timeout(recordings, last_error)
+                return self._timeout(last_error)
 
     def _poll(self) -> tuple[tuple[Recording, ...], bool]:
         # Runs in a thread. The hook is created here because reading a connection blocks.
         hook = MeetingsHook.for_connection(self.meetings_conn_id, retry=False)
         with self._usage.track(hook), hook.error_mapping():
-            recordings = hook.check(RecordingQuery.from_dict(self.query))
-            return recordings, is_settled(recordings, self.until)
+            done = hook.poll(self._answers)
+            return self._answers.recordings, done
 
-    def _timeout(self, recordings: tuple[Recording, ...], last_error: str) -> TriggerEvent:
-        if self.until == "settled" and recordings:
-            return _event("done", overdue(recordings))
-        message = f"Timed out; still pending: {describe_pending(recordings)}"
+    def _timeout(self, last_error: str) -> TriggerEvent:
+        late = self.until == "settled"
+        if late and self._answers.answered and self._answers.recordings:
+            return self._event("done", late=True)
+        message = f"Timed out; still pending: {self._answers.describe()}"
         if last_error:
             message += f". The last poll failed: {last_error}"
-        return _event("timeout", recordings, message=message)
+        return self._event("timeout", late=late, message=message)
+
+    def _event(
+        self,
+        status: str,
+        *,
+        late: bool = False,
+        message: str = "",
+        permanent: bool = False,
+        retry_after: float | None = None,
+    ) -> TriggerEvent:
+        answers = self._answers.answers(late=late)
+        payload = {
+            "status": status,
+            "permanent": permanent,
+            "message": message,
+            "retry_after": retry_after,
+            "recordings": [recording.to_dict() for answer in answers for recording in answer],
+            "counts": [len(answer) for answer in answers],
+        }
+        return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's own
 
 
 def _is_number(value: object, types: tuple[type, ...]) -> bool:
     return isinstance(value, types) and not isinstance(value, bool) and math.isfinite(value) and value >= 0  # type: ignore[operator,arg-type]  # a number by then
-
-
-def _event(
-    status: str,
-    recordings: tuple[Recording, ...],
-    *,
-    message: str = "",
-    permanent: bool = False,
-    retry_after: float | None = None,
-) -> TriggerEvent:
-    payload = {
-        "status": status,
-        "permanent": permanent,
-        "message": message,
-        "retry_after": retry_after,
-        "recordings": [recording.to_dict() for recording in recordings],
-    }
-    return TriggerEvent(payload)  # type: ignore[no-untyped-call]  # Airflow's own

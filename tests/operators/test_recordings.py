@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.emulator.seed.feishu import PROCESSING_MEETING, READY_MEETING
 from airflow_provider_meetings.emulator.seed.wecom import OWNERS, PROCESSING_RECORD, STANDUP_CODE, STANDUP_MEETINGID
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from tests.contract.revocation import revoke_at_requests
+from tests.sensors.test_answers import DELETED, company_of
 
 SEASON = {"start": "2026-10-05T00:00:00+08:00", "end": "2026-11-14T00:00:00+08:00"}
 
@@ -94,3 +97,52 @@ def test_states_before_ready(emulated: Any, context: Any) -> None:
     meeting = emulated.state.company.wecom_recordings[PROCESSING_RECORD].meetingid
     states = [wecom(meeting_ids=[meeting]).execute(context)[0]["state"] for _ in range(3)]
     assert states == ["recording", "processing", "ready"]
+
+
+def many_of_feishu(emulated: Any, *broken: int) -> list[str]:
+    emulated.state.company, ids = company_of(DELETED + 2, *broken)
+    return ids
+
+
+@pytest.mark.parametrize("broken", [0, DELETED + 1])
+def test_others_are_listed_if_one_id_fails(
+    emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: int
+) -> None:
+    monkeypatch.setattr(Transport, "acquire", lambda self, quota: None)
+    monkeypatch.setattr(Transport, "_wait_seconds", lambda self, state: 0.0)
+    ids = many_of_feishu(emulated, broken)
+    operator = ListRecordingsOperator(task_id="list", meetings_conn_id="feishu_default", meeting_ids=ids)
+    found = operator.execute(context)
+    assert [r["meeting_id"] for r in found] == ids
+    failed = found[broken]
+    assert (failed["state"], failed["recording_id"]) == ("absent", None)
+    assert "status 500" in failed["reason"]
+    assert [r["state"] for r in found].count("ready") == len(ids) - 2
+    assert found[DELETED]["state"] == "gone"
+    windows = context["ti"].pushed["summary"]["windows"]
+    assert [w["selector"] for w in windows if not w["complete"]] == [ids[broken]]
+    assert len(windows) == len(ids)
+    assert sum(ids[broken] in request.path for request in emulated.state.requests) == 4
+    assert f"No answer for meeting {ids[broken]}" in caplog.text
+
+
+def test_listing_fails_if_every_id_fails(emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Transport, "_wait_seconds", lambda self, state: 0.0)
+    ids = many_of_feishu(emulated, 0, 1)[:2]
+    operator = ListRecordingsOperator(task_id="list", meetings_conn_id="feishu_default", meeting_ids=ids)
+    with pytest.raises(AirflowException, match="status 500"):
+        operator.execute(context)
+
+
+def test_owner_that_fails_or_is_refused(emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Transport, "_wait_seconds", lambda self, state: 0.0)
+    emulated.state.fail("wecom.record_list", 6000, times=4, message="busy")
+    emulated.state.fail("wecom.record_list", 60111, message="userid not found")
+    found = wecom(owner_ids=list(OWNERS)).execute(context)
+    assert [(r["owner_id"], r["state"]) for r in found[:2]] == [(OWNERS[0], "absent"), (OWNERS[1], "unknown")]
+    assert "60111" in found[1]["reason"]
+    company = emulated.state.company
+    others = [name for name, r in company.wecom_recordings.items() if r.creator in OWNERS[2:]]
+    assert sorted(r["recording_id"] for r in found[2:]) == sorted(others)
+    windows = context["ti"].pushed["summary"]["windows"]
+    assert [w["selector"] for w in windows if not w["complete"]] == list(OWNERS[:2])

@@ -9,11 +9,18 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.emulator.seed.feishu import GONE_POST, NAMED_POST, READY_MEETING, RUNNING_MEETING
+from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.emulator.seed.feishu import (
+    ENGLISH_MEETING,
+    GONE_POST,
+    NAMED_POST,
+    READY_MEETING,
+    RUNNING_MEETING,
+)
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
 from airflow_provider_meetings.warehouse.errors import LoadError
-from tests.transfers.conftest import Inputs
+from tests.transfers.conftest import Inputs, list_feishu
 
 
 def load(context: Any, **arguments: Any) -> dict[str, int]:
@@ -91,3 +98,28 @@ def test_posts(warehouse: Path, emulated: Any, context: Any) -> None:
     found = {row["post_id"]: row for row in rows(warehouse, "posts")}
     assert found[NAMED_POST]["_deleted_at"] is None
     assert found[GONE_POST]["_deleted_at"] is not None
+
+
+def test_id_that_fails_does_not_change_what_is_known(
+    warehouse: Path, emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Transport, "_wait_seconds", lambda self, state: 0.0)
+    load(context, recordings=list_feishu(context, READY_MEETING, RUNNING_MEETING))
+    kept = ("recordings", "recording_files", "pending_items")
+    before = {table: rows(warehouse, table) for table in kept}
+    emulated.state.fail("feishu.minute", 2091006, times=4, status=500)
+    found = list_feishu(context, READY_MEETING, RUNNING_MEETING)
+    assert [r["state"] for r in found] == ["absent", "recording"]
+    # An owner that could not be listed is no recording either.
+    owner = {**found[0], "meeting_id": None, "owner_id": "ou_1"}
+    load(context, recordings=[*found, owner])
+    after = {table: rows(warehouse, table) for table in kept}
+    for table in (before, after):
+        for item in table["pending_items"]:
+            item.pop("last_seen_at")
+    assert after == before
+    # A meeting without an answer until now is a pending item.
+    emulated.state.fail("feishu.minute", 2091006, times=4, status=500)
+    load(context, recordings=list_feishu(context, ENGLISH_MEETING, RUNNING_MEETING))
+    items = {row["item_key"]: row for row in rows(warehouse, "pending_items")}
+    assert "code 2091006" in items[f"meeting:{ENGLISH_MEETING}"]["reason"]

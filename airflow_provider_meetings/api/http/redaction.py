@@ -14,6 +14,8 @@ from urllib3 import exceptions
 
 from airflow_provider_meetings.api.errors import ServerError
 
+_DAMAGED = (exceptions.ProtocolError, EOFError, BadGzipFile, zlib.error)
+"""The errors of reading an answer that has begun."""
 _QUERY = re.compile(r"\?\S+")
 
 
@@ -82,12 +84,14 @@ def unreachable(platform: str, url: str, failure: Exception | str) -> ServerErro
     Raise it ``from None``: a traceback would show the URL as well.
     """
     what = failure if isinstance(failure, str) else _describe(failure)
-    return ServerError(
+    error = ServerError(
         f"{platform} could not be reached at {redact(url, path=False)}: {what}",
         next_step="Check the connection's host (and proxy, ca_bundle), DNS and firewall; "
         "if they are right, try again later.",
         platform=platform,
     )
+    error.concerns_all = not isinstance(failure, _DAMAGED)
+    return error
 
 
 def _describe(error: Exception) -> str:
@@ -97,7 +101,7 @@ def _describe(error: Exception) -> str:
         return "the proxy failed"
     if isinstance(error, requests.Timeout | exceptions.TimeoutError):
         return "no answer in time"
-    if isinstance(error, exceptions.ProtocolError | EOFError | BadGzipFile | zlib.error):
+    if isinstance(error, _DAMAGED):
         return "the answer was cut off or is damaged"
     if isinstance(error, requests.RequestException):
         return "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from requests.utils import default_headers, get_environ_proxies
@@ -56,6 +56,7 @@ _MAX_LATE_SLOTS = 2
 _MAX_LOST_SLOTS = 20
 """After this many lost slots, one call is sent anyway."""
 
+T = TypeVar("T")
 Decode = Callable[[requests.Response], Any]
 """Return the payload of an answer, or raise the typed error that its body names."""
 
@@ -108,6 +109,7 @@ class Transport:
         self.on_secret = on_secret
         self.queue_timeout = queue_timeout
         self.usage = Usage()
+        self._polling = False
         self._max_attempts = max_attempts
         self._rate_limiter = rate_limiter
         self._interrupted = Event()
@@ -182,14 +184,6 @@ class Transport:
             end.
         :raises AnswerTooLong: if the answer exceeds the transport's limits.
         """
-        retrying = Retrying(
-            stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
-            retry=retry_if_exception(_is_retryable),
-            wait=self._wait_seconds,
-            before_sleep=self._log_retry,
-            sleep=self._sleep,
-            reraise=True,
-        )
 
         def send(signature: Signature | None) -> Any:
             headers = {**default_headers(), "Accept-Encoding": ACCEPTED}
@@ -207,7 +201,7 @@ class Transport:
         def attempt() -> Any:
             if auth is None:
                 return send(None)
-            signature = auth.signature()
+            signature = _sign(auth)
             # A shared token may be revoked between the read and the call: only a token that was fetched for this call
             # and is rejected nevertheless is an error.
             for _ in range(2):
@@ -218,12 +212,40 @@ class Transport:
                         raise
                     log.info("Token rejected by %s (code %s); refreshing it", self.platform, error.code)
                     self.usage.add(quota.endpoint, tokens_rejected=1)
-                signature = auth.signature(rejected=signature)
+                signature = _sign(auth, rejected=signature)
                 if signature.freshly_fetched:
                     break
             return send(signature)
 
-        return retrying(attempt)
+        return self._retrying(self._is_retryable, max_attempts)(attempt)
+
+    def poll(self, calls: Callable[[], T]) -> T:
+        """Make calls, each of which is sent once if the platform fails to answer it: the next poll repeats it.
+
+        `calls` raises such a failure only if every call failed; then all are repeated, as one call would be.
+        """
+        self._polling = True
+        return self._retrying(lambda error: type(error) is ServerError and not error.concerns_all)(calls)
+
+    def _retrying(self, retry: Callable[[BaseException], bool], max_attempts: int | None = None) -> Retrying:
+        def is_soon(error: BaseException) -> bool:
+            return retry(error) and (getattr(error, "retry_after", None) or 0.0) <= MAX_WAIT_SECONDS
+
+        return Retrying(
+            stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
+            retry=retry_if_exception(is_soon),
+            wait=self._wait_seconds,
+            before_sleep=self._log_retry,
+            sleep=self._sleep,
+            reraise=True,
+        )
+
+    def _is_retryable(self, error: BaseException) -> bool:
+        if isinstance(error, QueueTooLong | AnswerTooLong):
+            return False  # four answers without end would take eight minutes; the task's own retry comes later
+        return isinstance(error, RateLimited) or (
+            isinstance(error, ServerError) and (error.concerns_all or not self._polling)
+        )
 
     def _block(self, quota: Quota, error: RateLimited) -> None:
         self.usage.add(quota.endpoint, refused=1)
@@ -262,7 +284,9 @@ class Transport:
         return response
 
     def _stopped(self) -> ServerError:
-        return ServerError("The call has no answer: the task is being stopped", platform=self.platform)
+        error = ServerError("The call has no answer: the task is being stopped", platform=self.platform)
+        error.concerns_all = True
+        return error
 
     def _wait_seconds(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -280,7 +304,9 @@ class Transport:
         log.warning("Retrying in %.1f s (attempt %s): %s", seconds, state.attempt_number + 1, error)
 
 
-def _is_retryable(error: BaseException) -> bool:
-    if isinstance(error, QueueTooLong | AnswerTooLong):
-        return False  # four answers without end would take eight minutes; the task's own retry comes later
-    return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= MAX_WAIT_SECONDS
+def _sign(auth: TokenAuth, rejected: Signature | None = None) -> Signature:
+    try:
+        return auth.signature(rejected=rejected)
+    except ServerError as error:
+        error.concerns_all = True
+        raise

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import ClassVar, get_args
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report
-from airflow_provider_meetings.api.errors import (
-    Gone,
-    InvalidRequest,
-    MeetingsApiError,
-    NotFound,
-    NotReady,
-    PermissionDenied,
-)
+from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report, reason_of
+from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
@@ -34,19 +26,6 @@ from airflow_provider_meetings.platforms.feishu.artifacts import (
 )
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 
-_STATE_OF_ERROR: dict[type[MeetingsApiError], RecordingState] = {
-    Gone: RecordingState.GONE,
-    PermissionDenied: RecordingState.FORBIDDEN,
-    NotFound: RecordingState.UNKNOWN,
-    NotReady: RecordingState.ABSENT,  # without a code: a success without a recording
-}
-_STATE_OF_CODE = {
-    121004: RecordingState.ABSENT,
-    122001: RecordingState.RECORDING,
-    124002: RecordingState.PROCESSING,
-    2091003: RecordingState.PROCESSING,
-}
-
 
 class FeishuClient(FeishuEndpoints, MeetingsClient):
     """Call Feishu or Lark as an app or as a user; the endpoints are those of `FeishuEndpoints`."""
@@ -54,6 +33,13 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
     platform: ClassVar[str] = "feishu"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "recording_ids", "recordings")
     takes_window: ClassVar[bool] = False
+    states: ClassVar[Mapping[int, RecordingState]] = {
+        122001: RecordingState.RECORDING,
+        **dict.fromkeys((124002, 2091003), RecordingState.PROCESSING),
+        **dict.fromkeys((121005, 2091005), RecordingState.FORBIDDEN),
+        99992402: RecordingState.UNKNOWN,
+    }
+    object_codes: ClassVar[range] = range(120_000, 99_000_000)  # 9999xxxx: the gateway's
     kinds: ClassVar[tuple[str, ...]] = (
         MediaKind.VIDEO,
         "transcript-txt",
@@ -79,54 +65,49 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         """Return a post in its neutral form."""
         return neutral_post(self.get_post(post_id), tenant=self.tenant)
 
+    def _questions(self, query: RecordingQuery) -> tuple[RecordingQuery, ...]:
+        questions = super()._questions(query)
+        for ids in query.ids():
+            if token := ids.get("recording_id"):
+                check_minute_token(token)
+            elif "owner_id" not in ids:
+                check_digits(ids.get("meeting_id") or "", "meeting_id")
+        return questions
+
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
-        tokens: list[tuple[str, str | None]] = [(token, None) for token in query.recording_ids]
-        tokens += [(ref.recording_id, ref.meeting_id) for ref in query.recordings if ref.recording_id]
-        meetings = [*query.meeting_ids]
-        meetings += [ref.meeting_id or "" for ref in query.recordings if not ref.recording_id]
-        # Before the first request: an invalid id must not stop a listing halfway.
-        for meeting_id in meetings:
-            check_digits(meeting_id, "meeting_id")
-        for token, _ in tokens:
-            check_minute_token(token)
-        for token, known_meeting in tokens:
-            recording = self._minute_recording(token, known_meeting)
-            report(_listed_by_id("minutes", token, recording))
-            yield recording
-        for meeting_id in meetings:
-            recording = self._meeting_recording(meeting_id)
-            report(_listed_by_id("meeting_recording", meeting_id, recording))
+        for ids in query.ids():
+            token, meeting_id = ids.get("recording_id"), ids.get("meeting_id")
+            recording = self._recording(token, meeting_id)
+            report(
+                ListedWindow(
+                    endpoint="minutes" if token else "meeting_recording",
+                    selector=token or meeting_id or "",
+                    start=None,
+                    end=None,
+                    pages=1,
+                    items=int(recording.recording_id is not None),
+                )
+            )
             yield recording
 
-    def _meeting_recording(self, meeting_id: str) -> Recording:
+    def _recording(self, token: str | None, meeting_id: str | None) -> Recording:
         # The meeting's recording must become ready (before: 124002), then its minute (before: 2091003).
         try:
-            token = self.get_meeting_recording(meeting_id).minute_token
-        except (NotReady, Gone, PermissionDenied, NotFound) as error:
-            return self._without_minute(error, recording_id=None, meeting_id=meeting_id)
-        return self._minute_recording(token, meeting_id)
-
-    def _minute_recording(self, token: str, meeting_id: str | None) -> Recording:
-        try:
+            if token is None:
+                token = self.get_meeting_recording(meeting_id or "").minute_token
             minute = self.get_minute(token)
-        except (NotReady, Gone, PermissionDenied, NotFound) as error:
-            return self._without_minute(error, recording_id=token, meeting_id=meeting_id)
+        except MeetingsApiError as error:
+            if (state := self._state_of(error)) is None:
+                raise
+            return Recording(
+                platform=self.platform,
+                tenant=self.tenant,
+                recording_id=token,
+                meeting_id=meeting_id,
+                state=state,
+                reason=reason_of(error),
+            )
         return neutral_recording(minute, tenant=self.tenant, meeting_id=meeting_id)
-
-    def _without_minute(
-        self, error: MeetingsApiError, *, recording_id: str | None, meeting_id: str | None
-    ) -> Recording:
-        state = _STATE_OF_CODE.get(error.code or 0) or _STATE_OF_ERROR.get(type(error))
-        if state is None:
-            raise error
-        return Recording(
-            platform=self.platform,
-            tenant=self.tenant,
-            recording_id=recording_id,
-            meeting_id=meeting_id,
-            state=state,
-            reason=error.what if error.code is None else f"{error.vendor_message} (code {error.code})",
-        )
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
         """Return a file for each requested kind; all have the minute's token as id. Sends no request."""
@@ -148,31 +129,29 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         return iter([content]) if content else None
 
 
-def _listed_by_id(endpoint: str, selector: str, recording: Recording) -> ListedWindow:
-    found = int(recording.recording_id is not None)
-    return ListedWindow(endpoint=endpoint, selector=selector, start=None, end=None, pages=1, items=found)
-
-
 class FeishuUserClient(FeishuClient):
     """Call Feishu or Lark as a user who has consented; the credentials hold the user's tokens."""
 
     selectors: ClassVar[tuple[str, ...]] = (*FeishuClient.selectors, "owner_ids")
     takes_window: ClassVar[bool] = True
 
-    def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+    def _questions(self, query: RecordingQuery) -> tuple[RecordingQuery, ...]:
         if query.owner_ids and query.start is None:
             raise InvalidRequest("feishu lists by owner_ids only within a window: set start and end")
         if query.start is not None and not query.owner_ids:
             raise InvalidRequest("feishu supports a window only with owner_ids: omit start and end")
-        return chain(super()._list(query, report), self._list_by_owners(query, report))
+        return super()._questions(query)
 
-    def _list_by_owners(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
-        for owner_id in query.owner_ids:
-            for item in self.search_minutes(owner_ids=[owner_id], start=query.start, end=query.end, report=report):
-                recording = self._minute_recording(item.token, None)
-                # The platform includes `end`, but here a window does not: the next one starts with it.
-                if recording.started_at is None or query.end is None or recording.started_at < query.end:
-                    yield recording
+    def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+        return (self._list_by_owner if query.owner_ids else super()._list)(query, report)
+
+    def _list_by_owner(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+        items = self.search_minutes(owner_ids=query.owner_ids, start=query.start, end=query.end, report=report)
+        tokens = tuple(item.token for item in items)
+        for recording in self.list(RecordingQuery(recording_ids=tokens)) if tokens else ():
+            # The platform includes `end`, but here a window does not: the next one starts with it.
+            if recording.started_at is None or query.end is None or recording.started_at < query.end:
+                yield recording
 
 
 def neutral_recording(minute: Minute, *, tenant: str, meeting_id: str | None) -> Recording:

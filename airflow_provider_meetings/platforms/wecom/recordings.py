@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from itertools import chain
 from typing import ClassVar
 
@@ -19,7 +18,7 @@ from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Recording, RecordingState
-from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import without_links
 from airflow_provider_meetings.platforms.wecom.api.client import LONGEST_WINDOW, WeComEndpoints
 from airflow_provider_meetings.platforms.wecom.api.models import (
@@ -39,12 +38,21 @@ _LINKED_BY_TYPE = (MediaKind.SUMMARY, MediaKind.AI_TRANSCRIPT)
 """Kinds with one link per format; only the platform knows the formats of a file."""
 
 
+_PARAMETERS = {"meetingid": "meeting_id", "meeting_code": "meeting_number", "userid": "owner_id"}
+
+
 class WeComClient(WeComEndpoints, MeetingsClient):
     """Call WeCom as one self-built app; the endpoints are those of `WeComEndpoints`, the tenant is the corp id."""
 
     platform: ClassVar[str] = "wecom"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "meeting_numbers", "owner_ids", "recordings")
     takes_window: ClassVar[bool] = True
+    states: ClassVar[Mapping[int, RecordingState]] = {
+        40003: RecordingState.UNKNOWN,
+        **dict.fromkeys((50002, 60011, 60021, 60030), RecordingState.FORBIDDEN),
+        **dict.fromkeys((730005, 730007, 730010, 730011), RecordingState.FORBIDDEN),
+    }
+    object_codes: ClassVar[range] = range(730_000, 740_000)
     kinds: ClassVar[tuple[str, ...]] = (
         MediaKind.VIDEO,
         MediaKind.AUDIO,
@@ -73,60 +81,33 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         started = [ref.started_at.subtract(days=1) for ref in query.recordings if ref.started_at]
         return replace(query, start=min([end - LONGEST_WINDOW, *started]), end=end)
 
+    def _questions(self, query: RecordingQuery) -> tuple[RecordingQuery, ...]:
+        if any(ref.recording_id and not ref.meeting_id for ref in query.recordings):
+            raise InvalidRequest("wecom needs both recording_id and meeting_id of each recording")
+        return super()._questions(query)
+
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         if query.start is None or query.end is None:
             raise InvalidRequest("wecom lists only within a window: set start and end")
-        if any(ref.recording_id and not ref.meeting_id for ref in query.recordings):
-            raise InvalidRequest("wecom needs both recording_id and meeting_id of each recording")
-        records = partial(self._records, query.start, query.end, report)
-        for owner_id in query.owner_ids:
-            yield from map(self._recording, records(userid=owner_id))
-        without_id = [ref for ref in query.recordings if not ref.recording_id]
-        for number in (*query.meeting_numbers, *(r.meeting_number for r in without_id if not r.meeting_id)):
-            yield from self._or_absent(records(meeting_code=number), meeting_number=number)
-        for meeting_id in (*query.meeting_ids, *(r.meeting_id for r in without_id if r.meeting_id)):
-            yield from self._or_absent(records(meetingid=meeting_id), meeting_id=meeting_id)
-        with_id = [ref for ref in query.recordings if ref.recording_id]
-        for known_meeting in dict.fromkeys(ref.meeting_id for ref in with_id):
-            refs = [ref for ref in with_id if ref.meeting_id == known_meeting]
-            yield from self._by_recording_id(records(meetingid=known_meeting), refs)
-
-    def _records(self, start: DateTime, end: DateTime, report: Report, **selector: str | None) -> Iterator[Record]:
-        # The document does not say whether the end is inclusive; here a window excludes it.
-        listed = self.list_recordings(start, end, report=report, **selector)
-        return (record for record in listed if not (record.meeting_start_time and record.meeting_start_time >= end))
-
-    def _or_absent(self, records: Iterator[Record], **meeting: str | None) -> Iterator[Recording]:
-        empty = True
-        for record in records:
+        ids = next(query.ids())
+        parameter, name = next((p, n) for p, n in _PARAMETERS.items() if ids.get(n))
+        listed = self._records(query.start, query.end, report, **{parameter: ids[name]})
+        if ids.get("recording_id"):
+            found = {record.meeting_record_id: self._recording(record) for record in listed}
+            unlisted = self._unanswered(query, "no longer in the meeting's listing", RecordingState.UNKNOWN)
+            yield from (found.get(one.recording_id or "", one) for one in unlisted)
+            return
+        empty = name != "owner_id"
+        for record in listed:
             empty = False
             yield self._recording(record)
         if empty:
-            yield Recording(
-                platform=self.platform,
-                tenant=self.tenant,
-                recording_id=None,
-                state=RecordingState.ABSENT,
-                reason="no recording in the window",
-                **meeting,  # type: ignore[arg-type]  # meeting_id or meeting_number
-            )
+            yield from self._unanswered(query, "no recording in the window")
 
-    def _by_recording_id(self, records: Iterator[Record], refs: Sequence[RecordingRef]) -> Iterator[Recording]:
-        listed = {record.meeting_record_id: record for record in records}
-        for ref in refs:
-            record = listed.get(ref.recording_id or "")
-            yield (
-                self._recording(record)
-                if record
-                else Recording(
-                    platform=self.platform,
-                    tenant=self.tenant,
-                    recording_id=ref.recording_id,
-                    meeting_id=ref.meeting_id,
-                    state=RecordingState.UNKNOWN,
-                    reason="no longer in the meeting's listing",
-                )
-            )
+    def _records(self, start: DateTime, end: DateTime, report: Report, **selector: str) -> Iterator[Record]:
+        # The document does not say whether the end is inclusive; here a window excludes it.
+        listed = self.list_recordings(start, end, report=report, **selector)
+        return (record for record in listed if not (record.meeting_start_time and record.meeting_start_time >= end))
 
     def _recording(self, record: Record) -> Recording:
         # Only the sister product documents state 2 (transcoding). An unknown state is not ready either.

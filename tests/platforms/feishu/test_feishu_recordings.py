@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
 from airflow_provider_meetings.api.errors import (
     Gone,
+    InvalidRequest,
     MeetingsApiError,
     NotFound,
     NotReady,
@@ -424,3 +425,53 @@ def test_token_without_lifetime_is_used_once(origin: Origin, client: FeishuClien
     client.whoami()
     client.whoami()
     assert origin.count(TOKEN_PATH) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "state"),
+    [
+        (400, 2091001, "unknown"),
+        (400, 2091002, "unknown"),
+        (404, 2091999, "unknown"),
+        (404, 2091004, "gone"),
+        (403, 2091005, "forbidden"),
+        (400, 99992402, "unknown"),
+        (500, 2091999, "absent"),
+        (502, None, "absent"),
+    ],
+)
+def test_answer_about_one_minute_is_its_state(
+    origin: Origin, client: FeishuClient, status: int, code: int | None, state: str
+) -> None:
+    tokens = [f"obcnother{number:015}" for number in range(2)]
+    for token in tokens:
+        origin.on(
+            f"/open-apis/minutes/v1/minutes/{token}", json_body({"code": 0, "data": {"minute": {"token": token}}})
+        )
+    refused = {"code": code, "msg": "no"} if code else {"message": "bad gateway"}
+    origin.on(MINUTE_PATH, json_body(refused, status))
+    found = list(client.list(RecordingQuery(recording_ids=(tokens[0], seed.READY_MINUTE, tokens[1]))))
+    assert [str(r.state) for r in found] == ["ready", state, "ready"]
+    assert (f"code {code}" if code else "status 502") in (found[1].reason or "")
+
+
+@pytest.mark.parametrize("code", [99991672, 99991401, 99991662, 99991679, 99991403, 99999999])
+def test_answer_about_the_app_ends_the_listing(origin: Origin, client: FeishuClient, code: int) -> None:
+    origin.on(MINUTE_PATH, json_body({"code": code, "msg": "no"}, 400))
+    with pytest.raises(MeetingsApiError) as caught:
+        list(client.list(RecordingQuery(recording_ids=(seed.READY_MINUTE, "x" * 24))))
+    assert caught.value.code == code
+    assert origin.count(MINUTE_PATH) == 1
+
+
+def test_failing_token_endpoint_ends_the_listing(origin: Origin, client: FeishuClient) -> None:
+    origin.on(TOKEN_PATH, json_body({"message": "bad gateway"}, 502))
+    with pytest.raises(ServerError, match="status 502") as caught:
+        list(client.list(RecordingQuery(recording_ids=(seed.READY_MINUTE, "x" * 24))))
+    assert caught.value.concerns_all
+
+
+def test_ids_are_checked_before_the_first_request(origin: Origin, client: FeishuClient) -> None:
+    with pytest.raises(InvalidRequest):
+        list(client.list(RecordingQuery(recording_ids=(seed.READY_MINUTE, "short"))))
+    assert origin.requests == []

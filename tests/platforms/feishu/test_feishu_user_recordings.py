@@ -243,3 +243,20 @@ def test_more_without_page_token_is_error(scripted: Scripted) -> None:
     scripted.answers({"code": 0, "data": {"items": [], "has_more": True}})
     with pytest.raises(ServerError, match="no page_token"):
         scripted.found(query="x")
+
+
+def test_failing_minute_of_an_owner_leaves_the_others(scripted: Scripted) -> None:
+    tokens = [f"obcnowned{number:015}" for number in range(3)]
+    scripted.answers(page(*tokens))
+    for token in (tokens[0], tokens[2]):
+        path = f"/open-apis/minutes/v1/minutes/{token}"
+        scripted.origin.on(path, json_body({"code": 0, "data": {"minute": {"token": token}}}))
+    scripted.origin.on(f"/open-apis/minutes/v1/minutes/{tokens[1]}", json_body({"message": "bad gateway"}, 502))
+    windows: list[ListedWindow] = []
+    found = list(scripted.client.list(RecordingQuery(owner_ids=("ou_1",), start=START, end=END), windows.append))
+    assert [(r.recording_id, str(r.state)) for r in found] == [
+        (tokens[0], "ready"),
+        (tokens[1], "absent"),
+        (tokens[2], "ready"),
+    ]
+    assert [(w.selector, w.items, w.complete) for w in windows] == [("ou_1", 3, True)]

@@ -505,3 +505,50 @@ def test_token_without_lifetime_is_used_once(origin: Origin, client: WeComClient
     client.whoami()
     client.whoami()
     assert origin.count("/cgi-bin/gettoken") == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "codes"),
+    [
+        ("gone", [730008]),
+        ("unknown", [730001, 730002, 730003, 730004, 730006, 90602, 40003, 60111, 301021, 730099]),
+        ("forbidden", [730005, 730007, 730010, 730011, 50002, 60011, 60021, 60030]),
+    ],
+)
+def test_codes_about_one_meeting_are_its_state(
+    origin: Origin, client: WeComClient, state: str, codes: list[int]
+) -> None:
+    meetings = [f"hy-{code}" for code in codes]
+    refusals = [json_body({"errcode": code, "errmsg": "no, hint: [1]"}) for code in codes]
+    origin.on(LIST, *refusals, json_body(page()))
+    query = RecordingQuery(meeting_ids=(*meetings, "hy-last"), start=DAY, end=DAY.add(days=1))
+    *refused, last = client.list(query)
+    assert [(r.meeting_id, str(r.state)) for r in refused] == [(meeting, state) for meeting in meetings]
+    assert [r.reason for r in refused] == [f"no, hint: [1] (code {code})" for code in codes]
+    assert (last.meeting_id, str(last.state)) == ("hy-last", "absent")
+
+
+@pytest.mark.parametrize("code", [48002, 48001, 48006, 400028, 680106, 60020, 301002, 40035, 41001])
+def test_codes_about_the_app_end_the_listing(origin: Origin, client: WeComClient, code: int) -> None:
+    origin.on(LIST, json_body({"errcode": code, "errmsg": "no"}))
+    with pytest.raises(MeetingsApiError) as caught:
+        list(client.list(RecordingQuery(meeting_ids=("a", "b"), start=DAY, end=DAY.add(days=1))))
+    assert caught.value.code == code
+    assert origin.count(LIST) == 1
+
+
+def test_recording_in_two_windows_and_pages_is_yielded_once(origin: Origin, client: WeComClient) -> None:
+    a, b, c = ({"meeting_record_id": name, "state": 3} for name in "abc")
+    first = [page(a, b, a, has_more=True, next_cursor="2"), page(b, c)]
+    origin.on(LIST, *map(json_body, [*first, page(c, a)]))
+    windows: list[ListedWindow] = []
+    listed = client.list_recordings(DAY, DAY.add(days=40), userid="u", report=windows.append)
+    assert [record.meeting_record_id for record in listed] == ["a", "b", "c"]
+    assert [(w.pages, w.items) for w in windows] == [(2, 5), (1, 2)]
+
+
+def test_record_without_id_fails_its_meeting_only(origin: Origin, client: WeComClient) -> None:
+    origin.on(LIST, json_body(page({"state": 3})), json_body(page({"meeting_record_id": "a", "state": 2})))
+    found = list(client.list(RecordingQuery(meeting_ids=("hy-1", "hy-2"), start=DAY, end=DAY.add(days=1))))
+    assert [(r.meeting_id or r.recording_id, str(r.state)) for r in found] == [("hy-1", "absent"), ("a", "processing")]
+    assert "meeting_record_id" in (found[0].reason or "")
