@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import receipt_name
 from airflow_provider_meetings.api.landing.receipt import Receipt
-from airflow_provider_meetings.api.landing.store import MAX_READ_BYTES, ListedObject, Parts, Store
+from airflow_provider_meetings.api.landing.store import MAX_READ_BYTES, ListedObject, Parts, Store, part_hashes
 from airflow_provider_meetings.api.models import PlainJson
 from airflow_provider_meetings.api.sanitize import printable
 
@@ -137,7 +135,7 @@ def _check_content(store: Store, key: str, name: str, hashes: Parts) -> CheckRes
         finding = make_finding(store, key, FindingKind.CHANGED, expected, seen)
         return CheckResult(object_name=name, finding=finding, bytes_read=bytes_read)
 
-    for number, (size, sha256) in enumerate(_part_hashes(store.open(key), hashes.size), start=1):
+    for number, (size, sha256) in enumerate(part_hashes(store.open(key), hashes.size), start=1):
         bytes_read += size
         expected = hashes.sha256[number - 1] if number <= len(hashes.sha256) else "the end"
         if sha256 != expected:
@@ -146,22 +144,6 @@ def _check_content(store: Store, key: str, name: str, hashes: Parts) -> CheckRes
     if number < len(hashes.sha256):
         return changed(f"{len(hashes.sha256)} parts", f"{number} of them, {bytes_read} bytes")
     return CheckResult(object_name=name, bytes_read=bytes_read)
-
-
-def _part_hashes(pieces: Iterator[bytes], part_size: int) -> Iterator[tuple[int, str]]:
-    """Yield size and sha256 of each part; one of 0 bytes for an empty object."""
-    digest, size, number = hashlib.sha256(), 0, 0
-    for piece in pieces:
-        view = memoryview(piece)
-        while view:
-            head, view = view[: part_size - size], view[part_size - size :]
-            digest.update(head)
-            size += len(head)
-            if size == part_size:
-                yield size, digest.hexdigest()
-                digest, size, number = hashlib.sha256(), 0, number + 1
-    if size or not number:
-        yield size, digest.hexdigest()
 
 
 def _unreadable(store: Store, key: str, name: str | None, expected: str, seen: str) -> CheckResult:

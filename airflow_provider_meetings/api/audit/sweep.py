@@ -16,7 +16,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.landing.receipt import Receipt
-from airflow_provider_meetings.api.landing.store import ListedObject, ObjectStat, PartialUpload, Store
+from airflow_provider_meetings.api.landing.store import PROBE_NAME, ListedObject, ObjectStat, PartialUpload, Store
 from airflow_provider_meetings.api.models import PlainJson
 from airflow_provider_meetings.api.sanitize import printable
 
@@ -108,7 +108,8 @@ class Sweep:
         for upload in uploads:
             location = _folder_and_stem(upload.key)
             related = [*by_stem.get(location, ()), *by_object.get(_split(upload.key), ())]
-            if (not related and location not in landed) or _split(upload.handle) in objects:
+            is_ours = related or location in landed or _split(upload.key)[1].startswith(PROBE_NAME)
+            if not is_ours or _split(upload.handle) in objects:
                 self._counts["not_ours"] += 1
                 continue
             item = self._sweep_upload(upload, related)

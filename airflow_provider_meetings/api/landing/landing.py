@@ -108,7 +108,7 @@ class Landing:
             if old is not None and old.name != receipt.name:
                 # The platform now serves another media type. Delete the old object before its receipt is replaced:
                 # afterwards nothing would refer to it.
-                self._store.delete(target.sibling_key(old.name))
+                self._store.discard(target.sibling_key(old.name), PermissionError)
             if not self._store.part_suffix:  # then no later run, which skips the file, looks for the checkpoint
                 target.delete_checkpoint()
             self._store.put(target.receipt_key, receipt.to_bytes())
@@ -153,16 +153,6 @@ class Landing:
 
 
 def _absent(media: MediaFile) -> StoredFile:
-    return StoredFile(
-        platform=media.platform,
-        tenant=media.tenant,
-        recording_id=media.recording_id,
-        file_id=media.file_id,
-        kind=media.kind,
-        uri=None,
-        size=None,
-        sha256=None,
-        media_type=None,
-        landed_at=None,
-        outcome="absent",
-    )
+    values = {name: getattr(media, name) for name in ("platform", "tenant", "recording_id", "file_id", "kind")}
+    missing = dict.fromkeys(("uri", "size", "sha256", "media_type", "landed_at"))
+    return StoredFile.from_dict({**values, **missing, "outcome": "absent"})

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 from pendulum import DateTime
 
+log = logging.getLogger(__name__)
+
+# A store writes objects whose names begin so to find out what it may do; a kill may leave one.
+PROBE_NAME = ".airflow-meetings-may-write"
 # A receipt of 10,000 parts, the most that S3 allows, has 0.7 MiB.
 MAX_READ_BYTES = 4 * 1024 * 1024
 
@@ -66,6 +71,22 @@ class Parts:
     def tree(self) -> str:
         """Return the sha256 of the concatenated part digests (S3's composite checksum) in hexadecimal."""
         return hashlib.sha256(b"".join(map(bytes.fromhex, self.sha256))).hexdigest()
+
+
+def part_hashes(pieces: Iterable[bytes], part_size: int, algorithm: str = "sha256") -> Iterator[tuple[int, str]]:
+    """Yield size and hash of each part, in hexadecimal; one of 0 bytes for an empty object."""
+    digest, size, number = hashlib.new(algorithm, usedforsecurity=False), 0, 0
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            head, view = view[: part_size - size], view[part_size - size :]
+            digest.update(head)
+            size += len(head)
+            if size == part_size:
+                yield size, digest.hexdigest()
+                digest, size, number = hashlib.new(algorithm, usedforsecurity=False), 0, number + 1
+    if size or not number:
+        yield size, digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +199,13 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Delete an object; a missing one is no error."""
+
+    def discard(self, key: str, errors: type[OSError] = OSError) -> None:
+        """Delete an object that is no longer needed; log one of `errors` as a warning, as under an object lock."""
+        try:
+            self.delete(key)
+        except errors as error:
+            log.warning("%s was not deleted: %s", self.uri(key), error.strerror or error)
 
     def walk(self, folder: str = "") -> Iterator[ListedObject]:
         """Yield every published object; the objects below each folder are yielded consecutively.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,8 +12,6 @@ from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.store import Plan, Store, Writer
 from airflow_provider_meetings.api.media.sniffing import media_type
 from airflow_provider_meetings.api.models import MediaFile, Recording
-
-log = logging.getLogger(__name__)
 
 
 class LandingTarget:
@@ -72,11 +69,8 @@ class LandingTarget:
     def delete_checkpoint(self) -> None:
         """Delete the checkpoint, if this landing has read or written one; log a warning if the store refuses."""
         if self._has_checkpoint:
+            self.store.discard(self._checkpoint_key)
             self._has_checkpoint = False
-            try:
-                self.store.delete(self._checkpoint_key)
-            except OSError as error:
-                log.warning("%s was not deleted: %s", self.store.uri(self._checkpoint_key), error.strerror)
 
     def delete_stale_checkpoint(self) -> None:
         """Delete the checkpoint of a landed file, where a look is free; keep that of another run's part file."""

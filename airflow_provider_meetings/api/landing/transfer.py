@@ -217,9 +217,9 @@ class ResumableTransfer:
         self._target.check_absent()
         stat = self._writer.publish()
         if stat.size != self._size:
-            self._target.store.delete(self._target.key)
+            self._target.store.discard(self._target.key)
             raise MediaCorrupt(
-                f"{self._target.uri} has {stat.size} bytes after {self._size} were written; it was deleted"
+                f"{self._target.uri} has {stat.size} bytes after {self._size} written; it was deleted, else see the log"
             )
         parts = self._writer.parts() if sha256 is None else None
         self._progress.end(stat.size)

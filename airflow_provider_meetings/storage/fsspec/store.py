@@ -11,6 +11,7 @@ import pendulum
 
 from airflow_provider_meetings.api.landing.store import (
     MAX_READ_BYTES,
+    PROBE_NAME,
     ListedObject,
     ObjectStat,
     PartialUpload,
@@ -47,9 +48,9 @@ class FilesystemStore(Store):
 
         :raises OSError: with target and next step.
         """
-        key = temporary_name("writable")
+        key = temporary_name(PROBE_NAME)
         self.put(key, b"0")
-        self.delete(key)
+        self.discard(key)
 
     def stat(self, key: str) -> ObjectStat | None:
         return self._calls.stat(self._path(key))
