@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
+import random
 from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Any
 
@@ -33,6 +35,14 @@ EXTRA_ARGS = (
 ETAG_PREFIX = "etag:"  # alone, it is the validator of an object without an ETag
 NOT_FOUND = ("404", "NoSuchKey")
 PRECONDITION_FAILED = ("412", "PreconditionFailed", "ConditionalRequestConflict")
+# The list in a page, and the parameters that continue after an item.
+_LISTINGS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "list_multipart_uploads": ("Uploads", {"KeyMarker": "Key", "UploadIdMarker": "UploadId"}),
+    "list_objects": ("Contents", {"Marker": "Key"}),
+    "list_parts": ("Parts", {"PartNumberMarker": "PartNumber"}),
+}
+_MAX_EMPTY_PAGES = 1000  # in a row
+_ENDLESS = "the store lists the same page again, or does not say where the next one begins: update the store"
 
 
 class S3Bucket:
@@ -49,6 +59,7 @@ class S3Bucket:
         if unknown:
             raise ValueError(f"extra_args: {unknown[0]!r:.60} is not one of {', '.join(EXTRA_ARGS)}")
         self._client = client
+        client.meta.events.register_first("needs-retry.s3.*", _before_retry, unique_id="airflow-meetings")
         self._name = name
         self._extra_args = dict(extra_args)
         self.prefix = f"{prefix}/" if prefix else ""
@@ -69,7 +80,7 @@ class S3Bucket:
         omit: Collection[str] = (),
         **parameters: Any,
     ) -> Any:
-        """Send a request about one object.
+        """Send a request about one object, or about the bucket.
 
         :param operation: boto3's method name.
         :param ignore: error codes for which None is returned.
@@ -77,37 +88,53 @@ class S3Bucket:
         :raises OSError: with target and next step.
         """
         from botocore.exceptions import BotoCoreError, ClientError
+        from botocore.parsers import ResponseParserError
 
-        extra = {name: value for name, value in self._extra(operation).items() if name not in omit}
-        call = getattr(self._client, operation)
+        common = {name: value for name, value in self._common(operation, key).items() if name not in omit}
         try:
-            return call(**extra, **parameters, Bucket=self._name, Key=self.prefix + key)
-        except (ClientError, BotoCoreError) as error:
+            response = getattr(self._client, operation)(**common, **parameters)
+            if len(response) == 1 and operation.startswith(("create_", "list_")):  # only botocore's metadata
+                raise ResponseParserError
+        except (ClientError, BotoCoreError, ResponseParserError, ValueError) as error:
             if error_code(error) in ignore:
                 return None
             raise to_oserror(error, self.uri(key)) from None
+        return response
 
-    def pages(self, operation: str, key: str = "", *, ignore: Collection[str] = (), **parameters: Any) -> Iterator[Any]:
-        """Yield the pages of a listing.
+    def items(self, operation: str, key: str = "", **parameters: Any) -> Iterator[Any]:
+        """Yield the items of all pages of a listing. botocore's paginator ends where a store sends no token.
 
         :param key: the object that is listed, if it is one.
-        :param ignore: error codes that end the listing.
-        :raises OSError: with target and next step.
+        :raises OSError: with target and next step; also if the pages repeat.
         """
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        paginator = self._client.get_paginator(operation)
-        try:
-            yield from paginator.paginate(**self._extra(operation), **parameters, Bucket=self._name)
-        except (ClientError, BotoCoreError) as error:
-            if error_code(error) not in ignore:
-                raise to_oserror(error, self.uri(key)) from None
+        marker: dict[str, Any] = {}
+        seen: set[tuple[Any, ...]] = set()  # where pages begin and end
+        empty = 0
+        while True:
+            page = self.request(operation, key, **parameters, **marker)
+            name, fields = _LISTINGS[operation.removesuffix("_v2")]
+            items, token = page.get(name, []), page.get("NextContinuationToken")
+            ends = [tuple((to, item[field]) for to, field in fields.items()) for item in (*items[:1], *items[-1:])]
+            if token:
+                marker = {"ContinuationToken": token}
+            else:
+                marker = dict(*ends[-1:])
+                operation = operation.removesuffix("_v2")  # the store knows only the first version
+            step, empty = tuple(marker.items()), 0 if items else empty + 1
+            truncated = page.get("IsTruncated", bool(token))
+            if not seen.isdisjoint(ends[:1]) or (truncated and (not step or step in seen or empty > _MAX_EMPTY_PAGES)):
+                raise OSError(errno.EIO, f"target {self.uri(key)}: {_ENDLESS} [{operation}]")
+            yield from items
+            if not truncated:
+                return
+            seen.update((*ends, step))
 
     def parts(self, key: str, upload_id: str) -> list[Any] | None:
         """Return the parts of an upload; None if there is no such upload."""
-        parameters = {"Key": self.prefix + key, "UploadId": upload_id}
-        pages = list(self.pages("list_parts", key, ignore=("NoSuchUpload",), **parameters))
-        return [part for page in pages for part in page.get("Parts", ())] if pages else None
+        try:
+            return list(self.items("list_parts", key, UploadId=upload_id))
+        except FileNotFoundError:
+            return None
 
     def abort(self, key: str, upload_id: str) -> bool:
         """Abort an upload; False if there is no such upload."""
@@ -133,20 +160,42 @@ class S3Bucket:
             return {}
         return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(content).digest()).decode()}
 
-    def _extra(self, operation: str) -> dict[str, Any]:
+    def _common(self, operation: str, key: str) -> dict[str, Any]:
         meta = self._client.meta
         accepted = meta.service_model.operation_model(meta.method_to_api_mapping[operation]).input_shape.members
-        return {name: value for name, value in self._extra_args.items() if name in accepted}
+        common = {**self._extra_args, "Bucket": self._name, "Key": self.prefix + key}
+        return {name: value for name, value in common.items() if name in accepted}
 
 
-def to_stat(head: Mapping[str, Any]) -> ObjectStat:
+def to_stat(response: Mapping[str, Any]) -> ObjectStat:
     """Convert the response of a HEAD request."""
-    return ObjectStat(int(head["ContentLength"]), validator_of(head))
+    return ObjectStat(int(response["ContentLength"]), ETAG_PREFIX + etag_of(response))
 
 
-def validator_of(response: Mapping[str, Any]) -> str:
-    """Return the validator of the object in a response."""
-    return f"{ETAG_PREFIX}{response['ETag'].strip(chr(34))}"
+def etag_of(response: Mapping[str, Any]) -> str:
+    """Return the ETag without quotes and without the mark of a proxy that compresses; empty if there is none."""
+    return str(response.get("ETag", "")).removeprefix("W/").strip('"')
+
+
+def _before_retry(response: Any, operation: Any, attempts: int, request_dict: Any, **_: object) -> float | None:
+    """Return the seconds until a retry, or None to let botocore decide; raise the error if no retry can help."""
+    from botocore.exceptions import ClientError
+
+    if response is None or "Error" not in response[1]:
+        return None
+    http, answer = response
+    error = answer["Error"]
+    if error.get("Code") == "OperationAborted" and attempts < 4:
+        return random.uniform(0, attempts)  # noqa: S311 - jitter
+    if getattr(http.raw, "status", 0) == 200 and "html" in http.headers.get(
+        "content-type", ""
+    ):  # botocore makes a 500 of it
+        raise ClientError({**answer, "Error": {"Code": "HTML"}}, operation.name)
+    # botocore asks for the region with a HEAD, which is redirected as well, without end.
+    redirected = 300 <= http.status_code < 400 and not (http.headers.get("x-amz-bucket-region") or error.get("Region"))
+    if redirected or (error.get("Code") == "BadDigest" and "Content-MD5" in request_dict["headers"]):  # the probe's
+        raise ClientError(answer, operation.name)
+    return None
 
 
 def skip_payload_signing(config: Any) -> Any:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from airflow_provider_meetings.api.landing.store import part_hashes
+from airflow_provider_meetings.storage.s3.bucket import etag_of
 
 MIB = 1024 * 1024
 PART_SIZE = 5 * MIB  # S3's minimum: a killed worker loses only the parts in flight
@@ -23,19 +26,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedObject:
-    """How to recognize an object after an unconfirmed upload."""
+    """How to recognize an object after an unconfirmed upload; the ETag is empty if it is unknown."""
 
     size: int
     etag: str
     checksum: str | None
+    part_size: int | None = None
 
     @classmethod
-    def from_content(cls, content: bytes | bytearray, checksum: str | None) -> ExpectedObject:
-        """Return what a single PUT makes."""
-        return cls(len(content), hashlib.md5(content, usedforsecurity=False).hexdigest(), checksum)
-
-    @classmethod
-    def from_parts(cls, parts: Mapping[int, Part], size: int) -> ExpectedObject:
+    def from_parts(cls, parts: Mapping[int, Part], size: int, part_size: int) -> ExpectedObject:
         """Return what a multipart upload makes: S3 hashes the hashes of the parts.
 
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
@@ -44,21 +43,33 @@ class ExpectedObject:
             digests = b"".join(bytes.fromhex(part.etag.strip('"')) for part in parts.values())
         except ValueError:  # another vendor's kind of ETag
             digests = b""
-        etag = f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}" if digests else ""
+        etag = f"{md5(digests)}-{len(parts)}" if digests else ""
         hashes = [base64.b64decode(part.checksum) for part in parts.values() if part.checksum]
         if len(hashes) < len(parts):
-            return cls(size, etag, None)
+            return cls(size, etag, None, part_size)
         composite = base64.b64encode(hashlib.sha256(b"".join(hashes)).digest()).decode()
-        return cls(size, etag, composite)
+        return cls(size, etag, composite, part_size)
 
-    def matches(self, head: Mapping[str, Any]) -> bool:
-        """Return whether a HEAD response describes this object."""
+    def matches(self, head: Mapping[str, Any], *, default: bool) -> bool | None:
+        """Return whether a HEAD response describes this object; `default` without a mark, None if contents decide."""
         if head["ContentLength"] != self.size:
             return False
         if self.checksum and "ChecksumSHA256" in head:
             return bool(head["ChecksumSHA256"].partition("-")[0] == self.checksum)  # S3 appends the number of parts
-        # With KMS an ETag is not an MD5: the object is not recognized and lands again.
-        return bool(self.etag and head["ETag"].strip('"') == self.etag)
+        if not (self.etag and etag_of(head)):
+            return default
+        return True if etag_of(head) == self.etag else None  # some stores, and KMS, have other ETags
+
+    def matches_content(self, pieces: Iterable[bytes]) -> bool:
+        """Return whether this is the content of the object; its ETag must be known."""
+        hashes = part_hashes(pieces, self.part_size or max(self.size, 1), "md5")
+        parts = {number: Part(etag, None) for number, (_, etag) in enumerate(hashes)}
+        return self.etag == (self.from_parts(parts, 0, 0).etag if self.part_size else parts[0].etag)
+
+
+def md5(content: bytes | bytearray) -> str:
+    """Return the MD5 of an object or a part, which is its usual ETag."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def part_size(length: int | None) -> int:

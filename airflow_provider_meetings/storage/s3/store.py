@@ -14,6 +14,7 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.landing.store import (
     MAX_READ_BYTES,
+    PROBE_NAME,
     ListedObject,
     ObjectStat,
     PartialUpload,
@@ -24,7 +25,6 @@ from airflow_provider_meetings.storage.s3.bucket import NOT_FOUND, PRECONDITION_
 from airflow_provider_meetings.storage.s3.writer import S3Writer
 
 PIECE_BYTES = 1024 * 1024
-_PROBE_KEY = ".airflow-meetings-may-write"
 
 
 class S3Store(Store):
@@ -49,31 +49,35 @@ class S3Store(Store):
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
         if self._supports_if_match is None:
-            key = f"{_PROBE_KEY}-{secrets.token_hex(4)}"
-            ignore = (*NOT_FOUND, *PRECONDITION_FAILED)
-            try:
-                response = self._bucket.request("put_object", key, ignore=ignore, Body=b"", IfMatch=f'"{"0" * 32}"')
-            except OSError as error:
-                # A store without conditions may reject the request as invalid or not implemented.
-                if error.errno != errno.EINVAL and "code NotImplemented" not in str(error):
-                    raise
-                self._supports_if_match = False
-            else:
-                self._supports_if_match = response is None
-                if response is not None:
-                    self.delete(key)
-        return self._supports_if_match
+            self._probe()
+        return bool(self._supports_if_match)
+
+    def _probe(self, **parameters: Any) -> None:
+        key = f"{PROBE_NAME}-{secrets.token_hex(4)}"
+        parameters["IfMatch"] = f'"{"0" * 32}"'
+        ignore = ("NoSuchKey", *PRECONDITION_FAILED)
+        try:
+            self._supports_if_match = self._bucket.request("put_object", key, ignore=ignore, **parameters) is None
+        except OSError as error:
+            if "ContentMD5" in parameters and "Digest, " in str(error):  # checked before the condition, or instead
+                return
+            # A store without conditions may reject the request as invalid or not implemented.
+            if error.errno != errno.EINVAL and "code NotImplemented" not in str(error):
+                raise
+            self._supports_if_match = False
+        else:
+            if not self._supports_if_match:
+                self.discard(key)
 
     def uri(self, key: str) -> str:
         return self._bucket.uri(key)
 
     def check_writable(self) -> None:
-        """Start and abort an upload: it needs the permissions of a landing, and leaves nothing.
+        """Send an upload that is refused after the permissions are checked: its condition and its digest are wrong.
 
         :raises OSError: with target and next step.
         """
-        response = self._bucket.request("create_multipart_upload", _PROBE_KEY)
-        self._bucket.abort(_PROBE_KEY, response["UploadId"])
+        self._probe(ContentMD5="A" * 22 + "==")
 
     def stat(self, key: str) -> ObjectStat | None:
         head = self._bucket.request("head_object", key, ignore=NOT_FOUND)
@@ -114,20 +118,18 @@ class S3Store(Store):
     def walk(self, folder: str = "") -> Iterator[ListedObject]:
         """Yield every object below the prefix, sorted by key."""
         prefix = self._bucket.prefix + (f"{folder}/" if folder else "")
-        for page in self._bucket.pages("list_objects_v2", Prefix=prefix):
-            for found in page.get("Contents", ()):
-                if not found["Key"].endswith("/"):  # consoles create such objects to show folders
-                    yield ListedObject(self._key(found), found["Size"], _utc(found["LastModified"]))
+        for found in self._bucket.items("list_objects_v2", Prefix=prefix):
+            if not found["Key"].endswith("/"):  # consoles create such objects to show folders
+                yield ListedObject(self._key(found), found["Size"], _utc(found["LastModified"]))
 
     def partial_uploads(self) -> Iterator[PartialUpload]:
-        for page in self._bucket.pages("list_multipart_uploads", Prefix=self._bucket.prefix):
-            for upload in page.get("Uploads", ()):
-                key, handle = self._key(upload), upload["UploadId"]
-                parts = self._bucket.parts(key, handle)
-                if parts is not None:  # None: it has ended since
-                    modified = max([upload["Initiated"], *(part["LastModified"] for part in parts)])
-                    size = sum(part["Size"] for part in parts)
-                    yield PartialUpload(key, "multipart upload", handle, size, _utc(modified))
+        for upload in self._bucket.items("list_multipart_uploads", Prefix=self._bucket.prefix):
+            key, handle = self._key(upload), upload["UploadId"]
+            parts = self._bucket.parts(key, handle)
+            if parts is not None:  # None: it has ended since
+                modified = max([upload["Initiated"], *(part["LastModified"] for part in parts)])
+                size = sum(part["Size"] for part in parts)
+                yield PartialUpload(key, "multipart upload", handle, size, _utc(modified))
 
     def remove(self, upload: PartialUpload) -> bool:
         """Abort an upload; False if it is gone. Only its age shows whether a process is writing to it."""

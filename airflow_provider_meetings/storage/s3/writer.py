@@ -6,7 +6,7 @@ import base64
 import contextlib
 import errno
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -16,10 +16,10 @@ from airflow_provider_meetings.storage.s3.bucket import (
     NOT_FOUND,
     PRECONDITION_FAILED,
     S3Bucket,
+    etag_of,
     to_stat,
-    validator_of,
 )
-from airflow_provider_meetings.storage.s3.parts import MAX_PARTS, ExpectedObject, Part, part_size
+from airflow_provider_meetings.storage.s3.parts import MAX_PARTS, MIB, ExpectedObject, Part, md5, part_size
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class S3Writer(Writer):
             return
         self._upload_id, self._part_size = upload_id, size
         for number, part in enumerate(self._bucket.parts(self._key, upload_id) or (), start=1):
-            if (part["PartNumber"], part["Size"]) != (number, size):
+            if (part["PartNumber"], part["Size"]) != (number, size) or "ETag" not in part:
                 break
             self._parts[number] = Part(part["ETag"], part.get("ChecksumSHA256"))
 
@@ -121,8 +121,9 @@ class S3Writer(Writer):
         response = self._bucket.request(
             "upload_part", self._key, UploadId=self._upload_id, PartNumber=number, Body=content, **checksum
         )
+        etag = response.get("ETag") or f'"{md5(content)}"'  # a proxy may remove it
         self._free.append(content)
-        return Part(response["ETag"], checksum.get("ChecksumSHA256"))
+        return Part(etag, checksum.get("ChecksumSHA256"))
 
     def _collect(self) -> None:
         """Move finished parts from `_in_flight` to `_parts`; a failed part stays, so each call raises its error."""
@@ -131,27 +132,22 @@ class S3Writer(Writer):
             del self._in_flight[number]
 
     def publish(self) -> ObjectStat:
-        validator = self._put() if self._upload_id is None else self._complete()
+        stat = self._put() if self._upload_id is None else self._complete()
         self._end()
-        stat = to_stat(self._bucket.request("head_object", self._key))
-        if validator is not None and stat.validator not in {validator, ETAG_PREFIX}:
-            # Another process has replaced the object: keep it, and write no receipt for it.
-            uri = self._bucket.uri(self._key)
-            raise BlockingIOError(errno.EAGAIN, f"{uri} was replaced by another process; try again later")
         return stat
 
-    def _put(self) -> str | None:
+    def _put(self) -> ObjectStat:
         content = self._take_buffer()
         checksum = self._bucket.checksum(content)
         return self._publish_by(
             "put_object",
-            lambda: ExpectedObject.from_content(content, checksum.get("ChecksumSHA256")),
+            ExpectedObject(len(content), md5(content), checksum.get("ChecksumSHA256")),
             Body=content,
             ContentType=self._plan.media_type,
             **checksum,
         )
 
-    def _complete(self) -> str | None:
+    def _complete(self) -> ObjectStat:
         last = self._filled
         if last:
             self._send()
@@ -165,13 +161,13 @@ class S3Writer(Writer):
         ]
         return self._publish_by(
             "complete_multipart_upload",
-            lambda: ExpectedObject.from_parts(parts, size),
+            ExpectedObject.from_parts(parts, size, self._part_size),
             UploadId=self._upload_id,
             MultipartUpload={"Parts": listed},
         )
 
-    def _publish_by(self, operation: str, expected: Callable[[], ExpectedObject], **parameters: Any) -> str | None:
-        """Send the request that makes the object visible, and return its validator; None if the response was lost."""
+    def _publish_by(self, operation: str, expected: ExpectedObject, **parameters: Any) -> ObjectStat:
+        """Send the request that makes the object visible, and return the object's stat."""
         self._check_precondition()
         try:
             condition = self._condition()
@@ -181,13 +177,20 @@ class S3Writer(Writer):
                 raise PreconditionFailed(self._bucket.uri(self._key))
         except OSError as error:
             # The request may have succeeded although the response was lost, or was an error.
-            if not self._is_published(expected()):
-                raise
-            log.warning("%s; the object was published nevertheless", error)
-            with contextlib.suppress(OSError):
-                self._abort()  # the object may be an older, identical one, and this upload still open
-            return None
-        return validator_of(response)
+            with contextlib.suppress(OSError):  # the first error is more useful
+                if stat := self._find(expected, confirmed=False):
+                    log.warning("%s; the object was published nevertheless", error)
+                    self.abort()  # the object may be an older, identical one, and this upload still open
+                    return stat
+            raise
+        stat = to_stat(self._bucket.request("head_object", self._key))
+        if stat.validator != ETAG_PREFIX + etag_of(response):
+            stat = self._find(expected, confirmed=True)
+        if stat is None:
+            # Another process has replaced the object: keep it, and write no receipt for it.
+            uri = self._bucket.uri(self._key)
+            raise BlockingIOError(errno.EAGAIN, f"{uri} was replaced by another process; try again later")
+        return stat
 
     def _check_precondition(self) -> None:
         # Checked here too: some stores ignore the condition when a multipart upload is completed.
@@ -198,19 +201,21 @@ class S3Writer(Writer):
 
     def _condition(self) -> dict[str, str]:
         if_match = self._plan.if_match
-        if if_match is None or not self._conditional:
+        if if_match is None or not self._conditional or (if_match.stat and if_match.stat.validator == ETAG_PREFIX):
             return {}
         if if_match.stat is None:
             return {"IfNoneMatch": "*"}
         return {"IfMatch": f'"{if_match.stat.validator.removeprefix(ETAG_PREFIX)}"'}
 
-    def _is_published(self, expected: ExpectedObject) -> bool:
+    def _find(self, expected: ExpectedObject, *, confirmed: bool) -> ObjectStat | None:
+        """Return the stat of the published object; None if there is another one, or none."""
         mode = {"ChecksumMode": "ENABLED"} if self._bucket.keeps_checksums else {}
-        try:
-            head = self._bucket.request("head_object", self._key, ignore=NOT_FOUND, **mode)
-        except OSError:
-            return False  # the first error is more useful
-        return head is not None and expected.matches(head)
+        head = self._bucket.request("head_object", self._key, ignore=NOT_FOUND, **mode)
+        found = head is not None and expected.matches(head, default=confirmed)
+        if found is None:
+            body = self._bucket.request("get_object", self._key)["Body"]
+            found = expected.matches_content(self._bucket.read_body(body, self._key, MIB))
+        return to_stat(head) if found else None
 
     def parts(self) -> Parts | None:
         """Return the hashes of the parts; None if the store did not keep those of an earlier try."""
@@ -229,13 +234,10 @@ class S3Writer(Writer):
             return
         self._end()
         try:
-            self._abort()
+            if self._upload_id is not None:
+                self._bucket.abort(self._key, self._upload_id)
         except OSError as error:
             log.warning("%s; the upload stays open until 'airflow meetings sweep' removes it", error)
-
-    def _abort(self) -> None:
-        if self._upload_id is not None:
-            self._bucket.abort(self._key, self._upload_id)
 
     def _end(self) -> None:
         self._ended = True

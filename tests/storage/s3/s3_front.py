@@ -13,7 +13,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -48,14 +48,40 @@ Forward = Callable[[], Response]
 Fault = Callable[[Forward], Response | None]  # None: close the connection without a response
 
 
-def error(status: int, code: str) -> Response:
-    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>front error</Message></Error>"
+def error(status: int, code: str, message: str = "front error") -> Response:
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
     return Response(status, {"Content-Type": "application/xml", "x-amz-request-id": "REQ-1"}, body.encode())
 
 
-def refuse(status: int, code: str) -> Fault:
+def refuse(status: int, code: str, message: str = "front error") -> Fault:
     """Respond with an error and do nothing."""
-    return lambda forward: error(status, code)
+    return lambda forward: error(status, code, message)
+
+
+def respond(status: int, headers: dict[str, str], body: bytes = b"") -> Fault:
+    """Respond with this and do nothing."""
+    return lambda forward: Response(status, headers, body)
+
+
+def edit(pattern: str, text: str = "") -> Fault:
+    """Do it, and replace what matches in the body of the response."""
+
+    def fault(forward: Forward) -> Response:
+        response = forward()
+        return replace(response, body=re.sub(pattern, text, response.body.decode(), flags=re.DOTALL).encode())
+
+    return fault
+
+
+def set_header(name: str, value: str | None) -> Fault:
+    """Do it, and replace a header of the response; None removes it."""
+
+    def fault(forward: Forward) -> Response:
+        response = forward()
+        headers = {key: old for key, old in response.headers.items() if key.lower() != name.lower()}
+        return replace(response, headers=headers if value is None else {**headers, name: value})
+
+    return fault
 
 
 def succeed_but_respond(status: int, code: str) -> Fault:
@@ -142,13 +168,15 @@ class Front:
         return Response(response.status, response.headers, listing.encode())
 
 
-def _operation(method: str, query: dict[str, list[str]]) -> str:
+def _operation(method: str, path: str, query: dict[str, list[str]]) -> str:
     if "uploadId" in query:
         part = "UploadPart" if "partNumber" in query else "?"
         return {"PUT": part, "POST": "Complete", "DELETE": "Abort", "GET": "ListParts"}[method]
     if "uploads" in query:
         return {"POST": "Create", "GET": "ListUploads"}[method]
-    return {"PUT": "Put", "HEAD": "Head", "GET": "List" if "list-type" in query else "Get", "DELETE": "Delete"}[method]
+    return {"PUT": "Put", "HEAD": "Head", "GET": "Get" if "/" in path.strip("/") else "List", "DELETE": "Delete"}[
+        method
+    ]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -160,7 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         query = parse_qs(split.query, keep_blank_values=True)
-        request = Request(_operation(self.command, query), split.path, query, headers, len(body))
+        request = Request(_operation(self.command, split.path, query), split.path, query, headers, len(body))
         response = self.server.front.handle(request, body, lambda: self._forward(request.operation, body))
         self.close_connection = True
         if response is None:
