@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import tempfile
 import threading
 from collections.abc import Callable
@@ -71,6 +72,16 @@ def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
             "(AIRFLOW__MEETINGS__STATE_DIR)"
         )
     return HostBackend(_folder(state_dir))
+
+
+def kept_on_this_host(coordination_conn_id: str | None) -> str:
+    """Return where a user's consents and tokens are kept, as a sentence; empty if all hosts share them."""
+    if coordination_conn_id:
+        return ""
+    return (
+        f"Consents and tokens of users are kept in {_folder(_state_dir())} on host {socket.gethostname()} only: start, "
+        "finish and use a consent there, or name a connection in the extra coordination_conn_id."
+    )
 
 
 def user_tokens(

@@ -58,7 +58,7 @@ Ready = Callable[[str], None]
 
 
 class UserTokens(Protocol):
-    """Share the tokens of one user, and the consent in progress; implemented in `coordination`."""
+    """Share the tokens of one user, and the consents in progress; implemented in `coordination`."""
 
     def token(self, renew: Renew, *, ready: Ready | None = None, rejected: str | None = None) -> Token:
         """Return a valid token, renewed if necessary.
@@ -83,14 +83,14 @@ class UserTokens(Protocol):
     def now(self) -> float:
         """Return the current time of the store, in seconds since the epoch."""
 
-    def begin_consent(self, pending: dict[str, Any]) -> None:
-        """Store for ten minutes what must be known when the browser returns."""
+    def begin_consent(self, state: str, pending: dict[str, Any]) -> None:
+        """Store for ten minutes what must be known when the browser returns with this state."""
 
-    def pending_consent(self) -> dict[str, Any] | None:
+    def pending_consent(self, state: str) -> dict[str, Any] | None:
         """Return the consent in progress; None if there is none, it has expired or it is finished."""
 
-    def finish_consent(self) -> None:
-        """Delete the consent in progress, before its result is used: it is valid once."""
+    def finish_consent(self, state: str) -> None:
+        """Delete the consent in progress, before its result is used: it is valid once. Others stay."""
 
 
 def day(timestamp: float) -> str:

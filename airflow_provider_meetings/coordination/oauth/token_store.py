@@ -75,7 +75,6 @@ class UserTokenStore(UserTokens):
     ) -> None:
         self._backend = backend
         self._name = name
-        self._pending_name = f"{name}|pending"
         self._encryptor = Encryptor(secret)
         self._records = UserRecords(backend, name, secret, remedy)
         self._memory = memory
@@ -134,22 +133,27 @@ class UserTokenStore(UserTokens):
         another = before.user if before is not None and user and before.user != user else ""
         return replace(record.consent_status(self._consent_seconds), instead_of=another)
 
-    def begin_consent(self, pending: dict[str, Any]) -> None:
-        self._set_pending(self._encryptor.encrypt(self._pending_name, pending), PENDING_SECONDS)
+    def begin_consent(self, state: str, pending: dict[str, Any]) -> None:
+        name = self._pending_name(state)
+        self._set_pending(name, self._encryptor.encrypt(name, pending), PENDING_SECONDS)
 
-    def pending_consent(self) -> dict[str, Any] | None:
+    def pending_consent(self, state: str) -> dict[str, Any] | None:
+        name = self._pending_name(state)
         try:
-            value = self._backend.get(self._pending_name)
+            value = self._backend.get(name)
         except BackendError as error:
             raise unreachable(error) from None
-        return self._encryptor.decrypt(self._pending_name, value) if value else None
+        return self._encryptor.decrypt(name, value) if value else None
 
-    def finish_consent(self) -> None:
-        self._set_pending(b"", 0)
+    def finish_consent(self, state: str) -> None:
+        self._set_pending(self._pending_name(state), b"", 0)
 
-    def _set_pending(self, value: bytes, seconds: float) -> None:
+    def _pending_name(self, state: str) -> str:
+        return f"{self._name}|pending|{state}"
+
+    def _set_pending(self, name: str, value: bytes, seconds: float) -> None:
         try:
-            self._backend.set(self._pending_name, value, seconds)
+            self._backend.set(name, value, seconds)
         except BackendError as error:
             raise unreachable(error) from None
 

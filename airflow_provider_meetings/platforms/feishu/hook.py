@@ -13,11 +13,11 @@ from airflow_provider_meetings.api.http.oauth import ConsentStatus, TokenPair, U
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.hooks.meetings import ConsentHook, Login
-from airflow_provider_meetings.hooks.shared_state import user_tokens
+from airflow_provider_meetings.hooks.shared_state import kept_on_this_host, user_tokens
 from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
-from airflow_provider_meetings.platforms.feishu.auth.consent import StartedConsent, code_of_redirect, consent_address
+from airflow_provider_meetings.platforms.feishu.auth.consent import StartedConsent, consent_address, read_redirect
 from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, Credentials, read_identity
 from airflow_provider_meetings.platforms.feishu.auth.models import CONSENT_SECONDS
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
@@ -44,6 +44,7 @@ class FeishuHook(ConsentHook):
     _app_id = ""
     _consent: Consent | None = None
     _users: UserTokens | None = None
+    _kept = ""
 
     def make_client(
         self, transport: Transport, media_session: MediaSession, login: Login, tokens: TokenStore
@@ -52,12 +53,13 @@ class FeishuHook(ConsentHook):
         identity = read_identity(login.extra)
         self._app_id, self._consent = login.id, identity.consent
         if identity.consent is not None:
+            self._kept = kept_on_this_host(login.extra["coordination_conn_id"])
             self._users = user_tokens(
                 "|".join((PLATFORM, transport.base_url, login.id, "user", self.meetings_conn_id)),
                 login.secret,
                 login.extra["coordination_conn_id"],
                 remedy=f"Run airflow meetings authorize {self.meetings_conn_id} (without a shell: "
-                "FeishuAuthorizeOperator).",
+                f"FeishuAuthorizeOperator). {self._kept}".rstrip(),
                 consent_seconds=CONSENT_SECONDS,
                 pause=transport.pause,
                 timeout=transport.queue_timeout,
@@ -90,7 +92,7 @@ class FeishuHook(ConsentHook):
         with self.error_mapping():
             users, consent = self._user()
             started = StartedConsent.new(consent.redirect_uri)
-            users.begin_consent(started.to_dict())
+            users.begin_consent(started.state, started.to_dict())
             return consent_address(client.transport.base_url, self._app_id, consent, started)
 
     def finish_consent(self, redirected_to: str) -> tuple[ConsentStatus, str]:
@@ -98,10 +100,10 @@ class FeishuHook(ConsentHook):
         client = self.get_conn()
         with self.error_mapping():
             users, _ = self._user()
-            started = StartedConsent.from_dict(users.pending_consent())
-            code = code_of_redirect(redirected_to, started)
+            code, state = read_redirect(redirected_to)
+            started = StartedConsent.from_dict(users.pending_consent(state), self._kept)
             # Before the code is used: the address works once, whatever happens next.
-            users.finish_consent()
+            users.finish_consent(state)
             tokens = client.exchange_code(code, verifier=started.verifier, redirect_uri=started.redirect_uri)
             user = self._user_info(client, tokens)
             # Written once: from now on only the process that renews it may change it.

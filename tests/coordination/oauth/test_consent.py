@@ -26,15 +26,22 @@ def user_tokens(folder: Path, secret: str = "the-secret") -> UserTokenStore:
 
 def test_pending_consent_is_stored_until_finished(tmp_path: Path) -> None:
     folder = tmp_path / "state"
-    user_tokens(folder).begin_consent({"state": "s"})
-    assert user_tokens(folder).pending_consent() == {"state": "s"}
-    assert user_tokens(folder, "another-secret").pending_consent() is None
-    user_tokens(folder).finish_consent()
-    assert user_tokens(folder).pending_consent() is None
+    for state in ("s", "other"):
+        user_tokens(folder).begin_consent(state, {"state": state})
+    assert user_tokens(folder).pending_consent("s") == {"state": "s"}
+    assert user_tokens(folder, "another-secret").pending_consent("s") is None
+    user_tokens(folder).finish_consent("s")
+    assert user_tokens(folder).pending_consent("s") is None
+    assert user_tokens(folder).pending_consent("other") == {"state": "other"}
 
 
 @pytest.mark.parametrize(
-    "method", [lambda users: users.begin_consent({}), UserTokenStore.pending_consent, UserTokenStore.finish_consent]
+    "method",
+    [
+        lambda users: users.begin_consent("s", {}),
+        lambda users: users.pending_consent("s"),
+        lambda users: users.finish_consent("s"),
+    ],
 )
 def test_unreachable_backend(tmp_path: Path, method: Any) -> None:
     (tmp_path / "state").write_text("no folder")

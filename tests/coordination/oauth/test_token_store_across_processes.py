@@ -197,12 +197,12 @@ def test_stopped_process_does_not_overwrite_new_consent(users: Users) -> None:
 @every_backend
 def test_stored_data_shows_no_secret(users: Users) -> None:
     users.consent(access_seconds=0)
-    users.store().begin_consent({"state": "the-state", "verifier": "the-verifier"})
+    users.store().begin_consent("the-state", {"state": "the-state", "verifier": "the-verifier"})
     assert users.call(2) == {""}
     known = {FEISHU_APP_SECRET, FEISHU_USER_TOKEN, FEISHU_USER_REFRESH_TOKEN, "the-state", "the-verifier"}
     secrets = users.tokens | known
     assert len(secrets) >= 7
-    users.location.keys.append(f"{users.name}|pending")
+    users.location.keys.append(f"{users.name}|pending|the-state")
 
     def found() -> set[str]:
         stored = users.location.dump()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass
 from typing import Any, Self
@@ -36,13 +35,18 @@ class StartedConsent(NeverPickled):
         return {"state": self.state, "verifier": self.verifier, "redirect_uri": self.redirect_uri}
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any] | None) -> Self:
+    def from_dict(cls, data: dict[str, Any] | None, kept: str) -> Self:
         """Read plain JSON.
 
-        :raises InvalidRequest: for None: no consent was started, or it has expired.
+        :param kept: where consents are kept, as a sentence; empty if all hosts share them.
+        :raises InvalidRequest: for None: the consent was not started here, has expired, or is finished.
         """
         if data is None:
-            raise InvalidRequest("No consent was started within the last ten minutes", next_step=_AGAIN)
+            raise InvalidRequest(
+                "No consent was started within the last ten minutes for this address: it was used, has expired, or "
+                "belongs to another consent or connection",
+                next_step=f"{_AGAIN} {kept}".rstrip(),
+            )
         return cls(**data)
 
 
@@ -63,11 +67,11 @@ def consent_address(base_url: str, app_id: str, consent: Consent, started: Start
 
 
 # https://open.feishu.cn/document/common-capabilities/sso/api/obtain-oauth-code
-def code_of_redirect(redirected_to: str, started: StartedConsent) -> str:
-    """Return the code in the address that the browser was redirected to. Errors do not show the address.
+def read_redirect(redirected_to: str) -> tuple[str, str]:
+    """Return code and state of the address that the browser was redirected to. Errors do not show the address.
 
     :raises PermissionDenied: if the user refused.
-    :raises InvalidRequest: for an address without code, or of another consent.
+    :raises InvalidRequest: for an address without code or state.
     """
     try:
         query = parse_qs(urlsplit(redirected_to.strip()).query)
@@ -82,6 +86,4 @@ def code_of_redirect(redirected_to: str, started: StartedConsent) -> str:
             next_step="Copy all of it from the browser's address line, even if the page shows an error.",
         )
     # A terminal in another encoding may produce half a surrogate pair.
-    if not hmac.compare_digest(state.encode(errors="replace"), started.state.encode()):
-        raise InvalidRequest("This address belongs to another consent than the one started last", next_step=_AGAIN)
-    return code
+    return code, state.encode(errors="replace").decode()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,6 +29,8 @@ from airflow_provider_meetings.platforms.feishu.errors import accounts_url
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from tests.conftest import Emulated
+from tests.contract.backends import backend_servers
+from tests.hooks.test_shared_state import forget
 from tests.platforms.feishu.browser import REDIRECT, USER, browse
 
 
@@ -261,6 +266,45 @@ def test_code_and_state_work_once(user: Emulated) -> None:
     hook.finish_consent(redirected)
     with pytest.raises(AirflowFailException, match="No consent was started within the last ten minutes"):
         hook.finish_consent(redirected)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_consents_in_progress_are_independent(user: Emulated, order: tuple[int, int]) -> None:
+    """Two started with one connection, and one with another connection of the same app."""
+    user.monkeypatch.setenv("AIRFLOW_CONN_FEISHU_OTHER", os.environ["AIRFLOW_CONN_FEISHU_DEFAULT"])
+    hooks = [FeishuHook(), FeishuHook(), FeishuHook("feishu_other")]
+    redirected = [browse(hook.begin_consent()) for hook in hooks]
+    with pytest.raises(AirflowFailException, match="belongs to another consent or connection"):
+        hooks[2].finish_consent(redirected[0])
+    for number in order:
+        assert FeishuHook().finish_consent(redirected[number])[0].user == FEISHU_USER.open_id
+    with pytest.raises(AirflowFailException, match="it was used"):
+        hooks[0].finish_consent(redirected[0])
+    assert hooks[2].finish_consent(redirected[2])[0].instead_of == ""
+    for hook in hooks:
+        assert hook.get_conn().get_minute(READY_MINUTE)
+
+
+def test_consent_of_another_host(user: Emulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    redirected = browse(FeishuHook().begin_consent())
+    consent()
+    forget(monkeypatch)
+    monkeypatch.setenv("AIRFLOW__MEETINGS__STATE_DIR", str(tmp_path / "of another host"))
+    for use in (lambda: FeishuHook().finish_consent(redirected), read):
+        with pytest.raises(AirflowFailException) as caught:
+            use()
+        for text in (str(tmp_path / "of another host"), socket.gethostname(), "coordination_conn_id"):
+            assert text in str(caught.value)
+
+
+def test_consent_shared_by_all_hosts_names_no_host(user: Emulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend_servers.need("Redis", 6379)
+    monkeypatch.setenv("AIRFLOW_CONN_SHARED", '{"conn_type": "redis", "host": "127.0.0.1"}')
+    user.connect("feishu", extra={**USER, "coordination_conn_id": "shared"})
+    for use in (lambda: FeishuHook().finish_consent(f"{REDIRECT}?code=c&state=s"), read):
+        with pytest.raises(AirflowFailException, match=r"consent") as caught:
+            use()
+        assert "host" not in str(caught.value)
 
 
 def test_user_refuses(user: Emulated) -> None:
