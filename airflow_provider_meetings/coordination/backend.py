@@ -1,47 +1,18 @@
 """The protocol of coordination backends, which share values, locks and slots between processes.
 
 A key holds no secret and may be long. A value is opaque bytes; callers encrypt secrets. Times are seconds.
-Others may write to a store as well: what this provider would not have written counts as absent.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from typing import Protocol
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
 
-log = logging.getLogger(__name__)
-
-MAX_VALUE_BYTES: Final = 1024 * 1024
-MAX_VALUE_SECONDS: Final = 7200.0
-"""Longest lifetime of a value: a token lives two hours, and a block of an hour is remembered for two."""
 RECORD_SECONDS = 400 * 86400
 """Lifetime of a record since it was last replaced. A consent lasts a year."""
-
-
-_IGNORED: Final[set[str]] = set()
-
-
-def stored_bytes(content: object, name: str) -> bytes | None:
-    """Return what is stored under a name; None, with a warning, if it is not bytes, or too large."""
-    if isinstance(content, bytes | bytearray | memoryview) and len(content) <= MAX_VALUE_BYTES:
-        return bytes(content)
-    warn_ignored(name)
-    return None
-
-
-def warn_ignored(name: str) -> None:
-    """Log, once per process, that what is stored under a name counts as absent."""
-    if name not in _IGNORED:
-        _IGNORED.add(name)
-        log.warning(
-            "Ignoring %s in Redis or in the table meetings_coordination: this provider did not write it like this, or "
-            "a clock was set back. If it happens again, delete it, and find out what else writes there",
-            name,
-        )
 
 
 class BackendError(Exception):
@@ -73,7 +44,7 @@ class Backend(Protocol):
     """Share values, locks and slots between all who use the same backend. Thread-safe."""
 
     def get(self, key: str) -> bytes | None:
-        """Return a value; None if there is none, it has expired, or it would live longer than `MAX_VALUE_SECONDS`."""
+        """Return a value; None if there is none, it has expired, or it lives too long; see `stored`."""
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
         """Set a value atomically; it expires after `lifetime` seconds."""

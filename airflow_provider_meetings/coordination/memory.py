@@ -20,10 +20,7 @@ from airflow_provider_meetings.coordination.backend import Backend, Busy
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS: Final = 90.0
-"""Seconds that another process's fetch may take: connecting, waiting for the answer, and a margin.
-
-As `retry_after` of an error it is longer than a transport waits before a retry: a call waits once.
-"""
+"""Seconds that another's fetch may take. No transport waits as long before a retry, so a call waits for it once."""
 AGAIN_SECONDS = 20.0
 """Seconds between two attempts to renew a token that is still valid."""
 

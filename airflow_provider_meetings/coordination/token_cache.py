@@ -9,14 +9,13 @@ from typing import Final
 
 from airflow_provider_meetings.api.errors import MESSAGE_FIELDS, AuthenticationError, RateLimited, ServerError
 from airflow_provider_meetings.api.http.auth import Token, TokenStore
-from airflow_provider_meetings.coordination.backend import MAX_VALUE_SECONDS, Backend, Busy
+from airflow_provider_meetings.coordination.backend import Backend, Busy
 from airflow_provider_meetings.coordination.encryption import Encryptor
 from airflow_provider_meetings.coordination.memory import AGAIN_SECONDS, TIMEOUT_SECONDS, ProcessTokenStore
+from airflow_provider_meetings.coordination.stored import MAX_VALUE_SECONDS
 
 log = logging.getLogger(__name__)
 
-_FETCH_SECONDS: Final = 10.0
-"""Seconds that other threads leave to one that fetches after it has waited in vain."""
 REFUSED_SECONDS: Final = 60.0
 """Seconds for which no process tries a refused secret again."""
 
@@ -52,11 +51,9 @@ class SharedTokens(TokenStore):
         :raises AuthenticationError: if the platform refuses the secret, or has refused it within the last minute.
         :raises ServerError: if others have been fetching for longer than the timeout.
         """
+        timeout = self._timeout + 10.0  # another thread fetches after it has waited in vain
         return self._memory.token(
-            key,
-            lambda: self._get_or_fetch(key, fetch, rejected),
-            rejected=rejected,
-            timeout=self._timeout + _FETCH_SECONDS,
+            key, lambda: self._get_or_fetch(key, fetch, rejected), rejected=rejected, timeout=timeout
         )
 
     def _get_or_fetch(self, key: str, fetch: Callable[[], Token], rejected: str | None) -> Token:

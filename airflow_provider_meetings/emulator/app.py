@@ -38,10 +38,7 @@ _OTHER_HANDLERS: Final[dict[str, Handler]] = {oauth.AUTHORIZE_PATH: oauth.consen
 
 
 def create_app(state: EmulatorState, host: str = "localhost") -> Starlette:
-    """Return the application that serves ``state.company``.
-
-    :param host: the name or address that it is served at.
-    """
+    """Return the application that serves ``state.company`` at ``host``."""
 
     async def unrouted(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
@@ -82,11 +79,10 @@ class RequestLog:
             return
         body = await request.body()
         withheld: list[str] = []
-        parts = (dict(request.headers), dict(request.query_params), _parse(body))
+        parts = [dict(request.query_params), dict(request.headers), _parse(body)]
         for part in parts:
-            if isinstance(part, dict):
-                withheld += [name for name in _SECRETS if part.pop(name, None)]
-        headers, query, parsed = parts
+            withheld += [name for name in _SECRETS if isinstance(part, dict) and part.pop(name, None)]
+        query, headers, parsed = parts
         self.state.log(RequestRecord(request.method, request.url.path, query, headers, parsed, tuple(withheld)))
         unread = [body]
 

@@ -76,12 +76,9 @@ def durable_backend(coordination_conn_id: str | None) -> DurableBackend:
 
 def kept_on_this_host(coordination_conn_id: str | None) -> str:
     """Return where a user's consents and tokens are kept, as a sentence; empty if all hosts share them."""
-    if coordination_conn_id:
-        return ""
-    return (
-        f"Consents and tokens of users are kept in {_folder(_state_dir())} on host {socket.gethostname()} only: start, "
-        "finish and use a consent there, or name a connection in the extra coordination_conn_id."
-    )
+    place = f"Consents and tokens of users are kept in {_folder(_state_dir())} on host {socket.gethostname()} only: "
+    advice = "start, finish and use a consent there, or name a connection in the extra coordination_conn_id."
+    return "" if coordination_conn_id else place + advice
 
 
 def user_tokens(

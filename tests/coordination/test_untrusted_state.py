@@ -12,7 +12,8 @@ import pytest
 from redis import Redis
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import MAX_VALUE_BYTES, DurableBackend
+from airflow_provider_meetings.coordination.backend import DurableBackend
+from airflow_provider_meetings.coordination.stored import MAX_VALUE_BYTES
 from tests.contract.backends import backend_servers
 from tests.coordination import durable_backends
 from tests.coordination.durable_backends import Location

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import MAX_VALUE_BYTES, BackendError, Busy, DurableBackend
+from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.host.record import MAX_SECONDS, BootClock, Record
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
 
 _FILE_LOCK_SECONDS = 2.0
 """Files are locked for microseconds; a process that holds one for longer has been stopped."""
+_LARGEST = 1024 * 1024
 _SWEPT = "swept"
 _UNUSED_SECONDS = 7 * 86400.0
 _UNKNOWN_WAIT_SECONDS = 2.0
@@ -150,7 +150,7 @@ def _name(key: str, kind: str) -> str:
 
 def _read(file: int) -> Record | None:
     # Read only the size of the file: allocating a buffer of the maximum size takes as long as the rest of the call.
-    return Record.from_bytes(os.pread(file, min(os.fstat(file).st_size, MAX_VALUE_BYTES), 0))
+    return Record.from_bytes(os.pread(file, min(os.fstat(file).st_size, _LARGEST), 0))
 
 
 def _write(file: int | None, record: Record) -> None:
@@ -169,18 +169,15 @@ def _write(file: int | None, record: Record) -> None:
 def _read_slots(file: int | None, now: BootClock) -> tuple[float, float, float]:
     """Return the seconds until the queue ends, the seconds until the block ends, and the last spacing."""
     record = _read(file) if file is not None else None
-    try:
-        block_seconds, spacing = map(float, record.payload.split()) if record else (0.0, 0.0)
-    except ValueError:
-        record = None
-    if record is None or not (0 <= block_seconds <= MAX_SECONDS and 0 <= spacing < math.inf):
+    if record is None:
         return 0.0, 0.0, 0.0
+    block_seconds, _, spacing = record.payload.decode().partition(" ")
     queue = record.remaining(now, _UNKNOWN_WAIT_SECONDS)
-    blocked = Record(record.written, block_seconds).remaining(now, _UNKNOWN_WAIT_SECONDS)
+    blocked = Record(record.written, float(block_seconds or 0)).remaining(now, _UNKNOWN_WAIT_SECONDS)
     if now.rebooted_since(record.written):
         # The processes in the queue are gone; the platform's block still counts.
         queue = min(queue, _UNKNOWN_WAIT_SECONDS)
-    return queue, blocked, spacing
+    return queue, blocked, float(spacing or 0)
 
 
 def _slots(now: BootClock, queue: float, blocked: float, spacing: float) -> Record:

@@ -82,7 +82,7 @@ class Record:
         try:
             boot, steady, wall, seconds = json.loads(head)
             plausible = math.isfinite(steady + wall) and 0 <= seconds <= MAX_SECONDS
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError):
             return None
         if not plausible or not isinstance(boot, str):
             return None

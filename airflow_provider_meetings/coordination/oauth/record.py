@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
@@ -131,6 +133,11 @@ class UserRecords:
         return self._encryptor.encrypt(self._name, asdict(record))
 
 
-def unreachable(error: BackendError) -> StoreError:
-    """Return the error for users' tokens that cannot be read or stored."""
-    return StoreError(f"The user's tokens cannot be reached; no request was sent without them: {error}")
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn a `BackendError` into the error for users' tokens that cannot be read or stored."""
+    try:
+        yield
+    except BackendError as error:
+        text = f"The user's tokens cannot be reached; no request was sent without them: {error}"
+        raise StoreError(text) from None

@@ -26,7 +26,7 @@ from airflow_provider_meetings.coordination.backend import BackendError, Busy, D
 from airflow_provider_meetings.coordination.encryption import Encryptor
 from airflow_provider_meetings.coordination.memory import TIMEOUT_SECONDS, ProcessTokenStore
 from airflow_provider_meetings.coordination.oauth.process_state import ProcessState, process_state
-from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords, unreachable
+from airflow_provider_meetings.coordination.oauth.record import UserRecord, UserRecords, store_errors
 from airflow_provider_meetings.coordination.oauth.refresh import Renewal
 
 MAX_REQUEST_SECONDS: Final = 90.0
@@ -108,12 +108,9 @@ class UserTokenStore(UserTokens):
         )
 
     def consent_status(self) -> ConsentStatus | None:
-        try:
-            return self._records.read()[1].consent_status(self._consent_seconds)
-        except AuthenticationError:
-            return None
-        except BackendError as error:
-            raise unreachable(error) from None
+        with store_errors():
+            _, record = self._records.find()
+        return record.consent_status(self._consent_seconds) if record else None
 
     def now(self) -> float:
         return self._clock()
@@ -121,13 +118,11 @@ class UserTokenStore(UserTokens):
     def accept(self, tokens: TokenPair, user: str = "") -> ConsentStatus:
         record = UserRecord.consented(tokens, self._clock(), user)
         encrypted = self._records.encrypt(record)
-        try:
+        with store_errors():
             while True:
                 value, before = self._records.find()
                 if self._records.compare_and_set(value, encrypted):
                     break
-        except BackendError as error:
-            raise unreachable(error) from None
         existing = self._memory.existing(self._memory_key)
         self._memory.token(self._memory_key, lambda: record.token, rejected=existing.value if existing else None)
         another = before.user if before is not None and user and before.user != user else ""
@@ -139,10 +134,8 @@ class UserTokenStore(UserTokens):
 
     def pending_consent(self, state: str) -> dict[str, Any] | None:
         name = self._pending_name(state)
-        try:
+        with store_errors():
             value = self._backend.get(name)
-        except BackendError as error:
-            raise unreachable(error) from None
         return self._encryptor.decrypt(name, value) if value else None
 
     def finish_consent(self, state: str) -> None:
@@ -152,10 +145,8 @@ class UserTokenStore(UserTokens):
         return f"{self._name}|pending|{state}"
 
     def _set_pending(self, name: str, value: bytes, seconds: float) -> None:
-        try:
+        with store_errors():
             self._backend.set(name, value, seconds)
-        except BackendError as error:
-            raise unreachable(error) from None
 
     @property
     def _state(self) -> ProcessState:
@@ -184,7 +175,7 @@ class UserTokenStore(UserTokens):
                 ready(record.refresh)  # before the claim: a process that ends while it waits has sent nothing
             return renewal.run(value, record, renew)
 
-        try:
+        with store_errors():
             if (old := self._store_pending(renewal, rejected)) is not None:
                 return old
             while True:
@@ -200,8 +191,6 @@ class UserTokenStore(UserTokens):
                         retry_after=TIMEOUT_SECONDS,
                     )
                 self._pause(_PAUSE_SECONDS)
-        except BackendError as error:
-            raise unreachable(error) from None
 
     def _store_pending(self, renewal: Renewal, rejected: str | None) -> Token | None:
         """Store what is pending; if that fails, return the old token while it is valid."""

@@ -15,17 +15,10 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import (
-    MAX_VALUE_SECONDS,
-    RECORD_SECONDS,
-    BackendError,
-    Busy,
-    DurableBackend,
-    stored_bytes,
-    warn_ignored,
-)
+from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.redis.errors import translated_errors
 from airflow_provider_meetings.coordination.redis.scripts import BLOCK, COMPARE_AND_SET, GET, RESERVE
+from airflow_provider_meetings.coordination.stored import MAX_VALUE_SECONDS, stored_bytes, warn_ignored
 
 if TYPE_CHECKING:
     from redis import Redis

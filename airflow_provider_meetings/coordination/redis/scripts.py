@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from airflow_provider_meetings.api.http.rate_limit import MAX_SECONDS
-from airflow_provider_meetings.coordination.backend import MAX_VALUE_BYTES
+from airflow_provider_meetings.coordination.stored import MAX_VALUE_BYTES
 
 # Reads a string, but not one that is too large. Such a one, or another type, counts as absent.
 _STORED = f"""
@@ -19,9 +19,7 @@ if unusable then stored = '' end
 # KEYS: record, or value, which begins with the lifetime it was set for. ARGV: the longest lifetime of a value; 0 for a
 # record. Returns what is stored, nothing, or 0 if it counts as absent.
 # A remaining lifetime longer than the value's was written before the clock was set back: it would live too long.
-GET = (
-    _STORED
-    + """
+GET = f"""{_STORED}
 if unusable then return 0 end
 if stored == '' or ARGV[1] == '0' then return stored ~= '' and stored end
 local lifetime, value = string.match(stored, '^(%d+) (.*)$')
@@ -29,7 +27,6 @@ local remaining = redis.call('PTTL', KEYS[1])
 if not lifetime or remaining == -1 or remaining > tonumber(ARGV[1]) then return 0 end
 return remaining <= tonumber(lifetime) and value
 """
-)
 
 # The hash holds the last slot, the end of the block ("blocked_until"), and the time of the last write ("seen").
 # A clock that shows less than "seen" was set back: the other two are moved back with it. A clock that shows much more
@@ -39,15 +36,11 @@ _SLOTS = f"""
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local state = redis.pcall('HMGET', KEYS[1], 'slot', 'blocked_until', 'seen')
-if state.err then
-    if not string.find(state.err, 'WRONGTYPE', 1, true) then return state end
-    state = {{''}}
-end
+if state.err and not string.find(state.err, 'WRONGTYPE', 1, true) then return state end
 local slot, blocked, seen = tonumber(state[1]), tonumber(state[2] or 0), tonumber(state[3] or 0)
 local function usable(number, largest) return number and number > -1e16 and number <= largest end
-local last = (seen or 0) + {MAX_SECONDS * 1e6:.0f}
-local ignored = 0
-if not (usable(seen, 1e16) and usable(blocked, last) and (not state[1] or usable(slot, last))) then
+local last, ignored = (seen or 0) + {MAX_SECONDS * 1e6:.0f}, 0
+if state.err or not (usable(seen, 1e16) and usable(blocked, last) and (not state[1] or usable(slot, last))) then
     redis.call('DEL', KEYS[1])
     slot, blocked, seen, ignored = nil, 0, 0, 1
 end
@@ -91,12 +84,9 @@ return {ignored}
 )
 
 # KEYS: record. ARGV: expected record (empty: none), new record, lifetime in milliseconds. Returns whether it is set.
-COMPARE_AND_SET = (
-    _STORED
-    + """
+COMPARE_AND_SET = f"""{_STORED}
 if stored == ARGV[2] then return 1 end -- an earlier call wrote it and its answer was lost
 if stored ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 """
-)

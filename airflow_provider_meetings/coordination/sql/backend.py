@@ -15,15 +15,10 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_meetings.api.http.rate_limit import MAX_SECONDS, Rate
-from airflow_provider_meetings.coordination.backend import (
-    RECORD_SECONDS,
-    Busy,
-    DurableBackend,
-    stored_bytes,
-    warn_ignored,
-)
+from airflow_provider_meetings.coordination.backend import RECORD_SECONDS, Busy, DurableBackend
 from airflow_provider_meetings.coordination.sql.connections import Connections, Session
 from airflow_provider_meetings.coordination.sql.dialects import STORED
+from airflow_provider_meetings.coordination.stored import stored_bytes, warn_ignored
 
 _LOCK_WAIT_SECONDS = 2.0  # one wait for a lock; it must be shorter than the time after which a connection is cut
 _SLOT_SECONDS = 7200  # slots outlive their use, so that a clock set forward does not end them

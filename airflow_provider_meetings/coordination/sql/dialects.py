@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, Protocol
 
-from airflow_provider_meetings.coordination.backend import MAX_VALUE_BYTES, MAX_VALUE_SECONDS
+from airflow_provider_meetings.coordination.stored import MAX_VALUE_BYTES, MAX_VALUE_SECONDS
 
 if TYPE_CHECKING:
     from airflow_provider_meetings.coordination.sql.connections import Session

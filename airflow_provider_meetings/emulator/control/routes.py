@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -76,10 +76,7 @@ def _checked(body: Mapping[str, Any], types: Types, *required: str) -> dict[str,
 
 
 class Control:
-    """The control routes. Other machines and web pages get 403, because the log shows the requests of all clients.
-
-    :param host: a name or address of this machine beside those of the loopback interface.
-    """
+    """The control routes. Other machines and web pages get 403, because the log shows the requests of all clients."""
 
     def __init__(self, state: EmulatorState, host: str) -> None:
         self.state = state
@@ -113,7 +110,8 @@ class Control:
                 return JSONResponse({"error": "/_emulator/ answers only clients on the same machine"}, 403)
             # A web page may send a request here, and, if its name is made to lead here, read the answer.
             for header in ("Host", "Origin"):
-                name = _host_of(request.headers.get(header, "localhost"))
+                value = request.headers.get(header, "localhost").lower()
+                name = re.sub(r"^https?://|:\d+$|[][]", "", value)
                 if name not in ("localhost", self._host) and not _is_loopback(name):
                     return JSONResponse({"error": f"/_emulator/ refuses a foreign {header}: use 127.0.0.1"}, 403)
             try:
@@ -267,13 +265,6 @@ def _time(value: float | str) -> float | datetime:
         return datetime.fromisoformat(value)
     except ValueError:
         raise ValueError("now must be seconds since the epoch or an ISO 8601 time with a time zone") from None
-
-
-def _host_of(value: str) -> str:
-    try:
-        return urlsplit(value if "//" in value else f"//{value}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _is_loopback(host: str) -> bool:

@@ -33,10 +33,7 @@ _LINK_SECONDS: Final[Mapping[Platform, int]] = {"feishu": 24 * 3600, "wecom": 6 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One received request; header names in lower case, ``body`` is the parsed JSON or None.
-
-    ``withheld`` names the secrets that it had, in header, query and body; the log does not keep them.
-    """
+    """One received request without its secrets; header names in lower case, ``body`` is the parsed JSON or None."""
 
     method: str
     path: str
@@ -44,6 +41,7 @@ class RequestRecord:
     headers: dict[str, str]
     body: Any
     withheld: tuple[str, ...] = ()
+    """The names of its secrets in query, headers and body."""
 
 
 @dataclass(frozen=True, slots=True)
