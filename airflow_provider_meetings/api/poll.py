@@ -56,6 +56,8 @@ class Poll:
             # Last in the next round: an id whose error ends each round must not keep the others from being asked.
             self._waiting.rotate(-1)
             question = self._waiting[-1]
+            # The next poll repeats a failed call. Before the first answer, no other answer is lost by an error.
+            client.transport.repeat_failures = not (self.answered or failure)
             try:
                 answer = client.check(question)
             except ServerError as error:
@@ -66,7 +68,6 @@ class Poll:
                 self._failed.add(question)
                 if error.concerns_all:
                     raise
-                client.transport.close()  # a platform that fails may end the connection, too: the next id opens its own
                 continue
             self.answered = True
             self._failed.discard(question)

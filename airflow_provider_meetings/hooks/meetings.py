@@ -165,7 +165,7 @@ class MeetingsHook(BaseHook):
         Raises as `check`.
         """
         with self.error_mapping():
-            return self.client.transport.poll(lambda: poll.ask(self.client))
+            return poll.ask(self.client)
 
     def test_connection(self) -> tuple[bool, str]:
         """Fetch a token and try the coordination connection; called by the UI and ``airflow connections test``."""

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 from requests.utils import default_headers, get_environ_proxies
@@ -56,7 +56,6 @@ _MAX_LATE_SLOTS = 2
 _MAX_LOST_SLOTS = 20
 """After this many lost slots, one call is sent anyway."""
 
-T = TypeVar("T")
 Decode = Callable[[requests.Response], Any]
 """Return the payload of an answer, or raise the typed error that its body names."""
 
@@ -109,7 +108,8 @@ class Transport:
         self.on_secret = on_secret
         self.queue_timeout = queue_timeout
         self.usage = Usage()
-        self._polling = False
+        self.repeat_failures = True
+        """Whether calls are repeated that the platform fails to answer; a poll sends them once."""
         self._max_attempts = max_attempts
         self._rate_limiter = rate_limiter
         self._interrupted = Event()
@@ -184,6 +184,14 @@ class Transport:
             end.
         :raises AnswerTooLong: if the answer exceeds the transport's limits.
         """
+        retrying = Retrying(
+            stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
+            retry=retry_if_exception(self._is_retryable),
+            wait=self._wait_seconds,
+            before_sleep=self._log_retry,
+            sleep=self._sleep,
+            reraise=True,
+        )
 
         def send(signature: Signature | None) -> Any:
             headers = {**default_headers(), "Accept-Encoding": ACCEPTED}
@@ -194,8 +202,8 @@ class Transport:
             self.usage.add(quota.endpoint, calls=1)
             try:
                 return decode(self._send(request, kept=kept))
-            except RateLimited as error:
-                self._block(quota, error)
+            except (RateLimited, ServerError) as error:
+                self._note(quota, error)
                 raise
 
         def attempt() -> Any:
@@ -217,37 +225,19 @@ class Transport:
                     break
             return send(signature)
 
-        return self._retrying(self._is_retryable, max_attempts)(attempt)
-
-    def poll(self, calls: Callable[[], T]) -> T:
-        """Make calls, each of which is sent once if the platform fails to answer it: the next poll repeats it.
-
-        `calls` raises such a failure only if every call failed; then all are repeated, as one call would be.
-        """
-        self._polling = True
-        return self._retrying(lambda error: type(error) is ServerError and not error.concerns_all)(calls)
-
-    def _retrying(self, retry: Callable[[BaseException], bool], max_attempts: int | None = None) -> Retrying:
-        def is_soon(error: BaseException) -> bool:
-            return retry(error) and (getattr(error, "retry_after", None) or 0.0) <= MAX_WAIT_SECONDS
-
-        return Retrying(
-            stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
-            retry=retry_if_exception(is_soon),
-            wait=self._wait_seconds,
-            before_sleep=self._log_retry,
-            sleep=self._sleep,
-            reraise=True,
-        )
+        return retrying(attempt)
 
     def _is_retryable(self, error: BaseException) -> bool:
         if isinstance(error, QueueTooLong | AnswerTooLong):
             return False  # four answers without end would take eight minutes; the task's own retry comes later
-        return isinstance(error, RateLimited) or (
-            isinstance(error, ServerError) and (error.concerns_all or not self._polling)
-        )
+        if isinstance(error, ServerError) and not (error.concerns_all or self.repeat_failures):
+            return False
+        return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= MAX_WAIT_SECONDS
 
-    def _block(self, quota: Quota, error: RateLimited) -> None:
+    def _note(self, quota: Quota, error: RateLimited | ServerError) -> None:
+        if isinstance(error, ServerError):
+            self._adapter.close()  # a platform that fails may end the connection as well, after its answer
+            return
         self.usage.add(quota.endpoint, refused=1)
         if self._rate_limiter is not None:
             error.retry_after = self._rate_limiter.refused(quota, error)
