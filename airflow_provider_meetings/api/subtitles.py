@@ -144,7 +144,7 @@ def _untimed_cues(blocks: list[list[str]], has_header: bool) -> Iterator[Cue]:
 
 def _looks_like_a_heading(line: str) -> bool:
     found = _CLOCK_AT_END.search(line.strip())
-    return found is not None and (found.start() == 0 or line.strip()[found.start() - 1].isspace())
+    return found is not None and line.strip()[: found.start()].endswith((" ", "\t"))
 
 
 def _blocks(text: str) -> Iterator[list[str]]:

@@ -157,9 +157,10 @@ def test_paragraphs_without_times_and_speakers() -> None:
     assert [(cue.text, cue.speaker, cue.broken) for cue in found] == [(one, None, False) for one in text.split("\n\n")]
 
 
-def test_time_within_paragraph_is_no_heading() -> None:
-    (cue,) = headed_cues("Lina 00:01\nWe meet\nat 10:30\nfor an hour")
-    assert cue.text == "We meet\nat 10:30\nfor an hour"
+@pytest.mark.parametrize("text", ["We meet\nat 10:30\nfor an hour", "At\n10:30\n11:30\nand\n12:30\nor so"])
+def test_time_within_paragraph_is_no_heading(text: str) -> None:
+    (cue,) = headed_cues(f"Lina 00:01\n{text}")
+    assert (cue.text, cue.speaker) == (text, "Lina")
 
 
 def test_merged_paragraphs_are_broken() -> None:
