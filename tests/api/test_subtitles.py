@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import product
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.subtitles import Cue, decoded, headed_cues, subrip_cues
@@ -181,6 +181,7 @@ def test_long_first_line_is_parsed_quickly(prefix: str, repeated: str) -> None:
         assert cue == Cue("Hello", speaker=f"{prefix}{' ' * 200_000}x".strip(), start_ms=1000)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_subrip_keeps_every_character(text: str) -> None:
     cues = list(subrip_cues(text))
@@ -189,6 +190,7 @@ def test_subrip_keeps_every_character(text: str) -> None:
     assert all(cue.broken or 0 <= (cue.start_ms or 0) <= (cue.end_ms or 0) for cue in cues)
 
 
+@settings(deadline=None)
 @given(TEXTS, st.sampled_from(["End 00:01\nend", "Speaker 1\nend", "end"]))
 def test_paragraphs_keep_every_character(text: str, last: str) -> None:
     """The last paragraph: a file that has only a header has no rows."""

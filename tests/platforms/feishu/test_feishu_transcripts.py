@@ -8,7 +8,7 @@ from typing import Any
 
 import pendulum
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.artifacts import Chapter, Keyword, Statistics, Todo
@@ -267,6 +267,7 @@ def test_non_list_is_one_entry() -> None:
     assert len(read("todos-json", b"[" * 100_000)) == 1
 
 
+@settings(deadline=None)
 @given(TEXTS)
 @pytest.mark.parametrize("kind", ["transcript-txt", "transcript-srt"])
 def test_transcript_text_is_complete(kind: str, text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.artifacts import Chapter, Statistics, Todo
+from airflow_provider_meetings.api.artifacts import Chapter, Keyword, Statistics, Todo
 from airflow_provider_meetings.api.landing.store import Plan
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
@@ -26,6 +26,7 @@ OWNER = {"platform": "wecom", "tenant": "corp", "recording_id": "rec-1"}
 ARTIFACTS = {
     Chapter: {"item_no": 0, "title": "Opening", "start_ms": 0, "source": {"x": 1}},
     Todo: {"item_no": 0, "content": "Call", "assignees": ["赵敏"]},
+    Keyword: {"item_no": 0, "keyword": "缓存"},
     Statistics: {"user_view_count": 1, "viewers": [{"user_id": "u", "viewed_at": ONE}]},
 }
 
