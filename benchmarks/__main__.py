@@ -1,9 +1,9 @@
 """Compare the provider with its peers: ``python -m benchmarks [CASE …]``; all cases by default.
 
-There are three groups of cases: landing, coordination of many workers, and loading. The last two need the servers of
-the tests. BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default 5) the number of measured
-runs per peer, BENCH_SECONDS (default 60) the duration of the rate-limit cases, BENCH_ROWS (default 100000) the number
-of rows loaded, BENCH_LOADS (default 3) the number of loads.
+There are four groups of cases: landing, coordination of many workers, loading, and API answers without end. The second
+and third need the servers of the tests. BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default
+5) the number of measured runs per peer, BENCH_SECONDS (default 60) the duration of the rate-limit cases, BENCH_ROWS
+(default 100000) the number of rows loaded, BENCH_LOADS (default 3) the number of loads.
 BENCH_PEERS, BENCH_PEERS_S3FS and BENCH_PEERS_DLT name the environments that `make bench` creates for the peers. Only
 ratios within one run are meaningful, and only on an otherwise idle machine.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import signal
 import sys
 
+from benchmarks.answers import cases as answers
 from benchmarks.coordination import cases as coordination
 from benchmarks.landing import cases as landing
 from benchmarks.landing.body import GIB
@@ -21,7 +22,7 @@ from benchmarks.peers import Peers
 from benchmarks.processes import Failed
 from benchmarks.report import Report
 
-CASES = (*landing.CASES, *coordination.CASES, *loading.CASES)
+CASES = (*landing.CASES, *coordination.CASES, *loading.CASES, *answers.CASES)
 
 
 def main(wanted: list[str]) -> int:

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import pytest
 
 from airflow_provider_meetings.api.errors import AnswerTooLong, ServerError
+from airflow_provider_meetings.api.http.cancellation import CancellableAdapter
 from airflow_provider_meetings.api.http.transport import KEPT_ANSWER_SECONDS, Transport
 from airflow_provider_meetings.coordination.oauth.token_store import MAX_REQUEST_SECONDS
 from tests.contract.acme_api import OK, QUOTA, Start, decode, token_auth
@@ -169,6 +170,35 @@ def test_lookup_of_name_holds_nobody(
         with connection:
             connection.settimeout(20)
             assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("way", ["interrupt", "signal", "deadline"])
+def test_connecting_holds_nobody(start: Start, no_proxies: None, way: str) -> None:
+    """The host's queue of connections is full: it does not answer, and urllib3's own limit is ten seconds."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as stack:
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        port = listener.getsockname()[1]
+        transport = start(f"http://127.0.0.1:{port}", sleep=None, answer_seconds=1.0 if way == "deadline" else 60)
+        connecting = threading.Event()
+        connect = CancellableAdapter.send
+
+        def send(self: CancellableAdapter, *args: Any, **kwargs: Any) -> Any:
+            connecting.set()
+            return connect(self, *args, **kwargs)
+
+        stack.enter_context(pytest.MonkeyPatch.context()).setattr(CancellableAdapter, "send", send)
+        errors = {"signal": TaskTimeout, "deadline": AnswerTooLong}
+        started = time.monotonic()
+        with (
+            signalled_after(connecting) if way == "signal" else nullcontext(),
+            interrupted_after(connecting, transport.interrupt) if way == "interrupt" else nullcontext(),
+            pytest.raises(errors.get(way, ServerError)),
+        ):
+            transport.call("GET", "/api", decode, quota=QUOTA)
+        assert time.monotonic() - started < 8
 
 
 def test_kept_call_is_not_interrupted(origin: Origin, start: Start) -> None:
