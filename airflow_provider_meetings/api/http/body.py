@@ -11,17 +11,10 @@ import requests
 from airflow_provider_meetings.api.errors import AnswerTooLong, ServerError
 from airflow_provider_meetings.api.http.error_codes import request_path
 
-ACCEPTED = "gzip"
-"""The Accept-Encoding of the calls."""
 _CHUNK_BYTES = 64 * 1024
 # https://www.iana.org/assignments/http-parameters/http-parameters.xhtml#content-coding
+# Servers also send what is no coding, such as "utf-8".
 _CODINGS = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"}
-
-
-def content_codings(response: requests.Response) -> list[str]:
-    """Return the known codings of the body, in lower case; servers also send what is none, such as ``utf-8``."""
-    tokens = response.headers.get("Content-Encoding", "").lower().split(",")
-    return [token.strip() for token in tokens if token.strip() in _CODINGS]
 
 
 def read_whole(response: requests.Response, max_bytes: int, platform: str) -> None:
@@ -29,22 +22,24 @@ def read_whole(response: requests.Response, max_bytes: int, platform: str) -> No
 
     :param response: opened with ``stream=True``; closed if the body cannot be read.
     :raises AnswerTooLong: if it has more than `max_bytes` decoded.
-    :raises ServerError: if it is compressed in another way than requested.
-    :raises Exception: of requests, urllib3, gzip or zlib, for a body that is cut or broken.
+    :raises ServerError: if it is compressed in another way than gzip.
+    :raises Exception: of requests, urllib3, gzip or zlib, for a body that is cut or damaged.
     """
-    # `read1` at most empties a buffer. `stream` reads all that follows a chunk of a negative size, and before urllib3
-    # 2.8 a line without end; its decoders accept a truncated body.
+    # `read1` at most empties a buffer. `stream` reads all that follows a chunk of a negative size; its decoders accept
+    # a truncated body.
     read = response.raw.read1
+    tokens = response.headers.get("Content-Encoding", "").lower().split(",")
+    codings = [token.strip() for token in tokens if token.strip() in _CODINGS]
     try:
-        if codings := content_codings(response):
-            if codings not in (["gzip"], ["x-gzip"]):
-                raise ServerError(
-                    f"{platform} compressed its answer to {request_path(response)} as {', '.join(codings)}; "
-                    f"only {ACCEPTED} was requested",
-                    platform=platform,
-                    next_step="If a proxy does this, configure it to pass answers on unchanged.",
-                )
+        if codings in (["gzip"], ["x-gzip"]):
             read = GzipFile(fileobj=SimpleNamespace(read=read)).read1
+        elif codings:
+            raise ServerError(
+                f"{platform} compressed its answer to {request_path(response)} as {', '.join(codings)}; "
+                "only gzip was requested",
+                platform=platform,
+                next_step="If a proxy does this, configure it to pass answers on unchanged.",
+            )
         with BytesIO() as body:  # closed: the traceback of an error would keep its bytes
             while chunk := read(_CHUNK_BYTES):
                 body.write(chunk)
@@ -58,11 +53,4 @@ def read_whole(response: requests.Response, max_bytes: int, platform: str) -> No
     except BaseException:
         response.close()
         raise
-    response.raw = _Whole(content)
-
-
-class _Whole(BytesIO):
-    """Return everything at once: `Response.content` would copy it in small pieces."""
-
-    def read(self, size: int | None = -1) -> bytes:
-        return super().read()
+    response.raw = BytesIO(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
@@ -32,6 +33,17 @@ class _Exchange:
         self.sockets: list[socket.socket] = []
         self.left = False
 
+    def wait(self, seconds: float) -> requests.Response:
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            # Short waits: Python handles a signal that comes just before one only after it.
+            with suppress(Empty):
+                outcome = self.outcome.get(timeout=min(left, 0.5))
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                return outcome
+        raise DeadlineExceeded(f"no complete answer within {seconds:g} s")
+
 
 class CancellableAdapter(HTTPAdapter):
     """Send requests that other threads can cancel.
@@ -45,11 +57,11 @@ class CancellableAdapter(HTTPAdapter):
     def __init__(self, *mixins: type[HTTPConnection]) -> None:
         # Set first: the base class creates the pool manager.
         self._mixins = mixins
-        # Reentrant: a signal handler may call `cancel` while its own thread holds the lock.
-        self._lock = threading.RLock()
-        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._exchanges: set[_Exchange] = set()
         self._own = threading.local()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        # Reentrant: a signal handler may call `cancel` while its own thread holds the lock.
+        self._lock = threading.RLock()
         self.cancelled = False
         super().__init__()
 
@@ -67,54 +79,46 @@ class CancellableAdapter(HTTPAdapter):
                 outcome: requests.Response | BaseException = work()
             except BaseException as error:  # raised by the caller
                 outcome = error
-            with self._lock:
-                exchange.outcome.put(outcome)
-                if exchange.left:
-                    _discard(exchange)
+            exchange.outcome.put(outcome)
+            if exchange.left and isinstance(outcome, requests.Response):
+                outcome.close()
 
-        outcome: requests.Response | BaseException | None = None
         try:
-            with self._lock:
-                self._check()
-                self._exchanges.add(exchange)
+            self._exchanges.add(exchange)
+            self._check(exchange)
             # Airflow finds the task's log by the context.
             threading.Thread(target=copy_context().run, args=(run,), name="meetings request", daemon=True).start()
-            outcome = exchange.outcome.get(timeout=seconds)
-        except Empty:
-            raise DeadlineExceeded(f"no complete answer within {seconds:g} s") from None
+            return exchange.wait(seconds)
+        except BaseException:
+            exchange.left = True
+            for connection in exchange.sockets:
+                _shut_down(connection)
+            raise
         finally:
-            with self._lock:
-                self._exchanges.discard(exchange)
-                if not isinstance(outcome, requests.Response):
-                    exchange.left = True
-                    _discard(exchange)
-        if isinstance(outcome, BaseException):
-            raise outcome
-        return outcome
+            self._exchanges.discard(exchange)
 
     def cancel(self) -> None:
         """End each exchange and each read of a body, in any thread; refuse further ones."""
+        self.cancelled = True
+        for exchange in [*self._exchanges]:
+            exchange.outcome.put(requests.ConnectionError("the session was interrupted"))
         with self._lock:
-            self.cancelled = True
-            for exchange in self._exchanges:
-                exchange.outcome.put(requests.ConnectionError("the session was interrupted"))
             for connection in [*self._sockets]:
                 _shut_down(connection)
 
     def use(self, connection: socket.socket) -> None:
         """Register the socket that the exchange of this thread uses.
 
-        :raises requests.ConnectionError: if the exchange has been left.
+        :raises requests.ConnectionError: if nobody waits for the exchange any more.
         """
-        exchange: _Exchange | None = getattr(self._own, "exchange", None)
+        exchange: _Exchange = self._own.exchange
+        exchange.sockets.append(connection)
         with self._lock:
             self._sockets.add(connection)
-            if exchange is not None:
-                exchange.sockets.append(connection)
-            self._check(exchange)
+        self._check(exchange)  # after it was registered: whoever comes later shuts it down
 
-    def _check(self, exchange: _Exchange | None = None) -> None:
-        if self.cancelled or (exchange is not None and exchange.left):
+    def _check(self, exchange: _Exchange) -> None:
+        if self.cancelled or exchange.left:
             raise requests.ConnectionError("the session was interrupted")
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -177,16 +181,6 @@ class _CancellableConnection(HTTPConnection):
 def _plain_socket(connection: socket.socket) -> socket.socket:
     # For TLS inside the TLS of a proxy, urllib3 uses an object that is not a socket but has one.
     return getattr(connection, "socket", connection)
-
-
-def _discard(exchange: _Exchange) -> None:
-    """Shut down the sockets of an exchange that its caller has left, and close its answer."""
-    for connection in exchange.sockets:
-        _shut_down(connection)
-    with suppress(Empty):
-        while True:
-            if isinstance(outcome := exchange.outcome.get_nowait(), requests.Response):
-                outcome.close()
 
 
 def _shut_down(connection: socket.socket) -> None:

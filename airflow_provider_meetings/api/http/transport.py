@@ -31,7 +31,7 @@ from airflow_provider_meetings.api.errors import (
     ServerError,
 )
 from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
-from airflow_provider_meetings.api.http.body import ACCEPTED, read_whole
+from airflow_provider_meetings.api.http.body import read_whole
 from airflow_provider_meetings.api.http.cancellation import CancellableAdapter, DeadlineExceeded
 from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
 from airflow_provider_meetings.api.http.redaction import is_http, keep_queries_out_of_logs, redact, unreachable
@@ -194,7 +194,7 @@ class Transport:
         )
 
         def send(signature: Signature | None) -> Any:
-            headers = {**default_headers(), "Accept-Encoding": ACCEPTED}
+            headers = {**default_headers(), "Accept-Encoding": "gzip"}
             url = self.base_url + path
             request = requests.Request(method, url, headers, params=params, json=json, auth=signature)
             if not kept:
