@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -74,7 +75,7 @@ class MeetingsHook(BaseHook):
         self.meetings_conn_id = check_conn_id(conn_id, "meetings_conn_id")
         self._max_attempts = 4
         self._masked: set[str] = set()
-        self._interrupted = False
+        self.interrupted = threading.Event()
 
     @classmethod
     def for_connection(cls, conn_id: str, *, retry: bool = True) -> MeetingsHook:
@@ -142,7 +143,7 @@ class MeetingsHook(BaseHook):
         login = Login(str(conn.login), str(conn.password), extra)
         tokens = SharedTokens(shared, login.secret, PROCESS_TOKENS, timeout=transport.queue_timeout)
         client = self.make_client(transport, MediaSession(transport, extra["allowed_media_hosts"]), login, tokens)
-        if self._interrupted:
+        if self.interrupted.is_set():
             client.interrupt()
         return client
 
@@ -189,7 +190,7 @@ class MeetingsHook(BaseHook):
 
     def interrupt(self) -> None:
         """End the client's calls in progress, in any thread, and refuse further ones, also of a later client."""
-        self._interrupted = True
+        self.interrupted.set()
         if client := self.__dict__.get("client"):
             client.interrupt()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any, get_args
 
@@ -51,8 +51,6 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         platform has no such file.
     """
 
-    _cancel: Callable[[], None] | None = None  # set during a run
-
     template_fields: Sequence[str] = ("meetings_conn_id", "recordings", "target", "kinds", "timezone")
 
     def __init__(
@@ -84,29 +82,12 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Land all files of all ready recordings."""
-        try:
-            return self._land(context)
-        finally:
-            self._cancel = None
-
-    def on_kill(self) -> None:
-        """Cancel the running landings; partial uploads stay, and the next try resumes them."""
-        if cancel := self._cancel:
-            cancel()
-        super().on_kill()  # also while there is no client yet
-
-    def _land(self, context: Context) -> list[dict[str, Any]]:
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
         with tracked(hook, self), hook.error_mapping():
             layout = Layout(self.layout, self.timezone)
             client = hook.get_conn()
-            limits = Limits(max_bytes=self.max_bytes)
-
-            def cancel() -> None:
-                limits.stop.set()
-                client.interrupt()
-
-            self._cancel = cancel
+            # A killed task stops its landings; partial uploads stay, and the next try resumes them.
+            limits = Limits(max_bytes=self.max_bytes, stop=hook.interrupted)
             kinds = self._available_kinds(client)
             recordings = list(arguments.values(Recording, self.recordings, "recordings", context))
             ready = self._ready(client, recordings)
@@ -124,7 +105,7 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
                 return stored
 
             files = files_of(client, ready, kinds)
-            with closing(land_all(files, land, workers=self.max_workers, stop=cancel)) as landed:
+            with closing(land_all(files, land, workers=self.max_workers, stop=hook.interrupt)) as landed:
                 results = list(landed)
             stored = [result.stored for result in results if isinstance(result, Landed)]
             failures = [result for result in results if isinstance(result, Failed)]

@@ -260,11 +260,13 @@ class Transport:
         except MeetingsApiError:
             raise
         except DeadlineExceeded:
-            raise AnswerTooLong(
+            too_long = AnswerTooLong(
                 f"{self.platform} did not finish its answer to {redact(request.url)} within {seconds:g} s",
                 platform=self.platform,
                 next_step="Try again later; if it persists, check the network and the proxy.",
-            ) from None
+            )
+            too_long.concerns_all = True  # a poll must not wait as long for each object
+            raise too_long from None
         except Exception as error:  # also errors of urllib3, http.client, gzip and zlib
             raise self._stopped() if adapter.cancelled else unreachable(self.platform, request.url, error) from None
         finally:
