@@ -260,7 +260,7 @@ def test_interrupt_ends_wait_before_retry(origin: Origin, start: Start) -> None:
         calling = threads.submit(transport.call, "GET", "/api", decode, quota=QUOTA)
         assert rate_limited.wait(20)
         transport.interrupt()
-        with pytest.raises(RateLimited):
+        with pytest.raises((RateLimited, ServerError)):  # the latter if the answer was still being read
             calling.result(20)
     assert origin.count("/api") <= 2
 
