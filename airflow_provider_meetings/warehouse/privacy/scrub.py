@@ -46,9 +46,8 @@ def fold(text: str) -> str:
 def _fold(special: str) -> str:
     special = html.unescape(html.unescape(special))
     text = normalize("NFKD", normalize("NFKD", special).casefold()).translate(_SIMILAR)
-    return re.sub(
-        r"\s+", " ", "".join(one for one in text if category(one) != "Cf")
-    )  # Cf: zero-width spaces and others
+    # Format characters (Cf) are invisible, such as zero-width spaces.
+    return re.sub(r"\s+", " ", "".join(one for one in text if category(one) != "Cf"))
 
 
 class Scrub:
