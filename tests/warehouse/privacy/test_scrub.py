@@ -54,7 +54,7 @@ def replace_by_trying(noted: Replacements, value: str) -> str:
             replacement, is_id = forms[form]
             neighbours = value[at - 1 : at] if at else "", value[at + len(form) : at + len(form) + 1]
             alone = is_id and not any(character.isascii() and character.isalnum() for character in neighbours)
-            if value.startswith(form, at) and (len(form) >= 6 or alone):
+            if value.startswith(form, at) and (len(form.encode()) >= 6 or alone):
                 done, at = done + replacement, at + len(form)
                 break
         else:
