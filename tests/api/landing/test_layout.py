@@ -232,7 +232,7 @@ def templates(draw: st.DrawFn) -> str:
     return "".join(f"{{{name}}}{text}" for name, text in zip(names, [*texts, ""], strict=True))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(template=templates(), seed=st.randoms(use_true_random=False))
 @example(template=DEFAULT_LAYOUT, seed=Random(1))
 @example(template="{platform}/{date}-{recording_id}/{tenant}={file_id}-{kind}.{ext}", seed=Random(2))
