@@ -73,10 +73,7 @@ class S3Store(Store):
         return self._bucket.uri(key)
 
     def check_writable(self) -> None:
-        """Send an upload that is refused after the permissions are checked: its condition and its digest are wrong.
-
-        :raises OSError: with target and next step.
-        """
+        """Send an upload that is refused after the permissions are checked: its condition and its digest are wrong."""
         self._probe(ContentMD5="A" * 22 + "==")
 
     def stat(self, key: str) -> ObjectStat | None:
