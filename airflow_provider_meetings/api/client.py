@@ -108,13 +108,15 @@ class MeetingsClient(ABC):
         return tuple(query.split(by_meeting="recording_ids" not in self.selectors))
 
     def _answers(self, questions: Sequence[RecordingQuery], report: Report) -> Iterator[Recording]:
-        failed = 0
+        failed, lost = 0, False
         for question in questions:
             try:
                 yield from self._list(question, report)
+                lost = False
             except MeetingsApiError as error:
                 state, reason = self._state_of(error), reason_of(error)
-                if isinstance(error, ServerError) and not error.concerns_all:
+                lost, lost_before = isinstance(error, ServerError) and error.lost, lost
+                if isinstance(error, ServerError) and not (error.concerns_all or (lost and lost_before)):
                     failed += 1
                     state, reason = RecordingState.ABSENT, str(error)
                 if state is None or failed == len(questions):

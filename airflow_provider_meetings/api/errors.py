@@ -145,7 +145,9 @@ class ServerError(MeetingsApiError):
 
     permanent = False
     concerns_all = False
-    """Whether every other call would fail as well: there is no answer at all, or no token."""
+    """Whether every other call would fail as well: there is no token, or the task is being stopped."""
+    lost = False
+    """Whether no answer came in time, or no connection: of two in a row, the second ends a round."""
 
 
 class AnswerTooLong(ServerError):

@@ -10,7 +10,14 @@ from itertools import chain, islice
 from typing import Any, Literal
 
 from airflow_provider_meetings.api.client import MeetingsClient, deduplicate
-from airflow_provider_meetings.api.errors import Gone, MeetingsApiError, NotFound, PermissionDenied, ServerError
+from airflow_provider_meetings.api.errors import (
+    Gone,
+    MeetingsApiError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+)
 from airflow_provider_meetings.api.models import Recording, RecordingState
 from airflow_provider_meetings.api.query import SELECTORS, RecordingQuery
 
@@ -52,6 +59,7 @@ class Poll:
             self._answers = {question: client._unanswered(question, "not asked yet") for question in self._waiting}
             self._failed.update(self._waiting)
         failure: ServerError | None = None
+        lost = False
         for _ in range(len(self._waiting)):
             # Last in the next round: an id whose error ends each round must not keep the others from being asked.
             self._waiting.rotate(-1)
@@ -60,16 +68,17 @@ class Poll:
             client.transport.repeat_failures = not (self.answered or failure)
             try:
                 answer = client.check(question)
-            except ServerError as error:
-                failure, pending = error, self._answers[question]
+            except (RateLimited, ServerError) as error:
+                pending = self._answers[question]
                 self._answers[question] = tuple(
                     replace(r, reason=str(error)) if r.state.is_pending else r for r in pending
                 )
                 self._failed.add(question)
-                if error.concerns_all:
+                if isinstance(error, RateLimited) or error.concerns_all or (error.lost and lost):
                     raise
+                failure, lost = error, error.lost
                 continue
-            self.answered = True
+            self.answered, lost = True, False
             self._failed.discard(question)
             self._answers[question] = answer
             if answer and not any(recording.state.is_pending for recording in answer):

@@ -26,9 +26,15 @@ from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 Answer = str | tuple[str, ...] | MeetingsApiError
 
 
-def unreachable() -> ServerError:
-    error = ServerError("acme could not be reached")
+def tokenless() -> ServerError:
+    error = ServerError("no token")
     error.concerns_all = True
+    return error
+
+
+def lost() -> ServerError:
+    error = ServerError("acme could not be reached")
+    error.lost = True
     return error
 
 
@@ -114,14 +120,16 @@ def test_failing_id_keeps_its_state_and_is_asked_once_a_round() -> None:
     )
 
 
-@pytest.mark.parametrize("error", [RateLimited("slow"), unreachable(), PermissionDenied("no scope", code=9)])
+@pytest.mark.parametrize("error", [RateLimited("slow"), tokenless(), PermissionDenied("no scope", code=9)])
 def test_error_about_all_ends_the_round_and_keeps_its_answers(error: MeetingsApiError) -> None:
     acme = Acme(a=["ready"], b=[error, error, "ready"], c=["processing", "ready"])
     poll = Poll(MEETINGS, "settled")
     with pytest.raises(type(error)):
         poll.ask(acme)
     assert [str(r.state) for r in poll.recordings] == ["ready", "absent", "absent"]
-    assert poll.answers(late=True)[2][0].reason == "still absent at the deadline: not asked yet"
+    asked = str(error) if isinstance(error, RateLimited | ServerError) else "not asked yet"
+    reasons = [answer[0].reason for answer in poll.answers(late=True)]
+    assert reasons[1:] == [f"still absent at the deadline: {reason}" for reason in (asked, "not asked yet")]
     # What was not asked comes first in the next round.
     acme.asked.clear()
     with pytest.raises(type(error)):
@@ -129,6 +137,18 @@ def test_error_about_all_ends_the_round_and_keeps_its_answers(error: MeetingsApi
     assert acme.asked == ["c", "b"]
     poll.ask(acme)
     assert states(poll) == [("ready", None)] * 3
+
+
+def test_lost_call_leaves_the_other_ids_and_two_in_a_row_end_the_round() -> None:
+    acme = Acme(a=[lost(), "ready"], b=["processing"], c=[lost(), lost(), "ready"])
+    poll = Poll(MEETINGS, "settled")
+    assert acme.round(poll) == ["a", "b", "c"]
+    assert [str(r.state) for r in poll.recordings] == ["absent", "processing", "absent"]
+    acme = Acme(a=["ready"], b=[lost()], c=[lost()], d=["ready"])
+    poll = Poll(RecordingQuery(meeting_ids=tuple("abcd")), "settled")
+    with pytest.raises(ServerError, match="could not be reached"):
+        poll.ask(acme)
+    assert acme.asked == ["a", "b", "c"]
 
 
 def test_failure_of_all_is_an_error_until_one_has_answered() -> None:
@@ -217,10 +237,16 @@ class TestListing:
         ]
         assert [(w.selector, w.items, w.complete) for w in windows] == [("b", 0, False), ("o", 0, False)]
 
-    @pytest.mark.parametrize("error", [RateLimited("slow"), unreachable(), PermissionDenied("no scope", code=9)])
+    @pytest.mark.parametrize("error", [RateLimited("slow"), tokenless(), PermissionDenied("no scope", code=9)])
     def test_error_about_all_is_raised(self, error: MeetingsApiError) -> None:
         with pytest.raises(type(error)):
             list(Acme(a=["ready"], b=[error], c=["ready"]).list(MEETINGS))
+
+    def test_two_lost_calls_in_a_row_are_raised(self) -> None:
+        acme = Acme(a=[lost()], b=["ready"], c=[lost()], d=[lost()])
+        assert [str(r.state) for r in acme.list(MEETINGS)] == ["absent", "ready", "absent"]
+        with pytest.raises(ServerError, match="could not be reached"):
+            list(acme.list(RecordingQuery(meeting_ids=tuple("abcd"))))
 
     def test_failure_of_all_is_raised(self) -> None:
         with pytest.raises(ServerError, match="sick"):

@@ -90,7 +90,7 @@ def unreachable(platform: str, url: str, failure: Exception | str) -> ServerErro
         "if they are right, try again later.",
         platform=platform,
     )
-    error.concerns_all = not isinstance(failure, _DAMAGED)
+    error.lost = not isinstance(failure, _DAMAGED)
     return error
 
 

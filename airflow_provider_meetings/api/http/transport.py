@@ -230,7 +230,7 @@ class Transport:
     def _is_retryable(self, error: BaseException) -> bool:
         if isinstance(error, QueueTooLong | AnswerTooLong):
             return False  # four answers without end would take eight minutes; the task's own retry comes later
-        if isinstance(error, ServerError) and not (error.concerns_all or self.repeat_failures):
+        if isinstance(error, ServerError) and not (error.concerns_all or error.lost or self.repeat_failures):
             return False
         return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= MAX_WAIT_SECONDS
 
@@ -265,7 +265,7 @@ class Transport:
                 platform=self.platform,
                 next_step="Try again later; if it persists, check the network and the proxy.",
             )
-            too_long.concerns_all = True  # a poll must not wait as long for each object
+            too_long.lost = True  # a poll must not wait as long for each object
             raise too_long from None
         except Exception as error:  # also errors of urllib3, http.client, gzip and zlib
             raise self._stopped() if adapter.cancelled else unreachable(self.platform, request.url, error) from None
