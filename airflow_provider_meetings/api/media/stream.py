@@ -17,13 +17,13 @@ from airflow_provider_meetings.api.sanitize import NeverPickled
 CHUNK_BYTES = 1024 * 1024
 _DEAD_LINK = {401, 403, 404, 410}
 STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
-_LENGTH = re.compile(r"([0-9]{1,18})(?:\s*,\s*\1)*")  # equal headers are joined by a comma
+_LENGTH = re.compile(r"([0-9]{1,18})(?:\s*,\s*\1)*\s*")  # equal headers are joined by a comma
 # https://www.iana.org/assignments/http-parameters/http-parameters.xhtml#content-coding
 # Some hosts send a character set or "none" as coding, although the bytes are the file's.
 _COMPRESSIONS = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi"}
 # https://www.rfc-editor.org/rfc/rfc9110#section-14.4 also allows "*" for the total. It is refused: a host may send less
 # than requested, and only the total shows whether the part ends at the end of the file.
-_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", re.IGNORECASE)
+_CONTENT_RANGE = re.compile(r"bytes[ =]+(\d{1,18})-(\d{1,18})/(\d{1,18})\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,8 @@ def test_every_coding_that_urllib3_decodes_is_refused() -> None:
         (203, None, True),
         (206, "bytes 0-2/3", True),
         (206, "Bytes 0-2/3", True),
+        (206, "bytes=0-2/3", True),
+        (206, "  bytes  0-2/3  ", True),
         (206, None, False),
         (206, "bytes 0-2/*", False),
         (206, "bytes 0-2/4", False),
@@ -208,7 +210,16 @@ def test_requested_wait(
 
 
 @pytest.mark.parametrize(
-    ("lengths", "length"), [(["3", "3"], 3), (["3, 3"], 3), (["3,3", "3"], 3), (["3", "4"], None), (["3, 4"], None)]
+    ("lengths", "length"),
+    [
+        (["3", "3"], 3),
+        (["3, 3"], 3),
+        (["3 "], 3),
+        (["3 ", "3"], 3),
+        (["3,3", "3"], 3),
+        (["3", "4"], None),
+        (["3, 4"], None),
+    ],
 )
 def test_repeated_content_length(
     origin: Origin, start_media: StartMedia, lengths: list[str], length: int | None
