@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 
 from airflow_provider_meetings.api.http.rate_limit import Rate
-from airflow_provider_meetings.coordination.backend import DurableBackend
+from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.stored import MAX_VALUE_BYTES
 from tests.contract.backends import backend_servers
 from tests.coordination import durable_backends
@@ -186,6 +186,15 @@ def test_record_counts_as_absent(location: Location, change: Change, caplog: pyt
         assert backend.compare_and_set(key, None, b"new")
         assert backend.read(key) == b"new"
     assert_one_warning(caplog, name)
+
+
+@pytest.mark.parametrize("location", ["postgres"], indirect=True)
+def test_column_that_cannot_be_read_is_named(location: Location) -> None:
+    backend, key = location.make(), location.key()
+    backend.set(key, b"value", 60)
+    write(location, key, "value", "ALTER TABLE {table} ALTER value TYPE int USING 7")
+    with pytest.raises(BackendError, match="the table meetings_coordination .* Correct its columns, or drop it"):
+        backend.get(key)
 
 
 @pytest.mark.parametrize("location", ["redis"], indirect=True)

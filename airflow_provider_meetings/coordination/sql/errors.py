@@ -53,7 +53,8 @@ def line(error: Exception, *, opened: bool) -> str:
             return text
     if not opened or not number or number in GONE or number.startswith("08"):
         return _UNREACHABLE
-    return f"The database refused a statement on the table meetings_coordination ({type(error).__name__} {number})."
+    text = f"The database refused a statement on the table meetings_coordination ({type(error).__name__} {number})."
+    return f"{text} Correct its columns, or drop it: it is created again, and users consent again."
 
 
 def create_table_refused(statements: Sequence[str]) -> str:
