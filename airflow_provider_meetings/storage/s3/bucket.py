@@ -181,18 +181,19 @@ def _before_retry(response: Any, operation: Any, attempts: int, request_dict: An
     """Return the seconds until a retry, or None to let botocore decide; raise the error if no retry can help."""
     from botocore.exceptions import ClientError
 
-    if response is None or "Error" not in response[1]:
+    if response is None:
         return None
     http, answer = response
-    error = answer["Error"]
+    error, headers = answer.get("Error", {}), http.headers
     if error.get("Code") == "OperationAborted" and attempts < 4:
         return random.uniform(0, attempts)  # noqa: S311 - jitter
-    if getattr(http.raw, "status", 0) == 200 and "html" in http.headers.get(
-        "content-type", ""
-    ):  # botocore makes a 500 of it
+    is_page = (
+        "html" in headers.get("content-type", "") and "etag" not in headers and headers.get("content-length") != "0"
+    )
+    if is_page and getattr(http.raw, "status", 0) == 200:  # botocore makes a 500 of it, or takes it for a success
         raise ClientError({**answer, "Error": {"Code": "HTML"}}, operation.name)
     # botocore asks for the region with a HEAD, which is redirected as well, without end.
-    redirected = 300 <= http.status_code < 400 and not (http.headers.get("x-amz-bucket-region") or error.get("Region"))
+    redirected = 300 <= http.status_code < 400 and not (headers.get("x-amz-bucket-region") or error.get("Region"))
     if redirected or (error.get("Code") == "BadDigest" and "Content-MD5" in request_dict["headers"]):  # the probe's
         raise ClientError(answer, operation.name)
     return None

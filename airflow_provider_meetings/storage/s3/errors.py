@@ -30,13 +30,17 @@ _REJECTED = (
 # Patterns of code and message; the first that matches counts.
 _MEANINGS: tuple[tuple[str, int, str], ...] = (
     ("(content-md5|checksum).* required|missing.* content-md5", errno.EINVAL, _CHECKSUM),
-    ("^FileImmutable|is immutable|protected by object lock|worm protected|under retention", errno.EACCES, _LOCKED),
+    (
+        "^(FileImmutable|ObjectLocked|RetentionPolicy)|is immutable|by object lock|worm protected|under retention",
+        errno.EACCES,
+        _LOCKED,
+    ),
     ("^[a-z]*kms|perform: kms:", errno.EACCES, "the encryption key cannot be used: enable it, or grant its use"),
     ("^(AccountProblem|AllAccessDisabled|UserDisable|UserSuspended) ", errno.EACCES, _ACCOUNT),  # AWS, OSS, Ceph
     ("^AccessDenied ", errno.EACCES, _DENIED),
     ("^403 ", errno.EACCES, _DENIED + " (without s3:ListBucket a missing object also gives this error)"),
     ("^404 ", errno.ENOENT, "the store finds nothing at this address: check the target and endpoint_url"),
-    ("^(302|303|307|308|405|HTML) ", errno.ENXIO, _NOT_S3),
+    ("^(30[02-8]|405|HTML) ", errno.ENXIO, _NOT_S3),
     ("^413 ", errno.EINVAL, "a proxy limits the size of requests: raise it above that of a part, 5 MiB or more"),
     ("^(301|AuthorizationHeaderMalformed|IllegalLoc.*|PermanentRedirect) ", errno.ENXIO, _WRONG_REGION),
     ("^(BadDigest|XAmzContent(Checksum|SHA256)Mismatch) ", errno.EIO, _DIGEST),
@@ -66,10 +70,10 @@ def to_oserror(error: Exception, target: str) -> OSError:
     botocore's own text is not used: it contains addresses and parameter values.
     """
     response = getattr(error, "response", None)
-    if not isinstance(response, dict) or "Error" not in response:
+    if not isinstance(response, dict):
         number, next_step = _without_response(error)
         return OSError(number, f"target {target}: {next_step} [{type(error).__name__}]")
-    details, metadata = response["Error"], response.get("ResponseMetadata", {})
+    details, metadata = response.get("Error", {}), response.get("ResponseMetadata", {})
     status, headers = metadata.get("HTTPStatusCode", 0), metadata.get("HTTPHeaders", {})
     code, message = error_code(error) or str(status), str(details.get("Message", ""))[:300]
     number, next_step = _meaning(code, status, message)

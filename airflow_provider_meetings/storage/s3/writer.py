@@ -121,7 +121,7 @@ class S3Writer(Writer):
         response = self._bucket.request(
             "upload_part", self._key, UploadId=self._upload_id, PartNumber=number, Body=content, **checksum
         )
-        etag = response.get("ETag") or f'"{md5(content)}"'  # a proxy may remove it
+        etag = f'"{etag_of(response) or md5(content)}"'  # a proxy may remove or weaken it
         self._free.append(content)
         return Part(etag, checksum.get("ChecksumSHA256"))
 

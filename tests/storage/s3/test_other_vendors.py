@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pendulum
@@ -153,6 +154,13 @@ def _wrong(element: str = "ETag") -> Fault:
     return edit(f"<{element}>.*?</{element}>", f"<{element}>&quot;0123456789abcdef0123456789abcdef-9&quot;</{element}>")
 
 
+def _weaken(forward: Forward) -> Response:
+    """Answer as through a proxy that compresses."""
+    response = forward()
+    headers = {name: f"W/{value}" if name.lower() == "etag" else value for name, value in response.headers.items()}
+    return replace(response, headers=headers)
+
+
 ETAGS: dict[str, tuple[str, Fault, bytes]] = {
     "another in Complete": ("Complete", _wrong(), BODY),
     "none in Complete": ("Complete", edit("<ETag>.*?</ETag>"), BODY),
@@ -160,6 +168,7 @@ ETAGS: dict[str, tuple[str, Fault, bytes]] = {
     "empty in Put": ("Put", set_header("ETag", '""'), SMALL),
     "another in Put": ("Put", set_header("ETag", '"00"'), SMALL),
     "none in parts": ("UploadPart", set_header("ETag", None), BODY),
+    "weak in parts": ("UploadPart", _weaken, BODY),
     "none in Head": ("Head", set_header("ETag", None), BODY),
     "none in Head of small one": ("Head", set_header("ETag", None), SMALL),
     "another in Head": ("Head", set_header("ETag", '"0123456789abcdef0123456789abcdef"'), BODY),
@@ -222,12 +231,13 @@ CALLS: dict[str, Callable[[S3Store], object]] = {
     "stat": lambda store: store.stat("a"),
     "read": lambda store: store.read("a"),
     "put": lambda store: store.put("a", b"1"),
+    "delete": lambda store: store.delete("a"),
     "walk": lambda store: list(store.walk()),
     "uploads": lambda store: list(store.partial_uploads()),
 }
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 308])
 @pytest.mark.parametrize("call", CALLS)
 def test_redirect_names_endpoint_after_one_request(s3: S3Bench, call: str, status: int) -> None:
     target = "https://u:S3CRET@s3.example.com:9000/lake?X-Amz-Signature=S3CRET"
@@ -238,9 +248,10 @@ def test_redirect_names_endpoint_after_one_request(s3: S3Bench, call: str, statu
     assert "S3CRET" not in error_text(caught.value)
 
 
+@pytest.mark.parametrize("status", [300, 302, 305])
 @pytest.mark.parametrize("call", CALLS)
-def test_redirect_to_login_page(s3: S3Bench, call: str) -> None:
-    _everywhere(s3, respond(302, {"Location": "/login"}))
+def test_redirect_to_login_page(s3: S3Bench, call: str, status: int) -> None:
+    _everywhere(s3, respond(status, {"Location": "/login"}))
     with pytest.raises(OSError, match=r"not S3's.*correct endpoint_url"):
         CALLS[call](s3.store())
 
@@ -423,6 +434,12 @@ ADVICE: dict[str, tuple[Fault, type[OSError], str]] = {
         "the object is locked",
     ),
     "locked object of OSS": (refuse(409, "FileImmutable"), PermissionError, "the object is locked"),
+    "locked object of Ceph": (
+        refuse(403, "AccessDenied", "forbidden by object lock"),
+        PermissionError,
+        "the object is locked",
+    ),
+    "locked object of R2": (refuse(403, "ObjectLockedByBucketPolicy"), PermissionError, "the object is locked"),
     "account of OSS": (refuse(403, "UserDisable", "UserDisable"), PermissionError, "its bills"),
     "account of Ceph": (refuse(403, "UserSuspended"), PermissionError, "its bills"),
     "account of Amazon": (refuse(403, "AccountProblem"), PermissionError, "its bills"),
@@ -458,8 +475,8 @@ def test_advice(s3: S3Bench, case: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("page", [HTML, XHTML], ids=["html", "xhtml"])
-@pytest.mark.parametrize("call", ["walk", "uploads", "write"])
-def test_page_instead_of_listing_or_upload(s3: S3Bench, call: str, page: Fault) -> None:
+@pytest.mark.parametrize("call", [*CALLS, "write"])
+def test_page_instead_of_answer(s3: S3Bench, call: str, page: Fault) -> None:
     _everywhere(s3, page)
     with pytest.raises(OSError, match=r"not S3's.*correct endpoint_url"):
         s3.write(s3.writer()) if call == "write" else CALLS[call](s3.store(retries={"total_max_attempts": 5}))
@@ -473,11 +490,19 @@ def test_unreadable_date_is_not_s3(s3: S3Bench) -> None:
         s3.store().stat("a")
 
 
-def test_page_instead_of_answer_to_complete_keeps_upload(s3: S3Bench) -> None:
-    s3.front.on("Complete", HTML)
+@pytest.mark.parametrize("page", [HTML, XHTML], ids=["html", "xhtml"])
+@pytest.mark.parametrize("operation", ["Complete", "UploadPart"])
+def test_page_instead_of_answer_keeps_upload(s3: S3Bench, operation: str, page: Fault) -> None:
+    s3.front.on(operation, page)
     with pytest.raises(OSError, match="not S3's"):
         s3.upload(s3.writer())
     assert s3.uploads() == [f"raw/{KEY}"]
+
+
+def test_page_instead_of_receipt(s3: S3Bench, origin: Origin) -> None:
+    s3.front.on("Put", succeed, XHTML)
+    with pytest.raises(OSError, match=r"is complete, but without receipt.*not S3's"):
+        land(s3.store(), origin.on("/media", media(BODY)))
 
 
 def test_conflict_is_retried(s3: S3Bench, monkeypatch: pytest.MonkeyPatch) -> None:
