@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import requests
 
 from airflow_provider_meetings.api.errors import AnswerTooLong, ServerError
-from airflow_provider_meetings.api.http.error_codes import request_path
+from airflow_provider_meetings.api.http.error_codes import THROTTLED, request_path
 
 _CHUNK_BYTES = 64 * 1024
 # https://www.iana.org/assignments/http-parameters/http-parameters.xhtml#content-coding
@@ -20,7 +20,8 @@ _CODINGS = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"}
 def read_whole(response: requests.Response, max_bytes: int, platform: str) -> None:
     """Read the body, decode it, and put it back, so that ``content`` and ``json()`` work without the connection.
 
-    :param response: opened with ``stream=True``; closed if the body cannot be read.
+    :param response: opened with ``stream=True``; closed if the body cannot be read. With status 429 it then counts
+        as empty.
     :raises AnswerTooLong: if it has more than `max_bytes` decoded.
     :raises ServerError: if it is compressed in another way than gzip.
     :raises Exception: of requests, urllib3, gzip or zlib, for a body that is cut or damaged.
@@ -50,7 +51,9 @@ def read_whole(response: requests.Response, max_bytes: int, platform: str) -> No
                         next_step="No answer of the platform is that long: check the connection's host and proxy.",
                     )
             content = body.getvalue()
-    except BaseException:
+    except Exception:
         response.close()
-        raise
+        if response.status_code != THROTTLED:
+            raise
+        content = b""
     response.raw = BytesIO(content)

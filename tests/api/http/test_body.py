@@ -135,6 +135,17 @@ def test_damaged_body_is_typed_error(origin: Origin, limited: Transport, answer:
     assert origin.count("/api") == 4
 
 
+@pytest.mark.parametrize("coding", ["", "gzip", "br"])
+@pytest.mark.parametrize(("sent", "length"), [(12, 20), (LIMIT + 1, LIMIT + 1)])
+def test_rate_limit_needs_no_readable_body(
+    origin: Origin, limited: Transport, coding: str, sent: int, length: int
+) -> None:
+    headers = {"Content-Encoding": coding, "Content-Length": str(length)}
+    origin.on("/api", raw_body(bytes(sent), status=429, headers=headers))
+    found = limited.call("GET", "/api", lambda response: (response.status_code, response.content), quota=QUOTA)
+    assert found == (429, b"")
+
+
 @pytest.mark.parametrize("length", [0, 1, LIMIT, LIMIT + 1])
 def test_limit_is_inclusive(origin: Origin, limited: Transport, length: int) -> None:
     body = bytes(range(256)) * 400
