@@ -25,14 +25,16 @@ _TITLE = r"(?:文字记录|文字記錄|Transcript)[ ]?[:：]"
 _NUMBERED_SPEAKER = r"(?:说话人|說話人|Speaker)[ ]?[0-9]+"
 _HEADING = rf"[^\S\n]*{_NUMBERED_SPEAKER}[^\S\n]*\n | (?:.*[^\S\n])?{_CLOCK}[^\S\n]*\n"
 # Date and duration, keywords, a title, and blank lines anywhere. Seen in files of Feishu; in those of Lark with
-# "1h 21min 31s" and "Keywords:", while the English title is assumed.
+# "1h 21min 31s" and "Keywords:", while the English title is assumed. Possessive, since a run of blanks may be long.
 _HEADER = re.compile(
     rf"""(?ix)
-    (?: \s* (?=.{{0,40}}[0-9]{{4}}) .{{0,60}}[0-9]:[0-9]{{2}} [^|｜\n]{{0,20}} [|｜] [^|｜\n]{{0,60}} \n )?
-    (?: \s* (?:关键词|關鍵詞|Keywords)[ ]?[:：]
-        (?: [^\S\n]*\S.*\n | \s*\n (?!\s*{_TITLE}|{_HEADING}) .+\n (?=\s*\S) (?: (?!{_HEADING}) .*[、,，;；].*\n )* )?
+    (?P<date> \s*+ (?=.{{0,40}}[0-9]{{4}}) .{{0,60}}[0-9]:[0-9]{{2}} [^|｜\n]{{0,20}} [|｜] [^|｜\n]{{0,60}} \n )?
+    (?: \s*+ (?:关键词|關鍵詞|Keywords)[ ]?[:：]
+        (?: [^\S\n]*+ \S.*\n
+          | (?>\s*\n) (?: [^\S\n]*+ \S.*\n ){{0,99}}? (?=\s*+ (?: {_TITLE} | {_HEADING} ) )
+          | (?>\s*\n) .+\n (?=\s*+ (?: \S | (?(date)\Z|(?!)) ) ) (?: (?!{_HEADING}) .*[、,，;；].*\n )* )?
     )?
-    (?: \s* {_TITLE} [^\S\n]*\n )?"""
+    (?: \s*+ {_TITLE} [^\S\n]*\n )?"""
 )
 # A name does not end like a sentence; "Anna Lee Jr." does not either.
 _NAME = re.compile(r"(?=.{1,64}\Z)(?!.*\w{4}\.\Z).*[^。！？!?；;，,…]")
@@ -110,12 +112,16 @@ def headed_cues(text: str) -> Iterator[Cue]:
     """Yield the paragraphs of a text file with headings such as ``speaker 00:01:02.345`` or ``speaker 01:02``.
 
     Only the first line of a paragraph is a heading: speech may contain such a line. A paragraph with several of them is
-    broken: the blank lines between paragraphs are missing. If no heading has a time, the first lines are the speakers.
+    broken: the blank lines between paragraphs are missing; if they all are, below a header, each begins a paragraph.
+    If no heading has a time, the first lines are the speakers.
     """
     text = _LINES.sub("\n", text) + "\n"
     paragraphs = _HEADER.sub("", text, count=1)
     header = text[: len(text) - len(paragraphs)].strip()
     blocks = list(_blocks(paragraphs))
+    if header and len(blocks) == 1:  # a file without blank lines
+        *lines, last = blocks[0]
+        blocks = list(_blocks("\n".join(["\n" * _looks_like_a_heading(line) + line for line in lines] + [last])))
     timed = any(len(block) > 1 and _CLOCK_AT_END.search(block[0].rstrip()) for block in blocks)
     cues = map(_timed_cue, blocks) if timed else _untimed_cues(blocks, bool(header))
     for number, cue in enumerate(cues):

@@ -114,7 +114,15 @@ def test_header_is_no_paragraph(date: str, label: str, title: str) -> None:
         "00:00:03.120\n你好\n\n00:01:00.000\n好的": [(None, 3120), (None, 60_000)],
     }
     keywords = (
-        ["", "\n缓存", "\n\n缓存", "\n缓存、家乡话", "\n\n缓存、家乡话，脏\n话、微服务", " cache, dialect"]
+        [
+            "",
+            "\n缓存",
+            "\n\n缓存",
+            "\n缓存\n家乡话\n脏话",
+            "\n缓存、家乡话",
+            "\n\n缓存、家乡话，脏\n话、微服务",
+            " cache, dialect",
+        ]
         if label
         else [""]
     )
@@ -127,7 +135,8 @@ def test_header_is_no_paragraph(date: str, label: str, title: str) -> None:
 
 
 def test_file_with_nothing_but_header_has_no_paragraphs() -> None:
-    assert list(headed_cues(f"{DATES[0]}\n\n关键词:\n\n文字记录:\n")) == []
+    for keywords in ("关键词:\n\n文字记录:\n", "关键词:\n缓存、家乡话\n"):
+        assert list(headed_cues(f"{DATES[0]}\n\n{keywords}")) == []
     assert list(headed_cues("关键词:\nHello")) == [Cue("Hello", source={"header": "关键词:"})]
 
 
@@ -166,6 +175,8 @@ def test_time_within_paragraph_is_no_heading(text: str) -> None:
 def test_merged_paragraphs_are_broken() -> None:
     text = "Anna 00:01\nI agree\nBen 00:05\nI do not\nAnna 00:09\nok"
     assert list(headed_cues(text)) == [Cue(text, broken=True)]
+    cues = list(headed_cues(f"{DATES[0]}\n文字记录:\n{text}"))
+    assert [(cue.speaker, cue.text) for cue in cues] == [("Anna", "I agree"), ("Ben", "I do not"), ("Anna", "ok")]
 
 
 @pytest.mark.parametrize("prefix", ["", "a", "00:01", "a 00:01", "关键词:", "关键词:\n", "2026 0:00|1\n", "文字记录:"])
@@ -173,7 +184,7 @@ def test_merged_paragraphs_are_broken() -> None:
 def test_long_first_line_is_parsed_quickly(prefix: str, repeated: str) -> None:
     """Quadratic time in the length of the line would not end."""
     line = prefix + repeated * 200_000
-    for block in (f"{line}x\nHello", f"{line}\n{line}x"):
+    for block in (f"{line}x\nHello", f"{line}\n{line}x", line):
         assert all(cue.broken or cue.start_ms in (None, 1000, 60_000) for cue in headed_cues(block))
         assert all(cue.broken for cue in subrip_cues(block))
     if not prefix or prefix[-1].isalnum():
