@@ -21,11 +21,11 @@ _RESERVED_SUFFIXES = (RECEIPT_SUFFIX, CHECKPOINT_SUFFIX, ".part")
 MAX_TEMPLATE_BYTES = 200  # its constant text must fit into a file name
 MAX_NAME_BYTES = 110  # two names, a suffix and .part fit into the 255 bytes of a file name
 # In a segment, each value but one ends at text that it cannot contain, or begins after such a text. Ids contain -.~%+;
-# a kind continues after a hyphen (summary-docx), but not with another kind.
+# a kind continues after a hyphen (summary-docx), but not with another kind. A date or ext has no underscore.
 _UNAMBIGUOUS = re.compile(
-    r"(?:[^{}]*\{(?:(?:platform|date|ext)\}(?![\w{])|kind\}(?![\w{-])|\w+\}(?![\w{.~%+-])))*"
+    r"(?:[^{}]*\{(?:platform\}(?![\w{])|(?:date|ext)\}(?![a-z0-9{])|kind\}(?![\w{-])|\w+\}(?![\w{.~%+-])))*"
     r"[^{}]*(?:\{\w+\})?"
-    r"(?:[^{}]*(?:(?<![\w}])\{(?:platform|date|ext|kind)|(?<![\w}.~%+-])\{\w+)\})*[^{}]*",
+    r"(?:[^{}]*(?:(?<![\w}])\{(?:platform|kind)|(?<![a-z0-9}])\{(?:date|ext)|(?<![\w}.~%+-])\{\w+)\})*[^{}]*",
     re.ASCII,
 )
 

@@ -60,6 +60,7 @@ UNAMBIGUOUS = [
     DEFAULT_LAYOUT,
     "tenant={tenant}/date={date}/{recording_id}/{file_id}.{kind}.{ext}",
     "{platform}-{tenant}/{date}-{recording_id}/{file_id}-{kind}.{ext}",
+    "{tenant}_{date}/{date}_{file_id}.{kind}_{ext}",
     "{platform}/{recording_id}={file_id}.{kind}.{ext}",
     "{tenant}/{kind}.{file_id}.{ext}",
     "{tenant}/{ext}-{kind}.{file_id}",
