@@ -185,4 +185,4 @@ def deduplicate(recordings: Iterable[Recording], seen: set[tuple[str | None, ...
 
 def reason_of(error: MeetingsApiError) -> str:
     """Return the platform's message and code, or what happened if there is none."""
-    return error.what if error.code is None else f"{error.vendor_message} (code {error.code})"
+    return error.what if error.code is None else f"{error.vendor_message} (code {error.code})".lstrip()
