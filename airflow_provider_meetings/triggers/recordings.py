@@ -15,7 +15,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
 
 from airflow_provider_meetings.api.errors import MeetingsApiError, RateLimited
-from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.poll import Poll, Until
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.times import parse_time
@@ -108,7 +107,7 @@ class RecordingReadyTrigger(BaseTrigger):
             await asyncio.sleep(max(0.0, min(pause, left)))
             pause = max(self.poke_interval, MIN_PAUSE_SECONDS)
             try:
-                _, done = await poll()
+                done = await poll()
             except asyncio.CancelledError:
                 # Cancelling the task does not stop the thread.
                 self._usage.interrupt()
@@ -134,12 +133,11 @@ class RecordingReadyTrigger(BaseTrigger):
             if pendulum.now("UTC") >= deadline:
                 return self._timeout(last_error)
 
-    def _poll(self) -> tuple[tuple[Recording, ...], bool]:
+    def _poll(self) -> bool:
         # Runs in a thread. The hook is created here because reading a connection blocks.
         hook = MeetingsHook.for_connection(self.meetings_conn_id, retry=False)
         with self._usage.track(hook), hook.error_mapping():
-            done = hook.poll(self._answers)
-            return self._answers.recordings, done
+            return hook.poll(self._answers)
 
     def _timeout(self, last_error: str) -> TriggerEvent:
         late = self.until == "settled"
@@ -150,21 +148,10 @@ class RecordingReadyTrigger(BaseTrigger):
             message += f". The last poll failed: {last_error}"
         return self._event("timeout", late=late, message=message)
 
-    def _event(
-        self,
-        status: str,
-        *,
-        late: bool = False,
-        message: str = "",
-        permanent: bool = False,
-        retry_after: float | None = None,
-    ) -> TriggerEvent:
+    def _event(self, status: str, *, late: bool = False, **fields: Any) -> TriggerEvent:
         answers = self._answers.answers(late=late)
         payload = {
-            "status": status,
-            "permanent": permanent,
-            "message": message,
-            "retry_after": retry_after,
+            **{"status": status, "permanent": False, "message": "", "retry_after": None, **fields},
             "recordings": [recording.to_dict() for answer in answers for recording in answer],
             "counts": [len(answer) for answer in answers],
         }

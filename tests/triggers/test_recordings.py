@@ -119,9 +119,9 @@ def test_pauses(emulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         pauses.append(seconds)
 
     answers: list[Any] = [
-        ((), False),
+        False,
         RateLimited("slow down", retry_after=42.0),
-        ((), False),
+        False,
         AuthenticationError("no"),
     ]
 
@@ -145,7 +145,7 @@ def test_only_consecutive_failures_count(emulated: Any, monkeypatch: pytest.Monk
         answer = next(answers)
         if answer is False:
             raise AirflowException("failed")
-        return (), bool(answer)
+        return bool(answer)
 
     monkeypatch.setattr(RecordingReadyTrigger, "_poll", ask)
     assert run(trigger(["1"], max_failures=1))["status"] == "done"

@@ -107,7 +107,7 @@ def find_rule(
     if response.status_code == THROTTLED and not (rule and issubclass(rule.error, RateLimited | QuotaExhausted)):
         return RATE_LIMIT
     failed = response.status_code >= 500 and (endpoint is None or endpoint.trust_status)
-    return rule or Rule(ServerError if failed else InvalidRequest, next_step)
+    return rule or (Rule(ServerError, f"Try again later. {next_step}") if failed else Rule(InvalidRequest, next_step))
 
 
 def is_log_id(value: str) -> bool:

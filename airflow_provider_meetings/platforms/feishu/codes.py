@@ -69,6 +69,9 @@ _GENERIC = {
     ),
     **dict.fromkeys(range(99992351, 99992382), Rule(NotFound, _IDS)),
     99992402: Rule(InvalidRequest, "Check the ids."),
+    # https://github.com/larksuite/cli/blob/main/internal/errclass/codemeta.go  (in the vendor's client only)
+    21000: Rule(PermissionDenied, "The company's access policy asks the user to confirm: have them do so in Feishu."),
+    21001: Rule(PermissionDenied, "The company's access policy refuses this: have an administrator change it."),
 }
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
@@ -92,12 +95,6 @@ _USER_TOKEN = {
     20071: Rule(InvalidRequest, f"The extra redirect_uri has changed since the consent was started: {_AUTHORIZE}"),
     20073: Rule(ConsentEnded, f"A refresh token works once, and this one has been used. {_CONSENT}"),
     20074: Rule(PermissionDenied, "Allow the app to refresh user tokens: a switch in the developer console."),
-}
-
-# https://github.com/larksuite/cli/blob/main/internal/errclass/codemeta.go  (in the vendor's client only)
-_POLICY = {
-    21000: Rule(PermissionDenied, "The company's access policy asks the user to confirm: have them do so in Feishu."),
-    21001: Rule(PermissionDenied, "The company's access policy refuses this: have an administrator change it."),
 }
 
 # https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
@@ -161,7 +158,6 @@ UNKNOWN_APPS = frozenset({10003, 10014, 10015, 20002, 20048, 99991543})
 CODES: Mapping[int, Rule] = {
     **_GENERIC,
     **_USER_TOKEN,
-    **_POLICY,
     **_MINUTES,
     **_SEARCH,
     **_RECORDING,
