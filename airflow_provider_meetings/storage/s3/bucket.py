@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
-import random
 from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Any
 
@@ -177,26 +176,22 @@ def etag_of(response: Mapping[str, Any]) -> str:
     return str(response.get("ETag", "")).removeprefix("W/").strip('"')
 
 
-def _before_retry(response: Any, operation: Any, attempts: int, request_dict: Any, **_: object) -> float | None:
-    """Return the seconds until a retry, or None to let botocore decide; raise the error if no retry can help."""
+def _before_retry(response: Any, operation: Any, request_dict: Any, **_: object) -> None:
+    """Raise the error of an answer if no retry can help; else botocore decides."""
     from botocore.exceptions import ClientError
 
     if response is None:
-        return None
+        return
     http, answer = response
     error, headers = answer.get("Error", {}), http.headers
-    if error.get("Code") == "OperationAborted" and attempts < 4:
-        return random.uniform(0, attempts)  # noqa: S311 - jitter
-    is_page = (
-        "html" in headers.get("content-type", "") and "etag" not in headers and headers.get("content-length") != "0"
-    )
-    if is_page and getattr(http.raw, "status", 0) == 200:  # botocore makes a 500 of it, or takes it for a success
+    is_page = "html" in headers.get("content-type", "") and "etag" not in headers
+    if is_page and headers.get("content-length") != "0" and getattr(http.raw, "status", 0) == 200:
+        # botocore makes a 500 of it, or takes it for a success
         raise ClientError({**answer, "Error": {"Code": "HTML"}}, operation.name)
     # botocore asks for the region with a HEAD, which is redirected as well, without end.
     redirected = 300 <= http.status_code < 400 and not (headers.get("x-amz-bucket-region") or error.get("Region"))
     if redirected or (error.get("Code") == "BadDigest" and "Content-MD5" in request_dict["headers"]):  # the probe's
         raise ClientError(answer, operation.name)
-    return None
 
 
 def skip_payload_signing(config: Any) -> Any:

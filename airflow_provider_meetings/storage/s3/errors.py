@@ -30,11 +30,7 @@ _REJECTED = (
 # Patterns of code and message; the first that matches counts.
 _MEANINGS: tuple[tuple[str, int, str], ...] = (
     ("(content-md5|checksum).* required|missing.* content-md5", errno.EINVAL, _CHECKSUM),
-    (
-        "^(FileImmutable|ObjectLocked|RetentionPolicy)|is immutable|by object lock|worm protected|under retention",
-        errno.EACCES,
-        _LOCKED,
-    ),
+    ("^(ObjectLocked|Retention)|immutable|by object lock|worm protected|under retention", errno.EACCES, _LOCKED),
     ("^[a-z]*kms|perform: kms:", errno.EACCES, "the encryption key cannot be used: enable it, or grant its use"),
     ("^(AccountProblem|AllAccessDisabled|UserDisable|UserSuspended) ", errno.EACCES, _ACCOUNT),  # AWS, OSS, Ceph
     ("^AccessDenied ", errno.EACCES, _DENIED),

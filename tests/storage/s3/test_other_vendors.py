@@ -464,8 +464,7 @@ ADVICE: dict[str, tuple[Fault, type[OSError], str]] = {
 
 
 @pytest.mark.parametrize("case", ADVICE)
-def test_advice(s3: S3Bench, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("random.uniform", lambda low, high: 0)
+def test_advice(s3: S3Bench, case: str) -> None:
     answer, kind, message = ADVICE[case]
     s3.front.on("Put", answer)
     with pytest.raises(kind) as caught:
@@ -503,19 +502,6 @@ def test_page_instead_of_receipt(s3: S3Bench, origin: Origin) -> None:
     s3.front.on("Put", succeed, XHTML)
     with pytest.raises(OSError, match=r"is complete, but without receipt.*not S3's"):
         land(s3.store(), origin.on("/media", media(BODY)))
-
-
-def test_conflict_is_retried(s3: S3Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[tuple[float, float]] = []
-
-    def uniform(low: float, high: float) -> float:
-        waits.append((low, high))
-        return 0
-
-    monkeypatch.setattr("random.uniform", uniform)
-    s3.front.on("Put", *[refuse(409, "OperationAborted")] * 3, succeed)
-    s3.store().put("a", b"1")
-    assert (s3.read("a"), waits) == (b"1", [(0, 1), (0, 2), (0, 3)])
 
 
 def test_credentials_are_not_in_errors(s3: S3Bench) -> None:
