@@ -13,8 +13,13 @@ from airflow_provider_meetings.api.http.error_codes import THROTTLED, request_pa
 
 _CHUNK_BYTES = 64 * 1024
 # https://www.iana.org/assignments/http-parameters/http-parameters.xhtml#content-coding
-# Servers also send what is no coding, such as "utf-8".
-_CODINGS = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"}
+_COMPRESSIONS = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi"}
+
+
+def compressions(response: requests.Response) -> list[str]:
+    """Return the codings that change the body. Some hosts send a character set or "none" as coding, which does not."""
+    tokens = response.headers.get("Content-Encoding", "").lower().split(",")
+    return [token.strip() for token in tokens if token.strip() in _COMPRESSIONS]
 
 
 def read_whole(response: requests.Response, max_bytes: int, platform: str) -> None:
@@ -29,8 +34,7 @@ def read_whole(response: requests.Response, max_bytes: int, platform: str) -> No
     # `read1` at most empties a buffer. `stream` reads all that follows a chunk of a negative size; its decoders accept
     # a truncated body.
     read = response.raw.read1
-    tokens = response.headers.get("Content-Encoding", "").lower().split(",")
-    codings = [token.strip() for token in tokens if token.strip() in _CODINGS]
+    codings = compressions(response)
     try:
         if codings in (["gzip"], ["x-gzip"]):
             read = GzipFile(fileobj=SimpleNamespace(read=read)).read1

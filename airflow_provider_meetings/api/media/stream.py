@@ -11,6 +11,7 @@ from typing import Self
 import requests
 
 from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, RateLimited, ServerError
+from airflow_provider_meetings.api.http.body import compressions
 from airflow_provider_meetings.api.http.rate_limit import retry_after_seconds
 from airflow_provider_meetings.api.sanitize import NeverPickled
 
@@ -18,9 +19,6 @@ CHUNK_BYTES = 1024 * 1024
 _DEAD_LINK = {401, 403, 404, 410}
 STRONG_TAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 _LENGTH = re.compile(r"([0-9]{1,18})(?:\s*,\s*\1)*\s*")  # equal headers are joined by a comma
-# https://www.iana.org/assignments/http-parameters/http-parameters.xhtml#content-coding
-# Some hosts send a character set or "none" as coding, although the bytes are the file's.
-_COMPRESSIONS = {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi"}
 # https://www.rfc-editor.org/rfc/rfc9110#section-14.4 also allows "*" for the total. It is refused: a host may send less
 # than requested, and only the total shows whether the part ends at the end of the file.
 _CONTENT_RANGE = re.compile(r"bytes[ =]+(\d{1,18})-(\d{1,18})/(\d{1,18})\s*", re.IGNORECASE)
@@ -90,10 +88,9 @@ class MediaStream(NeverPickled):
         self._total = total
 
     def _refuse_compression(self) -> None:
-        encoding = self._response.headers.get("Content-Encoding", "")
-        if not _COMPRESSIONS.isdisjoint(coding.strip().lower() for coding in encoding.split(",")):
+        if codings := compressions(self._response):
             raise MediaCorrupt(
-                f"{self._platform}'s media host compressed the file ({encoding[:40]!r}); identity was requested",
+                f"{self._platform}'s media host compressed the file ({', '.join(codings):.40}); identity was requested",
                 platform=self._platform,
                 next_step="If a proxy does this, configure it to pass media on unchanged.",
             )

@@ -19,9 +19,10 @@ from airflow_provider_meetings.api.errors import (
     RateLimited,
     ServerError,
 )
+from airflow_provider_meetings.api.http.body import _COMPRESSIONS
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
-from airflow_provider_meetings.api.media.stream import _COMPRESSIONS, CHUNK_BYTES, Position
+from airflow_provider_meetings.api.media.stream import CHUNK_BYTES, Position
 from tests.contract.acme_api import QUOTA, Start, StartMedia, decode, token_auth
 from tests.contract.leaks import error_text
 from tests.contract.media.origin import Origin, chunked, json_body, raw_body, serve_origin, verbatim, video
