@@ -193,7 +193,7 @@ def test_column_that_cannot_be_read_is_named(location: Location) -> None:
     backend, key = location.make(), location.key()
     backend.set(key, b"value", 60)
     write(location, key, "value", "ALTER TABLE {table} ALTER value TYPE int USING 7")
-    with pytest.raises(BackendError, match="the table meetings_coordination .* Correct its columns, or drop it"):
+    with pytest.raises(BackendError, match=r"the table meetings_coordination .* Correct its columns, or drop it"):
         backend.get(key)
 
 

@@ -12,7 +12,7 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.landing.layout import Layout
-from airflow_provider_meetings.api.landing.receipt import Receipt
+from airflow_provider_meetings.api.landing.receipt import IDENTITY, Receipt
 from airflow_provider_meetings.api.landing.source import MediaSource
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.target import LandingTarget
@@ -131,12 +131,7 @@ class Landing:
                 digest.update(piece)
             sha256 = digest.hexdigest()
         return Receipt(
-            platform=media.platform,
-            tenant=media.tenant,
-            recording_id=media.recording_id,
-            meeting_id=media.meeting_id,
-            file_id=media.file_id,
-            kind=media.kind,
+            **{field: getattr(media, field) for field in (*IDENTITY, "meeting_id")},
             name=name,
             uri=target.uri,
             size=result.stat.size,
@@ -153,6 +148,6 @@ class Landing:
 
 
 def _absent(media: MediaFile) -> StoredFile:
-    values = {name: getattr(media, name) for name in ("platform", "tenant", "recording_id", "file_id", "kind")}
+    values = {name: getattr(media, name) for name in IDENTITY}
     missing = dict.fromkeys(("uri", "size", "sha256", "media_type", "landed_at"))
     return StoredFile.from_dict({**values, **missing, "outcome": "absent"})

@@ -13,6 +13,7 @@ from airflow_provider_meetings.api.models import MediaFile, StoredFile
 from airflow_provider_meetings.api.sanitize import storable_text
 
 SCHEMA = 2
+IDENTITY = ("platform", "tenant", "recording_id", "file_id", "kind")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -65,14 +66,12 @@ class Receipt:
 
     def stored_file(self, outcome: str, uri: str) -> StoredFile:
         """Return the stored file, with the address that it has today."""
-        names = ("platform", "tenant", "recording_id", "file_id", "kind", "size", "sha256", "media_type", "landed_at")
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in (*IDENTITY, "size", "sha256", "media_type", "landed_at")}
         return StoredFile.from_dict({**values, "uri": uri, "outcome": outcome})
 
     def describes(self, media: MediaFile) -> bool:
         """Return whether this is the receipt of that file."""
-        identity = (self.platform, self.tenant, self.recording_id, self.file_id, self.kind)
-        return identity == (media.platform, media.tenant, media.recording_id, media.file_id, media.kind)
+        return all(getattr(self, name) == getattr(media, name) for name in IDENTITY)
 
     def _is_valid(self) -> bool:
         """Check every field: anyone who can write to the lake can write receipts."""

@@ -10,6 +10,7 @@ from itertools import chain
 
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import LinkExpired, MediaCorrupt, MeetingsApiError, RateLimited, ServerError
+from airflow_provider_meetings.api.http.transport import MAX_WAIT_SECONDS
 from airflow_provider_meetings.api.media.sniffing import HEAD_BYTES, extension, refuse_documents
 from airflow_provider_meetings.api.media.stream import CHUNK_BYTES, MediaStream, Position
 from airflow_provider_meetings.api.models import Download, MediaFile
@@ -100,6 +101,8 @@ class MediaSource:
                 return OpenedSource(chunks, stream.start, "", length, stream.validator)
             return self._from_start(chunks, stream.content_type, download.file_type, length, stream.validator)
         except (LinkExpired, RateLimited, ServerError, MediaCorrupt) as error:
+            if (error.retry_after or 0.0) > MAX_WAIT_SECONDS:
+                raise  # the scheduler waits
             raise SourceInterrupted(error) from None
 
     def _stream(self, download: Download, position: Position | None) -> MediaStream:

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, MediaCorrupt
-from airflow_provider_meetings.api.http.transport import MAX_WAIT_SECONDS
 from airflow_provider_meetings.api.landing.source import MediaSource, OpenedSource, SourceInterrupted
 from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Writer
 from airflow_provider_meetings.api.landing.target import LandingTarget
@@ -104,7 +103,7 @@ class ResumableTransfer:
 
     def _retrying(self) -> Retrying:
         return Retrying(
-            retry=retry_if_exception(_is_retryable),
+            retry=retry_if_exception_type(SourceInterrupted),
             stop=stop_after_attempt(_MAX_FAILURES),
             wait=_wait_seconds,
             before_sleep=self._log_retry,
@@ -249,10 +248,6 @@ class ResumableTransfer:
             f"{self._source.name}: {size} bytes or more; the limit is {self._limits.max_bytes}",
             next_step="If files of this size are expected, increase max_bytes.",
         )
-
-
-def _is_retryable(error: BaseException) -> bool:
-    return isinstance(error, SourceInterrupted) and (error.error.retry_after or 0.0) <= MAX_WAIT_SECONDS
 
 
 def _wait_seconds(state: RetryCallState) -> float:

@@ -130,7 +130,8 @@ class UserTokenStore(UserTokens):
 
     def begin_consent(self, state: str, pending: dict[str, Any]) -> None:
         name = self._pending_name(state)
-        self._set_pending(name, self._encryptor.encrypt(name, pending), PENDING_SECONDS)
+        with store_errors():
+            self._backend.set(name, self._encryptor.encrypt(name, pending), PENDING_SECONDS)
 
     def pending_consent(self, state: str) -> dict[str, Any] | None:
         name = self._pending_name(state)
@@ -139,14 +140,11 @@ class UserTokenStore(UserTokens):
         return self._encryptor.decrypt(name, value) if value else None
 
     def finish_consent(self, state: str) -> None:
-        self._set_pending(self._pending_name(state), b"", 0)
+        with store_errors():
+            self._backend.set(self._pending_name(state), b"", 0)
 
     def _pending_name(self, state: str) -> str:
         return f"{self._name}|pending|{state}"
-
-    def _set_pending(self, name: str, value: bytes, seconds: float) -> None:
-        with store_errors():
-            self._backend.set(name, value, seconds)
 
     @property
     def _state(self) -> ProcessState:
