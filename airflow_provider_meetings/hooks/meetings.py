@@ -22,9 +22,7 @@ from airflow_provider_meetings.api.http.oauth import ConsentStatus
 from airflow_provider_meetings.api.http.transport import QUEUE_SECONDS, Transport
 from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.media.session import MediaSession
-from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.poll import Poll
-from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
@@ -152,18 +150,10 @@ class MeetingsHook(BaseHook):
         with self.error_mapping():
             return self.client
 
-    def check(self, query: RecordingQuery) -> tuple[Recording, ...]:
-        """Ask once; see `MeetingsClient.check`.
-
-        :raises AirflowFailException: for a permanent error; AirflowException for others. The API error is the cause.
-        """
-        with self.error_mapping():
-            return self.client.check(query)
-
     def poll(self, poll: Poll) -> bool:
         """Poll once, and return whether nothing is pending; see `Poll.ask`. Used by the sensor and the trigger.
 
-        Raises as `check`.
+        :raises AirflowFailException: for a permanent error; AirflowException for others. The API error is the cause.
         """
         with self.error_mapping():
             return poll.ask(self.client)

@@ -66,7 +66,7 @@ def test_allowed_media_hosts(emulated: Any, conn_type: str, allowed: object, mon
 
 def test_extras(emulated: Any) -> None:
     emulated.connect("feishu", extra={"tenant": "bluewave", "user_id_type": "union_id"})
-    recording = FeishuHook().check(RecordingQuery(recording_ids=(READY_MINUTE,)))[0]
+    recording = FeishuHook().client.check(RecordingQuery(recording_ids=(READY_MINUTE,)))[0]
     assert recording.tenant == "bluewave"
     assert emulated.state.requests[-1].query["user_id_type"] == "union_id"
 

@@ -21,7 +21,7 @@ from airflow_provider_meetings.transfers.recordings_to_object_storage import Rec
 @pytest.fixture
 def lake(emulated: Any, context: Any, tmp_path: Path) -> Path:
     """Land a recording of the emulator with the operator."""
-    found = [FeishuHook().check(RecordingQuery(recording_ids=(READY_MINUTE,)))[0].to_dict()]
+    found = [FeishuHook().client.check(RecordingQuery(recording_ids=(READY_MINUTE,)))[0].to_dict()]
     RecordingsToObjectStorageOperator(
         task_id="land", meetings_conn_id="feishu_default", recordings=found, target=f"file://{tmp_path}/lake"
     ).execute(context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, get_args
 
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report, reason_of
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
@@ -99,14 +99,8 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         except MeetingsApiError as error:
             if (state := self._state_of(error)) is None:
                 raise
-            return Recording(
-                platform=self.platform,
-                tenant=self.tenant,
-                recording_id=token,
-                meeting_id=meeting_id,
-                state=state,
-                reason=reason_of(error),
-            )
+            ids: dict[str, Any] = {"tenant": self.tenant, "recording_id": token, "meeting_id": meeting_id}
+            return Recording(platform=self.platform, **ids, state=state, reason=reason_of(error))
         return neutral_recording(minute, tenant=self.tenant, meeting_id=meeting_id)
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
