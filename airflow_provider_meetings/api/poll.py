@@ -10,24 +10,13 @@ from itertools import chain, islice
 from typing import Any, Literal
 
 from airflow_provider_meetings.api.client import MeetingsClient, deduplicate
-from airflow_provider_meetings.api.errors import (
-    Gone,
-    MeetingsApiError,
-    NotFound,
-    PermissionDenied,
-    RateLimited,
-    ServerError,
-)
+from airflow_provider_meetings.api.errors import Gone, NotFound, PermissionDenied, RateLimited, ServerError
 from airflow_provider_meetings.api.models import Recording, RecordingState
 from airflow_provider_meetings.api.query import SELECTORS, RecordingQuery
 
 Until = Literal["ready", "settled"]
 
-_FAILURES: dict[RecordingState, type[MeetingsApiError]] = {
-    RecordingState.GONE: Gone,
-    RecordingState.FORBIDDEN: PermissionDenied,
-    RecordingState.UNKNOWN: NotFound,
-}
+_FAILURES = {RecordingState.GONE: Gone, RecordingState.FORBIDDEN: PermissionDenied, RecordingState.UNKNOWN: NotFound}
 
 
 class Poll:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, get_args
+from typing import ClassVar, get_args
 
 from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report, reason_of
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
@@ -75,33 +75,21 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         return questions
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
-        for ids in query.ids():
-            token, meeting_id = ids.get("recording_id"), ids.get("meeting_id")
-            recording = self._recording(token, meeting_id)
-            report(
-                ListedWindow(
-                    endpoint="minutes" if token else "meeting_recording",
-                    selector=token or meeting_id or "",
-                    start=None,
-                    end=None,
-                    pages=1,
-                    items=int(recording.recording_id is not None),
-                )
-            )
-            yield recording
-
-    def _recording(self, token: str | None, meeting_id: str | None) -> Recording:
+        ids = next(query.ids())
+        token, meeting_id = ids.get("recording_id"), ids.get("meeting_id")
+        endpoint, selector = "minutes" if token else "meeting_recording", token or meeting_id or ""
         # The meeting's recording must become ready (before: 124002), then its minute (before: 2091003).
         try:
             if token is None:
                 token = self.get_meeting_recording(meeting_id or "").minute_token
-            minute = self.get_minute(token)
+            recording = neutral_recording(self.get_minute(token), tenant=self.tenant, meeting_id=meeting_id)
         except MeetingsApiError as error:
             if (state := self._state_of(error)) is None:
                 raise
-            ids: dict[str, Any] = {"tenant": self.tenant, "recording_id": token, "meeting_id": meeting_id}
-            return Recording(platform=self.platform, **ids, state=state, reason=reason_of(error))
-        return neutral_recording(minute, tenant=self.tenant, meeting_id=meeting_id)
+            recording = replace(self._unanswered(query, reason_of(error), state)[0], recording_id=token)
+        items = int(recording.recording_id is not None)
+        report(ListedWindow(endpoint=endpoint, selector=selector, start=None, end=None, pages=1, items=items))
+        yield recording
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
         """Return a file for each requested kind; all have the minute's token as id. Sends no request."""
