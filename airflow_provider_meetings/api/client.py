@@ -10,14 +10,7 @@ from typing import ClassVar
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.errors import (
-    Gone,
-    InvalidRequest,
-    MeetingsApiError,
-    NotFound,
-    NotReady,
-    ServerError,
-)
+from airflow_provider_meetings.api.errors import Gone, InvalidRequest, MeetingsApiError, NotFound, NotReady, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, PlainJson, Recording, RecordingState

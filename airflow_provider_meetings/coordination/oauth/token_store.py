@@ -14,14 +14,7 @@ from typing import Any, Final
 
 from airflow_provider_meetings.api.errors import AuthenticationError, MeetingsApiError, ServerError
 from airflow_provider_meetings.api.http.auth import Token
-from airflow_provider_meetings.api.http.oauth import (
-    ConsentStatus,
-    Ready,
-    Renew,
-    TokenPair,
-    UserTokens,
-    ends_soon,
-)
+from airflow_provider_meetings.api.http.oauth import ConsentStatus, Ready, Renew, TokenPair, UserTokens, ends_soon
 from airflow_provider_meetings.coordination.backend import BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.encryption import Encryptor
 from airflow_provider_meetings.coordination.memory import TIMEOUT_SECONDS, ProcessTokenStore

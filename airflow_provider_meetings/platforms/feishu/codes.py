@@ -185,10 +185,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     # It answers client errors with HTTP 500.
     Endpoint(
         "/open-apis/vc/v1/meetings/search",
-        {
-            121001: Rule(InvalidRequest, "Check the search arguments."),
-            121002: Rule(ServerError, _LATER),
-        },
+        {121001: Rule(InvalidRequest, "Check the search arguments."), 121002: Rule(ServerError, _LATER)},
         trust_status=False,
     ),
     # https://open.feishu.cn/document/minutes-v1/minute-transcript/get

@@ -15,11 +15,7 @@ from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.models import StoredFile, TranscriptSegment
 from airflow_provider_meetings.api.sanitize import storable, without_links
 from airflow_provider_meetings.api.subtitles import Cue, as_segments, decoded, headed_cues, subrip_cues
-from airflow_provider_meetings.platforms.feishu.api.models import (
-    MinuteChapter,
-    MinuteStatistics,
-    MinuteTodo,
-)
+from airflow_provider_meetings.platforms.feishu.api.models import MinuteChapter, MinuteStatistics, MinuteTodo
 
 # At most 128 characters, with a first one that is no blank.
 _BEFORE_COLON = re.compile(r"(?!\s*[:：])([^:：\n]{1,128})[:：]")
