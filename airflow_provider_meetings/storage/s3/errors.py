@@ -38,7 +38,7 @@ _MEANINGS: tuple[tuple[str, int, str], ...] = (
     ("^404 ", errno.ENOENT, "the store finds nothing at this address: check the target and endpoint_url"),
     ("^(30[02-8]|405|HTML) ", errno.ENXIO, _NOT_S3),
     ("^413 ", errno.EINVAL, "a proxy limits the size of requests: raise it above that of a part, 5 MiB or more"),
-    ("^(301|AuthorizationHeaderMalformed|IllegalLoc.*|PermanentRedirect) ", errno.ENXIO, _WRONG_REGION),
+    ("^(301|AuthorizationHeaderMalformed|IllegalLoc.*|.*Redirect) ", errno.ENXIO, _WRONG_REGION),
     ("^(BadDigest|XAmzContent(Checksum|SHA256)Mismatch) ", errno.EIO, _DIGEST),
     # A HEAD response has no error code; an expired token is the usual cause of its 400.
     ("^(400|401|ExpiredToken(Exception)?|InvalidAccessKeyId|InvalidToken) ", errno.EACCES, _CREDENTIALS),
@@ -48,7 +48,8 @@ _MEANINGS: tuple[tuple[str, int, str], ...] = (
     ("^NoSuchKey ", errno.ENOENT, "the object does not exist"),
     ("^NoSuchUpload ", errno.ENOENT, "the upload was aborted by a sweep or lifecycle rule; nothing landed: try again"),
     ("^OperationAborted ", errno.EAGAIN, "another operation on this object or bucket is running: try again later"),
-    ("^(QuotaExceeded|XMinioStorageFull) ", errno.ENOSPC, "the store has no space left: free some, then try again"),
+    ("^(501|NotImplemented) ", errno.EINVAL, f"{_REJECTED}; or try again later"),
+    ("^(507|Insuff.*|QuotaExceeded|.*StorageFull) ", errno.ENOSPC, "the store has no space left: free some, try again"),
     ("^RequestTimeTooSkewed ", errno.EACCES, "the clock of this machine is wrong: correct it"),
     ("^RequestTimeout ", errno.ETIMEDOUT, _BUSY),
 )
@@ -91,7 +92,7 @@ def _meaning(code: str, status: int, message: str) -> tuple[int, str]:
             return number, next_step
     if status >= 500 or status == 429 or code == "SlowDown":
         return errno.EIO, _BUSY
-    return (errno.EACCES, _DENIED) if status == 403 else (errno.EINVAL, _REJECTED)
+    return (errno.EACCES, _DENIED) if status in {401, 403} else (errno.EINVAL, _REJECTED)
 
 
 def _without_response(error: Exception) -> tuple[int, str]:

@@ -61,8 +61,7 @@ class S3Store(Store):
         except OSError as error:
             if "ContentMD5" in parameters and "Digest, " in str(error):  # checked before the condition, or instead
                 return
-            # A store without conditions may reject the request as invalid or not implemented.
-            if error.errno != errno.EINVAL and "code NotImplemented" not in str(error):
+            if error.errno != errno.EINVAL:  # a store without conditions may reject the request
                 raise
             self._supports_if_match = False
         else:

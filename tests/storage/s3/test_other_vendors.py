@@ -459,6 +459,10 @@ ADVICE: dict[str, tuple[Fault, type[OSError], str]] = {
     "body limit": (respond(413, {"Content-Type": "text/html"}, b"<html>413</html>"), OSError, "limits the size"),
     "web server": (respond(405, {"Content-Type": "text/html"}, b"<html>405</html>"), OSError, "not S3's"),
     "unknown refusal": (refuse(403, "ThisIsNew"), PermissionError, "lack a permission"),
+    "unknown login": (refuse(401, "ThisIsNew"), PermissionError, "lack a permission"),
+    "unknown header": (refuse(501, "NotImplemented"), OSError, "when_required"),
+    "redirect without address": (refuse(307, "TemporaryRedirect"), OSError, "correct region_name or endpoint_url"),
+    "full": (refuse(507, "InsufficientStorage"), OSError, "no space left"),
     "page": (HTML, OSError, "not S3's.*correct endpoint_url"),
 }
 
