@@ -22,7 +22,6 @@ from airflow_provider_meetings.api.http.oauth import ConsentStatus
 from airflow_provider_meetings.api.http.transport import QUEUE_SECONDS, Transport
 from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.media.session import MediaSession
-from airflow_provider_meetings.api.poll import Poll
 from airflow_provider_meetings.api.sanitize import NeverPickled
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
@@ -149,14 +148,6 @@ class MeetingsHook(BaseHook):
         """Return the client; its methods are the platform's endpoints."""
         with self.error_mapping():
             return self.client
-
-    def poll(self, poll: Poll) -> bool:
-        """Poll once, and return whether nothing is pending; see `Poll.ask`. Used by the sensor and the trigger.
-
-        :raises AirflowFailException: for a permanent error; AirflowException for others. The API error is the cause.
-        """
-        with self.error_mapping():
-            return poll.ask(self.client)
 
     def test_connection(self) -> tuple[bool, str]:
         """Fetch a token and try the coordination connection; called by the UI and ``airflow connections test``."""

@@ -136,8 +136,8 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         """Return all recordings, the pending ones as overdue; poll first if the platform has not answered yet."""
         if not (self._poll and self._poll.answered) and (query := self._query(context)):
             self._poll = Poll(query, self.until)
-            with self._track(MeetingsHook.for_connection(self.meetings_conn_id)) as hook:
-                hook.poll(self._poll)
+            with self._track(MeetingsHook.for_connection(self.meetings_conn_id)) as hook, hook.error_mapping():
+                self._poll.ask(hook.client)
         if self._poll is None:
             return []
         self.log.warning("Timed out; overdue: %s", self._poll.describe())
@@ -157,7 +157,7 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
                 if self._poll is None:
                     self.log.info("No recordings to wait for")
                     return PokeReturnValue(True, [])
-                done = hook.poll(self._poll)
+                done = self._poll.ask(hook.client)
         except AirflowFailException:
             raise
         except AirflowException as error:

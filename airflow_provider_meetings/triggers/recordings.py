@@ -137,7 +137,7 @@ class RecordingReadyTrigger(BaseTrigger):
         # Runs in a thread. The hook is created here because reading a connection blocks.
         hook = MeetingsHook.for_connection(self.meetings_conn_id, retry=False)
         with self._usage.track(hook), hook.error_mapping():
-            return hook.poll(self._answers)
+            return self._answers.ask(hook.client)
 
     def _timeout(self, last_error: str) -> TriggerEvent:
         late = self.until == "settled"

@@ -12,7 +12,6 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.api.poll import Poll
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.seed.feishu import (
     READY_MEETING,
@@ -65,8 +64,8 @@ def test_cancel_during_rate_limit_wait(emulated: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.POLL_QUEUE_SECONDS", 60.0)
     emulated.state.fail("feishu.minute", 99991400, times=1, reset=50)
     hook = MeetingsHook.for_connection("feishu_default", retry=False)
-    with closing(hook), pytest.raises(AirflowException):
-        hook.poll(Poll(RecordingQuery(recording_ids=(READY_MINUTE,)), "ready"))
+    with closing(hook), pytest.raises(AirflowException), hook.error_mapping():
+        hook.client.check(RecordingQuery(recording_ids=(READY_MINUTE,)))
     closed = threading.Event()
     real = MeetingsHook.close
 
