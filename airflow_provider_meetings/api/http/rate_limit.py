@@ -69,8 +69,8 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     """
     reset, retry_after = (headers.get(name, "").strip() for name in ("x-ogw-ratelimit-reset", "Retry-After"))
     for value in (reset, retry_after):
-        if re.fullmatch(r"[0-9]+(\.[0-9]*)?", value):
-            return min(float(value), MAX_SECONDS)
+        if match := re.fullmatch(r"([0-9]+(?:\.[0-9]*)?)(?:\s*,\s*\1)*", value):  # equal headers are joined
+            return min(float(match[1]), MAX_SECONDS)
     end = _http_date(retry_after)
     if end is None:
         return None

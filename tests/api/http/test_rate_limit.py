@@ -23,6 +23,7 @@ NOON = "Fri, 13 Nov 2026 12:00:00 GMT"
         ({"x-ogw-ratelimit-reset": "", "retry-after": "120"}, 120.0),
         ({"Retry-After": "0"}, 0.0),
         ({"Retry-After": "86400"}, 3600.0),
+        ({"Retry-After": "120, 120"}, 120.0),
         ({"Retry-After": "9" * 400}, 3600.0),
         ({"Retry-After": "Fri, 13 Nov 2026 12:01:30 GMT", "Date": NOON}, 90.0),
         ({"Retry-After": "Friday, 13-Nov-26 12:01:30 GMT", "Date": NOON}, 90.0),
@@ -33,7 +34,7 @@ NOON = "Fri, 13 Nov 2026 12:00:00 GMT"
         ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 GMT", "Date": "yesterday"}, 0.0),
         ({}, None),
         ({"Date": NOON}, None),
-        *(({"Retry-After": value}, None) for value in ("-5", "nan", "inf", "1e3", "1_0", "٥", "soon", "52, 52", "")),
+        *(({"Retry-After": value}, None) for value in ("-5", "nan", "inf", "1e3", "1_0", "٥", "soon", "52, 53", "")),
         *(({"x-ogw-ratelimit-reset": value}, None) for value in ("-5", "nan", "inf", "", NOON)),
     ],
 )
