@@ -44,13 +44,9 @@ class StateFolder:
 
         :raises BackendError: naming the remedy.
         """
-        with self.translated_errors():
-            folder = self._open_folder()
-            try:
-                if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=True):
-                    self._refuse(os.strerror(errno.EACCES), _NO_RIGHT)
-            finally:
-                os.close(folder)
+        with self.translated_errors(), self._opened() as folder:
+            if not os.access(".", os.W_OK | os.X_OK, dir_fd=folder, effective_ids=True):
+                self._refuse(os.strerror(errno.EACCES), _NO_RIGHT)
 
     @contextlib.contextmanager
     def translated_errors(self) -> Iterator[None]:
@@ -63,17 +59,15 @@ class StateFolder:
 
     def open(self, name: str, *, create: bool) -> int | None:
         """Open a file for reading and writing; return None if it is missing and `create` is false."""
-        folder = self._open_folder()
         # NONBLOCK: opening a named pipe in the place of a file would wait forever.
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_CREAT if create else 0)
-        try:
-            file = os.open(name, flags, 0o600, dir_fd=folder)
-        except FileNotFoundError:
-            if create:
-                raise
-            return None
-        finally:
-            os.close(folder)
+        with self._opened() as folder:
+            try:
+                file = os.open(name, flags, 0o600, dir_fd=folder)
+            except FileNotFoundError:
+                if create:
+                    raise
+                return None
         info = os.fstat(file)
         if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid() or info.st_mode & 0o077:
             os.close(file)
@@ -98,15 +92,12 @@ class StateFolder:
 
     def sweep(self, seconds: float, endings: tuple[str, ...]) -> None:
         """Remove unlocked files with these endings that were not written for `seconds`."""
-        folder = self._open_folder()
-        try:
+        with self._opened() as folder:
             for name in os.listdir(folder):  # noqa: PTH208  # the folder that was checked
                 if not name.endswith(endings) or time.time() - os.lstat(name, dir_fd=folder).st_mtime < seconds:
                     continue
                 with contextlib.suppress(OSError, BackendError):
                     self._remove(folder, name)
-        finally:
-            os.close(folder)
 
     def _remove(self, folder: int, name: str) -> None:
         file = self.open(name, create=False)
@@ -120,24 +111,17 @@ class StateFolder:
 
     def replace(self, name: str, data: bytes) -> None:
         """Replace a file atomically and durably. The caller holds a lock for the name."""
-        folder = self._open_folder()
         temporary = f"{name}.new"
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with self._opened() as folder:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=folder)  # left by a killed process
-            file = os.open(temporary, flags, 0o600, dir_fd=folder)
-            try:
-                written = 0
-                while written < len(data):
-                    written += os.write(file, data[written:])
-                os.fsync(file)
-            finally:
-                os.close(file)
+            with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=folder), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
             os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def lock(self, file: int, *, shared: bool = False, timeout: float) -> None:
         """Lock a file by polling with growing pauses.
@@ -161,7 +145,8 @@ class StateFolder:
             else:
                 return
 
-    def _open_folder(self) -> int:
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
         if not self.path.is_absolute():
             self._refuse("the path is not absolute", "use an absolute path")
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -170,16 +155,15 @@ class StateFolder:
         except FileNotFoundError:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder = os.open(self.path, flags)
-        info = os.fstat(folder)
-        problem = ""
-        if info.st_uid != os.geteuid():
-            problem, remedy = f"it belongs to user id {info.st_uid}", "use a folder of this user"
-        elif info.st_mode & 0o077:
-            problem, remedy = "others may read or write it", "run chmod 700 on it, or use another folder"
-        if problem:
+        try:
+            info = os.fstat(folder)
+            if info.st_uid != os.geteuid():
+                self._refuse(f"it belongs to user id {info.st_uid}", "use a folder of this user")
+            if info.st_mode & 0o077:
+                self._refuse("others may read or write it", "run chmod 700 on it, or use another folder")
+            yield folder
+        finally:
             os.close(folder)
-            self._refuse(problem, remedy)
-        return folder
 
     def _refuse(self, problem: str, remedy: str) -> NoReturn:
         raise BackendError(
