@@ -48,11 +48,8 @@ class SqlBackend(DurableBackend):
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
         """Set a value for `lifetime` seconds, and remove expired rows."""
-
-        def write(session: Session) -> None:
-            session.run(session.dialect.set, _name(key, "value"), value, round(lifetime * 1e6))
-
-        self._connections.run(write)
+        row = _name(key, "value"), value, round(lifetime * 1e6)
+        self._connections.run(lambda session: session.run(session.dialect.set, *row))
         for name in self._connections.run(_expired):
             self._connections.run(partial(_remove_expired, name))
 

@@ -30,11 +30,11 @@ _LOCKED = "SELECT slot, blocked_until, seen FROM meetings_coordination WHERE nam
 class Dialect(Protocol):
     """The SQL that differs between databases."""
 
-    opening: tuple[str, ...]
+    opening: tuple[str, ...] = ()
     """Run once on a new connection."""
-    begin: str
+    begin: str = ""
     """Begins a transaction; empty if the driver does."""
-    durable: tuple[str, ...]
+    durable: tuple[str, ...] = ()
     """Run in a transaction whose commit must survive a crash of the server."""
     create: tuple[str, ...]
     now: str
@@ -49,16 +49,16 @@ class Dialect(Protocol):
 
     def unlock(self, session: Session, number: bytes) -> None:
         """Release the lock, if the end of the transaction does not."""
+        return
 
 
-class Postgres:
+class Postgres(Dialect):
     """PostgreSQL and compatible databases.
 
     Locks and settings belong to the transaction: behind a pooler, the next one may run on another server connection.
     """
 
     now: str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint"
-    opening: tuple[str, ...] = ()
     # One round trip. The last settings end the transaction of a host that vanished.
     begin: str = (
         "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = '5s'; SET LOCAL synchronous_commit = off; "
@@ -93,11 +93,8 @@ class Postgres:
             raise
         return True
 
-    def unlock(self, session: Session, number: bytes) -> None:
-        """Do nothing: the lock ends with the transaction."""
 
-
-class MySQL:
+class MySQL(Dialect):
     """MySQL and MariaDB. The session runs in UTC: in local time one hour occurs twice in autumn."""
 
     now: str = "CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"
@@ -107,8 +104,6 @@ class MySQL:
         "SET SESSION innodb_lock_wait_timeout = 5",
         "SET SESSION wait_timeout = 300",
     )
-    begin: str = ""
-    durable: tuple[str, ...] = ()
     create: tuple[str, ...] = (
         "CREATE TABLE IF NOT EXISTS meetings_coordination "
         f"(name varchar(80) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY, value mediumblob, {_COLUMNS}, "
