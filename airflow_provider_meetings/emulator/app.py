@@ -10,14 +10,16 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_meetings.emulator.answers import feishu, wecom
+from airflow_provider_meetings.emulator.answers.feishu import FeishuError
 from airflow_provider_meetings.emulator.answers.media import MEDIA_HANDLERS
 from airflow_provider_meetings.emulator.answers.request_check import Handler, checked_routes
-from airflow_provider_meetings.emulator.control.routes import PREFIX, Control, control_error
+from airflow_provider_meetings.emulator.answers.wecom import WecomError
+from airflow_provider_meetings.emulator.control.routes import PREFIX, Control
 from airflow_provider_meetings.emulator.feishu import meetings, minutes, oauth, posts, report, search, store, tokens
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState, RequestRecord
 from airflow_provider_meetings.emulator.wecom import files, recordings, transcripts
@@ -43,12 +45,13 @@ def create_app(state: EmulatorState, host: str = "localhost") -> Starlette:
     async def unrouted(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         if request.url.path.startswith(PREFIX):
-            return control_error(status)
+            return JSONResponse({"error": "unknown path or method; see GET /_emulator/ and the documentation"}, status)
+        # No page shows the answer to an unknown path: both vendors' are assumed.
         if not request.url.path.startswith("/cgi-bin/"):
-            return feishu.error_response(feishu.unknown_path(), state.now())
+            return feishu.error_response(FeishuError(404, 404, "404 page not found"), state.now())
         if status == 405:
             return wecom.error_response(wecom.error(43001 if request.method == "POST" else 43002), request)
-        return wecom.error_response(wecom.unknown_path(), request)
+        return wecom.error_response(WecomError(-1, "no such path"), request)
 
     app = Starlette(
         routes=[

@@ -34,10 +34,7 @@ class MeetingsEmulator:
     @property
     def connections(self) -> Mapping[str, str]:
         """Return ``AIRFLOW_CONN_FEISHU_DEFAULT`` and ``AIRFLOW_CONN_WECOM_DEFAULT`` as JSON."""
-        return {
-            "AIRFLOW_CONN_FEISHU_DEFAULT": self.connection("feishu"),
-            "AIRFLOW_CONN_WECOM_DEFAULT": self.connection("wecom"),
-        }
+        return {f"AIRFLOW_CONN_{name.upper()}_DEFAULT": self.connection(name) for name in ("feishu", "wecom")}
 
     def connection(self, conn_type: str) -> str:
         """Return a connection of type "feishu" or "wecom" as JSON, for any connection id."""

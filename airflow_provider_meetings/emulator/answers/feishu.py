@@ -62,11 +62,6 @@ def missing_scope(endpoint: str, code: int, scopes: tuple[str, ...]) -> FeishuEr
     return FeishuError(row.status, code, f"{text}[{', '.join(scopes)}]", scopes=scopes)
 
 
-def unknown_path() -> FeishuError:
-    """Return the error of an unknown path. No page shows it: assumed."""
-    return FeishuError(404, 404, "404 page not found")
-
-
 def log_id(now: float) -> str:
     """Return a request id for ``X-Tt-Logid``: the UTC second of ``now``, then random hexadecimal digits."""
     return time.strftime("%Y%m%d%H%M%S", time.gmtime(now)) + secrets.token_hex(9).upper()

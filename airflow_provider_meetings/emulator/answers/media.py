@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_meetings.emulator.answers.feishu import log_id
+from airflow_provider_meetings.emulator.answers.feishu import log_id, whole_number
 from airflow_provider_meetings.emulator.faults.hangs import close_connection, until_disconnect
 from airflow_provider_meetings.emulator.faults.media import FaultKind, MediaFault
 from airflow_provider_meetings.emulator.model.media import Media
@@ -74,7 +74,7 @@ def attachment(filename: str) -> str:
 
 
 def _answer(state: EmulatorState, request: Request, link: Link, headers: dict[str, str], denied: Response) -> Response:
-    redirects = _redirects(request)
+    redirects = whole_number(request.query_params.get("redirected")) or 0
     role: Literal["new", "head", "redirected"] = "redirected" if redirects else "new"
     if request.method == "HEAD":
         role = "head"
@@ -99,12 +99,6 @@ def _expired(state: EmulatorState, denied: Response) -> Response:
     if state.expired_link == "json":
         return Response(_JSON, media_type="application/json")
     return denied
-
-
-def _redirects(request: Request) -> int:
-    """Return how many redirects the client has followed."""
-    text = request.query_params.get("redirected", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
 
 
 def _base_url(request: Request) -> str:

@@ -39,11 +39,6 @@ def invalid_parameter(reason: str) -> WecomError:
     return error(_INVALID_PARAMETER, reason)
 
 
-def unknown_path() -> WecomError:
-    """Return the error of an unknown path. No page shows it: assumed."""
-    return WecomError(-1, "no such path")
-
-
 # https://developer.work.weixin.qq.com/document/path/90455
 def success(content: dict[str, Any], *, warning: bool = False) -> JSONResponse:
     """Return ``content`` with errcode 0.

@@ -249,11 +249,6 @@ class Control:
         return {"requests": []}
 
 
-def control_error(status: int) -> Response:
-    """Return the error of an unknown path or method below ``/_emulator/``."""
-    return JSONResponse({"error": "unknown path or method; see GET /_emulator/ and the documentation"}, status)
-
-
 def _time(value: float | str) -> float | datetime:
     """Parse a time in seconds since the epoch or in ISO 8601.
 
