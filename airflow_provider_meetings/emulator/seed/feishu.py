@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from airflow_provider_meetings.emulator.model.company import SHANGHAI
 from airflow_provider_meetings.emulator.model.feishu import (
@@ -141,57 +141,37 @@ MINUTES: Final = (
 )
 
 
-def _meeting(
-    meeting_id: str,
-    topic: str,
-    number: str,
-    organizer: FeishuUser,
-    start: str,
-    minutes: int | None,
-    participants: int,
-    devices: int,
-    *,
-    minute_token: str = "",
-    status: Literal["ready", "processing", "running", "unrecorded", "forbidden"] = "ready",
-) -> FeishuMeeting:
-    """Return a meeting that starts at ``start`` (Asia/Shanghai) and lasts ``minutes``; None: it is still running."""
+def _times(start: str, minutes: int) -> tuple[datetime, datetime]:
+    """Return ``start`` (Asia/Shanghai) and the end after ``minutes``."""
     started_at = datetime.fromisoformat(start).replace(tzinfo=SHANGHAI)
-    return FeishuMeeting(
-        meeting_id=meeting_id,
-        topic=topic,
-        minute_token=minute_token,
-        status=status,
-        meeting_no=number,
-        organizer=organizer,
-        start=started_at,
-        end=None if minutes is None else started_at + timedelta(minutes=minutes),
-        participants=participants,
-        devices=devices,
-    )
+    return started_at, started_at + timedelta(minutes=minutes)
 
 
+# Id, topic, minute and status; number, organizer, start and end, numbers of participants and devices.
 # fmt: off
 MEETINGS: Final = (
-    _meeting(READY_MEETING, "Q4 路线图 / roadmap 评审", READY_NUMBER, CHEN_YU, "2026-11-10T10:00", 47, 5, 6,
-             minute_token=READY_MINUTE),
-    _meeting(ENGLISH_MEETING, "Sprint 42 review 🚀", RECURRING_NUMBER, MIA_WANG, "2026-11-11T15:00", 32, 8, 9,
-             minute_token=ENGLISH_MINUTE),
-    _meeting(AUDIO_ONLY_MEETING, "客户电话会 “海风项目”", "520131403", ZHAO_MIN, "2026-10-21T09:30", 11, 2, 2,
-             minute_token=AUDIO_ONLY_MINUTE),
-    _meeting(PROCESSING_MEETING, "新品发布会彩排", "520131404", CHEN_YU, "2026-11-13T16:00", 52, 12, 15,
-             minute_token=PROCESSING_MINUTE, status="processing"),
-    _meeting(RUNNING_MEETING, "产线巡检", "520131405", ZHAO_MIN, "2026-11-13T17:30", None, 3, 3, status="running"),
-    _meeting(UNRECORDED_MEETING, "1:1 Mia / Chen Yu", "520131406", MIA_WANG, "2026-11-12T11:00", 25, 2, 2,
-             status="unrecorded"),
-    _meeting(FORBIDDEN_MEETING, "薪酬委员会", "520131407", CHEN_YU, "2026-11-05T09:00", 90, 4, 4, status="forbidden"),
-    _meeting(DELETED_MINUTE_MEETING, "面试记录", "520131408", ZHAO_MIN, "2026-10-14T13:58", 33, 3, 3,
-             minute_token=DELETED_MINUTE),
-    _meeting(FORBIDDEN_MINUTE_MEETING, "董事会", "520131409", CHEN_YU, "2026-11-06T16:58", 95, 6, 7,
-             minute_token=FORBIDDEN_MINUTE),
-    _meeting(SPRINT_40_MEETING, "Sprint 40 review", RECURRING_NUMBER, MIA_WANG, "2026-10-14T15:00", 30, 7, 7,
-             status="unrecorded"),
-    _meeting(SPRINT_41_MEETING, "Sprint 41 review", RECURRING_NUMBER, MIA_WANG, "2026-10-28T15:00", 41, 8, 8,
-             status="unrecorded"),
+    FeishuMeeting(READY_MEETING, "Q4 路线图 / roadmap 评审", READY_MINUTE, "ready",
+                  READY_NUMBER, CHEN_YU, *_times("2026-11-10T10:00", 47), 5, 6),
+    FeishuMeeting(ENGLISH_MEETING, "Sprint 42 review 🚀", ENGLISH_MINUTE, "ready",
+                  RECURRING_NUMBER, MIA_WANG, *_times("2026-11-11T15:00", 32), 8, 9),
+    FeishuMeeting(AUDIO_ONLY_MEETING, "客户电话会 “海风项目”", AUDIO_ONLY_MINUTE, "ready",
+                  "520131403", ZHAO_MIN, *_times("2026-10-21T09:30", 11), 2, 2),
+    FeishuMeeting(PROCESSING_MEETING, "新品发布会彩排", PROCESSING_MINUTE, "processing",
+                  "520131404", CHEN_YU, *_times("2026-11-13T16:00", 52), 12, 15),
+    FeishuMeeting(RUNNING_MEETING, "产线巡检", "", "running",
+                  "520131405", ZHAO_MIN, datetime(2026, 11, 13, 17, 30, tzinfo=SHANGHAI), None, 3, 3),
+    FeishuMeeting(UNRECORDED_MEETING, "1:1 Mia / Chen Yu", "", "unrecorded",
+                  "520131406", MIA_WANG, *_times("2026-11-12T11:00", 25), 2, 2),
+    FeishuMeeting(FORBIDDEN_MEETING, "薪酬委员会", "", "forbidden",
+                  "520131407", CHEN_YU, *_times("2026-11-05T09:00", 90), 4, 4),
+    FeishuMeeting(DELETED_MINUTE_MEETING, "面试记录", DELETED_MINUTE, "ready",
+                  "520131408", ZHAO_MIN, *_times("2026-10-14T13:58", 33), 3, 3),
+    FeishuMeeting(FORBIDDEN_MINUTE_MEETING, "董事会", FORBIDDEN_MINUTE, "ready",
+                  "520131409", CHEN_YU, *_times("2026-11-06T16:58", 95), 6, 7),
+    FeishuMeeting(SPRINT_40_MEETING, "Sprint 40 review", "", "unrecorded",
+                  RECURRING_NUMBER, MIA_WANG, *_times("2026-10-14T15:00", 30), 7, 7),
+    FeishuMeeting(SPRINT_41_MEETING, "Sprint 41 review", "", "unrecorded",
+                  RECURRING_NUMBER, MIA_WANG, *_times("2026-10-28T15:00", 41), 8, 8),
 )
 # fmt: on
 
