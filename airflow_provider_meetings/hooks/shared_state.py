@@ -7,7 +7,6 @@ import os
 import socket
 import tempfile
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -15,14 +14,11 @@ from pathlib import Path
 
 from airflow.providers.common.compat.sdk import AirflowFailException, conf
 
-from airflow_provider_meetings.api.http.oauth import UserTokens
 from airflow_provider_meetings.api.http.rate_limit import Rate
 from airflow_provider_meetings.coordination.backend import Backend, BackendError, Busy, DurableBackend
 from airflow_provider_meetings.coordination.fallback import FallbackBackend
 from airflow_provider_meetings.coordination.host.backend import HostBackend
 from airflow_provider_meetings.coordination.host.state_dir import StateFolder
-from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
-from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.hooks.coordination import coordination_connection, describe, fingerprint, make_backend
 
 log = logging.getLogger(__name__)
@@ -79,33 +75,6 @@ def kept_on_this_host(coordination_conn_id: str | None) -> str:
     place = f"Consents and tokens of users are kept in {_folder(_state_dir())} on host {socket.gethostname()} only: "
     advice = "start, finish and use a consent there, or name a connection in the extra coordination_conn_id."
     return "" if coordination_conn_id else place + advice
-
-
-def user_tokens(
-    name: str,
-    secret: str,
-    coordination_conn_id: str | None,
-    *,
-    remedy: str,
-    consent_seconds: float,
-    pause: Callable[[float], None],
-    timeout: float,
-) -> UserTokens:
-    """Return the tokens of one user in a durable backend.
-
-    :param secret: the app's secret; see `UserTokenStore`, also for the other parameters.
-    :raises AirflowFailException: as `durable_backend`.
-    """
-    return UserTokenStore(
-        durable_backend(coordination_conn_id),
-        name=name,
-        secret=secret,
-        memory=PROCESS_TOKENS,
-        remedy=remedy,
-        consent_seconds=consent_seconds,
-        pause=pause,
-        timeout=timeout,
-    )
 
 
 def check_sharing(coordination_conn_id: str) -> str:

@@ -12,8 +12,10 @@ from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.oauth import ConsentStatus, TokenPair, UserTokens, day, ends_soon
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
+from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
+from airflow_provider_meetings.coordination.oauth.token_store import UserTokenStore
 from airflow_provider_meetings.hooks.meetings import ConsentHook, Login
-from airflow_provider_meetings.hooks.shared_state import kept_on_this_host, user_tokens
+from airflow_provider_meetings.hooks.shared_state import durable_backend, kept_on_this_host
 from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
@@ -54,10 +56,11 @@ class FeishuHook(ConsentHook):
         self._app_id, self._consent = login.id, identity.consent
         if identity.consent is not None:
             self._kept = kept_on_this_host(login.extra["coordination_conn_id"])
-            self._users = user_tokens(
-                "|".join((PLATFORM, transport.base_url, login.id, "user", self.meetings_conn_id)),
-                login.secret,
-                login.extra["coordination_conn_id"],
+            self._users = UserTokenStore(
+                durable_backend(login.extra["coordination_conn_id"]),
+                name="|".join((PLATFORM, transport.base_url, login.id, "user", self.meetings_conn_id)),
+                secret=login.secret,
+                memory=PROCESS_TOKENS,
                 remedy=f"Run airflow meetings authorize {self.meetings_conn_id} (without a shell: "
                 f"FeishuAuthorizeOperator). {self._kept}".rstrip(),
                 consent_seconds=CONSENT_SECONDS,
