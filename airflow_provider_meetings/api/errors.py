@@ -80,16 +80,6 @@ class MeetingsApiError(Exception):
             details.append(f"log id {self.log_id}")
         return f"{text} [{', '.join(details)}]" if details else text
 
-    def __reduce__(self) -> tuple[object, ...]:
-        """Keep all fields when pickled."""
-        return _rebuild, (type(self), self.what, {k: v for k, v in self.__dict__.items() if k != "what"})
-
-
-def _rebuild(cls: type[MeetingsApiError], what: str, fields: dict[str, object]) -> MeetingsApiError:
-    error = cls(what)
-    error.__dict__.update(fields)
-    return error
-
 
 class AuthenticationError(MeetingsApiError):
     """The secret or the token was rejected."""
