@@ -6,16 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_meetings.api.models import PlainJson, StoredFile, TranscriptSegment
+from airflow_provider_meetings.api.models import OfRecording, StoredFile, TranscriptSegment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chapter(PlainJson):
+class Chapter(OfRecording):
     """A chapter; `start_ms` and `stop_ms` count from the start of the recording, `source` is the platform's JSON."""
 
-    platform: str
-    tenant: str
-    recording_id: str
     item_no: int
     title: str | None = None
     start_ms: int | None = None
@@ -25,12 +22,9 @@ class Chapter(PlainJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Todo(PlainJson):
+class Todo(OfRecording):
     """A to-do and its assignees; `source` is the platform's JSON."""
 
-    platform: str
-    tenant: str
-    recording_id: str
     item_no: int
     content: str | None = None
     assignees: Sequence[str] | None = None
@@ -38,26 +32,20 @@ class Todo(PlainJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keyword(PlainJson):
+class Keyword(OfRecording):
     """A keyword."""
 
-    platform: str
-    tenant: str
-    recording_id: str
     item_no: int
     keyword: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics(PlainJson):
+class Statistics(OfRecording):
     """Views of a recording; `source` is the platform's JSON.
 
     :param viewers: ``{"user_id": .., "viewed_at": ..}`` for each person's last view, in UTC; the id may be None.
     """
 
-    platform: str
-    tenant: str
-    recording_id: str
     user_view_count: int | None = None
     page_view_count: int | None = None
     viewers: Sequence[Mapping[str, str | None]] | None = None

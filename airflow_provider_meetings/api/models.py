@@ -123,15 +123,21 @@ def _set_times(value: object, *names: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MediaFile(PlainJson):
+class OfRecording(PlainJson):
+    """What belongs to one recording, with the ids of the recording."""
+
+    platform: str
+    tenant: str
+    recording_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaFile(OfRecording):
     """One file of a recording, without its link.
 
     `declared_size` is what the platform says, in bytes; it is not reliable.
     """
 
-    platform: str
-    tenant: str
-    recording_id: str
     meeting_id: str | None
     file_id: str
     kind: str
@@ -195,12 +201,9 @@ class Download(NeverPickled):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFile(PlainJson):
+class StoredFile(OfRecording):
     """A landed and verified file; `uri` is its object, `sha256` its hexadecimal digest."""
 
-    platform: str
-    tenant: str
-    recording_id: str
     file_id: str
     kind: str
     uri: str | None
@@ -215,16 +218,13 @@ class StoredFile(PlainJson):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TranscriptSegment(PlainJson):
+class TranscriptSegment(OfRecording):
     """One sentence of a transcript; `segment_no` counts through the file, `start_ms` and `end_ms` from its start.
 
     `speaker_final` is False while the platform may still change the speakers, None if it does not say. `broken` marks a
     segment that could not be parsed: `text` is its raw content. The first one has the file's header in `source`.
     """
 
-    platform: str
-    tenant: str
-    recording_id: str
     file_id: str
     kind: str
     segment_no: int
