@@ -40,10 +40,6 @@ class ListedWindow(PlainJson):
 Report = Callable[[ListedWindow], None]
 
 
-def _ignore(window: ListedWindow) -> None:
-    pass
-
-
 class MeetingsClient(ABC):
     """Query one platform, with one identity.
 
@@ -79,7 +75,7 @@ class MeetingsClient(ABC):
         self.transport.interrupt()
         self.media_session.interrupt()
 
-    def list(self, query: RecordingQuery, report: Report = _ignore) -> Iterator[Recording]:
+    def list(self, query: RecordingQuery, report: Report = lambda window: None) -> Iterator[Recording]:
         """Yield each recording that `query` selects, once, in any state.
 
         A meeting that is queried by its id always yields an item: with state ``absent`` if it has no recording. An id

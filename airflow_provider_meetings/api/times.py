@@ -24,8 +24,8 @@ def in_utc(value: object, name: str, *, show_value: bool = True) -> datetime:
         value = _parse_text(value.strip(), name, show_value=show_value)
     if not isinstance(value, datetime):
         raise ValueError(f"{name} must be a datetime or ISO 8601 text with an offset, got {type(value).__name__}")
-    if value.tzinfo is None or value.utcoffset() is None:
-        actual = f": {value.isoformat()}" if show_value else ""
+    actual = f": {value.isoformat()}" if show_value else ""
+    if value.utcoffset() is None:
         day = f"{value.year}, {value.month}, {value.day}" if show_value else "2026, 11, 30"
         raise ValueError(
             f"{name} has no time zone{actual}. Give an aware time, such as pendulum.datetime({day}, tz='Asia/Shanghai')"
@@ -33,7 +33,6 @@ def in_utc(value: object, name: str, *, show_value: bool = True) -> datetime:
     try:
         return value.astimezone(pendulum.UTC)
     except OverflowError:
-        actual = f": {value.isoformat()}" if show_value else ""
         raise ValueError(f"{name} is beyond the calendar{actual}") from None
 
 

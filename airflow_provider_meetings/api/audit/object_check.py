@@ -54,10 +54,9 @@ def make_finding(store: Store, key: str, kind: FindingKind, expected: str, seen:
 def check_checkpoint(store: Store, listed: ListedObject) -> CheckResult:
     """Return the object that a checkpoint names; None if it is not a checkpoint of this provider."""
     try:
-        data = store.read(listed.key)
+        checkpoint = Checkpoint.from_bytes(store.read(listed.key))
     except OSError:
-        data = None
-    checkpoint = Checkpoint.from_bytes(data)
+        checkpoint = None
     return CheckResult(object_name=checkpoint.name if checkpoint else None)
 
 

@@ -115,10 +115,10 @@ class Sweep:
             item = self._sweep_upload(upload, related)
             if item.outcome not in {SweepOutcome.STALE, SweepOutcome.REMOVED}:
                 kept.update(checkpoint.listed.key for checkpoint in related)
-            yield self._count(item)
+            yield item
         for checkpoint in checkpoints:
             if checkpoint.listed.key not in kept:
-                yield self._count(self._sweep_checkpoint(checkpoint))
+                yield self._sweep_checkpoint(checkpoint)
 
     def counts(self) -> dict[str, Any]:
         """Return the counts of `run` so far as plain JSON; `bytes` are removed, or removable without `delete`."""
@@ -178,14 +178,11 @@ class Sweep:
                 outcome = SweepOutcome.REMOVED if remove() else SweepOutcome.IN_USE
             except OSError as error:  # continue with the others
                 outcome, reason = SweepOutcome.FAILED, f"{type(error).__name__}: {error.strerror or error}"
+        self._counts[outcome] += 1
+        if outcome in {SweepOutcome.STALE, SweepOutcome.REMOVED}:
+            self._counts["bytes"] += size or 0
         uri = printable(self._store.uri(key), 2000)
         return SweepItem(printable(key, 1000), uri, kind, size, modified, outcome, printable(reason))
-
-    def _count(self, item: SweepItem) -> SweepItem:
-        self._counts[item.outcome] += 1
-        if item.outcome in {SweepOutcome.STALE, SweepOutcome.REMOVED}:
-            self._counts["bytes"] += item.size or 0
-        return item
 
 
 def _split(key: str) -> tuple[str, str]:

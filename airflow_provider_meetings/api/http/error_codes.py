@@ -127,15 +127,6 @@ def code_of(body: Mapping[str, Any], name: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def json_object(response: requests.Response) -> dict[str, Any] | None:
-    """Return the JSON object of an answer; None if the body is something else, or nested too deeply."""
-    try:
-        body = response.json()
-    except (ValueError, RecursionError):
-        return None
-    return body if isinstance(body, dict) else None
-
-
 def request_path(response: requests.Response) -> str:
     """Return the path of the request, without its query, which may contain a secret."""
     return str(response.request.path_url).partition("?")[0]
@@ -148,9 +139,11 @@ def read_code(
 
     :raises ServerError: for an answer without JSON or without a code; `RateLimited` with status 429.
     """
-    body = json_object(response)
-    code = None if body is None else code_of(body, name)
-    if body is not None and code is not None:
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):  # the latter if it is nested too deeply
+        body = None
+    if isinstance(body, dict) and (code := code_of(body, name)) is not None:
         return code, body
     throttled = response.status_code == THROTTLED
     raise (RateLimited if throttled else ServerError)(

@@ -49,9 +49,6 @@ class Checkpoint:
             and isinstance(self.name, str)
             and "/" not in self.name
             and (self.length is None or (type(self.length) is int and 0 <= self.length < _MAX_LENGTH))
-            and (
-                self.validator is None
-                or (isinstance(self.validator, str) and STRONG_TAG.fullmatch(self.validator) is not None)
-            )
+            and (self.validator is None or STRONG_TAG.fullmatch(str(self.validator)) is not None)
             and isinstance(self.writer_state, dict)
         )

@@ -48,10 +48,7 @@ class OpenedSource:
 
 
 class MediaSource:
-    """Open one file of a platform, with a new link each time.
-
-    :param media: the file.
-    """
+    """Open one file of a platform, with a new link each time."""
 
     def __init__(self, client: MeetingsClient, media: MediaFile) -> None:
         self._client = client

@@ -106,7 +106,8 @@ class MediaSession:
             raise ServerError("The media link was not opened: the task is being stopped", platform=self._platform)
         try:
             # auth: otherwise requests sends a user in the link as a login.
-            request = requests.Request("GET", url, headers={**default_headers(), **headers}, auth=_no_auth).prepare()
+            headers = {**default_headers(), **headers}
+            request = requests.Request("GET", url, headers=headers, auth=lambda request: request).prepare()
             url = str(request.url)
             keep_queries_out_of_logs(url)
             self._addresses.check_host(urlsplit(url).hostname or "")
@@ -128,10 +129,6 @@ class MediaSession:
             next_step="No setting of the connection allows this: ask the platform.",
             platform=self._platform,
         )
-
-
-def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
 
 
 class GuardedAdapter(CancellableAdapter):
