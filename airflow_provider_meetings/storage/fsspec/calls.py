@@ -33,8 +33,7 @@ _NEXT_STEPS = {
     errno.EPERM: "give the connection's account permission to list, read, write and delete there",
     errno.EEXIST: "an object of that name exists and this store does not replace it: choose another target",
     errno.ENOTDIR: "an object exists where a folder is needed: choose another target",
-    errno.ENOSPC: "free some space, then try again",
-    errno.EDQUOT: "free some space, then try again",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space, then try again"),
 }
 
 

@@ -115,8 +115,7 @@ class TemporaryWriter(UploadWriter):
             self._calls.remove(self._temporary)
 
     def abort(self) -> None:
-        if self._ended:
-            return
-        self._calls.discard(self._file)
-        self._calls.remove(self._temporary)
-        self._ended = True
+        if not self._ended:
+            self._calls.discard(self._file)
+            self._calls.remove(self._temporary)
+            self._ended = True

@@ -141,12 +141,10 @@ class LocalStore(Store):
                 path = Path(folder, name)
                 try:
                     info = path.stat()
-                except FileNotFoundError:  # just deleted, or a broken link
-                    continue
                 except OSError as error:
-                    if error.errno != errno.ELOOP:  # a link to itself
-                        raise
-                    continue
+                    if error.errno in {errno.ENOENT, errno.ELOOP}:  # just deleted, a broken link, a link to itself
+                        continue
+                    raise
                 if stat.S_ISREG(info.st_mode):
                     yield path, info
 

@@ -20,13 +20,10 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _NEXT_STEPS = {
     **dict.fromkeys((errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS), "mount it with file locks, or choose another target"),
-    errno.EACCES: "give this user write permission, or choose another target",
-    errno.EPERM: "give this user write permission, or choose another target",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "give this user write permission, or choose another target"),
     errno.EROFS: "mount it for writing, or choose another target",
-    errno.ENOSPC: "free some space, then try again",
-    errno.EDQUOT: "free some space, then try again",
-    errno.EEXIST: "a file exists where a folder is needed, choose another target",
-    errno.ENOTDIR: "a file exists where a folder is needed, choose another target",
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "free some space, then try again"),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), "a file exists where a folder is needed, choose another target"),
 }
 
 

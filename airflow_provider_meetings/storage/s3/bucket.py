@@ -89,7 +89,10 @@ class S3Bucket:
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
-        common = {name: value for name, value in self._common(operation, key).items() if name not in omit}
+        meta = self._client.meta
+        accepted = meta.service_model.operation_model(meta.method_to_api_mapping[operation]).input_shape.members
+        common = {**self._extra_args, "Bucket": self._name, "Key": self.prefix + key}
+        common = {name: value for name, value in common.items() if name in accepted and name not in omit}
         try:
             response = getattr(self._client, operation)(**common, **parameters)
             if len(response) == 1 and operation.startswith(("create_", "list_")):  # only botocore's metadata
@@ -158,12 +161,6 @@ class S3Bucket:
         if not self.keeps_checksums:
             return {}
         return {"ChecksumSHA256": base64.b64encode(hashlib.sha256(content).digest()).decode()}
-
-    def _common(self, operation: str, key: str) -> dict[str, Any]:
-        meta = self._client.meta
-        accepted = meta.service_model.operation_model(meta.method_to_api_mapping[operation]).input_shape.members
-        common = {**self._extra_args, "Bucket": self._name, "Key": self.prefix + key}
-        return {name: value for name, value in common.items() if name in accepted}
 
 
 def to_stat(response: Mapping[str, Any]) -> ObjectStat:
