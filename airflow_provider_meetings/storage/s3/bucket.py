@@ -95,7 +95,8 @@ class S3Bucket:
         common = {name: value for name, value in common.items() if name in accepted and name not in omit}
         try:
             response = getattr(self._client, operation)(**common, **parameters)
-            if len(response) == 1 and operation.startswith(("create_", "list_")):  # only botocore's metadata
+            is_empty = len(response) == 1 and operation.startswith(("create_", "list_"))  # only botocore's metadata
+            if is_empty or (operation == "head_object" and "ContentLength" not in response):
                 raise ResponseParserError
         except (ClientError, BotoCoreError, ResponseParserError, ValueError) as error:
             if error_code(error) in ignore:

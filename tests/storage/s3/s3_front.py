@@ -197,8 +197,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in response.headers.items():
             if name.lower() not in _OWN_HEADERS:
                 self.send_header(name, value)
-        length = response.headers.get("Content-Length") if self.command == "HEAD" else None
-        self.send_header("Content-Length", length or str(len(response.body) + response.missing))
+        length: str | None = str(len(response.body) + response.missing)
+        if self.command == "HEAD":
+            length = response.headers.get("Content-Length")
+        if length is not None:
+            self.send_header("Content-Length", length)
         self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":

@@ -486,9 +486,12 @@ def test_page_instead_of_answer(s3: S3Bench, call: str, page: Fault) -> None:
     assert len(s3.front.requests) == 1
 
 
-def test_unreadable_date_is_not_s3(s3: S3Bench) -> None:
+@pytest.mark.parametrize(
+    "fault", [set_header("Last-Modified", "yesterday"), set_header("Content-Length", None)], ids=["date", "no size"]
+)
+def test_unreadable_head_is_not_s3(s3: S3Bench, fault: Fault) -> None:
     s3.store().put("a", b"1")
-    s3.front.on("Head", set_header("Last-Modified", "yesterday"))
+    s3.front.on("Head", fault)
     with pytest.raises(OSError, match="not S3's"):
         s3.store().stat("a")
 
