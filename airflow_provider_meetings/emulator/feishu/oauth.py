@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -84,18 +85,12 @@ def _error_page(state: EmulatorState, code: int) -> Response:
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-async def token_v2(state: EmulatorState, request: Request) -> Response:
-    """Answer without an envelope. A code and a refresh token work once."""
-    return await _token(state, request, _V2)
-
-
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token-v3
-async def token_v3(state: EmulatorState, request: Request) -> Response:
-    """Answer as v2, but refuse a ``code_verifier`` without a challenge."""
-    return await _token(state, request, _V3)
+async def token(endpoint: str, state: EmulatorState, request: Request) -> Response:
+    """Answer without an envelope. A code and a refresh token work once.
 
-
-async def _token(state: EmulatorState, request: Request, endpoint: str) -> Response:
+    v3 refuses a ``code_verifier`` without a challenge; v2 does not.
+    """
     body = await json_body(request)
     seconds = state.token_seconds
     try:
@@ -172,4 +167,8 @@ async def user_info(state: EmulatorState, request: Request) -> Response:
     return answers.success(data, state.now())
 
 
-HANDLERS: Final[dict[str, Handler]] = {_V2: token_v2, _V3: token_v3, _USER_INFO: user_info}
+HANDLERS: Final[dict[str, Handler]] = {
+    _V2: partial(token, _V2),
+    _V3: partial(token, _V3),
+    _USER_INFO: user_info,
+}

@@ -35,10 +35,8 @@ async def meeting_list(state: EmulatorState, request: Request) -> Response:
         raise answers.error(_NAME, 99991672)
     query = request.query_params
     start, end = _window(state, request)
-    size, offset = (
-        answers.whole_number(query.get("page_size", "20")),
-        answers.whole_number(query.get("page_token", "0")),
-    )
+    size = answers.whole_number(query.get("page_size", "20"))
+    offset = answers.whole_number(query.get("page_token", "0"))
     if size is None or not 20 <= size <= 100 or offset is None:
         raise answers.error(_NAME, _PARAM_ERROR)
     if sum(bool(query.get(name)) for name in _FILTERS) > 1:
