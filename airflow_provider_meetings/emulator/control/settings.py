@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Final
 
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Window
@@ -42,37 +41,35 @@ def _boolean(about: str) -> Setting:
     return Setting("true or false", lambda value: isinstance(value, bool), about)
 
 
-SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType(
-    {
-        "not_ready_polls": _integer("number of polls until an object in processing is ready, at each stage"),
-        "token_seconds": _integer("lifetime of new tokens"),
-        "refresh_seconds": _integer("lifetime of new refresh tokens"),
-        "user_token_grace": _integer(
-            "seconds until a user's earlier tokens expire after a refresh; null: at their own time", optional=True
-        ),
-        "ticket_seconds": _integer("lifetime of a store app's ticket"),
-        "consent": _choice("the user's answer on the consent page", "grant", "deny"),
-        "cloud": _choice("the cloud, which knows only its own apps", "feishu", "lark"),
-        "link_seconds": _integer("lifetime of new media links; null: the vendor's", optional=True),
-        "rate_limits": _boolean("enforce the vendors' rate limits"),
-        "throttle_status": _choice("HTTP status of Feishu's 99991400", 429, 400),
-        "wecom_concurrent": _integer("number of concurrent requests that WeCom's rate limits accept", lowest=1),
-        "wecom_spelling": _choice(
-            "names in WeCom's list, as in the page's table or in its example",
-            "record_list",
-            "record_meetings",
-        ),
-        "has_more": _choice("whether the last page of WeCom's list has has_more", "always", "when-true"),
-        "meeting_summary": _choice("type of meeting_summary in WeCom's get_file", "object", "list"),
-        "file_times": _choice("type of the times in WeCom's get_file", "text", "number"),
-        "wecom_warning": _boolean("add a warning of a wrong JSON format to the errmsg of WeCom's errcode 0"),
-        "expired_link": _choice("answer to an expired media link", "403", "html", "json"),
-        "meeting_list_tenant": _boolean("whether Feishu's meeting_list accepts the app's token"),
-        "meetings_by_number_days": _integer(
-            "number of days that Feishu's list_by_no looks back; 90 in its document; null: no limit", optional=True
-        ),
-    }
-)
+SETTINGS: Final[Mapping[str, Setting]] = {
+    "not_ready_polls": _integer("number of polls until an object in processing is ready, at each stage"),
+    "token_seconds": _integer("lifetime of new tokens"),
+    "refresh_seconds": _integer("lifetime of new refresh tokens"),
+    "user_token_grace": _integer(
+        "seconds until a user's earlier tokens expire after a refresh; null: at their own time", optional=True
+    ),
+    "ticket_seconds": _integer("lifetime of a store app's ticket"),
+    "consent": _choice("the user's answer on the consent page", "grant", "deny"),
+    "cloud": _choice("the cloud, which knows only its own apps", "feishu", "lark"),
+    "link_seconds": _integer("lifetime of new media links; null: the vendor's", optional=True),
+    "rate_limits": _boolean("enforce the vendors' rate limits"),
+    "throttle_status": _choice("HTTP status of Feishu's 99991400", 429, 400),
+    "wecom_concurrent": _integer("number of concurrent requests that WeCom's rate limits accept", lowest=1),
+    "wecom_spelling": _choice(
+        "names in WeCom's list, as in the page's table or in its example",
+        "record_list",
+        "record_meetings",
+    ),
+    "has_more": _choice("whether the last page of WeCom's list has has_more", "always", "when-true"),
+    "meeting_summary": _choice("type of meeting_summary in WeCom's get_file", "object", "list"),
+    "file_times": _choice("type of the times in WeCom's get_file", "text", "number"),
+    "wecom_warning": _boolean("add a warning of a wrong JSON format to the errmsg of WeCom's errcode 0"),
+    "expired_link": _choice("answer to an expired media link", "403", "html", "json"),
+    "meeting_list_tenant": _boolean("whether Feishu's meeting_list accepts the app's token"),
+    "meetings_by_number_days": _integer(
+        "number of days that Feishu's list_by_no looks back; 90 in its document; null: no limit", optional=True
+    ),
+}
 _LISTS: Final = ("limits", "redirect_uris")
 
 

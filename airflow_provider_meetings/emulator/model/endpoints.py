@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final, Literal
 
 Platform = Literal["feishu", "wecom"]
@@ -110,7 +109,7 @@ def _endpoints() -> Iterator[Endpoint]:
     yield Endpoint("wecom.get_user_meetingid", "POST", "/cgi-bin/meeting/get_user_meetingid", _WECOM)
 
 
-ENDPOINTS: Final[Mapping[str, Endpoint]] = MappingProxyType({endpoint.name: endpoint for endpoint in _endpoints()})
+ENDPOINTS: Final[Mapping[str, Endpoint]] = {endpoint.name: endpoint for endpoint in _endpoints()}
 
 
 def applies_to(pattern: str, name: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final, Literal
 
 Cloud = Literal["feishu", "lark"]
@@ -25,22 +24,20 @@ OFFLINE: Final = "offline_access"
 
 # One scope of each row is enough. From the head of each endpoint's page; where copies of a page differ, from
 # https://open.feishu.cn/document/ukTMukTMukTM/uYTM5UjL2ETO14iNxkTN/scope-list
-NEEDED: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "feishu.minute": ("minutes:minutes.basic:read", "minutes:minutes:readonly", "minutes:minutes"),
-        "feishu.minute_media": ("minutes:minutes.media:export", "minutes:minute:download"),
-        "feishu.minute_transcript": ("minutes:minutes.transcript:export", "minutes:minute:download"),
-        "feishu.minute_statistics": (
-            "minutes:minutes.statistics:read", "minutes:minutes:readonly", "minutes:minutes",
-        ),
-        "feishu.minute_artifacts": ("minutes:minutes.artifacts:read",),
-        "feishu.minutes_search": ("minutes:minutes.search:read",),
-        "feishu.meeting_recording": ("vc:record:readonly", "vc:record"),
-        "feishu.meetings_by_number": ("vc:meeting:readonly", "vc:meeting.meetingid:read"),
-        "feishu.meetings_search": ("vc:meeting.search:read",),
-        "feishu.meeting_list": ("vc:rooms.room.detailinfo:read", "vc:room:readonly"),
-    }
-)  # fmt: skip
+NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "feishu.minute": ("minutes:minutes.basic:read", "minutes:minutes:readonly", "minutes:minutes"),
+    "feishu.minute_media": ("minutes:minutes.media:export", "minutes:minute:download"),
+    "feishu.minute_transcript": ("minutes:minutes.transcript:export", "minutes:minute:download"),
+    "feishu.minute_statistics": (
+        "minutes:minutes.statistics:read", "minutes:minutes:readonly", "minutes:minutes",
+    ),
+    "feishu.minute_artifacts": ("minutes:minutes.artifacts:read",),
+    "feishu.minutes_search": ("minutes:minutes.search:read",),
+    "feishu.meeting_recording": ("vc:record:readonly", "vc:record"),
+    "feishu.meetings_by_number": ("vc:meeting:readonly", "vc:meeting.meetingid:read"),
+    "feishu.meetings_search": ("vc:meeting.search:read",),
+    "feishu.meeting_list": ("vc:rooms.room.detailinfo:read", "vc:room:readonly"),
+}  # fmt: skip
 
 # The scopes that the app has applied for. A consent to any other scope is refused with 20027.
 APP_SCOPES: Final = frozenset(

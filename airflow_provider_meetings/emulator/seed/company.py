@@ -16,7 +16,7 @@ def default_company() -> Company:
         feishu_minutes={minute.token: minute for minute in MINUTES},
         feishu_posts={post.post_id: post for post in POSTS},
         wecom_recordings={recording.meeting_record_id: recording for recording in recordings()},
-        feishu_statistics=STATISTICS,
-        feishu_artifacts=ARTIFACTS,
+        feishu_statistics=dict(STATISTICS),
+        feishu_artifacts=dict(ARTIFACTS),
         wecom_meetings={meeting.meetingid: meeting for meeting in UNRECORDED_MEETINGS},
     )
