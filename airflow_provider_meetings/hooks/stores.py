@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 from airflow.sdk import ObjectStoragePath
@@ -84,7 +83,10 @@ def _s3_store(address: str, name: str) -> S3Store:
     try:
         hook = S3Hook(aws_conn_id=hook.aws_conn_id, config=skip_payload_signing(hook.config))
         client = hook.get_conn()
-        return S3Store(client, bucket, prefix.strip("/"), address, extra_args=_extra_args(hook.service_config))
+        extra_args = hook.service_config.get("extra_args", {})
+        if not isinstance(extra_args, Mapping):
+            raise ValueError("extra_args is not a JSON object")
+        return S3Store(client, bucket, prefix.strip("/"), address, extra_args=extra_args)
     except (BotoCoreError, TypeError, ValueError) as error:
         # Other texts may contain values of the extra; ours contain the name of an argument.
         reason = str(error) if type(error) is ValueError and "extra_args" in str(error) else type(error).__name__
@@ -93,10 +95,3 @@ def _s3_store(address: str, name: str) -> S3Store:
         f"{name} s3://: the extra of connection {hook.aws_conn_id!r:.60} is invalid ({reason})",
         next_step="See the documentation of stores for its format.",
     )
-
-
-def _extra_args(service_config: Mapping[str, Any]) -> Mapping[str, Any]:
-    extra_args = service_config.get("extra_args", {})
-    if not isinstance(extra_args, Mapping):
-        raise ValueError("extra_args is not a JSON object")
-    return extra_args
