@@ -69,7 +69,10 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
         with tracked(hook, self), hook.error_mapping():
             client = hook.get_conn()
-            found = [recording.to_dict() for recording in client.list(self._query(), windows.append)]
+            names = ("meeting_ids", "meeting_numbers", "owner_ids")
+            ids = {name: arguments.ids(getattr(self, name), name) for name in names}
+            query = RecordingQuery(start=self.start, end=self.end, **ids)
+            found = [recording.to_dict() for recording in client.list(query, windows.append)]
         summary = {
             "platform": client.platform,
             "tenant": client.tenant,
@@ -80,12 +83,3 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         if self.batch_size is None:
             return found
         return [found[i : i + self.batch_size] for i in range(0, len(found), self.batch_size)]
-
-    def _query(self) -> RecordingQuery:
-        return RecordingQuery(
-            start=self.start,
-            end=self.end,
-            meeting_ids=arguments.ids(self.meeting_ids, "meeting_ids"),
-            meeting_numbers=arguments.ids(self.meeting_numbers, "meeting_numbers"),
-            owner_ids=arguments.ids(self.owner_ids, "owner_ids"),
-        )
