@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
@@ -93,16 +93,10 @@ class RecordingInputs:
         return _rows(StoredFile, files, "stored_files", self._context)
 
 
-class PostInputs:
-    """The input of a load of posts; see `RecordingInputs`."""
-
-    def __init__(self, posts: Any, *, redact: Mapping[str, str], context: Context) -> None:
-        self._posts = posts
-        self._context = context
-        self._redaction = redaction(redact, rules.POSTS)
-
-    def posts(self) -> Iterator[Neutral]:
-        return self._redaction.posts(_rows(Post, self._posts, "posts", self._context))
+def post_input(posts: Any, *, redact: Mapping[str, str], context: Context) -> Callable[[], Iterator[Neutral]]:
+    """Return the input of a load of posts; see `RecordingInputs`."""
+    redacted = redaction(redact, rules.POSTS)
+    return lambda: redacted.posts(_rows(Post, posts, "posts", context))
 
 
 def run_key(context: Context) -> RunKey:

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.transfers.inputs import PostInputs, RecordingInputs, check_redact, run_key
+from airflow_provider_meetings.transfers.inputs import RecordingInputs, check_redact, post_input, run_key
 from airflow_provider_meetings.warehouse.lake.landing import Counts, land_posts, land_recordings
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.privacy.rules import Action
@@ -102,5 +102,5 @@ class PostsToParquetOperator(BaseOperator):
     def execute(self, context: Context) -> Counts:
         """Merge into the affected partitions."""
         with error_mapping():
-            inputs = PostInputs(self.posts, redact=self.redact, context=context)
-            return land_posts(store_at(self.target), posts=inputs.posts, now=pendulum.now("UTC"))
+            posts = post_input(self.posts, redact=self.redact, context=context)
+            return land_posts(store_at(self.target), posts=posts, now=pendulum.now("UTC"))

@@ -14,7 +14,7 @@ from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.meetings import error_mapping
-from airflow_provider_meetings.transfers.inputs import PostInputs, RecordingInputs, check_redact, run_key
+from airflow_provider_meetings.transfers.inputs import RecordingInputs, check_redact, post_input, run_key
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
@@ -142,12 +142,12 @@ class PostsToSqlOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
         with error_mapping():
-            inputs = PostInputs(self.posts, redact=self.redact, context=context)
+            posts = post_input(self.posts, redact=self.redact, context=context)
             engine = _engine(self)
             return load_posts(
                 engine.hook,
                 engine=engine,
-                posts=inputs.posts(),
+                posts=posts(),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
