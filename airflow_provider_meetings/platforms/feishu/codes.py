@@ -42,8 +42,8 @@ _DISABLED = "The app is disabled in this tenant: have an administrator enable it
 _IDS = "Check the ids: they must belong to this tenant, an open_id to this app, and have the type of user_id_type."
 _LONG_ID = "Check the meeting id: the long id, not the 9-digit meeting number."
 
-# https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN  (generic codes)
-_GENERIC = {
+CODES: Mapping[int, Rule] = {
+    # https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN  (generic codes)
     **dict.fromkeys((1500, 1503, 1642, 1663, 1668, 10101, 10105, 10500), Rule(ServerError, _LATER)),
     **dict.fromkeys((2200, 5000), Rule(ServerError, _SLOWER)),
     **dict.fromkeys((10003, 10005, 10012, 10014, 10015, 20002, 99991543), Rule(AuthenticationError, _LOGIN)),
@@ -72,11 +72,8 @@ _GENERIC = {
     # https://github.com/larksuite/cli/blob/main/internal/errclass/codemeta.go  (in the vendor's client only)
     21000: Rule(PermissionDenied, "The company's access policy asks the user to confirm: have them do so in Feishu."),
     21001: Rule(PermissionDenied, "The company's access policy refuses this: have an administrator change it."),
-}
-
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-_USER_TOKEN = {
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
     20001: Rule(InvalidRequest, "A parameter is missing: check the extras of the connection."),
     **dict.fromkeys((20003, 20004, 20049, 20065), Rule(AuthenticationError, _CODE)),
     **dict.fromkeys((20008, 20021, 20022, 20023, 20066), Rule(AuthenticationError, _ACCOUNT)),
@@ -95,31 +92,22 @@ _USER_TOKEN = {
     20071: Rule(InvalidRequest, f"The extra redirect_uri has changed since the consent was started: {_AUTHORIZE}"),
     20073: Rule(ConsentEnded, f"A refresh token works once, and this one has been used. {_CONSENT}"),
     20074: Rule(PermissionDenied, "Allow the app to refresh user tokens: a switch in the developer console."),
-}
-
-# https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
-# https://open.feishu.cn/document/minutes-v1/minute-media/get
-_MINUTES = {
+    # https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
+    # https://open.feishu.cn/document/minutes-v1/minute-media/get
     2091001: Rule(InvalidRequest, "Check the minute token: 24 characters, the last part of the minute's address."),
     2091002: Rule(NotFound, "Check the minute token."),
     2091003: Rule(NotReady, "Wait: the minute is still being transcribed."),
     2091004: Rule(Gone, "The minute was deleted."),
     2091005: Rule(PermissionDenied, _MINUTE_RANGE),
     2091006: Rule(ServerError, _LATER),
-}
-
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/search
-_SEARCH = {
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/search
     2094005: Rule(InvalidRequest, "The page token has expired: start the search again."),
     2094007: Rule(InvalidRequest, "The search has too many results: search shorter windows."),
     **dict.fromkeys(
         (2094011, 2094012), Rule(AuthenticationError, "The search accepts only a user's token, and rejected this one.")
     ),
     **dict.fromkeys((2095001, 2095002, 2095101), Rule(ServerError, _LATER)),
-}
-
-# https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
-_RECORDING = {
+    # https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
     121001: Rule(ServerError, _LATER),
     121002: Rule(InvalidRequest, "The platform does not support this for the meeting."),
     121003: Rule(InvalidRequest, _LONG_ID),
@@ -128,11 +116,8 @@ _RECORDING = {
     122001: Rule(NotReady, "Wait: the meeting is still running."),
     122002: Rule(NotFound, _LONG_ID),
     124002: Rule(NotReady, "Wait: the recording is still being made."),
-}
-
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/participant_list/get
-_REPORTS = {
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/participant_list/get
     **dict.fromkeys((126003, 126004), Rule(InvalidRequest, "Check meeting_no: 9 digits.")),
     126005: Rule(InvalidRequest, "The window starts in the future: meetings are listed once they have started."),
     126006: Rule(InvalidRequest, "The window is longer than a year: request shorter ones."),
@@ -140,31 +125,16 @@ _REPORTS = {
     126009: Rule(NotFound, "No meeting has this number and these times: use those of the meeting list exactly."),
     126015: Rule(InvalidRequest, "The platform does not filter by room_id here: omit it."),
     126016: Rule(InvalidRequest, "Scheduled meetings are listed for one month ahead at most: end the window earlier."),
-}
-
-# https://open.feishu.cn/document/moments-v1/post/get
-_MOMENTS = {
+    # https://open.feishu.cn/document/moments-v1/post/get
     1420001: Rule(InvalidRequest, "Check the post id: digits only."),
     1420002: Rule(PermissionDenied, "Give the app the scope moments:moments:readonly."),
     1420004: Rule(NotFound, "Check the post id; the post may have been deleted."),
+    # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (some products have a rate limit code of their own)
+    **dict.fromkeys((230020, 1420003), Rule(RateLimited, _SLOWER)),
 }
-
-# https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (some products have a rate limit code of their own)
-_LIMITS = dict.fromkeys((230020, 1420003), Rule(RateLimited, _SLOWER))
 
 UNKNOWN_APPS = frozenset({10003, 10014, 10015, 20002, 20048, 99991543})
 """Codes for an app that the cloud does not know; it may belong to the other cloud."""
-
-CODES: Mapping[int, Rule] = {
-    **_GENERIC,
-    **_USER_TOKEN,
-    **_MINUTES,
-    **_SEARCH,
-    **_RECORDING,
-    **_REPORTS,
-    **_MOMENTS,
-    **_LIMITS,
-}
 
 _LISTING = {
     **dict.fromkeys((121003, 122001), Rule(InvalidRequest, "Check the window and the filter.")),
