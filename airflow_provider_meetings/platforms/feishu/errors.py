@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from airflow_provider_meetings.api.errors import MeetingsApiError, NotFound
+from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.http.error_codes import THROTTLED, find_rule, is_log_id, read_code
 from airflow_provider_meetings.platforms.feishu.codes import CODES, ENDPOINTS, UNKNOWN_APPS
 
@@ -32,11 +32,6 @@ def decode(response: requests.Response) -> dict[str, Any]:
     )
     if code == 0 and response.status_code != THROTTLED:
         return body
-    raise _build_error(code, body, response)
-
-
-def _build_error(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
-    """Return the typed error of an answer with a code other than 0, or with status 429."""
     rule = find_rule(code, response, CODES, ENDPOINTS, "Look the code up at https://open.feishu.cn/search.")
     error = rule.build(
         response,
@@ -49,7 +44,7 @@ def _build_error(code: int, body: Mapping[str, Any], response: requests.Response
     # The wrong cloud does not know the app, or does not find the object.
     if (code in UNKNOWN_APPS or rule.error is NotFound) and (hint := other_cloud_hint(response.url)):
         error.next_step = f"{error.next_step} {hint}"
-    return error
+    raise error
 
 
 def _log_id(body: Mapping[str, Any], response: requests.Response) -> str:

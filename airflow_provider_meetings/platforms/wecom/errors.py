@@ -13,7 +13,6 @@ from airflow_provider_meetings.api.errors import (
     AuthenticationError,
     Gone,
     InvalidRequest,
-    MeetingsApiError,
     NotFound,
     PermissionDenied,
     RateLimited,
@@ -98,16 +97,11 @@ def decode(response: requests.Response) -> dict[str, Any]:
     if code == 0 and response.status_code != THROTTLED:
         _warn_of_ignored_fields(body, response)
         return body
-    raise _build_error(code, body, response)
-
-
-def _build_error(code: int, body: Mapping[str, Any], response: requests.Response) -> MeetingsApiError:
-    """Return the typed error of an answer with an errcode other than 0, or with status 429."""
     message = str(body.get("errmsg") or "")
     step = f"See https://open.work.weixin.qq.com/devtool/query?e={code}."
     step = f"{_ARGUMENT} {step}" if code in MISSING else step
     rule = find_rule(code, response, CODES, ENDPOINTS, step)
-    return rule.build(response, platform=PLATFORM, code=code, vendor_message=message, log_id=_log_id(message))
+    raise rule.build(response, platform=PLATFORM, code=code, vendor_message=message, log_id=_log_id(message))
 
 
 def _log_id(message: str) -> str:
