@@ -34,9 +34,7 @@ def schema_of(table: Table) -> Any:
     import pyarrow as pa
 
     types = {
-        Id: pa.string(),
-        Text: pa.string(),
-        JSON: pa.string(),
+        **dict.fromkeys((Id, Text, JSON), pa.string()),
         DateTime: pa.timestamp("us", tz="UTC"),
         BigInteger: pa.int64(),
         Boolean: pa.bool_(),
