@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -15,14 +14,8 @@ from airflow_provider_meetings.warehouse.lake.partitions import DEFAULT
 from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A partition that was replaced, and its number of rows."""
-
-    table: str
-    day: str
-    rows: int
+Written = tuple[tuple[str, str], int]
+"""A partition that was replaced, by table and day, and its number of rows."""
 
 
 class Attempt:
@@ -142,7 +135,7 @@ class Attempt:
             published = partitions.publish(self._store, partitions.key(table.name, day), self._file, seen)
             self._seen[table, day] = published
             if published is not seen:
-                yield Written(table.name, day, rows)
+                yield (table.name, day), rows
         self._file.unlink()
 
     def _fetch(self, table: Table, day: str) -> Precondition:

@@ -140,8 +140,8 @@ def _land(
                 # After the load: input that is refused must not create anything.
                 if attempt == 1:
                     _check_store(store)
-                for written in merging.write():
-                    replaced[written.table, written.day] = written.rows
+                for partition, count in merging.write():
+                    replaced[partition] = count
             return _counts(family, replaced)
         except BlockingIOError:
             if attempt == ATTEMPTS:
