@@ -31,8 +31,6 @@ from airflow_provider_meetings.warehouse.tables.tables import Tables
 _COMPLETE = "_complete"
 """Whether a recording lists all its files."""
 _READY: ColumnElement[str] = literal_column(f"'{RecordingState.READY}'")
-_ITEM_KEYS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
-"""The kinds of keys of pending_items: a prefix, followed by the value of this column of a recording."""
 
 
 class RecordingPlan:
@@ -77,7 +75,7 @@ class RecordingPlan:
             Merge(target.recording_files, self.stored, rows.STORED, update_if=merge.stored_changed),
             Merge(target.landings, self.landings, rows.LANDING),
             self._add_meetings(),
-            *(self._settle_by_recordings(prefix, name) for prefix, name in _ITEM_KEYS.items()),
+            *(self._settle_by_recordings(prefix, name) for prefix, name in rows.ITEM_KEYS.items()),
         )
 
     def journal_steps(self) -> Sequence[Step]:
@@ -121,7 +119,7 @@ class RecordingPlan:
                 _item_key(existing, prefix, name) == staged.c.item_key,
                 merge.is_settled(existing.c),
             )
-            for prefix, name in _ITEM_KEYS.items()
+            for prefix, name in rows.ITEM_KEYS.items()
         ]
         return Merge(
             self._tables.pending_items,

@@ -26,6 +26,8 @@ _STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
 _READY, _GONE = str(RecordingState.READY), str(RecordingState.GONE)
 FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
 _RECORDING_KEY = FILE_KEY[:3]
+ITEM_KEYS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
+"""The kinds of keys of pending_items: a prefix, followed by the value of this column of a recording."""
 
 
 def _content(table: Table) -> tuple[str, ...]:
@@ -60,14 +62,7 @@ TOMBSTONE = (*_post_key.names, "_landed_at", "_deleted_at")
 REACTION = (*_reaction.names, "_source_hash", "_landed_at", "_deleted_at")
 
 # The columns of a recording that do not depend on its state.
-RECORDING_DETAILS = frozenset(RECORDING) - {
-    "state",
-    "state_code",
-    "reason",
-    "_source_hash",
-    "_landed_at",
-    "_deleted_at",
-}
+RECORDING_DETAILS = frozenset(_recording.names) - {"state", "state_code", "reason"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +129,13 @@ def landing_rows(batch: Sequence[Neutral], run: RunKey, now: datetime) -> list[R
 def window_rows(summaries: Iterable[Neutral], run: RunKey, now: datetime) -> list[Row]:
     """Return the rows of `discovery_windows`: each listing that was read to its end."""
     listed = []
-    for summary, window in _windows(summaries):
+    for window in _windows(summaries):
         query = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
         if "number" in window:  # the selector is redacted
             query.append(window["number"])
         data = {
             **window,
             **asdict(run),
-            "platform": summary.get("platform"),
-            "tenant": summary.get("tenant"),
             "window_id": digest([*asdict(run).values(), *query]),
             "from_at": window.get("start"),
             "to_at": window.get("end"),
@@ -158,23 +151,17 @@ def clock_rows(summaries: Iterable[Neutral], now: datetime) -> list[Row]:
     None for a window with a redacted selector: other listings would share its clock.
     """
     listed = []
-    for summary, window in _windows(summaries):
+    for window in _windows(summaries):
         if window.get("complete") and window.get("end") is not None and "number" not in window:
-            data = {
-                "platform": summary.get("platform"),
-                "tenant": summary.get("tenant"),
-                "clock_id": digest([window.get("endpoint"), window.get("selector")]),
-                "endpoint": window.get("endpoint"),
-                "selector": window.get("selector"),
-                "seen_until": window.get("end"),
-                "_landed_at": now,
-            }
-            listed.append(data)
+            clock_id = digest([window.get("endpoint"), window.get("selector")])
+            listed.append({**window, "clock_id": clock_id, "seen_until": window.get("end"), "_landed_at": now})
     return sorted(_clock(listed), key=itemgetter(CLOCK.index("seen_until")))
 
 
-def _windows(summaries: Iterable[Neutral]) -> Iterator[tuple[Neutral, Neutral]]:
-    return ((summary, window) for summary in summaries for window in summary.get("windows") or ())
+def _windows(summaries: Iterable[Neutral]) -> Iterator[Neutral]:
+    for summary in summaries:
+        owner = {name: summary.get(name) for name in ("platform", "tenant")}
+        yield from ({**window, **owner} for window in summary.get("windows") or ())
 
 
 def is_pending(recording: Neutral) -> bool:
@@ -191,17 +178,10 @@ def pending_keys(recording: Neutral) -> list[str]:
     :raises LoadError: for a recording without any id.
     """
     pending = is_pending(recording)
-    recording_id, meeting_id, number = (
-        recording.get(name) for name in ("recording_id", "meeting_id", "meeting_number")
-    )
-    if not pending and recording_id is not None:
+    if not pending and recording.get("recording_id") is not None:
         return []
-    found = [
-        recording_id,
-        None if meeting_id is None else f"meeting:{meeting_id}",
-        None if number is None else f"meeting_number:{number}",
-    ]
-    keys = [text(key) for key in found if key is not None]
+    ids = ((prefix, recording.get(name)) for prefix, name in ITEM_KEYS.items())
+    keys = [text(f"{prefix}{value}") for prefix, value in ids if value is not None]
     if not keys:
         raise LoadError.at(_SHAPE.pending_items, "a recording has neither recording_id, meeting_id nor meeting_number")
     return keys[:1] if pending else keys
