@@ -148,9 +148,7 @@ class DuckDBEngine(Engine):
         """Begin a transaction."""
         connection.begin()
 
-    def begin_merging(self, connection: Any) -> None:
-        """Begin a transaction."""
-        connection.begin()
+    begin_merging = begin_staging
 
     def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
         """Load a file of JSON lines: the fastest way without another library."""
