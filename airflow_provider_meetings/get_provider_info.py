@@ -10,6 +10,14 @@ from airflow_provider_meetings.platforms import feishu, wecom
 _PACKAGE = "airflow_provider_meetings"
 
 
+def _modules(**names: list[str]) -> list[dict[str, Any]]:
+    """Return the modules of each integration, without the package's name."""
+    return [
+        {"integration-name": name, "python-modules": [f"{_PACKAGE}.{module}" for module in modules]}
+        for name, modules in names.items()
+    ]
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's description: connection types and the modules of each kind."""
     return {
@@ -26,32 +34,13 @@ def get_provider_info() -> dict[str, Any]:
             },
         ],
         "connection-types": [feishu.MANIFEST["connection-type"], wecom.MANIFEST["connection-type"]],
-        "hooks": [
-            {"integration-name": "Feishu", "python-modules": [f"{_PACKAGE}.platforms.feishu.hook"]},
-            {"integration-name": "WeCom", "python-modules": [f"{_PACKAGE}.platforms.wecom.hook"]},
-        ],
-        "operators": [
-            {
-                "integration-name": "Feishu",
-                "python-modules": [
-                    f"{_PACKAGE}.operators.recordings",
-                    f"{_PACKAGE}.operators.landings",
-                    f"{_PACKAGE}.platforms.feishu.operators",
-                ],
-            },
-            {
-                "integration-name": "WeCom",
-                "python-modules": [f"{_PACKAGE}.operators.recordings", f"{_PACKAGE}.operators.landings"],
-            },
-        ],
-        "sensors": [
-            {"integration-name": name, "python-modules": [f"{_PACKAGE}.sensors.recordings"]}
-            for name in ("Feishu", "WeCom")
-        ],
-        "triggers": [
-            {"integration-name": name, "python-modules": [f"{_PACKAGE}.triggers.recordings"]}
-            for name in ("Feishu", "WeCom")
-        ],
+        "hooks": _modules(Feishu=["platforms.feishu.hook"], WeCom=["platforms.wecom.hook"]),
+        "operators": _modules(
+            Feishu=["operators.recordings", "operators.landings", "platforms.feishu.operators"],
+            WeCom=["operators.recordings", "operators.landings"],
+        ),
+        "sensors": _modules(Feishu=["sensors.recordings"], WeCom=["sensors.recordings"]),
+        "triggers": _modules(Feishu=["triggers.recordings"], WeCom=["triggers.recordings"]),
         "config": {
             "meetings": {
                 "description": (
