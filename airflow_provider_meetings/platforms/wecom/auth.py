@@ -11,7 +11,7 @@ import requests
 from airflow_provider_meetings.api.http.auth import Token, TokenAuth, TokenStore, token_key
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.platforms.wecom.api.models import parse_token
+from airflow_provider_meetings.platforms.wecom.api.models import WeComAnswer
 from airflow_provider_meetings.platforms.wecom.errors import PLATFORM, decode
 from airflow_provider_meetings.platforms.wecom.quotas import TOKEN
 
@@ -54,8 +54,9 @@ class WeComSession:
     def _fetch_token(self) -> Token:
         params = {"corpid": self._corp_id, "corpsecret": self._corp_secret}
         body = self.transport.call("GET", "/cgi-bin/gettoken", decode, quota=TOKEN, params=params, max_attempts=1)
-        value, lifetime = parse_token(body)
-        return Token(value, self._clock() + lifetime, lifetime)
+        read = WeComAnswer.fields
+        lifetime = read.integer(body, "expires_in") or 0
+        return Token(read.required(body, "access_token"), self._clock() + lifetime, lifetime)
 
     def _post(self, path: str, quota: Quota, body: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = self.transport.call("POST", path, decode, quota=quota, json=body, auth=self._auth)

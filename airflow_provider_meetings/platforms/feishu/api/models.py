@@ -181,13 +181,6 @@ class UserInfo(FeishuAnswer):
     name: str | None
 
 
-# https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
-def parse_token(body: Raw, name: str = "tenant_access_token") -> tuple[str, int]:
-    """Return a token and the seconds until it expires; both are top-level fields, not under ``data``."""
-    read = FeishuAnswer.fields
-    return read.required(body, name), read.integer(body, "expire") or 0
-
-
 # https://open.feishu.cn/document/minutes-v1/minute-media/get
 def parse_download_url(data: object) -> str:
     """Return ``data.download_url``."""

@@ -11,7 +11,7 @@ from airflow_provider_meetings.api.errors import AuthenticationError
 from airflow_provider_meetings.api.http.auth import Token, token_key
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.platforms.feishu.api.models import parse_token
+from airflow_provider_meetings.platforms.feishu.api.models import FeishuAnswer
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials, StoreApp
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
 from airflow_provider_meetings.platforms.feishu.quotas import STORE_APP_TOKEN, STORE_TENANT_TOKEN, TENANT_TOKEN
@@ -80,5 +80,7 @@ class AppTokens:
     def _request(self, path: str, quota: Quota, body: dict[str, Any], name: str) -> Token:
         # The call that needs the token is retried, not this one.
         answer = self._transport.call("POST", f"{_AUTH}/{path}", decode, quota=quota, json=body, max_attempts=1)
-        value, seconds = parse_token(answer, name)
-        return Token(value, self._clock() + seconds, seconds)
+        # Both are top-level fields, not under `data`.
+        read = FeishuAnswer.fields
+        seconds = read.integer(answer, "expire") or 0
+        return Token(read.required(answer, name), self._clock() + seconds, seconds)

@@ -110,13 +110,6 @@ class RecordingFile(NeverPickled, WeComAnswer):
     end_time: Annotated[DateTime | None, Fields.milliseconds] = None
 
 
-# https://developer.work.weixin.qq.com/document/path/91039
-def parse_token(body: Raw) -> tuple[str, int]:
-    """Return a token and its lifetime in seconds."""
-    read = WeComAnswer.fields
-    return read.required(body, "access_token"), read.integer(body, "expires_in") or 0
-
-
 # https://developer.work.weixin.qq.com/document/path/98192
 def parse_records(body: Raw) -> Page[Record]:
     """Read a page of recordings; without ``has_more``, as in the document's example, it is the last one.
