@@ -116,11 +116,9 @@ class DuckDBEngine(Engine):
             self._sleep(min(_PAUSES[min(attempt, len(_PAUSES) - 1)], max(until - self._clock(), 0.0)))
             attempt += 1
 
-    def shape(self, connection: Any, table: Table) -> Shape | None:
+    def shape(self, connection: Any, table: Table) -> Shape:
         """Read the columns from DuckDB's catalog; DuckDB compares names case-insensitively."""
         found = self.run(connection, _SHAPE, [table.schema, table.name])
-        if not found:
-            return None
         # TIMESTAMP and its other units, such as TIMESTAMP_MS, have no time zone.
         kinds = {
             name: "timestamp without time zone" if kind.startswith("timestamp") and "zone" not in kind else kind

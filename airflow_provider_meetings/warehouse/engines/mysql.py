@@ -113,11 +113,9 @@ class MySQLEngine(Engine):
         dialect_class = MariaDBDialect if "mariadb" in str(version).lower() else MySQLDialect
         self.dialect = dialect_class(paramstyle="format")
 
-    def shape(self, connection: Any, table: Table) -> Shape | None:
+    def shape(self, connection: Any, table: Table) -> Shape:
         """Read the columns from information_schema; MySQL compares column names case-insensitively."""
         found = self.run(connection, _SHAPE, [table.schema, table.name])
-        if not found:
-            return None
         keys = {_text(name): _text(collation or "binary") for name, _, key, collation in found if key}
         folded = {name: collation for name, collation in keys.items() if not collation.endswith(_EXACT_COLLATIONS)}
         return Shape({_text(name): _text(kind) for name, kind, _, _ in found}, frozenset(keys), folded)

@@ -75,12 +75,10 @@ class PostgresEngine(Engine):
         self.run(connection, "SET client_encoding TO 'UTF8'")  # psycopg 3 reads it from the server
         connection.commit()  # a rollback would undo it
 
-    def shape(self, connection: Any, table: Table) -> Shape | None:
+    def shape(self, connection: Any, table: Table) -> Shape:
         """Read the columns from the catalog, along the search path if there is no schema."""
         name = self._plain.identifier_preparer.format_table(table)
         found = self.run(connection, _SHAPE, [name])
-        if not found:
-            return None
         return Shape({name: kind for name, kind, _ in found}, frozenset(name for name, _, key in found if key))
 
     def has_schema(self, connection: Any, name: str) -> bool:

@@ -59,11 +59,9 @@ class SQLiteEngine(Engine):
         if not connection.execute("PRAGMA database_list").fetchone()[2]:
             raise LoadError("it has no file, so the rows would be lost")
 
-    def shape(self, connection: sqlite3.Connection, table: Table) -> Shape | None:
+    def shape(self, connection: sqlite3.Connection, table: Table) -> Shape:
         """Read the columns from ``PRAGMA table_info``; SQLite compares names case-insensitively."""
         found = self.run(connection, "SELECT lower(name), lower(type), pk FROM pragma_table_info(?)", [table.name])
-        if not found:
-            return None
         folded = self.run(connection, _FOLDED, [table.name])
         key = frozenset(name for name, _, pk in found if pk)
         return Shape({name: kind for name, kind, _ in found}, key, dict(folded))

@@ -59,10 +59,10 @@ def create_views(session: Session, views: Sequence[View]) -> None:
     """Create the missing views; log a warning on failure, since the tables contain all data."""
     for view in views:
         try:
-            if session.shape(view.table) is None:
+            if not session.shape(view.table).columns:
                 session.begin()
                 session.lock_ddl()
-                if session.shape(view.table) is None:
+                if not session.shape(view.table).columns:
                     log.info("Creating view %r", view.table.name)
                     session.define([view.create(session.engine.dialect)])
                 session.commit()
@@ -78,7 +78,7 @@ def _plan(session: Session, tables: Sequence[Table]) -> Plan:
 
 def _missing(session: Session, table: Table) -> list[Column[Any]]:
     existing = session.shape(table)
-    if existing is None:
+    if not existing.columns:
         return list(table.columns)
     missing = [column for column in table.columns if column.name not in existing.columns]
     keys = [column.name for column in table.primary_key]

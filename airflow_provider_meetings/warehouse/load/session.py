@@ -41,8 +41,8 @@ class Session:
     connection: Any
     sleep: Callable[[float], None] = time.sleep
 
-    def shape(self, table: Table) -> Shape | None:
-        """Return the columns and the key of the table in the database; None if it does not exist."""
+    def shape(self, table: Table) -> Shape:
+        """Return the columns and the key of the table in the database; none if it does not exist."""
         return self._safely(table, lambda: self.engine.shape(self.connection, table))
 
     def has_schema(self, name: str) -> bool:

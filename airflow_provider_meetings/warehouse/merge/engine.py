@@ -87,8 +87,8 @@ class Engine(ABC):
         """Set up a new connection."""
 
     @abstractmethod
-    def shape(self, connection: Any, table: Table) -> Shape | None:
-        """Return the shape of the table or view of this name; None if it does not exist."""
+    def shape(self, connection: Any, table: Table) -> Shape:
+        """Return the shape of the table or view of this name; without columns if it does not exist."""
 
     def has_schema(self, connection: Any, name: str) -> bool:
         """Return whether the schema exists; called only if the database has schemas."""
