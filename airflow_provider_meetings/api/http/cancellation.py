@@ -44,6 +44,15 @@ class _Exchange:
                 return outcome
         raise DeadlineExceeded(f"no complete answer within {seconds:g} s")
 
+    def discard(self) -> None:
+        """Shut down the sockets, and close an answer that nobody takes, perhaps behind the error of `cancel`."""
+        for connection in self.sockets:
+            _shut_down(connection)
+        with suppress(Empty):
+            while True:
+                if isinstance(outcome := self.outcome.get_nowait(), requests.Response):
+                    outcome.close()
+
 
 class CancellableAdapter(HTTPAdapter):
     """Send requests that other threads can cancel.
@@ -80,8 +89,8 @@ class CancellableAdapter(HTTPAdapter):
             except BaseException as error:  # raised by the caller
                 outcome = error
             exchange.outcome.put(outcome)
-            if exchange.left and isinstance(outcome, requests.Response):
-                outcome.close()
+            if exchange.left:
+                exchange.discard()
 
         try:
             self._exchanges.add(exchange)
@@ -91,8 +100,7 @@ class CancellableAdapter(HTTPAdapter):
             return exchange.wait(seconds)
         except BaseException:
             exchange.left = True
-            for connection in exchange.sockets:
-                _shut_down(connection)
+            exchange.discard()
             raise
         finally:
             self._exchanges.discard(exchange)

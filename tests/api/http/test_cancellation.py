@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
+import requests
 
 from airflow_provider_meetings.api.errors import AnswerTooLong, ServerError
+from airflow_provider_meetings.api.http import cancellation
 from airflow_provider_meetings.api.http.cancellation import CancellableAdapter
 from airflow_provider_meetings.api.http.transport import KEPT_ANSWER_SECONDS, Transport
 from airflow_provider_meetings.coordination.oauth.token_store import MAX_REQUEST_SECONDS
@@ -200,6 +203,32 @@ def test_connecting_holds_nobody(start: Start, no_proxies: None, way: str) -> No
         ):
             transport.call("GET", "/api", decode, quota=QUOTA)
         assert time.monotonic() - started < 8
+
+
+def test_answer_that_comes_with_the_interrupt_is_closed(origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its connection would stay open until it is garbage."""
+
+    class ReadLate(SimpleQueue[Any]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            for thread in threading.enumerate():
+                if thread.name == "meetings request":
+                    thread.join(60)
+            return super().get(block, timeout)
+
+    answers: list[requests.Response] = []
+
+    def work() -> requests.Response:
+        request = requests.Request("GET", f"{origin.url}/api").prepare()
+        answers.append(adapter.send(request, stream=True, timeout=60))
+        adapter.cancel()
+        return answers[0]
+
+    monkeypatch.setattr(cancellation, "SimpleQueue", ReadLate)
+    origin.on("/api", OK)
+    adapter = CancellableAdapter()
+    with pytest.raises(requests.ConnectionError, match="interrupted"):
+        adapter.exchange(work, 60)
+    assert answers[0].raw.closed
 
 
 def test_kept_call_is_not_interrupted(origin: Origin, start: Start) -> None:
