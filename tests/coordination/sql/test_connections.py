@@ -126,5 +126,6 @@ def _call_while_stopped(server: OwnPostgres, call: Callable[[], object]) -> None
             call()
     finally:
         for pid in stopped:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # one that was ending when it was stopped
+                os.kill(pid, signal.SIGCONT)
     eventually(lambda: len(set(server_processes(server)) & set(stopped)) < len(stopped))
