@@ -81,7 +81,8 @@ class MeetingsClient(ABC):
         A meeting that is queried by its id always yields an item: with state ``absent`` if it has no recording. An id
         that the platform refuses has a final state, one that it fails to answer is ``absent``; the reason says why.
 
-        :param report: called with each window after its listing, which is not complete if the platform failed.
+        :param report: called with each window after its listing, which is not complete if the platform failed or
+            refused it.
         :raises InvalidRequest: before the first request, if the platform does not support the query.
         :raises ServerError: if the platform fails to answer for every id.
         """
@@ -110,9 +111,9 @@ class MeetingsClient(ABC):
                     state, reason = RecordingState.ABSENT, str(error)
                 if state is None or failed == len(questions):
                     raise
-                for unanswered in self._unanswered(question, reason, state):
-                    log.warning("No answer for %s: %s", unanswered.label, reason)
-                    yield unanswered
+                for recording in self._unanswered(question, reason, state):
+                    log.warning("%s is %s: %s", recording.label, recording.state, reason)
+                    yield recording
                 # Without the name of the endpoint, which did not answer: a window of its own, as for another selector.
                 listed = {
                     "endpoint": question.selectors[0],

@@ -123,7 +123,7 @@ def test_others_are_listed_if_one_id_fails(
     assert [w["selector"] for w in windows if not w["complete"]] == [ids[broken]]
     assert len(windows) == len(ids)
     assert sum(ids[broken] in request.path for request in emulated.state.requests) == 4
-    assert f"No answer for meeting {ids[broken]}" in caplog.text
+    assert f"meeting {ids[broken]} is absent: feishu" in caplog.text
 
 
 def test_listing_fails_if_every_id_fails(emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
