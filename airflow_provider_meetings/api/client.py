@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import ClassVar
 
 from pendulum import DateTime
@@ -14,18 +15,37 @@ from airflow_provider_meetings.api.errors import Gone, InvalidRequest, MeetingsA
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, PlainJson, Recording, RecordingState
-from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.query import WINDOW, RecordingQuery
 
 log = logging.getLogger(__name__)
 
 _STATES = {Gone: RecordingState.GONE, NotFound: RecordingState.UNKNOWN, NotReady: RecordingState.ABSENT}
 
 
+class WindowOutcome(StrEnum):
+    """How the listing of a window ended."""
+
+    COMPLETE = "complete"
+    HALVED = "halved"
+    """The platform has more results than it lists at once; the halves of the window follow."""
+    REFUSED = "refused"
+    """The platform does not list it for this app; its items have a final state."""
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """Not requested, because an earlier window of the same selector failed."""
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Return whether recordings of the window may be missing, and a later listing may find them."""
+        return self in {WindowOutcome.FAILED, WindowOutcome.SKIPPED}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedWindow(PlainJson):
-    """Proof that one listing was read to its end, with its pages and items; `complete` is False if it was not.
+    """One window of a listing, with its pages and items, and how it ended.
 
-    `selector` is the id that was queried; `start` and `end` are None where the platform answers by id alone.
+    `selector` is the id that was queried, empty for a window alone; `start` and `end` are None where the platform
+    answers by id alone. `reason` says why the window did not end as ``complete``.
     """
 
     endpoint: str
@@ -34,7 +54,8 @@ class ListedWindow(PlainJson):
     end: DateTime | None
     pages: int
     items: int
-    complete: bool = True
+    outcome: WindowOutcome = WindowOutcome.COMPLETE
+    reason: str | None = None
 
 
 Report = Callable[[ListedWindow], None]
@@ -51,8 +72,10 @@ class MeetingsClient(ABC):
     platform: ClassVar[str]
     selectors: ClassVar[tuple[str, ...]]
     """The selectors of a `RecordingQuery` that the platform supports."""
-    takes_window: ClassVar[bool]
-    """Whether the platform supports start and end."""
+    windowed: ClassVar[tuple[str, ...]] = ()
+    """The selectors that the platform supports together with start and end."""
+    visible: ClassVar[Mapping[str, str]] = {}
+    """What the platform lists by a selector, as a sentence for a listing that found nothing."""
     kinds: ClassVar[tuple[str, ...]]
     """The kinds of media that the platform offers, one per format."""
     states: ClassVar[Mapping[int, RecordingState]] = {}
@@ -81,8 +104,8 @@ class MeetingsClient(ABC):
         A meeting that is queried by its id always yields an item: with state ``absent`` if it has no recording. An id
         that the platform refuses has a final state, one that it fails to answer is ``absent``; the reason says why.
 
-        :param report: called with each window after its listing, which is not complete if the platform failed or
-            refused it.
+        :param report: called with each window after its listing, also with those that the platform failed to list or
+            refused.
         :raises InvalidRequest: before the first request, if the platform does not support the query.
         :raises ServerError: if the platform fails to answer for every id.
         """
@@ -93,33 +116,50 @@ class MeetingsClient(ABC):
 
         :raises InvalidRequest: if the platform does not support the query, or an id.
         """
-        query.require(self.selectors, window=self.takes_window, platform=self.platform)
+        query.require(self.selectors, windowed=self.windowed, platform=self.platform)
         # Where recordings have no listing of their own, those of a meeting are listed together.
         return tuple(query.split(by_meeting="recording_ids" not in self.selectors))
 
     def _answers(self, questions: Sequence[RecordingQuery], report: Report) -> Iterator[Recording]:
         failed, lost = 0, False
         for question in questions:
+            listed_by = _selectors_of(question)
+            outcomes = [WindowOutcome.COMPLETE]
+
+            def note(window: ListedWindow, outcomes: list[WindowOutcome] = outcomes) -> None:
+                outcomes.append(window.outcome)
+                report(window)
+
             try:
-                yield from self._list(question, report)
+                for recording in self._list(question, note):
+                    selector = listed_by.get(recording.recording_id, listed_by.get(None))
+                    yield replace(recording, listed_by=selector)
                 lost = False
             except MeetingsApiError as error:
                 state, reason = self._state_of(error), reason_of(error)
                 lost, lost_before = isinstance(error, ServerError) and error.lost, lost
+                outcome = WindowOutcome.FAILED if state is None else WindowOutcome.REFUSED
                 if isinstance(error, ServerError) and not (error.concerns_all or (lost and lost_before)):
                     failed += 1
-                    state, reason = RecordingState.ABSENT, str(error)
+                    state, reason, outcome = RecordingState.ABSENT, str(error), WindowOutcome.FAILED
+                if outcomes[-1] is WindowOutcome.COMPLETE:
+                    # Without the name of the endpoint, which did not answer.
+                    window = ListedWindow(
+                        endpoint=question.selectors[0],
+                        selector=next(filter(None, next(question.ids(), {}).values()), ""),
+                        start=question.start,
+                        end=question.end,
+                        pages=0,
+                        items=0,
+                        outcome=outcome,
+                        reason=reason,
+                    )
+                    report(window)
                 if state is None or failed == len(questions):
                     raise
                 for recording in self._unanswered(question, reason, state):
                     log.warning("%s is %s: %s", recording.label, recording.state, reason)
                     yield recording
-                # Without the name of the endpoint, which did not answer: a window of its own, as for another selector.
-                listed = {
-                    "endpoint": question.selectors[0],
-                    "selector": next(filter(None, next(question.ids()).values())),
-                }
-                report(ListedWindow(**listed, start=question.start, end=question.end, pages=0, items=0, complete=False))
 
     def _state_of(self, error: MeetingsApiError) -> RecordingState | None:
         """Return the state of the object of a refused call; None if other calls would be refused as well.
@@ -160,6 +200,13 @@ class MeetingsClient(ABC):
     @abstractmethod
     def whoami(self) -> str:
         """Fetch a token and describe its identity, for the connection test."""
+
+
+def _selectors_of(question: RecordingQuery) -> dict[str | None, str | None]:
+    """Return `Recording.listed_by` by recording id; None is the key for the others."""
+    if question.recordings:
+        return {ref.recording_id: ref.listed_by for ref in question.recordings}
+    return {None: next((f"{name}:{value}" for ids in question.ids() for name, value in ids.items()), WINDOW)}
 
 
 def deduplicate(recordings: Iterable[Recording], seen: set[tuple[str | None, ...]]) -> Iterator[Recording]:

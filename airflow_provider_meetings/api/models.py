@@ -155,7 +155,9 @@ class Recording(PlainJson):
     """A recording in neutral terms; `source` holds the platform's own fields, without links.
 
     `recording_id` is None until the platform assigns it (Feishu: when the minute is generated). `reason` explains a
-    `state` other than ready.
+    `state` other than ready. `listed_by` is the selector that found it: ``owner_id:``, ``meeting_id:``,
+    ``meeting_number:`` or ``recording_id:`` and the id, or ``window``. WeCom lists by the creator of a meeting, while
+    its `owner_id` is the host.
     """
 
     platform: str
@@ -171,6 +173,7 @@ class Recording(PlainJson):
     duration_ms: int | None = None
     reason: str | None = None
     page_url: str | None = None
+    listed_by: str | None = None
     files: tuple[MediaFile, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
 

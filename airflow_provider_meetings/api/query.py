@@ -18,6 +18,8 @@ MAX_ID_LENGTH = 256
 """In characters; far above the ids of every platform."""
 
 SELECTORS = ("meeting_ids", "meeting_numbers", "owner_ids", "recording_ids", "recordings")
+WINDOW = "window"
+"""The selector of a query that has only start and end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +30,10 @@ class RecordingRef(PlainJson):
     meeting_id: str | None
     meeting_number: str | None = None
     started_at: DateTime | None = None
+    listed_by: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("recording_id", "meeting_id", "meeting_number"):
+        for name in ("recording_id", "meeting_id", "meeting_number", "listed_by"):
             if (value := getattr(self, name)) is not None:
                 check_id(value, f"recordings: {name}")
         object.__setattr__(self, "started_at", _time(self.started_at, "recordings: the started_at"))
@@ -40,7 +43,7 @@ class RecordingRef(PlainJson):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingQuery:
-    """Select recordings by ids, within a time window where the platform needs one.
+    """Select recordings by ids, within a time window where the platform needs one, or all of a window.
 
     `recording_ids` are Feishu's minute tokens; `meeting_ids` Feishu's long meeting ids and WeCom's ``meetingid``;
     `meeting_numbers` Feishu's 9-digit numbers and WeCom's ``meeting_code``; `owner_ids` Feishu's user ids and WeCom's
@@ -70,27 +73,34 @@ class RecordingQuery:
         if self.start is not None and self.end is not None:
             check_window(self.start, self.end)
         if not self.selectors:
-            raise InvalidRequest(f"The query selects nothing. Give one of {', '.join(SELECTORS)}")
+            raise InvalidRequest(f"The query selects nothing. Give one of {', '.join(SELECTORS)}, or start and end")
 
     @property
     def selectors(self) -> tuple[str, ...]:
         """Return the names of the selectors that are set."""
-        return tuple(name for name in SELECTORS if getattr(self, name))
+        named = tuple(name for name in SELECTORS if getattr(self, name))
+        return named or ((WINDOW,) if self.start is not None else ())
 
-    def require(self, supported: Iterable[str], *, window: bool, platform: str) -> None:
-        """Raise InvalidRequest if the platform does not support one of the selectors."""
-        supported = tuple(supported)
+    def require(self, supported: Iterable[str], *, windowed: Iterable[str], platform: str) -> None:
+        """Raise InvalidRequest if the platform does not support one of the selectors.
+
+        :param windowed: the selectors that the platform supports together with start and end.
+        """
+        supported, windowed = tuple(supported), tuple(windowed)
         for name in self.selectors:
             if name not in supported:
                 raise InvalidRequest(f"{platform} does not support {name}. It supports {', '.join(supported)}")
-        if self.start is not None and not window:
-            raise InvalidRequest(f"{platform} does not support start and end: omit them")
+        if self.start is not None and not set(windowed) & set(self.selectors):
+            instead = f"only with {', '.join(windowed)}" if windowed else "for no listing"
+            raise InvalidRequest(f"{platform} supports start and end {instead}: omit them")
 
     def split(self, *, by_meeting: bool) -> Iterator[Self]:
         """Yield a query for each id; the rest of a query yields what is left of it, in the same order.
 
         :param by_meeting: whether recordings with the same meeting id share a query.
         """
+        if self.selectors == (WINDOW,):
+            yield self
         nothing: dict[str, Any] = dict.fromkeys(SELECTORS, ())
         for name in ("recording_ids", "meeting_numbers", "meeting_ids", "owner_ids"):
             for value in getattr(self, name):
@@ -109,7 +119,7 @@ class RecordingQuery:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the plain-JSON form of the fields that are set."""
-        data: dict[str, Any] = {name: list(getattr(self, name)) for name in self.selectors if name != "recordings"}
+        data: dict[str, Any] = {name: list(ids) for name in SELECTORS[:-1] if (ids := getattr(self, name))}
         if self.recordings:
             data["recordings"] = [ref.to_dict() for ref in self.recordings]
         if self.start and self.end:
@@ -143,6 +153,7 @@ class RecordingQuery:
                     meeting_id=r.meeting_id,
                     meeting_number=r.meeting_number,
                     started_at=r.started_at,
+                    listed_by=r.listed_by,
                 )
                 for r in recordings
                 if r.recording_id or r.meeting_id or r.meeting_number or not r.owner_id

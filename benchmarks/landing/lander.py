@@ -31,7 +31,6 @@ class LinkClient(MeetingsClient):
 
     platform: ClassVar[str] = "bench"
     selectors: ClassVar[tuple[str, ...]] = ("recording_ids",)
-    takes_window: ClassVar[bool] = False
     kinds: ClassVar[tuple[str, ...]] = ("video",)
 
     def __init__(self, url: str) -> None:

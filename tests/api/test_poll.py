@@ -43,7 +43,6 @@ class Acme(MeetingsClient):
 
     platform: ClassVar[str] = "acme"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "meeting_numbers", "owner_ids", "recordings")
-    takes_window: ClassVar[bool] = False
     kinds: ClassVar[tuple[str, ...]] = ("video",)
     states: ClassVar[dict[int, RecordingState]] = {7: RecordingState.GONE, 8: RecordingState.FORBIDDEN}
     object_codes: ClassVar[range] = range(100, 200)
@@ -235,7 +234,7 @@ class TestListing:
             ("c", "ready", None),
             (None, "forbidden", "not yours (code 8)"),
         ]
-        assert [(w.selector, w.items, w.complete) for w in windows] == [("b", 0, False), ("o", 0, False)]
+        assert [(w.selector, w.items, w.outcome) for w in windows] == [("b", 0, "refused"), ("o", 0, "failed")]
 
     @pytest.mark.parametrize("error", [RateLimited("slow"), tokenless(), PermissionDenied("no scope", code=9)])
     def test_error_about_all_is_raised(self, error: MeetingsApiError) -> None:

@@ -274,6 +274,6 @@ class ClientContract(ABC):
             found = list(client.list(query, windows.append))
             assert sum(window.items for window in windows) >= len([r for r in found if r.recording_id])
             for window in windows:
-                assert window.to_dict()["complete"] is True
+                assert window.to_dict()["outcome"] == "complete"
                 assert json.loads(json.dumps(window.to_dict())) == window.to_dict()
-                assert (window.start is None) == (not client.takes_window)
+                assert (window.start is None) == (not set(query.selectors) & set(client.windowed))

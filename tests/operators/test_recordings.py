@@ -31,7 +31,7 @@ def test_owners_over_several_windows(emulated: Any, context: Any) -> None:
     windows = context["ti"].pushed["summary"]["windows"]
     assert len(windows) == 2 * len(OWNERS)
     assert sum(w["items"] for w in windows) >= len(found)
-    assert all(w["complete"] for w in windows)
+    assert all(w["outcome"] == "complete" for w in windows)
 
 
 def test_several_pages(emulated: Any, context: Any) -> None:
@@ -54,7 +54,7 @@ def test_tokens_revoked_between_pages(
     found = wecom(owner_ids=["zhangwei"], **window).execute(context)
     assert [r["recording_id"] for r in found] == [r.meeting_record_id for r in many]
     (listed,) = context["ti"].pushed["summary"]["windows"]
-    assert (listed["pages"], listed["items"], listed["complete"]) == (4, 70, True)
+    assert (listed["pages"], listed["items"], listed["outcome"]) == (4, 70, "complete")
     assert emulated.state.token_requests["wecom"] == 1 + len(revoked)
     assert f"{len(revoked)} rejected tokens refreshed" in capsys.readouterr().out
 
@@ -120,7 +120,7 @@ def test_others_are_listed_if_one_id_fails(
     assert [r["state"] for r in found].count("ready") == len(ids) - 2
     assert found[DELETED]["state"] == "gone"
     windows = context["ti"].pushed["summary"]["windows"]
-    assert [w["selector"] for w in windows if not w["complete"]] == [ids[broken]]
+    assert [w["selector"] for w in windows if w["outcome"] != "complete"] == [ids[broken]]
     assert len(windows) == len(ids)
     assert sum(ids[broken] in request.path for request in emulated.state.requests) == 4
     assert f"meeting {ids[broken]} is absent: feishu" in caplog.text
@@ -145,4 +145,4 @@ def test_owner_that_fails_or_is_refused(emulated: Any, context: Any, monkeypatch
     others = [name for name, r in company.wecom_recordings.items() if r.creator in OWNERS[2:]]
     assert sorted(r["recording_id"] for r in found[2:]) == sorted(others)
     windows = context["ti"].pushed["summary"]["windows"]
-    assert [w["selector"] for w in windows if not w["complete"]] == list(OWNERS[:2])
+    assert [w["selector"] for w in windows if w["outcome"] != "complete"] == list(OWNERS[:2])

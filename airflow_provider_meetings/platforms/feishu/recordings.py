@@ -32,7 +32,6 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
 
     platform: ClassVar[str] = "feishu"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "recording_ids", "recordings")
-    takes_window: ClassVar[bool] = False
     states: ClassVar[Mapping[int, RecordingState]] = {
         122001: RecordingState.RECORDING,
         **dict.fromkeys((124002, 2091003), RecordingState.PROCESSING),
@@ -115,13 +114,11 @@ class FeishuUserClient(FeishuClient):
     """Call Feishu or Lark as a user who has consented; the credentials hold the user's tokens."""
 
     selectors: ClassVar[tuple[str, ...]] = (*FeishuClient.selectors, "owner_ids")
-    takes_window: ClassVar[bool] = True
+    windowed: ClassVar[tuple[str, ...]] = ("owner_ids",)
 
     def _questions(self, query: RecordingQuery) -> tuple[RecordingQuery, ...]:
         if query.owner_ids and query.start is None:
             raise InvalidRequest("feishu lists by owner_ids only within a window: set start and end")
-        if query.start is not None and not query.owner_ids:
-            raise InvalidRequest("feishu supports a window only with owner_ids: omit start and end")
         return super()._questions(query)
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:

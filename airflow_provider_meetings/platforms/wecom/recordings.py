@@ -46,7 +46,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
 
     platform: ClassVar[str] = "wecom"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "meeting_numbers", "owner_ids", "recordings")
-    takes_window: ClassVar[bool] = True
+    windowed: ClassVar[tuple[str, ...]] = selectors
     states: ClassVar[Mapping[int, RecordingState]] = {
         40003: RecordingState.UNKNOWN,
         **dict.fromkeys((50002, 60011, 60021, 60030), RecordingState.FORBIDDEN),

@@ -127,7 +127,7 @@ def landing_rows(batch: Sequence[Neutral], run: RunKey, now: datetime) -> list[R
 
 
 def window_rows(summaries: Iterable[Neutral], run: RunKey, now: datetime) -> list[Row]:
-    """Return the rows of `discovery_windows`: each listing that was read to its end."""
+    """Return the rows of `discovery_windows`: each window of a listing."""
     listed = []
     for window in _windows(summaries):
         query = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
@@ -152,7 +152,7 @@ def clock_rows(summaries: Iterable[Neutral], now: datetime) -> list[Row]:
     """
     listed = []
     for window in _windows(summaries):
-        if window.get("complete") and window.get("end") is not None and "number" not in window:
+        if window.get("outcome") == "complete" and window.get("end") is not None and "number" not in window:
             clock_id = digest([window.get("endpoint"), window.get("selector")])
             listed.append({**window, "clock_id": clock_id, "seen_until": window.get("end"), "_landed_at": now})
     return sorted(_clock(listed), key=itemgetter(CLOCK.index("seen_until")))

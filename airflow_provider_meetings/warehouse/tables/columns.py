@@ -255,7 +255,7 @@ def pending_items() -> Columns:
 
 
 def discovery_windows() -> Columns:
-    """One listing that was read to its end, which proves completeness."""
+    """One window of a listing, and how it ended."""
     return [
         *_key(window_id="sha256 of task try, endpoint, selector and window"),
         _text("endpoint", "The platform's endpoint that was listed"),
@@ -264,7 +264,7 @@ def discovery_windows() -> Columns:
         _time("to_at", "End of the window, exclusive, UTC; NULL for a request by id alone"),
         _integer("pages", "Number of pages read"),
         _integer("items", "Number of items listed"),
-        _boolean("complete", "Whether the listing was read to its end"),
+        _text("outcome", "complete, halved, refused, failed or skipped"),
         *_run(),
         _time("finished_at", "When this row was written, UTC"),
     ]

@@ -57,7 +57,6 @@ class ScriptedClient(MeetingsClient):
 
     platform: ClassVar[str] = "acme"
     selectors: ClassVar[tuple[str, ...]] = ("recording_ids",)
-    takes_window: ClassVar[bool] = False
     kinds: ClassVar[tuple[str, ...]] = ("video", "transcript")
 
     def __init__(self, transport: Transport, *opens: Callable[[], Opened]) -> None:

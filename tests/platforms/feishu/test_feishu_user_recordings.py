@@ -259,4 +259,4 @@ def test_failing_minute_of_an_owner_leaves_the_others(scripted: Scripted) -> Non
         (tokens[1], "absent"),
         (tokens[2], "ready"),
     ]
-    assert [(w.selector, w.items, w.complete) for w in windows] == [("ou_1", 3, True)]
+    assert [(w.selector, w.items, w.outcome) for w in windows] == [("ou_1", 3, "complete")]

@@ -43,7 +43,6 @@ class ToyMeetClient(MeetingsClient):
 
     platform: ClassVar[str] = "toymeet"
     selectors: ClassVar[tuple[str, ...]] = ("owner_ids", "recording_ids", "recordings")
-    takes_window: ClassVar[bool] = False
     kinds: ClassVar[tuple[str, ...]] = (MediaKind.VIDEO,)
 
     def __init__(

@@ -48,7 +48,7 @@ SUMMARY = {
             "end": "2026-05-02T00:00:00+00:00",
             "pages": 1,
             "items": 2,
-            "complete": True,
+            "outcome": "complete",
         }
     ],
 }

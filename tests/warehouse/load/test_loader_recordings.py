@@ -24,7 +24,7 @@ WINDOW: dict[str, Any] = {
     "end": "2026-05-02T00:00:00+00:00",
     "pages": 2,
     "items": 21,
-    "complete": True,
+    "outcome": "complete",
 }
 SUMMARY: dict[str, Any] = {
     "platform": "wecom",
@@ -133,9 +133,9 @@ def test_windows_are_written(load: Load, dump: Dump, run_key: RunKey) -> None:
     assert load(summaries=[SUMMARY])["discovery_windows"] == 2
     load(summaries=[SUMMARY])
     listed, by_id = sorted(dump("discovery_windows"), key=lambda row: -row["items"])
-    assert (listed["pages"], listed["items"], bool(listed["complete"])) == (2, 21, True)
+    assert (listed["pages"], listed["items"], listed["outcome"]) == (2, 21, "complete")
     assert listed["to_at"].startswith("2026-05-02 00:00:00")
-    assert (by_id["from_at"], by_id["complete"], by_id["tenant"]) == (None, None, "corp")
+    assert (by_id["from_at"], by_id["outcome"], by_id["tenant"]) == (None, None, "corp")
     load(summaries=[SUMMARY], run=replace(run_key, run_id="other"))
     assert len(dump("discovery_windows")) == 4
 
@@ -271,7 +271,7 @@ def test_clocks_follow_listings(load: Load, recording: Make, dump: Dump) -> None
     window = WINDOW
 
     def listed(end: str, *recordings: dict[str, Any], complete: bool = True) -> list[str | None]:
-        summary = {**SUMMARY, "windows": [{**window, "end": end, "complete": complete}]}
+        summary = {**SUMMARY, "windows": [{**window, "end": end, "outcome": "complete" if complete else "failed"}]}
         load(recordings=recordings, summaries=[summary])
         ((seen, settled),) = [(row["seen_until"], row["settled_until"]) for row in dump("sync_clocks")]
         return [value and value[:10] for value in (seen, settled)]

@@ -172,7 +172,7 @@ def test_each_change_of_a_repeated_recording_counts(load: Load, recording: Make)
 
 
 def test_last_observation_of_pending_recording_advances_clock(load: Load, recording: Make, dump: Dump) -> None:
-    window = {"endpoint": "/list", "selector": "", "end": "2026-05-02T00:00:00+00:00", "complete": True}
+    window = {"endpoint": "/list", "selector": "", "end": "2026-05-02T00:00:00+00:00", "outcome": "complete"}
     summary = {"platform": "wecom", "tenant": "corp", "windows": [window]}
     load(recordings=[recording(state="processing"), recording()], summaries=[summary])
     (clock,) = dump("sync_clocks")

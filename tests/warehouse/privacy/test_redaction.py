@@ -250,7 +250,7 @@ def test_missing_author_is_not_hashed() -> None:
 
 
 def windows(**redact: str) -> list[dict[str, Any]]:
-    listed = [{"endpoint": "e", "selector": selector, "complete": True} for selector in ("ou_lina", "ou_wang")]
+    listed = [{"endpoint": "e", "selector": selector, "outcome": "complete"} for selector in ("ou_lina", "ou_wang")]
     summary = {"platform": "wecom", "tenant": "acme", "windows": listed}
     (found,) = redaction(**redact).summaries([summary])
     return list(found["windows"])
@@ -266,7 +266,7 @@ def test_windows_with_dropped_selectors_stay_distinct(
     load: Callable[..., dict[str, int]], sql: Callable[[str], list[dict[str, Any]]]
 ) -> None:
     listed = [
-        {"endpoint": "e", "selector": s, "start": None, "end": "2026-11-10T00:00:00+00:00", "complete": True}
+        {"endpoint": "e", "selector": s, "start": None, "end": "2026-11-10T00:00:00+00:00", "outcome": "complete"}
         for s in ("ou_lina", "ou_wang")
     ]
     summary = {"platform": "wecom", "tenant": "acme", "windows": listed}
@@ -277,7 +277,7 @@ def test_windows_with_dropped_selectors_stay_distinct(
 
 
 def test_windows_of_several_summaries_stay_distinct(load: Callable[..., dict[str, int]]) -> None:
-    window = {"endpoint": "e", "start": None, "end": "2026-11-10T00:00:00+00:00", "complete": True}
+    window = {"endpoint": "e", "start": None, "end": "2026-11-10T00:00:00+00:00", "outcome": "complete"}
     listed = [
         {"platform": "wecom", "tenant": "acme", "windows": [{**window, "selector": s}]}
         for s in ("ou_1", "ou_2", "ou_3")

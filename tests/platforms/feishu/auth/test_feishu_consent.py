@@ -367,5 +367,9 @@ def test_listing_by_owner_is_reported(user: Emulated, context: Any) -> None:
     assert found
     assert {recording["owner_id"] for recording in found if recording["owner_id"]} == {FEISHU_USER.open_id}
     (window,) = context["ti"].pushed["summary"]["windows"]
-    assert (window["endpoint"], window["selector"], window["complete"]) == ("minutes_search", FEISHU_USER.open_id, True)
+    assert (window["endpoint"], window["selector"], window["outcome"]) == (
+        "minutes_search",
+        FEISHU_USER.open_id,
+        "complete",
+    )
     assert window["items"] == len(found)
