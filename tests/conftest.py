@@ -85,6 +85,8 @@ def run_emulator(monkeypatch: pytest.MonkeyPatch, state_dir: Path) -> Iterator[E
     monkeypatch.setenv("AIRFLOW__MEETINGS__STATE_DIR", str(state_dir))
     for name, value in vars(ProcessTokenStore()).items():
         monkeypatch.setattr(PROCESS_TOKENS, name, value)
+    # The triggerer's client outlives a test, and its next one has another connection.
+    monkeypatch.setattr("airflow_provider_meetings.triggers.clients.CURRENT_SECONDS", 0.0)
     state = EmulatorState()
     with serve(state) as url:
         running = Emulated(url, state, monkeypatch)

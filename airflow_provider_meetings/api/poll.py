@@ -54,7 +54,7 @@ class Poll:
             self._waiting.rotate(-1)
             question = self._waiting[-1]
             # The next poll repeats a failed call. Before the first answer, no other answer is lost by an error.
-            client.transport.repeat_failures = not (self.answered or failure)
+            client.transport.caller.repeat_failures = not (self.answered or failure)
             try:
                 answer = client.check(question)
             except (RateLimited, ServerError) as error:

@@ -23,6 +23,7 @@ from airflow_provider_meetings.api.http.transport import QUEUE_SECONDS, Transpor
 from airflow_provider_meetings.api.http.usage import Usage
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.sanitize import NeverPickled
+from airflow_provider_meetings.coordination.backend import Backend
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
@@ -34,6 +35,7 @@ from airflow_provider_meetings.hooks.connections import (
     connection,
     hook_of,
 )
+from airflow_provider_meetings.hooks.coordination import fingerprint
 from airflow_provider_meetings.hooks.shared_state import backend, check_sharing
 from airflow_provider_meetings.manifests import Manifest, manifests
 
@@ -72,6 +74,7 @@ class MeetingsHook(BaseHook):
         self.meetings_conn_id = check_conn_id(conn_id, "meetings_conn_id")
         self._max_attempts = 4
         self._masked: set[str] = set()
+        self._made_from: tuple[str, Backend] | None = None
         self.interrupted = threading.Event()
 
     @classmethod
@@ -123,6 +126,7 @@ class MeetingsHook(BaseHook):
             self._mask(proxy_password)
         base_url = base_url_of(conn, self.default_base_url)
         shared = backend(extra["coordination_conn_id"])
+        self._made_from = fingerprint(conn), shared
         transport = Transport(
             base_url=base_url,
             platform=self.conn_type,
@@ -143,6 +147,13 @@ class MeetingsHook(BaseHook):
         if self.interrupted.is_set():
             client.interrupt()
         return client
+
+    def is_current(self) -> bool:
+        """Read the connection and that of coordination again, and return whether the client was made from the same."""
+        conn = connection(self.meetings_conn_id, "meetings_conn_id")
+        if self._made_from is None or self._made_from[0] != fingerprint(conn):
+            return False
+        return self._made_from[1] is backend(conn.extra_dejson.get("coordination_conn_id"))
 
     def get_conn(self) -> MeetingsClient:
         """Return the client; its methods are the platform's endpoints."""
@@ -179,7 +190,7 @@ class MeetingsHook(BaseHook):
     def usage(self) -> Usage | None:
         """The client's API usage; None if there is no client."""
         client = self.__dict__.get("client")
-        return client.transport.usage if client else None
+        return client.transport.caller.usage if client else None
 
     def error_mapping(self) -> AbstractContextManager[None]:
         """Map API errors to Airflow's exceptions, naming the connection; see `error_mapping`."""

@@ -48,9 +48,9 @@ def _stats_of_tasks() -> Any:
 
 
 class UsageReport:
-    """Sum up the API usage of a task's or trigger's hooks, and interrupt them; a trigger uses it from threads.
+    """Sum up the API usage of a task's hooks or of a trigger, and interrupt the hooks; a trigger uses it from threads.
 
-    :param meter: receives each hook's metrics; None for the meter of tasks.
+    :param meter: receives the metrics of each hook or call; None for the meter of tasks.
     """
 
     def __init__(self, meter: Meter | None = None) -> None:
@@ -77,10 +77,11 @@ class UsageReport:
         finally:
             self._hook = None
             hook.close()
-            self._count(hook)
+            if usage := hook.usage:
+                self.count(hook.conn_type, usage)
 
     def log(self, log: Logger) -> None:
-        """Log the usage on one line; nothing if no hook created a client."""
+        """Log the usage on one line; nothing if there was no client."""
         if not self._platform:
             return
         endpoints = self._total.endpoints()
@@ -95,13 +96,12 @@ class UsageReport:
             sum(counted.tokens_rejected for counted in endpoints.values()),
         )
 
-    def _count(self, hook: MeetingsHook) -> None:
-        if hook.usage is None:
-            return
-        self._platform = hook.conn_type
-        for endpoint, counted in hook.usage.endpoints().items():
+    def count(self, platform: str, usage: Usage) -> None:
+        """Add the usage of some calls, and send it as metrics."""
+        self._platform = platform
+        for endpoint, counted in usage.endpoints().items():
             self._total.add(endpoint, **asdict(counted))
-            tags = {"platform": hook.conn_type, "endpoint": endpoint}
+            tags = {"platform": platform, "endpoint": endpoint}
             if counted.calls:
                 self._meter.count("meetings.api.calls", counted.calls, tags)
             if counted.refused:

@@ -48,7 +48,7 @@ def call(start: float, *, method: str, argument: str, seconds: float) -> dict[st
             within += 1
         else:
             after += 1
-    refused = sum(usage.refused for usage in client.transport.usage.endpoints().values())
+    refused = sum(usage.refused for usage in client.transport.caller.usage.endpoints().values())
     return {"within": within, "after": after, "refused": refused}
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -19,15 +21,35 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
+REQUESTS = 8
+"""The most requests of an adapter in progress, and the most idle connections to a host."""
+IDLE_SECONDS = 15.0
+"""A connection that was idle for longer is not used again: its host may be closing it."""
+
 
 class DeadlineExceeded(requests.Timeout):
     """A request took longer than its deadline."""
 
 
-class _Exchange:
-    """One request and its answer, in a thread of its own."""
+class Cancellation:
+    """Ends the exchanges of one caller, and refuses its further ones."""
 
     def __init__(self) -> None:
+        self.requested = threading.Event()
+        self.exchanges: set[_Exchange] = set()
+
+    def cancel(self) -> None:
+        """End each exchange, in any thread."""
+        self.requested.set()
+        for exchange in [*self.exchanges]:
+            exchange.outcome.put(requests.ConnectionError("the session was interrupted"))
+
+
+class _Exchange:
+    """One request and its answer, in a thread of the adapter."""
+
+    def __init__(self, cancellation: Cancellation) -> None:
+        self.cancellation = cancellation
         # Unlike an Event or a Future, a SimpleQueue may be used by a signal handler of the thread that waits for it.
         self.outcome: SimpleQueue[requests.Response | BaseException] = SimpleQueue()
         self.sockets: list[socket.socket] = []
@@ -59,6 +81,7 @@ class CancellableAdapter(HTTPAdapter):
 
     A socket timeout starts again with each byte, and nothing interrupts the lookup of a name. Each request therefore
     runs in a thread, which its caller leaves at the deadline, on `cancel`, or with the exception of a signal handler.
+    While lookups occupy all threads, further requests wait for one.
 
     :param mixins: base classes of the connections to the hosts, not of those to proxies.
     """
@@ -66,25 +89,35 @@ class CancellableAdapter(HTTPAdapter):
     def __init__(self, *mixins: type[HTTPConnection]) -> None:
         # Set first: the base class creates the pool manager.
         self._mixins = mixins
-        self._exchanges: set[_Exchange] = set()
+        self._cancellation = Cancellation()
+        self._queued: deque[Callable[[], None]] = deque()
+        self._threads: set[threading.Thread] = set()
+        self._idle_since = 0.0
         self._own = threading.local()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         # Reentrant: a signal handler may call `cancel` while its own thread holds the lock.
         self._lock = threading.RLock()
-        self.cancelled = False
-        super().__init__()
+        super().__init__(pool_maxsize=REQUESTS)
 
-    def exchange(self, work: Callable[[], requests.Response], seconds: float) -> requests.Response:
+    @property
+    def cancelled(self) -> bool:
+        return self._cancellation.requested.is_set()
+
+    def exchange(
+        self, work: Callable[[], requests.Response], seconds: float, cancellation: Cancellation | None = None
+    ) -> requests.Response:
         """Return what `work` returns; it sends one request through this adapter.
 
+        :param cancellation: the caller's; None for that of the adapter.
         :raises DeadlineExceeded: after `seconds`; the request's connection is shut down.
-        :raises requests.ConnectionError: if `cancel` is called, or was called before.
+        :raises requests.ConnectionError: if it is cancelled, or was cancelled before.
         """
-        exchange = _Exchange()
+        exchange = _Exchange(cancellation or self._cancellation)
 
         def run() -> None:
             self._own.exchange = exchange
             try:
+                _check(exchange)
                 outcome: requests.Response | BaseException = work()
             except BaseException as error:  # raised by the caller
                 outcome = error
@@ -93,23 +126,38 @@ class CancellableAdapter(HTTPAdapter):
                 exchange.discard()
 
         try:
-            self._exchanges.add(exchange)
-            self._check(exchange)
+            exchange.cancellation.exchanges.add(exchange)
+            _check(exchange)
             # Airflow finds the task's log by the context.
-            threading.Thread(target=copy_context().run, args=(run,), name="meetings request", daemon=True).start()
+            self._start(partial(copy_context().run, run))
             return exchange.wait(seconds)
         except BaseException:
             exchange.left = True
             exchange.discard()
             raise
         finally:
-            self._exchanges.discard(exchange)
+            exchange.cancellation.exchanges.discard(exchange)
+
+    def _start(self, run: Callable[[], None]) -> None:
+        with self._lock:
+            self._queued.append(run)
+            if len(self._threads) < REQUESTS:
+                thread = threading.Thread(target=self._serve, name="meetings request", daemon=True)
+                thread.start()
+                self._threads.add(thread)
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                if not self._queued:
+                    self._threads.discard(threading.current_thread())
+                    return
+                run = self._queued.popleft()
+            run()
 
     def cancel(self) -> None:
-        """End each exchange and each read of a body, in any thread; refuse further ones."""
-        self.cancelled = True
-        for exchange in [*self._exchanges]:
-            exchange.outcome.put(requests.ConnectionError("the session was interrupted"))
+        """End each exchange of the adapter's own, and each read of a body, in any thread; refuse further ones."""
+        self._cancellation.cancel()
         with self._lock:
             for connection in [*self._sockets]:
                 _shut_down(connection)
@@ -123,11 +171,15 @@ class CancellableAdapter(HTTPAdapter):
         exchange.sockets.append(connection)
         with self._lock:
             self._sockets.add(connection)
-        self._check(exchange)  # after it was registered: whoever comes later shuts it down
+        _check(exchange)  # after it was registered: whoever comes later shuts it down
 
-    def _check(self, exchange: _Exchange) -> None:
-        if self.cancelled or exchange.left:
-            raise requests.ConnectionError("the session was interrupted")
+    def drop_idle(self) -> None:
+        """Use no connection again that is idle now. Unlike `close`, it does not disturb the requests in progress."""
+        self._idle_since = time.monotonic()
+
+    def may_reuse(self, used_at: float) -> bool:
+        """Return whether a connection that was last used at that time may be used again."""
+        return used_at > max(self._idle_since, time.monotonic() - IDLE_SECONDS)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -154,6 +206,11 @@ class CancellableAdapter(HTTPAdapter):
 class _CancellableConnection(HTTPConnection):
     adapter: ClassVar[CancellableAdapter]
     _duplicate: socket.socket | None = None
+    _used_at = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        return super().is_connected and self.adapter.may_reuse(self._used_at)
 
     def _new_conn(self) -> socket.socket:
         connection = super()._new_conn()
@@ -183,7 +240,13 @@ class _CancellableConnection(HTTPConnection):
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
         # Also a connection that another exchange has opened.
         self.adapter.use(_plain_socket(self.sock))
+        self._used_at = time.monotonic()
         return super().getresponse()
+
+
+def _check(exchange: _Exchange) -> None:
+    if exchange.left or exchange.cancellation.requested.is_set():
+        raise requests.ConnectionError("the session was interrupted")
 
 
 def _plain_socket(connection: socket.socket) -> socket.socket:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
-from threading import Event
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import local
 from typing import Any
 
 import requests
@@ -15,7 +16,6 @@ from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
-    sleep_using_event,
     stop_after_attempt,
     stop_when_event_set,
     wait_random_exponential,
@@ -32,10 +32,10 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
 from airflow_provider_meetings.api.http.body import read_whole
+from airflow_provider_meetings.api.http.caller import Caller
 from airflow_provider_meetings.api.http.cancellation import CancellableAdapter, DeadlineExceeded
 from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
 from airflow_provider_meetings.api.http.redaction import is_http, keep_queries_out_of_logs, redact, unreachable
-from airflow_provider_meetings.api.http.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -107,13 +107,11 @@ class Transport:
         self.request_timeout = (CONNECT_SECONDS, READ_SECONDS)
         self.on_secret = on_secret
         self.queue_timeout = queue_timeout
-        self.usage = Usage()
-        self.repeat_failures = True
-        """Whether calls are repeated that the platform fails to answer; a poll sends them once."""
         self._max_attempts = max_attempts
         self._rate_limiter = rate_limiter
-        self._interrupted = Event()
-        self._sleep = sleep or sleep_using_event(self._interrupted)
+        self._main_caller = Caller()
+        self._by_thread = local()
+        self._sleep = sleep or self._wait
         self._clock = clock
         self._answer_seconds = answer_seconds
         self._answer_bytes = answer_bytes
@@ -122,10 +120,27 @@ class Transport:
     def close(self) -> None:
         self._adapter.close()
 
+    @property
+    def caller(self) -> Caller:
+        """The caller of this thread: that of `called_by`, else the one of all other threads."""
+        caller: Caller = getattr(self._by_thread, "caller", self._main_caller)
+        return caller
+
+    @contextmanager
+    def called_by(self, caller: Caller) -> Iterator[None]:
+        """Count the calls of this thread for `caller`, which can cancel them; other threads are not affected."""
+        self._by_thread.caller = caller
+        try:
+            yield
+        finally:
+            del self._by_thread.caller
+
     def interrupt(self) -> None:
-        """End waits and calls in progress in every thread, and send no further call."""
-        self._interrupted.set()
-        self._adapter.cancel()
+        """End waits and calls in progress in every thread, and send no further call; not those of `called_by`."""
+        self._main_caller.cancel()
+
+    def _wait(self, seconds: float) -> None:
+        self.caller.requested.wait(seconds)
 
     def pause(self, seconds: float) -> None:
         """Sleep before a call.
@@ -133,7 +148,7 @@ class Transport:
         :raises ServerError: if the transport is interrupted.
         """
         self._sleep(seconds)
-        if self._interrupted.is_set():
+        if self.caller.requested.is_set():
             raise self._stopped()
 
     def acquire(self, quota: Quota) -> None:
@@ -158,9 +173,9 @@ class Transport:
         try:
             self.pause(seconds)
         except BaseException:
-            self.usage.add(quota.endpoint, waited=min(seconds, self._clock() - start))
+            self.caller.usage.add(quota.endpoint, waited=min(seconds, self._clock() - start))
             raise
-        self.usage.add(quota.endpoint, waited=seconds)
+        self.caller.usage.add(quota.endpoint, waited=seconds)
 
     def call(
         self,
@@ -185,7 +200,7 @@ class Transport:
         :raises AnswerTooLong: if the answer exceeds the transport's limits.
         """
         retrying = Retrying(
-            stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self._interrupted),
+            stop=stop_after_attempt(max_attempts or self._max_attempts) | stop_when_event_set(self.caller.requested),
             retry=retry_if_exception(self._is_retryable),
             wait=self._wait_seconds,
             before_sleep=self._log_retry,
@@ -199,7 +214,7 @@ class Transport:
             request = requests.Request(method, url, headers, params=params, json=json, auth=signature)
             if not kept:
                 self.acquire(quota)
-            self.usage.add(quota.endpoint, calls=1)
+            self.caller.usage.add(quota.endpoint, calls=1)
             try:
                 return decode(self._send(request, kept=kept))
             except (RateLimited, ServerError) as error:
@@ -219,7 +234,7 @@ class Transport:
                     if not error.token_rejected:
                         raise
                     log.info("Token rejected by %s (code %s); refreshing it", self.platform, error.code)
-                    self.usage.add(quota.endpoint, tokens_rejected=1)
+                    self.caller.usage.add(quota.endpoint, tokens_rejected=1)
                 signature = _sign(auth, rejected=signature)
                 if signature.freshly_fetched:
                     break
@@ -230,21 +245,21 @@ class Transport:
     def _is_retryable(self, error: BaseException) -> bool:
         if isinstance(error, QueueTooLong | AnswerTooLong):
             return False  # four answers without end would take eight minutes; the task's own retry comes later
-        if isinstance(error, ServerError) and not (error.concerns_all or error.lost or self.repeat_failures):
+        if isinstance(error, ServerError) and not (error.concerns_all or error.lost or self.caller.repeat_failures):
             return False
         return isinstance(error, RateLimited | ServerError) and (error.retry_after or 0.0) <= MAX_WAIT_SECONDS
 
     def _note(self, quota: Quota, error: RateLimited | ServerError) -> None:
         if isinstance(error, ServerError):
-            self._adapter.close()  # a platform that fails may end the connection as well, after its answer
+            self._adapter.drop_idle()  # a platform that fails may end the connection as well, after its answer
             return
-        self.usage.add(quota.endpoint, refused=1)
+        self.caller.usage.add(quota.endpoint, refused=1)
         if self._rate_limiter is not None:
             error.retry_after = self._rate_limiter.refused(quota, error)
 
     def _send(self, request: requests.Request, *, kept: bool) -> requests.Response:
         keep_queries_out_of_logs(request.url)
-        adapter = CancellableAdapter() if kept else self._adapter
+        adapter, caller = (CancellableAdapter(), Caller()) if kept else (self._adapter, self.caller)
         seconds = min(self._answer_seconds, KEPT_ANSWER_SECONDS) if kept else self._answer_seconds
         try:
             prepared = request.prepare()
@@ -256,7 +271,7 @@ class Transport:
                 read_whole(response, self._answer_bytes, self.platform)
                 return response
 
-            response = adapter.exchange(send, seconds)
+            response = adapter.exchange(send, seconds, caller)
         except MeetingsApiError:
             raise
         except DeadlineExceeded:
@@ -268,7 +283,8 @@ class Transport:
             too_long.lost = True  # a poll must not wait as long for each object
             raise too_long from None
         except Exception as error:  # also errors of urllib3, http.client, gzip and zlib
-            raise self._stopped() if adapter.cancelled else unreachable(self.platform, request.url, error) from None
+            stopped = caller.requested.is_set()
+            raise self._stopped() if stopped else unreachable(self.platform, request.url, error) from None
         finally:
             if kept:
                 adapter.close()

@@ -282,7 +282,7 @@ def test_token_renewed_by_other_process_may_be_rejected_too(origin: Origin, star
 
     auth = token_auth(transport, store=SharedStore())
     assert transport.call("GET", "/api", decode, quota=QUOTA, auth=auth) == {"value": 1}
-    assert [usage.tokens_rejected for usage in transport.usage.endpoints().values()] == [2]
+    assert [usage.tokens_rejected for usage in transport.caller.usage.endpoints().values()] == [2]
     assert origin.count("/token") == 1
     # A rejected token that was just fetched is an error and is not fetched again.
     origin.on("/api", json_body({"error": "token"}, 401))

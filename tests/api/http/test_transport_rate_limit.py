@@ -65,7 +65,7 @@ def transport(origin: Origin, time: Time, backend: MemoryBackend) -> Iterator[Tr
 
 
 def usage(transport: Transport) -> tuple[int, int, float]:
-    (endpoint,) = transport.usage.endpoints().values()
+    (endpoint,) = transport.caller.usage.endpoints().values()
     return endpoint.calls, endpoint.refused, endpoint.waited
 
 
@@ -153,7 +153,7 @@ def test_retry_after_rejected_token_takes_own_slot(origin: Origin, transport: Tr
     origin.on("/api", json_body({"error": "token"}), OK)
     transport.call("GET", "/api", decode, quota=FIVE, auth=token_auth(transport))
     assert time.slept == pytest.approx([SLOT])
-    usage = transport.usage.endpoints()["minutes.get"]
+    usage = transport.caller.usage.endpoints()["minutes.get"]
     assert (usage.calls, usage.tokens_rejected) == (2, 1)
 
 

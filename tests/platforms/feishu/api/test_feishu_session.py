@@ -131,7 +131,7 @@ def test_token_refreshed_by_other_process_may_be_rejected_too(host: Host) -> Non
     other.get_minute(READY_MINUTE)
     host.platform.revoke_tokens()
     assert client.get_minute(READY_MINUTE).token == READY_MINUTE
-    assert client.transport.usage.endpoints()["minutes.get"].tokens_rejected == 2
+    assert client.transport.caller.usage.endpoints()["minutes.get"].tokens_rejected == 2
 
 
 def test_tokens_are_masked_in_calling_thread(host: Host) -> None:
