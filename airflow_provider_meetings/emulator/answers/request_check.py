@@ -44,8 +44,8 @@ def checked_routes(state: EmulatorState, name: str, handler: Handler) -> list[Ro
         response = await _answer(state, request, endpoint, handler)
         # The request is processed now; its response is not sent yet.
         state.revocations.count(name)
-        manner = state.hangs.take(name)
-        return response if manner is None else WithheldResponse(response, manner, state.hangs)
+        hang = state.hangs.take(name)
+        return response if hang is None else WithheldResponse(response, hang.manner, state.hangs)
 
     paths = (endpoint.path, endpoint.path + "/") if endpoint.slash else (endpoint.path,)
     return [Route(path, answer, methods=[endpoint.method]) for path in paths]

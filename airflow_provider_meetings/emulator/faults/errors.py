@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_meetings.emulator.codes.registry import find
-from airflow_provider_meetings.emulator.faults.fault_list import FaultList, check_counts
-from airflow_provider_meetings.emulator.model.endpoints import applies_to, matching_endpoints
+from airflow_provider_meetings.emulator.faults.fault_list import EndpointFaults, check_counts
+from airflow_provider_meetings.emulator.model.endpoints import matching_endpoints
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Failure:
     explicit: bool = False
 
 
-class Failures(FaultList[Failure]):
+class Failures(EndpointFaults[Failure]):
     """Hold the injected errors, and return for each request the first that applies to it."""
 
     def add(
@@ -68,24 +68,3 @@ class Failures(FaultList[Failure]):
             raise ValueError("status must be from 200 to 599")
         text = message if message is not None else row.message if row else ""
         return self._append(Failure(endpoint, code, status, text, times, skip, reset, body, explicit))
-
-    def take(self, endpoint: str) -> Failure | None:
-        """Return the error of the next request to ``endpoint``, and count the request."""
-        with self._lock:
-            for failure in self._faults:
-                if not applies_to(failure.endpoint, endpoint):
-                    continue
-                if failure.skip:
-                    failure.skip -= 1
-                    return None
-                if failure.times is not None:
-                    failure.times -= 1
-                    if not failure.times:
-                        self._faults.remove(failure)
-                return failure
-        return None
-
-    def clear(self, endpoint: str | None = None) -> None:
-        """Remove the errors that were added for exactly this ``endpoint``; None: all errors."""
-        with self._lock:
-            self._faults = [failure for failure in self._faults if endpoint not in (None, failure.endpoint)]

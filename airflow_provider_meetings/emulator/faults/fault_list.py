@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+from airflow_provider_meetings.emulator.model.endpoints import applies_to
+
+
+class CountedFault(Protocol):
+    """A fault of the next ``times`` requests to ``endpoint``, after the first ``skip``; None: until it is cleared."""
+
+    endpoint: str
+    times: int | None
+    skip: int
+
 
 Fault = TypeVar("Fault")
+Counted = TypeVar("Counted", bound=CountedFault)
 
 
 class FaultList(Generic[Fault]):
@@ -29,6 +41,31 @@ class FaultList(Generic[Fault]):
         """Remove all faults."""
         with self._lock:
             self._faults.clear()
+
+
+class EndpointFaults(FaultList[Counted]):
+    """Hold the injected faults of requests, and return for each request the first that applies to it."""
+
+    def take(self, endpoint: str) -> Counted | None:
+        """Return the fault of the next request to ``endpoint``, and count the request."""
+        with self._lock:
+            for fault in self._faults:
+                if not applies_to(fault.endpoint, endpoint):
+                    continue
+                if fault.skip:
+                    fault.skip -= 1
+                    return None
+                if fault.times is not None:
+                    fault.times -= 1
+                    if not fault.times:
+                        self._faults.remove(fault)
+                return fault
+        return None
+
+    def clear(self, endpoint: str | None = None) -> None:
+        """Remove the faults that were added for exactly this ``endpoint``; None: all faults."""
+        with self._lock:
+            self._faults = [fault for fault in self._faults if endpoint not in (None, fault.endpoint)]
 
 
 def check_counts(times: int | None, skip: int) -> None:

@@ -11,8 +11,8 @@ from typing import Final, Literal, get_args
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_meetings.emulator.faults.fault_list import FaultList, check_counts
-from airflow_provider_meetings.emulator.model.endpoints import applies_to, matching_endpoints
+from airflow_provider_meetings.emulator.faults.fault_list import EndpointFaults, check_counts
+from airflow_provider_meetings.emulator.model.endpoints import matching_endpoints
 
 Manner = Literal["hang", "cut"]
 MANNERS: Final[tuple[Manner, ...]] = get_args(Manner)
@@ -20,16 +20,15 @@ MANNERS: Final[tuple[Manner, ...]] = get_args(Manner)
 
 @dataclass(slots=True)
 class Hang:
-    """One injected hang. ``times`` None: until it is cleared. ``taken``: how many requests it has affected."""
+    """One injected hang. ``times`` None: until it is cleared."""
 
     endpoint: str
     manner: Manner
     times: int | None = 1
     skip: int = 0
-    taken: int = 0
 
 
-class Hangs(FaultList[Hang]):
+class Hangs(EndpointFaults[Hang]):
     """Hold the injected hangs and the requests that hang now."""
 
     def __init__(self) -> None:
@@ -53,19 +52,6 @@ class Hangs(FaultList[Hang]):
         check_counts(times, skip)
         return self._append(Hang(endpoint, manner, times, skip))
 
-    def take(self, endpoint: str) -> Manner | None:
-        """Return how the response to a request to ``endpoint`` is withheld, and count the request; None: it is sent."""
-        with self._lock:
-            for hang in self._faults:
-                if not applies_to(hang.endpoint, endpoint) or hang.taken == hang.times:
-                    continue
-                if hang.skip:
-                    hang.skip -= 1
-                    return None
-                hang.taken += 1
-                return hang.manner
-        return None
-
     def wait(self, number: int = 1, timeout: float = 10) -> bool:
         """Wait until ``number`` responses in all have been withheld; return False after ``timeout`` seconds."""
         with self._changed:
@@ -84,9 +70,9 @@ class Hangs(FaultList[Hang]):
                 loop.call_soon_threadsafe(event.set)
             return len(self._waiting)
 
-    def clear(self) -> None:
-        """Remove all hangs and reset the count, and release the requests that hang."""
-        super().clear()
+    def clear(self, endpoint: str | None = None) -> None:
+        """Remove the hangs, reset the count, and release the requests that hang."""
+        super().clear(endpoint)
         with self._lock:
             self._withheld = 0
         self.release()

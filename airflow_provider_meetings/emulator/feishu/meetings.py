@@ -66,13 +66,13 @@ async def meetings_by_number(state: EmulatorState, request: Request) -> Response
     if state.meetings_by_number_days is not None:
         start = max(start, int(state.now()) - state.meetings_by_number_days * 86400)
     parameters = [number, query["start_time"], query["end_time"]]
-    found = state.company.feishu_meetings_between(start, end, number)
+    found = {meeting.meeting_id: meeting for meeting in state.company.feishu_meetings_between(start, end, number)}
     try:
-        page, next_token = page_of(found, size, query.get("page_token", ""), parameters)
+        page, next_token = page_of(state, _BY_NUMBER, found, size, query.get("page_token", ""), parameters)
     except ValueError:
         raise answers.error(_BY_NUMBER, _PARAM_ERROR) from None
     briefs = [_brief(state, meeting) for meeting in page]
-    data: dict[str, Any] = {"has_more": bool(next_token), "meeting_briefs": briefs}
+    data: dict[str, Any] = {"has_more": next_token is not None, "meeting_briefs": briefs}
     if next_token:
         data["page_token"] = next_token
     # The page's example has an empty msg; a client that checks msg instead of code fails here.

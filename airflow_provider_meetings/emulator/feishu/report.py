@@ -36,22 +36,19 @@ async def meeting_list(state: EmulatorState, request: Request) -> Response:
     query = request.query_params
     start, end = _window(state, request)
     size = answers.whole_number(query.get("page_size", "20"))
-    offset = answers.whole_number(query.get("page_token", "0"))
-    if size is None or not 20 <= size <= 100 or offset is None:
+    offset = query.get("page_token", "")
+    if size is None or not 20 <= size <= 100 or answers.whole_number(offset or "0") is None:
         raise answers.error(_NAME, _PARAM_ERROR)
     if sum(bool(query.get(name)) for name in _FILTERS) > 1:
         raise answers.error(_NAME, 126008)
-    rows = [
-        _row(state, request, meeting)
+    found = {
+        meeting.meeting_id: meeting
         for meeting in state.company.feishu_meetings_between(start, end, query.get("meeting_no", ""))
         if _matches(request, meeting)
-    ]
-    has_more = offset + size < len(rows)
-    data = {
-        "meeting_list": rows[offset : offset + size],
-        "page_token": str(offset + size) if has_more else "",
-        "has_more": has_more,
     }
+    page, next_offset = state.pages.cut(_NAME, found, offset, size)
+    rows = [_row(state, request, meeting) for meeting in page]
+    data = {"meeting_list": rows, "page_token": next_offset or "", "has_more": next_offset is not None}
     return answers.success(data, state.now())
 
 

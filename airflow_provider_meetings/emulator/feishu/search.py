@@ -50,9 +50,13 @@ async def minutes_search(state: EmulatorState, request: Request) -> Response:
     ]
     found.sort(key=lambda minute: minute.create_time, reverse=True)
     try:
-        page, next_token = page_of(found, size, request.query_params.get("page_token", ""), [query, filters])
+        names = {minute.token: minute for minute in found}
+        token = request.query_params.get("page_token", "")
+        page, next_token = page_of(state, _MINUTES, names, size, token, [query, filters])
     except ValueError:
         raise answers.error(_MINUTES, 2094005) from None
+    if page and state.minutes_search_depth is not None and found.index(page[-1]) >= state.minutes_search_depth:
+        raise answers.error(_MINUTES, 2094007)
     items = []
     for minute in page:
         link = minute.url or f"https://sample.{state.domain}/minutes/{minute.token}"
@@ -80,8 +84,9 @@ async def meetings_search(state: EmulatorState, request: Request) -> Response:
             and (not organizers or answers.user_id(request, meeting.organizer, _MEETINGS, 121001) in organizers)
         ]
         found.sort(key=lambda meeting: str(meeting.start), reverse=True)
-        found = found[:_MAX_MEETINGS]
-        page, next_token = page_of(found, size, request.query_params.get("page_token", ""), [query, filters])
+        names = {meeting.meeting_id: meeting for meeting in found[:_MAX_MEETINGS]}
+        token = request.query_params.get("page_token", "")
+        page, next_token = page_of(state, _MEETINGS, names, size, token, [query, filters])
     except ValueError:
         raise answers.error(_MEETINGS, 121001) from None
     items = []
@@ -89,7 +94,7 @@ async def meetings_search(state: EmulatorState, request: Request) -> Response:
         link = f"https://vc.{state.domain}/j/{meeting.meeting_no}"
         description = f"{meeting.organizer.name if meeting.organizer else ''} {meeting.start:%Y-%m-%d %H:%M}"
         items.append(_item("id", meeting.meeting_id, meeting.topic, link, description))
-    return _success(state, items, len(found), next_token)
+    return _success(state, items, len(names), next_token)
 
 
 def _item(id_name: str, identity: str, title: str, link: str, description: str) -> dict[str, Any]:
@@ -97,8 +102,8 @@ def _item(id_name: str, identity: str, title: str, link: str, description: str) 
     return {id_name: identity, "display_info": title, "meta_data": meta_data}
 
 
-def _success(state: EmulatorState, items: list[dict[str, Any]], total: int, next_token: str) -> Response:
-    data: dict[str, Any] = {"items": items, "total": total, "has_more": bool(next_token)}
+def _success(state: EmulatorState, items: list[dict[str, Any]], total: int, next_token: str | None) -> Response:
+    data: dict[str, Any] = {"items": items, "total": total, "has_more": next_token is not None}
     if next_token:
         data["page_token"] = next_token
     return answers.success(data, state.now())

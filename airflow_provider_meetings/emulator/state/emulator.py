@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 from airflow_provider_meetings.emulator.faults.errors import Failures
 from airflow_provider_meetings.emulator.faults.hangs import Hangs
 from airflow_provider_meetings.emulator.faults.media import MediaFaults
+from airflow_provider_meetings.emulator.faults.pages import PageFaults
 from airflow_provider_meetings.emulator.faults.rate_limits import RateLimits
 from airflow_provider_meetings.emulator.faults.revocations import Revocations
 from airflow_provider_meetings.emulator.model.company import Company
@@ -105,12 +106,14 @@ class EmulatorState:
         self.expired_link: Literal["403", "html", "json"] = "403"
         self.meeting_list_tenant = True
         self.meetings_by_number_days: int | None = None
+        self.minutes_search_depth: int | None = None
         self.requests: list[RequestRecord] = []
         self.token_requests: Counter[Platform] = Counter()
         self.calls: Counter[str] = Counter()
         self.throttled: Counter[str] = Counter()
         self.failures = Failures()
         self.media_faults = MediaFaults()
+        self.pages = PageFaults()
         self.limits = RateLimits(self.now)
         self.tokens = Tokens(self.now)
         self.consents = Consents(self.now, self.tokens)
@@ -129,6 +132,7 @@ class EmulatorState:
         self.fail = self.failures.add
         self.clear_failures = self.failures.clear
         self.fault = self.media_faults.add
+        self.page_fault = self.pages.add
         self.clear_faults = self.media_faults.clear
         self.hang = self.hangs.add
         self.release = self.hangs.release
@@ -148,8 +152,9 @@ class EmulatorState:
         with self._lock:
             vars(self).update(self._initial)
             self.clock = self._initial_clock
-            for faults in (self.failures, self.media_faults, self.hangs, self.revocations):
+            for faults in (self.failures, self.media_faults, self.pages, self.hangs, self.revocations):
                 faults.clear()
+            self.pages.late.clear()
             for issued in (self.limits, self.tokens, self.consents, self.app_tickets):
                 issued.reset()
             self.forget_counters()

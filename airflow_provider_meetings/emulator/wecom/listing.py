@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,43 +71,15 @@ class ListQuery:
             return recording.meeting_code == self.meeting_code
         return recording.creator == self.userid
 
-    def page(self, recordings: Iterable[WecomRecording]) -> tuple[list[WecomRecording], str]:
-        """Return one page, the oldest first (assumed), and the cursor of the next page; empty on the last page."""
-        found = sorted(filter(self.matches, recordings), key=_key)
-        if self.cursor:
-            last = self._last_key()
-            found = [recording for recording in found if _key(recording) > last]
-        page = found[: self.limit]
-        return page, self._next_cursor(page[-1]) if len(found) > self.limit else ""
+    def found(self, recordings: Mapping[str, WecomRecording]) -> dict[str, WecomRecording]:
+        """Return the results by id, the oldest first (assumed)."""
+        names = [name for name, recording in recordings.items() if self.matches(recording)]
+        names.sort(key=lambda name: (milliseconds(recordings[name].meeting_start_time), name))
+        return {name: recordings[name] for name in names}
 
-    def _parameters(self) -> list[Any]:
-        return [self.meetingid, self.meeting_code, self.userid, self.start_time, self.end_time]
-
-    def _next_cursor(self, last: WecomRecording) -> str:
-        content = [self.limit, self._parameters(), _key(last)]
-        return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
-
-    def _last_key(self) -> tuple[int, str]:
-        """Return the key of the last recording of the page before.
-
-        :raises WecomError: the cursor is unknown or was issued for other parameters (40058).
-        """
-        try:
-            padded = self.cursor + "=" * (-len(self.cursor) % 4)
-            limit, parameters, (start, record_id) = json.loads(base64.urlsafe_b64decode(padded))
-            key = int(start), str(record_id)
-        except (ValueError, TypeError):
-            raise invalid_parameter("unknown cursor") from None
-        # The page requires the same limit; that it requires the same other parameters is assumed.
-        if limit != self.limit:
-            raise invalid_parameter("limit differs from the call that returned the cursor")
-        if parameters != self._parameters():
-            raise invalid_parameter("parameters differ from the call that returned the cursor")
-        return key
-
-
-def _key(recording: WecomRecording) -> tuple[int, str]:
-    return milliseconds(recording.meeting_start_time), recording.meeting_record_id
+    def parameters(self) -> list[Any]:
+        """Return what a cursor requires; the page names only the limit, the others are assumed."""
+        return [self.limit, self.meetingid, self.meeting_code, self.userid, self.start_time, self.end_time]
 
 
 # https://developer.work.weixin.qq.com/document/path/98192

@@ -17,6 +17,8 @@ from airflow_provider_meetings.emulator.seed.credentials import WECOM_CORP_ID, W
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.emulator.wecom.listing import DONE, ListQuery, listed_state
 
+_LIST: Final = "wecom.record_list"
+_MEETINGS: Final = "wecom.get_user_meetingid"
 _MAX_SPAN: Final = 180 * 24 * 3600
 _MAX_LIMIT: Final = 100
 
@@ -45,13 +47,19 @@ async def record_list(state: EmulatorState, request: Request) -> Response:
     Assumed: an empty list for an unknown meeting or member; the page names no error for it.
     """
     body = await authorized_body(state, request)
-    page, cursor = ListQuery.parse(body).page(state.company.wecom_recordings.values())
+    query = ListQuery.parse(body)
+    try:
+        page, cursor = page_of(
+            state, _LIST, query.found(state.company.wecom_recordings), query.limit, query.cursor, query.parameters()
+        )
+    except ValueError:
+        raise invalid_parameter("unknown cursor, or one of a call with another limit or other parameters") from None
     # The page's table and its example use different names for both lists.
     files_name = "record_file_list" if state.wecom_spelling == "record_list" else "record_files"
     content: dict[str, Any] = {}
     # The table lists it; the example has none on the last page.
-    if cursor or state.has_more == "always":
-        content["has_more"] = bool(cursor)
+    if cursor is not None or state.has_more == "always":
+        content["has_more"] = cursor is not None
     if cursor:
         content["next_cursor"] = cursor
     content[state.wecom_spelling] = [_record(state, recording, files_name) for recording in page]
@@ -79,13 +87,15 @@ async def get_user_meetingid(state: EmulatorState, request: Request) -> Response
         raise invalid_parameter("begin_time and end_time are more than 180 days apart")
     found = _meetings(state.company, userid, begin, end)
     try:
-        page, next_cursor = page_of(found, limit, "" if cursor == "0" else cursor, [userid, begin, end])
+        page, next_cursor = page_of(
+            state, _MEETINGS, found, limit, "" if cursor == "0" else cursor, [userid, begin, end]
+        )
     except ValueError:
         raise invalid_parameter("unknown cursor") from None
-    return answers.success({"next_cursor": next_cursor, "meetingid_list": list(page)}, warning=state.wecom_warning)
+    return answers.success({"next_cursor": next_cursor or "", "meetingid_list": page}, warning=state.wecom_warning)
 
 
-def _meetings(company: Company, userid: str, begin: int, end: int) -> list[str]:
+def _meetings(company: Company, userid: str, begin: int, end: int) -> dict[str, str]:
     meetings = [
         *company.wecom_meetings.values(),
         *(
@@ -94,13 +104,11 @@ def _meetings(company: Company, userid: str, begin: int, end: int) -> list[str]:
         ),
     ]
     meetings.sort(key=lambda meeting: (meeting.meeting_start_time, meeting.meetingid))
-    ids = [
-        meeting.meetingid
+    return {
+        meeting.meetingid: meeting.meetingid
         for meeting in meetings
         if meeting.creator == userid and begin <= meeting.meeting_start_time.timestamp() <= end
-    ]
-    # Removes duplicates and keeps the order.
-    return list(dict.fromkeys(ids))
+    }
 
 
 def _record(state: EmulatorState, recording: WecomRecording, files_name: str) -> dict[str, Any]:
@@ -143,6 +151,6 @@ def _file(file: WecomFile) -> dict[str, Any]:
 
 HANDLERS: Final[dict[str, Handler]] = {
     "wecom.gettoken": gettoken,
-    "wecom.record_list": record_list,
-    "wecom.get_user_meetingid": get_user_meetingid,
+    _LIST: record_list,
+    _MEETINGS: get_user_meetingid,
 }

@@ -50,7 +50,8 @@ def test_filters(emulator: Any) -> None:
 
 def test_pages_by_offset(start: Any) -> None:
     company = default_company()
-    copies = {f"9{number:018}": company.feishu_meetings[seed.READY_MEETING] for number in range(25)}
+    ready = company.feishu_meetings[seed.READY_MEETING]
+    copies = {name: replace(ready, meeting_id=name) for name in (f"9{number:018}" for number in range(25))}
     emulator = start(company=replace(company, feishu_meetings={**company.feishu_meetings, **copies}))
     first = report(emulator, page_size="20")["data"]
     assert (len(first["meeting_list"]), first["page_token"], first["has_more"]) == (20, "20", True)

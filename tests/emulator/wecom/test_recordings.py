@@ -98,23 +98,15 @@ def test_pages_are_disjoint_and_complete(emulator: Any, limit: int | None, sizes
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"limit": 6}, "limit differs"),
-        ({"userid": "lina"}, "parameters differ"),
-        ({"end_time": END - 1}, "parameters differ"),
-        ({"meetingid": "hy-x"}, "parameters differ"),
-        ({"cursor": "NGEING"}, "unknown cursor"),
-        ({"cursor": "W10"}, "unknown cursor"),
-        ({"cursor": "WzUsIFtdLCBbImEiLCAiYiJdXQ"}, "unknown cursor"),
-    ],
+    "changes",
+    [{"limit": 6}, {"userid": "lina"}, {"end_time": END - 1}, {"meetingid": "hy-x"}, {"cursor": "NGEING"}],
 )
-def test_cursor_requires_the_same_parameters(emulator: Any, changes: dict[str, Any], reason: str) -> None:
+def test_cursor_requires_the_same_parameters(emulator: Any, changes: dict[str, Any]) -> None:
     body = {**WINDOW, "userid": "zhangwei", "limit": 5}
     cursor = emulator.wecom("list", body)["next_cursor"]
     answer = emulator.wecom("list", body | {"cursor": cursor} | changes)
     assert answer["errcode"] == 40058
-    assert reason in answer["errmsg"]
+    assert "unknown cursor, or one of a call with another limit or other parameters" in answer["errmsg"]
 
 
 @pytest.mark.parametrize(
