@@ -16,6 +16,8 @@ from airflow.cli.cli_parser import get_parser
 
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.cli.definition import age
+from airflow_provider_meetings.emulator.seed.feishu import READY_MEETING
+from tests.conftest import Emulated
 
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
 
@@ -101,6 +103,71 @@ def test_failed_check_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture
     printed = capsys.readouterr()
     assert printed.out == ""
     assert re.match(f"airflow meetings: .*file://{tmp_path}/nowhere/", printed.err)
+
+
+WINDOW = ("--start", "2026-11-04T00:00:00+08:00", "--end", "2026-11-10T00:00:00+08:00")
+
+
+def test_plan_samples_at_share_of_connection(emulated: Emulated, capsys: pytest.CaptureFixture[str]) -> None:
+    emulated.connect("wecom", extra={"rate_share": 0.5})
+    command = ("plan", "wecom_default", *WINDOW, "--owner-ids", "zhangwei,lina", "--kinds", "video,transcript")
+    assert run(*command, "--batch-size", "2", "-o", "json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    found = [
+        recording
+        for recording in emulated.state.company.wecom_recordings.values()
+        if recording.creator in ("zhangwei", "lina") and 4 <= recording.meeting_start_time.day < 10
+        if recording.meeting_start_time.month == 11
+    ]
+    assert (plan["recordings"], plan["batches"]) == (len(found), -(-len(found) // 2))
+    assert plan["bytes"] == sum(file.video.size for recording in found for file in recording.files if file.video)
+    assert [(row["endpoint"], row["windows"], row["requests"]) for row in plan["endpoints"]] == [
+        ("record.list", {"6 d": 2}, 2),
+        ("record.get_file_list", {}, len(found)),
+        ("record.transcript.get_detail", {}, len(found)),
+    ]
+    seen = emulated.state.calls.total()
+    assert run(*command, "--per-day", "150000", "-o", "json") == 0
+    assert emulated.state.calls.total() == seen
+    plan = json.loads(capsys.readouterr().out)
+    # Of 150,000 calls an hour a half, less two percent.
+    assert (plan["hours"], plan["bytes"]) == (round(6 / 0.49, 3), None)
+
+
+def test_plan_as_table(emulated: Emulated, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("plan", "feishu_default", "--meeting-ids", READY_MEETING) == 0
+    printed = capsys.readouterr()
+    rows = [[cell.strip() for cell in line.split("|")] for line in printed.out.splitlines() if "|" in line]
+    assert [row[:4] for row in rows] == [
+        ["endpoint", "for", "windows", "requests"],
+        ["meetings.recording", "meeting_ids", "", "1"],
+        ["minutes.get", "meeting_ids", "", "1"],
+        ["minutes.media", "meeting_ids", "", "1"],
+    ]
+    # 2,714 s at the assumed rate.
+    assert "recordings 1, batches 1, bytes 339250000, bytes_by durations at an assumed 1000 kbit/s" in printed.err
+    assert "basis a sample of 1 ids: 1 recordings, 3 requests" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere", "--owner-ids", "a", *WINDOW), "nowhere"),
+        (("feishu_default", "--owner-ids", "a", *WINDOW, "--per-day", "5"), "does not support owner_ids"),
+        (("wecom_default", "--owner-ids", "a", "--start", WINDOW[3], "--end", WINDOW[1]), "swap them"),
+        (("wecom_default", "--owner-ids", "a"), "set start and end"),
+        (("wecom_default", "--owner-ids", "a", *WINDOW, "--kinds", "film"), "film"),
+        (("feishu_default", "--meeting-ids", READY_MEETING, "--per-day", "5"), "needs a window"),
+    ],
+)
+def test_plan_of_invalid_query_exits_with_2(
+    emulated: Emulated, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    assert run("plan", *arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message in printed.err
+    assert emulated.state.requests == []
 
 
 PACKAGE = "airflow_provider_meetings"

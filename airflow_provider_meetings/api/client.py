@@ -6,16 +6,18 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import Gone, InvalidRequest, MeetingsApiError, NotFound, NotReady, ServerError
+from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, PlainJson, Recording, RecordingState
-from airflow_provider_meetings.api.query import WINDOW, RecordingQuery
+from airflow_provider_meetings.api.query import WINDOW, RecordingQuery, windows
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +61,32 @@ class ListedWindow(PlainJson):
 
 
 Report = Callable[[ListedWindow], None]
+
+
+class Volume(NamedTuple):
+    """What a query finds: rows on the pages of its listing, recordings with an id, ready ones, and their files."""
+
+    items: int
+    recordings: int
+    ready: int
+    files: int
+
+
+Requests = tuple[Quota, int, tuple[timedelta, ...]]
+"""The requests to one endpoint, and the lengths of the windows that they list."""
+
+
+def page_requests(quota: Quota, query: RecordingQuery, items: int, page_size: int, longest: timedelta) -> Requests:
+    """Return what listing `items` costs; they spread evenly over the ids and the windows of a query's one selector.
+
+    However they spread, the sum differs by less than a page per window.
+    """
+    ids, start, end = len(getattr(query, query.selectors[0], ())) or 1, query.start, query.end
+    if start is None or end is None:
+        raise InvalidRequest("The platform lists only within a window: set start and end")
+    lengths = [(until - begin).as_timedelta() for begin, until in windows(start, end, longest)]
+    whole = (end - start).as_timedelta() * ids * page_size
+    return quota, ids * sum(max(1, -(items * -length // whole)) for length in lengths), tuple(lengths) * ids
 
 
 class MeetingsClient(ABC):
@@ -196,6 +224,10 @@ class MeetingsClient(ABC):
     @abstractmethod
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
         """Resolve the link of a file, or return the content if the API serves it; None if there is no such file."""
+
+    @abstractmethod
+    def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:
+        """Yield what it costs to list a query with one selector, and to land files of `kinds`; sends no request."""
 
     @abstractmethod
     def whoami(self) -> str:

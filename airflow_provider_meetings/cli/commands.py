@@ -11,6 +11,7 @@ import sys
 import traceback
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from functools import wraps
 from typing import Any, NoReturn
 
@@ -23,6 +24,8 @@ from rich.markup import escape
 
 from airflow_provider_meetings.api.audit.sweep import Sweep, SweepOutcome
 from airflow_provider_meetings.api.audit.verify import Verification
+from airflow_provider_meetings.api.plan import plan_backfill
+from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import printable
 from airflow_provider_meetings.hooks.meetings import ConsentHook, MeetingsHook
 from airflow_provider_meetings.hooks.stores import store_at
@@ -82,6 +85,19 @@ def sweep(args: Namespace) -> int:
 
 
 @command
+def plan(args: Namespace) -> int:
+    """Estimate the requests, hours and bytes of a backfill."""
+    hook = MeetingsHook.for_connection(args.conn_id)
+    with closing(hook), hook.error_mapping():
+        selectors = ("meeting_ids", "meeting_numbers", "owner_ids")
+        query = RecordingQuery(start=args.start, end=args.end, **{name: getattr(args, name) for name in selectors})
+        backfill = plan_backfill(hook.client, query, args.kinds, per_day=args.per_day, batch_size=args.batch_size)
+    columns = ("endpoint", "for", "windows", "requests", "hours")
+    _show(backfill, "endpoints", backfill.pop("endpoints"), columns, args.output)
+    return 0
+
+
+@command
 def authorize(args: Namespace) -> int:
     """Obtain a user's consent."""
     hook = MeetingsHook.for_connection(args.conn_id)
@@ -121,10 +137,14 @@ def _show(
         # Object names may contain rich's markup.
         escaped = escape if output == "table" else str
         AirflowConsole().print_as(
-            [{column: escaped(str(row[column])) for column in columns} for row in rows], output=output
+            [{column: escaped(_cell(row[column])) for column in columns} for row in rows], output=output
         )
     sys.stdout.flush()
     sys.stderr.write(", ".join(f"{field} {value}" for field, value in counts.items()) + "\n")
+
+
+def _cell(value: object) -> str:
+    return ", ".join(f"{count} of {name}" for name, count in value.items()) if isinstance(value, dict) else str(value)
 
 
 def _say(text: str) -> None:

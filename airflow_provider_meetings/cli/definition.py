@@ -28,6 +28,13 @@ def age(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+def positive(text: str) -> int:
+    """Parse a whole number above 0."""
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a whole number above 0")
+    return int(text)
+
+
 # Airflow does not declare the types of `Arg`.
 _TARGET = Arg(("target",), help="The target of the landings, such as file:///data/lake, or a folder in it")  # type: ignore[no-untyped-call]
 _FULL = Arg(  # type: ignore[no-untyped-call]
@@ -45,6 +52,21 @@ _OLDER_THAN = Arg(  # type: ignore[no-untyped-call]
 _DELETE = Arg(("--delete",), help="Remove the leftovers (default: only list them)", action="store_true")  # type: ignore[no-untyped-call]
 
 _CONN_ID = Arg(("conn_id",), help="A connection that calls as a user")  # type: ignore[no-untyped-call]
+_IDS = {"type": lambda text: text.split(","), "default": (), "metavar": "A,B"}
+_PLANNED = [
+    Arg((flag,), help=text, **options)  # type: ignore[no-untyped-call]
+    for flag, text, options in (
+        ("conn_id", "A connection of a meeting platform", {}),
+        ("--start", "Start of the window, with an offset: 2026-01-01T00:00:00+08:00", {}),
+        ("--end", "End of the window, exclusive", {}),
+        ("--owner-ids", "Ids of users", _IDS),
+        ("--meeting-ids", "Ids of meetings", _IDS),
+        ("--meeting-numbers", "Numbers of meetings", _IDS),
+        ("--kinds", "Kinds of files to land (default: video)", {**_IDS, "default": ("video",)}),
+        ("--per-day", "Recordings per day (default: counted in a sample)", {"type": positive, "metavar": "N"}),
+        ("--batch-size", "Recordings per batch (default: 100)", {"type": positive, "default": 100, "metavar": "N"}),
+    )
+]
 
 
 def get_commands() -> list[CLICommand]:
@@ -64,6 +86,14 @@ def get_commands() -> list[CLICommand]:
             + _EXIT_CODES,
             func=lazy_load_command("airflow_provider_meetings.cli.commands.sweep"),
             args=(_TARGET, _OLDER_THAN, _DELETE, ARG_OUTPUT, ARG_VERBOSE),
+        ),
+        ActionCommand(
+            name="plan",
+            help="Estimate the requests, hours and bytes of a backfill",
+            description="Estimate what it costs to list the recordings of a window and to land their files, from a "
+            "sample of the newest week. Exit codes: 0 planned, 2 no plan.",
+            func=lazy_load_command("airflow_provider_meetings.cli.commands.plan"),
+            args=(*_PLANNED, ARG_OUTPUT, ARG_VERBOSE),
         ),
         ActionCommand(
             name="authorize",

@@ -59,8 +59,11 @@ class SharedRateLimiter(RateLimiter):
             retry_after=wait,
         )
 
+    def spacing(self, quota: Quota) -> float:
+        return max(rate.spacing for rate in self._rates(quota))
+
     def still_valid(self, quota: Quota, late: float) -> bool:
-        spacing = max(rate.spacing for rate in self._rates(quota))
+        spacing = self.spacing(quota)
         # A later call would fall into the same window of the platform as all calls behind it.
         leeway = min((rate.calls * spacing - rate.seconds for rate in quota.rates), default=math.inf)
         return late <= leeway and self._backend.get(f"{self._key(quota)}|refused") is None

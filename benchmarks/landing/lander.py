@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 
 import pendulum
 
-from airflow_provider_meetings.api.client import MeetingsClient, Report
+from airflow_provider_meetings.api.client import MeetingsClient, Report, Requests, Volume
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing.batch import Failed, land_all
 from airflow_provider_meetings.api.landing.landing import Landing
@@ -48,6 +48,10 @@ class LinkClient(MeetingsClient):
         raise NotImplementedError
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+        raise NotImplementedError
+
+    def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:
+        """Not used here."""
         raise NotImplementedError
 
     def whoami(self) -> str:

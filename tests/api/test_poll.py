@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report
+from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report, Requests, Volume
 from airflow_provider_meetings.api.errors import (
     Gone,
     InvalidRequest,
@@ -82,6 +82,9 @@ class Acme(MeetingsClient):
         raise NotImplementedError
 
     def open(self, media: MediaFile) -> Download:
+        raise NotImplementedError
+
+    def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:
         raise NotImplementedError
 
     def whoami(self) -> str:

@@ -50,6 +50,9 @@ class RateLimiter(Protocol):
         :raises QueueTooLong: if the slot is further away, with the wait as `retry_after`.
         """
 
+    def spacing(self, quota: Quota) -> float:
+        """Return the seconds between two slots."""
+
     def still_valid(self, quota: Quota, late: float) -> bool:
         """Return whether a reserved slot can still be used: it has not expired, and no call was refused since.
 

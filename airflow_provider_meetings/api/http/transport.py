@@ -151,6 +151,10 @@ class Transport:
         if self.caller.requested.is_set():
             raise self._stopped()
 
+    def spacing(self, quota: Quota) -> float:
+        """Return the seconds between two calls of many; 0 without a rate limiter."""
+        return self._rate_limiter.spacing(quota) if self._rate_limiter else 0.0
+
     def acquire(self, quota: Quota) -> None:
         """Wait for a slot of `quota`; send the call at once, with ``kept=True``.
 

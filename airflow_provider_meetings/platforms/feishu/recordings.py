@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, get_args
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report, reason_of
+from airflow_provider_meetings.api.client import (
+    ListedWindow,
+    MeetingsClient,
+    Report,
+    Requests,
+    Volume,
+    page_requests,
+    reason_of,
+)
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
+from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import without_links
+from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api.client import FeishuEndpoints
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_minute_token
 from airflow_provider_meetings.platforms.feishu.api.models import Minute, TranscriptFormat
 from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
+from airflow_provider_meetings.platforms.feishu.api.search import LARGEST_PAGE
 from airflow_provider_meetings.platforms.feishu.artifacts import (
     ARTIFACT_KINDS,
     STATISTICS_KIND,
@@ -25,6 +37,12 @@ from airflow_provider_meetings.platforms.feishu.artifacts import (
     statistics_file,
 )
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
+
+_QUOTAS: Mapping[str, Quota] = {
+    MediaKind.VIDEO: quotas.MINUTE_MEDIA,
+    MediaKind.TRANSCRIPT: quotas.MINUTE_TRANSCRIPT,
+    MediaKind.STATISTICS: quotas.MINUTE_STATISTICS,
+}
 
 
 class FeishuClient(FeishuEndpoints, MeetingsClient):
@@ -94,6 +112,20 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         """Return a file for each requested kind; all have the minute's token as id. Sends no request."""
         requested = [kind for kind in self.kinds if MediaKind.wanted(kind, kinds)]
         return (replace(file, kind=str(kind)) for file in recording.files[:1] for kind in requested)
+
+    def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:
+        """See `MeetingsClient`."""
+        if query.meeting_ids:
+            yield quotas.MEETING_RECORDING, len(query.meeting_ids), ()
+        elif query.owner_ids and query.start and query.end:
+            yield page_requests(
+                quotas.MINUTES_SEARCH, query, volume.items, LARGEST_PAGE, (query.end - query.start).as_timedelta()
+            )
+        yield quotas.MINUTE, volume.recordings, ()
+        families = (kind.partition("-")[0] for kind in self.kinds if MediaKind.wanted(kind, kinds))
+        for quota, files in Counter(_QUOTAS.get(family, quotas.MINUTE_ARTIFACTS) for family in families).items():
+            # One answer has all artifacts.
+            yield quota, volume.files * (1 if quota is quotas.MINUTE_ARTIFACTS else files), ()
 
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
         """Return the current link of the video, or content that the API itself serves; None if there is none."""

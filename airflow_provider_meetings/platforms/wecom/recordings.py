@@ -12,7 +12,7 @@ from typing import ClassVar
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import MeetingsClient, Report
+from airflow_provider_meetings.api.client import MeetingsClient, Report, Requests, Volume, page_requests
 from airflow_provider_meetings.api.errors import InvalidRequest, NotFound
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
@@ -20,7 +20,8 @@ from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import without_links
-from airflow_provider_meetings.platforms.wecom.api.client import LONGEST_WINDOW, WeComEndpoints
+from airflow_provider_meetings.platforms.wecom import quotas
+from airflow_provider_meetings.platforms.wecom.api.client import LONGEST_WINDOW, PAGE_SIZE, WeComEndpoints
 from airflow_provider_meetings.platforms.wecom.api.models import (
     FILE_LISTS,
     STATE_RECORDING,
@@ -165,6 +166,17 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         if family == MediaKind.AUDIO:
             return _download(file.audio_address, file.audio_address_file_type)
         return _download(file.meeting_summary.get(file_type))
+
+    def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:
+        """See `MeetingsClient`."""
+        yield page_requests(quotas.RECORD_LIST, query, volume.items, PAGE_SIZE, LONGEST_WINDOW)
+        families = {kind.partition("-")[0] for kind in kinds}
+        if families & {MediaKind.VIDEO, MediaKind.AUDIO, MediaKind.SUMMARY}:
+            yield quotas.FILE_LIST, volume.ready, ()
+        if MediaKind.AI_TRANSCRIPT in families:
+            yield quotas.FILE, volume.files, ()
+        if MediaKind.TRANSCRIPT in families:
+            yield quotas.TRANSCRIPT, volume.files, ()
 
     def _addresses(self, recording_id: str | None, meeting_id: str | None) -> dict[str, RecordingFile]:
         if not recording_id or not meeting_id:

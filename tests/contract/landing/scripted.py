@@ -21,7 +21,7 @@ from typing import ClassVar
 
 import pendulum
 
-from airflow_provider_meetings.api.client import MeetingsClient, Report
+from airflow_provider_meetings.api.client import MeetingsClient, Report, Requests, Volume
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing.landing import Landing
 from airflow_provider_meetings.api.landing.layout import Layout
@@ -72,6 +72,9 @@ class ScriptedClient(MeetingsClient):
         raise NotImplementedError
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
+        raise NotImplementedError
+
+    def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:
         raise NotImplementedError
 
     def whoami(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report
+from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report, Requests, Volume
 from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.http.auth import Token, TokenAuth, TokenStore, token_key
 from airflow_provider_meetings.api.http.fields import Answer, Fields
@@ -57,6 +57,10 @@ class ToyMeetClient(MeetingsClient):
             store=tokens,
             on_secret=transport.on_secret,
         )
+
+    def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:
+        """Count the listings, and a link for each video."""
+        yield Quota("tapes"), len(query.owner_ids) + volume.files, ()
 
     def whoami(self) -> str:
         """Fetch a token."""
