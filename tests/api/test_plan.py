@@ -12,7 +12,9 @@ from typing import Any
 import pendulum
 import pytest
 
+from airflow_provider_meetings.api import plan as plan_module
 from airflow_provider_meetings.api.client import MeetingsClient, Volume
+from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing.batch import Failed, files_of
 from airflow_provider_meetings.api.landing.landing import Landing
@@ -192,3 +194,12 @@ def test_sample_is_scaled_to_all_ids_and_days(platforms: Platforms) -> None:
     ]
     assert plan["recordings"] == round(len(ready) * (10 / SAMPLED_IDS) * (70 / 6))
     assert plan["bytes_by"] == "declared sizes"
+
+
+def test_long_sample_is_given_up(platforms: Platforms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_module, "MOST_REQUESTS", 6)
+    platforms.state.forget_counters()
+    with pytest.raises(InvalidRequest, match="--per-day"):
+        planned(platforms.client("feishu"), RecordingQuery(meeting_ids=MEETINGS))
+    # The recording's endpoint, the minute's and that of the token.
+    assert platforms.state.calls.total() in (7, 8)

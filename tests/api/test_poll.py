@@ -237,7 +237,7 @@ class TestListing:
             ("c", "ready", None),
             (None, "forbidden", "not yours (code 8)"),
         ]
-        assert [(w.selector, w.items, w.outcome) for w in windows] == [("b", 0, "refused"), ("o", 0, "failed")]
+        assert [(w.selector, w.items, w.outcome) for w in windows] == [("b", 0, "failed"), ("o", 0, "refused")]
 
     @pytest.mark.parametrize("error", [RateLimited("slow"), tokenless(), PermissionDenied("no scope", code=9)])
     def test_error_about_all_is_raised(self, error: MeetingsApiError) -> None:
