@@ -103,6 +103,8 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self.platform = platform
         self.proxies = {"http": proxy, "https": proxy} if proxy else None
+        # Of the environment, whose many variables would be read for each call.
+        self._proxies = self.proxies or get_environ_proxies(self.base_url)
         self.verify: bool | str = ca_bundle or os.environ.get("REQUESTS_CA_BUNDLE") or True
         self.request_timeout = (CONNECT_SECONDS, READ_SECONDS)
         self.on_secret = on_secret
@@ -267,11 +269,10 @@ class Transport:
         seconds = min(self._answer_seconds, KEPT_ANSWER_SECONDS) if kept else self._answer_seconds
         try:
             prepared = request.prepare()
-            proxies = self.proxies or get_environ_proxies(request.url)
 
             def send() -> requests.Response:
                 timeout, verify = self.request_timeout, self.verify
-                response = adapter.send(prepared, stream=True, timeout=timeout, verify=verify, proxies=proxies)
+                response = adapter.send(prepared, stream=True, timeout=timeout, verify=verify, proxies=self._proxies)
                 read_whole(response, self._answer_bytes, self.platform)
                 return response
 
