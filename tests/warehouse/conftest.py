@@ -163,6 +163,7 @@ def recording() -> Callable[..., dict[str, Any]]:
             "duration_ms": 3_600_000,
             "reason": None,
             "page_url": None,
+            "listed_by": "owner_id:zhang",
             "files": [file],
             "source": {"b": 1, "a": ["x"]},
             **changes,

@@ -182,6 +182,10 @@ class Redaction:
         for name, action in self._actions.items():
             if name in redacted:
                 redacted[name] = self._redact_value(name, redacted[name], action, replacements)
+        selector, colon, value = str(redacted.get("listed_by") or "").partition(":")
+        if colon and selector in self._actions:
+            hashed = self._redact_value(selector, value, self._actions[selector], replacements)
+            redacted["listed_by"] = selector if hashed is None else f"{selector}:{hashed}"
         if "source" in redacted:
             redacted["source"] = self._redact_source(redacted["source"], replacements if in_file else None)
         for name in ("files", "reactions"):

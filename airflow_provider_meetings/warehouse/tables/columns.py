@@ -85,6 +85,7 @@ def recordings() -> Columns:
         _integer("state_code", "The platform's own number for the state; WeCom's", from_source=True),
         _text("reason", "The reason for the state, if the state alone does not show it"),
         _text("page_url", "The recording's page for signed-in users; not a download link"),
+        _text("listed_by", "The selector that found it, such as owner_id:<id>; WeCom's listing means the creator"),
         _json("source", _SOURCE),
         *_metadata("the recording"),
     ]

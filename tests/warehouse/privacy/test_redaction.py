@@ -110,6 +110,29 @@ def test_hash_is_equal_everywhere() -> None:
     assert found["title"] == RECORDING["title"]
 
 
+@pytest.mark.parametrize(
+    ("listed_by", "redact", "expected"),
+    [
+        ("owner_id:wei", {"owner_id": "hash"}, f"owner_id:{hashed('wei')}"),
+        ("owner_id:wei", {"owner_id": "drop"}, "owner_id"),
+        ("owner_id:wei", {"meeting_id": "hash"}, "owner_id:wei"),
+        ("meeting_id:7001:2", {"meeting_id": "hash"}, f"meeting_id:{hashed('7001:2')}"),
+        ("meeting_number:123", {"meeting_number": "hash"}, f"meeting_number:{hashed('123')}"),
+        (f"recording_id:{TOKEN}", {"file_id": "hash"}, f"recording_id:{hashed(TOKEN)}"),
+        ("window", {"owner_id": "drop"}, "window"),
+        (None, {"owner_id": "drop"}, None),
+    ],
+)
+def test_id_in_listed_by_is_redacted_by_its_column(
+    listed_by: str | None, redact: dict[str, str], expected: str | None
+) -> None:
+    row = {**RECORDING, "listed_by": listed_by, "source": {"creator": "wei"}}
+    (found,) = redaction(**redact).recordings([row])
+    assert found["listed_by"] == expected
+    if listed_by == "owner_id:wei" and "owner_id" in redact:
+        assert "wei" not in json.dumps(found)
+
+
 def test_dropped_value_is_removed_everywhere() -> None:
     found = recording(title="drop", started_at="drop", duration_ms="drop")
     assert (found["title"], found["started_at"], found["duration_ms"]) == (None, None, None)
@@ -297,6 +320,7 @@ def test_windows_of_several_summaries_stay_distinct(load: Callable[..., dict[str
         ({"duration_ms": "hash"}, "'duration_ms' is not text; the only possible action is 'drop'"),
         ({"source": "hash"}, "'source' is not text"),
         ({"state": "drop"}, "'state' cannot be redacted: the loader needs it"),
+        ({"listed_by": "hash"}, "'listed_by' cannot be redacted: redact owner_id, meeting_id, .* instead"),
         ({"segment_no": "hash"}, "'segment_no' cannot be redacted: it is a row number"),
         ({"selector": "hash"}, "'selector' cannot be redacted: redact owner_id"),
     ],
