@@ -83,10 +83,6 @@ PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
         "get_recording_file.meetingid": ({"record_file_id": "f"}, ID),
         "get_transcript.record_file_id": ({"meetingid": "m"}, ID),
         "get_transcript.meetingid": ({"record_file_id": "f"}, ID),
-        "get_transcript.limit": ({"record_file_id": "f", "meetingid": "m"}, ("", "5", 0, 1, -1, True, [5])),
-        "get_user_meeting_ids.userid": ({"start": START, "end": END}, ID),
-        "get_user_meeting_ids.start": ({"userid": "lina", "end": END}, (*TIME, END, AFTER)),
-        "get_user_meeting_ids.end": ({"userid": "lina", "start": START}, (*TIME, START, BEFORE)),
     },
 }
 CLIENTS = {"feishu": FeishuClient, "wecom": WeComClient}

@@ -123,7 +123,6 @@ class Clients:
             "wecom.get_file_list": lambda: wecom.get_recording_files(*RECORD),
             "wecom.get_file": lambda: wecom.get_recording_file(MEDIA_FILE, RECORD[1]),
             "wecom.get_detail": lambda: wecom.get_transcript(MEDIA_FILE, RECORD[1]),
-            "wecom.get_user_meetingid": lambda: list(wecom.get_user_meeting_ids("alex.chen", START, END)),
         }
 
 

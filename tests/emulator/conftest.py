@@ -81,10 +81,7 @@ class Emulator:
         return str(self.feishu(f"/minutes/v1/minutes/{minute_token}/media").json()["data"]["download_url"])
 
     def wecom(self, path: str, body: Any) -> dict[str, Any]:
-        return self.wecom_meeting(f"record/{path}", body)
-
-    def wecom_meeting(self, path: str, body: Any) -> dict[str, Any]:
-        response = self.post(f"/cgi-bin/meeting/{path}", body, params={"access_token": self.wecom_token()})
+        response = self.post(f"/cgi-bin/meeting/record/{path}", body, params={"access_token": self.wecom_token()})
         assert response.status_code == 200
         return dict(response.json())
 

@@ -29,7 +29,6 @@ from airflow_provider_meetings.platforms.wecom import recordings as wecom
 from airflow_provider_meetings.platforms.wecom.api.models import (
     RecordingFile,
     parse_files,
-    parse_meeting_ids,
     parse_records,
 )
 from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Transcripts, parse_transcript
@@ -108,12 +107,6 @@ def check_transcript(body: Any) -> None:
             assert all(time is None or isinstance(time, int) for time in (sentence.start_time, sentence.end_time))
 
 
-def check_meeting_ids(body: Any) -> None:
-    page = parse_meeting_ids(body)
-    assert all(page.items)
-    assert page.next_cursor != ""
-
-
 CHECKS: dict[str, Callable[[Any], object]] = {
     "feishu/answers/minute": check_minute,
     "feishu/answers/minute_media": parse_download_url,
@@ -127,7 +120,6 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "wecom/answers/get_file_list": check_files,
     "wecom/answers/get_file": check_file,
     "wecom/answers/transcript_detail": check_transcript,
-    "wecom/answers/user_meetingid": check_meeting_ids,
 }
 
 

@@ -14,7 +14,7 @@ from airflow_provider_meetings.emulator.model.feishu import (
     FeishuPost,
     FeishuStatistics,
 )
-from airflow_provider_meetings.emulator.model.wecom import WecomMeeting, WecomRecording
+from airflow_provider_meetings.emulator.model.wecom import WecomRecording
 
 # A fixed offset: China has no daylight saving time, and Windows has no time zone database.
 SHANGHAI: Final = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -27,10 +27,7 @@ def milliseconds(time: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """All objects that the emulator serves, by id; statistics and artifacts by the token of their minute.
-
-    ``wecom_meetings`` are the meetings without a recording.
-    """
+    """All objects that the emulator serves, by id; statistics and artifacts by the token of their minute."""
 
     name: str
     feishu_meetings: Mapping[str, FeishuMeeting] = field(default_factory=dict)
@@ -39,7 +36,6 @@ class Company:
     wecom_recordings: Mapping[str, WecomRecording] = field(default_factory=dict)
     feishu_statistics: Mapping[str, FeishuStatistics] = field(default_factory=dict)
     feishu_artifacts: Mapping[str, FeishuArtifacts] = field(default_factory=dict)
-    wecom_meetings: Mapping[str, WecomMeeting] = field(default_factory=dict)
 
     def feishu_meetings_between(self, start: int, end: int, number: str = "") -> list[FeishuMeeting]:
         """Return the meetings that began from ``start`` to ``end`` (in seconds), the oldest first.

@@ -106,7 +106,6 @@ def _endpoints() -> Iterator[Endpoint]:
     yield Endpoint("wecom.get_file", "POST", f"{_RECORD}/get_file", _WECOM)
     yield Endpoint("wecom.get_paragraph_list", "POST", f"{_RECORD}/transcript/get_paragraph_list", _WECOM)
     yield Endpoint("wecom.get_detail", "POST", f"{_RECORD}/transcript/get_detail", _WECOM)
-    yield Endpoint("wecom.get_user_meetingid", "POST", "/cgi-bin/meeting/get_user_meetingid", _WECOM)
 
 
 ENDPOINTS: Final[Mapping[str, Endpoint]] = {endpoint.name: endpoint for endpoint in _endpoints()}

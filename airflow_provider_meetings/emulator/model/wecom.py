@@ -96,12 +96,3 @@ class WecomRecording:
     files: tuple[WecomFile, ...] = ()
     status: Literal["done", "processing", "recording"] = "done"
     files_at_any_state: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class WecomMeeting:
-    """A meeting without a recording, which the app created for ``creator``."""
-
-    meetingid: str
-    creator: str
-    meeting_start_time: datetime

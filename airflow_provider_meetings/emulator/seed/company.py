@@ -5,7 +5,7 @@ from __future__ import annotations
 from airflow_provider_meetings.emulator.model.company import Company
 from airflow_provider_meetings.emulator.seed.artifacts import ARTIFACTS, STATISTICS
 from airflow_provider_meetings.emulator.seed.feishu import MEETINGS, MINUTES, POSTS
-from airflow_provider_meetings.emulator.seed.wecom import UNRECORDED_MEETINGS, recordings
+from airflow_provider_meetings.emulator.seed.wecom import recordings
 
 
 def default_company() -> Company:
@@ -18,5 +18,4 @@ def default_company() -> Company:
         wecom_recordings={recording.meeting_record_id: recording for recording in recordings()},
         feishu_statistics=dict(STATISTICS),
         feishu_artifacts=dict(ARTIFACTS),
-        wecom_meetings={meeting.meetingid: meeting for meeting in UNRECORDED_MEETINGS},
     )

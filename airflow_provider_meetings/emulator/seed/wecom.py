@@ -12,7 +12,7 @@ from typing import Final
 from airflow_provider_meetings.emulator.model.company import SHANGHAI
 from airflow_provider_meetings.emulator.model.documents import docx, pdf
 from airflow_provider_meetings.emulator.model.media import Media
-from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomMeeting, WecomRecording, WecomSharing
+from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomRecording, WecomSharing
 from airflow_provider_meetings.emulator.seed.transcripts import as_file, transcript
 
 OWNERS: Final = ("zhangwei", "lina", "wangfang", "alex.chen")
@@ -31,12 +31,6 @@ AUDIO_ONLY_RECORD: Final = "mr-20261021-wangfang-1000"
 # zhangwei's daily stand-up is one recurring meeting: one meetingid and code, many recordings.
 STANDUP_MEETINGID: Final = "hy-zhangwei-standup"
 STANDUP_CODE: Final = "520013140"
-
-# Meetings without a recording: only the list of meetings shows them.
-UNRECORDED_MEETINGS: Final = (
-    WecomMeeting("hy-20261103-lina-1000", "lina", datetime(2026, 11, 3, 10, 0, tzinfo=SHANGHAI)),
-    WecomMeeting("hy-20261110-alex.chen-0900", "alex.chen", datetime(2026, 11, 10, 9, 0, tzinfo=SHANGHAI)),
-)
 
 _FIRST_DAY: Final = date(2026, 10, 5)
 _LAST_DAY: Final = date(2026, 11, 13)

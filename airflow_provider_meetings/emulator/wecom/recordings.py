@@ -1,4 +1,4 @@
-"""WeCom's token, the list of recordings, and the meeting ids of a member."""
+"""WeCom's token and the list of recordings."""
 
 from __future__ import annotations
 
@@ -10,17 +10,14 @@ from starlette.responses import Response
 from airflow_provider_meetings.emulator.answers import wecom as answers
 from airflow_provider_meetings.emulator.answers.paging import page_of
 from airflow_provider_meetings.emulator.answers.request_check import Handler
-from airflow_provider_meetings.emulator.answers.wecom import authorized_body, integer, invalid_parameter, text
-from airflow_provider_meetings.emulator.model.company import Company, milliseconds
-from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomMeeting, WecomRecording
+from airflow_provider_meetings.emulator.answers.wecom import authorized_body, invalid_parameter
+from airflow_provider_meetings.emulator.model.company import milliseconds
+from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomRecording
 from airflow_provider_meetings.emulator.seed.credentials import WECOM_CORP_ID, WECOM_CORP_SECRET
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 from airflow_provider_meetings.emulator.wecom.listing import DONE, ListQuery, listed_state
 
 _LIST: Final = "wecom.record_list"
-_MEETINGS: Final = "wecom.get_user_meetingid"
-_MAX_SPAN: Final = 180 * 24 * 3600
-_MAX_LIMIT: Final = 100
 
 
 # https://developer.work.weixin.qq.com/document/path/91039
@@ -66,51 +63,6 @@ async def record_list(state: EmulatorState, request: Request) -> Response:
     return answers.success(content, warning=state.wecom_warning)
 
 
-# https://developer.work.weixin.qq.com/document/path/97457
-async def get_user_meetingid(state: EmulatorState, request: Request) -> Response:
-    """Answer with the meetings that the app created for a member; an empty ``next_cursor`` is the end.
-
-    Assumed: both ends of the window are included, the default cursor is "0", the default limit is 100, and the meetings
-    are in the order of their first start. A series is one meeting.
-    """
-    body = await authorized_body(state, request)
-    userid, cursor = text(body, "userid"), text(body, "cursor")
-    begin, end = integer(body, "begin_time"), integer(body, "end_time")
-    limit = integer(body, "limit", _MAX_LIMIT)
-    if not userid:
-        raise invalid_parameter("userid is required")
-    if not 1 <= limit <= _MAX_LIMIT:
-        raise invalid_parameter(f"limit must be 1 to {_MAX_LIMIT}")
-    if end < begin:
-        raise invalid_parameter("end_time is before begin_time")
-    if end - begin > _MAX_SPAN:
-        raise invalid_parameter("begin_time and end_time are more than 180 days apart")
-    found = _meetings(state.company, userid, begin, end)
-    try:
-        page, next_cursor = page_of(
-            state, _MEETINGS, found, limit, "" if cursor == "0" else cursor, [userid, begin, end]
-        )
-    except ValueError:
-        raise invalid_parameter("unknown cursor") from None
-    return answers.success({"next_cursor": next_cursor or "", "meetingid_list": page}, warning=state.wecom_warning)
-
-
-def _meetings(company: Company, userid: str, begin: int, end: int) -> dict[str, str]:
-    meetings = [
-        *company.wecom_meetings.values(),
-        *(
-            WecomMeeting(recording.meetingid, recording.creator, recording.meeting_start_time)
-            for recording in company.wecom_recordings.values()
-        ),
-    ]
-    meetings.sort(key=lambda meeting: (meeting.meeting_start_time, meeting.meetingid))
-    return {
-        meeting.meetingid: meeting.meetingid
-        for meeting in meetings
-        if meeting.creator == userid and begin <= meeting.meeting_start_time.timestamp() <= end
-    }
-
-
 def _record(state: EmulatorState, recording: WecomRecording, files_name: str) -> dict[str, Any]:
     record: dict[str, Any] = {
         "meeting_record_id": recording.meeting_record_id,
@@ -152,5 +104,4 @@ def _file(file: WecomFile) -> dict[str, Any]:
 HANDLERS: Final[dict[str, Handler]] = {
     "wecom.gettoken": gettoken,
     _LIST: record_list,
-    _MEETINGS: get_user_meetingid,
 }

@@ -112,7 +112,7 @@ def test_wecom_link_is_for_one_file_and_expires_after_six_hours(emulator: Any) -
 def test_wecom_links_of_documents_expire_after_one_hour(emulator: Any) -> None:
     recording = emulator.state.company.wecom_recordings[SHARED_RECORD]
     body = {"record_file_id": recording.files[0].record_file_id, "meetingid": recording.meetingid}
-    answer = emulator.wecom_meeting("record/get_file", body)
+    answer = emulator.wecom("get_file", body)
     documents = [answer["meeting_summary"], *answer["ai_meeting_transcripts"]]
     urls = [*(document["download_address"] for document in documents), answer["audio_address"]]
     emulator.clock.now += 3600 - 1

@@ -110,9 +110,3 @@ def test_transcripts(emulator: Any) -> None:
         "has_more": True,
         "transcripts": {"paragraphs": [paragraph], "keywords": ["k"], "audio_detect": 1},
     }
-
-
-def test_get_user_meetingid(emulator: Any) -> None:
-    body = {"userid": "zhangsan", "cursor": "0", "begin_time": 1767225600, "end_time": 1769817600, "limit": 100}
-    answer = emulator.wecom_meeting("get_user_meetingid", body)
-    assert answer == {"errcode": 0, "errmsg": "ok", "next_cursor": "", "meetingid_list": ["hyABC", "hyDEF"]}

@@ -161,50 +161,8 @@ def test_body_is_not_a_json_object(emulator: Any, body: bytes) -> None:
     assert emulator.session.post(url, params=params, data=body).json()["errcode"] == 47001
 
 
-def user_meetings(emulator: Any, **changes: Any) -> Any:
-    body = {"userid": "lina", "cursor": "0", "begin_time": BEGIN, "end_time": BEGIN + 60 * 86400}
-    return emulator.wecom_meeting("get_user_meetingid", {**body, **changes})
-
-
-def test_meeting_ids_of_a_member_in_pages(emulator: Any) -> None:
-    ids: list[str] = []
-    cursor = "0"
-    while cursor:
-        answer = user_meetings(emulator, cursor=cursor, limit=3)
-        assert answer.keys() == {"errcode", "errmsg", "next_cursor", "meetingid_list"}
-        ids += answer["meetingid_list"]
-        cursor = answer["next_cursor"]
-    recorded = {one.meetingid for one in emulator.state.company.wecom_recordings.values() if one.creator == "lina"}
-    assert len(ids) == len(set(ids))
-    assert set(ids) == recorded | {"hy-20261103-lina-1000"}
-
-
-def test_series_is_one_meeting(emulator: Any) -> None:
-    assert user_meetings(emulator, userid="zhangwei")["meetingid_list"].count(seed.STANDUP_MEETINGID) == 1
-    empty = {"errcode": 0, "errmsg": "ok", "next_cursor": "", "meetingid_list": []}
-    assert user_meetings(emulator, userid="nobody") == empty
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"userid": ""}, "userid is required"),
-        ({"limit": 101}, "limit must be 1 to 100"),
-        ({"limit": 0}, "limit must be 1 to 100"),
-        ({"begin_time": None}, "begin_time is required"),
-        ({"end_time": BEGIN - 1}, "before begin_time"),
-        ({"end_time": BEGIN + 180 * 86400 + 1}, "180 days"),
-        ({"cursor": "x"}, "unknown cursor"),
-    ],
-)
-def test_bad_parameters_of_meeting_ids(emulator: Any, changes: Any, reason: str) -> None:
-    answer = user_meetings(emulator, **changes)
-    assert answer["errcode"] == 40058
-    assert reason in answer["errmsg"]
-
-
 def test_warning_in_success(emulator: Any) -> None:
     emulator.state.wecom_warning = True
-    answer = user_meetings(emulator)
+    answer = emulator.wecom("list", {"userid": "lina", "start_time": BEGIN, "end_time": BEGIN + 31 * 86400})
     assert answer["errcode"] == 0
     assert "Warning: wrong json format." in answer["errmsg"]

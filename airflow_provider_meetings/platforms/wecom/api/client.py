@@ -17,7 +17,6 @@ from airflow_provider_meetings.platforms.wecom.api.models import (
     Record,
     RecordingFile,
     parse_files,
-    parse_meeting_ids,
     parse_records,
 )
 from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Transcripts, parse_transcript
@@ -25,9 +24,7 @@ from airflow_provider_meetings.platforms.wecom.auth import WeComSession
 
 DEFAULT_BASE_URL = "https://qyapi.weixin.qq.com"
 LONGEST_WINDOW = timedelta(days=31)
-LONGEST_MEMBER_WINDOW = timedelta(days=180)
 PAGE_SIZE = 20
-_MEETINGS_PAGE_SIZE = 100
 
 
 class WeComEndpoints(WeComSession):
@@ -100,18 +97,12 @@ class WeComEndpoints(WeComSession):
         return RecordingFile.parse(self._post("/cgi-bin/meeting/record/get_file", quotas.FILE, body))
 
     # https://developer.work.weixin.qq.com/document/path/98211
-    def get_transcript(self, record_file_id: str, meetingid: str, *, limit: int | None = None) -> Transcripts:
-        """Return the whole transcript of a file, from all pages.
+    def get_transcript(self, record_file_id: str, meetingid: str) -> Transcripts:
+        """Return the whole transcript of a file; each page starts with the last paragraph of the previous one.
 
-        :param limit: paragraphs per page, at least 2: each page starts with the last paragraph of the previous one.
-            None: the platform returns everything at once.
         :raises ServerError: if the platform announces another page but its cursor does not advance.
         """
         body = _checked(record_file_id=record_file_id, meetingid=meetingid)
-        if limit is not None:
-            if type(limit) is not int or limit < 2:
-                raise InvalidRequest(f"limit must be a whole number of at least 2, got {limit!r:.60}")
-            body["limit"] = limit
 
         def fetch(pid: str | None) -> Page[Transcripts]:
             page = body if pid is None else {**body, "pid": pid}
@@ -121,32 +112,6 @@ class WeComEndpoints(WeComSession):
 
         transcript_pages = pages(fetch, what=f"wecom transcript of file {record_file_id}")
         return Transcripts.joined(transcripts for page in transcript_pages for transcripts in page.items)
-
-    # https://developer.work.weixin.qq.com/document/path/97457
-    def get_user_meeting_ids(self, userid: str, start: DateTime, end: DateTime) -> Iterator[str]:
-        """Yield each ``meetingid`` of a member once; WeCom lists only meetings that this app created.
-
-        Requests all pages of all windows; a window has at most 180 days.
-
-        :param start: aware, in whole seconds; `end` likewise.
-        :raises InvalidRequest: before the first request, for an invalid id or window.
-        """
-        begin, until = check_times(start, end)
-        return self._meeting_ids(check_id(userid, "userid"), begin, until)
-
-    def _meeting_ids(self, userid: str, start: DateTime, end: DateTime) -> Iterator[str]:
-        def fetch(cursor: str | None) -> Page[str]:
-            # This listing has no has_more: the first cursor is "0"; after the last page it is empty.
-            page = {**body, "cursor": cursor or "0"}
-            return parse_meeting_ids(self._post("/cgi-bin/meeting/get_user_meetingid", quotas.USER_MEETINGS, page))
-
-        seen: set[str] = set()
-        for begin, until in windows(start, end, LONGEST_MEMBER_WINDOW):
-            times = {"begin_time": _seconds(begin), "end_time": _seconds(until)}
-            body = {"userid": userid, **times, "limit": _MEETINGS_PAGE_SIZE}
-            for page in pages(fetch, what=f"wecom meetings from {begin.isoformat()} to {until.isoformat()}"):
-                yield from (meeting_id for meeting_id in dict.fromkeys(page.items) if meeting_id not in seen)
-                seen.update(page.items)
 
 
 def _checked(**ids: str) -> dict[str, Any]:

@@ -129,13 +129,3 @@ def parse_records(body: Raw) -> Page[Record]:
 def parse_files(body: Raw) -> tuple[RecordingFile, ...]:
     """Read the answer of get_file_list."""
     return tuple(map(RecordingFile.parse, _either(body, ("record_files", "record_file_list"))))
-
-
-# https://developer.work.weixin.qq.com/document/path/97457
-def parse_meeting_ids(body: Raw) -> Page[str]:
-    """Read a page of a member's meetings; without a cursor it is the last one."""
-    read = WeComAnswer.fields
-    cursor = read.text(body, "next_cursor")
-    if cursor is not None and "meetingid_list" not in body:
-        raise ServerError("wecom announces more meetings but gives no list", platform="wecom")
-    return Page(read.texts(body, "meetingid_list"), cursor)

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.platforms.wecom.api.models import parse_meeting_ids
 from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Paragraph, Transcripts, parse_transcript
 
 
@@ -66,13 +65,3 @@ def test_pages_are_joined() -> None:
 def test_paragraph_without_id_is_refused() -> None:
     with pytest.raises(ServerError, match="pid"):
         Paragraph.parse({"start_time": 0})
-
-
-def test_user_meetings_example() -> None:
-    page = parse_meeting_ids(answer("user_meetingid"))
-    assert (page.items, page.next_cursor) == (("hyABC", "hyDEF"), None)
-
-
-def test_more_without_id_list_is_refused() -> None:
-    with pytest.raises(ServerError, match="no list"):
-        parse_meeting_ids({"errcode": 0, "next_cursor": "c"})
