@@ -106,6 +106,8 @@ class MeetingsClient(ABC):
     """What the platform lists by a selector, as a sentence for a listing that found nothing."""
     kinds: ClassVar[tuple[str, ...]]
     """The kinds of media that the platform offers, one per format."""
+    linked_kinds: ClassVar[tuple[str, ...]] = ()
+    """The kinds whose formats differ by file: `media` requests them."""
     states: ClassVar[Mapping[int, RecordingState]] = {}
     """The state that a code means for the object of the call, if its error does not say it; see `_state_of`."""
     object_codes: ClassVar[range] = range(0)

@@ -75,6 +75,12 @@ class MediaKind(StrEnum):
         """Return whether `kinds` contains `kind`, by its full name or without its format or number."""
         return any(kind == prefix or kind.startswith(f"{prefix}-") for prefix in kinds)
 
+    @classmethod
+    def formats(cls, available: Sequence[str], kinds: Sequence[str]) -> tuple[str, ...]:
+        """Return the `available` formats of each kind, or the kind itself, which the landing reports as absent."""
+        found = [[name for name in available if cls.wanted(name, [kind])] or [kind] for kind in kinds]
+        return tuple(dict.fromkeys(name for names in found for name in names))
+
 
 _FORMATS: Mapping[str, tuple[str, ...]] = {
     MediaKind.TRANSCRIPT: ("txt", "srt", "json"),
@@ -135,7 +141,8 @@ class OfRecording(PlainJson):
 class MediaFile(OfRecording):
     """One file of a recording, without its link.
 
-    `declared_size` is what the platform says, in bytes; it is not reliable.
+    `declared_size` is what the platform says, in bytes; it is not reliable. `formats` are all kinds in which the
+    platform has the content, where it had to be asked for them; kept in the receipt, they show when all are landed.
     """
 
     meeting_id: str | None
@@ -144,10 +151,12 @@ class MediaFile(OfRecording):
     declared_size: int | None = None
     started_at: DateTime | None = None
     ended_at: DateTime | None = None
+    formats: Sequence[str] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _set_times(self, "started_at", "ended_at")
+        object.__setattr__(self, "formats", tuple(self.formats))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

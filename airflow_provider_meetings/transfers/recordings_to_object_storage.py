@@ -44,7 +44,8 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
     :param timezone: IANA name of the time zone of ``{date}``. (templated)
     :param if_present: for an existing file: ``verify`` keeps it if its receipt matches the object, otherwise lands it
         again; ``skip`` trusts the receipt; ``replace`` lands it again; ``fail`` is an error. Since Airflow 3.3,
-        ``replace`` and ``fail`` keep files that an earlier try of the same task has landed.
+        ``replace`` and ``fail`` keep files that an earlier try of the same task has landed. A format that the platform
+        adds after all others have landed is found with ``replace``.
     :param max_workers: number of files to land concurrently.
     :param max_bytes: maximum size of a file.
     :returns: list of stored files as dicts; ``outcome`` is landed, resumed, replaced, skipped, or absent if the
@@ -104,7 +105,8 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
                 earlier.add(key)
                 return stored
 
-            files = files_of(client, ready, kinds)
+            receipt = landing.receipt if self.if_present in {"verify", "skip"} else None
+            files = files_of(client, ready, kinds, receipt)
             with closing(land_all(files, land, workers=self.max_workers, stop=hook.interrupt)) as landed:
                 results = list(landed)
             stored = [result.stored for result in results if isinstance(result, Landed)]

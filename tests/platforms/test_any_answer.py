@@ -25,7 +25,7 @@ from airflow_provider_meetings.platforms.feishu.api.models import (
     parse_page,
 )
 from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
-from airflow_provider_meetings.platforms.wecom import recordings as wecom
+from airflow_provider_meetings.platforms.wecom import neutral as wecom
 from airflow_provider_meetings.platforms.wecom.api.models import (
     RecordingFile,
     parse_files,

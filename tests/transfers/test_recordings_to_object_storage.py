@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,25 @@ def test_second_run_fetches_nothing(emulated: Any, context: Any, tmp_path: Path)
     assert [{**f, "outcome": ""} for f in second] == [{**f, "outcome": ""} for f in first]
     assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.rglob("*") if p.is_file()} == before
     assert len(emulated.state.requests) == requests
+
+
+def test_one_answer_serves_all_files_of_a_recording(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = list_wecom(emulated, context, TWO_FILES_RECORD)
+
+    def land(if_present: str = "verify") -> tuple[Counter[str], Counter[str]]:
+        emulated.state.requests.clear()
+        kinds = ["video", "audio", "summary", "ai_transcript"]
+        stored = land_media(context, tmp_path, recordings=recordings, kinds=kinds, if_present=if_present, max_workers=4)
+        calls = Counter(request.path.rpartition("/")[2] for request in emulated.state.requests)
+        return Counter(f["outcome"] for f in stored), Counter({n: calls[n] for n in ("get_file_list", "get_file")})
+
+    assert land() == ({"landed": 12}, {"get_file_list": 1, "get_file": 2})
+    assert land() == ({"skipped": 12}, {"get_file_list": 0, "get_file": 0})
+    # A landing that was stopped before the last format: the others do not hide it.
+    receipt = next(tmp_path.rglob("*summary-pdf.receipt.json"))
+    receipt.unlink()
+    assert land() == ({"skipped": 11, "replaced": 1}, {"get_file_list": 1, "get_file": 0})
+    assert land("replace") == ({"replaced": 12}, {"get_file_list": 1, "get_file": 2})
 
 
 @pytest.mark.parametrize("link", ["valid", "expired"])

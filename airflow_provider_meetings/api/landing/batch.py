@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from traceback import extract_tb
 
@@ -16,14 +17,16 @@ from requests import RequestException
 
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, StoreError
+from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.transfer import Stopped
-from airflow_provider_meetings.api.models import MediaFile, Recording, StoredFile
+from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, StoredFile
 
 log = logging.getLogger(__name__)
 
 _MAX_QUEUED_PER_WORKER = 8
 
 Land = Callable[[Recording, MediaFile], StoredFile]
+FindReceipt = Callable[[Recording, MediaFile], Receipt | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,23 @@ class Landed:
 
 
 def files_of(
-    client: MeetingsClient, recordings: Iterable[Recording], kinds: Sequence[str]
+    client: MeetingsClient,
+    recordings: Iterable[Recording],
+    kinds: Sequence[str],
+    receipt: FindReceipt | None = None,
 ) -> Iterator[tuple[Recording, MediaFile] | Failed]:
-    """Yield the files of the requested kinds of each recording, without duplicates; may send requests."""
+    """Yield the files of the requested kinds of each recording, without duplicates; may send requests.
+
+    :param receipt: returns the receipt of a file. If all formats of a kind that the platform had are landed, it is not
+        asked for them; it may have added one since.
+    """
     seen: set[tuple[str, ...]] = set()
     for recording in recordings:
         try:
-            for media in client.media(recording, kinds):
+            landed = list(_landed(client, recording, kinds, receipt)) if receipt else []
+            known = {media.kind.partition("-")[0] for media in landed}
+            rest = [kind for kind in kinds if kind.partition("-")[0] not in known]
+            for media in chain(landed, client.media(recording, rest)):
                 # A duplicate would be landed by two threads at once.
                 key = (media.platform, media.tenant, media.recording_id, media.file_id, media.kind)
                 if key not in seen:
@@ -66,6 +79,26 @@ def files_of(
                     yield recording, media
         except MeetingsApiError as error:
             yield Failed(recording, None, error)
+
+
+def _landed(
+    client: MeetingsClient, recording: Recording, kinds: Sequence[str], receipt: FindReceipt
+) -> Iterator[MediaFile]:
+    """Yield the files of each kind of `linked_kinds` that has landed in all formats of all files."""
+    for family in client.linked_kinds:
+        requested = [kind for kind in kinds if kind.partition("-")[0] == family]
+        offered = [kind for kind in client.kinds if kind.partition("-")[0] == family]
+        found: list[MediaFile] = []
+        for file in recording.files if requested else ():
+            files = (replace(file, kind=kind) for kind in offered)
+            formats = next((one.formats for one in map(partial(receipt, recording), files) if one and one.formats), ())
+            wanted = MediaKind.formats(formats, requested)
+            media = [replace(file, kind=kind, declared_size=None, formats=tuple(formats)) for kind in wanted]
+            if not all(receipt(recording, one) for one in media):
+                break
+            found += media
+        else:
+            yield from found
 
 
 def land_all(

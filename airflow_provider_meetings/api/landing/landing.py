@@ -64,9 +64,7 @@ class Landing:
         """
         if_present = if_present or self._if_present
         target = LandingTarget(self._store, self._layout, recording, media, may_exist=if_present != "fail")
-        receipt = Receipt.from_bytes(self._store.read(target.receipt_key))
-        if receipt is not None and not (receipt.describes(media) and target.owns(receipt.name)):
-            receipt = None
+        receipt = self._receipt_at(target, media)
         if receipt is not None and self._is_landed(if_present, target, receipt):
             uri = self._store.uri(target.sibling_key(receipt.name))
             log.info("Skipping %s: already landed", uri)
@@ -76,6 +74,17 @@ class Landing:
             stored = self._transfer(target, media, receipt)
         self._meter.count("meetings.landing.files", 1, {"platform": media.platform, "outcome": stored.outcome})
         return stored
+
+    def receipt(self, recording: Recording, media: MediaFile) -> Receipt | None:
+        """Return the receipt of a file that was landed, if the store can read it; its object may be gone."""
+        try:
+            return self._receipt_at(LandingTarget(self._store, self._layout, recording, media), media)
+        except OSError:  # then the landing of the file ends with this error
+            return None
+
+    def _receipt_at(self, target: LandingTarget, media: MediaFile) -> Receipt | None:
+        receipt = Receipt.from_bytes(self._store.read(target.receipt_key))
+        return receipt if receipt and receipt.describes(media) and target.owns(receipt.name) else None
 
     def _is_landed(self, if_present: IfPresent, target: LandingTarget, receipt: Receipt) -> bool:
         key = target.sibling_key(receipt.name)
@@ -144,6 +153,7 @@ class Landing:
             part_size=parts.size if parts else None,
             parts=parts.sha256 if parts else None,
             tree_sha256=parts.tree if parts else None,
+            formats=list(media.formats) or None,
         )
 
 

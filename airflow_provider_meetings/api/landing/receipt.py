@@ -23,7 +23,7 @@ class Receipt:
 
     `name` is the object's name in the receipt's folder; `validator` is the store's validator of this version.
     After a resumed upload whose whole hash is unknown, `sha256` is None, and `part_size`, `parts` and `tree_sha256`
-    hold the part hashes (see `landing.store.Parts`).
+    hold the part hashes (see `landing.store.Parts`). `formats` are those of `MediaFile`.
     """
 
     platform: str
@@ -44,6 +44,7 @@ class Receipt:
     part_size: int | None = None
     parts: Sequence[str] | None = None
     tree_sha256: str | None = None
+    formats: Sequence[str] | None = None
     tool: str = f"airflow-provider-meetings {__version__}"
     schema: int = SCHEMA
 
@@ -78,8 +79,9 @@ class Receipt:
         texts = [getattr(self, field.name) for field in fields(self) if field.type == "str"]
         texts += [text for text in (self.meeting_id, self.started_at, self.ended_at) if text is not None]
         hashes = [text for text in (self.sha256, self.tree_sha256) if text is not None]
-        if self.parts is not None and not isinstance(self.parts, list):
+        if not all(value is None or isinstance(value, list) for value in (self.parts, self.formats)):
             return False
+        texts += self.formats or ()
         return (
             type(self.schema) is int
             and self.schema == SCHEMA

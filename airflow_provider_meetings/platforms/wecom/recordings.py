@@ -6,29 +6,28 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from itertools import chain
 from typing import ClassVar
 
 import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.client import MeetingsClient, Report, Requests, Volume, page_requests
-from airflow_provider_meetings.api.errors import InvalidRequest, NotFound
+from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, NotFound, ServerError
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.api.sanitize import without_links
-from airflow_provider_meetings.platforms.wecom import quotas
+from airflow_provider_meetings.platforms.wecom import named, quotas
 from airflow_provider_meetings.platforms.wecom.api.client import LONGEST_WINDOW, PAGE_SIZE, WeComEndpoints
 from airflow_provider_meetings.platforms.wecom.api.models import (
-    FILE_LISTS,
     STATE_RECORDING,
     STATE_TRANSCODED,
     Record,
     RecordingFile,
 )
+from airflow_provider_meetings.platforms.wecom.links import Links
+from airflow_provider_meetings.platforms.wecom.neutral import neutral_recording
 
 CLOCK_SLACK = timedelta(hours=1)
 """How far the platform's clock may be ahead of the worker's."""
@@ -38,7 +37,9 @@ _TOGETHER = "wecom returns a recording's files only for recording_id and meeting
 _LINKED_BY_TYPE = (MediaKind.SUMMARY, MediaKind.AI_TRANSCRIPT)
 """Kinds with one link per format; only the platform knows the formats of a file."""
 
-
+_VISIBLE = (
+    "WeCom lists only recordings of meetings that this app created through the API, of members in its visible range."
+)
 _PARAMETERS = {"meetingid": "meeting_id", "meeting_code": "meeting_number", "userid": "owner_id"}
 
 
@@ -48,16 +49,22 @@ class WeComClient(WeComEndpoints, MeetingsClient):
     platform: ClassVar[str] = "wecom"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "meeting_numbers", "owner_ids", "recordings")
     windowed: ClassVar[tuple[str, ...]] = selectors
+    # https://developer.work.weixin.qq.com/document/path/98192
+    visible: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(selectors, _VISIBLE),
+        "owner_ids": f"{_VISIBLE} owner_ids selects by the member who created the meeting, while owner_id is its host.",
+    }
     states: ClassVar[Mapping[int, RecordingState]] = {
         40003: RecordingState.UNKNOWN,
         **dict.fromkeys((50002, 60011, 60021, 60030), RecordingState.FORBIDDEN),
         **dict.fromkeys((730005, 730007, 730010, 730011), RecordingState.FORBIDDEN),
     }
     object_codes: ClassVar[range] = range(730_000, 740_000)
+    linked_kinds: ClassVar[tuple[str, ...]] = (MediaKind.SUMMARY, MediaKind.AI_TRANSCRIPT)
     kinds: ClassVar[tuple[str, ...]] = (
         MediaKind.VIDEO,
         MediaKind.AUDIO,
-        *(f"{kind}-{file_type}" for kind in _LINKED_BY_TYPE for file_type in ("docx", "docs", "pdf", "txt")),
+        *(f"{kind}-{file_type}" for kind in linked_kinds for file_type in ("docx", "docs", "pdf", "txt")),
         _TRANSCRIPT,
     )
 
@@ -73,40 +80,105 @@ class WeComClient(WeComEndpoints, MeetingsClient):
     ) -> None:
         MeetingsClient.__init__(self, transport, tenant=corp_id, media_session=media_session)
         WeComEndpoints.__init__(self, transport, corp_id=corp_id, corp_secret=corp_secret, tokens=tokens, clock=clock)
+        self._file_lists = Links[dict[str, RecordingFile]](clock)
+        self._files = Links[RecordingFile](clock)
+        self._pages_of_owners: dict[str, tuple[int, float]] = {}
 
     def _window_for_check(self, query: RecordingQuery) -> RecordingQuery:
-        # The platform lists only within a window. Default: the last 31 days, or from the start of an older recording.
-        if query.start is not None:
+        # The platform lists only within a window. Listed recordings have their own.
+        if query.start is not None or query.selectors == ("recordings",):
             return query
+        start, end = self._until_now(query)
+        return replace(query, start=start, end=end)
+
+    def _until_now(self, query: RecordingQuery) -> tuple[DateTime, DateTime]:
+        """Return the window of the last 31 days, or from the start of an older recording."""
         end = pendulum.from_timestamp(int(self._clock())) + CLOCK_SLACK
-        started = [ref.started_at.subtract(days=1) for ref in query.recordings if ref.started_at]
-        return replace(query, start=min([end - LONGEST_WINDOW, *started]), end=end)
+        started = min((ref.started_at for ref in query.recordings if ref.started_at), default=end)
+        return min(end - LONGEST_WINDOW, started.subtract(days=1)), end
 
     def _questions(self, query: RecordingQuery) -> tuple[RecordingQuery, ...]:
-        if any(ref.recording_id and not ref.meeting_id for ref in query.recordings):
+        refs = tuple(ref for ref in query.recordings if ref.recording_id)
+        if any(not ref.meeting_id and not named.owner_of(ref) for ref in refs):
             raise InvalidRequest("wecom needs both recording_id and meeting_id of each recording")
-        return super()._questions(query)
+        if not refs:
+            return super()._questions(query)
+        others = tuple(ref for ref in query.recordings if not ref.recording_id)
+        questions = named.questions(replace(query, recordings=refs), self._pages_of_owners)
+        if others or len(query.selectors) > 1:
+            return (*super()._questions(replace(query, recordings=others)), *questions)
+        return tuple(questions)
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
-        if query.start is None or query.end is None:
+        if _is_named(query):
+            find = self._of_owner if named.is_of_owner(query) else self._of_meeting
+            found = {recording.recording_id: recording for recording in find(query, report)}
+            yield from found.values()
+            if missing := tuple(ref for ref in query.recordings if ref.recording_id not in found):
+                reason = "no longer in the meeting's listing"
+                yield from self._unanswered(replace(query, recordings=missing), reason, RecordingState.UNKNOWN)
+            return
+        if not query.recordings and query.start is None:
             raise InvalidRequest("wecom lists only within a window: set start and end")
         ids = next(query.ids())
         parameter, name = next((p, n) for p, n in _PARAMETERS.items() if ids.get(n))
-        listed = self._records(query.start, query.end, report, **{parameter: ids[name]})
-        if ids.get("recording_id"):
-            found = {record.meeting_record_id: self._recording(record) for record in listed}
-            unlisted = self._unanswered(query, "no longer in the meeting's listing", RecordingState.UNKNOWN)
-            yield from (found.get(one.recording_id or "", one) for one in unlisted)
-            return
         empty = name != "owner_id"
-        for record in listed:
+        for record in self._records(self._window(query), report, **{parameter: ids[name]}):
             empty = False
             yield self._recording(record)
         if empty:
             yield from self._unanswered(query, "no recording in the window")
 
-    def _records(self, start: DateTime, end: DateTime, report: Report, **selector: str) -> Iterator[Record]:
+    def _of_meeting(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+        """Yield the named recordings of a meeting, from the query's window or else from all until now."""
+        missing = {ref.recording_id for ref in query.recordings}
+        for window in dict.fromkeys((self._window(query), self._until_now(query))):
+            for record in self._records(window, report, meetingid=query.recordings[0].meeting_id):
+                if record.meeting_record_id in missing:
+                    missing.discard(record.meeting_record_id)
+                    yield self._recording(record)
+                if not missing:
+                    return
+
+    def _of_owner(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+        """Yield the named recordings of an owner; those that its listing does not have are asked for by meeting.
+
+        So are those of a refused owner, and those that are left when a long listing has cost as much as the meetings.
+        """
+        missing = {ref.recording_id: ref for ref in query.recordings}
+        limit, count, ended = named.by_meeting_requests(query), 0, True
+        owner = named.owner_of(query.recordings[0]) or ""
+        try:
+            for records in self._record_pages(*self._window(query), report, {"userid": owner}):
+                count += 1
+                for record in records:
+                    if missing.pop(record.meeting_record_id, None):
+                        yield self._recording(record)
+                if not missing or count == limit:
+                    ended = False
+                    break
+        except MeetingsApiError as error:
+            if self._state_of(error) is None or limit is None:
+                raise
+            count, ended = limit, False
+        self._pages_of_owners[owner] = count, named.windows_of(query)
+        rest = tuple(ref for ref in missing.values() if ref.meeting_id)
+        questions = list(named.by_meeting(query, rest))
+        if ended:  # created by somebody else since, or with another start
+            questions = [replace(question, start=None, end=None) for question in questions]
+        try:
+            yield from self._answers(questions, report)
+        except ServerError as error:
+            if error.concerns_all or len(rest) == len(query.recordings):
+                raise
+            yield from self._unanswered(replace(query, recordings=rest), str(error))
+
+    def _window(self, query: RecordingQuery) -> tuple[DateTime, DateTime]:
+        return (query.start, query.end) if query.start and query.end else self._until_now(query)
+
+    def _records(self, window: tuple[DateTime, DateTime], report: Report, **selector: str | None) -> Iterator[Record]:
         # The document does not say whether the end is inclusive; here a window excludes it.
+        start, end = window
         listed = self.list_recordings(start, end, report=report, **selector)
         return (record for record in listed if not (record.meeting_start_time and record.meeting_start_time >= end))
 
@@ -129,24 +201,22 @@ class WeComClient(WeComEndpoints, MeetingsClient):
                     # The declared size is that of the video.
                     size = file.declared_size if kind == MediaKind.VIDEO else None
                     yield replace(file, kind=str(kind), declared_size=size)
-        for family in _LINKED_BY_TYPE:
+        for family in self.linked_kinds:
             requested = [kind for kind in kinds if kind.partition("-")[0] == family]
             for file, file_types in self._linked(recording, family) if requested else ():
-                available = [f"{family}-{file_type}" for file_type in file_types]
-                # A missing kind is returned, too: the landing then reports it as absent.
-                names = [[name for name in available if MediaKind.wanted(name, [kind])] or [kind] for kind in requested]
-                for name in dict.fromkeys(chain.from_iterable(names)):
-                    yield replace(file, kind=name, declared_size=None)
+                formats = tuple(f"{family}-{file_type}" for file_type in file_types)
+                for name in MediaKind.formats(formats, requested):
+                    yield replace(file, kind=name, declared_size=None, formats=formats)
 
     def _linked(self, recording: Recording, family: str) -> Iterator[tuple[MediaFile, Mapping[str, str]]]:
         addresses = {}
         if family == MediaKind.SUMMARY:
-            addresses = self._addresses(recording.recording_id, recording.meeting_id)
+            addresses = self._addresses(recording.recording_id, recording.meeting_id, None)
         for file in recording.files:
             if family == MediaKind.SUMMARY:
                 yield file, _addresses_of(addresses, file.file_id).meeting_summary
             else:
-                yield file, self.get_recording_file(file.file_id, _meeting(file)).ai_meeting_transcripts
+                yield file, self._file(file, None).ai_meeting_transcripts
 
     def open(self, media: MediaFile) -> Download | Iterator[bytes] | None:
         """Return the current link of the kind, or the transcript; None if there is no such file.
@@ -159,8 +229,9 @@ class WeComClient(WeComEndpoints, MeetingsClient):
             return iter([content]) if content else None
         family, _, file_type = media.kind.partition("-")
         if family == MediaKind.AI_TRANSCRIPT:
-            return _download(self.get_recording_file(media.file_id, meeting_id).ai_meeting_transcripts.get(file_type))
-        file = _addresses_of(self._addresses(media.recording_id, meeting_id), media.file_id)
+            return _download(self._file(media, media.kind).ai_meeting_transcripts.get(file_type))
+        taker = f"{media.file_id} {media.kind}"
+        file = _addresses_of(self._addresses(media.recording_id, meeting_id, taker), media.file_id)
         if family == MediaKind.VIDEO:
             return _download(file.download_address, file.download_address_file_type)
         if family == MediaKind.AUDIO:
@@ -178,14 +249,28 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         if MediaKind.TRANSCRIPT in families:
             yield quotas.TRANSCRIPT, volume.files, ()
 
-    def _addresses(self, recording_id: str | None, meeting_id: str | None) -> dict[str, RecordingFile]:
+    def _addresses(
+        self, recording_id: str | None, meeting_id: str | None, kind: str | None
+    ) -> dict[str, RecordingFile]:
         if not recording_id or not meeting_id:
             raise InvalidRequest(_TOGETHER)
-        return {file.record_file_id: file for file in self.get_recording_files(recording_id, meeting_id)}
+
+        def fetch() -> dict[str, RecordingFile]:
+            return {file.record_file_id: file for file in self.get_recording_files(recording_id, meeting_id)}
+
+        return self._file_lists.get((recording_id, meeting_id), kind, fetch)
+
+    def _file(self, media: MediaFile, kind: str | None) -> RecordingFile:
+        file_id, meeting_id = media.file_id, _meeting(media)
+        return self._files.get((file_id, meeting_id), kind, lambda: self.get_recording_file(file_id, meeting_id))
 
 
 def _download(address: str | None, file_type: str | None = None) -> Download | None:
     return Download(address, file_type or "") if address else None
+
+
+def _is_named(query: RecordingQuery) -> bool:
+    return bool(query.recordings and query.recordings[0].recording_id)
 
 
 def _meeting(file: MediaFile) -> str:
@@ -202,42 +287,3 @@ def _addresses_of(addresses: dict[str, RecordingFile], file_id: str) -> Recordin
             next_step="It may have been deleted: list the recordings again.",
         )
     return addresses[file_id]
-
-
-def neutral_recording(record: Record, state: RecordingState, *, tenant: str) -> Recording:
-    """Return a record as a recording, which starts with its first file, or with the meeting if it has no file."""
-    files = tuple(
-        MediaFile(
-            platform="wecom",
-            tenant=tenant,
-            recording_id=record.meeting_record_id,
-            meeting_id=record.meetingid,
-            file_id=file.record_file_id,
-            kind=str(MediaKind.VIDEO),
-            declared_size=file.record_size,
-            started_at=file.record_start_time,
-            ended_at=file.record_end_time,
-            source=without_links(file.raw),
-        )
-        for file in record.record_file_list
-    )
-    reason = None if state is RecordingState.READY else f"state {record.state}"
-    if record.state == STATE_TRANSCODED and not files:
-        reason = "transcoded, but no file is listed"
-    spans = [(f.ended_at - f.started_at).total_seconds() for f in files if f.started_at and f.ended_at]
-    return Recording(
-        platform="wecom",
-        tenant=tenant,
-        recording_id=record.meeting_record_id,
-        state=state,
-        meeting_id=record.meetingid,
-        meeting_number=record.meeting_code,
-        owner_id=record.host_user_id,
-        title=record.title,
-        started_at=min((f.started_at for f in files if f.started_at), default=record.meeting_start_time),
-        ended_at=max((f.ended_at for f in files if f.ended_at), default=None),
-        duration_ms=round(sum(spans) * 1000) if spans else None,
-        reason=reason,
-        files=files,
-        source=without_links({k: v for k, v in record.raw.items() if k not in FILE_LISTS}),
-    )

@@ -65,7 +65,7 @@ def test_neutral_fields_have_columns() -> None:
     assert set(Todo(**owner, item_no=0).to_dict()) == _content("minute_todos")
     assert set(Keyword(**owner, item_no=0, keyword="x").to_dict()) == _content("minute_keywords")
     file = MediaFile(platform="p", tenant="t", recording_id="r", meeting_id=None, file_id="f", kind="video")
-    assert set(file.to_dict()) <= _content("recording_files")
+    assert set(file.to_dict()) - {"formats"} <= _content("recording_files")
     stored = StoredFile(
         platform="p",
         tenant="t",

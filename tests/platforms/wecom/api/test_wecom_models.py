@@ -16,7 +16,7 @@ from airflow_provider_meetings.platforms.wecom.api.models import (
     parse_files,
     parse_records,
 )
-from airflow_provider_meetings.platforms.wecom.recordings import neutral_recording
+from airflow_provider_meetings.platforms.wecom.neutral import neutral_recording
 
 UTC = "UTC"
 
