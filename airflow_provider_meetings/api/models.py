@@ -95,18 +95,27 @@ _FORMATS: Mapping[str, tuple[str, ...]] = {
 
 
 class PlainJson:
-    """Convert a dataclass to plain JSON and back: times as ISO 8601, enums as values, nested values as dicts."""
+    """Convert a dataclass to plain JSON and back: times as ISO 8601, enums as values, nested values as dicts.
 
-    __slots__ = ()
+    Keys that are not fields are kept from `from_dict` to `to_dict`: a newer version may have written them.
+    """
+
+    __slots__ = ("_unknown",)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the value as plain JSON."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]  # only dataclasses inherit it
+        known = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]  # only dataclasses inherit it
+        return known | getattr(self, "_unknown", {})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild the value from valid JSON."""
-        return cls(**data)
+        names = cls.__dataclass_fields__.keys()  # type: ignore[attr-defined]  # as in to_dict
+        if data.keys() <= names:
+            return cls(**data)
+        value = cls(**{name: data[name] for name in data.keys() & names})
+        object.__setattr__(value, "_unknown", {key: item for key, item in data.items() if key not in names})
+        return value
 
 
 def _plain(value: object) -> Any:

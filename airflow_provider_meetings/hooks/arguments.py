@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, literal
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import MediaFile, PlainJson, Post, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.api.times import in_utc
+from airflow_provider_meetings.hooks.batches import BatchReader, is_uri
 
 Choice = TypeVar("Choice", bound=str)
 Neutral = TypeVar("Neutral", bound=PlainJson)
@@ -44,18 +45,22 @@ def _holds_reference(value: Any) -> bool:
     return any(_holds_reference(item) for item in value)
 
 
-def items(value: Any, name: str, context: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the dicts of a list or a lazy sequence; lists may be nested, as those of mapped tasks and batches.
+def items(value: Any, name: str, context: Any, batches: BatchReader | None = None) -> Iterator[Mapping[str, Any]]:
+    """Yield the dicts of a list, a lazy sequence or a batch, at any depth, as mapped tasks return them.
 
-    :raises InvalidRequest: for anything else, naming the argument.
+    :param batches: reads the batches of the argument; None for the whole argument.
+    :raises InvalidRequest: for anything else, naming the argument; also see `BatchReader.read`.
     """
+    batches = batches or BatchReader(name)
     if hasattr(value, "resolve"):  # a literal, if Airflow has not rendered the task
         value = value.resolve(context)
     if isinstance(value, Mapping):
         yield {key: v.resolve(context) if hasattr(v, "resolve") else v for key, v in value.items()}
+    elif is_uri(value):
+        yield from batches.read(value)
     elif isinstance(value, Iterable) and not isinstance(value, str | bytes):
         for item in value:
-            yield from items(item, name, context)
+            yield from items(item, name, context, batches)
     else:
         raise InvalidRequest(
             f"{name} must be a list as the previous task returns it, got {type(value).__name__}: "
@@ -66,9 +71,22 @@ def items(value: Any, name: str, context: Any) -> Iterator[Mapping[str, Any]]:
 def rows(cls: type[PlainJson], value: Any, name: str, context: Any) -> Iterator[dict[str, Any]]:
     """Yield the values of an argument as dicts with all fields of `cls` and times in UTC, as its `to_dict` does.
 
+    Keys that are not fields are left out: one with the name of a column would be stored.
+
     :raises InvalidRequest: for anything else, naming the argument, the item's number and the field. The value is not
         shown: it may be one that is redacted.
     """
+    return (row for _, row in _checked(cls, value, name, context))
+
+
+def values(cls: type[Neutral], value: Any, name: str, context: Any) -> Iterator[Neutral]:
+    """Yield the values of an argument, with the keys that are not fields; see `rows`."""
+    return (cls.from_dict(item) for item, _ in _checked(cls, value, name, context))
+
+
+def _checked(
+    cls: type[PlainJson], value: Any, name: str, context: Any
+) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
     for number, item in enumerate(items(value, name, context), 1):
         try:
             row = _check(cls, item)
@@ -77,25 +95,16 @@ def rows(cls: type[PlainJson], value: Any, name: str, context: Any) -> Iterator[
                 f"{name}: item {number} is not a {cls.__name__}: {str(error)[:300]}",
                 next_step="Pass the previous task's output unchanged.",
             ) from None
-        yield row
-
-
-def values(cls: type[Neutral], value: Any, name: str, context: Any) -> Iterator[Neutral]:
-    """Yield the values of an argument; see `rows`."""
-    return map(cls.from_dict, rows(cls, value, name, context))
+        yield item, row
 
 
 def _check(cls: type[PlainJson], data: Any) -> dict[str, Any]:
-    """Check a dict against the fields of a dataclass. Errors show no value, and only keys that can be field names."""
+    """Return the fields of a dataclass in a dict, after checking them. Errors show no value."""
     if not isinstance(data, Mapping):
         raise TypeError(f"a {cls.__name__} must be a dict, got {type(data).__name__}")
-    known = _FIELDS[cls]
-    if unknown := data.keys() - known.keys():
-        named = sorted(key for key in unknown if isinstance(key, str) and key.isidentifier() and len(key) <= 40)
-        label = f"field {named[0]!r}" if named else "field for a key that is no name"
-        raise ValueError(f"{cls.__name__} has no {label}; its fields: {', '.join(sorted(known))}")
     return {
-        name: check(data[name] if name in data else _default(field), field) for name, (field, check) in known.items()
+        name: check(data[name] if name in data else _default(field), field)
+        for name, (field, check) in _FIELDS[cls].items()
     }
 
 

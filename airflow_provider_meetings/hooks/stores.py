@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 from airflow.sdk import ObjectStoragePath
 
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import InvalidRequest, NotFound, StoreError
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
@@ -50,6 +50,37 @@ def store_at(target: object, name: str = "target") -> Store:
     if not address.startswith("file:///"):
         raise InvalidRequest(f"{name} {address} is not absolute: use three slashes, file:///data/lake")
     return LocalStore(Path(path.path), address)
+
+
+class ObjectReader:
+    """Read objects by their URIs; stores are kept by their root, because each object may have its own folder."""
+
+    def __init__(self) -> None:
+        self._stores: dict[str, Store] = {}
+
+    def read(self, uri: str, label: str, *, missing: str) -> Iterator[bytes]:
+        """Yield the content of an object in pieces of at most 1 MiB.
+
+        :param label: names the object in errors, which do not show its URI: it may contain redacted values.
+        :param missing: the next step if there is no such object.
+        :raises InvalidRequest: for an invalid URI.
+        :raises NotFound: for an object that does not exist.
+        :raises StoreError: if the store fails.
+        """
+        scheme, separator, rest = uri.partition("://")
+        bucket, _, key = rest.partition("/")
+        root = f"{scheme}{separator}{bucket}/"
+        if root not in self._stores:
+            self._stores[root] = store_at(root, label)
+        try:
+            yield from self._stores[root].open(key)
+        except FileNotFoundError:
+            raise NotFound(f"{label} does not exist", next_step=missing) from None
+        except OSError as error:
+            raise StoreError(
+                f"{label} could not be read ({type(error).__name__})",
+                next_step="Try again. If the error persists, check that this worker has permission to read it.",
+            ) from None
 
 
 def _s3_store(address: str, name: str) -> S3Store:

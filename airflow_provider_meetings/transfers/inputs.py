@@ -10,9 +10,9 @@ from airflow.sdk.log import mask_secret
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.models import PlainJson, Post, Recording, StoredFile
+from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
-from airflow_provider_meetings.transfers import ndjson
+from airflow_provider_meetings.hooks.batches import is_uri
 from airflow_provider_meetings.transfers.transcript_files import read_artifacts
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
@@ -70,7 +70,7 @@ class RecordingInputs:
         self._redaction = redaction(redact, rules.RECORDINGS)
 
     def recordings(self) -> Iterator[Neutral]:
-        rows = _rows(Recording, self._recordings, "recordings", self._context)
+        rows = arguments.rows(Recording, self._recordings, "recordings", self._context)
         # An owner whose recordings could not be listed is no recording.
         return self._redaction.recordings(
             row for row in rows if any(row.get(n) for n in _IDS) or not row.get("owner_id")
@@ -90,13 +90,13 @@ class RecordingInputs:
 
     def _files(self) -> Iterator[Neutral]:
         files = () if self._stored_files is None else self._stored_files
-        return _rows(StoredFile, files, "stored_files", self._context)
+        return arguments.rows(StoredFile, files, "stored_files", self._context)
 
 
 def post_input(posts: Any, *, redact: Mapping[str, str], context: Context) -> Callable[[], Iterator[Neutral]]:
     """Return the input of a load of posts; see `RecordingInputs`."""
     redacted = redaction(redact, rules.POSTS)
-    return lambda: redacted.posts(_rows(Post, posts, "posts", context))
+    return lambda: redacted.posts(arguments.rows(Post, posts, "posts", context))
 
 
 def run_key(context: Context) -> RunKey:
@@ -111,14 +111,9 @@ def run_key(context: Context) -> RunKey:
     )
 
 
-def _rows(cls: type[PlainJson], value: Any, name: str, context: Context) -> Iterator[Neutral]:
-    """Yield the values of an argument as plain JSON, including those in NDJSON batches."""
-    return arguments.rows(cls, ndjson.resolve_batches(value, name, context), name, context)
-
-
 def _summaries(value: Any, name: str, context: Context) -> Iterator[Neutral]:
     for summary in () if value is None else arguments.items(value, name, context):
         windows = summary.get("windows")
-        if not isinstance(windows, list) or not all(isinstance(window, Mapping) for window in windows):
+        if not isinstance(windows, list) or not all(isinstance(one, Mapping) or is_uri(one) for one in windows):
             raise InvalidRequest(f'{name} must be the summary of a listing: pass XComArg(listing, key="summary")')
-        yield summary
+        yield {**summary, "windows": list(arguments.items(windows, f"{name}: windows", context))}

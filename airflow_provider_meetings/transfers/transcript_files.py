@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from airflow.providers.common.compat.sdk import AirflowException, Connection
 
 from airflow_provider_meetings.api.artifacts import Reader
-from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, NotFound, StoreError
-from airflow_provider_meetings.api.landing.store import Store
+from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest
 from airflow_provider_meetings.api.models import MediaKind, StoredFile
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.hooks.stores import ObjectReader
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -32,7 +31,7 @@ def read_artifacts(files: Iterable[StoredFile]) -> Iterator[Content]:
     :raises FileTooLarge: for an object of more than `MAX_FILE_BYTES`.
     :raises StoreError: if the store fails.
     """
-    stores: dict[str, Store] = {}
+    objects = ObjectReader()
     readers: dict[str, Mapping[str, Reader]] = {}
     unreadable: Counter[str] = Counter()
     for number, file in enumerate(files, 1):
@@ -47,7 +46,7 @@ def read_artifacts(files: Iterable[StoredFile]) -> Iterator[Content]:
         if reader is None:
             unreadable[kind.partition("-")[0]] += 1
             continue
-        rows = reader.read(file, _read(file, f"{label} ({kind})", stores))
+        rows = reader.read(file, _read(file, f"The object of {label} ({kind})", objects))
         yield Content(reader.item, file.to_dict(), (row.to_dict() for row in rows))
     for kind, count in unreadable.items():
         log.info("Skipping %s files of kind %s: no reader for their format", count, kind)
@@ -67,36 +66,14 @@ def _readers(platform: str, label: str) -> Mapping[str, Reader]:
     )
 
 
-def _read(file: StoredFile, label: str, stores: dict[str, Store]) -> bytes:
-    """Read an object. Stores are cached by their root, because each recording has its own folder.
-
-    Errors name the file by its number, because its ids and its URI may be redacted values.
-    """
-    scheme, separator, rest = str(file.uri).partition("://")
-    bucket, _, key = rest.partition("/")
-    root = f"{scheme}{separator}{bucket}/"
-    if root not in stores:
-        stores[root] = store_at(root, f"the uri of {label}")
+def _read(file: StoredFile, label: str, objects: ObjectReader) -> bytes:
     content = bytearray()
-    try:
-        for chunk in stores[root].open(key):
-            content += chunk
-            if len(content) > MAX_FILE_BYTES:
-                raise FileTooLarge(
-                    f"The object of {label} has more than {MAX_FILE_BYTES} bytes",
-                    platform=file.platform,
-                    next_step="A transcript is not that large: check the object, or remove it from stored_files.",
-                )
-    except FileNotFoundError:
-        raise NotFound(
-            f"The object of {label} does not exist",
-            platform=file.platform,
-            next_step="Land it again, and pass that task's output.",
-        ) from None
-    except OSError as error:
-        raise StoreError(
-            f"The object of {label} could not be read ({type(error).__name__})",
-            platform=file.platform,
-            next_step="Try again. If the error persists, check that this worker has permission to read the object.",
-        ) from None
+    for chunk in objects.read(str(file.uri), label, missing="Land it again, and pass that task's output."):
+        content += chunk
+        if len(content) > MAX_FILE_BYTES:
+            raise FileTooLarge(
+                f"{label} has more than {MAX_FILE_BYTES} bytes",
+                platform=file.platform,
+                next_step="A transcript is not that large: check the object, or remove it from stored_files.",
+            )
     return bytes(content)

@@ -149,7 +149,7 @@ def invalid_items(name: str, item: str, valid: Mapping[str, Any], fields: list[t
         ([[7]], "got int"),
         (Opaque(), "got Opaque"),
     ]
-    invalid: list[Any] = [[{}], [{"x": 1}], [{1: 2, "x": 3}], [{**valid, "x" * 5000: 1}], [valid, [{"x": 1}]]]
+    invalid: list[Any] = [[{}], [{"x": 1}], [{1: 2, "x": 3}], [valid, [{"x": 1}]]]
     return [
         *(Row(name, value, kind, remedy) for value, kind in others),
         *(Row(name, value, f"is not a {item}: ", unchanged) for value in invalid),

@@ -90,7 +90,7 @@ def test_unreadable_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             {"uri": "s3://lake_conn@bucket/secret-id/1.srt"},
             r"file 2 of stored_files \(transcript-srt\): the connection 'lake_conn' is not defined",
         ),
-        ({"uri": "lake/secret-id.srt"}, r"the uri of file 2 of stored_files \(transcript-srt\) is not a URL"),
+        ({"uri": "lake/secret-id.srt"}, r"The object of file 2 of stored_files \(transcript-srt\) is not a URL"),
         ({"kind": "transcript-srt-secret-id", "uri": "file:///no/secret-id"}, r"\(transcript-srt\) does not exist"),
     ],
 )

@@ -17,6 +17,7 @@ FIELDS = ("platform", "tenant", "date", "recording_id", "meeting_id", "file_id",
 UNDATED = "undated"
 RECEIPT_SUFFIX = ".receipt.json"
 CHECKPOINT_SUFFIX = ".part.json"
+BATCH_SUFFIX = ".batch.ndjson"
 _RESERVED_SUFFIXES = (RECEIPT_SUFFIX, CHECKPOINT_SUFFIX, ".part")
 MAX_TEMPLATE_BYTES = 200  # its constant text must fit into a file name
 MAX_NAME_BYTES = 110  # two names, a suffix and .part fit into the 255 bytes of a file name

@@ -1,4 +1,4 @@
-"""Batches by reference: URIs of NDJSON files in place of lists."""
+"""Loads of NDJSON batches by reference, and what they write if a batch is bad: nothing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
+from airflow_provider_meetings.hooks.batches import BatchWriter
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
 
 
@@ -83,11 +84,10 @@ def test_error_names_invalid_line_without_content(line: str, warehouse: Path, tm
 
 
 def test_unreadable_batch_error_hides_path(warehouse: Path, tmp_path: Path, context: Any) -> None:
-    (tmp_path / "PRIVATE").mkdir()
-    recordings = [[_batch(tmp_path, "1.ndjson", [_recording(1)])], [f"file://{tmp_path}/PRIVATE"]]
+    recordings = [[_batch(tmp_path, "PRIVATE", [_recording(1)])], [f"file://{tmp_path}/PRIVATE/2.ndjson"]]
     operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=recordings)
     with pytest.raises(
-        AirflowException, match=r"batch 2 \(file:///…\) could not be read \(IsADir.*Try again"
+        AirflowException, match=r"batch 2 \(file:///…\) could not be read \(NotADir.*Try again"
     ) as caught:
         operator.execute(context)
     assert "PRIVATE" not in "".join(traceback.format_exception(caught.value))
@@ -97,7 +97,7 @@ def test_error_hides_password_in_uri(warehouse: Path, context: Any) -> None:
     operator = RecordingsToSqlOperator(
         task_id="load", sql_conn_id="warehouse", recordings=["file://me:PRIVATE@host/no/x.ndjson"]
     )
-    with pytest.raises(AirflowException, match=r"batch 1 \(file://host/…\)") as caught:
+    with pytest.raises(AirflowException, match=r"batch 1 \(file://host/…\) file:// contains a pass") as caught:
         operator.execute(context)
     assert "PRIVATE" not in str(caught.value)
 
@@ -114,3 +114,27 @@ def test_error_hides_value_of_redacted_column(by_uri: bool, warehouse: Path, tmp
     with pytest.raises(AirflowFailException, match="recordings: item 2 is not a Recording: started_at") as caught:
         operator.execute(context)
     assert "PRIVATE" not in str(caught.value)
+
+
+def test_changed_batch_writes_nothing(warehouse: Path, tmp_path: Path, context: Any) -> None:
+    writer = BatchWriter(f"file://{tmp_path}/batches", context, "recordings", 2)
+    for number in range(3):
+        writer.add(_recording(number))
+    uris = writer.finish()
+    path = Path(uris[1].removeprefix("file://").partition("#")[0])
+    path.write_text(path.read_text().replace("r-2", "r-9"))
+    operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=uris)
+    with pytest.raises(AirflowFailException, match=r"recordings: batch 2 \(file:///…\) is not what was written"):
+        operator.execute(context)
+    with closing(sqlite3.connect(warehouse)) as db:
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+def test_unknown_keys_reach_no_column(warehouse: Path, tmp_path: Path, context: Any) -> None:
+    file = {"platform": "wecom", "tenant": "corp", "recording_id": "r-1", "meeting_id": None, "file_id": "f"}
+    newer = {"state_code": 7, "PRIVATE": 1, "files": [{**file, "kind": "video", "sharing_state": 7}]}
+    uri = _batch(tmp_path, "newer.ndjson", [{**_recording(1), **newer}])
+    RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=uri).execute(context)
+    with closing(sqlite3.connect(warehouse)) as db:
+        assert db.execute("SELECT state_code FROM recordings").fetchall() == [(None,)]
+        assert db.execute("SELECT sharing_state FROM recording_files").fetchall() == [(None,)]

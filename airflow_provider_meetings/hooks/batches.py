@@ -1,0 +1,152 @@
+"""Batches by reference: NDJSON objects in a store instead of values that are too large for an XCom.
+
+A batch has the URI ``{url}/{dag_id}/{run_id}/{task_id}/{map_index}/{name}-00001.batch.ndjson#items=N&sha256=…``. Its
+fragment says what was written, and is checked on reading. A user's own NDJSON has no fragment, and is read unchecked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.landing.layout import BATCH_SUFFIX, safe_name
+from airflow_provider_meetings.hooks.stores import ObjectReader, store_at
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
+
+BATCH_SIZE = 1000
+"""The default number of items in a batch."""
+MAX_RESULT_BYTES = 1_000_000
+"""A result above this is logged as a warning; it is a row in Airflow's database, and each reader gets all of it."""
+
+_URI = re.compile(r"[a-z][a-z0-9+.-]*://.")  # the path may contain anything, also spaces
+_WRITTEN = re.compile(r"(.*)#items=(\d+)&sha256=([0-9a-f]{16})", re.DOTALL)
+_RUN_AGAIN = "Run the task that wrote it again, and pass that task's output."
+
+
+class BatchWriter:
+    """Write items as batches that are named by the task instance, so that a retry overwrites its own.
+
+    :param url: the URL of a folder, the operator's argument ``batches_to``.
+    :param context: the context of the task.
+    :param name: what the batches contain; the first part of their names.
+    :param size: the number of items in a batch. One batch is held in memory.
+    :raises InvalidRequest: for an invalid URL.
+    :raises OSError: if the store cannot be written.
+    """
+
+    def __init__(self, url: object, context: Any, name: str, size: int = BATCH_SIZE) -> None:
+        ti = context["ti"]
+        task = (ti.dag_id, ti.run_id, ti.task_id, str(-1 if ti.map_index is None else ti.map_index))
+        self._key = f"{'/'.join(map(safe_name, task))}/{name}"
+        self._size = size
+        self._store = store_at(url, "batches_to")
+        self._store.check_writable()
+        self._uris: list[str] = []
+        self._lines: list[bytes] = []
+
+    def add(self, item: Mapping[str, Any]) -> None:
+        """Append an item to the current batch; write the batch if it is full."""
+        self._lines.append(json.dumps(item).encode() + b"\n")
+        if len(self._lines) == self._size:
+            self._write()
+
+    def finish(self) -> list[str]:
+        """Write the last batch, and return the URIs of all batches; none for no items."""
+        if self._lines:
+            self._write()
+        return self._uris
+
+    def _write(self) -> None:
+        content = b"".join(self._lines)
+        key = f"{self._key}-{len(self._uris) + 1:05}{BATCH_SUFFIX}"
+        self._store.put(key, content)
+        self._uris.append(
+            f"{self._store.uri(key)}#items={len(self._lines)}&sha256={hashlib.sha256(content).hexdigest()[:16]}"
+        )
+        self._lines.clear()
+
+
+class BatchReader:
+    """Read the batches of one argument.
+
+    Errors name a batch by its number and its store, because its path may contain redacted values.
+
+    :param name: the argument.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._number = 0
+        self._objects = ObjectReader()
+
+    def read(self, uri: str) -> Iterator[Mapping[str, Any]]:
+        """Yield the items of a batch, line by line.
+
+        :raises InvalidRequest: for a line that is not a JSON object; at the end, for a batch that differs from what was
+            written.
+        :raises NotFound: for a batch that does not exist.
+        :raises StoreError: if the store fails.
+        """
+        self._number += 1
+        scheme, _, rest = uri.partition("://")
+        label = f"{self._name}: batch {self._number} ({scheme}://{rest.partition('/')[0].rpartition('@')[2]}/…)"
+        written = _WRITTEN.fullmatch(uri)
+        content = self._objects.read(
+            written[1] if written else uri,
+            label,
+            missing=f"{_RUN_AGAIN} Other workers cannot read this machine's local files.",
+        )
+        found, digest = 0, hashlib.sha256()
+        for number, line in enumerate(_lines(content, digest), 1):
+            if not line.strip():
+                continue
+            if (item := _parse(line)) is None:
+                if written:
+                    break
+                raise InvalidRequest(f"{label}: line {number} is not a JSON object", next_step=_RUN_AGAIN)
+            found += 1
+            yield item
+        if written and (found, digest.hexdigest()[:16]) != (int(written[2]), written[3]):
+            raise InvalidRequest(
+                f"{label} is not what was written: it was truncated, replaced or overwritten (read {found} valid items "
+                f"of {written[2]})",
+                next_step=_RUN_AGAIN,
+            )
+
+
+def is_uri(value: object) -> bool:
+    """Return whether a value is the URI of a batch."""
+    return isinstance(value, str) and _URI.match(value) is not None
+
+
+def warn_if_large(log: Logger, result: Iterable[Any], next_step: str) -> None:
+    """Log a warning for a result of more than `MAX_RESULT_BYTES` as JSON."""
+    size = 0
+    for item in result:
+        size += len(json.dumps(item))
+        if size > MAX_RESULT_BYTES:
+            log.warning("The result is larger than 1 MB, too large for an XCom: %s", next_step)
+            return
+
+
+def _lines(content: Iterable[bytes], digest: Any) -> Iterator[bytes]:
+    rest = b""
+    for chunk in content:
+        digest.update(chunk)
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    yield rest
+
+
+def _parse(line: bytes) -> Mapping[str, Any] | None:
+    try:
+        item = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return item if isinstance(item, Mapping) else None
