@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, Context
+import pendulum
+from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
 
-from airflow_provider_meetings.api.client import ListedWindow
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.models import RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.batches import BATCH_SIZE, BatchWriter, warn_if_large
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
+from airflow_provider_meetings.operators.window_report import WindowReport
+
+CLOCK_TOLERANCE = timedelta(hours=1)
+"""How far the worker's clock may be behind the one that made the window."""
+WINDOWS_PER_BATCH = 10_000
+_NOTHING = frozenset({RecordingState.ABSENT, RecordingState.UNKNOWN})
 
 
 class ListRecordingsOperator(CallingTask, BaseOperator):
     """List the recordings of a window or of meetings, in any state.
 
-    Pushes a second XCom, ``summary``: each window that was listed completely, with its numbers of pages and items.
-    `RecordingsToSqlOperator` stores it.
+    Pushes a second XCom, ``summary``, also if the listing fails: each window with its numbers of pages and items, and
+    how it ended. `RecordingsToSqlOperator` stores it. An incomplete listing fails and may be retried; an id that the
+    platform refuses has a final state. The arguments that a platform takes together are those of its client.
 
     :param meetings_conn_id: a connection of a meeting platform; its type selects the platform. (templated)
-    :param start: start of the window, aware; required for WeCom and for Feishu's `owner_ids`. (templated)
-    :param end: end of the window, aware, exclusive. (templated)
+    :param start: start of the window, aware; required for WeCom and for Feishu's `owner_ids` and `meeting_numbers`.
+        Without ids, all of the window, where the platform lists it: Feishu. (templated)
+    :param end: end of the window, aware, exclusive; not in the future. (templated)
     :param meeting_ids: the platform's meeting ids; a list or a JSON list in a string. (templated)
-    :param meeting_numbers: WeCom's meeting codes; a list or a JSON list in a string. (templated)
+    :param meeting_numbers: WeCom's meeting codes, Feishu's 9-digit numbers; a list or a JSON list in a string.
+        (templated)
     :param owner_ids: WeCom's userids: meetings that these users created. Feishu's user ids: minutes that these users
         own; requires a connection with the identity ``user``. A list or a JSON list in a string. (templated)
-    :param batch_size: return lists of at most this many recordings, to map a task over; None for one list.
-    :returns: list of recordings as dicts; with `batch_size`, a list of such lists.
+    :param batches_to: URL of a folder, such as ``s3://conn_id@bucket/batches``: write the recordings there as NDJSON,
+        in constant memory, and return the URIs; every argument `recordings` takes them. None to return the recordings
+        themselves. (templated)
+    :param batch_size: number of recordings in a batch, to map a task over; None for 1,000 with `batches_to`, and for
+        one list without. More batches than ``[core] max_map_length`` are an error.
+    :returns: list of recordings as dicts; with `batch_size` a list of such lists; with `batches_to` a list of URIs.
     """
 
     template_fields: Sequence[str] = (
@@ -39,6 +57,7 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         "meeting_ids",
         "meeting_numbers",
         "owner_ids",
+        "batches_to",
     )
 
     def __init__(
@@ -50,6 +69,7 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         meeting_ids: Any = None,
         meeting_numbers: Any = None,
         owner_ids: Any = None,
+        batches_to: str | None = None,
         batch_size: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -61,25 +81,58 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         self.meeting_ids = meeting_ids
         self.meeting_numbers = meeting_numbers
         self.owner_ids = owner_ids
+        self.batches_to = batches_to
         self.batch_size = None if batch_size is None else arguments.positive(self, "batch_size", batch_size)
 
     def execute(self, context: Context) -> list[Any]:
-        """List the recordings, and push the summary of the windows."""
-        windows: list[ListedWindow] = []
+        """List the recordings; push the summary of the windows, also if the listing fails."""
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
         with tracked(hook, self), hook.error_mapping():
             client = hook.get_conn()
-            names = ("meeting_ids", "meeting_numbers", "owner_ids")
-            ids = {name: arguments.ids(getattr(self, name), name) for name in names}
-            query = RecordingQuery(start=self.start, end=self.end, **ids)
-            found = [recording.to_dict() for recording in client.list(query, windows.append)]
-        summary = {
-            "platform": client.platform,
-            "tenant": client.tenant,
-            "windows": [window.to_dict() for window in windows],
-        }
-        context["ti"].xcom_push(key="summary", value=summary)
-        self.log.info("Listed %d recordings in %d windows", len(found), len(windows))
-        if self.batch_size is None:
-            return found
-        return [found[i : i + self.batch_size] for i in range(0, len(found), self.batch_size)]
+            query = self._query()
+            found: list[dict[str, Any]] = []
+            size, batches, windows = self.batch_size, None, None
+            if self.batches_to is not None:
+                size = size or BATCH_SIZE
+                batches = BatchWriter(self.batches_to, context, "recordings", size)
+                windows = BatchWriter(self.batches_to, context, "windows", WINDOWS_PER_BATCH)
+            add = batches.add if batches else found.append
+            report = WindowReport(self.log, windows)
+            largest = conf.getint("core", "max_map_length", fallback=1024)
+            kept = largest * size if size else math.inf
+            number, any_known = 0, False
+            try:
+                for number, recording in enumerate(client.list(query, report.add), 1):
+                    any_known = any_known or recording.state not in _NOTHING
+                    if number <= kept:
+                        add(recording.to_dict())
+            finally:
+                summary = {"platform": client.platform, "tenant": client.tenant, "windows": report.windows()}
+                context["ti"].xcom_push(key="summary", value=summary)
+            self.log.info("Listed %d recordings; windows: %s", number, report.counts())
+            report.check()
+            if not any_known:
+                for selector in query.selectors:
+                    self.log.info("Found nothing by %s. %s", selector, client.visible.get(selector, ""))
+            if number > kept:
+                raise InvalidRequest(
+                    f"{number} recordings in batches of {size} are more than the {largest} batches that a task "
+                    "can be mapped over ([core] max_map_length)",
+                    next_step=f"Set batch_size to at least {math.ceil(number / largest)}.",
+                )
+            if batches:
+                return batches.finish()
+        warn_if_large(self.log, found, "set batches_to to a URL, and the result is a list of URIs")
+        return [found[i : i + size] for i in range(0, number, size)] if size else found
+
+    def _query(self) -> RecordingQuery:
+        names = ("meeting_ids", "meeting_numbers", "owner_ids")
+        ids = {name: arguments.ids(getattr(self, name), name) for name in names}
+        query = RecordingQuery(start=self.start, end=self.end, **ids)
+        if query.end and query.end > pendulum.now("UTC") + CLOCK_TOLERANCE:
+            raise InvalidRequest(
+                f"end ({query.end.isoformat()}) is in the future: later recordings of this window would be missed, "
+                "although it counts as listed",
+                next_step="List it after its end.",
+            )
+        return query

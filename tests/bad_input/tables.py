@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -197,6 +197,7 @@ TARGET = [
     Row("target", "http://bucket/lake", "http://", "Use file://"),
     Row("target", "memory://bucket/lake", "memory://", "Use file://"),
 ]
+BATCHES_TO = [replace(row, parameter="batches_to") for row in TARGET if row.value is not None]
 
 TIMEZONES = [
     Row("timezone", value, f"({type(value).__name__})", "use an IANA name")
@@ -231,6 +232,8 @@ TABLES: dict[type, Table] = {
         [
             *_conn(NO_CONN),
             *WINDOW,
+            *BATCHES_TO,
+            Row("end", "2999-01-01T00:00:00+00:00", "is in the future", "after its end", WECOM | {"owner_ids": ["a"]}),
             Row(
                 "start",
                 None,
@@ -370,6 +373,7 @@ TABLES: dict[type, Table] = {
             Row("kinds", ["ai-transcript"], "'ai-transcript' is not one of", "video, audio, transcript, ai_transcript"),
             Row("kinds", ["transcript-docx"], "feishu has no 'transcript-docx'", "it has video"),
             *TARGET,
+            *BATCHES_TO,
             *TIMEZONES,
         ],
     ),

@@ -100,7 +100,7 @@ def test_invalid_value_is_refused_before_first_request(
     undefined = "is not defined" in str(caught.value)
     check_error(caught.value, row, AirflowNotFoundException if undefined else AirflowFailException)
     assert shared.state.requests == []
-    assert context["ti"].pushed == {}
+    assert context["ti"].pushed.keys() <= {"summary"}  # of a listing, also if it fails
     assert [path for path in place.iterdir() if path.stat().st_size] == []
 
 

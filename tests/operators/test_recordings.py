@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.emulator.seed.feishu import PROCESSING_MEETING, READY_MEETING
 from airflow_provider_meetings.emulator.seed.wecom import OWNERS, PROCESSING_RECORD, STANDUP_CODE, STANDUP_MEETINGID
+from airflow_provider_meetings.hooks import arguments, batches
+from airflow_provider_meetings.operators import recordings as operators
+from airflow_provider_meetings.operators import window_report
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
+from airflow_provider_meetings.transfers.inputs import RecordingInputs
 from tests.contract.revocation import revoke_at_requests
 from tests.sensors.test_answers import DELETED, company_of
 
@@ -63,7 +70,7 @@ def test_meeting_by_id_and_by_code(emulated: Any, context: Any) -> None:
     by_id = wecom(meeting_ids=[STANDUP_MEETINGID]).execute(context)
     by_code = wecom(meeting_numbers=[STANDUP_CODE]).execute(context)
     assert len(by_id) == 26
-    assert by_id == by_code
+    assert [{**r, "listed_by": None} for r in by_id] == [{**r, "listed_by": None} for r in by_code]
 
 
 def test_meeting_without_recording_is_absent(emulated: Any, context: Any) -> None:
@@ -72,8 +79,112 @@ def test_meeting_without_recording_is_absent(emulated: Any, context: Any) -> Non
 
 
 def test_batches(emulated: Any, context: Any) -> None:
-    batches = wecom(owner_ids=list(OWNERS), batch_size=20).execute(context)
-    assert [len(batch) for batch in batches] == [20, 20, 16]
+    found = wecom(owner_ids=list(OWNERS), batch_size=20).execute(context)
+    assert [len(batch) for batch in found] == [20, 20, 16]
+
+
+def folder(tmp_path: Path) -> str:
+    return f"file://{tmp_path}/batches"
+
+
+def test_batches_by_reference(emulated: Any, context: Any, tmp_path: Path) -> None:
+    found = wecom(owner_ids=list(OWNERS)).execute(context)
+    uris = wecom(owner_ids=list(OWNERS), batches_to=folder(tmp_path), batch_size=20).execute(context)
+    read = list(arguments.items(uris, "recordings", context))
+    assert (len(uris), read) == (3, found)
+    assert context["ti"].pushed["summary"]["windows"]
+    assert len(wecom(owner_ids=list(OWNERS), batches_to=folder(tmp_path)).execute(context)) == 1
+    nobody = {"start": "2026-10-05T00:00:00+08:00", "end": "2026-10-05T00:00:01+08:00"}
+    assert wecom(owner_ids=["lina"], batches_to=folder(tmp_path), **nobody).execute(context) == []
+
+
+def test_recordings_are_written_before_the_listing_ends(
+    emulated: Any, context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    request = WeComClient._list
+
+    def count(self: WeComClient, *args: Any) -> Any:
+        for recording in request(self, *args):
+            written.append(len(list(tmp_path.rglob("recordings-*"))))
+            yield recording
+
+    monkeypatch.setattr(WeComClient, "_list", count)
+    (*_, last) = wecom(owner_ids=list(OWNERS), batches_to=folder(tmp_path), batch_size=5).execute(context)
+    assert written[:16:5] == [0, 1, 2, 3]
+    assert max(written) == int(last.partition("recordings-")[2][:5]) - 1
+
+
+@pytest.mark.parametrize("by_reference", [False, True])
+def test_more_batches_than_a_task_can_be_mapped_over(
+    emulated: Any, context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_reference: bool
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "10")
+    target = {"batches_to": folder(tmp_path)} if by_reference else {}
+    with pytest.raises(AirflowFailException, match=r"56 recordings in batches of 5 .* Set batch_size to at least 6\."):
+        wecom(owner_ids=list(OWNERS), batch_size=5, **target).execute(context)
+    assert len(wecom(owner_ids=list(OWNERS), batch_size=6, **target).execute(context)) == 10
+
+
+@pytest.mark.parametrize(("inline", "files"), [(1, 1), (2, 2)])
+def test_windows_by_reference(
+    emulated: Any, context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inline: int, files: int
+) -> None:
+    wecom(owner_ids=list(OWNERS)).execute(context)
+    expected = context["ti"].pushed["summary"]
+    monkeypatch.setattr(window_report, "MAX_INLINE", inline)
+    monkeypatch.setattr(operators, "WINDOWS_PER_BATCH", len(expected["windows"]) // files)
+    wecom(owner_ids=list(OWNERS), batches_to=folder(tmp_path)).execute(context)
+    by_reference = context["ti"].pushed["summary"]
+    assert len(by_reference["windows"]) == files
+    assert "/windows-00001.batch.ndjson#items=" in by_reference["windows"][0]
+    inputs = RecordingInputs([], None, by_reference, redact={}, context=context)
+    assert list(inputs.summaries()) == [expected]
+
+
+def test_windows_in_log_are_counted_beyond_some(
+    emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(window_report, "MAX_LINES", 3)
+    emulated.state.fail("wecom.record_list", 60111, message="userid not found")
+    found = wecom(owner_ids=list(OWNERS)).execute(context)
+    logged = capsys.readouterr().out
+    lines = [line for line in logged.splitlines() if "Window " in line]
+    assert len(lines) == 3
+    assert OWNERS[0] in lines[0]
+    assert "is refused" in lines[0]
+    assert "60111" in lines[0]
+    assert " from 2026-10-04T16:00:00+00:00 to " in lines[1]
+    total = len(context["ti"].pushed["summary"]["windows"])
+    assert f"Listed {len(found)} recordings; windows: 1 refused, {total - 1} complete" in logged
+
+
+def test_empty_listing_says_what_is_visible(
+    emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(WeComClient, "visible", {"meeting_ids": "Only meetings that this app created."})
+    wecom(meeting_ids=[STANDUP_MEETINGID]).execute(context)
+    assert "Found nothing" not in capsys.readouterr().out
+    wecom(meeting_ids=["hy-never"]).execute(context)
+    assert "Found nothing by meeting_ids. Only meetings that this app created." in capsys.readouterr().out
+
+
+def test_window_in_the_future(emulated: Any, context: Any) -> None:
+    now = pendulum.now("UTC")
+    window = {"owner_ids": ["lina"], "start": now.subtract(days=1)}
+    assert wecom(**window, end=now.add(minutes=30)).execute(context) is not None
+    with pytest.raises(AirflowFailException, match=r"end \(.*\) is in the future: .* List it after its end\."):
+        wecom(**window, end=now.add(hours=2)).execute(context)
+
+
+def test_large_result_names_the_argument(
+    emulated: Any, context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(batches, "MAX_RESULT_BYTES", 1000)
+    wecom(owner_ids=list(OWNERS), batches_to=folder(tmp_path)).execute(context)
+    assert "larger than 1 MB" not in capsys.readouterr().out
+    wecom(owner_ids=list(OWNERS)).execute(context)
+    assert "larger than 1 MB, too large for an XCom: set batches_to to a URL" in capsys.readouterr().out
 
 
 def test_meeting_ids_as_json_text(emulated: Any, context: Any) -> None:
@@ -105,22 +216,27 @@ def many_of_feishu(emulated: Any, *broken: int) -> list[str]:
 
 
 @pytest.mark.parametrize("broken", [0, DELETED + 1])
-def test_others_are_listed_if_one_id_fails(
-    emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, broken: int
+def test_listing_with_a_failed_id_is_incomplete(
+    emulated: Any,
+    context: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    broken: int,
 ) -> None:
     monkeypatch.setattr(Transport, "acquire", lambda self, quota: None)
     monkeypatch.setattr(Transport, "_wait_seconds", lambda self, state: 0.0)
     ids = many_of_feishu(emulated, broken)
-    operator = ListRecordingsOperator(task_id="list", meetings_conn_id="feishu_default", meeting_ids=ids)
-    found = operator.execute(context)
-    assert [r["meeting_id"] for r in found] == ids
-    failed = found[broken]
-    assert (failed["state"], failed["recording_id"]) == ("absent", None)
-    assert "status 500" in failed["reason"]
-    assert [r["state"] for r in found].count("ready") == len(ids) - 2
-    assert found[DELETED]["state"] == "gone"
+    operator = ListRecordingsOperator(
+        task_id="list", meetings_conn_id="feishu_default", meeting_ids=ids, batches_to=folder(tmp_path), batch_size=5
+    )
+    with pytest.raises(AirflowException, match=rf"incomplete.*{ids[broken]} failed \(.*status 500") as caught:
+        operator.execute(context)
+    assert not isinstance(caught.value, AirflowFailException)
+    assert ids[DELETED] not in str(caught.value)
     windows = context["ti"].pushed["summary"]["windows"]
-    assert [w["selector"] for w in windows if w["outcome"] != "complete"] == [ids[broken]]
+    outcomes = {w["selector"]: w["outcome"] for w in windows if w["outcome"] != "complete"}
+    assert outcomes == {ids[broken]: "failed"}
     assert len(windows) == len(ids)
     assert sum(ids[broken] in request.path for request in emulated.state.requests) == 4
     assert f"meeting {ids[broken]} is absent: feishu" in caplog.text
@@ -132,17 +248,16 @@ def test_listing_fails_if_every_id_fails(emulated: Any, context: Any, monkeypatc
     operator = ListRecordingsOperator(task_id="list", meetings_conn_id="feishu_default", meeting_ids=ids)
     with pytest.raises(AirflowException, match="status 500"):
         operator.execute(context)
+    assert [w["outcome"] for w in context["ti"].pushed["summary"]["windows"]] == ["failed", "failed"]
 
 
-def test_owner_that_fails_or_is_refused(emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Transport, "_wait_seconds", lambda self, state: 0.0)
-    emulated.state.fail("wecom.record_list", 6000, times=4, message="busy")
+def test_owner_that_is_refused(emulated: Any, context: Any) -> None:
     emulated.state.fail("wecom.record_list", 60111, message="userid not found")
     found = wecom(owner_ids=list(OWNERS)).execute(context)
-    assert [(r["owner_id"], r["state"]) for r in found[:2]] == [(OWNERS[0], "absent"), (OWNERS[1], "unknown")]
-    assert "60111" in found[1]["reason"]
+    assert (found[0]["owner_id"], found[0]["state"]) == (OWNERS[0], "unknown")
+    assert "60111" in found[0]["reason"]
     company = emulated.state.company
-    others = [name for name, r in company.wecom_recordings.items() if r.creator in OWNERS[2:]]
-    assert sorted(r["recording_id"] for r in found[2:]) == sorted(others)
+    others = [name for name, r in company.wecom_recordings.items() if r.creator in OWNERS[1:]]
+    assert sorted(r["recording_id"] for r in found[1:]) == sorted(others)
     windows = context["ti"].pushed["summary"]["windows"]
-    assert [w["selector"] for w in windows if w["outcome"] != "complete"] == list(OWNERS[:2])
+    assert [w["selector"] for w in windows if w["outcome"] != "complete"] == [OWNERS[0]]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_meetings.api.http.transport import Transport
+from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.seed.feishu import (
     ENGLISH_MEETING,
     GONE_POST,
@@ -17,6 +18,7 @@ from airflow_provider_meetings.emulator.seed.feishu import (
     READY_MEETING,
     RUNNING_MEETING,
 )
+from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
 from airflow_provider_meetings.warehouse.errors import LoadError
@@ -103,12 +105,15 @@ def test_posts(warehouse: Path, emulated: Any, context: Any) -> None:
 def test_id_that_fails_does_not_change_what_is_known(
     warehouse: Path, emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def query(*meeting_ids: str) -> RecordingQuery:
+        return RecordingQuery(meeting_ids=meeting_ids)
+
     monkeypatch.setattr(Transport, "_wait_seconds", lambda self, state: 0.0)
     load(context, recordings=list_feishu(context, READY_MEETING, RUNNING_MEETING))
     kept = ("recordings", "recording_files", "pending_items")
     before = {table: rows(warehouse, table) for table in kept}
     emulated.state.fail("feishu.minute", 2091006, times=4, status=500)
-    found = list_feishu(context, READY_MEETING, RUNNING_MEETING)
+    found = [one.to_dict() for one in FeishuHook().client.list(query(READY_MEETING, RUNNING_MEETING))]
     assert [r["state"] for r in found] == ["absent", "recording"]
     # An owner that could not be listed is no recording either.
     owner = {**found[0], "meeting_id": None, "owner_id": "ou_1"}
@@ -120,6 +125,7 @@ def test_id_that_fails_does_not_change_what_is_known(
     assert after == before
     # A meeting without an answer until now is a pending item.
     emulated.state.fail("feishu.minute", 2091006, times=4, status=500)
-    load(context, recordings=list_feishu(context, ENGLISH_MEETING, RUNNING_MEETING))
+    found = [one.to_dict() for one in FeishuHook().client.list(query(ENGLISH_MEETING, RUNNING_MEETING))]
+    load(context, recordings=found)
     items = {row["item_key"]: row for row in rows(warehouse, "pending_items")}
     assert "code 2091006" in items[f"meeting:{ENGLISH_MEETING}"]["reason"]

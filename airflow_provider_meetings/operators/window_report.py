@@ -1,0 +1,70 @@
+"""Report the windows of a listing: in the task's log, in its summary, and by an error if one is incomplete."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_meetings.api.client import ListedWindow, WindowOutcome
+from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.hooks.batches import BatchWriter
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
+
+MAX_LINES = 50
+"""The number of windows in the log; a listing by meeting ids has a window for each."""
+MAX_INLINE = 200
+"""The number of windows in the summary; with `batches_to`, more go to batches."""
+_NAMED = 20  # in an error
+
+
+class WindowReport:
+    """Log, count and keep the windows of one listing.
+
+    :param batches: keeps the windows if they are more than `MAX_INLINE`; None to keep all in memory.
+    """
+
+    def __init__(self, log: Logger, batches: BatchWriter | None) -> None:
+        self._log = log
+        self._batches = batches
+        self._outcomes: Counter[WindowOutcome] = Counter()
+        self._kept: list[dict[str, Any]] = []
+        self._incomplete: list[str] = []
+
+    def add(self, window: ListedWindow) -> None:
+        """Add a window; called by the client after its listing."""
+        self._outcomes[window.outcome] += 1
+        name = " ".join(filter(None, (window.endpoint, window.selector)))
+        if window.start and window.end:
+            name = f"{name} from {window.start.isoformat()} to {window.end.isoformat()}"
+        reason = f" ({window.reason})" if window.reason else ""
+        if self._outcomes.total() <= MAX_LINES:
+            found = f"{window.pages} pages, {window.items} items"
+            self._log.info("Window %s is %s%s: %s", name, window.outcome, reason, found)
+        elif self._outcomes.total() == MAX_LINES + 1:
+            self._log.info("Further windows are only counted here; the summary has all")
+        if window.outcome.is_incomplete and len(self._incomplete) < _NAMED:
+            self._incomplete.append(f"{name} {window.outcome}{reason}")
+        if self._batches:
+            self._batches.add(window.to_dict())
+        if not self._batches or len(self._kept) < MAX_INLINE:
+            self._kept.append(window.to_dict())
+
+    def windows(self) -> list[Any]:
+        """Return the windows as dicts, or the URIs of their batches."""
+        return self._batches.finish() if self._batches and self._outcomes.total() > MAX_INLINE else self._kept
+
+    def counts(self) -> str:
+        """Return the number of windows by outcome, for a log line."""
+        return ", ".join(f"{count} {outcome}" for outcome, count in self._outcomes.items())
+
+    def check(self) -> None:
+        """Raise ServerError if recordings of a window may be missing; a retry may find them."""
+        incomplete = sum(count for outcome, count in self._outcomes.items() if outcome.is_incomplete)
+        if incomplete:
+            more = f"; and {incomplete - _NAMED} more" if incomplete > _NAMED else ""
+            raise ServerError(
+                f"The listing is incomplete, nothing is returned: {'; '.join(self._incomplete)}{more}",
+                next_step="A retry lists everything again.",
+            )
