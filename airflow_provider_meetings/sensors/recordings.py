@@ -25,6 +25,7 @@ from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.poll import Poll, Until, merge
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.batches import warn_if_large
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import CallingTask, UsageReport
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
@@ -41,7 +42,8 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
     a meeting is ready when its minute is.
 
     :param meetings_conn_id: a connection of a meeting platform; its type selects the platform. (templated)
-    :param recordings: the result of an earlier listing. Resolved from XComs, never rendered.
+    :param recordings: the result of an earlier listing, or URIs of NDJSON files with the same. Resolved from XComs,
+        never rendered.
     :param meeting_ids: the platform's meeting ids; a list or a JSON list in a string. (templated)
     :param recording_ids: Feishu's minute tokens; a list or a JSON list in a string. (templated)
     :param owner_ids: WeCom's userids: meetings that these users created. Feishu's user ids: minutes that these users
@@ -109,7 +111,9 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         """Call `wait` and log the API usage of all polls once; with ``until="settled"`` a timeout is a result."""
         usage = self._usage = UsageReport()
         try:
-            return wait()
+            result = wait()
+            warn_if_large(self.log, result or (), "map the sensor over smaller batches")
+            return result
         except (AirflowSensorTimeout, AirflowSkipException) as error:
             return self._after_timeout(context, error)
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any, get_args
 
@@ -18,11 +18,15 @@ from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.api.query import check_ids
 from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.batches import BatchWriter, warn_if_large
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter, CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.task_state import LandedFiles
+
+LISTED = 200
+"""The number of items of each kind in the summary; the log has all."""
 
 
 class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
@@ -34,8 +38,8 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
     of the requested kinds.
 
     :param meetings_conn_id: a connection of the recordings' platform. (templated)
-    :param recordings: the output of `ListRecordingsOperator` or `RecordingReadySensor`. Resolved from XComs, never
-        rendered.
+    :param recordings: the output of `ListRecordingsOperator` or `RecordingReadySensor`, or URIs of NDJSON files with
+        the same. Resolved from XComs, never rendered.
     :param target: URL of a folder, as ObjectStoragePath takes it, such as ``file:///data/lake``. (templated)
     :param kinds: kinds of files: video, audio, transcript, ai_transcript, summary, chapters, todos, keywords,
         statistics; or one format of a kind, such as ``transcript-srt``. A kind that the platform does not have is
@@ -48,11 +52,13 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         adds after all others have landed is found with ``replace``.
     :param max_workers: number of files to land concurrently.
     :param max_bytes: maximum size of a file.
+    :param batches_to: URL of a folder: write the stored files there as NDJSON, and return the URIs, as
+        `ListRecordingsOperator` does. (templated)
     :returns: list of stored files as dicts; ``outcome`` is landed, resumed, replaced, skipped, or absent if the
-        platform has no such file.
+        platform has no such file. With `batches_to`, a list of URIs.
     """
 
-    template_fields: Sequence[str] = ("meetings_conn_id", "recordings", "target", "kinds", "timezone")
+    template_fields: Sequence[str] = ("meetings_conn_id", "recordings", "target", "kinds", "timezone", "batches_to")
 
     def __init__(
         self,
@@ -66,6 +72,7 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         if_present: IfPresent = "verify",
         max_workers: int = 2,
         max_bytes: int = Limits().max_bytes,
+        batches_to: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -80,8 +87,9 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         self.if_present: IfPresent = arguments.choice(self, "if_present", if_present, get_args(IfPresent))
         self.max_workers = arguments.positive(self, "max_workers", max_workers)
         self.max_bytes = arguments.positive(self, "max_bytes", max_bytes)
+        self.batches_to = batches_to
 
-    def execute(self, context: Context) -> list[dict[str, Any]]:
+    def execute(self, context: Context) -> list[Any]:
         """Land all files of all ready recordings."""
         hook = MeetingsHook.for_connection(self.meetings_conn_id)
         with tracked(hook, self), hook.error_mapping():
@@ -92,6 +100,7 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
             kinds = self._available_kinds(client)
             recordings = list(arguments.values(Recording, self.recordings, "recordings", context))
             ready = self._ready(client, recordings)
+            batches = BatchWriter(self.batches_to, context, "stored_files") if self.batches_to is not None else None
             store = store_at(self.target)
             store.check_writable()
             landing = Landing(
@@ -107,18 +116,17 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
 
             receipt = landing.receipt if self.if_present in {"verify", "skip"} else None
             files = files_of(client, ready, kinds, receipt)
-            with closing(land_all(files, land, workers=self.max_workers, stop=hook.interrupt)) as landed:
-                results = list(landed)
-            stored = [result.stored for result in results if isinstance(result, Landed)]
-            failures = [result for result in results if isinstance(result, Failed)]
-            named = {result.recording.recording_id for result in results}
-            without_files = [str(recording.recording_id) for recording in ready if recording.recording_id not in named]
-            summary = self._summary(stored, recordings, failures, without_files)
+            stored: list[dict[str, Any]] = []
+            with closing(land_all(files, land, workers=self.max_workers, stop=hook.interrupt)) as results:
+                summary, failures = self._collect(results, recordings, batches.add if batches else stored.append)
             context["ti"].xcom_push(key="summary", value=summary)
             if failures:
-                raise _combined(failures, len(stored))
+                raise _combined(failures, sum(summary["outcomes"].values()) - len(failures))
             earlier.clear()
-        return [file.to_dict() for file in stored]
+            if batches:
+                return batches.finish()
+        warn_if_large(self.log, stored, "set batches_to to a URL, and the result is a list of URIs")
+        return stored
 
     def _available_kinds(self, client: MeetingsClient) -> tuple[str, ...]:
         requested = check_ids(arguments.ids(self.kinds, "kinds"), "kinds")
@@ -139,21 +147,33 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
                 self.log.info("Skipping %s: state is %s", recording.label, recording.state)
         return [recording for recording in recordings if recording.state is RecordingState.READY]
 
-    def _summary(
+    def _collect(
         self,
-        stored: Sequence[StoredFile],
+        results: Iterable[Landed | Failed],
         recordings: Sequence[Recording],
-        failures: Sequence[Failed],
-        without_files: list[str],
-    ) -> dict[str, Any]:
-        outcomes = dict(Counter(file.outcome for file in stored) + Counter(failed=len(failures)))
+        add: Callable[[dict[str, Any]], None],
+    ) -> tuple[dict[str, Any], list[Failed]]:
+        """Pass the stored files to `add`, and return the summary and the failures."""
+        outcomes: Counter[str] = Counter()
+        written, failures, named = 0, list[Failed](), set[str | None]()
+        for result in results:
+            named.add(result.recording.recording_id)
+            if isinstance(result, Failed):
+                failures.append(result)
+                continue
+            outcomes[result.stored.outcome] += 1
+            if result.stored.outcome in {"landed", "resumed", "replaced"}:
+                written += result.stored.size or 0
+            add(result.stored.to_dict())
+        counts = dict(outcomes + Counter(failed=len(failures)))
         not_ready = [
             {"recording_id": r.recording_id, "meeting_id": r.meeting_id, "state": str(r.state)}
             for r in recordings
             if r.state is not RecordingState.READY
         ]
-        written = sum(file.size or 0 for file in stored if file.outcome in {"landed", "resumed", "replaced"})
-        self.log.info("Files: %s; %d bytes written; %d recordings not ready", outcomes, written, len(not_ready))
+        ready = (r.recording_id for r in recordings if r.state is RecordingState.READY)
+        without_files = [str(recording_id) for recording_id in ready if recording_id not in named]
+        self.log.info("Files: %s; %d bytes written; %d recordings not ready", counts, written, len(not_ready))
         if without_files:
             self.log.warning("No file of the requested kinds in: %s", ", ".join(without_files))
         failed = [
@@ -165,13 +185,14 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
             }
             for failure in failures
         ]
-        return {
-            "outcomes": outcomes,
+        lists: dict[str, list[Any]] = {"not_ready": not_ready, "without_files": without_files, "failed": failed}
+        summary = {
+            "outcomes": counts,
             "bytes": written,
-            "not_ready": not_ready,
-            "without_files": without_files,
-            "failed": failed,
+            **{name: found[:LISTED] for name, found in lists.items()},
+            "counts": {name: len(found) for name, found in lists.items()},
         }
+        return summary, failures
 
 
 def _combined(failures: Sequence[Failed], stored: int) -> MeetingsApiError:

@@ -26,7 +26,10 @@ from airflow_provider_meetings.emulator.seed.feishu import (
     RUNNING_MEETING,
 )
 from airflow_provider_meetings.emulator.seed.wecom import TWO_FILES_RECORD
+from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.batches import BatchWriter
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
+from airflow_provider_meetings.transfers import recordings_to_object_storage
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from tests.contract.media.origin import raw_body, serve_origin
 from tests.contract.revocation import revoke_at_requests
@@ -139,6 +142,35 @@ def test_not_ready_recordings_are_in_summary(emulated: Any, context: Any, tmp_pa
     assert [f["outcome"] for f in stored] == ["landed"]
     not_ready = [{"recording_id": None, "meeting_id": RUNNING_MEETING, "state": "recording"}]
     assert context["ti"].pushed["summary"]["not_ready"] == not_ready
+
+
+def test_summary_lists_the_first_and_counts_all(
+    emulated: Any, context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings_to_object_storage, "LISTED", 1)
+    recordings = list_feishu(context, RUNNING_MEETING, READY_MEETING)
+    land_media(context, tmp_path, meetings_conn_id="feishu_default", recordings=[*recordings, *recordings])
+    summary = context["ti"].pushed["summary"]
+    assert (len(summary["not_ready"]), summary["counts"]) == (1, {"not_ready": 2, "without_files": 0, "failed": 0})
+
+
+def test_recordings_and_stored_files_by_reference(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = list_feishu(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    writer = BatchWriter(f"file://{tmp_path}/batches", context, "recordings")
+    for recording in recordings:
+        writer.add(recording)
+    (uri,) = land_media(
+        context,
+        tmp_path / "lake",
+        meetings_conn_id="feishu_default",
+        recordings=writer.finish(),
+        batches_to=f"file://{tmp_path}/batches",
+    )
+    assert "/stored_files-00001.batch.ndjson#items=2&sha256=" in uri
+    expected = land_media(context, tmp_path / "lake", meetings_conn_id="feishu_default", recordings=recordings)
+    found = list(arguments.items(uri, "stored_files", context))
+    assert [f["uri"] for f in found] == [f["uri"] for f in expected]
+    assert {f["outcome"] for f in found} == {"landed"}
 
 
 def test_no_token_at_media_host_and_no_link_in_outputs(emulated: Any, context: Any, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.models import Post
 from airflow_provider_meetings.api.query import check_ids
 from airflow_provider_meetings.hooks import arguments
+from airflow_provider_meetings.hooks.batches import warn_if_large
 from airflow_provider_meetings.hooks.metrics import CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits
@@ -59,7 +60,9 @@ class FeishuPostsOperator(CallingTask, BaseOperator):
             client = hook.get_conn()
             posts = [self._read(client, post_id) for post_id in post_ids]
         self.log.info("Read %d posts; %d unknown or deleted", len(posts), sum(p is None or p.deleted for p in posts))
-        return [post.to_dict() for post in posts if post is not None]
+        found = [post.to_dict() for post in posts if post is not None]
+        warn_if_large(self.log, found, "read fewer posts in a task")
+        return found
 
     def _read(self, client: FeishuClient, post_id: str) -> Post | None:
         try:
