@@ -1,4 +1,4 @@
-"""Find and remove the partial uploads and checkpoints of landings that were not finished."""
+"""Find and remove what tasks leave: partial uploads and checkpoints of unfinished landings, and batches."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import pendulum
@@ -14,7 +15,7 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
-from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
+from airflow_provider_meetings.api.landing.layout import BATCH_SUFFIX, CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import PROBE_NAME, ListedObject, ObjectStat, PartialUpload, Store
 from airflow_provider_meetings.api.models import PlainJson
@@ -38,9 +39,9 @@ class SweepOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SweepItem(PlainJson):
-    """One partial upload or checkpoint of this provider.
+    """One partial upload, checkpoint or batch of this provider.
 
-    :param kind: the kind of the partial upload, or ``checkpoint``.
+    :param kind: the kind of the partial upload, ``checkpoint`` or ``batch``.
     :param size: bytes; None if the store does not report it.
     :param modified: time of the last write to it or to its checkpoint.
     """
@@ -67,7 +68,7 @@ class Sweep:
     """Sweep a store once.
 
     A partial upload belongs to this provider if a checkpoint names its object, or if a receipt or checkpoint in its
-    folder has the same stem.
+    folder has the same stem. Batches belong to it by their suffix.
 
     :param older_than: keep items that were written later than this ago, and everything that their checkpoint refers to.
     :param delete: remove items; by default only report them.
@@ -92,13 +93,13 @@ class Sweep:
         self._counts: Counter[str] = Counter()
 
     def run(self) -> Iterator[SweepItem]:
-        """Yield each item with its outcome; checkpoints come last.
+        """Yield each item with its outcome; checkpoints come after partial uploads.
 
         :raises OSError: if the store cannot be listed.
         """
         # Listed before the walk: a landing that starts in between has a young checkpoint.
         uploads = list(self._store.partial_uploads())
-        checkpoints, landed, objects = self._read_records({_folder_and_stem(upload.key) for upload in uploads})
+        checkpoints, batches, landed, objects = self._read_records({_folder_and_stem(upload.key) for upload in uploads})
         by_stem: dict[tuple[str, str], list[_FoundCheckpoint]] = defaultdict(list)
         by_object: dict[tuple[str, str], list[_FoundCheckpoint]] = defaultdict(list)
         for checkpoint in checkpoints:
@@ -108,7 +109,8 @@ class Sweep:
         for upload in uploads:
             location = _folder_and_stem(upload.key)
             related = [*by_stem.get(location, ()), *by_object.get(_split(upload.key), ())]
-            is_ours = related or location in landed or _split(upload.key)[1].startswith(PROBE_NAME)
+            by_name = _split(upload.key)[1].startswith(PROBE_NAME) or upload.key.endswith(BATCH_SUFFIX)
+            is_ours = related or location in landed or by_name
             if not is_ours or _split(upload.handle) in objects:
                 self._counts["not_ours"] += 1
                 continue
@@ -119,6 +121,8 @@ class Sweep:
         for checkpoint in checkpoints:
             if checkpoint.listed.key not in kept:
                 yield self._sweep_checkpoint(checkpoint)
+        for batch in batches:
+            yield self._sweep(batch.key, "batch", batch.size, batch.modified, partial(self._store.delete, batch.key))
 
     def counts(self) -> dict[str, Any]:
         """Return the counts of `run` so far as plain JSON; `bytes` are removed, or removable without `delete`."""
@@ -129,13 +133,16 @@ class Sweep:
 
     def _read_records(
         self, wanted: set[tuple[str, str]]
-    ) -> tuple[list[_FoundCheckpoint], set[tuple[str, str]], set[tuple[str, str]]]:
+    ) -> tuple[list[_FoundCheckpoint], list[ListedObject], set[tuple[str, str]], set[tuple[str, str]]]:
         """Read all checkpoints, and the receipts at `wanted`, as (folder, stem).
 
-        :returns: the checkpoints, those of `wanted` that have a receipt, and the objects of these receipts.
+        :returns: checkpoints, batches, those of `wanted` that have a receipt, and the objects of these receipts.
         """
-        checkpoints, landed, objects = [], set(), set()
+        checkpoints, batches, landed, objects = [], [], set(), set()
         for listed in self._store.walk():
+            if listed.key.endswith(BATCH_SUFFIX):
+                batches.append(listed)
+                continue
             location = _folder_and_stem(listed.key)
             if not location[1]:
                 continue
@@ -150,7 +157,7 @@ class Sweep:
             ):
                 landed.add(location)
                 objects.add((location[0], receipt.name))  # a landed object can have the name of a partial upload
-        return checkpoints, landed, objects
+        return checkpoints, batches, landed, objects
 
     def _sweep_upload(self, upload: PartialUpload, related: list[_FoundCheckpoint]) -> SweepItem:
         modified = max([upload.modified, *(checkpoint.listed.modified for checkpoint in related)])
@@ -168,14 +175,14 @@ class Sweep:
         return self._sweep(listed.key, "checkpoint", listed.size, listed.modified, remove)
 
     def _sweep(
-        self, key: str, kind: str, size: int | None, modified: DateTime, remove: Callable[[], bool]
+        self, key: str, kind: str, size: int | None, modified: DateTime, remove: Callable[[], bool | None]
     ) -> SweepItem:
         outcome, reason = SweepOutcome.STALE, ""
         if modified >= self._before:
             outcome = SweepOutcome.YOUNG
         elif self._delete:
             try:
-                outcome = SweepOutcome.REMOVED if remove() else SweepOutcome.IN_USE
+                outcome = SweepOutcome.IN_USE if remove() is False else SweepOutcome.REMOVED
             except OSError as error:  # continue with the others
                 outcome, reason = SweepOutcome.FAILED, f"{type(error).__name__}: {error.strerror or error}"
         self._counts[outcome] += 1

@@ -21,7 +21,7 @@ from airflow_provider_meetings.api.audit.object_check import (
     make_finding,
 )
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
+from airflow_provider_meetings.api.landing.layout import BATCH_SUFFIX, CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.landing.store import ListedObject, Store
 
 _THREADS = 8  # each receipt costs two round trips to a remote store
@@ -106,7 +106,7 @@ class Verification:
                 yield folder, listed, executor.submit(check_receipt, self._store, listed, full=self._full)
             elif name.endswith(CHECKPOINT_SUFFIX):
                 yield folder, listed, executor.submit(check_checkpoint, self._store, listed)
-            elif name:  # some tools mark a folder by an object whose name ends in a slash
+            elif name and not name.endswith(BATCH_SUFFIX):  # some tools mark a folder by an object that ends in a slash
                 self._counts["objects"] += 1
                 folder.objects[name] = listed.size
         while open_folders:

@@ -106,6 +106,23 @@ def test_sweep_reports_then_removes(lake: Lake) -> None:
     assert lake.sweep() == ([], {"delete": True})
 
 
+def test_batches_are_removed_by_age(lake: Lake) -> None:
+    folder = "dag/run/task/-1"
+    lake.put(f"{folder}/recordings-00001.batch.ndjson", 2 * DAY)
+    lake.put(f"{folder}/windows-00001.batch.ndjson.part", 2 * DAY)  # its task was killed
+    kept = {f"{folder}/recordings-00002.batch.ndjson", f"{folder}/mine.ndjson"}
+    lake.put(f"{folder}/recordings-00002.batch.ndjson", DAY / 2)
+    lake.put(f"{folder}/mine.ndjson", 2 * DAY)
+    swept, counts = lake.sweep()
+    assert swept == [
+        ("removed", "part file", f"{folder}/windows-00001.batch.ndjson"),
+        ("removed", "batch", f"{folder}/recordings-00001.batch.ndjson"),
+        ("young", "batch", f"{folder}/recordings-00002.batch.ndjson"),
+    ]
+    assert counts == {"delete": True, "removed": 2, "young": 1, "bytes": 10}
+    assert lake.files() == kept
+
+
 def test_fields_of_sweep_item(lake: Lake) -> None:
     lake.put(CHECKPOINT, 2 * DAY, CHECKPOINT_DATA)
     (swept,) = Sweep(lake.store, older_than=DAY, now=lambda: NOW).run()

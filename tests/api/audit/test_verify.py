@@ -106,6 +106,7 @@ def test_objects_without_receipt_are_orphaned(bench: Bench) -> None:
         "acme/2026-11-09/before",
         "acme/2026-11-10/x",
         "z.part.json",
+        "acme/2026-11-10/recordings-00001.batch.ndjson",  # a sweep removes it
     ):
         (bench.root / key).parent.mkdir(exist_ok=True)
         (bench.root / key).write_bytes(b"abc")
