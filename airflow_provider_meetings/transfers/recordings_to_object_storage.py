@@ -122,11 +122,10 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
             context["ti"].xcom_push(key="summary", value=summary)
             if failures:
                 raise _combined(failures, sum(summary["outcomes"].values()) - len(failures))
+            result = batches.finish() if batches else stored
             earlier.clear()
-            if batches:
-                return batches.finish()
-        warn_if_large(self.log, stored, "set batches_to to a URL, and the result is a list of URIs")
-        return stored
+        warn_if_large(self.log, result, "set batches_to to a URL, and the result is a list of URIs")
+        return result
 
     def _available_kinds(self, client: MeetingsClient) -> tuple[str, ...]:
         requested = check_ids(arguments.ids(self.kinds, "kinds"), "kinds")
