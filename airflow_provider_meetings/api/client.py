@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from hashlib import blake2b
 from typing import ClassVar, NamedTuple
 
 from pendulum import DateTime
@@ -61,6 +62,16 @@ class ListedWindow(PlainJson):
 
 
 Report = Callable[[ListedWindow], None]
+
+
+def skipped(endpoint: str, selector: str, start: DateTime | None, end: DateTime | None) -> ListedWindow:
+    """Return a window that is not requested."""
+    window = ListedWindow(endpoint=endpoint, selector=selector, start=start, end=end, pages=0, items=0)
+    return replace(window, outcome=WindowOutcome.SKIPPED, reason="an earlier window failed")
+
+
+def ignore(_: ListedWindow) -> None:
+    """Report nothing."""
 
 
 class Volume(NamedTuple):
@@ -128,7 +139,7 @@ class MeetingsClient(ABC):
         self.transport.interrupt()
         self.media_session.interrupt()
 
-    def list(self, query: RecordingQuery, report: Report = lambda window: None) -> Iterator[Recording]:
+    def list(self, query: RecordingQuery, report: Report = ignore) -> Iterator[Recording]:
         """Yield each recording that `query` selects, once, in any state.
 
         A meeting that is queried by its id always yields an item: with state ``absent`` if it has no recording. An id
@@ -139,7 +150,8 @@ class MeetingsClient(ABC):
         :raises InvalidRequest: before the first request, if the platform does not support the query.
         :raises ServerError: if the platform fails to answer for every id.
         """
-        return deduplicate(self._answers(self._questions(query), report), set())
+        questions = self._questions(query)
+        return deduplicate(self._answers(questions, report, len(questions)), set())
 
     def _questions(self, query: RecordingQuery) -> tuple[RecordingQuery, ...]:
         """Split a query into one for each id.
@@ -150,15 +162,22 @@ class MeetingsClient(ABC):
         # Where recordings have no listing of their own, those of a meeting are listed together.
         return tuple(query.split(by_meeting="recording_ids" not in self.selectors))
 
-    def _answers(self, questions: Sequence[RecordingQuery], report: Report) -> Iterator[Recording]:
+    def _answers(
+        self, questions: Iterable[RecordingQuery], report: Report, total: int | None = None
+    ) -> Iterator[Recording]:
+        """Yield the answers to each question.
+
+        :param total: the number of questions; if the platform fails to answer all of them, the last error is raised.
+            None for what a listing has found: the platform has answered the listing.
+        """
         failed, lost = 0, False
         for question in questions:
             listed_by = _selectors_of(question)
-            outcomes = [WindowOutcome.COMPLETE]
+            unfinished: list[ListedWindow] = []
 
-            def note(window: ListedWindow, outcomes: list[WindowOutcome] = outcomes) -> None:
-                outcomes.append(window.outcome)
-                report(window)
+            def note(window: ListedWindow, unfinished: list[ListedWindow] = unfinished) -> None:
+                # The error that follows says whether the platform failed or refused.
+                (unfinished.append if window.outcome.is_incomplete else report)(window)
 
             try:
                 for recording in self._list(question, note):
@@ -166,26 +185,22 @@ class MeetingsClient(ABC):
                     yield replace(recording, listed_by=selector)
                 lost = False
             except MeetingsApiError as error:
-                state, reason = self._state_of(error), reason_of(error)
+                # A window alone names no object that could have the state.
+                state = None if question.selectors == (WINDOW,) else self._state_of(error)
+                reason = reason_of(error)
                 lost, lost_before = isinstance(error, ServerError) and error.lost, lost
                 outcome = WindowOutcome.FAILED if state is None else WindowOutcome.REFUSED
                 if isinstance(error, ServerError) and not (error.concerns_all or (lost and lost_before)):
                     failed += 1
                     state, reason, outcome = RecordingState.ABSENT, str(error), WindowOutcome.FAILED
-                if outcomes[-1] is WindowOutcome.COMPLETE:
-                    # Without the name of the endpoint, which did not answer.
-                    window = ListedWindow(
-                        endpoint=question.selectors[0],
-                        selector=next(filter(None, next(question.ids(), {}).values()), ""),
-                        start=question.start,
-                        end=question.end,
-                        pages=0,
-                        items=0,
-                        outcome=outcome,
-                        reason=reason,
-                    )
+                # Without the name of the endpoint, which did not answer.
+                selector = next(filter(None, next(question.ids(), {}).values()), "")
+                unlisted = skipped(question.selectors[0], selector, question.start, question.end)
+                for window in unfinished or (replace(unlisted, outcome=WindowOutcome.FAILED),):
+                    if window.outcome is WindowOutcome.FAILED or outcome is WindowOutcome.REFUSED:
+                        window = replace(window, outcome=outcome, reason=reason)
                     report(window)
-                if state is None or failed == len(questions):
+                if state is None or failed == total:
                     raise
                 for recording in self._unanswered(question, reason, state):
                     log.warning("%s is %s: %s", recording.label, recording.state, reason)
@@ -243,15 +258,22 @@ def _selectors_of(question: RecordingQuery) -> dict[str | None, str | None]:
     return {None: next((f"{name}:{value}" for ids in question.ids() for name, value in ids.items()), WINDOW)}
 
 
-def deduplicate(recordings: Iterable[Recording], seen: set[tuple[str | None, ...]]) -> Iterator[Recording]:
+def deduplicate(recordings: Iterable[Recording], seen: set[bytes]) -> Iterator[Recording]:
     """Yield each recording whose key is not in `seen`, and add the key."""
     # Windows overlap at their ends, and pages shift while a list grows: a recording may be listed twice.
     for recording in recordings:
-        meeting = () if recording.recording_id else (recording.meeting_id, recording.meeting_number, recording.owner_id)
-        key = (recording.recording_id, *meeting)
-        if key not in seen:
+        if recording.recording_id or recording.meeting_id:
+            ids: tuple[object, ...] = (recording.recording_id, recording.recording_id or recording.meeting_id)
+        else:
+            ids = (recording.meeting_number, recording.owner_id, recording.started_at)
+        if (key := digest(repr(ids))) not in seen:
             seen.add(key)
             yield recording
+
+
+def digest(key: str) -> bytes:
+    """Return what stands for a key in a set that grows with a listing: 16 bytes."""
+    return blake2b(key.encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 def reason_of(error: MeetingsApiError) -> str:

@@ -98,7 +98,7 @@ class Poll:
 
         :param late: whether pending recordings are overdue.
         """
-        found, seen = [], set[tuple[str | None, ...]]()
+        found, seen = [], set[bytes]()
         for question, answer in self._answers.items():
             if late:
                 answer = tuple(_overdue(r, question in self._failed) if r.state.is_pending else r for r in answer)

@@ -18,10 +18,11 @@ MAX_PAGES_WITHOUT_NEWS = 20
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page: its items, and the cursor of the next page, None at the end."""
+    """One page: its items, the cursor of the next page, None at the end, and the items of all pages, if known."""
 
     items: tuple[T, ...]
     next_cursor: str | None
+    total: int | None = None
 
 
 def pages(fetch: Callable[[str | None], Page[T]], *, what: str) -> Iterator[Page[T]]:
