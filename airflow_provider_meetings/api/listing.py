@@ -72,9 +72,11 @@ def list_windows(
             report(skipped(endpoint, selector, begin, until))
         if error is not None and not narrower:
             raise error
+        named = {name: getattr(error, name) for name in ("platform", "code", "vendor_message", "log_id") if error}
         raise ServerError(
-            f"{what} cannot be listed whole: {reason}",
+            f"{what} cannot be listed whole" + ("" if error else f": {reason}"),
             next_step="The window is too short to be halved: ask for its recordings by their ids.",
+            **named,
         ) from error
 
 

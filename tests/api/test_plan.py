@@ -172,7 +172,8 @@ def test_hours_follow_from_quota_and_share(platforms: Platforms) -> None:
     seconds = 1 / (5 * 0.98 / 2)
     assert hours["minutes.transcript"] == (72_000, round(72_000 * seconds / 3600, 3))
     assert hours["minutes.artifacts"] == hours["minutes.media"] == (36_000, round(36_000 * seconds / 3600, 3))
-    assert hours["minutes.search"] == (1200, round(1200 * 60 / (100 * 0.98 / 2) / 3600, 3))
+    # 28 days, then 8.
+    assert hours["minutes.search"] == (1201, round(1201 * 60 / (100 * 0.98 / 2) / 3600, 3))
     assert (plan["decides"], plan["hours"]) == ("minutes.transcript", hours["minutes.transcript"][1])
     assert (plan["recordings"], plan["batches"], plan["bytes"]) == (36_000, 36, None)
     assert plan["basis"] == "1000 recordings a day, as given"

@@ -112,7 +112,7 @@ class Clients:
             "feishu.meeting_recording": lambda: feishu.get_meeting_recording(READY_MEETING),
             "feishu.meetings_by_number": lambda: list(feishu.list_meetings_by_number("520131401", START, END)),
             "feishu.meeting_list": lambda: list(feishu.list_meetings(START, END)),
-            "feishu.minutes_search": lambda: list(user.search_minutes(start=START, end=END)),
+            "feishu.minutes_search": lambda: list(user.search_minutes("ou_1", START, END)),
             "feishu.user_info": user.get_user_info,
             "feishu.user_access_token": lambda: user.exchange_code("c", verifier="v" * 43, redirect_uri="http://x"),
             "feishu.app_access_token": self.store.whoami,

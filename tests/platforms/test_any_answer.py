@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.models import Recording, RecordingState
-from airflow_provider_meetings.platforms.feishu import recordings as feishu
+from airflow_provider_meetings.platforms.feishu import neutral as feishu
 from airflow_provider_meetings.platforms.feishu.api.models import (
     MeetingBrief,
     MeetingInfo,

@@ -82,12 +82,10 @@ class Endpoint:
     """The codes that have their own meaning at one endpoint.
 
     :param path: as in the documentation: ``:name`` is an id.
-    :param trust_status: False for an endpoint that sends 5xx for invalid requests, too.
     """
 
     path: str
     rules: Mapping[int, Rule]
-    trust_status: bool = True
 
     def matches(self, response: requests.Response) -> bool:
         """Return whether the answer is from this endpoint; the base URL may have a path."""
@@ -106,7 +104,7 @@ def find_rule(
     rule = (endpoint.rules.get(code) if endpoint else None) or codes.get(code)
     if response.status_code == THROTTLED and not (rule and issubclass(rule.error, RateLimited | QuotaExhausted)):
         return RATE_LIMIT
-    failed = response.status_code >= 500 and (endpoint is None or endpoint.trust_status)
+    failed = response.status_code >= 500
     return rule or (Rule(ServerError, f"Try again later. {next_step}") if failed else Rule(InvalidRequest, next_step))
 
 

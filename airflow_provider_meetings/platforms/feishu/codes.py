@@ -117,14 +117,9 @@ CODES: Mapping[int, Rule] = {
     122002: Rule(NotFound, _LONG_ID),
     124002: Rule(NotReady, "Wait: the recording is still being made."),
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
-    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/participant_list/get
     **dict.fromkeys((126003, 126004), Rule(InvalidRequest, "Check meeting_no: 9 digits.")),
     126005: Rule(InvalidRequest, "The window starts in the future: meetings are listed once they have started."),
     126006: Rule(InvalidRequest, "The window is longer than a year: request shorter ones."),
-    **dict.fromkeys((126007, 126008), Rule(InvalidRequest, "Give at most one of meeting_no, user_id and room_id.")),
-    126009: Rule(NotFound, "No meeting has this number and these times: use those of the meeting list exactly."),
-    126015: Rule(InvalidRequest, "The platform does not filter by room_id here: omit it."),
-    126016: Rule(InvalidRequest, "Scheduled meetings are listed for one month ahead at most: end the window earlier."),
     # https://open.feishu.cn/document/moments-v1/post/get
     1420001: Rule(InvalidRequest, "Check the post id: digits only."),
     1420002: Rule(PermissionDenied, "Give the app the scope moments:moments:readonly."),
@@ -151,13 +146,6 @@ _TICKET = (
 ENDPOINTS: tuple[Endpoint, ...] = (
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
     Endpoint("/open-apis/auth/v3/app_access_token", {10012: Rule(AuthenticationError, _TICKET)}),
-    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search
-    # It answers client errors with HTTP 500.
-    Endpoint(
-        "/open-apis/vc/v1/meetings/search",
-        {121001: Rule(InvalidRequest, "Check the search arguments."), 121002: Rule(ServerError, _LATER)},
-        trust_status=False,
-    ),
     # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
     Endpoint(
         "/open-apis/minutes/v1/minutes/:minute_token/transcript",
@@ -181,10 +169,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "/open-apis/vc/v1/meeting_list",
         {
             **_LISTING,
-            121005: Rule(
-                PermissionDenied,
-                "A new app's scope vc:rooms.room.detailinfo:read works with a user's token only, and that user must "
-                "be allowed to manage meetings in the admin console.",
+            **dict.fromkeys(
+                (121005, 99991672, 99991676),
+                Rule(
+                    PermissionDenied,
+                    "A new app's scope vc:rooms.room.detailinfo:read works with a user's token only (a connection with "
+                    "the extra identity = user), who must be allowed to manage meetings in the admin console.",
+                ),
             ),
         },
     ),

@@ -6,7 +6,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, get_args
+from itertools import chain
+from typing import Any, ClassVar
+
+import pendulum
+from pendulum import DateTime
 
 from airflow_provider_meetings.api.client import (
     ListedWindow,
@@ -14,22 +18,22 @@ from airflow_provider_meetings.api.client import (
     Report,
     Requests,
     Volume,
+    ignore,
     page_requests,
     reason_of,
+    skipped,
 )
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
-from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.api.sanitize import without_links
+from airflow_provider_meetings.api.query import WINDOW, RecordingQuery, RecordingRef
 from airflow_provider_meetings.platforms.feishu import quotas
+from airflow_provider_meetings.platforms.feishu.api import meetings, search
 from airflow_provider_meetings.platforms.feishu.api.client import FeishuEndpoints
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_minute_token
-from airflow_provider_meetings.platforms.feishu.api.models import Minute, TranscriptFormat
-from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
-from airflow_provider_meetings.platforms.feishu.api.search import LARGEST_PAGE
+from airflow_provider_meetings.platforms.feishu.api.models import MeetingInfo
 from airflow_provider_meetings.platforms.feishu.artifacts import (
     ARTIFACT_KINDS,
     STATISTICS_KIND,
@@ -37,6 +41,21 @@ from airflow_provider_meetings.platforms.feishu.artifacts import (
     statistics_file,
 )
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
+from airflow_provider_meetings.platforms.feishu.neutral import neutral_post, neutral_recording
+
+_RUNNING = "the meeting is still running"
+_INFERRED = "the id is the meeting_instance_id of the meeting list, and no page says that recordings are found by it"
+_NO_INSTANCE = "the meeting list has no meeting_instance_id for it, and its number leads to none"
+
+
+def _visible(readable: str) -> dict[str, str]:
+    return {
+        **dict.fromkeys(("meeting_ids", "recording_ids", "recordings"), f"{readable.capitalize()}."),
+        "meeting_numbers": f"A number leads to its meetings of the last 90 days; {readable}.",
+        WINDOW: "The administrator's report lists the meetings that started in the window, without uploaded minutes; "
+        f"{readable}.",
+    }
+
 
 _QUOTAS: Mapping[str, Quota] = {
     MediaKind.VIDEO: quotas.MINUTE_MEDIA,
@@ -49,7 +68,11 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
     """Call Feishu or Lark as an app or as a user; the endpoints are those of `FeishuEndpoints`."""
 
     platform: ClassVar[str] = "feishu"
-    selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "recording_ids", "recordings")
+    selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "meeting_numbers", "recording_ids", "recordings", WINDOW)
+    windowed: ClassVar[tuple[str, ...]] = ("meeting_numbers", WINDOW)
+    visible: ClassVar[Mapping[str, str]] = _visible(
+        "an app reads recordings of all meetings of the tenant, and minutes of owners within its data range"
+    )
     states: ClassVar[Mapping[int, RecordingState]] = {
         122001: RecordingState.RECORDING,
         **dict.fromkeys((124002, 2091003), RecordingState.PROCESSING),
@@ -88,11 +111,29 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             if token := ids.get("recording_id"):
                 check_minute_token(token)
             elif "owner_id" not in ids:
-                check_digits(ids.get("meeting_id") or "", "meeting_id")
+                name = "meeting_id" if ids.get("meeting_id") else "meeting_number"
+                check_digits(ids[name], name)
+        now = pendulum.from_timestamp(int(self._clock()))
+        if query.start is not None and query.start > now:
+            raise InvalidRequest(
+                f"The window starts in the future, at {query.start.isoformat()}: nothing can be listed"
+            )
+        if query.meeting_numbers and query.start is not None and query.start < now - meetings.KNOWN_NUMBERS:
+            raise InvalidRequest(
+                f"feishu knows the meetings of a number for 90 days; the window starts at {query.start.isoformat()}",
+                next_step="Start the window later, or list older meetings by a window alone or by their meeting_ids.",
+            )
         return questions
 
     def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+        if query.selectors == (WINDOW,):
+            return self._list_window(query, report)
         ids = next(query.ids())
+        if ids.get("recording_id") or ids.get("meeting_id"):
+            return self._look_up(query, ids, report)
+        return self._list_by_number(query, ids["meeting_number"], report)
+
+    def _look_up(self, query: RecordingQuery, ids: Mapping[str, Any], report: Report) -> Iterator[Recording]:
         token, meeting_id = ids.get("recording_id"), ids.get("meeting_id")
         endpoint, selector = "minutes" if token else "meeting_recording", token or meeting_id or ""
         # The meeting's recording must become ready (before: 124002), then its minute (before: 2091003).
@@ -100,6 +141,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             if token is None:
                 token = self.get_meeting_recording(meeting_id or "").minute_token
             recording = neutral_recording(self.get_minute(token), tenant=self.tenant, meeting_id=meeting_id)
+            recording = replace(recording, meeting_number=ids.get("meeting_number"))
         except MeetingsApiError as error:
             if (state := self._state_of(error)) is None:
                 raise
@@ -107,6 +149,62 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         items = int(recording.recording_id is not None)
         report(ListedWindow(endpoint=endpoint, selector=selector, start=None, end=None, pages=1, items=items))
         yield recording
+
+    def _list_by_number(self, query: RecordingQuery, number: str, report: Report) -> Iterator[Recording]:
+        if query.start is not None:
+            start, end = _window(query)
+        elif query.recordings and (started := query.recordings[0].started_at):
+            start, end = started, started.add(seconds=1)
+        else:
+            end = pendulum.from_timestamp(int(self._clock()))
+            start = end - meetings.KNOWN_NUMBERS
+        questions = (
+            RecordingQuery(recordings=(RecordingRef(recording_id=None, meeting_id=one.id, meeting_number=number),))
+            for one in self.list_meetings_by_number(number, start, end, report=report)
+        )
+        empty = True
+        for recording in self._answers(questions, ignore):
+            empty = False
+            yield recording
+        if empty:
+            yield from self._unanswered(query, "no meeting of this number in the window")
+
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
+    # https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
+    # Inferred, not documented: the meeting_instance_id of the first is the meeting_id of the second.
+    def _list_window(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+        # The ongoing meetings first: one that ends in between is listed twice, not missed.
+        ongoing: set[str] = set()
+        numbers = []
+        try:
+            for row in self._meetings(query, meetings.ONGOING, report):
+                if row.meeting_instance_id is None:
+                    numbers.append(_question(row, query))
+                    continue
+                ongoing.add(row.meeting_instance_id)
+                yield from self._unanswered(_question(row, query), _RUNNING, RecordingState.RECORDING)
+        except MeetingsApiError:
+            report(skipped("meeting_list", "", *_window(query)))
+            raise
+        ended = (
+            _question(row, query)
+            for row in self._meetings(query, meetings.ENDED, report)
+            if row.recording is not False and row.meeting_instance_id not in ongoing
+        )
+        for recording in self._answers(chain(numbers, ended), ignore):
+            if recording.meeting_id is None:
+                reason = f"{_NO_INSTANCE}: {recording.reason}"
+                recording = replace(recording, state=RecordingState.UNKNOWN, reason=reason)
+            elif recording.recording_id is None and recording.state is RecordingState.UNKNOWN:
+                recording = replace(recording, reason=f"{recording.reason}; {_INFERRED}")
+            yield recording
+
+    def _meetings(self, query: RecordingQuery, meeting_status: int, report: Report) -> Iterator[MeetingInfo]:
+        start, end = _window(query)
+        for row in self.list_meetings(start, end, meeting_status=meeting_status, report=report):
+            # The platform includes `end`, but here a window does not: the next one starts with it.
+            if row.meeting_start_time is None or row.meeting_start_time < end:
+                yield row
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
         """Return a file for each requested kind; all have the minute's token as id. Sends no request."""
@@ -117,10 +215,19 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         """See `MeetingsClient`."""
         if query.meeting_ids:
             yield quotas.MEETING_RECORDING, len(query.meeting_ids), ()
-        elif query.owner_ids and query.start and query.end:
+        elif query.meeting_numbers:
             yield page_requests(
-                quotas.MINUTES_SEARCH, query, volume.items, LARGEST_PAGE, (query.end - query.start).as_timedelta()
+                quotas.MEETINGS_BY_NUMBER, query, volume.items, meetings.BRIEFS_PAGE, meetings.KNOWN_NUMBERS
             )
+            yield quotas.MEETING_RECORDING, volume.items, ()
+        elif query.owner_ids:
+            yield page_requests(quotas.MINUTES_SEARCH, query, volume.items, search.LARGEST_PAGE, search.LONGEST_SEARCH)
+        elif query.selectors == (WINDOW,):
+            quota, ended, lengths = page_requests(
+                quotas.MEETING_LIST, query, volume.items, meetings.REPORT_PAGE, meetings.LONGEST_REPORT
+            )
+            yield quota, ended + len(lengths), lengths * 2  # the few ongoing meetings are a page of each window
+            yield quotas.MEETING_RECORDING, volume.recordings, ()
         yield quotas.MINUTE, volume.recordings, ()
         families = (kind.partition("-")[0] for kind in self.kinds if MediaKind.wanted(kind, kinds))
         for quota, files in Counter(_QUOTAS.get(family, quotas.MINUTE_ARTIFACTS) for family in families).items():
@@ -146,7 +253,13 @@ class FeishuUserClient(FeishuClient):
     """Call Feishu or Lark as a user who has consented; the credentials hold the user's tokens."""
 
     selectors: ClassVar[tuple[str, ...]] = (*FeishuClient.selectors, "owner_ids")
-    windowed: ClassVar[tuple[str, ...]] = ("owner_ids",)
+    windowed: ClassVar[tuple[str, ...]] = (*FeishuClient.windowed, "owner_ids")
+    visible: ClassVar[Mapping[str, str]] = {
+        **_visible(
+            "a user reads recordings of their own meetings, and minutes that they own or that are shared with them"
+        ),
+        "owner_ids": "The search finds those minutes of an owner that this user may see: their own and shared ones.",
+    }
 
     def _questions(self, query: RecordingQuery) -> tuple[RecordingQuery, ...]:
         if query.owner_ids and query.start is None:
@@ -157,69 +270,30 @@ class FeishuUserClient(FeishuClient):
         return (self._list_by_owner if query.owner_ids else super()._list)(query, report)
 
     def _list_by_owner(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
-        items = self.search_minutes(owner_ids=query.owner_ids, start=query.start, end=query.end, report=report)
-        tokens = tuple(item.token for item in items)
-        for recording in self.list(RecordingQuery(recording_ids=tokens)) if tokens else ():
+        start, end = _window(query)
+        minutes = self.search_minutes(query.owner_ids[0], start, end, report=report)
+        for recording in self._answers((RecordingQuery(recording_ids=(one.token,)) for one in minutes), ignore):
             # The platform includes `end`, but here a window does not: the next one starts with it.
-            if recording.started_at is None or query.end is None or recording.started_at < query.end:
+            if recording.started_at is None or recording.started_at < end:
                 yield recording
 
 
-def neutral_recording(minute: Minute, *, tenant: str, meeting_id: str | None) -> Recording:
-    """Return a minute as a ready recording with its video and transcripts."""
-    start = minute.create_time
-    try:
-        end = start.add(seconds=minute.duration / 1000) if start and minute.duration is not None else None
-    except (OverflowError, ValueError):
-        raise minute.fields.undocumented("duration", minute.duration) from None
-    kinds = (MediaKind.VIDEO, *(f"{MediaKind.TRANSCRIPT}-{file_format}" for file_format in get_args(TranscriptFormat)))
-    return Recording(
-        platform="feishu",
-        tenant=tenant,
-        recording_id=minute.token,
-        state=RecordingState.READY,
-        meeting_id=meeting_id,
-        owner_id=minute.owner_id,
-        title=minute.title,
-        started_at=start,
-        ended_at=end,
-        duration_ms=minute.duration,
-        page_url=minute.url,
-        files=tuple(
-            MediaFile(
-                platform="feishu",
-                tenant=tenant,
-                recording_id=minute.token,
-                meeting_id=meeting_id,
-                file_id=minute.token,
-                kind=str(kind),
-                started_at=start,
-                ended_at=end,
-            )
-            for kind in kinds
-        ),
-        source=without_links(minute.raw),
-    )
+def _window(query: RecordingQuery) -> tuple[DateTime, DateTime]:
+    if query.start is None or query.end is None:
+        raise InvalidRequest("feishu lists meetings and minutes only within a window: set start and end")
+    return query.start, query.end
 
 
-def neutral_post(post: MomentsPost, *, tenant: str) -> Post:
-    """Return a post. Only a post under the real name keeps its author, in `source` as well."""
-    named = post.author_kind == "named"
-    source = without_links(post.raw if named else {k: v for k, v in post.raw.items() if k != "user_id"})
-    return Post(
-        platform="feishu",
-        tenant=tenant,
-        post_id=post.id,
-        author_id=post.user_id if named else None,
-        author_kind=post.author_kind,
-        created_at=post.create_time,
-        content_text=post.content_text,
-        content=post.content,
-        comment_count=post.comment_count,
-        reaction_total=post.reaction_set.total_count,
-        dislike_count=post.dislike_count,
-        reactions=[{"type": r.type, "count": r.count or 0} for r in post.reaction_set.reactions],
-        category_ids=list(post.category_ids),
-        link=post.link,
-        source=source,
+def _question(row: MeetingInfo, query: RecordingQuery) -> RecordingQuery:
+    """Return the query of a meeting of the report: by its id, or by its number and times if it has no id."""
+    ref = RecordingRef(
+        recording_id=None,
+        meeting_id=row.meeting_instance_id,
+        meeting_number=row.meeting_id,
+        started_at=row.meeting_start_time,
     )
+    if row.meeting_instance_id:
+        return RecordingQuery(recordings=(ref,))
+    start, end = _window(query)
+    start = row.meeting_start_time or start
+    return RecordingQuery(recordings=(ref,), start=start, end=max(row.meeting_end_time or end, start.add(seconds=1)))

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 import pendulum
 import pytest
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
+from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report, ignore
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.query import RecordingQuery
@@ -46,7 +46,9 @@ class TestFeishuUserContract(ClientContract):
     def queries(self) -> dict[str, RecordingQuery]:
         return {
             "meeting_ids": RecordingQuery(meeting_ids=tuple(meeting.meeting_id for meeting in seed.MEETINGS)),
+            "meeting_numbers": RecordingQuery(meeting_numbers=tuple(meeting.meeting_no for meeting in seed.MEETINGS)),
             "recording_ids": RecordingQuery(recording_ids=tuple(minute.token for minute in seed.MINUTES)),
+            "window": RecordingQuery(start=START, end=END),
             "owner_ids": RecordingQuery(owner_ids=OWNERS, start=START, end=END),
         }
 
@@ -93,13 +95,6 @@ class TestFeishuUserContract(ClientContract):
         assert FEISHU_USER_REFRESH_TOKEN not in error_text(caught.value)
         transport.close()
 
-    def test_listings_are_reported(self, client: MeetingsClient) -> None:
-        for name, query in self.queries().items():
-            windows: list[ListedWindow] = []
-            found = list(client.list(query, windows.append))
-            assert sum(window.items for window in windows) >= len([r for r in found if r.recording_id])
-            assert {window.start for window in windows} == {START if name == "owner_ids" else None}
-
     def test_minutes_of_owner_are_reported(self, user: FeishuUserClient) -> None:
         windows: list[ListedWindow] = []
         found = list(user.list(RecordingQuery(owner_ids=OWNERS[:2], start=START, end=END), windows.append))
@@ -133,7 +128,10 @@ class TestFeishuUserContract(ClientContract):
         ("query", "error"),
         [
             (RecordingQuery(owner_ids=("ou_1",)), "only within a window"),
-            (RecordingQuery(recording_ids=("x" * 24,), start=START, end=END), "omit start and end"),
+            (
+                RecordingQuery(recording_ids=("x" * 24,), start=START, end=END),
+                "only with meeting_numbers, window, owner_ids: omit",
+            ),
         ],
     )
     def test_window_requires_owners(
@@ -147,29 +145,18 @@ class TestFeishuUserContract(ClientContract):
         self, user: FeishuUserClient, state: EmulatorState, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(search, "LARGEST_PAGE", 1)
-        found = [item.token for item in user.search_minutes(start=START, end=END)]
+        owner = VISIBLE[seed.READY_MINUTE].owner.open_id
+        found = [item.token for item in user.search_minutes(owner, START, END)]
         assert sorted(found) == sorted(
-            token for token, minute in VISIBLE.items() if START <= pendulum.instance(minute.create_time) <= END
+            token
+            for token, minute in VISIBLE.items()
+            if minute.owner.open_id == owner and START <= pendulum.instance(minute.create_time) <= END
         )
         requests = [request for request in state.requests if request.path == SEARCH_PATH]
-        assert len(requests) == len(found) > 2
+        assert len(requests) == len(found) > 1
         assert all("page_token" in request.query for request in requests[1:])
         assert all(set(request.body) == {"filter"} for request in requests)
         assert requests[0].body["filter"]["create_time"]["start_time"] == "2026-11-01T00:00:00+00:00"
-
-    def test_search_by_words_and_people(self, user: FeishuUserClient) -> None:
-        minute = VISIBLE[seed.READY_MINUTE]
-        (item, *_) = user.search_minutes(minute.title[:20], owner_ids=[minute.owner.open_id])
-        assert (item.raw["display_info"], "app_link" in item.raw["meta_data"]) == (minute.title, True)
-        assert not list(user.search_minutes(participant_ids=["ou_nobody"]))
-
-    @pytest.mark.parametrize("arguments", [{}, {"query": "a", "start": START}])
-    def test_incomplete_search_is_refused(
-        self, user: FeishuUserClient, state: EmulatorState, arguments: dict[str, Any]
-    ) -> None:
-        with pytest.raises(InvalidRequest):
-            user.search_minutes(**arguments)
-        assert state.requests == []
 
 
 class Scripted:
@@ -184,12 +171,16 @@ class Scripted:
     def answers(self, *bodies: dict[str, Any]) -> None:
         self.origin.on(SEARCH_PATH, *(json_body(body, 200 if body["code"] == 0 else 400) for body in bodies))
 
-    def found(self, **arguments: Any) -> list[str]:
-        return [item.token for item in self.client.search_minutes(**arguments)]
+    def found(self, report: Report = ignore) -> list[str]:
+        return [item.token for item in self.client.search_minutes("ou_1", START, START.add(hours=2), report=report)]
 
 
-def page(*tokens: str, following: str = "") -> dict[str, Any]:
-    data: dict[str, Any] = {"items": [{"token": token} for token in tokens], "has_more": bool(following)}
+def page(*tokens: str, following: str = "", total: int | None = None) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "items": [{"token": token} for token in tokens],
+        "has_more": bool(following),
+        "total": total,
+    }
     return {"code": 0, "msg": "", "data": data | ({"page_token": following} if following else {})}
 
 
@@ -203,46 +194,98 @@ def scripted(tmp_path: Path) -> Iterator[Scripted]:
         yield Scripted(origin, tmp_path / "state")
 
 
+def hours(origin: Origin) -> list[str]:
+    """Return the start and end of the windows of the searches."""
+    windows = [json.loads(request.body)["filter"]["create_time"] for request in origin.requests]
+    return [f"{window['start_time'][11:16]}-{window['end_time'][11:16]}" for window in windows]
+
+
 def test_expired_page_token_restarts_without_duplicates(scripted: Scripted) -> None:
     scripted.answers(page("a", "b", following="2"), EXPIRED, page("n", "a", following="2"), page("b", "c"))
-    assert scripted.found(query="x") == ["a", "b", "n", "c"]
+    assert scripted.found() == ["a", "b", "n", "c"]
 
 
-def test_search_without_progress_ends(scripted: Scripted) -> None:
-    scripted.answers(page("a", following="2"), EXPIRED, page("a", following="2"), EXPIRED)
-    with pytest.raises(InvalidRequest, match="page token has expired"):
-        scripted.found(query="x")
+def test_expired_page_token_without_news_halves_the_window(scripted: Scripted) -> None:
+    once = page("a", following="2")
+    scripted.answers(once, EXPIRED, once, EXPIRED, page("a"), page("b"))
+    assert scripted.found() == ["a", "b"]
+    assert hours(scripted.origin) == ["00:00-02:00"] * 4 + ["00:00-01:00", "01:00-02:00"]
 
 
-def test_large_search_is_halved(scripted: Scripted) -> None:
-    scripted.answers(page("d", following="2"), TOO_MANY, page("a", "b"), page("c", "d"))
-    end = START.add(hours=2)
-    assert scripted.found(start=START, end=end) == ["d", "a", "b", "c"]
-    windows = [json.loads(request.body)["filter"]["create_time"] for request in scripted.origin.requests]
-    assert [window["start_time"][11:16] + window["end_time"][11:16] for window in windows] == [
-        "00:0002:00",
-        "00:0002:00",
-        "00:0001:00",
-        "01:0002:00",
+@pytest.mark.parametrize(
+    ("answers", "items", "reason"),
+    [
+        ((page("d", following="2"), TOO_MANY), 1, "too deep (code 2094007)"),
+        ((page("d", following="2"), page("e", total=3)), 2, "the platform lists only 2 items, of 3"),
+        ((page("d", "d", total=2),), 1, "the platform lists only 1 items, of 2"),
+        ((page(*map(str, range(150))),), 150, "the platform lists only 150 items, of more"),
+    ],
+)
+def test_large_search_is_halved(
+    scripted: Scripted, answers: tuple[dict[str, Any], ...], items: int, reason: str
+) -> None:
+    scripted.answers(*answers, page("a", "b", total=2), page("c", "d"))
+    windows: list[ListedWindow] = []
+    assert "".join(scripted.found(windows.append)[items:]) == ("abcd" if items == 150 else "abc")
+    assert hours(scripted.origin) == ["00:00-02:00"] * len(answers) + ["00:00-01:00", "01:00-02:00"]
+    middle, end = START.add(hours=1), START.add(hours=2)
+    assert [(w.start, w.end, w.pages, w.items, str(w.outcome), w.reason) for w in windows] == [
+        (START, end, len(answers) - (TOO_MANY in answers), items, "halved", reason),
+        (START, middle, 1, 2, "complete", None),
+        (middle, end, 1, 2, "complete", None),
     ]
 
 
-def test_large_search_without_window_fails(scripted: Scripted) -> None:
+def test_shortest_window_with_too_many_fails(scripted: Scripted) -> None:
     scripted.answers(TOO_MANY)
-    with pytest.raises(InvalidRequest, match="too many results"):
-        scripted.found(query="x")
+    windows: list[ListedWindow] = []
+    query = RecordingQuery(owner_ids=("ou_1",), start=START, end=START.add(seconds=4))
+    with pytest.raises(ServerError, match=r"minutes_search from .* cannot be listed whole.*code 2094007, 'too deep'"):
+        list(scripted.client.list(query, windows.append))
+    assert [
+        (str(w.outcome), w.start and (w.start - START).seconds, w.end and (w.end - START).seconds) for w in windows
+    ] == [
+        ("halved", 0, 4),
+        ("halved", 0, 2),
+        ("failed", 0, 1),
+        ("skipped", 1, 2),
+        ("skipped", 2, 4),
+    ]
+    assert "too deep" in (windows[2].reason or "")
+
+
+def test_unknown_owner_is_refused_in_all_windows(scripted: Scripted) -> None:
+    scripted.answers({"code": 99992351, "msg": "no such user"})
+    windows: list[ListedWindow] = []
+    query = RecordingQuery(owner_ids=("ou_1",), start=START.subtract(days=40), end=START)
+    (owner,) = scripted.client.list(query, windows.append)
+    assert (owner.owner_id, owner.state, owner.reason) == ("ou_1", "unknown", "no such user (code 99992351)")
+    assert [str(window.outcome) for window in windows] == ["refused", "refused"]
+    assert len(scripted.origin.requests) == 1
+
+
+def test_minutes_are_yielded_as_their_pages_come(scripted: Scripted) -> None:
+    tokens = [f"obcnowned{number:015}" for number in range(2)]
+    scripted.answers(page(tokens[0], following="2"), page(tokens[1]))
+    for token in tokens:
+        path = f"/open-apis/minutes/v1/minutes/{token}"
+        scripted.origin.on(path, json_body({"code": 0, "data": {"minute": {"token": token}}}))
+    listed = scripted.client.list(RecordingQuery(owner_ids=("ou_1",), start=START, end=END))
+    assert next(listed).recording_id == tokens[0]
+    assert scripted.origin.count(SEARCH_PATH) == 1
+    assert [recording.recording_id for recording in listed] == [tokens[1]]
 
 
 def test_repeated_page_token_is_error(scripted: Scripted) -> None:
     scripted.answers(page("a", following="2"), page("b", following="2"))
     with pytest.raises(ServerError, match="the same cursor twice"):
-        scripted.found(query="x")
+        scripted.found()
 
 
 def test_more_without_page_token_is_error(scripted: Scripted) -> None:
     scripted.answers({"code": 0, "data": {"items": [], "has_more": True}})
     with pytest.raises(ServerError, match="no page_token"):
-        scripted.found(query="x")
+        scripted.found()
 
 
 def test_failing_minute_of_an_owner_leaves_the_others(scripted: Scripted) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow_provider_meetings.api.http.oauth import TokenPair
 from airflow_provider_meetings.platforms.feishu import quotas
-from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_digits
+from airflow_provider_meetings.platforms.feishu.api.ids import check_digits
 from airflow_provider_meetings.platforms.feishu.api.meetings import MeetingsEndpoints
 from airflow_provider_meetings.platforms.feishu.api.minutes import MinutesEndpoints
 from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
@@ -27,12 +27,12 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
         return UserInfo.parse(self._get("/open-apis/authen/v1/user_info", quotas.USER_INFO, tokens=tokens))
 
     # https://open.feishu.cn/document/moments-v1/post/get
-    def get_post(self, post_id: str, *, user_id_type: UserIdType | None = None) -> MomentsPost:
+    def get_post(self, post_id: str) -> MomentsPost:
         """Return a Moments post.
 
         :raises NotFound: 1420004, unknown or deleted; `PermissionDenied` 1420002; `RateLimited` 1420003.
         :raises InvalidRequest: before the request, for a connection that calls as a user.
         """
-        path, people = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}", self._people(user_id_type)
+        path = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}"
         self._need_app("The endpoint of posts")
-        return MomentsPost.parse(self._get(path, quotas.POST, people), "post")
+        return MomentsPost.parse(self._get(path, quotas.POST, self._people()), "post")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args
+from typing import Literal
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.platforms.feishu.api.models import is_minute_token
@@ -35,36 +35,17 @@ def check_digits(value: str, name: str) -> str:
     if not isinstance(value, str) or not _DIGITS.match(value):
         raise InvalidRequest(
             f"{name} {value!r:.60} does not consist of digits",
-            next_step="A meeting id is the long number that a meeting gets when it starts; a post id is in its link.",
+            next_step="A meeting id is the long number that a meeting gets when it starts, a meeting number "
+            "has 9 digits; a post id is in its link.",
         )
     return value
 
 
 def check_id(value: str, name: str) -> str:
-    """Return the id of a user or a room: letters, digits, ``_`` and ``-``.
+    """Return the id of a user: letters, digits, ``_`` and ``-``.
 
     :raises InvalidRequest: for anything else; an empty one would not filter at all.
     """
     if not isinstance(value, str) or not _OTHER_ID.match(value):
         raise InvalidRequest(f"{name} must be one id of letters, digits, _ and -, got {value!r:.60}")
-    return value
-
-
-def check_flag(value: bool, name: str) -> str:
-    """Return ``true`` or ``false``, as the API takes a boolean.
-
-    :raises InvalidRequest: for anything else: the text "no" would be true.
-    """
-    if not isinstance(value, bool):
-        raise InvalidRequest(f"{name} must be True or False, got {value!r:.60}")
-    return str(value).lower()
-
-
-def check_user_id_type(value: str) -> str:
-    """Return a type of user id.
-
-    :raises InvalidRequest: for an unknown one.
-    """
-    if value not in get_args(UserIdType):
-        raise InvalidRequest(f"user_id_type must be one of {get_args(UserIdType)}, got {value!r:.60}")
     return value

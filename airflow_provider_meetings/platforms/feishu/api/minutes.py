@@ -9,7 +9,7 @@ import requests
 from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.models import Download
 from airflow_provider_meetings.platforms.feishu import quotas
-from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_flag, check_minute_token
+from airflow_provider_meetings.platforms.feishu.api.ids import check_minute_token
 from airflow_provider_meetings.platforms.feishu.api.models import (
     Minute,
     MinuteArtifacts,
@@ -25,13 +25,13 @@ class MinutesEndpoints(FeishuSession):
     """Read minutes: each endpoint allows five calls per second."""
 
     # https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
-    def get_minute(self, minute_token: str, *, user_id_type: UserIdType | None = None) -> Minute:
+    def get_minute(self, minute_token: str) -> Minute:
         """Return the basic information of a minute.
 
         :raises NotReady: 2091003, while it is being transcribed; `Gone` 2091004; `PermissionDenied` 2091005;
             `NotFound` 2091002; `InvalidRequest` for a token that is not 24 characters.
         """
-        minute = Minute.parse(self._get(_path(minute_token), quotas.MINUTE, self._people(user_id_type)), "minute")
+        minute = Minute.parse(self._get(_path(minute_token), quotas.MINUTE, self._people()), "minute")
         if minute.token != minute_token:
             raise ServerError("the answer is about another minute than the requested one", platform=PLATFORM)
         return minute
@@ -45,15 +45,8 @@ class MinutesEndpoints(FeishuSession):
         return Download(parse_download_url(self._get(_path(minute_token, "/media"), quotas.MINUTE_MEDIA)))
 
     # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
-    def get_minute_transcript(
-        self,
-        minute_token: str,
-        *,
-        file_format: TranscriptFormat = "txt",
-        need_speaker: bool = True,
-        need_timestamp: bool = True,
-    ) -> bytes:
-        """Return the transcript as the platform's file; empty if the minute has none.
+    def get_minute_transcript(self, minute_token: str, *, file_format: TranscriptFormat = "txt") -> bytes:
+        """Return the transcript with speakers and times as the platform's file; empty if the minute has none.
 
         :raises MeetingsApiError: as `get_minute`; `PermissionDenied` also if it can be read but not exported.
         """
@@ -61,25 +54,20 @@ class MinutesEndpoints(FeishuSession):
             raise InvalidRequest(f"file_format must be one of {get_args(TranscriptFormat)}, got {file_format!r:.60}")
         path = _path(minute_token, "/transcript")
         # The defaults are undocumented.
-        params = {
-            "need_speaker": check_flag(need_speaker, "need_speaker"),
-            "need_timestamp": check_flag(need_timestamp, "need_timestamp"),
-            "file_format": file_format,
-        }
+        params = {"need_speaker": "true", "need_timestamp": "true", "file_format": file_format}
         content: bytes = self.transport.call(
             "GET", path, _decode_file, quota=quotas.MINUTE_TRANSCRIPT, params=params, auth=self._auth
         )
         return content
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
-    def get_minute_statistics(self, minute_token: str, *, user_id_type: UserIdType | None = None) -> MinuteStatistics:
+    def get_minute_statistics(self, minute_token: str) -> MinuteStatistics:
         """Return how often a minute has been viewed until now, and by whom.
 
         :raises MeetingsApiError: as `get_minute`.
         """
-        people = self._people(user_id_type)
         path = _path(minute_token, "/statistics")
-        return MinuteStatistics.parse(self._get(path, quotas.MINUTE_STATISTICS, people), "statistics")
+        return MinuteStatistics.parse(self._get(path, quotas.MINUTE_STATISTICS, self._people()), "statistics")
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
     def get_minute_artifacts(self, minute_token: str) -> MinuteArtifacts:

@@ -138,38 +138,27 @@ def _displayed_time(_: Fields, raw: Raw, name: str) -> DateTime | None:
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
-def _displayed_seconds(_: Fields, raw: Raw, name: str) -> int | None:
-    """Read "00:01:52" as seconds; None for another form."""
-    match = re.fullmatch("([0-9]{1,9}):([0-5][0-9]):([0-5][0-9])", str(raw.get(name)))
-    return sum(int(part) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else None
-
-
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
 @dataclass(frozen=True, slots=True)
 class MeetingInfo(FeishuAnswer):
-    """A meeting of the report: times in UTC, `meeting_duration` in seconds; participants and devices are only in `raw`.
+    """A meeting of the report: times in UTC; topic, duration, participants and devices are only in `raw`.
 
-    `meeting_id` is the 9-digit number. `meeting_instance_id` is the id for requesting the recording; older answers may
-    lack it. `recording` shows whether the meeting was recorded.
+    `meeting_id` is the 9-digit number. `meeting_instance_id` is taken as the id for requesting the recording, which no
+    page says; older answers may lack it. `recording` shows whether the meeting was recorded.
     """
 
     meeting_id: str | None
     meeting_instance_id: str | None
-    meeting_topic: str | None
     recording: bool | None
     meeting_start_time: Annotated[DateTime | None, _displayed_time] = None
     meeting_end_time: Annotated[DateTime | None, _displayed_time] = None
-    meeting_duration: Annotated[int | None, _displayed_seconds] = None
 
 
 # https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no
 @dataclass(frozen=True, slots=True)
 class MeetingBrief(NeverPickled, FeishuAnswer):
-    """A meeting of a number; `raw` holds the link to join and the password."""
+    """A meeting of a number; `raw` holds its topic, the link to join and the password."""
 
     id: str
-    meeting_no: str | None
-    topic: str | None
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get
@@ -201,7 +190,7 @@ def parse_page(data: object, name: str, cls: type[T]) -> Page[T]:
     token = read.text(raw, "page_token") if more else None
     if more and (token is None or name not in raw):
         raise ServerError(f"feishu announces more {name} but gives no list or no page_token", platform="feishu")
-    return Page(items, token)
+    return Page(items, token, read.integer(raw, "total"))
 
 
 def is_minute_token(value: str) -> bool:

@@ -14,7 +14,6 @@ from airflow_provider_meetings.api.http.oauth import TokenPair, UserTokenAuth
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.sanitize import check_text
-from airflow_provider_meetings.platforms.feishu.api.ids import UserIdType, check_user_id_type
 from airflow_provider_meetings.platforms.feishu.auth.app_token import AppTokens
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.auth.models import parse_token_pair
@@ -104,10 +103,9 @@ class FeishuSession:
         answer = self.transport.call("POST", path, decode, quota=quota, params=params, json=json, auth=self._auth)
         return answer.get("data")
 
-    def _people(self, user_id_type: UserIdType | None) -> dict[str, str]:
+    def _people(self) -> dict[str, str]:
         """Return the parameter that selects the type of the user ids in the answer."""
-        id_type = self._credentials.user_id_type if user_id_type is None else check_user_id_type(user_id_type)
-        return {"user_id_type": id_type}
+        return {"user_id_type": self._credentials.user_id_type}
 
     def _need_user(self, what: str) -> None:
         if self._credentials.users is None:

@@ -19,7 +19,7 @@ from airflow_provider_meetings.platforms.feishu.api.models import (
     parse_download_url,
 )
 from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost, Reaction, ReactionSet
-from airflow_provider_meetings.platforms.feishu.recordings import neutral_post, neutral_recording
+from airflow_provider_meetings.platforms.feishu.neutral import neutral_post, neutral_recording
 
 
 def answer(name: str) -> Any:

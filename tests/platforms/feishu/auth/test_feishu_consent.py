@@ -33,6 +33,8 @@ from tests.contract.backends import backend_servers
 from tests.hooks.test_shared_state import forget
 from tests.platforms.feishu.browser import REDIRECT, USER, browse
 
+WINDOW = pendulum.datetime(2026, 11, 1, tz="UTC"), pendulum.datetime(2026, 11, 14, tz="UTC")
+
 
 @pytest.fixture
 def user(emulated: Emulated) -> Emulated:
@@ -72,7 +74,7 @@ def test_consent_grants_user_calls(user: Emulated) -> None:
     assert client.get_minute_statistics(READY_MINUTE)
     assert client.get_minute_artifacts(READY_MINUTE)
     assert client.get_meeting_recording(READY_MEETING).minute_token == READY_MINUTE
-    assert next(iter(client.search_minutes(owner_ids=[FEISHU_USER.open_id])))
+    assert next(iter(client.search_minutes(FEISHU_USER.open_id, *WINDOW)))
     # No app token was fetched.
     assert user.state.calls["feishu.tenant_access_token"] == 0
 
@@ -320,7 +322,7 @@ def test_connection_scopes(user: Emulated) -> None:
     client = hook.get_conn()
     assert client.get_minute(READY_MINUTE)
     with pytest.raises(AirflowFailException, match=r"add it to the extra scopes.*authorize"), hook.error_mapping():
-        list(client.search_minutes("a"))
+        list(client.search_minutes("a", *WINDOW))
     # The next consent requests more scopes; requested and granted scopes are distinguished.
     user.connect("feishu", extra={**USER, "scopes": "minutes:minutes.search:read"})
     consent_status, _ = FeishuHook().finish_consent(browse(FeishuHook().begin_consent()))
@@ -336,7 +338,7 @@ def test_app_connection_needs_no_consent(emulated: Emulated) -> None:
         FeishuHook().begin_consent()
     client = FeishuHook().get_conn()
     with pytest.raises(ValueError, match="takes a user's token only"):
-        client.search_minutes("a")
+        client.search_minutes("a", *WINDOW)
     with pytest.raises(ValueError, match="takes a user's token only"):
         client.get_user_info()
     assert emulated.state.requests == []
