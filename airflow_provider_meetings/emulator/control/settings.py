@@ -69,6 +69,9 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "meetings_by_number_days": _integer(
         "number of days that Feishu's list_by_no looks back; 90 in its document; null: no limit", optional=True
     ),
+    "minutes_search_most": _integer(
+        "number of results of Feishu's search of minutes; the others are left out; null: all", lowest=1, optional=True
+    ),
     "minutes_search_depth": _integer(
         "number of results that Feishu's search of minutes pages through (2094007); null: all", lowest=1, optional=True
     ),

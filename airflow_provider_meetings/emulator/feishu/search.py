@@ -50,7 +50,7 @@ async def minutes_search(state: EmulatorState, request: Request) -> Response:
     ]
     found.sort(key=lambda minute: minute.create_time, reverse=True)
     try:
-        names = {minute.token: minute for minute in found}
+        names = {minute.token: minute for minute in found[: state.minutes_search_most]}
         token = request.query_params.get("page_token", "")
         page, next_token = page_of(state, _MINUTES, names, size, token, [query, filters])
     except ValueError:
@@ -62,7 +62,7 @@ async def minutes_search(state: EmulatorState, request: Request) -> Response:
         link = minute.url or f"https://sample.{state.domain}/minutes/{minute.token}"
         description = f"{minute.owner.name} {minute.create_time:%Y-%m-%d %H:%M}"
         items.append(_item("token", minute.token, minute.title, link, description))
-    return _success(state, items, len(found), next_token)
+    return _success(state, items, len(names), next_token)
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search

@@ -107,6 +107,7 @@ class EmulatorState:
         self.meeting_list_tenant = True
         self.meetings_by_number_days: int | None = None
         self.minutes_search_depth: int | None = None
+        self.minutes_search_most: int | None = None
         self.requests: list[RequestRecord] = []
         self.token_requests: Counter[Platform] = Counter()
         self.calls: Counter[str] = Counter()

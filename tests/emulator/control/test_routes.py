@@ -49,7 +49,7 @@ def test_every_plain_attribute_is_a_setting() -> None:
         ("has_more", "when-true"), ("meeting_summary", "list"), ("file_times", "number"), ("wecom_warning", True),
         ("expired_link", "json"), ("meeting_list_tenant", False), ("meetings_by_number_days", 90),
         ("refresh_seconds", 60), ("user_token_grace", 60), ("user_token_grace", None), ("ticket_seconds", 1),
-        ("consent", "deny"), ("cloud", "lark"), ("minutes_search_depth", 2),
+        ("consent", "deny"), ("cloud", "lark"), ("minutes_search_depth", 2), ("minutes_search_most", 2),
     ],
 )  # fmt: skip
 def test_settings_are_changed(emulator: Any, name: str, value: Any) -> None:

@@ -81,12 +81,15 @@ def test_pages(emulator: Any, endpoint: str) -> None:
     assert [name for page in pages(emulator) for name in page] == everything
 
 
-def test_depth_of_search(emulator: Any) -> None:
+def test_limits_of_search(emulator: Any) -> None:
     emulator.state.minutes_search_depth = 3
     answer = emulator.feishu_user("/minutes/v1/minutes/search", {}, page_size="2").json()["data"]
     token = answer["page_token"]
     answer = emulator.feishu_user("/minutes/v1/minutes/search", {}, page_size="2", page_token=token).json()
     assert answer["code"] == 2094007
-    emulator.state.minutes_search_depth = 4
+    emulator.state.minutes_search_depth, emulator.state.minutes_search_most = 4, 3
+    answer = emulator.feishu_user("/minutes/v1/minutes/search", {}).json()["data"]
+    assert (len(answer["items"]), answer["total"], answer["has_more"]) == (3, 3, False)
+    emulator.state.minutes_search_most = None
     answer = emulator.feishu_user("/minutes/v1/minutes/search", {}, page_size="2", page_token=token).json()
     assert len(answer["data"]["items"]) == 2
