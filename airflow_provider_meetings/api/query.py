@@ -186,8 +186,10 @@ def check_times(start: DateTime, end: DateTime) -> tuple[DateTime, DateTime]:
 
 
 def windows(start: DateTime, end: DateTime, max_length: timedelta) -> Iterator[tuple[DateTime, DateTime]]:
-    """Split a window into consecutive ones of at most `max_length`."""
+    """Split a window into consecutive ones of at most `max_length`, also when they are widened to whole seconds."""
     check_window(start, end)
+    if start.microsecond:
+        max_length -= timedelta(seconds=1)
     while start < end:
         stop = min(start + max_length, end)
         yield start, stop

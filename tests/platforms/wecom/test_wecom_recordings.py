@@ -118,6 +118,17 @@ class TestWeComContract(ClientContract):
         assert [(w.pages, w.start, w.end) for w in windows] == [(1, start, middle), (2, middle, END)]
         assert sum(w.items for w in windows) == len(expected)
 
+    def test_last_second_of_window_is_listed(self, client: MeetingsClient, state: EmulatorState) -> None:
+        """The platform takes whole seconds, a manual run has microseconds, and 31 days are the longest window."""
+        last = COMPANY[seed.SHARED_RECORD]
+        end = pendulum.instance(last.meeting_start_time).add(microseconds=600_000)
+        changed = replace(last, meeting_start_time=end.subtract(microseconds=1000))
+        state.company = replace(state.company, wecom_recordings={last.meeting_record_id: changed})
+        query = RecordingQuery(meeting_ids=(last.meetingid,), start=end.subtract(days=31), end=end)
+        assert [recording.recording_id for recording in client.list(query)] == [last.meeting_record_id]
+        query = replace(query, end=end.subtract(microseconds=1000))
+        assert [recording.recording_id for recording in client.list(query)] == [None]
+
     def test_window_of_31_days_is_one_request(self, client: MeetingsClient, state: EmulatorState) -> None:
         list(client.list(RecordingQuery(owner_ids=("nobody",), start=END.subtract(days=31), end=END)))
         assert sum(request.path == LIST for request in state.requests) == 1

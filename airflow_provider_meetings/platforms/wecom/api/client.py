@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from math import ceil
 from typing import Any
 
 from pendulum import DateTime
@@ -49,7 +50,7 @@ class WeComEndpoints(WeComSession):
 
         Requests all pages of all windows; a window has at most 31 days. A recording in two of them is yielded once.
 
-        :param start: aware, in whole seconds; `end` likewise.
+        :param start: aware; `end` likewise.
         :param report: called after each window. If one fails, then with it and with the rest, which is skipped; a
             listing that fails at its first request is left to the caller.
         :raises InvalidRequest: unless exactly one of the three selectors is set.
@@ -77,7 +78,12 @@ class WeComEndpoints(WeComSession):
         )
         for begin, until in windows(start, end, LONGEST_WINDOW):
             # The limit must be the same for all pages of a cursor.
-            body = {**chosen, "start_time": _seconds(begin), "end_time": _seconds(until), "limit": PAGE_SIZE}
+            body = {
+                **chosen,
+                "start_time": int(begin.timestamp()),
+                "end_time": ceil(until.timestamp()),
+                "limit": PAGE_SIZE,
+            }
             window = replace(window, start=begin, end=until, pages=0, items=0)
             try:
                 for page in pages(fetch, what=f"wecom recordings from {begin.isoformat()} to {until.isoformat()}"):
@@ -128,7 +134,3 @@ class WeComEndpoints(WeComSession):
 
 def _checked(**ids: str) -> dict[str, Any]:
     return {name: check_id(value, name) for name, value in ids.items()}
-
-
-def _seconds(time: DateTime) -> int:
-    return int(time.timestamp())
