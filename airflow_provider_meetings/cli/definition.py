@@ -64,7 +64,7 @@ _PLANNED = [
         ("--meeting-numbers", "Numbers of meetings", _IDS),
         ("--kinds", "Kinds of files to land (default: video)", {**_IDS, "default": ("video",)}),
         ("--per-day", "Recordings per day (default: counted in a sample)", {"type": positive, "metavar": "N"}),
-        ("--batch-size", "Recordings per batch (default: 100)", {"type": positive, "default": 100, "metavar": "N"}),
+        ("--batch-size", "Recordings per batch (default: 1000)", {"type": positive, "default": 1000, "metavar": "N"}),
     )
 ]
 
