@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,13 @@ def run_emulator(monkeypatch: pytest.MonkeyPatch, state_dir: Path) -> Iterator[E
         yield running
 
 
+@pytest.fixture
+def hung() -> Iterator[str]:
+    """The URL of a platform that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=300) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
 @dataclass
 class TaskInstance:
     """The part of a task instance that operators use when a test calls their `execute`."""
@@ -105,6 +114,7 @@ class TaskInstance:
     map_index: int = -1
     try_number: int = 1
     pushed: dict[str, Any] = field(default_factory=dict)
+    start_date: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = json.loads(json.dumps(value))

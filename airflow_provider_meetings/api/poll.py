@@ -1,144 +1,260 @@
-"""Poll for recordings: keep the answers, and ask again only for what is pending."""
+"""Poll for recordings: keep the state of each item, and ask again only for what is pending."""
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Literal
 
 from airflow_provider_meetings.api.client import MeetingsClient, deduplicate
-from airflow_provider_meetings.api.errors import Gone, NotFound, PermissionDenied, RateLimited, ServerError
+from airflow_provider_meetings.api.errors import (
+    Gone,
+    InvalidRequest,
+    MeetingsApiError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    ServerError,
+)
 from airflow_provider_meetings.api.models import Recording, RecordingState
-from airflow_provider_meetings.api.query import SELECTORS, RecordingQuery
+from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef, item_key
 
 Until = Literal["ready", "settled"]
 
+MAX_ITEMS = 1_000
+"""The most items of a wait, and the most recordings of one item."""
+PARTLY = "partly"
+"""The state of a pending item of which a recording has a final state."""
+EMPTY = ""
+"""The state of an owner without recordings: it is asked again, but no wait is for it alone."""
+_PENDING = {None, EMPTY, PARTLY, *(str(state) for state in RecordingState if state.is_pending)}
 _FAILURES = {RecordingState.GONE: Gone, RecordingState.FORBIDDEN: PermissionDenied, RecordingState.UNKNOWN: NotFound}
+_REASONS, _REASON_LENGTH = 50, 200
+_IDS = ("recording_id", "meeting_id", "meeting_number", "owner_id")
 
 
 class Poll:
-    """The answers to a query so far, one for each of its ids.
+    """The states of a query's items so far; an item is one id, or one recording of an earlier listing.
 
-    An id that the platform fails to answer is pending, and the error is its reason.
+    An item that the platform fails to answer is pending, and the error is its reason.
 
     :param until: ``ready``: a recording that will never be ready is an error; ``settled``: it is not.
+    :param known: what `known` of another process returned: its states count, but ready items are asked for once more.
+    :param keep: whether the recordings are needed; without them only the states are kept.
+    :raises InvalidRequest: if the query selects no item, or more than 1,000.
     """
 
-    def __init__(self, query: RecordingQuery, until: Until) -> None:
+    def __init__(
+        self, query: RecordingQuery, until: Until, known: Mapping[str, Any] | None = None, *, keep: bool = True
+    ) -> None:
+        known = known or {}
         self.query = query
         self.until = until
-        self.answered = False
-        self._answers: dict[RecordingQuery, tuple[Recording, ...]] = {}
-        self._failed: set[RecordingQuery] = set()
-        self._last_error = ""
-        self._waiting: deque[RecordingQuery] = deque()
+        self.states: dict[str, str] = dict(known.get("states", {}))
+        """By `item_key`, also of items that are not in the query."""
+        self.answered: bool = known.get("answered", False)
+        """Whether the platform has ever answered; then an id that fails is no failure of the platform."""
+        self._reasons: dict[str, str] = dict(known.get("reasons", {}))
+        self._keep = keep
+        self._items = query.items()
+        if not self._items:
+            raise InvalidRequest("A wait for a window needs owner_ids, or ids: give one of them")
+        if len(self._items) > MAX_ITEMS:
+            raise _too_many(f"{len(self._items)} items")
+        self._recordings: dict[str, tuple[Recording, ...]] = {}
+        self._order = dict.fromkeys(self._items)
+        self._failed: set[str] = set()
+        self._late = False
+        self._round: deque[RecordingQuery] = deque()
+        self._failure: MeetingsApiError | None = None
+        self._lost = False
 
-    def ask(self, client: MeetingsClient) -> bool:
-        """Ask once for each id that is pending, and return whether none is any more; the answers before an error stay.
+    @property
+    def waiting(self) -> list[str]:
+        """The keys of the items that are pending; empty owners only if something else is pending too."""
+        # Copies: after a deadline, a thread that the platform does not answer may still use the poll.
+        keys = [key for key in list(self._order) if self.states.get(key) in _PENDING and not self._late]
+        alone = all(self.states.get(key) == EMPTY for key in keys) and any(list(self.states.values()))
+        return [] if alone else keys
 
+    @property
+    def unfetched(self) -> list[str]:
+        """The keys of the items that have recordings, but in another process."""
+        fetched = {"ready", PARTLY} if self._keep else set()
+        return [key for key in list(self._order) if self.states.get(key) in fetched and key not in self._recordings]
+
+    @property
+    def left(self) -> int:
+        """The number of questions that the round has left."""
+        return len(self._round)
+
+    def ask(self, client: MeetingsClient, most: int | None = None) -> bool:
+        """Ask once for each pending item, or if there is none, for the recordings of the ready ones.
+
+        :param most: the number of questions to ask now; None means all.
+        :returns: whether the round has ended; otherwise the next call continues it.
         :raises MeetingsApiError: for an error that is not about one id; ServerError also if the platform fails to
-            answer for every id, and has never answered for one.
+            answer for every id, and has never answered for one. The answers before it stay, and the round has ended.
         :raises Gone, PermissionDenied, NotFound: with ``ready``, for a recording that will never be ready.
         """
-        if not self._answers:
-            self._waiting.extend(client._questions(self.query))
-            self._answers = {question: client._unanswered(question, "not asked yet") for question in self._waiting}
-            self._failed.update(self._waiting)
-        failure: ServerError | None = None
-        lost = False
-        for _ in range(len(self._waiting)):
-            # Last in the next round: an id whose error ends each round must not keep the others from being asked.
-            self._waiting.rotate(-1)
-            question = self._waiting[-1]
-            # The next poll repeats a failed call. Before the first answer, no other answer is lost by an error.
-            client.transport.caller.repeat_failures = not (self.answered or failure)
-            try:
-                answer = client.check(question)
-            except (RateLimited, ServerError) as error:
-                pending = self._answers[question]
-                self._answers[question] = tuple(
-                    replace(r, reason=str(error)) if r.state.is_pending else r for r in pending
-                )
-                self._failed.add(question)
-                if isinstance(error, RateLimited) or error.concerns_all or (error.lost and lost):
-                    raise
-                failure, lost = error, error.lost
-                continue
-            self.answered, lost = True, False
-            self._failed.discard(question)
-            self._answers[question] = answer
-            if answer and not any(recording.state.is_pending for recording in answer):
-                self._waiting.pop()
-        self._last_error = str(failure or "")
-        if failure and not self.answered:
-            raise failure
-        return self._is_done()
+        if not self._round:
+            self._begin(client)
+        try:
+            for _ in range(min(most or self.left, self.left)):
+                self._ask(client, self._round.popleft())
+        except MeetingsApiError as error:
+            self._round.clear()
+            self._failure = error
+            raise
+        if self._round:
+            return False
+        if self._failure and not self.answered:
+            raise self._failure
+        return True
 
-    def _is_done(self) -> bool:
-        for recording in self.recordings if self.until == "ready" else ():
+    def _begin(self, client: MeetingsClient) -> None:
+        keys = self.waiting or self.unfetched
+        self._failure, self._lost = None, False
+        if keys:
+            place = {key: number for number, key in enumerate(self._order)}
+            questions = client._questions(self.query.only(self._items[key] for key in keys))
+            self._round.extend(sorted(questions, key=lambda q: min(place[item_key(ids)] for ids in q.ids())))
+
+    def _ask(self, client: MeetingsClient, question: RecordingQuery) -> None:
+        keys = [item_key(ids) for ids in question.ids()]
+        for key in keys:
+            # Last in the next round: an id whose error ends each round must not keep the others from being asked.
+            self._order[key] = self._order.pop(key)
+        # The next poll repeats a failed call. Before the first answer, no other answer is lost by an error.
+        client.transport.caller.repeat_failures = not (self.answered or self._failure)
+        try:
+            answer = client.check(question)
+        except (RateLimited, ServerError) as error:
+            self._reasons.update(dict.fromkeys(keys, str(error)))
+            self._failed.update(keys)
+            if isinstance(error, RateLimited) or error.concerns_all or (error.lost and (self._lost or self._late)):
+                raise
+            self._failure, self._lost = error, error.lost
+            return
+        if len(answer) > MAX_ITEMS:
+            raise _too_many(f"{next(filter(None, next(question.ids()).values()))} has {len(answer)} recordings")
+        self.answered, self._lost = True, False
+        for key, recordings in _by_item(keys, answer).items():
+            self._keep_answer(key, recordings)
+
+    def _keep_answer(self, key: str, recordings: tuple[Recording, ...]) -> None:
+        self._failed.discard(key)
+        self._reasons.pop(key, None)
+        self.states[key], reason = _state_of(recordings)
+        if reason:
+            self._reasons[key] = reason
+        if self._keep:
+            self._recordings[key] = recordings
+        for recording in recordings if self.until == "ready" else ():
             if error := _FAILURES.get(recording.state):
                 raise error(
                     f"{recording.platform} recording {recording.label} will never be ready, it is {recording.state}: "
                     f"{recording.reason or 'no reason'}",
                     next_step="Leave it out, or use until='settled' to accept this state.",
                 )
-        # An owner without recordings is asked for again, but alone does not wait for the first one.
-        return bool(self.recordings) and not any(recording.state.is_pending for recording in self.recordings)
 
-    @property
-    def recordings(self) -> tuple[Recording, ...]:
-        """The recordings of all ids."""
-        return tuple(chain.from_iterable(self.answers()))
+    def expire(self) -> None:
+        """Stop waiting: from now on, pending items are overdue, and the first call without an answer ends a round."""
+        self._late = True
 
-    def answers(self, *, late: bool = False) -> list[tuple[Recording, ...]]:
-        """Return the recordings of each id, in the query's order, each recording once.
-
-        :param late: whether pending recordings are overdue.
-        """
-        found, seen = [], set[bytes]()
-        for question, answer in self._answers.items():
-            if late:
-                answer = tuple(_overdue(r, question in self._failed) if r.state.is_pending else r for r in answer)
-            found.append(tuple(deduplicate(answer, seen)))
-        return found
+    def results(self, client: MeetingsClient) -> list[Recording]:
+        """Return the recordings of all items, in the query's order, each once; what is still pending is overdue."""
+        found: list[Recording] = []
+        for key, item in self._items.items():
+            reason = self._reasons.get(key)
+            if (recordings := self._recordings.get(key)) is None:
+                state = self.states.get(key, "absent")
+                known = RecordingState.PROCESSING if state in {"ready", PARTLY, EMPTY} else RecordingState(state)
+                recordings = client._unanswered(self.query.only([item]), reason or "", known)
+            elif key not in self._failed:
+                reason = None
+            found.extend(_overdue(recording, reason) for recording in recordings)
+        return list(deduplicate(found, set()))
 
     def describe(self) -> str:
-        """Return the ids and states of the pending recordings, and the last error, for a log line."""
-        names = [f"{r.label} ({r.state})" for r in self.recordings if r.state.is_pending]
-        more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-        error = f". Last error: {self._last_error}" if self._last_error else ""
-        return (", ".join(names[:10]) + more or "nothing listed yet") + error
+        """Return the number, ids and states of the pending items, and the last error, for a log line."""
+        waiting = set(self.waiting)
+        first = islice((key for key in self._items if key in waiting), 10)
+        names = [f"{_label(*self._items[key])} ({self.states.get(key) or 'absent'})" for key in first]
+        more = f" and {len(waiting) - 10} more" if len(waiting) > 10 else ""
+        error = f". Last error: {self._failure}" if self._failure else ""
+        return (", ".join(names) + more or "nothing listed yet") + error
 
-    def rest(self) -> tuple[RecordingQuery, str]:
-        """Return the query of what is pending, and the other answers as JSON for `merge`; empty if there are none.
+    def rest(self, client: MeetingsClient) -> RecordingQuery:
+        """Return the query of what is pending, with no more than is needed to ask for it."""
+        by_recording = "recording_ids" in client.selectors
+        items: list[tuple[str, str | RecordingRef]] = []
+        for name, value in (self._items[key] for key in self.waiting or self.unfetched):
+            if isinstance(value, RecordingRef):
+                if by_recording and value.recording_id:
+                    value = RecordingRef(recording_id=value.recording_id, meeting_id=None)
+                elif not (value.listed_by or "").startswith("owner_id:"):
+                    value = replace(value, listed_by=None)
+            items.append((name, value))
+        return self.query.only(items)
 
-        The query has one settled id, by whose answer another poll tells a failing id from a failing platform.
+    def known(self, without: Container[str] = ()) -> dict[str, Any]:
+        """Return what another process needs, as plain JSON: the states, and the reasons of some items.
+
+        These are the errors of failing items and the reasons of final states, of 50 items at most.
+
+        :param without: the keys of items that are left out.
         """
-        waiting = set(self._waiting)
-        settled = set([question for question in self._answers if question not in waiting][1:])
-        asked = [question for question in self._answers if question not in settled] or [self.query]
-        ids: dict[str, Any] = {name: tuple(chain(*(getattr(q, name) for q in asked))) for name in SELECTORS}
-        answers = [
-            [recording.to_dict() for recording in answer] if question in settled else None
-            for question, answer in zip(self._answers, self.answers(), strict=True)
+        states = {key: state for key, state in list(self.states.items()) if key not in without}
+        reasons = [
+            (key, reason[:_REASON_LENGTH])
+            for key, reason in list(self._reasons.items())
+            if key in self._failed or states.get(key) not in _PENDING
         ]
-        return replace(self.query, **ids), json.dumps(answers) if settled else ""
+        return {"states": states, "reasons": dict(reasons[:_REASONS]), "answered": self.answered}
 
 
-def _overdue(recording: Recording, failed: bool) -> Recording:
-    reason = f"still {recording.state} at the deadline" + (f": {recording.reason}" if failed else "")
+def _too_many(what: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"A wait takes at most {MAX_ITEMS:,} items: {what}",
+        next_step="Map the sensor over batches (batches_to of the listing, then expand), or use smaller ones.",
+    )
+
+
+def _state_of(recordings: tuple[Recording, ...]) -> tuple[str, str | None]:
+    """Return the state of an item, and the reason for it."""
+    pending = [r for r in recordings if r.state.is_pending]
+    if pending:
+        return str(pending[0].state) if len(pending) == len(recordings) else PARTLY, pending[0].reason
+    if not recordings:
+        return EMPTY, None
+    if any(r.state is RecordingState.READY for r in recordings) or len(recordings) > 1:
+        return str(RecordingState.READY), None
+    return str(recordings[0].state), recordings[0].reason
+
+
+def _by_item(keys: list[str], answer: tuple[Recording, ...]) -> dict[str, tuple[Recording, ...]]:
+    """Divide an answer among the items of its question."""
+    if len(keys) == 1:
+        return {keys[0]: answer}
+    found: dict[str, tuple[Recording, ...]] = dict.fromkeys(keys, ())
+    for recording in answer:
+        own = (item_key({name: value}) for name in _IDS if (value := getattr(recording, name)))
+        if key := next((key for key in own if key in found), None):
+            found[key] += (recording,)
+    return found
+
+
+def _overdue(recording: Recording, error: str | None) -> Recording:
+    if not recording.state.is_pending:
+        return recording
+    reason = f"still {recording.state} at the deadline" + (f": {error}" if error else "")
     return replace(recording, state=RecordingState.OVERDUE, reason=reason)
 
 
-def merge(settled: str, found: Iterable[Mapping[str, Any]], counts: Iterable[int]) -> list[dict[str, Any]]:
-    """Return the recordings of a query, in its order, from the answers to the two parts of `Poll.rest`.
-
-    :param counts: how many recordings of `found` each id has.
-    """
-    rest, sizes = iter(found), iter(counts)
-    answers = (islice(rest, next(sizes)) if answer is None else answer for answer in json.loads(settled))
-    recordings = map(Recording.from_dict, chain.from_iterable(answers))
-    return [recording.to_dict() for recording in deduplicate(recordings, set())]
+def _label(name: str, value: str | RecordingRef) -> str:
+    if isinstance(value, RecordingRef):
+        return next(filter(None, (value.recording_id, value.meeting_id, value.meeting_number, "?")))
+    return f"{name.removesuffix('_ids').removesuffix('s').replace('_', ' ')} {value}"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from hashlib import blake2s
 from typing import Any, Self
 
+import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import InvalidRequest
@@ -117,31 +120,49 @@ class RecordingQuery:
             yield from ({name.removesuffix("s"): value} for value in getattr(self, name))
         yield from (ref.to_dict() for ref in self.recordings)
 
+    def items(self) -> dict[str, tuple[str, str | RecordingRef]]:
+        """Return the selector and the id of each item by its key; see `item_key`."""
+        found: dict[str, tuple[str, str | RecordingRef]] = {}
+        values = ((name, value) for name in SELECTORS for value in getattr(self, name))
+        for ids, item in zip(self.ids(), values, strict=True):
+            found.setdefault(item_key(ids), item)
+        return found
+
+    def only(self, items: Iterable[tuple[str, str | RecordingRef]]) -> Self:
+        """Return the query of some of the `items`, in the given order."""
+        values: dict[str, Any] = {name: [] for name in SELECTORS}
+        for name, value in items:
+            values[name].append(value)
+        return replace(self, **{name: tuple(ids) for name, ids in values.items()})  # type: ignore[arg-type]  # ids only
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the plain-JSON form of the fields that are set."""
+        """Return a short plain-JSON form: recordings as lists, by what they were listed by, times in seconds."""
         data: dict[str, Any] = {name: list(ids) for name in SELECTORS[:-1] if (ids := getattr(self, name))}
-        if self.recordings:
-            data["recordings"] = [ref.to_dict() for ref in self.recordings]
+        rows: dict[str, list[list[Any]]] = {}
+        for ref in self.recordings:
+            started = ref.started_at and int(ref.started_at.timestamp())
+            row = [ref.recording_id, ref.meeting_id, started, ref.meeting_number]
+            while row[-1] is None:
+                row.pop()
+            rows.setdefault(ref.listed_by or "", []).append(row)
+        if rows:
+            data["recordings"] = rows
         if self.start and self.end:
             data.update(start=self.start.isoformat(), end=self.end.isoformat())
         return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the query.
-
-        :raises InvalidRequest: if `data` is not the output of `to_dict`.
-        """
-        if not isinstance(data, Mapping):
-            raise InvalidRequest(f"query must be a dict from RecordingQuery.to_dict, got {type(data).__name__}")
-        try:
-            refs = tuple(RecordingRef(**ref) for ref in data.get("recordings", ()))
-            return cls(**{**data, "recordings": refs})
-        except TypeError:
-            raise InvalidRequest(
-                f"query has an unknown key; the keys are {', '.join(f.name for f in fields(cls))} (recordings: a list "
-                "of dicts): build it with RecordingQuery(…).to_dict()"
-            ) from None
+        """Rebuild the query from the output of `to_dict`; its recordings are in another order."""
+        refs = []
+        for listed_by, rows in data.get("recordings", {}).items():
+            for row in rows:
+                ids = dict(zip(("recording_id", "meeting_id", "started_at", "meeting_number"), row, strict=False))
+                started = ids.get("started_at") and pendulum.from_timestamp(ids["started_at"])
+                refs.append(
+                    RecordingRef(**{"meeting_id": None, **ids, "started_at": started, "listed_by": listed_by or None})
+                )
+        return cls(**{**data, "recordings": tuple(refs)})
 
     @staticmethod
     def refs(recordings: Iterable[Recording]) -> tuple[RecordingRef, ...]:
@@ -159,6 +180,16 @@ class RecordingQuery:
                 if r.recording_id or r.meeting_id or r.meeting_number or not r.owner_id
             )
         )
+
+
+def item_key(ids: Mapping[str, Any]) -> str:
+    """Return a digest of the most specific id, of 8 characters.
+
+    :param ids: by the names of the fields of a recording.
+    """
+    names = ("recording_id", "meeting_id", "meeting_number", "owner_id")
+    name = next(name for name in names if ids.get(name))
+    return urlsafe_b64encode(blake2s(f"{name}:{ids[name]}".encode(), digest_size=6).digest()).decode()
 
 
 def check_window(start: DateTime, end: DateTime) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from threading import Timer
 from typing import Any, get_args
 
 import pendulum
@@ -14,29 +14,34 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
+    AirflowTaskTimeout,
     BaseSensorOperator,
     Context,
-    PokeReturnValue,
     conf,
 )
+from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralTimeout
+from airflow.triggers.base import StartTriggerArgs
 
-from airflow_provider_meetings.api.errors import RateLimited, ServerError
+from airflow_provider_meetings.api.errors import InvalidRequest, RateLimited, ServerError
 from airflow_provider_meetings.api.models import Recording
-from airflow_provider_meetings.api.poll import Poll, Until, merge
+from airflow_provider_meetings.api.poll import Poll, Until
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.wait import GRACE_SECONDS, Schedule, TimedOut, Wait
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.batches import warn_if_large
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import CallingTask, UsageReport
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
-from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
+from airflow_provider_meetings.triggers.recordings import TIMEOUT_MARGIN, RecordingReadyTrigger
 
-TIMEOUT_MARGIN = timedelta(minutes=2)
-"""Airflow's own deferral timeout is this much later than the trigger's, which names the pending recordings."""
+GIVE_UP_AFTER = timedelta(hours=1)
+_IDS = ("meeting_ids", "meeting_numbers", "recording_ids", "owner_ids")
+_STORED = "wait"
+"""The key of the task state store."""
 
 
 class RecordingReadySensor(CallingTask, BaseSensorOperator):
-    """Wait until all selected recordings are ready, and return them.
+    """Wait until all selected recordings, at most 1,000, are ready, and return them.
 
     On WeCom, a meeting is ready when it has a recording in the window and all its recordings are transcoded. On Feishu,
     a meeting is ready when its minute is.
@@ -46,6 +51,8 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         never rendered.
     :param meeting_ids: the platform's meeting ids; a list or a JSON list in a string. (templated)
     :param recording_ids: Feishu's minute tokens; a list or a JSON list in a string. (templated)
+    :param meeting_numbers: WeCom's meeting codes, Feishu's 9-digit numbers; a list or a JSON list in a string.
+        (templated)
     :param owner_ids: WeCom's userids: meetings that these users created. Feishu's user ids: minutes that these users
         own; requires a connection with the identity ``user``. A list or a JSON list in a string. (templated)
     :param start: start of the window, aware. Default for WeCom and for Feishu's `owner_ids`: the last 31 days. Set it
@@ -54,20 +61,15 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
     :param until: ``ready``: all recordings must be ready; one that is gone, forbidden or unknown fails the task at
         once. ``settled``: each recording must have a final state; after `timeout`, recordings that are still pending
         are returned with state ``overdue``.
+    :param give_up_after: how long every poll may fail before the task fails. Default: an hour, or `timeout` if that is
+        shorter. With ``silent_fail`` it never gives up.
     :param deferrable: wait in the triggerer, without a worker slot. The first poll runs on the worker.
-        ``poke_interval`` and ``timeout`` apply in the triggerer too; ``exponential_backoff`` and ``max_wait`` do not.
+    :param start_from_trigger: the first poll runs in the triggerer too. Requires literal ids, times and connection; a
+        mapped task polls first on a worker.
     :returns: list of recordings as dicts, each with its ``state``.
     """
 
-    template_fields: Sequence[str] = (
-        "meetings_conn_id",
-        "recordings",
-        "meeting_ids",
-        "recording_ids",
-        "owner_ids",
-        "start",
-        "end",
-    )
+    template_fields: Sequence[str] = ("meetings_conn_id", "recordings", *_IDS, "start", "end")
 
     def __init__(
         self,
@@ -75,12 +77,15 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         meetings_conn_id: str,
         recordings: Any = None,
         meeting_ids: Any = None,
+        meeting_numbers: Any = None,
         recording_ids: Any = None,
         owner_ids: Any = None,
         start: Any = None,
         end: Any = None,
         until: Until = "ready",
+        give_up_after: timedelta | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        start_from_trigger: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -88,142 +93,225 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         self.meetings_conn_id = meetings_conn_id
         self.recordings = arguments.as_literal(recordings)
         self.meeting_ids = meeting_ids
+        self.meeting_numbers = meeting_numbers
         self.recording_ids = recording_ids
         self.owner_ids = owner_ids
         self.start = start
         self.end = end
         self.until: Until = arguments.choice(self, "until", until, get_args(Until))
-        self.deferrable = arguments.flag(self, "deferrable", deferrable)
-        self._poll: Poll | None = None
+        if give_up_after is not None and not isinstance(give_up_after, timedelta):
+            raise ValueError(f"{self.task_id}: give_up_after must be a timedelta or None, got {give_up_after!r:.60}")
+        self.give_up_after = give_up_after
+        started = arguments.flag(self, "start_from_trigger", start_from_trigger)
+        self.deferrable = arguments.flag(self, "deferrable", deferrable) or started
+        # Airflow starts a mapped task on a worker, and then its arguments may have been templates.
+        self.start_from_trigger = started and not getattr(self, "_BaseOperator__from_mapped", False)
+        if self.start_from_trigger:
+            self.start_trigger_args = self._start_from_trigger()
 
     def execute(self, context: Context) -> Any:
         """Wait on the worker or, if deferrable, in the triggerer."""
-        self._started = time.monotonic()
-        self._poll = None
-        return self._run(context, lambda: super(RecordingReadySensor, self).execute(context))
+        return self._run(lambda: self._wait(context, self._stored(context)))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Continue after the trigger's event, or after Airflow's own deferral timeout."""
-        resume = super().resume_execution
-        return self._run(context, lambda: resume(next_method, next_kwargs, context))
 
-    def _run(self, context: Context, wait: Callable[[], Any]) -> Any:
-        """Call `wait` and log the API usage of all polls once; with ``until="settled"`` a timeout is a result."""
+        def resume() -> Any:
+            try:
+                # Not that of sensors, which skips the task for any error.
+                return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
+            except TaskDeferralTimeout as error:
+                running = time.time() - context["ti"].start_date.timestamp()
+                if self.execution_timeout and running >= self.execution_timeout.total_seconds():
+                    raise AirflowTaskTimeout(str(error)) from error
+                if self.until == "ready":
+                    raise AirflowSensorTimeout(str(error)) from error
+                return self._wait(context, {}, late=True)
+
+        return self._run(resume)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the recordings of the states in the trigger's event, or raise its error; may defer again."""
+        status, message = event["status"], event["message"]
+        if status == "execution_timeout":
+            raise AirflowTaskTimeout(message)
+        if status == "timeout" and (self.until == "ready" or not any(event["states"].values())):
+            raise AirflowSensorTimeout(message)
+        if status == "failed" and event["permanent"]:
+            raise AirflowFailException(message)
+        if status == "failed":
+            # The retry policy reads `retry_after` from the cause.
+            raise AirflowException(message) from ServerError(message, retry_after=event["retry_after"])
+        return self._wait(context, event, late=status == "timeout")
+
+    def _run(self, wait: Callable[[], Any]) -> Any:
+        """Call `wait`, log the API usage once, and apply `soft_fail` and `never_fail` as for a poke."""
         usage = self._usage = UsageReport()
         try:
             result = wait()
             warn_if_large(self.log, result or (), "map the sensor over smaller batches")
             return result
-        except (AirflowSensorTimeout, AirflowSkipException) as error:
-            return self._after_timeout(context, error)
+        except (AirflowRescheduleException, AirflowSkipException):
+            raise
+        except (Exception, AirflowTaskTimeout) as error:
+            is_final = isinstance(error, AirflowSensorTimeout | AirflowTaskTimeout | AirflowFailException)
+            if self.never_fail or (self.soft_fail and is_final):
+                raise AirflowSkipException(f"Skipping: {error}") from error
+            raise
         finally:
             self._usage = None
             usage.log(self.log)
 
-    def _track(self, hook: MeetingsHook) -> AbstractContextManager[MeetingsHook]:
-        return (self._usage or UsageReport()).track(hook)
+    def _wait(self, context: Context, known: Mapping[str, Any], *, late: bool = False) -> list[dict[str, Any]]:
+        """Wait with one client from the states that are known; after the timeout (`late`), only complete the result."""
+        hook = MeetingsHook.for_connection(self.meetings_conn_id, retry=late or not self.deferrable)
+        with (self._usage or UsageReport()).track(hook), hook.error_mapping():
+            if (query := self._query(context)) is None:
+                self.log.info("No recordings to wait for")
+                return []
+            poll = Poll(query, self.until, known)
+            schedule = self._schedule(known.get("started") or context["ti"].start_date.timestamp())
+            client = hook.client
+            # A thread, because a platform that never answers would hold this one for longer.
+            timer = Timer(max(0.0, schedule.left(time.time())) + GRACE_SECONDS, hook.interrupt)
+            timer.daemon = True
+            try:
+                if not late:
+                    timer.start()
+                    self._rounds(context, Wait(poll, schedule, known), hook)
+            except TimedOut as passed:
+                message = f"Timed out; still pending: {poll.describe()}"
+                if passed.execution:
+                    raise AirflowTaskTimeout(message) from None
+                if self.until == "ready" or not any(poll.states.values()):
+                    raise AirflowSensorTimeout(message) from None
+                late = True
+            finally:
+                timer.cancel()
+            if late:
+                self._expire(poll, hook)
+            found = poll.results(client)
+        self.log.info("All %d recordings are %s", len(found), self.until)
+        return [recording.to_dict() for recording in found]
 
-    def _after_timeout(self, context: Context, error: AirflowSensorTimeout | AirflowSkipException) -> Any:
-        # With soft_fail the base class raises AirflowSkipException: without a cause after its own timeout, else with
-        # the AirflowSensorTimeout raised here as its cause.
-        timeout = error if isinstance(error, AirflowSensorTimeout) else error.__cause__
-        if not (timeout is None or isinstance(timeout, AirflowSensorTimeout)):
-            raise error
-        if self.until == "settled":
-            if found := self._late(context):
-                return found
-        elif self._poll:
-            raise type(error)(f"{error} Still pending: {self._poll.describe()}") from error.__cause__
-        raise error
-
-    def _late(self, context: Context) -> list[dict[str, Any]]:
-        """Return all recordings, the pending ones as overdue; poll first if the platform has not answered yet."""
-        if not (self._poll and self._poll.answered) and (query := self._query(context)):
-            self._poll = Poll(query, self.until)
-            with self._track(MeetingsHook.for_connection(self.meetings_conn_id)) as hook, hook.error_mapping():
-                self._poll.ask(hook.client)
-        if self._poll is None:
-            return []
-        self.log.warning("Timed out; overdue: %s", self._poll.describe())
-        return [recording.to_dict() for answer in self._poll.answers(late=True) for recording in answer]
-
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Poll once; a deferrable sensor defers if a recording is pending.
-
-        The deferral happens inside `poke`, so that the base class applies soft_fail, never_fail and timeout to the
-        first poll too. TaskDeferred is not an Exception and passes through.
-        """
-        hook = MeetingsHook.for_connection(self.meetings_conn_id, retry=not self.deferrable)
-        try:
-            with self._track(hook), hook.error_mapping():
-                if self._poll is None and (query := self._query(context)):
-                    self._poll = Poll(query, self.until)
-                if self._poll is None:
-                    self.log.info("No recordings to wait for")
-                    return PokeReturnValue(True, [])
-                done = self._poll.ask(hook.client)
-        except AirflowFailException:
-            raise
-        except AirflowException as error:
-            # The next poll waits for a rate limit to pass, so the task need not fail for one, and lose its answers.
-            tolerated = self.silent_fail or isinstance(error.__cause__, RateLimited)
-            if not (tolerated and self._poll and (self.deferrable or self._poll.answered)):
+    def _rounds(self, context: Context, wait: Wait, hook: MeetingsHook) -> None:
+        while True:
+            begun, error = time.time(), None
+            try:
+                with hook.error_mapping():
+                    wait.poll.ask(hook.client)
+            except AirflowFailException:
                 raise
-            self.log.exception("Poll failed")
-            done = False
-        if done:
-            found = self._poll.recordings
-            self.log.info("All %d recordings are %s", len(found), self.until)
-            return PokeReturnValue(True, [recording.to_dict() for recording in found])
-        self.log.info("Still pending: %s", self._poll.describe())
-        if self.deferrable:
-            self._defer(self._poll)
-        return PokeReturnValue(False)
+            except AirflowException as failed:
+                error = failed
+            if (pause := wait.next_round(begun, time.time(), error)) is None:
+                return
+            if error and hook.interrupted.is_set():
+                raise error
+            if pause and self.deferrable:
+                self._defer(wait, hook)
+            if pause and self.reschedule:
+                self._reschedule(context, wait, pause)
+            hook.interrupted.wait(pause)
+
+    def _expire(self, poll: Poll, hook: MeetingsHook) -> None:
+        """Make what is pending overdue; fetch the ready recordings, unless the platform does not answer."""
+        hook.client.transport.request_timeout = (GRACE_SECONDS, GRACE_SECONDS)
+        try:
+            if not poll.answered:  # the trigger's event is lost
+                poll.ask(hook.client)
+            self.log.warning("Timed out; overdue: %s", poll.describe())
+            poll.expire()
+            if not hook.interrupted.is_set():
+                poll.ask(hook.client)
+        except (RateLimited, ServerError) as error:
+            if not poll.answered:
+                raise
+            poll.expire()
+            self.log.warning("The last poll failed: %s", error)
+
+    def _defer(self, wait: Wait, hook: MeetingsHook) -> None:
+        left = timedelta(seconds=wait.schedule.left(time.time()))
+        rest = wait.poll.rest(hook.client)
+        trigger = self._trigger(rest, wait.schedule, wait.known(without=rest.items()))
+        self.defer(trigger=trigger, method_name="execute_complete", timeout=left + TIMEOUT_MARGIN)
+
+    def _trigger(self, query: RecordingQuery, schedule: Schedule, known: dict[str, Any]) -> RecordingReadyTrigger:
+        return RecordingReadyTrigger(
+            meetings_conn_id=self.meetings_conn_id,
+            query=query.to_dict(),
+            until=self.until,
+            schedule=schedule.to_dict(),
+            known=known,
+        )
+
+    def _reschedule(self, context: Context, wait: Wait, pause: float) -> None:
+        if store := context.get("task_state_store"):
+            this_try = {"try_number": context["ti"].try_number, "started": wait.schedule.started}
+            store.set(_STORED, {**this_try, **wait.known()})
+        again = pendulum.from_timestamp(time.time() + pause)
+        raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]  # Airflow's own
+
+    def _stored(self, context: Context) -> Mapping[str, Any]:
+        """Return what an earlier process of this try has stored; before Airflow 3.3 only when it was."""
+        if self.deferrable or not self.reschedule:
+            return {}
+        store: Any = context.get("task_state_store")
+        stored = store.get(_STORED) if store else None
+        if stored and stored["try_number"] == context["ti"].try_number:
+            return dict(stored)
+        first = context["ti"].get_first_reschedule_date(context)
+        return {"started": first.timestamp()} if first else {}
+
+    def _schedule(self, started: float) -> Schedule:
+        give_up_after = self.give_up_after or min(GIVE_UP_AFTER, timedelta(seconds=self.timeout))
+        return Schedule(
+            started=started,
+            timeout=self.timeout,
+            execution_timeout=self.execution_timeout.total_seconds() if self.execution_timeout else None,
+            give_up_after=None if self.silent_fail else give_up_after.total_seconds(),
+            poke_interval=self.poke_interval,
+            exponential_backoff=bool(self.exponential_backoff),
+            max_wait=self.max_wait.total_seconds() if self.max_wait else None,
+        )
+
+    def _ids(self) -> dict[str, Any]:
+        return {name: arguments.ids(getattr(self, name), name) for name in _IDS}
 
     def _query(self, context: Context) -> RecordingQuery | None:
         """Build the query from the arguments; return None if the only argument is an empty listing."""
         refs: tuple[RecordingRef, ...] = ()
-        ids = {name: arguments.ids(getattr(self, name), name) for name in ("meeting_ids", "recording_ids", "owner_ids")}
+        ids = self._ids()
         if self.recordings is not None:
+            if given := [name for name in _IDS if ids[name]]:
+                raise InvalidRequest(f"Give either recordings or {', '.join(given)}, not both")
             refs = RecordingQuery.refs(arguments.values(Recording, self.recordings, "recordings", context))
-            if not refs and not any(ids.values()):
+            if not refs:
                 return None
-        return RecordingQuery(start=self.start, end=self.end, recordings=refs, **ids)
+        query = RecordingQuery(start=self.start, end=self.end, recordings=refs, **ids)
+        if query.start and query.start.timestamp() > time.time():
+            raise InvalidRequest(
+                f"start ({query.start.isoformat()}) is in the future: no recording can be in the window yet",
+                next_step="Run the task after the start of the window.",
+            )
+        return query
 
-    def _defer(self, poll: Poll) -> None:
-        left = timedelta(seconds=self.timeout - (time.monotonic() - self._started))
-        if left <= timedelta(0):
-            raise AirflowSensorTimeout(f"Timed out; still pending: {poll.describe()}")
-        query, settled = poll.rest()
-        trigger = RecordingReadyTrigger(
-            meetings_conn_id=self.meetings_conn_id,
-            query=query.to_dict(),
-            until=self.until,
-            poke_interval=self.poke_interval,
-            deadline=(pendulum.now("UTC") + left).isoformat(),
-            max_failures=None if self.silent_fail else 5,
-        )
-        # Text: Airflow refuses some keys and depths in the arguments of the method, and the recordings have any.
-        kwargs = {"settled": settled}
-        self.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs, timeout=left + TIMEOUT_MARGIN)
+    def _start_from_trigger(self) -> StartTriggerArgs:
+        names = ("meetings_conn_id", *_IDS, "start", "end")
+        given = [name for name in names if not _is_literal(getattr(self, name))]
+        if given or self.recordings is not None:
+            raise ValueError(
+                f"{self.task_id}: start_from_trigger needs literal ids, times and connection, without templates and "
+                f"outputs of other tasks: change {', '.join(given) or 'recordings'}, or use deferrable=True"
+            )
+        query = RecordingQuery(start=self.start, end=self.end, **self._ids())
+        Poll(query, self.until)  # checks the number of items
+        path, kwargs = self._trigger(query, self._schedule(0.0), {}).serialize()
+        timeout = timedelta(seconds=self.timeout) + TIMEOUT_MARGIN
+        return StartTriggerArgs(path, "execute_complete", trigger_kwargs=kwargs, timeout=timeout)
 
-    def execute_complete(
-        self, context: Context, event: dict[str, Any], settled: str | None = None
-    ) -> list[dict[str, Any]]:
-        """Return the recordings of the trigger's event and the settled ones of the first poll, or raise its error."""
-        found: list[dict[str, Any]] = event["recordings"]
-        late = event["status"] == "timeout" and self.until == "settled" and settled and found
-        if event["status"] == "done" or late:
-            if settled is None and "counts" in event:  # `dag.test` drops the arguments of a deferral
-                found = self._late(context)
-            if settled:
-                found = merge(settled, found, event["counts"])
-            self.log.info("All %d recordings are %s", len(found), self.until)
-            return found
-        if event["status"] == "timeout":
-            raise AirflowSensorTimeout(event["message"])
-        if event["permanent"]:
-            raise AirflowFailException(event["message"])
-        # The retry policy reads `retry_after` from the cause.
-        cause = ServerError(event["message"], retry_after=event["retry_after"])
-        raise AirflowException(event["message"]) from cause
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, list | tuple | set):
+        return all(map(_is_literal, value))
+    return not hasattr(value, "resolve") and not (isinstance(value, str) and ("{{" in value or "{%" in value))

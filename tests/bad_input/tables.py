@@ -22,9 +22,9 @@ from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.transfers.to_parquet import PostsToParquetOperator, RecordingsToParquetOperator
 from airflow_provider_meetings.transfers.to_sql import PostsToSqlOperator, RecordingsToSqlOperator
-from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 from tests.bad_input.rows import LONG, SECRET, Opaque, Row, choices, conn_ids, id_lists, invalid_items, times
 
+NO_IDS = {"meeting_ids": None}
 DAY = {"start": "2026-11-12T00:00:00+08:00", "end": "2026-11-13T00:00:00+08:00"}
 WECOM: dict[str, Any] = {"meetings_conn_id": "wecom_default", "meeting_ids": None, **DAY}
 FILE = {
@@ -214,10 +214,10 @@ WINDOW = [
     Row("end", None, "give both start and end", "or neither", WECOM | {"owner_ids": ["a"]}),
     Row("end", DAY["start"], "is empty", "CronDataIntervalTimetable", WECOM | {"owner_ids": ["a"]}),
     Row("end", "2026-11-11T00:00:00+08:00", "is before start", "swap them", WECOM | {"owner_ids": ["a"]}),
-    Row("start", DAY["start"], "feishu does not support start and end", "omit them", {"end": DAY["end"]}),
+    Row("start", DAY["start"], "feishu supports start and end only with", "omit them", {"end": DAY["end"]}),
 ]
 FEISHU_OWNERS = Row(
-    "owner_ids", ["zhangwei"], "feishu does not support owner_ids", "It supports meeting_ids, recording_ids"
+    "owner_ids", ["zhangwei"], "feishu does not support owner_ids", "It supports meeting_ids, meeting_numbers"
 )
 
 TABLES: dict[type, Table] = {
@@ -265,22 +265,30 @@ TABLES: dict[type, Table] = {
         [
             *choices("until", "ready"),
             *_flag("deferrable"),
+            *_flag("start_from_trigger"),
+            *(
+                Row("give_up_after", value, f"got {value!r:.60}", "a timedelta or None")
+                for value in (0, 3600, "3600", True, [1], Opaque())
+            ),
         ],
         [
             *_conn(NO_CONN),
             *WINDOW,
-            *RECORDINGS,
-            Row("recordings", [{**RECORDING, "recording_id": LONG}], "5000 characters", "at most 256"),
-            Row("recordings", [{**RECORDING, "recording_id": "a\n"}], "control character", "without spaces"),
-            Row("recordings", [{**RECORDING, "recording_id": ""}], "is empty", "remove empty ones"),
+            Row("recordings", [], "Give either recordings or meeting_ids", "not both"),
+            *(replace(row, also={**row.also, **NO_IDS}) for row in RECORDINGS),
+            Row("recordings", [{**RECORDING, "recording_id": LONG}], "5000 characters", "at most 256", NO_IDS),
+            Row("recordings", [{**RECORDING, "recording_id": "a\n"}], "control character", "without spaces", NO_IDS),
+            Row("recordings", [{**RECORDING, "recording_id": ""}], "is empty", "remove empty ones", NO_IDS),
             Row(
                 "recordings",
                 [{**RECORDING, "recording_id": None, "meeting_id": None}],
                 "without any id",
                 "cannot be queried",
+                NO_IDS,
                 label="recording",
             ),
             *id_lists("meeting_ids"),
+            *id_lists("meeting_numbers"),
             *id_lists("recording_ids"),
             *id_lists("owner_ids"),
             Row("meeting_ids", None, "The query selects nothing", "Give one of meeting_ids"),
@@ -295,50 +303,6 @@ TABLES: dict[type, Table] = {
             Row("recording_ids", ["a"], "wecom does not support", "It supports meeting_ids, meeting_numbers", WECOM),
             FEISHU_OWNERS,
         ],
-    ),
-    RecordingReadyTrigger: Table(
-        {
-            "meetings_conn_id": "feishu_default",
-            "query": {"meeting_ids": [READY_MEETING]},
-            "until": "ready",
-            "poke_interval": 60.0,
-            "deadline": "2026-11-12T00:00:00+00:00",
-            "max_failures": 5,
-        },
-        [
-            *NOT_AN_ID,
-            NO_CONN,
-            *choices("until", "ready"),
-            *(
-                Row("query", value, f"got {type(value).__name__}", "RecordingQuery.to_dict")
-                for value in (None, 7, True, "{}", b"{}", [], ["757"], Opaque())
-            ),
-            *(
-                Row("query", value, "has an unknown key", "build it with RecordingQuery")
-                for value in (
-                    {"ids": ["757"]},
-                    {1: 2},
-                    {"recordings": 7},
-                    {"recordings": [7]},
-                    {"recordings": None},
-                    {"recordings": [{"x": 1}]},
-                )
-            ),
-            Row("query", {}, "The query selects nothing", "Give one of", label="recording"),
-            Row("query", {"meeting_ids": "757"}, "the single text '757'", "write ['757']", label="meeting_ids"),
-            Row("query", {"meeting_ids": ["757"], "start": "x"}, "'x'", "ISO 8601", label="start"),
-            *(
-                Row("poke_interval", value, f"got {value!r:.60}", "a number of seconds, at least 0")
-                for value in (None, "60", True, -1, float("nan"), float("inf"), b"6", [6])
-            ),
-            *(r for r in times("deadline", {}) if r.value != "None"),
-            Row("deadline", None, "got NoneType", "ISO 8601"),
-            *(
-                Row("max_failures", value, f"got {value!r:.60}", "a whole number, at least 0, or None")
-                for value in ("5", True, -1, 1.5, b"5", [5])
-            ),
-        ],
-        [],
     ),
     RecordingsToObjectStorageOperator: Table(
         {"task_id": "land", "meetings_conn_id": "feishu_default", "recordings": [RECORDING], "target": "file://{lake}"},
@@ -507,7 +471,7 @@ TABLES: dict[type, Table] = {
         [
             *(
                 Row(name, value, kind, remedy)
-                for name in ("recording_id", "meeting_id", "meeting_number")
+                for name in ("recording_id", "meeting_id", "meeting_number", "listed_by")
                 for value, kind, remedy in [
                     (7, "int", "in quotes"),
                     (True, "bool", "in quotes"),

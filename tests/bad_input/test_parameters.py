@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
     BaseOperator,
     BaseSensorOperator,
 )
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, RUNNING_MEETING
@@ -158,10 +159,15 @@ def test_ids_that_native_rendering_makes_numbers(
     assert task.execute(context)
 
 
-def test_iterator_can_be_read_at_second_poke(emulated: Any, context: Any) -> None:
+def test_iterator_can_be_read_again(emulated: Any, context: Any) -> None:
     """An exhausted iterator would look like a listing without recordings, and the task would succeed."""
     waiting = {"platform": "feishu", "tenant": "t", "recording_id": None, "meeting_id": RUNNING_MEETING}
     sensor = RecordingReadySensor(
-        task_id="wait", meetings_conn_id="feishu_default", recordings=iter([{**waiting, "state": "recording"}])
+        task_id="wait",
+        meetings_conn_id="feishu_default",
+        recordings=iter([{**waiting, "state": "recording"}]),
+        mode="reschedule",
     )
-    assert [bool(sensor.poke(context)) for _ in range(2)] == [False, False]
+    for _ in range(2):
+        with pytest.raises(AirflowRescheduleException):
+            sensor.execute(context)

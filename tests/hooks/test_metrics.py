@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import pendulum
 import pytest
 from airflow.observability.stats import Stats as TriggererStats
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
 from airflow.sdk.observability.stats import Stats as TaskStats
 
+from airflow_provider_meetings.api import wait
 from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,
@@ -149,8 +149,13 @@ def test_landing(emulated: Any, context: Any, tmp_path: Path, task_metrics: Metr
 
 
 def test_many_pokes_log_one_line(
-    emulated: Any, context: Any, task_metrics: Metrics, capsys: pytest.CaptureFixture[str]
+    emulated: Any,
+    context: Any,
+    task_metrics: Metrics,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(wait, "MIN_PAUSE_SECONDS", 0)
     emulated.state.not_ready_polls = 2
     sensor(PROCESSING_MEETING).execute(context)
     ((_, calls, *_),) = lines(capsys.readouterr().out)
@@ -193,14 +198,13 @@ def test_trigger_uses_metrics_of_triggerer(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(recordings, "FIRST_POLL_SECONDS", 0)
-    monkeypatch.setattr(recordings, "MIN_PAUSE_SECONDS", 0)
+    monkeypatch.setattr(wait, "MIN_PAUSE_SECONDS", 0)
     emulated.state.not_ready(READY_MINUTE, 2)
     trigger = RecordingReadyTrigger(
         meetings_conn_id="feishu_default",
         query={"recording_ids": [READY_MINUTE]},
         until="ready",
-        poke_interval=0,
-        deadline=(pendulum.now("UTC") + timedelta(minutes=5)).isoformat(),
+        schedule=wait.Schedule(started=time.time(), timeout=300, poke_interval=0).to_dict(),
     )
 
     async def outcome() -> list[Any]:

@@ -21,7 +21,7 @@ from airflow_provider_meetings.operators.recordings import ListRecordingsOperato
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from airflow_provider_meetings.transfers.inputs import RecordingInputs
 from tests.contract.revocation import revoke_at_requests
-from tests.sensors.test_answers import DELETED, company_of
+from tests.sensors.test_modes import DELETED, company_of
 
 SEASON = {"start": "2026-10-05T00:00:00+08:00", "end": "2026-11-14T00:00:00+08:00"}
 
@@ -211,7 +211,7 @@ def test_states_before_ready(emulated: Any, context: Any) -> None:
 
 
 def many_of_feishu(emulated: Any, *broken: int) -> list[str]:
-    emulated.state.company, ids = company_of(DELETED + 2, *broken)
+    emulated.state.company, ids = company_of(*broken)
     return ids
 
 

@@ -1,39 +1,38 @@
-"""The sensor in its three modes, on both platforms."""
+"""What the sensor asks for, its arguments, and what is special on a worker."""
 
 from __future__ import annotations
 
+import copy
 import json
-from datetime import timedelta
-from typing import Any, ClassVar
+import pickle
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import pendulum
 import pytest
+from airflow.models.taskinstance import TaskInstance as ScheduledInstance
 from airflow.providers.common.compat.sdk import (
+    DAG,
     AirflowException,
     AirflowFailException,
     AirflowSensorTimeout,
-    AirflowSkipException,
+    AirflowTaskTimeout,
     TaskDeferred,
 )
+from airflow.sdk import task as task_decorator
 from airflow.sdk.bases.operator import TriggerFailureReason
-from airflow.sdk.exceptions import AirflowRescheduleException
+from airflow.serialization.serialized_objects import DagSerialization
 
-from airflow_provider_meetings.api.errors import RateLimited
-from airflow_provider_meetings.api.http.transport import Transport
-from airflow_provider_meetings.emulator.seed.feishu import (
-    DELETED_MINUTE_MEETING,
-    FORBIDDEN_MEETING,
-    PROCESSING_MEETING,
-    PROCESSING_MINUTE,
-    READY_MEETING,
-    READY_MINUTE,
-    RUNNING_MEETING,
-    UNRECORDED_MEETING,
-)
+from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.emulator.seed.feishu import PROCESSING_MINUTE, READY_MEETING, RUNNING_MEETING
 from airflow_provider_meetings.emulator.seed.wecom import PROCESSING_RECORD
+from airflow_provider_meetings.sensors import recordings
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
+from airflow_provider_meetings.triggers.recordings import TIMEOUT_MARGIN
 
 DAY = {"start": "2026-11-11T18:00:00+00:00", "end": "2026-11-12T18:00:00+00:00"}
+LITERAL: dict[str, Any] = {"task_id": "wait", "meetings_conn_id": "feishu_default", "start_from_trigger": True}
 
 
 def feishu(**arguments: Any) -> RecordingReadySensor:
@@ -54,115 +53,6 @@ def wecom(emulated: Any, **arguments: Any) -> RecordingReadySensor:
             **arguments,
         }
     )
-
-
-def test_poke_waits_for_meeting_and_minute(emulated: Any, context: Any) -> None:
-    emulated.state.not_ready_polls = 2
-    found = feishu(meeting_ids=[PROCESSING_MEETING, READY_MEETING]).execute(context)
-    assert [(r["state"], r["recording_id"]) for r in found] == [("ready", PROCESSING_MINUTE), ("ready", READY_MINUTE)]
-    # 2 x 124002 for the meeting; then the meeting and 2 x 2091003 for the minute; then both.
-    requests = [r.path for r in emulated.state.requests if PROCESSING_MEETING in r.path or PROCESSING_MINUTE in r.path]
-    assert len(requests) == 2 + 2 * 3
-    json.dumps(found)
-
-
-def test_poke_waits_for_wecom_meeting(emulated: Any, context: Any) -> None:
-    emulated.state.not_ready_polls = 1
-    found = wecom(emulated).execute(context)
-    assert [(r["state"], r["recording_id"]) for r in found] == [("ready", PROCESSING_RECORD)]
-
-
-def test_reschedule(emulated: Any, context: Any) -> None:
-    emulated.state.not_ready_polls = 1
-    sensor = feishu(meeting_ids=[PROCESSING_MEETING], mode="reschedule", poke_interval=60)
-    for _ in range(2):
-        with pytest.raises(AirflowRescheduleException):
-            sensor.execute(context)
-    assert [r["state"] for r in sensor.execute(context)] == ["ready"]
-
-
-def test_deferrable_does_not_defer_if_ready(emulated: Any, context: Any) -> None:
-    found = feishu(meeting_ids=[READY_MEETING], deferrable=True).execute(context)
-    assert [r["state"] for r in found] == ["ready"]
-
-
-def test_trigger_arguments(emulated: Any, context: Any) -> None:
-    emulated.state.not_ready_polls = 1
-    sensor = wecom(emulated, deferrable=True, timeout=600, poke_interval=30)
-    with pytest.raises(TaskDeferred) as deferred:
-        sensor.execute(context)
-    _, arguments = deferred.value.trigger.serialize()
-    meeting = emulated.state.company.wecom_recordings[PROCESSING_RECORD].meetingid
-    assert arguments["query"] == {"meeting_ids": [meeting], **DAY}
-    assert (arguments["until"], arguments["poke_interval"], arguments["max_failures"]) == ("ready", 30, 5)
-    left = pendulum.parse(arguments["deadline"]) - pendulum.now("UTC")  # type: ignore[operator]
-    assert 500 < left.total_seconds() <= 600
-    # Airflow's own timeout is later than the trigger's.
-    assert deferred.value.timeout is not None
-    assert deferred.value.timeout.total_seconds() > 600
-
-
-@pytest.fixture
-def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Transport, "pause", lambda self, seconds: None)
-
-
-@pytest.mark.parametrize("mode", [{"mode": "poke"}, {"mode": "reschedule"}, {"deferrable": True}])
-class TestModes:
-    """Timeout, soft_fail and never_fail, in each mode and on the first poll."""
-
-    def test_timeout(self, emulated: Any, context: Any, mode: dict[str, Any]) -> None:
-        with pytest.raises(AirflowSensorTimeout, match=RUNNING_MEETING):
-            feishu(meeting_ids=[RUNNING_MEETING], timeout=0, **mode).execute(context)
-
-    def test_timeout_with_soft_fail(self, emulated: Any, context: Any, mode: dict[str, Any]) -> None:
-        with pytest.raises(AirflowSkipException):
-            feishu(meeting_ids=[RUNNING_MEETING], timeout=0, soft_fail=True, **mode).execute(context)
-
-    def test_permanent_error(self, emulated: Any, context: Any, mode: dict[str, Any]) -> None:
-        emulated.connect("feishu", password="wrong-secret")
-        with pytest.raises(AirflowFailException, match="Check login"):
-            feishu(meeting_ids=[READY_MEETING], **mode).execute(context)
-
-    def test_permanent_error_with_soft_fail(self, emulated: Any, context: Any, mode: dict[str, Any]) -> None:
-        emulated.connect("feishu", password="wrong-secret")
-        with pytest.raises(AirflowSkipException):
-            feishu(meeting_ids=[READY_MEETING], soft_fail=True, **mode).execute(context)
-
-    def test_temporary_error(self, emulated: Any, context: Any, no_backoff: None, mode: dict[str, Any]) -> None:
-        emulated.connect("feishu", host="http://127.0.0.1:9")
-        sensor = feishu(meeting_ids=[READY_MEETING], **mode)
-        with pytest.raises(AirflowException) as caught:
-            sensor.execute(context)
-        assert not isinstance(caught.value, AirflowFailException)
-
-    def test_temporary_error_with_never_fail(
-        self, emulated: Any, context: Any, no_backoff: None, mode: dict[str, Any]
-    ) -> None:
-        emulated.connect("feishu", host="http://127.0.0.1:9")
-        with pytest.raises(AirflowSkipException):
-            feishu(meeting_ids=[READY_MEETING], never_fail=True, **mode).execute(context)
-
-    def test_settled_returns_overdue_recordings(self, emulated: Any, context: Any, mode: dict[str, Any]) -> None:
-        ids = [READY_MEETING, RUNNING_MEETING, UNRECORDED_MEETING, DELETED_MINUTE_MEETING, FORBIDDEN_MEETING]
-        found = feishu(meeting_ids=ids, until="settled", timeout=0, **mode).execute(context)
-        assert [r["state"] for r in found] == ["ready", "overdue", "overdue", "gone", "forbidden"]
-        assert found[1]["reason"] == "still recording at the deadline"
-
-    def test_settled_with_soft_fail(self, emulated: Any, context: Any, mode: dict[str, Any]) -> None:
-        sensor = feishu(meeting_ids=[RUNNING_MEETING], until="settled", timeout=0, soft_fail=True, **mode)
-        assert [r["state"] for r in sensor.execute(context)] == ["overdue"]
-
-    def test_settled_returns_final_states_at_once(self, emulated: Any, context: Any, mode: dict[str, Any]) -> None:
-        found = feishu(meeting_ids=[DELETED_MINUTE_MEETING], until="settled", **mode).execute(context)
-        assert [r["state"] for r in found] == ["gone"]
-
-    @pytest.mark.parametrize("meeting", [DELETED_MINUTE_MEETING, FORBIDDEN_MEETING, "7571999999999999999"])
-    def test_ready_fails_at_once_for_final_states(
-        self, emulated: Any, context: Any, mode: dict[str, Any], meeting: str
-    ) -> None:
-        with pytest.raises(AirflowFailException, match="will never be ready"):
-            feishu(meeting_ids=[meeting], **mode).execute(context)
 
 
 def test_recordings_of_listing(emulated: Any, context: Any) -> None:
@@ -188,7 +78,7 @@ def test_listed_meetings_without_recording_id(emulated: Any, context: Any) -> No
         {**absent, "meeting_number": "001"},
     ]
     found = wecom(emulated, meeting_ids=None, recordings=listed, until="settled", timeout=0).execute(context)
-    assert [(r["meeting_number"], r["meeting_id"]) for r in found] == [("000", None), ("001", None), (None, "hy-never")]
+    assert [(r["meeting_number"], r["meeting_id"]) for r in found] == [(None, "hy-never"), ("000", None), ("001", None)]
 
 
 def test_default_window_of_wecom(emulated: Any, context: Any) -> None:
@@ -199,75 +89,162 @@ def test_default_window_of_wecom(emulated: Any, context: Any) -> None:
     assert request.body["end_time"] - request.body["start_time"] == 31 * 24 * 3600
 
 
-def test_first_poll_failed_with_silent_fail(emulated: Any, context: Any) -> None:
-    emulated.connect("feishu", host="http://127.0.0.1:9")
+def test_trigger_arguments(emulated: Any, context: Any) -> None:
+    emulated.state.not_ready_polls = 1
+    sensor = wecom(emulated, deferrable=True, timeout=600, poke_interval=30, execution_timeout=timedelta(minutes=5))
     with pytest.raises(TaskDeferred) as deferred:
-        feishu(meeting_ids=[READY_MEETING], deferrable=True, silent_fail=True).execute(context)
-    assert deferred.value.trigger.serialize()[1]["max_failures"] is None
+        sensor.execute(context)
+    _, arguments = deferred.value.trigger.serialize()
+    meeting = emulated.state.company.wecom_recordings[PROCESSING_RECORD].meetingid
+    assert arguments["query"] == {"meeting_ids": [meeting], **DAY}
+    schedule = arguments["schedule"]
+    assert schedule["started"] == context["ti"].start_date.timestamp()
+    assert [schedule[name] for name in ("timeout", "execution_timeout", "give_up_after")] == [600, 300, 600]
+    # Airflow's own timeout is later than the trigger's.
+    assert deferred.value.timeout is not None
+    assert 300 < deferred.value.timeout.total_seconds() <= 300 + TIMEOUT_MARGIN.total_seconds()
 
 
-def test_first_poll_rate_limited(emulated: Any, context: Any) -> None:
-    emulated.state.fail("feishu.meeting_recording", 99991400, times=None, reset=4000)
-    with pytest.raises(TaskDeferred):
-        feishu(meeting_ids=[READY_MEETING], deferrable=True).execute(context)
-    with pytest.raises(AirflowException) as caught:
-        feishu(meeting_ids=[READY_MEETING]).execute(context)
-    assert isinstance(caught.value.__cause__, RateLimited)
+def resume(context: Any, event: dict[str, Any] | None, **arguments: Any) -> Any:
+    sensor = feishu(**{"meeting_ids": [READY_MEETING], "deferrable": True, **arguments})
+    if event is None:
+        return sensor.resume_execution("__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}, context)
+    return sensor.resume_execution("execute_complete", {"event": event}, context)
 
 
-class TestResume:
-    """The task after the trigger's event."""
+def test_failed_event_keeps_retry_after_for_retry_policy(emulated: Any, context: Any) -> None:
+    event: dict[str, Any] = {"status": "failed", "message": "busy", "permanent": False, "states": {}}
+    for retry_after, expected in ((300.0, "retry"), (None, "default")):
+        with pytest.raises(AirflowException, match="busy") as caught:
+            resume(context, {**event, "retry_after": retry_after})
+        policy = feishu(meeting_ids=["1"]).retry_policy
+        assert policy is not None
+        decision = policy.evaluate(caught.value, 1, 3)
+        assert decision.action.value == expected
+        assert (decision.retry_delay or timedelta(0)) >= timedelta(seconds=300 if expected == "retry" else 0)
 
-    EVENT: ClassVar[dict[str, Any]] = {
-        "status": "done",
-        "permanent": False,
-        "message": "",
-        "retry_after": None,
-        "recordings": [{"state": "ready"}],
-    }
 
-    def resume(self, context: Any, event: dict[str, Any] | None, **arguments: Any) -> Any:
-        sensor = feishu(**{"meeting_ids": [READY_MEETING], "deferrable": True, **arguments})
-        if event is None:
-            return sensor.resume_execution("__fail__", {"error": TriggerFailureReason.TRIGGER_TIMEOUT}, context)
-        return sensor.resume_execution("execute_complete", {"event": event}, context)
+def test_deferral_timeout_of_airflow(emulated: Any, context: Any) -> None:
+    """The triggerer was down: there is no event."""
+    with pytest.raises(AirflowSensorTimeout):
+        resume(context, None)
+    # With "settled" the sensor polls once more.
+    ids = [READY_MEETING, RUNNING_MEETING]
+    found = resume(context, None, meeting_ids=ids, until="settled")
+    assert [r["state"] for r in found] == ["ready", "overdue"]
+    context["ti"].start_date -= timedelta(minutes=10)
+    with pytest.raises(AirflowTaskTimeout):
+        resume(context, None, execution_timeout=timedelta(minutes=9))
 
-    def test_done(self, context: Any) -> None:
-        assert self.resume(context, self.EVENT) == [{"state": "ready"}]
 
-    def test_timeout(self, context: Any) -> None:
-        event = {**self.EVENT, "status": "timeout", "message": "timed out"}
-        with pytest.raises(AirflowSensorTimeout, match="timed out"):
-            self.resume(context, event)
-        with pytest.raises(AirflowSkipException):
-            self.resume(context, event, soft_fail=True)
+@pytest.mark.parametrize("execution_timeout", [None, timedelta(seconds=1)])
+def test_deadline_on_a_worker_holds_against_a_hung_platform(
+    emulated: Any, hung: str, context: Any, monkeypatch: pytest.MonkeyPatch, execution_timeout: timedelta | None
+) -> None:
+    monkeypatch.setattr(recordings, "GRACE_SECONDS", 0.2)
+    emulated.connect("feishu", host=hung)
+    sensor = feishu(recording_ids=[PROCESSING_MINUTE], timeout=1, execution_timeout=execution_timeout)
+    with pytest.raises(AirflowTaskTimeout if execution_timeout else AirflowSensorTimeout):
+        sensor.execute(context)
 
-    @pytest.mark.parametrize("permanent", [True, False])
-    def test_failed(self, context: Any, permanent: bool) -> None:
-        event = {**self.EVENT, "status": "failed", "message": "not allowed", "permanent": permanent}
-        with pytest.raises(AirflowException, match="not allowed") as caught:
-            self.resume(context, event)
-        assert isinstance(caught.value, AirflowFailException) == permanent
-        with pytest.raises(AirflowSkipException):
-            self.resume(context, event, soft_fail=True)
 
-    def test_failed_keeps_retry_after_for_retry_policy(self, context: Any) -> None:
-        event: dict[str, Any] = {**self.EVENT, "status": "failed", "message": "busy"}
-        for retry_after, expected in ((300.0, "retry"), (None, "default")):
-            with pytest.raises(AirflowException, match="busy") as caught:
-                self.resume(context, {**event, "retry_after": retry_after})
-            policy = feishu(meeting_ids=["1"]).retry_policy
-            assert policy is not None
-            decision = policy.evaluate(caught.value, 1, 3)
-            assert decision.action.value == expected
-            assert (decision.retry_delay or timedelta(0)) >= timedelta(seconds=300 if expected == "retry" else 0)
+def test_ready_recordings_are_not_fetched_for_long_after_the_deadline(
+    emulated: Any, hung: str, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, "GRACE_SECONDS", 0.2)
+    ids = [READY_MEETING, RUNNING_MEETING]
+    keys = list(RecordingQuery(meeting_ids=tuple(ids)).items())
+    states = dict(zip(keys, ["ready", "recording"], strict=True))
+    event = {"status": "timeout", "message": "", "states": states, "reasons": {}, "answered": True}
+    emulated.connect("feishu", host=hung)
+    found = resume(context, event, meeting_ids=ids, until="settled")
+    assert [r["state"] for r in found] == ["overdue", "overdue"]
+    assert "could not be reached" in found[0]["reason"]
 
-    def test_deferral_timeout(self, emulated: Any, context: Any) -> None:
-        with pytest.raises(AirflowSensorTimeout):
-            self.resume(context, None)
-        with pytest.raises(AirflowSkipException):
-            self.resume(context, None, soft_fail=True)
-        # With "settled" the sensor polls once more.
-        for soft_fail in (False, True):
-            arguments = {"meeting_ids": [READY_MEETING, RUNNING_MEETING], "until": "settled", "soft_fail": soft_fail}
-            assert [r["state"] for r in self.resume(context, None, **arguments)] == ["ready", "overdue"]
+
+def test_pause_ends_with_on_kill(emulated: Any, context: Any) -> None:
+    sensor = feishu(meeting_ids=[RUNNING_MEETING], poke_interval=3600)
+    original = emulated.state.log
+
+    def log(record: Any) -> None:
+        original(record)
+        if RUNNING_MEETING in record.path:
+            threading.Timer(0.1, sensor.on_kill).start()
+
+    emulated.state.log = log
+    with pytest.raises(AirflowException, match="the task is being stopped"):
+        sensor.execute(context)
+    pickle.dumps(copy.deepcopy(sensor))
+
+
+def test_window_in_the_future(emulated: Any, context: Any) -> None:
+    start = datetime.fromtimestamp(time.time() + 60, UTC)
+    with pytest.raises(AirflowFailException, match="is in the future"):
+        wecom(emulated, start=start, end=start + timedelta(days=1)).execute(context)
+
+
+def test_recording_id_of_wecom_without_its_meeting(emulated: Any, context: Any) -> None:
+    listed = [{"platform": "wecom", "tenant": "t", "recording_id": "r", "state": "processing"}]
+    with pytest.raises(AirflowFailException, match="needs both recording_id and meeting_id"):
+        wecom(emulated, meeting_ids=None, recordings=listed).execute(context)
+
+
+@pytest.mark.parametrize("recordings", [False, True])
+def test_more_items_than_a_wait_takes(emulated: Any, context: Any, recordings: bool) -> None:
+    ids = [str(number) for number in range(1001)]
+    absent = {"platform": "feishu", "tenant": "t", "recording_id": None, "state": "absent"}
+    arguments = {"recordings": [{**absent, "meeting_id": i} for i in ids]} if recordings else {"meeting_ids": ids}
+    with pytest.raises(AirflowFailException, match=r"at most 1,000 items: 1001 items.*batches"):
+        feishu(**arguments).execute(context)
+    assert emulated.state.requests == []
+
+
+class TestStartFromTrigger:
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"meeting_ids": "{{ params.ids }}"},
+            {"meeting_ids": ["1", "{{ params.id }}"]},
+            {"meeting_ids": ["1"], "meetings_conn_id": "{{ var.value.conn }}"},
+            {"owner_ids": ["a"], **DAY, "start": "{{ data_interval_start }}"},
+            {"recordings": []},
+        ],
+    )
+    def test_template_is_an_error_at_parse_time(self, arguments: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match="needs literal ids"):
+            RecordingReadySensor(**{**LITERAL, **arguments})
+
+    def test_output_of_a_task_is_an_error_at_parse_time(self) -> None:
+        @task_decorator
+        def ids() -> list[str]:
+            return ["1"]
+
+        with DAG("starting", schedule=None), pytest.raises(ValueError, match="change meeting_ids"):
+            RecordingReadySensor(**LITERAL, meeting_ids=ids())
+
+    def test_invalid_ids_are_an_error_at_parse_time(self) -> None:
+        with pytest.raises(ValueError, match="The query selects nothing"):
+            RecordingReadySensor(**LITERAL)
+        with pytest.raises(ValueError, match="at most 1,000 items"):
+            RecordingReadySensor(**LITERAL, meeting_ids=list(map(str, range(1001))))
+
+    def test_scheduler_defers_the_task_and_not_a_mapped_one(self) -> None:
+        """Airflow has the trigger's arguments of a task from its serialised DAG, and none for a mapped one."""
+        with DAG("starting", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+            RecordingReadySensor(**LITERAL, meeting_ids=["1"])
+            RecordingReadySensor.partial(**{**LITERAL, "task_id": "mapped"}).expand(meeting_ids=[["1"], ["2"]])
+        stored = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+        found = {}
+        for task in stored.tasks:
+            scheduled: Any = ScheduledInstance.__new__(ScheduledInstance)
+            object.__setattr__(scheduled, "task", task)
+            found[task.task_id] = ScheduledInstance.start_trigger_args.fget(scheduled)  # type: ignore[attr-defined]
+        assert found["mapped"] is None
+        assert found["wait"].next_method == "execute_complete"
+
+    def test_mapped_task_runs_on_a_worker(self, emulated: Any, context: Any) -> None:
+        """Its arguments may be templates: they are rendered after the task was made."""
+        sensor = RecordingReadySensor(**LITERAL, meeting_ids="{{ ids }}", _airflow_from_mapped=True)
+        sensor.meeting_ids = [RUNNING_MEETING]
+        with pytest.raises(TaskDeferred):
+            sensor.execute(context)

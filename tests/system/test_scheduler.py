@@ -50,6 +50,7 @@ def with_conf(**conf: list[str]) -> dict[str, Any]:
 RUNS = {
     "feishu_recordings": with_conf(meeting_ids=[READY_MEETING, PROCESSING_MEETING, DELETED_MINUTE_MEETING]),
     "slow_meeting": with_conf(meeting_ids=[SLOW_MEETING]),
+    "starts_in_triggerer": with_conf(),
     "wecom_recordings_daily": interval("2026-11-11T18:00:00Z", "2026-11-12T18:00:00Z"),
     # Not the days of the DAG above: each object is landed by one DAG only.
     "mapped_landing": interval("2026-10-27T18:00:00Z", "2026-10-28T18:00:00Z"),
@@ -81,7 +82,7 @@ def without_journals(warehouse: dict[str, list[dict[str, Any]]]) -> dict[str, li
 def test_cleared_runs_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake, warehouse, home, dags = (tmp_path / name for name in ("lake", "warehouse.duckdb", "home", "dags"))
     shutil.copytree(EXAMPLES, dags)
-    for name in ("slow_meeting.py", "mapped_landing.py"):
+    for name in ("slow_meeting.py", "mapped_landing.py", "starts_in_triggerer.py"):
         shutil.copy(TEST_DAGS / name, dags)
     planted = Planted()
     plant_app_secrets(planted, monkeypatch)
@@ -112,6 +113,9 @@ def test_cleared_runs_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         second_tries, second, landed_again = tries(), tables(warehouse), files(lake)
 
     assert "feishu_recordings.wait: deferred" in seen
+    waits = [line for line in seen if line.startswith("starts_in_triggerer.wait: ")]
+    assert waits.index("starts_in_triggerer.wait: deferred") == 0  # no worker before
+    assert "starts_in_triggerer.mapped[1]: deferred" in seen
     triggerer = [log.read_text() for log in (home / "logs").rglob("*.trigger.*.log")]
     assert any("Still pending: " in text for text in triggerer)
     assert [text.count("Usage of feishu: ") for text in triggerer] == [1] * len(triggerer)
