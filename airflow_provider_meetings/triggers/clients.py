@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -17,13 +15,12 @@ from asgiref.sync import sync_to_async
 
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import AuthenticationError, PermissionDenied
-from airflow_provider_meetings.api.http.caller import Caller
-from airflow_provider_meetings.api.http.usage import Usage
+from airflow_provider_meetings.api.http.cancellation import Caller
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import UsageReport
 
 THREADS = 8
-"""For each connection; each may have one more that sends its request."""
+"""For each connection; each has one more that sends its request."""
 CURRENT_SECONDS = 30.0
 """A connection is read again after this time."""
 
@@ -71,73 +68,38 @@ class _Shared:
         self._reading = threading.Lock()
         self._read_at = float("-inf")
         self._hook: MeetingsHook | None = None
-        self._guard = threading.Lock()
-        self._users: Counter[MeetingsHook] = Counter()
 
     def run(self, function: Callable[[MeetingsClient], T], caller: Caller, usage: UsageReport) -> T:
         started = time.monotonic()
-        self._renew(started - CURRENT_SECONDS, wait=self._hook is None)
-        with self._borrowed() as hook:
-            try:
-                return _call(hook, function, caller, usage)
-            except AirflowFailException as error:
-                if not isinstance(error.__cause__, AuthenticationError | PermissionDenied):
-                    raise
-                self._renew(started, wait=True)
-                if self._hook is hook:
-                    raise
-        with self._borrowed() as hook:
-            return _call(hook, function, caller, usage)
-
-    def _renew(self, oldest: float, *, wait: bool) -> None:
-        """Read the connection again if that was before `oldest`; without `wait`, not if another thread does it now."""
-        if self._read_at >= oldest or not self._reading.acquire(blocking=wait):
-            return
+        hook = self._current(started - CURRENT_SECONDS)
         try:
-            now = time.monotonic()
-            if self._read_at < oldest:
-                if self._hook is None or not self._hook.is_current():
-                    self._replace(MeetingsHook.for_connection(self._conn_id, retry=False))
-                self._read_at = now
-        finally:
-            self._reading.release()
-
-    def _replace(self, hook: MeetingsHook) -> None:
-        hook.get_conn()
-        with self._guard:
-            old, self._hook = self._hook, hook
-            self._users[hook] = 1  # this object
-        if old is not None:
-            self._give_back(old)
-
-    @contextmanager
-    def _borrowed(self) -> Iterator[MeetingsHook]:
-        with self._guard:
-            hook = self._hook
-            assert hook is not None  # noqa: S101  # `_renew` has made one, or raised
-            self._users[hook] += 1
-        try:
-            yield hook
-        finally:
-            self._give_back(hook)
-
-    def _give_back(self, hook: MeetingsHook) -> None:
-        with self._guard:
-            self._users[hook] -= 1
-            unused = not self._users[hook]
-        if unused:
-            del self._users[hook]
-            hook.close()
-
-
-def _call(hook: MeetingsHook, function: Callable[[MeetingsClient], T], caller: Caller, usage: UsageReport) -> T:
-    with hook.error_mapping():
-        try:
-            with hook.client.transport.called_by(caller):
-                return function(hook.client)
+            return _call(hook, function, caller)
+        except AirflowFailException as error:
+            if not isinstance(error.__cause__, AuthenticationError | PermissionDenied):
+                raise
+            if (changed := self._current(started)) is hook:
+                raise
+            return _call(changed, function, caller)
         finally:
             usage.count(hook.conn_type, caller.usage)
-            caller.usage = Usage()
+
+    def _current(self, oldest: float) -> MeetingsHook:
+        """Return the hook; read the connection again if that was before `oldest`."""
+        with self._reading:
+            now, hook = time.monotonic(), self._hook
+            if hook is None or self._read_at < oldest:
+                if hook is None or not hook.is_current():
+                    if hook:
+                        hook.close()  # its calls in progress go on
+                    hook = MeetingsHook.for_connection(self._conn_id, retry=False)
+                    hook.get_conn()
+                self._hook, self._read_at = hook, now
+            return hook
+
+
+def _call(hook: MeetingsHook, function: Callable[[MeetingsClient], T], caller: Caller) -> T:
+    with hook.error_mapping(), hook.client.transport.called_by(caller):
+        return function(hook.client)
 
 
 _shared = cache(_Shared)

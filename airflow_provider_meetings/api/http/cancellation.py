@@ -5,11 +5,9 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -21,8 +19,8 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
-REQUESTS = 8
-"""The most requests of an adapter in progress, and the most idle connections to a host."""
+from airflow_provider_meetings.api.http.usage import Usage
+
 IDLE_SECONDS = 15.0
 """A connection that was idle for longer is not used again: its host may be closing it."""
 
@@ -31,25 +29,28 @@ class DeadlineExceeded(requests.Timeout):
     """A request took longer than its deadline."""
 
 
-class Cancellation:
-    """Ends the exchanges of one caller, and refuses its further ones."""
+class Caller:
+    """One of those who share an adapter: its calls are counted and cancelled apart from those of the others."""
 
     def __init__(self) -> None:
+        self.usage = Usage()
+        self.repeat_failures = True
+        """Whether calls are repeated that the platform fails to answer; a poll sends them once."""
         self.requested = threading.Event()
         self.exchanges: set[_Exchange] = set()
 
     def cancel(self) -> None:
-        """End each exchange, in any thread."""
+        """End each exchange, in any thread, and refuse further ones."""
         self.requested.set()
         for exchange in [*self.exchanges]:
             exchange.outcome.put(requests.ConnectionError("the session was interrupted"))
 
 
 class _Exchange:
-    """One request and its answer, in a thread of the adapter."""
+    """One request and its answer, in a thread of its own."""
 
-    def __init__(self, cancellation: Cancellation) -> None:
-        self.cancellation = cancellation
+    def __init__(self, caller: Caller) -> None:
+        self.caller = caller
         # Unlike an Event or a Future, a SimpleQueue may be used by a signal handler of the thread that waits for it.
         self.outcome: SimpleQueue[requests.Response | BaseException] = SimpleQueue()
         self.sockets: list[socket.socket] = []
@@ -81,7 +82,6 @@ class CancellableAdapter(HTTPAdapter):
 
     A socket timeout starts again with each byte, and nothing interrupts the lookup of a name. Each request therefore
     runs in a thread, which its caller leaves at the deadline, on `cancel`, or with the exception of a signal handler.
-    While lookups occupy all threads, further requests wait for one.
 
     :param mixins: base classes of the connections to the hosts, not of those to proxies.
     """
@@ -89,35 +89,32 @@ class CancellableAdapter(HTTPAdapter):
     def __init__(self, *mixins: type[HTTPConnection]) -> None:
         # Set first: the base class creates the pool manager.
         self._mixins = mixins
-        self._cancellation = Cancellation()
-        self._queued: deque[Callable[[], None]] = deque()
-        self._threads: set[threading.Thread] = set()
-        self._idle_since = 0.0
+        self._caller = Caller()
+        self.idle_since = 0.0
         self._own = threading.local()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         # Reentrant: a signal handler may call `cancel` while its own thread holds the lock.
         self._lock = threading.RLock()
-        super().__init__(pool_maxsize=REQUESTS)
+        super().__init__()
 
     @property
     def cancelled(self) -> bool:
-        return self._cancellation.requested.is_set()
+        return self._caller.requested.is_set()
 
     def exchange(
-        self, work: Callable[[], requests.Response], seconds: float, cancellation: Cancellation | None = None
+        self, work: Callable[[], requests.Response], seconds: float, caller: Caller | None = None
     ) -> requests.Response:
         """Return what `work` returns; it sends one request through this adapter.
 
-        :param cancellation: the caller's; None for that of the adapter.
+        :param caller: None for the adapter's own.
         :raises DeadlineExceeded: after `seconds`; the request's connection is shut down.
         :raises requests.ConnectionError: if it is cancelled, or was cancelled before.
         """
-        exchange = _Exchange(cancellation or self._cancellation)
+        exchange = _Exchange(caller or self._caller)
 
         def run() -> None:
             self._own.exchange = exchange
             try:
-                _check(exchange)
                 outcome: requests.Response | BaseException = work()
             except BaseException as error:  # raised by the caller
                 outcome = error
@@ -126,38 +123,21 @@ class CancellableAdapter(HTTPAdapter):
                 exchange.discard()
 
         try:
-            exchange.cancellation.exchanges.add(exchange)
+            exchange.caller.exchanges.add(exchange)
             _check(exchange)
             # Airflow finds the task's log by the context.
-            self._start(partial(copy_context().run, run))
+            threading.Thread(target=copy_context().run, args=(run,), name="meetings request", daemon=True).start()
             return exchange.wait(seconds)
         except BaseException:
             exchange.left = True
             exchange.discard()
             raise
         finally:
-            exchange.cancellation.exchanges.discard(exchange)
-
-    def _start(self, run: Callable[[], None]) -> None:
-        with self._lock:
-            self._queued.append(run)
-            if len(self._threads) < REQUESTS:
-                thread = threading.Thread(target=self._serve, name="meetings request", daemon=True)
-                thread.start()
-                self._threads.add(thread)
-
-    def _serve(self) -> None:
-        while True:
-            with self._lock:
-                if not self._queued:
-                    self._threads.discard(threading.current_thread())
-                    return
-                run = self._queued.popleft()
-            run()
+            exchange.caller.exchanges.discard(exchange)
 
     def cancel(self) -> None:
         """End each exchange of the adapter's own, and each read of a body, in any thread; refuse further ones."""
-        self._cancellation.cancel()
+        self._caller.cancel()
         with self._lock:
             for connection in [*self._sockets]:
                 _shut_down(connection)
@@ -175,11 +155,7 @@ class CancellableAdapter(HTTPAdapter):
 
     def drop_idle(self) -> None:
         """Use no connection again that is idle now. Unlike `close`, it does not disturb the requests in progress."""
-        self._idle_since = time.monotonic()
-
-    def may_reuse(self, used_at: float) -> bool:
-        """Return whether a connection that was last used at that time may be used again."""
-        return used_at > max(self._idle_since, time.monotonic() - IDLE_SECONDS)
+        self.idle_since = time.monotonic()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -210,7 +186,7 @@ class _CancellableConnection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        return super().is_connected and self.adapter.may_reuse(self._used_at)
+        return super().is_connected and self._used_at > max(self.adapter.idle_since, time.monotonic() - IDLE_SECONDS)
 
     def _new_conn(self) -> socket.socket:
         connection = super()._new_conn()
@@ -245,7 +221,7 @@ class _CancellableConnection(HTTPConnection):
 
 
 def _check(exchange: _Exchange) -> None:
-    if exchange.left or exchange.cancellation.requested.is_set():
+    if exchange.left or exchange.caller.requested.is_set():
         raise requests.ConnectionError("the session was interrupted")
 
 

@@ -32,8 +32,7 @@ from airflow_provider_meetings.api.errors import (
 )
 from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
 from airflow_provider_meetings.api.http.body import read_whole
-from airflow_provider_meetings.api.http.caller import Caller
-from airflow_provider_meetings.api.http.cancellation import CancellableAdapter, DeadlineExceeded
+from airflow_provider_meetings.api.http.cancellation import Caller, CancellableAdapter, DeadlineExceeded
 from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
 from airflow_provider_meetings.api.http.redaction import is_http, keep_queries_out_of_logs, redact, unreachable
 
