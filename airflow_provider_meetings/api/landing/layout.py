@@ -18,7 +18,7 @@ UNDATED = "undated"
 RECEIPT_SUFFIX = ".receipt.json"
 CHECKPOINT_SUFFIX = ".part.json"
 BATCH_SUFFIX = ".batch.ndjson"
-_RESERVED_SUFFIXES = (RECEIPT_SUFFIX, CHECKPOINT_SUFFIX, ".part")
+_RESERVED_SUFFIXES = (RECEIPT_SUFFIX, CHECKPOINT_SUFFIX, BATCH_SUFFIX, ".part")
 MAX_TEMPLATE_BYTES = 200  # its constant text must fit into a file name
 MAX_NAME_BYTES = 110  # two names, a suffix and .part fit into the 255 bytes of a file name
 # In a segment, each value but one ends at text that it cannot contain, or begins after such a text. Ids contain -.~%+;
@@ -92,7 +92,7 @@ class Layout:
         if _reserved_suffix(last.format_map(dict.fromkeys(FIELDS, "json"))):
             raise InvalidRequest(
                 f"layout: the last segment {last!r} makes names that end in one of {', '.join(_RESERVED_SUFFIXES)}, "
-                "which are reserved for receipts, checkpoints and part files"
+                "which are reserved for receipts, checkpoints, batches and part files"
             )
 
     def object_key(self, recording: Recording, media: MediaFile, ext: str) -> str:

@@ -107,13 +107,15 @@ def test_hostile_id_is_one_path_segment(recording_id: str, file_id: str, tenant:
 
 
 @pytest.mark.parametrize("template", ["{file_id}.{kind}.{ext}", "{kind}={file_id}.{ext}", "{ext}.{kind}.{file_id}"])
-@pytest.mark.parametrize("file_id", ["f", "f.part", "f.receipt", ".part", "f.part.json", "f.receipt.json", "f.PART"])
+@pytest.mark.parametrize(
+    "file_id", ["f", "f.part", "f.receipt", ".part", "f.part.json", "f.receipt.json", "f.batch.ndjson", "f.PART"]
+)
 @pytest.mark.parametrize("kind", ["video", "receipt", "part"])
 @pytest.mark.parametrize("ext", ["mp4", "json", "part"])
 def test_object_never_gets_reserved_suffix(template: str, file_id: str, kind: str, ext: str) -> None:
     media = replace(MEDIA, file_id=file_id, kind=kind)
     name = Layout(f"{{tenant}}/{template}").object_key(RECORDING, media, ext).removeprefix("t/")
-    assert not name.lower().endswith((".receipt.json", ".part.json", ".part"))
+    assert not name.lower().endswith((".receipt.json", ".part.json", ".batch.ndjson", ".part"))
     assert name.replace("%2E", ".") == template.format(file_id=file_id, kind=kind, ext=ext)
 
 
