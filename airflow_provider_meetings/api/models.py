@@ -110,11 +110,10 @@ class PlainJson:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Rebuild the value from valid JSON."""
-        names = cls.__dataclass_fields__.keys()  # type: ignore[attr-defined]  # as in to_dict
-        if data.keys() <= names:
-            return cls(**data)
-        value = cls(**{name: data[name] for name in data.keys() & names})
-        object.__setattr__(value, "_unknown", {key: item for key, item in data.items() if key not in names})
+        names = data.keys() & cls.__dataclass_fields__.keys()  # type: ignore[attr-defined]  # as in to_dict
+        value = cls(**{name: data[name] for name in names})
+        if len(names) < len(data):
+            object.__setattr__(value, "_unknown", {key: item for key, item in data.items() if key not in names})
         return value
 
 
