@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
+from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import RecordingState
@@ -22,7 +22,6 @@ from airflow_provider_meetings.operators.window_report import WindowReport
 
 CLOCK_TOLERANCE = timedelta(hours=1)
 """How far the worker's clock may be behind the one that made the window."""
-WINDOWS_PER_BATCH = 10_000
 _NOTHING = frozenset({RecordingState.ABSENT, RecordingState.UNKNOWN})
 
 
@@ -46,7 +45,7 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         in constant memory, and return the URIs; every argument `recordings` takes them. None to return the recordings
         themselves. (templated)
     :param batch_size: number of recordings in a batch, to map a task over; None for 1,000 with `batches_to`, and for
-        one list without. More batches than ``[core] max_map_length`` are an error.
+        one list without. Airflow maps over ``[core] max_map_length`` batches at most.
     :returns: list of recordings as dicts; with `batch_size` a list of such lists; with `batches_to` a list of URIs.
     """
 
@@ -93,37 +92,27 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
             found: list[dict[str, Any]] = []
             size, batches, windows = self.batch_size, None, None
             if self.batches_to is not None:
-                size = size or BATCH_SIZE
-                batches = BatchWriter(self.batches_to, context, "recordings", size)
-                windows = BatchWriter(self.batches_to, context, "windows", WINDOWS_PER_BATCH)
+                batches = BatchWriter(self.batches_to, context, "recordings", size or BATCH_SIZE)
+                windows = BatchWriter(self.batches_to, context, "windows")
             add = batches.add if batches else found.append
             report = WindowReport(self.log, windows)
-            largest = conf.getint("core", "max_map_length", fallback=1024)
-            kept = largest * size if size else math.inf
-            number, any_known = 0, False
+            states: Counter[RecordingState] = Counter()
             try:
-                for number, recording in enumerate(client.list(query, report.add), 1):
-                    any_known = any_known or recording.state not in _NOTHING
-                    if number <= kept:
-                        add(recording.to_dict())
+                for recording in client.list(query, report.add):
+                    states[recording.state] += 1
+                    add(recording.to_dict())
             finally:
                 summary = {"platform": client.platform, "tenant": client.tenant, "windows": report.windows()}
                 context["ti"].xcom_push(key="summary", value=summary)
-            self.log.info("Listed %d recordings; windows: %s", number, report.counts())
+            self.log.info("Listed %d recordings; windows: %s", states.total(), report.counts())
             report.check()
-            if not any_known:
+            if not states.keys() - _NOTHING:
                 for selector in query.selectors:
                     self.log.info("Found nothing by %s. %s", selector, client.visible.get(selector, ""))
-            if number > kept:
-                raise InvalidRequest(
-                    f"{number} recordings in batches of {size} are more than the {largest} batches that a task "
-                    "can be mapped over ([core] max_map_length)",
-                    next_step=f"Set batch_size to at least {math.ceil(number / largest)}.",
-                )
             if batches:
                 return batches.finish()
         warn_if_large(self.log, found, "set batches_to to a URL, and the result is a list of URIs")
-        return [found[i : i + size] for i in range(0, number, size)] if size else found
+        return [found[i : i + size] for i in range(0, len(found), size)] if size else found
 
     def _query(self) -> RecordingQuery:
         names = ("meeting_ids", "meeting_numbers", "owner_ids")

@@ -12,17 +12,13 @@ from airflow_provider_meetings.hooks.batches import BatchWriter
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
 
-MAX_LINES = 50
-"""The number of windows in the log; a listing by meeting ids has a window for each."""
-MAX_INLINE = 200
-"""The number of windows in the summary; with `batches_to`, more go to batches."""
 _NAMED = 20  # in an error
 
 
 class WindowReport:
     """Log, count and keep the windows of one listing.
 
-    :param batches: keeps the windows if they are more than `MAX_INLINE`; None to keep all in memory.
+    :param batches: keeps the windows; None to keep all in memory.
     """
 
     def __init__(self, log: Logger, batches: BatchWriter | None) -> None:
@@ -39,21 +35,15 @@ class WindowReport:
         if window.start and window.end:
             name = f"{name} from {window.start.isoformat()} to {window.end.isoformat()}"
         reason = f" ({window.reason})" if window.reason else ""
-        if self._outcomes.total() <= MAX_LINES:
-            found = f"{window.pages} pages, {window.items} items"
-            self._log.info("Window %s is %s%s: %s", name, window.outcome, reason, found)
-        elif self._outcomes.total() == MAX_LINES + 1:
-            self._log.info("Further windows are only counted here; the summary has all")
+        found = f"{window.pages} pages, {window.items} items"
+        self._log.info("Window %s is %s%s: %s", name, window.outcome, reason, found)
         if window.outcome.is_incomplete and len(self._incomplete) < _NAMED:
             self._incomplete.append(f"{name} {window.outcome}{reason}")
-        if self._batches:
-            self._batches.add(window.to_dict())
-        if not self._batches or len(self._kept) < MAX_INLINE:
-            self._kept.append(window.to_dict())
+        (self._batches.add if self._batches else self._kept.append)(window.to_dict())
 
     def windows(self) -> list[Any]:
         """Return the windows as dicts, or the URIs of their batches."""
-        return self._batches.finish() if self._batches and self._outcomes.total() > MAX_INLINE else self._kept
+        return self._batches.finish() if self._batches else self._kept
 
     def counts(self) -> str:
         """Return the number of windows by outcome, for a log line."""

@@ -15,8 +15,6 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.emulator.seed.feishu import PROCESSING_MEETING, READY_MEETING
 from airflow_provider_meetings.emulator.seed.wecom import OWNERS, PROCESSING_RECORD, STANDUP_CODE, STANDUP_MEETINGID
 from airflow_provider_meetings.hooks import arguments, batches
-from airflow_provider_meetings.operators import recordings as operators
-from airflow_provider_meetings.operators import window_report
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from airflow_provider_meetings.transfers.inputs import RecordingInputs
@@ -115,47 +113,27 @@ def test_recordings_are_written_before_the_listing_ends(
     assert max(written) == int(last.partition("recordings-")[2][:5]) - 1
 
 
-@pytest.mark.parametrize("by_reference", [False, True])
-def test_more_batches_than_a_task_can_be_mapped_over(
-    emulated: Any, context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_reference: bool
-) -> None:
-    monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "10")
-    target = {"batches_to": folder(tmp_path)} if by_reference else {}
-    with pytest.raises(AirflowFailException, match=r"56 recordings in batches of 5 .* Set batch_size to at least 6\."):
-        wecom(owner_ids=list(OWNERS), batch_size=5, **target).execute(context)
-    assert len(wecom(owner_ids=list(OWNERS), batch_size=6, **target).execute(context)) == 10
-
-
-@pytest.mark.parametrize(("inline", "files"), [(1, 1), (2, 2)])
-def test_windows_by_reference(
-    emulated: Any, context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inline: int, files: int
-) -> None:
+def test_windows_by_reference(emulated: Any, context: Any, tmp_path: Path) -> None:
     wecom(owner_ids=list(OWNERS)).execute(context)
     expected = context["ti"].pushed["summary"]
-    monkeypatch.setattr(window_report, "MAX_INLINE", inline)
-    monkeypatch.setattr(operators, "WINDOWS_PER_BATCH", len(expected["windows"]) // files)
     wecom(owner_ids=list(OWNERS), batches_to=folder(tmp_path)).execute(context)
     by_reference = context["ti"].pushed["summary"]
-    assert len(by_reference["windows"]) == files
-    assert "/windows-00001.batch.ndjson#items=" in by_reference["windows"][0]
+    assert "/windows-00001.batch.ndjson#sha256=" in by_reference["windows"][0]
     inputs = RecordingInputs([], None, by_reference, redact={}, context=context)
     assert list(inputs.summaries()) == [expected]
 
 
-def test_windows_in_log_are_counted_beyond_some(
-    emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(window_report, "MAX_LINES", 3)
+def test_windows_in_log(emulated: Any, context: Any, capsys: pytest.CaptureFixture[str]) -> None:
     emulated.state.fail("wecom.record_list", 60111, message="userid not found")
     found = wecom(owner_ids=list(OWNERS)).execute(context)
     logged = capsys.readouterr().out
     lines = [line for line in logged.splitlines() if "Window " in line]
-    assert len(lines) == 3
     assert OWNERS[0] in lines[0]
     assert "is refused" in lines[0]
     assert "60111" in lines[0]
     assert " from 2026-10-04T16:00:00+00:00 to " in lines[1]
     total = len(context["ti"].pushed["summary"]["windows"])
+    assert len(lines) == total
     assert f"Listed {len(found)} recordings; windows: 1 refused, {total - 1} complete" in logged
 
 
@@ -234,7 +212,7 @@ def test_listing_with_a_failed_id_is_incomplete(
         operator.execute(context)
     assert not isinstance(caught.value, AirflowFailException)
     assert ids[DELETED] not in str(caught.value)
-    windows = context["ti"].pushed["summary"]["windows"]
+    windows = list(arguments.items(context["ti"].pushed["summary"]["windows"], "windows", context))
     outcomes = {w["selector"]: w["outcome"] for w in windows if w["outcome"] != "complete"}
     assert outcomes == {ids[broken]: "failed"}
     assert len(windows) == len(ids)
