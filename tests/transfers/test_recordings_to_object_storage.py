@@ -64,6 +64,10 @@ def test_one_answer_serves_all_files_of_a_recording(emulated: Any, context: Any,
     receipt = next(tmp_path.rglob("*summary-pdf.receipt.json"))
     receipt.unlink()
     assert land() == ({"skipped": 11, "replaced": 1}, {"get_file_list": 1, "get_file": 0})
+    # Nor does a receipt of the time when the platform had no other format.
+    older = next(tmp_path.rglob("*summary-docx.receipt.json"))
+    older.write_text(json.dumps({**json.loads(older.read_text()), "formats": ["summary-docx"]}))
+    assert land() == ({"skipped": 12}, {"get_file_list": 0, "get_file": 0})
     assert land("replace") == ({"replaced": 12}, {"get_file_list": 1, "get_file": 2})
 
 

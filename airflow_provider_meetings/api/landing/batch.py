@@ -90,13 +90,12 @@ def _landed(
         offered = [kind for kind in client.kinds if kind.partition("-")[0] == family]
         found: list[MediaFile] = []
         for file in recording.files if requested else ():
-            files = (replace(file, kind=kind) for kind in offered)
-            formats = next((one.formats for one in map(partial(receipt, recording), files) if one and one.formats), ())
+            receipts = [one for kind in offered if (one := receipt(recording, replace(file, kind=kind)))]
+            formats = tuple(dict.fromkeys(chain.from_iterable(one.formats or () for one in receipts)))
             wanted = MediaKind.formats(formats, requested)
-            media = [replace(file, kind=kind, declared_size=None, formats=tuple(formats)) for kind in wanted]
-            if not all(receipt(recording, one) for one in media):
+            if not {one.kind for one in receipts}.issuperset(wanted):
                 break
-            found += media
+            found += [replace(file, kind=kind, declared_size=None, formats=formats) for kind in wanted]
         else:
             yield from found
 
