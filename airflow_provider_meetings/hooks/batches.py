@@ -32,11 +32,9 @@ class BatchWriter:
     """Write items as batches that are named by the task instance, so that a retry overwrites its own.
 
     :param url: the URL of a folder, the operator's argument ``batches_to``.
-    :param context: the context of the task.
     :param name: what the batches contain; the first part of their names.
     :param size: the number of items in a batch. One batch is held in memory.
-    :raises InvalidRequest: for an invalid URL.
-    :raises OSError: if the store cannot be written.
+    :raises InvalidRequest: for an invalid URL. Each method raises OSError if the store cannot be written.
     """
 
     def __init__(self, url: object, context: Any, name: str, size: int = BATCH_SIZE) -> None:
@@ -70,12 +68,7 @@ class BatchWriter:
 
 
 class BatchReader:
-    """Read the batches of one argument.
-
-    Errors name a batch by its number and its store, because its path may contain redacted values.
-
-    :param name: the argument.
-    """
+    """Read the batches of an argument. Errors show their number and store; their path may have redacted values."""
 
     def __init__(self, name: str) -> None:
         self._name = name
