@@ -15,14 +15,16 @@ import sys
 
 from benchmarks.answers import cases as answers
 from benchmarks.coordination import cases as coordination
+from benchmarks.finding import cases as finding
 from benchmarks.landing import cases as landing
 from benchmarks.landing.body import GIB
 from benchmarks.loading import cases as loading
 from benchmarks.peers import Peers
 from benchmarks.processes import Failed
 from benchmarks.report import Report
+from benchmarks.waiting import cases as waiting
 
-CASES = (*landing.CASES, *coordination.CASES, *loading.CASES, *answers.CASES)
+CASES = (*landing.CASES, *coordination.CASES, *loading.CASES, *answers.CASES, *finding.CASES, *waiting.CASES)
 
 
 def main(wanted: list[str]) -> int:
