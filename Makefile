@@ -58,8 +58,8 @@ lint: $(VENV)/.dev
 
 check: lint test
 
-# BENCH_CASES names the cases, such as "local s3"; the default is all (45 minutes). The cases about shared state and
-# loading need the tests' servers.
+# BENCH_CASES names the cases, such as "local s3"; the default is all (90 minutes). The cases about shared state,
+# loading, deferred and mapped tasks need the tests' servers.
 bench: $(VENV)/.dev $(VENV)-bench/.made $(VENV)-bench-s3fs/.made $(VENV)-bench-dlt/.made
 	@$(BIN)/python -m benchmarks $(BENCH_CASES)
 

@@ -1,9 +1,12 @@
 """Compare the provider with its peers: ``python -m benchmarks [CASE …]``; all cases by default.
 
-There are four groups of cases: landing, coordination of many workers, loading, and API answers without end. The second
-and third need the servers of the tests. BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default
-5) the number of measured runs per peer, BENCH_SECONDS (default 60) the duration of the rate-limit cases, BENCH_ROWS
-(default 100000) the number of rows loaded, BENCH_LOADS (default 3) the number of loads.
+There are six groups of cases: landing, coordination of many workers, loading, API answers without end, finding, and
+waiting. Those of coordination and loading, and those that start Airflow (mapped, deferred, restarts), need the servers
+of the tests. BENCH_BYTES (default 1 GiB) is the size of one recording, BENCH_PAIRS (default
+5) the number of measured runs per peer, BENCH_SECONDS (default 60) the duration of the rate-limit and scheduler cases
+and half of that of deferred sensors, BENCH_ROWS (default 100000) the number of rows loaded, BENCH_LOADS (default 3) the
+number of loads. Sizes for a trial: BENCH_RECORDS and BENCH_BATCHES, BENCH_WAITS and BENCH_POKE_SECONDS,
+BENCH_RESTART_WAITS and BENCH_RESTARTS.
 BENCH_PEERS, BENCH_PEERS_S3FS and BENCH_PEERS_DLT name the environments that `make bench` creates for the peers. Only
 ratios within one run are meaningful, and only on an otherwise idle machine.
 """

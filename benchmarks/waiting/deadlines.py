@@ -11,19 +11,19 @@ import json
 import sys
 import threading
 import time
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow_provider_meetings.api.wait import Schedule
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
 from benchmarks.waiting.meetings import meeting_ids
 
 _PAUSE_SECONDS = 0.05
 
 
-async def _until_event(trigger: RecordingReadyTrigger, deadline: datetime) -> tuple[float, str]:
+async def _until_event(trigger: RecordingReadyTrigger, deadline: float) -> tuple[float, str]:
     async for event in trigger.run():
         payload: Any = event.payload
-        return (datetime.now(UTC) - deadline).total_seconds(), payload["status"]
+        return time.time() - deadline, payload["status"]
     raise RuntimeError("a trigger yielded no event")
 
 
@@ -38,14 +38,14 @@ async def _tick(threads: list[int], delays: list[float]) -> None:
 async def main() -> None:
     """Run the triggers until all have yielded their event."""
     order: dict[str, Any] = json.load(sys.stdin)
-    deadline = datetime.now(UTC) + timedelta(seconds=order["seconds"])
+    schedule = Schedule(started=time.time(), timeout=order["seconds"], poke_interval=order["poke_interval"])
+    deadline = schedule.started + schedule.timeout
     triggers = [
         RecordingReadyTrigger(
             meetings_conn_id="bench_silent",
             query={"meeting_ids": meeting_ids(number, 1)},
             until="ready",
-            poke_interval=order["poke_interval"],
-            deadline=deadline.isoformat(),
+            schedule=schedule.to_dict(),
         )
         for number in range(order["triggers"])
     ]
