@@ -17,8 +17,8 @@ def lateness(requests: Iterable[tuple[float, str]], interval: float, spacing: fl
     last: dict[str, float] = {}
     polls = []
     for at, path in sorted(requests):
-        if path in last:
-            polls.append((last[path] + interval, at))
+        # Nothing says when the first one was due, but it has its place in the queue.
+        polls.append((last[path] + interval if path in last else at, at))
         last[path] = at
     found, free = [], -math.inf
     for due, at in sorted(polls):
