@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
-from typing import Final, Literal
-from urllib.parse import quote, urlencode
+from typing import Final
+from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_meetings.emulator.answers.feishu import log_id, whole_number
+from airflow_provider_meetings.emulator.answers.feishu import log_id
 from airflow_provider_meetings.emulator.faults.hangs import close_connection, until_disconnect
 from airflow_provider_meetings.emulator.faults.media import FaultKind, MediaFault
 from airflow_provider_meetings.emulator.model.media import Media
@@ -22,7 +21,6 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState, Lin
 _FEISHU_PATH: Final = "/space/api/box/stream/download/authcode/"
 _WECOM_PATH: Final = "/wecom-media"
 _HTML: Final = "<!doctype html><html><head><title>Login</title></head><body>Sign in to continue.</body></html>"
-_JSON: Final = '{"code":99991663,"msg":"Invalid access token for authorization."}'
 # Long enough to send each piece of a trickle by itself.
 _TRICKLE_PAUSE_SECONDS: Final = 0.001
 
@@ -47,7 +45,7 @@ async def feishu_media(state: EmulatorState, request: Request) -> Response:
     headers = {"X-Tt-Logid": log_id(state.now())}
     denied = Response("403 Forbidden", 403, headers, "text/plain")
     if link is None:
-        return _expired(state, denied)
+        return denied
     headers["Content-Disposition"] = attachment(link.filename)
     return _answer(state, request, link, headers, denied)
 
@@ -59,7 +57,7 @@ async def wecom_media(state: EmulatorState, request: Request) -> Response:
     text = "<?xml version='1.0' encoding='utf-8' ?><Error><Code>AccessDenied</Code></Error>"
     denied = Response(text, 403, media_type="application/xml")
     if link is None or link.filename != request.path_params["filename"]:
-        return _expired(state, denied)
+        return denied
     return _answer(state, request, link, {}, denied)
 
 
@@ -74,31 +72,12 @@ def attachment(filename: str) -> str:
 
 
 def _answer(state: EmulatorState, request: Request, link: Link, headers: dict[str, str], denied: Response) -> Response:
-    redirects = whole_number(request.query_params.get("redirected")) or 0
-    role: Literal["new", "head", "redirected"] = "redirected" if redirects else "new"
-    if request.method == "HEAD":
-        role = "head"
-    faults = state.media_faults.take((link.object_id, link.filename), role)
+    faults = state.media_faults.take((link.object_id, link.filename), head=request.method == "HEAD")
     if "expired" in faults:
-        return _expired(state, denied)
+        return denied
     if "html" in faults:
         return Response(_HTML, media_type="text/html")
-    if "json" in faults:
-        return Response(_JSON, media_type="application/json")
-    if "redirect" in faults and redirects < faults["redirect"].n:
-        query = urlencode({**request.query_params, "redirected": str(redirects + 1)})
-        same_file = f"{_base_url(request)}{quote(request.url.path)}?{query}"
-        return RedirectResponse(faults["redirect"].location or same_file, 302)
     return _media_response(request, link.media, headers, faults)
-
-
-def _expired(state: EmulatorState, denied: Response) -> Response:
-    """Answer an expired link. No page says how, so a setting decides."""
-    if state.expired_link == "html":
-        return Response(_HTML, media_type="text/html")
-    if state.expired_link == "json":
-        return Response(_JSON, media_type="application/json")
-    return denied
 
 
 def _base_url(request: Request) -> str:
@@ -107,23 +86,17 @@ def _base_url(request: Request) -> str:
 
 def _media_response(request: Request, media: Media, headers: dict[str, str], faults: Faults) -> Response:
     """Return all of ``media``, the requested range (206), or 416."""
-    if "changed" in faults:
-        media = _changed(media)
-    headers = {**headers, "Content-Type": media.content_type}
-    if "no-etag" not in faults:
-        headers["ETag"] = f"W/{media.etag}" if "weak-etag" in faults else media.etag
-    if "no-range" not in faults:
-        headers["Accept-Ranges"] = "bytes"
+    headers = {**headers, "Content-Type": media.content_type, "ETag": media.etag, "Accept-Ranges": "bytes"}
     # RFC 9110 defines Range only for GET.
     if request.method == "HEAD":
-        return Response(headers={**headers, **_length(media.size, faults)})
-    requested = None if "no-range" in faults else _range(request, media, headers.get("ETag", ""))
+        return Response(headers={**headers, "Content-Length": str(media.size)})
+    requested = _range(request, media)
     start, stop, status = (*requested, 206) if requested else (0, media.size, 200)
     if requested and start >= stop:
         return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{media.size}"})
     if requested:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{media.size}"
-    headers |= _length(stop - start, faults)
+    headers["Content-Length"] = str(stop - start)
     return _Body(media, start, stop, status, headers, faults)
 
 
@@ -133,16 +106,11 @@ class _Body(StreamingResponse):
     def __init__(
         self, media: Media, start: int, stop: int, status: int, headers: dict[str, str], faults: Faults
     ) -> None:
-        surplus = faults["wrong-length"].n if "wrong-length" in faults else 0
-        # With a smaller declared length, only so many bytes are sent. With a larger one, the connection ends early.
-        self.stop = max(start, stop + min(0, surplus))
-        self.complete = surplus <= 0
-        for kind in ("cut", "stall"):
-            if kind in faults and start + faults[kind].n < self.stop:
-                self.stop, self.complete = start + faults[kind].n, False
-        self.stalls = "stall" in faults and not self.complete
+        end = min([stop, *(start + faults[kind].n for kind in ("cut", "stall") if kind in faults)])
+        self.complete = end == stop
+        self.stalls = "stall" in faults
         piece = faults["trickle"].n if "trickle" in faults else None
-        super().__init__(_pieces(media, start, self.stop, piece), status, headers)
+        super().__init__(_pieces(media, start, end, piece), status, headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the body; if it is not complete, close the connection or stall."""
@@ -167,27 +135,13 @@ async def _pieces(media: Media, start: int, stop: int, piece: int | None) -> Asy
             await asyncio.sleep(_TRICKLE_PAUSE_SECONDS)
 
 
-def _changed(media: Media) -> Media:
-    """Return other media of the same type, with other bytes and another entity tag."""
-    if media.content:
-        return Media.of(media.read() + b"\n", media.kind)
-    return replace(media, name=f"{media.name}, changed")
-
-
-def _length(size: int, faults: Faults) -> dict[str, str]:
-    if "no-length" in faults:
-        return {}
-    surplus = faults["wrong-length"].n if "wrong-length" in faults else 0
-    return {"Content-Length": str(max(0, size + surplus))}
-
-
-def _range(request: Request, media: Media, etag: str) -> tuple[int, int] | None:
+def _range(request: Request, media: Media) -> tuple[int, int] | None:
     """Return start and stop of the requested range, an empty range if it cannot be satisfied, or None for all.
 
-    Several ranges, another unit and bad syntax are ignored, as RFC 9110 allows. If-Range accepts only a strong tag.
+    Several ranges, another unit and bad syntax are ignored, as RFC 9110 allows.
     """
     condition = request.headers.get("if-range")
-    if condition is not None and (condition != etag or etag.startswith("W/")):
+    if condition is not None and condition != media.etag:
         return None
     match = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", request.headers.get("range", "").replace(" ", ""))
     if match is None or match.group() == "bytes=-":

@@ -27,7 +27,6 @@ _SHAPES: Final[dict[str, Shape]] = {
     "feishu.app_access_token": "flat",
     "feishu.store_tenant_access_token": "flat",
     "feishu.user_access_token": "oauth",
-    "feishu.user_access_token_v3": "oauth",
 }
 
 Handler = Callable[[EmulatorState, Request], Awaitable[Response]]
@@ -43,7 +42,6 @@ def checked_routes(state: EmulatorState, name: str, handler: Handler) -> list[Ro
             state.consents.count_presented((await feishu.json_body(request)).get("refresh_token"))
         response = await _answer(state, request, endpoint, handler)
         # The request is processed now; its response is not sent yet.
-        state.revocations.count(name)
         hang = state.hangs.take(name)
         return response if hang is None else WithheldResponse(response, hang.manner, state.hangs)
 
@@ -59,7 +57,7 @@ async def _answer(state: EmulatorState, request: Request, endpoint: Endpoint, ha
     try:
         failure = state.failures.take(endpoint.name)
         if failure is not None:
-            return _injected_error(state, endpoint, failure)
+            return _injected_error(endpoint, failure)
         _check_rate_limits(state, request, endpoint)
         return await handler(state, request)
     except FeishuError as error:
@@ -72,21 +70,19 @@ async def _answer(state: EmulatorState, request: Request, endpoint: Endpoint, ha
         return wecom.error_response(error, request)
 
 
-def _injected_error(state: EmulatorState, endpoint: Endpoint, failure: Failure) -> Response:
+def _injected_error(endpoint: Endpoint, failure: Failure) -> Response:
+    # The endpoints of a platform can give a code different meanings.
+    row = find(endpoint.name, failure.code)
+    status = failure.status or (row.status if row else 200 if endpoint.platform == "wecom" else 400)
+    message = failure.message if failure.message is not None else row.message if row else ""
     if failure.body is not None:
         media_type = "application/json" if failure.body.lstrip().startswith(("{", "[")) else "text/html"
-        return Response(failure.body, failure.status, media_type=media_type)
+        return Response(failure.body, status, media_type=media_type)
     if endpoint.platform == "wecom":
-        raise WecomError(failure.code, failure.message, failure.status)
-    status, message = failure.status, failure.message
-    row = find(endpoint.name, failure.code)
-    if row is not None and failure.endpoint.endswith(".*") and not failure.explicit:
-        # Injected for all endpoints of the platform: some of them give the code another meaning.
-        status, message = row.status, row.message
+        raise WecomError(failure.code, message, status)
     headers = {}
     if failure.code == _THROTTLED:
         headers = _rate_limit_headers(endpoint.windows[0].count if endpoint.windows else 1, failure.reset)
-        status = status if failure.explicit else state.throttle_status
     raise FeishuError(status, failure.code, message, headers)
 
 
@@ -98,7 +94,7 @@ def _check_rate_limits(state: EmulatorState, request: Request, endpoint: Endpoin
     # Each app has its own limits: requests with the store app's tokens are counted apart.
     token = request.headers.get("authorization", "").partition(" ")[2]
     is_store = bool(token) and state.tokens.status("feishu_store", token) != "unknown"
-    exceeded = state.limits.check(endpoint.name, state.wecom_concurrent, "store" if is_store else "")
+    exceeded = state.limits.check(endpoint.name, "store" if is_store else "")
     if exceeded is None:
         return
     if endpoint.platform == "wecom":
@@ -108,7 +104,7 @@ def _check_rate_limits(state: EmulatorState, request: Request, endpoint: Endpoin
         raise feishu.error("feishu.post", _POST_THROTTLED)
     message = feishu.error(endpoint.name, _THROTTLED).msg
     headers = _rate_limit_headers(exceeded.limit, exceeded.reset)
-    raise FeishuError(state.throttle_status, _THROTTLED, message, headers)
+    raise FeishuError(429, _THROTTLED, message, headers)
 
 
 def _rate_limit_headers(limit: int, reset: int) -> dict[str, str]:

@@ -40,12 +40,9 @@ def invalid_parameter(reason: str) -> WecomError:
 
 
 # https://developer.work.weixin.qq.com/document/path/90455
-def success(content: dict[str, Any], *, warning: bool = False) -> JSONResponse:
-    """Return ``content`` with errcode 0.
-
-    :param warning: add the warning that a parameter of a wrong type was ignored.
-    """
-    return JSONResponse({"errcode": 0, "errmsg": "ok. Warning: wrong json format. " if warning else "ok", **content})
+def success(content: dict[str, Any]) -> JSONResponse:
+    """Return ``content`` with errcode 0."""
+    return JSONResponse({"errcode": 0, "errmsg": "ok", **content})
 
 
 def error_response(error: WecomError, request: Request) -> JSONResponse:

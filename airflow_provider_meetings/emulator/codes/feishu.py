@@ -14,7 +14,6 @@ _RECORDING: Final = "https://open.feishu.cn/document/server-docs/vc-v1/meeting-r
 _BY_NUMBER: Final = "https://open.feishu.cn/document/server-docs/vc-v1/meeting/list_by_no"
 _LIST: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get"
 _PARTICIPANTS: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/participant_list/get"
-_MEETING_SEARCH: Final = "https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search"
 _POST: Final = "https://open.feishu.cn/document/moments-v1/post/get"
 _GENERIC: Final = "https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN"
 _RATE: Final = "https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN"
@@ -32,7 +31,7 @@ _APP_TOKEN_ENDPOINTS: Final = (
     "feishu.tenant_access_token", "feishu.app_ticket_resend", "feishu.app_access_token",
     "feishu.store_tenant_access_token",
 )  # fmt: skip
-_USER_TOKEN_ENDPOINTS: Final = ("feishu.user_access_token", "feishu.user_access_token_v3")
+_USER_TOKEN_ENDPOINTS: Final = ("feishu.user_access_token",)
 _MINUTE_PARTS: Final = (
     "feishu.minute_media", "feishu.minute_transcript", "feishu.minute_statistics", "feishu.minute_artifacts",
 )  # fmt: skip
@@ -190,9 +189,6 @@ def feishu_codes() -> Iterator[Code]:
     yield Code(2091006, 500, "service internal error", _MINUTE_PARTS, _MEDIA)
     for code, status, message, uncertain in _SEARCH_CODES:
         yield Code(code, status, message, ("feishu.minutes_search",), _SEARCH, uncertain)
-    # This page answers every error of a caller with 500, and gives two codes a meaning that they have nowhere else.
-    for code, message in ((121001, "invalid param"), (121002, "network error")):
-        yield Code(code, 500, message, ("feishu.meetings_search",), _MEETING_SEARCH)
     for code, status, message in (*_MEETING_CODES, *_RECORDING_CODES):
         yield Code(code, status, message, ("feishu.meeting_recording",), _RECORDING)
     for name, page in (("feishu.meetings_by_number", _BY_NUMBER), ("feishu.meeting_list", _LIST)):

@@ -6,7 +6,6 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -16,7 +15,6 @@ from starlette.routing import Route
 from airflow_provider_meetings.emulator.control.settings import SETTINGS, apply_settings
 from airflow_provider_meetings.emulator.faults.media import FAULT_KINDS
 from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
-from airflow_provider_meetings.emulator.state.clock import VirtualClock
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 PREFIX: Final = "/_emulator/"
@@ -34,12 +32,8 @@ _FAIL: Final[Types] = {
 }  # fmt: skip
 _MEDIA_FAULT: Final[Types] = {
     "kind": _TEXT, "file": _OPTIONAL_TEXT, "n": _OPTIONAL_NUMBER, "request": _OPTIONAL_NUMBER, "first": _NUMBER,
-    "last": _OPTIONAL_NUMBER, "location": _TEXT,
+    "last": _OPTIONAL_NUMBER,
 }  # fmt: skip
-_CLOCK: Final[Types] = {"advance": (int, float), "now": (int, float, str), "running": (bool,)}
-_REVOKE: Final[Types] = {"token": _OPTIONAL_TEXT, "endpoint": _TEXT, "requests": _NUMBER}
-_HANG: Final[Types] = {"endpoint": _TEXT, "manner": _TEXT, "times": _OPTIONAL_NUMBER, "skip": _NUMBER}
-_NOT_READY: Final[Types] = {"object_id": _TEXT, "polls": _NUMBER}
 
 
 async def _json_object(request: Request) -> dict[str, Any]:
@@ -83,25 +77,18 @@ class Control:
         self._host = host
 
     def routes(self) -> list[Route]:
-        """Return all routes. In URLs and JSON, settings are called ``knobs`` and hangs ``silence``."""
+        """Return all routes. In URLs and JSON, settings are called ``knobs``."""
         return [
             self._route("", "GET", self.overview),
             self._route("knobs", "POST", self.change_settings),
-            self._route("not-ready", "POST", self.not_ready),
             self._route("fail", "POST", self.fail),
             self._route("fail", "DELETE", self.clear_failures),
             self._route("media-fault", "POST", self.media_fault),
             self._route("media-fault", "DELETE", self.clear_media_faults),
-            self._route("revoke", "POST", self.revoke),
-            self._route("silence", "POST", self.hang),
-            self._route("silence", "DELETE", self.clear_hangs),
-            self._route("release", "POST", self.release),
             self._route("counters", "GET", self.counters),
             self._route("counters", "DELETE", self.clear_counters),
-            self._route("clock", "POST", self.clock),
             self._route("reset", "POST", self.reset),
             self._route("requests", "GET", self.requests),
-            self._route("requests", "DELETE", self.clear_requests),
         ]
 
     def _route(self, name: str, method: str, handler: Callable[[Mapping[str, str], Any], Any]) -> Route:
@@ -127,19 +114,15 @@ class Control:
         state = self.state
         return {
             "company": state.company.name,
-            "clock": {"now": state.now(), "virtual": isinstance(state.clock, VirtualClock)},
             "knobs": {
                 name: {"value": getattr(state, name), "takes": setting.takes, "about": setting.about}
                 for name, setting in SETTINGS.items()
             },
             "limits": state.limits.to_dict(),
-            "redirect_uris": list(state.redirect_uris),
             "endpoints": {name: f"{endpoint.method} {endpoint.path}" for name, endpoint in ENDPOINTS.items()},
             "media_fault_kinds": list(FAULT_KINDS),
             "failures": [asdict(failure) for failure in state.failures],
             "media_faults": [fault.to_dict() for fault in state.media_faults],
-            "silences": [asdict(hang) for hang in state.hangs],
-            "revocations": [asdict(revocation) for revocation in state.revocations],
             "app_tickets": state.app_tickets.pushed,
             **self.counters(),
         }
@@ -165,14 +148,6 @@ class Control:
         apply_settings(self.state, body)
         return self.overview()
 
-    def not_ready(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Let one object answer "not ready" for some polls."""
-        values = _checked(body, _NOT_READY, "object_id", "polls")
-        if values["polls"] < 0:
-            raise ValueError("polls must be 0 or more")
-        self.state.not_ready(**values)
-        return values
-
     def fail(self, _query: Any, body: Any) -> dict[str, Any]:
         """Inject an error."""
         return asdict(self.state.fail(**_checked(body, _FAIL, "endpoint", "code")))
@@ -191,47 +166,6 @@ class Control:
         self.state.clear_faults(query.get("file"))
         return {"media_faults": [fault.to_dict() for fault in self.state.media_faults]}
 
-    def revoke(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Revoke one token, or all access tokens: now, or after some requests to an endpoint."""
-        values = _checked(body, _REVOKE)
-        if "endpoint" in values:
-            return asdict(self.state.revoke_after(**values))
-        if "requests" in values:
-            raise ValueError("requests needs an endpoint")
-        self.state.revoke_tokens(values.get("token"))
-        return {"revoked": True}
-
-    def hang(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Inject a hang."""
-        return asdict(self.state.hang(**_checked(body, _HANG, "endpoint")))
-
-    def clear_hangs(self, _query: Any, _body: Any) -> dict[str, Any]:
-        """Remove the injected hangs and release the requests that hang."""
-        self.state.hangs.clear()
-        return {"silences": []}
-
-    def release(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Release the requests that hang."""
-        _checked(body, {})
-        return {"released": self.state.release()}
-
-    def clock(self, _query: Any, body: Any) -> dict[str, Any]:
-        """Set or advance the clock. A virtual clock replaces a real one: running if advanced, stopped if set."""
-        values = _checked(body, _CLOCK)
-        if ("now" in values) == ("advance" in values):
-            raise ValueError("clock takes either now or advance")
-        clock = self.state.clock
-        if not isinstance(clock, VirtualClock):
-            clock = VirtualClock(self.state.now(), running=values.get("running", "now" not in values))
-        if "running" in values and values["running"] != clock.running:
-            clock = VirtualClock(clock.now, running=values["running"])
-        if "advance" in values:
-            clock.advance(values["advance"])
-        else:
-            clock.set(_time(values["now"]))
-        self.state.clock = clock
-        return {"now": clock.now, "running": clock.running}
-
     def reset(self, _query: Any, body: Any) -> dict[str, Any]:
         """Restore the initial state."""
         _checked(body, {})
@@ -242,24 +176,6 @@ class Control:
         """Return the log, or the requests of ``?path=``; it keeps no secret."""
         path = query.get("path")
         return {"requests": [asdict(record) for record in list(self.state.requests) if path in (None, record.path)]}
-
-    def clear_requests(self, _query: Any, _body: Any) -> dict[str, Any]:
-        """Clear the log."""
-        self.state.requests.clear()
-        return {"requests": []}
-
-
-def _time(value: float | str) -> float | datetime:
-    """Parse a time in seconds since the epoch or in ISO 8601.
-
-    :raises ValueError: it is neither.
-    """
-    if not isinstance(value, str):
-        return value
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise ValueError("now must be seconds since the epoch or an ISO 8601 time with a time zone") from None
 
 
 def _is_loopback(host: str) -> bool:

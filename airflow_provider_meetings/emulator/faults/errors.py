@@ -5,26 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_meetings.emulator.codes.registry import find
-from airflow_provider_meetings.emulator.faults.fault_list import EndpointFaults, check_counts
+from airflow_provider_meetings.emulator.faults.fault_list import EndpointFaults
 from airflow_provider_meetings.emulator.model.endpoints import matching_endpoints
 
 
 @dataclass(slots=True)
 class Failure:
-    """One injected error. ``times`` None: until it is cleared. ``body``, if any, is the whole answer.
-
-    ``explicit``: the test gave the status or the message, so they replace the vendor's.
-    """
+    """One injected error; the arguments of :meth:`Failures.add`."""
 
     endpoint: str
     code: int
-    status: int
-    message: str
-    times: int | None = 1
-    skip: int = 0
-    reset: int = 1
-    body: str | None = None
-    explicit: bool = False
+    times: int | None
+    skip: int
+    status: int | None
+    message: str | None
+    reset: int
+    body: str | None
 
 
 class Failures(EndpointFaults[Failure]):
@@ -55,16 +51,10 @@ class Failures(EndpointFaults[Failure]):
         :raises ValueError: the endpoint is unknown, an undocumented code has no message, or a number is out of range.
         """
         platform = matching_endpoints(endpoint)[0].platform
-        row = find(endpoint, code)
-        if row is None and message is None and body is None:
+        if message is None and body is None and find(endpoint, code) is None:
             raise ValueError(f"no {platform} document names the code {code}; pass a message to use it anyway")
-        check_counts(times, skip)
         if reset < 0:
             raise ValueError("reset must be 0 or more")
-        explicit = status is not None or message is not None
-        if status is None:
-            status = row.status if row else 200 if platform == "wecom" else 400
-        if not 200 <= status <= 599:
+        if status is not None and not 200 <= status <= 599:
             raise ValueError("status must be from 200 to 599")
-        text = message if message is not None else row.message if row else ""
-        return self._append(Failure(endpoint, code, status, text, times, skip, reset, body, explicit))
+        return self._append(Failure(endpoint, code, times, skip, status, message, reset, body))

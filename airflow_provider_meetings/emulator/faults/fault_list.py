@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
-from airflow_provider_meetings.emulator.model.endpoints import applies_to
+from airflow_provider_meetings.emulator.model.endpoints import applies_to, matching_endpoints
 
 
 class CountedFault(Protocol):
@@ -46,6 +46,18 @@ class FaultList(Generic[Fault]):
 class EndpointFaults(FaultList[Counted]):
     """Hold the injected faults of requests, and return for each request the first that applies to it."""
 
+    def _append(self, fault: Counted) -> Counted:
+        """Add a fault.
+
+        :raises ValueError: the endpoint is unknown, or a number is out of range.
+        """
+        matching_endpoints(fault.endpoint)
+        if fault.times is not None and fault.times < 1:
+            raise ValueError("times must be 1 or more, or None for all requests")
+        if fault.skip < 0:
+            raise ValueError("skip must be 0 or more")
+        return super()._append(fault)
+
     def take(self, endpoint: str) -> Counted | None:
         """Return the fault of the next request to ``endpoint``, and count the request."""
         with self._lock:
@@ -66,14 +78,3 @@ class EndpointFaults(FaultList[Counted]):
         """Remove the faults that were added for exactly this ``endpoint``; None: all faults."""
         with self._lock:
             self._faults = [fault for fault in self._faults if endpoint not in (None, fault.endpoint)]
-
-
-def check_counts(times: int | None, skip: int) -> None:
-    """Check how many requests a fault affects and how many pass before.
-
-    :raises ValueError: a number is out of range.
-    """
-    if times is not None and times < 1:
-        raise ValueError("times must be 1 or more, or None for all requests")
-    if skip < 0:
-        raise ValueError("skip must be 0 or more")

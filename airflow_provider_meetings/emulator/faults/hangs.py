@@ -11,8 +11,7 @@ from typing import Final, Literal, get_args
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_meetings.emulator.faults.fault_list import EndpointFaults, check_counts
-from airflow_provider_meetings.emulator.model.endpoints import matching_endpoints
+from airflow_provider_meetings.emulator.faults.fault_list import EndpointFaults
 
 Manner = Literal["hang", "cut"]
 MANNERS: Final[tuple[Manner, ...]] = get_args(Manner)
@@ -46,10 +45,8 @@ class Hangs(EndpointFaults[Hang]):
         :param skip: how many requests are answered before.
         :raises ValueError: the endpoint or the manner is unknown, or a number is out of range.
         """
-        matching_endpoints(endpoint)
         if manner not in MANNERS:
             raise ValueError(f"manner must be one of {', '.join(MANNERS)}; not {manner!r}")
-        check_counts(times, skip)
         return self._append(Hang(endpoint, manner, times, skip))
 
     def wait(self, number: int = 1, timeout: float = 10) -> bool:

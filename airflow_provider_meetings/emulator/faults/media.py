@@ -8,15 +8,12 @@ from typing import Final, Literal, get_args
 
 from airflow_provider_meetings.emulator.faults.fault_list import FaultList
 
-FaultKind = Literal[
-    "expired", "html", "json", "cut", "stall", "trickle", "no-range", "no-etag", "weak-etag", "no-length",
-    "wrong-length", "changed", "redirect",
-]  # fmt: skip
+FaultKind = Literal["expired", "html", "cut", "stall", "trickle"]
 FAULT_KINDS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
 
 # The default of ``n``. Other kinds have no ``n``.
-_DEFAULT_N: Final[dict[FaultKind, int]] = {"cut": 0, "stall": 0, "trickle": 1024, "wrong-length": 1, "redirect": 1}
-_LOWEST_N: Final[dict[FaultKind, int]] = {"trickle": 1, "redirect": 1, "wrong-length": -(1 << 62)}
+_DEFAULT_N: Final[dict[FaultKind, int]] = {"cut": 0, "stall": 0, "trickle": 1024}
+_LOWEST_N: Final[dict[FaultKind, int]] = {"trickle": 1}
 
 
 @dataclass(slots=True)
@@ -24,8 +21,7 @@ class MediaFault:
     """One injected fault, for the GET requests ``first`` to ``last`` of a file, counted since the fault was added.
 
     ``file``: a minute token, a record_file_id or the file name in a WeCom URL; None: every file, each with a count of
-    its own. ``n``: bytes before a cut or a stall, bytes per piece of a trickle, number of redirects, or the
-    difference between the declared and the real length.
+    its own. ``n``: bytes before a cut or a stall, or bytes per piece of a trickle.
     """
 
     kind: FaultKind
@@ -33,12 +29,11 @@ class MediaFault:
     n: int = 0
     first: int = 1
     last: int | None = None
-    location: str = ""
     seen: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
     def to_dict(self) -> dict[str, object]:
         """Return the fault as plain JSON."""
-        return {name: getattr(self, name) for name in ("kind", "file", "n", "first", "last", "location")}
+        return {name: getattr(self, name) for name in ("kind", "file", "n", "first", "last")}
 
 
 class MediaFaults(FaultList[MediaFault]):
@@ -53,7 +48,6 @@ class MediaFaults(FaultList[MediaFault]):
         request: int | None = None,
         first: int = 1,
         last: int | None = None,
-        location: str = "",
     ) -> MediaFault:
         """Make media requests fail. Faults of different kinds can apply to the same request.
 
@@ -63,7 +57,6 @@ class MediaFaults(FaultList[MediaFault]):
         :param request: only the request with this number, from 1; sets ``first`` and ``last``.
         :param first: the first request that fails.
         :param last: the last request that fails; None: no end.
-        :param location: the target of "redirect"; empty: the same file.
         :raises ValueError: the kind is unknown, or does not accept an argument.
         """
         if kind not in FAULT_KINDS:
@@ -73,29 +66,24 @@ class MediaFaults(FaultList[MediaFault]):
         n = _DEFAULT_N.get(kind, 0) if n is None else n
         if n < _LOWEST_N.get(kind, 0):
             raise ValueError(f"n of {kind} must be {_LOWEST_N.get(kind, 0)} or more")
-        if location and kind != "redirect":
-            raise ValueError(f"{kind} takes no location")
         if request is not None:
             first = last = request
         if first < 1 or (last is not None and last < first):
             raise ValueError("requests are counted from 1, and last must not be before first")
-        return self._append(MediaFault(kind, file, n, first, last, location))
+        return self._append(MediaFault(kind, file, n, first, last))
 
-    def take(
-        self, names: tuple[str, ...], role: Literal["new", "head", "redirected"] = "new"
-    ) -> dict[FaultKind, MediaFault]:
+    def take(self, names: tuple[str, ...], *, head: bool) -> dict[FaultKind, MediaFault]:
         """Return the faults of one request for the file with these names: the first fault of each kind.
 
-        A HEAD request is answered as the next GET and does not count. A followed redirect keeps the number of its
-        first request.
+        A HEAD request is answered as the next GET and does not count.
         """
         found: dict[FaultKind, MediaFault] = {}
         with self._lock:
             for fault in self._faults:
                 if fault.file is not None and fault.file not in names:
                     continue
-                number = fault.seen[names] + (role != "redirected")
-                if role == "new":
+                number = fault.seen[names] + 1
+                if not head:
                     fault.seen[names] = number
                 if fault.first <= number and (fault.last is None or number <= fault.last):
                     found.setdefault(fault.kind, fault)

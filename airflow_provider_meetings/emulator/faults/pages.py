@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from airflow_provider_meetings.emulator.faults.fault_list import EndpointFaults, check_counts
-from airflow_provider_meetings.emulator.model.endpoints import matching_endpoints
+from airflow_provider_meetings.emulator.faults.fault_list import EndpointFaults
 
 Item = TypeVar("Item")
 PageFaultKind = Literal["short", "repeat", "stuck"]
@@ -40,8 +39,6 @@ class PageFaults(EndpointFaults[PageFault]):
 
     def add(self, kind: PageFaultKind, endpoint: str, n: int = 1, *, times: int | None = 1, skip: int = 0) -> PageFault:
         """Change the next pages of ``endpoint``. ``times`` and ``skip`` are as for errors."""
-        matching_endpoints(endpoint)
-        check_counts(times, skip)
         return self._append(PageFault(kind, endpoint, n, times, skip))
 
     def cut(self, endpoint: str, items: Mapping[str, Item], position: str, size: int) -> tuple[list[Item], str | None]:

@@ -14,6 +14,8 @@ from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS, Window
 # Assumed: no page says how long a call counts as concurrent. A client that sends one request at a time never reaches
 # the limit of concurrent requests.
 _CONCURRENT_SECONDS: Final = 0.1
+# How many concurrent requests WeCom accepts. No page names the number; the vendor's forum says 5 to 10.
+_CONCURRENT: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +48,15 @@ class RateLimits:
     _concurrent: deque[float] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def check(self, endpoint: str, concurrent: int = 10, app: str = "") -> Exceeded | None:
+    def check(self, endpoint: str, app: str = "") -> Exceeded | None:
         """Count one request of ``app``; return the limit that it exceeds, or None.
 
         Assumed: windows begin at whole seconds, minutes and hours of the clock, and refused requests do not count.
-
-        :param concurrent: how many concurrent requests WeCom accepts.
         """
         now = self.clock()
         with self._lock:
-            if ENDPOINTS[endpoint].platform == "wecom" and len(self._recent(now)) >= concurrent:
-                return Exceeded(concurrent, 1, concurrent=True)
+            if ENDPOINTS[endpoint].platform == "wecom" and len(self._recent(now)) >= _CONCURRENT:
+                return Exceeded(_CONCURRENT, 1, concurrent=True)
             counters = {
                 window: self._counters.setdefault((endpoint, app, window), _Counter())
                 for window in self.windows.get(endpoint, ENDPOINTS[endpoint].windows)

@@ -53,8 +53,8 @@ async def meeting_recording(state: EmulatorState, request: Request) -> Response:
 async def meetings_by_number(state: EmulatorState, request: Request) -> Response:
     """Answer with the meetings of a number; the request's times are in seconds.
 
-    The page's limit of the last 90 days applies only if ``meetings_by_number_days`` is set, because the company's
-    dates are fixed. Assumed: the start of a meeting decides, both ends of the window are included, the oldest is first.
+    The page's limit of the last 90 days is left out, because the company's dates are fixed. Assumed: the start of a
+    meeting decides, both ends of the window are included, the oldest is first.
     """
     authorize(state, request, _BY_NUMBER, "tenant", "user")
     query = request.query_params
@@ -63,8 +63,6 @@ async def meetings_by_number(state: EmulatorState, request: Request) -> Response
     size = answers.whole_number(query.get("page_size", "20"))
     if not number.isdigit() or start is None or end is None or end < start or size is None or not 1 <= size <= 50:
         raise answers.error(_BY_NUMBER, _PARAM_ERROR)
-    if state.meetings_by_number_days is not None:
-        start = max(start, int(state.now()) - state.meetings_by_number_days * 86400)
     parameters = [number, query["start_time"], query["end_time"]]
     found = {meeting.meeting_id: meeting for meeting in state.company.feishu_meetings_between(start, end, number)}
     try:

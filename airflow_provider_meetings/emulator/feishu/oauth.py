@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import html
-from functools import partial
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -15,14 +14,18 @@ from airflow_provider_meetings.emulator.answers.feishu import json_body
 from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.model.feishu_apps import APP_SCOPES, App
-from airflow_provider_meetings.emulator.seed.credentials import FEISHU_TENANT_KEY, FEISHU_USER, find_app
+from airflow_provider_meetings.emulator.seed.credentials import (
+    FEISHU_REDIRECT_URIS,
+    FEISHU_TENANT_KEY,
+    FEISHU_USER,
+    find_app,
+)
 from airflow_provider_meetings.emulator.state.consents import Challenge, Consent, ConsentError
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
-# The vendor serves this page, and v3, on the host for accounts; the emulator serves all on one host.
+# The vendor serves this page on the host for accounts; the emulator serves all on one host.
 AUTHORIZE_PATH: Final = "/open-apis/authen/v1/authorize"
-_V2: Final = "feishu.user_access_token"
-_V3: Final = "feishu.user_access_token_v3"
+_EXCHANGE: Final = "feishu.user_access_token"
 _USER_INFO: Final = "feishu.user_info"
 _USER_ID_SCOPE: Final = "contact:user.employee_id:readonly"
 _MAX_SCOPES: Final = 50
@@ -51,7 +54,7 @@ async def consent_page(state: EmulatorState, request: Request) -> Response:
     method = query.get("code_challenge_method", "plain")
     if app is None:
         return _error_page(state, 20048)
-    if redirect_uri not in state.redirect_uris:
+    if redirect_uri not in FEISHU_REDIRECT_URIS:
         return _error_page(state, 20029)
     if query.get("response_type", "code") != "code":
         return _error_page(state, 20001)
@@ -70,10 +73,7 @@ async def consent_page(state: EmulatorState, request: Request) -> Response:
         result = {"code": state.consents.authorize(app.app_id, frozenset(scopes), redirect_uri, challenge)}
     if "state" in query:
         result["state"] = query["state"]
-    # The fragment stays at the end, as the page shows.
-    url = urlsplit(redirect_uri)
-    new_query = "&".join(filter(None, (url.query, urlencode(result))))
-    return RedirectResponse(urlunsplit(url._replace(query=new_query)), 302)
+    return RedirectResponse(f"{redirect_uri}?{urlencode(result)}", 302)
 
 
 def _error_page(state: EmulatorState, code: int) -> Response:
@@ -85,21 +85,17 @@ def _error_page(state: EmulatorState, code: int) -> Response:
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token-v3
-async def token(endpoint: str, state: EmulatorState, request: Request) -> Response:
-    """Answer without an envelope. A code and a refresh token work once.
-
-    v3 refuses a ``code_verifier`` without a challenge; v2 does not.
-    """
+async def token(state: EmulatorState, request: Request) -> Response:
+    """Answer without an envelope. A code and a refresh token work once."""
     body = await json_body(request)
     seconds = state.token_seconds
     try:
         app = _app(state, request, body)
         scope = _text(body, "scope")
-        consent = _consent(state, body, app, scope, strict=endpoint == _V3)
+        consent = _consent(state, body, app, scope)
         issued = state.consents.issue(consent, scope, seconds, state.refresh_seconds)
     except ConsentError as error:
-        raise answers.error(endpoint, error.code) from None
+        raise answers.error(_EXCHANGE, error.code) from None
     content: dict[str, Any] = {"code": 0, "access_token": issued.access_token, "expires_in": seconds}
     if issued.refresh_token is not None:
         content |= {"refresh_token": issued.refresh_token, "refresh_token_expires_in": issued.refresh_seconds}
@@ -107,20 +103,16 @@ async def token(endpoint: str, state: EmulatorState, request: Request) -> Respon
     return answers.flat(content, state.now())
 
 
-def _consent(state: EmulatorState, body: dict[str, Any], app: App, scope: str | None, *, strict: bool) -> Consent:
+def _consent(state: EmulatorState, body: dict[str, Any], app: App, scope: str | None) -> Consent:
     grant_type = _required(body, "grant_type")
     if grant_type == "authorization_code":
         code, redirect_uri = _required(body, "code"), _text(body, "redirect_uri")
         verifier = _text(body, "code_verifier")
-        return state.consents.use_code(code, app.app_id, redirect_uri, verifier, scope=scope, strict=strict)
+        return state.consents.use_code(code, app.app_id, redirect_uri, verifier, scope=scope)
     if grant_type != "refresh_token":
         raise ConsentError(20036)
     token = _required(body, "refresh_token")
-    consent = state.consents.use_refresh_token(token, app.app_id, self_built=not app.store, scope=scope)
-    if state.user_token_grace is not None:
-        for access_token in consent.tokens:
-            state.tokens.shorten(access_token, state.user_token_grace)
-    return consent
+    return state.consents.use_refresh_token(token, app.app_id, self_built=not app.store, scope=scope)
 
 
 def _app(state: EmulatorState, request: Request, body: dict[str, Any]) -> App:
@@ -167,8 +159,4 @@ async def user_info(state: EmulatorState, request: Request) -> Response:
     return answers.success(data, state.now())
 
 
-HANDLERS: Final[dict[str, Handler]] = {
-    _V2: partial(token, _V2),
-    _V3: partial(token, _V3),
-    _USER_INFO: user_info,
-}
+HANDLERS: Final[dict[str, Handler]] = {_EXCHANGE: token, _USER_INFO: user_info}

@@ -1,4 +1,4 @@
-"""Feishu's searches of minutes and of meetings, which need a user's token."""
+"""Feishu's search of minutes, which needs a user's token."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ from airflow_provider_meetings.emulator.feishu.tokens import authorize
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _MINUTES: Final = "feishu.minutes_search"
-_MEETINGS: Final = "feishu.meetings_search"
 _AVATAR: Final = "https://example.invalid/avatar.jpg"
-# The search of meetings returns at most this many results in all.
-_MAX_MEETINGS: Final = 150
 Range = tuple[datetime | None, datetime | None]
 
 
@@ -29,22 +26,20 @@ async def minutes_search(state: EmulatorState, request: Request) -> Response:
     """Answer with one page, the newest first (assumed). Page parameters in the body are ignored.
 
     The results are the minutes that are not marked forbidden or deleted. Assumed: 99992402 for bad parameters, 2094005
-    for a page token that is unknown or was issued for other parameters, and that the query is searched in the title.
+    for a page token that is unknown or was issued for other parameters.
     """
     authorize(state, request, _MINUTES, "user")
     body = await json_body(request)
     try:
         size, filters = _page_size(request), _object(body, "filter")
         created = _range(filters, "create_time")
-        owners = _texts(filters, "owner_ids") + _texts(filters, "participant_ids")
+        owners = _texts(filters, "owner_ids")
     except ValueError:
         raise answers.error(_MINUTES, 99992402) from None
-    query = str(body.get("query") or "")
     found = [
         minute
         for minute in state.company.feishu_minutes.values()
         if minute.status not in {"deleted", "forbidden"}
-        and query in minute.title
         and _within(minute.create_time, created)
         and (not owners or answers.user_id(request, minute.owner, _MINUTES, 99992402) in owners)
     ]
@@ -52,7 +47,7 @@ async def minutes_search(state: EmulatorState, request: Request) -> Response:
     try:
         names = {minute.token: minute for minute in found[: state.minutes_search_most]}
         token = request.query_params.get("page_token", "")
-        page, next_token = page_of(state, _MINUTES, names, size, token, [query, filters])
+        page, next_token = page_of(state, _MINUTES, names, size, token, filters)
     except ValueError:
         raise answers.error(_MINUTES, 2094005) from None
     if page and state.minutes_search_depth is not None and found.index(page[-1]) >= state.minutes_search_depth:
@@ -61,49 +56,9 @@ async def minutes_search(state: EmulatorState, request: Request) -> Response:
     for minute in page:
         link = minute.url or f"https://sample.{state.domain}/minutes/{minute.token}"
         description = f"{minute.owner.name} {minute.create_time:%Y-%m-%d %H:%M}"
-        items.append(_item("token", minute.token, minute.title, link, description))
-    return _success(state, items, len(names), next_token)
-
-
-# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting/search
-async def meetings_search(state: EmulatorState, request: Request) -> Response:
-    """Answer with one page of at most 150 meetings, the newest first (assumed). A caller's errors are HTTP 500."""
-    authorize(state, request, _MEETINGS, "user")
-    body = await json_body(request)
-    try:
-        size, filters = _page_size(request), _object(body, "meeting_filter")
-        started = _range(filters, "start_time")
-        organizers = _texts(filters, "organizer_ids") + _texts(filters, "participant_ids")
-        query = str(body.get("query") or "")
-        found = [
-            meeting
-            for meeting in state.company.feishu_meetings.values()
-            if meeting.start is not None
-            and query in meeting.topic
-            and _within(meeting.start, started)
-            and (not organizers or answers.user_id(request, meeting.organizer, _MEETINGS, 121001) in organizers)
-        ]
-        found.sort(key=lambda meeting: str(meeting.start), reverse=True)
-        names = {meeting.meeting_id: meeting for meeting in found[:_MAX_MEETINGS]}
-        token = request.query_params.get("page_token", "")
-        page, next_token = page_of(state, _MEETINGS, names, size, token, [query, filters])
-    except ValueError:
-        raise answers.error(_MEETINGS, 121001) from None
-    items = []
-    for meeting in page:
-        link = f"https://vc.{state.domain}/j/{meeting.meeting_no}"
-        description = f"{meeting.organizer.name if meeting.organizer else ''} {meeting.start:%Y-%m-%d %H:%M}"
-        items.append(_item("id", meeting.meeting_id, meeting.topic, link, description))
-    return _success(state, items, len(names), next_token)
-
-
-def _item(id_name: str, identity: str, title: str, link: str, description: str) -> dict[str, Any]:
-    meta_data = {"app_link": link, "avatar": _AVATAR, "description": description}
-    return {id_name: identity, "display_info": title, "meta_data": meta_data}
-
-
-def _success(state: EmulatorState, items: list[dict[str, Any]], total: int, next_token: str | None) -> Response:
-    data: dict[str, Any] = {"items": items, "total": total, "has_more": next_token is not None}
+        meta_data = {"app_link": link, "avatar": _AVATAR, "description": description}
+        items.append({"token": minute.token, "display_info": minute.title, "meta_data": meta_data})
+    data: dict[str, Any] = {"items": items, "total": len(names), "has_more": next_token is not None}
     if next_token:
         data["page_token"] = next_token
     return answers.success(data, state.now())
@@ -150,4 +105,4 @@ def _within(time: datetime, ends: Range) -> bool:
     return (start is None or start <= time) and (end is None or time <= end)
 
 
-HANDLERS: Final[dict[str, Handler]] = {_MINUTES: minutes_search, _MEETINGS: meetings_search}
+HANDLERS: Final[dict[str, Handler]] = {_MINUTES: minutes_search}

@@ -34,7 +34,7 @@ async def app_access_token(state: EmulatorState, request: Request) -> Response:
     """Answer without an envelope, with the app's token. The vendor's SDK expects 10012 for an invalid ticket."""
     body = await json_body(request)
     app = app_of_body(state.cloud, body, _APP)
-    if not app.store or not state.app_tickets.is_valid(body.get("app_ticket"), state.ticket_seconds):
+    if not app.store or not state.app_tickets.is_valid(body.get("app_ticket")):
         raise answers.error(_APP, 10012)
     token, expire = state.tokens.issue("feishu_app", state.token_seconds)
     return answers.flat({"code": 0, "msg": "success", "app_access_token": token, "expire": expire}, state.now())

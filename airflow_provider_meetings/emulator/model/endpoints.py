@@ -43,7 +43,7 @@ class Code:
     """One error code of ``endpoints``, with its HTTP status and message.
 
     ``source`` is the page that lists it; ``uncertain`` names the parts that this page does not give. One code may have
-    several rows: 121001 is "internal error" on most of Feishu's meeting endpoints and "invalid param" on the search.
+    several rows: 20002 is about the app's id or secret at some of Feishu's endpoints, about the secret at others.
     """
 
     code: int
@@ -87,8 +87,6 @@ def _endpoints() -> Iterator[Endpoint]:
     ):
         yield Endpoint(f"feishu.{name}", "POST", f"/open-apis/auth/v3/{path}", (), token=True, slash=True)
     yield Endpoint("feishu.user_access_token", "POST", "/open-apis/authen/v2/oauth/token", _TIER_4, token=True)
-    # The page of v2, now deprecated, says that v3 is on the host for accounts.
-    yield Endpoint("feishu.user_access_token_v3", "POST", "/oauth/v3/token", _TIER_4, token=True)
     # In a "special" tier, for which the page names no number.
     yield Endpoint("feishu.user_info", "GET", "/open-apis/authen/v1/user_info", ())
     yield Endpoint("feishu.minutes_search", "POST", "/open-apis/minutes/v1/minutes/search", _TIER_3)
@@ -97,7 +95,6 @@ def _endpoints() -> Iterator[Endpoint]:
         yield Endpoint(f"feishu.minute_{part}", "GET", f"{_MINUTE}/{part}", _TIER_6)
     yield Endpoint("feishu.meeting_recording", "GET", "/open-apis/vc/v1/meetings/{meeting_id}/recording", _TIER_4)
     yield Endpoint("feishu.meetings_by_number", "GET", "/open-apis/vc/v1/meetings/list_by_no", _TIER_3)
-    yield Endpoint("feishu.meetings_search", "POST", "/open-apis/vc/v1/meetings/search", _TIER_3)
     yield Endpoint("feishu.meeting_list", "GET", "/open-apis/vc/v1/meeting_list", _TIER_3)
     yield Endpoint("feishu.post", "GET", "/open-apis/moments/v1/posts/{post_id}", _TIER_8)
     yield Endpoint("wecom.gettoken", "GET", "/cgi-bin/gettoken", _WECOM, token=True)

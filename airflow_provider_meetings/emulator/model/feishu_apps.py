@@ -35,7 +35,6 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "feishu.minutes_search": ("minutes:minutes.search:read",),
     "feishu.meeting_recording": ("vc:record:readonly", "vc:record"),
     "feishu.meetings_by_number": ("vc:meeting:readonly", "vc:meeting.meetingid:read"),
-    "feishu.meetings_search": ("vc:meeting.search:read",),
     "feishu.meeting_list": ("vc:rooms.room.detailinfo:read", "vc:room:readonly"),
 }  # fmt: skip
 

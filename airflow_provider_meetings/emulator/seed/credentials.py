@@ -9,7 +9,7 @@ from airflow_provider_meetings.emulator.seed.feishu import CHEN_YU
 
 FEISHU_APP_ID: Final = "cli_bluewave0emulator"
 FEISHU_APP_SECRET: Final = "emulator-feishu-secret"  # noqa: S105
-# The registered redirect URIs; state.redirect_uris replaces them.
+# The registered redirect URIs.
 FEISHU_REDIRECT_URIS: Final = (
     "http://127.0.0.1:8080/callback",
     "http://localhost:8080/callback",

@@ -9,7 +9,7 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from airflow_provider_meetings.emulator.model.feishu_apps import APP_SCOPES, OFFLINE
@@ -41,12 +41,11 @@ class Challenge:
 
 @dataclass(slots=True)
 class Consent:
-    """One consent. ``app_id`` None: to the self-built app of either cloud. ``tokens``: its access tokens."""
+    """One consent. ``app_id`` None: to the self-built app of either cloud."""
 
     app_id: str | None
     scopes: frozenset[str]
     ends_at: float
-    tokens: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -92,7 +91,7 @@ class Consents:
     def reset(self) -> None:
         """Forget all consents and grant the first again, now: to all scopes of the app, with the two fixed tokens."""
         with self._lock:
-            first = Consent(None, APP_SCOPES, self._clock() + _CONSENT_SECONDS, [FEISHU_USER_TOKEN])
+            first = Consent(None, APP_SCOPES, self._clock() + _CONSENT_SECONDS)
             self._codes: dict[str, _Code] = {}
             self._refresh_tokens = {FEISHU_USER_REFRESH_TOKEN: _RefreshToken(first, first.ends_at)}
             self._access_tokens = {FEISHU_USER_TOKEN: (first, first.scopes)}
@@ -114,18 +113,10 @@ class Consents:
             return code
 
     def use_code(
-        self,
-        code: str,
-        app_id: str,
-        redirect_uri: str | None,
-        verifier: str | None,
-        *,
-        scope: str | None,
-        strict: bool = False,
+        self, code: str, app_id: str, redirect_uri: str | None, verifier: str | None, *, scope: str | None
     ) -> Consent:
         """Return the consent of ``code`` and mark the code as used. A refused request does not use it: assumed.
 
-        :param strict: refuse a verifier without a challenge; v3 does, v2 does not.
         :raises ConsentError: the request is refused.
         """
         with self._lock:
@@ -140,7 +131,7 @@ class Consents:
                 raise ConsentError(20004)
             if redirect_uri is not None and redirect_uri != known.redirect_uri:
                 raise ConsentError(20071)
-            if not _verify(known.challenge, verifier, strict=strict):
+            if known.challenge is not None and not _verify(known.challenge, verifier):
                 raise ConsentError(20049)
             _requested_scopes(known.consent, scope)
             known.used = True
@@ -175,7 +166,6 @@ class Consents:
         with self._lock:
             scopes = _requested_scopes(consent, scope)
             token = self._tokens.new("feishu_user", seconds)
-            consent.tokens.append(token)
             self._access_tokens[token] = (consent, scopes)
             if OFFLINE not in scopes:
                 return TokenPair(token, scopes, None, 0)
@@ -208,10 +198,8 @@ class Consents:
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
-def _verify(challenge: Challenge | None, verifier: str | None, *, strict: bool) -> bool:
-    """Return whether ``verifier`` matches ``challenge``; without a challenge, ``strict`` refuses any verifier."""
-    if challenge is None:
-        return verifier is None or not strict
+def _verify(challenge: Challenge, verifier: str | None) -> bool:
+    """Return whether ``verifier`` matches ``challenge``."""
     if verifier is None or not _VERIFIER.fullmatch(verifier):
         return False
     expected = verifier

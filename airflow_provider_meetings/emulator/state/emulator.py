@@ -15,13 +15,11 @@ from airflow_provider_meetings.emulator.faults.hangs import Hangs
 from airflow_provider_meetings.emulator.faults.media import MediaFaults
 from airflow_provider_meetings.emulator.faults.pages import PageFaults
 from airflow_provider_meetings.emulator.faults.rate_limits import RateLimits
-from airflow_provider_meetings.emulator.faults.revocations import Revocations
 from airflow_provider_meetings.emulator.model.company import Company
 from airflow_provider_meetings.emulator.model.endpoints import Endpoint, Platform
 from airflow_provider_meetings.emulator.model.feishu_apps import DOMAINS, Cloud
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.seed.company import default_company
-from airflow_provider_meetings.emulator.seed.credentials import FEISHU_REDIRECT_URIS
 from airflow_provider_meetings.emulator.state.consents import Consents
 from airflow_provider_meetings.emulator.state.tokens import AppTickets, Tokens, TokenStatus
 
@@ -92,20 +90,9 @@ class EmulatorState:
         # The page's sample value, "not fixed":
         # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
         self.refresh_seconds = 7 * 24 * 3600
-        self.user_token_grace: int | None = None
-        # Assumed: as long as the vendor's SDK for Go keeps a ticket, https://github.com/larksuite/oapi-sdk-go
-        self.ticket_seconds = 12 * 3600
-        self.redirect_uris: tuple[str, ...] = FEISHU_REDIRECT_URIS
         self.wecom_spelling: WecomSpelling = "record_list"
         self.has_more: Literal["always", "when-true"] = "always"
-        self.meeting_summary: Literal["object", "list"] = "object"
-        self.file_times: Literal["text", "number"] = "text"
-        self.wecom_warning = False
-        self.throttle_status: Literal[429, 400] = 429
-        self.wecom_concurrent = 10
-        self.expired_link: Literal["403", "html", "json"] = "403"
         self.meeting_list_tenant = True
-        self.meetings_by_number_days: int | None = None
         self.minutes_search_depth: int | None = None
         self.minutes_search_most: int | None = None
         self.requests: list[RequestRecord] = []
@@ -120,14 +107,11 @@ class EmulatorState:
         self.consents = Consents(self.now, self.tokens)
         self.app_tickets = AppTickets(self.now)
         self.hangs = Hangs()
-        self.revocations = Revocations(self._revoke)
         self._links: dict[str, Link] = {}
         self._polls: Counter[tuple[str, str]] = Counter()
         self._not_ready: dict[str, int] = {}
         self._lock = threading.RLock()
-        self._initial = {
-            name: value for name, value in vars(self).items() if isinstance(value, (int, str, tuple, type(None)))
-        }
+        self._initial = {name: value for name, value in vars(self).items() if isinstance(value, (int, str, type(None)))}
         self._initial_clock = clock
         # Short names for tests.
         self.fail = self.failures.add
@@ -137,7 +121,6 @@ class EmulatorState:
         self.clear_faults = self.media_faults.clear
         self.hang = self.hangs.add
         self.release = self.hangs.release
-        self.revoke_after = self.revocations.add
 
     @property
     def domain(self) -> str:
@@ -153,7 +136,7 @@ class EmulatorState:
         with self._lock:
             vars(self).update(self._initial)
             self.clock = self._initial_clock
-            for faults in (self.failures, self.media_faults, self.pages, self.hangs, self.revocations):
+            for faults in (self.failures, self.media_faults, self.pages, self.hangs):
                 faults.clear()
             self.pages.late.clear()
             for issued in (self.limits, self.tokens, self.consents, self.app_tickets):
@@ -176,12 +159,9 @@ class EmulatorState:
 
         :raises ValueError: the token is unknown.
         """
-        if not self._revoke(token):
-            raise ValueError("unknown token: it was never issued, or is revoked already")
-
-    def _revoke(self, token: str | None) -> bool:
         revoked = self.tokens.revoke(token)
-        return (token is not None and self.consents.revoke(token)) or revoked
+        if not (token is not None and self.consents.revoke(token)) and not revoked:
+            raise ValueError("unknown token: it was never issued, or is revoked already")
 
     def count_request(self, endpoint: Endpoint) -> None:
         """Count one request, also if it is refused."""

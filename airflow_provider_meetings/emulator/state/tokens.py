@@ -24,6 +24,8 @@ _REUSE_IF_VALID_FOR: Final[Mapping[AppHolder, int]] = {
     "feishu_app": 30 * 60,
     "wecom": 1,
 }
+# Assumed: as long as the vendor's SDK for Go keeps a ticket, https://github.com/larksuite/oapi-sdk-go
+_TICKET_SECONDS: Final = 12 * 3600
 _PREFIX: Final[Mapping[Holder, str]] = {
     "feishu": "t-",
     "feishu_store": "t-",
@@ -77,13 +79,6 @@ class Tokens:
                 return "unknown"
             return "valid" if self._clock() < expires_at else "expired"
 
-    def shorten(self, token: str, seconds: int) -> None:
-        """Let a user's ``token`` expire in ``seconds`` at the latest."""
-        with self._lock:
-            tokens = self._tokens["feishu_user"]
-            if token in tokens:
-                tokens[token] = min(tokens[token], self._clock() + seconds)
-
     def revoke(self, token: str | None = None) -> bool:
         """Revoke ``token``, or all access tokens for None; return whether it existed."""
         with self._lock:
@@ -116,11 +111,11 @@ class AppTickets:
             self._pushed[ticket] = self._clock()
             return ticket
 
-    def is_valid(self, ticket: object, seconds: int) -> bool:
-        """Return whether ``ticket`` was pushed less than ``seconds`` ago."""
+    def is_valid(self, ticket: object) -> bool:
+        """Return whether ``ticket`` was pushed and has not expired."""
         with self._lock:
             pushed_at = self._pushed.get(ticket) if isinstance(ticket, str) else None
-            return pushed_at is not None and self._clock() < pushed_at + seconds
+            return pushed_at is not None and self._clock() < pushed_at + _TICKET_SECONDS
 
     @property
     def pushed(self) -> list[str]:

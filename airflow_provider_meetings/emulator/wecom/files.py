@@ -38,39 +38,37 @@ async def get_file_list(state: EmulatorState, request: Request) -> Response:
             {**_links(state, request, file), "meeting_summary": _summaries(state, request, file)} for file in files
         ],
     }
-    return answers.success(content, warning=state.wecom_warning)
+    return answers.success(content)
 
 
 # https://developer.work.weixin.qq.com/document/path/98205
 async def get_file(state: EmulatorState, request: Request) -> Response:
-    """Answer with one file. The page's example and table differ in two fields; settings choose.
+    """Answer with one file, as in the page's example.
 
-    ``meeting_summary`` is an object in the example and a list in the table; times are text in the example and int64 in
-    the table. Assumed: 40058 for ids that do not match and before state 3, the PDF as the only summary, and an object
-    of empty strings without a summary.
+    In the table, ``meeting_summary`` is a list and the times are int64. Assumed: 40058 for ids that do not match and
+    before state 3, the PDF as the only summary, and an object of empty strings without a summary.
     """
     recording, file = requested_file(state, await authorized_body(state, request))
     if not is_done(state, recording):
         raise invalid_parameter("the file is not transcoded yet")
-    summaries = _summaries(state, request, file)
     summary = min(
-        summaries, key=lambda one: one["file_type"] != "pdf", default={"download_address": "", "file_type": ""}
+        _summaries(state, request, file),
+        key=lambda one: one["file_type"] != "pdf",
+        default={"download_address": "", "file_type": ""},
     )
     transcript = file.ai_transcript
     content: dict[str, Any] = {
         **_links(state, request, file),
         "meetingid": recording.meetingid,
         "meeting_code": recording.meeting_code,
-        "meeting_summary": summaries if state.meeting_summary == "list" else summary,
+        "meeting_summary": summary,
         "ai_meeting_transcripts": [_document(state, request, file, transcript, "-transcript")] if transcript else [],
         "record_name": file.record_name,
-        "start_time": milliseconds(file.record_start_time),
-        "end_time": milliseconds(file.record_end_time),
+        "start_time": str(milliseconds(file.record_start_time)),
+        "end_time": str(milliseconds(file.record_end_time)),
         "meeting_record_name": recording.title,
     }
-    if state.file_times == "text":
-        content |= {name: str(content[name]) for name in ("start_time", "end_time")}
-    return answers.success(content, warning=state.wecom_warning)
+    return answers.success(content)
 
 
 def _links(state: EmulatorState, request: Request, file: WecomFile) -> dict[str, str]:

@@ -60,7 +60,7 @@ async def record_list(state: EmulatorState, request: Request) -> Response:
     if cursor:
         content["next_cursor"] = cursor
     content[state.wecom_spelling] = [_record(state, recording, files_name) for recording in page]
-    return answers.success(content, warning=state.wecom_warning)
+    return answers.success(content)
 
 
 def _record(state: EmulatorState, recording: WecomRecording, files_name: str) -> dict[str, Any]:

@@ -35,7 +35,7 @@ async def get_paragraph_list(state: EmulatorState, request: Request) -> Response
             for number, paragraph in enumerate(transcript.paragraphs)
         ],
     }
-    return answers.success(content, warning=state.wecom_warning)
+    return answers.success(content)
 
 
 # https://developer.work.weixin.qq.com/document/path/98211
@@ -65,7 +65,7 @@ async def get_detail(state: EmulatorState, request: Request) -> Response:
             "audio_detect": transcript.audio_detect,
         },
     }
-    return answers.success(content, warning=state.wecom_warning)
+    return answers.success(content)
 
 
 def _paragraph(index: int, paragraph: WecomParagraph) -> dict[str, Any]:

@@ -43,12 +43,10 @@ def test_requests_fail_until_cleared(emulator: Any) -> None:
 def test_order_for_platform_uses_message_of_each_endpoint(emulator: Any) -> None:
     emulator.feishu_token()
     emulator.state.fail("wecom.*", -1)
-    emulator.state.fail("feishu.*", 121001, times=3, skip=1)
-    # The token request is skipped.
-    token = emulator.feishu_token()
-    search = emulator.feishu_user("/vc/v1/meetings/search", {}, token)
-    recording = emulator.feishu(MEETING, token)
-    assert (search.json()["msg"], recording.json()["msg"]) == ("invalid param", "internal error")
+    emulator.state.fail("feishu.*", 20002, times=2)
+    tenant = emulator.post("/open-apis/auth/v3/tenant_access_token/internal", {}).json()
+    texts = (tenant["msg"], emulator.refresh()["error_description"])
+    assert texts == ("app_id or app_secret error", "The client secret is invalid.")
     answer = emulator.get("/cgi-bin/gettoken").json()
     assert (answer["errcode"], answer["errmsg"].split(",")[0]) == (-1, "system busy")
 

@@ -51,17 +51,6 @@ def test_client_timeout_uses_token(emulator: Any) -> None:
     assert emulator.refresh()["code"] == 20073
 
 
-def test_control_over_http(emulator: Any, pool: Executor) -> None:
-    hang = emulator.control("silence", {"endpoint": NAME, "manner": "hang"}).json()
-    assert hang == {"endpoint": NAME, "manner": "hang", "times": 1, "skip": 0}
-    waiting = pool.submit(emulator.refresh)
-    assert emulator.state.hangs.wait(1)
-    assert requests.post(f"{emulator.url}/_emulator/release").json() == {"released": 1}
-    assert waiting.result(10)["code"] == 0
-    assert requests.delete(f"{emulator.url}/_emulator/silence").json() == {"silences": []}
-    assert emulator.get("/_emulator/").json()["silences"] == []
-
-
 def test_skip_and_times(emulator: Any) -> None:
     path = f"/minutes/v1/minutes/{READY_MINUTE}"
     emulator.state.hang("feishu.minute", "cut", skip=1, times=2)

@@ -52,12 +52,6 @@ def test_unknown_number_has_no_meetings(emulator: Any) -> None:
     assert data == {"has_more": False, "meeting_briefs": []}
 
 
-def test_limit_of_days(emulator: Any) -> None:
-    emulator.state.meetings_by_number_days = 5
-    data = emulator.feishu(BY_NUMBER, **WINDOW, meeting_no=seed.RECURRING_NUMBER).json()["data"]
-    assert [brief["id"] for brief in data["meeting_briefs"]] == [seed.ENGLISH_MEETING]
-
-
 @pytest.mark.parametrize(
     "changes",
     [

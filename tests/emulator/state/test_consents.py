@@ -135,15 +135,6 @@ def test_error_names_missing_scope(emulator: Any) -> None:
     ]
 
 
-def test_grace_period_of_earlier_access_token(emulator: Any) -> None:
-    emulator.state.user_token_grace = 60
-    new = emulator.refresh()["access_token"]
-    emulator.clock.now += 59
-    assert get(emulator, MINUTE) == 0
-    emulator.clock.now += 1
-    assert (get(emulator, MINUTE), get(emulator, MINUTE, new)) == (99991677, 0)
-
-
 def test_basic_auth_and_secret_in_body_are_refused(emulator: Any) -> None:
     answer = emulator.post("/open-apis/authen/v2/oauth/token", {"client_secret": "x"}, auth=("x", "y")).json()
     assert answer["code"] == 20070

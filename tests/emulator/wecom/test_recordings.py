@@ -18,7 +18,6 @@ END = int(datetime(2026, 11, 13, 23, 59, tzinfo=SHANGHAI).timestamp())
 WINDOW = {"start_time": END - SPAN, "end_time": END}
 MIDNIGHT = int(datetime(2026, 11, 12, tzinfo=SHANGHAI).timestamp())
 SPECIAL_DAY = {"start_time": MIDNIGHT, "end_time": MIDNIGHT + 86399}
-BEGIN = int(datetime(2026, 10, 1, tzinfo=SHANGHAI).timestamp())
 
 
 def listed(emulator: Any, **body: Any) -> Any:
@@ -159,10 +158,3 @@ def test_userid_is_the_creator_not_the_host(emulator: Any) -> None:
 def test_body_is_not_a_json_object(emulator: Any, body: bytes) -> None:
     url, params = f"{emulator.url}/cgi-bin/meeting/record/list", {"access_token": emulator.wecom_token()}
     assert emulator.session.post(url, params=params, data=body).json()["errcode"] == 47001
-
-
-def test_warning_in_success(emulator: Any) -> None:
-    emulator.state.wecom_warning = True
-    answer = emulator.wecom("list", {"userid": "lina", "start_time": BEGIN, "end_time": BEGIN + 31 * 86400})
-    assert answer["errcode"] == 0
-    assert "Warning: wrong json format." in answer["errmsg"]
