@@ -185,26 +185,37 @@ class MeetingsClient(ABC):
                     yield replace(recording, listed_by=selector)
                 lost = False
             except MeetingsApiError as error:
-                # A window alone names no object that could have the state.
-                state = None if question.selectors == (WINDOW,) else self._state_of(error)
-                reason = reason_of(error)
-                lost, lost_before = isinstance(error, ServerError) and error.lost, lost
-                outcome = WindowOutcome.FAILED if state is None else WindowOutcome.REFUSED
-                if isinstance(error, ServerError) and not (error.concerns_all or (lost and lost_before)):
-                    failed += 1
-                    state, reason, outcome = RecordingState.ABSENT, str(error), WindowOutcome.FAILED
-                # Without the name of the endpoint, which did not answer.
-                selector = next(filter(None, next(question.ids(), {}).values()), "")
-                unlisted = skipped(question.selectors[0], selector, question.start, question.end)
-                for window in unfinished or (replace(unlisted, outcome=WindowOutcome.FAILED),):
-                    if window.outcome is WindowOutcome.FAILED or outcome is WindowOutcome.REFUSED:
-                        window = replace(window, outcome=outcome, reason=reason)
+                state, reason = self._verdict(question, error, lost)
+                is_failure = isinstance(error, ServerError)
+                lost = isinstance(error, ServerError) and error.lost
+                failed += is_failure
+                outcome = WindowOutcome.FAILED if state is None or is_failure else WindowOutcome.REFUSED
+                for window in _ended(question, unfinished, outcome, reason):
                     report(window)
                 if state is None or failed == total:
                     raise
                 for recording in self._unanswered(question, reason, state):
                     log.warning("%s is %s: %s", recording.label, recording.state, reason)
                     yield recording
+            else:  # of what the listing consists of
+                for window in unfinished:
+                    report(window)
+
+    def _answers_of_listed(self, questions: Iterable[RecordingQuery], report: Report) -> Iterator[Recording]:
+        """Yield the answers to questions of which a listing consists; report only those that fail."""
+        return self._answers(questions, lambda window: report(window) if window.outcome.is_incomplete else None)
+
+    def _verdict(
+        self, question: RecordingQuery, error: MeetingsApiError, lost: bool
+    ) -> tuple[RecordingState | None, str]:
+        """Return the state of what a question asks for, and its reason; None if other questions would fail as well.
+
+        :param lost: whether the question before was lost.
+        """
+        if isinstance(error, ServerError) and not (error.concerns_all or (error.lost and lost)):
+            return RecordingState.ABSENT, str(error)
+        # A window alone names no object that could have the state.
+        return None if question.selectors == (WINDOW,) else self._state_of(error), reason_of(error)
 
     def _state_of(self, error: MeetingsApiError) -> RecordingState | None:
         """Return the state of the object of a refused call; None if other calls would be refused as well.
@@ -249,6 +260,19 @@ class MeetingsClient(ABC):
     @abstractmethod
     def whoami(self) -> str:
         """Fetch a token and describe its identity, for the connection test."""
+
+
+def _ended(
+    question: RecordingQuery, unfinished: Sequence[ListedWindow], outcome: WindowOutcome, reason: str
+) -> Iterator[ListedWindow]:
+    """Yield the windows of a question whose listing ended by an error."""
+    if not unfinished:  # without the name of the endpoint, which did not answer
+        selector = next(filter(None, next(question.ids(), {}).values()), "")
+        window = skipped(question.selectors[0], selector, question.start, question.end)
+        unfinished = (replace(window, outcome=WindowOutcome.FAILED),)
+    for window in unfinished:
+        known = window.outcome is WindowOutcome.SKIPPED and outcome is WindowOutcome.FAILED
+        yield window if known else replace(window, outcome=outcome, reason=reason)
 
 
 def _selectors_of(question: RecordingQuery) -> dict[str | None, str | None]:

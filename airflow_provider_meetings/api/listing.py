@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from pendulum import DateTime
 
@@ -14,9 +14,6 @@ from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError
 from airflow_provider_meetings.api.http.pagination import Page, pages
 
 T = TypeVar("T")
-
-SHORTEST = 1
-"""The shortest half of a window, in seconds: platforms take whole seconds."""
 
 
 def list_windows(
@@ -28,8 +25,7 @@ def list_windows(
     selector: str,
     report: Report,
     most: float = float("inf"),
-    too_large: int | None = None,
-    expired: int | None = None,
+    too_large: Collection[int] = (),
 ) -> Iterator[T]:
     """Yield each item of consecutive windows once, in the order of the windows and pages.
 
@@ -39,32 +35,35 @@ def list_windows(
     :param key: what identifies an item.
     :param report: called with each window after its listing; after a failure also with those that are not requested.
     :param most: the number of items from which on a listing may be cut.
-    :param too_large: the platform's code for a window with too many items.
-    :param expired: its code for a cursor that is too old; the window is then listed again, as long as that brings news.
-    :raises ServerError: if not all items of the shortest window can be listed.
+    :param too_large: the platform's codes for a window with too many items, or with too many to page through in time.
+    :raises ServerError: if not all items of a second can be listed.
     """
     todo, seen = [*parts][::-1], set[bytes]()
     while todo:
         start, end = todo.pop()
+        window = ListedWindow(endpoint=endpoint, selector=selector, start=start, end=end, pages=0, items=0)
         what = f"{endpoint} from {start.isoformat()} to {end.isoformat()}"
-        listing = _Listing[T](partial(pages, partial(fetch, start, end), what=what), expired)
-        for one, item in listing.items(key):
-            if one not in seen:
-                seen.add(one)
-                yield item
-        found, error = len(listing.keys), listing.error
-        window = ListedWindow(
-            endpoint=endpoint, selector=selector, start=start, end=end, pages=listing.pages, items=found
-        )
-        if error is None and listing.total <= found < most:
+        keys, total, error = set[bytes](), 0, None
+        try:
+            for page in pages(partial(fetch, start, end), what=what):
+                found = {digest(key(item)): item for item in page.items}
+                keys |= found.keys()
+                total = max(total, page.total or 0)
+                window = replace(window, pages=window.pages + 1, items=len(keys))
+                new = found.keys() - seen
+                seen |= new
+                yield from (item for one, item in found.items() if one in new)
+        except MeetingsApiError as caught:
+            error = caught
+        if error is None and total <= len(keys) < most:
             report(window)
             continue
-        reason = reason_of(error) if error else f"the platform lists only {found} items, of {listing.total or 'more'}"
-        length = int((end - start).total_seconds())
-        narrower = error is None or (error.code is not None and error.code in (too_large, expired))
-        if narrower and length >= 2 * SHORTEST:
+        reason = reason_of(error) if error else f"the platform lists only {len(keys)} items, of {total or 'more'}"
+        narrower = error is None or error.code in too_large
+        seconds = int((end - start).total_seconds())
+        if narrower and seconds > 1:  # platforms take whole seconds
             report(replace(window, outcome=WindowOutcome.HALVED, reason=reason))
-            middle = start.add(seconds=length // 2)
+            middle = start.add(seconds=seconds // 2)
             todo += [(middle, end), (start, middle)]
             continue
         report(replace(window, outcome=WindowOutcome.FAILED, reason=reason))
@@ -72,39 +71,7 @@ def list_windows(
             report(skipped(endpoint, selector, begin, until))
         if error is not None and not narrower:
             raise error
-        named = {name: getattr(error, name) for name in ("platform", "code", "vendor_message", "log_id") if error}
         raise ServerError(
-            f"{what} cannot be listed whole" + ("" if error else f": {reason}"),
+            f"{what} cannot be listed whole: {reason}",
             next_step="The window is too short to be halved: ask for its recordings by their ids.",
-            **named,
         ) from error
-
-
-@dataclass(slots=True)
-class _Listing(Generic[T]):
-    """The listing of one window, what it has found, and the error that ended it."""
-
-    follow: Callable[[], Iterator[Page[T]]]
-    expired: int | None
-    keys: set[bytes] = field(default_factory=set)
-    pages: int = 0
-    total: int = 0
-    error: MeetingsApiError | None = None
-
-    def items(self, key: Callable[[T], str]) -> Iterator[tuple[bytes, T]]:
-        before = -1
-        while before < len(self.keys):
-            before, self.error = len(self.keys), None
-            try:
-                for page in self.follow():
-                    self.pages += 1
-                    self.total = max(self.total, page.total or 0)
-                    for item in page.items:
-                        one = digest(key(item))
-                        self.keys.add(one)
-                        yield one, item
-                return
-            except MeetingsApiError as error:
-                self.error = error
-                if error.code is None or error.code != self.expired:
-                    return

@@ -92,6 +92,7 @@ class RecordingQuery:
         supported, windowed = tuple(supported), tuple(windowed)
         for name in self.selectors:
             if name not in supported:
+                name = "a window alone" if name == WINDOW else name
                 raise InvalidRequest(f"{platform} does not support {name}. It supports {', '.join(supported)}")
         if self.start is not None and not set(windowed) & set(self.selectors):
             instead = f"only with {', '.join(windowed)}" if windowed else "for no listing"

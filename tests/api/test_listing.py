@@ -45,7 +45,7 @@ def test_listing_equals_truth_or_fails_by_name(
     parts = list(windows(START, START.add(seconds=100), pendulum.duration(seconds=length)))
     most = float("inf") if spoken or totals else cap
     listing = list_windows(
-        fetch, parts, key=str, endpoint="e", selector="s", report=reported.append, most=most, too_large=TOO_LARGE
+        fetch, parts, key=str, endpoint="e", selector="s", report=reported.append, most=most, too_large=(TOO_LARGE,)
     )
     found: list[int] = []
     refused = ""

@@ -131,10 +131,10 @@ def test_windows_in_log(emulated: Any, context: Any, capsys: pytest.CaptureFixtu
     assert OWNERS[0] in lines[0]
     assert "is refused" in lines[0]
     assert "60111" in lines[0]
-    assert " from 2026-10-04T16:00:00+00:00 to " in lines[1]
+    assert " from 2026-10-04T16:00:00+00:00 to " in lines[0]
     total = len(context["ti"].pushed["summary"]["windows"])
     assert len(lines) == total
-    assert f"Listed {len(found)} recordings; windows: 1 refused, {total - 1} complete" in logged
+    assert f"Listed {len(found)} recordings; windows: 2 refused, {total - 2} complete" in logged
 
 
 def test_empty_listing_says_what_is_visible(
@@ -163,6 +163,19 @@ def test_large_result_names_the_argument(
     assert "larger than 1 MB" not in capsys.readouterr().out
     wecom(owner_ids=list(OWNERS)).execute(context)
     assert "larger than 1 MB, too large for an XCom: set batches_to to a URL" in capsys.readouterr().out
+
+
+def test_empty_list_of_ids_does_not_select_the_window(emulated: Any, context: Any) -> None:
+    operator = ListRecordingsOperator(
+        task_id="list",
+        meetings_conn_id="feishu_default",
+        meeting_numbers="[]",
+        start=SEASON["start"],
+        end=SEASON["end"],
+    )
+    with pytest.raises(AirflowFailException, match="meeting_numbers is empty: omit it"):
+        operator.execute(context)
+    assert emulated.state.requests == []
 
 
 def test_meeting_ids_as_json_text(emulated: Any, context: Any) -> None:
@@ -238,4 +251,6 @@ def test_owner_that_is_refused(emulated: Any, context: Any) -> None:
     others = [name for name, r in company.wecom_recordings.items() if r.creator in OWNERS[1:]]
     assert sorted(r["recording_id"] for r in found[1:]) == sorted(others)
     windows = context["ti"].pushed["summary"]["windows"]
-    assert [w["selector"] for w in windows if w["outcome"] != "complete"] == [OWNERS[0]]
+    assert [(w["selector"], w["outcome"]) for w in windows if w["outcome"] != "complete"] == [
+        (OWNERS[0], "refused")
+    ] * 2

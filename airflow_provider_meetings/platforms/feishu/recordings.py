@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import Any, ClassVar
 
 import pendulum
@@ -18,7 +17,6 @@ from airflow_provider_meetings.api.client import (
     Report,
     Requests,
     Volume,
-    ignore,
     page_requests,
     reason_of,
     skipped,
@@ -45,7 +43,6 @@ from airflow_provider_meetings.platforms.feishu.neutral import neutral_post, neu
 
 _RUNNING = "the meeting is still running"
 _INFERRED = "the id is the meeting_instance_id of the meeting list, and no page says that recordings are found by it"
-_NO_INSTANCE = "the meeting list has no meeting_instance_id for it, and its number leads to none"
 
 
 def _visible(readable: str) -> dict[str, str]:
@@ -163,7 +160,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             for one in self.list_meetings_by_number(number, start, end, report=report)
         )
         empty = True
-        for recording in self._answers(questions, ignore):
+        for recording in self._answers_of_listed(questions, report):
             empty = False
             yield recording
         if empty:
@@ -174,28 +171,21 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
     # Inferred, not documented: the meeting_instance_id of the first is the meeting_id of the second.
     def _list_window(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         # The ongoing meetings first: one that ends in between is listed twice, not missed.
-        ongoing: set[str] = set()
-        numbers = []
+        ongoing = set()
         try:
             for row in self._meetings(query, meetings.ONGOING, report):
-                if row.meeting_instance_id is None:
-                    numbers.append(_question(row, query))
-                    continue
                 ongoing.add(row.meeting_instance_id)
-                yield from self._unanswered(_question(row, query), _RUNNING, RecordingState.RECORDING)
+                yield from self._unanswered(_question(row), _RUNNING, RecordingState.RECORDING)
         except MeetingsApiError:
             report(skipped("meeting_list", "", *_window(query)))
             raise
         ended = (
-            _question(row, query)
+            _question(row)
             for row in self._meetings(query, meetings.ENDED, report)
-            if row.recording is not False and row.meeting_instance_id not in ongoing
+            if row.recording is not False and (row.meeting_instance_id or "") not in ongoing
         )
-        for recording in self._answers(chain(numbers, ended), ignore):
-            if recording.meeting_id is None:
-                reason = f"{_NO_INSTANCE}: {recording.reason}"
-                recording = replace(recording, state=RecordingState.UNKNOWN, reason=reason)
-            elif recording.recording_id is None and recording.state is RecordingState.UNKNOWN:
+        for recording in self._answers_of_listed(ended, report):
+            if recording.meeting_id and recording.recording_id is None and recording.state is RecordingState.UNKNOWN:
                 recording = replace(recording, reason=f"{recording.reason}; {_INFERRED}")
             yield recording
 
@@ -272,7 +262,9 @@ class FeishuUserClient(FeishuClient):
     def _list_by_owner(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
         start, end = _window(query)
         minutes = self.search_minutes(query.owner_ids[0], start, end, report=report)
-        for recording in self._answers((RecordingQuery(recording_ids=(one.token,)) for one in minutes), ignore):
+        for recording in self._answers_of_listed(
+            (RecordingQuery(recording_ids=(one.token,)) for one in minutes), report
+        ):
             # The platform includes `end`, but here a window does not: the next one starts with it.
             if recording.started_at is None or recording.started_at < end:
                 yield recording
@@ -284,16 +276,12 @@ def _window(query: RecordingQuery) -> tuple[DateTime, DateTime]:
     return query.start, query.end
 
 
-def _question(row: MeetingInfo, query: RecordingQuery) -> RecordingQuery:
-    """Return the query of a meeting of the report: by its id, or by its number and times if it has no id."""
+def _question(row: MeetingInfo) -> RecordingQuery:
+    """Return the query of a meeting of the report: by its id, or by its number and start if it has no id."""
     ref = RecordingRef(
         recording_id=None,
         meeting_id=row.meeting_instance_id,
         meeting_number=row.meeting_id,
         started_at=row.meeting_start_time,
     )
-    if row.meeting_instance_id:
-        return RecordingQuery(recordings=(ref,))
-    start, end = _window(query)
-    start = row.meeting_start_time or start
-    return RecordingQuery(recordings=(ref,), start=start, end=max(row.meeting_end_time or end, start.add(seconds=1)))
+    return RecordingQuery(recordings=(ref,))

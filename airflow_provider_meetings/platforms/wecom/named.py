@@ -17,9 +17,6 @@ _DAY = timedelta(days=1)
 
 _LONGEST_SPAN = (LONGEST_WINDOW - 2 * _DAY).total_seconds()
 
-PagesOfOwners = Mapping[str, tuple[int, float]]
-"""The pages that the latest listing of each owner had, and the length of its window in windows of 31 days."""
-
 
 def owner_of(ref: RecordingRef) -> str | None:
     """Return the owner by whom a recording was listed; None if it was listed otherwise."""
@@ -33,16 +30,21 @@ def is_of_owner(question: RecordingQuery) -> bool:
     return len(meetings) > 1 or None in meetings
 
 
-def questions(query: RecordingQuery, known: PagesOfOwners) -> Iterator[RecordingQuery]:
-    """Yield a query for each request: by owner where that is expected to need fewer than one for each meeting."""
+def questions(query: RecordingQuery, density: Mapping[str, float]) -> Iterator[RecordingQuery]:
+    """Yield a query for each request: by owner where that is expected to need fewer than one for each meeting.
+
+    :param density: the pages per 31 days that the latest listing of each owner had.
+    """
     owners: dict[str | None, list[RecordingRef]] = {}
     for ref in query.recordings:
         owners.setdefault(owner_of(ref), []).append(ref)
     rest = owners.pop(None, [])
     for owner, refs in owners.items():
         for question in _in_windows(query, refs):
-            limit = by_meeting_requests(question)
-            if limit is None or _expected_pages(question, known.get(owner or "")) < limit:
+            pages = max(
+                len(question.recordings) / PAGE_SIZE, max(1, density.get(owner or "", 0)) * windows_of(question)
+            )
+            if math.ceil(pages) < by_meeting_requests(question):
                 yield question
             else:
                 rest += question.recordings
@@ -58,16 +60,10 @@ def by_meeting(query: RecordingQuery, refs: Iterable[RecordingRef]) -> Iterator[
         yield from _in_windows(query, of_meeting)
 
 
-def by_meeting_requests(question: RecordingQuery) -> int | None:
-    """Return how many requests the recordings need at least if their meetings are listed; None if one has none."""
+def by_meeting_requests(question: RecordingQuery) -> float:
+    """Return how many requests the recordings need at least if their meetings are listed; infinite if one has none."""
     meetings = {ref.meeting_id for ref in question.recordings}
-    return None if None in meetings else len(meetings) * math.ceil(windows_of(question))
-
-
-def _expected_pages(question: RecordingQuery, known: tuple[int, float] | None) -> int:
-    windows = windows_of(question)
-    pages, of_windows = known or (0, windows)
-    return math.ceil(max(len(question.recordings) / PAGE_SIZE, windows, pages * (windows / of_windows)))
+    return math.inf if None in meetings else len(meetings) * math.ceil(windows_of(question))
 
 
 def windows_of(question: RecordingQuery) -> float:

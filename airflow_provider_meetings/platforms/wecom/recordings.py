@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pendulum
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.client import MeetingsClient, Report, Requests, Volume, page_requests
-from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, NotFound, ServerError
+from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, NotFound
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
@@ -34,9 +35,6 @@ CLOCK_SLACK = timedelta(hours=1)
 
 _TRANSCRIPT = f"{MediaKind.TRANSCRIPT}-json"
 _TOGETHER = "wecom returns a recording's files only for recording_id and meeting_id together"
-_LINKED_BY_TYPE = (MediaKind.SUMMARY, MediaKind.AI_TRANSCRIPT)
-"""Kinds with one link per format; only the platform knows the formats of a file."""
-
 _VISIBLE = (
     "WeCom lists only recordings of meetings that this app created through the API, of members in its visible range."
 )
@@ -82,7 +80,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         WeComEndpoints.__init__(self, transport, corp_id=corp_id, corp_secret=corp_secret, tokens=tokens, clock=clock)
         self._file_lists = Links[dict[str, RecordingFile]](clock)
         self._files = Links[RecordingFile](clock)
-        self._pages_of_owners: dict[str, tuple[int, float]] = {}
+        self._density: dict[str, float] = {}
 
     def _window_for_check(self, query: RecordingQuery) -> RecordingQuery:
         # The platform lists only within a window. Listed recordings have their own.
@@ -104,7 +102,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         if not refs:
             return super()._questions(query)
         others = tuple(ref for ref in query.recordings if not ref.recording_id)
-        questions = named.questions(replace(query, recordings=refs), self._pages_of_owners)
+        questions = named.questions(replace(query, recordings=refs), self._density)
         if others or len(query.selectors) > 1:
             return (*super()._questions(replace(query, recordings=others)), *questions)
         return tuple(questions)
@@ -146,32 +144,24 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         So are those of a refused owner, and those that are left when a long listing has cost as much as the meetings.
         """
         missing = {ref.recording_id: ref for ref in query.recordings}
-        limit, count, ended = named.by_meeting_requests(query), 0, True
+        limit, count, ended = named.by_meeting_requests(query) * PAGE_SIZE, 0, False
         owner = named.owner_of(query.recordings[0]) or ""
         try:
-            for records in self._record_pages(*self._window(query), report, {"userid": owner}):
-                count += 1
-                for record in records:
-                    if missing.pop(record.meeting_record_id, None):
-                        yield self._recording(record)
-                if not missing or count == limit:
-                    ended = False
+            for count, record in enumerate(self.list_recordings(*self._window(query), userid=owner, report=report), 1):
+                if missing.pop(record.meeting_record_id, None):
+                    yield self._recording(record)
+                if not missing or count >= limit:
                     break
+            else:
+                ended = True
         except MeetingsApiError as error:
-            if self._state_of(error) is None or limit is None:
+            if self._state_of(error) is None or limit == math.inf:
                 raise
-            count, ended = limit, False
-        self._pages_of_owners[owner] = count, named.windows_of(query)
-        rest = tuple(ref for ref in missing.values() if ref.meeting_id)
-        questions = list(named.by_meeting(query, rest))
-        if ended:  # created by somebody else since, or with another start
-            questions = [replace(question, start=None, end=None) for question in questions]
-        try:
-            yield from self._answers(questions, report)
-        except ServerError as error:
-            if error.concerns_all or len(rest) == len(query.recordings):
-                raise
-            yield from self._unanswered(replace(query, recordings=rest), str(error))
+            count = max(count, int(limit))
+        self._density[owner] = count / PAGE_SIZE / named.windows_of(query)
+        questions = named.by_meeting(query, (ref for ref in missing.values() if ref.meeting_id))
+        # If the listing has ended: created by somebody else since, or with another start.
+        yield from self._answers((replace(one, start=None, end=None) if ended else one for one in questions), report)
 
     def _window(self, query: RecordingQuery) -> tuple[DateTime, DateTime]:
         return (query.start, query.end) if query.start and query.end else self._until_now(query)

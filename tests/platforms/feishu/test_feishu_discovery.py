@@ -230,34 +230,41 @@ def test_row_without_instance_id_is_found_by_its_number(report: Report) -> None:
         "meeting_no": [NUMBER],
         "page_size": ["50"],
         "start_time": [str(start.int_timestamp)],
-        "end_time": [str(start.add(minutes=30).int_timestamp)],
+        "end_time": [str(start.add(seconds=1).int_timestamp)],
     }
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "reason"),
+    ("status", "body", "state", "reason"),
     [
-        (200, {"code": 0, "data": {"meeting_briefs": []}}, "no meeting of this number in the window"),
-        (403, {"code": 121005, "msg": "no permission"}, "no permission (code 121005)"),
-        (502, {"code": 121001, "msg": "sick"}, "code 121001"),
+        (200, {"code": 0, "data": {"meeting_briefs": []}}, "absent", "no meeting of this number in the window"),
+        (403, {"code": 121005, "msg": "no permission"}, "forbidden", "no permission (code 121005)"),
+        (502, {"code": 121001, "msg": "sick"}, "absent", "code 121001"),
     ],
 )
 def test_row_that_its_number_does_not_find_is_kept(
-    report: Report, status: int, body: dict[str, Any], reason: str
+    report: Report, status: int, body: dict[str, Any], state: str, reason: str
 ) -> None:
     report.origin.on(BY_NUMBER, json_body(body, status))
     report.rows(row(hour=9), ended=[row(hour=11)])
-    found = report.listed()
+    windows: list[ListedWindow] = []
+    found = list(report.client.list(ALL, windows.append))
     assert [(r.meeting_number, str(r.state), r.started_at and r.started_at.hour) for r in found] == [
-        (NUMBER, "unknown", 9),
-        (NUMBER, "unknown", 11),
+        (NUMBER, "recording", 9),
+        (NUMBER, state, 11),
     ]
-    assert all("no meeting_instance_id for it" in (r.reason or "") and reason in (r.reason or "") for r in found)
-    if status == 502:
-        return
-    # Asking for them again is possible, and does not lose them either.
-    again = report.client.check(RecordingQuery(recordings=RecordingQuery.refs(found)))
-    assert [r.meeting_number for r in again] == [NUMBER, NUMBER]
+    assert reason in (found[1].reason or "")
+    assert any(window.outcome.is_incomplete for window in windows) == (status == 502)
+
+
+def test_meeting_that_fails_makes_the_listing_incomplete(report: Report) -> None:
+    report.recorded("7")
+    failing = json_body({"code": 121001, "msg": "sick"}, 502)
+    report.origin.on("/open-apis/vc/v1/meetings/8/recording", failing)
+    report.rows(ended=[row("7"), row("8")])
+    windows: list[ListedWindow] = []
+    assert [str(r.state) for r in report.client.list(ALL, windows.append)] == ["ready", "absent"]
+    assert [(w.selector, "121001" in (w.reason or "")) for w in windows if w.outcome.is_incomplete] == [("8", True)]
 
 
 def test_row_without_any_id_fails_the_listing(report: Report) -> None:

@@ -33,8 +33,8 @@ class SearchEndpoints(FeishuSession):
     ) -> Iterator[MinuteItem]:
         """Yield the minutes of an owner that the user may see, each once, from all pages.
 
-        A window has at most 28 days, and is halved when it has too many results. The search starts again when a page
-        token has expired. Self-built apps only; not known to exist on Lark.
+        A window has at most 28 days, and is halved when it has too many results or a page token
+        has expired. Self-built apps only; not known to exist on Lark.
 
         :param owner_id: of the type of the connection's ``user_id_type``.
         :param start: aware, start of the time of creation; `end` likewise. Both are inclusive.
@@ -63,6 +63,5 @@ class SearchEndpoints(FeishuSession):
             selector=owner_id,
             report=report,
             most=_MOST,
-            too_large=_TOO_MANY,
-            expired=_EXPIRED,
+            too_large=(_EXPIRED, _TOO_MANY),
         )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import timedelta
-from math import ceil
+from math import ceil, floor
 from typing import Any
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import ListedWindow, Report, WindowOutcome, reason_of
-from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
+from airflow_provider_meetings.api.client import Report, ignore
+from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.pagination import Page, pages
+from airflow_provider_meetings.api.listing import list_windows
 from airflow_provider_meetings.api.query import check_id, check_times, windows
 from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.api.models import (
@@ -44,63 +44,36 @@ class WeComEndpoints(WeComSession):
         meetingid: str | None = None,
         meeting_code: str | None = None,
         userid: str | None = None,
-        report: Report | None = None,
+        report: Report = ignore,
     ) -> Iterator[Record]:
-        """Yield the recordings of a meeting, of a meeting code, or of the meetings that a member created.
+        """Yield the recordings of a meeting, of a meeting code, or of the meetings that a member created, each once.
 
-        Requests all pages of all windows; a window has at most 31 days. A recording in two of them is yielded once.
+        Requests all pages of all windows; a window has at most 31 days.
 
-        :param start: aware; `end` likewise.
-        :param report: called after each window. If one fails, then with it and with the rest, which is skipped; a
-            listing that fails at its first request is left to the caller.
+        :param start: aware; `end` likewise. Both are widened to whole seconds.
+        :param report: called after each window.
         :raises InvalidRequest: unless exactly one of the three selectors is set.
         """
         selectors = {"meetingid": meetingid, "meeting_code": meeting_code, "userid": userid}
-        for records in self._record_pages(start, end, report, selectors):
-            yield from records
-
-    def _record_pages(
-        self, start: DateTime, end: DateTime, report: Report | None, selectors: Mapping[str, str | None]
-    ) -> Iterator[Sequence[Record]]:
-        """Yield the new recordings of each page; see `list_recordings`."""
         chosen = {name: check_id(value, name) for name, value in selectors.items() if value}
         if len(chosen) != 1:
             raise InvalidRequest(f"Give exactly one of {', '.join(selectors)}")
+        ((name, selector),) = chosen.items()
 
-        def fetch(cursor: str | None) -> Page[Record]:
-            page = body if cursor is None else {**body, "cursor": cursor}
-            return parse_records(self._post("/cgi-bin/meeting/record/list", quotas.RECORD_LIST, page))
-
-        seen: set[str] = set()
-        start, end = check_times(start, end)
-        window = ListedWindow(
-            endpoint="meeting/record/list", selector="".join(chosen.values()), start=start, end=end, pages=0, items=0
-        )
-        for begin, until in windows(start, end, LONGEST_WINDOW):
+        def fetch(start: DateTime, end: DateTime, cursor: str | None) -> Page[Record]:
+            window = {"start_time": floor(start.timestamp()), "end_time": ceil(end.timestamp())}
             # The limit must be the same for all pages of a cursor.
-            body = {
-                **chosen,
-                "start_time": int(begin.timestamp()),
-                "end_time": ceil(until.timestamp()),
-                "limit": PAGE_SIZE,
-            }
-            window = replace(window, start=begin, end=until, pages=0, items=0)
-            try:
-                for page in pages(fetch, what=f"wecom recordings from {begin.isoformat()} to {until.isoformat()}"):
-                    window = replace(window, pages=window.pages + 1, items=window.items + len(page.items))
-                    new = {r.meeting_record_id: r for r in page.items if r.meeting_record_id not in seen}
-                    seen.update(new)
-                    yield tuple(new.values())
-            except MeetingsApiError as error:
-                if report is not None and (window.pages or begin > start):
-                    report(replace(window, outcome=WindowOutcome.FAILED, reason=reason_of(error)))
-                    if until < end:
-                        reason = f"the window before it failed, from {begin.isoformat()}"
-                        skipped = replace(window, start=until, end=end, pages=0, items=0, reason=reason)
-                        report(replace(skipped, outcome=WindowOutcome.SKIPPED))
-                raise
-            if report is not None:
-                report(window)
+            body = {**chosen, **window, "limit": PAGE_SIZE} | ({} if cursor is None else {"cursor": cursor})
+            return parse_records(self._post("/cgi-bin/meeting/record/list", quotas.RECORD_LIST, body))
+
+        return list_windows(
+            fetch,
+            windows(*check_times(start, end), LONGEST_WINDOW),
+            key=lambda record: record.meeting_record_id,
+            endpoint=f"meeting/record/list?{name}",
+            selector=selector,
+            report=report,
+        )
 
     # https://developer.work.weixin.qq.com/document/path/98196
     def get_recording_files(self, meeting_record_id: str, meetingid: str) -> tuple[RecordingFile, ...]:
