@@ -557,7 +557,10 @@ def test_recording_in_two_windows_and_pages_is_yielded_once(origin: Origin, clie
     windows: list[ListedWindow] = []
     listed = client.list_recordings(DAY, DAY.add(days=40), userid="u", report=windows.append)
     assert [record.meeting_record_id for record in listed] == ["a", "b", "c"]
-    assert [(w.pages, w.items) for w in windows] == [(2, 3), (1, 2)]
+    assert [(w.endpoint, w.pages, w.items) for w in windows] == [
+        ("meeting/record/list?userid", 2, 3),
+        ("meeting/record/list?userid", 1, 2),
+    ]
 
 
 def test_record_without_id_fails_its_meeting_only(origin: Origin, client: WeComClient) -> None:
