@@ -31,12 +31,10 @@ class Busy(BackendError):
 
     @classmethod
     def lock(cls, timeout: float) -> Busy:
-        """Return the error of a lock that was not released within `timeout` seconds."""
         return cls(f"Another process has held this lock for {timeout:g} seconds. Try again later.")
 
     @classmethod
     def until_slot(cls, seconds: float, max_wait: float) -> Busy:
-        """Return the error of a slot that is `seconds` away, which is more than `max_wait`."""
         return cls(f"the next free slot is {seconds:.1f} s away; the longest wait allowed is {max_wait:g} s", seconds)
 
 

@@ -91,7 +91,6 @@ class ProcessTokenStore(TokenStore):
         return token
 
     def existing(self, key: str) -> Token | None:
-        """Return the last token under `key`, even if it has expired."""
         return self._tokens.get(key)
 
     def fresh(self, token: Token) -> bool:
@@ -145,7 +144,6 @@ class MemoryBackend(Backend):
             lock.release()
 
     def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
-        """Take the next free slot. Slots are spread evenly, so the slowest rate decides."""
         with self._guard:
             now = self._clock()
             spacing = max(rate.spacing for rate in rates)

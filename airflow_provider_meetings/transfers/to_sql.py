@@ -88,8 +88,7 @@ class RecordingsToSqlOperator(BaseOperator):
             )
             engine = _engine(self)
             return load_recordings(
-                engine.hook,
-                engine=engine,
+                engine,
                 recordings=inputs.recordings(),
                 stored_files=inputs.stored_files(),
                 contents=inputs.contents(),
@@ -145,8 +144,7 @@ class PostsToSqlOperator(BaseOperator):
             posts = post_input(self.posts, redact=self.redact, context=context)
             engine = _engine(self)
             return load_posts(
-                engine.hook,
-                engine=engine,
+                engine,
                 posts=posts(),
                 schema=self.schema,
                 table_prefix=self.table_prefix,

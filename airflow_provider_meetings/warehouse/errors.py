@@ -21,6 +21,5 @@ class LoadError(Exception):
 
     @classmethod
     def at(cls, table: Table, reason: str) -> Self:
-        """Return an error for `table`, with its key columns."""
         key = ", ".join(column.name for column in table.primary_key)
         return cls(f"table {table.name!r}{f' (key: {key})' if key else ''}: {reason}")

@@ -65,7 +65,7 @@ def hook_of(kind: str) -> Any:
 def load(hook: Any, dicts: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> int:
     """Load from dicts."""
     counts = load_recordings(
-        hook,
+        engine_for(hook),
         recordings=dicts,
         stored_files=(),
         summaries=(),

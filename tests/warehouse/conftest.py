@@ -15,6 +15,7 @@ import pytest
 # Airflow writes its configuration there on import.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="airflow-home-"))
 
+from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.load.rows import RunKey
 from airflow_provider_meetings.warehouse.merge.engine import Hook
@@ -82,8 +83,9 @@ def loaded() -> Callable[..., dict[str, int]]:
 
     def run(hook: Hook, rows: Any = (), **changes: Any) -> dict[str, int]:
         arguments: dict[str, Any] = {"recordings": rows, "stored_files": (), "summaries": (), "run": RUN, "now": NOW}
+        engine = changes.pop("engine", None) or engine_for(hook)
         return load_recordings(
-            hook, **{**arguments, "schema": None, "table_prefix": "", "schema_changes": "add", **changes}
+            engine, **{**arguments, "schema": None, "table_prefix": "", "schema_changes": "add", **changes}
         )
 
     return run
@@ -95,7 +97,7 @@ def load_post(hook: Hook) -> Callable[..., dict[str, int]]:
 
     def run(*posts: dict[str, Any], **arguments: Any) -> dict[str, int]:
         defaults: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": NOW}
-        return load_posts(hook, posts=posts, **{**defaults, **arguments})
+        return load_posts(engine_for(hook), posts=posts, **{**defaults, **arguments})
 
     return run
 

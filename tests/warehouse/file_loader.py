@@ -52,8 +52,7 @@ def main(kind: str, path: str, failure: str) -> None:
     one = {"platform": "p", "tenant": "t", "state": "ready", "title": "PRIVATE" + "x" * 3000}
     recordings = [{**one, "recording_id": f"r-{i}"} for i in range(3000)]
     load_recordings(
-        engine.hook,
-        engine=engine,
+        engine,
         recordings=recordings,
         stored_files=(),
         summaries=(),

@@ -9,6 +9,7 @@ import errno
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -190,6 +191,14 @@ class Store(Protocol):
 
     def put(self, key: str, content: bytes) -> None:
         """Write a small object atomically."""
+        writer = self.writer(key, Plan(length=len(content)))
+        try:
+            writer.write(content)
+            writer.publish()
+        except BaseException:
+            with suppress(OSError):  # the first error is more useful
+                writer.abort()
+            raise
 
     def writer(self, key: str, plan: Plan) -> Writer:
         """Start an upload, or resume one.

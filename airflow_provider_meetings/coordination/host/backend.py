@@ -49,7 +49,6 @@ class HostBackend(DurableBackend):
         self._now = now
 
     def get(self, key: str) -> bytes | None:
-        """Return a value; see `Backend`. A damaged file counts as missing."""
         with self._locked(_name(key, "value"), shared=True, create=False) as file:
             record = _read(file) if file is not None else None
         if record is None or not record.remaining(self._now(), unknown=0.0):
@@ -79,7 +78,6 @@ class HostBackend(DurableBackend):
                 _unlock(file)
 
     def reserve(self, key: str, rates: Sequence[Rate], max_wait: float) -> float:
-        """Take the next free slot; see `Backend`. Slots are spread evenly, so the slowest rate decides."""
         spacing = max(rate.spacing for rate in rates)
         with self._locked(_name(key, "slot")) as file:
             now = self._now()

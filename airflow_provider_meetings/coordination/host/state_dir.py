@@ -50,7 +50,6 @@ class StateFolder:
 
     @contextlib.contextmanager
     def translated_errors(self) -> Iterator[None]:
-        """Turn an OSError into a `BackendError` that names the folder and the remedy."""
         try:
             yield
         except OSError as error:
@@ -124,10 +123,7 @@ class StateFolder:
             os.fsync(folder)
 
     def lock(self, file: int, *, shared: bool = False, timeout: float) -> None:
-        """Lock a file by polling with growing pauses.
-
-        :raises Busy: after `timeout` seconds.
-        """
+        """Lock a file by polling with growing pauses."""
         kind = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         deadline = time.monotonic() + timeout
         pause = 0.001

@@ -37,7 +37,6 @@ class UserRecord(NeverPickled):
 
     @classmethod
     def consented(cls, tokens: TokenPair, now: float, user: str = "") -> Self:
-        """Return the first record after a consent."""
         return cls(**_token_fields(tokens, now), consented_at=now, scope=tokens.scope, user=user)
 
     def claimed(self, by: str, now: float) -> Self:
@@ -55,7 +54,6 @@ class UserRecord(NeverPickled):
         return replace(self.released(), refused={name: getattr(error, name) for name in MESSAGE_FIELDS})
 
     def raise_if_ended(self) -> None:
-        """Raise the platform's refusal, if there was one."""
         if self.refused is not None:
             raise ConsentEnded(**self.refused)
 
@@ -64,10 +62,6 @@ class UserRecord(NeverPickled):
         return Token(self.access, self.access_ends, self.access_seconds)
 
     def consent_status(self, consent_seconds: float) -> ConsentStatus:
-        """Return until when the consent is valid.
-
-        :param consent_seconds: how long after a consent the platform renews its tokens.
-        """
         return ConsentStatus(self.consented_at + consent_seconds, self.refresh_ends, self.scope, self.user)
 
 
@@ -82,12 +76,7 @@ def _token_fields(tokens: TokenPair, now: float) -> dict[str, Any]:
 
 
 class UserRecords:
-    """Read and replace a user's encrypted record. Each method except `encrypt` may raise BackendError.
-
-    :param name: the name of the record; holds no secret.
-    :param secret: the app's secret. With another one the record cannot be read, and the user must consent again.
-    :param remedy: how a user consents, as a sentence.
-    """
+    """Read and replace a user's encrypted record. Each method except `encrypt` may raise BackendError."""
 
     def __init__(self, backend: DurableBackend, name: str, secret: str, remedy: str) -> None:
         self._backend = backend

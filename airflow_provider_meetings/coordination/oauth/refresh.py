@@ -21,11 +21,7 @@ _WRITE_PAUSE_SECONDS: Final = 1.0
 
 
 class Renewal:
-    """Renew the tokens of one user.
-
-    :param sleep: waits between two attempts to write. It must not be interrupted: a lost answer ends the consent.
-    :param steady: a monotonic clock, in seconds.
-    """
+    """Renew the tokens of one user."""
 
     def __init__(
         self,
@@ -70,7 +66,7 @@ class Renewal:
                 if self._steady() + _WRITE_PAUSE_SECONDS >= deadline:
                     raise
                 log.warning("Cannot store the result of a token renewal, retrying: %s", error)
-                self._sleep(_WRITE_PAUSE_SECONDS)
+                self._sleep(_WRITE_PAUSE_SECONDS)  # uninterrupted: a lost answer ends the consent
         self._state.pending = None
         return stored
 

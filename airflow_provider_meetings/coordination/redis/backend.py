@@ -73,7 +73,6 @@ class RedisBackend(DurableBackend):
 
     @contextmanager
     def lock(self, key: str, timeout: float) -> Iterator[None]:
-        """Hold the lock of the key, by a lease that ends after its process."""
         from redis.exceptions import RedisError
         from redis.lock import Lock
 
@@ -124,7 +123,6 @@ class RedisBackend(DurableBackend):
             return bool(self._compare_and_set([_name(key, "record")], [old or b"", new, RECORD_SECONDS * 1000]))
 
     def close(self) -> None:
-        """Close the connections that are not in use."""
         self._client.connection_pool.disconnect(inuse_connections=False)
 
 

@@ -35,7 +35,7 @@ class SqlBackend(DurableBackend):
     :param connect: opens a connection with a driver whose parameters are ``%s`` (psycopg, psycopg2, PyMySQL,
         mysqlclient, MySQL Connector). It must have timeouts of a few seconds: ``connect_timeout``, and with MySQL
         ``read_timeout`` and ``write_timeout``.
-    :param answer_timeout: seconds to wait for the server; more than one wait for a lock takes.
+    :param answer_timeout: seconds to wait for the server, then it is cut off; more than one wait for a lock takes.
     :param timeout: seconds to retry while the server has no free connection.
     """
 
@@ -47,7 +47,6 @@ class SqlBackend(DurableBackend):
         return self._connections.run(lambda session: _content(session.row(session.dialect.get, name), name))
 
     def set(self, key: str, value: bytes, lifetime: float) -> None:
-        """Set a value for `lifetime` seconds, and remove expired rows."""
         row = _name(key, "value"), value, round(lifetime * 1e6)
         self._connections.run(lambda session: session.run(session.dialect.set, *row))
         for name in self._connections.run(_expired):
@@ -133,7 +132,6 @@ def _content(row: Sequence[Any] | None, name: str) -> bytes | None:
 
 
 def _lock_row(session: Session, query: str, name: str) -> Sequence[Any]:
-    """Return the row that the query locks; add it if it is missing."""
     while (row := session.row(query, name)) is None:
         session.run(session.dialect.add, name)
         # With MySQL, two transactions that add the same row would each keep a lock that the other one needs.

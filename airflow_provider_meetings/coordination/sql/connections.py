@@ -90,7 +90,6 @@ class Session:
             return cursor.fetchall() if cursor.description else ()
 
     def row(self, statement: str, *values: Any) -> Sequence[Any] | None:
-        """Run a statement and return its first row, or None."""
         return next(iter(self.run(statement, *values)), None)
 
     def start_waiting(self) -> None:
@@ -98,7 +97,6 @@ class Session:
         self._waiting_since = time.monotonic()
 
     def stop_waiting(self) -> None:
-        """Stop that clock."""
         with self._guard:
             self._waiting_since = None
 
@@ -112,19 +110,13 @@ class Session:
                 duplicate.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close the connection, whatever its state."""
         self.stop_waiting()
         with suppress(Exception):
             self.pooled.invalidate()
 
 
 class Connections:
-    """Run transactions on pooled connections.
-
-    :param connect: opens a DB-API connection.
-    :param answer_timeout: seconds to wait for the server during one transaction; then its connection is cut.
-    :param timeout: seconds to retry a transaction, for example while the server has no free connection.
-    """
+    """Run transactions on pooled connections; see `SqlBackend`."""
 
     def __init__(self, connect: Callable[[], Any], answer_timeout: float, timeout: float) -> None:
         from sqlalchemy.pool import QueuePool

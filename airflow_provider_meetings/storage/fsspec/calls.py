@@ -101,7 +101,6 @@ class FilesystemCalls:
         return None if info.get("type") in {"directory", "other"} else ObjectStat(info["size"], validator(info))
 
     def move(self, path: str, to: str) -> None:
-        """Move an object, replacing another."""
         with self.call() as fs:
             fs.mv(path, to)
             fs.invalidate_cache(to.rpartition("/")[0])

@@ -44,10 +44,7 @@ class FilesystemStore(Store):
         return f"{self._uri}/{key}"
 
     def check_writable(self) -> None:
-        """Write and remove a small object, so that a missing permission is found before the first download.
-
-        :raises OSError: with target and next step.
-        """
+        """Write and remove a small object, so that a missing permission is found before the first download."""
         key = temporary_name(PROBE_NAME)
         self.put(key, b"0")
         self.discard(key)
@@ -80,15 +77,6 @@ class FilesystemStore(Store):
         finally:
             with self._calls.call():
                 file.close()
-
-    def put(self, key: str, content: bytes) -> None:
-        writer = self.writer(key, Plan(length=len(content)))
-        try:
-            writer.write(content)
-            writer.publish()
-        except BaseException:
-            writer.pause()  # not `abort`, which may raise and hide the first error
-            raise
 
     def writer(self, key: str, plan: Plan) -> Writer:
         path = self._path(key)

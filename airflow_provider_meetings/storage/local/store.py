@@ -56,10 +56,7 @@ class LocalStore(Store):
         return f"{self._uri}/{key}"
 
     def check_writable(self) -> None:
-        """Create, lock and remove an empty file, so that what is missing is found before the first download.
-
-        :raises OSError: with target and next step.
-        """
+        """Create, lock and remove an empty file, so that what is missing is found before the first download."""
         with explain_errors(self._uri):
             self._root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self._root) as file:
@@ -83,15 +80,6 @@ class LocalStore(Store):
         with _open_regular(self._path(key)) as file:
             while piece := file.read(PIECE_BYTES):
                 yield piece
-
-    def put(self, key: str, content: bytes) -> None:
-        writer = self.writer(key, Plan(length=len(content)))
-        try:
-            writer.write(content)
-            writer.publish()
-        except BaseException:
-            writer.abort()
-            raise
 
     def writer(self, key: str, plan: Plan) -> LocalWriter:
         """Start a file, or resume its part file if the machine has not been rebooted since."""

@@ -45,13 +45,7 @@ _ENDLESS = "the store lists the same page again, or does not say where the next 
 
 
 class S3Bucket:
-    """Send requests to one bucket; thread-safe, as boto3's clients are.
-
-    :param client: boto3's client for S3.
-    :param uri: the address of `prefix`, for errors.
-    :param extra_args: boto3 arguments, of those in `EXTRA_ARGS`.
-    :raises ValueError: for other arguments.
-    """
+    """Send requests to one bucket; thread-safe, as boto3's clients are."""
 
     def __init__(self, client: Any, name: str, prefix: str, uri: str, extra_args: Mapping[str, Any]) -> None:
         unknown = sorted(set(extra_args) - set(EXTRA_ARGS))

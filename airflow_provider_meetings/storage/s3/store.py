@@ -96,10 +96,7 @@ class S3Store(Store):
         yield from self._bucket.read_body(response["Body"], key, PIECE_BYTES)
 
     def put(self, key: str, content: bytes) -> None:
-        """Write a small object atomically.
-
-        Receipts and checkpoints get the bucket's default storage class: an archived one could not be read.
-        """
+        # Receipts and checkpoints get the bucket's default storage class: an archived one could not be read.
         checksum = self._bucket.checksum(content)
         self._bucket.request(
             "put_object", key, omit=("StorageClass",), Body=content, ContentType="application/json", **checksum
@@ -112,7 +109,6 @@ class S3Store(Store):
         self._bucket.request("delete_object", key, ignore=NOT_FOUND)
 
     def walk(self, folder: str = "") -> Iterator[ListedObject]:
-        """Yield every object below the prefix, sorted by key."""
         prefix = self._bucket.prefix + (f"{folder}/" if folder else "")
         for found in self._bucket.items("list_objects_v2", Prefix=prefix):
             if not found["Key"].endswith("/"):  # consoles create such objects to show folders

@@ -167,7 +167,6 @@ class S3Writer(Writer):
         )
 
     def _publish_by(self, operation: str, expected: ExpectedObject, **parameters: Any) -> ObjectStat:
-        """Send the request that makes the object visible, and return the object's stat."""
         self._check_precondition()
         try:
             condition = self._condition()

@@ -127,14 +127,12 @@ class DuckDBEngine(Engine):
         return Shape(kinds, frozenset(name for name, _, key in found if key))
 
     def has_schema(self, connection: Any, name: str) -> bool:
-        """Query DuckDB's catalog."""
         ask = (
             "SELECT 1 FROM duckdb_schemas() WHERE database_name = current_database() AND lower(schema_name) = lower(?)"
         )
         return bool(self.run(connection, ask, [name]))
 
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
         found: list[tuple[Any, ...]] = connection.execute(sql, list(parameters)).fetchall()
         return found
 
@@ -143,7 +141,6 @@ class DuckDBEngine(Engine):
         return int(self.run(connection, sql, parameters)[0][0])
 
     def begin_staging(self, connection: Any) -> None:
-        """Begin a transaction."""
         connection.begin()
 
     begin_merging = begin_staging

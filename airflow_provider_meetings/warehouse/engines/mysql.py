@@ -139,7 +139,6 @@ class MySQLEngine(Engine):
             )
 
     def append(self, connection: Any, stage: Stage, rows: Sequence[Row]) -> None:
-        """Insert many rows with each statement."""
         head = f"INSERT INTO {stage.table.name} VALUES "  # noqa: S608 - not the user's text
         placeholders = f"({', '.join(['%s'] * len(stage.names))})"
         for batch in _batches(rows):
@@ -186,14 +185,12 @@ class MySQLEngine(Engine):
         return inserted + updated if written < 0 else int(written)
 
     def is_write_conflict(self, error: Exception) -> bool:
-        """Return whether the error is a deadlock, a lock timeout, or a row that another writer inserted."""
         number = _number(error)
         if number == _DUPLICATE:
             return bool(re.search(r"for key '(?:[^']*\.)?PRIMARY'", str(error)))
         return number in {_DEADLOCK, _LOCK_TIMEOUT, _CHANGED}
 
     def explain(self, error: Exception) -> str:
-        """Return the server's error number, the column if the text names one, and the next step."""
         number = _number(error)
         reason = f"{type(error).__name__} {number}" if number else type(error).__name__
         if number in _COLUMN_IN_TEXT and (column := _COLUMN_NAME.search(str(error))):

@@ -62,7 +62,6 @@ class PostgresEngine(Engine):
         self._plain = PGDialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
 
     def prepare(self, connection: Any) -> None:
-        """Use transactions and the encoding UTF8."""
         connection.rollback()
         connection.autocommit = False
         if connection.info.parameter_status("client_encoding") != "UTF8":
@@ -102,15 +101,12 @@ class PostgresEngine(Engine):
                     copy.write_row(row)
 
     def keep_stages(self, connection: Any) -> None:
-        """Set the savepoint."""
         self.run(connection, "SAVEPOINT meetings_merge")
 
     def restore_stages(self, connection: Any) -> None:
-        """Go back to the savepoint."""
         self.run(connection, "ROLLBACK TO SAVEPOINT meetings_merge")
 
     def merge(self, connection: Any, merge: Merge) -> int:
-        """Merge with ON CONFLICT."""
         return self.change(connection, on_conflict(merge, insert, self.dialect, read_json=cast, ordered=True))
 
     def is_write_conflict(self, error: Exception) -> bool:
@@ -121,7 +117,6 @@ class PostgresEngine(Engine):
         return _code(error) in {"40P01", "55P03"}
 
     def explain(self, error: Exception) -> str:
-        """Return the server's code, column and constraint, which contain no values."""
         code, diag = _code(error), getattr(error, "diag", None)
         reason = " ".join(part for part in (type(error).__name__, code) if part)
         for what in ("column_name", "constraint_name"):

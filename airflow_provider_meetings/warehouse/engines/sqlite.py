@@ -49,7 +49,6 @@ class SQLiteEngine(Engine):
         self._wait = wait
 
     def prepare(self, connection: sqlite3.Connection) -> None:
-        """Set the timeout and the caches; read the file for the first time."""
         # Otherwise Python begins transactions itself, before some statements.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {int(self._wait * 1000)}")
@@ -73,7 +72,6 @@ class SQLiteEngine(Engine):
         return not isinstance(required, Text) or not existing or bool(is_text)
 
     def execute(self, cursor: sqlite3.Cursor, sql: str, parameters: Sequence[Any]) -> None:
-        """Execute one statement."""
         cursor.execute(sql, [_bound(value) for value in parameters])
 
     def begin_staging(self, connection: sqlite3.Connection) -> None:
@@ -85,7 +83,6 @@ class SQLiteEngine(Engine):
         connection.execute("BEGIN IMMEDIATE")
 
     def append(self, connection: sqlite3.Connection, stage: Stage, rows: Sequence[Row]) -> None:
-        """Insert with one prepared statement."""
         marks = ", ".join("?" * len(stage.names))
         connection.executemany(
             f"INSERT INTO {stage.table.name} VALUES ({marks})",  # noqa: S608 - not the user's text
@@ -102,7 +99,6 @@ class SQLiteEngine(Engine):
         return connection.execute(on_conflict(merge, sqlite.insert, self.dialect)).rowcount
 
     def explain(self, error: Exception) -> str:
-        """Return SQLite's name of the error, such as SQLITE_BUSY, which contains no values."""
         name = getattr(error, "sqlite_errorname", None)
         reason = f"{type(error).__name__} {name}" if name else type(error).__name__
         if name and name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

@@ -61,12 +61,8 @@ def land_recordings(
     """Merge recordings, their files and artifacts, and the journals into the partitions of their days.
 
     :param store: the lake's root; rows are in ``{table}/dt={day}/rows.parquet``, the day in UTC.
-    :param recordings: recordings.
-    :param stored_files: stored files, of any outcome.
-    :param summaries: summaries of listings, as `loader.load_recordings` takes them.
-    :param run: the try of the task.
-    :param now: the time of the load, aware.
     :param contents: rows of artifact files; None leaves these tables alone, except that rows follow their recording.
+        The other parameters are those of `loader.load_recordings`.
     :raises LoadError: for values that cannot be stored; nothing is written.
     :raises OSError: if the store fails. Each partition is then in its old or its new state; the next call completes
         the load.
@@ -80,8 +76,7 @@ def land_recordings(
 
     def load(scratch: Scratch) -> None:
         load_recordings(
-            scratch.hook,
-            engine=scratch.engine,
+            scratch.engine,
             recordings=recordings(),
             stored_files=stored_files(),
             contents=contents(),
@@ -105,8 +100,7 @@ def land_posts(store: Store, *, posts: Read, now: datetime, sleep: Callable[[flo
 
     def load(scratch: Scratch) -> None:
         load_posts(
-            scratch.hook,
-            engine=scratch.engine,
+            scratch.engine,
             posts=posts(),
             schema=None,
             table_prefix="",

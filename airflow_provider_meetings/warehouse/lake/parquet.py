@@ -116,7 +116,6 @@ def _schema_problem(found: Any, table: Table) -> str:
 
 
 def _to_arrow(column: Column[Any], values: Sequence[Any]) -> Sequence[Any]:
-    """Convert values from SQLite to Arrow."""
     if isinstance(column.type, DateTime):
         return [None if value is None else datetime.fromisoformat(value) for value in values]
     if isinstance(column.type, Boolean):

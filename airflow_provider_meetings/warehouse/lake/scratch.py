@@ -44,12 +44,10 @@ class Family:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """All tables, in the order of writing."""
         return (self.head, *self.owned, *self.undated)
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The key columns of the head."""
         return tuple(column.name for column in self.head.primary_key)
 
 
@@ -68,7 +66,6 @@ class ScratchHook:
         return connection
 
     def get_conn_id(self) -> str:
-        """Return the name for errors."""
         return "scratch"
 
 
@@ -80,9 +77,9 @@ class Scratch:
 
     def __init__(self, path: Path, family: Family) -> None:
         self._family = family
-        self.hook = ScratchHook(path)
-        self.engine = SQLiteEngine(self.hook)
-        self._connection = self.hook.get_conn()
+        hook = ScratchHook(path)
+        self.engine = SQLiteEngine(hook)
+        self._connection = hook.get_conn()
         for table in family.tables:
             self._run(str(CreateTable(table).compile(dialect=sqlite.dialect())))
             for name in (_FROM, _ALSO, _TO):
@@ -92,7 +89,6 @@ class Scratch:
         self._run(f"CREATE INDEX __incoming_key ON __incoming ({key}, day)")
 
     def close(self) -> None:
-        """Close the database."""
         self._connection.close()
 
     def add_keys(self, rows: Sequence[Row]) -> None:
@@ -100,7 +96,6 @@ class Scratch:
         self._many(f"INSERT INTO __incoming VALUES ({_placeholders(len(self._family.key) + 1)})", rows)
 
     def incoming_days(self) -> list[str]:
-        """Return the known days of the incoming keys."""
         return [day for (day,) in self._run("SELECT DISTINCT day FROM __incoming WHERE day IS NOT NULL ORDER BY day")]
 
     def missing(self) -> int:
@@ -112,7 +107,6 @@ class Scratch:
         return int(count)
 
     def has_key(self, keys: Sequence[Key]) -> bool:
-        """Return whether one of these keys is incoming."""
         query = (
             f"SELECT 1 FROM __incoming WHERE ({', '.join(self._family.key)}) = ({_placeholders(len(self._family.key))})"
         )
@@ -158,7 +152,6 @@ class Scratch:
         self._run(f"CREATE INDEX IF NOT EXISTS __{table.name}_moves ON {table.name} ({columns}) WHERE {_MOVES}")
 
     def days(self, table: Table) -> set[str]:
-        """Return the days of a table's rows."""
         return {day for (day,) in self._run(f"SELECT DISTINCT {_TO} FROM {table.name}")}
 
     def moves(self, table: Table) -> set[tuple[str, str]]:

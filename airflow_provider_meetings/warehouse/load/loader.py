@@ -6,21 +6,21 @@ The input is staged first, in batches; then it is merged into the tables.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Table
 
-from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.load import rows
 from airflow_provider_meetings.warehouse.load.migrate import SchemaChanges, change, check, create_views
 from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPlan
 from airflow_provider_meetings.warehouse.load.rounds import Rounds, StagedRows, batches
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
-from airflow_provider_meetings.warehouse.load.session import Session, session
+from airflow_provider_meetings.warehouse.load.session import session
 from airflow_provider_meetings.warehouse.load.transcripts import Content, ContentPlan
 from airflow_provider_meetings.warehouse.merge import convert
-from airflow_provider_meetings.warehouse.merge.engine import Engine, Hook
+from airflow_provider_meetings.warehouse.merge.engine import Engine
 from airflow_provider_meetings.warehouse.tables.tables import tables
 from airflow_provider_meetings.warehouse.tables.views import views
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def load_recordings(
-    hook: Hook,
+    engine: Engine,
     *,
     recordings: Iterable[Neutral],
     stored_files: Iterable[Neutral],
@@ -39,7 +39,6 @@ def load_recordings(
     schema_changes: SchemaChanges,
     now: datetime,
     contents: Iterable[Content] | None = None,
-    engine: Engine | None = None,
 ) -> dict[str, int]:
     """Upsert recordings, their files, the contents of files, and the journal tables.
 
@@ -49,7 +48,6 @@ def load_recordings(
     :param run: the task attempt that loads.
     :param now: the aware time of this load.
     :param contents: files that were read back; None does not touch their tables.
-    :param engine: the engine; by default that of the hook's connection type.
     :return: rows inserted or changed per table, by name without prefix. A file counts twice if both its declared and
         its stored columns changed, a recording that the call observes several times once per change. The journal tables
         count every row written.
@@ -61,7 +59,7 @@ def load_recordings(
     plan = RecordingPlan(target, at)
     texts = ContentPlan(target, at, read_back=contents is not None)
     used = [*plan.tables, *texts.tables]
-    with session(engine or engine_for(hook)) as current:
+    with session(engine) as current:
         missing = check(current, used, schema_changes)
         current.begin_staging()
         staged = StagedRows(current, [*plan.stages, *texts.stages])
@@ -86,21 +84,20 @@ def load_recordings(
         journal.add(plan.clocks, rows.clock_rows(listings, at), journal.last_round)
         steps = [*staged.rounds([*plan.steps(), *texts.steps()]), *journal.rounds(plan.journal_steps())]
         stages = [*plan.stages, *texts.stages, *plan.journal_stages]
-        counts = current.merge(stages, steps, _first(current, used, missing))
+        counts = current.merge(stages, steps, partial(change, current, used) if missing else None)
         if schema_changes == "add":
             create_views(current, views(target))
     return _summarize(counts, used, target.prefix)
 
 
 def load_posts(
-    hook: Hook,
+    engine: Engine,
     *,
     posts: Iterable[Neutral],
     schema: str | None,
     table_prefix: str,
     schema_changes: SchemaChanges,
     now: datetime,
-    engine: Engine | None = None,
 ) -> dict[str, int]:
     """Upsert posts and their reactions; a deleted post is marked and keeps its other columns.
 
@@ -111,7 +108,7 @@ def load_posts(
     target = tables(table_prefix, schema)
     at = convert.utc_datetime(now)
     plan = PostPlan(target, at)
-    with session(engine or engine_for(hook)) as current:
+    with session(engine) as current:
         missing = check(current, plan.tables, schema_changes)
         current.begin_staging()
         staged = StagedRows(current, plan.stages)
@@ -121,12 +118,9 @@ def load_posts(
                 staged.add(plan.posts, rows.post_rows(part, at), number)
                 staged.add(plan.tombstones, rows.tombstone_rows(part, at), number)
                 staged.add(plan.reactions, rows.reaction_rows(part, at), number)
-        counts = current.merge(plan.stages, staged.rounds(plan.steps()), _first(current, plan.tables, missing))
+        first = partial(change, current, plan.tables) if missing else None
+        counts = current.merge(plan.stages, staged.rounds(plan.steps()), first)
     return _summarize(counts, plan.tables, target.prefix)
-
-
-def _first(current: Session, used: Sequence[Table], missing: bool) -> Callable[[], None]:
-    return (lambda: change(current, used)) if missing else (lambda: None)
 
 
 def _summarize(counts: dict[str, int], used: Sequence[Table], prefix: str) -> dict[str, int]:

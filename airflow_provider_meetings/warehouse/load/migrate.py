@@ -27,8 +27,6 @@ def check(session: Session, tables: Sequence[Table], changes: SchemaChanges) -> 
     :param changes: ``fail`` raises if anything is missing.
     :raises LoadError: for an incompatible table, and with ``fail`` for a missing one, or its columns.
     """
-    if tables[0].schema is not None and not session.engine.takes_schema:
-        raise LoadError(f"{session.engine.dialect.name} has no schemas: use schema=None, or table_prefix")
     plan = _plan(session, tables)
     if plan and changes == "fail":
         raise LoadError(

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     FromClause,
-    Table,
     Text,
     and_,
     case,
@@ -24,7 +23,7 @@ from sqlalchemy import (
 from airflow_provider_meetings.api.models import RecordingState
 from airflow_provider_meetings.warehouse.load import rows
 from airflow_provider_meetings.warehouse.merge import statements as merge
-from airflow_provider_meetings.warehouse.merge.staging import Stage, stage
+from airflow_provider_meetings.warehouse.merge.staging import Stage, stage, targets
 from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge, Step
 from airflow_provider_meetings.warehouse.tables.tables import Tables
 
@@ -48,47 +47,34 @@ class RecordingPlan:
         self.clocks = stage("clocks", tables.sync_clocks, rows.CLOCK)
         self.stages: Sequence[Stage] = (self.recordings, self.declared, self.stored, self.landings)
         self.journal_stages: Sequence[Stage] = (self.pending, self.windows, self.clocks)
-        self.tables: Sequence[Table] = (
-            tables.recordings,
-            tables.recording_files,
-            tables.landings,
-            tables.pending_items,
-            tables.discovery_windows,
-            tables.sync_clocks,
-        )
+        self.tables = targets([*self.stages, *self.journal_stages])
 
     def steps(self) -> Sequence[Step]:
         """Return the steps for one observation of each recording and stored file; they read `stages`."""
-        target = self._tables
         return (
             Merge(
-                target.recordings,
                 self.recordings,
-                rows.RECORDING,
                 # For a forbidden or deleted recording the platform returns only ids: its other columns stay.
                 fill=rows.RECORDING_DETAILS,
                 keep_existing=frozenset({"_deleted_at"}),
                 update_if=merge.observation_changed,
             ),
-            Merge(target.recording_files, self.declared, rows.DECLARED, update_if=merge.changed_or_restored),
+            Merge(self.declared, update_if=merge.changed_or_restored),
             self._delete_files(),
-            Merge(target.recording_files, self.stored, rows.STORED, update_if=merge.stored_changed),
-            Merge(target.landings, self.landings, rows.LANDING),
+            Merge(self.stored, update_if=merge.stored_changed),
+            Merge(self.landings),
             self._add_meetings(),
             *(self._settle_by_recordings(prefix, name) for prefix, name in rows.ITEM_KEYS.items()),
         )
 
     def journal_steps(self) -> Sequence[Step]:
         """Return the steps after the last observation of each recording; they read `journal_stages`."""
-        target = self._tables
         return (
             self._add_pending(),
             self._settle_pending(),
-            Merge(target.discovery_windows, self.windows, rows.WINDOW),
+            Merge(self.windows),
             Merge(
-                target.sync_clocks,
                 self.clocks,
-                rows.CLOCK,
                 insert_only=frozenset({"settled_until"}),
                 # Listing an earlier window again does not set the clock back.
                 update_if=lambda existing, incoming: existing["seen_until"] < incoming["seen_until"],
@@ -122,9 +108,7 @@ class RecordingPlan:
             for prefix, name in rows.ITEM_KEYS.items()
         ]
         return Merge(
-            self._tables.pending_items,
             self.pending,
-            rows.PENDING,
             insert_only=frozenset({"first_seen_at"}),
             where=and_(staged.c.settled_at.is_(None), *not_settled),
         )
@@ -211,15 +195,13 @@ class PostPlan:
         self.tombstones = stage("tombstones", tables.posts, rows.TOMBSTONE)
         self.reactions = stage("reactions", tables.post_reactions, rows.REACTION)
         self.stages: Sequence[Stage] = (self.posts, self.tombstones, self.reactions)
-        self.tables: Sequence[Table] = (tables.posts, tables.post_reactions)
+        self.tables = targets(self.stages)
 
     def steps(self) -> Sequence[Step]:
-        """Return the steps for one observation of each post."""
-        target = self._tables
         return (
-            Merge(target.posts, self.posts, rows.POST, update_if=merge.changed_or_restored),
-            Merge(target.posts, self.tombstones, rows.TOMBSTONE, update_if=merge.not_yet_deleted),
-            Merge(target.post_reactions, self.reactions, rows.REACTION, update_if=merge.changed_or_restored),
+            Merge(self.posts, update_if=merge.changed_or_restored),
+            Merge(self.tombstones, update_if=merge.not_yet_deleted),
+            Merge(self.reactions, update_if=merge.changed_or_restored),
             self._delete_reactions(),
         )
 

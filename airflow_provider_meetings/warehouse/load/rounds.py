@@ -37,16 +37,12 @@ class Rounds:
         self._next: dict[int, int] = {}
 
     def number(self, key: Hashable) -> int:
-        """Return the round of the next observation of `key`."""
         number = self._next.get(hash(key), 0)
         self._next[hash(key)] = number + 1
         return number
 
     def split(self, values: Iterable[Value], key: Callable[[Value], Hashable]) -> list[tuple[int, list[Value]]]:
-        """Return observations by their rounds, in the order of the rounds.
-
-        :param key: returns the key of a value.
-        """
+        """Return observations by their rounds, in the order of the rounds."""
         found: dict[int, list[Value]] = {}
         for value in values:
             found.setdefault(self.number(key(value)), []).append(value)

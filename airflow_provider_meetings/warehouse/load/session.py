@@ -42,28 +42,22 @@ class Session:
     sleep: Callable[[float], None] = time.sleep
 
     def shape(self, table: Table) -> Shape:
-        """Return the columns and the key of the table in the database; none if it does not exist."""
         return self._safely(table, lambda: self.engine.shape(self.connection, table))
 
     def has_schema(self, name: str) -> bool:
-        """Return whether the schema exists."""
         return self._safely(None, lambda: self.engine.has_schema(self.connection, name))
 
     def begin(self) -> None:
-        """Begin a transaction."""
         self._safely(None, lambda: self.engine.begin_merging(self.connection))
 
     def lock_ddl(self) -> None:
-        """Wait for the DDL of other loaders, and block it until the end of the transaction."""
         self._safely(None, lambda: self.engine.lock_ddl(self.connection))
 
     def define(self, statements: Sequence[str], table: Table | None = None) -> None:
-        """Run DDL."""
         for statement in statements:
             self._safely(table, lambda sql=statement: self.engine.run(self.connection, sql))  # type: ignore[misc]  # mypy takes the bound value for a parameter
 
     def commit(self) -> None:
-        """Commit the transaction."""
         self._safely(None, self.connection.commit)
 
     def rollback(self) -> None:
@@ -72,11 +66,9 @@ class Session:
             self.connection.rollback()
 
     def begin_staging(self) -> None:
-        """Begin to stage rows."""
         self._safely(None, lambda: self.engine.begin_staging(self.connection))
 
     def create_stage(self, stage: Stage) -> None:
-        """Create a temporary table."""
         # Rows are appended faster without a key, except in MySQL, which stores them in its order.
         table = stage.table if self.engine.keyed_stages else _without_key(stage.table)
         self.define([str(CreateTable(table).compile(dialect=self.engine.dialect))], stage.target)
@@ -87,7 +79,7 @@ class Session:
             self._safely(stage.target, lambda: self.engine.append(self.connection, stage, rows))
 
     def merge(
-        self, stages: Sequence[Stage], steps: Sequence[Step], first: Callable[[], None] = lambda: None
+        self, stages: Sequence[Stage], steps: Sequence[Step], first: Callable[[], None] | None = None
     ) -> dict[str, int]:
         """Run all steps and commit; return how many rows of each table were inserted or changed.
 
@@ -100,7 +92,8 @@ class Session:
         self._safely(None, lambda: self.engine.keep_stages(self.connection))
         for attempt in range(ATTEMPTS):
             try:
-                first()
+                if first is not None:
+                    first()
                 counts = self._attempt(steps)
                 self.commit()
                 return counts

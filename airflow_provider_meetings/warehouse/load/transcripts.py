@@ -44,13 +44,11 @@ class _Part:
         self._owner = owner
         self.into = into
         name = into.name.removeprefix(tables.prefix)
-        self.names = (*content, "_source_hash", "_landed_at", "_deleted_at")
-        self.rows = stage(name, into, self.names)
+        self.rows = stage(name, into, (*content, "_source_hash", "_landed_at", "_deleted_at"))
         self.files = stage(f"{name}_files", tables.recording_files, FILE_KEY)
         self._rounds = Rounds()
 
     def add(self, content: Content, staged: StagedRows) -> None:
-        """Stage a file's rows."""
         file = self._key([content.file])
         number = self._rounds.number(file[0][: len(self._owner)])
         staged.add(self.files, file, number)
@@ -60,7 +58,7 @@ class _Part:
     def steps(self) -> Iterable[Step]:
         """Replace the rows of these files; mark rows that they no longer contain as deleted."""
         existing, staged, read = self.into, self.rows.table, self.files.table
-        yield Merge(existing, self.rows, self.names, update_if=merge.changed_or_restored)
+        yield Merge(self.rows, update_if=merge.changed_or_restored)
         again = exists().where(*merge.columns_equal(read, existing, self._owner))
         still = exists().where(*merge.columns_equal(staged, existing, self.rows.key))
         marked = update(existing).where(existing.c["_deleted_at"].is_(None), again, ~still)
@@ -86,18 +84,14 @@ class ContentPlan:
 
     @property
     def stages(self) -> Sequence[Stage]:
-        """All stages."""
         return tuple(one for part in self._parts.values() for one in (part.rows, part.files))
 
     @property
     def tables(self) -> Sequence[Table]:
-        """The tables that are written."""
         return tuple(part.into for part in self._parts.values())
 
     def add(self, content: Content, staged: StagedRows) -> None:
-        """Stage one file's rows."""
         self._parts[content.item].add(content, staged)
 
     def steps(self) -> Sequence[Step]:
-        """Return the steps, in order."""
         return tuple(step for part in self._parts.values() for step in part.steps())

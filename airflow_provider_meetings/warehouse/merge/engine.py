@@ -99,7 +99,6 @@ class Engine(ABC):
         return is_compatible(existing, required)
 
     def run(self, connection: Any, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
         with closing(connection.cursor()) as cursor:
             self.execute(cursor, sql, parameters)
             return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
@@ -111,7 +110,6 @@ class Engine(ABC):
             return int(cursor.rowcount)
 
     def execute(self, cursor: Any, sql: str, parameters: Sequence[Any]) -> None:
-        """Execute one statement."""
         # Percent signs in names are doubled for the driver, which unescapes them only if there are parameters.
         if parameters:
             cursor.execute(sql, list(parameters))

@@ -73,7 +73,6 @@ class Builder:
 
 
 def _source_field(data: Mapping[str, Any], name: str) -> Any:
-    """Return the field of `source` that a column takes by the platform's manifest."""
     if name in data:
         return data[name]
     field = manifests().get(data.get("platform") or "", {}).get("columns", {}).get(name)

@@ -25,8 +25,12 @@ class Stage:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The names of the key columns."""
         return tuple(column.name for column in self.table.primary_key)
+
+
+def targets(stages: Sequence[Stage]) -> Sequence[Table]:
+    """Return the tables that the rows of these stages are merged into."""
+    return tuple(dict.fromkeys(stage.target for stage in stages))
 
 
 def stage(label: str, target: Table, names: Sequence[str], *extra: Column[object]) -> Stage:

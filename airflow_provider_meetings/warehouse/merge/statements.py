@@ -94,9 +94,7 @@ ReadJson = Callable[[ColumnElement[Any], TypeEngine[Any]], ColumnElement[Any]]
 class Merge:
     """Insert staged rows by key; update the columns of existing rows.
 
-    :param target: the table.
-    :param stage: the staged rows, one per key.
-    :param columns: the columns to write, including the key; an existing row keeps all others.
+    :param stage: the staged rows, one per key; an existing row keeps the columns that they lack.
     :param insert_only: columns that an existing row keeps.
     :param fill: columns that an existing row keeps where the incoming value is NULL.
     :param keep_existing: columns that an existing row keeps where neither value is NULL.
@@ -104,9 +102,7 @@ class Merge:
     :param where: which staged rows to merge; all, if None. It may read other tables, but not the target.
     """
 
-    target: Table
     stage: Stage
-    columns: tuple[str, ...]
     insert_only: frozenset[str] = frozenset()
     fill: frozenset[str] = frozenset()
     keep_existing: frozenset[str] = frozenset()
@@ -114,17 +110,22 @@ class Merge:
     where: ColumnElement[bool] | None = None
 
     @property
+    def target(self) -> Table:
+        return self.stage.target
+
+    @property
     def key(self) -> tuple[str, ...]:
-        """The names of the key columns."""
-        return tuple(column.name for column in self.target.primary_key)
+        return self.stage.key
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(name for name in self.stage.names if name in self.target.c)
 
     @property
     def updates(self) -> tuple[str, ...]:
-        """The columns that are updated in an existing row."""
         return tuple(name for name in self.columns if name not in self.key and name not in self.insert_only)
 
     def source(self, read_json: ReadJson | None = None) -> Select[Any]:
-        """Select the staged rows to merge, with the types of the target."""
         rows = select(*(self.value(name, read_json) for name in self.columns))
         # SQLite parses ON CONFLICT after a SELECT without WHERE as the ON of a join.
         return rows.where(literal_column("1 = 1") if self.where is None else self.where)
@@ -136,7 +137,6 @@ class Merge:
         return read_json(column, kind) if read_json and isinstance(kind, JSON) else column
 
     def updated_value(self, name: str, existing: Columns, incoming: Columns) -> ColumnElement[Any]:
-        """Return the new value of a column of an existing row."""
         if name in self.fill:
             return func.coalesce(incoming[name], existing[name])
         if name in self.keep_existing:

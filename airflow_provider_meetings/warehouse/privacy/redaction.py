@@ -87,7 +87,6 @@ class Redaction:
             yield self._redact(recording)
 
     def posts(self, posts: Iterable[Neutral]) -> Iterator[Neutral]:
-        """Redact posts and their reactions."""
         return map(self._redact, posts)
 
     def stored_files(self, files: Iterable[Neutral]) -> Iterator[Neutral]:

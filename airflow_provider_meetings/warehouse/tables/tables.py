@@ -43,7 +43,6 @@ class Tables:
 
     @property
     def prefix(self) -> str:
-        """The prefix of the names."""
         return self.recordings.name.removesuffix("recordings")
 
 

@@ -54,14 +54,10 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
     (r"json|variant", "json"),
     (r"timestamp(\(\d\))? without time zone", "local time"),
     (r"timestamp|datetime", "timestamp"),
-    (r"date|time", "date or time of day"),
     (r"bool|tinyint\(1\)", "boolean"),
     (r"bigint|int8|int64|hugeint|numeric|decimal|number", "bigint"),
-    (r"interval", "interval"),
-    (r"int", "smaller integer"),
-    (r"float|double|real", "float"),
     (r"char|text|string|clob", "text"),
-    (r"binary|blob|bytea|bytes", "bytes"),
+    (r"date|time|int|float|double|real|binary|blob|bytea|bytes", "other"),
 )
 _COMPATIBLE: Mapping[type, frozenset[str]] = {
     Id: frozenset({"text"}),

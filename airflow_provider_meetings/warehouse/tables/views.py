@@ -19,7 +19,6 @@ class View:
     query: Select[Any]
 
     def create(self, dialect: Dialect) -> str:
-        """Return the CREATE VIEW statement."""
         name = dialect.identifier_preparer.format_table(self.table)
         body = self.query.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
         return f"CREATE VIEW {name} AS {body}"
@@ -56,7 +55,6 @@ def _latest(recordings: Table) -> Select[Any]:
 
 
 def _pending(pending_items: Table) -> Select[Any]:
-    """Select the items that wait."""
     c = pending_items.c
     names = (column for column in c if column.name != "settled_at")
     return select(*names).where(c.settled_at.is_(None))

@@ -82,8 +82,7 @@ def test_work_grows_linearly_with_rows(make_hook: MakeHook, tmp_path: Path) -> N
         ]
         segments = [{**file, "segment_no": n, "text": str(n), "broken": False} for n in range(count)]
         load_recordings(
-            hook,
-            engine=engine,
+            engine,
             recordings=recordings,
             stored_files=(),
             contents=[Content(TranscriptSegment, file, segments)],

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.partitions import days as partition_days
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
@@ -209,7 +210,7 @@ def run_random_loads(
         now = NOW + timedelta(hours=step)
         land(lake, recordings, stored=files, contents=contents, summaries=summaries, now=now)
         load_recordings(
-            *(duck,),
+            *(engine_for(duck),),
             recordings=recordings,
             stored_files=files,
             contents=contents,
@@ -254,7 +255,7 @@ def test_posts(lake: Path, duck: Hook, tmp_path: Path, post: Make) -> None:
         now = NOW + timedelta(hours=step)
         land_post(lake, *posts, now=now)
         arguments: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": now}
-        load_posts(duck, posts=posts, **arguments)
+        load_posts(engine_for(duck), posts=posts, **arguments)
         assert_same_as_database(lake, tmp_path / "warehouse.duckdb", ("posts", "post_reactions"))
     assert days(lake, "posts") == {"p-1": "2026-05-01", "p-2": "2026-05-04", "p-3": DEFAULT}
     assert set(days(lake, "post_reactions").values()) == {"2026-05-01"}

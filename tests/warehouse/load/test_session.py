@@ -107,7 +107,7 @@ def test_only_written_rows_are_counted(hook: Hook, load: Load) -> None:
             opened.begin_staging()
             opened.create_stage(staged)
             opened.append(staged, [("p", "t", str(i), size) for i, size in enumerate(sizes)])
-            merge = Merge(table, staged, names, update_if=lambda old, new: old["size"].is_distinct_from(new["size"]))
+            merge = Merge(staged, update_if=lambda old, new: old["size"].is_distinct_from(new["size"]))
             return opened.merge([staged], [merge])["landings"]
 
     assert merged(range(250)) == 250
