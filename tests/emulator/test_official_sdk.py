@@ -120,13 +120,13 @@ def test_meeting_lists(sdk: Any, client: Any) -> None:
 
 def test_search_with_user_token(sdk: Any, emulator: Any, client: Any) -> None:
     assert client.minutes.v1.minute.search(sdk.SearchMinuteRequest.builder().build()).code == 99991663
-    body = sdk.SearchMinuteRequestBody.builder().query("Sprint").build()
+    body = sdk.SearchMinuteRequestBody.builder().build()
     request = sdk.SearchMinuteRequest.builder().page_size(30).request_body(body).build()
     option = sdk.lark.RequestOption.builder().user_access_token(FEISHU_USER_TOKEN).build()
     # Without enable_set_token the SDK ignores the option and uses the app's token.
     builder = sdk.lark.Client.builder().app_id(FEISHU_APP_ID).app_secret(FEISHU_APP_SECRET).domain(emulator.url)
     response = builder.enable_set_token(True).build().minutes.v1.minute.search(request, option)
-    assert [item.token for item in response.data.items] == [seed.ENGLISH_MINUTE]
+    assert seed.ENGLISH_MINUTE in [item.token for item in response.data.items]
 
 
 def test_consent_and_refresh(sdk: Any, emulator: Any) -> None:

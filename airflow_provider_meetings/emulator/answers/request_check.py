@@ -27,6 +27,7 @@ _SHAPES: Final[dict[str, Shape]] = {
     "feishu.app_access_token": "flat",
     "feishu.store_tenant_access_token": "flat",
     "feishu.user_access_token": "oauth",
+    "feishu.user_access_token_v3": "oauth",
 }
 
 Handler = Callable[[EmulatorState, Request], Awaitable[Response]]

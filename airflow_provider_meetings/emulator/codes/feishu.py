@@ -31,7 +31,7 @@ _APP_TOKEN_ENDPOINTS: Final = (
     "feishu.tenant_access_token", "feishu.app_ticket_resend", "feishu.app_access_token",
     "feishu.store_tenant_access_token",
 )  # fmt: skip
-_USER_TOKEN_ENDPOINTS: Final = ("feishu.user_access_token",)
+_USER_TOKEN_ENDPOINTS: Final = ("feishu.user_access_token", "feishu.user_access_token_v3")
 _MINUTE_PARTS: Final = (
     "feishu.minute_media", "feishu.minute_transcript", "feishu.minute_statistics", "feishu.minute_artifacts",
 )  # fmt: skip

@@ -159,4 +159,4 @@ async def user_info(state: EmulatorState, request: Request) -> Response:
     return answers.success(data, state.now())
 
 
-HANDLERS: Final[dict[str, Handler]] = {_EXCHANGE: token, _USER_INFO: user_info}
+HANDLERS: Final[dict[str, Handler]] = {_EXCHANGE: token, f"{_EXCHANGE}_v3": token, _USER_INFO: user_info}

@@ -87,6 +87,8 @@ def _endpoints() -> Iterator[Endpoint]:
     ):
         yield Endpoint(f"feishu.{name}", "POST", f"/open-apis/auth/v3/{path}", (), token=True, slash=True)
     yield Endpoint("feishu.user_access_token", "POST", "/open-apis/authen/v2/oauth/token", _TIER_4, token=True)
+    # The page of v2, now deprecated, says that v3 is on the host for accounts. The vendor's Python SDK uses v3.
+    yield Endpoint("feishu.user_access_token_v3", "POST", "/oauth/v3/token", _TIER_4, token=True)
     # In a "special" tier, for which the page names no number.
     yield Endpoint("feishu.user_info", "GET", "/open-apis/authen/v1/user_info", ())
     yield Endpoint("feishu.minutes_search", "POST", "/open-apis/minutes/v1/minutes/search", _TIER_3)

@@ -105,7 +105,7 @@ def test_every_row_is_answered_by_its_endpoints(
             assert answer.keys() == {"errcode", "errmsg"}
             assert answer["errcode"] == row.code
             assert answer["errmsg"].startswith(f"{row.message}, hint: [")
-        elif name == "feishu.user_access_token":
+        elif name.startswith("feishu.user_access_token"):
             assert answer.keys() == {"code", "error", "error_description"}
             assert (answer["code"], answer["error_description"]) == (row.code, row.message)
         else:
