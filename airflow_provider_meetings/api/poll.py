@@ -64,7 +64,6 @@ class Poll:
         if len(self._items) > MAX_ITEMS:
             raise _too_many(f"{len(self._items)} items")
         self._recordings: dict[str, tuple[Recording, ...]] = {}
-        self._order = dict.fromkeys(self._items)
         self._failed: set[str] = set()
         self._late = False
         self._round: deque[RecordingQuery] = deque()
@@ -74,8 +73,8 @@ class Poll:
     @property
     def waiting(self) -> list[str]:
         """The keys of the items that are pending; empty owners only if something else is pending too."""
-        # Copies: after a deadline, a thread that the platform does not answer may still use the poll.
-        keys = [key for key in list(self._order) if self.states.get(key) in _PENDING and not self._late]
+        keys = [key for key in self._items if self.states.get(key) in _PENDING and not self._late]
+        # A copy: after a deadline, a thread that the platform does not answer may still use the poll.
         alone = all(self.states.get(key) == EMPTY for key in keys) and any(list(self.states.values()))
         return [] if alone else keys
 
@@ -83,7 +82,7 @@ class Poll:
     def unfetched(self) -> list[str]:
         """The keys of the items that have recordings, but in another process."""
         fetched = {"ready", PARTLY} if self._keep else set()
-        return [key for key in list(self._order) if self.states.get(key) in fetched and key not in self._recordings]
+        return [key for key in self._items if self.states.get(key) in fetched and key not in self._recordings]
 
     @property
     def left(self) -> int:
@@ -96,37 +95,30 @@ class Poll:
         :param most: the number of questions to ask now; None means all.
         :returns: whether the round has ended; otherwise the next call continues it.
         :raises MeetingsApiError: for an error that is not about one id; ServerError also if the platform fails to
-            answer for every id, and has never answered for one. The answers before it stay, and the round has ended.
+            answer for every id, and has never answered for one. The answers before it stay; the next call continues.
         :raises Gone, PermissionDenied, NotFound: with ``ready``, for a recording that will never be ready.
         """
         if not self._round:
-            self._begin(client)
-        try:
-            for _ in range(min(most or self.left, self.left)):
-                self._ask(client, self._round.popleft())
-        except MeetingsApiError as error:
-            self._round.clear()
-            self._failure = error
-            raise
+            self._failure, self._lost = None, False
+            if keys := self.waiting or self.unfetched:
+                self._round.extend(client._questions(self.query.only(self._items[key] for key in keys)))
+        for _ in range(min(most or self.left, self.left)):
+            question = self._round.popleft()
+            try:
+                self._ask(client, question)
+            except MeetingsApiError as error:
+                # Last: an id whose error ends each round must not keep the others from being asked.
+                self._round.append(question)
+                self._failure = error
+                raise
         if self._round:
             return False
         if self._failure and not self.answered:
             raise self._failure
         return True
 
-    def _begin(self, client: MeetingsClient) -> None:
-        keys = self.waiting or self.unfetched
-        self._failure, self._lost = None, False
-        if keys:
-            place = {key: number for number, key in enumerate(self._order)}
-            questions = client._questions(self.query.only(self._items[key] for key in keys))
-            self._round.extend(sorted(questions, key=lambda q: min(place[item_key(ids)] for ids in q.ids())))
-
     def _ask(self, client: MeetingsClient, question: RecordingQuery) -> None:
         keys = [item_key(ids) for ids in question.ids()]
-        for key in keys:
-            # Last in the next round: an id whose error ends each round must not keep the others from being asked.
-            self._order[key] = self._order.pop(key)
         # The next poll repeats a failed call. Before the first answer, no other answer is lost by an error.
         client.transport.caller.repeat_failures = not (self.answered or self._failure)
         try:
@@ -163,6 +155,7 @@ class Poll:
     def expire(self) -> None:
         """Stop waiting: from now on, pending items are overdue, and the first call without an answer ends a round."""
         self._late = True
+        self._round.clear()
 
     def results(self, client: MeetingsClient) -> list[Recording]:
         """Return the recordings of all items, in the query's order, each once; what is still pending is overdue."""
@@ -201,19 +194,13 @@ class Poll:
         return self.query.only(items)
 
     def known(self, without: Container[str] = ()) -> dict[str, Any]:
-        """Return what another process needs, as plain JSON: the states, and the reasons of some items.
+        """Return what another process needs, as plain JSON: the states, and the reasons of 50 items.
 
-        These are the errors of failing items and the reasons of final states, of 50 items at most.
-
-        :param without: the keys of items that are left out.
+        :param without: the keys of items whose states are left out.
         """
         states = {key: state for key, state in list(self.states.items()) if key not in without}
-        reasons = [
-            (key, reason[:_REASON_LENGTH])
-            for key, reason in list(self._reasons.items())
-            if key in self._failed or states.get(key) not in _PENDING
-        ]
-        return {"states": states, "reasons": dict(reasons[:_REASONS]), "answered": self.answered}
+        reasons = {key: reason[:_REASON_LENGTH] for key, reason in list(self._reasons.items())[:_REASONS]}
+        return {"states": states, "reasons": reasons, "answered": self.answered}
 
 
 def _too_many(what: str) -> InvalidRequest:

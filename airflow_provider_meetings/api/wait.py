@@ -18,9 +18,6 @@ MIN_PAUSE_SECONDS = 1.0
 """The shortest time between the starts of two rounds."""
 GRACE_SECONDS = 3.0
 """How long the last round may take after a deadline."""
-_SHORTEST = 0.1
-REPEAT_SECONDS = 1800.0
-"""A line about the same pending items is repeated after this time."""
 
 
 class TimedOut(Exception):
@@ -75,7 +72,7 @@ class Wait:
         self.poll = poll
         self.schedule = schedule
         self._failing_since: float | None = known.get("failing_since")
-        self._said = ("", 0.0)
+        self._said = ""
 
     def known(self, without: Container[str] = ()) -> dict[str, Any]:
         """Return `Poll.known`, and since when the polls fail, in seconds since the epoch."""
@@ -100,7 +97,9 @@ class Wait:
         pause = max(schedule.pause(now) - (now - begun), retry_after or 0.0)
         if error is None:
             self._failing_since = None
-            self._log_pending(now)
+            if (text := self.poll.describe()) != self._said:
+                self._said = text
+                log.info("Still pending: %s", text)
         elif isinstance(cause, RateLimited):
             self._failing_since = None
             log.info("Rate limited; next poll in %.0f s: %s", pause, error)
@@ -109,10 +108,4 @@ class Wait:
             if schedule.give_up_after is not None and now - self._failing_since >= schedule.give_up_after:
                 raise error
             log.warning("Poll failed; next poll in %.0f s: %s", pause, error)
-        return max(_SHORTEST, min(pause, schedule.left(now)))
-
-    def _log_pending(self, now: float) -> None:
-        text, last = self.poll.describe(), self._said
-        if text != last[0] or now - last[1] >= REPEAT_SECONDS:
-            self._said = (text, now)
-            log.info("Still pending: %s", text)
+        return max(0.1, min(pause, schedule.left(now)))
