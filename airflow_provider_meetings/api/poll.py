@@ -188,8 +188,10 @@ class Poll:
             if isinstance(value, RecordingRef):
                 if by_recording and value.recording_id:
                     value = RecordingRef(recording_id=value.recording_id, meeting_id=None)
-                elif not (value.listed_by or "").startswith("owner_id:"):
-                    value = replace(value, listed_by=None)
+                else:
+                    by_owner = value.listed_by if (value.listed_by or "").startswith("owner_id:") else None
+                    number = None if value.meeting_id else value.meeting_number
+                    value = replace(value, listed_by=by_owner, meeting_number=number)
             items.append((name, value))
         return self.query.only(items)
 

@@ -20,15 +20,11 @@ GRACE_SECONDS = 3.0
 """How long the last round may take after a deadline."""
 
 
+@dataclass(eq=False)
 class TimedOut(Exception):
-    """A deadline has passed.
+    """A deadline has passed; `execution`: that of the task's `execution_timeout`."""
 
-    :param execution: whether it is the task's `execution_timeout`.
-    """
-
-    def __init__(self, execution: bool) -> None:
-        super().__init__(execution)
-        self.execution = execution
+    execution: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,15 +47,10 @@ async def ask(meetings_conn_id: str, function: Callable[[MeetingsClient], T], us
         await asyncio.wait([running])
     except asyncio.CancelledError:
         caller.cancel()
-        running.add_done_callback(_ignore)
+        running.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody else reads it
         running.cancel()
         raise
     return running.result()
-
-
-def _ignore(done: asyncio.Future[T]) -> None:
-    if not done.cancelled():
-        done.exception()
 
 
 class _Shared:
