@@ -8,6 +8,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, Literal
 
+import pendulum
+
 from airflow_provider_meetings.api.client import MeetingsClient, deduplicate
 from airflow_provider_meetings.api.errors import (
     Gone,
@@ -99,6 +101,11 @@ class Poll:
         :raises Gone, PermissionDenied, NotFound: with ``ready``, for a recording that will never be ready.
         """
         if not self._round:
+            if (start := self.query.start) and start > pendulum.now():
+                raise InvalidRequest(
+                    f"start ({start.isoformat()}) is in the future: no recording can be in the window yet",
+                    next_step="Run the task after the start of the window.",
+                )
             self._failure, self._lost = None, False
             if keys := self.waiting or self.unfetched:
                 self._round.extend(client._questions(self.query.only(self._items[key] for key in keys)))

@@ -264,7 +264,9 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         return {"started": first.timestamp()} if first else {}
 
     def _schedule(self, started: float) -> Schedule:
-        give_up_after = self.give_up_after or min(GIVE_UP_AFTER, timedelta(seconds=self.timeout))
+        give_up_after = self.give_up_after
+        if give_up_after is None:
+            give_up_after = min(GIVE_UP_AFTER, timedelta(seconds=self.timeout))
         return Schedule(
             started=started,
             timeout=self.timeout,
@@ -288,13 +290,7 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
             refs = RecordingQuery.refs(arguments.values(Recording, self.recordings, "recordings", context))
             if not refs:
                 return None
-        query = RecordingQuery(start=self.start, end=self.end, recordings=refs, **ids)
-        if query.start and query.start.timestamp() > time.time():
-            raise InvalidRequest(
-                f"start ({query.start.isoformat()}) is in the future: no recording can be in the window yet",
-                next_step="Run the task after the start of the window.",
-            )
-        return query
+        return RecordingQuery(start=self.start, end=self.end, recordings=refs, **ids)
 
     def _start_from_trigger(self) -> StartTriggerArgs:
         names = ("meetings_conn_id", *_IDS, "start", "end")

@@ -108,6 +108,12 @@ class TestModes:
                 waiting.run(meeting_ids=[meeting])
             assert waiting.clock.elapsed <= (60 * number if waiting.in_triggerer else 0)
 
+    def test_window_in_the_future(self, emulated: Any, waiting: Waiting) -> None:
+        window = {"start": "2099-11-11T18:00:00+00:00", "end": "2099-11-12T18:00:00+00:00"}
+        with pytest.raises(AirflowFailException, match="is in the future"):
+            waiting.run(meetings_conn_id="wecom_default", owner_ids=["zhangsan"], **window)
+        assert emulated.state.requests == []
+
     def test_permanent_error(self, emulated: Any, waiting: Waiting) -> None:
         emulated.connect("feishu", password="wrong-secret")
         with pytest.raises(AirflowFailException, match="Check login"):

@@ -6,7 +6,6 @@ import copy
 import json
 import pickle
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -105,6 +104,12 @@ def test_trigger_arguments(emulated: Any, context: Any) -> None:
     assert 300 < deferred.value.timeout.total_seconds() <= 300 + TIMEOUT_MARGIN.total_seconds()
 
 
+def test_gives_up_at_the_first_failure(emulated: Any, context: Any) -> None:
+    emulated.connect("feishu", host="http://127.0.0.1:9")
+    with pytest.raises(AirflowException, match="could not be reached"):
+        feishu(meeting_ids=[READY_MEETING], deferrable=True, give_up_after=timedelta(0)).execute(context)
+
+
 def resume(context: Any, event: dict[str, Any] | None, **arguments: Any) -> Any:
     sensor = feishu(**{"meeting_ids": [READY_MEETING], "deferrable": True, **arguments})
     if event is None:
@@ -175,12 +180,6 @@ def test_pause_ends_with_on_kill(emulated: Any, context: Any) -> None:
     with pytest.raises(AirflowException, match="the task is being stopped"):
         sensor.execute(context)
     pickle.dumps(copy.deepcopy(sensor))
-
-
-def test_window_in_the_future(emulated: Any, context: Any) -> None:
-    start = datetime.fromtimestamp(time.time() + 60, UTC)
-    with pytest.raises(AirflowFailException, match="is in the future"):
-        wecom(emulated, start=start, end=start + timedelta(days=1)).execute(context)
 
 
 def test_recording_id_of_wecom_without_its_meeting(emulated: Any, context: Any) -> None:
