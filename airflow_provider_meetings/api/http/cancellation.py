@@ -91,6 +91,7 @@ class CancellableAdapter(HTTPAdapter):
         self._mixins = mixins
         self._caller = Caller()
         self.idle_since = 0.0
+        """Connections that were last used before are not used again; unlike `close`, this disturbs no request."""
         self._own = threading.local()
         self._sockets: WeakSet[socket.socket] = WeakSet()
         # Reentrant: a signal handler may call `cancel` while its own thread holds the lock.
@@ -152,10 +153,6 @@ class CancellableAdapter(HTTPAdapter):
         with self._lock:
             self._sockets.add(connection)
         _check(exchange)  # after it was registered: whoever comes later shuts it down
-
-    def drop_idle(self) -> None:
-        """Use no connection again that is idle now. Unlike `close`, it does not disturb the requests in progress."""
-        self.idle_since = time.monotonic()
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)

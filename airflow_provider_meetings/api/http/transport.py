@@ -256,7 +256,8 @@ class Transport:
 
     def _note(self, quota: Quota, error: RateLimited | ServerError) -> None:
         if isinstance(error, ServerError):
-            self._adapter.drop_idle()  # a platform that fails may end the connection as well, after its answer
+            # A platform that fails may end the connection as well, after its answer.
+            self._adapter.idle_since = time.monotonic()
             return
         self.caller.usage.add(quota.endpoint, refused=1)
         if self._rate_limiter is not None:
