@@ -203,13 +203,17 @@ class Poll:
         return self.query.only(items)
 
     def known(self, without: Container[str] = ()) -> dict[str, Any]:
-        """Return what another process needs, as plain JSON: the states, and the reasons of 50 items.
+        """Return what another process needs, as plain JSON: the states, and 50 errors or reasons of final states.
 
         :param without: the keys of items whose states are left out.
         """
         states = {key: state for key, state in list(self.states.items()) if key not in without}
-        reasons = {key: reason[:_REASON_LENGTH] for key, reason in list(self._reasons.items())[:_REASONS]}
-        return {"states": states, "reasons": reasons, "answered": self.answered}
+        reasons = [
+            (key, reason[:_REASON_LENGTH])
+            for key, reason in list(self._reasons.items())
+            if key in self._failed or self.states.get(key) not in _PENDING
+        ]
+        return {"states": states, "reasons": dict(reasons[:_REASONS]), "answered": self.answered}
 
 
 def _too_many(what: str) -> InvalidRequest:
