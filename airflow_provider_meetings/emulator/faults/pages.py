@@ -30,11 +30,13 @@ class PageFault:
 class PageFaults(EndpointFaults[PageFault]):
     """Hold the injected faults, and cut listings into pages.
 
-    ``late``: after how many more pages, of any listing, an object is listed, by its id.
+    ``size``: the most items of any page; None: as requested. ``late``: after how many more pages, of any listing, an
+    object is listed, by its id.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self.size: int | None = None
         self.late: dict[str, int] = {}
 
     def add(self, kind: PageFaultKind, endpoint: str, n: int = 1, *, times: int | None = 1, skip: int = 0) -> PageFault:
@@ -50,6 +52,7 @@ class PageFaults(EndpointFaults[PageFault]):
         with self._lock:
             listed = [item for name, item in items.items() if name not in self.late]
             self.late = {name: pages - 1 for name, pages in self.late.items() if pages > 1}
+        size = min(size, self.size or size)
         fault = self.take(endpoint) or PageFault("short", endpoint, size)
         start = int(position or 0)
         end = start + (min(fault.n, size) if fault.kind == "short" else size)

@@ -138,7 +138,7 @@ class EmulatorState:
             self.clock = self._initial_clock
             for faults in (self.failures, self.media_faults, self.pages, self.hangs):
                 faults.clear()
-            self.pages.late.clear()
+            self.pages.size, self.pages.late = None, {}
             for issued in (self.limits, self.tokens, self.consents, self.app_tickets):
                 issued.reset()
             self.forget_counters()

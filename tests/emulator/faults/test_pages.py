@@ -76,6 +76,10 @@ def test_pages(emulator: Any, endpoint: str) -> None:
     state.page_fault("stuck", endpoint, times=None)
     listing = pages(emulator)
     assert next(listing) == next(listing)
+    state.pages.late[last] = 99
+    state.pages.size = 1
+    state.pages.clear()
+    assert [page for page in pages(emulator) if page] == [[name] for name in everything[:-1]]
     state.pages.late[last] = 5
     state.reset()
     assert [name for page in pages(emulator) for name in page] == everything
