@@ -233,6 +233,26 @@ def test_listing_with_a_failed_id_is_incomplete(
     assert f"meeting {ids[broken]} is absent: feishu" in caplog.text
 
 
+def test_window_that_fails_is_named_and_a_retry_has_everything(
+    emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Transport, "_wait_seconds", lambda self, state: 0.0)
+    # The second page of the first owner's first window fails in all attempts.
+    emulated.state.pages.size = 2
+    emulated.state.fail("wecom.record_list", -1, skip=1, times=4)
+    window = r"record/list zhangwei from 2026-10-04T16:00:00\S* to 2026-11-04T16:00:00\S* failed \(.*code -1,.*\); "
+    with pytest.raises(
+        AirflowException, match=rf"incomplete, nothing is returned: meeting/{window}.* skipped"
+    ) as caught:
+        wecom(owner_ids=list(OWNERS)).execute(context)
+    assert not isinstance(caught.value, AirflowFailException)
+    windows = context["ti"].pushed["summary"]["windows"]
+    assert [(w["pages"], w["items"], w["outcome"]) for w in windows[:2]] == [(1, 2, "failed"), (0, 0, "skipped")]
+    assert {(w["selector"], w["outcome"]) for w in windows[2:]} == {(owner, "complete") for owner in OWNERS[1:]}
+    found = wecom(owner_ids=list(OWNERS)).execute(context)
+    assert sorted(r["recording_id"] for r in found) == sorted(emulated.state.company.wecom_recordings)
+
+
 def test_listing_fails_if_every_id_fails(emulated: Any, context: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Transport, "_wait_seconds", lambda self, state: 0.0)
     ids = many_of_feishu(emulated, 0, 1)[:2]
