@@ -71,7 +71,9 @@ def list_windows(
             report(skipped(endpoint, selector, begin, until))
         if error is not None and not narrower:
             raise error
+        known = {name: getattr(error, name) for name in ("platform", "code", "vendor_message", "log_id") if error}
         raise ServerError(
             f"{what} cannot be listed whole: {reason}",
+            **known,
             next_step="The window is too short to be halved: ask for its recordings by their ids.",
         ) from error

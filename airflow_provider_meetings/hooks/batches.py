@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
 from airflow_provider_meetings.api.landing.layout import BATCH_SUFFIX, safe_name
 from airflow_provider_meetings.hooks.stores import ObjectReader, store_at
 
@@ -34,7 +34,7 @@ class BatchWriter:
     :param url: the URL of a folder, the operator's argument ``batches_to``.
     :param name: what the batches contain; the first part of their names.
     :param size: the number of items in a batch. One batch is held in memory.
-    :raises InvalidRequest: for an invalid URL. Each method raises OSError if the store cannot be written.
+    :raises InvalidRequest: for an invalid URL. Each method raises StoreError if the store cannot be written.
     """
 
     def __init__(self, url: object, context: Any, name: str, size: int = BATCH_SIZE) -> None:
@@ -43,7 +43,6 @@ class BatchWriter:
         self._key = f"{'/'.join(map(safe_name, task))}/{name}"
         self._size = size
         self._store = store_at(url, "batches_to")
-        self._store.check_writable()
         self._uris: list[str] = []
         self._lines: list[bytes] = []
 
@@ -62,7 +61,10 @@ class BatchWriter:
     def _write(self) -> None:
         content = b"".join(self._lines)
         key = f"{self._key}-{len(self._uris) + 1:05}{BATCH_SUFFIX}"
-        self._store.put(key, content)
+        try:
+            self._store.put(key, content)
+        except OSError as error:
+            raise StoreError(f"batches_to: {self._store.uri(key)}: {error.strerror or error}") from None
         self._uris.append(f"{self._store.uri(key)}#sha256={hashlib.sha256(content).hexdigest()[:16]}")
         self._lines.clear()
 
