@@ -144,9 +144,6 @@ class Case:
     """One listing of a platform."""
 
     endpoint: str
-    """The emulator's name."""
-    listing: str
-    """The name in `ListedWindow`."""
     selectors: tuple[str, ...]
     company: Callable[[tuple[Item, ...]], Company]
     late_id: Callable[[Item], str]
@@ -206,7 +203,6 @@ def _feishu(items: tuple[Item, ...]) -> Company:
 CASES = {
     "wecom": Case(
         "wecom.record_list",
-        "meeting/record/list",
         ("owner_ids", "meeting_numbers", "meeting_ids"),
         _wecom,
         _token,
@@ -214,7 +210,6 @@ CASES = {
     ),
     "feishu window": Case(
         "feishu.meeting_list",
-        "meeting_list",
         (),
         _feishu,
         _meeting,
@@ -223,7 +218,6 @@ CASES = {
     ),
     "feishu numbers": Case(
         "feishu.meetings_by_number",
-        "list_by_no",
         ("meeting_numbers",),
         _feishu,
         _meeting,
@@ -234,7 +228,6 @@ CASES = {
     ),
     "feishu owners": Case(
         "feishu.minutes_search",
-        "minutes_search",
         ("owner_ids",),
         _feishu,
         _token,

@@ -240,7 +240,9 @@ def test_window_that_fails_is_named_and_a_retry_has_everything(
     # The second page of the first owner's first window fails in all attempts.
     emulated.state.pages.size = 2
     emulated.state.fail("wecom.record_list", -1, skip=1, times=4)
-    window = r"record/list zhangwei from 2026-10-04T16:00:00\S* to 2026-11-04T16:00:00\S* failed \(.*code -1,.*\); "
+    window = (
+        r"record/list.userid zhangwei from 2026-10-04T16:00:00\S* to 2026-11-04T16:00:00\S* failed \(.*code -1,.*\); "
+    )
     with pytest.raises(
         AirflowException, match=rf"incomplete, nothing is returned: meeting/{window}.* skipped"
     ) as caught:
