@@ -117,8 +117,8 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
     def _query(self) -> RecordingQuery:
         names = ("meeting_ids", "meeting_numbers", "owner_ids")
         ids = {name: arguments.ids(getattr(self, name), name) for name in names}
-        if empty := [name for name in names if ids[name] == []]:
-            raise InvalidRequest(f"{empty[0]} is empty: omit it to list by another selector, or by the window alone")
+        if not any(ids.values()) and (empty := [name for name in names if ids[name] == []]):
+            raise InvalidRequest(f"{empty[0]} is empty: omit it to list by the window alone")
         query = RecordingQuery(start=self.start, end=self.end, **ids)
         if query.end and query.end > pendulum.now("UTC") + CLOCK_TOLERANCE:
             raise InvalidRequest(

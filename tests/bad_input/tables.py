@@ -245,7 +245,7 @@ TABLES: dict[type, Table] = {
             *id_lists("meeting_numbers"),
             *id_lists("owner_ids"),
             Row("meeting_ids", None, "The query selects nothing", "Give one of meeting_ids"),
-            Row("meeting_ids", [], "The query selects nothing", "Give one of meeting_ids"),
+            Row("meeting_ids", [], "meeting_ids is empty", "omit it"),
             Row("meeting_ids", ["abc"], "'abc' does not consist of digits", "long number", label="meeting_id"),
             Row("meeting_ids", [READY_MINUTE], "not consist of digits", "long number", label="meeting_id"),
             Row("meeting_ids", ["7" * 33], "not consist of digits", "long number", label="meeting_id"),

@@ -27,4 +27,4 @@ def test_page_lists_quota(quota: Quota) -> None:
 
 @pytest.mark.parametrize("module", [feishu, wecom])
 def test_quotas_exist(module: ModuleType) -> None:
-    assert len(limited(module)) >= 5
+    assert len(limited(module)) >= 4
