@@ -55,6 +55,8 @@ class RecordingPlan:
             Merge(
                 self.recordings,
                 # For a forbidden or deleted recording the platform returns only ids: its other columns stay.
+                # The first selector that found it: DAGs that list it by others must not change its row in turn.
+                insert_only=frozenset({"listed_by"}),
                 fill=rows.RECORDING_DETAILS,
                 keep_existing=frozenset({"_deleted_at"}),
                 update_if=merge.observation_changed,

@@ -35,7 +35,9 @@ class Builder:
         self._empty_as_null = frozenset(empty_as_null)
         self._columns: list[Column[Any]] = [table.c[name] for name in self.names]
         # NULLs are not hashed: a column that a later version adds does not change the hash of existing rows.
-        fields = [(str(name), Any, None) for name in self.names]
+        # How a recording was listed is no change of it either.
+        fields = [(str(name), Any, None) for name in self.names if name != "listed_by"]
+        self._positions = [n for n, name in enumerate(self.names) if name != "listed_by"]
         self._hashable = msgspec.defstruct("Hashable", fields, omit_defaults=True)
 
     def __call__(self, batch: Sequence[Mapping[str, Any]], *more: Any) -> list[Row]:
@@ -47,7 +49,8 @@ class Builder:
         columns: list[Sequence[Any]] = [self._convert(column, batch) for column in self._columns]
         if self._hashed:
             sha256, hashable = hashlib.sha256, self._hashable
-            columns.append([sha256(_encode(hashable(*row))).hexdigest() for row in zip(*columns, strict=True)])
+            content = [columns[n] for n in self._positions]
+            columns.append([sha256(_encode(hashable(*row))).hexdigest() for row in zip(*content, strict=True)])
         columns += [value if isinstance(value, list) else [value] * len(batch) for value in more]
         return list(zip(*columns, strict=True))
 
