@@ -43,7 +43,7 @@ class Poll:
     An item that the platform fails to answer is pending, and the error is its reason.
 
     :param until: ``ready``: a recording that will never be ready is an error; ``settled``: it is not.
-    :param known: what `known` of another process returned: its states count, but ready items are asked for once more.
+    :param known: what `known` of another process returned: its states count, but final ones are asked for once more.
     :param keep: whether the recordings are needed; without them only the states are kept.
     :raises InvalidRequest: if the query selects no item, or more than 1,000.
     """
@@ -82,9 +82,9 @@ class Poll:
 
     @property
     def unfetched(self) -> list[str]:
-        """The keys of the items that have recordings, but in another process."""
-        fetched = {"ready", PARTLY} if self._keep else set()
-        return [key for key in self._items if self.states.get(key) in fetched and key not in self._recordings]
+        """The keys of the items whose recordings another process has seen: also a deleted one has an id."""
+        seen = [key for key in self._items if (state := self.states.get(key)) == PARTLY or state not in _PENDING]
+        return [key for key in seen if key not in self._recordings] if self._keep else []
 
     @property
     def left(self) -> int:
@@ -92,7 +92,7 @@ class Poll:
         return len(self._round)
 
     def ask(self, client: MeetingsClient, most: int | None = None) -> bool:
-        """Ask once for each pending item, or if there is none, for the recordings of the ready ones.
+        """Ask once for each pending item, or if there is none, for the recordings of the others.
 
         :param most: the number of questions to ask now; None means all.
         :returns: whether the round has ended; otherwise the next call continues it.

@@ -167,7 +167,7 @@ class TestModes:
         rounds = sum(ids[BROKEN] in request.path for request in emulated.state.requests)
         assert rounds >= 10
         if waiting.mode != "reschedule before 3.3":
-            fetched = 2 * (MEETINGS - 2) if waiting.mode != "poke" else 0
+            fetched = 2 * (MEETINGS - 1) if waiting.mode != "poke" else 0
             assert len(emulated.state.requests) <= 1 + 2 * (MEETINGS - 1) + rounds + fetched
 
     def test_ready_names_failing_meeting_and_its_error(self, emulated: Any, waiting: Waiting) -> None:
@@ -198,6 +198,13 @@ class TestModes:
         assert [r["state"] for r in found] == ["ready", "ready"]
         if waiting.mode == "deferrable":
             assert len(waiting.events) > 1
+
+    def test_deleted_recording_keeps_its_id(self, emulated: Any, waiting: Waiting) -> None:
+        """Its row is marked as deleted by this id."""
+        emulated.state.not_ready(PROCESSING_MINUTE, 3)
+        found = waiting.run(meeting_ids=[DELETED_MINUTE_MEETING, PROCESSING_MEETING], until="settled")
+        assert [r["state"] for r in found] == ["gone", "ready"]
+        assert all(r["recording_id"] for r in found)
 
     def test_unreachable_until_the_deadline_keeps_answers(self, emulated: Any, waiting: Waiting) -> None:
         if waiting.mode == "reschedule before 3.3":
