@@ -35,7 +35,10 @@ def _content(table: Table) -> tuple[str, ...]:
 
 
 # For a forbidden or deleted recording `source` is empty; an existing value stays.
-_recording = Builder(_SHAPE.recordings, _content(_SHAPE.recordings), hashed=True, empty_as_null=("source",))
+# How it was listed is no change of a recording.
+_recording = Builder(
+    _SHAPE.recordings, _content(_SHAPE.recordings), hashed=True, unhashed=("listed_by",), empty_as_null=("source",)
+)
 _declared = Builder(
     _SHAPE.recording_files, [n for n in _content(_SHAPE.recording_files) if n not in _STORED], hashed=True
 )

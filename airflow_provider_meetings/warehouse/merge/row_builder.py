@@ -22,12 +22,18 @@ _encode = msgspec.json.Encoder().encode
 class Builder:
     """Build rows with the columns `names` of `table`.
 
-    :param hashed: append a hash of these columns to each row.
+    :param hashed: append a hash of these columns to each row, except `unhashed`.
     :param empty_as_null: columns whose empty values become None.
     """
 
     def __init__(
-        self, table: Table, names: Sequence[str], *, hashed: bool = False, empty_as_null: Sequence[str] = ()
+        self,
+        table: Table,
+        names: Sequence[str],
+        *,
+        hashed: bool = False,
+        unhashed: Sequence[str] = (),
+        empty_as_null: Sequence[str] = (),
     ) -> None:
         self.names = tuple(names)
         self._table = table
@@ -35,9 +41,8 @@ class Builder:
         self._empty_as_null = frozenset(empty_as_null)
         self._columns: list[Column[Any]] = [table.c[name] for name in self.names]
         # NULLs are not hashed: a column that a later version adds does not change the hash of existing rows.
-        # How a recording was listed is no change of it either.
-        fields = [(str(name), Any, None) for name in self.names if name != "listed_by"]
-        self._positions = [n for n, name in enumerate(self.names) if name != "listed_by"]
+        self._positions = [n for n, name in enumerate(self.names) if name not in unhashed]
+        fields = [(str(self.names[n]), Any, None) for n in self._positions]
         self._hashable = msgspec.defstruct("Hashable", fields, omit_defaults=True)
 
     def __call__(self, batch: Sequence[Mapping[str, Any]], *more: Any) -> list[Row]:

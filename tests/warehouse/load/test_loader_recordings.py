@@ -95,6 +95,14 @@ def test_unchanged_row_is_not_rewritten(load: Load, recording: Make, dump: Dump,
     assert dump("recordings")[0]["title"] == "edited by hand"
 
 
+def test_selector_that_listed_it_first_stays(load: Load, recording: Make, dump: Dump) -> None:
+    load(recordings=[recording(listed_by="owner_id:zhang")])
+    assert load(recordings=[recording(listed_by="meeting_id:m-1")])["recordings"] == 0
+    assert load(recordings=[recording(listed_by="meeting_id:m-1", title="new")])["recordings"] == 1
+    (row,) = dump("recordings")
+    assert (row["listed_by"], row["title"]) == ("owner_id:zhang", "new")
+
+
 def test_declared_and_stored_columns_are_independent(
     load: Load, recording: Make, stored: Make, dump: Dump, now: datetime
 ) -> None:
