@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 KEPT_SECONDS = 60.0
-"""Far below the time that any documented link is valid for, an hour."""
+"""A link is valid for six hours, that of the sister product for five minutes."""
 
 
 @dataclass(slots=True)
