@@ -4,100 +4,22 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
-from enum import StrEnum
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
-from pendulum import DateTime
-
+from airflow_provider_meetings.api.costs import Requests, Volume
 from airflow_provider_meetings.api.errors import Gone, InvalidRequest, MeetingsApiError, NotFound, NotReady, ServerError
-from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
-from airflow_provider_meetings.api.models import Download, MediaFile, PlainJson, Recording, RecordingState
-from airflow_provider_meetings.api.query import WINDOW, RecordingQuery, windows
+from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
+from airflow_provider_meetings.api.query import WINDOW, RecordingQuery
+from airflow_provider_meetings.api.windows import ListedWindow, Report, WindowOutcome, ignore, skipped
 
 log = logging.getLogger(__name__)
 
 _STATES = {Gone: RecordingState.GONE, NotFound: RecordingState.UNKNOWN, NotReady: RecordingState.ABSENT}
-
-
-class WindowOutcome(StrEnum):
-    """How the listing of a window ended."""
-
-    COMPLETE = "complete"
-    HALVED = "halved"
-    """The platform has more results than it lists at once; the halves of the window follow."""
-    REFUSED = "refused"
-    """The platform does not list it for this app; its items have a final state."""
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    """Not requested, because an earlier window of the same selector failed."""
-
-    @property
-    def is_incomplete(self) -> bool:
-        """Return whether recordings of the window may be missing, and a later listing may find them."""
-        return self in {WindowOutcome.FAILED, WindowOutcome.SKIPPED}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedWindow(PlainJson):
-    """One window of a listing, with its pages and items, and how it ended.
-
-    `selector` is the id that was queried, empty for a window alone; `start` and `end` are None where the platform
-    answers by id alone. `reason` says why the window did not end as ``complete``.
-    """
-
-    endpoint: str
-    selector: str
-    start: DateTime | None
-    end: DateTime | None
-    pages: int
-    items: int
-    outcome: WindowOutcome = WindowOutcome.COMPLETE
-    reason: str | None = None
-
-
-Report = Callable[[ListedWindow], None]
-
-
-def skipped(endpoint: str, selector: str, start: DateTime | None, end: DateTime | None) -> ListedWindow:
-    """Return a window that is not requested."""
-    window = ListedWindow(endpoint=endpoint, selector=selector, start=start, end=end, pages=0, items=0)
-    return replace(window, outcome=WindowOutcome.SKIPPED, reason="an earlier window failed")
-
-
-def ignore(_: ListedWindow) -> None:
-    """Report nothing."""
-
-
-class Volume(NamedTuple):
-    """What a query finds: rows on the pages of its listing, recordings with an id, ready ones, and their files."""
-
-    items: int
-    recordings: int
-    ready: int
-    files: int
-
-
-Requests = tuple[Quota, int, tuple[timedelta, ...]]
-"""The requests to one endpoint, and the lengths of the windows that they list."""
-
-
-def page_requests(quota: Quota, query: RecordingQuery, items: int, page_size: int, longest: timedelta) -> Requests:
-    """Return what listing `items` costs; they spread evenly over the ids and the windows of a query's one selector.
-
-    However they spread, the sum differs by less than a page per window.
-    """
-    ids, start, end = len(getattr(query, query.selectors[0], ())) or 1, query.start, query.end
-    if start is None or end is None:
-        raise InvalidRequest("The platform lists only within a window: set start and end")
-    lengths = [(until - begin).as_timedelta() for begin, until in windows(start, end, longest)]
-    whole = (end - start).as_timedelta() * ids * page_size
-    return quota, ids * sum(max(1, -(items * -length // whole)) for length in lengths), tuple(lengths) * ids
 
 
 class MeetingsClient(ABC):

@@ -9,9 +9,10 @@ from typing import TypeVar
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import ListedWindow, Report, WindowOutcome, digest, reason_of, skipped
+from airflow_provider_meetings.api.client import digest, reason_of
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError
 from airflow_provider_meetings.api.http.pagination import Page, pages
+from airflow_provider_meetings.api.windows import ListedWindow, Report, WindowOutcome, skipped
 
 T = TypeVar("T")
 

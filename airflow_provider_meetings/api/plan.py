@@ -10,10 +10,12 @@ from typing import Any, Final
 
 import pendulum
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Volume
+from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.costs import Volume
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import MediaKind, Recording
 from airflow_provider_meetings.api.query import WINDOW, RecordingQuery
+from airflow_provider_meetings.api.windows import ListedWindow
 
 SAMPLED_DAYS: Final = 7
 SAMPLED_IDS: Final = 5

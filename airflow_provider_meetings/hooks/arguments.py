@@ -37,6 +37,13 @@ def as_literal(value: Any) -> Any:
     return [as_literal(item) for item in value]
 
 
+def is_template(value: Any) -> bool:
+    """Return whether Airflow renders or resolves `value` before the task runs."""
+    if isinstance(value, list | tuple | set):
+        return any(map(is_template, value))
+    return hasattr(value, "resolve") or (isinstance(value, str) and ("{{" in value or "{%" in value))
+
+
 def _holds_reference(value: Any) -> bool:
     if isinstance(value, Mapping):
         value = value.values()

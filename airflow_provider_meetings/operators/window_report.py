@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_meetings.api.client import ListedWindow, WindowOutcome
 from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.api.windows import ListedWindow, WindowOutcome
 from airflow_provider_meetings.hooks.batches import BatchWriter
 
 if TYPE_CHECKING:

@@ -294,7 +294,7 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
 
     def _start_from_trigger(self) -> StartTriggerArgs:
         names = ("meetings_conn_id", *_IDS, "start", "end")
-        given = [name for name in names if not _is_literal(getattr(self, name))]
+        given = [name for name in names if arguments.is_template(getattr(self, name))]
         if given or self.recordings is not None:
             raise ValueError(
                 f"{self.task_id}: start_from_trigger needs literal ids, times and connection, without templates and "
@@ -305,9 +305,3 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         path, kwargs = self._trigger(query, self._schedule(0.0), {}).serialize()
         timeout = timedelta(seconds=self.timeout) + TIMEOUT_MARGIN
         return StartTriggerArgs(path, "execute_complete", trigger_kwargs=kwargs, timeout=timeout)
-
-
-def _is_literal(value: Any) -> bool:
-    if isinstance(value, list | tuple | set):
-        return all(map(_is_literal, value))
-    return not hasattr(value, "resolve") and not (isinstance(value, str) and ("{{" in value or "{%" in value))

@@ -15,7 +15,8 @@ from urllib.parse import urljoin
 
 import pendulum
 
-from airflow_provider_meetings.api.client import MeetingsClient, Report, Requests, Volume
+from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.costs import Requests, Volume
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing.batch import Failed, land_all
 from airflow_provider_meetings.api.landing.landing import Landing
@@ -24,6 +25,7 @@ from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.transfer import Limits
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.windows import Report
 
 
 class LinkClient(MeetingsClient):

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import ListedWindow
 from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.http.pagination import Page
 from airflow_provider_meetings.api.listing import list_windows
 from airflow_provider_meetings.api.query import windows
+from airflow_provider_meetings.api.windows import ListedWindow
 
 START = pendulum.datetime(2026, 11, 1, tz="UTC")
 TOO_LARGE = 7

@@ -13,7 +13,8 @@ import pendulum
 import pytest
 
 from airflow_provider_meetings.api import plan as plan_module
-from airflow_provider_meetings.api.client import MeetingsClient, Volume
+from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.costs import Volume
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing.batch import Failed, files_of

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report, Requests, Volume
+from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.costs import Requests, Volume
 from airflow_provider_meetings.api.errors import (
     Gone,
     InvalidRequest,
@@ -27,6 +28,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.poll import Poll
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.windows import ListedWindow, Report
 
 Answer = str | tuple[str, ...] | MeetingsApiError
 

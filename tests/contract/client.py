@@ -14,13 +14,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pendulum
 import pytest
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
+from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing.landing import Landing
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.models import Download, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.api.query import SELECTORS, WINDOW, RecordingQuery
+from airflow_provider_meetings.api.windows import ListedWindow
 from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState

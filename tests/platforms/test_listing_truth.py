@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, WindowOutcome
+from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import MeetingsApiError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Recording
+from airflow_provider_meetings.api.windows import ListedWindow, WindowOutcome
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_APP_ID,

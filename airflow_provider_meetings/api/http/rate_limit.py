@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +13,10 @@ from airflow_provider_meetings.api.errors import RateLimited
 
 MAX_SECONDS: Final = 3600.0
 """The longest wait that an answer can ask for: a wrong number must not stop an endpoint for years."""
+_MAX_LATE_SLOTS: Final = 2
+"""After this many slots that expired before the thread woke up, one call ignores its lateness: the machine is busy."""
+_MAX_LOST_SLOTS: Final = 20
+"""After this many lost slots, one call is sent anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,29 @@ class RateLimiter(Protocol):
 
     def refused(self, quota: Quota, error: RateLimited) -> float:
         """Block the endpoint for everyone after a refusal; return the seconds."""
+
+
+def wait_for_slot(
+    limiter: RateLimiter,
+    quota: Quota,
+    pause: Callable[[Quota, float], None],
+    clock: Callable[[], float],
+    timeout: float,
+) -> None:
+    """Wait for a slot of `quota` that is still valid after the wait.
+
+    :param pause: sleeps for the given seconds.
+    :param clock: monotonic seconds.
+    :raises QueueTooLong: if the slot is further away than `timeout` seconds.
+    """
+    lost, deadline = 0, clock() + timeout
+    while (delay := limiter.reserve(quota, max(0.0, deadline - clock()))) > 0:
+        due = clock() + delay
+        pause(quota, delay)
+        late = clock() - due if lost < _MAX_LATE_SLOTS else 0.0
+        if limiter.still_valid(quota, late) or lost == _MAX_LOST_SLOTS:
+            return
+        lost += 1
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/uUzN04SN3QjL1cDN  (frequency control)

@@ -33,7 +33,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
 from airflow_provider_meetings.api.http.body import read_whole
 from airflow_provider_meetings.api.http.cancellation import Caller, CancellableAdapter, DeadlineExceeded
-from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
+from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter, wait_for_slot
 from airflow_provider_meetings.api.http.redaction import is_http, keep_queries_out_of_logs, redact, unreachable
 
 log = logging.getLogger(__name__)
@@ -50,10 +50,6 @@ MAX_WAIT_SECONDS = 60.0
 """The longest wait before a retry. An error with a longer one is raised at once, for the scheduler to retry."""
 QUEUE_SECONDS = 600.0
 """The longest wait for a slot of a quota."""
-_MAX_LATE_SLOTS = 2
-"""After this many slots that expired before the thread woke up, one call ignores its lateness: the machine is busy."""
-_MAX_LOST_SLOTS = 20
-"""After this many lost slots, one call is sent anyway."""
 
 Decode = Callable[[requests.Response], Any]
 """Return the payload of an answer, or raise the typed error that its body names."""
@@ -162,16 +158,8 @@ class Transport:
         :raises RateLimited: if the slot is further away than `queue_timeout`.
         :raises ServerError: if the transport is interrupted.
         """
-        if self._rate_limiter is None:
-            return
-        lost, deadline = 0, self._clock() + self.queue_timeout
-        while (delay := self._rate_limiter.reserve(quota, max(0.0, deadline - self._clock()))) > 0:
-            due = self._clock() + delay
-            self._pause_in_queue(quota, delay)
-            late = self._clock() - due if lost < _MAX_LATE_SLOTS else 0.0
-            if self._rate_limiter.still_valid(quota, late) or lost == _MAX_LOST_SLOTS:
-                return
-            lost += 1
+        if self._rate_limiter is not None:
+            wait_for_slot(self._rate_limiter, quota, self._pause_in_queue, self._clock, self.queue_timeout)
 
     def _pause_in_queue(self, quota: Quota, seconds: float) -> None:
         start = self._clock()

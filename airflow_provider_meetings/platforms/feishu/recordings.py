@@ -11,22 +11,15 @@ from typing import Any, ClassVar
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import (
-    ListedWindow,
-    MeetingsClient,
-    Report,
-    Requests,
-    Volume,
-    page_requests,
-    reason_of,
-    skipped,
-)
+from airflow_provider_meetings.api.client import MeetingsClient, reason_of
+from airflow_provider_meetings.api.costs import Requests, Volume, page_requests
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import WINDOW, RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.windows import ListedWindow, Report, skipped
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api import meetings, search
 from airflow_provider_meetings.platforms.feishu.api.client import FeishuEndpoints

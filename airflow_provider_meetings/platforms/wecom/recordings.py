@@ -12,13 +12,15 @@ from typing import ClassVar
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import MeetingsClient, Report, Requests, Volume, page_requests
+from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.costs import Requests, Volume, page_requests
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, NotFound
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.windows import Report
 from airflow_provider_meetings.platforms.wecom import named, quotas
 from airflow_provider_meetings.platforms.wecom.api.client import LONGEST_WINDOW, PAGE_SIZE, WeComEndpoints
 from airflow_provider_meetings.platforms.wecom.api.models import (

@@ -21,12 +21,14 @@ from typing import ClassVar
 
 import pendulum
 
-from airflow_provider_meetings.api.client import MeetingsClient, Report, Requests, Volume
+from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.costs import Requests, Volume
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing.landing import Landing
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.windows import Report
 from airflow_provider_meetings.storage.local.store import LocalStore
 
 Opened = Download | Iterator[bytes] | None

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs
 import pendulum
 import pytest
 
-from airflow_provider_meetings.api.client import ListedWindow
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, PermissionDenied
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.windows import ListedWindow
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.seed import feishu as seed
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_ID, FEISHU_APP_SECRET

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, cast
 import pendulum
 import pytest
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient
+from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import (
     Gone,
     InvalidRequest,
@@ -22,6 +22,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Download, MediaFile, Post, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.windows import ListedWindow
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.seed import feishu as seed

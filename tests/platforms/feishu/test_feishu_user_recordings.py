@@ -11,10 +11,11 @@ from typing import Any, ClassVar, cast
 import pendulum
 import pytest
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report, ignore
+from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import AuthenticationError, InvalidRequest, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.windows import ListedWindow, Report, ignore
 from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.seed import feishu as seed
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET, FEISHU_USER_REFRESH_TOKEN

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import requests
 
-from airflow_provider_meetings.api.client import ListedWindow, MeetingsClient, Report, Requests, Volume
+from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.costs import Requests, Volume
 from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.http.auth import Token, TokenAuth, TokenStore, token_key
 from airflow_provider_meetings.api.http.fields import Answer, Fields
@@ -18,6 +19,7 @@ from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import without_links
+from airflow_provider_meetings.api.windows import ListedWindow, Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ import pendulum
 import pytest
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import ListedWindow
 from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.windows import ListedWindow
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from airflow_provider_meetings.emulator.model.company import Company
 from airflow_provider_meetings.emulator.model.media import Media

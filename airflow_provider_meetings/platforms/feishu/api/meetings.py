@@ -9,12 +9,12 @@ from math import ceil, floor
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import Report, ignore
 from airflow_provider_meetings.api.errors import InvalidRequest, NotReady
 from airflow_provider_meetings.api.http.pagination import Page
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.listing import list_windows
 from airflow_provider_meetings.api.query import check_times, windows
+from airflow_provider_meetings.api.windows import Report, ignore
 from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits
 from airflow_provider_meetings.platforms.feishu.api.models import (

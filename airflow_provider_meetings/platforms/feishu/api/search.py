@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import Report, ignore
 from airflow_provider_meetings.api.http.pagination import Page
 from airflow_provider_meetings.api.listing import list_windows
 from airflow_provider_meetings.api.query import check_times, windows
+from airflow_provider_meetings.api.windows import Report, ignore
 from airflow_provider_meetings.platforms.feishu.api.ids import check_id
 from airflow_provider_meetings.platforms.feishu.api.models import MinuteItem, parse_page
 from airflow_provider_meetings.platforms.feishu.api.session import FeishuSession

@@ -9,11 +9,11 @@ from typing import Any
 
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import Report, ignore
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.http.pagination import Page, pages
 from airflow_provider_meetings.api.listing import list_windows
 from airflow_provider_meetings.api.query import check_id, check_times, windows
+from airflow_provider_meetings.api.windows import Report, ignore
 from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.api.models import (
     Record,
