@@ -23,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # The longest tests start first: otherwise one worker runs them when all others have ended.
+    items.sort(key=lambda item: Path(__file__).parent not in item.path.parents)
     if config.getoption("--scheduler"):
         return
     for item in items:
