@@ -104,10 +104,6 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
                 name = "meeting_id" if ids.get("meeting_id") else "meeting_number"
                 check_digits(ids[name], name)
         now = pendulum.from_timestamp(int(self._clock()))
-        if query.start is not None and query.start > now:
-            raise InvalidRequest(
-                f"The window starts in the future, at {query.start.isoformat()}: nothing can be listed"
-            )
         if query.meeting_numbers and query.start is not None and query.start < now - meetings.KNOWN_NUMBERS:
             raise InvalidRequest(
                 f"feishu knows the meetings of a number for 90 days; the window starts at {query.start.isoformat()}",
