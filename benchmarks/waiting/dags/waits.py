@@ -1,4 +1,4 @@
-"""Deferred sensors: this provider's on Feishu meetings, Airflow's HttpSensor, and a trigger that measures the loop.
+"""Deferred sensors: ours on Feishu meetings, the HttpSensor, waits for a time, and one that measures the event loop.
 
 The numbers of their mapped tasks, which `benchmarks.waiting.defer` defers without a worker, are in the environment.
 """
@@ -6,9 +6,10 @@ The numbers of their mapped tasks, which `benchmarks.waiting.defer` defers witho
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow.providers.http.sensors.http import HttpSensor
+from airflow.providers.standard.sensors.date_time import DateTimeSensorAsync
 from airflow.sdk import DAG
 
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
@@ -28,4 +29,8 @@ with DAG("waits", schedule=None, start_date=datetime(2026, 1, 1), catchup=False)
     )
     HttpSensor.partial(task_id="peer", http_conn_id="bench_http", **waiting).expand(
         endpoint=[f"bench/{number}" for number in range(WAITS)]
+    )
+    later = datetime(2100, 1, 1, tzinfo=UTC)
+    DateTimeSensorAsync.partial(task_id="time").expand(
+        target_time=[(later + timedelta(days=number)).isoformat() for number in range(WAITS)]
     )
