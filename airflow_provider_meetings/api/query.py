@@ -37,8 +37,11 @@ class RecordingRef(PlainJson):
 
     def __post_init__(self) -> None:
         for name in ("recording_id", "meeting_id", "meeting_number", "listed_by"):
-            if (value := getattr(self, name)) is not None:
-                check_id(value.split(":", 1)[-1] if name == "listed_by" else value, f"recordings: {name}")
+            value = getattr(self, name)
+            if name == "listed_by" and isinstance(value, str):  # a selector and its id
+                value = value.split(":", 1)[-1]
+            if value is not None:
+                check_id(value, f"recordings: {name}")
         object.__setattr__(self, "started_at", _time(self.started_at, "recordings: the started_at"))
         if not (self.recording_id or self.meeting_id or self.meeting_number):
             raise InvalidRequest("A recording without any id cannot be queried")
