@@ -82,7 +82,7 @@ _PAGE_TYPES = frozenset({"text/html", "application/json", "application/xml", "te
 # An error document or a login page, whatever type and status it has.
 _PAGE = re.compile(r"\s*<(!|\?xml|html|head|body|title|meta|script|error)", re.IGNORECASE)
 # A transcript may begin with a brace or a bracket, but not like this.
-_JSON = re.compile(r"""\s*(\{\s*("[^"]*"\s*:|\})|\[\s*\{\s*")""")
+_JSON = re.compile(r"""\s*(\{\s*("[^"\x00-\x1f]*"\s*:|\})|\[\s*\{\s*")""")
 _API_ERROR = re.compile(r"""\s*\{\s*"(code|errcode|error|errmsg|msg|message)"\s*:""")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _LABELS = {"media": "an audio or video container", "text": "text", "json": "JSON", "": "a file"}
