@@ -1,0 +1,1 @@
+"""The ledger of a pipeline: what is unsettled, and which windows were listed whole."""

@@ -1,0 +1,193 @@
+"""The items of a ledger; merging two versions of one is commutative and idempotent, whatever the clocks say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+import pendulum
+
+from airflow_provider_meetings.api.models import Recording, RecordingState
+from airflow_provider_meetings.api.query import RecordingRef
+
+TAKEN_FOR = 3600.0
+"""How long a run has an item for itself, in seconds; a retry of the same run may take it again at once."""
+DAY = 86_400.0
+_VOLATILE = frozenset({"asked_at", "listed_by", "reason", "revisit"})
+_EMPTY: tuple[object, ...] = (None, (), frozenset())
+_IDS = ("recording_id", "meeting_id", "meeting_number")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The latest answer of the platform about an item; times are seconds since the epoch, in all classes here.
+
+    :param entry: the entry that has it; decides between two answers of the same time.
+    :param digest: of the recording's values; a change of it is a change of the recording.
+    :param selector: what it was listed by; see `Recording.listed_by`.
+    :param run: the run that took the item, at `taken_at`.
+    :param asked_at: when the contents of its files were last asked for.
+    :param missing_since: when a complete listing first lacked it, after it was ready.
+    """
+
+    at: float
+    entry: str
+    state: str
+    digest: str
+    selector: str
+    run: str
+    taken_at: float
+    asked_at: float
+    reason: str | None = None
+    recording_id: str | None = None
+    meeting_id: str | None = None
+    meeting_number: str | None = None
+    started_at: float | None = None
+    missing_since: float | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Return whether the recording may still become ready; an overdue one is asked for again."""
+        return self.state == RecordingState.OVERDUE or RecordingState(self.state).is_pending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What the latest load of an item has written.
+
+    :param digest: of the recording that was loaded; see `Seen`.
+    :param missing: kinds of files that the platform did not have yet, and ``speakers`` if it may still change them.
+    :param refused: kinds of files that the platform refused.
+    """
+
+    at: float
+    entry: str
+    digest: str
+    missing: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A recording, or a meeting whose recording has no id yet.
+
+    It is open while one of the entries that `opened` it is not `closed`. Who closes it names the entries that it has
+    read, so that no two clocks are compared: an item that was opened in between stays open.
+
+    :param settled_at: when it was settled for the first time; its age counts from then.
+    """
+
+    seen: Seen
+    first_seen: float
+    settled: Settled | None = None
+    settled_at: float | None = None
+    opened: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether what was last seen of it may not be landed and loaded yet."""
+        return not self.opened <= self.closed
+
+    def is_expired(self, now: float, revisit: float) -> bool:
+        """Return whether the wait for a pending recording has ended: it is asked for no more."""
+        return self.is_open and self.seen.is_pending and now >= self.first_seen + revisit
+
+    def holds_back(self, now: float, revisit: float) -> bool:
+        """Return whether no load has written it in its present state, and one will."""
+        written = self.settled is not None and self.settled.digest == self.seen.digest
+        return self.is_open and not written and not self.is_expired(now, revisit)
+
+    def next_check(self, revisit: float) -> float | None:
+        """Return when it is asked for again; None if never.
+
+        :param revisit: for how long a settled item is watched and a pending one is waited for, in seconds.
+        """
+        if self.is_open:
+            due = self.seen.taken_at + TAKEN_FOR
+            return None if self.is_expired(due, revisit) else due
+        since = self.first_seen if self.settled_at is None else self.settled_at
+        if self.settled and self.settled.missing:
+            due = self.seen.asked_at + TAKEN_FOR
+        else:
+            distance = DAY
+            while since + distance <= self.seen.asked_at:
+                distance *= 2
+            due = since + distance
+        return due if due <= since + revisit else None
+
+    def has_left(self, now: float, revisit: float) -> bool:
+        """Return whether it is settled, and too old to be watched."""
+        return not self.is_open and now > (self.settled_at or self.first_seen) + revisit
+
+    def merge(self, other: Self) -> Self:
+        """Return the item with what both know."""
+        settled = [one for one in (self.settled, other.settled) if one]
+        times = [one for one in (self.settled_at, other.settled_at) if one is not None]
+        return replace(
+            self,
+            seen=max(self.seen, other.seen, key=_order),
+            first_seen=min(self.first_seen, other.first_seen),
+            settled=max(settled, key=_order, default=None),
+            settled_at=min(times, default=None),
+            opened=self.opened | other.opened,
+            closed=self.closed | other.closed,
+        )
+
+    @property
+    def ref(self) -> RecordingRef:
+        """Return the ids to ask for it again."""
+        started = self.seen.started_at
+        return RecordingRef(
+            **{name: getattr(self.seen, name) for name in _IDS},
+            started_at=None if started is None else pendulum.from_timestamp(started),
+            listed_by=self.seen.selector,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the item as plain JSON, without empty values."""
+        data = {name: value for name, value in asdict(self).items() if value not in _EMPTY}
+        for name in ("seen", "settled"):
+            if name in data:
+                data[name] = {key: value for key, value in data[name].items() if value not in _EMPTY}
+        return data | {name: sorted(data[name]) for name in ("opened", "closed") if name in data}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Rebuild the item.
+
+        :raises TypeError, ValueError: for anything else.
+        """
+        RecordingState(data["seen"]["state"])
+        settled = data.get("settled")
+        if settled is not None:
+            kinds = {name: tuple(settled.get(name, ())) for name in ("missing", "refused")}
+            settled = Settled(**{**settled, **kinds})
+        names = {name: frozenset(data.get(name, ())) for name in ("opened", "closed")}
+        return cls(**{**data, "seen": Seen(**data["seen"]), "settled": settled, **names})
+
+
+def key_of(recording: Recording | RecordingRef) -> str:
+    """Return the key of a recording's item: by its id, else by its meeting.
+
+    A number has many meetings, so that its key has the start as well.
+    """
+    if recording.recording_id:
+        return f"recording:{recording.recording_id}"
+    if recording.meeting_id:
+        return f"meeting:{recording.meeting_id}"
+    started = recording.started_at
+    return f"number:{recording.meeting_number}@{int(started.timestamp()) if started else ''}"
+
+
+def recording_digest(recording: Recording) -> str:
+    """Return what changes when the platform's values of a recording change."""
+    values = {name: value for name, value in recording.to_dict().items() if name not in _VOLATILE}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _order(value: Seen | Settled) -> tuple[float, str, str]:
+    return value.at, value.entry, repr(value)

@@ -1,0 +1,120 @@
+"""A ledger in a store: every write is a new object, and reading merges all of them."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Sequence
+
+from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
+from airflow_provider_meetings.api.landing.store import Store
+from airflow_provider_meetings.api.ledger.state import State
+
+log = logging.getLogger(__name__)
+
+FOLDER = "_meetings_ledger"
+MAX_BYTES = 256 * 1024 * 1024
+"""The largest object; 21,400 items have about 8 MB."""
+MAX_OBJECTS = 16
+"""From how many objects on they are merged into one."""
+_ATTEMPTS = 10
+_NEXT_STEP = (
+    "Nothing was read or written. Restore the object from a copy; or delete the ledger's folder: the next run lists "
+    "again from its start, and files that are landed are not landed again."
+)
+
+
+def new_entry() -> str:
+    """Return a unique name, of 16 characters."""
+    return secrets.token_hex(8)
+
+
+class Ledger:
+    """The ledger below the root of a store. Needs no lock and no condition of the store: no object is changed.
+
+    :param now: seconds since the epoch.
+    """
+
+    def __init__(self, store: Store, now: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._now = now
+        self._read: set[str] = set()
+
+    @property
+    def uri(self) -> str:
+        """Return the address of the ledger's folder."""
+        return self._store.uri(FOLDER)
+
+    def read(self) -> State:
+        """Return the content of all objects.
+
+        :raises InvalidRequest: for an object that is no part of a ledger, or too large: never an empty ledger instead.
+        :raises StoreError: if the store fails.
+        """
+        state, self._read = State(), set()
+        try:
+            for _ in range(_ATTEMPTS):
+                keys = {one.key for one in self._store.walk(FOLDER)} - self._read
+                # A missing object was merged into another one since it was listed.
+                if all(self._merge(key, state) for key in sorted(keys)):
+                    return state
+        except OSError as error:
+            raise StoreError(f"The ledger {self.uri}: {error.strerror or error}") from None
+        raise StoreError(f"The ledger {self.uri} changed during each of {_ATTEMPTS} tries", next_step="Try again.")
+
+    def _merge(self, key: str, state: State) -> bool:
+        """Merge an object into the state; False if there is none."""
+        content = bytearray()
+        try:
+            for piece in self._store.open(key):
+                content += piece
+                if len(content) > MAX_BYTES:
+                    raise InvalidRequest(
+                        f"{self._store.uri(key)} is larger than {MAX_BYTES} bytes", next_step=_NEXT_STEP
+                    )
+        except FileNotFoundError:
+            return False
+        try:
+            state.merge(State.from_bytes(bytes(content)))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise InvalidRequest(
+                f"{self._store.uri(key)} cannot be read as a part of a ledger ({type(error).__name__})",
+                next_step=_NEXT_STEP,
+            ) from None
+        self._read.add(key)
+        return True
+
+    def write(self, state: State) -> None:
+        """Write what is new.
+
+        :raises StoreError: if the store fails; then it may be written, or not.
+        """
+        moment = time.strftime("%Y%m%dT%H%M%S", time.gmtime(self._now()))
+        key = f"{FOLDER}/{moment}-{new_entry()}.json"
+        try:
+            self._store.put(key, state.to_bytes())
+        except OSError as error:
+            raise StoreError(f"The ledger {self._store.uri(key)}: {error.strerror or error}") from None
+
+    def compact(self, state: State) -> None:
+        """If there are many objects, write what `read` has returned as one, and delete those that it was read from.
+
+        Items that are too old to be watched are left out. If an object that has one cannot be deleted, it stays.
+        """
+        if len(self._read) < MAX_OBJECTS:
+            return
+        state.drop(self._now())
+        self.write(state)
+        for key in sorted(self._read):
+            self._store.discard(key)
+        log.info("Merged %d objects of the ledger %s", len(self._read), self.uri)
+
+
+def check_first(first: tuple[float, str, tuple[str, ...]] | None, actual: Sequence[str], what: str) -> None:
+    """Raise InvalidRequest if a ledger was begun with others than the `actual` texts."""
+    if first is not None and first[2] != tuple(actual):
+        raise InvalidRequest(
+            f"The ledger is that of {what} {', '.join(first[2])}; this one has {', '.join(actual)}",
+            next_step="Give each pipeline a ledger of its own.",
+        )

@@ -1,0 +1,78 @@
+"""What a ledger says: the open items, the counts of each selector and day, and the dates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pendulum
+
+from airflow_provider_meetings.api.ledger.items import Item
+from airflow_provider_meetings.api.ledger.state import State
+from airflow_provider_meetings.api.models import RecordingState
+
+COUNTS = ("landed", "open", "settled", "lost")
+
+
+def open_items(state: State, now: float) -> Iterator[dict[str, Any]]:
+    """Yield each open item as plain JSON, the oldest first: what it is, since when, and when it is asked for again."""
+    found = [(key, item) for key, item in state.items.items() if item.is_open]
+    for key, item in sorted(found, key=lambda one: (one[1].first_seen, one[0])):
+        seen = item.seen
+        yield {
+            "item": key,
+            "selector": seen.selector,
+            "day": _day(item),
+            "state": "expired" if item.is_expired(now, state.revisit) else seen.state,
+            "reason": seen.reason,
+            "recording_id": seen.recording_id,
+            "meeting_id": seen.meeting_id,
+            "meeting_number": seen.meeting_number,
+            "since": _text(item.first_seen),
+            "next_check": _text(item.next_check(state.revisit)),
+            "deadline": _text(item.first_seen + state.revisit) if seen.is_pending else None,
+        }
+
+
+def counts(state: State) -> Iterator[dict[str, Any]]:
+    """Yield the counts of each selector and day; ``listed`` is the sum of the others.
+
+    ``lost`` are items that are closed although no load has settled them.
+    """
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for item in state.items.values():
+        if kind := _kind(item):
+            found.setdefault((item.seen.selector, _day(item)), Counter())[kind] += 1
+    for (selector, day), kinds in sorted(found.items()):
+        numbers = {name: kinds[name] for name in COUNTS}
+        yield {"selector": selector, "day": day, "listed": kinds.total(), **numbers}
+
+
+def dates(state: State, now: float) -> Iterator[dict[str, Any]]:
+    """Yield for each selector up to when it is listed, and up to when everything is settled."""
+    for selector in sorted(state.since):
+        yield {
+            "selector": selector,
+            "listed_up_to": _text(state.listed_up_to(selector)),
+            "settled_up_to": _text(state.settled_up_to(selector, now)),
+        }
+
+
+def _kind(item: Item) -> str | None:
+    if item.is_open:
+        return "open"
+    if item.settled is None:
+        # A meeting whose recording has its own item, or that ended without one.
+        return "lost" if item.seen.recording_id else None
+    return "landed" if item.seen.state == RecordingState.READY else "settled"
+
+
+def _day(item: Item) -> str:
+    """Return the day, in UTC, on which a recording started, or else was first seen."""
+    started = item.first_seen if item.seen.started_at is None else item.seen.started_at
+    return str(pendulum.from_timestamp(started).date())
+
+
+def _text(time: float | None) -> str | None:
+    return None if time is None else pendulum.from_timestamp(int(time)).isoformat()

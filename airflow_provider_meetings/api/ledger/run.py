@@ -1,0 +1,176 @@
+"""One listing by a ledger: which windows it lists, which recordings it returns, and what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import replace
+
+import pendulum
+
+from airflow_provider_meetings.api.client import NOT_LISTED
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.ledger.items import DAY, Item, Seen, key_of, recording_digest
+from airflow_provider_meetings.api.ledger.ledger import new_entry
+from airflow_provider_meetings.api.ledger.state import Interval, State
+from airflow_provider_meetings.api.models import Recording, RecordingState
+from airflow_provider_meetings.api.query import WINDOW, RecordingRef
+
+
+class LedgerRun:
+    """One run. The ledger does not change until `changes` are written, before the recordings are returned.
+
+    :param state: what the ledger holds.
+    :param run: names the run; a retry has the same name.
+    :param now: the moment of asking, in seconds since the epoch.
+    :param revisit: in seconds; see `Item.next_check`.
+    :param landed: the keys of what has a receipt; for a new ledger. Those that are too old to be watched stay out.
+    """
+
+    def __init__(self, state: State, *, run: str, now: float, revisit: float, landed: Container[str] = ()) -> None:
+        self.entry = new_entry()
+        self.changes = State()
+        self._state = state
+        self._run = run
+        self._now = now
+        self._revisit = revisit
+        self._landed = landed
+        self._shown: set[str] = set()
+        self._complete: list[tuple[str, Interval]] = []
+        # By meeting: those whose recording has an id are listed by their meeting all the same.
+        self._by_meeting: dict[str, list[str]] = {}
+        for key, item in state.items.items():
+            if item.seen.meeting_id:
+                self._by_meeting.setdefault(item.seen.meeting_id, []).append(key)
+
+    def begin(self, selector: str, start: float | None) -> float:
+        """Return where the listing of a selector begins: so that no gap remains, and what is watched is listed again.
+
+        :param start: where the ledger begins; ignored later.
+        """
+        listed = self._state.listed_up_to(selector)
+        if listed is not None:
+            return max(self._state.since[selector], min(listed, self._now - self._revisit))
+        if start is None:
+            raise InvalidRequest(
+                f"The ledger has not listed {selector} yet", next_step="Set start: the ledger begins there."
+            )
+        return start
+
+    def known(self, ref: RecordingRef) -> bool:
+        """Note that a listing shows a recording; return whether its details are not needed now."""
+        key = key_of(ref)
+        if key in self._landed and self._is_old(ref):
+            return True
+        keys = [key] if key in self._state.items else self._by_meeting.get(ref.meeting_id or "", [])
+        self._shown.update(keys)
+        return bool(keys) and not any(self._is_due(self._state.items[key]) for key in keys)
+
+    def listed(self, selector: str, start: float, end: float, *, begins: bool) -> None:
+        """Note that a window was listed whole.
+
+        :param begins: whether the listings of the selector without an end continue from here.
+        """
+        self.changes.merge(
+            State(intervals={selector: ((start, min(end, self._now)),)}, since={selector: start} if begins else {})
+        )
+        self._complete.append((selector, (start, end)))
+
+    def take(self, recording: Recording) -> Recording | None:
+        """Return a recording that the platform has answered with, if it must be landed or loaded; None if not.
+
+        An item that another run took less than an hour ago is not returned, unless it has changed.
+        """
+        key, selector = key_of(recording), recording.listed_by or WINDOW
+        self._shown.add(key)
+        item = self._state.items.get(key)
+        missing_since = None
+        if item and recording.state is RecordingState.UNKNOWN and recording.reason == NOT_LISTED:
+            missing_since = item.seen.missing_since or self._now
+            if item.seen.state == RecordingState.READY and self._now - missing_since < DAY:
+                self._change(key, replace(item, seen=replace(item.seen, at=self._now, missing_since=missing_since)))
+                return None
+            if item.seen.state == RecordingState.READY:
+                since = pendulum.from_timestamp(missing_since).isoformat()
+                recording = replace(recording, state=RecordingState.GONE, reason=f"not listed since {since}")
+        digest = recording_digest(recording)
+        if (
+            item is None
+            and recording.recording_id
+            and self._is_old(recording)
+            and recording.recording_id in self._landed
+        ):
+            return None
+        changed = item is None or item.seen.digest != digest
+        if item and not changed and not self._is_due(item):
+            return None
+        seen = Seen(
+            at=self._now,
+            entry=self.entry,
+            state=str(recording.state),
+            digest=digest,
+            selector=item.seen.selector if item else selector,
+            run=self._run,
+            taken_at=self._now,
+            asked_at=self._now,
+            reason=recording.reason,
+            recording_id=recording.recording_id,
+            meeting_id=recording.meeting_id,
+            meeting_number=recording.meeting_number,
+            started_at=recording.started_at.timestamp() if recording.started_at else None,
+            missing_since=missing_since,
+        )
+        self._open(key, item, seen, changed=changed)
+        self._supersede(recording)
+        return replace(recording, revisit=item is not None and item.settled is not None)
+
+    def due(self) -> Iterator[RecordingRef]:
+        """Yield what must be asked for by its ids, after the listings: what is due and what complete listings lack."""
+        for key, item in self._state.items.items():
+            if key in self._shown:
+                continue
+            lacking = self._lacks(item)
+            if lacking and item.seen.recording_id is None and item.seen.selector == WINDOW:
+                # The report shows meetings with a recording: this one ended without one.
+                self._change(key, replace(item, closed=item.closed | item.opened))
+            elif self._is_due(item) or (lacking and item.seen.state == RecordingState.READY):
+                yield item.ref
+
+    def _open(self, key: str, item: Item | None, seen: Seen, *, changed: bool) -> None:
+        """Open an item for this run, whose load closes it; what is still pending stays open as it is."""
+        if item is None:
+            item = Item(seen=seen, first_seen=self._now, opened=frozenset({self.entry}))
+        elif changed or not item.is_open or not seen.is_pending:
+            opened = item.opened | {self.entry}
+            item = replace(item, opened=opened, closed=item.closed | item.opened)
+        self._change(key, replace(item, seen=seen))
+
+    def _supersede(self, recording: Recording) -> None:
+        """Close the item of a meeting whose recording has an id now: the recording has its own."""
+        if recording.recording_id is None:
+            return
+        for key in {key_of(replace(recording, recording_id=None)), key_of(_by_number(recording))}:
+            if (item := self._state.items.get(key)) and item.is_open:
+                self._change(key, replace(item, closed=item.closed | item.opened))
+
+    def _change(self, key: str, item: Item) -> None:
+        self.changes.items[key] = item
+
+    def _is_due(self, item: Item) -> bool:
+        if item.is_open and (item.seen.run == self._run or item.seen.is_pending):
+            return not item.is_expired(self._now, self._revisit)
+        due = item.next_check(self._revisit)
+        return due is not None and due <= self._now
+
+    def _lacks(self, item: Item) -> bool:
+        """Return whether a complete listing should have shown an item, and has not."""
+        started = item.seen.started_at
+        return started is not None and any(
+            item.seen.selector == selector and start <= started < end for selector, (start, end) in self._complete
+        )
+
+    def _is_old(self, recording: Recording | RecordingRef) -> bool:
+        return recording.started_at is not None and recording.started_at.timestamp() < self._now - self._revisit
+
+
+def _by_number(recording: Recording) -> Recording:
+    return replace(recording, recording_id=None, meeting_id=None)

@@ -1,0 +1,143 @@
+"""What a ledger holds: its items, and the intervals of each selector that were listed whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from airflow_provider_meetings.api.ledger.items import DAY, Item
+
+SCHEMA = 1
+DEFAULT_REVISIT = 14 * DAY
+
+Interval = tuple[float, float]
+First = tuple[float, str, tuple[str, ...]]
+"""Texts that the first writer decides on: the time and the entry of the write, and the texts."""
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """The content of one object of a ledger, or of all together.
+
+    :param pipeline: platform and tenant.
+    :param kinds: the kinds of files that are landed; None before the first load, and without files.
+    :param items: by their keys; see `items.key_of`.
+    :param intervals: by selector; disjoint, sorted, in seconds since the epoch, without their ends.
+    :param since: by selector, where its listings without an end began.
+    :param watched: for how many seconds items are watched or waited for, as (time, entry, seconds) of the latest run.
+    """
+
+    pipeline: First | None = None
+    kinds: First | None = None
+    items: dict[str, Item] = field(default_factory=dict)
+    intervals: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+    watched: tuple[float, str, float] | None = None
+
+    @property
+    def revisit(self) -> float:
+        """Return for how many seconds settled items are watched, and pending ones waited for."""
+        return self.watched[2] if self.watched else DEFAULT_REVISIT
+
+    def merge(self, other: Self) -> None:
+        """Add what `other` knows; the order of merges, and repeating one, makes no difference."""
+        self.pipeline = _first(self.pipeline, other.pipeline)
+        self.kinds = _first(self.kinds, other.kinds)
+        for key, item in other.items.items():
+            known = self.items.get(key)
+            self.items[key] = known.merge(item) if known else item
+        for selector, intervals in other.intervals.items():
+            self.intervals[selector] = union(self.intervals.get(selector, ()), intervals)
+        for selector, start in other.since.items():
+            self.since[selector] = min(start, self.since.get(selector, start))
+        self.watched = max((one for one in (self.watched, other.watched) if one), default=None)
+
+    def listed_up_to(self, selector: str) -> float | None:
+        """Return the end of the unbroken run of intervals in which the listings of a selector began."""
+        start = self.since.get(selector)
+        if start is None:
+            return None
+        return next((end for begin, end in self.intervals.get(selector, ()) if begin <= start <= end), start)
+
+    def settled_up_to(self, selector: str, now: float) -> float | None:
+        """Return up to when everything that a selector listed is settled.
+
+        An item without a start counts from when it was first seen.
+        """
+        listed = self.listed_up_to(selector)
+        if listed is None:
+            return None
+        held = (
+            item.first_seen if item.seen.started_at is None else item.seen.started_at
+            for item in self.items.values()
+            if item.seen.selector == selector and item.holds_back(now, self.revisit)
+        )
+        return min(listed, now, *held)
+
+    def drop(self, now: float) -> None:
+        """Remove the items that are too old to be watched."""
+        self.items = {key: item for key, item in self.items.items() if not item.has_left(now, self.revisit)}
+
+    def to_bytes(self) -> bytes:
+        """Return the state as JSON."""
+        data = {
+            "schema": SCHEMA,
+            "pipeline": self.pipeline,
+            "kinds": self.kinds,
+            "items": {key: item.to_dict() for key, item in self.items.items()},
+            "intervals": self.intervals,
+            "since": self.since,
+            "watched": self.watched,
+        }
+        return json.dumps(data, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Parse a state.
+
+        :raises ValueError, TypeError: for anything else than the output of `to_bytes`.
+        """
+        data = json.loads(content)
+        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
+            raise ValueError("it is no object of this schema")
+        items = {str(key): Item.from_dict(item) for key, item in data["items"].items()}
+        intervals = {
+            str(selector): union((), ((float(begin), float(end)) for begin, end in found))
+            for selector, found in data["intervals"].items()
+        }
+        since = {str(selector): float(start) for selector, start in data["since"].items()}
+        watched = data["watched"]
+        return cls(
+            pipeline=_parse(data["pipeline"]),
+            kinds=_parse(data["kinds"]),
+            items=items,
+            intervals=intervals,
+            since=since,
+            watched=watched and (float(watched[0]), str(watched[1]), float(watched[2])),
+        )
+
+
+def union(intervals: Iterable[Interval], more: Iterable[Interval]) -> tuple[Interval, ...]:
+    """Return disjoint, sorted intervals that cover the same; those that touch become one."""
+    found: list[Interval] = []
+    for begin, end in sorted([*intervals, *more]):
+        if end <= begin:
+            continue
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((begin, end))
+    return tuple(found)
+
+
+def _first(one: First | None, other: First | None) -> First | None:
+    return min((value for value in (one, other) if value), default=None)
+
+
+def _parse(value: Any) -> First | None:
+    if value is None:
+        return None
+    at, entry, texts = value
+    return float(at), str(entry), tuple(map(str, texts))
