@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import ClassVar
@@ -14,10 +14,21 @@ from airflow_provider_meetings.api.errors import Gone, InvalidRequest, MeetingsA
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState
-from airflow_provider_meetings.api.query import WINDOW, RecordingQuery
+from airflow_provider_meetings.api.query import WINDOW, RecordingQuery, RecordingRef
 from airflow_provider_meetings.api.windows import ListedWindow, Report, WindowOutcome, ignore, skipped
 
 log = logging.getLogger(__name__)
+
+NOT_LISTED = "no longer in the meeting's listing"
+"""The reason of a listed recording that a platform, which cannot say that it is deleted, no longer lists."""
+
+Known = Callable[[RecordingRef], bool]
+
+
+def nothing(_: RecordingRef) -> bool:
+    """Return False: nothing is known."""
+    return False
+
 
 _STATES = {Gone: RecordingState.GONE, NotFound: RecordingState.UNKNOWN, NotReady: RecordingState.ABSENT}
 
@@ -61,7 +72,7 @@ class MeetingsClient(ABC):
         self.transport.interrupt()
         self.media_session.interrupt()
 
-    def list(self, query: RecordingQuery, report: Report = ignore) -> Iterator[Recording]:
+    def list(self, query: RecordingQuery, report: Report = ignore, known: Known = nothing) -> Iterator[Recording]:
         """Yield each recording that `query` selects, once, in any state.
 
         A meeting that is queried by its id always yields an item: with state ``absent`` if it has no recording. An id
@@ -73,7 +84,7 @@ class MeetingsClient(ABC):
         :raises ServerError: if the platform fails to answer for every id.
         """
         questions = self._questions(query)
-        return deduplicate(self._answers(questions, report, len(questions)), set())
+        return deduplicate(self._answers(questions, report, len(questions), known), set())
 
     def _questions(self, query: RecordingQuery) -> tuple[RecordingQuery, ...]:
         """Split a query into one for each id.
@@ -85,7 +96,11 @@ class MeetingsClient(ABC):
         return tuple(query.split(by_meeting="recording_ids" not in self.selectors))
 
     def _answers(
-        self, questions: Iterable[RecordingQuery], report: Report, total: int | None = None
+        self,
+        questions: Iterable[RecordingQuery],
+        report: Report,
+        total: int | None = None,
+        known: Known = nothing,
     ) -> Iterator[Recording]:
         """Yield the answers to each question.
 
@@ -102,7 +117,7 @@ class MeetingsClient(ABC):
                 (unfinished.append if window.outcome.is_incomplete else report)(window)
 
             try:
-                for recording in self._list(question, note):
+                for recording in self._list(question, note, known):
                     selector = listed_by.get(recording.recording_id, listed_by.get(None))
                     yield replace(recording, listed_by=selector)
                 lost = False
@@ -164,7 +179,7 @@ class MeetingsClient(ABC):
         return query
 
     @abstractmethod
-    def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
         """Yield the recordings of one of the `_questions`; duplicates are allowed."""
 
     @abstractmethod

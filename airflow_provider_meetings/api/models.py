@@ -174,7 +174,8 @@ class Recording(PlainJson):
     `recording_id` is None until the platform assigns it (Feishu: when the minute is generated). `reason` explains a
     `state` other than ready. `listed_by` is the selector that found it: ``owner_id:``, ``meeting_id:``,
     ``meeting_number:`` or ``recording_id:`` and the id, or ``window``. WeCom lists by the creator of a meeting, while
-    its `owner_id` is the host.
+    its `owner_id` is the host. `revisit` marks a recording that was landed before: contents that the API itself serves
+    are fetched again and compared.
     """
 
     platform: str
@@ -191,6 +192,7 @@ class Recording(PlainJson):
     reason: str | None = None
     page_url: str | None = None
     listed_by: str | None = None
+    revisit: bool = False
     files: tuple[MediaFile, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
 

@@ -18,6 +18,7 @@ from airflow_provider_meetings.hooks.batches import BATCH_SIZE, BatchWriter, war
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
+from airflow_provider_meetings.operators.by_ledger import ListingByLedger
 from airflow_provider_meetings.operators.window_report import WindowReport
 
 CLOCK_TOLERANCE = timedelta(hours=1)
@@ -46,6 +47,10 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         themselves. (templated)
     :param batch_size: number of recordings in a batch, to map a task over; None for 1,000 with `batches_to`, and for
         one list without. Airflow maps over ``[core] max_map_length`` batches at most.
+    :param ledger: URL of the folder with the pipeline's ledger, best the target of its landings: list each selector
+        from where its listings ended, and again what is watched; return only what must be landed or loaded. `start` is
+        where a new ledger begins; `start` and `end` together are the window of this run, a backfill. (templated)
+    :param revisit: with `ledger`, for how long settled recordings are watched, and pending ones waited for.
     :returns: list of recordings as dicts; with `batch_size` a list of such lists; with `batches_to` a list of URIs.
     """
 
@@ -57,6 +62,7 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         "meeting_numbers",
         "owner_ids",
         "batches_to",
+        "ledger",
     )
 
     def __init__(
@@ -70,6 +76,8 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         owner_ids: Any = None,
         batches_to: str | None = None,
         batch_size: int | None = None,
+        ledger: str | None = None,
+        revisit: timedelta = timedelta(days=14),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -82,6 +90,10 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         self.owner_ids = owner_ids
         self.batches_to = batches_to
         self.batch_size = None if batch_size is None else arguments.positive(self, "batch_size", batch_size)
+        if not isinstance(revisit, timedelta) or revisit < timedelta(days=1):
+            raise ValueError(f"{self.task_id}: revisit must be a timedelta of at least one day, got {revisit!r}")
+        self.ledger = ledger
+        self.revisit = revisit
 
     def execute(self, context: Context) -> list[Any]:
         """List the recordings; push the summary of the windows, also if the listing fails."""
@@ -89,24 +101,35 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         with tracked(hook, self), hook.error_mapping():
             client = hook.get_conn()
             query = self._query()
+            listing = None
+            if self.ledger is not None:
+                start, end = (query.start if self.start else None), (query.end if self.end else None)
+                listing = ListingByLedger(
+                    self.ledger, client, context, query=query, start=start, end=end, revisit=self.revisit
+                )
             found: list[dict[str, Any]] = []
             size, batches, windows = self.batch_size, None, None
             if self.batches_to is not None:
                 batches = BatchWriter(self.batches_to, context, "recordings", size or BATCH_SIZE)
                 windows = BatchWriter(self.batches_to, context, "windows")
             add = batches.add if batches else found.append
-            report = WindowReport(self.log, windows)
+            report = WindowReport(self.log, windows, by_ledger=listing is not None)
             states: Counter[RecordingState] = Counter()
             try:
-                for recording in client.list(query, report.add):
+                for recording in listing.recordings(report.add) if listing else client.list(query, report.add):
                     states[recording.state] += 1
                     add(recording.to_dict())
             finally:
-                summary = {"platform": client.platform, "tenant": client.tenant, "windows": report.windows()}
+                summary: dict[str, Any] = {"platform": client.platform, "tenant": client.tenant}
+                summary["windows"] = report.windows()
+                if listing:
+                    summary["ledger"] = listing.entry
                 context["ti"].xcom_push(key="summary", value=summary)
             self.log.info("Listed %d recordings; windows: %s", states.total(), report.counts())
             report.check()
-            if not states.keys() - _NOTHING:
+            if listing:
+                listing.write(self.log)
+            elif not states.keys() - _NOTHING:
                 for selector in query.selectors:
                     self.log.info("Found nothing by %s. %s", selector, client.visible.get(selector, ""))
             if batches:
@@ -119,8 +142,15 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         ids = {name: arguments.ids(getattr(self, name), name) for name in names}
         if not any(ids.values()) and (empty := [name for name in names if ids[name] == []]):
             raise InvalidRequest(f"{empty[0]} is empty: omit it to list by the window alone")
-        query = RecordingQuery(start=self.start, end=self.end, **ids)
-        if query.end and query.end > pendulum.now("UTC") + CLOCK_TOLERANCE:
+        now = pendulum.now("UTC")
+        start, end = self.start, self.end
+        if self.ledger is not None:  # it has the window; here only what is given is checked
+            if start is None and end is not None:
+                raise InvalidRequest("With a ledger, end needs start: the window of a backfill")
+            end = now if end is None else end
+            start = now - timedelta(days=1) if start is None else start
+        query = RecordingQuery(start=start, end=end, **ids)
+        if query.end and query.end > now + CLOCK_TOLERANCE:
             raise InvalidRequest(
                 f"end ({query.end.isoformat()}) is in the future: later recordings of this window would be missed, "
                 "although it counts as listed",

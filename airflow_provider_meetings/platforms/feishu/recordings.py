@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import MeetingsClient, reason_of
+from airflow_provider_meetings.api.client import Known, MeetingsClient, reason_of
 from airflow_provider_meetings.api.costs import Requests, Volume, page_requests
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.rate_limit import Quota
@@ -111,13 +111,13 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             )
         return questions
 
-    def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
         if query.selectors == (WINDOW,):
-            return self._list_window(query, report)
+            return self._list_window(query, report, known)
         ids = next(query.ids())
         if ids.get("recording_id") or ids.get("meeting_id"):
             return self._look_up(query, ids, report)
-        return self._list_by_number(query, ids["meeting_number"], report)
+        return self._list_by_number(query, ids["meeting_number"], report, known)
 
     def _look_up(self, query: RecordingQuery, ids: Mapping[str, Any], report: Report) -> Iterator[Recording]:
         token, meeting_id = ids.get("recording_id"), ids.get("meeting_id")
@@ -136,7 +136,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         report(ListedWindow(endpoint=endpoint, selector=selector, start=None, end=None, pages=1, items=items))
         yield recording
 
-    def _list_by_number(self, query: RecordingQuery, number: str, report: Report) -> Iterator[Recording]:
+    def _list_by_number(self, query: RecordingQuery, number: str, report: Report, known: Known) -> Iterator[Recording]:
         if query.start is not None:
             start, end = _window(query)
         elif query.recordings and (started := query.recordings[0].started_at):
@@ -144,36 +144,42 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         else:
             end = pendulum.from_timestamp(int(self._clock()))
             start = end - meetings.KNOWN_NUMBERS
-        questions = (
-            RecordingQuery(recordings=(RecordingRef(recording_id=None, meeting_id=one.id, meeting_number=number),))
-            for one in self.list_meetings_by_number(number, start, end, report=report)
-        )
         empty = True
-        for recording in self._answers_of_listed(questions, report):
-            empty = False
-            yield recording
+
+        def questions() -> Iterator[RecordingQuery]:
+            nonlocal empty
+            for one in self.list_meetings_by_number(number, start, end, report=report):
+                empty = False
+                ref = RecordingRef(recording_id=None, meeting_id=one.id, meeting_number=number)
+                if not known(ref):
+                    yield RecordingQuery(recordings=(ref,))
+
+        yield from self._answers_of_listed(questions(), report)
         if empty:
             yield from self._unanswered(query, "no meeting of this number in the window")
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
     # https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
     # Inferred, not documented: the meeting_instance_id of the first is the meeting_id of the second.
-    def _list_window(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+    def _list_window(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
         # The ongoing meetings first: one that ends in between is listed twice, not missed.
         ongoing = set()
         try:
             for row in self._meetings(query, meetings.ONGOING, report):
                 ongoing.add(row.meeting_instance_id)
-                yield from self._unanswered(_question(row), _RUNNING, RecordingState.RECORDING)
+                running = RecordingQuery(recordings=(_ref(row),))
+                yield from self._unanswered(running, _RUNNING, RecordingState.RECORDING)
         except MeetingsApiError:
             report(skipped("meeting_list", "", *_window(query)))
             raise
         ended = (
-            _question(row)
+            ref
             for row in self._meetings(query, meetings.ENDED, report)
             if row.recording is not False and (row.meeting_instance_id or "") not in ongoing
+            if not known(ref := _ref(row))
         )
-        for recording in self._answers_of_listed(ended, report):
+        questions = (RecordingQuery(recordings=(ref,)) for ref in ended)
+        for recording in self._answers_of_listed(questions, report):
             if recording.meeting_id and recording.recording_id is None and recording.state is RecordingState.UNKNOWN:
                 recording = replace(recording, reason=f"{recording.reason}; {_INFERRED}")
             yield recording
@@ -245,15 +251,18 @@ class FeishuUserClient(FeishuClient):
             raise InvalidRequest("feishu lists by owner_ids only within a window: set start and end")
         return super()._questions(query)
 
-    def _list(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
-        return (self._list_by_owner if query.owner_ids else super()._list)(query, report)
+    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
+        return (self._list_by_owner if query.owner_ids else super()._list)(query, report, known)
 
-    def _list_by_owner(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+    def _list_by_owner(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
         start, end = _window(query)
         minutes = self.search_minutes(query.owner_ids[0], start, end, report=report)
-        for recording in self._answers_of_listed(
-            (RecordingQuery(recording_ids=(one.token,)) for one in minutes), report
-        ):
+        questions = (
+            RecordingQuery(recording_ids=(one.token,))
+            for one in minutes
+            if not known(RecordingRef(recording_id=one.token, meeting_id=None))
+        )
+        for recording in self._answers_of_listed(questions, report):
             # The platform includes `end`, but here a window does not: the next one starts with it.
             if recording.started_at is None or recording.started_at < end:
                 yield recording
@@ -265,12 +274,11 @@ def _window(query: RecordingQuery) -> tuple[DateTime, DateTime]:
     return query.start, query.end
 
 
-def _question(row: MeetingInfo) -> RecordingQuery:
-    """Return the query of a meeting of the report: by its id, or by its number and start if it has no id."""
-    ref = RecordingRef(
+def _ref(row: MeetingInfo) -> RecordingRef:
+    """Return the ids of a meeting of the report; one without an id is found by its number and start."""
+    return RecordingRef(
         recording_id=None,
         meeting_id=row.meeting_instance_id,
         meeting_number=row.meeting_id,
         started_at=row.meeting_start_time,
     )
-    return RecordingQuery(recordings=(ref,))
