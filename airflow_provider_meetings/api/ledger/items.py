@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import pendulum
@@ -17,7 +17,7 @@ TAKEN_FOR = 3600.0
 """How long a run has an item for itself, in seconds; a retry of the same run may take it again at once."""
 DAY = 86_400.0
 _VOLATILE = frozenset({"asked_at", "listed_by", "reason", "revisit"})
-_EMPTY: tuple[object, ...] = (None, (), frozenset())
+_EMPTY: tuple[object, ...] = ((), frozenset())
 _IDS = ("recording_id", "meeting_id", "meeting_number")
 
 
@@ -149,10 +149,9 @@ class Item:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the item as plain JSON, without empty values."""
-        data = {name: value for name, value in asdict(self).items() if value not in _EMPTY}
-        for name in ("seen", "settled"):
-            if name in data:
-                data[name] = {key: value for key, value in data[name].items() if value not in _EMPTY}
+        data = _filled(self) | {"seen": _filled(self.seen)}
+        if self.settled:
+            data["settled"] = _filled(self.settled)
         return data | {name: sorted(data[name]) for name in ("opened", "closed") if name in data}
 
     @classmethod
@@ -187,6 +186,10 @@ def recording_digest(recording: Recording) -> str:
     """Return what changes when the platform's values of a recording change."""
     values = {name: value for name, value in recording.to_dict().items() if name not in _VOLATILE}
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _filled(value: Item | Seen | Settled) -> dict[str, Any]:
+    return {name: item for name in value.__slots__ if (item := getattr(value, name)) is not None and item not in _EMPTY}
 
 
 def _order(value: Seen | Settled) -> tuple[float, str, str]:

@@ -1,0 +1,142 @@
+"""The objects of a ledger: read whole or not at all, merged without losing any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
+from airflow_provider_meetings.api.landing.store import ListedObject
+from airflow_provider_meetings.api.ledger import ledger as module
+from airflow_provider_meetings.api.ledger.items import DAY, Settled
+from airflow_provider_meetings.api.ledger.ledger import FOLDER, MAX_OBJECTS, Ledger, new_entry
+from airflow_provider_meetings.api.ledger.state import State
+from airflow_provider_meetings.storage.local.store import LocalStore
+from tests.api.ledger.test_state import item, seen
+
+OPEN = frozenset({"e1"})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path, f"file://{tmp_path}")
+
+
+def state_of(key: str, **changes: Any) -> State:
+    return State(items={key: item(**{"opened": OPEN, **changes})}, intervals={key: ((0.0, 1.0),)}, since={key: 0.0})
+
+
+def names(store: LocalStore) -> set[str]:
+    return {one.key for one in store.walk(FOLDER)}
+
+
+def test_ledger_that_does_not_exist_is_empty(store: LocalStore) -> None:
+    assert Ledger(store).read() == State()
+
+
+def test_each_write_is_an_object_of_its_own(store: LocalStore) -> None:
+    for number in range(3):
+        Ledger(store, lambda: 0.0).write(state_of(f"recording:{number}"))
+    assert len(names(store)) == 3
+    assert sorted(Ledger(store).read().items) == ["recording:0", "recording:1", "recording:2"]
+
+
+def test_many_objects_become_one_with_the_same_content(store: LocalStore) -> None:
+    for number in range(MAX_OBJECTS):
+        Ledger(store).write(state_of(f"recording:{number}"))
+    ledger = Ledger(store)
+    before = ledger.read()
+    ledger.compact(before)
+    assert len(names(store)) == 1
+    assert Ledger(store).read() == before
+    ledger = Ledger(store)
+    ledger.compact(ledger.read())
+    assert len(names(store)) == 1
+
+
+def test_compaction_drops_what_is_too_old(store: LocalStore) -> None:
+    old = {"seen": seen(), "opened": OPEN, "closed": OPEN, "settled": Settled(at=0.0, entry="e", digest="d")}
+    Ledger(store).write(state_of("recording:old", **old, settled_at=0.0))
+    for number in range(MAX_OBJECTS):
+        Ledger(store).write(state_of(f"recording:{number}"))
+    ledger = Ledger(store, lambda: 15 * DAY)
+    ledger.compact(ledger.read())
+    assert len(Ledger(store).read().items) == MAX_OBJECTS
+
+
+def test_kill_between_the_merge_and_the_deletions_changes_nothing(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(MAX_OBJECTS):
+        Ledger(store).write(state_of(f"recording:{number}"))
+    ledger = Ledger(store)
+    before = ledger.read()
+    deletions = 0
+
+    def delete_two(key: str, *_: object) -> None:
+        nonlocal deletions
+        deletions += 1
+        if deletions > 2:
+            raise KeyboardInterrupt
+        LocalStore.delete(store, key)
+
+    monkeypatch.setattr(store, "discard", delete_two)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.compact(before)
+    assert len(names(store)) == MAX_OBJECTS - 1
+    assert Ledger(store).read() == before
+
+
+class Compacting(LocalStore):
+    """A store in which another process merges the ledger after each of the first listings."""
+
+    def __init__(self, root: Path, times: int) -> None:
+        super().__init__(root, f"file://{root}")
+        self.root = root
+        self._left = times
+
+    def walk(self, folder: str = "") -> Iterator[ListedObject]:
+        found = list(super().walk(folder))
+        if self._left:
+            self._left -= 1
+            other = Ledger(LocalStore(self.root, f"file://{self.root}"))
+            other.write(other.read())
+            for one in found:
+                self.delete(one.key)
+        return iter(found)
+
+
+def test_reader_meets_a_compaction(tmp_path: Path) -> None:
+    plain = LocalStore(tmp_path, f"file://{tmp_path}")
+    for number in range(3):
+        Ledger(plain).write(state_of(f"recording:{number}"))
+    assert len(Ledger(Compacting(tmp_path, 3)).read().items) == 3
+    with pytest.raises(StoreError, match="changed during each of 10 tries"):
+        Ledger(Compacting(tmp_path, 100)).read()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"null", b'{"schema": 2}', b'{"schema": 1}', b"[" * 100_000, b"\xff", State().to_bytes()[:-5]],
+    ids=["empty", "truncated", "null", "schema", "keys", "nested", "bytes", "cut"],
+)
+def test_unreadable_ledger_is_an_error(store: LocalStore, content: bytes) -> None:
+    Ledger(store).write(state_of("recording:1"))
+    store.put(f"{FOLDER}/other.json", content)
+    with pytest.raises(InvalidRequest, match=r"other\.json cannot be read as a part of a ledger .* lists again"):
+        Ledger(store).read()
+
+
+def test_oversized_ledger_is_an_error(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    Ledger(store).write(State(items={f"recording:{n}": item() for n in range(40_000)}))
+    assert len(Ledger(store).read().items) == 40_000  # 5 MB
+    monkeypatch.setattr(module, "MAX_BYTES", 1_000_000)
+    with pytest.raises(InvalidRequest, match="is larger than 1000000 bytes"):
+        Ledger(store).read()
+
+
+def test_entries_are_unique() -> None:
+    assert len({new_entry() for _ in range(1000)}) == 1000
