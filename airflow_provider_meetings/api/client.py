@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -39,6 +40,8 @@ class MeetingsClient(ABC):
     :param transport: sends the API requests, with the base URL and retries of the connection.
     :param tenant: the owner of the data; part of the key of every row.
     :param media_session: opens media links; None derives it from `transport`, without further allowed hosts.
+    :param clock: what counts as now for meetings, in seconds since the epoch. Tokens, links and quotas follow the real
+        clock.
     """
 
     platform: ClassVar[str]
@@ -57,9 +60,17 @@ class MeetingsClient(ABC):
     object_codes: ClassVar[range] = range(0)
     """The codes of the meeting products: a request that one of them calls invalid has an unknown id."""
 
-    def __init__(self, transport: Transport, *, tenant: str, media_session: MediaSession | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        tenant: str,
+        media_session: MediaSession | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self.transport = transport
         self.tenant = tenant
+        self.clock = clock
         self.media_session = media_session or MediaSession(transport)
 
     def close(self) -> None:

@@ -27,6 +27,7 @@ from airflow_provider_meetings.coordination.backend import Backend
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
 from airflow_provider_meetings.coordination.rate_limiter import SharedRateLimiter
 from airflow_provider_meetings.coordination.token_cache import SharedTokens
+from airflow_provider_meetings.hooks.clock import clock_of
 from airflow_provider_meetings.hooks.connections import (
     SUPERVISOR_LOCK,
     base_url_of,
@@ -144,6 +145,7 @@ class MeetingsHook(BaseHook):
         login = Login(str(conn.login), str(conn.password), extra)
         tokens = SharedTokens(shared, login.secret, PROCESS_TOKENS, timeout=transport.queue_timeout)
         client = self.make_client(transport, MediaSession(transport, extra["allowed_media_hosts"]), login, tokens)
+        client.clock = clock_of(base_url)
         if self.interrupted.is_set():
             client.interrupt()
         return client

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -42,7 +41,7 @@ class ListingByLedger:
     ) -> None:
         store = store_at(url, "ledger")
         store.check_writable()
-        self._now = time.time()
+        self._now = client.clock()
         self._ledger = Ledger(store)
         self._state = self._ledger.read()
         self._revisit = revisit.total_seconds()
@@ -84,6 +83,6 @@ class ListingByLedger:
         changes.watched = (self._now, self._run.entry, self._revisit)
         self._ledger.write(changes)
         self._state.merge(changes)
-        self._ledger.compact(self._state)
+        self._ledger.compact(self._state, self._now)
         opened = sum(item.is_open for item in self._state.items.values())
         log.info("The ledger %s has %d open items", self._ledger.uri, opened)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +41,6 @@ def close_items(
         arguments.values(Recording, recordings, "recordings", context),
         None if stored_files is None else list(arguments.values(StoredFile, stored_files, "stored_files", context)),
         unfinished={file.recording_id for file in _unfinished(stored_files, context)},
-        now=time.time(),
     )
     if changes.items:
         ledger.write(changes)

@@ -33,7 +33,7 @@ def new_entry() -> str:
 class Ledger:
     """The ledger below the root of a store. Needs no lock and no condition of the store: no object is changed.
 
-    :param now: seconds since the epoch.
+    :param now: seconds since the epoch, for the names of objects.
     """
 
     def __init__(self, store: Store, now: Callable[[], float] = time.time) -> None:
@@ -97,14 +97,16 @@ class Ledger:
         except OSError as error:
             raise StoreError(f"The ledger {self._store.uri(key)}: {error.strerror or error}") from None
 
-    def compact(self, state: State) -> None:
+    def compact(self, state: State, now: float) -> None:
         """If there are many objects, write what `read` has returned as one, and delete those that it was read from.
 
         Items that are too old to be watched are left out. If an object that has one cannot be deleted, it stays.
+
+        :param now: what counts as now for the items.
         """
         if len(self._read) < MAX_OBJECTS:
             return
-        state.drop(self._now())
+        state.drop(now)
         self.write(state)
         for key in sorted(self._read):
             self._store.discard(key)

@@ -22,9 +22,8 @@ def settle(
     stored_files: Iterable[StoredFile] | None,
     *,
     unfinished: Collection[str],
-    now: float,
 ) -> State:
-    """Return what to write into the ledger.
+    """Return what to write into the ledger. What is settled is settled as of the moment of asking.
 
     :param state: what the ledger holds.
     :param entries: those of the listings that returned the recordings.
@@ -32,7 +31,7 @@ def settle(
     :param unfinished: ids of recordings with transcripts whose speakers are not final.
     :raises InvalidRequest: if the ledger waits for other kinds of files.
     """
-    changes, entry, families = State(), new_entry(), set[str]()
+    changes, entry, families, asked = State(), new_entry(), set[str](), 0.0
     files: dict[str, list[StoredFile]] = {}
     for file in stored_files or ():
         files.setdefault(file.recording_id, []).append(file)
@@ -46,6 +45,7 @@ def settle(
             if not found or any(file.outcome == _FAILED for file in found):
                 continue
             families.update(_family(file) for file in found)
+        asked = max(asked, item.seen.at)
         missing = _families(found, _ABSENT)
         if recording.recording_id in unfinished:
             missing.append(SPEAKERS)
@@ -53,18 +53,18 @@ def settle(
             item,
             closed=item.closed | item.opened.intersection(entries),
             settled=Settled(
-                at=now,
+                at=item.seen.at,
                 entry=entry,
                 digest=recording_digest(recording),
                 missing=tuple(missing),
                 refused=tuple(_families(found, _REFUSED)),
             ),
-            settled_at=now if item.settled_at is None else item.settled_at,
+            settled_at=item.seen.at if item.settled_at is None else item.settled_at,
         )
     if families:
         kinds = tuple(sorted(families))
         check_first(state.kinds, kinds, "a pipeline that lands")
-        changes.kinds = (now, entry, kinds)
+        changes.kinds = (asked, entry, kinds)
     return changes
 
 

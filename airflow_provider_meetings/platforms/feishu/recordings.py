@@ -87,7 +87,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         clock: Callable[[], float] = time.time,
     ) -> None:
         tenant = credentials.tenant or credentials.app_id
-        MeetingsClient.__init__(self, transport, tenant=tenant, media_session=media_session)
+        MeetingsClient.__init__(self, transport, tenant=tenant, media_session=media_session, clock=clock)
         FeishuEndpoints.__init__(self, transport, credentials, clock=clock)
         self._artifacts = ArtifactFiles(self.get_minute_artifacts, clock)
 
@@ -103,7 +103,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             elif "owner_id" not in ids:
                 name = "meeting_id" if ids.get("meeting_id") else "meeting_number"
                 check_digits(ids[name], name)
-        now = pendulum.from_timestamp(int(self._clock()))
+        now = pendulum.from_timestamp(int(self.clock()))
         if query.meeting_numbers and query.start is not None and query.start < now - meetings.KNOWN_NUMBERS:
             raise InvalidRequest(
                 f"feishu knows the meetings of a number for 90 days; the window starts at {query.start.isoformat()}",
@@ -142,7 +142,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         elif query.recordings and (started := query.recordings[0].started_at):
             start, end = started, started.add(seconds=1)
         else:
-            end = pendulum.from_timestamp(int(self._clock()))
+            end = pendulum.from_timestamp(int(self.clock()))
             start = end - meetings.KNOWN_NUMBERS
         empty = True
 

@@ -78,7 +78,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         clock: Callable[[], float] = time.time,
         media_session: MediaSession | None = None,
     ) -> None:
-        MeetingsClient.__init__(self, transport, tenant=corp_id, media_session=media_session)
+        MeetingsClient.__init__(self, transport, tenant=corp_id, media_session=media_session, clock=clock)
         WeComEndpoints.__init__(self, transport, corp_id=corp_id, corp_secret=corp_secret, tokens=tokens, clock=clock)
         self._file_lists = Links[dict[str, RecordingFile]](clock)
         self._files = Links[RecordingFile](clock)
@@ -93,7 +93,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
 
     def _until_now(self, query: RecordingQuery) -> tuple[DateTime, DateTime]:
         """Return the window of the last 31 days, or from the start of an older recording."""
-        end = pendulum.from_timestamp(int(self._clock())) + CLOCK_SLACK
+        end = pendulum.from_timestamp(int(self.clock())) + CLOCK_SLACK
         started = min((ref.started_at for ref in query.recordings if ref.started_at), default=end)
         return min(end - LONGEST_WINDOW, started.subtract(days=1)), end
 

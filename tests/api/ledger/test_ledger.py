@@ -49,11 +49,11 @@ def test_many_objects_become_one_with_the_same_content(store: LocalStore) -> Non
         Ledger(store).write(state_of(f"recording:{number}"))
     ledger = Ledger(store)
     before = ledger.read()
-    ledger.compact(before)
+    ledger.compact(before, 0.0)
     assert len(names(store)) == 1
     assert Ledger(store).read() == before
     ledger = Ledger(store)
-    ledger.compact(ledger.read())
+    ledger.compact(ledger.read(), 0.0)
     assert len(names(store)) == 1
 
 
@@ -62,8 +62,8 @@ def test_compaction_drops_what_is_too_old(store: LocalStore) -> None:
     Ledger(store).write(state_of("recording:old", **old, settled_at=0.0))
     for number in range(MAX_OBJECTS):
         Ledger(store).write(state_of(f"recording:{number}"))
-    ledger = Ledger(store, lambda: 15 * DAY)
-    ledger.compact(ledger.read())
+    ledger = Ledger(store)
+    ledger.compact(ledger.read(), 15 * DAY)
     assert len(Ledger(store).read().items) == MAX_OBJECTS
 
 
@@ -85,7 +85,7 @@ def test_kill_between_the_merge_and_the_deletions_changes_nothing(
 
     monkeypatch.setattr(store, "discard", delete_two)
     with pytest.raises(KeyboardInterrupt):
-        ledger.compact(before)
+        ledger.compact(before, 0.0)
     assert len(names(store)) == MAX_OBJECTS - 1
     assert Ledger(store).read() == before
 
