@@ -1,0 +1,174 @@
+"""Listing by a ledger, landing, and closing its items, on both platforms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_meetings.api.ledger.ledger import FOLDER
+from airflow_provider_meetings.emulator.seed.feishu import (
+    PROCESSING_MEETING,
+    PROCESSING_MINUTE,
+    READY_MEETING,
+    READY_MINUTE,
+)
+from airflow_provider_meetings.emulator.seed.wecom import ENDLESS_RECORD, OWNERS
+from airflow_provider_meetings.operators.ledger import LedgerCheckOperator, SettleOperator
+from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
+from tests.conftest import TaskInstance
+
+Found = list[dict[str, Any]]
+
+START = "2026-10-05T00:00:00+08:00"
+
+
+def in_run(run_id: str = "run") -> Any:
+    return {"ti": TaskInstance(run_id=run_id)}
+
+
+class Pipeline:
+    """A DAG's tasks, one after the other; each run has its own id."""
+
+    def __init__(self, lake: Path, **listing: Any) -> None:
+        self.ledger = f"file://{lake}"
+        self.listing = {"ledger": self.ledger, "start": START, "revisit": timedelta(days=90), **listing}
+        self.contexts: dict[str, Any] = {}
+
+    def list(self, run: str, **changes: Any) -> Found:
+        self.contexts[run] = in_run(run)
+        operator = ListRecordingsOperator(task_id="list", **{**self.listing, **changes})
+        found: Found = operator.execute(self.contexts[run])
+        return found
+
+    def land(self, found: Found) -> Found:
+        operator = RecordingsToObjectStorageOperator(
+            task_id="land",
+            meetings_conn_id=self.listing["meetings_conn_id"],
+            recordings=found,
+            target=self.ledger,
+            kinds=("video",),
+        )
+        landed: Found = operator.execute(in_run())
+        return landed
+
+    def settle(self, run: str, found: Found, landed: Any) -> dict[str, int]:
+        summary = self.contexts[run]["ti"].pushed["summary"]
+        arguments = {"ledger": self.ledger, "recordings": found, "stored_files": landed, "summary": summary}
+        closed: dict[str, int] = SettleOperator(task_id="settle", **arguments).execute(in_run())
+        return closed
+
+    def check(self, **arguments: Any) -> dict[str, Any]:
+        operator = LedgerCheckOperator(task_id="check", ledger=self.ledger, **arguments)
+        summary: dict[str, Any] = operator.execute(in_run())
+        return summary
+
+
+@pytest.fixture
+def wecom(tmp_path: Path) -> Pipeline:
+    return Pipeline(tmp_path / "lake", meetings_conn_id="wecom_default", owner_ids=list(OWNERS))
+
+
+@pytest.fixture
+def feishu(tmp_path: Path) -> Pipeline:
+    return Pipeline(tmp_path / "lake", meetings_conn_id="feishu_default")
+
+
+def ids(found: Found) -> set[str | None]:
+    return {one["recording_id"] for one in found}
+
+
+def test_each_recording_is_landed_once(emulated: Any, wecom: Pipeline) -> None:
+    company = emulated.state.company
+    found = wecom.list("one")
+    assert ids(found) == set(company.wecom_recordings)
+    assert len(found) == len(company.wecom_recordings)
+    assert wecom.list("one") == found, "a retry returns the same"
+    assert [one["recording_id"] for one in wecom.list("two")] == [ENDLESS_RECORD], "another run has the others"
+    landed = wecom.land(found)
+    assert wecom.settle("one", found, landed) == {"closed": len(found) - 1, "left_open": 0}
+    (pending,) = wecom.list("three")
+    assert (pending["recording_id"], pending["revisit"]) == (ENDLESS_RECORD, False)
+    (open_item,) = wecom.check()["open"]
+    assert (open_item["recording_id"], open_item["state"]) == (ENDLESS_RECORD, "recording")
+
+
+def test_renamed_recording_is_returned_again(emulated: Any, wecom: Pipeline) -> None:
+    found = wecom.list("one")
+    wecom.settle("one", found, wecom.land(found))
+    company = emulated.state.company
+    record = next(r for r in company.wecom_recordings.values() if r.meeting_record_id != ENDLESS_RECORD)
+    renamed = {**company.wecom_recordings, record.meeting_record_id: replace(record, title="Another title")}
+    emulated.state.company = replace(company, wecom_recordings=renamed)
+    again = {one["recording_id"]: one for one in wecom.list("two")}
+    assert set(again) == {record.meeting_record_id, ENDLESS_RECORD}
+    assert again[record.meeting_record_id]["revisit"]
+    objects = Path(wecom.ledger.removeprefix("file://"), FOLDER).iterdir()
+    assert not any("Another title" in one.read_text() for one in objects)
+
+
+def test_killed_landing_closes_nothing(emulated: Any, wecom: Pipeline) -> None:
+    found = wecom.list("one")
+    assert wecom.settle("one", found, []) == {"closed": 0, "left_open": 0}
+    assert len(wecom.check()["open"]) == len(found)
+
+
+def test_failed_file_keeps_its_recording_open(emulated: Any, wecom: Pipeline) -> None:
+    found = wecom.list("one")
+    landed = wecom.land(found)
+    landed[0]["outcome"] = "failed"
+    wecom.settle("one", found, landed)
+    assert ids(wecom.check()["open"]) == {landed[0]["recording_id"], ENDLESS_RECORD}
+
+
+def test_feishu_by_window_asks_only_for_what_is_new(emulated: Any, feishu: Pipeline) -> None:
+    found = feishu.list("one")
+    assert READY_MINUTE in ids(found)
+    feishu.settle("one", found, feishu.land(found))
+    before = len(emulated.state.requests)
+    again = feishu.list("two")
+    assert all(one["state"] != "ready" for one in again)
+    paths = [request.path for request in emulated.state.requests[before:]]
+    assert not any(READY_MINUTE in path or READY_MEETING in path for path in paths)
+
+
+def test_ids_by_hand_enter_the_ledger(emulated: Any, feishu: Pipeline) -> None:
+    emulated.state.not_ready(PROCESSING_MINUTE, 2)
+    (found,) = feishu.list("one", meeting_ids=[PROCESSING_MEETING], start=None)
+    assert found["state"] == "processing"
+    feishu.settle("one", [found], [])
+    feishu.list("two")
+    states = {one["meeting_id"]: one["state"] for one in feishu.list("three")}
+    assert states[PROCESSING_MEETING] == "ready"
+
+
+def test_incomplete_listing_writes_nothing(emulated: Any, wecom: Pipeline) -> None:
+    emulated.state.fail("wecom.record_list", -1, times=None)
+    with pytest.raises(AirflowException):
+        wecom.list("one")
+    assert not Path(wecom.ledger.removeprefix("file://"), FOLDER).exists()
+
+
+def test_ledger_of_another_pipeline_is_refused(emulated: Any, wecom: Pipeline, feishu: Pipeline) -> None:
+    wecom.list("one")
+    with pytest.raises(AirflowFailException, match="ledger of its own"):
+        feishu.list("two")
+
+
+def test_new_ledger_needs_a_start(emulated: Any, wecom: Pipeline) -> None:
+    with pytest.raises(AirflowFailException, match="Set start"):
+        wecom.list("one", start=None)
+    wecom.list("two")
+    wecom.list("three", start=None)
+
+
+def test_summary_of_a_listing_without_ledger_is_refused(emulated: Any, wecom: Pipeline) -> None:
+    found = wecom.list("one")
+    wecom.contexts["one"]["ti"].pushed["summary"].pop("ledger")
+    with pytest.raises(AirflowFailException, match="Give the listing the same ledger"):
+        wecom.settle("one", found, [])
