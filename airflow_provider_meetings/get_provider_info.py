@@ -36,8 +36,8 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [feishu.MANIFEST["connection-type"], wecom.MANIFEST["connection-type"]],
         "hooks": _modules(Feishu=["platforms.feishu.hook"], WeCom=["platforms.wecom.hook"]),
         "operators": _modules(
-            Feishu=["operators.recordings", "operators.landings", "platforms.feishu.operators"],
-            WeCom=["operators.recordings", "operators.landings"],
+            Feishu=["operators.recordings", "operators.landings", "operators.ledger", "platforms.feishu.operators"],
+            WeCom=["operators.recordings", "operators.landings", "operators.ledger"],
         ),
         "sensors": _modules(Feishu=["sensors.recordings"], WeCom=["sensors.recordings"]),
         "triggers": _modules(Feishu=["triggers.recordings"], WeCom=["triggers.recordings"]),

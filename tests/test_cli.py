@@ -15,8 +15,13 @@ import pytest
 from airflow.cli.cli_parser import get_parser
 
 from airflow_provider_meetings.api.landing.receipt import Receipt
+from airflow_provider_meetings.api.ledger.items import Settled
+from airflow_provider_meetings.api.ledger.ledger import FOLDER, Ledger
+from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.cli.definition import age
 from airflow_provider_meetings.emulator.seed.feishu import READY_MEETING
+from airflow_provider_meetings.storage.local.store import LocalStore
+from tests.api.ledger.test_state import item, seen
 from tests.conftest import Emulated
 
 AIRFLOW = str(Path(sys.executable).parent / "airflow")
@@ -103,6 +108,30 @@ def test_failed_check_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture
     printed = capsys.readouterr()
     assert printed.out == ""
     assert re.match(f"airflow meetings: .*file://{tmp_path}/nowhere/", printed.err)
+
+
+def test_pending_shows_what_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url, day = f"file://{tmp_path}", 86_400.0
+    opened = {"seen": seen(started_at=5 * day, reason="state 2"), "opened": frozenset({"e1"}), "first_seen": 6 * day}
+    closed = {**opened, "closed": frozenset({"e1"}), "settled": Settled(at=7 * day, entry="e", digest="d")}
+    items = {"recording:1": item(**opened), "recording:2": item(**closed)}
+    state = State(items=items, intervals={"window": ((0.0, 9 * day),)}, since={"window": 0.0})
+    Ledger(LocalStore(tmp_path, url)).write(state)
+    assert run("pending", url, "-o", "json") == 1
+    shown = json.loads(capsys.readouterr().out)
+    (pending,) = shown["pending"]
+    names = ("item", "selector", "day", "state", "reason", "since")
+    assert [pending[name] for name in names] == [
+        *("recording:1", "window", "1970-01-06", "ready", "state 2", "1970-01-07T00:00:00+00:00")
+    ]
+    day_counts = {"listed": 2, "landed": 1, "open": 1, "settled": 0, "lost": 0}
+    assert shown["counts"] == [{"selector": "window", "day": "1970-01-06", **day_counts}]
+    dates = {"listed_up_to": "1970-01-10T00:00:00+00:00", "settled_up_to": "1970-01-06T00:00:00+00:00"}
+    assert shown["dates"] == [{"selector": "window", **dates}]
+    assert run("pending", url, "--older-than", "36500d") == 0
+    assert "recording:1" in capsys.readouterr().out
+    (tmp_path / FOLDER / "x.json").write_text("{")
+    assert run("pending", url) == 2
 
 
 WINDOW = ("--start", "2026-11-04T00:00:00+08:00", "--end", "2026-11-10T00:00:00+08:00")

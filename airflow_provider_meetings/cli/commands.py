@@ -24,6 +24,7 @@ from rich.markup import escape
 
 from airflow_provider_meetings.api.audit.sweep import Sweep, SweepOutcome
 from airflow_provider_meetings.api.audit.verify import Verification
+from airflow_provider_meetings.api.ledger.report import check_ledger
 from airflow_provider_meetings.api.plan import plan_backfill
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import printable
@@ -82,6 +83,18 @@ def sweep(args: Namespace) -> int:
         _say(f"{counts[SweepOutcome.FAILED]} leftovers could not be removed: check that this user may delete them")
         return FAILED
     return FINDINGS if counts[SweepOutcome.STALE] else 0
+
+
+@command
+def pending(args: Namespace) -> int:
+    """Show what waits in a ledger."""
+    found = check_ledger(store_at(args.ledger, "ledger"), args.older_than)
+    columns = ("item", "selector", "day", "state", "reason", "since", "next_check")
+    summary: dict[str, Any] = {"ledger": args.ledger, "dates": found.dates, "counts": found.counts}
+    if args.output not in {"json", "yaml"}:
+        summary = {"ledger": args.ledger, "open": len(found.open), "lost": found.lost}
+    _show(summary, "pending", found.open, columns, args.output)
+    return FINDINGS if found.late or found.lost else 0
 
 
 @command

@@ -49,6 +49,14 @@ _OLDER_THAN = Arg(  # type: ignore[no-untyped-call]
     default="7d",
     metavar="AGE",
 )
+_LEDGER = Arg(("ledger",), help="The argument ledger of the DAG, such as file:///data/lake")  # type: ignore[no-untyped-call]
+_OPEN_FOR = Arg(  # type: ignore[no-untyped-call]
+    ("--older-than",),
+    help="Items that are open for longer are findings: 90m, 24h, 7d (default: 3d)",
+    type=age,
+    default="3d",
+    metavar="AGE",
+)
 _DELETE = Arg(("--delete",), help="Remove the leftovers (default: only list them)", action="store_true")  # type: ignore[no-untyped-call]
 
 _CONN_ID = Arg(("conn_id",), help="A connection that calls as a user")  # type: ignore[no-untyped-call]
@@ -86,6 +94,15 @@ def get_commands() -> list[CLICommand]:
             + _EXIT_CODES,
             func=lazy_load_command("airflow_provider_meetings.cli.commands.sweep"),
             args=(_TARGET, _OLDER_THAN, _DELETE, ARG_OUTPUT, ARG_VERBOSE),
+        ),
+        ActionCommand(
+            name="pending",
+            help="Show what waits in a ledger, since when and why",
+            description="Show the open items of a ledger: what each waits for, since when, and when it is asked for "
+            "again. Findings are items that are open for too long, or closed although nothing has settled them. "
+            + _EXIT_CODES,
+            func=lazy_load_command("airflow_provider_meetings.cli.commands.pending"),
+            args=(_LEDGER, _OPEN_FOR, ARG_OUTPUT, ARG_VERBOSE),
         ),
         ActionCommand(
             name="plan",

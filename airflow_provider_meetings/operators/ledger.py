@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 
-from airflow_provider_meetings.api.ledger import report
-from airflow_provider_meetings.api.ledger.ledger import Ledger
+from airflow_provider_meetings.api.ledger.report import check_ledger
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.hooks.stores import store_at
@@ -79,29 +77,21 @@ class LedgerCheckOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the ledger, push what it says, and fail if something is wrong."""
-        now = time.time()
         with error_mapping():
-            state = Ledger(store_at(self.ledger, "ledger")).read()
-        found = list(report.open_items(state, now))
-        for one in found:
+            found = check_ledger(store_at(self.ledger, "ledger"), self.older_than)
+        for one in found.open:
             self.log.info(
                 "%s of %s, day %s, waits since %s: %s %s; next check %s",
                 *(one[name] for name in ("item", "selector", "day", "since", "state", "reason", "next_check")),
             )
-        counts = list(report.counts(state))
-        summary = {"dates": list(report.dates(state, now)), "counts": counts, "open": found[:LISTED]}
+        self.log.info("Dates: %s; %d open items", found.dates, len(found.open))
+        summary = {"dates": found.dates, "counts": found.counts, "open": found.open[:LISTED]}
         context["ti"].xcom_push(key="summary", value=summary)
-        self.log.info("Dates: %s; %d open items", summary["dates"], len(found))
-        late = [
-            key
-            for key, item in state.items.items()
-            if item.is_open and item.first_seen < now - self.older_than.total_seconds()
-        ]
-        lost = sum(one["lost"] for one in counts)
-        if late or lost:
+        if found.late or found.lost:
+            late = ", ".join(one["item"] for one in found.late[:20])
             raise AirflowFailException(
-                f"{len(late)} items of the ledger {self.ledger} are open for more than {self.older_than}"
-                f"{': ' if late else ''}{', '.join(late[:20])}; {lost} are closed although nothing has settled them. "
-                "The log has the reason of each; run the DAG that uses the ledger, or ask for them by their ids"
+                f"{len(found.late)} items of the ledger {self.ledger} are open for more than {self.older_than}: "
+                f"{late}; {found.lost} are closed although nothing has settled them. The log has the reason of each; "
+                "run the DAG of the ledger, or list them by their ids"
             )
         return summary

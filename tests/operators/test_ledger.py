@@ -172,3 +172,9 @@ def test_summary_of_a_listing_without_ledger_is_refused(emulated: Any, wecom: Pi
     wecom.contexts["one"]["ti"].pushed["summary"].pop("ledger")
     with pytest.raises(AirflowFailException, match="Give the listing the same ledger"):
         wecom.settle("one", found, [])
+
+
+def test_check_fails_for_what_waits_too_long(emulated: Any, wecom: Pipeline) -> None:
+    found = wecom.list("one")
+    with pytest.raises(AirflowFailException, match=f"{len(found)} items of the ledger .* are open"):
+        wecom.check(older_than=timedelta(microseconds=1))

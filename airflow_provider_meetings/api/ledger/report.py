@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pendulum
 
+from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.ledger.items import Item
+from airflow_provider_meetings.api.ledger.ledger import Ledger
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import RecordingState
 
-COUNTS = ("landed", "open", "settled", "lost")
+_COUNTS = ("landed", "open", "settled", "lost")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerReport:
+    """What a ledger says, as plain JSON.
+
+    :param dates: by selector; see `dates`.
+    :param counts: by selector and day; see `counts`.
+    :param open: the open items; see `open_items`.
+    :param late: those that are open for too long.
+    :param lost: the number of items that are closed although no load has settled them.
+    """
+
+    dates: list[dict[str, Any]]
+    counts: list[dict[str, Any]]
+    open: list[dict[str, Any]]
+    late: list[dict[str, Any]]
+    lost: int
+
+
+def check_ledger(store: Store, older_than: timedelta, now: float | None = None) -> LedgerReport:
+    """Read a ledger, and find what is open for too long.
+
+    :raises InvalidRequest, StoreError: see `Ledger.read`.
+    """
+    state = Ledger(store).read()
+    now = time.time() if now is None else now
+    found = list(open_items(state, now))
+    before = now - older_than.total_seconds()
+    by_day = list(counts(state))
+    return LedgerReport(
+        dates=list(dates(state, now)),
+        counts=by_day,
+        open=found,
+        late=[one for one in found if state.items[one["item"]].first_seen < before],
+        lost=sum(one["lost"] for one in by_day),
+    )
 
 
 def open_items(state: State, now: float) -> Iterator[dict[str, Any]]:
@@ -45,7 +87,7 @@ def counts(state: State) -> Iterator[dict[str, Any]]:
         if kind := _kind(item):
             found.setdefault((item.seen.selector, _day(item)), Counter())[kind] += 1
     for (selector, day), kinds in sorted(found.items()):
-        numbers = {name: kinds[name] for name in COUNTS}
+        numbers = {name: kinds[name] for name in _COUNTS}
         yield {"selector": selector, "day": day, "listed": kinds.total(), **numbers}
 
 
