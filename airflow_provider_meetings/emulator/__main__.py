@@ -22,6 +22,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
     WECOM_CORP_SECRET,
 )
 from airflow_provider_meetings.emulator.server import serve
+from airflow_provider_meetings.emulator.state.clock import calendar_of_environment
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         link_seconds=options.link_seconds,
         rate_limits=options.rate_limits,
         cloud=options.cloud,
+        calendar=calendar_of_environment(),
     )
     try:
         with serve(state, options.host, options.port) as base_url:

@@ -101,5 +101,12 @@ def requested_file(state: EmulatorState, body: Mapping[str, Any]) -> tuple[Wecom
     for recording in state.company.wecom_recordings.values():
         for file in recording.files:
             if file.record_file_id == record_file_id and recording.meetingid == meetingid:
+                refuse(recording)
                 return recording, file
     raise invalid_parameter("no such record_file_id in this meetingid")
+
+
+def refuse(recording: WecomRecording) -> None:
+    """Raise the error with which the files of a recording are refused, if they are."""
+    if recording.refusal:
+        raise error(recording.refusal)

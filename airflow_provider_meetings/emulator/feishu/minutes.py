@@ -142,7 +142,7 @@ def _requested_minute(
         raise answers.error(endpoint, 2091002)
     if minute.status == "deleted":
         raise answers.error(endpoint, 2091004)
-    if minute.status == "forbidden":
+    if minute.status == "forbidden" or (not minute.exportable and endpoint in (_MEDIA, _TRANSCRIPT)):
         raise answers.error(endpoint, 2091005)
     needed = state.polls_needed(token, processing=minute.status == "processing")
     if needed:

@@ -55,7 +55,7 @@ def _window(state: EmulatorState, request: Request) -> tuple[int, int]:
     status = query.get("meeting_status", "2")
     if start is None or end is None or end < start or status not in {"1", "2"}:
         raise answers.error(_NAME, _PARAM_ERROR)
-    if start > state.now():
+    if start > state.calendar():
         raise answers.error(_NAME, 126005)
     if end - start > _YEAR:
         raise answers.error(_NAME, 126006)

@@ -38,7 +38,7 @@ class FeishuMinute:
     """One minute (妙记); ``duration`` in milliseconds, ``create_time`` aware.
 
     ``status`` decides the answer to a request for it; ``processing`` lasts for the emulator's ``not_ready_polls``.
-    An empty ``cover`` or ``url`` is made from the token.
+    An empty ``cover`` or ``url`` is made from the token. ``exportable`` False: its media and transcript are refused.
     """
 
     token: str
@@ -52,6 +52,7 @@ class FeishuMinute:
     status: Literal["ready", "processing", "deleted", "forbidden"] = "ready"
     cover: str = ""
     url: str = ""
+    exportable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

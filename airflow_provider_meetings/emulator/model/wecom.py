@@ -83,6 +83,7 @@ class WecomRecording:
     """One recording. ``creator`` is the userid that the list accepts; the host can be another member.
 
     ``status``: ``processing`` lasts for the emulator's ``not_ready_polls``; ``recording`` stays at state 1.
+    ``refusal``: the errcode of all requests for its files. No page names one for a single recording: assumed.
     ``files_at_any_state`` lists the files also before state 3. The page's text excludes this; its example shows it.
     """
 
@@ -96,3 +97,4 @@ class WecomRecording:
     files: tuple[WecomFile, ...] = ()
     status: Literal["done", "processing", "recording"] = "done"
     files_at_any_state: bool = False
+    refusal: int = 0

@@ -19,6 +19,7 @@ from airflow_provider_meetings.emulator.model.company import Company
 from airflow_provider_meetings.emulator.model.endpoints import Endpoint, Platform
 from airflow_provider_meetings.emulator.model.feishu_apps import DOMAINS, Cloud
 from airflow_provider_meetings.emulator.model.media import Media
+from airflow_provider_meetings.emulator.model.script import Script
 from airflow_provider_meetings.emulator.seed.company import default_company
 from airflow_provider_meetings.emulator.state.consents import Consents
 from airflow_provider_meetings.emulator.state.tokens import AppTickets, Tokens, TokenStatus
@@ -59,18 +60,20 @@ class EmulatorState:
     Its plain public attributes are settings and may be changed at any time;
     :mod:`airflow_provider_meetings.emulator.control.settings` describes each.
 
-    :param company: what to serve; None: the default company.
+    :param company: what to serve, or a script of what it has at which time; None: the default company.
     :param not_ready_polls: how many polls an object in processing answers "not ready", at each of its stages.
     :param token_seconds: lifetime of a token.
     :param link_seconds: lifetime of a media link; None: the vendor's, 1 day for Feishu, 6 hours or 1 for WeCom.
     :param rate_limits: enforce the vendors' rate limits.
     :param cloud: Feishu or Lark. Each knows only its own apps.
     :param clock: seconds since the epoch; a `VirtualClock` to control it.
+    :param calendar: the time at which the company is shown, for meetings in another month than that of tokens, links
+        and rate limits; None: `clock`.
     """
 
     def __init__(
         self,
-        company: Company | None = None,
+        company: Company | Script | None = None,
         *,
         not_ready_polls: int = 0,
         token_seconds: int = 7200,
@@ -78,8 +81,10 @@ class EmulatorState:
         rate_limits: bool = False,
         cloud: Cloud = "feishu",
         clock: Callable[[], float] = time.time,
+        calendar: Callable[[], float] | None = None,
     ) -> None:
-        self.company = default_company() if company is None else company
+        self._company = default_company() if company is None else company
+        self.calendar = calendar or self.now
         self.not_ready_polls = not_ready_polls
         self.token_seconds = token_seconds
         self.link_seconds = link_seconds
@@ -121,6 +126,15 @@ class EmulatorState:
         self.clear_faults = self.media_faults.clear
         self.hang = self.hangs.add
         self.release = self.hangs.release
+
+    @property
+    def company(self) -> Company:
+        """Return what is served now."""
+        return self._company.at(self.calendar()) if isinstance(self._company, Script) else self._company
+
+    @company.setter
+    def company(self, company: Company | Script) -> None:
+        self._company = company
 
     @property
     def domain(self) -> str:

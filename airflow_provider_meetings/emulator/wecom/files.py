@@ -10,7 +10,12 @@ from starlette.responses import Response
 from airflow_provider_meetings.emulator.answers import wecom as answers
 from airflow_provider_meetings.emulator.answers.media import wecom_link
 from airflow_provider_meetings.emulator.answers.request_check import Handler
-from airflow_provider_meetings.emulator.answers.wecom import authorized_body, invalid_parameter, requested_file
+from airflow_provider_meetings.emulator.answers.wecom import (
+    authorized_body,
+    invalid_parameter,
+    refuse,
+    requested_file,
+)
 from airflow_provider_meetings.emulator.model.company import milliseconds
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.model.wecom import WecomFile
@@ -28,6 +33,7 @@ async def get_file_list(state: EmulatorState, request: Request) -> Response:
     recording = state.company.wecom_recordings.get(str(body.get("meeting_record_id")))
     if recording is None or recording.meetingid != body.get("meetingid"):
         raise invalid_parameter("no such meeting_record_id in this meetingid")
+    refuse(recording)
     files = recording.files if is_done(state, recording) else ()
     content = {
         "meeting_record_id": recording.meeting_record_id,
