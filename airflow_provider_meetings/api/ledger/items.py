@@ -109,8 +109,10 @@ class Item:
         if self.is_open:
             due = self.seen.taken_at + TAKEN_FOR
             return None if self.is_expired(due, revisit) else due
+        if self.settled is None:  # another item has taken its place
+            return None
         since = self.first_seen if self.settled_at is None else self.settled_at
-        if self.settled and self.settled.missing:
+        if self.settled.missing:
             due = self.seen.asked_at + TAKEN_FOR
         else:
             distance = DAY

@@ -80,35 +80,29 @@ class LedgerRun:
 
         An item that another run took less than an hour ago is not returned, unless it has changed.
         """
-        key, selector = key_of(recording), recording.listed_by or WINDOW
+        key = key_of(recording)
         self._shown.add(key)
         item = self._state.items.get(key)
-        missing_since = None
-        if item and recording.state is RecordingState.UNKNOWN and recording.reason == NOT_LISTED:
-            missing_since = item.seen.missing_since or self._now
-            if item.seen.state == RecordingState.READY and self._now - missing_since < DAY:
-                self._change(key, replace(item, seen=replace(item.seen, at=self._now, missing_since=missing_since)))
-                return None
-            if item.seen.state == RecordingState.READY:
-                since = pendulum.from_timestamp(missing_since).isoformat()
-                recording = replace(recording, state=RecordingState.GONE, reason=f"not listed since {since}")
-        digest = recording_digest(recording)
-        if (
-            item is None
-            and recording.recording_id
-            and self._is_old(recording)
-            and recording.recording_id in self._landed
-        ):
+        if item is None and key in self._landed and self._is_old(recording):
             return None
+        missing_since = None
+        if item and item.seen.state == RecordingState.READY and recording.reason == NOT_LISTED:
+            missing_since = item.seen.missing_since or self._now
+            since = pendulum.from_timestamp(missing_since).isoformat()
+            recording = replace(recording, state=RecordingState.GONE, reason=f"not listed since {since}")
+        digest = recording_digest(recording)
         changed = item is None or item.seen.digest != digest
-        if item and not changed and not self._is_due(item):
+        is_first_miss = missing_since is not None and self._now - missing_since < DAY
+        if item and (is_first_miss or not (changed or self._is_due(item))):
+            if item.seen.missing_since != missing_since:
+                self._change(key, replace(item, seen=replace(item.seen, at=self._now, missing_since=missing_since)))
             return None
         seen = Seen(
             at=self._now,
             entry=self.entry,
             state=str(recording.state),
             digest=digest,
-            selector=item.seen.selector if item else selector,
+            selector=item.seen.selector if item else recording.listed_by or WINDOW,
             run=self._run,
             taken_at=self._now,
             asked_at=self._now,

@@ -1,0 +1,255 @@
+"""What one run by a ledger lists, returns and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import pendulum
+import pytest
+
+from airflow_provider_meetings.api.client import NOT_LISTED
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.ledger.items import DAY, key_of
+from airflow_provider_meetings.api.ledger.run import LedgerRun
+from airflow_provider_meetings.api.ledger.settle import settle
+from airflow_provider_meetings.api.ledger.state import State
+from airflow_provider_meetings.api.models import Recording, RecordingState, StoredFile
+from airflow_provider_meetings.api.query import RecordingRef
+
+REVISIT = 14 * DAY
+OWNER = "owner_id:zhang"
+
+
+def recording(number: int = 1, state: str = "ready", *, started: float = 0.0, **changes: Any) -> Recording:
+    values: dict[str, Any] = {
+        "platform": "acme",
+        "tenant": "t",
+        "recording_id": f"r{number}",
+        "meeting_id": f"m{number}",
+        "started_at": pendulum.from_timestamp(started),
+        "listed_by": OWNER,
+        "state": RecordingState(state),
+    }
+    return Recording(**{**values, **changes})
+
+
+def stored(one: Recording, outcome: str = "landed", kind: str = "video") -> StoredFile:
+    values = dict.fromkeys(("uri", "size", "sha256", "media_type", "landed_at"))
+    ids = {"platform": "acme", "tenant": "t", "recording_id": one.recording_id, "file_id": "f", "kind": kind}
+    return StoredFile.from_dict({**values, **ids, "outcome": outcome})
+
+
+class Source:
+    """A pipeline over days: each run lists, and mostly lands and closes what it gets."""
+
+    def __init__(self) -> None:
+        self.state = State()
+
+    def run(self, now: float, name: str | None = None) -> LedgerRun:
+        return LedgerRun(self.state, run=name or str(now), now=now, revisit=REVISIT)
+
+    def lists(
+        self, now: float, *found: Recording, window: tuple[float, float] | None = None, name: str | None = None
+    ) -> tuple[LedgerRun, list[Recording]]:
+        run = self.run(now, name)
+        taken = [one for one in map(run.take, found) if one]
+        if window:
+            run.listed(OWNER, *window, begins=True)
+        self.state.merge(run.changes)
+        return run, taken
+
+    def closes(
+        self, run: LedgerRun, found: list[Recording], *files: StoredFile, unfinished: Collection[str] = ()
+    ) -> None:
+        files = files or tuple(stored(one) for one in found if one.state is RecordingState.READY)
+        self.state.merge(settle(self.state, {run.entry}, found, files, unfinished=unfinished))
+
+    def is_open(self, one: Recording) -> bool:
+        return self.state.items[key_of(one)].is_open
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+def test_ledger_begins_at_start_and_continues_without_gap(source: Source) -> None:
+    with pytest.raises(InvalidRequest, match="Set start"):
+        source.run(10 * DAY).begin(OWNER, None)
+    assert source.run(10 * DAY).begin(OWNER, 3 * DAY) == 3 * DAY
+    source.lists(10 * DAY, window=(3 * DAY, 10 * DAY))
+    assert source.run(11 * DAY).begin(OWNER, 9 * DAY) == 3 * DAY, "what is watched; not before the ledger began"
+    source.lists(40 * DAY, window=(3 * DAY, 40 * DAY))
+    assert source.run(41 * DAY).begin(OWNER, None) == 27 * DAY
+    assert source.run(90 * DAY).begin(OWNER, None) == 40 * DAY, "missed runs"
+    assert source.run(90 * DAY).begin("owner_id:new", 80 * DAY) == 80 * DAY
+
+
+def test_window_in_the_future_does_not_count(source: Source) -> None:
+    source.lists(10 * DAY, window=(3 * DAY, 20 * DAY))
+    assert source.state.listed_up_to(OWNER) == 10 * DAY
+
+
+def test_recording_is_returned_until_it_is_settled(source: Source) -> None:
+    one = recording()
+    run, taken = source.lists(DAY, one, name="a")
+    assert taken == [one]
+    assert source.lists(DAY + 60, one, name="a")[1] == [one], "a retry"
+    assert source.lists(DAY + 60, one, name="b")[1] == [], "another run has it"
+    run, taken = source.lists(DAY + 3700, one, name="c")
+    assert taken == [one], "that run has died"
+    source.closes(run, taken)
+    assert not source.is_open(one)
+    assert source.lists(DAY + 8000, one)[1] == []
+
+
+def test_item_taken_by_a_later_run_is_not_closed_by_the_earlier(source: Source) -> None:
+    first, taken = source.lists(DAY, recording())
+    second, renamed = source.lists(DAY + 60, recording(title="New"))
+    assert [one.title for one in renamed] == ["New"]
+    source.closes(first, taken)
+    assert source.is_open(recording())
+    source.closes(second, renamed)
+    assert not source.is_open(recording())
+
+
+def test_change_of_a_settled_recording_is_returned_as_revisit(source: Source) -> None:
+    run, taken = source.lists(DAY, recording())
+    assert not taken[0].revisit
+    source.closes(run, taken)
+    _, (renamed,) = source.lists(DAY + 7200, recording(title="New"))
+    assert (renamed.title, renamed.revisit) == ("New", True)
+    assert source.state.items[key_of(renamed)].holds_back(DAY, REVISIT)
+
+
+def test_pending_recording_is_asked_for_each_time_and_opened_once(source: Source) -> None:
+    pending = recording(state="processing")
+    first, _ = source.lists(DAY, pending)
+    run, taken = source.lists(DAY + 60, pending)
+    assert taken == [pending]
+    assert source.state.items[key_of(pending)].opened == {first.entry}
+    source.closes(run, taken)
+    assert source.is_open(pending)
+    run, taken = source.lists(DAY + 120, recording())
+    source.closes(run, taken)
+    assert not source.is_open(pending)
+
+
+def test_wait_for_a_pending_recording_ends(source: Source) -> None:
+    pending = recording(state="absent")
+    source.lists(DAY, pending, window=(0.0, DAY))
+    assert source.state.settled_up_to(OWNER, 2 * DAY) == 0.0
+    assert source.lists(16 * DAY, pending, window=(0.0, 16 * DAY))[1] == []
+    assert source.state.settled_up_to(OWNER, 16 * DAY) == 16 * DAY
+    assert source.is_open(pending), "it is shown as expired"
+    _, taken = source.lists(17 * DAY, recording())
+    assert [one.state for one in taken] == ["ready"], "a listing may still show it"
+
+
+def test_recording_of_a_meeting_takes_the_place_of_the_meeting(source: Source) -> None:
+    meeting = recording(state="processing", recording_id=None)
+    source.lists(DAY, meeting)
+    run, taken = source.lists(DAY + 60, recording())
+    assert not source.is_open(meeting)
+    assert source.is_open(recording())
+    source.closes(run, taken)
+    assert source.run(DAY + 80).known(RecordingRef(recording_id=None, meeting_id="m1"))
+    assert source.state.items[key_of(meeting)].next_check(REVISIT) is None
+
+
+def test_known_recording_needs_no_request_until_it_is_due(source: Source) -> None:
+    ref = RecordingRef(recording_id=None, meeting_id="m1")
+    assert not source.run(DAY).known(ref)
+    run, taken = source.lists(DAY, recording())
+    assert source.run(DAY + 60, "other").known(ref), "another run has it"
+    source.closes(run, taken)
+    assert source.run(1.5 * DAY).known(ref)
+    assert not source.run(2 * DAY).known(ref), "a revisit"
+
+
+@pytest.mark.parametrize("platform_says", ["gone", "nothing"])
+def test_deleted_recording(source: Source, platform_says: str) -> None:
+    run, taken = source.lists(DAY, recording(started=0.5 * DAY), window=(0.0, DAY))
+    source.closes(run, taken)
+    run = source.run(1.2 * DAY)
+    run.listed(OWNER, 0.0, 1.2 * DAY, begins=True)
+    (ref,) = run.due()
+    assert ref.recording_id == "r1", "a complete listing lacks it"
+    if platform_says == "gone":
+        assert run.take(recording(state="gone")) is not None
+        return
+    lacking = recording(state="unknown", reason=NOT_LISTED, started=0.5 * DAY)
+    assert run.take(lacking) is None
+    source.state.merge(run.changes)
+    assert source.lists(2 * DAY, lacking)[1] == [], "less than a day later"
+    run, (gone,) = source.lists(2.2 * DAY, lacking)
+    assert gone.state is RecordingState.GONE
+    source.closes(run, [gone])
+    assert not source.is_open(gone)
+
+
+def test_recording_that_is_listed_again_is_not_deleted(source: Source) -> None:
+    run, taken = source.lists(DAY, recording())
+    source.closes(run, taken)
+    lacking = recording(state="unknown", reason=NOT_LISTED)
+    source.lists(1.2 * DAY, lacking)
+    source.lists(1.5 * DAY, recording())
+    assert source.lists(2.3 * DAY, lacking)[1] == []
+
+
+@pytest.mark.parametrize("state", ["forbidden", "unknown"])
+def test_refused_recording_is_an_answer_without_tombstone(source: Source, state: str) -> None:
+    run, taken = source.lists(DAY, recording(state=state, reason="no permission"))
+    assert [one.state for one in taken] == [state]
+    source.closes(run, taken)
+    assert not source.is_open(recording())
+
+
+@pytest.mark.parametrize(("outcome", "closes"), [("skipped", 1), ("refused", 1), ("absent", 1), ("failed", 0)])
+def test_stored_files_decide(source: Source, outcome: str, closes: int) -> None:
+    run, taken = source.lists(DAY, recording())
+    source.closes(run, taken, stored(taken[0]), stored(taken[0], outcome, "transcript-txt"))
+    assert source.is_open(taken[0]) is not bool(closes)
+
+
+def test_missing_kind_is_asked_for_in_each_run(source: Source) -> None:
+    run, taken = source.lists(DAY, recording())
+    files = stored(taken[0]), stored(taken[0], "absent", "transcript-txt")
+    source.closes(run, taken, *files)
+    assert source.lists(DAY + 1800, recording())[1] == []
+    run, taken = source.lists(DAY + 3700, recording())
+    assert [one.revisit for one in taken] == [True]
+    source.closes(run, taken, stored(taken[0]), stored(taken[0], "landed", "transcript-txt"))
+    assert source.lists(DAY + 9000, recording())[1] == []
+
+
+def test_speakers_that_are_not_final_are_asked_for_in_each_run(source: Source) -> None:
+    run, taken = source.lists(DAY, recording())
+    source.closes(run, taken, unfinished={"r1"})
+    assert [one.revisit for one in source.lists(DAY + 3700, recording())[1]] == [True]
+
+
+def test_revisit_that_dies_is_asked_for_again_and_holds_nothing_back(source: Source) -> None:
+    run, taken = source.lists(DAY, recording(), window=(0.0, DAY))
+    source.closes(run, taken)
+    source.lists(2 * DAY, recording(), window=(0.0, 2 * DAY))
+    assert source.is_open(recording())
+    assert source.state.settled_up_to(OWNER, 2 * DAY) == 2 * DAY
+    assert len(source.lists(2 * DAY + 3601, recording())[1]) == 1
+
+
+def test_ledger_waits_for_one_set_of_kinds(source: Source) -> None:
+    run, taken = source.lists(DAY, recording(1), recording(2))
+    source.closes(run, taken[:1])
+    with pytest.raises(InvalidRequest, match="lands video; this one has audio, video"):
+        source.closes(run, taken[1:], stored(taken[1]), stored(taken[1], "landed", "audio"))
+
+
+def test_old_recordings_with_receipts_stay_out_of_a_new_ledger(source: Source) -> None:
+    landed = {"recording:r1", "meeting:m1", "recording:r2", "meeting:m2"}
+    run = LedgerRun(State(), run="a", now=20 * DAY, revisit=REVISIT, landed=landed)
+    assert run.take(recording(1, started=5 * DAY)) is None
+    assert run.take(recording(2, started=7 * DAY)) is not None, "it is still watched"
+    old = pendulum.from_timestamp(5 * DAY)
+    assert run.known(RecordingRef(recording_id=None, meeting_id="m1", started_at=old))
