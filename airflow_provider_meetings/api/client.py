@@ -175,6 +175,11 @@ class MeetingsClient(ABC):
             default = RecordingState.UNKNOWN
         return self.states.get(error.code or 0, default)
 
+    def refuses(self, error: MeetingsApiError) -> bool:
+        """Return whether the object of a call is gone, forbidden or unknown, while other calls may succeed."""
+        state = self._state_of(error)
+        return state is not None and not state.is_pending
+
     def _unanswered(
         self, query: RecordingQuery, reason: str, state: RecordingState = RecordingState.ABSENT
     ) -> tuple[Recording, ...]:

@@ -224,7 +224,10 @@ class Download(NeverPickled):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredFile(OfRecording):
-    """A landed and verified file; `uri` is its object, `sha256` its hexadecimal digest."""
+    """A landed and verified file; `uri` is its object, `sha256` its hexadecimal digest.
+
+    A file that is absent, refused or failed has no object, and a `reason`.
+    """
 
     file_id: str
     kind: str
@@ -234,6 +237,7 @@ class StoredFile(OfRecording):
     media_type: str | None
     landed_at: DateTime | None
     outcome: str
+    reason: str | None = None
 
     def __post_init__(self) -> None:
         _set_times(self, "landed_at")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
@@ -25,6 +25,7 @@ from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.task_state import LandedFiles
 
+OnRefused = Literal["record", "fail"]
 LISTED = 200
 """The number of items of each kind in the summary; the log has all."""
 
@@ -35,7 +36,7 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
     Download links are resolved immediately before use and never leave the worker. Object names are deterministic, and
     an object gets its final name only when it is complete, so any run can be repeated. Recordings that are not ready
     are skipped; they are listed in the log and in the second XCom, ``summary``, as are ready recordings without a file
-    of the requested kinds.
+    of the requested kinds. If files fail, the task pushes its result with those that did not, and then fails.
 
     :param meetings_conn_id: a connection of the recordings' platform. (templated)
     :param recordings: the output of `ListRecordingsOperator` or `RecordingReadySensor`, or URIs of NDJSON files with
@@ -50,12 +51,16 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         again; ``skip`` trusts the receipt; ``replace`` lands it again; ``fail`` is an error. Since Airflow 3.3,
         ``replace`` and ``fail`` keep files that an earlier try of the same task has landed. A format that the platform
         adds after all others have landed is found with ``replace``.
+    :param on_refused: for a single file that is deleted, forbidden or unknown: ``record`` returns it with the outcome
+        ``refused`` and the platform's reason; ``fail`` fails the task. A permission that the app lacks for all files
+        always fails it.
     :param max_workers: number of files to land concurrently.
     :param max_bytes: maximum size of a file.
     :param batches_to: URL of a folder: write the stored files there as NDJSON, and return the URIs, as
         `ListRecordingsOperator` does. (templated)
-    :returns: list of stored files as dicts; ``outcome`` is landed, resumed, replaced, skipped, or absent if the
-        platform has no such file. With `batches_to`, a list of URIs.
+    :returns: list of stored files as dicts; ``outcome`` is landed, resumed, replaced, skipped, absent if the platform
+        has no such file, refused, or failed; the last three have a ``reason`` and no ``uri``. With `batches_to`, a list
+        of URIs.
     """
 
     template_fields: Sequence[str] = ("meetings_conn_id", "recordings", "target", "kinds", "timezone", "batches_to")
@@ -70,6 +75,7 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         layout: str = DEFAULT_LAYOUT,
         timezone: str = "UTC",
         if_present: IfPresent = "verify",
+        on_refused: OnRefused = "record",
         max_workers: int = 2,
         max_bytes: int = Limits().max_bytes,
         batches_to: str | None = None,
@@ -85,6 +91,7 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         self.layout = layout
         self.timezone = timezone
         self.if_present: IfPresent = arguments.choice(self, "if_present", if_present, get_args(IfPresent))
+        self.on_refused: OnRefused = arguments.choice(self, "on_refused", on_refused, get_args(OnRefused))
         self.max_workers = arguments.positive(self, "max_workers", max_workers)
         self.max_bytes = arguments.positive(self, "max_bytes", max_bytes)
         self.batches_to = batches_to
@@ -118,13 +125,17 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
             files = files_of(client, ready, kinds, receipt)
             stored: list[dict[str, Any]] = []
             with closing(land_all(files, land, workers=self.max_workers, stop=hook.interrupt)) as results:
-                summary, failures = self._collect(results, recordings, batches.add if batches else stored.append)
+                add = batches.add if batches else stored.append
+                summary, failures = self._collect(results, recordings, client, add)
             context["ti"].xcom_push(key="summary", value=summary)
-            if failures:
-                raise _combined(failures, sum(summary["outcomes"].values()) - len(failures))
             result = batches.finish() if batches else stored
+            warn_if_large(self.log, result, "set batches_to to a URL, and the result is a list of URIs")
+            if failures:
+                # Each file has its outcome: a load can tell which recordings are complete.
+                if self.do_xcom_push:
+                    context["ti"].xcom_push(key="return_value", value=result)
+                raise _combined(failures, summary["outcomes"])
             earlier.clear()
-        warn_if_large(self.log, result, "set batches_to to a URL, and the result is a list of URIs")
         return result
 
     def _available_kinds(self, client: MeetingsClient) -> tuple[str, ...]:
@@ -150,21 +161,29 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         self,
         results: Iterable[Landed | Failed],
         recordings: Sequence[Recording],
+        client: MeetingsClient,
         add: Callable[[dict[str, Any]], None],
     ) -> tuple[dict[str, Any], list[Failed]]:
         """Pass the stored files to `add`, and return the summary and the failures."""
         outcomes: Counter[str] = Counter()
-        written, failures, named = 0, list[Failed](), set[str | None]()
+        written, failures, refused, named = 0, list[Failed](), list[StoredFile](), set[str | None]()
         for result in results:
             named.add(result.recording.recording_id)
-            if isinstance(result, Failed):
+            if isinstance(result, Landed):
+                stored = result.stored
+            elif self.on_refused == "record" and client.refuses(result.error):
+                stored = result.stored_file("refused")
+                refused.append(stored)
+                self.log.warning("%s is refused: %s", result.what, result.error)
+            else:
+                stored = result.stored_file("failed")
                 failures.append(result)
-                continue
-            outcomes[result.stored.outcome] += 1
-            if result.stored.outcome in {"landed", "resumed", "replaced"}:
-                written += result.stored.size or 0
-            add(result.stored.to_dict())
-        counts = dict(outcomes + Counter(failed=len(failures)))
+                self.log.error("Landing %s failed: %s", result.what, result.error)
+            outcomes[stored.outcome] += 1
+            if stored.outcome in {"landed", "resumed", "replaced"}:
+                written += stored.size or 0
+            add(stored.to_dict())
+        counts = dict(outcomes)
         not_ready = [
             {"recording_id": r.recording_id, "meeting_id": r.meeting_id, "state": str(r.state)}
             for r in recordings
@@ -178,13 +197,21 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         failed = [
             {
                 "recording_id": failure.recording.recording_id,
-                "file_id": failure.media.file_id if failure.media else None,
-                "kind": failure.media.kind if failure.media else None,
+                "file_id": failure.media.file_id,
+                "kind": failure.media.kind,
                 "error": type(failure.error).__name__,
             }
             for failure in failures
         ]
-        lists: dict[str, list[Any]] = {"not_ready": not_ready, "without_files": without_files, "failed": failed}
+        lists: dict[str, list[Any]] = {
+            "not_ready": not_ready,
+            "without_files": without_files,
+            "refused": [
+                {"recording_id": file.recording_id, "file_id": file.file_id, "kind": file.kind, "reason": file.reason}
+                for file in refused
+            ],
+            "failed": failed,
+        }
         summary = {
             "outcomes": counts,
             "bytes": written,
@@ -194,10 +221,11 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
         return summary, failures
 
 
-def _combined(failures: Sequence[Failed], stored: int) -> MeetingsApiError:
+def _combined(failures: Sequence[Failed], outcomes: Mapping[str, int]) -> MeetingsApiError:
     """Combine the errors into one, which is temporary if one of them is."""
     first = next((failure.error for failure in failures if not failure.error.permanent), failures[0].error)
     details = "; ".join(f"{failure.what}: {failure.error}" for failure in failures[:20])
+    stored = sum(outcomes.values()) - len(failures) - outcomes.get("refused", 0)
     more = f"; and {len(failures) - 20} more, see the log" if len(failures) > 20 else ""
     return type(first)(
         f"{len(failures)} files failed, {stored} landed or present: {details}{more}",

@@ -155,7 +155,10 @@ def test_summary_lists_the_first_and_counts_all(
     recordings = list_feishu(context, RUNNING_MEETING, READY_MEETING)
     land_media(context, tmp_path, meetings_conn_id="feishu_default", recordings=[*recordings, *recordings])
     summary = context["ti"].pushed["summary"]
-    assert (len(summary["not_ready"]), summary["counts"]) == (1, {"not_ready": 2, "without_files": 0, "failed": 0})
+    assert (len(summary["not_ready"]), summary["counts"]) == (
+        1,
+        {"not_ready": 2, "without_files": 0, "refused": 0, "failed": 0},
+    )
 
 
 def test_recordings_and_stored_files_by_reference(emulated: Any, context: Any, tmp_path: Path) -> None:
@@ -188,20 +191,95 @@ def test_no_token_at_media_host_and_no_link_in_outputs(emulated: Any, context: A
     assert not any(code in text or "authcode" in text for text in texts)
 
 
-def test_other_files_land_after_failure(emulated: Any, context: Any, tmp_path: Path) -> None:
+def _delete(emulated: Any, minute: str) -> None:
+    company = emulated.state.company
+    gone = replace(company.feishu_minutes[minute], status="deleted")
+    emulated.state.company = replace(company, feishu_minutes={**company.feishu_minutes, minute: gone})
+
+
+def test_refused_file_is_an_outcome(emulated: Any, context: Any, tmp_path: Path) -> None:
     recordings = list_feishu(context, READY_MEETING, AUDIO_ONLY_MEETING)
     company = emulated.state.company
-    gone = replace(company.feishu_minutes[READY_MINUTE], status="deleted")
-    emulated.state.company = replace(company, feishu_minutes={**company.feishu_minutes, READY_MINUTE: gone})
+    _delete(emulated, READY_MINUTE)
     arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings}
+    refused, landed = land_media(context, tmp_path, **arguments)
+    assert landed["outcome"] == "landed"
+    assert refused == {
+        **dict.fromkeys(("uri", "size", "sha256", "media_type", "landed_at")),
+        **{"platform": "feishu", "tenant": landed["tenant"], "recording_id": READY_MINUTE, "file_id": READY_MINUTE},
+        **{"kind": "video", "outcome": "refused", "reason": "resource deleted (code 2091004)"},
+    }
+    summary = context["ti"].pushed["summary"]
+    assert summary["outcomes"] == {"landed": 1, "refused": 1}
+    assert summary["refused"] == [
+        {name: refused[name] for name in ("recording_id", "file_id", "kind", "reason")},
+    ]
+    assert (summary["without_files"], summary["failed"]) == ([], [])
+    emulated.state.company = company
+    assert [f["outcome"] for f in land_media(context, tmp_path, **arguments)] == ["landed", "skipped"]
+
+
+def test_on_refused_fail(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = list_feishu(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    _delete(emulated, READY_MINUTE)
+    arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings, "on_refused": "fail"}
     with pytest.raises(AirflowFailException, match=r"1 files failed, 1 landed or present: .*2091004") as caught:
         land_media(context, tmp_path, **arguments)
     assert "A retry" not in str(caught.value)
     assert context["ti"].pushed["summary"]["without_files"] == []
     assert len(list(tmp_path.rglob("*.m4a"))) == 1
     assert context["ti"].pushed["summary"]["outcomes"] == {"landed": 1, "failed": 1}
-    emulated.state.company = company
-    assert [f["outcome"] for f in land_media(context, tmp_path, **arguments)] == ["landed", "skipped"]
+
+
+@pytest.mark.parametrize("code", [99991672, 2091003])
+def test_missing_scope_and_not_ready_are_no_refusal(emulated: Any, context: Any, tmp_path: Path, code: int) -> None:
+    recordings = list_feishu(context, READY_MEETING)
+    emulated.state.fail("feishu.minute_media", code, times=None)
+    with pytest.raises(AirflowException, match=str(code)) as caught:
+        land_media(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings)
+    assert isinstance(caught.value, AirflowFailException) == (code == 99991672)
+    assert context["ti"].pushed["summary"]["outcomes"] == {"failed": 1}
+
+
+@pytest.mark.parametrize("by_reference", [False, True])
+def test_partial_result_is_pushed_before_failure(
+    emulated: Any, context: Any, tmp_path: Path, by_reference: bool
+) -> None:
+    recordings = list_feishu(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    emulated.state.fault("html", READY_MINUTE)
+    to: dict[str, Any] = {"batches_to": f"file://{tmp_path}/batches"} if by_reference else {}
+    with pytest.raises(AirflowException, match="1 files failed, 1 landed"):
+        land_media(context, tmp_path / "lake", meetings_conn_id="feishu_default", recordings=recordings, **to)
+    failed, landed = arguments.items(context["ti"].pushed["return_value"], "stored_files", context)
+    assert landed["outcome"] == "landed"
+    assert (failed["file_id"], failed["outcome"], failed["uri"]) == (READY_MINUTE, "failed", None)
+    assert "a page or a message was served instead of the file" in failed["reason"]
+    assert "authcode" not in json.dumps([failed, landed])
+
+
+def test_no_result_is_pushed_without_do_xcom_push(emulated: Any, context: Any, tmp_path: Path) -> None:
+    recordings = list_feishu(context, READY_MEETING)
+    emulated.state.fail("feishu.minute_media", 99991672, times=None)
+    with pytest.raises(AirflowFailException):
+        land_media(context, tmp_path, meetings_conn_id="feishu_default", recordings=recordings, do_xcom_push=False)
+    assert "return_value" not in context["ti"].pushed
+
+
+def test_formats_that_are_refused(emulated: Any, context: Any, tmp_path: Path) -> None:
+    """WeCom is asked for the formats of an AI transcript, file by file."""
+    recordings = list_wecom(emulated, context, TWO_FILES_RECORD)
+    emulated.state.fail("wecom.get_file", 730008)
+    kinds = ["ai_transcript", "video", "summary-docx"]
+    stored = land_media(context, tmp_path, recordings=recordings, kinds=kinds)
+    assert [(f["file_id"][-1], f["kind"], f["outcome"]) for f in stored] == [
+        ("1", "video", "landed"),
+        ("2", "video", "landed"),
+        ("1", "summary-docx", "landed"),
+        ("2", "summary-docx", "landed"),
+        ("1", "ai_transcript", "refused"),
+        ("2", "ai_transcript-txt", "landed"),
+    ]
+    assert stored[4]["reason"].startswith("meeting deleted")
 
 
 def test_connection_of_other_platform(emulated: Any, context: Any, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,13 +14,11 @@ from traceback import extract_tb
 
 from requests import RequestException
 
-from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.client import MeetingsClient, reason_of
 from airflow_provider_meetings.api.errors import MeetingsApiError, ServerError, StoreError
-from airflow_provider_meetings.api.landing.receipt import Receipt
+from airflow_provider_meetings.api.landing.receipt import Receipt, without_object
 from airflow_provider_meetings.api.landing.transfer import Stopped
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, StoredFile
-
-log = logging.getLogger(__name__)
 
 _MAX_QUEUED_PER_WORKER = 8
 
@@ -31,18 +28,20 @@ FindReceipt = Callable[[Recording, MediaFile], Receipt | None]
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A file that was not landed; `media` is None if the files of the recording could not be listed."""
+    """A file that was not landed; if its formats could not be listed, `media` has the kind without a format."""
 
     recording: Recording
-    media: MediaFile | None
+    media: MediaFile
     error: MeetingsApiError
 
     @property
     def what(self) -> str:
         """Return the ids of file and recording."""
-        if self.media is None:
-            return self.recording.label
         return f"{self.media.file_id!r} ({self.media.kind}) of {self.recording.label}"
+
+    def stored_file(self, outcome: str) -> StoredFile:
+        """Return the file without an object, with the platform's reason."""
+        return without_object(self.media, outcome, reason_of(self.error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +61,54 @@ def files_of(
 ) -> Iterator[tuple[Recording, MediaFile] | Failed]:
     """Yield the files of the requested kinds of each recording, without duplicates; may send requests.
 
+    A kind of a file whose formats cannot be listed fails alone. If the recording's files cannot be listed at all, each
+    kind fails, with the id of the recording as that of the file.
+
     :param receipt: returns the receipt of a file. If all formats of a kind that the platform had are landed, it is not
         asked for them; it may have added one since.
     """
     seen: set[tuple[str, ...]] = set()
     for recording in recordings:
-        try:
-            landed = list(_landed(client, recording, kinds, receipt)) if receipt else []
-            known = {media.kind.partition("-")[0] for media in landed}
-            rest = [kind for kind in kinds if kind.partition("-")[0] not in known]
-            for media in chain(landed, client.media(recording, rest)):
-                # A duplicate would be landed by two threads at once.
-                key = (media.platform, media.tenant, media.recording_id, media.file_id, media.kind)
-                if key not in seen:
-                    seen.add(key)
-                    yield recording, media
-        except MeetingsApiError as error:
-            yield Failed(recording, None, error)
+        landed = list(_landed(client, recording, kinds, receipt)) if receipt else []
+        known = {media.kind.partition("-")[0] for media in landed}
+        rest = [kind for kind in kinds if kind.partition("-")[0] not in known]
+        for media in chain(landed, _listed(client, recording, rest)):
+            if isinstance(media, Failed):
+                yield media
+                continue
+            # A duplicate would be landed by two threads at once.
+            key = (media.platform, media.tenant, media.recording_id, media.file_id, media.kind)
+            if key not in seen:
+                seen.add(key)
+                yield recording, media
+
+
+def _listed(client: MeetingsClient, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile | Failed]:
+    """Yield the files of a recording, first those of the kinds whose formats need no request."""
+    by_family: dict[str, list[str]] = {}
+    for kind in kinds:
+        by_family.setdefault(kind.partition("-")[0], []).append(kind)
+    linked = {family: by_family.pop(family) for family in client.linked_kinds if family in by_family}
+    try:
+        yield from client.media(recording, list(chain.from_iterable(by_family.values())))
+    except MeetingsApiError as error:
+        recording_id = recording.recording_id or recording.label
+        for family in by_family:
+            media = MediaFile(
+                platform=recording.platform,
+                tenant=recording.tenant,
+                recording_id=recording_id,
+                meeting_id=recording.meeting_id,
+                file_id=recording_id,
+                kind=family,
+            )
+            yield Failed(recording, media, error)
+    for family, requested in linked.items():
+        for file in recording.files:
+            try:
+                yield from client.media(replace(recording, files=(file,)), requested)
+            except MeetingsApiError as error:
+                yield Failed(recording, replace(file, kind=family), error)
 
 
 def _landed(
@@ -160,7 +190,4 @@ def _unexpected(error: Exception, media: MediaFile) -> ServerError:
 
 
 def _result(queued: Future[Landed | Failed] | Failed) -> Landed | Failed:
-    result = queued if isinstance(queued, Failed) else queued.result()
-    if isinstance(result, Failed):
-        log.error("Landing %s failed: %s", result.what, result.error)
-    return result
+    return queued if isinstance(queued, Failed) else queued.result()

@@ -12,7 +12,7 @@ from pendulum import DateTime
 
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.landing.layout import Layout
-from airflow_provider_meetings.api.landing.receipt import IDENTITY, Receipt
+from airflow_provider_meetings.api.landing.receipt import IDENTITY, Receipt, without_object
 from airflow_provider_meetings.api.landing.source import MediaSource
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.target import LandingTarget
@@ -101,7 +101,7 @@ class Landing:
         result = ResumableTransfer(source, target, progress, self._limits).run()
         if result is None:
             log.warning("%s does not exist on the platform", source.name)
-            return _absent(media)
+            return without_object(media, "absent", "the platform has no such file")
         size = result.stat.size
         # The declared size is not reliable enough to reject a file, but the user should check it.
         if media.declared_size and size < media.declared_size:
@@ -155,9 +155,3 @@ class Landing:
             tree_sha256=parts.tree if parts else None,
             formats=list(media.formats) or None,
         )
-
-
-def _absent(media: MediaFile) -> StoredFile:
-    values = {name: getattr(media, name) for name in IDENTITY}
-    missing = dict.fromkeys(("uri", "size", "sha256", "media_type", "landed_at"))
-    return StoredFile.from_dict({**values, **missing, "outcome": "absent"})

@@ -102,3 +102,10 @@ def _is_object_name(name: str) -> bool:
     if name in {"", ".", ".."} or "/" in name or not name.isprintable() or len(name.encode()) > 255:
         return False
     return not name.endswith((RECEIPT_SUFFIX, CHECKPOINT_SUFFIX))
+
+
+def without_object(media: MediaFile, outcome: str, reason: str) -> StoredFile:
+    """Return a stored file that has no object."""
+    missing = dict.fromkeys(("uri", "size", "sha256", "media_type", "landed_at"))
+    values = {name: getattr(media, name) for name in IDENTITY}
+    return StoredFile.from_dict({**values, **missing, "outcome": outcome, "reason": reason})

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 import requests
 
-from airflow_provider_meetings.api.errors import MediaCorrupt, MeetingsApiError, NotFound, StoreError
+from airflow_provider_meetings.api.errors import (
+    Gone,
+    MediaCorrupt,
+    MeetingsApiError,
+    NotFound,
+    NotReady,
+    PermissionDenied,
+    StoreError,
+)
 from airflow_provider_meetings.api.landing.batch import Failed, Landed, files_of, land_all
 from airflow_provider_meetings.api.landing.landing import Landing
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.transfer import Limits, Stopped
-from airflow_provider_meetings.api.models import Download, MediaFile, Recording, StoredFile
+from airflow_provider_meetings.api.models import Download, MediaFile, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.landing.bench import BODY, Bench
 from tests.contract.landing.scripted import MEDIA, RECORDING, ScriptedClient
@@ -187,4 +196,49 @@ def test_closing_generator_stops_threads(bench: Bench) -> None:
 def test_files_of_skips_duplicates_and_reports_failures(bench: Bench) -> None:
     recordings = [RECORDING, replace(RECORDING, recording_id="unknown"), RECORDING]
     found = list(files_of(_PathClient(bench), recordings, ["video"]))
-    assert [f.what if isinstance(f, Failed) else f[1].file_id for f in found] == ["rec-1-1", "rec-1-2", "unknown"]
+    assert [f.what if isinstance(f, Failed) else f[1].file_id for f in found] == [
+        "rec-1-1",
+        "rec-1-2",
+        "'unknown' (video) of unknown",
+    ]
+
+
+def test_kinds_fail_alone(bench: Bench) -> None:
+    """Each linked kind of each file is asked for by itself."""
+
+    class Client(_PathClient):
+        linked_kinds = ("summary",)
+
+        def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:
+            if list(kinds) == ["summary"] and recording.files[0].file_id == "b":
+                yield replace(recording.files[0], kind="summary-pdf")
+            elif kinds:
+                raise NotFound(f"no {', '.join(kinds)}")
+
+    recording = replace(RECORDING, files=tuple(replace(MEDIA, file_id=name) for name in "abc"))
+    found = list(files_of(Client(bench), [recording], ["summary", "video", "audio"]))
+    assert [
+        (f.media.file_id, f.media.kind, f.error.what) if isinstance(f, Failed) else f[1].file_id for f in found
+    ] == [
+        ("rec-1", "video", "no video, audio"),
+        ("rec-1", "audio", "no video, audio"),
+        ("a", "summary", "no summary"),
+        "b",
+        ("c", "summary", "no summary"),
+    ]
+    failed = found[0]
+    assert isinstance(failed, Failed)
+    stored = failed.stored_file("refused")
+    assert (stored.outcome, stored.reason, stored.uri) == ("refused", "no video, audio", None)
+
+
+def test_what_a_platform_refuses(bench: Bench) -> None:
+    """An error about all objects, or one that may pass, is no refusal."""
+
+    class Client(_PathClient):
+        states: ClassVar[Mapping[int, RecordingState]] = {1: RecordingState.FORBIDDEN, 2: RecordingState.PROCESSING}
+
+    client = Client(bench)
+    refused = [Gone("x"), NotFound("x"), PermissionDenied("x", code=1)]
+    others = [PermissionDenied("x", code=3), NotReady("x", code=2), NotReady("x"), StoreError("x"), MediaCorrupt("x")]
+    assert [client.refuses(error) for error in (*refused, *others)] == [True] * 3 + [False] * 5

@@ -118,13 +118,14 @@ def test_declared_and_stored_columns_are_independent(
 
 
 @pytest.mark.sqlite_cases
-@pytest.mark.parametrize("outcome", ["landed", "resumed", "skipped", "replaced", "absent", "failed"])
+@pytest.mark.parametrize("outcome", ["landed", "resumed", "skipped", "replaced", "absent", "refused", "failed"])
 def test_file_without_object_has_no_stored_columns(load: Load, stored: Make, dump: Dump, outcome: str) -> None:
-    has_object = outcome not in {"absent", "failed"}
+    has_object = outcome not in {"absent", "refused", "failed"}
     nothing = {} if has_object else {"uri": None, "size": None, "sha256": None, "media_type": None, "landed_at": None}
-    load(stored_files=[stored(outcome=outcome, **nothing)])
+    reason = None if has_object else "resource deleted (code 2091004)"
+    load(stored_files=[stored(outcome=outcome, **nothing, reason=reason)])
     assert [row["uri"] for row in dump("recording_files")] == (["s3://lake@bucket/f-1.video.mp4"] * has_object)
-    assert [row["outcome"] for row in dump("landings")] == [outcome]
+    assert [(row["outcome"], row["reason"]) for row in dump("landings")] == [(outcome, reason)]
 
 
 def test_landing_has_one_row_per_try(load: Load, stored: Make, dump: Dump, run_key: RunKey) -> None:
