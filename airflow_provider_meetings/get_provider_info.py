@@ -36,8 +36,14 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [feishu.MANIFEST["connection-type"], wecom.MANIFEST["connection-type"]],
         "hooks": _modules(Feishu=["platforms.feishu.hook"], WeCom=["platforms.wecom.hook"]),
         "operators": _modules(
-            Feishu=["operators.recordings", "operators.landings", "operators.ledger", "platforms.feishu.operators"],
-            WeCom=["operators.recordings", "operators.landings", "operators.ledger"],
+            Feishu=[
+                "operators.recordings",
+                "operators.landings",
+                "operators.ledger",
+                "operators.run_state",
+                "platforms.feishu.operators",
+            ],
+            WeCom=["operators.recordings", "operators.landings", "operators.ledger", "operators.run_state"],
         ),
         "sensors": _modules(Feishu=["sensors.recordings"], WeCom=["sensors.recordings"]),
         "triggers": _modules(Feishu=["triggers.recordings"], WeCom=["triggers.recordings"]),

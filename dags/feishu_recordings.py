@@ -11,6 +11,7 @@ from datetime import timedelta
 import pendulum
 from airflow.sdk import Param, dag
 
+from airflow_provider_meetings.operators.run_state import FailRunOperator
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
@@ -51,12 +52,14 @@ def feishu_recordings() -> None:
         kinds=("video", "transcript"),
         timezone="Asia/Shanghai",
     )
-    RecordingsToSqlOperator(
+    loaded = RecordingsToSqlOperator(
         task_id="load",
         sql_conn_id="meetings_warehouse",
         recordings=settled.output,
         stored_files=landed.output,
+        trigger_rule="all_done_min_one_success",  # a file that failed must not keep the others out
     )
+    [settled, landed, loaded] >> FailRunOperator(task_id="fail_run")
 
 
 feishu_recordings()

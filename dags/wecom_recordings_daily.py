@@ -12,6 +12,7 @@ import pendulum
 from airflow.sdk import CronDataIntervalTimetable, XComArg, dag
 
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.operators.run_state import FailRunOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 
@@ -44,13 +45,15 @@ def wecom_recordings_daily() -> None:
         kinds=("video", "audio", "summary"),
         timezone="Asia/Shanghai",
     )
-    RecordingsToSqlOperator(
+    loaded = RecordingsToSqlOperator(
         task_id="load",
         sql_conn_id="meetings_warehouse",
         recordings=listed.output,
         stored_files=landed.output,
         summary=XComArg(listed, key="summary"),
+        trigger_rule="all_done_min_one_success",  # a file that failed must not keep the others out
     )
+    [listed, landed, loaded] >> FailRunOperator(task_id="fail_run")
 
 
 wecom_recordings_daily()
