@@ -15,6 +15,8 @@ from airflow_provider_meetings.api.ledger.state import Interval, State
 from airflow_provider_meetings.api.models import Recording, RecordingState
 from airflow_provider_meetings.api.query import WINDOW, RecordingRef
 
+_EXISTED = frozenset({RecordingState.READY, RecordingState.GONE})
+
 
 class LedgerRun:
     """One run. The ledger does not change until `changes` are written, before the recordings are returned.
@@ -86,7 +88,7 @@ class LedgerRun:
         if item is None and key in self._landed and self._is_old(recording):
             return None
         missing_since = None
-        if item and item.seen.state == RecordingState.READY and recording.reason == NOT_LISTED:
+        if item and item.seen.state in _EXISTED and recording.reason == NOT_LISTED:
             missing_since = item.seen.missing_since or self._now
             since = pendulum.from_timestamp(missing_since).isoformat()
             recording = replace(recording, state=RecordingState.GONE, reason=f"not listed since {since}")

@@ -187,6 +187,8 @@ def test_deleted_recording(source: Source, platform_says: str) -> None:
     assert gone.state is RecordingState.GONE
     source.closes(run, [gone])
     assert not source.is_open(gone)
+    _, again = source.lists(10 * DAY, lacking)
+    assert [one.state for one in again] == [RecordingState.GONE], "a revisit of what is gone"
 
 
 def test_recording_that_is_listed_again_is_not_deleted(source: Source) -> None:
