@@ -23,12 +23,13 @@ log = logging.getLogger(__name__)
 NOT_LISTED = "no longer in the meeting's listing"
 """The reason of a listed recording that a platform, which cannot say that it is deleted, no longer lists."""
 
-Known = Callable[[RecordingRef], bool]
+Wanted = Callable[[RecordingRef], RecordingRef | None]
+"""Return the ids by which to ask for what a listing shows; None if its details are not needed."""
 
 
-def nothing(_: RecordingRef) -> bool:
-    """Return False: nothing is known."""
-    return False
+def everything(ref: RecordingRef) -> RecordingRef:
+    """Return the ids as listed: all details are needed."""
+    return ref
 
 
 _STATES = {Gone: RecordingState.GONE, NotFound: RecordingState.UNKNOWN, NotReady: RecordingState.ABSENT}
@@ -83,7 +84,7 @@ class MeetingsClient(ABC):
         self.transport.interrupt()
         self.media_session.interrupt()
 
-    def list(self, query: RecordingQuery, report: Report = ignore, known: Known = nothing) -> Iterator[Recording]:
+    def list(self, query: RecordingQuery, report: Report = ignore, wanted: Wanted = everything) -> Iterator[Recording]:
         """Yield each recording that `query` selects, once, in any state.
 
         A meeting that is queried by its id always yields an item: with state ``absent`` if it has no recording. An id
@@ -95,7 +96,7 @@ class MeetingsClient(ABC):
         :raises ServerError: if the platform fails to answer for every id.
         """
         questions = self._questions(query)
-        return deduplicate(self._answers(questions, report, len(questions), known), set())
+        return deduplicate(self._answers(questions, report, len(questions), wanted), set())
 
     def _questions(self, query: RecordingQuery) -> tuple[RecordingQuery, ...]:
         """Split a query into one for each id.
@@ -111,7 +112,7 @@ class MeetingsClient(ABC):
         questions: Iterable[RecordingQuery],
         report: Report,
         total: int | None = None,
-        known: Known = nothing,
+        wanted: Wanted = everything,
     ) -> Iterator[Recording]:
         """Yield the answers to each question.
 
@@ -128,7 +129,7 @@ class MeetingsClient(ABC):
                 (unfinished.append if window.outcome.is_incomplete else report)(window)
 
             try:
-                for recording in self._list(question, note, known):
+                for recording in self._list(question, note, wanted):
                     selector = listed_by.get(recording.recording_id, listed_by.get(None))
                     yield replace(recording, listed_by=selector)
                 lost = False
@@ -195,7 +196,7 @@ class MeetingsClient(ABC):
         return query
 
     @abstractmethod
-    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
+    def _list(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
         """Yield the recordings of one of the `_questions`; duplicates are allowed."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ from urllib.parse import urljoin
 
 import pendulum
 
-from airflow_provider_meetings.api.client import Known, MeetingsClient
+from airflow_provider_meetings.api.client import MeetingsClient, Wanted
 from airflow_provider_meetings.api.costs import Requests, Volume
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing.batch import Failed, land_all
@@ -49,7 +49,7 @@ class LinkClient(MeetingsClient):
         """Not used here."""
         raise NotImplementedError
 
-    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
+    def _list(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
         raise NotImplementedError
 
     def requests_of(self, query: RecordingQuery, volume: Volume, kinds: Sequence[str]) -> Iterator[Requests]:

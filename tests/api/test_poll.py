@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.api.client import Known, MeetingsClient
+from airflow_provider_meetings.api.client import MeetingsClient, Wanted
 from airflow_provider_meetings.api.costs import Requests, Volume
 from airflow_provider_meetings.api.errors import (
     Gone,
@@ -59,7 +59,7 @@ class Acme(MeetingsClient):
         self.answers = answers
         self.asked: list[str] = []
 
-    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
+    def _list(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
         ids = next(query.ids())
         name = next(value for value in ids.values() if value)
         self.asked.append(name)

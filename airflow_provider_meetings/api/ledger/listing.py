@@ -81,7 +81,7 @@ class LedgerListing:
             report(window)
 
         query = RecordingQuery(start=pendulum.from_timestamp(start), end=pendulum.from_timestamp(end), **ids)
-        for recording in self._client.list(query, note, self._run.known):
+        for recording in self._client.list(query, note, self._run.wanted):
             if (found := self._run.take(recording)) is not None:
                 yield found
         if whole:

@@ -58,14 +58,19 @@ class LedgerRun:
             )
         return start
 
-    def known(self, ref: RecordingRef) -> bool:
-        """Note that a listing shows a recording; return whether its details are not needed now."""
+    def wanted(self, ref: RecordingRef) -> RecordingRef | None:
+        """Note that a listing shows a recording; return by which ids to ask for it, None if it is not needed now.
+
+        A recording whose id is known is asked for by it: to ask for its meeting would be one more request.
+        """
         key = key_of(ref)
         if key in self._landed and self._is_old(ref):
-            return True
+            return None
         keys = [key] if key in self._state.items else self._by_meeting.get(ref.meeting_id or "", [])
         self._shown.update(keys)
-        return bool(keys) and not any(self._is_due(self._state.items[key]) for key in keys)
+        due = [item for key in keys if self._is_due(item := self._state.items[key])]
+        named = (item.ref for item in due if item.seen.recording_id)
+        return next(named, ref) if due or not keys else None
 
     def listed(self, selector: str, start: float, end: float, *, begins: bool) -> None:
         """Note that a window was listed whole.

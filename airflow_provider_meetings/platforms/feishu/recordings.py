@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import Known, MeetingsClient, reason_of
+from airflow_provider_meetings.api.client import MeetingsClient, Wanted, reason_of
 from airflow_provider_meetings.api.costs import Requests, Volume, page_requests
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.rate_limit import Quota
@@ -111,13 +111,13 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             )
         return questions
 
-    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
+    def _list(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
         if query.selectors == (WINDOW,):
-            return self._list_window(query, report, known)
+            return self._list_window(query, report, wanted)
         ids = next(query.ids())
         if ids.get("recording_id") or ids.get("meeting_id"):
             return self._look_up(query, ids, report)
-        return self._list_by_number(query, ids["meeting_number"], report, known)
+        return self._list_by_number(query, ids["meeting_number"], report, wanted)
 
     def _look_up(self, query: RecordingQuery, ids: Mapping[str, Any], report: Report) -> Iterator[Recording]:
         token, meeting_id = ids.get("recording_id"), ids.get("meeting_id")
@@ -136,7 +136,9 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         report(ListedWindow(endpoint=endpoint, selector=selector, start=None, end=None, pages=1, items=items))
         yield recording
 
-    def _list_by_number(self, query: RecordingQuery, number: str, report: Report, known: Known) -> Iterator[Recording]:
+    def _list_by_number(
+        self, query: RecordingQuery, number: str, report: Report, wanted: Wanted
+    ) -> Iterator[Recording]:
         if query.start is not None:
             start, end = _window(query)
         elif query.recordings and (started := query.recordings[0].started_at):
@@ -151,8 +153,8 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             for one in self.list_meetings_by_number(number, start, end, report=report):
                 empty = False
                 ref = RecordingRef(recording_id=None, meeting_id=one.id, meeting_number=number)
-                if not known(ref):
-                    yield RecordingQuery(recordings=(ref,))
+                if known := wanted(ref):
+                    yield RecordingQuery(recordings=(known,))
 
         yield from self._answers_of_listed(questions(), report)
         if empty:
@@ -161,7 +163,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/vc-v1/meeting_list/get
     # https://open.feishu.cn/document/server-docs/vc-v1/meeting-recording/get
     # Inferred, not documented: the meeting_instance_id of the first is the meeting_id of the second.
-    def _list_window(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
+    def _list_window(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
         # The ongoing meetings first: one that ends in between is listed twice, not missed.
         ongoing = set()
         try:
@@ -176,7 +178,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             ref
             for row in self._meetings(query, meetings.ENDED, report)
             if row.recording is not False and (row.meeting_instance_id or "") not in ongoing
-            if not known(ref := _ref(row))
+            if (ref := wanted(_ref(row)))
         )
         questions = (RecordingQuery(recordings=(ref,)) for ref in ended)
         for recording in self._answers_of_listed(questions, report):
@@ -251,16 +253,16 @@ class FeishuUserClient(FeishuClient):
             raise InvalidRequest("feishu lists by owner_ids only within a window: set start and end")
         return super()._questions(query)
 
-    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
-        return (self._list_by_owner if query.owner_ids else super()._list)(query, report, known)
+    def _list(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
+        return (self._list_by_owner if query.owner_ids else super()._list)(query, report, wanted)
 
-    def _list_by_owner(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
+    def _list_by_owner(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
         start, end = _window(query)
         minutes = self.search_minutes(query.owner_ids[0], start, end, report=report)
         questions = (
             RecordingQuery(recording_ids=(one.token,))
             for one in minutes
-            if not known(RecordingRef(recording_id=one.token, meeting_id=None))
+            if wanted(RecordingRef(recording_id=one.token, meeting_id=None))
         )
         for recording in self._answers_of_listed(questions, report):
             # The platform includes `end`, but here a window does not: the next one starts with it.

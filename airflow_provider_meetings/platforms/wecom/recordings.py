@@ -12,7 +12,7 @@ from typing import ClassVar
 import pendulum
 from pendulum import DateTime
 
-from airflow_provider_meetings.api.client import NOT_LISTED, Known, MeetingsClient
+from airflow_provider_meetings.api.client import NOT_LISTED, MeetingsClient, Wanted
 from airflow_provider_meetings.api.costs import Requests, Volume, page_requests
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, NotFound
 from airflow_provider_meetings.api.http.auth import TokenStore
@@ -109,7 +109,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
             return (*super()._questions(replace(query, recordings=others)), *questions)
         return tuple(questions)
 
-    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
+    def _list(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
         if _is_named(query):
             find = self._of_owner if named.is_of_owner(query) else self._of_meeting
             found = {recording.recording_id: recording for recording in find(query, report)}

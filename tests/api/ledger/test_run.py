@@ -154,18 +154,28 @@ def test_recording_of_a_meeting_takes_the_place_of_the_meeting(source: Source) -
     assert not source.is_open(meeting)
     assert source.is_open(recording())
     source.closes(run, taken)
-    assert source.run(DAY + 80).known(RecordingRef(recording_id=None, meeting_id="m1"))
+    assert not source.run(DAY + 80).wanted(RecordingRef(recording_id=None, meeting_id="m1"))
     assert source.state.items[key_of(meeting)].next_check(REVISIT) is None
+
+
+def test_known_recording_is_asked_for_by_its_id(source: Source) -> None:
+    meeting = RecordingRef(recording_id=None, meeting_id="m1")
+    assert source.run(DAY).wanted(meeting) == meeting
+    run, taken = source.lists(DAY, recording())
+    source.closes(run, taken)
+    known = source.run(2 * DAY).wanted(meeting)
+    assert known
+    assert (known.recording_id, known.meeting_id) == ("r1", "m1")
 
 
 def test_known_recording_needs_no_request_until_it_is_due(source: Source) -> None:
     ref = RecordingRef(recording_id=None, meeting_id="m1")
-    assert not source.run(DAY).known(ref)
+    assert source.run(DAY).wanted(ref)
     run, taken = source.lists(DAY, recording())
-    assert source.run(DAY + 60, "other").known(ref), "another run has it"
+    assert not source.run(DAY + 60, "other").wanted(ref), "another run has it"
     source.closes(run, taken)
-    assert source.run(1.5 * DAY).known(ref)
-    assert not source.run(2 * DAY).known(ref), "a revisit"
+    assert not source.run(1.5 * DAY).wanted(ref)
+    assert source.run(2 * DAY).wanted(ref), "a revisit"
 
 
 @pytest.mark.parametrize("platform_says", ["gone", "nothing"])
@@ -254,4 +264,4 @@ def test_old_recordings_with_receipts_stay_out_of_a_new_ledger(source: Source) -
     assert run.take(recording(1, started=5 * DAY)) is None
     assert run.take(recording(2, started=7 * DAY)) is not None, "it is still watched"
     old = pendulum.from_timestamp(5 * DAY)
-    assert run.known(RecordingRef(recording_id=None, meeting_id="m1", started_at=old))
+    assert not run.wanted(RecordingRef(recording_id=None, meeting_id="m1", started_at=old))

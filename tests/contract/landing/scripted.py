@@ -21,7 +21,7 @@ from typing import ClassVar
 
 import pendulum
 
-from airflow_provider_meetings.api.client import Known, MeetingsClient
+from airflow_provider_meetings.api.client import MeetingsClient, Wanted
 from airflow_provider_meetings.api.costs import Requests, Volume
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.landing.landing import Landing
@@ -70,7 +70,7 @@ class ScriptedClient(MeetingsClient):
         self.opened += 1
         return self._opens.pop(0)() if len(self._opens) > 1 else self._opens[0]()
 
-    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
+    def _list(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
         raise NotImplementedError
 
     def media(self, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import requests
 
-from airflow_provider_meetings.api.client import Known, MeetingsClient
+from airflow_provider_meetings.api.client import MeetingsClient, Wanted
 from airflow_provider_meetings.api.costs import Requests, Volume
 from airflow_provider_meetings.api.errors import NotFound
 from airflow_provider_meetings.api.http.auth import Token, TokenAuth, TokenStore, token_key
@@ -80,7 +80,7 @@ class ToyMeetClient(MeetingsClient):
         )
         return answer
 
-    def _list(self, query: RecordingQuery, report: Report, known: Known) -> Iterator[Recording]:
+    def _list(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
         for owner in query.owner_ids:
             tapes = self._get("/tapes", boss=owner)["tapes"]
             yield from map(self._recording, tapes)
