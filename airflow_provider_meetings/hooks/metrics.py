@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_meetings.api.http.usage import Usage
+from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.media.progress import Meter
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 
@@ -38,6 +39,23 @@ class AirflowMeter(Meter):
 
     def timing(self, name: str, seconds: float, tags: Mapping[str, str]) -> None:
         self._stats.timing(name, timedelta(seconds=seconds), tags=dict(tags))
+
+    def ledger(self, state: State, now: float) -> None:
+        """Send the age of a ledger's oldest open item, and how far its dates are behind, of one selector.
+
+        :param now: seconds since the epoch.
+        """
+        tags = {"platform": state.pipeline[2][0]} if state.pipeline else {}
+        opened = [item.first_seen for item in state.items.values() if item.is_open]
+        listed = [state.listed_up_to(selector) for selector in state.since]
+        settled = [state.settled_up_to(selector, now) for selector in state.since]
+        self._stats.gauge("meetings.ledger.oldest_open", _since(opened, now), tags=tags)
+        self._stats.gauge("meetings.ledger.listed_behind", _since(listed, now), tags=tags)
+        self._stats.gauge("meetings.ledger.settled_behind", _since(settled, now), tags=tags)
+
+
+def _since(times: Iterable[float | None], now: float) -> float:
+    return now - min((time for time in times if time is not None), default=now)
 
 
 def _stats_of_tasks() -> Any:

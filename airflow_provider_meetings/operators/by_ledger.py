@@ -15,6 +15,7 @@ from airflow_provider_meetings.api.ledger.run import LedgerRun
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.query import SELECTORS, RecordingQuery
 from airflow_provider_meetings.api.windows import Report
+from airflow_provider_meetings.hooks.metrics import AirflowMeter
 from airflow_provider_meetings.hooks.stores import store_at
 
 if TYPE_CHECKING:
@@ -84,5 +85,6 @@ class ListingByLedger:
         self._ledger.write(changes)
         self._state.merge(changes)
         self._ledger.compact(self._state, self._now)
+        AirflowMeter().ledger(self._state, self._now)
         opened = sum(item.is_open for item in self._state.items.values())
         log.info("The ledger %s has %d open items", self._ledger.uri, opened)

@@ -17,6 +17,7 @@ from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsL
 from airflow.sdk.observability.stats import Stats as TaskStats
 
 from airflow_provider_meetings.api import wait
+from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
     PROCESSING_MEETING,
@@ -24,12 +25,14 @@ from airflow_provider_meetings.emulator.seed.feishu import (
     READY_MINUTE,
     RUNNING_MEETING,
 )
+from airflow_provider_meetings.hooks.metrics import AirflowMeter
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.triggers import recordings
 from airflow_provider_meetings.triggers.recordings import RecordingReadyTrigger
+from tests.api.ledger.test_state import item, seen
 
 Metrics = list[tuple[str, Any, dict[str, str]]]
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,6 +54,10 @@ def collected(stats: Any) -> Iterator[Metrics]:
         @classmethod
         def timing(cls, stat: str, dt: Any, *, tags: Any = None) -> None:
             metrics.append((stat, type(dt).__name__, tags))
+
+        @classmethod
+        def gauge(cls, stat: str, value: float, rate: float = 1, delta: bool = False, *, tags: Any = None) -> None:
+            metrics.append((stat, value, tags))
 
     stats.initialize(factory=Backend, export_legacy_names=False)
     yield metrics
@@ -221,7 +228,23 @@ def test_trigger_uses_metrics_of_triggerer(
 
 def test_documentation_lists_all_metrics() -> None:
     sources = "".join(path.read_text() for path in (ROOT / "airflow_provider_meetings").rglob("*.py"))
-    sent = set(re.findall(r'\.(?:count|timing)\(\s*"(meetings\.[a-z_.]+)"', sources))
+    sent = set(re.findall(r'\.(?:count|timing|gauge)\(\s*"(meetings\.[a-z_.]+)"', sources))
     assert len(sent) > 5
     page = (ROOT / "docs/limits_in_airflow.rst").read_text()
     assert set(re.findall(r"^``(meetings\.[a-z_.]+)``", page, re.M)) == sent
+
+
+def test_gauges_of_a_ledger(task_metrics: Metrics) -> None:
+    open_item = item(seen=seen(started_at=200.0), first_seen=400.0, opened=frozenset({"e"}))
+    state = State(
+        pipeline=(0.0, "e", ("feishu", "t")),
+        items={"recording:1": open_item},
+        intervals={"window": ((0.0, 900.0),), "owner_id:a": ((0.0, 300.0),)},
+        since={"window": 0.0, "owner_id:a": 0.0},
+    )
+    AirflowMeter().ledger(state, 1000.0)
+    assert task_metrics == [
+        ("meetings.ledger.oldest_open", 600.0, FEISHU),
+        ("meetings.ledger.listed_behind", 700.0, FEISHU),
+        ("meetings.ledger.settled_behind", 800.0, FEISHU),
+    ]
