@@ -122,8 +122,12 @@ class Item:
         return due if due <= since + revisit else None
 
     def has_left(self, now: float, revisit: float) -> bool:
-        """Return whether it is settled, and too old to be watched."""
-        return not self.is_open and now > (self.settled_at or self.first_seen) + revisit
+        """Return whether it is settled, too old to be watched, and its receipts say the rest.
+
+        Why a recording has none, or is deleted, only the ledger says where there is no warehouse.
+        """
+        answered = self.settled is not None and (self.seen.state != RecordingState.READY or self.settled.refused)
+        return not self.is_open and not answered and now > (self.settled_at or self.first_seen) + revisit
 
     def merge(self, other: Self) -> Self:
         """Return the item with what both know."""

@@ -67,6 +67,21 @@ def test_compaction_drops_what_is_too_old(store: LocalStore) -> None:
     assert len(Ledger(store).read().items) == MAX_OBJECTS
 
 
+@pytest.mark.parametrize(
+    ("state", "refused"), [("gone", ()), ("forbidden", ()), ("unknown", ()), ("ready", ("video",))]
+)
+def test_compaction_keeps_why_a_recording_is_not_in_the_lake(
+    store: LocalStore, state: str, refused: tuple[str, ...]
+) -> None:
+    settled = Settled(at=0.0, entry="e", digest="d", refused=refused)
+    old = {"seen": seen(state=state), "opened": OPEN, "closed": OPEN, "settled": settled, "settled_at": 0.0}
+    for number in range(MAX_OBJECTS):
+        Ledger(store).write(state_of(f"recording:{number}", **old))
+    ledger = Ledger(store)
+    ledger.compact(ledger.read(), 15 * DAY)
+    assert len(Ledger(store).read().items) == MAX_OBJECTS
+
+
 def test_kill_between_the_merge_and_the_deletions_changes_nothing(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
