@@ -119,7 +119,8 @@ class Item:
             while since + distance <= self.seen.asked_at:
                 distance *= 2
             due = since + distance
-        return due if due <= since + revisit else None
+        last = since + revisit
+        return min(due, last) if self.seen.asked_at < last else None
 
     def has_left(self, now: float, revisit: float) -> bool:
         """Return whether it is settled, too old to be watched, and its receipts say the rest.
@@ -127,7 +128,8 @@ class Item:
         Why a recording has none, or is deleted, only the ledger says where there is no warehouse.
         """
         answered = self.settled is not None and (self.seen.state != RecordingState.READY or self.settled.refused)
-        return not self.is_open and not answered and now > (self.settled_at or self.first_seen) + revisit
+        old = now > (self.first_seen if self.settled_at is None else self.settled_at) + revisit
+        return old and not self.is_open and not answered and self.next_check(revisit) is None
 
     def merge(self, other: Self) -> Self:
         """Return the item with what both know."""

@@ -59,7 +59,8 @@ def test_many_objects_become_one_with_the_same_content(store: LocalStore) -> Non
 
 
 def test_compaction_drops_what_is_too_old(store: LocalStore) -> None:
-    old = {"seen": seen(), "opened": OPEN, "closed": OPEN, "settled": Settled(at=0.0, entry="e", digest="d")}
+    last = seen(asked_at=14 * DAY)
+    old = {"seen": last, "opened": OPEN, "closed": OPEN, "settled": Settled(at=0.0, entry="e", digest="d")}
     Ledger(store).write(state_of("recording:old", **old, settled_at=0.0))
     for number in range(MAX_OBJECTS):
         Ledger(store).write(state_of(f"recording:{number}"))
@@ -75,7 +76,13 @@ def test_compaction_keeps_why_a_recording_is_not_in_the_lake(
     store: LocalStore, state: str, refused: tuple[str, ...]
 ) -> None:
     settled = Settled(at=0.0, entry="e", digest="d", refused=refused)
-    old = {"seen": seen(state=state), "opened": OPEN, "closed": OPEN, "settled": settled, "settled_at": 0.0}
+    old = {
+        "seen": seen(state=state, asked_at=14 * DAY),
+        "opened": OPEN,
+        "closed": OPEN,
+        "settled": settled,
+        "settled_at": 0.0,
+    }
     for number in range(MAX_OBJECTS):
         Ledger(store).write(state_of(f"recording:{number}", **old))
     ledger = Ledger(store)

@@ -122,7 +122,7 @@ def test_settled_up_to(changes: dict[str, Any], settled_up_to: float) -> None:
     assert state.settled_up_to("window", 1000.0) == settled_up_to
 
 
-@pytest.mark.parametrize(("asked", "days"), [(0.0, 1), (0.5, 1), (1.0, 2), (2.5, 4), (4.0, 8), (9.0, None)])
+@pytest.mark.parametrize(("asked", "days"), [(0.0, 1), (0.5, 1), (1.0, 2), (2.5, 4), (4.0, 8), (9.0, 14), (14.0, None)])
 def test_distances_of_revisits(asked: float, days: int | None) -> None:
     settled = item(settled=Settled(at=0.0, entry="e", digest="d"), settled_at=0.0, seen=seen(asked_at=asked * DAY))
     assert settled.next_check(14 * DAY) == (None if days is None else days * DAY)
@@ -133,3 +133,4 @@ def test_incomplete_item_is_asked_for_each_run() -> None:
     found = item(settled=settled, settled_at=0.0, seen=seen(asked_at=9 * DAY))
     assert found.next_check(14 * DAY) == 9 * DAY + 3600
     assert found.next_check(9 * DAY) is None
+    assert found.next_check(10 * DAY) == 9 * DAY + 3600
