@@ -15,6 +15,7 @@ from airflow_provider_meetings.api.ledger.state import Interval, State
 from airflow_provider_meetings.api.models import Recording, RecordingState
 from airflow_provider_meetings.api.query import WINDOW, RecordingRef
 
+_MOMENT = 0.001
 _EXISTED = frozenset({RecordingState.READY, RecordingState.GONE})
 
 
@@ -102,10 +103,11 @@ class LedgerRun:
         is_first_miss = missing_since is not None and self._now - missing_since < DAY
         if item and (is_first_miss or not (changed or self._is_due(item))):
             if item.seen.missing_since != missing_since:
-                self._change(key, replace(item, seen=replace(item.seen, at=self._now, missing_since=missing_since)))
+                seen = replace(item.seen, at=self._later(item), missing_since=missing_since)
+                self._change(key, replace(item, seen=seen))
             return None
         seen = Seen(
-            at=self._now,
+            at=self._later(item),
             entry=self.entry,
             state=str(recording.state),
             digest=digest,
@@ -155,6 +157,10 @@ class LedgerRun:
 
     def _change(self, key: str, item: Item) -> None:
         self.changes.items[key] = item
+
+    def _later(self, item: Item | None) -> float:
+        """Return now, or a moment after what was seen before: by a clock that ran ahead it would win for years."""
+        return self._now if item is None else max(self._now, item.seen.at + _MOMENT)
 
     def _is_due(self, item: Item) -> bool:
         if item.is_open and (item.seen.run == self._run or item.seen.is_pending):

@@ -265,3 +265,19 @@ def test_old_recordings_with_receipts_stay_out_of_a_new_ledger(source: Source) -
     assert run.take(recording(2, started=7 * DAY)) is not None, "it is still watched"
     old = pendulum.from_timestamp(5 * DAY)
     assert not run.wanted(RecordingRef(recording_id=None, meeting_id="m1", started_at=old))
+
+
+def test_clock_that_ran_ahead_does_not_win(source: Source) -> None:
+    source.lists(1_000 * DAY, recording())
+    run, taken = source.lists(DAY, recording(title="New"), window=(0.0, DAY))
+    source.closes(run, taken)
+    assert not source.is_open(recording())
+    assert source.lists(DAY + 60, recording(title="New"))[1] == []
+
+
+def test_ledger_that_was_deleted_is_rebuilt(source: Source) -> None:
+    run, taken = source.lists(DAY, recording(1), recording(2, started=19 * DAY), name="a")
+    source.closes(run, taken)
+    rebuilt = LedgerRun(State(), run="b", now=20 * DAY, revisit=REVISIT, landed={"recording:r1", "recording:r2"})
+    found = [rebuilt.take(one) for one in (recording(1), recording(2, started=19 * DAY), recording(3))]
+    assert [one.recording_id for one in found if one] == ["r2", "r3"]
