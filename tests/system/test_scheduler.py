@@ -96,6 +96,9 @@ def test_cleared_runs_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         found = {}
         for dag_id in RUNS:
             for task in airflow.tasks(dag_id, RUN):
+                if task["task_id"] == "fail_run":
+                    assert task["state"] == "skipped", task
+                    continue
                 assert task["state"] == "success", task
                 found[dag_id, task["task_id"], task["map_index"]] = int(task["try_number"])
         return found
