@@ -204,6 +204,9 @@ class ClientContract(ABC):
         else:
             pytest.fail("no recording of the company has files of all kinds of the platform")
         assert {file.outcome for file in stored} <= {"landed", "absent"}
+        again = replace(recording, revisit=True)  # the same answers have the same bytes
+        revisited = [landing.land(again, media) for media in client.media(again, client.kinds)]
+        assert {file.outcome for file in revisited} <= {"skipped", "absent"}
         for file in landed:
             path = tmp_path / str(file.uri).removeprefix("file:///target/")
             assert path.stat().st_size == file.size

@@ -65,14 +65,14 @@ def files_of(
     kind fails, with the id of the recording as that of the file.
 
     :param receipt: returns the receipt of a file. If all formats of a kind that the platform had are landed, it is not
-        asked for them; it may have added one since.
+        asked for them; it may have added one since, which a revisit finds.
     """
     seen: set[tuple[str, ...]] = set()
     for recording in recordings:
-        landed = list(_landed(client, recording, kinds, receipt)) if receipt else []
+        landed = list(_landed(client, recording, kinds, receipt)) if receipt and not recording.revisit else []
         known = {media.kind.partition("-")[0] for media in landed}
         rest = [kind for kind in kinds if kind.partition("-")[0] not in known]
-        for media in chain(landed, _listed(client, recording, rest)):
+        for media in chain(landed, _listed(client, recording, rest, receipt)):
             if isinstance(media, Failed):
                 yield media
                 continue
@@ -83,7 +83,9 @@ def files_of(
                 yield recording, media
 
 
-def _listed(client: MeetingsClient, recording: Recording, kinds: Sequence[str]) -> Iterator[MediaFile | Failed]:
+def _listed(
+    client: MeetingsClient, recording: Recording, kinds: Sequence[str], receipt: FindReceipt | None
+) -> Iterator[MediaFile | Failed]:
     """Yield the files of a recording, first those of the kinds whose formats need no request."""
     by_family: dict[str, list[str]] = {}
     for kind in kinds:
@@ -106,9 +108,18 @@ def _listed(client: MeetingsClient, recording: Recording, kinds: Sequence[str]) 
     for family, requested in linked.items():
         for file in recording.files:
             try:
-                yield from client.media(replace(recording, files=(file,)), requested)
+                found = list(client.media(replace(recording, files=(file,)), requested))
             except MeetingsApiError as error:
                 yield Failed(recording, replace(file, kind=family), error)
+                continue
+            if recording.revisit and receipt:
+                # What the platform has no longer stays landed, and is not absent.
+                receipts = _receipts(client, recording, file, family, receipt)
+                kept = [one for one in receipts if MediaKind.wanted(one.kind, requested)]
+                found = [media for media in found if media.kind != family or not kept]
+                known = {media.kind for media in found}
+                found += [replace(file, kind=one.kind, declared_size=None) for one in kept if one.kind not in known]
+            yield from found
 
 
 def _landed(
@@ -117,10 +128,9 @@ def _landed(
     """Yield the files of each kind of `linked_kinds` that has landed in all formats of all files."""
     for family in client.linked_kinds:
         requested = [kind for kind in kinds if kind.partition("-")[0] == family]
-        offered = [kind for kind in client.kinds if kind.partition("-")[0] == family]
         found: list[MediaFile] = []
         for file in recording.files if requested else ():
-            receipts = [one for kind in offered if (one := receipt(recording, replace(file, kind=kind)))]
+            receipts = _receipts(client, recording, file, family, receipt)
             formats = tuple(dict.fromkeys(chain.from_iterable(one.formats or () for one in receipts)))
             wanted = MediaKind.formats(formats, requested)
             if not {one.kind for one in receipts}.issuperset(wanted):
@@ -128,6 +138,14 @@ def _landed(
             found += [replace(file, kind=kind, declared_size=None, formats=formats) for kind in wanted]
         else:
             yield from found
+
+
+def _receipts(
+    client: MeetingsClient, recording: Recording, file: MediaFile, family: str, receipt: FindReceipt
+) -> list[Receipt]:
+    """Return the receipts of a file in all formats of a kind."""
+    offered = [kind for kind in client.kinds if kind.partition("-")[0] == family]
+    return [one for kind in offered if (one := receipt(recording, replace(file, kind=kind)))]
 
 
 def land_all(

@@ -16,18 +16,21 @@ from airflow_provider_meetings.api.landing.receipt import IDENTITY, Receipt, wit
 from airflow_provider_meetings.api.landing.source import MediaSource
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.target import LandingTarget
-from airflow_provider_meetings.api.landing.transfer import Limits, ResumableTransfer, TransferResult
+from airflow_provider_meetings.api.landing.transfer import Limits, ResumableTransfer, TransferResult, Unchanged
 from airflow_provider_meetings.api.media.progress import Meter, Progress
 from airflow_provider_meetings.api.media.sniffing import media_type
-from airflow_provider_meetings.api.models import MediaFile, Recording, StoredFile
+from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, StoredFile
 
 log = logging.getLogger(__name__)
 
+_NEVER_REVISITED = frozenset({MediaKind.VIDEO, MediaKind.AUDIO})
 IfPresent = Literal["verify", "skip", "replace", "fail"]
 
 
 class Landing:
     """Land files of one platform in one store; thread-safe as long as no two threads land the same file.
+
+    The content of a file of a recording with `revisit` is compared with what has landed, except video and audio.
 
     :param if_present: ``verify`` skips a file whose receipt agrees with the object's size and validator, and lands it
         again otherwise; ``skip`` trusts the receipt; ``replace`` always lands; ``fail`` raises for an existing file.
@@ -65,15 +68,23 @@ class Landing:
         if_present = if_present or self._if_present
         target = LandingTarget(self._store, self._layout, recording, media, may_exist=if_present != "fail")
         receipt = self._receipt_at(target, media)
-        if receipt is not None and self._is_landed(if_present, target, receipt):
-            uri = self._store.uri(target.sibling_key(receipt.name))
-            log.info("Skipping %s: already landed", uri)
-            target.delete_stale_checkpoint()
-            stored = receipt.stored_file("skipped", uri)
-        else:
+        if receipt is None or not self._is_landed(if_present, target, receipt):
             stored = self._transfer(target, media, receipt)
+        elif recording.revisit and media.kind.partition("-")[0] not in _NEVER_REVISITED:
+            try:
+                stored = self._transfer(target, media, receipt, landed=receipt.sha256 or "")
+            except Unchanged as reason:
+                stored = self._skip(target, receipt, str(reason))
+        else:
+            stored = self._skip(target, receipt, "already landed")
         self._meter.count("meetings.landing.files", 1, {"platform": media.platform, "outcome": stored.outcome})
         return stored
+
+    def _skip(self, target: LandingTarget, receipt: Receipt, reason: str) -> StoredFile:
+        uri = self._store.uri(target.sibling_key(receipt.name))
+        log.info("Skipping %s: %s", uri, reason)
+        target.delete_stale_checkpoint()
+        return receipt.stored_file("skipped", uri)
 
     def receipt(self, recording: Recording, media: MediaFile) -> Receipt | None:
         """Return the receipt of a file that was landed, if the store can read it; its object may be gone."""
@@ -95,10 +106,12 @@ class Landing:
         stat = self._store.stat(key)
         return stat is not None and (stat.size, stat.validator) == (receipt.size, receipt.validator)
 
-    def _transfer(self, target: LandingTarget, media: MediaFile, old: Receipt | None) -> StoredFile:
+    def _transfer(
+        self, target: LandingTarget, media: MediaFile, old: Receipt | None, *, landed: str | None = None
+    ) -> StoredFile:
         source = MediaSource(self._client, media)
         progress = Progress(source.name, self._meter, {"platform": media.platform, "kind": media.kind})
-        result = ResumableTransfer(source, target, progress, self._limits).run()
+        result = ResumableTransfer(source, target, progress, self._limits, landed=landed).run()
         if result is None:
             log.warning("%s does not exist on the platform", source.name)
             return without_object(media, "absent", "the platform has no such file")
@@ -113,7 +126,7 @@ class Landing:
                 size,
             )
         try:
-            receipt = self._receipt(target, media, result)
+            receipt = self._receipt(target, media, result, old)
             if old is not None and old.name != receipt.name:
                 # The platform now serves another media type. Delete the old object before its receipt is replaced:
                 # afterwards nothing would refer to it.
@@ -130,7 +143,7 @@ class Landing:
         outcome = "replaced" if replaced else "resumed" if result.resumed else "landed"
         return receipt.stored_file(outcome, target.uri)
 
-    def _receipt(self, target: LandingTarget, media: MediaFile, result: TransferResult) -> Receipt:
+    def _receipt(self, target: LandingTarget, media: MediaFile, result: TransferResult, old: Receipt | None) -> Receipt:
         name = target.key.rpartition("/")[2]
         parts = result.parts
         sha256 = result.sha256
@@ -139,6 +152,9 @@ class Landing:
             for piece in self._store.open(target.key):
                 digest.update(piece)
             sha256 = digest.hexdigest()
+        tree = parts.tree if parts else None
+        # A new receipt of the same content continues the count.
+        changed = old is not None and (old.sha256, old.tree_sha256) != (sha256, tree)
         return Receipt(
             **{field: getattr(media, field) for field in (*IDENTITY, "meeting_id")},
             name=name,
@@ -152,6 +168,8 @@ class Landing:
             ended_at=media.ended_at.isoformat() if media.ended_at else None,
             part_size=parts.size if parts else None,
             parts=parts.sha256 if parts else None,
-            tree_sha256=parts.tree if parts else None,
+            tree_sha256=tree,
+            version=old.version + changed if old else 1,
+            former_sha256=(old.sha256 if changed else old.former_sha256) if old else None,
             formats=list(media.formats) or None,
         )

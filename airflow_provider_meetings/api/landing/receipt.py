@@ -23,7 +23,8 @@ class Receipt:
 
     `name` is the object's name in the receipt's folder; `validator` is the store's validator of this version.
     After a resumed upload whose whole hash is unknown, `sha256` is None, and `part_size`, `parts` and `tree_sha256`
-    hold the part hashes (see `landing.store.Parts`). `formats` are those of `MediaFile`.
+    hold the part hashes (see `landing.store.Parts`). `formats` are those of `MediaFile`. `version` counts the contents
+    that were landed, from 1; `former_sha256` is that of the version before, if it is known.
     """
 
     platform: str
@@ -45,6 +46,8 @@ class Receipt:
     parts: Sequence[str] | None = None
     tree_sha256: str | None = None
     formats: Sequence[str] | None = None
+    version: int = 1
+    former_sha256: str | None = None
     tool: str = f"airflow-provider-meetings {__version__}"
     schema: int = SCHEMA
 
@@ -78,7 +81,7 @@ class Receipt:
         """Check every field: anyone who can write to the lake can write receipts."""
         texts = [getattr(self, field.name) for field in fields(self) if field.type == "str"]
         texts += [text for text in (self.meeting_id, self.started_at, self.ended_at) if text is not None]
-        hashes = [text for text in (self.sha256, self.tree_sha256) if text is not None]
+        hashes = [text for text in (self.sha256, self.tree_sha256, self.former_sha256) if text is not None]
         if not all(value is None or isinstance(value, list) for value in (self.parts, self.formats)):
             return False
         texts += self.formats or ()
@@ -86,6 +89,7 @@ class Receipt:
             type(self.schema) is int
             and self.schema == SCHEMA
             and _is_integer(self.size, 0)
+            and _is_integer(self.version, 1)
             and (self.part_size is None or _is_integer(self.part_size, 1))
             and all(isinstance(text, str) and storable_text(text) == text for text in texts)
             and all(isinstance(text, str) and _SHA256.fullmatch(text) for text in (*hashes, *(self.parts or ())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ class Bench:
         opens: Callable[[], Opened] | None = None,
         store: Store | None = None,
         max_bytes: int = 2**36,
+        revisit: bool = False,
     ) -> StoredFile:
         if answers:
             self.origin.on("/media", *answers)
@@ -69,7 +70,7 @@ class Bench:
             limits=Limits(sleep=self.slept.append, max_bytes=max_bytes, stop=self.stop),
             now=lambda: NOW,
         )
-        return landing.land(RECORDING, media)
+        return landing.land(replace(RECORDING, revisit=revisit), media)
 
     @property
     def target(self) -> Path:
