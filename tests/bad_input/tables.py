@@ -306,6 +306,7 @@ TABLES: dict[type, Table] = {
         {"task_id": "land", "meetings_conn_id": "feishu_default", "recordings": [RECORDING], "target": "file://{lake}"},
         [
             *choices("if_present", "verify"),
+            *choices("on_refused", "record"),
             *(
                 Row(name, value, f"got {value!r:.60}", f"{name} must be a whole number of at least 1")
                 for name in ("max_workers", "max_bytes")

@@ -18,6 +18,7 @@ from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.layout import BATCH_SUFFIX, CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import PROBE_NAME, ListedObject, ObjectStat, PartialUpload, Store
+from airflow_provider_meetings.api.ledger.ledger import in_ledger
 from airflow_provider_meetings.api.models import PlainJson
 from airflow_provider_meetings.api.sanitize import printable
 
@@ -68,7 +69,8 @@ class Sweep:
     """Sweep a store once.
 
     A partial upload belongs to this provider if a checkpoint names its object, or if a receipt or checkpoint in its
-    folder has the same stem. Batches belong to it by their suffix.
+    folder has the same stem, or if it is in the folder of a ledger, whose objects stay. Batches belong to it by their
+    suffix.
 
     :param older_than: keep items that were written later than this ago, and everything that their checkpoint refers to.
     :param delete: remove items; by default only report them.
@@ -110,7 +112,7 @@ class Sweep:
             location = _folder_and_stem(upload.key)
             related = [*by_stem.get(location, ()), *by_object.get(_split(upload.key), ())]
             by_name = _split(upload.key)[1].startswith(PROBE_NAME) or upload.key.endswith(BATCH_SUFFIX)
-            is_ours = related or location in landed or by_name
+            is_ours = related or location in landed or by_name or in_ledger(upload.key)
             if not is_ours or _split(upload.handle) in objects:
                 self._counts["not_ours"] += 1
                 continue
@@ -140,6 +142,8 @@ class Sweep:
         """
         checkpoints, batches, landed, objects = [], [], set(), set()
         for listed in self._store.walk():
+            if in_ledger(listed.key):
+                continue
             if listed.key.endswith(BATCH_SUFFIX):
                 batches.append(listed)
                 continue

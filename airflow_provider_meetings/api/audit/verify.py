@@ -1,4 +1,7 @@
-"""Verify all objects below a root against their receipts, and find objects without a receipt."""
+"""Verify all objects below a root against their receipts, and find objects without a receipt.
+
+Those of a ledger are passed over.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ from airflow_provider_meetings.api.audit.object_check import (
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.layout import BATCH_SUFFIX, CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
 from airflow_provider_meetings.api.landing.store import ListedObject, Store
+from airflow_provider_meetings.api.ledger.ledger import in_ledger
 
 _THREADS = 8  # each receipt costs two round trips to a remote store
 _MAX_QUEUED = 8 * _THREADS  # receipts; bounds the memory
@@ -94,6 +98,8 @@ class Verification:
         """
         open_folders = [_Folder("")]
         for listed in self._store.walk():
+            if in_ledger(listed.key):  # no landed file
+                continue
             parent, slash, name = listed.key.rpartition("/")
             path = parent + slash
             while not path.startswith(open_folders[-1].path):

@@ -25,6 +25,11 @@ _NEXT_STEP = (
 )
 
 
+def in_ledger(key: str) -> bool:
+    """Return whether an object is in the folder of a ledger, at any depth."""
+    return f"/{FOLDER}/" in f"/{key}"
+
+
 def new_entry() -> str:
     """Return a unique name, of 16 characters."""
     return secrets.token_hex(8)

@@ -20,6 +20,9 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import PartialUpload
+from airflow_provider_meetings.api.ledger.ledger import FOLDER as FOLDER_OF_LEDGER
+from airflow_provider_meetings.api.ledger.ledger import Ledger
+from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import PART_SUFFIX
@@ -300,6 +303,20 @@ def test_sweep_keeps_landed_files(bench: Bench) -> None:
     store = LocalStore(bench.root, "file:///target")
     assert list(Sweep(store, older_than=DAY, delete=True, now=lambda: NOW).run()) == []
     assert bench.files() == before
+
+
+def test_ledger_stays(lake: Lake) -> None:
+    """What a killed write left in it goes."""
+    Ledger(lake.store).write(State())
+    (ledger,) = lake.files()
+    lake.age(lake.root / ledger, 9 * DAY)
+    lake.put(f"{ledger}.batch.ndjson", 9 * DAY)
+    lake.put(f"{FOLDER}/{FOLDER_OF_LEDGER}/x.part.json", 9 * DAY, CHECKPOINT_DATA)
+    before = lake.files()
+    assert lake.sweep() == ([], {"delete": True})
+    lake.put(f"{ledger}.part", 9 * DAY)
+    assert lake.sweep()[0] == [("removed", "part file", ledger)]
+    assert lake.files() == before
 
 
 def test_on_other_stores(bench: Bench, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from airflow_provider_meetings.api.audit.verify import Verification
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.store import ListedObject, ObjectStat, Store
+from airflow_provider_meetings.api.ledger.ledger import Ledger
+from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.landing.bench import BODY, NAME, NOW, OTHER, RECEIPT, Bench
@@ -410,6 +412,19 @@ def test_control_characters_in_names_are_escaped(bench: Bench) -> None:
     _create_files(bench.root, "a\x1b[2J\nchanged")
     (bench.root / os.fsdecode(b"b\xff")).write_bytes(b"")
     assert [finding[1] for finding in verify(bench)[1]] == ["a\\x1b[2J\\nchanged", "b\\udcff"]
+
+
+def test_ledger_is_no_part_of_a_lake(bench: Bench, tmp_path: Path) -> None:
+    """Wherever below the target it is; a ledger alone is no lake."""
+    for folder in (bench.root, bench.root / "acme" / "ledgers"):
+        Ledger(LocalStore(folder, "file:///ledger")).write(State())
+    with pytest.raises(InvalidRequest, match="Found nothing"):
+        verify(bench)
+    bench.land(video(BODY))
+    for full in (False, True):
+        counts, findings = verify(bench, full=full)
+        assert findings == []
+        assert (counts["receipts"], counts["proven"], counts["objects"]) == (1, 1, 1)
 
 
 def test_on_other_stores(bench: Bench, tmp_path: Path) -> None:

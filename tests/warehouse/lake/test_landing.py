@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from airflow_provider_meetings.api.ledger.ledger import FOLDER, Ledger
+from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.partitions import days as partition_days
@@ -99,6 +101,21 @@ def test_partitions_are_days_in_utc(lake: Path, recording: Make, stored: Make) -
     }
     assert {path.rpartition("/")[2] for path in content(lake)} == {"rows.parquet"}
     assert sorted(partition_days(store_at(lake), "recordings")) == ["2026-04-30", "2026-05-01"]
+
+
+def test_ledger_in_the_lake(lake: Path, recording: Make, stored: Make) -> None:
+    """Neither touches the other."""
+    ledger, other = Ledger(store_at(lake)), lake / "other"
+    ledger.write(State(since={"window": 1.0}))
+    (path,) = lake.glob(f"{FOLDER}/*")
+    before = path.read_bytes()
+    for place in (lake, other):
+        land(place, [recording()], stored=[stored()])
+        # Its day is found by listing the lake.
+        land(place, [recording(started_at=None, state="gone", files=[]), recording(recording_id="rec-2")])
+    for name in ("recordings", "recording_files", "landings"):
+        assert read(lake, name) == read(other, name)
+    assert (path.read_bytes(), ledger.read().since) == (before, {"window": 1.0})
 
 
 def test_repeated_load_replaces_nothing(lake: Path, recording: Make, stored: Make) -> None:
