@@ -49,8 +49,9 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
     :param timezone: IANA name of the time zone of ``{date}``. (templated)
     :param if_present: for an existing file: ``verify`` keeps it if its receipt matches the object, otherwise lands it
         again; ``skip`` trusts the receipt; ``replace`` lands it again; ``fail`` is an error. Since Airflow 3.3,
-        ``replace`` and ``fail`` keep files that an earlier try of the same task has landed. A format that the platform
-        adds after all others have landed is found with ``replace``.
+        ``replace`` and ``fail`` keep files that an earlier try of the same task has landed. For a recording with
+        ``revisit``, ``verify`` and ``skip`` also fetch the content again and replace what has changed, except video and
+        audio. Otherwise a format that the platform adds after all others have landed is found with ``replace``.
     :param on_refused: for a single file that is deleted, forbidden or unknown: ``record`` returns it with the outcome
         ``refused`` and the platform's reason; ``fail`` fails the task. A permission that the app lacks for all files
         always fails it.
