@@ -8,7 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import pendulum
 
 from airflow_provider_meetings.api.costs import Requests, Volume
 from airflow_provider_meetings.api.errors import Gone, InvalidRequest, MeetingsApiError, NotFound, NotReady, ServerError
@@ -131,7 +133,9 @@ class MeetingsClient(ABC):
             try:
                 for recording in self._list(question, note, wanted):
                     selector = listed_by.get(recording.recording_id, listed_by.get(None))
-                    yield replace(recording, listed_by=selector)
+                    # What a listing consists of has the time of its own answer.
+                    asked_at = recording.asked_at or pendulum.from_timestamp(self.clock())
+                    yield replace(recording, listed_by=selector, asked_at=asked_at)
                 lost = False
             except MeetingsApiError as error:
                 state, reason = self._verdict(question, error, lost)
@@ -185,7 +189,8 @@ class MeetingsClient(ABC):
         self, query: RecordingQuery, reason: str, state: RecordingState = RecordingState.ABSENT
     ) -> tuple[Recording, ...]:
         """Return a recording for each id of a query, without anything else known of it."""
-        known = {"platform": self.platform, "tenant": self.tenant, "state": state, "reason": reason}
+        known: dict[str, Any] = {"platform": self.platform, "tenant": self.tenant, "state": state, "reason": reason}
+        known["asked_at"] = pendulum.from_timestamp(self.clock())
         return tuple(Recording(**{"recording_id": None, **ids, **known}) for ids in query.ids())
 
     def check(self, query: RecordingQuery) -> tuple[Recording, ...]:

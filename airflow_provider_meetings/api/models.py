@@ -175,7 +175,8 @@ class Recording(PlainJson):
     `state` other than ready. `listed_by` is the selector that found it: ``owner_id:``, ``meeting_id:``,
     ``meeting_number:`` or ``recording_id:`` and the id, or ``window``. WeCom lists by the creator of a meeting, while
     its `owner_id` is the host. `revisit` marks a recording that was landed before: contents that the API itself serves
-    are fetched again and compared.
+    are fetched again and compared. `asked_at` is when the platform answered: a load never overwrites a newer answer by
+    an older one.
     """
 
     platform: str
@@ -193,11 +194,12 @@ class Recording(PlainJson):
     page_url: str | None = None
     listed_by: str | None = None
     revisit: bool = False
+    asked_at: DateTime | None = None
     files: tuple[MediaFile, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _set_times(self, "started_at", "ended_at")
+        _set_times(self, "started_at", "ended_at", "asked_at")
         object.__setattr__(self, "state", RecordingState(self.state))
         files = (f if isinstance(f, MediaFile) else MediaFile.from_dict(f) for f in self.files)
         object.__setattr__(self, "files", tuple(files))

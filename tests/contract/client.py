@@ -133,6 +133,10 @@ class ClientContract(ABC):
             assert Recording.from_dict(json.loads(json.dumps(recording.to_dict()))) == recording
             assert (recording.platform, recording.tenant) == (self.platform, client.tenant)
 
+    def test_recordings_say_when_the_platform_answered(self, client: MeetingsClient, clock: Clock) -> None:
+        clock.now += 60
+        assert {one.asked_at for one in self.all_recordings(client)} == {pendulum.from_timestamp(clock.now)}
+
     def test_only_ready_recordings_have_files(self, client: MeetingsClient) -> None:
         assert self.ready(client)
         for recording in self.all_recordings(client):

@@ -65,13 +65,21 @@ def load_recordings(
         staged = StagedRows(current, [*plan.stages, *texts.stages])
         journal = StagedRows(current, plan.journal_stages)
         recording_rounds, pending_rounds, file_rounds = Rounds(), Rounds(), Rounds()
+        ahead: Neutral | None = None
         for batch in batches(recordings):
             with_id = [recording for recording in batch if recording.get("recording_id") is not None]
+            ahead = ahead or rows.asked_ahead(with_id, at)
             for number, part in recording_rounds.split(with_id, rows.recording_key):
                 staged.add(plan.recordings, rows.recording_rows(part, at), number)
                 staged.add(plan.declared, rows.file_rows(part, at), number)
             for number, items in pending_rounds.split(rows.pending_rows(batch, at), rows.pending_key):
                 journal.add(plan.pending, items, number)
+        if ahead:
+            log.warning(
+                "Recording %s was asked for at %s, after this load: a clock runs ahead. It counts as asked for now, as "
+                "do others like it",
+                *(ahead.get(name) for name in ("recording_id", "asked_at")),
+            )
         for batch in batches(stored_files):
             for number, part in file_rounds.split(batch, rows.stored_file_key):
                 staged.add(plan.stored, rows.stored_file_rows(part, at), number)

@@ -13,9 +13,11 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    delete,
     exists,
     func,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -61,6 +63,8 @@ class RecordingPlan:
                 keep_existing=frozenset({"_deleted_at"}),
                 update_if=merge.observation_changed,
             ),
+            self._confirm(),
+            *self._drop_older(),
             Merge(self.declared, update_if=merge.changed_or_restored),
             self._delete_files(),
             Merge(self.stored, update_if=merge.stored_changed),
@@ -83,6 +87,31 @@ class RecordingPlan:
             ),
             self._settle_clocks(),
         )
+
+    def _confirm(self) -> DmlStep:
+        """Note when unchanged recordings were asked for last: an older answer that differs must not overwrite them.
+
+        Those that count as asked for now keep their time, so that loading them again changes nothing.
+        """
+        staged, existing = self.recordings.table, self._tables.recordings
+        confirmed = update(existing).where(
+            *merge.columns_equal(existing, staged, (*self.recordings.key, "_source_hash")),
+            or_(existing.c.asked_at.is_(None), existing.c.asked_at < staged.c.asked_at),
+            staged.c.asked_at < self._now,
+        )
+        return DmlStep(existing, confirmed.values(asked_at=staged.c.asked_at), counted=False)
+
+    def _drop_older(self) -> Sequence[DmlStep]:
+        """Remove what is older than the table from the stages, the declared files first.
+
+        After the merge, which locks the rows that it changes: no other load can make these recordings older now.
+        """
+        staged, listed, existing = self.recordings.table, self.declared.table, self._tables.recordings
+        key = self.recordings.key
+        newer = [*merge.columns_equal(existing, staged, key), ~merge.is_current(existing.c, staged.c)]
+        files = delete(listed).where(exists().where(*merge.columns_equal(staged, listed, key), *newer))
+        recordings = delete(staged).where(exists().where(*newer))
+        return [DmlStep(table, dml, counted=False) for table, dml in ((listed, files), (staged, recordings))]
 
     def _delete_files(self) -> DmlStep:
         """Mark declared files as deleted if the recording lists other files, or is deleted itself."""

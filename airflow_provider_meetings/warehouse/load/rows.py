@@ -37,8 +37,13 @@ def _content(table: Table) -> tuple[str, ...]:
 # For a forbidden or deleted recording `source` is empty; an existing value stays.
 # How it was listed is no change of a recording.
 _recording = Builder(
-    _SHAPE.recordings, _content(_SHAPE.recordings), hashed=True, unhashed=("listed_by",), empty_as_null=("source",)
+    _SHAPE.recordings,
+    [name for name in _content(_SHAPE.recordings) if name != "asked_at"],
+    hashed=True,
+    unhashed=("listed_by",),
+    empty_as_null=("source",),
 )
+_asked_at = Builder(_SHAPE.recordings, ("asked_at",))
 _declared = Builder(
     _SHAPE.recording_files, [n for n in _content(_SHAPE.recording_files) if n not in _STORED], hashed=True
 )
@@ -53,7 +58,7 @@ _post_key = Builder(_SHAPE.posts, _SHAPE.posts.primary_key.columns.keys())
 _reaction = Builder(_SHAPE.post_reactions, _content(_SHAPE.post_reactions), hashed=True)
 
 # The column names of the rows that the functions below return.
-RECORDING = (*_recording.names, "_source_hash", "_landed_at", "_deleted_at")
+RECORDING = (*_recording.names, "_source_hash", "_landed_at", "_deleted_at", "asked_at")
 DECLARED = (*_declared.names, "_source_hash", "_landed_at", "_deleted_at")
 STORED = (*_stored.names, "_stored_hash", "_landed_at")
 LANDING = _landing.names
@@ -90,20 +95,27 @@ pending_key = itemgetter(slice(3))
 """The key of a row of `pending_items`."""
 
 
+def asked_ahead(batch: Sequence[Neutral], now: datetime) -> Neutral | None:
+    """Return the first recording that was asked for after `now`, by a clock that runs ahead."""
+    times = _asked_at(batch)
+    return next((one for one, (time,) in zip(batch, times, strict=True) if time is not None and time > now), None)
+
+
 def recording_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
     """Return the rows of `recordings`, each with whether it lists all files that the recording has.
 
-    The row of a deleted recording is a tombstone.
+    The row of a deleted recording is a tombstone. What has no `asked_at`, or one after `now`, counts as asked for now.
 
     :param batch: recordings that have an id.
     """
+    asked_at = [now if time is None else min(time, now) for (time,) in _asked_at(batch)]
     states = [one.get("state") for one in batch]
     gone = [now if state == _GONE else None for state in states]
     # A ready recording without files was requested without them.
     complete = [
         state == _GONE or (state == _READY and bool(one.get("files"))) for one, state in zip(batch, states, strict=True)
     ]
-    return _recording(batch, now, gone, complete)
+    return _recording(batch, now, gone, asked_at, complete)
 
 
 def file_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:

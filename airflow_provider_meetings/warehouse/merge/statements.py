@@ -51,12 +51,19 @@ def is_settled(row: Columns) -> ColumnElement[bool]:
     return cast(ColumnElement[bool], row["state"].not_in(_PENDING))
 
 
-def observation_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
-    """Whether the source changed, and the update would not make a settled recording pending again.
+def is_current(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
+    """Whether the platform did not answer with the existing row after the incoming one.
 
-    It would if an earlier load is repeated after a later one.
+    A settled recording is not pending again: "pending" is also what the platform failed to answer.
     """
-    return and_(source_changed(existing, incoming), or_(~is_settled(existing), is_settled(incoming)))
+    first_settled = and_(~is_settled(existing), is_settled(incoming))
+    not_older = or_(existing["asked_at"].is_(None), existing["asked_at"] <= incoming["asked_at"])
+    return or_(first_settled, and_(or_(~is_settled(existing), is_settled(incoming)), not_older))
+
+
+def observation_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
+    """Whether the source changed, and was not asked for earlier."""
+    return and_(source_changed(existing, incoming), is_current(existing, incoming))
 
 
 def source_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:

@@ -19,7 +19,7 @@ Action = Literal["hash", "drop"]
 ACTIONS: tuple[Action, ...] = ("hash", "drop")
 
 _REASONS = {
-    "the loader needs it": ("platform", "kind", "state", "outcome"),
+    "the loader needs it": ("platform", "kind", "state", "outcome", "asked_at"),
     "it names the platform's endpoint": ("endpoint",),
     "it is not personal data": ("from_at", "to_at"),
     "it is built from columns that can be redacted": ("landing_id", "window_id", "clock_id"),

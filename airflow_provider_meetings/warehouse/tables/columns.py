@@ -86,6 +86,7 @@ def recordings() -> Columns:
         _text("reason", "The reason for the state, if the state alone does not show it"),
         _text("page_url", "The recording's page for signed-in users; not a download link"),
         _text("listed_by", "The selector that found it, such as owner_id:<id>; WeCom's listing means the creator"),
+        _time("asked_at", "When the platform last answered with these values, UTC; an older answer changes nothing"),
         _json("source", _SOURCE),
         *_metadata("the recording"),
     ]

@@ -215,6 +215,7 @@ def _recordings(draw: st.DrawFn) -> Observation:
         recording_id=None if without_id else key,
         meeting_id=meeting,
         owner_id=draw(st.sampled_from(["o", None])),
+        asked_at=draw(st.sampled_from([None, "2026-05-01T00:00:00+00:00", "2026-05-02T00:00:00+00:00"])),
         reason=draw(st.sampled_from(["why", None])),
     )
 

@@ -66,7 +66,7 @@ def test_recording_with_id_has_row(recording: dict[str, Any]) -> None:
         assert row["complete"] == (row["state"] == "gone" or (row["state"] == "ready" and bool(files)))
         again = _recording(recording, LATER)
         assert again is not None
-        assert {**again, "_landed_at": NOW, "_deleted_at": again["_deleted_at"] and NOW} == row
+        assert {**again, "_landed_at": NOW, "asked_at": NOW, "_deleted_at": again["_deleted_at"] and NOW} == row
         assert (row["_deleted_at"] == NOW) == (recording["state"] == "gone")
 
 
