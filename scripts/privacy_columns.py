@@ -18,10 +18,10 @@ from airflow_provider_meetings.warehouse.tables.tables import tables
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "privacy_columns.rst"
 _ALSO = {
-    "recording_id": "``file_id``, the same id in Feishu; requested ids (``selector``, ``listed_by``)",
+    "recording_id": "``file_id``, the same id in Feishu; ``item_key``; requested ids (``selector``, ``listed_by``)",
     "file_id": "``recording_id``, the same id in Feishu",
-    "meeting_id": "requested ids (``selector``, ``listed_by``)",
-    "meeting_number": "requested ids (``selector``, ``listed_by``)",
+    "meeting_id": "``item_key``; requested ids (``selector``, ``listed_by``)",
+    "meeting_number": "``item_key``; requested ids (``selector``, ``listed_by``)",
     "owner_id": "requested ids (``selector``, ``listed_by``)",
 }
 

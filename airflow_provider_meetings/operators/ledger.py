@@ -12,7 +12,7 @@ from airflow_provider_meetings.api.ledger.report import check_ledger
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.transfers.settlement import close_items
+from airflow_provider_meetings.transfers.settlement import Settlement
 
 LISTED = 200
 """The number of open items in the XCom; the log has all."""
@@ -46,14 +46,14 @@ class SettleOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Close the items."""
         with error_mapping():
-            return close_items(
+            settlement = Settlement(
                 self.ledger,
                 recordings=self.recordings,
                 stored_files=(self.stored_files or []) if self._lands_files else None,
                 summary=self.summary,
                 context=context,
-                log=self.log,
             )
+            return settlement.write(self.log)
 
 
 class LedgerCheckOperator(BaseOperator):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
 from airflow.sdk.log import mask_secret
@@ -13,12 +13,16 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.batches import is_uri
+from airflow_provider_meetings.transfers.settlement import Settlement
 from airflow_provider_meetings.transfers.transcript_files import read_artifacts
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
 
 _IDS = ("recording_id", "meeting_id", "meeting_number")
 
@@ -56,18 +60,32 @@ def redaction(redact: Mapping[str, str], tables: Iterable[Table]) -> Redaction:
 class RecordingInputs:
     """The inputs of a load of recordings.
 
+    :param ledger: the URL of the ledger whose items the load closes; None without one.
     :param redact: actions by column name.
-    :raises InvalidRequest: for hashes without a key; from each method, for an argument that is not a task's output.
+    :raises InvalidRequest: for hashes without a key; with a ledger, see `Settlement`; from each method, for an argument
+        that is not a task's output.
     """
 
     def __init__(
-        self, recordings: Any, stored_files: Any, summary: Any, *, redact: Mapping[str, str], context: Context
+        self,
+        recordings: Any,
+        stored_files: Any,
+        summary: Any,
+        *,
+        ledger: str | None = None,
+        redact: Mapping[str, str],
+        context: Context,
     ) -> None:
         self._recordings = recordings
         self._stored_files = stored_files
         self._summary = summary
         self._context = context
         self._redaction = redaction(redact, rules.RECORDINGS)
+        self._settlement = None
+        if ledger is not None:
+            self._settlement = Settlement(
+                ledger, recordings=recordings, stored_files=stored_files, summary=summary, context=context
+            )
 
     def recordings(self) -> Iterator[Neutral]:
         rows = arguments.rows(Recording, self._recordings, "recordings", self._context)
@@ -87,6 +105,15 @@ class RecordingInputs:
 
     def summaries(self) -> Iterator[Neutral]:
         return self._redaction.summaries(_summaries(self._summary, "summary", self._context))
+
+    def ledger(self) -> Neutral | None:
+        """Return what the ledger says after `close`; None without one."""
+        return self._redaction.ledger(self._settlement.projection()) if self._settlement else None
+
+    def close(self, log: Logger) -> None:
+        """Close the items of the ledger, if there is one; after the rows are committed."""
+        if self._settlement:
+            self._settlement.write(log)
 
     def _files(self) -> Iterator[Neutral]:
         files = () if self._stored_files is None else self._stored_files

@@ -30,6 +30,9 @@ class RecordingsToParquetOperator(BaseOperator):
         to-dos and statistics are read from the store and loaded into ``transcript_segments``, ``minute_chapters``,
         ``minute_todos`` and ``minute_statistics``.
     :param summary: the XCom ``summary`` of the listing, in the same forms.
+    :param ledger: URL of the ledger, that of the listing, whose `summary` it needs. After the rows are committed, the
+        items of the run are closed; ``pending_items`` and ``sync_clocks`` show the ledger as it is then, and are not
+        written without one. Exactly one task of a DAG closes items: this one, or `SettleOperator`. (templated)
     :param target: URL of a folder for this lake alone, as ObjectStoragePath takes it, such as
         ``s3://conn_id@bucket/meetings``. (templated)
     :param redact: values to redact: ``hash`` or ``drop`` by column name, for all tables. Hashes need the option
@@ -37,7 +40,7 @@ class RecordingsToParquetOperator(BaseOperator):
     :returns: by table, the number of ``files`` written and of ``rows`` in them.
     """
 
-    template_fields: Sequence[str] = ("recordings", "stored_files", "summary", "target")
+    template_fields: Sequence[str] = ("recordings", "stored_files", "summary", "ledger", "target")
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class RecordingsToParquetOperator(BaseOperator):
         recordings: Any,
         stored_files: Any = None,
         summary: Any = None,
+        ledger: str | None = None,
         target: str,
         redact: Mapping[str, Action] | None = None,
         **kwargs: Any,
@@ -53,6 +57,8 @@ class RecordingsToParquetOperator(BaseOperator):
         self.recordings = arguments.as_literal(recordings)
         self.stored_files = arguments.as_literal(stored_files)
         self.summary = arguments.as_literal(summary)
+        self.ledger = ledger
+        self._lands_files = stored_files is not None
         self.target = target
         self.redact = check_redact(self, redact, rules.RECORDINGS)
 
@@ -60,17 +66,26 @@ class RecordingsToParquetOperator(BaseOperator):
         """Merge into the affected partitions."""
         with error_mapping():
             inputs = RecordingInputs(
-                self.recordings, self.stored_files, self.summary, redact=self.redact, context=context
+                self.recordings,
+                # The output of a task that was killed is None.
+                (self.stored_files or []) if self._lands_files else None,
+                self.summary,
+                ledger=self.ledger,
+                redact=self.redact,
+                context=context,
             )
-            return land_recordings(
+            counts = land_recordings(
                 store_at(self.target),
                 recordings=inputs.recordings,
                 stored_files=inputs.stored_files,
                 contents=inputs.contents,
                 summaries=inputs.summaries,
+                ledger=inputs.ledger(),
                 run=run_key(context),
                 now=pendulum.now("UTC"),
             )
+            inputs.close(self.log)
+            return counts
 
 
 class PostsToParquetOperator(BaseOperator):

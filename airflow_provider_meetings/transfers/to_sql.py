@@ -26,10 +26,10 @@ from airflow_provider_meetings.warehouse.tables.tables import tables
 
 
 class RecordingsToSqlOperator(BaseOperator):
-    """Upsert recordings and their files, and record what was listed, landed and is still pending.
+    """Upsert recordings and their files, and record what was listed and landed; with a ledger, what is still pending.
 
     Creates missing tables and adds missing columns; never drops any. Loading the same values again changes rows only in
-    the journals. Recordings without an id are in ``pending_items`` until they have one.
+    the journals.
 
     :param sql_conn_id: a connection of type ``postgres``, ``mysql``, ``duckdb`` or ``sqlite``. (templated)
     :param recordings: the output of `ListRecordingsOperator` or `RecordingReadySensor`, or URIs of NDJSON files with
@@ -38,6 +38,9 @@ class RecordingsToSqlOperator(BaseOperator):
         to-dos and statistics are read from the store and loaded into ``transcript_segments``, ``minute_chapters``,
         ``minute_todos`` and ``minute_statistics``.
     :param summary: the XCom ``summary`` of the listing, in the same forms.
+    :param ledger: URL of the ledger, that of the listing, whose `summary` it needs. After the rows are committed, the
+        items of the run are closed; ``pending_items`` and ``sync_clocks`` show the ledger as it is then, and are not
+        written without one. Exactly one task of a DAG closes items: this one, or `SettleOperator`. (templated)
     :param schema: the tables' schema; None for the connection's default. (templated)
     :param table_prefix: prefix of all table names. (templated)
     :param redact: values to redact: ``hash`` or ``drop`` by column name, for all tables. Hashes need the option
@@ -51,6 +54,7 @@ class RecordingsToSqlOperator(BaseOperator):
         "recordings",
         "stored_files",
         "summary",
+        "ledger",
         "schema",
         "table_prefix",
     )
@@ -62,6 +66,7 @@ class RecordingsToSqlOperator(BaseOperator):
         recordings: Any,
         stored_files: Any = None,
         summary: Any = None,
+        ledger: str | None = None,
         schema: str | None = None,
         table_prefix: str = "",
         redact: Mapping[str, Action] | None = None,
@@ -73,6 +78,8 @@ class RecordingsToSqlOperator(BaseOperator):
         self.recordings = arguments.as_literal(recordings)
         self.stored_files = arguments.as_literal(stored_files)
         self.summary = arguments.as_literal(summary)
+        self.ledger = ledger
+        self._lands_files = stored_files is not None
         self.schema = schema
         self.table_prefix = table_prefix
         self.redact = check_redact(self, redact, rules.RECORDINGS)
@@ -83,22 +90,31 @@ class RecordingsToSqlOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
         with error_mapping():
-            inputs = RecordingInputs(
-                self.recordings, self.stored_files, self.summary, redact=self.redact, context=context
-            )
             engine = _engine(self)
-            return load_recordings(
+            inputs = RecordingInputs(
+                self.recordings,
+                # The output of a task that was killed is None.
+                (self.stored_files or []) if self._lands_files else None,
+                self.summary,
+                ledger=self.ledger,
+                redact=self.redact,
+                context=context,
+            )
+            counts = load_recordings(
                 engine,
                 recordings=inputs.recordings(),
                 stored_files=inputs.stored_files(),
                 contents=inputs.contents(),
                 summaries=inputs.summaries(),
+                ledger=inputs.ledger(),
                 run=run_key(context),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
                 now=pendulum.now("UTC"),
             )
+            inputs.close(self.log)
+            return counts
 
 
 class PostsToSqlOperator(BaseOperator):

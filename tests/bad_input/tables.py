@@ -198,6 +198,7 @@ TARGET = [
     Row("target", "memory://bucket/lake", "memory://", "Use file://"),
 ]
 BATCHES_TO = [replace(row, parameter="batches_to") for row in TARGET if row.value is not None]
+LEDGER = [replace(row, parameter="ledger") for row in BATCHES_TO]
 
 TIMEZONES = [
     Row("timezone", value, f"({type(value).__name__})", "use an IANA name")
@@ -407,6 +408,7 @@ TABLES: dict[type, Table] = {
                 Row("summary", value, "must be the summary of a listing", 'XComArg(listing, key="summary")')
                 for value in INVALID_SUMMARIES
             ),
+            *LEDGER,
         ],
     ),
     FeishuPostsOperator: Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -64,11 +65,16 @@ def test_tokens_revoked_between_pages(
     assert f"{len(revoked)} rejected tokens refreshed" in capsys.readouterr().out
 
 
+def undated(recordings: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what two listings have in common: all but when the platform answered."""
+    return [{**one, "asked_at": None} for one in recordings]
+
+
 def test_meeting_by_id_and_by_code(emulated: Any, context: Any) -> None:
     by_id = wecom(meeting_ids=[STANDUP_MEETINGID]).execute(context)
     by_code = wecom(meeting_numbers=[STANDUP_CODE]).execute(context)
     assert len(by_id) == 26
-    assert [{**r, "listed_by": None} for r in by_id] == [{**r, "listed_by": None} for r in by_code]
+    assert undated({**r, "listed_by": None} for r in by_id) == undated({**r, "listed_by": None} for r in by_code)
 
 
 def test_meeting_without_recording_is_absent(emulated: Any, context: Any) -> None:
@@ -89,7 +95,7 @@ def test_batches_by_reference(emulated: Any, context: Any, tmp_path: Path) -> No
     found = wecom(owner_ids=list(OWNERS)).execute(context)
     uris = wecom(owner_ids=list(OWNERS), batches_to=folder(tmp_path), batch_size=20).execute(context)
     read = list(arguments.items(uris, "recordings", context))
-    assert (len(uris), read) == (3, found)
+    assert (len(uris), undated(read)) == (3, undated(found))
     assert context["ti"].pushed["summary"]["windows"]
     assert len(wecom(owner_ids=list(OWNERS), batches_to=folder(tmp_path)).execute(context)) == 1
     nobody = {"start": "2026-10-05T00:00:00+08:00", "end": "2026-10-05T00:00:01+08:00"}
@@ -189,9 +195,9 @@ def test_meeting_ids_as_json_text(emulated: Any, context: Any) -> None:
 
 
 def test_both_spellings_of_wecom(emulated: Any, context: Any) -> None:
-    table = wecom(owner_ids=["lina"]).execute(context)
+    table = undated(wecom(owner_ids=["lina"]).execute(context))
     emulated.state.wecom_spelling = "record_meetings"
-    assert wecom(owner_ids=["lina"]).execute(context) == table
+    assert undated(wecom(owner_ids=["lina"]).execute(context)) == table
 
 
 def test_states_before_ready(emulated: Any, context: Any) -> None:

@@ -12,19 +12,18 @@ _TASK_TRY = ("dag_id", "run_id", "task_id", "map_index", "try_number")
 KEYS = {
     "landings": (*_TASK_TRY, "recording_id", "file_id", "kind"),
     "discovery_windows": (*_TASK_TRY, "endpoint", "selector", "from_at", "to_at"),
-    "pending_items": ("platform", "tenant", "item_key"),
-    "sync_clocks": ("platform", "tenant", "clock_id"),
 }
-"""Unique columns of each journal."""
-JOURNALS = KEYS.keys()
+"""Unique columns of the journals that each load writes."""
+JOURNALS = {*KEYS, "pending_items", "sync_clocks"}
 
 
 def tables(warehouse: Path) -> dict[str, list[dict[str, Any]]]:
+    """Return all rows, without `asked_at`, which changes whenever the platform gives the same answer."""
     with closing(duckdb.connect(str(warehouse), read_only=True)) as db:
         names = [name for (name,) in db.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         found = {}
         for name in names:
-            rows = db.execute(f'SELECT COLUMNS(*)::VARCHAR FROM "{name}" ORDER BY ALL')
+            rows = db.execute(f"SELECT COLUMNS(lambda c: c <> 'asked_at')::VARCHAR FROM {name} ORDER BY ALL")
             columns = [column[0] for column in rows.description]
             found[name] = [dict(zip(columns, row, strict=True)) for row in rows.fetchall()]
         return found

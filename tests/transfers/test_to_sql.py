@@ -12,7 +12,6 @@ import pytest
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.emulator.seed.feishu import (
-    ENGLISH_MEETING,
     GONE_POST,
     NAMED_POST,
     READY_MEETING,
@@ -41,9 +40,9 @@ def test_all_tables(warehouse: Path, feishu_video: Inputs, context: Any) -> None
         "recordings": 1,
         "recording_files": 4,  # three are listed, one is landed
         "landings": 1,
-        "pending_items": 1,
+        "pending_items": 0,  # without a ledger
         "discovery_windows": 2,
-        "sync_clocks": 0,  # listed by id, without a window
+        "sync_clocks": 0,
         "transcript_segments": 0,
         "minute_chapters": 0,
         "minute_todos": 0,
@@ -53,13 +52,12 @@ def test_all_tables(warehouse: Path, feishu_video: Inputs, context: Any) -> None
     (stored,) = feishu_video["stored_files"]
     landed = [row for row in rows(warehouse, "recording_files") if row["uri"]]
     assert [(row["uri"], row["sha256"]) for row in landed] == [(stored["uri"], stored["sha256"])]
-    assert [row["item_key"] for row in rows(warehouse, "pending_items")] == [f"meeting:{RUNNING_MEETING}"]
     assert {row["selector"] for row in rows(warehouse, "discovery_windows")} == {READY_MEETING, RUNNING_MEETING}
 
 
 def test_second_load_adds_no_rows(warehouse: Path, feishu_video: Inputs, context: Any) -> None:
     load(context, **feishu_video)
-    journals = ("landings", "discovery_windows", "pending_items")
+    journals = ("landings", "discovery_windows")
     before = {table: rows(warehouse, table) for table in (*journals, "recordings", "recording_files")}
     assert all(before.values())
     load(context, **feishu_video)
@@ -110,7 +108,7 @@ def test_id_that_fails_does_not_change_what_is_known(
 
     monkeypatch.setattr(Transport, "_wait_seconds", lambda self, state: 0.0)
     load(context, recordings=list_feishu(context, READY_MEETING, RUNNING_MEETING))
-    kept = ("recordings", "recording_files", "pending_items")
+    kept = ("recordings", "recording_files")
     before = {table: rows(warehouse, table) for table in kept}
     emulated.state.fail("feishu.minute", 2091006, times=4, status=500)
     found = [one.to_dict() for one in FeishuHook().client.list(query(READY_MEETING, RUNNING_MEETING))]
@@ -118,14 +116,4 @@ def test_id_that_fails_does_not_change_what_is_known(
     # An owner that could not be listed is no recording either.
     owner = {**found[0], "meeting_id": None, "owner_id": "ou_1"}
     load(context, recordings=[*found, owner])
-    after = {table: rows(warehouse, table) for table in kept}
-    for table in (before, after):
-        for item in table["pending_items"]:
-            item.pop("last_seen_at")
-    assert after == before
-    # A meeting without an answer until now is a pending item.
-    emulated.state.fail("feishu.minute", 2091006, times=4, status=500)
-    found = [one.to_dict() for one in FeishuHook().client.list(query(ENGLISH_MEETING, RUNNING_MEETING))]
-    load(context, recordings=found)
-    items = {row["item_key"]: row for row in rows(warehouse, "pending_items")}
-    assert "code 2091006" in items[f"meeting:{ENGLISH_MEETING}"]["reason"]
+    assert {table: rows(warehouse, table) for table in kept} == before

@@ -98,7 +98,6 @@ def test_hashes_join_across_tables(warehouse: Path, wecom: Inputs, context: Any,
     assert hashed("wangfang") in owners
     assert owners & {row["speaker_id"] for row in rows(warehouse, "transcript_segments")}
     assert owners & {row["selector"] for row in rows(warehouse, "discovery_windows")}
-    assert owners & {row["selector"] for row in rows(warehouse, "sync_clocks")}
 
 
 def test_viewers_are_hashed_without_their_times(warehouse: Path, feishu: Inputs, context: Any, key: str) -> None:

@@ -101,6 +101,34 @@ def dates(state: State, now: float) -> Iterator[dict[str, Any]]:
         }
 
 
+def projection(state: State) -> dict[str, Any]:
+    """Return all items and the dates as plain JSON, with platform and tenant, as of the latest listing.
+
+    `settled_at` is None while an item is open.
+    """
+    if state.pipeline is None or state.watched is None:
+        return {"items": [], "dates": []}
+    now = state.watched[0]
+    owner = dict(zip(("platform", "tenant"), state.pipeline[2], strict=True))
+    items = (
+        {
+            "item_key": key,
+            "recording_id": item.seen.recording_id,
+            "meeting_id": item.seen.meeting_id,
+            "meeting_number": item.seen.meeting_number,
+            "listed_by": item.seen.selector,
+            "state": "expired" if item.is_expired(now, state.revisit) else item.seen.state,
+            "reason": item.seen.reason,
+            "first_seen_at": _text(item.first_seen),
+            "last_seen_at": _text(item.seen.at),
+            # A meeting whose recording has its own item is closed without being settled.
+            "settled_at": None if item.is_open else _text(item.settled_at or item.seen.at),
+        }
+        for key, item in state.items.items()
+    )
+    return {"items": [owner | one for one in items], "dates": [owner | one for one in dates(state, now)]}
+
+
 def _kind(item: Item) -> str | None:
     if item.is_open:
         return "open"

@@ -56,6 +56,7 @@ def land_recordings(
     run: RunKey,
     now: datetime,
     contents: Callable[[], Iterable[Content] | None] = lambda: None,
+    ledger: Neutral | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Counts:
     """Merge recordings, their files and artifacts, and the journals into the partitions of their days.
@@ -81,6 +82,7 @@ def land_recordings(
             stored_files=stored_files(),
             contents=contents(),
             summaries=summaries(),
+            ledger=ledger,
             run=run,
             schema=None,
             table_prefix="",

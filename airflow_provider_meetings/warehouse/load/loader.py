@@ -39,6 +39,7 @@ def load_recordings(
     schema_changes: SchemaChanges,
     now: datetime,
     contents: Iterable[Content] | None = None,
+    ledger: Neutral | None = None,
 ) -> dict[str, int]:
     """Upsert recordings, their files, the contents of files, and the journal tables.
 
@@ -48,6 +49,8 @@ def load_recordings(
     :param run: the task attempt that loads.
     :param now: the aware time of this load.
     :param contents: files that were read back; None does not touch their tables.
+    :param ledger: what the pipeline's ledger says after this load: ``{"items": [..], "dates": [..]}``; None does not
+        touch `pending_items` and `sync_clocks`.
     :return: rows inserted or changed per table, by name without prefix. A file counts twice if both its declared and
         its stored columns changed, a recording that the call observes several times once per change. The journal tables
         count every row written.
@@ -64,7 +67,7 @@ def load_recordings(
         current.begin_staging()
         staged = StagedRows(current, [*plan.stages, *texts.stages])
         journal = StagedRows(current, plan.journal_stages)
-        recording_rounds, pending_rounds, file_rounds = Rounds(), Rounds(), Rounds()
+        recording_rounds, file_rounds = Rounds(), Rounds()
         ahead: Neutral | None = None
         for batch in batches(recordings):
             with_id = [recording for recording in batch if recording.get("recording_id") is not None]
@@ -72,8 +75,6 @@ def load_recordings(
             for number, part in recording_rounds.split(with_id, rows.recording_key):
                 staged.add(plan.recordings, rows.recording_rows(part, at), number)
                 staged.add(plan.declared, rows.file_rows(part, at), number)
-            for number, items in pending_rounds.split(rows.pending_rows(batch, at), rows.pending_key):
-                journal.add(plan.pending, items, number)
         if ahead:
             log.warning(
                 "Recording %s was asked for at %s, after this load: a clock runs ahead. It counts as asked for now, as "
@@ -86,11 +87,11 @@ def load_recordings(
                 staged.add(plan.landings, rows.landing_rows(part, run, at), number)
         for content in contents or ():
             texts.add(content, staged)
-        listings = list(summaries)
-        journal.add(plan.windows, rows.window_rows(listings, run, at))
-        # A clock advances when no item is pending, which is known only in the last round.
-        journal.add(plan.clocks, rows.clock_rows(listings, at), journal.last_round)
-        steps = [*staged.rounds([*plan.steps(), *texts.steps()]), *journal.rounds(plan.journal_steps())]
+        journal.add(plan.windows, rows.window_rows(summaries, run, at))
+        if ledger is not None:
+            journal.add(plan.pending, rows.pending_rows(ledger["items"]))
+            journal.add(plan.clocks, rows.clock_rows(ledger["dates"], at))
+        steps = [*staged.rounds([*plan.steps(), *texts.steps()]), *plan.journal_steps()]
         stages = [*plan.stages, *texts.stages, *plan.journal_stages]
         counts = current.merge(stages, steps, partial(change, current, used) if missing else None)
         if schema_changes == "add":

@@ -9,16 +9,11 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
-    FromClause,
-    Text,
     and_,
-    case,
     delete,
     exists,
-    func,
     literal_column,
     or_,
-    select,
     update,
 )
 
@@ -69,23 +64,16 @@ class RecordingPlan:
             self._delete_files(),
             Merge(self.stored, update_if=merge.stored_changed),
             Merge(self.landings),
-            self._add_meetings(),
-            *(self._settle_by_recordings(prefix, name) for prefix, name in rows.ITEM_KEYS.items()),
         )
 
     def journal_steps(self) -> Sequence[Step]:
-        """Return the steps after the last observation of each recording; they read `journal_stages`."""
+        """Return the steps for the listings and the ledger; they read `journal_stages`."""
         return (
-            self._add_pending(),
-            self._settle_pending(),
             Merge(self.windows),
-            Merge(
-                self.clocks,
-                insert_only=frozenset({"settled_until"}),
-                # Listing an earlier window again does not set the clock back.
-                update_if=lambda existing, incoming: existing["seen_until"] < incoming["seen_until"],
-            ),
-            self._settle_clocks(),
+            # What was loaded in the run that listed it has never waited, and has no row.
+            Merge(self.pending, where=self.pending.table.c.settled_at.is_(None)),
+            self._settle_pending(),
+            Merge(self.clocks, update_if=merge.clock_changed),
         )
 
     def _confirm(self) -> DmlStep:
@@ -125,95 +113,16 @@ class RecordingPlan:
         marked = update(files).where(gone).values({"_deleted_at": self._now, "_landed_at": self._now})
         return DmlStep(files, marked)
 
-    def _add_pending(self) -> Merge:
-        """Add the pending items, except of recordings that a later load has settled: a load may be repeated late."""
-        staged, existing = self.pending.table, self._tables.recordings.alias("known_recordings")
-        not_settled = [
-            ~exists().where(
-                *merge.columns_equal(existing, staged, ("platform", "tenant")),
-                # An item with a recording id is found by key; only for one without are all recordings scanned.
-                staged.c.recording_id.is_(None) if prefix else literal_column("1 = 1"),
-                _item_key(existing, prefix, name) == staged.c.item_key,
-                merge.is_settled(existing.c),
-            )
-            for prefix, name in rows.ITEM_KEYS.items()
-        ]
-        return Merge(
-            self.pending,
-            insert_only=frozenset({"first_seen_at"}),
-            where=and_(staged.c.settled_at.is_(None), *not_settled),
-        )
-
     def _settle_pending(self) -> DmlStep:
-        """Settle the items of staged recordings that are settled but have no recording id."""
+        """Settle the rows of items that are no longer open."""
         items, staged = self._tables.pending_items, self.pending.table
         settled = update(items).where(
             *merge.columns_equal(items, staged, self.pending.key),
             items.c.settled_at.is_(None),
             staged.c.settled_at.is_not(None),
         )
-        names = ("recording_id", "state", "reason", "last_seen_at", "settled_at")
+        names = (name for name in self.pending.names if name not in self.pending.key)
         return DmlStep(items, settled.values({name: staged.c[name] for name in names}))
-
-    def _add_meetings(self) -> DmlStep:
-        """Copy missing meeting ids from the table to the staged recordings: a pending item may have one as its key."""
-        staged, existing = self.recordings.table, self._tables.recordings
-        recordings = update(staged).where(
-            *merge.columns_equal(staged, existing, self.recordings.key), staged.c.state != _READY
-        )
-        meeting = {n: func.coalesce(staged.c[n], existing.c[n]) for n in ("meeting_id", "meeting_number")}
-        return DmlStep(existing, recordings.values(meeting), counted=False)
-
-    def _settle_by_recordings(self, prefix: str, name: str) -> DmlStep:
-        """Settle the items of settled recordings, by keys of `prefix` and the column `name`.
-
-        A meeting may have several recordings: its item gets the first one that is ready, else the first one.
-        """
-        items, staged = self._tables.pending_items, self.recordings.table
-        existing = self._tables.recordings.alias("known_recordings")
-        pending, any_pending = items.alias("pending"), items.alias("any_pending")
-        ready = case((staged.c.state == _READY, staged.c.recording_id))
-        meeting = [staged.c.platform, staged.c.tenant, staged.c[name]]
-        settling = (
-            select(
-                *meeting[:2],
-                func.min(pending.c.item_key).label("item_key"),  # all are the same; MySQL joins by a column only
-                func.coalesce(func.min(ready), func.min(staged.c.recording_id)).label("chosen"),
-            )
-            .select_from(staged, pending)
-            .where(
-                # If no item is pending, SQLite would otherwise search once per staged row.
-                exists().where(any_pending.c.settled_at.is_(None)),
-                *merge.columns_equal(pending, staged, ("platform", "tenant")),
-                pending.c.item_key == _item_key(staged, prefix, name),
-                pending.c.settled_at.is_(None),
-                merge.is_settled(staged.c),
-            )
-            .group_by(*meeting)
-            # MySQL would otherwise read the whole stage for each pending item.
-            .prefix_with("STRAIGHT_JOIN", dialect="mysql")
-            .prefix_with("STRAIGHT_JOIN", dialect="mariadb")
-            .subquery("settling")
-        )
-        settled = update(items).where(
-            *merge.columns_equal(items, settling, self.pending.key),
-            items.c.settled_at.is_(None),
-            *merge.columns_equal(existing, settling, ("platform", "tenant")),
-            existing.c.recording_id == settling.c.chosen,
-        )
-        answer = {n: existing.c[n] for n in ("recording_id", "state", "reason")}
-        return DmlStep(items, settled.values({**answer, "last_seen_at": self._now, "settled_at": self._now}))
-
-    def _settle_clocks(self) -> DmlStep:
-        """Set `settled_until` of the staged clocks to `seen_until` if the tenant has no pending item."""
-        clocks, items, staged = self._tables.sync_clocks, self._tables.pending_items, self.clocks.table
-        pending = exists().where(
-            *merge.columns_equal(items, clocks, ("platform", "tenant")), items.c.settled_at.is_(None)
-        )
-        of_this_load = exists().where(*merge.columns_equal(staged, clocks, self.clocks.key))
-        behind = clocks.c.settled_until.is_distinct_from(clocks.c.seen_until)
-        advanced = update(clocks).where(of_this_load, behind, ~pending).values(settled_until=clocks.c.seen_until)
-        return DmlStep(clocks, advanced, counted=False)
 
 
 class PostPlan:
@@ -245,9 +154,3 @@ class PostPlan:
         # Without a hash the row differs from any later observation.
         values = {"reaction_count": 0, "_source_hash": None, "_deleted_at": self._now, "_landed_at": self._now}
         return DmlStep(existing, marked.values(values))
-
-
-def _item_key(recordings: FromClause, prefix: str, name: str) -> ColumnElement[str]:
-    """Return the key in pending_items of a recording, by one of its ids."""
-    column: ColumnElement[str] = recordings.c[name]
-    return literal_column(f"'{prefix}'", Text) + column if prefix else column

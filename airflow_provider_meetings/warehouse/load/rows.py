@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.models import RecordingState
-from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.convert import digest, text
 from airflow_provider_meetings.warehouse.merge.row_builder import Builder, Row
-from airflow_provider_meetings.warehouse.merge.statements import PENDING_STATES
 from airflow_provider_meetings.warehouse.tables.tables import tables
 
 Neutral = Mapping[str, Any]
@@ -26,8 +23,6 @@ _STORED_OUTCOMES = frozenset({"landed", "resumed", "skipped", "replaced"})
 _READY, _GONE = str(RecordingState.READY), str(RecordingState.GONE)
 FILE_KEY = ("platform", "tenant", "recording_id", "file_id", "kind")
 _RECORDING_KEY = FILE_KEY[:3]
-ITEM_KEYS = {"": "recording_id", "meeting:": "meeting_id", "meeting_number:": "meeting_number"}
-"""The kinds of keys of pending_items: a prefix, followed by the value of this column of a recording."""
 
 
 def _content(table: Table) -> tuple[str, ...]:
@@ -91,8 +86,6 @@ def _key_of(names: Sequence[str]) -> Callable[[Neutral], tuple[str, ...]]:
 recording_key = _key_of(_RECORDING_KEY)
 stored_file_key = _key_of(FILE_KEY)
 post_key = _key_of(_post_key.names)
-pending_key = itemgetter(slice(3))
-"""The key of a row of `pending_items`."""
 
 
 def asked_ahead(batch: Sequence[Neutral], now: datetime) -> Neutral | None:
@@ -160,57 +153,33 @@ def window_rows(summaries: Iterable[Neutral], run: RunKey, now: datetime) -> lis
     return _window(listed)
 
 
-def clock_rows(summaries: Iterable[Neutral], now: datetime) -> list[Row]:
-    """Return a row of `sync_clocks` for each window with an end that was listed completely, the latest end last.
-
-    None for a window with a redacted selector: other listings would share its clock.
-    """
-    listed = []
-    for window in _windows(summaries):
-        if window.get("outcome") == "complete" and window.get("end") is not None and "number" not in window:
-            clock_id = digest([window.get("endpoint"), window.get("selector")])
-            listed.append({**window, "clock_id": clock_id, "seen_until": window.get("end"), "_landed_at": now})
-    return sorted(_clock(listed), key=itemgetter(CLOCK.index("seen_until")))
-
-
 def _windows(summaries: Iterable[Neutral]) -> Iterator[Neutral]:
     for summary in summaries:
         owner = {name: summary.get(name) for name in ("platform", "tenant")}
         yield from ({**window, **owner} for window in summary.get("windows") or ())
 
 
-def is_pending(recording: Neutral) -> bool:
-    """Return whether the recording must be requested again: it is not ready yet, or overdue."""
-    return recording.get("state") in PENDING_STATES
+def pending_rows(items: Iterable[Neutral]) -> list[Row]:
+    """Return the rows of `pending_items`: all items of a ledger, the open ones last.
 
-
-def pending_keys(recording: Neutral) -> list[str]:
-    """Return the keys of the pending items that a recording adds or settles.
-
-    A pending recording adds an item under its first id. A settled one without a recording id settles the items under
-    each of its other ids. A settled one with a recording id has none here: its row in `recordings` settles its items.
-
-    :raises LoadError: for a recording without any id.
+    Redaction may make the keys of meetings equal: then an open one counts.
     """
-    pending = is_pending(recording)
-    if not pending and recording.get("recording_id") is not None:
-        return []
-    ids = ((prefix, recording.get(name)) for prefix, name in ITEM_KEYS.items())
-    keys = [text(f"{prefix}{value}") for prefix, value in ids if value is not None]
-    if not keys:
-        raise LoadError.at(_SHAPE.pending_items, "a recording has neither recording_id, meeting_id nor meeting_number")
-    return keys[:1] if pending else keys
+    return _pending(sorted(items, key=lambda item: item.get("settled_at") is None))
 
 
-def pending_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:
-    """Return the rows of `pending_items`; `settled_at` is NULL in those of pending recordings."""
-    items = []
-    for recording in batch:
-        if keys := pending_keys(recording):
-            settled = None if is_pending(recording) else now
-            data = {**recording, "first_seen_at": now, "last_seen_at": now, "settled_at": settled}
-            items += [{**data, "item_key": key} for key in keys]
-    return _pending(items)
+def clock_rows(dates: Iterable[Neutral], now: datetime) -> list[Row]:
+    """Return the rows of `sync_clocks`: the dates of a ledger."""
+    clocks = [
+        {
+            **one,
+            "clock_id": digest([one.get("selector")]),
+            "seen_until": one.get("listed_up_to"),
+            "settled_until": one.get("settled_up_to"),
+            "_landed_at": now,
+        }
+        for one in dates
+    ]
+    return _clock(clocks)
 
 
 def post_rows(batch: Sequence[Neutral], now: datetime) -> list[Row]:

@@ -88,6 +88,11 @@ def not_yet_deleted(existing: Columns, incoming: Columns) -> ColumnElement[bool]
     return cast(ColumnElement[bool], existing["_deleted_at"].is_(None))
 
 
+def clock_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
+    """Whether one of the dates differs."""
+    return or_(*(existing[name].is_distinct_from(incoming[name]) for name in ("seen_until", "settled_until")))
+
+
 def columns_equal(one: FromClause, other: FromClause, names: Sequence[str]) -> list[ColumnElement[bool]]:
     """Whether two rows are equal in the columns `names`; one condition per column."""
     return [one.c[name] == other.c[name] for name in names]

@@ -143,6 +143,29 @@ class Redaction:
                     window["selector"] = self._hash(window.get("selector"))
             yield {**redacted, "windows": windows}
 
+    def ledger(self, ledger: Neutral) -> Neutral:
+        """Redact the items of a ledger with their keys, and the selectors of its dates.
+
+        A date whose selector is dropped is left out: others would share its row.
+        """
+        dates = [self._redact({**one, "listed_by": one["selector"]}) for one in ledger["dates"]]
+        return {
+            "items": [{**self._redact(item), "item_key": self._item_key(item)} for item in ledger["items"]],
+            "dates": [
+                {**one, "selector": one["listed_by"]}
+                for one in dates
+                if one["listed_by"] == one["selector"] or ":" in one["listed_by"]
+            ],
+        }
+
+    def _item_key(self, item: Neutral) -> str:
+        kind, _, value = str(item["item_key"]).partition(":")
+        name = {"number": "meeting_number"}.get(kind, f"{kind}_id")
+        own, at, start = value.rpartition("@") if kind == "number" else (value, "", "")
+        if name in self._actions:
+            own = self._hash(own)
+        return f"{kind}:{own}{at}{'' if 'started_at' in self._actions else start}"
+
     def _redact_stored(self, file: Neutral) -> Neutral:
         replacements: Replacements = {}
         for meeting_id in self._meetings.get(_recording_key(file), ()):

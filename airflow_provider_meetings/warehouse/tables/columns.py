@@ -244,16 +244,16 @@ def landings() -> Columns:
 
 
 def pending_items() -> Columns:
-    """One recording that was not ready when last requested, until it settles."""
+    """One item of a ledger that was open after a load, until it settles; written by loads with a ledger."""
     return [
-        *_key(item_key="The recording id; before it is known, meeting:<id> or meeting_number:<number>"),
+        *_key(item_key="recording:<id>; before it is known, meeting:<id> or number:<number>@<start>"),
         _id("meeting_id", "The meeting"),
         _id("recording_id", "The recording, once known"),
-        _text("state", "The state when last requested; after settled_at the final state"),
+        _text("state", "The state when last asked for; expired: asked for no more; after settled_at the final state"),
         _text("reason", "The reason for the state, if the state alone does not show it"),
-        _time("first_seen_at", "When it was first seen not ready, UTC"),
-        _time("last_seen_at", "When it was last requested, UTC"),
-        _time("settled_at", "When it settled, UTC; NULL while it is pending"),
+        _time("first_seen_at", "When it was first listed, UTC"),
+        _time("last_seen_at", "When the platform last answered about it, UTC"),
+        _time("settled_at", "When it first settled, UTC; NULL while it is open"),
     ]
 
 
@@ -274,12 +274,11 @@ def discovery_windows() -> Columns:
 
 
 def sync_clocks() -> Columns:
-    """How far one kind of listing has progressed."""
+    """The dates of one selector of a ledger; written by loads with a ledger."""
     return [
-        *_key(clock_id="sha256 of endpoint and selector"),
-        _text("endpoint", "The platform's endpoint that was listed"),
-        _text("selector", "The ids that were requested"),
-        _time("seen_until", "End of the latest completely listed window, UTC"),
-        _time("settled_until", "The latest seen_until at which no recording of the tenant was pending, UTC"),
+        *_key(clock_id="sha256 of the selector"),
+        _text("selector", "What was listed: owner_id:<id>, meeting_number:<number> and others, or window"),
+        _time("seen_until", "Up to when it was listed without a gap, UTC; may move back"),
+        _time("settled_until", "Up to when all that it listed is settled, UTC; may move back"),
         _time("_landed_at", "When this row last changed, UTC"),
     ]

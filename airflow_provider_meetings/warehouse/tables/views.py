@@ -1,4 +1,4 @@
-"""Views: the latest recording of each meeting, and pending items."""
+"""Views: the latest recording of each meeting, and the open items of a ledger."""
 
 from __future__ import annotations
 

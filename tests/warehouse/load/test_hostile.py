@@ -13,6 +13,7 @@ import pytest
 
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Hook
+from tests.warehouse.ledgers import DATE, DONE, item, ledger
 
 Load = Callable[..., dict[str, int]]
 Make = Callable[..., dict[str, Any]]
@@ -73,13 +74,13 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 
 def test_refused_value_is_neither_shown_nor_written(load: Load, recording: Make, dump: Dump, chain: Chain) -> None:
     load(recordings=[recording(title="before")])
-    before = dump("recordings"), dump("recording_files"), dump("pending_items")
+    before = dump("recordings"), dump("recording_files")
     for message, changes in REFUSED:
         recordings = [recording(title="after"), {**recording(recording_id="PRIVATE", title="PRIVATE"), **changes}]
         with pytest.raises(LoadError, match=message) as caught:
             load(recordings=recordings)
         assert "PRIVATE" not in chain(caught.value), message
-    assert (dump("recordings"), dump("recording_files"), dump("pending_items")) == before
+    assert (dump("recordings"), dump("recording_files")) == before
     assert load(recordings=[recording(title="after")])["recordings"] == 1
 
 
@@ -153,8 +154,9 @@ def test_names_may_have_any_characters(
 ) -> None:
     sql("CREATE TABLE y (a VARCHAR(50))")
     names = {"table_prefix": name, "schema": None if hook.conn_type == "sqlite" else f"{name}{place}"}
-    assert load(recordings=[recording(state="processing")], **names)["pending_items"] == 1
-    assert load(recordings=[recording()], **names)["pending_items"] == 1
+    waits = ledger(item(), dates=[DATE])
+    assert load(recordings=[recording(state="processing")], ledger=waits, **names)["pending_items"] == 1
+    assert load(recordings=[recording()], ledger=ledger(item(settled_at=DONE)), **names)["pending_items"] == 1
     assert load(recordings=[recording()], **names)["recordings"] == 0
     assert sql("SELECT * FROM y") == []
 

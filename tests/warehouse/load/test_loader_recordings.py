@@ -150,56 +150,6 @@ def test_windows_are_written(load: Load, dump: Dump, run_key: RunKey) -> None:
 
 
 @pytest.mark.sqlite_cases
-@pytest.mark.parametrize("state", ["recording", "processing", "absent", "overdue"])
-def test_waiting_recording_is_pending_item(load: Load, recording: Make, dump: Dump, now: datetime, state: str) -> None:
-    waiting = recording(recording_id=None, state=state, files=[], reason="why")
-    assert load(recordings=[waiting]) == {**NONE, "pending_items": 1}
-    load(recordings=[waiting], now=now + timedelta(hours=1))
-    (item,) = dump("pending_items")
-    assert (item["item_key"], item["state"], item["reason"]) == ("meeting:m-1", state, "why")
-    assert item["first_seen_at"].startswith("2026-05-04 03:02:01")
-    assert item["last_seen_at"].startswith("2026-05-04 04:02:01")
-    assert item["settled_at"] is None
-
-
-@pytest.mark.sqlite_cases("waited_as")
-@pytest.mark.parametrize("state", ["ready", "gone", "forbidden", "unknown"])
-@pytest.mark.parametrize("waited_as", ["recording", "meeting", "meeting_number"])
-def test_settled_recording_settles_pending_item(
-    load: Load, recording: Make, dump: Dump, now: datetime, state: str, waited_as: str
-) -> None:
-    waiting = {"recording": {}, "meeting": {"recording_id": None}, "meeting_number": {}}[waited_as]
-    if waited_as == "meeting_number":
-        waiting = {"recording_id": None, "meeting_id": None}
-    load(recordings=[recording(state="processing", files=[], **waiting)])
-    load(recordings=[recording(recording_id="rec-9", meeting_id="m-9", meeting_number="9", state=state, files=[])])
-    assert [item["settled_at"] for item in dump("pending_items")] == [None]
-    counts = load(recordings=[recording(state=state)], now=now + timedelta(hours=1))
-    assert counts["pending_items"] == 1
-    (item,) = dump("pending_items")
-    assert (item["state"], item["recording_id"]) == (state, "rec-1")
-    assert item["settled_at"].startswith("2026-05-04 04:02:01")
-    assert item["first_seen_at"].startswith("2026-05-04 03:02:01")
-    assert load(recordings=[recording(state=state)], now=now + timedelta(hours=2))["pending_items"] == 0
-    assert dump("pending_items") == [item]
-
-
-def test_settled_recording_adds_no_pending_item(load: Load, recording: Make, dump: Dump) -> None:
-    assert load(recordings=[recording()])["pending_items"] == 0
-    assert dump("pending_items") == []
-
-
-def test_last_observation_of_item_in_batch_wins(load: Load, recording: Make, dump: Dump) -> None:
-    absent = recording(recording_id=None, state="absent", files=[])
-    unknown = recording(recording_id=None, state="unknown", files=[])
-    load(recordings=[absent])
-    load(recordings=[absent, unknown])
-    assert dump("pending_items")[0]["settled_at"] is not None
-    load(recordings=[unknown, absent])
-    assert dump("pending_items")[0]["settled_at"] is None
-
-
-@pytest.mark.sqlite_cases
 @pytest.mark.parametrize("state", ["processing", "recording", "absent", "overdue"])
 def test_settled_recording_does_not_wait_again(load: Load, recording: Make, dump: Dump, state: str) -> None:
     waiting = recording(state=state, files=[], title=None)
@@ -274,25 +224,6 @@ def test_platform_fields_have_columns(load: Load, recording: Make, dump: Dump) -
     load(recordings=[recording(files=[{**file, "source": {"sharing_state": "open"}}], source={"state": "3"})])
     assert (dump("recordings")[0]["state_code"], dump("recording_files")[0]["sharing_state"]) == (None, None)
     assert dump("recording_files")[0]["source"] == '{"sharing_state":"open"}'
-
-
-def test_clocks_follow_listings(load: Load, recording: Make, dump: Dump) -> None:
-    window = WINDOW
-
-    def listed(end: str, *recordings: dict[str, Any], complete: bool = True) -> list[str | None]:
-        summary = {**SUMMARY, "windows": [{**window, "end": end, "outcome": "complete" if complete else "failed"}]}
-        load(recordings=recordings, summaries=[summary])
-        ((seen, settled),) = [(row["seen_until"], row["settled_until"]) for row in dump("sync_clocks")]
-        return [value and value[:10] for value in (seen, settled)]
-
-    waiting = recording(state="processing", files=[])
-    assert listed("2026-05-02T00:00:00+00:00", waiting) == ["2026-05-02", None]
-    assert listed("2026-05-03T00:00:00+00:00", recording()) == ["2026-05-03", "2026-05-03"]
-    other = recording(recording_id="rec-2", state="processing", files=[])
-    assert listed("2026-05-04T00:00:00+00:00", other) == ["2026-05-04", "2026-05-03"]
-    # Neither an earlier window nor an incomplete one moves a clock.
-    assert listed("2026-05-01T00:00:00+00:00") == ["2026-05-04", "2026-05-03"]
-    assert listed("2026-05-09T00:00:00+00:00", complete=False) == ["2026-05-04", "2026-05-03"]
 
 
 def test_ids_with_other_case_or_blanks_differ(load: Load, recording: Make, dump: Dump) -> None:

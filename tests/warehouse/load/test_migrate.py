@@ -8,6 +8,7 @@ import pytest
 
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.merge.engine import Hook
+from tests.warehouse.ledgers import DATE, DONE, item, ledger
 
 Load = Callable[..., dict[str, int]]
 Make = Callable[..., dict[str, Any]]
@@ -172,10 +173,10 @@ def test_views_show_latest_recording_and_pending_items(
         recording(recording_id="alone", meeting_id=None),
         recording(recording_id="waits", meeting_id="m-2", state="processing"),
     ]
-    load(recordings=recordings)
+    load(recordings=recordings, ledger=ledger(item(item_key="recording:waits")))
     latest = sql("SELECT recording_id FROM v_recordings_latest ORDER BY 1")
     assert [row["recording_id"] for row in latest] == ["alone", "new", "waits"]
-    assert [row["item_key"] for row in sql("SELECT item_key FROM v_pending")] == ["waits"]
+    assert [row["item_key"] for row in sql("SELECT item_key FROM v_pending")] == ["recording:waits"]
     assert "Failed to create view" not in caplog.text
 
 
@@ -191,8 +192,9 @@ def test_hostile_names_are_quoted(
     sql("CREATE TABLE y (a VARCHAR(50))")
     schema = None if hook.conn_type == "sqlite" else f'S "p%s"; -- {place}'
     names = {"table_prefix": HOSTILE, "schema": schema}
-    assert load(recordings=[recording(state="processing")], **names)["pending_items"] == 1
-    assert load(recordings=[recording()], **names)["pending_items"] == 1
+    waits = ledger(item(), dates=[DATE])
+    assert load(recordings=[recording(state="processing")], ledger=waits, **names)["pending_items"] == 1
+    assert load(recordings=[recording()], ledger=ledger(item(settled_at=DONE)), **names)["pending_items"] == 1
     assert load(recordings=[recording()], **names)["recordings"] == 0
     assert load_post(post(), **names) == {"posts": 1, "post_reactions": 2}
     assert load_post(post(reactions=[]), **names) == {"posts": 0, "post_reactions": 2}

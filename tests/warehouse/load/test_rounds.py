@@ -26,9 +26,6 @@ Dump = Callable[[str], list[dict[str, Any]]]
 Compare = Callable[..., Rows]
 
 _RUNS = count()
-_TIMES = frozenset({"_landed_at", "first_seen_at", "last_seen_at"})
-_MARKS = frozenset({"_deleted_at", "settled_at"})  # compared by whether they are set
-_WAITING = frozenset({"recording", "processing", "absent", "overdue"})
 
 
 def _load_both(
@@ -56,29 +53,18 @@ def _rows(hook: Hook, prefix: str, run: str, tables: Sequence[str]) -> Rows:
 
 
 def _without_times(row: dict[str, Any]) -> dict[str, Any]:
-    rest = {name: servers.as_text(value) for name, value in row.items() if name not in _TIMES}
-    return rest | {name: row[name] is not None for name in _MARKS & row.keys()}
+    rest = {name: servers.as_text(value) for name, value in row.items() if name != "_landed_at"}
+    return rest | {"_deleted_at": row["_deleted_at"] is not None}
 
 
 @pytest.fixture
 def compare_recordings(loaded: Load) -> Compare:
     """Load recordings both ways, compare the rows, and return them."""
-    tables = ("recordings", "recording_files", "pending_items")
+    tables = ("recordings", "recording_files")
 
     def run(hook: Hook, cases: Sequence[Sequence[Observation]], known: int = 0) -> Rows:
         run = _load_both(hook, lambda prefix, items: loaded(hook, items, table_prefix=prefix), cases, known)
         one, each = (_rows(hook, prefix, run, tables) for prefix in ("one_", "each_"))
-        # Three differences are intended. One call adds no item that it also settles, and a settled item has the last
-        # state. With one call per observation, an answer without a meeting id does not settle the meeting's item.
-        answered = {
-            (r["tenant"], f"meeting:{r['meeting_id']}") for r in each["recordings"] if r["state"] not in _WAITING
-        }
-        one["pending_items"] = [item for item in one["pending_items"] if not item["settled_at"]]
-        each["pending_items"] = [
-            item
-            for item in each["pending_items"]
-            if not item["settled_at"] and (item["tenant"], item["item_key"]) not in answered
-        ]
         assert one == each
         return one
 
@@ -169,14 +155,6 @@ def test_each_change_of_a_repeated_recording_counts(load: Load, recording: Make)
     assert [load(recordings=items)["recordings"] for _ in range(2)] == [3, 2]
     counts = [sum(load(recordings=[item], table_prefix="each_")["recordings"] for item in items) for _ in range(2)]
     assert counts == [3, 2]
-
-
-def test_last_observation_of_pending_recording_advances_clock(load: Load, recording: Make, dump: Dump) -> None:
-    window = {"endpoint": "/list", "selector": "", "end": "2026-05-02T00:00:00+00:00", "outcome": "complete"}
-    summary = {"platform": "wecom", "tenant": "corp", "windows": [window]}
-    load(recordings=[recording(state="processing"), recording()], summaries=[summary])
-    (clock,) = dump("sync_clocks")
-    assert clock["settled_until"] == clock["seen_until"] is not None
 
 
 def test_write_conflict_repeats_all_rounds(hook: Hook, loaded: Load, monkeypatch: pytest.MonkeyPatch) -> None:

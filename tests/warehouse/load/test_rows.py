@@ -70,22 +70,6 @@ def test_recording_with_id_has_row(recording: dict[str, Any]) -> None:
         assert (row["_deleted_at"] == NOW) == (recording["state"] == "gone")
 
 
-@given(recordings())
-def test_recording_waits_and_settles_under_same_key(recording: dict[str, Any]) -> None:
-    found = [_named(rows.PENDING, row) for row in rows.pending_rows([recording], NOW)]
-    if recording["recording_id"] and recording["state"] not in {"recording", "processing", "absent", "overdue"}:
-        assert found == []  # its row in `recordings` has the state
-        return
-    own, *others = found
-    assert own["item_key"] == (recording["recording_id"] or f"meeting:{recording['meeting_id']}")
-    waits = recording["state"] in {"recording", "processing", "absent", "overdue"}
-    assert [row["settled_at"] is None for row in (own, *others)] == [waits] * (1 + len(others))
-    if waits:
-        assert others == []
-    else:
-        assert f"meeting:{recording['meeting_id']}" in {row["item_key"] for row in (own, *others)}
-
-
 @given(recordings(), st.sampled_from(["title", "state", "source", "started_at", "duration_ms"]))
 def test_hash_depends_on_content(recording: dict[str, Any], name: str) -> None:
     recording["recording_id"] = "r"
@@ -113,11 +97,6 @@ def test_missing_key_value_is_refused(missing: str, value: str | None) -> None:
     for build, deleted in ((rows.post_rows, False), (rows.tombstone_rows, True)):
         with pytest.raises(LoadError, match=f"'{missing}' has no value"):
             build([{**post, "deleted": deleted}], NOW)
-
-
-def test_recording_without_id_is_refused() -> None:
-    with pytest.raises(LoadError, match="neither recording_id, meeting_id nor meeting_number"):
-        rows.pending_rows([{"platform": "p", "tenant": "t", "state": "absent"}], NOW)
 
 
 def test_added_column_does_not_change_hash() -> None:

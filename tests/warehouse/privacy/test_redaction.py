@@ -16,6 +16,7 @@ from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
 from airflow_provider_meetings.warehouse.privacy.rules import ACTIONS, NOT_REDACTABLE, actions_of
 from airflow_provider_meetings.warehouse.tables.tables import tables
+from tests.warehouse.ledgers import DATE, item, ledger
 
 KEY = b"a key of the tests, long enough"
 TOKEN = "obcnq3b9jl72l83w4f149w9c"
@@ -293,10 +294,8 @@ def test_windows_with_dropped_selectors_stay_distinct(
         for s in ("ou_lina", "ou_wang")
     ]
     summary = {"platform": "wecom", "tenant": "acme", "windows": listed}
-    written = load(summaries=redaction(owner_id="drop").summaries([summary]))
-    assert (written["discovery_windows"], written["sync_clocks"]) == (2, 0)
+    assert load(summaries=redaction(owner_id="drop").summaries([summary]))["discovery_windows"] == 2
     assert sql("SELECT DISTINCT selector FROM discovery_windows") == [{"selector": None}]
-    assert load(summaries=redaction(owner_id="hash").summaries([summary]))["sync_clocks"] == 2
 
 
 def test_windows_of_several_summaries_stay_distinct(load: Callable[..., dict[str, int]]) -> None:
@@ -345,3 +344,32 @@ def test_each_column_has_actions_or_a_reason() -> None:
             assert set(actions_of(column)) <= set(ACTIONS)
             assert not (column.primary_key and "drop" in actions_of(column))
     assert {column.name for table in tables() for column in table.columns} >= NOT_REDACTABLE.keys()
+
+
+@pytest.mark.parametrize(
+    ("redact", "expected"),
+    [
+        ({"title": "drop"}, "number:123@1000"),
+        ({"meeting_number": "hash"}, f"number:{hashed('123')}@1000"),
+        ({"started_at": "drop"}, "number:123@"),
+        ({"meeting_id": "hash"}, "number:123@1000"),
+    ],
+)
+def test_key_of_item_is_redacted_with_its_number_and_start(redact: dict[str, str], expected: str) -> None:
+    one = item(item_key="number:123@1000", meeting_id=None, meeting_number="123", reason="no meeting 123")
+    (found,) = redaction(**redact).ledger(ledger(one))["items"]
+    assert found["item_key"] == expected
+    assert ("123" in found["reason"]) == ("meeting_number" not in redact)
+
+
+def test_selector_of_date_is_redacted() -> None:
+    window = {**DATE, "selector": "window"}
+    says = ledger(item(reason="zhang"), dates=[DATE, window])
+    for redact, selectors in (
+        ({"meeting_id": "hash"}, ["owner_id:zhang", "window"]),
+        ({"owner_id": "hash"}, [f"owner_id:{hashed('zhang')}", "window"]),
+        ({"owner_id": "drop"}, ["window"]),
+    ):
+        found = redaction(**redact).ledger(says)
+        assert [one["selector"] for one in found["dates"]] == selectors
+        assert ("zhang" in repr(found)) == ("owner_id" not in redact)

@@ -56,7 +56,7 @@ def test_prefix_and_schema_apply_to_each_table() -> None:
 
 def test_neutral_fields_have_columns() -> None:
     recording = Recording(platform="p", tenant="t", recording_id="r", state=RecordingState.READY).to_dict()
-    assert set(recording) - {"files"} == _content("recordings")
+    assert set(recording) - {"files", "revisit"} == _content("recordings")
     assert set(Post(platform="p", tenant="t", post_id="p").to_dict()) - {"reactions", "deleted"} == _content("posts")
     owner: Any = {"platform": "p", "tenant": "t", "recording_id": "r"}
     segment = TranscriptSegment(**owner, file_id="f", kind="transcript-srt", segment_no=0, text="x")
@@ -80,7 +80,7 @@ def test_neutral_fields_have_columns() -> None:
         outcome="absent",
     )
     assert set(stored.to_dict()) <= _content("landings")
-    assert set(stored.to_dict()) - {"outcome"} <= _content("recording_files")
+    assert set(stored.to_dict()) - {"outcome", "reason"} <= _content("recording_files")
 
 
 def _content(name: str) -> set[str]:
