@@ -39,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--scheduler", action="store_true", help="run the tests on a whole Airflow: minutes")
     parser.addoption("--kills", type=int, default=20, help="number of landings to kill")
     parser.addoption("--processes", type=int, default=30, help="number of processes that request a token at once")
+    parser.addoption("--meetings", type=int, default=300, help="number of meetings of the simulated month")
     parser.addoption("--sequences", type=int, default=25, help="number of random fault sequences per landing test")
 
 
