@@ -30,6 +30,10 @@ def test_retry_replaces_only_missing_files(start_airflow: StartAirflow, tmp_path
     assert fetches == 1 + 5 + 1, printed[-6000:]
     receipts = [json.loads(content) for name, (content, _) in files(lake).items() if name.endswith(".receipt.json")]
     assert {receipt["file_id"] for receipt in receipts} == {READY_MINUTE, AUDIO_ONLY_MINUTE}
+    with closing(sqlite3.connect(tmp_path / "home-1" / "airflow.db")) as database:
+        ((pushed,),) = database.execute("SELECT value FROM xcom WHERE task_id = 'land' AND key = 'return_value'")
+    # Of the second try; the first has pushed a failed file.
+    assert {file["outcome"] for file in json.loads(pushed)} == {"landed", "skipped"}
 
 
 def test_throttled_task_retries_after_vendor_reset(start_airflow: StartAirflow, tmp_path: Path) -> None:
