@@ -9,51 +9,32 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, XComArg, dag
+from airflow.sdk import dag
 
-from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
-from airflow_provider_meetings.operators.run_state import FailRunOperator
-from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
-from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
+from airflow_provider_meetings.task_groups import land_recordings
 
 
 # [START wecom_recordings_daily]
 @dag(
-    # Not "@daily": in Airflow 3 it has an empty data interval, which the listing refuses.
-    schedule=CronDataIntervalTimetable("0 2 * * *", timezone="Asia/Shanghai"),
+    schedule="0 2 * * *",
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Shanghai"),
-    catchup=False,
+    catchup=False,  # a run continues where the last one ended, also after missed ones
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=2)},
     tags=["meetings", "wecom"],
 )
 def wecom_recordings_daily() -> None:
-    """List the recordings of the last days, land their media, and load the metadata and the journals."""
-    listed = ListRecordingsOperator(
-        task_id="list",
+    """List the recordings since the start of the DAG, land their media, and load the metadata and the journals."""
+    land_recordings(
         meetings_conn_id="wecom_default",
-        # Three days back, for recordings that were not ready on their own day. Landed files are not fetched again.
-        start="{{ data_interval_start - macros.timedelta(days=3) }}",
-        end="{{ data_interval_end }}",
         owner_ids="{{ var.json.wecom_owner_ids | tojson }}",
-    )
-    landed = RecordingsToObjectStorageOperator(
-        task_id="land",
-        meetings_conn_id="wecom_default",
-        recordings=listed.output,
+        start="{{ dag.start_date }}",
         target="{{ var.value.meetings_lake }}",
+        ledger="{{ var.value.meetings_lake }}/wecom",
         kinds=("video", "audio", "summary"),
         timezone="Asia/Shanghai",
-    )
-    loaded = RecordingsToSqlOperator(
-        task_id="load",
         sql_conn_id="meetings_warehouse",
-        recordings=listed.output,
-        stored_files=landed.output,
-        summary=XComArg(listed, key="summary"),
-        trigger_rule="all_done_min_one_success",  # a file that failed must not keep the others out
     )
-    [listed, landed, loaded] >> FailRunOperator(task_id="fail_run")
 
 
 wecom_recordings_daily()

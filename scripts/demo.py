@@ -1,4 +1,4 @@
-"""Run the three example DAGs on a real Airflow against the emulator and print what landed.
+"""Run three example DAGs on a real Airflow against the emulator and print what landed.
 
 Lake, warehouse and Airflow's home stay below ``demo/``. A second run uses a fresh Airflow home and the same lake and
 warehouse, and must change nothing in them.
@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 from local_airflow import LocalAirflow
 
+from airflow_provider_meetings.api.ledger.ledger import FOLDER
 from airflow_provider_meetings.emulator.model.company import Company
 from airflow_provider_meetings.emulator.seed.company import default_company
 from airflow_provider_meetings.emulator.server import serve
@@ -37,15 +38,11 @@ def say(text: str) -> None:
 
 
 def dag_runs(company: Company) -> dict[str, dict[str, Any]]:
-    """Return the body of each DAG run: one day of WeCom, all Feishu meetings and posts that the emulator can return."""
+    """Return the body of each DAG run: all of WeCom, all Feishu meetings and posts that the emulator can return."""
     meetings = [m.meeting_id for m in company.feishu_meetings.values() if m.status not in {"running", "unrecorded"}]
     posts = [p.post_id for p in company.feishu_posts.values() if not p.forbidden]
     return {
-        "wecom_recordings_daily": {
-            "logical_date": "2026-11-12T18:00:00Z",
-            "data_interval_start": "2026-11-11T18:00:00Z",
-            "data_interval_end": "2026-11-12T18:00:00Z",
-        },
+        "wecom_recordings_daily": {"logical_date": "2026-11-12T18:00:00Z"},
         "feishu_recordings": {"logical_date": "2026-11-13T18:00:00Z", "conf": {"meeting_ids": meetings}},
         "feishu_moments": {"logical_date": "2026-11-13T18:00:00Z", "conf": {"post_ids": posts}},
     }
@@ -53,7 +50,7 @@ def dag_runs(company: Company) -> dict[str, dict[str, Any]]:
 
 def fingerprints() -> dict[str, str]:
     """Return a digest of each file in the lake and of each table except the journals."""
-    found = {str(p.relative_to(LAKE)): _digest(p.read_bytes()) for p in sorted(LAKE.rglob("*")) if p.is_file()}
+    found = {str(p.relative_to(LAKE)): _digest(p.read_bytes()) for p in _landed()}
     for name, rows in tables().items():
         if name not in JOURNALS:
             found[f"table {name}"] = _digest(repr(rows).encode())
@@ -71,6 +68,11 @@ def tables() -> dict[str, list[tuple[Any, ...]]]:
             name: db.sql(f"SELECT COLUMNS(lambda c: c <> 'asked_at')::VARCHAR FROM {name} ORDER BY ALL").fetchall()  # noqa: S608  # names of the package
             for name in names
         }
+
+
+def _landed() -> list[Path]:
+    """Return the files of the lake, without the ledgers, to which each run adds."""
+    return [path for path in sorted(LAKE.rglob("*")) if path.is_file() and path.parent.name != FOLDER]
 
 
 def _digest(content: bytes) -> str:
@@ -95,8 +97,7 @@ def run_dags() -> dict[str, float]:
 
 def report(deferred: dict[str, float], before: dict[str, str]) -> None:
     """Print what landed, whether the second run changed anything, and next steps."""
-    files = [p for p in LAKE.rglob("*") if p.is_file()]
-    media = [p for p in files if not p.name.endswith(".receipt.json")]
+    media = [p for p in _landed() if not p.name.endswith(".receipt.json")]
     print(f"\nLake       {LAKE.relative_to(ROOT)}/")
     for platform in sorted({p.relative_to(LAKE).parts[0] for p in media}):
         landed = [p for p in media if p.relative_to(LAKE).parts[0] == platform]

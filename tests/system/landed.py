@@ -8,6 +8,8 @@ from typing import Any
 
 import duckdb
 
+from airflow_provider_meetings.api.ledger.ledger import FOLDER
+
 _TASK_TRY = ("dag_id", "run_id", "task_id", "map_index", "try_number")
 KEYS = {
     "landings": (*_TASK_TRY, "recording_id", "file_id", "kind"),
@@ -30,4 +32,6 @@ def tables(warehouse: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def files(lake: Path) -> dict[str, tuple[bytes, int]]:
-    return {str(p.relative_to(lake)): (p.read_bytes(), p.stat().st_mtime_ns) for p in lake.rglob("*") if p.is_file()}
+    """Return contents and times of all files, without ledgers, to which each run adds."""
+    found = [path for path in lake.rglob("*") if path.is_file() and path.parent.name != FOLDER]
+    return {str(path.relative_to(lake)): (path.read_bytes(), path.stat().st_mtime_ns) for path in found}

@@ -17,6 +17,7 @@ from airflow_provider_meetings.emulator.seed.feishu import (
     PROCESSING_MEETING,
     PROCESSING_MINUTE,
     READY_MEETING,
+    READY_MINUTE,
 )
 from airflow_provider_meetings.emulator.seed.wecom import SPECIAL_DAY, TWO_FILES_RECORD
 from airflow_provider_meetings.emulator.server import serve
@@ -39,7 +40,7 @@ RUNS = {
 def test_examples_import_without_error() -> None:
     bag = DagBag(dag_folder=str(ROOT / "dags"))
     assert bag.import_errors == {}
-    assert set(bag.dags) == set(RUNS)
+    assert set(bag.dags) == {*RUNS, "feishu_recordings_daily"}
 
 
 def test_readme_dag_imports_without_error(tmp_path: Path) -> None:
@@ -84,6 +85,8 @@ def test_second_run_changes_nothing(start_airflow: StartAirflow, tmp_path: Path)
         POSTS[1]: False,
         GONE_POST: True,
     }
+    pending = [row["recording_id"] for row in first["pending_items"] if row["settled_at"] is None]
+    assert len(pending) == 2  # on the WeCom day, one recording is processing and one never ends
 
     run_all()
     second = tables(warehouse)
@@ -95,6 +98,21 @@ def test_second_run_changes_nothing(start_airflow: StartAirflow, tmp_path: Path)
         assert second[name]
         keys = [tuple(row[column] for column in key_columns) for row in second[name]]
         assert len(keys) == len(set(keys))
+    assert [row["item_key"] for row in second["pending_items"]] == [row["item_key"] for row in first["pending_items"]]
+
+
+def test_feishu_daily_needs_no_ids(start_airflow: StartAirflow, tmp_path: Path) -> None:
+    company = default_company()
+    warehouse = tmp_path / "warehouse.duckdb"
+    with serve(EmulatorState()) as url:
+        env = settings(url, tmp_path / "lake", warehouse)
+        start_airflow("dags", "test", "feishu_recordings_daily", LOGICAL_DATE, env=env, dags=ROOT / "dags").finish()
+    found = {row["recording_id"]: row["state"] for row in tables(warehouse)["recordings"]}
+    ready = {meeting.minute_token for meeting in company.feishu_meetings.values() if meeting.status == "ready"}
+    assert set(found) > ready  # also one that was in processing
+    assert found[READY_MINUTE] == "ready"
+    landed = {row["recording_id"] for row in tables(warehouse)["recording_files"] if row["uri"]}
+    assert landed == {recording_id for recording_id, state in found.items() if state == "ready"}
 
 
 def test_titles_are_not_rendered(start_airflow: StartAirflow, tmp_path: Path) -> None:

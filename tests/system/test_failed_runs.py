@@ -21,6 +21,8 @@ from tests.system.landed import tables
 ROOT = Path(__file__).resolve().parents[2]
 LOGICAL_DATE = "2026-11-12T18:00:00+00:00"
 RETRIES = '"retries": 2'
+TARGET = 'target="{{ var.value.meetings_lake }}"'
+TARGET_OF_TEST = 'target="{{ var.value.target }}"'
 RUN = ("dags", "test", "wecom_recordings_daily", LOGICAL_DATE)
 
 
@@ -28,10 +30,10 @@ RUN = ("dags", "test", "wecom_recordings_daily", LOGICAL_DATE)
 def dags(tmp_path: Path) -> Path:
     """Return a folder with an example DAG, without its retries: the command would wait for them."""
     code = (ROOT / "dags" / "wecom_recordings_daily.py").read_text()
-    assert RETRIES in code
+    assert code.count(RETRIES) == code.count(TARGET) == 1
     folder = tmp_path / "dags"
     folder.mkdir()
-    (folder / "daily.py").write_text(code.replace(RETRIES, '"retries": 0'))
+    (folder / "daily.py").write_text(code.replace(RETRIES, '"retries": 0').replace(TARGET, TARGET_OF_TEST))
     return folder
 
 
@@ -39,7 +41,8 @@ def states(home: Path) -> tuple[str, Mapping[str, str]]:
     """Return the states of the only run and of its tasks."""
     with closing(sqlite3.connect(home / "airflow.db")) as database:
         ((run,),) = database.execute("SELECT state FROM dag_run").fetchall()
-        return run, dict(database.execute("SELECT task_id, state FROM task_instance").fetchall())
+        found = database.execute("SELECT task_id, state FROM task_instance").fetchall()
+    return run, {task_id.removeprefix("recordings."): state for task_id, state in found}
 
 
 def test_load_runs_if_the_landing_fails(start_airflow: StartAirflow, dags: Path, tmp_path: Path) -> None:
@@ -52,9 +55,9 @@ def test_load_runs_if_the_landing_fails(start_airflow: StartAirflow, dags: Path,
     state.fault("html", failed)
     some, none = tmp_path / "some.duckdb", tmp_path / "none.duckdb"
     with serve(state) as url:
-        env = settings(url, tmp_path / "lake", some)
+        env = {**settings(url, tmp_path / "lake", some), "AIRFLOW_VAR_TARGET": f"file://{tmp_path}/lake"}
         partly = start_airflow(*RUN, env=env, dags=dags)
-        env = {**settings(url, tmp_path / "lake", none), "AIRFLOW_VAR_MEETINGS_LAKE": "unknown://lake"}
+        env = {**settings(url, tmp_path / "other", none), "AIRFLOW_VAR_TARGET": "unknown://lake"}
         dead = start_airflow(*RUN, env=env, dags=dags)
         printed = [run.finish(exit_code=None) for run in (partly, dead)]
     expected = ("failed", {"list": "success", "land": "failed", "load": "success", "fail_run": "failed"})
