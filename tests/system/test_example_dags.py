@@ -49,7 +49,8 @@ def test_readme_dag_imports_without_error(tmp_path: Path) -> None:
     (tmp_path / "readme.py").write_text(code)
     bag = DagBag(dag_folder=str(tmp_path))
     assert bag.import_errors == {}
-    assert bag.dags["wecom"].task_dict["load"].upstream_task_ids == {"list", "land"}
+    load = bag.dags["wecom"].task_dict["recordings.load"]
+    assert load.upstream_task_ids == {"recordings.list", "recordings.land"}
 
 
 def test_second_run_changes_nothing(start_airflow: StartAirflow, tmp_path: Path) -> None:
