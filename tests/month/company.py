@@ -45,6 +45,11 @@ def media(life: Life) -> Media:
     return Media(3000 + life.number * 7 % 2000, "mp4", life.file_id)
 
 
+def summary(life: Life) -> Media:
+    """WeCom's summary, which comes with the transcript."""
+    return Media.of(f"Summary of meeting {life.number}".encode(), "txt")
+
+
 def _versions(life: Life, show: Callable[[Life, float], Any]) -> list[tuple[float, Any]]:
     times = (
         life.start, life.end, life.listed, life.ready, life.transcript, life.speakers, life.renamed, life.deleted,
@@ -104,6 +109,7 @@ def wecom_recording(life: Life, now: float) -> WecomRecording | None:
         record_start_time=_time(life.start + 5),
         record_end_time=_time(life.end),
         video=media(life),
+        summaries=(summary(life),) if life.spoken(now) else (),
         transcript=_transcript(life, now) if life.spoken(now) else None,
     )
     return WecomRecording(

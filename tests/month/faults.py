@@ -14,7 +14,7 @@ from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 
 KILLED = 9
-Task = Literal["list", "land", "load", "settle"]
+Task = Literal["list", "land", "load"]
 
 
 def _exit_before(cls: type, name: str, number: int = 1, of: Callable[..., bool] = lambda *_: True) -> None:
@@ -57,11 +57,8 @@ class Kill:
     retried: bool = True
 
 
-def kills(closer: Task) -> tuple[Kill, ...]:
-    """Return a kill between each two steps of the commit order.
-
-    :param closer: the task that closes items.
-    """
+def kills() -> tuple[Kill, ...]:
+    """Return a kill between each two steps of the commit order."""
     return (
         Kill("list", "before the ledger is written", lambda: _exit_before(Ledger, "write")),
         Kill("list", "after the ledger is written", lambda: _exit_after(Ledger, "write")),
@@ -69,9 +66,9 @@ def kills(closer: Task) -> tuple[Kill, ...]:
         Kill("land", "between an object and its receipt", lambda: _exit_before(LocalStore, "put", 1, _is_receipt)),
         Kill("land", "between two files", lambda: _exit_before(LocalStore, "put", 2, _is_receipt), retried=False),
         Kill("land", "after all receipts", lambda: _exit_after(RecordingsToObjectStorageOperator, "_collect")),
-        Kill(closer, "after the rows, before items are closed", lambda: _exit_before(Ledger, "write")),
-        Kill(closer, "the same, for good", lambda: _exit_before(Ledger, "write"), retried=False),
-        Kill(closer, "after items are closed", lambda: _exit_after(Ledger, "write")),
+        Kill("load", "after the rows, before items are closed", lambda: _exit_before(Ledger, "write")),
+        Kill("load", "the same, for good", lambda: _exit_before(Ledger, "write"), retried=False),
+        Kill("load", "after items are closed", lambda: _exit_after(Ledger, "write")),
     )
 
 

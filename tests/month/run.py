@@ -23,7 +23,7 @@ from tests.conftest import TaskInstance
 from tests.month.faults import KILLED, Kill, in_child
 from tests.month.lives import OWNERS, START, Platform
 
-KINDS = ("video", "transcript-txt", "transcript-json")
+KINDS = {"feishu": ("video", "transcript-txt"), "wecom": ("video", "summary", "transcript")}
 TRIES = 3
 
 
@@ -96,7 +96,7 @@ class Pipeline:
                 meetings_conn_id=f"{self.platform}_default",
                 recordings=listed.result,
                 target=self.lake,
-                kinds=KINDS,
+                kinds=KINDS[self.platform],
             ),
             kill,
         )
@@ -112,12 +112,12 @@ class Pipeline:
             "recordings": listed.result,
             "stored_files": landed.result or [],
             "summary": listed.xcoms["summary"],
+            "ledger": self.lake,
         }
+        closer: BaseOperator = SettleOperator(task_id="settle", **inputs)
         if self.sql_conn_id is not None:
-            load = RecordingsToSqlOperator(task_id="load", sql_conn_id=self.sql_conn_id, **inputs)
-            if not self._task(run_id, load, kill).ok:
-                return
-        self._task(run_id, SettleOperator(task_id="settle", ledger=self.lake, **inputs), kill)
+            closer = RecordingsToSqlOperator(task_id="load", sql_conn_id=self.sql_conn_id, **inputs)
+        self._task(run_id, closer, kill)
 
     def run(self, run_id: str, now: float, kill: Kill | None = None) -> None:
         """Run all tasks once."""

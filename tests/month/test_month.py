@@ -179,7 +179,7 @@ def test_month_ends_without_a_gap(
 ) -> None:
     count = int(pytestconfig.getoption("--meetings")) // 2
     with a_month(monkeypatch, tmp_path, platform, count, 30 if count >= 1000 else 16) as month:
-        month.simulate(dict(enumerate(kills("settle"), FIRST_KILL)))
+        month.simulate(dict(enumerate(kills(), FIRST_KILL)))
         figures = figures_of(month, Warehouse(tmp_path / "warehouse.db", platform))
         sent, least = month.requests(), fewest(month.lives, platform, month.done())
     ratio = sent.total() / least.total()

@@ -73,6 +73,8 @@ def _files(life: Life, now: float) -> dict[str, str | None]:
     if life.spoken(now):
         minute = company.minute(life, now) if life.platform == "feishu" else None
         text = as_txt(minute, (), need_speaker=True, need_timestamp=True) if minute else None
+        if not minute:
+            files["summary-txt"] = hashlib.sha256(company.summary(life).read()).hexdigest()
         files["transcript-txt" if minute else "transcript-json"] = text and hashlib.sha256(text.encode()).hexdigest()
     return files
 
@@ -83,9 +85,9 @@ def fewest(lives: Iterable[Life], platform: Platform, runs: Sequence[float]) -> 
     Such a client is told nothing, but wastes nothing: in each run it lists each selector's window once, from the
     earlier of its last run and `REVISIT` ago; asks once for the details of what is new, and for each of its files once;
     asks again, in each run, for what is not ready or not complete, until it is or `REVISIT` has passed; and at `VISITS`
-    for what has no other way to show a change: a minute and its transcript on Feishu; on WeCom the transcript only,
-    since the listing shows the rest. A deletion on WeCom takes two requests a day apart. Kills, retries, a backfill and
-    rejected tokens cost it nothing. Tokens and the bytes of media are not counted.
+    for each answer that may show a change: a minute and its transcript on Feishu; the list of files, which has the
+    summaries, and the transcript on WeCom, whose listing shows the rest. A deletion on WeCom takes two requests a day
+    apart. Kills, retries, a backfill and rejected tokens cost it nothing. Tokens and bytes of media are not counted.
     """
     count: Counter[str] = Counter()
     mine = [life for life in lives if life.platform == platform]
@@ -131,7 +133,7 @@ def _of_wecom(life: Life, runs: Sequence[float]) -> Counter[str]:
         return Counter(files=1, transcript=1)
     incomplete = [run for run in runs if landed < run and run - DAY < max(life.transcript, life.speakers)]
     visits = set(incomplete) | {run for run in _visits(landed, runs, life.deleted) if run < life.deleted}
-    return Counter(files=1, transcript=1 + len(visits), list=2 * (life.deleted < runs[-1]))
+    return Counter(files=1 + len(visits), transcript=1 + len(visits), list=2 * (life.deleted < runs[-1]))
 
 
 def _visits(landed: float, runs: Sequence[float], deleted: float) -> list[float]:
