@@ -15,6 +15,7 @@ from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECE
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.ledger.ledger import FOLDER
 from airflow_provider_meetings.api.ledger.state import State
+from tests.month.lives import Life
 from tests.month.truth import Expected
 
 
@@ -96,6 +97,19 @@ def compare(
     if warehouse:
         figures.unexpected += warehouse.recordings.keys() - expected.keys()
     return figures
+
+
+def check_order(lives: Iterable[Life], state: State, warehouse: Warehouse) -> None:
+    """Nothing is closed before its rows are committed, and nothing before the date "settled up to" is missing."""
+    listed = state.watched[0] if state.watched else 0.0
+    for item in state.items.values():
+        if item.settled and not item.is_open and item.seen.recording_id:
+            assert item.seen.recording_id in warehouse.recordings, f"{item.ref} is closed, without a row"
+    for life in lives:
+        selector = f"owner_id:{life.owner}" if life.platform == "wecom" else "window"
+        due = life.ready <= listed < life.deleted and life.refused != "recording"
+        if due and life.start < (state.settled_up_to(selector, listed) or 0.0):
+            assert life.recording_id in warehouse.recordings, f"{life.recording_id} is missing before the date"
 
 
 def _objects(lake: Store) -> dict[str, dict[str, bytes]]:

@@ -69,6 +69,7 @@ def kills() -> tuple[Kill, ...]:
         Kill("load", "after the rows, before items are closed", lambda: _exit_before(Ledger, "write")),
         Kill("load", "the same, for good", lambda: _exit_before(Ledger, "write"), retried=False),
         Kill("load", "after items are closed", lambda: _exit_after(Ledger, "write")),
+        Kill("load", "after items are closed, for good", lambda: _exit_after(Ledger, "write"), retried=False),
     )
 
 

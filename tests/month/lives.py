@@ -110,7 +110,7 @@ def _plain(platform: Platform, number: int, days: int, rng: random.Random) -> Li
 
 def _special(kind: str, life: Life, rng: random.Random) -> Life:
     ready = int(life.ready)
-    later = ready + rng.randrange(DAY, 6 * DAY)
+    later = ready + rng.randrange(DAY, 5 * DAY)
     if kind == "late":
         ready = life.end + rng.randrange(6 * HOUR, 5 * DAY)
         listed = ready if life.platform == "wecom" and rng.random() < 0.5 else life.listed
@@ -123,7 +123,8 @@ def _special(kind: str, life: Life, rng: random.Random) -> Life:
     if kind == "speakers" and life.platform == "wecom":
         return replace(life, speakers=ready + rng.randrange(DAY, 3 * DAY))
     if kind == "deleted after":
-        return replace(life, deleted=later)
+        # After three days, of which two may be missed, so that a run has landed it.
+        return replace(life, deleted=later + 2 * DAY)
     if kind == "deleted before":
         at = life.end + rng.randrange(30 * HOUR, 50 * HOUR)
         return replace(life, ready=NEVER, transcript=NEVER, speakers=NEVER, deleted=at, staged=True)

@@ -23,7 +23,7 @@ from airflow_provider_meetings.hooks.clock import CLOCK_FILE
 from airflow_provider_meetings.hooks.stores import store_at
 from tests.conftest import Emulated, run_emulator
 from tests.month.company import ENDLESS, company
-from tests.month.compare import Figures, Warehouse, compare
+from tests.month.compare import Figures, Warehouse, check_order, compare
 from tests.month.faults import Kill, kills
 from tests.month.lives import DAY, HOUR, NEVER, START, Life, Platform, lives, runs
 from tests.month.run import Clock, Pipeline, interleaved
@@ -69,6 +69,7 @@ class Month:
     pipeline: Pipeline
     lives: list[Life]
     days: int
+    database: Path
     marks: list[tuple[float, int]] = field(default_factory=list)
 
     def simulate(self, planned: Mapping[int, Kill]) -> None:
@@ -90,6 +91,8 @@ class Month:
                 self.backfill(run_id, now)
             else:
                 self.pipeline.run(run_id, now, planned.get(day))
+            if self.pipeline.sql_conn_id:
+                check_order(self.lives, self.pipeline.state(), self.warehouse())
 
     def throttled(self, run_id: str) -> None:
         """Run while the platform refuses everything, and again an hour later, as the scheduler does."""
@@ -111,6 +114,9 @@ class Month:
         yield lambda: ended.update(listed=one.list(run_id, window=window))
         yield lambda: ended.update(landed=one.land(run_id, ended["listed"], now))
         yield lambda: one.load(run_id, ended["listed"], ended["landed"])
+
+    def warehouse(self) -> Warehouse:
+        return Warehouse(self.database, self.pipeline.platform)
 
     def done(self) -> list[float]:
         """Return the times of the runs that were not missed."""
@@ -145,14 +151,15 @@ def a_month(
     clock = Clock(tmp_path / "now")
     monkeypatch.setenv(CLOCK_FILE, str(tmp_path / "now"))
     monkeypatch.setattr("airflow_provider_meetings.hooks.meetings.SharedRateLimiter", Unlimited)
-    database = {"conn_type": "sqlite", "host": str(tmp_path / "warehouse.db")}
-    monkeypatch.setenv("AIRFLOW_CONN_MONTH_WAREHOUSE", json.dumps(database))
+    database = tmp_path / "warehouse.db"
+    warehouse = {"conn_type": "sqlite", "host": str(database)}
+    monkeypatch.setenv("AIRFLOW_CONN_MONTH_WAREHOUSE", json.dumps(warehouse))
     of_month = lives(platform, count, days, seed=1)
     with run_emulator(monkeypatch, tmp_path / "state") as emulated:
         state = emulated.state
         state.company, state.calendar, state.not_ready_polls = company(of_month), clock, ENDLESS
         pipeline = Pipeline(platform, f"file://{tmp_path}/lake", "month_warehouse")
-        yield Month(emulated, clock, pipeline, of_month, days)
+        yield Month(emulated, clock, pipeline, of_month, days, database)
 
 
 def figures_of(month: Month, warehouse: Warehouse | None) -> Figures:
@@ -180,7 +187,7 @@ def test_month_ends_without_a_gap(
     count = int(pytestconfig.getoption("--meetings")) // 2
     with a_month(monkeypatch, tmp_path, platform, count, 30 if count >= 1000 else 16) as month:
         month.simulate(dict(enumerate(kills(), FIRST_KILL)))
-        figures = figures_of(month, Warehouse(tmp_path / "warehouse.db", platform))
+        figures = figures_of(month, month.warehouse())
         sent, least = month.requests(), fewest(month.lives, platform, month.done())
     ratio = sent.total() / least.total()
     report = {
