@@ -14,6 +14,7 @@ from airflow_provider_meetings.api.landing.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
 from airflow_provider_meetings.operators.landings import SweepOperator, VerifyOperator
+from airflow_provider_meetings.operators.ledger import LedgerCheckOperator, SettleOperator
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.operators import FeishuPostsOperator
@@ -198,6 +199,7 @@ TARGET = [
     Row("target", "memory://bucket/lake", "memory://", "Use file://"),
 ]
 BATCHES_TO = [replace(row, parameter="batches_to") for row in TARGET if row.value is not None]
+FROM_LEDGER = WECOM | {"owner_ids": ["a"], "meeting_ids": None, "ledger": "file://{lake}", "start": None, "end": None}
 LEDGER = [replace(row, parameter="ledger") for row in BATCHES_TO]
 
 TIMEZONES = [
@@ -229,11 +231,18 @@ TABLES: dict[type, Table] = {
         [
             Row("batch_size", value, f"got {value!r:.60}", "whole number of at least 1")
             for value in (0, -1, True, 1.5, "5", b"5", [5], Opaque())
+        ]
+        + [
+            Row("revisit", value, f"got {value!r:.60}", "a timedelta of at least one day")
+            for value in (None, 7, True, "14d", [7], Opaque(), timedelta(0), timedelta(hours=23))
         ],
         [
             *_conn(NO_CONN),
             *WINDOW,
             *BATCHES_TO,
+            *LEDGER,
+            Row("start", None, "has not listed", "Set start", FROM_LEDGER, label="ledger"),
+            Row("end", DAY["end"], "end needs start", "window of a backfill", FROM_LEDGER),
             Row("end", "2999-01-01T00:00:00+00:00", "is in the future", "after its end", WECOM | {"owner_ids": ["a"]}),
             Row(
                 "start",
@@ -340,6 +349,33 @@ TABLES: dict[type, Table] = {
             *BATCHES_TO,
             *TIMEZONES,
         ],
+    ),
+    SettleOperator: Table(
+        {
+            "task_id": "settle",
+            "ledger": "file://{lake}",
+            "recordings": [RECORDING],
+            "stored_files": [STORED],
+            "summary": {**SUMMARY, "ledger": "e1"},
+        },
+        [],
+        [
+            *LEDGER,
+            *RECORDINGS,
+            Row("recordings", None, "got NoneType", "pass the task's .output"),
+            Row("stored_files", 7, "got int", "pass the task's .output"),
+            Row("summary", None, "must be that of a listing by this ledger", "Give the listing the same ledger"),
+            Row("summary", SUMMARY, "must be that of a listing by this ledger", "Give the listing the same ledger"),
+            Row("summary", "{{ x }}", "got str", "pass the task's .output"),
+        ],
+    ),
+    LedgerCheckOperator: Table(
+        {"task_id": "check", "ledger": "file://{lake}"},
+        [
+            Row("older_than", value, f"got {value!r:.60}", "a positive timedelta")
+            for value in (None, 7, True, "3d", [7], Opaque(), timedelta(0), timedelta(days=-1))
+        ],
+        LEDGER,
     ),
     VerifyOperator: Table(
         {"task_id": "verify", "target": f"file://{Path(__file__).parent}", "fail_on": []},

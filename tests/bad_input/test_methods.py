@@ -74,7 +74,7 @@ PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
 }
 CLIENTS = {"feishu": FeishuClient, "wecom": WeComClient}
 # Their arguments are the provider's own classes, whose constructors other tests cover.
-NEUTRAL = {"check", "list", "media", "open", "requests_of", "whoami"}
+NEUTRAL = {"check", "list", "media", "open", "refuses", "requests_of", "whoami"}
 OTHERS = {"self", "report", "tokens"}
 
 

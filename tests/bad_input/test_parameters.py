@@ -61,8 +61,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def make(cls: type, row: Row | None, place: Path = Path("/nowhere")) -> Any:
     arguments = {**TABLES[cls].valid, **(row.also if row else {}), **({row.parameter: row.value} if row else {})}
-    if arguments.get("target") == "file://{lake}":
-        arguments["target"] = f"file://{place}/lake"
+    for name in ("target", "ledger"):
+        if arguments.get(name) == "file://{lake}":
+            arguments[name] = f"file://{place}/lake"
     return cls(**copy.copy(arguments))
 
 
