@@ -41,7 +41,6 @@ class ListingByLedger:
         revisit: timedelta,
     ) -> None:
         store = store_at(url, "ledger")
-        store.check_writable()
         self._now = client.clock()
         self._ledger = Ledger(store)
         self._state = self._ledger.read()
@@ -64,6 +63,7 @@ class ListingByLedger:
             end=end.timestamp() if end else None,
             now=self._now,
         )
+        store.check_writable()
 
     @property
     def entry(self) -> str:

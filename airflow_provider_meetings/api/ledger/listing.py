@@ -41,51 +41,62 @@ class LedgerListing:
     ) -> None:
         self._client = client
         self._run = run
-        self._ids = ids
         self._start = start
         self._end = end
         self._now = now
+        selected = [(name, value) for name in SELECTORS for value in ids.get(name, ())]
+        self._selected = [(name, value, self._window(name, value)) for name, value in selected or [(WINDOW, "")]]
 
     def recordings(self, report: Report) -> Iterator[Recording]:
         """Yield the recordings that must be landed or loaded; afterwards the run has what is to be written.
 
         :raises MeetingsApiError: if a selector cannot be listed whole.
         """
-        selected = [(name, value) for name in SELECTORS for value in self._ids.get(name, ())]
-        for name, value in selected or [(WINDOW, "")]:
-            yield from self._of_selector(name, value, report)
+        for name, value, window in self._selected:
+            if window is None:
+                yield from self._answers(RecordingQuery(**{name: (value,)}), report)  # type: ignore[arg-type]  # ids
+            else:
+                yield from self._of_window(name, value, *window, report)
         # A backfill leaves what else is due to the run that continues.
         refs = self._run.due() if self._end is None else iter(())
         while some := tuple(islice(refs, _SINGLE)):
-            query = RecordingQuery(recordings=some)
-            yield from filter(None, map(self._run.take, self._client.list(query, report)))
+            yield from self._answers(RecordingQuery(recordings=some), report)
 
-    def _of_selector(self, name: str, value: str, report: Report) -> Iterator[Recording]:
-        selector = f"{name.removesuffix('s')}:{value}" if value else WINDOW
-        ids: dict[str, Any] = {name: (value,)} if value else {}
+    def _window(self, name: str, value: str) -> tuple[float, float] | None:
+        """Return the window in which to list a selector; None if the platform takes its id alone.
+
+        :raises InvalidRequest: if the ledger has not listed it, and `start` is not given.
+        """
         if value and name not in self._client.windowed:
-            yield from filter(None, map(self._run.take, self._client.list(RecordingQuery(**ids), report)))
-            return
-        backfill = self._end is not None
-        start, end = self._run.begin(selector, self._start), self._now
+            return None
         if self._start is not None and self._end is not None:
-            start, end = self._start, self._end
+            return self._start, self._end
+        return self._run.begin(_selector(name, value), self._start), self._now
+
+    def _of_window(self, name: str, value: str, start: float, end: float, report: Report) -> Iterator[Recording]:
         if start >= end:  # listed a moment ago
             return
         whole = True
 
         def note(window: ListedWindow) -> None:
             nonlocal whole
-            of_listing = window.start is not None
-            whole = whole and not (of_listing and window.outcome not in _WHOLE)
+            # One without a start is about a single id.
+            whole = whole and (window.start is None or window.outcome in _WHOLE)
             report(window)
 
+        ids: dict[str, Any] = {name: (value,)} if value else {}
         query = RecordingQuery(start=pendulum.from_timestamp(start), end=pendulum.from_timestamp(end), **ids)
-        for recording in self._client.list(query, note, self._run.wanted):
-            if (found := self._run.take(recording)) is not None:
-                yield found
+        yield from self._answers(query, note)
         if whole:
-            self._run.listed(selector, start, end, begins=not backfill)
+            self._run.listed(_selector(name, value), start, end, begins=self._end is None)
+
+    def _answers(self, query: RecordingQuery, report: Report) -> Iterator[Recording]:
+        return filter(None, map(self._run.take, self._client.list(query, report, self._run.wanted)))
+
+
+def _selector(name: str, value: str) -> str:
+    """Return what `Recording.listed_by` has for a selector."""
+    return f"{name.removesuffix('s')}:{value}" if value else WINDOW
 
 
 def landed_keys(store: Store) -> set[str]:
