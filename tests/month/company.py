@@ -90,7 +90,7 @@ def minute(life: Life, now: float) -> FeishuMinute | None:
     return FeishuMinute(
         token=life.recording_id,
         owner=_user(life.owner),
-        create_time=_time(life.start + 3),
+        create_time=_time(life.recorded),
         title=life.title(now),
         duration=(life.end - life.start) * 1000,
         media=media(life),
@@ -106,7 +106,7 @@ def wecom_recording(life: Life, now: float) -> WecomRecording | None:
         return None
     file = WecomFile(
         record_file_id=life.file_id,
-        record_start_time=_time(life.start + 5),
+        record_start_time=_time(life.recorded),
         record_end_time=_time(life.end),
         video=media(life),
         summaries=(summary(life),) if life.spoken(now) else (),

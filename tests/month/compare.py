@@ -108,7 +108,7 @@ def check_order(lives: Iterable[Life], state: State, warehouse: Warehouse) -> No
     for life in lives:
         selector = f"owner_id:{life.owner}" if life.platform == "wecom" else "window"
         due = life.ready <= listed < life.deleted and life.refused != "recording"
-        if due and life.start < (state.settled_up_to(selector, listed) or 0.0):
+        if due and life.recorded < (state.settled_up_to(selector, listed) or 0.0):
             assert life.recording_id in warehouse.recordings, f"{life.recording_id} is missing before the date"
 
 

@@ -48,6 +48,11 @@ class Life:
     staged: bool = False
 
     @property
+    def recorded(self) -> int:
+        """Return when the recording starts: somebody has to press a button."""
+        return self.start + 5
+
+    @property
     def recording_id(self) -> str:
         return f"obcn{self.number:020}" if self.platform == "feishu" else f"mr-{self.number:05}"
 
