@@ -263,14 +263,15 @@ def test_too_many_items_and_too_many_recordings_of_an_owner() -> None:
 
 
 def test_results_say_when_the_platform_answered() -> None:
-    client = Acme(a=["ready"], b=["processing"])
+    client = Acme(a=["ready"], b=["processing"], c=[ServerError("x")])
     client.clock = lambda: 1000.0
-    poll = Poll(RecordingQuery(meeting_ids=("a", "b")), "settled")
+    poll = Poll(MEETINGS, "settled")
     client.round(poll)
     client.clock = lambda: 2000.0
     client.round(poll)
     poll.expire()
-    assert [one.asked_at and one.asked_at.timestamp() for one in poll.results(client)] == [1000.0, 2000.0]
+    client.clock = lambda: 3000.0
+    assert [one.asked_at and one.asked_at.timestamp() for one in poll.results(client)] == [1000.0, 2000.0, 3000.0]
 
 
 def test_window_alone_is_refused() -> None:

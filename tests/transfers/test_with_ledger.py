@@ -135,13 +135,18 @@ def test_death_between_commit_and_close_is_corrected(
     assert shown(rows(warehouse, "SELECT * FROM pending_items")) == pipeline.waiting()
 
 
-def test_killed_landing_closes_no_ready_recording(warehouse: Path, pipeline: Pipeline, context: Any) -> None:
+def test_killed_landing_closes_no_ready_recording(
+    warehouse: Path, lake: Path, pipeline: Pipeline, context: Any
+) -> None:
     inputs = pipeline.run("one")
-    operator = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", **inputs)
-    operator.stored_files = None  # what Airflow renders of the output of a task that was killed
     before = pipeline.waiting()
-    operator.execute(context)
-    assert pipeline.waiting() == before == shown(rows(warehouse, "SELECT * FROM pending_items"))
+    to_sql = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", **inputs)
+    to_parquet = RecordingsToParquetOperator(task_id="lake", target=f"file://{lake}", **inputs)
+    for operator in (to_sql, to_parquet):
+        operator.stored_files = None  # what Airflow renders of the output of a task that was killed
+        operator.execute(context)
+        assert pipeline.waiting() == before
+    assert shown(rows(warehouse, "SELECT * FROM pending_items")) == shown(read(lake, "pending_items")) == before
     assert len(rows(warehouse, "SELECT * FROM recordings")) == len(inputs["recordings"])
 
 
