@@ -43,7 +43,7 @@ test-scheduler: $(VENV)/.dev
 
 # The long versions of tests that `make test` runs with small numbers.
 nightly: $(VENV)/.dev
-	@$(BIN)/python -m pytest --kills=1000 --sequences=1000 --processes=200 --meetings=3000 \
+	@$(BIN)/python -m pytest --kills=1000 --sequences=1000 --processes=200 --meetings=3000 --scheduler \
 		tests/month tests/api/ledger/test_sequences.py \
 		tests/api/landing/test_landing_kills.py tests/api/landing/test_landing_sequences.py \
 		tests/platforms/test_listing_truth.py tests/storage/s3/test_sequences.py tests/transfers/test_to_sql_contents.py \

@@ -43,6 +43,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--sequences", type=int, default=25, help="number of random fault sequences per landing test")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "scheduler: starts a whole Airflow; runs only with --scheduler")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("scheduler") and not config.getoption("--scheduler"):
+            item.add_marker(pytest.mark.skip(reason="starts a whole Airflow: make test-scheduler, make nightly"))
+
+
 def connection(conn_type: str, url: str | None, **changes: Any) -> str:
     """Return a connection to the emulator in the JSON form of Airflow's environment variables."""
     login, password = {

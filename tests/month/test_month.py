@@ -35,7 +35,7 @@ REVOKED, THROTTLED, BACKFILL = 7, 8, 10
 KILL_DAYS = (1, 2, 11, 3, 9, 6, 12, 13, 14, 15)
 """Of `kills`: days with new recordings; those that nobody retries are not beside the missed runs."""
 _THROTTLED = {"feishu": 99991400, "wecom": 45009}
-_ENDPOINTS = {
+ENDPOINTS = {
     "feishu.meeting_list": "list", "feishu.meeting_recording": "recording", "feishu.minute": "minute",
     "feishu.minute_media": "media", "feishu.minute_transcript": "transcript", "wecom.record_list": "list",
     "wecom.get_file_list": "files", "wecom.get_detail": "transcript",
@@ -139,8 +139,8 @@ class Month:
         """Return the requests by what they ask for."""
         count: Counter[str] = Counter()
         for endpoint, calls in self.emulated.state.calls.items():
-            if endpoint in _ENDPOINTS and endpoint.startswith(self.pipeline.platform):
-                count[_ENDPOINTS[endpoint]] += calls
+            if endpoint in ENDPOINTS and endpoint.startswith(self.pipeline.platform):
+                count[ENDPOINTS[endpoint]] += calls
         return count
 
 

@@ -11,25 +11,14 @@ import pytest
 
 from tests.system.commands import AirflowCommand, AirflowCommands
 
-MARKER = "scheduler: starts a whole Airflow, with scheduler and triggerer; runs only with --scheduler"
-
 
 class StartAirflow(Protocol):
     def __call__(self, *arguments: str, env: Mapping[str, str], dags: Path) -> AirflowCommand: ...
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", MARKER)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The longest tests start first: otherwise one worker runs them when all others have ended.
     items.sort(key=lambda item: Path(__file__).parent not in item.path.parents)
-    if config.getoption("--scheduler"):
-        return
-    for item in items:
-        if item.get_closest_marker("scheduler"):
-            item.add_marker(pytest.mark.skip(reason="starts a whole Airflow: make test-scheduler"))
 
 
 @pytest.fixture(scope="session")
