@@ -52,7 +52,9 @@ class LedgerRun:
         """
         listed = self._state.listed_up_to(selector)
         if listed is not None:
-            return max(self._state.since[selector], min(listed, self._now - self._revisit))
+            # A day more: a recording is watched from when it settled, mostly within a day after its start, and one that
+            # no listing shows costs a request of its own.
+            return max(self._state.since[selector], min(listed, self._now - self._revisit - DAY))
         if start is None:
             raise InvalidRequest(
                 f"The ledger has not listed {selector} yet", next_step="Set start: the ledger begins there."

@@ -45,7 +45,8 @@ def settle(
             if not found or any(file.outcome == _FAILED for file in found):
                 continue
             families.update(_family(file) for file in found)
-        asked = max(asked, item.seen.at)
+        at = recording.asked_at.timestamp() if recording.asked_at else item.seen.at
+        asked = max(asked, at)
         missing = _families(found, _ABSENT)
         if recording.recording_id in unfinished:
             missing.append(SPEAKERS)
@@ -53,13 +54,13 @@ def settle(
             item,
             closed=item.closed | item.opened.intersection(entries),
             settled=Settled(
-                at=item.seen.at,
+                at=at,
                 entry=entry,
                 digest=recording_digest(recording),
                 missing=tuple(missing),
                 refused=tuple(_families(found, _REFUSED)),
             ),
-            settled_at=item.seen.at if item.settled_at is None else item.settled_at,
+            settled_at=at if item.settled_at is None else item.settled_at,
         )
     if families:
         kinds = tuple(sorted(families))

@@ -81,7 +81,7 @@ def test_ledger_begins_at_start_and_continues_without_gap(source: Source) -> Non
     source.lists(10 * DAY, window=(3 * DAY, 10 * DAY))
     assert source.run(11 * DAY).begin(OWNER, 9 * DAY) == 3 * DAY, "what is watched; not before the ledger began"
     source.lists(40 * DAY, window=(3 * DAY, 40 * DAY))
-    assert source.run(41 * DAY).begin(OWNER, None) == 27 * DAY
+    assert source.run(41 * DAY).begin(OWNER, None) == 26 * DAY, "a day more than is watched"
     assert source.run(90 * DAY).begin(OWNER, None) == 40 * DAY, "missed runs"
     assert source.run(90 * DAY).begin("owner_id:new", 80 * DAY) == 80 * DAY
 
@@ -112,6 +112,17 @@ def test_item_taken_by_a_later_run_is_not_closed_by_the_earlier(source: Source) 
     assert source.is_open(recording())
     source.closes(second, renamed)
     assert not source.is_open(recording())
+
+
+def test_load_that_ends_later_does_not_count_over_a_later_answer(source: Source) -> None:
+    early, late = (recording(title=title, asked_at=pendulum.from_timestamp(at)) for title, at in (("a", 1), ("b", 2)))
+    first, first_taken = source.lists(1.0, early)
+    second, second_taken = source.lists(2.0, late)
+    source.closes(second, second_taken, stored(late), stored(late, kind="transcript"))
+    source.closes(first, first_taken, stored(early), stored(early, "absent", "transcript"))
+    settled = source.state.items[key_of(late)].settled
+    assert settled
+    assert (settled.at, settled.missing) == (2.0, ())
 
 
 def test_change_of_a_settled_recording_is_returned_as_revisit(source: Source) -> None:
