@@ -17,7 +17,7 @@ Versions = Sequence[tuple[float, Any]]
 class Script:
     """What a company has at each time.
 
-    :param company: what it has at all times.
+    :param company: what it has at all times, without the objects that have versions.
     :param versions: by the name of a mapping of `Company`, then by id.
     """
 
@@ -36,6 +36,7 @@ class Script:
         for name, objects in self.versions.items():
             mapping = dict(getattr(self.company, name))
             for object_id, versions in objects.items():
+                mapping.pop(object_id, None)
                 number = bisect_right(versions, now, key=lambda version: version[0])
                 if number and versions[number - 1][1] is not None:
                     mapping[object_id] = versions[number - 1][1]

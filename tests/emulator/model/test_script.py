@@ -25,7 +25,7 @@ MEETING = default_company().feishu_meetings[READY_MEETING]
 )
 def test_latest_version_is_shown(now: float, title: str | None) -> None:
     versions = [(10.0, replace(RECORDING, title="first")), (20.0, replace(RECORDING, title="second")), (30.0, None)]
-    script = Script(Company(name="a"), {"wecom_recordings": {"one": versions}})
+    script = Script(Company(name="a", wecom_recordings={"one": RECORDING}), {"wecom_recordings": {"one": versions}})
     found = script.at(now).wecom_recordings
     assert ({key: one.title for key, one in found.items()}) == ({"one": title} if title else {})
     assert script.at(now) is script.at(now)
