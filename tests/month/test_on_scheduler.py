@@ -21,7 +21,7 @@ from tests.month.compare import Warehouse, compare
 from tests.month.faults import kills
 from tests.month.lives import Platform, lives, runs
 from tests.month.run import Clock
-from tests.month.test_month import ENDPOINTS, FIRST_KILL, MISSED, REVOKED, THROTTLED
+from tests.month.test_month import ENDPOINTS, KILL_DAYS, MISSED, REVOKED, THROTTLED
 from tests.month.truth import expected, fewest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def test_month_on_a_whole_airflow(tmp_path: Path, pytestconfig: pytest.Config) -
     state = EmulatorState()
     state.company = company(life for platform in PLATFORMS for life in of_month[platform])
     state.calendar, state.not_ready_polls = clock, ENDLESS
-    planned = dict(enumerate((kill for kill in kills() if kill.retried), FIRST_KILL))
+    planned = {day: kill for day, kill in zip(KILL_DAYS, kills(), strict=True) if kill.retried}
     landed_at: dict[str, float] = {}
     tries: Counter[int] = Counter()
     home, dags = tmp_path / "home", Path(__file__).parent / "dags"
