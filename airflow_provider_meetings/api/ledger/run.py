@@ -69,11 +69,13 @@ class LedgerRun:
         key = key_of(ref)
         if key in self._landed and self._is_old(ref):
             return None
-        keys = [key] if key in self._state.items else self._by_meeting.get(ref.meeting_id or "", [])
-        self._shown.update(keys)
-        due = [item for key in keys if self._is_due(item := self._state.items[key])]
+        known = {key: self._state.items.get(key) for key in (key, *self._by_meeting.get(ref.meeting_id or "", ()))}
+        # One that was closed unsettled says nothing: its recording has its own item, or the report lacked the meeting.
+        items = {key: item for key, item in known.items() if item and (item.is_open or item.settled)}
+        self._shown.update(known)
+        due = [item for item in items.values() if self._is_due(item) or item.is_expired(self._now, self._revisit)]
         named = (item.ref for item in due if item.seen.recording_id)
-        return next(named, ref) if due or not keys else None
+        return next(named, ref) if due or not items else None
 
     def listed(self, selector: str, start: float, end: float, *, begins: bool) -> None:
         """Note that a window was listed whole.
@@ -92,6 +94,7 @@ class LedgerRun:
         """
         key = key_of(recording)
         self._shown.add(key)
+        self._supersede(recording)
         item = self._state.items.get(key)
         if item is None and key in self._landed and self._is_old(recording):
             return None
@@ -103,7 +106,9 @@ class LedgerRun:
         digest = recording_digest(recording)
         changed = item is None or item.seen.digest != digest
         is_first_miss = missing_since is not None and self._now - missing_since < DAY
-        if item and (is_first_miss or not (changed or self._is_due(item))):
+        # A meeting that the report lacked, and shows again.
+        returned = item and not item.is_open and item.settled is None and item.seen.selector == WINDOW
+        if item and (is_first_miss or not (changed or returned or self._is_due(item))):
             if item.seen.missing_since != missing_since:
                 seen = replace(item.seen, at=self._later(item), missing_since=missing_since)
                 self._change(key, replace(item, seen=seen))
@@ -125,7 +130,6 @@ class LedgerRun:
             missing_since=missing_since,
         )
         self._open(key, item, seen, changed=changed)
-        self._supersede(recording)
         return replace(recording, revisit=item is not None and item.settled is not None)
 
     def due(self) -> Iterator[RecordingRef]:

@@ -15,7 +15,7 @@ from airflow_provider_meetings.api.ledger.run import LedgerRun
 from airflow_provider_meetings.api.ledger.settle import settle
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import Recording, RecordingState, StoredFile
-from airflow_provider_meetings.api.query import RecordingRef
+from airflow_provider_meetings.api.query import WINDOW, RecordingRef
 
 REVISIT = 14 * DAY
 OWNER = "owner_id:zhang"
@@ -167,6 +167,50 @@ def test_recording_of_a_meeting_takes_the_place_of_the_meeting(source: Source) -
     source.closes(run, taken)
     assert not source.run(DAY + 80).wanted(RecordingRef(recording_id=None, meeting_id="m1"))
     assert source.state.items[key_of(meeting)].next_check(REVISIT) is None
+
+
+def test_recording_whose_meeting_was_pending_is_shown_by_the_meeting(source: Source) -> None:
+    source.lists(DAY, recording(state="processing", recording_id=None, listed_by=WINDOW))
+    run, taken = source.lists(1.1 * DAY, recording(listed_by=WINDOW))
+    source.closes(run, taken)
+    run = source.run(1.5 * DAY)
+    assert not run.wanted(RecordingRef(recording_id=None, meeting_id="m1"))
+    run.listed(WINDOW, -DAY, 1.5 * DAY, begins=True)
+    assert list(run.due()) == []
+
+
+def test_meeting_that_the_report_shows_again_is_asked_for(source: Source) -> None:
+    meeting = recording(state="recording", recording_id=None, listed_by=WINDOW)
+    source.lists(DAY, meeting)
+    run = source.run(1.1 * DAY)
+    run.listed(WINDOW, -DAY, 1.1 * DAY, begins=True)
+    assert list(run.due()) == []
+    source.state.merge(run.changes)
+    assert not source.is_open(meeting), "it ended without a recording"
+    run = source.run(1.2 * DAY)
+    assert run.wanted(RecordingRef(recording_id=None, meeting_id="m1"))
+    assert run.take(meeting)
+    source.state.merge(run.changes)
+    assert source.is_open(meeting)
+
+
+def test_meeting_that_another_run_has_seen_pending_is_closed(source: Source) -> None:
+    one, two = source.run(DAY, "one"), source.run(DAY + 5, "two")
+    meeting = recording(state="processing", recording_id=None)
+    one.take(meeting)
+    found = two.take(recording())
+    assert found
+    source.state.merge(one.changes)
+    source.state.merge(two.changes)
+    source.closes(two, [found])
+    assert source.is_open(meeting)
+    assert source.lists(1.1 * DAY, recording())[1] == []
+    assert not source.is_open(meeting)
+
+
+def test_backfill_asks_for_a_meeting_whose_wait_has_ended(source: Source) -> None:
+    source.lists(DAY, recording(state="absent", recording_id=None))
+    assert source.run(16 * DAY).wanted(RecordingRef(recording_id=None, meeting_id="m1"))
 
 
 def test_known_recording_is_asked_for_by_its_id(source: Source) -> None:
