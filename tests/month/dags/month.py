@@ -22,7 +22,7 @@ from tests.month.faults import kills
 from tests.month.lives import OWNERS, START
 
 ROOT = Path(os.environ["MONTH_ROOT"])
-KINDS = ("video", "transcript-txt", "transcript-json")
+KINDS = {"feishu": ("video", "transcript-txt"), "wecom": ("video", "summary", "transcript")}
 
 
 class Unlimited(RateLimiter):
@@ -80,6 +80,6 @@ for platform in ("feishu", "wecom"):
             owner_ids=list(OWNERS) if platform == "wecom" else None,
             start=pendulum.from_timestamp(START).isoformat(),
             target=f"file://{ROOT}/lake/{platform}",
-            kinds=KINDS,
+            kinds=KINDS[platform],
             sql_conn_id="month_warehouse",
         )
