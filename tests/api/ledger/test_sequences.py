@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import ClassVar
 
 import pendulum
 import pytest
@@ -15,15 +16,16 @@ from airflow_provider_meetings.api.client import NOT_LISTED, Wanted
 from airflow_provider_meetings.api.errors import ServerError
 from airflow_provider_meetings.api.landing.store import ListedObject
 from airflow_provider_meetings.api.ledger import ledger as module
-from airflow_provider_meetings.api.ledger.items import DAY
+from airflow_provider_meetings.api.ledger.items import DAY, Item
 from airflow_provider_meetings.api.ledger.ledger import Ledger
 from airflow_provider_meetings.api.ledger.listing import LedgerListing
 from airflow_provider_meetings.api.ledger.run import LedgerRun
 from airflow_provider_meetings.api.ledger.settle import settle
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import Recording, RecordingState, StoredFile
-from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.api.windows import ListedWindow, Report, WindowOutcome
+from airflow_provider_meetings.api.query import WINDOW, RecordingQuery, RecordingRef
+from airflow_provider_meetings.api.windows import ListedWindow, WindowOutcome
+from airflow_provider_meetings.api.windows import Report as ReportWindow
 
 HOUR = 3600.0
 REVISIT = 7 * DAY
@@ -130,8 +132,14 @@ class World:
     fails: bool = False
 
     windowed = ("owner_ids",)
+    ids: ClassVar[dict[str, tuple[str, ...]]] = {"owner_ids": ("zhang",)}
+    selector: ClassVar[str] = OWNER
 
-    def list(self, query: RecordingQuery, report: Report, wanted: Wanted | None = None) -> Iterator[Recording]:
+    def truth(self, life: Life) -> Recording | None:
+        """Return what a load of today would write; None if the platform shows nothing any more."""
+        return life.at(self.now)
+
+    def list(self, query: RecordingQuery, report: ReportWindow, wanted: Wanted | None = None) -> Iterator[Recording]:
         """Answer as a platform's client."""
         shown = [(life, life.at(self.now)) for life in self.lives]
         if query.recordings:
@@ -173,8 +181,7 @@ class World:
         def lists() -> None:
             self.fails = fault == "page fails"
             start, end = (DAY, max(DAY + 1, self.now - DAY)) if fault == "backfill" else (0.0, None)
-            ids = {"owner_ids": ("zhang",)}
-            listing = LedgerListing(self, run, ids=ids, start=start, end=end, now=self.now)  # type: ignore[arg-type]
+            listing = LedgerListing(self, run, ids=self.ids, start=start, end=end, now=self.now)  # type: ignore[arg-type]
             found.extend(listing.recordings(lambda _: None))
             if fault != "dies before the write":
                 run.changes.watched = (self.now, run.entry, REVISIT)
@@ -195,6 +202,8 @@ class World:
         files = [self.file(one, fault if number == 0 else "") for number, one in enumerate(ready)]
         for one in found:
             key = str(one.recording_id)
+            if one.recording_id is None:
+                continue
             if key not in self.rows or self.rows[key][0] <= asked:
                 self.rows[key] = asked, one
         if fault == "a file is lost":
@@ -209,6 +218,51 @@ class World:
         values = dict.fromkeys(("uri", "size", "sha256", "media_type", "landed_at"))
         ids = {"platform": "acme", "tenant": "t", "recording_id": one.recording_id, "file_id": "f", "kind": "video"}
         return StoredFile.from_dict({**values, **ids, "outcome": "failed" if fault == "a file fails" else "landed"})
+
+
+@dataclass
+class Report(World):
+    """A platform that reports meetings; each recording is asked for, by its meeting or by its id."""
+
+    ids: ClassVar[dict[str, tuple[str, ...]]] = {}
+    selector: ClassVar[str] = WINDOW
+
+    def truth(self, life: Life) -> Recording | None:
+        shown = replace(life, listed=life.start + 1).at(self.now)
+        if shown is None:
+            return None
+        ready = shown.state is RecordingState.READY
+        return replace(shown, listed_by=WINDOW, recording_id=shown.recording_id if ready else None)
+
+    def list(self, query: RecordingQuery, report: ReportWindow, wanted: Wanted | None = None) -> Iterator[Recording]:
+        """Answer as a platform's client."""
+        for ref in query.recordings:
+            yield self.answer(ref)
+        if query.recordings:
+            return
+        assert query.start
+        assert query.end
+        assert wanted
+        window = ListedWindow(endpoint="report", selector="", start=query.start, end=query.end, pages=1, items=1)
+        for number, life in enumerate(self.lives):
+            if self.fails and number:
+                report(replace(window, outcome=WindowOutcome.FAILED))
+                raise ServerError("the page fails")
+            started = pendulum.from_timestamp(life.start * HOUR)
+            meeting = RecordingRef(recording_id=None, meeting_id=f"m{life.number}", started_at=started)
+            shown = query.start <= started < query.end and self.now / HOUR > life.start
+            if shown and (asked := wanted(meeting)):
+                yield self.answer(asked)
+        report(window)
+
+    def answer(self, ref: RecordingRef) -> Recording:
+        (life,) = (life for life in self.lives if f"m{life.number}" == ref.meeting_id)
+        self.asked.setdefault(f"r{life.number}", []).append(self.now)
+        deleted = Recording(
+            platform="acme", tenant="t", recording_id=f"r{life.number}", meeting_id=ref.meeting_id,
+            started_at=ref.started_at, state=RecordingState.GONE, listed_by=WINDOW,
+        )  # fmt: skip
+        return self.truth(life) or deleted
 
 
 def play(world: World, steps: Sequence[tuple[int, str]]) -> None:
@@ -240,27 +294,32 @@ def check_dates(world: World, *, complete: bool) -> None:
     :param complete: whether the latest run was.
     """
     state = world.state()
-    listed, settled = state.listed_up_to(OWNER), state.settled_up_to(OWNER, world.now)
+    listed, settled = state.listed_up_to(world.selector), state.settled_up_to(world.selector, world.now)
     if listed is None or settled is None:
         return
     assert settled <= listed <= world.now
     for life in world.lives if complete else ():
-        if life.at(world.now) and world.now - REVISIT <= life.start * HOUR < listed:
-            assert f"recording:r{life.number}" in state.items, "it is before the date, listed, and unknown"
+        if world.truth(life) and world.now - REVISIT <= life.start * HOUR < listed:
+            assert item_of(state, life), "it is before the date, listed, and unknown"
     for key, item in state.items.items():
         started = item.seen.started_at
-        if started is not None and started < settled and not item.is_expired(world.now, REVISIT):
+        named = item.seen.recording_id is not None
+        if named and started is not None and started < settled and not item.is_expired(world.now, REVISIT):
             row = world.rows.get(key.partition(":")[2])
             assert row, f"{key} is before the date and was never loaded"
             assert item.settled or item.seen.state != "ready"
+
+
+def item_of(state: State, life: Life) -> Item | None:
+    return state.items.get(f"recording:r{life.number}") or state.items.get(f"meeting:m{life.number}")
 
 
 def check_end(world: World) -> None:
     state = world.state()
     for life in world.lives:
         name = f"r{life.number}"
-        item, row = state.items.get(f"recording:{name}"), world.rows.get(name)
-        shown = life.at(world.now)
+        item, row = item_of(state, life), world.rows.get(name)
+        shown = world.truth(life)
         if shown is None:
             if item and item.seen.state in {"ready", "gone"}:
                 assert row, name
@@ -271,18 +330,25 @@ def check_end(world: World) -> None:
             assert item.is_open
             assert max(world.asked.get(name, [0.0])) < item.first_seen + REVISIT, "asked for after its deadline"
             continue
+        if shown.recording_id is None:  # it is forbidden: only the ledger says so
+            assert item, f"{name} is lost"
+            assert (item.seen.state, item.is_open) == (shown.state, False)
+            continue
         assert row, f"{name} is lost"
         assert (row[1].state, row[1].title) == (shown.state, shown.title), name
         assert item is None or not item.is_open, f"{name} is answered and open"
 
 
-def test_faults_lose_nothing(pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("platform", [World, Report])
+def test_faults_lose_nothing(
+    platform: type[World], pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "MAX_OBJECTS", 4)
 
     @settings(max_examples=pytestconfig.getoption("--sequences") * 2, deadline=None)
     @given(LIVES, STEPS)
     def run(lives: tuple[Life, ...], steps: list[tuple[int, str]]) -> None:
-        world = World(lives)
+        world = platform(lives)
         play(world, steps)
         check_end(world)
 
