@@ -138,6 +138,15 @@ def test_feishu_by_window_asks_only_for_what_is_new(emulated: Any, feishu: Pipel
     assert not any(READY_MINUTE in path or READY_MEETING in path for path in paths)
 
 
+def test_refused_owner_is_no_item(emulated: Any, wecom: Pipeline) -> None:
+    emulated.state.fail("wecom.record_list", 60111, message="userid not found")
+    (refused, *found) = wecom.list("one")
+    assert (refused["owner_id"], refused["state"]) == (OWNERS[0], "unknown")
+    items = wecom.check()["open"]
+    assert ids(items) == ids(found)
+    assert len(items) == len(found)
+
+
 def test_ids_by_hand_enter_the_ledger(emulated: Any, feishu: Pipeline) -> None:
     emulated.state.not_ready(PROCESSING_MINUTE, 2)
     (found,) = feishu.list("one", meeting_ids=[PROCESSING_MEETING], start=None)

@@ -92,6 +92,8 @@ class LedgerRun:
 
         An item that another run took less than an hour ago is not returned, unless it has changed.
         """
+        if not (recording.recording_id or recording.meeting_id or recording.meeting_number):
+            return recording  # a refused owner: no recording, and asked for again by each listing
         key = key_of(recording)
         self._shown.add(key)
         self._supersede(recording)
