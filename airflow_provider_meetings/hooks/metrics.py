@@ -40,15 +40,19 @@ class AirflowMeter(Meter):
     def timing(self, name: str, seconds: float, tags: Mapping[str, str]) -> None:
         self._stats.timing(name, timedelta(seconds=seconds), tags=dict(tags))
 
-    def ledger(self, state: State, now: float) -> None:
+    def ledger(self, state: State, now: float, selectors: Iterable[str]) -> None:
         """Send the age of a ledger's oldest open item, and how far its dates are behind, of one selector.
 
         :param now: seconds since the epoch.
+        :param selectors: those that the pipeline lists.
         """
         tags = {"platform": state.pipeline[2][0]} if state.pipeline else {}
-        opened = [item.first_seen for item in state.items.values() if item.is_open]
-        listed = [state.listed_up_to(selector) for selector in state.since]
-        settled = [state.settled_up_to(selector, now) for selector in state.since]
+        items = state.items.values()
+        opened = [one.waits_since for one in items if one.is_open and not one.is_expired(now, state.revisit)]
+        # An owner that is not listed any more would be behind for ever.
+        dated = [selector for selector in selectors if selector in state.since]
+        listed = [state.listed_up_to(selector) for selector in dated]
+        settled = [state.settled_up_to(selector, now) for selector in dated]
         self._stats.gauge("meetings.ledger.oldest_open", _since(opened, now), tags=tags)
         self._stats.gauge("meetings.ledger.listed_behind", _since(listed, now), tags=tags)
         self._stats.gauge("meetings.ledger.settled_behind", _since(settled, now), tags=tags)

@@ -85,6 +85,6 @@ class ListingByLedger:
         self._ledger.write(changes)
         self._state.merge(changes)
         self._ledger.compact(self._state, self._now)
-        AirflowMeter().ledger(self._state, self._now)
+        AirflowMeter().ledger(self._state, self._now, self._listing.selectors)
         opened = sum(item.is_open for item in self._state.items.values())
         log.info("The ledger %s has %d open items", self._ledger.uri, opened)

@@ -62,7 +62,7 @@ class LedgerCheckOperator(BaseOperator):
     The result is also pushed as XCom ``summary``, before the task fails.
 
     :param ledger: URL of the ledger. (templated)
-    :param older_than: how long an item may be open.
+    :param older_than: how long an item may be open. An expired one is reported until it is expired for as long.
     :returns: dict of ``dates`` by selector, ``counts`` by selector and day, and the first ``open`` items.
     """
 

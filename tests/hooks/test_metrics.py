@@ -17,6 +17,7 @@ from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsL
 from airflow.sdk.observability.stats import Stats as TaskStats
 
 from airflow_provider_meetings.api import wait
+from airflow_provider_meetings.api.ledger.items import DAY
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.emulator.seed.feishu import (
     DELETED_MINUTE_MEETING,
@@ -236,13 +237,14 @@ def test_documentation_lists_all_metrics() -> None:
 
 def test_gauges_of_a_ledger(task_metrics: Metrics) -> None:
     open_item = item(seen=seen(started_at=200.0), first_seen=400.0, opened=frozenset({"e"}))
+    expired = item(seen=seen(state="absent"), first_seen=-20 * DAY, opened=frozenset({"e"}))
     state = State(
         pipeline=(0.0, "e", ("feishu", "t")),
-        items={"recording:1": open_item},
-        intervals={"window": ((0.0, 900.0),), "owner_id:a": ((0.0, 300.0),)},
-        since={"window": 0.0, "owner_id:a": 0.0},
+        items={"recording:1": open_item, "recording:2": expired},
+        intervals={"window": ((0.0, 900.0),), "owner_id:a": ((0.0, 300.0),), "owner_id:left": ((0.0, 100.0),)},
+        since={"window": 0.0, "owner_id:a": 0.0, "owner_id:left": 0.0},
     )
-    AirflowMeter().ledger(state, 1000.0)
+    AirflowMeter().ledger(state, 1000.0, ["window", "owner_id:a", "owner_id:new"])
     assert task_metrics == [
         ("meetings.ledger.oldest_open", 600.0, FEISHU),
         ("meetings.ledger.listed_behind", 700.0, FEISHU),

@@ -31,6 +31,7 @@ class Seen:
     :param run: the run that took the item, at `taken_at`.
     :param asked_at: when the contents of its files were last asked for.
     :param missing_since: when a complete listing first lacked it, after it was ready.
+    :param open_since: when it was opened, if it was not open.
     """
 
     at: float
@@ -47,6 +48,7 @@ class Seen:
     meeting_number: str | None = None
     started_at: float | None = None
     missing_since: float | None = None
+    open_since: float | None = None
 
     @property
     def is_pending(self) -> bool:
@@ -92,9 +94,14 @@ class Item:
         """Return whether what was last seen of it may not be landed and loaded yet."""
         return not self.opened <= self.closed
 
+    @property
+    def waits_since(self) -> float:
+        """Return since when it waits to be settled: a settled one since it was opened again."""
+        return self.first_seen if self.settled is None else self.seen.open_since or self.first_seen
+
     def is_expired(self, now: float, revisit: float) -> bool:
         """Return whether the wait for a pending recording has ended: it is asked for no more."""
-        return self.is_open and self.seen.is_pending and now >= self.first_seen + revisit
+        return self.is_open and self.seen.is_pending and now >= self.waits_since + revisit
 
     def holds_back(self, now: float, revisit: float) -> bool:
         """Return whether no load has written it in its present state, and one will."""

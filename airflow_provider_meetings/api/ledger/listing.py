@@ -47,6 +47,11 @@ class LedgerListing:
         selected = [(name, value) for name in SELECTORS for value in ids.get(name, ())]
         self._selected = [(name, value, self._window(name, value)) for name, value in selected or [(WINDOW, "")]]
 
+    @property
+    def selectors(self) -> list[str]:
+        """Return the selectors that are listed by windows."""
+        return [_selector(name, value) for name, value, window in self._selected if window]
+
     def recordings(self, report: Report) -> Iterator[Recording]:
         """Yield the recordings that must be landed or loaded; afterwards the run has what is to be written.
 

@@ -52,7 +52,7 @@ def check_ledger(store: Store, older_than: timedelta, now: float | None = None) 
         dates=list(dates(state, now)),
         counts=by_day,
         open=found,
-        late=[one for one in found if state.items[one["item"]].first_seen < before],
+        late=[one for one in found if _is_late(state.items[one["item"]], before, state.revisit)],
         lost=sum(one["lost"] for one in by_day),
     )
 
@@ -60,7 +60,7 @@ def check_ledger(store: Store, older_than: timedelta, now: float | None = None) 
 def open_items(state: State, now: float) -> Iterator[dict[str, Any]]:
     """Yield each open item as plain JSON, the oldest first: what it is, since when, and when it is asked for again."""
     found = [(key, item) for key, item in state.items.items() if item.is_open]
-    for key, item in sorted(found, key=lambda one: (one[1].first_seen, one[0])):
+    for key, item in sorted(found, key=lambda one: (one[1].waits_since, one[0])):
         seen = item.seen
         yield {
             "item": key,
@@ -71,9 +71,9 @@ def open_items(state: State, now: float) -> Iterator[dict[str, Any]]:
             "recording_id": seen.recording_id,
             "meeting_id": seen.meeting_id,
             "meeting_number": seen.meeting_number,
-            "since": _text(item.first_seen),
+            "since": _text(item.waits_since),
             "next_check": _text(item.next_check(state.revisit)),
-            "deadline": _text(item.first_seen + state.revisit) if seen.is_pending else None,
+            "deadline": _text(item.waits_since + state.revisit) if seen.is_pending else None,
         }
 
 
@@ -127,6 +127,11 @@ def projection(state: State) -> dict[str, Any]:
         for key, item in state.items.items()
     )
     return {"items": [owner | one for one in items], "dates": [owner | one for one in dates(state, now)]}
+
+
+def _is_late(item: Item, before: float, revisit: float) -> bool:
+    """Return whether it waits since `before`; an expired one is late until it expired before that."""
+    return item.waits_since < before and not item.is_expired(before, revisit)
 
 
 def _kind(item: Item) -> str | None:

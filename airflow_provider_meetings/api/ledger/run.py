@@ -130,6 +130,7 @@ class LedgerRun:
             meeting_number=recording.meeting_number,
             started_at=recording.started_at.timestamp() if recording.started_at else None,
             missing_since=missing_since,
+            open_since=item.seen.open_since if item and item.is_open else self._now,
         )
         self._open(key, item, seen, changed=changed)
         return replace(recording, revisit=item is not None and item.settled is not None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from airflow_provider_meetings.api.landing.store import ListedObject
 from airflow_provider_meetings.api.ledger import ledger as module
 from airflow_provider_meetings.api.ledger.items import DAY, Settled
 from airflow_provider_meetings.api.ledger.ledger import FOLDER, MAX_OBJECTS, Ledger, new_entry
+from airflow_provider_meetings.api.ledger.report import check_ledger
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.api.ledger.test_state import item, seen
@@ -160,6 +162,16 @@ def test_oversized_ledger_is_an_error(store: LocalStore, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "MAX_BYTES", 1_000_000)
     with pytest.raises(InvalidRequest, match="is larger than 1000000 bytes"):
         Ledger(store).read()
+
+
+@pytest.mark.parametrize(
+    ("days", "state", "late"),
+    [(2, "absent", 0), (4, "absent", 1), (16, "absent", 1), (18, "absent", 0), (18, "ready", 1), (90, "ready", 1)],
+)
+def test_what_is_open_for_too_long(store: LocalStore, days: int, state: str, late: int) -> None:
+    Ledger(store).write(State(items={"recording:1": item(seen=seen(state=state), opened=OPEN)}))
+    found = check_ledger(store, timedelta(days=3), now=days * DAY)
+    assert (len(found.open), len(found.late)) == (1, late)
 
 
 def test_entries_are_unique() -> None:

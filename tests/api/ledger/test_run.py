@@ -11,6 +11,7 @@ import pytest
 from airflow_provider_meetings.api.client import NOT_LISTED
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.ledger.items import DAY, key_of
+from airflow_provider_meetings.api.ledger.report import open_items
 from airflow_provider_meetings.api.ledger.run import LedgerRun
 from airflow_provider_meetings.api.ledger.settle import settle
 from airflow_provider_meetings.api.ledger.state import State
@@ -304,6 +305,19 @@ def test_revisit_that_dies_is_asked_for_again_and_holds_nothing_back(source: Sou
     assert source.is_open(recording())
     assert source.state.settled_up_to(OWNER, 2 * DAY) == 2 * DAY
     assert len(source.lists(2 * DAY + 3601, recording())[1]) == 1
+
+
+def test_revisited_recording_waits_since_its_revisit(source: Source) -> None:
+    run, taken = source.lists(DAY, recording())
+    source.closes(run, taken)
+    run, _ = source.lists(15 * DAY, recording(state="processing"))
+    (waits,) = open_items(source.state, 15 * DAY)
+    assert (waits["state"], waits["since"]) == ("processing", "1970-01-16T00:00:00+00:00")
+    source.lists(16 * DAY, recording(state="processing"))
+    (waits,) = open_items(source.state, 16 * DAY)
+    assert (waits["since"], waits["deadline"]) == ("1970-01-16T00:00:00+00:00", "1970-01-30T00:00:00+00:00")
+    _, taken = source.lists(17 * DAY, recording())
+    assert [one.state for one in taken] == ["ready"]
 
 
 def test_ledger_waits_for_one_set_of_kinds(source: Source) -> None:
