@@ -18,7 +18,7 @@ MAX_BYTES = 256 * 1024 * 1024
 """The largest object; 21,400 items have 11 MB."""
 MAX_OBJECTS = 16
 """From how many objects on they are merged into one."""
-_ATTEMPTS = 10
+_ATTEMPTS = 30
 _NEXT_STEP = (
     "Nothing was read or written. Restore the object from a copy; or delete the ledger's folder: the next run lists "
     "again from its start, and files that are landed are not landed again."
@@ -58,12 +58,16 @@ class Ledger:
         :raises StoreError: if the store fails.
         """
         state, self._read = State(), set()
+        before: set[str] | None = None
         try:
             for _ in range(_ATTEMPTS):
-                keys = {one.key for one in self._store.walk(FOLDER)} - self._read
-                # A missing object was merged into another one since it was listed.
-                if all(self._merge(key, state) for key in sorted(keys)):
+                keys = {one.key for one in self._store.walk(FOLDER)}
+                # A missing object was merged into another one since it was listed. A listing may also lack both: the
+                # object, if it is deleted before its turn, and the new one. The next listing shows what is gone.
+                complete = all(self._merge(key, state) for key in sorted(keys - self._read))
+                if complete and before is not None and before <= keys:
                     return state
+                before = keys
         except OSError as error:
             raise StoreError(f"The ledger {self.uri}: {error.strerror or error}") from None
         raise StoreError(f"The ledger {self.uri} changed during each of {_ATTEMPTS} tries", next_step="Try again.")
