@@ -73,7 +73,7 @@ class LedgerRun:
         # One that was closed unsettled says nothing: its recording has its own item, or the report lacked the meeting.
         items = {key: item for key, item in known.items() if item and (item.is_open or item.settled)}
         self._shown.update(known)
-        due = [item for item in items.values() if self._is_due(item) or item.is_expired(self._now, self._revisit)]
+        due = [item for item in items.values() if self._is_due(item)]
         named = (item.ref for item in due if item.seen.recording_id)
         return next(named, ref) if due or not items else None
 

@@ -209,11 +209,6 @@ def test_meeting_that_another_run_has_seen_pending_is_closed(source: Source) -> 
     assert not source.is_open(meeting)
 
 
-def test_backfill_asks_for_a_meeting_whose_wait_has_ended(source: Source) -> None:
-    source.lists(DAY, recording(state="absent", recording_id=None))
-    assert source.run(16 * DAY).wanted(RecordingRef(recording_id=None, meeting_id="m1"))
-
-
 def test_known_recording_is_asked_for_by_its_id(source: Source) -> None:
     meeting = RecordingRef(recording_id=None, meeting_id="m1")
     assert source.run(DAY).wanted(meeting) == meeting
