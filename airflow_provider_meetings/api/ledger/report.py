@@ -94,9 +94,11 @@ def counts(state: State) -> Iterator[dict[str, Any]]:
 def dates(state: State, now: float) -> Iterator[dict[str, Any]]:
     """Yield for each selector up to when it is listed, and up to when everything is settled."""
     for selector in sorted(state.since):
+        listed = state.listed_up_to(selector)
         yield {
             "selector": selector,
-            "listed_up_to": _text(state.listed_up_to(selector)),
+            # By a clock that ran ahead a listing may claim what is still to come.
+            "listed_up_to": None if listed is None else _text(min(listed, now)),
             "settled_up_to": _text(state.settled_up_to(selector, now)),
         }
 

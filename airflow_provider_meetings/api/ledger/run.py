@@ -9,7 +9,7 @@ import pendulum
 
 from airflow_provider_meetings.api.client import NOT_LISTED
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.ledger.items import DAY, Item, Seen, key_of, recording_digest
+from airflow_provider_meetings.api.ledger.items import DAY, TAKEN_FOR, Item, Seen, key_of, recording_digest
 from airflow_provider_meetings.api.ledger.ledger import new_entry
 from airflow_provider_meetings.api.ledger.state import Interval, State
 from airflow_provider_meetings.api.models import Recording, RecordingState
@@ -130,7 +130,7 @@ class LedgerRun:
             meeting_number=recording.meeting_number,
             started_at=recording.started_at.timestamp() if recording.started_at else None,
             missing_since=missing_since,
-            open_since=item.seen.open_since if item and item.is_open else self._now,
+            open_since=min(item.seen.open_since or self._now, self._now) if item and item.is_open else self._now,
         )
         self._open(key, item, seen, changed=changed)
         return replace(recording, revisit=item is not None and item.settled is not None)
@@ -154,7 +154,7 @@ class LedgerRun:
         elif changed or not item.is_open or not seen.is_pending:
             opened = item.opened | {self.entry}
             item = replace(item, opened=opened, closed=item.closed | item.opened)
-        self._change(key, replace(item, seen=seen))
+        self._change(key, replace(item, seen=seen, first_seen=min(item.first_seen, self._now)))
 
     def _supersede(self, recording: Recording) -> None:
         """Close the item of a meeting whose recording has an id now: the recording has its own."""
@@ -174,6 +174,8 @@ class LedgerRun:
     def _is_due(self, item: Item) -> bool:
         if item.is_open and (item.seen.run == self._run or item.seen.is_pending):
             return not item.is_expired(self._now, self._revisit)
+        if item.seen.taken_at > self._now + TAKEN_FOR and (item.is_open or item.settled):
+            return True  # taken by a clock that ran ahead
         due = item.next_check(self._revisit)
         return due is not None and due <= self._now
 

@@ -60,7 +60,7 @@ def settle(
                 missing=tuple(missing),
                 refused=tuple(_families(found, _REFUSED)),
             ),
-            settled_at=at if item.settled_at is None else item.settled_at,
+            settled_at=at if item.settled_at is None else min(at, item.settled_at),
         )
     if families:
         kinds = tuple(sorted(families))

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_meetings.api.client import NOT_LISTED
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.ledger.items import DAY, key_of
-from airflow_provider_meetings.api.ledger.report import open_items
+from airflow_provider_meetings.api.ledger.report import dates, open_items
 from airflow_provider_meetings.api.ledger.run import LedgerRun
 from airflow_provider_meetings.api.ledger.settle import settle
 from airflow_provider_meetings.api.ledger.state import State
@@ -337,6 +337,21 @@ def test_clock_that_ran_ahead_does_not_win(source: Source) -> None:
     source.closes(run, taken)
     assert not source.is_open(recording())
     assert source.lists(DAY + 60, recording(title="New"))[1] == []
+
+
+def test_clock_that_ran_ahead_delays_nothing(source: Source) -> None:
+    ahead = 400 * DAY
+    pending = recording(2, state="absent")
+    run, taken = source.lists(ahead, recording(1), pending, recording(3), window=(0.0, ahead))
+    source.closes(run, [taken[2]], stored(taken[2]))
+    assert [one["listed_up_to"] for one in dates(source.state, DAY)] == ["1970-01-02T00:00:00+00:00"]
+    third = recording(3, asked_at=pendulum.from_timestamp(DAY))
+    run, taken = source.lists(DAY, recording(1), pending, third, name="next")
+    assert [one.recording_id for one in taken] == ["r1", "r2", "r3"]
+    source.closes(run, taken)
+    assert [one["since"] for one in open_items(source.state, DAY)] == ["1970-01-02T00:00:00+00:00"]
+    assert source.lists(1.5 * DAY, recording(3))[1] == []
+    assert [one.revisit for one in source.lists(2 * DAY, recording(3))[1]] == [True]
 
 
 def test_ledger_that_was_deleted_is_rebuilt(source: Source) -> None:
