@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import pendulum
@@ -18,6 +18,7 @@ TAKEN_FOR = 3600.0
 DAY = 86_400.0
 _VOLATILE = frozenset({"asked_at", "listed_by", "reason", "revisit"})
 _EMPTY: tuple[object, ...] = ((), frozenset())
+_BEGIN, _END = -62_135_596_800, 253_402_300_800  # of what a datetime can be
 _IDS = ("recording_id", "meeting_id", "meeting_number")
 
 
@@ -181,7 +182,41 @@ class Item:
             kinds = {name: tuple(settled.get(name, ())) for name in ("missing", "refused")}
             settled = Settled(**{**settled, **kinds})
         names = {name: frozenset(data.get(name, ())) for name in ("opened", "closed")}
-        return cls(**{**data, "seen": Seen(**data["seen"]), "settled": settled, **names})
+        item = cls(**{**data, "seen": Seen(**data["seen"]), "settled": settled, **names})
+        _check(item)
+        _check(item.seen)
+        if item.settled:
+            _check(item.settled)
+        return item
+
+
+def moment(value: Any) -> float:
+    """Return a time or a duration in seconds.
+
+    :raises ValueError: for anything else, and for a time that no datetime has.
+    """
+    if type(value) not in {int, float} or not _BEGIN <= value < _END:  # NaN is not
+        raise ValueError("it is no time")
+    return float(value)
+
+
+def _check(value: Item | Seen | Settled) -> None:
+    """Raise ValueError for a field of another type: anyone who can write to the store can write ledgers."""
+    for name, kind in _KINDS[type(value)]:
+        found = getattr(value, name)
+        if found is None and kind.endswith("None"):
+            continue
+        if kind.startswith("float"):
+            moment(found)
+        elif not all(isinstance(text, str) for text in ((found,) if kind.startswith("str") else found)):
+            raise ValueError(f"{name} is no text")
+
+
+_KINDS = {
+    cls: [(one.name, str(one.type)) for one in fields(cls) if not str(one.type).startswith("Se")]
+    for cls in (Item, Seen, Settled)
+}
+"""The names and types of the fields that are times or texts."""
 
 
 def key_of(recording: Recording | RecordingRef) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from airflow_provider_meetings.api.ledger.items import DAY, Item
+from airflow_provider_meetings.api.ledger.items import DAY, Item, moment
 
 SCHEMA = 1
 DEFAULT_REVISIT = 14 * DAY
@@ -104,18 +104,21 @@ class State:
             raise ValueError("it is no object of this schema")
         items = {str(key): Item.from_dict(item) for key, item in data["items"].items()}
         intervals = {
-            str(selector): union((), ((float(begin), float(end)) for begin, end in found))
+            str(selector): union((), ((moment(begin), moment(end)) for begin, end in found))
             for selector, found in data["intervals"].items()
         }
-        since = {str(selector): float(start) for selector, start in data["since"].items()}
+        since = {str(selector): moment(start) for selector, start in data["since"].items()}
         watched = data["watched"]
+        if watched is not None:
+            at, entry, seconds = watched
+            watched = moment(at), str(entry), moment(seconds)
         return cls(
             pipeline=_parse(data["pipeline"]),
             kinds=_parse(data["kinds"]),
             items=items,
             intervals=intervals,
             since=since,
-            watched=watched and (float(watched[0]), str(watched[1]), float(watched[2])),
+            watched=watched,
         )
 
 
@@ -140,4 +143,4 @@ def _parse(value: Any) -> First | None:
     if value is None:
         return None
     at, entry, texts = value
-    return float(at), str(entry), tuple(map(str, texts))
+    return moment(at), str(entry), tuple(map(str, texts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -176,6 +177,40 @@ def test_unreadable_ledger_is_an_error(store: LocalStore, content: bytes) -> Non
     Ledger(store).write(state_of("recording:1"))
     store.put(f"{FOLDER}/other.json", content)
     with pytest.raises(InvalidRequest, match=r"other\.json cannot be read as a part of a ledger .* lists again"):
+        Ledger(store).read()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seen": seen(at="0")},
+        {"seen": seen(at=float("inf"))},
+        {"seen": seen(taken_at=float("nan"))},
+        {"seen": seen(started_at=1e18)},
+        {"seen": seen(recording_id=5)},
+        {"seen": seen(meeting_id=["m"])},
+        {"seen": seen(selector=None)},
+        {"first_seen": "0"},
+        {"settled_at": -1e12},
+        {"opened": [1]},
+        {"settled": Settled(at=0.0, entry="e", digest="d", missing=(1,))},  # type: ignore[arg-type]  # as it is
+    ],
+    ids=str,
+)
+def test_value_of_another_type_is_an_error(store: LocalStore, changes: dict[str, Any]) -> None:
+    Ledger(store).write(State(items={"recording:1": item(**changes)}))
+    with pytest.raises(InvalidRequest, match=r"cannot be read as a part of a ledger"):
+        Ledger(store).read()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"watched": [1.0]}, {"since": {"window": float("inf")}}, {"intervals": {"window": [[0, 1e300]]}}, {"kinds": [1]}],
+    ids=str,
+)
+def test_date_that_is_none_is_an_error(store: LocalStore, changes: dict[str, Any]) -> None:
+    store.put(f"{FOLDER}/one.json", json.dumps({**json.loads(State().to_bytes()), **changes}).encode())
+    with pytest.raises(InvalidRequest, match=r"cannot be read as a part of a ledger"):
         Ledger(store).read()
 
 
