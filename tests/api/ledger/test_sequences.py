@@ -328,8 +328,7 @@ def check_end(world: World) -> None:
         if shown.state.is_pending:
             assert item, f"{name} is lost"
             assert item.is_open
-            # While a listing shows it, a day longer than what is watched, it is asked for all the same.
-            assert max(world.asked.get(name, [0.0])) < item.first_seen + REVISIT + DAY, "asked for after its deadline"
+            assert max(world.asked.get(name, [0.0])) < item.first_seen + REVISIT, "asked for after its deadline"
             continue
         if shown.recording_id is None:  # it is forbidden: only the ledger says so
             assert item, f"{name} is lost"
