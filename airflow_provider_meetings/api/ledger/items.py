@@ -33,6 +33,7 @@ class Seen:
     :param asked_at: when the contents of its files were last asked for.
     :param missing_since: when a complete listing first lacked it, after it was ready.
     :param open_since: when it was opened, if it was not open.
+    :param replaced_by: the id of the recording, which has its own item since it is known.
     """
 
     at: float
@@ -50,6 +51,7 @@ class Seen:
     started_at: float | None = None
     missing_since: float | None = None
     open_since: float | None = None
+    replaced_by: str | None = None
 
     @property
     def is_pending(self) -> bool:
@@ -96,6 +98,11 @@ class Item:
         return not self.opened <= self.closed
 
     @property
+    def is_live(self) -> bool:
+        """Return whether it is open, or was settled and is not replaced."""
+        return self.is_open or (self.settled is not None and self.seen.replaced_by is None)
+
+    @property
     def waits_since(self) -> float:
         """Return since when it waits to be settled: a settled one since it was opened again."""
         return self.first_seen if self.settled is None else self.seen.open_since or self.first_seen
@@ -117,7 +124,7 @@ class Item:
         if self.is_open:
             due = self.seen.taken_at + TAKEN_FOR
             return None if self.is_expired(due, revisit) else due
-        if self.settled is None:  # another item has taken its place
+        if self.settled is None or not self.is_live:  # another item has taken its place
             return None
         since = self.first_seen if self.settled_at is None else self.settled_at
         if self.settled.missing:
@@ -135,7 +142,11 @@ class Item:
 
         Why a recording has none, or is deleted, only the ledger says where there is no warehouse.
         """
-        answered = self.settled is not None and (self.seen.state != RecordingState.READY or self.settled.refused)
+        answered = (
+            self.settled is not None
+            and self.is_live
+            and (self.seen.state != RecordingState.READY or self.settled.refused)
+        )
         old = now > (self.first_seen if self.settled_at is None else self.settled_at) + revisit
         return old and not self.is_open and not answered and self.next_check(revisit) is None
 

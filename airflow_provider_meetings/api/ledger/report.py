@@ -139,7 +139,7 @@ def _is_late(item: Item, before: float, revisit: float) -> bool:
 def _kind(item: Item) -> str | None:
     if item.is_open:
         return "open"
-    if item.settled is None:
+    if item.settled is None or not item.is_live:
         # A meeting whose recording has its own item, or that ended without one.
         return "lost" if item.seen.recording_id else None
     return "landed" if item.seen.state == RecordingState.READY else "settled"

@@ -71,7 +71,7 @@ class LedgerRun:
             return None
         known = {key: self._state.items.get(key) for key in (key, *self._by_meeting.get(ref.meeting_id or "", ()))}
         # One that was closed unsettled says nothing: its recording has its own item, or the report lacked the meeting.
-        items = {key: item for key, item in known.items() if item and (item.is_open or item.settled)}
+        items = {key: item for key, item in known.items() if item and item.is_live}
         self._shown.update(known)
         due = [item for item in items.values() if self._is_due(item)]
         named = (item.ref for item in due if item.seen.recording_id)
@@ -109,7 +109,7 @@ class LedgerRun:
         changed = item is None or item.seen.digest != digest
         is_first_miss = missing_since is not None and self._now - missing_since < DAY
         # A meeting that the report lacked, and shows again.
-        returned = item and not item.is_open and item.settled is None and item.seen.selector == WINDOW
+        returned = item and not item.is_live and item.seen.selector == WINDOW
         if item and (is_first_miss or not (changed or returned or self._is_due(item))):
             if item.seen.missing_since != missing_since:
                 seen = replace(item.seen, at=self._later(item), missing_since=missing_since)
@@ -157,12 +157,13 @@ class LedgerRun:
         self._change(key, replace(item, seen=seen, first_seen=min(item.first_seen, self._now)))
 
     def _supersede(self, recording: Recording) -> None:
-        """Close the item of a meeting whose recording has an id now: the recording has its own."""
+        """Close the item of a meeting whose recording has an id now: the recording has its own, and is asked for."""
         if recording.recording_id is None:
             return
         for key in {key_of(replace(recording, recording_id=None)), key_of(_by_number(recording))}:
-            if (item := self._state.items.get(key)) and item.is_open:
-                self._change(key, replace(item, closed=item.closed | item.opened))
+            if (item := self._state.items.get(key)) and item.is_live:
+                seen = replace(item.seen, at=self._later(item), replaced_by=recording.recording_id)
+                self._change(key, replace(item, seen=seen, closed=item.closed | item.opened))
 
     def _change(self, key: str, item: Item) -> None:
         self.changes.items[key] = item
@@ -174,7 +175,7 @@ class LedgerRun:
     def _is_due(self, item: Item) -> bool:
         if item.is_open and (item.seen.run == self._run or item.seen.is_pending):
             return not item.is_expired(self._now, self._revisit)
-        if item.seen.taken_at > self._now + TAKEN_FOR and (item.is_open or item.settled):
+        if item.seen.taken_at > self._now + TAKEN_FOR and item.is_live:
             return True  # taken by a clock that ran ahead
         due = item.next_check(self._revisit)
         return due is not None and due <= self._now

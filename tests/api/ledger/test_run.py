@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_meetings.api.client import NOT_LISTED
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.ledger.items import DAY, key_of
-from airflow_provider_meetings.api.ledger.report import dates, open_items
+from airflow_provider_meetings.api.ledger.report import counts, dates, open_items
 from airflow_provider_meetings.api.ledger.run import LedgerRun
 from airflow_provider_meetings.api.ledger.settle import settle
 from airflow_provider_meetings.api.ledger.state import State
@@ -207,6 +207,23 @@ def test_meeting_that_another_run_has_seen_pending_is_closed(source: Source) -> 
     assert source.is_open(meeting)
     assert source.lists(1.1 * DAY, recording())[1] == []
     assert not source.is_open(meeting)
+
+
+def test_meeting_that_was_forbidden_is_replaced_by_its_recording(source: Source) -> None:
+    meeting = recording(state="forbidden", recording_id=None)
+    run, taken = source.lists(DAY, meeting)
+    source.closes(run, taken)
+    run, taken = source.lists(3 * DAY, recording())
+    assert taken
+    source.closes(run, taken)
+    source.lists(3.2 * DAY, recording())
+    run = source.run(3.5 * DAY)
+    assert not run.wanted(RecordingRef(recording_id=None, meeting_id="m1"))
+    assert [one["settled"] for one in counts(source.state)] == [0]
+    run = source.run(16 * DAY)
+    assert [ref.recording_id for ref in run.due()] == ["r1"]
+    source.state.drop(20 * DAY)
+    assert key_of(meeting) not in source.state.items
 
 
 def test_known_recording_is_asked_for_by_its_id(source: Source) -> None:
