@@ -100,6 +100,8 @@ class LedgerRun:
         item = self._state.items.get(key)
         if item is None and key in self._landed and self._is_old(recording):
             return None
+        if item is None and recording.state is RecordingState.ABSENT and self._is_listed(recording):
+            return None  # the later windows of an id may be empty
         missing_since = None
         if item and item.seen.state in _EXISTED and recording.reason == NOT_LISTED:
             missing_since = item.seen.missing_since or self._now
@@ -160,7 +162,10 @@ class LedgerRun:
         """Close the item of a meeting whose recording has an id now: the recording has its own, and is asked for."""
         if recording.recording_id is None:
             return
-        for key in {key_of(replace(recording, recording_id=None)), key_of(_by_number(recording))}:
+        number = replace(recording, recording_id=None, meeting_id=None)
+        for key in {
+            key_of(one) for one in (replace(recording, recording_id=None), number, replace(number, started_at=None))
+        }:
             if (item := self._state.items.get(key)) and item.is_live:
                 seen = replace(item.seen, at=self._later(item), replaced_by=recording.recording_id)
                 self._change(key, replace(item, seen=seen, closed=item.closed | item.opened))
@@ -180,6 +185,13 @@ class LedgerRun:
         due = item.next_check(self._revisit)
         return due is not None and due <= self._now
 
+    def _is_listed(self, recording: Recording) -> bool:
+        """Return whether an answer is about the id of a selector that an earlier run has listed."""
+        name = "meeting_id" if recording.meeting_id else "meeting_number"
+        return (
+            recording.listed_by == f"{name}:{getattr(recording, name)}" and recording.listed_by in self._state.intervals
+        )
+
     def _lacks(self, item: Item) -> bool:
         """Return whether a complete listing should have shown an item, and has not."""
         started = item.seen.started_at
@@ -189,7 +201,3 @@ class LedgerRun:
 
     def _is_old(self, recording: Recording | RecordingRef) -> bool:
         return recording.started_at is not None and recording.started_at.timestamp() < self._now - self._revisit
-
-
-def _by_number(recording: Recording) -> Recording:
-    return replace(recording, recording_id=None, meeting_id=None)

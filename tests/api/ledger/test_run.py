@@ -226,6 +226,23 @@ def test_meeting_that_was_forbidden_is_replaced_by_its_recording(source: Source)
     assert key_of(meeting) not in source.state.items
 
 
+def test_number_waits_for_its_first_meeting_alone(source: Source) -> None:
+    ids: dict[str, Any] = {"recording_id": None, "meeting_id": None, "meeting_number": "123", "started_at": None}
+    number = recording(state="absent", **{**ids, "listed_by": "meeting_number:123"})
+    run = source.run(DAY)
+    assert run.take(number), "the first meeting may still come"
+    run.listed("meeting_number:123", 0.0, DAY, begins=True)
+    source.state.merge(run.changes)
+    run, taken = source.lists(2 * DAY, recording(meeting_number="123", listed_by="meeting_number:123"))
+    source.closes(run, taken)
+    assert not source.is_open(number)
+    source.state.items.clear()
+    assert source.lists(30 * DAY, number)[1] == [], "no meeting since"
+    assert not source.state.items
+    meeting = recording(2, "absent", **{**ids, "meeting_id": "m2", "listed_by": "meeting_number:123"})
+    assert source.lists(31 * DAY, meeting)[1], "a meeting of the number, without an answer"
+
+
 def test_known_recording_is_asked_for_by_its_id(source: Source) -> None:
     meeting = RecordingRef(recording_id=None, meeting_id="m1")
     assert source.run(DAY).wanted(meeting) == meeting
