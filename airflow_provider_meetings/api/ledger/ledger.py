@@ -122,10 +122,15 @@ class Ledger:
         log.info("Merged %d objects of the ledger %s", len(self._read), self.uri)
 
 
-def check_first(first: tuple[float, str, tuple[str, ...]] | None, actual: Sequence[str], what: str) -> None:
+def check_first(
+    first: tuple[float, str, tuple[str, ...]] | None,
+    actual: Sequence[str],
+    what: str,
+    next_step: str = "Give each pipeline a ledger of its own.",
+) -> None:
     """Raise InvalidRequest if a ledger was begun with others than the `actual` texts."""
     if first is not None and first[2] != tuple(actual):
         raise InvalidRequest(
             f"The ledger is that of {what} {', '.join(first[2])}; this one has {', '.join(actual)}",
-            next_step="Give each pipeline a ledger of its own.",
+            next_step=next_step,
         )

@@ -12,6 +12,7 @@ from airflow_provider_meetings.api.models import Recording, RecordingState, Stor
 
 SPEAKERS = "speakers"
 """Stands among the missing kinds for a transcript whose speakers the platform may still change."""
+_OTHER_KINDS = "Land the kinds of the ledger; or begin a new one, in an empty folder, for listing and load."
 _ABSENT, _REFUSED, _FAILED = "absent", "refused", "failed"
 
 
@@ -64,7 +65,7 @@ def settle(
         )
     if families:
         kinds = tuple(sorted(families))
-        check_first(state.kinds, kinds, "a pipeline that lands")
+        check_first(state.kinds, kinds, "a pipeline that lands", _OTHER_KINDS)
         changes.kinds = (asked, entry, kinds)
     return changes
 

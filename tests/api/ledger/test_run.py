@@ -352,7 +352,9 @@ def test_revisited_recording_waits_since_its_revisit(source: Source) -> None:
 def test_ledger_waits_for_one_set_of_kinds(source: Source) -> None:
     run, taken = source.lists(DAY, recording(1), recording(2))
     source.closes(run, taken[:1])
-    with pytest.raises(InvalidRequest, match="lands video; this one has audio, video"):
+    with pytest.raises(
+        InvalidRequest, match=r"lands video; this one has audio, video\. Land the kinds of the ledger; or begin a new"
+    ):
         source.closes(run, taken[1:], stored(taken[1]), stored(taken[1], "landed", "audio"))
 
 
