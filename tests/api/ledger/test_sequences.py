@@ -325,6 +325,10 @@ def check_end(world: World) -> None:
                 assert row, name
                 assert row[1].state == "gone", f"{name} is deleted"
             continue
+        if item and item.is_expired(world.now, REVISIT) and not shown.state.is_pending:
+            # It became ready while no run until its deadline came as far as to ask for it.
+            assert max(world.asked[name]) < life.ready * HOUR
+            continue
         if shown.state.is_pending:
             assert item, f"{name} is lost"
             assert item.is_open
