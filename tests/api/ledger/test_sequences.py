@@ -326,8 +326,8 @@ def check_end(world: World) -> None:
                 assert row[1].state == "gone", f"{name} is deleted"
             continue
         if item and item.is_expired(world.now, REVISIT) and not shown.state.is_pending:
-            # It became ready while no run until its deadline came as far as to ask for it.
-            assert max(world.asked[name]) < life.ready * HOUR
+            # It became ready while no run until its deadline came as far as to write down an answer.
+            assert item.seen.taken_at < life.ready * HOUR
             continue
         if shown.state.is_pending:
             assert item, f"{name} is lost"
