@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from airflow_provider_meetings.api.ledger.items import DAY, Item, moment
 
 SCHEMA = 1
 DEFAULT_REVISIT = 14 * DAY
+
+_MANY = 16
+"""More closed entries have only items that are asked for in each of many runs, for a kind of file that is missing."""
 
 Interval = tuple[float, float]
 First = tuple[float, str, tuple[str, ...]]
@@ -77,8 +80,18 @@ class State:
         return min(listed, now, *held)
 
     def drop(self, now: float) -> None:
-        """Remove the items that are too old to be watched."""
-        self.items = {key: item for key, item in self.items.items() if not item.has_left(now, self.revisit)}
+        """Remove the items that are too old to be watched, and closed entries of those that have many.
+
+        If another process writes such an entry again, which it has read before it was closed, the item is open again:
+        it is asked for once more.
+        """
+        self.items = {
+            key: replace(item, opened=item.opened - item.closed, closed=frozenset())
+            if len(item.closed) > _MANY
+            else item
+            for key, item in self.items.items()
+            if not item.has_left(now, self.revisit)
+        }
 
     def to_bytes(self) -> bytes:
         """Return the state as JSON."""

@@ -321,6 +321,15 @@ def test_missing_kind_is_asked_for_in_each_run(source: Source) -> None:
     assert source.lists(DAY + 9000, recording())[1] == []
 
 
+def test_item_that_is_asked_for_each_hour_does_not_grow(source: Source) -> None:
+    for hour in range(1, 100):
+        run, taken = source.lists(hour * 3601.0, recording())
+        source.closes(run, taken, stored(recording()), stored(recording(), "absent", "transcript-txt"))
+        assert not source.is_open(recording())
+        source.state.drop(hour * 3601.0)
+        assert len(source.state.to_bytes()) < 2_000
+
+
 def test_speakers_that_are_not_final_are_asked_for_in_each_run(source: Source) -> None:
     run, taken = source.lists(DAY, recording())
     source.closes(run, taken, unfinished={"r1"})
