@@ -75,6 +75,13 @@ def items(value: Any, name: str, context: Any, batches: BatchReader | None = Non
         )
 
 
+def of_tasks(value: Any, context: Any) -> Any:
+    """Return what tasks have returned, without those that died before."""
+    if hasattr(value, "resolve"):
+        value = value.resolve(context)
+    return [one for one in value if one is not None] if isinstance(value, list) else value or []
+
+
 def rows(cls: type[PlainJson], value: Any, name: str, context: Any) -> Iterator[dict[str, Any]]:
     """Yield the values of an argument as dicts with all fields of `cls` and times in UTC, as its `to_dict` does.
 

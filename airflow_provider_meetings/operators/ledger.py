@@ -49,7 +49,7 @@ class SettleOperator(BaseOperator):
             settlement = Settlement(
                 self.ledger,
                 recordings=self.recordings,
-                stored_files=(self.stored_files or []) if self._lands_files else None,
+                stored_files=arguments.of_tasks(self.stored_files, context) if self._lands_files else None,
                 summary=self.summary,
                 context=context,
             )

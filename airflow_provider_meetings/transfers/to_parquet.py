@@ -68,7 +68,7 @@ class RecordingsToParquetOperator(BaseOperator):
             inputs = RecordingInputs(
                 self.recordings,
                 # The output of a task that was killed is None.
-                (self.stored_files or []) if self._lands_files else None,
+                arguments.of_tasks(self.stored_files, context) if self._lands_files else None,
                 self.summary,
                 ledger=self.ledger,
                 redact=self.redact,

@@ -119,6 +119,11 @@ def test_killed_landing_closes_nothing(emulated: Any, wecom: Pipeline) -> None:
     assert len(wecom.check()["open"]) == len(found)
 
 
+def test_dead_landing_beside_another_closes_what_the_other_landed(emulated: Any, wecom: Pipeline) -> None:
+    found = wecom.list("one")
+    assert wecom.settle("one", found, [wecom.land(found[:2]), None]) == {"closed": 2, "left_open": 0}
+
+
 def test_failed_file_keeps_its_recording_open(emulated: Any, wecom: Pipeline) -> None:
     found = wecom.list("one")
     landed = wecom.land(found)

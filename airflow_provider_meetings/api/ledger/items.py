@@ -104,12 +104,13 @@ class Item:
 
     @property
     def waits_since(self) -> float:
-        """Return since when it waits to be settled: a settled one since it was opened again."""
-        return self.first_seen if self.settled is None else self.seen.open_since or self.first_seen
+        """Return since when it waits to be settled: since it was opened, or asked for by hand after its wait."""
+        return self.seen.open_since or self.first_seen
 
     def is_expired(self, now: float, revisit: float) -> bool:
-        """Return whether the wait for a pending recording has ended: it is asked for no more."""
-        return self.is_open and self.seen.is_pending and now >= self.waits_since + revisit
+        """Return whether the wait for a pending recording has ended: it was asked for at its end, and is no more."""
+        end = self.waits_since + revisit
+        return self.is_open and self.seen.is_pending and end <= min(now, self.seen.taken_at)
 
     def holds_back(self, now: float, revisit: float) -> bool:
         """Return whether no load has written it in its present state, and one will."""

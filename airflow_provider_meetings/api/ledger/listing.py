@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -59,7 +60,9 @@ class LedgerListing:
         """
         for name, value, window in self._selected:
             if window is None:
-                yield from self._answers(RecordingQuery(**{name: (value,)}), report)  # type: ignore[arg-type]  # ids
+                take = partial(self._run.take, by_hand=True)
+                query = RecordingQuery(**{name: (value,)})  # type: ignore[arg-type]  # ids
+                yield from filter(None, map(take, self._client.list(query, report)))
             else:
                 yield from self._of_window(name, value, *window, report)
         # A backfill leaves what else is due to the run that continues.

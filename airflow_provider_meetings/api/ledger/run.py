@@ -87,10 +87,12 @@ class LedgerRun:
         )
         self._complete.append((selector, (start, end)))
 
-    def take(self, recording: Recording) -> Recording | None:
+    def take(self, recording: Recording, *, by_hand: bool = False) -> Recording | None:
         """Return a recording that the platform has answered with, if it must be landed or loaded; None if not.
 
         An item that another run took less than an hour ago is not returned, unless it has changed.
+
+        :param by_hand: whether the user has named it: it is returned in any case, and its wait begins anew.
         """
         if not (recording.recording_id or recording.meeting_id or recording.meeting_number):
             return recording  # a refused owner: no recording, and asked for again by each listing
@@ -102,6 +104,8 @@ class LedgerRun:
             return None
         if item is None and recording.state is RecordingState.ABSENT and self._is_listed(recording):
             return None  # the later windows of an id may be empty
+        if item and item.seen.state in _EXISTED and recording.state.is_pending:
+            return None  # it has existed: the platform failed to answer; it stays due
         missing_since = None
         if item and item.seen.state in _EXISTED and recording.reason == NOT_LISTED:
             missing_since = item.seen.missing_since or self._now
@@ -112,7 +116,7 @@ class LedgerRun:
         is_first_miss = missing_since is not None and self._now - missing_since < DAY
         # A meeting that the report lacked, and shows again.
         returned = item and not item.is_live and item.seen.selector == WINDOW
-        if item and (is_first_miss or not (changed or returned or self._is_due(item))):
+        if item and (is_first_miss or not (by_hand or changed or returned or self._is_due(item))):
             if item.seen.missing_since != missing_since:
                 seen = replace(item.seen, at=self._later(item), missing_since=missing_since)
                 self._change(key, replace(item, seen=seen))
@@ -132,7 +136,7 @@ class LedgerRun:
             meeting_number=recording.meeting_number,
             started_at=recording.started_at.timestamp() if recording.started_at else None,
             missing_since=missing_since,
-            open_since=min(item.seen.open_since or self._now, self._now) if item and item.is_open else self._now,
+            open_since=self._open_since(item, by_hand=by_hand),
         )
         self._open(key, item, seen, changed=changed)
         return replace(recording, revisit=item is not None and item.settled is not None)
@@ -157,6 +161,11 @@ class LedgerRun:
             opened = item.opened | {self.entry}
             item = replace(item, opened=opened, closed=item.closed | item.opened)
         self._change(key, replace(item, seen=seen, first_seen=min(item.first_seen, self._now)))
+
+    def _open_since(self, item: Item | None, *, by_hand: bool) -> float:
+        if item is None or not item.is_open or (by_hand and item.is_expired(self._now, self._revisit)):
+            return self._now
+        return min(item.waits_since, self._now)
 
     def _supersede(self, recording: Recording) -> None:
         """Close the item of a meeting whose recording has an id now: the recording has its own, and is asked for."""

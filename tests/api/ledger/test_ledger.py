@@ -228,7 +228,7 @@ def test_oversized_ledger_is_an_error(store: LocalStore, monkeypatch: pytest.Mon
     [(2, "absent", 0), (4, "absent", 1), (16, "absent", 1), (18, "absent", 0), (18, "ready", 1), (90, "ready", 1)],
 )
 def test_what_is_open_for_too_long(store: LocalStore, days: int, state: str, late: int) -> None:
-    Ledger(store).write(State(items={"recording:1": item(seen=seen(state=state), opened=OPEN)}))
+    Ledger(store).write(State(items={"recording:1": item(seen=seen(state=state, taken_at=days * DAY), opened=OPEN)}))
     found = check_ledger(store, timedelta(days=3), now=days * DAY)
     assert (len(found.open), len(found.late)) == (1, late)
 

@@ -152,8 +152,10 @@ def test_wait_for_a_pending_recording_ends(source: Source) -> None:
     pending = recording(state="absent")
     source.lists(DAY, pending, window=(0.0, DAY))
     assert source.state.settled_up_to(OWNER, 2 * DAY) == 0.0
-    assert source.lists(16 * DAY, pending, window=(0.0, 16 * DAY))[1] == []
+    assert source.state.settled_up_to(OWNER, 16 * DAY) == 0.0, "it may have become ready while no run asked"
+    assert len(source.lists(16 * DAY, pending, window=(0.0, 16 * DAY))[1]) == 1, "a last time"
     assert source.state.settled_up_to(OWNER, 16 * DAY) == 16 * DAY
+    assert source.lists(16.5 * DAY, pending)[1] == []
     assert source.is_open(pending), "it is shown as expired"
     _, taken = source.lists(17 * DAY, recording())
     assert [one.state for one in taken] == ["ready"], "a listing may still show it"
@@ -345,17 +347,35 @@ def test_revisit_that_dies_is_asked_for_again_and_holds_nothing_back(source: Sou
     assert len(source.lists(2 * DAY + 3601, recording())[1]) == 1
 
 
-def test_revisited_recording_waits_since_its_revisit(source: Source) -> None:
+def test_changed_recording_waits_since_its_change(source: Source) -> None:
     run, taken = source.lists(DAY, recording())
     source.closes(run, taken)
-    run, _ = source.lists(15 * DAY, recording(state="processing"))
-    (waits,) = open_items(source.state, 15 * DAY)
-    assert (waits["state"], waits["since"]) == ("processing", "1970-01-16T00:00:00+00:00")
-    source.lists(16 * DAY, recording(state="processing"))
-    (waits,) = open_items(source.state, 16 * DAY)
-    assert (waits["since"], waits["deadline"]) == ("1970-01-16T00:00:00+00:00", "1970-01-30T00:00:00+00:00")
-    _, taken = source.lists(17 * DAY, recording())
-    assert [one.state for one in taken] == ["ready"]
+    for day in (15, 16):
+        source.lists(day * DAY, recording(title="New"))
+        (waits,) = open_items(source.state, day * DAY)
+        assert (waits["state"], waits["since"]) == ("ready", "1970-01-16T00:00:00+00:00")
+
+
+@pytest.mark.parametrize("state", ["absent", "processing"])
+def test_revisit_without_an_answer_changes_nothing(source: Source, state: str) -> None:
+    run, taken = source.lists(DAY, recording(), window=(0.0, DAY))
+    source.closes(run, taken)
+    before = source.state.items[key_of(recording())]
+    assert source.lists(2 * DAY, recording(state=state), window=(0.0, 2 * DAY))[1] == []
+    assert source.state.items[key_of(recording())] == before
+    assert source.state.settled_up_to(OWNER, 2 * DAY) == 2 * DAY
+    assert len(source.lists(3 * DAY, recording())[1]) == 1, "it is still due"
+
+
+def test_recording_asked_for_by_hand_is_returned_and_waited_for_again(source: Source) -> None:
+    pending = recording(state="absent", recording_id=None)
+    source.lists(DAY, pending)
+    source.lists(16 * DAY, pending)
+    assert source.lists(17 * DAY, pending)[1] == [], "its wait has ended"
+    run = source.run(18 * DAY)
+    assert run.take(pending, by_hand=True) == pending
+    source.state.merge(run.changes)
+    assert source.lists(19 * DAY, pending)[1] == [pending]
 
 
 def test_ledger_waits_for_one_set_of_kinds(source: Source) -> None:

@@ -325,14 +325,11 @@ def check_end(world: World) -> None:
                 assert row, name
                 assert row[1].state == "gone", f"{name} is deleted"
             continue
-        if item and item.is_expired(world.now, REVISIT) and not shown.state.is_pending:
-            # It became ready while no run until its deadline came as far as to write down an answer.
-            assert item.seen.taken_at < life.ready * HOUR
-            continue
         if shown.state.is_pending:
             assert item, f"{name} is lost"
             assert item.is_open
-            assert max(world.asked.get(name, [0.0])) < item.first_seen + REVISIT, "asked for after its deadline"
+            last = max(item.first_seen + REVISIT, item.seen.taken_at)  # written down by a run at or after the deadline
+            assert max(world.asked.get(name, [0.0])) <= last, "asked for after its deadline"
             continue
         if shown.recording_id is None:  # it is forbidden: only the ledger says so
             assert item, f"{name} is lost"
