@@ -96,9 +96,9 @@ def lives(platform: Platform, count: int, days: int, seed: int) -> list[Life]:
     return [_special(kind, _plain(platform, number, days, rng), rng) for number, kind in enumerate(kinds, 1)]
 
 
-def runs(days: int) -> Iterator[int]:
+def runs(days: int, tail: int = TAIL) -> Iterator[int]:
     """Yield the times of the daily runs, at 18:00 UTC."""
-    return (START + day * DAY + 18 * HOUR for day in range(days + TAIL))
+    return (START + day * DAY + 18 * HOUR for day in range(days + tail))
 
 
 def _plain(platform: Platform, number: int, days: int, rng: random.Random) -> Life:

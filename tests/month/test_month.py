@@ -25,7 +25,7 @@ from tests.conftest import Emulated, run_emulator
 from tests.month.company import ENDLESS, company
 from tests.month.compare import Figures, Warehouse, check_order, compare
 from tests.month.faults import Kill, kills
-from tests.month.lives import DAY, HOUR, NEVER, START, Life, Platform, lives, runs
+from tests.month.lives import DAY, HOUR, NEVER, START, TAIL, Life, Platform, lives, runs
 from tests.month.run import Clock, Pipeline, interleaved
 from tests.month.truth import REVISIT, expected, fewest
 from tests.storage.s3.s3_bench import BUCKET, s3_bench
@@ -71,6 +71,7 @@ class Month:
     lives: list[Life]
     days: int
     database: Path
+    tail: int
     marks: list[tuple[float, int]] = field(default_factory=list)
 
     def simulate(self, planned: Mapping[int, Kill]) -> None:
@@ -78,7 +79,7 @@ class Month:
 
         :param planned: the kills by day.
         """
-        for day, now in enumerate(runs(self.days)):
+        for day, now in enumerate(runs(self.days, self.tail)):
             if day in MISSED:
                 continue
             run_id = f"day {day:02}"
@@ -121,7 +122,7 @@ class Month:
 
     def done(self) -> list[float]:
         """Return the times of the runs that were not missed."""
-        return [now for day, now in enumerate(runs(self.days)) if day not in MISSED]
+        return [now for day, now in enumerate(runs(self.days, self.tail)) if day not in MISSED]
 
     def asked(self, meeting_id: str) -> list[float]:
         """Return the runs that have asked for a meeting by its id."""
@@ -146,7 +147,7 @@ class Month:
 
 @contextmanager
 def a_month(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: Platform, count: int, days: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: Platform, count: int, days: int, tail: int = TAIL
 ) -> Iterator[Month]:
     """Serve a month of a platform, for a pipeline with lake and warehouse below a folder."""
     clock = Clock(tmp_path / "now")
@@ -160,7 +161,7 @@ def a_month(
         state = emulated.state
         state.company, state.calendar, state.not_ready_polls = company(of_month), clock, ENDLESS
         pipeline = Pipeline(platform, f"file://{tmp_path}/lake", "month_warehouse")
-        yield Month(emulated, clock, pipeline, of_month, days, database)
+        yield Month(emulated, clock, pipeline, of_month, days, database, tail)
 
 
 def figures_of(month: Month, warehouse: Warehouse | None) -> Figures:
@@ -203,7 +204,7 @@ def test_month_ends_without_a_gap(
 
 
 def test_lake_on_s3_without_a_warehouse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with s3_bench() as bench, a_month(monkeypatch, tmp_path, "wecom", 16, 2) as month:
+    with s3_bench() as bench, a_month(monkeypatch, tmp_path, "wecom", 16, 2, tail=4) as month:
         monkeypatch.setattr(ledger, "MAX_OBJECTS", 4)  # each is a request
         extra = {"endpoint_url": bench.front.moto, "region_name": "us-east-1"}
         bucket = {"conn_type": "aws", "login": "AKIDEXAMPLE", "password": "s3cr3t-s3cr3t", "extra": extra}
