@@ -17,7 +17,7 @@ from airflow_provider_meetings.task_groups import land_recordings
 # [START feishu_recordings_daily]
 @dag(
     schedule="0 2 * * *",
-    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Shanghai"),
+    start_date=pendulum.datetime(2026, 11, 1, tz="Asia/Shanghai"),
     catchup=False,  # a run continues where the last one ended, also after missed ones
     max_active_runs=1,
     default_args={"retries": 2, "retry_delay": timedelta(minutes=2)},

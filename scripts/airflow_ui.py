@@ -34,7 +34,7 @@ Warehouse      {(HOME / "warehouse.duckdb").relative_to(ROOT)}
 What to click: Dags, one of these, Trigger, Advanced Options, then
   feishu_recordings       Configuration JSON   {meetings}
                           its task "wait" is deferred (purple) for a minute: the triggerer polls for it
-  wecom_recordings_daily  (nothing)            all recordings of the emulated company; its ledger is in the lake
+  wecom_recordings_daily  (nothing)            the recordings since November; its ledger is in the lake
   feishu_moments          Configuration JSON   {posts}
 Then: a task, Logs; a task, XCom (it holds no link); a run, Clear (nothing is fetched or written twice);
 Admin, Connections, Test (it requests a token from the emulator).
