@@ -1,6 +1,6 @@
 """Load all Feishu artifacts of a meeting except its video, as files and as rows, into a database and a lake.
 
-The lake also gets a WeCom day, whose fields hold links and passwords, and a post.
+The lake also gets some WeCom days by a ledger, whose fields hold links and passwords, and a post.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from airflow_provider_meetings.transfers.to_parquet import PostsToParquetOperato
 from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 
 LAKE = "{{ var.value.meetings_lake }}"
+LEDGER = f"{LAKE}/every_kind"
 
 
 @dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1, tz="UTC"))
@@ -49,13 +50,14 @@ def every_kind() -> None:
         meetings_conn_id="wecom_default",
         owner_ids=list(OWNERS),
         start=f"{SPECIAL_DAY}T00:00:00+08:00",
-        end=f"{SPECIAL_DAY}T23:59:59+08:00",
+        ledger=LEDGER,
     )
     RecordingsToParquetOperator(
         task_id="rows_wecom",
         target=f"{LAKE}/rows",
         recordings=listed_wecom.output,
         summary=XComArg(listed_wecom, key="summary"),
+        ledger=LEDGER,
     )
     post = FeishuPostsOperator(task_id="post", meetings_conn_id="feishu_default", post_ids=[NAMED_POST])
     PostsToParquetOperator(task_id="rows_posts", target=f"{LAKE}/rows", posts=post.output)
