@@ -1,4 +1,4 @@
-"""The faults of a simulated month: on which day what goes wrong, and how a process is killed between two steps."""
+"""The faults of a simulated month: how a process is killed between two steps; and calls without quotas."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from airflow_provider_meetings.api.errors import RateLimited
+from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
 from airflow_provider_meetings.api.landing.layout import RECEIPT_SUFFIX
 from airflow_provider_meetings.api.ledger.ledger import Ledger
 from airflow_provider_meetings.storage.local.store import LocalStore
@@ -15,6 +17,25 @@ from airflow_provider_meetings.transfers.recordings_to_object_storage import Rec
 
 KILLED = 9
 Task = Literal["list", "land", "load"]
+
+
+class Unlimited(RateLimiter):
+    """No call waits for a slot: the quotas of a month would take hours. A refused one waits for the scheduler."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def reserve(self, quota: Quota, max_wait: float) -> float:
+        return 0.0
+
+    def spacing(self, quota: Quota) -> float:
+        return 0.0
+
+    def still_valid(self, quota: Quota, late: float) -> bool:
+        return True
+
+    def refused(self, quota: Quota, error: RateLimited) -> float:
+        return 3600.0
 
 
 def _exit_before(cls: type, name: str, number: int = 1, of: Callable[..., bool] = lambda *_: True) -> None:

@@ -16,15 +16,13 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_meetings.api.errors import RateLimited
-from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
 from airflow_provider_meetings.api.ledger import ledger
 from airflow_provider_meetings.hooks.clock import CLOCK_FILE
 from airflow_provider_meetings.hooks.stores import store_at
 from tests.conftest import Emulated, run_emulator
 from tests.month.company import ENDLESS, company
 from tests.month.compare import Figures, Warehouse, check_order, compare
-from tests.month.faults import Kill, kills
+from tests.month.faults import Kill, Unlimited, kills
 from tests.month.lives import DAY, HOUR, NEVER, START, TAIL, Life, Platform, lives, runs
 from tests.month.run import Clock, Pipeline, interleaved
 from tests.month.truth import REVISIT, expected, fewest
@@ -40,25 +38,6 @@ ENDPOINTS = {
     "feishu.minute_media": "media", "feishu.minute_transcript": "transcript", "wecom.record_list": "list",
     "wecom.get_file_list": "files", "wecom.get_detail": "transcript",
 }  # fmt: skip
-
-
-class Unlimited(RateLimiter):
-    """No call waits for a slot: the quotas of a month would take hours. A refused one waits for the scheduler."""
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def reserve(self, quota: Quota, max_wait: float) -> float:
-        return 0.0
-
-    def spacing(self, quota: Quota) -> float:
-        return 0.0
-
-    def still_valid(self, quota: Quota, late: float) -> bool:
-        return True
-
-    def refused(self, quota: Quota, error: RateLimited) -> float:
-        return 3600.0
 
 
 @dataclass

@@ -12,39 +12,27 @@ import pendulum
 from airflow.sdk import DAG, BaseOperator
 
 from airflow_provider_meetings.api.errors import RateLimited
-from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter
+from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.hooks import meetings
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.task_groups import land_recordings
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
-from tests.month.faults import kills
+from tests.month.faults import Unlimited, kills
 from tests.month.lives import OWNERS, START
 
 ROOT = Path(os.environ["MONTH_ROOT"])
 KINDS = {"feishu": ("video", "transcript-txt"), "wecom": ("video", "summary", "transcript")}
 
 
-class Unlimited(RateLimiter):
-    """No call waits for a slot: the quotas of a month would take hours."""
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def reserve(self, quota: Quota, max_wait: float) -> float:
-        return 0.0
-
-    def spacing(self, quota: Quota) -> float:
-        return 0.0
-
-    def still_valid(self, quota: Quota, late: float) -> bool:
-        return True
+class Patient(Unlimited):
+    """A refused call waits for a second, in its task."""
 
     def refused(self, quota: Quota, error: RateLimited) -> float:
         return 1.0
 
 
-meetings.SharedRateLimiter = Unlimited  # type: ignore[assignment,attr-defined]  # takes the same arguments
+meetings.SharedRateLimiter = Patient  # type: ignore[assignment,attr-defined]  # takes the same arguments
 
 
 def dying(cls: type[BaseOperator], task: str) -> None:
