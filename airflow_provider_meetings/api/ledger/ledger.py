@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.api.ledger.state import State
+from airflow_provider_meetings.api.ledger.state import First, State
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class Ledger:
 
 
 def check_first(
-    first: tuple[float, str, tuple[str, ...]] | None,
+    first: First | None,
     actual: Sequence[str],
     what: str,
     next_step: str = "Give each pipeline a ledger of its own.",

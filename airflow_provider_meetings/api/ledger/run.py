@@ -92,7 +92,7 @@ class LedgerRun:
 
         An item that another run took less than an hour ago is not returned, unless it has changed.
 
-        :param by_hand: whether the user has named it: it is returned in any case, and its wait begins anew.
+        :param by_hand: whether the user has named it: it is returned also if it is not due, and its wait begins anew.
         """
         if not (recording.recording_id or recording.meeting_id or recording.meeting_number):
             return recording  # a refused owner: no recording, and asked for again by each listing
