@@ -17,6 +17,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiErro
 from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
+from airflow_provider_meetings.api.media.shared_answers import SharedAnswers
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Post, Recording, RecordingState
 from airflow_provider_meetings.api.query import WINDOW, RecordingQuery, RecordingRef
 from airflow_provider_meetings.api.windows import ListedWindow, Report, skipped
@@ -28,7 +29,7 @@ from airflow_provider_meetings.platforms.feishu.api.models import MeetingInfo
 from airflow_provider_meetings.platforms.feishu.artifacts import (
     ARTIFACT_KINDS,
     STATISTICS_KIND,
-    ArtifactFiles,
+    artifact_files,
     statistics_file,
 )
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
@@ -89,7 +90,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
         tenant = credentials.tenant or credentials.app_id
         MeetingsClient.__init__(self, transport, tenant=tenant, media_session=media_session, clock=clock)
         FeishuEndpoints.__init__(self, transport, credentials, clock=clock)
-        self._artifacts = ArtifactFiles(self.get_minute_artifacts, clock)
+        self._artifacts = SharedAnswers[dict[str, bytes]](clock)
 
     def read_post(self, post_id: str) -> Post:
         """Return a post in its neutral form."""
@@ -228,7 +229,9 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             return self.get_minute_media_url(media.file_id)
         content: bytes | None
         if media.kind in ARTIFACT_KINDS:
-            content = self._artifacts.take(media.file_id, media.kind)
+            token = media.file_id
+            files = self._artifacts.get(token, media.kind, lambda: artifact_files(self.get_minute_artifacts(token)))
+            content = files.pop(media.kind)
         elif media.kind == STATISTICS_KIND:
             content = statistics_file(self.get_minute_statistics(media.file_id))
         else:

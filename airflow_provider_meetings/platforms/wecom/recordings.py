@@ -18,6 +18,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiErro
 from airflow_provider_meetings.api.http.auth import TokenStore
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
+from airflow_provider_meetings.api.media.shared_answers import SharedAnswers
 from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind, Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.windows import Report
@@ -29,7 +30,6 @@ from airflow_provider_meetings.platforms.wecom.api.models import (
     Record,
     RecordingFile,
 )
-from airflow_provider_meetings.platforms.wecom.links import Links
 from airflow_provider_meetings.platforms.wecom.neutral import neutral_recording
 
 CLOCK_SLACK = timedelta(hours=1)
@@ -80,8 +80,8 @@ class WeComClient(WeComEndpoints, MeetingsClient):
     ) -> None:
         MeetingsClient.__init__(self, transport, tenant=corp_id, media_session=media_session, clock=clock)
         WeComEndpoints.__init__(self, transport, corp_id=corp_id, corp_secret=corp_secret, tokens=tokens, clock=clock)
-        self._file_lists = Links[dict[str, RecordingFile]](clock)
-        self._files = Links[RecordingFile](clock)
+        self._file_lists = SharedAnswers[dict[str, RecordingFile]](clock)
+        self._files = SharedAnswers[RecordingFile](clock)
         self._density: dict[str, float] = {}
 
     def _window_for_check(self, query: RecordingQuery) -> RecordingQuery:

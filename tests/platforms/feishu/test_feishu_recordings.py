@@ -222,10 +222,10 @@ class TestFeishuContract(ClientContract):
         other = replace(chapters, file_id=seed.AUDIO_ONLY_MINUTE)
         assert feishu.open(other) is None
         assert feishu.open(chapters) is not None
-        assert count_requests() == 3  # an answer is not used for another minute
+        assert count_requests() == 2  # an answer is used for its own minute only
         clock.now += 60
         assert feishu.open(todos) is not None
-        assert count_requests() == 4  # an old answer is not used
+        assert count_requests() == 3  # an old answer is not used
 
     def test_transcript_sends_all_parameters(self, feishu: FeishuClient, state: EmulatorState) -> None:
         feishu.get_minute_transcript(seed.READY_MINUTE, file_format="srt")

@@ -1,4 +1,4 @@
-"""Answers with links that several files share."""
+"""Answers that several files share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_meetings.platforms.wecom.links import KEPT_SECONDS, Links
+from airflow_provider_meetings.api.media.shared_answers import KEPT_SECONDS, SharedAnswers
 
 
 class Answers:
@@ -17,10 +17,10 @@ class Answers:
     def __init__(self) -> None:
         self.now = 1000.0
         self.count = 0
-        self.links = Links[int](lambda: self.now)
+        self.shared = SharedAnswers[int](lambda: self.now)
 
     def get(self, kind: str | None, key: str = "recording", fetch: Callable[[], int] | None = None) -> int:
-        return self.links.get(key, kind, fetch or self.fetch)
+        return self.shared.get(key, kind, fetch or self.fetch)
 
     def fetch(self) -> int:
         self.count += 1

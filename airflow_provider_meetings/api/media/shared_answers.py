@@ -1,4 +1,4 @@
-"""Answers with download links, kept for a minute, so that one serves all files of a recording."""
+"""Answers of a platform that are kept for a minute, so that one serves all files of a recording."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 KEPT_SECONDS = 60.0
-"""A link is valid for six hours, that of the sister product for five minutes."""
+"""WeCom's links are valid for six hours, those of its sister product for five minutes."""
 
 
 @dataclass(slots=True)
@@ -21,8 +21,8 @@ class _Kept(Generic[T]):
     taken: set[str] = field(default_factory=set)
 
 
-class Links(Generic[T]):
-    """Share answers between threads; no kind takes its link from one answer twice: the first may have expired.
+class SharedAnswers(Generic[T]):
+    """Share answers between threads; no kind is taken from one answer twice: its link may have expired.
 
     :param clock: seconds.
     """
@@ -33,9 +33,9 @@ class Links(Generic[T]):
         self._kept: dict[Hashable, _Kept[T]] = {}
 
     def get(self, key: Hashable, kind: str | None, fetch: Callable[[], T]) -> T:
-        """Return the answer of `key`; `fetch` it if there is none, it is old, or `kind` has taken its link already.
+        """Return the answer of `key`; `fetch` it if there is none, it is old, or `kind` was taken from it already.
 
-        :param kind: None takes no link.
+        :param kind: None takes nothing.
         """
         with self._lock:
             now = self._clock()
