@@ -45,7 +45,7 @@ PARAMETERS: dict[str, dict[str, tuple[dict[str, Any], tuple[Any, ...]]]] = {
         "get_meeting_recording.meeting_id": ({}, DIGITS),
         "get_post.post_id": ({}, DIGITS),
         "read_post.post_id": ({}, DIGITS),
-        "search_minutes.owner_id": ({"start": START, "end": END}, (*ID, "a b")),
+        "search_minutes.owner_id": ({"start": START, "end": END}, ID),
         "search_minutes.start": ({"owner_id": "ou_1", "end": END}, (*TIME, END, AFTER)),
         "search_minutes.end": ({"owner_id": "ou_1", "start": START}, (*TIME, START, BEFORE)),
         "exchange_code.code": ({"verifier": "v", "redirect_uri": "http://x"}, ID),

@@ -22,8 +22,7 @@ from airflow_provider_meetings.api.models import Download, MediaFile, MediaKind,
 from airflow_provider_meetings.api.query import WINDOW, RecordingQuery, RecordingRef
 from airflow_provider_meetings.api.windows import ListedWindow, Report, skipped
 from airflow_provider_meetings.platforms.feishu import quotas
-from airflow_provider_meetings.platforms.feishu.api import meetings, search
-from airflow_provider_meetings.platforms.feishu.api.client import FeishuEndpoints
+from airflow_provider_meetings.platforms.feishu.api import client, meetings
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_minute_token
 from airflow_provider_meetings.platforms.feishu.api.models import MeetingInfo
 from airflow_provider_meetings.platforms.feishu.artifacts import (
@@ -55,7 +54,7 @@ _QUOTAS: Mapping[str, Quota] = {
 }
 
 
-class FeishuClient(FeishuEndpoints, MeetingsClient):
+class FeishuClient(client.FeishuEndpoints, MeetingsClient):
     """Call Feishu or Lark as an app or as a user; the endpoints are those of `FeishuEndpoints`."""
 
     platform: ClassVar[str] = "feishu"
@@ -89,7 +88,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
     ) -> None:
         tenant = credentials.tenant or credentials.app_id
         MeetingsClient.__init__(self, transport, tenant=tenant, media_session=media_session, clock=clock)
-        FeishuEndpoints.__init__(self, transport, credentials, clock=clock)
+        client.FeishuEndpoints.__init__(self, transport, credentials, clock=clock)
         self._artifacts = SharedAnswers[dict[str, bytes]](clock)
 
     def read_post(self, post_id: str) -> Post:
@@ -209,7 +208,7 @@ class FeishuClient(FeishuEndpoints, MeetingsClient):
             )
             yield quotas.MEETING_RECORDING, volume.items, ()
         elif query.owner_ids:
-            yield page_requests(quotas.MINUTES_SEARCH, query, volume.items, search.LARGEST_PAGE, search.LONGEST_SEARCH)
+            yield page_requests(quotas.MINUTES_SEARCH, query, volume.items, client.LARGEST_PAGE, client.LONGEST_SEARCH)
         elif query.selectors == (WINDOW,):
             quota, ended, lengths = page_requests(
                 quotas.MEETING_LIST, query, volume.items, meetings.REPORT_PAGE, meetings.LONGEST_REPORT

@@ -20,7 +20,7 @@ from airflow_provider_meetings.emulator.model.endpoints import Platform
 from airflow_provider_meetings.emulator.seed import feishu as seed
 from airflow_provider_meetings.emulator.seed.credentials import FEISHU_APP_SECRET, FEISHU_USER_REFRESH_TOKEN
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
-from airflow_provider_meetings.platforms.feishu.api import search
+from airflow_provider_meetings.platforms.feishu.api import client
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuUserClient
 from tests.contract.client import ClientContract, Clock
 from tests.contract.feishu_user import user_client
@@ -145,7 +145,7 @@ class TestFeishuUserContract(ClientContract):
     def test_search_sends_page_token_in_query(
         self, user: FeishuUserClient, state: EmulatorState, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(search, "LARGEST_PAGE", 1)
+        monkeypatch.setattr(client, "LARGEST_PAGE", 1)
         owner = VISIBLE[seed.READY_MINUTE].owner.open_id
         found = [item.token for item in user.search_minutes(owner, START, END)]
         assert sorted(found) == sorted(

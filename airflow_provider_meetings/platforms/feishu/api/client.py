@@ -2,20 +2,141 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import get_args
+
+import requests
+from pendulum import DateTime
+
+from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.http.oauth import TokenPair
+from airflow_provider_meetings.api.http.pagination import Page
+from airflow_provider_meetings.api.listing import list_windows
+from airflow_provider_meetings.api.models import Download
+from airflow_provider_meetings.api.query import check_id, check_times, windows
+from airflow_provider_meetings.api.windows import Report, ignore
 from airflow_provider_meetings.platforms.feishu import quotas
-from airflow_provider_meetings.platforms.feishu.api.ids import check_digits
+from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_minute_token
 from airflow_provider_meetings.platforms.feishu.api.meetings import MeetingsEndpoints
-from airflow_provider_meetings.platforms.feishu.api.minutes import MinutesEndpoints
-from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
+from airflow_provider_meetings.platforms.feishu.api.models import (
+    Minute,
+    MinuteArtifacts,
+    MinuteItem,
+    MinuteStatistics,
+    TranscriptFormat,
+    UserInfo,
+    parse_download_url,
+    parse_page,
+)
 from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
-from airflow_provider_meetings.platforms.feishu.api.search import SearchEndpoints
+from airflow_provider_meetings.platforms.feishu.errors import PLATFORM, decode
 
 DEFAULT_BASE_URL = "https://open.feishu.cn"
 
+LARGEST_PAGE = 30
+LONGEST_SEARCH = timedelta(days=28)
+"""The page names no limit; other sources report about a month."""
+_MOST = 150
+"""At most this many results: documented for the search of meetings, assumed for that of minutes."""
+_EXPIRED, _TOO_MANY = 2094005, 2094007
 
-class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
+
+class FeishuEndpoints(MeetingsEndpoints):
     """Call Feishu or Lark as an app or as a user; the arguments are those of `FeishuSession`."""
+
+    # https://open.feishu.cn/document/server-docs/minutes-v1/minute/get
+    def get_minute(self, minute_token: str) -> Minute:
+        """Return the basic information of a minute.
+
+        :raises NotReady: 2091003, while it is being transcribed; `Gone` 2091004; `PermissionDenied` 2091005;
+            `NotFound` 2091002; `InvalidRequest` for a token that is not 24 characters.
+        """
+        minute = Minute.parse(self._get(_path(minute_token), quotas.MINUTE, self._people()), "minute")
+        if minute.token != minute_token:
+            raise ServerError("the answer is about another minute than the requested one", platform=PLATFORM)
+        return minute
+
+    # https://open.feishu.cn/document/minutes-v1/minute-media/get
+    def get_minute_media_url(self, minute_token: str) -> Download:
+        """Return a link to the video or audio of a minute; it is valid for one day.
+
+        :raises MeetingsApiError: as `get_minute`.
+        """
+        return Download(parse_download_url(self._get(_path(minute_token, "/media"), quotas.MINUTE_MEDIA)))
+
+    # https://open.feishu.cn/document/minutes-v1/minute-transcript/get
+    def get_minute_transcript(self, minute_token: str, *, file_format: TranscriptFormat = "txt") -> bytes:
+        """Return the transcript with speakers and times as the platform's file; empty if the minute has none.
+
+        :raises MeetingsApiError: as `get_minute`; `PermissionDenied` also if it can be read but not exported.
+        """
+        if file_format not in get_args(TranscriptFormat):
+            raise InvalidRequest(f"file_format must be one of {get_args(TranscriptFormat)}, got {file_format!r:.60}")
+        path = _path(minute_token, "/transcript")
+        # The defaults are undocumented.
+        params = {"need_speaker": "true", "need_timestamp": "true", "file_format": file_format}
+        content: bytes = self.transport.call(
+            "GET", path, _decode_file, quota=quotas.MINUTE_TRANSCRIPT, params=params, auth=self._auth
+        )
+        return content
+
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
+    def get_minute_statistics(self, minute_token: str) -> MinuteStatistics:
+        """Return how often a minute has been viewed until now, and by whom.
+
+        :raises MeetingsApiError: as `get_minute`.
+        """
+        path = _path(minute_token, "/statistics")
+        return MinuteStatistics.parse(self._get(path, quotas.MINUTE_STATISTICS, self._people()), "statistics")
+
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
+    def get_minute_artifacts(self, minute_token: str) -> MinuteArtifacts:
+        """Return the AI artifacts of a minute: summary, chapters, to-dos, keywords.
+
+        Needs the scope ``minutes:minutes.artifacts:read``; self-built apps only. Not known to exist on Lark.
+
+        :raises MeetingsApiError: as `get_minute`.
+        """
+        return MinuteArtifacts.parse(self._get(_path(minute_token, "/artifacts"), quotas.MINUTE_ARTIFACTS))
+
+    # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/search
+    def search_minutes(
+        self, owner_id: str, start: DateTime, end: DateTime, *, report: Report = ignore
+    ) -> Iterator[MinuteItem]:
+        """Yield the minutes of an owner that the user may see, each once, from all pages.
+
+        A window has at most 28 days, and is halved when it has too many results or a page token
+        has expired. Self-built apps only; not known to exist on Lark.
+
+        :param owner_id: of the type of the connection's ``user_id_type``.
+        :param start: aware, start of the time of creation; `end` likewise. Both are inclusive.
+        :param report: called after each window.
+        :raises InvalidRequest: before the first request, for a connection that calls as the app, and for invalid
+            arguments.
+        """
+        begin, until = check_times(start, end)
+        owner_ids = [check_id(owner_id, "owner_id")]
+        self._need_user("The search of minutes")
+
+        def fetch(start: DateTime, end: DateTime, token: str | None) -> Page[MinuteItem]:
+            # A page token in the body is ignored: the first page would repeat forever.
+            params = self._people() | {"page_size": str(LARGEST_PAGE)} | ({"page_token": token} if token else {})
+            created = {"start_time": start.isoformat(), "end_time": end.isoformat()}
+            body = {"filter": {"owner_ids": owner_ids, "create_time": created}}
+            answer = self._post("/open-apis/minutes/v1/minutes/search", quotas.MINUTES_SEARCH, params, body)
+            return parse_page(answer, "items", MinuteItem)
+
+        return list_windows(
+            fetch,
+            windows(begin, until, LONGEST_SEARCH),
+            key=lambda item: item.token,
+            endpoint="minutes_search",
+            selector=owner_id,
+            report=report,
+            most=_MOST,
+            too_large=(_EXPIRED, _TOO_MANY),
+        )
 
     # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/reference/authen-v1/user_info/get
     def get_user_info(self, tokens: TokenPair | None = None) -> UserInfo:
@@ -36,3 +157,17 @@ class FeishuEndpoints(MinutesEndpoints, SearchEndpoints, MeetingsEndpoints):
         path = f"/open-apis/moments/v1/posts/{check_digits(post_id, 'post_id')}"
         self._need_app("The endpoint of posts")
         return MomentsPost.parse(self._get(path, quotas.POST, self._people()), "post")
+
+
+def _path(minute_token: str, part: str = "") -> str:
+    return f"/open-apis/minutes/v1/minutes/{check_minute_token(minute_token)}{part}"
+
+
+# https://open.feishu.cn/document/minutes-v1/minute-transcript/get
+def _decode_file(response: requests.Response) -> bytes:
+    # A successful answer is the file itself; an error is JSON with any status.
+    content = response.content
+    if response.status_code == 200 and not (content[:1] == b"{" and b'"code"' in content[:200]):
+        return content
+    decode(response)
+    raise ServerError("feishu answered the request for a transcript with an empty envelope", platform="feishu")
