@@ -19,8 +19,8 @@ from airflow_provider_meetings.hooks.shared_state import durable_backend, kept_o
 from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
-from airflow_provider_meetings.platforms.feishu.auth.consent import StartedConsent, consent_address, read_redirect
-from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, Credentials, read_identity
+from airflow_provider_meetings.platforms.feishu.auth.consent import START_AGAIN, read_redirect, start_consent
+from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, Credentials, StoreApp, read_identity
 from airflow_provider_meetings.platforms.feishu.auth.models import CONSENT_SECONDS
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
@@ -53,8 +53,9 @@ class FeishuHook(ConsentHook):
     ) -> FeishuClient:
         """Build the client; see `MeetingsHook`."""
         identity = read_identity(login.extra)
-        self._app_id, self._consent = login.id, identity.consent
-        if identity.consent is not None:
+        self._app_id = login.id
+        self._consent = identity if isinstance(identity, Consent) else None
+        if self._consent:
             self._kept = kept_on_this_host(login.extra["coordination_conn_id"])
             self._users = UserTokenStore(
                 durable_backend(login.extra["coordination_conn_id"]),
@@ -73,10 +74,10 @@ class FeishuHook(ConsentHook):
             tokens,
             tenant=login.extra["tenant"],
             user_id_type=login.extra["user_id_type"] or "open_id",
-            store_app=identity.store,
+            store_app=identity if isinstance(identity, StoreApp) else None,
             users=self._users,
         )
-        client = FeishuUserClient if identity.consent else FeishuClient
+        client = FeishuUserClient if self._consent else FeishuClient
         return client(transport, credentials, media_session=media_session)
 
     def tenant_of(self, extra: Mapping[str, Any]) -> str:
@@ -94,9 +95,9 @@ class FeishuHook(ConsentHook):
         client = self.get_conn()
         with self.error_mapping():
             users, consent = self._user()
-            started = StartedConsent.new(consent.redirect_uri)
-            users.begin_consent(started.state, started.to_dict())
-            return consent_address(client.transport.base_url, self._app_id, consent, started)
+            address, state, started = start_consent(client.transport.base_url, self._app_id, consent)
+            users.begin_consent(state, started)
+            return address
 
     def finish_consent(self, redirected_to: str) -> tuple[ConsentStatus, str]:
         """Exchange the address that the browser was redirected to for tokens; see `ConsentHook`."""
@@ -104,10 +105,15 @@ class FeishuHook(ConsentHook):
         with self.error_mapping():
             users, _ = self._user()
             code, state = read_redirect(redirected_to)
-            started = StartedConsent.from_dict(users.pending_consent(state), self._kept)
+            if (started := users.pending_consent(state)) is None:
+                raise InvalidRequest(
+                    "No consent was started within the last ten minutes for this address: it was used, has expired, or "
+                    "belongs to another consent or connection",
+                    next_step=f"{START_AGAIN} {self._kept}".rstrip(),
+                )
             # Before the code is used: the address works once, whatever happens next.
             users.finish_consent(state)
-            tokens = client.exchange_code(code, verifier=started.verifier, redirect_uri=started.redirect_uri)
+            tokens = client.exchange_code(code, **started)
             user = self._user_info(client, tokens)
             # Written once: from now on only the process that renews it may change it.
             consent_status = users.accept(tokens, user.open_id or "" if user else "")

@@ -63,16 +63,18 @@ class Consent:
     scopes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The identity; both fields are None for a self-built app."""
+_REDIRECT = "Use one of the redirect URLs in the app's security settings; nothing needs to listen there."
+_DEPENDENT = {
+    "app_ticket": ("app_type", "store", "The platform pushes one to the app's webhook every hour: use the latest."),
+    "tenant_key": ("app_type", "store", "It was sent to the app's webhook when the tenant installed the app."),
+    "redirect_uri": ("identity", "user", _REDIRECT),
+    "scopes": ("identity", "user", ""),
+}
+"""Extras that have an effect only with a value of another extra, and the next step if it is required and missing."""
 
-    store: StoreApp | None = None
-    consent: Consent | None = None
 
-
-def read_identity(extra: Mapping[str, Any]) -> Identity:
-    """Read the identity from a connection's extras.
+def read_identity(extra: Mapping[str, Any]) -> StoreApp | Consent | None:
+    """Read the identity from a connection's extras; None for a self-built app.
 
     :raises InvalidRequest: for an invalid combination; the message shows no value.
     """
@@ -83,32 +85,17 @@ def read_identity(extra: Mapping[str, Any]) -> Identity:
             "extras identity and app_type: only self-built apps can call as a user",
             next_step="Use a self-built app, or leave identity out to call as the store app.",
         )
-    for name in ("app_ticket", "tenant_key"):
-        _check_dependent(extra, name, applies=store, required=store, condition="app_type is store")
-    for name in ("redirect_uri", "scopes"):
-        required = user and name == "redirect_uri"
-        _check_dependent(extra, name, applies=user, required=required, condition="identity is user")
+    for name, (other, value, missing) in _DEPENDENT.items():
+        condition, applies = f"{other} is {value}", extra[other] == value
+        if extra[name] and not applies:
+            raise InvalidRequest(
+                f"extra {name} has an effect only if {condition}: remove it, or change the other extra"
+            )
+        if applies and missing and not extra[name]:
+            raise InvalidRequest(f"extra {name} is missing: it is required if {condition}", next_step=missing)
     if store:
-        return Identity(store=StoreApp(extra["app_ticket"], extra["tenant_key"]))
-    if user:
-        return Identity(consent=Consent(_redirect(extra["redirect_uri"]), _scopes(extra["scopes"] or "")))
-    return Identity()
-
-
-def _check_dependent(extra: Mapping[str, Any], name: str, *, applies: bool, required: bool, condition: str) -> None:
-    """Check an extra that depends on the value of another one."""
-    present = bool(extra[name])
-    if present and not applies:
-        raise InvalidRequest(f"extra {name} has an effect only if {condition}: remove it, or change the other extra")
-    if required and not present:
-        raise InvalidRequest(f"extra {name} is missing: it is required if {condition}", next_step=_NEXT_STEPS[name])
-
-
-_NEXT_STEPS = {
-    "app_ticket": "The platform pushes a ticket to the app's webhook every hour: use the latest one.",
-    "tenant_key": "It was sent to the app's webhook when the tenant installed the app.",
-    "redirect_uri": "Use one of the redirect URLs in the app's security settings; nothing needs to listen there.",
-}
+        return StoreApp(extra["app_ticket"], extra["tenant_key"])
+    return Consent(_redirect(extra["redirect_uri"]), _scopes(extra["scopes"] or "")) if user else None
 
 
 def _redirect(value: str) -> str:
@@ -119,7 +106,7 @@ def _redirect(value: str) -> str:
     except ValueError:  # an invalid bracket or port, or a lone surrogate
         valid = False
     if not valid:
-        raise InvalidRequest("extra redirect_uri is not an http or https URL", next_step=_NEXT_STEPS["redirect_uri"])
+        raise InvalidRequest("extra redirect_uri is not an http or https URL", next_step=_REDIRECT)
     return value
 
 
