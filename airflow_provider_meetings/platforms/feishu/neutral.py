@@ -1,13 +1,21 @@
-"""Feishu's minutes and posts as recordings and posts in neutral terms."""
+"""Feishu's minutes, their artifacts and statistics, and posts in neutral terms."""
 
 from __future__ import annotations
 
 from typing import get_args
 
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Post, Recording, RecordingState
-from airflow_provider_meetings.api.sanitize import without_links
-from airflow_provider_meetings.platforms.feishu.api.models import Minute, TranscriptFormat
+from airflow_provider_meetings.api.sanitize import json_file, without_links
+from airflow_provider_meetings.platforms.feishu.api.models import (
+    Minute,
+    MinuteArtifacts,
+    MinuteStatistics,
+    TranscriptFormat,
+)
 from airflow_provider_meetings.platforms.feishu.api.models_posts import MomentsPost
+
+ARTIFACT_KINDS = ("summary-txt", "chapters-json", "todos-json", "keywords-json", "ai_transcript-txt")
+STATISTICS_KIND = "statistics-json"
 
 
 def neutral_recording(minute: Minute, *, tenant: str, meeting_id: str | None) -> Recording:
@@ -45,6 +53,22 @@ def neutral_recording(minute: Minute, *, tenant: str, meeting_id: str | None) ->
         ),
         source=without_links(minute.raw),
     )
+
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/artifacts
+def artifact_files(artifacts: MinuteArtifacts) -> dict[str, bytes]:
+    """Return each part as a file, by kind; chapters and to-dos as the platform sent them; empty if there is none."""
+    chapters = [chapter.raw for chapter in artifacts.minute_chapters]
+    todos = [todo.raw for todo in artifacts.minute_todos]
+    lists = [json_file(entries) if entries else b"" for entries in (chapters, todos, artifacts.keywords)]
+    summary, transcript = (t.encode() if t and t.strip() else b"" for t in (artifacts.summary, artifacts.transcript))
+    return dict(zip(ARTIFACT_KINDS, (summary, *lists, transcript), strict=True))
+
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute-statistics/get
+def statistics_file(statistics: MinuteStatistics) -> bytes:
+    """Return the statistics as a file, with the platform's own fields; also for a minute without views."""
+    return json_file(statistics.raw)
 
 
 def neutral_post(post: MomentsPost, *, tenant: str) -> Post:

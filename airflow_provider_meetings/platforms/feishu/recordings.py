@@ -25,14 +25,15 @@ from airflow_provider_meetings.platforms.feishu import quotas
 from airflow_provider_meetings.platforms.feishu.api import client, meetings
 from airflow_provider_meetings.platforms.feishu.api.ids import check_digits, check_minute_token
 from airflow_provider_meetings.platforms.feishu.api.models import MeetingInfo
-from airflow_provider_meetings.platforms.feishu.artifacts import (
+from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
+from airflow_provider_meetings.platforms.feishu.neutral import (
     ARTIFACT_KINDS,
     STATISTICS_KIND,
     artifact_files,
+    neutral_post,
+    neutral_recording,
     statistics_file,
 )
-from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
-from airflow_provider_meetings.platforms.feishu.neutral import neutral_post, neutral_recording
 
 _RUNNING = "the meeting is still running"
 _INFERRED = "the id is the meeting_instance_id of the meeting list, and no page says that recordings are found by it"

@@ -42,35 +42,25 @@ class AppTokens:
         :raises AuthenticationError: if the secret or the ticket is rejected.
         """
         store_app = self._app.store_app
+        app = {"app_id": self._app.app_id, "app_secret": self._app.app_secret}
         if store_app is None:
-            return self._internal()
-        token = self._app_token(store_app, None)
+            # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
+            return self._request("tenant_access_token/internal", TENANT_TOKEN, app, "tenant_access_token")
+        app["app_ticket"] = store_app.ticket
+        token = self._app_token(app, None)
         try:
             return self._of_tenant(store_app, token)
         except AuthenticationError as error:
             if not error.token_rejected:
                 raise
-        return self._of_tenant(store_app, self._app_token(store_app, token.value))
+        return self._of_tenant(store_app, self._app_token(app, token.value))
 
-    # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
-    def _internal(self) -> Token:
-        body = {"app_id": self._app.app_id, "app_secret": self._app.app_secret}
-        return self._request("tenant_access_token/internal", TENANT_TOKEN, body, "tenant_access_token")
-
-    def _app_token(self, store_app: StoreApp, rejected: str | None) -> Token:
-        fetch = partial(self._of_app, store_app)
+    # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
+    def _app_token(self, app: dict[str, str], rejected: str | None) -> Token:
+        fetch = partial(self._request, "app_access_token", STORE_APP_TOKEN, app, "app_access_token")
         token = self._app.tokens.token(self._key("app"), fetch, rejected=rejected)
         self._transport.on_secret(token.value)
         return token
-
-    # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
-    def _of_app(self, store_app: StoreApp) -> Token:
-        body = {
-            "app_id": self._app.app_id,
-            "app_secret": self._app.app_secret,
-            "app_ticket": store_app.ticket,
-        }
-        return self._request("app_access_token", STORE_APP_TOKEN, body, "app_access_token")
 
     # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token
     def _of_tenant(self, store_app: StoreApp, app_token: Token) -> Token:
