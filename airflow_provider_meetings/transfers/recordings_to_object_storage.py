@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -19,11 +20,11 @@ from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording
 from airflow_provider_meetings.api.query import check_ids
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.batches import BatchWriter, warn_if_large
+from airflow_provider_meetings.hooks.connections import SUPERVISOR_LOCK
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter, CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.hooks.stores import store_at
-from airflow_provider_meetings.transfers.task_state import LandedFiles
 
 OnRefused = Literal["record", "fail"]
 LISTED = 200
@@ -220,6 +221,36 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
             "counts": {name: len(found) for name, found in lists.items()},
         }
         return summary, failures
+
+
+class LandedFiles:
+    """Remember in Airflow's task state store the files that the tries of a task have landed; threads may share it.
+
+    With ``replace`` or ``fail``, a receipt alone does not show whether this task or an older one landed the file.
+
+    :param store: the context's ``task_state_store``; None, as before Airflow 3.3, remembers nothing.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __contains__(self, key: str) -> bool:
+        with SUPERVISOR_LOCK:
+            return self._store is not None and self._store.get(_landed(key)) is not None
+
+    def add(self, key: str) -> None:
+        if self._store is not None:
+            with SUPERVISOR_LOCK:
+                self._store.set(_landed(key), True)
+
+    def clear(self) -> None:
+        """Forget all files, so that a cleared task starts from nothing."""
+        if self._store is not None:
+            self._store.clear()
+
+
+def _landed(key: str) -> str:
+    return f"landed_{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:32]}"
 
 
 def _combined(failures: Sequence[Failed], outcomes: Mapping[str, int]) -> MeetingsApiError:

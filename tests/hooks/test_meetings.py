@@ -24,7 +24,7 @@ from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 from airflow_provider_meetings.platforms.wecom.hook import WeComHook
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
-from airflow_provider_meetings.transfers.task_state import LandedFiles
+from airflow_provider_meetings.transfers.recordings_to_object_storage import LandedFiles
 
 HOOKS = {"feishu": (FeishuHook, FeishuClient), "wecom": (WeComHook, WeComClient)}
 SECRETS = {"feishu": FEISHU_APP_SECRET, "wecom": WECOM_CORP_SECRET}

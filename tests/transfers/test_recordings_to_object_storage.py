@@ -231,6 +231,27 @@ def test_on_refused_fail(emulated: Any, context: Any, tmp_path: Path) -> None:
     assert context["ti"].pushed["summary"]["outcomes"] == {"landed": 1, "failed": 1}
 
 
+class TaskStateStore(dict[str, Any]):
+    """Airflow's store of one task instance."""
+
+    set = dict.__setitem__
+
+
+def test_fail_keeps_what_an_earlier_try_landed(emulated: Any, context: Any, tmp_path: Path) -> None:
+    store = context["task_state_store"] = TaskStateStore()
+    recordings = list_feishu(context, READY_MEETING, AUDIO_ONLY_MEETING)
+    company = emulated.state.company
+    _delete(emulated, READY_MINUTE)
+    arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings, "if_present": "fail"}
+    with pytest.raises(AirflowFailException, match=r"1 files failed, 1 landed or present"):
+        land_media(context, tmp_path, **arguments, on_refused="fail")
+    emulated.state.company = company
+    assert [f["outcome"] for f in land_media(context, tmp_path, **arguments)] == ["landed", "skipped"]
+    assert store == {}
+    with pytest.raises(AirflowFailException, match=r"2 files failed, 0 landed or present"):
+        land_media(context, tmp_path, **arguments)
+
+
 @pytest.mark.parametrize("code", [99991672, 2091003])
 def test_missing_scope_and_not_ready_are_no_refusal(emulated: Any, context: Any, tmp_path: Path, code: int) -> None:
     recordings = list_feishu(context, READY_MEETING)
