@@ -13,10 +13,10 @@ from pendulum import DateTime
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.landing.layout import Layout
 from airflow_provider_meetings.api.landing.receipt import IDENTITY, Receipt, without_object
-from airflow_provider_meetings.api.landing.source import MediaSource
+from airflow_provider_meetings.api.landing.source import MediaSource, Unchanged
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.landing.target import LandingTarget
-from airflow_provider_meetings.api.landing.transfer import Limits, ResumableTransfer, TransferResult, Unchanged
+from airflow_provider_meetings.api.landing.transfer import Limits, ResumableTransfer, TransferResult
 from airflow_provider_meetings.api.media.progress import Meter, Progress
 from airflow_provider_meetings.api.media.sniffing import media_type
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, StoredFile
@@ -109,9 +109,9 @@ class Landing:
     def _transfer(
         self, target: LandingTarget, media: MediaFile, old: Receipt | None, *, landed: str | None = None
     ) -> StoredFile:
-        source = MediaSource(self._client, media)
+        source = MediaSource(self._client, media, landed)
         progress = Progress(source.name, self._meter, {"platform": media.platform, "kind": media.kind})
-        result = ResumableTransfer(source, target, progress, self._limits, landed=landed).run()
+        result = ResumableTransfer(source, target, progress, self._limits).run()
         if result is None:
             log.warning("%s does not exist on the platform", source.name)
             return without_object(media, "absent", "the platform has no such file")

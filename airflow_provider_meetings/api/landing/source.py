@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,6 +19,7 @@ from airflow_provider_meetings.api.models import Download, MediaFile
 log = logging.getLogger(__name__)
 
 _MIN_CHUNK_BYTES = 256
+_MAX_COMPARED = 64 * 1024 * 1024  # bytes; those of documents, which are read into memory
 
 
 class SourceInterrupted(Exception):
@@ -29,6 +31,10 @@ class SourceInterrupted(Exception):
     def __init__(self, error: MeetingsApiError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+class Unchanged(Exception):
+    """The platform has the content that is landed already, or none any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,15 @@ class OpenedSource:
 
 
 class MediaSource:
-    """Open one file of a platform, with a new link each time."""
+    """Open one file of a platform, with a new link each time.
 
-    def __init__(self, client: MeetingsClient, media: MediaFile) -> None:
+    :param landed: the sha256 of what is landed; None opens any content. A very large one counts as another content.
+    """
+
+    def __init__(self, client: MeetingsClient, media: MediaFile, landed: str | None = None) -> None:
         self._client = client
         self._media = media
+        self._landed = landed
         self._existed = False
         self.chunk_bytes = CHUNK_BYTES
         self.name = f"{media.platform} file {media.file_id!r} ({media.kind})"
@@ -62,6 +72,7 @@ class MediaSource:
         """Open the file at `position`, or at byte 0 if the host cannot resume or the file has changed.
 
         :returns: None if the platform has no such file.
+        :raises Unchanged: if the content is the landed one, or if there is none and one is landed.
         :raises SourceInterrupted: if the media host fails, also while chunks are read.
         :raises MeetingsApiError: if the platform's API fails.
         """
@@ -73,6 +84,8 @@ class MediaSource:
                     platform=self._media.platform,
                 )
                 raise SourceInterrupted(error)
+            if self._landed is not None:
+                raise Unchanged(f"{self.name} does not exist on the platform any more")
             yield None
             return
         self._existed = True
@@ -139,4 +152,12 @@ class MediaSource:
         head = b"".join(first)[:HEAD_BYTES]
         refuse_documents(self._media, head, content_type)
         ext = extension(self._media, content_type=content_type, file_type=file_type, head=head)
+        if self._landed is not None:
+            size = sum(map(len, first))
+            while size <= _MAX_COMPARED and (chunk := next(chunks, b"")):
+                first.append(chunk)
+                size += len(chunk)
+            if size <= _MAX_COMPARED and hashlib.sha256(b"".join(first)).hexdigest() == self._landed:
+                raise Unchanged(f"{self.name} has not changed")
+            self._landed = None
         return OpenedSource(chain(first, chunks), 0, ext, length, validator)

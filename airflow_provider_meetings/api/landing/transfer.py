@@ -9,8 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from itertools import chain
+from dataclasses import dataclass, field
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
@@ -27,7 +26,6 @@ GIB = 2**30
 _MAX_QUEUED = 4  # chunks that wait to be hashed; bounds the memory
 _MIN_PROGRESS = 64 * 1024  # bytes; an interrupted stream that brought fewer new ones counts as a failure
 _MAX_FAILURES = 5  # consecutive streams without progress
-_MAX_COMPARED = 64 * 1024 * 1024  # bytes; those of documents, which are read into memory
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -49,10 +47,6 @@ class Stopped(Exception):
     """The landing was stopped by `Limits.stop`; the next try resumes it."""
 
 
-class Unchanged(Exception):
-    """The platform has the content that is landed already, or none any more: nothing was written."""
-
-
 @dataclass(frozen=True, slots=True)
 class TransferResult:
     """The published object, with its `sha256` or the hashes of its `parts`; None for what the store did not keep."""
@@ -64,21 +58,9 @@ class TransferResult:
 
 
 class ResumableTransfer:
-    """Transfer one file. An instance is used once.
+    """Transfer one file. An instance is used once."""
 
-    :param landed: the sha256 of the landed object: the content is compared before anything is written.
-    """
-
-    def __init__(
-        self,
-        source: MediaSource,
-        target: LandingTarget,
-        progress: Progress,
-        limits: Limits,
-        *,
-        landed: str | None = None,
-    ) -> None:
-        self._landed = landed
+    def __init__(self, source: MediaSource, target: LandingTarget, progress: Progress, limits: Limits) -> None:
         self._source = source
         self._target = target
         self._progress = progress
@@ -93,14 +75,13 @@ class ResumableTransfer:
     def run(self) -> TransferResult | None:
         """Transfer the file; return None if the platform has no such file.
 
-        :raises Unchanged: if the content is the landed one, or if there is none and one is landed.
+        :raises Unchanged: see `MediaSource`; nothing was written then.
         :raises MediaCorrupt: if the host serves something else than the file; nothing is published then.
         :raises MeetingsApiError: if the platform or its media host fails; a later try resumes where it can.
         :raises OSError: if the store fails.
         """
         try:
-            if self._landed is None:
-                self._resume()
+            self._resume()
             while not self._complete and not self._absent:
                 self._retrying()(self._stream_once)
             return None if self._absent else self._publish()
@@ -171,13 +152,9 @@ class ResumableTransfer:
         position = Position(self._size, self._validator, self._length) if self._validator and self._size else None
         with self._source.open(position) as opened:
             if opened is None:
-                if self._landed is not None:
-                    raise Unchanged(f"{self._source.name} does not exist on the platform any more")
                 self._absent = True
                 self._abort()
                 return
-            if self._landed is not None:
-                opened = self._compare(opened, self._landed)
             writer = self._accept(opened)
             try:
                 for chunk in opened.chunks:
@@ -188,22 +165,6 @@ class ResumableTransfer:
                     return
                 raise
             self._complete = self._is_complete(opened)
-
-    def _compare(self, opened: OpenedSource, landed: str) -> OpenedSource:
-        """Return the opened content, read, if it differs from what is landed; a very large one counts as different."""
-        chunks, size = list[bytes](), 0
-        for chunk in opened.chunks:
-            self._check_stop()
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > _MAX_COMPARED:
-                break
-        else:
-            if hashlib.sha256(b"".join(chunks)).hexdigest() == landed:
-                raise Unchanged(f"{self._source.name} has not changed")
-        self._landed = None
-        self._resume()  # an unfinished upload of another content, which the new one replaces
-        return replace(opened, chunks=chain(chunks, opened.chunks))
 
     def _accept(self, opened: OpenedSource) -> Writer:
         if opened.length is not None and opened.length > self._limits.max_bytes:

@@ -14,7 +14,7 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from airflow_provider_meetings.api.errors import MediaCorrupt
-from airflow_provider_meetings.api.landing import transfer
+from airflow_provider_meetings.api.landing import source
 from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.api.landing.store import Store
@@ -150,7 +150,7 @@ def test_large_content_is_replaced_unread(
     bench: Bench, store: Store, land: Land, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It need not fit into memory."""
-    monkeypatch.setattr(transfer, "_MAX_COMPARED", 4)
+    monkeypatch.setattr(source, "_MAX_COMPARED", 4)
     land(FIRST, revisit=False)
     assert land(FIRST).outcome == "replaced"
     assert (store.read(NAME), receipt(store)["version"]) == (FIRST, 1)
