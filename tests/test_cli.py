@@ -45,7 +45,7 @@ def lake(tmp_path: Path) -> Path:
             name=media.name,
             uri=f"file://{media}",
             size=5,
-            sha256=None,
+            sha256="ab" * 32,
             media_type="video/mp4",
             validator=f"mtime-ns:{media.stat().st_mtime_ns}",
             landed_at="2026-11-20T00:00:00+00:00",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 from typing import Literal
@@ -72,7 +71,7 @@ class Landing:
             stored = self._transfer(target, media, receipt)
         elif recording.revisit and media.kind.partition("-")[0] not in _NEVER_REVISITED:
             try:
-                stored = self._transfer(target, media, receipt, landed=receipt.sha256 or "")
+                stored = self._transfer(target, media, receipt, landed=receipt.sha256)
             except Unchanged as reason:
                 stored = self._skip(target, receipt, str(reason))
         else:
@@ -145,16 +144,9 @@ class Landing:
 
     def _receipt(self, target: LandingTarget, media: MediaFile, result: TransferResult, old: Receipt | None) -> Receipt:
         name = target.key.rpartition("/")[2]
-        parts = result.parts
-        sha256 = result.sha256
-        if sha256 is None and parts is None:  # the store kept no hashes
-            digest = hashlib.sha256()
-            for piece in self._store.open(target.key):
-                digest.update(piece)
-            sha256 = digest.hexdigest()
-        tree = parts.tree if parts else None
+        sha256 = result.sha256 or self._store.sha256(target.key)
         # A new receipt of the same content continues the count.
-        changed = old is not None and (old.sha256, old.tree_sha256) != (sha256, tree)
+        changed = old is not None and old.sha256 != sha256
         return Receipt(
             **{field: getattr(media, field) for field in (*IDENTITY, "meeting_id")},
             name=name,
@@ -166,9 +158,6 @@ class Landing:
             landed_at=self._now().isoformat(),
             started_at=media.started_at.isoformat() if media.started_at else None,
             ended_at=media.ended_at.isoformat() if media.ended_at else None,
-            part_size=parts.size if parts else None,
-            parts=parts.sha256 if parts else None,
-            tree_sha256=tree,
             version=old.version + changed if old else 1,
             former_sha256=(old.sha256 if changed else old.former_sha256) if old else None,
             formats=list(media.formats) or None,

@@ -22,9 +22,8 @@ class Receipt:
     """What was landed. Holds no link and no title; times in ISO 8601 UTC, `size` in bytes, hashes in hexadecimal.
 
     `name` is the object's name in the receipt's folder; `validator` is the store's validator of this version.
-    After a resumed upload whose whole hash is unknown, `sha256` is None, and `part_size`, `parts` and `tree_sha256`
-    hold the part hashes (see `landing.store.Parts`). `formats` are those of `MediaFile`. `version` counts the contents
-    that were landed, from 1; `former_sha256` is that of the version before, if it is known.
+    `formats` are those of `MediaFile`. `version` counts the contents that were landed, from 1; `former_sha256` is that
+    of the version before, if it is known.
     """
 
     platform: str
@@ -36,15 +35,12 @@ class Receipt:
     name: str
     uri: str
     size: int
-    sha256: str | None
+    sha256: str
     media_type: str
     validator: str
     landed_at: str
     started_at: str | None
     ended_at: str | None
-    part_size: int | None = None
-    parts: Sequence[str] | None = None
-    tree_sha256: str | None = None
     formats: Sequence[str] | None = None
     version: int = 1
     former_sha256: str | None = None
@@ -81,18 +77,15 @@ class Receipt:
         """Check every field: anyone who can write to the lake can write receipts."""
         texts = [getattr(self, field.name) for field in fields(self) if field.type == "str"]
         texts += [text for text in (self.meeting_id, self.started_at, self.ended_at) if text is not None]
-        hashes = [text for text in (self.sha256, self.tree_sha256, self.former_sha256) if text is not None]
-        if not all(value is None or isinstance(value, list) for value in (self.parts, self.formats)):
-            return False
-        texts += self.formats or ()
+        texts += [] if self.formats is None else self.formats
         return (
             type(self.schema) is int
             and self.schema == SCHEMA
             and _is_integer(self.size, 0)
             and _is_integer(self.version, 1)
-            and (self.part_size is None or _is_integer(self.part_size, 1))
             and all(isinstance(text, str) and storable_text(text) == text for text in texts)
-            and all(isinstance(text, str) and _SHA256.fullmatch(text) for text in (*hashes, *(self.parts or ())))
+            and isinstance(self.formats, list | None)
+            and all(_SHA256.fullmatch(text) for text in (self.sha256, self.former_sha256) if text is not None)
             and _is_object_name(self.name)
         )
 

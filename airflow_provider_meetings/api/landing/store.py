@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -56,38 +56,6 @@ class PartialUpload:
     handle: str
     size: int | None
     modified: DateTime
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The sha256 of each part of an object in hexadecimal, where the sha256 of the whole object is unknown.
-
-    Each part has `size` bytes; the last one may be shorter.
-    """
-
-    size: int
-    sha256: tuple[str, ...]
-
-    @property
-    def tree(self) -> str:
-        """Return the sha256 of the concatenated part digests (S3's composite checksum) in hexadecimal."""
-        return hashlib.sha256(b"".join(map(bytes.fromhex, self.sha256))).hexdigest()
-
-
-def part_hashes(pieces: Iterable[bytes], part_size: int, algorithm: str = "sha256") -> Iterator[tuple[int, str]]:
-    """Yield size and hash of each part, in hexadecimal; one of 0 bytes for an empty object."""
-    digest, size, number = hashlib.new(algorithm, usedforsecurity=False), 0, 0
-    for piece in pieces:
-        view = memoryview(piece)
-        while view:
-            head, view = view[: part_size - size], view[part_size - size :]
-            digest.update(head)
-            size += len(head)
-            if size == part_size:
-                yield size, digest.hexdigest()
-                digest, size, number = hashlib.new(algorithm, usedforsecurity=False), 0, number + 1
-    if size or not number:
-        yield size, digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +114,6 @@ class Writer(Protocol):
     def publish(self) -> ObjectStat:
         """Make the object durable, then visible, and return its stat from the store."""
 
-    def parts(self) -> Parts | None:
-        """Return the hashes of the parts after `publish`; None where the store did not keep them."""
-        return None
-
     def pause(self) -> None:
         """Stop and keep what a later writer can resume; after `publish` or `abort` do nothing."""
 
@@ -188,6 +152,13 @@ class Store(Protocol):
 
         :raises FileNotFoundError: if there is none.
         """
+
+    def sha256(self, key: str) -> str:
+        """Read an object, and return its sha256 in hexadecimal."""
+        digest = hashlib.sha256()
+        for piece in self.open(key):
+            digest.update(piece)
+        return digest.hexdigest()
 
     def put(self, key: str, content: bytes) -> None:
         """Write a small object atomically."""

@@ -15,7 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest, MediaCorrupt
 from airflow_provider_meetings.api.landing.source import MediaSource, OpenedSource, SourceInterrupted
-from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Writer
+from airflow_provider_meetings.api.landing.store import ObjectStat, Writer
 from airflow_provider_meetings.api.landing.target import LandingTarget
 from airflow_provider_meetings.api.media.progress import Progress
 from airflow_provider_meetings.api.media.stream import Position
@@ -49,11 +49,10 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TransferResult:
-    """The published object, with its `sha256` or the hashes of its `parts`; None for what the store did not keep."""
+    """The published object, with its `sha256`; None if the resumed bytes could not be read before."""
 
     stat: ObjectStat
     sha256: str | None
-    parts: Parts | None
     resumed: bool
 
 
@@ -221,9 +220,8 @@ class ResumableTransfer:
             raise MediaCorrupt(
                 f"{self._target.uri} has {stat.size} bytes after {self._size} written; it was deleted, else see the log"
             )
-        parts = self._writer.parts() if sha256 is None else None
         self._progress.end(stat.size)
-        return TransferResult(stat, sha256, parts, self._resumed)
+        return TransferResult(stat, sha256, self._resumed)
 
     def _pause(self) -> None:
         """Stop and keep what the next try can resume."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import errno
 import logging
@@ -10,7 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
-from airflow_provider_meetings.api.landing.store import ObjectStat, Parts, Plan, PreconditionFailed, Writer
+from airflow_provider_meetings.api.landing.store import ObjectStat, Plan, PreconditionFailed, Writer
 from airflow_provider_meetings.storage.s3.bucket import (
     ETAG_PREFIX,
     NOT_FOUND,
@@ -215,13 +214,6 @@ class S3Writer(Writer):
             body = self._bucket.request("get_object", self._key)["Body"]
             found = expected.matches_content(self._bucket.read_body(body, self._key, MIB))
         return to_stat(head) if found else None
-
-    def parts(self) -> Parts | None:
-        """Return the hashes of the parts; None if the store did not keep those of an earlier try."""
-        checksums = [part.checksum for _, part in sorted(self._parts.items()) if part.checksum]
-        if not checksums or len(checksums) < len(self._parts):
-            return None
-        return Parts(self._part_size, tuple(base64.b64decode(checksum).hex() for checksum in checksums))
 
     def pause(self) -> None:
         """Wait for the parts in flight and keep the upload open."""

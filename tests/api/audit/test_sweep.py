@@ -86,7 +86,7 @@ def receipt(name: str) -> bytes:
         name=name,
         uri="file:///lake/x",
         size=5,
-        sha256=None,
+        sha256="ab" * 32,
         media_type="video/mp4",
         validator="v",
         landed_at=NOW.isoformat(),

@@ -203,51 +203,6 @@ def test_unlistable_folder_raises(bench: Bench, monkeypatch: pytest.MonkeyPatch)
         verify(bench)
 
 
-def _set_part_hashes(bench: Bench, size: int, **changes: Any) -> None:
-    """Rewrite the receipt as that of a resumed upload."""
-    pieces = [BODY[i : i + size] for i in range(0, len(BODY), size)]
-    parts = [hashlib.sha256(piece).hexdigest() for piece in pieces]
-    tree = hashlib.sha256(b"".join(map(bytes.fromhex, parts))).hexdigest()
-    receipt = {**bench.receipt(), "sha256": None, "part_size": size, "parts": parts, "tree_sha256": tree, **changes}
-    (bench.root / RECEIPT).write_text(json.dumps(receipt))
-
-
-@pytest.mark.parametrize("size", [1024, 4096, len(BODY) - 1, len(BODY), len(BODY) + 1, 2**40])
-def test_verify_by_part_hashes(bench: Bench, size: int) -> None:
-    bench.land(video(BODY))
-    _set_part_hashes(bench, size)
-    assert verify(bench, full=True)[1] == []
-
-
-@pytest.mark.parametrize("at_byte", [0, 4095, 4096, len(BODY) - 1])
-def test_changed_part_is_named(bench: Bench, at_byte: int) -> None:
-    bench.land(video(BODY))
-    _set_part_hashes(bench, 4096)
-    bench.target.write_bytes(BODY[:at_byte] + bytes([BODY[at_byte] ^ 1]) + BODY[at_byte + 1 :])
-    ((kind, key, _, seen),) = verify(bench, full=True)[1]
-    assert (kind, key) == ("changed", NAME)
-    assert seen.startswith(f"part {at_byte // 4096 + 1}: sha256 ")
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"parts": None},
-        {"parts": []},
-        {"parts": ["a" * 64]},
-        {"part_size": None},
-        {"tree_sha256": "a" * 64},
-        {"tree_sha256": None},
-    ],
-    ids=str,
-)
-def test_inconsistent_part_hashes_are_unreadable(bench: Bench, changes: dict[str, Any]) -> None:
-    bench.land(video(BODY))
-    _set_part_hashes(bench, 4096, **changes)
-    ((kind, key, _, seen),) = verify(bench, full=True)[1]
-    assert (kind, key, seen) == ("unreadable", RECEIPT, "neither")
-
-
 class SpecialStore(LocalStore):
     """A store in which one object is special."""
 
@@ -290,13 +245,6 @@ def test_unreadable_objects(bench: Bench, special: dict[str, Any], kind: str, ke
     ((found_kind, found_key, _, found_seen),) = verify(bench, full=True, store=SpecialStore(bench, **special))[1]
     assert (found_kind, found_key) == (kind, key)
     assert found_seen.startswith(seen)
-
-
-def test_object_with_missing_parts_is_changed(bench: Bench) -> None:
-    bench.land(video(BODY))
-    _set_part_hashes(bench, 4096)
-    ((kind, _, expected, seen),) = verify(bench, full=True, store=SpecialStore(bench, open=lambda: [BODY[:8192]]))[1]
-    assert (kind, expected, seen) == ("changed", "19 parts", "2 of them, 8192 bytes")
 
 
 def test_file_landed_during_check_is_checked_again(bench: Bench) -> None:

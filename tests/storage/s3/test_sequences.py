@@ -93,12 +93,7 @@ class Trial:
         receipt = json.loads(self.s3.read(RECEIPT) or b"{}")
         stat = to_stat(self.s3.direct.head_object(Bucket=BUCKET, Key=f"raw/{NAME}"))
         assert (receipt["size"], receipt["validator"]) == (stat.size, stat.validator)
-        if receipt["sha256"]:
-            assert receipt["sha256"] == hashlib.sha256(found).hexdigest()
-        else:
-            size = receipt["part_size"]
-            parts = [hashlib.sha256(found[at : at + size]).hexdigest() for at in range(0, len(found), size)]
-            assert receipt["parts"] == parts
+        assert receipt["sha256"] == hashlib.sha256(found).hexdigest()
 
     def finish(self) -> None:
         """Land without faults: the bucket has the host's version, and nothing else is left."""
