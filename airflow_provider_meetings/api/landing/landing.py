@@ -82,7 +82,6 @@ class Landing:
     def _skip(self, target: LandingTarget, receipt: Receipt, reason: str) -> StoredFile:
         uri = self._store.uri(target.sibling_key(receipt.name))
         log.info("Skipping %s: %s", uri, reason)
-        target.delete_stale_checkpoint()
         return receipt.stored_file("skipped", uri)
 
     def receipt(self, recording: Recording, media: MediaFile) -> Receipt | None:
@@ -130,13 +129,11 @@ class Landing:
                 # The platform now serves another media type. Delete the old object before its receipt is replaced:
                 # afterwards nothing would refer to it.
                 self._store.discard(target.sibling_key(old.name), PermissionError)
-            if not self._store.part_suffix:  # then no later run, which skips the file, looks for the checkpoint
-                target.delete_checkpoint()
+            target.delete_checkpoint()  # before the receipt: no later run, which skips the file, looks for it
             self._store.put(target.receipt_key, receipt.to_bytes())
         except OSError as error:
             text = f"{target.uri} is complete, but without receipt; a retry lands it again: {error.strerror}"
             raise OSError(error.errno, text) from None
-        target.delete_checkpoint()
         log.info("Landed %s", target.uri)
         replaced = old is not None or target.replaces
         outcome = "replaced" if replaced else "resumed" if result.resumed else "landed"

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 from pendulum import DateTime
 
@@ -123,9 +123,6 @@ class Writer(Protocol):
 
 class Store(Protocol):
     """One kind of store below a root; keys are relative to it, with ``/``. Must be thread-safe."""
-
-    part_suffix: ClassVar[str] = ""
-    """What the name of a part file ends in; empty if there are none, or if looking for one costs a request."""
 
     def check_writable(self) -> None:
         """Raise OSError, with target and next step, if nothing can be written; leave nothing behind."""

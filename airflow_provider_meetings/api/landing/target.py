@@ -72,13 +72,6 @@ class LandingTarget:
             self.store.discard(self._checkpoint_key)
             self._has_checkpoint = False
 
-    def delete_stale_checkpoint(self) -> None:
-        """Delete the checkpoint of a landed file, where a look is free; keep that of another run's part file."""
-        if suffix := self.store.part_suffix:
-            checkpoint = self.read_checkpoint()
-            if checkpoint is None or self.store.stat(self.sibling_key(checkpoint.name) + suffix) is None:
-                self.delete_checkpoint()
-
     def begin(self, ext: str, length: int | None, validator: str | None) -> Writer:
         """Start a new upload of the object with that extension."""
         return self._writer(self._object_key(ext), length, validator, None)

@@ -42,8 +42,6 @@ class LocalStore(Store):
     :param uri: the folder's address as the user wrote it, for logs, errors and receipts.
     """
 
-    part_suffix = PART_SUFFIX
-
     def __init__(self, root: Path, uri: str) -> None:
         self._root = root
         self._uri = uri.rstrip("/")

@@ -7,7 +7,6 @@ import errno
 import pytest
 
 from airflow_provider_meetings.api.errors import LinkExpired
-from airflow_provider_meetings.api.landing.landing import IfPresent
 from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.contract.landing.bench import BODY, CHECKPOINT, CHUNK_BYTES, NAME, RECEIPT, WEBM, Bench
 from tests.contract.media.origin import raw_body, video
@@ -35,18 +34,15 @@ class _FullDisk(LocalStore):
             raise OSError(errno.ENOSPC, f"target {key}: no space left")
 
 
-@pytest.mark.parametrize("part_suffix", [".part", ""])
-def test_error_after_publishing_says_that_object_stands(bench: Bench, part_suffix: str) -> None:
-    """Where a skip does not look for the checkpoint, it is deleted before the receipt is written."""
+def test_error_after_publishing_says_that_object_stands(bench: Bench) -> None:
     store = _FullDisk(bench.root, "file:///target/")
-    vars(store)["part_suffix"] = part_suffix
     with pytest.raises(
         OSError, match=rf"file:///target/{NAME} is complete, but without receipt; a retry lands it"
     ) as caught:
         bench.land(RangeHost(BODY), store=store)
     assert caught.value.errno == errno.ENOSPC
     assert "no space left" in str(caught.value)
-    assert bench.files() == ({NAME, CHECKPOINT} if part_suffix else {NAME})
+    assert bench.files() == {NAME}
     assert bench.target.read_bytes() == BODY
     assert bench.land().outcome == "replaced"
     assert bench.files() == {NAME, RECEIPT}
@@ -69,26 +65,6 @@ def test_checkpoint_that_cannot_be_deleted_is_logged(bench: Bench, caplog: pytes
     assert bench.land(RangeHost(BODY), store=store).outcome == "landed"
     assert bench.files() == {NAME, RECEIPT, CHECKPOINT}
     assert f"{CHECKPOINT} was not deleted: target" in caplog.text
-
-
-def _checkpoint(bench: Bench) -> bytes:
-    """Return the checkpoint of an interrupted landing, and remove the rest of it."""
-    with pytest.raises(LinkExpired):
-        bench.land(RangeHost(V1).cut(CHUNK_BYTES), raw_body(b"", status=403))
-    found = (bench.root / CHECKPOINT).read_bytes()
-    for name in bench.files():
-        (bench.root / name).unlink()
-    return found
-
-
-@pytest.mark.parametrize("if_present", ["verify", "skip"])
-@pytest.mark.parametrize("valid", [True, False])
-def test_left_checkpoint_is_deleted_with_next_skip(bench: Bench, if_present: IfPresent, valid: bool) -> None:
-    checkpoint = _checkpoint(bench) if valid else b"{}"
-    bench.land(RangeHost(V1))
-    (bench.root / CHECKPOINT).write_bytes(checkpoint)
-    assert bench.land(if_present=if_present).outcome == "skipped"
-    assert bench.files() == {NAME, RECEIPT}
 
 
 def test_skip_keeps_checkpoint_of_unfinished_replacement(bench: Bench) -> None:
