@@ -165,10 +165,8 @@ class Transport:
         start = self._clock()
         try:
             self.pause(seconds)
-        except BaseException:
-            self.caller.usage.add(quota.endpoint, waited=min(seconds, self._clock() - start))
-            raise
-        self.caller.usage.add(quota.endpoint, waited=seconds)
+        finally:
+            self.caller.usage.add(quota.endpoint, waited=self._clock() - start)
 
     def call(
         self,
