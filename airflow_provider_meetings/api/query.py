@@ -42,7 +42,8 @@ class RecordingRef(PlainJson):
                 value = value.split(":", 1)[-1]
             if value is not None:
                 check_id(value, f"recordings: {name}")
-        object.__setattr__(self, "started_at", _time(self.started_at, "recordings: the started_at"))
+        if self.started_at is not None:
+            object.__setattr__(self, "started_at", _time(self.started_at, "recordings: the started_at"))
         if not (self.recording_id or self.meeting_id or self.meeting_number):
             raise InvalidRequest("A recording without any id cannot be queried")
 
@@ -72,12 +73,12 @@ class RecordingQuery:
         for name in SELECTORS[:-1]:
             object.__setattr__(self, name, check_ids(getattr(self, name), name))
         object.__setattr__(self, "recordings", _refs(self.recordings))
-        for name in ("start", "end"):
-            object.__setattr__(self, name, _time(getattr(self, name), name))
         if (self.start is None) != (self.end is None):
             raise InvalidRequest("give both start and end, or neither")
         if self.start is not None and self.end is not None:
-            check_window(self.start, self.end)
+            start, end = check_times(self.start, self.end)
+            object.__setattr__(self, "start", start)
+            object.__setattr__(self, "end", end)
         if not self.selectors:
             raise InvalidRequest(f"The query selects nothing. Give one of {', '.join(SELECTORS)}, or start and end")
 
@@ -196,8 +197,12 @@ def item_key(ids: Mapping[str, Any]) -> str:
     return urlsafe_b64encode(blake2s(f"{name}:{ids[name]}".encode(), digest_size=6).digest()).decode()
 
 
-def check_window(start: DateTime, end: DateTime) -> None:
-    """Raise InvalidRequest for an empty or reversed window."""
+def check_times(start: DateTime, end: DateTime) -> tuple[DateTime, DateTime]:
+    """Return a window in UTC.
+
+    :raises InvalidRequest: for a naive or invalid time, and for an empty or reversed window.
+    """
+    start, end = _time(start, "start"), _time(end, "end")
     if start == end:
         raise InvalidRequest(
             f"The window is empty: start and end are both {start.isoformat()}. In Airflow 3 a schedule such as "
@@ -205,24 +210,11 @@ def check_window(start: DateTime, end: DateTime) -> None:
         )
     if end < start:
         raise InvalidRequest(f"end ({end.isoformat()}) is before start ({start.isoformat()}): swap them")
-
-
-def check_times(start: DateTime, end: DateTime) -> tuple[DateTime, DateTime]:
-    """Return a window in UTC.
-
-    :raises InvalidRequest: for a naive or invalid time, and for an empty or reversed window.
-    """
-    try:
-        start, end = parse_time(start, "start"), parse_time(end, "end")
-    except ValueError as error:
-        raise InvalidRequest(str(error)) from None
-    check_window(start, end)
     return start, end
 
 
 def windows(start: DateTime, end: DateTime, max_length: timedelta) -> Iterator[tuple[DateTime, DateTime]]:
     """Split a window into consecutive ones of at most `max_length`, also when they are widened to whole seconds."""
-    check_window(start, end)
     if start.microsecond:
         max_length -= timedelta(seconds=1)
     while start < end:
@@ -271,9 +263,7 @@ def _refs(values: object) -> tuple[RecordingRef, ...]:
     return refs
 
 
-def _time(value: object, name: str) -> DateTime | None:
-    if value is None:
-        return None
+def _time(value: object, name: str) -> DateTime:
     try:
         return parse_time(value, name)
     except ValueError as error:
