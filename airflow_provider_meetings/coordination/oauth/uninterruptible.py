@@ -24,22 +24,14 @@ def run_uninterrupted(work: Callable[[], T]) -> T:
         return work()
     begun = threading.Lock()
     future: Future[T] = Future()
-
-    def run() -> None:
-        if not begun.acquire(blocking=False):
-            return  # an interrupt came after the first thread had started, and a second one was started
-        try:
-            future.set_result(work())
-        except BaseException as error:  # `Future.result` raises it
-            future.set_exception(error)
-
     interrupt: BaseException | None = None
     while not future.done():
         try:
             if not begun.locked():
                 # Airflow finds the task's log by the context. Not a daemon: the interpreter's exit waits for it.
                 context = contextvars.copy_context()
-                threading.Thread(target=context.run, args=(run,), name="token renewal", daemon=False).start()
+                arguments = (_run_once, begun, future, work)
+                threading.Thread(target=context.run, args=arguments, name="token renewal", daemon=False).start()
             future.exception()
         except RuntimeError:  # no thread can be started
             if not begun.locked():
@@ -49,3 +41,12 @@ def run_uninterrupted(work: Callable[[], T]) -> T:
     if interrupt is not None:
         raise interrupt
     return future.result()
+
+
+def _run_once(begun: threading.Lock, future: Future[T], work: Callable[[], T]) -> None:
+    if not begun.acquire(blocking=False):
+        return  # an interrupt came after the first thread had started, and a second one was started
+    try:
+        future.set_result(work())
+    except BaseException as error:  # `Future.result` raises it
+        future.set_exception(error)
