@@ -111,9 +111,9 @@ def _extras(conn: Any) -> dict[str, Any]:
 
 
 def _convert(conn: Any, name: str, schema: Mapping[str, Any], value: Any) -> Any:
-    """Check an extra against its schema: ``type`` (without it a string), ``enum``, ``minimum`` and ``maximum``.
+    """Check an extra against its schema: a number with ``minimum`` and ``maximum``, a list, or a string with ``enum``.
 
-    Forms and URIs contain only strings: a number or a boolean may be a string, and a list a string with commas.
+    Forms and URIs contain only strings: a number may be a string, and a list a string with commas.
     """
     blank = value is None or value == ""
     types = schema.get("type", "string")
@@ -121,10 +121,8 @@ def _convert(conn: Any, name: str, schema: Mapping[str, Any], value: Any) -> Any
         return [] if blank else _list(conn, name, value)
     if blank:
         return None
-    if "number" in types or "integer" in types:
-        return _number(conn, name, schema, value, whole="number" not in types)
-    if "boolean" in types:
-        return _boolean(conn, name, value)
+    if "number" in types:
+        return _number(conn, name, schema, value)
     _check_text(conn, f"extra {name}", value, "set it to a string, or remove it")
     choices = [choice for choice in schema.get("enum", ()) if choice is not None]
     if choices and value not in choices:
@@ -132,22 +130,15 @@ def _convert(conn: Any, name: str, schema: Mapping[str, Any], value: Any) -> Any
     return value
 
 
-def _number(conn: Any, name: str, schema: Mapping[str, Any], value: object, *, whole: bool) -> float:
-    minimum, maximum = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
+def _number(conn: Any, name: str, schema: Mapping[str, Any], value: object) -> float:
+    lowest, highest = schema.get("minimum", -math.inf), schema.get("maximum", math.inf)
     number = math.nan
     if isinstance(value, str | int | float) and not isinstance(value, bool) and "_" not in str(value):
         with suppress(ValueError, OverflowError):
             number = float(value)
-    if not math.isfinite(number) or not minimum <= number <= maximum or (whole and number % 1):
-        kind = "a whole number" if whole else "a number"
-        raise _error(conn, f"has an extra {name} that is not {kind} from {minimum} to {maximum}: correct or remove it")
-    return int(number) if whole else number
-
-
-def _boolean(conn: Any, name: str, value: object) -> bool:
-    if value not in (True, False, "true", "false") or type(value) not in (bool, str):
-        raise _error(conn, f"has an extra {name} that is not true or false: correct or remove it")
-    return value in (True, "true")
+    if not math.isfinite(number) or not lowest <= number <= highest:
+        raise _error(conn, f"has an extra {name} that is not a number from {lowest} to {highest}: correct or remove it")
+    return number
 
 
 def _list(conn: Any, name: str, value: object) -> list[str]:
