@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,14 +15,6 @@ CLOCK_FILE = "MEETINGS_CLOCK_FILE"
 def clock_of(base_url: str) -> Callable[[], float]:
     """Return the clock of a platform: that of `CLOCK_FILE`, which counts for addresses of this machine only."""
     path = os.environ.get(CLOCK_FILE)
-    return partial(_read, Path(path)) if path and _is_loopback(urlsplit(base_url).hostname or "") else time.time
-
-
-def _read(path: Path) -> float:
-    return float(path.read_text())
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
+    if path and urlsplit(base_url).hostname in ("localhost", "127.0.0.1", "::1"):
+        return lambda: float(Path(path).read_text())
+    return time.time
