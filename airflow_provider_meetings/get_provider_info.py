@@ -10,11 +10,18 @@ from airflow_provider_meetings.platforms import feishu, wecom
 _PACKAGE = "airflow_provider_meetings"
 
 
-def _modules(**names: list[str]) -> list[dict[str, Any]]:
-    """Return the modules of each integration, without the package's name."""
+_DOCUMENTATION = {
+    "Feishu": "https://open.feishu.cn/document",
+    "WeCom": "https://developer.work.weixin.qq.com/document",
+}
+
+
+def _modules(*shared: str, **own: str) -> list[dict[str, Any]]:
+    """Return the modules of each integration: those that all share, and its own one."""
+    modules = {name: (*shared, *filter(None, [own.get(name)])) for name in _DOCUMENTATION}
     return [
-        {"integration-name": name, "python-modules": [f"{_PACKAGE}.{module}" for module in modules]}
-        for name, modules in names.items()
+        {"integration-name": name, "python-modules": [f"{_PACKAGE}.{module}" for module in found]}
+        for name, found in modules.items()
     ]
 
 
@@ -26,27 +33,20 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Meeting recordings and their metadata, from Feishu/Lark and WeCom into a lake and a warehouse.",
         "versions": [__version__],
         "integrations": [
-            {"integration-name": "Feishu", "external-doc-url": "https://open.feishu.cn/document", "tags": ["service"]},
-            {
-                "integration-name": "WeCom",
-                "external-doc-url": "https://developer.work.weixin.qq.com/document",
-                "tags": ["service"],
-            },
+            {"integration-name": name, "external-doc-url": url, "tags": ["service"]}
+            for name, url in _DOCUMENTATION.items()
         ],
         "connection-types": [feishu.MANIFEST["connection-type"], wecom.MANIFEST["connection-type"]],
-        "hooks": _modules(Feishu=["platforms.feishu.hook"], WeCom=["platforms.wecom.hook"]),
+        "hooks": _modules(Feishu="platforms.feishu.hook", WeCom="platforms.wecom.hook"),
         "operators": _modules(
-            Feishu=[
-                "operators.recordings",
-                "operators.landings",
-                "operators.ledger",
-                "operators.run_state",
-                "platforms.feishu.operators",
-            ],
-            WeCom=["operators.recordings", "operators.landings", "operators.ledger", "operators.run_state"],
+            "operators.recordings",
+            "operators.landings",
+            "operators.ledger",
+            "operators.run_state",
+            Feishu="platforms.feishu.operators",
         ),
-        "sensors": _modules(Feishu=["sensors.recordings"], WeCom=["sensors.recordings"]),
-        "triggers": _modules(Feishu=["triggers.recordings"], WeCom=["triggers.recordings"]),
+        "sensors": _modules("sensors.recordings"),
+        "triggers": _modules("triggers.recordings"),
         "config": {
             "meetings": {
                 "description": (
