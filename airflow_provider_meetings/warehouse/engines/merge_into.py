@@ -75,4 +75,4 @@ def script(steps: Sequence[Step], dialect: DefaultDialect) -> Iterator[str]:
             yield merge_into(step, dialect)
         else:
             yield str(step.statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
-    yield "COMMIT TRANSACTION" if dialect.name == "bigquery" else "COMMIT"
+    yield "COMMIT"

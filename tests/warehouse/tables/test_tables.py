@@ -49,6 +49,12 @@ def test_only_keys_are_not_null() -> None:
         assert [c.name for c in table.columns if c.nullable == c.primary_key] == []
 
 
+def test_no_column_name_is_reserved_by_bigquery() -> None:
+    # Its external tables over the lake: https://cloud.google.com/bigquery/docs/schemas#column_names
+    reserved = ("_table_", "_file_", "_partition", "_row_timestamp", "__root__", "_colidentifier")
+    assert [c.name for table in tables() for c in table.c if c.name.lower().startswith(reserved)] == []
+
+
 def test_prefix_and_schema_apply_to_each_table() -> None:
     for attribute, table in zip(tables(), tables("pre_", "lake"), strict=True):
         assert (table.name, table.schema) == (f"pre_{attribute.name}", "lake")
