@@ -16,6 +16,7 @@ from airflow_provider_meetings.hooks.batches import is_uri
 from airflow_provider_meetings.transfers.settlement import Settlement
 from airflow_provider_meetings.transfers.transcript_files import read_artifacts
 from airflow_provider_meetings.warehouse.errors import LoadError
+from airflow_provider_meetings.warehouse.load.loader import Inputs
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.privacy import rules
@@ -23,6 +24,9 @@ from airflow_provider_meetings.warehouse.privacy.redaction import Redaction
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
+
+    from airflow_provider_meetings.transfers.to_parquet import RecordingsToParquetOperator
+    from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 
 _IDS = ("recording_id", "meeting_id", "meeting_number")
 
@@ -57,34 +61,28 @@ def redaction(redact: Mapping[str, str], tables: Iterable[Table]) -> Redaction:
         raise InvalidRequest(str(error)) from None
 
 
-class RecordingInputs:
-    """The inputs of a load of recordings.
+class RecordingInputs(Inputs):
+    """The inputs of a load of recordings, from the arguments of its operator.
 
-    :param ledger: the URL of the ledger whose items the load closes; None without one.
-    :param redact: actions by column name.
     :raises InvalidRequest: for hashes without a key; with a ledger, see `Settlement`; from each method, for an argument
         that is not a task's output.
     """
 
-    def __init__(
-        self,
-        recordings: Any,
-        stored_files: Any,
-        summary: Any,
-        *,
-        ledger: str | None = None,
-        redact: Mapping[str, str],
-        context: Context,
-    ) -> None:
-        self._recordings = recordings
-        self._stored_files = stored_files
-        self._summary = summary
+    def __init__(self, operator: RecordingsToSqlOperator | RecordingsToParquetOperator, context: Context) -> None:
+        self._recordings = operator.recordings
+        # The output of a task that was killed is None.
+        self._stored_files = arguments.of_tasks(operator.stored_files, context) if operator.lands_files else None
+        self._summary = operator.summary
         self._context = context
-        self._redaction = redaction(redact, rules.RECORDINGS)
+        self._redaction = redaction(operator.redact, rules.RECORDINGS)
         self._settlement = None
-        if ledger is not None:
+        if operator.ledger is not None:
             self._settlement = Settlement(
-                ledger, recordings=recordings, stored_files=stored_files, summary=summary, context=context
+                operator.ledger,
+                recordings=self._recordings,
+                stored_files=self._stored_files,
+                summary=self._summary,
+                context=context,
             )
 
     def recordings(self) -> Iterator[Neutral]:
@@ -104,7 +102,7 @@ class RecordingInputs:
         return self._redaction.contents(read_artifacts(map(StoredFile.from_dict, self._files())))
 
     def summaries(self) -> Iterator[Neutral]:
-        return self._redaction.summaries(_summaries(self._summary, "summary", self._context))
+        return self._redaction.summaries(self._listings())
 
     def ledger(self) -> Neutral | None:
         """Return what the ledger says after `close`; None without one."""
@@ -114,6 +112,13 @@ class RecordingInputs:
         """Close the items of the ledger, if there is one; after the rows are committed."""
         if self._settlement:
             self._settlement.write(log)
+
+    def _listings(self) -> Iterator[Neutral]:
+        for summary in () if self._summary is None else arguments.items(self._summary, "summary", self._context):
+            windows = summary.get("windows")
+            if not isinstance(windows, list) or not all(isinstance(one, Mapping) or is_uri(one) for one in windows):
+                raise InvalidRequest('summary must be the summary of a listing: pass XComArg(listing, key="summary")')
+            yield {**summary, "windows": list(arguments.items(windows, "summary: windows", self._context))}
 
     def _files(self) -> Iterator[Neutral]:
         files = () if self._stored_files is None else self._stored_files
@@ -136,11 +141,3 @@ def run_key(context: Context) -> RunKey:
         map_index=-1 if ti.map_index is None else ti.map_index,
         try_number=ti.try_number,
     )
-
-
-def _summaries(value: Any, name: str, context: Context) -> Iterator[Neutral]:
-    for summary in () if value is None else arguments.items(value, name, context):
-        windows = summary.get("windows")
-        if not isinstance(windows, list) or not all(isinstance(one, Mapping) or is_uri(one) for one in windows):
-            raise InvalidRequest(f'{name} must be the summary of a listing: pass XComArg(listing, key="summary")')
-        yield {**summary, "windows": list(arguments.items(windows, f"{name}: windows", context))}

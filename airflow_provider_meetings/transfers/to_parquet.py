@@ -58,32 +58,15 @@ class RecordingsToParquetOperator(BaseOperator):
         self.stored_files = arguments.as_literal(stored_files)
         self.summary = arguments.as_literal(summary)
         self.ledger = ledger
-        self._lands_files = stored_files is not None
+        self.lands_files = stored_files is not None
         self.target = target
         self.redact = check_redact(self, redact, rules.RECORDINGS)
 
     def execute(self, context: Context) -> Counts:
         """Merge into the affected partitions."""
         with error_mapping():
-            inputs = RecordingInputs(
-                self.recordings,
-                # The output of a task that was killed is None.
-                arguments.of_tasks(self.stored_files, context) if self._lands_files else None,
-                self.summary,
-                ledger=self.ledger,
-                redact=self.redact,
-                context=context,
-            )
-            counts = land_recordings(
-                store_at(self.target),
-                recordings=inputs.recordings,
-                stored_files=inputs.stored_files,
-                contents=inputs.contents,
-                summaries=inputs.summaries,
-                ledger=inputs.ledger(),
-                run=run_key(context),
-                now=pendulum.now("UTC"),
-            )
+            inputs = RecordingInputs(self, context)
+            counts = land_recordings(store_at(self.target), inputs, run=run_key(context), now=pendulum.now("UTC"))
             inputs.close(self.log)
             return counts
 
@@ -118,4 +101,4 @@ class PostsToParquetOperator(BaseOperator):
         """Merge into the affected partitions."""
         with error_mapping():
             posts = post_input(self.posts, redact=self.redact, context=context)
-            return land_posts(store_at(self.target), posts=posts, now=pendulum.now("UTC"))
+            return land_posts(store_at(self.target), posts, now=pendulum.now("UTC"))

@@ -79,7 +79,7 @@ class RecordingsToSqlOperator(BaseOperator):
         self.stored_files = arguments.as_literal(stored_files)
         self.summary = arguments.as_literal(summary)
         self.ledger = ledger
-        self._lands_files = stored_files is not None
+        self.lands_files = stored_files is not None
         self.schema = schema
         self.table_prefix = table_prefix
         self.redact = check_redact(self, redact, rules.RECORDINGS)
@@ -91,27 +91,15 @@ class RecordingsToSqlOperator(BaseOperator):
         """Load in one transaction."""
         with error_mapping():
             engine = _engine(self)
-            inputs = RecordingInputs(
-                self.recordings,
-                # The output of a task that was killed is None.
-                arguments.of_tasks(self.stored_files, context) if self._lands_files else None,
-                self.summary,
-                ledger=self.ledger,
-                redact=self.redact,
-                context=context,
-            )
+            inputs = RecordingInputs(self, context)
             counts = load_recordings(
                 engine,
-                recordings=inputs.recordings(),
-                stored_files=inputs.stored_files(),
-                contents=inputs.contents(),
-                summaries=inputs.summaries(),
-                ledger=inputs.ledger(),
+                inputs,
                 run=run_key(context),
+                now=pendulum.now("UTC"),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
-                now=pendulum.now("UTC"),
             )
             inputs.close(self.log)
             return counts
@@ -158,14 +146,13 @@ class PostsToSqlOperator(BaseOperator):
         """Load in one transaction."""
         with error_mapping():
             posts = post_input(self.posts, redact=self.redact, context=context)
-            engine = _engine(self)
             return load_posts(
-                engine,
-                posts=posts(),
+                _engine(self),
+                posts(),
+                now=pendulum.now("UTC"),
                 schema=self.schema,
                 table_prefix=self.table_prefix,
                 schema_changes=self.schema_changes,
-                now=pendulum.now("UTC"),
             )
 
 

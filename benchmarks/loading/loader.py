@@ -20,7 +20,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
@@ -29,7 +29,7 @@ from typing import Any
 
 from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.load import rows
-from airflow_provider_meetings.warehouse.load.loader import load_recordings
+from airflow_provider_meetings.warehouse.load.loader import Inputs, load_recordings
 from airflow_provider_meetings.warehouse.load.plans import RecordingPlan
 from airflow_provider_meetings.warehouse.load.rounds import BATCH
 from airflow_provider_meetings.warehouse.load.rows import RunKey
@@ -64,18 +64,12 @@ def hook_of(kind: str) -> Any:
 
 def load(hook: Any, dicts: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> int:
     """Load from dicts."""
-    counts = load_recordings(
-        engine_for(hook),
-        recordings=dicts,
-        stored_files=(),
-        summaries=(),
-        run=RUN,
-        schema=None,
-        table_prefix="",
-        schema_changes="add",
-        now=NOW,
-    )
-    return counts["recordings"]
+
+    class Given(Inputs):
+        def recordings(self) -> Iterable[dict[str, Any]]:
+            return dicts
+
+    return load_recordings(engine_for(hook), Given(), run=RUN, now=NOW)["recordings"]
 
 
 def _prepared(hook: Any, built: list[tuple[Any, ...]]) -> int:

@@ -19,6 +19,7 @@ from airflow_provider_meetings.hooks import arguments, batches
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from airflow_provider_meetings.transfers.inputs import RecordingInputs
+from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 from tests.contract.revocation import revoke_at_requests
 from tests.sensors.test_modes import DELETED, company_of
 
@@ -125,7 +126,8 @@ def test_windows_by_reference(emulated: Any, context: Any, tmp_path: Path) -> No
     wecom(owner_ids=list(OWNERS), batches_to=folder(tmp_path)).execute(context)
     by_reference = context["ti"].pushed["summary"]
     assert "/windows-00001.batch.ndjson#sha256=" in by_reference["windows"][0]
-    inputs = RecordingInputs([], None, by_reference, redact={}, context=context)
+    load = RecordingsToSqlOperator(task_id="load", sql_conn_id="warehouse", recordings=[], summary=by_reference)
+    inputs = RecordingInputs(load, context)
     assert list(inputs.summaries()) == [expected]
 
 

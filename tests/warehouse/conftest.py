@@ -20,6 +20,7 @@ from airflow_provider_meetings.warehouse.load.loader import load_posts, load_rec
 from airflow_provider_meetings.warehouse.load.rows import RunKey
 from airflow_provider_meetings.warehouse.merge.engine import Hook
 from tests.warehouse import servers
+from tests.warehouse.inputs import inputs_of
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 RUN = RunKey(dag_id="dag", run_id="run", task_id="load", map_index=-1, try_number=1)
@@ -82,11 +83,10 @@ def loaded() -> Callable[..., dict[str, int]]:
     """Load recordings through any hook."""
 
     def run(hook: Hook, rows: Any = (), **changes: Any) -> dict[str, int]:
-        arguments: dict[str, Any] = {"recordings": rows, "stored_files": (), "summaries": (), "run": RUN, "now": NOW}
+        names = changes.keys() & {"recordings", "stored_files", "contents", "summaries", "ledger"}
+        inputs = inputs_of(**{"recordings": rows, **{name: changes.pop(name) for name in names}})
         engine = changes.pop("engine", None) or engine_for(hook)
-        return load_recordings(
-            engine, **{**arguments, "schema": None, "table_prefix": "", "schema_changes": "add", **changes}
-        )
+        return load_recordings(engine, inputs, **{"run": RUN, "now": NOW, **changes})
 
     return run
 
@@ -96,8 +96,7 @@ def load_post(hook: Hook) -> Callable[..., dict[str, int]]:
     """Load posts; every other argument has a default."""
 
     def run(*posts: dict[str, Any], **arguments: Any) -> dict[str, int]:
-        defaults: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": NOW}
-        return load_posts(engine_for(hook), posts=posts, **{**defaults, **arguments})
+        return load_posts(engine_for(hook), posts, **{"now": NOW, **arguments})
 
     return run
 

@@ -17,6 +17,7 @@ from airflow_provider_meetings.warehouse.engines import engine_for
 from airflow_provider_meetings.warehouse.engines import sqlite as sqlite_engine
 from airflow_provider_meetings.warehouse.load.loader import load_recordings
 from airflow_provider_meetings.warehouse.load.rows import RunKey
+from tests.warehouse.inputs import inputs_of
 from tests.warehouse.interrupt import after
 
 
@@ -51,17 +52,7 @@ def main(kind: str, path: str, failure: str) -> None:
         after(failure, engine, lambda: os.kill(os.getpid(), signal.SIGKILL))
     one = {"platform": "p", "tenant": "t", "state": "ready", "title": "PRIVATE" + "x" * 3000}
     recordings = [{**one, "recording_id": f"r-{i}"} for i in range(3000)]
-    load_recordings(
-        engine,
-        recordings=recordings,
-        stored_files=(),
-        summaries=(),
-        run=RunKey("d", "r", "t", -1, 1),
-        schema=None,
-        table_prefix="",
-        schema_changes="add",
-        now=datetime.now(UTC),
-    )
+    load_recordings(engine, inputs_of(recordings), run=RunKey("d", "r", "t", -1, 1), now=datetime.now(UTC))
 
 
 if __name__ == "__main__":

@@ -18,10 +18,9 @@ from airflow_provider_meetings.warehouse.lake import parquet
 from airflow_provider_meetings.warehouse.lake.attempt import Attempt
 from airflow_provider_meetings.warehouse.lake.partitions import day_of
 from airflow_provider_meetings.warehouse.lake.scratch import Family, Scratch
-from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
+from airflow_provider_meetings.warehouse.load.loader import Inputs, load_posts, load_recordings
 from airflow_provider_meetings.warehouse.load.rounds import batches
 from airflow_provider_meetings.warehouse.load.rows import Neutral, RunKey
-from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.merge import convert
 from airflow_provider_meetings.warehouse.merge.row_builder import Row
 from airflow_provider_meetings.warehouse.privacy import rules
@@ -30,8 +29,6 @@ from airflow_provider_meetings.warehouse.tables.tables import tables
 ATTEMPTS = 30
 """Maximum number of attempts on write conflicts. Of several conflicting writers, one always succeeds."""
 
-Read = Callable[[], Iterable[Neutral]]
-"""Reads an input from its start; called again after a write conflict."""
 Counts = dict[str, dict[str, int]]
 """By table: ``files`` written, and ``rows`` in them."""
 
@@ -49,20 +46,16 @@ _POSTS = Family(head=_TABLES.posts, time="created_at", owned=(_TABLES.post_react
 
 def land_recordings(
     store: Store,
+    inputs: Inputs,
     *,
-    recordings: Read,
-    stored_files: Read,
-    summaries: Read,
     run: RunKey,
     now: datetime,
-    contents: Callable[[], Iterable[Content] | None] = lambda: None,
-    ledger: Neutral | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Counts:
     """Merge recordings, their files and artifacts, and the journals into the partitions of their days.
 
     :param store: the lake's root; rows are in ``{table}/dt={day}/rows.parquet``, the day in UTC.
-    :param contents: rows of artifact files; None leaves these tables alone, except that rows follow their recording.
+    :param inputs: read again after a write conflict. Without contents, rows of artifacts only follow their recording.
         The other parameters are those of `loader.load_recordings`.
     :raises LoadError: for values that cannot be stored; nothing is written.
     :raises OSError: if the store fails. Each partition is then in its old or its new state; the next call completes
@@ -70,30 +63,24 @@ def land_recordings(
     """
 
     def incoming() -> Iterator[Row]:
-        for recording in recordings():
+        for recording in inputs.recordings():
             yield (*_key(recording, _RECORDINGS), day_of(recording.get("started_at")))
-        for stored in stored_files():
+        for stored in inputs.stored_files():
             yield (*_key(stored, _RECORDINGS), None)
 
     def load(scratch: Scratch) -> None:
-        load_recordings(
-            scratch.engine,
-            recordings=recordings(),
-            stored_files=stored_files(),
-            contents=contents(),
-            summaries=summaries(),
-            ledger=ledger,
-            run=run,
-            schema=None,
-            table_prefix="",
-            schema_changes="fail",
-            now=now,
-        )
+        load_recordings(scratch.engine, inputs, run=run, now=now, schema_changes="fail")
 
-    return _land(store, _RECORDINGS, incoming, load, sleep, idle=rules.CONTENTS if contents() is None else ())
+    return _land(store, _RECORDINGS, incoming, load, sleep, idle=rules.CONTENTS if inputs.contents() is None else ())
 
 
-def land_posts(store: Store, *, posts: Read, now: datetime, sleep: Callable[[float], None] = time.sleep) -> Counts:
+def land_posts(
+    store: Store,
+    posts: Callable[[], Iterable[Neutral]],
+    *,
+    now: datetime,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Counts:
     """Merge posts and their reactions into the partitions of the posts' days; see `land_recordings`."""
 
     def incoming() -> Iterator[Row]:
@@ -101,14 +88,7 @@ def land_posts(store: Store, *, posts: Read, now: datetime, sleep: Callable[[flo
             yield (*_key(post, _POSTS), day_of(post.get("created_at")))
 
     def load(scratch: Scratch) -> None:
-        load_posts(
-            scratch.engine,
-            posts=posts(),
-            schema=None,
-            table_prefix="",
-            schema_changes="fail",
-            now=now,
-        )
+        load_posts(scratch.engine, posts(), now=now, schema_changes="fail")
 
     return _land(store, _POSTS, incoming, load, sleep)
 

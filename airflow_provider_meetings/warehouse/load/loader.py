@@ -27,30 +27,48 @@ from airflow_provider_meetings.warehouse.tables.views import views
 log = logging.getLogger(__name__)
 
 
+class Inputs:
+    """The inputs of a load of recordings; empty where a method is not overridden. Each call reads from the start."""
+
+    def recordings(self) -> Iterable[Neutral]:
+        """Return neutral recordings; read in batches."""
+        return ()
+
+    def stored_files(self) -> Iterable[Neutral]:
+        """Return stored files, of any outcome."""
+        return ()
+
+    def contents(self) -> Iterable[Content] | None:
+        """Return files that were read back; None does not touch their tables."""
+        return None
+
+    def summaries(self) -> Iterable[Neutral]:
+        """Return ``{"platform": .., "tenant": .., "windows": [..]}`` of each listing, which proves completeness."""
+        return ()
+
+    def ledger(self) -> Neutral | None:
+        """Return what the pipeline's ledger says after this load: ``{"items": [..], "dates": [..]}``.
+
+        None does not touch `pending_items` and `sync_clocks`.
+        """
+        return None
+
+
 def load_recordings(
     engine: Engine,
+    inputs: Inputs,
     *,
-    recordings: Iterable[Neutral],
-    stored_files: Iterable[Neutral],
-    summaries: Iterable[Neutral],
     run: RunKey,
-    schema: str | None,
-    table_prefix: str,
-    schema_changes: SchemaChanges,
     now: datetime,
-    contents: Iterable[Content] | None = None,
-    ledger: Neutral | None = None,
+    schema: str | None = None,
+    table_prefix: str = "",
+    schema_changes: SchemaChanges = "add",
 ) -> dict[str, int]:
     """Upsert recordings, their files, the contents of files, and the journal tables.
 
-    :param recordings: neutral recordings; read once, in batches.
-    :param stored_files: stored files, of any outcome.
-    :param summaries: ``{"platform": .., "tenant": .., "windows": [..]}`` of each listing, which proves completeness.
+    :param inputs: each input is read once.
     :param run: the task attempt that loads.
     :param now: the aware time of this load.
-    :param contents: files that were read back; None does not touch their tables.
-    :param ledger: what the pipeline's ledger says after this load: ``{"items": [..], "dates": [..]}``; None does not
-        touch `pending_items` and `sync_clocks`.
     :return: rows inserted or changed per table, by name without prefix. A file counts twice if both its declared and
         its stored columns changed, a recording that the call observes several times once per change. The journal tables
         count every row written.
@@ -60,6 +78,7 @@ def load_recordings(
     target = tables(table_prefix, schema)
     at = convert.utc_datetime(now)
     plan = RecordingPlan(target, at)
+    contents, ledger = inputs.contents(), inputs.ledger()
     texts = ContentPlan(target, at, read_back=contents is not None)
     used = [*plan.tables, *texts.tables]
     with session(engine) as current:
@@ -69,7 +88,7 @@ def load_recordings(
         journal = StagedRows(current, plan.journal_stages)
         recording_rounds, file_rounds = Rounds(), Rounds()
         ahead: Neutral | None = None
-        for batch in batches(recordings):
+        for batch in batches(inputs.recordings()):
             with_id = [recording for recording in batch if recording.get("recording_id") is not None]
             ahead = ahead or rows.asked_ahead(with_id, at)
             for number, part in recording_rounds.split(with_id, rows.recording_key):
@@ -81,13 +100,13 @@ def load_recordings(
                 "do others like it",
                 *(ahead.get(name) for name in ("recording_id", "asked_at")),
             )
-        for batch in batches(stored_files):
+        for batch in batches(inputs.stored_files()):
             for number, part in file_rounds.split(batch, rows.stored_file_key):
                 staged.add(plan.stored, rows.stored_file_rows(part, at), number)
                 staged.add(plan.landings, rows.landing_rows(part, run, at), number)
         for content in contents or ():
             texts.add(content, staged)
-        journal.add(plan.windows, rows.window_rows(summaries, run, at))
+        journal.add(plan.windows, rows.window_rows(inputs.summaries(), run, at))
         if ledger is not None:
             journal.add(plan.pending, rows.pending_rows(ledger["items"]))
             journal.add(plan.clocks, rows.clock_rows(ledger["dates"], at))
@@ -101,12 +120,12 @@ def load_recordings(
 
 def load_posts(
     engine: Engine,
-    *,
     posts: Iterable[Neutral],
-    schema: str | None,
-    table_prefix: str,
-    schema_changes: SchemaChanges,
+    *,
     now: datetime,
+    schema: str | None = None,
+    table_prefix: str = "",
+    schema_changes: SchemaChanges = "add",
 ) -> dict[str, int]:
     """Upsert posts and their reactions; a deleted post is marked and keeps its other columns.
 

@@ -91,7 +91,7 @@ def test_times_do_not_depend_on_session_time_zone(
         def get_conn_id(self) -> str:
             return "abroad"
 
-    load_posts(DuckDBEngine(Abroad()), posts=[post()], schema=None, table_prefix="", schema_changes="add", now=now)
+    load_posts(DuckDBEngine(Abroad()), [post()], now=now)
     with closing(hook.get_conn()) as connection:
         found = connection.execute("SELECT epoch(created_at), epoch(_landed_at) FROM posts").fetchall()
     assert found == [(1777593600.0, now.timestamp())]
@@ -103,15 +103,14 @@ def test_time_without_zone_is_refused(
 ) -> None:
     """It would store local times of the session."""
     hook = make_hook("duckdb", tmp_path / "x.duckdb")
-    arguments: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": now}
     key = "platform TEXT, tenant TEXT, post_id TEXT, PRIMARY KEY (platform, tenant, post_id)"
     with closing(hook.get_conn()) as connection:
         connection.execute(f"CREATE TABLE posts (created_at {kind}, {key})")
     if kind == "TIMESTAMPTZ":
-        assert load_posts(DuckDBEngine(hook), posts=[post()], **arguments)["posts"] == 1
+        assert load_posts(DuckDBEngine(hook), [post()], now=now)["posts"] == 1
     else:
         with pytest.raises(LoadError, match=r"'created_at' has the type timestamp without time zone, not "):
-            load_posts(DuckDBEngine(hook), posts=[post()], **arguments)
+            load_posts(DuckDBEngine(hook), [post()], now=now)
 
 
 def test_merge_in_pieces_is_complete(
@@ -119,19 +118,18 @@ def test_merge_in_pieces_is_complete(
 ) -> None:
     monkeypatch.setattr(engine_file, "_PIECE", 7)
     hook = make_hook("duckdb", tmp_path / "x.duckdb")
-    arguments: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": now}
     posts = [post(post_id=f"p-{i}", reactions=[{"type": "OK", "count": i}]) for i in range(30)]
     # Repeated rows leave gaps in the row numbers of the stage.
-    assert load_posts(DuckDBEngine(hook), posts=posts[:20] * 2, **arguments) == {"posts": 20, "post_reactions": 20}
-    assert load_posts(DuckDBEngine(hook), posts=posts, **arguments) == {"posts": 10, "post_reactions": 10}
-    assert load_posts(DuckDBEngine(hook), posts=[], **arguments) == {"posts": 0, "post_reactions": 0}
+    assert load_posts(DuckDBEngine(hook), posts[:20] * 2, now=now) == {"posts": 20, "post_reactions": 20}
+    assert load_posts(DuckDBEngine(hook), posts, now=now) == {"posts": 10, "post_reactions": 10}
+    assert load_posts(DuckDBEngine(hook), [], now=now) == {"posts": 0, "post_reactions": 0}
     with closing(hook.get_conn()) as connection:
         assert connection.execute("SELECT count(*) FROM posts").fetchall() == [(30,)]
 
 
 def test_comments_and_types_are_written(make_hook: MakeHook, tmp_path: Path, now: Any) -> None:
     hook = make_hook("duckdb", tmp_path / "x.duckdb")
-    load_posts(DuckDBEngine(hook), posts=[], schema="lake", table_prefix="", schema_changes="add", now=now)
+    load_posts(DuckDBEngine(hook), [], schema="lake", now=now)
     with closing(hook.get_conn()) as connection:
         columns = connection.execute("SELECT column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal")
         found = {name: (kind, comment) for name, kind, comment in columns.fetchall()}

@@ -20,6 +20,7 @@ from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.merge.engine import Hook
 from airflow_provider_meetings.warehouse.merge.staging import stage
 from tests.warehouse.conftest import NOW, RUN
+from tests.warehouse.inputs import inputs_of
 
 MakeHook = Callable[[str, Path | str], Hook]
 
@@ -81,18 +82,8 @@ def test_work_grows_linearly_with_rows(make_hook: MakeHook, tmp_path: Path) -> N
             {**owner, "state": "ready", "files": [{**owner, "file_id": str(n), "kind": "video"} for n in range(count)]}
         ]
         segments = [{**file, "segment_no": n, "text": str(n), "broken": False} for n in range(count)]
-        load_recordings(
-            engine,
-            recordings=recordings,
-            stored_files=(),
-            contents=[Content(TranscriptSegment, file, segments)],
-            summaries=(),
-            run=RUN,
-            schema=None,
-            table_prefix="",
-            schema_changes="add",
-            now=NOW,
-        )
+        contents = [Content(TranscriptSegment, file, segments)]
+        load_recordings(engine, inputs_of(recordings, contents=contents), run=RUN, now=NOW)
         return steps
 
     assert load(3000) < 15 * load(300)

@@ -18,6 +18,7 @@ from airflow_provider_meetings.warehouse.lake.landing import Counts, land_posts,
 from airflow_provider_meetings.warehouse.load.rows import RunKey
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.tables.tables import tables
+from tests.warehouse.inputs import inputs_of
 
 RUN = RunKey(dag_id="dag", run_id="run", task_id="load", map_index=-1, try_number=1)
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -45,11 +46,7 @@ def land(
     texts = None if contents is None else list(contents)
     return land_recordings(
         store_at(place) if isinstance(place, Path) else place,
-        recordings=lambda: iter(rows),
-        stored_files=lambda: iter(files),
-        contents=lambda: None if texts is None else iter(texts),
-        summaries=lambda: iter(listings),
-        ledger=ledger,
+        inputs_of(rows, stored_files=files, contents=texts, summaries=listings, ledger=ledger),
         run=run,
         now=now,
         sleep=sleep,
@@ -57,7 +54,7 @@ def land(
 
 
 def land_post(root: Path, *posts: Row, now: datetime = NOW) -> Counts:
-    return land_posts(store_at(root), posts=lambda: iter(posts), now=now, sleep=lambda seconds: None)
+    return land_posts(store_at(root), lambda: iter(posts), now=now, sleep=lambda seconds: None)
 
 
 def transcript(*texts: str, **changes: Any) -> Content:

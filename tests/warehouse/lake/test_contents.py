@@ -15,6 +15,7 @@ from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.lake.landing import land_recordings
+from airflow_provider_meetings.warehouse.load.loader import Inputs
 from airflow_provider_meetings.warehouse.load.transcripts import Content
 from airflow_provider_meetings.warehouse.privacy.rules import CONTENTS
 from tests.warehouse.lake.lakes import DEFAULT, NOW, RUN, content, days, land, read, transcript
@@ -138,20 +139,15 @@ def test_write_conflict_reads_inputs_again(lake: Path, recording: Make) -> None:
     store.first = lambda: land(lake, [recording()], contents=[transcript("other", file_id="t-2")])
     readings = 0
 
-    def contents() -> Iterator[Content]:
-        yield transcript("own")
-        nonlocal readings
-        readings += 1
+    class Read(Inputs):
+        def recordings(self) -> list[dict[str, Any]]:
+            return [recording()]
 
-    land_recordings(
-        store,
-        recordings=lambda: [recording()],
-        stored_files=lambda: (),
-        contents=contents,
-        summaries=lambda: (),
-        run=RUN,
-        now=NOW,
-        sleep=lambda seconds: None,
-    )
+        def contents(self) -> Iterator[Content]:
+            yield transcript("own")
+            nonlocal readings
+            readings += 1
+
+    land_recordings(store, Read(), run=RUN, now=NOW, sleep=lambda seconds: None)
     assert [row["text"] for row in read(lake, "transcript_segments")] == ["own", "other"]
     assert readings == 2

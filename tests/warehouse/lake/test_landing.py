@@ -21,6 +21,7 @@ from airflow_provider_meetings.warehouse.merge.engine import Hook
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.tables.tables import tables
 from tests.warehouse import servers
+from tests.warehouse.inputs import inputs_of
 from tests.warehouse.lake.lakes import (
     DEFAULT,
     NOW,
@@ -224,16 +225,9 @@ def run_random_loads(folder: Path, chosen: random.Random, recording: Make, store
         now = NOW + timedelta(hours=step)
         land(lake, recordings, stored=files, contents=contents, summaries=summaries, ledger=says, now=now)
         load_recordings(
-            *(engine_for(duck),),
-            recordings=recordings,
-            stored_files=files,
-            contents=contents,
-            summaries=summaries,
-            ledger=says,
+            engine_for(duck),
+            inputs_of(recordings, stored_files=files, contents=contents, summaries=summaries, ledger=says),
             run=RUN,
-            schema=None,
-            table_prefix="",
-            schema_changes="add",
             now=now,
         )
         assert_same_as_database(lake, database, RECORDING_TABLES)
@@ -276,8 +270,7 @@ def test_posts(lake: Path, duck: Hook, tmp_path: Path, post: Make) -> None:
     for step, posts in enumerate(loads):
         now = NOW + timedelta(hours=step)
         land_post(lake, *posts, now=now)
-        arguments: dict[str, Any] = {"schema": None, "table_prefix": "", "schema_changes": "add", "now": now}
-        load_posts(engine_for(duck), posts=posts, **arguments)
+        load_posts(engine_for(duck), posts, now=now)
         assert_same_as_database(lake, tmp_path / "warehouse.duckdb", ("posts", "post_reactions"))
     assert days(lake, "posts") == {"p-1": "2026-05-01", "p-2": "2026-05-04", "p-3": DEFAULT}
     assert set(days(lake, "post_reactions").values()) == {"2026-05-01"}

@@ -77,7 +77,7 @@ def compare_posts(now: datetime) -> Compare:
 
     def run(hook: Hook, cases: Sequence[Sequence[Observation]], known: int = 0) -> Rows:
         def load(prefix: str, items: Sequence[Observation]) -> None:
-            load_posts(engine_for(hook), posts=items, schema=None, table_prefix=prefix, schema_changes="add", now=now)
+            load_posts(engine_for(hook), items, table_prefix=prefix, now=now)
 
         run = _load_both(hook, load, cases, known)
         one, each = (_rows(hook, prefix, run, ("posts", "post_reactions")) for prefix in ("one_", "each_"))
