@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, TypeVar, get_args
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,22 +19,7 @@ from airflow_provider_meetings.emulator.model.endpoints import ENDPOINTS
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 PREFIX: Final = "/_emulator/"
-
-_NUMBER: Final = (int,)
-_OPTIONAL_NUMBER: Final = (int, type(None))
-_TEXT: Final = (str,)
-_OPTIONAL_TEXT: Final = (str, type(None))
-
-Types = Mapping[str, tuple[type, ...]]
-
-_FAIL: Final[Types] = {
-    "endpoint": _TEXT, "code": _NUMBER, "times": _OPTIONAL_NUMBER, "skip": _NUMBER, "status": _OPTIONAL_NUMBER,
-    "message": _OPTIONAL_TEXT, "reset": _NUMBER, "body": _OPTIONAL_TEXT,
-}  # fmt: skip
-_MEDIA_FAULT: Final[Types] = {
-    "kind": _TEXT, "file": _OPTIONAL_TEXT, "n": _OPTIONAL_NUMBER, "request": _OPTIONAL_NUMBER, "first": _NUMBER,
-    "last": _OPTIONAL_NUMBER,
-}  # fmt: skip
+Result = TypeVar("Result")
 
 
 async def _json_object(request: Request) -> dict[str, Any]:
@@ -52,21 +38,25 @@ async def _json_object(request: Request) -> dict[str, Any]:
     return body
 
 
-def _checked(body: Mapping[str, Any], types: Types, *required: str) -> dict[str, Any]:
-    """Return ``body`` if all its names and types are accepted.
+def _call(function: Callable[..., Result], body: Mapping[str, Any]) -> Result:
+    """Call ``function`` with the arguments in ``body``.
 
-    :raises ValueError: one is not, or a required name is missing.
+    :raises ValueError: an argument is unknown, missing or of another type.
     """
+    parameters = inspect.signature(function, eval_str=True).parameters
     for name, value in body.items():
-        if name not in types:
-            raise ValueError(f"{name!r} is not accepted; accepted: {', '.join(types) or 'nothing'}")
-        if not isinstance(value, types[name]) or (isinstance(value, bool) and bool not in types[name]):
-            names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in types[name])
+        if name not in parameters:
+            raise ValueError(f"{name!r} is not accepted; accepted: {', '.join(parameters) or 'nothing'}")
+        annotation = parameters[name].annotation
+        # The function itself checks a literal.
+        kinds = [kind for kind in get_args(annotation) or (annotation,) if isinstance(kind, type)]
+        if kinds and type(value) not in kinds:
+            names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
             raise ValueError(f"{name} must be {names}")
-    missing = [name for name in required if name not in body]
-    if missing:
-        raise ValueError(f"{missing[0]} is required")
-    return dict(body)
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in body:
+            raise ValueError(f"{name} is required")
+    return function(**body)
 
 
 class Control:
@@ -150,7 +140,7 @@ class Control:
 
     def fail(self, _query: Any, body: Any) -> dict[str, Any]:
         """Inject an error."""
-        return asdict(self.state.fail(**_checked(body, _FAIL, "endpoint", "code")))
+        return asdict(_call(self.state.fail, body))
 
     def clear_failures(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
         """Remove the injected errors, or those of ``?endpoint=``."""
@@ -159,7 +149,7 @@ class Control:
 
     def media_fault(self, _query: Any, body: Any) -> dict[str, Any]:
         """Inject a media fault."""
-        return self.state.fault(**_checked(body, _MEDIA_FAULT, "kind")).to_dict()
+        return _call(self.state.fault, body).to_dict()
 
     def clear_media_faults(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
         """Remove the media faults, or those of ``?file=``."""
@@ -168,8 +158,7 @@ class Control:
 
     def reset(self, _query: Any, body: Any) -> dict[str, Any]:
         """Restore the initial state."""
-        _checked(body, {})
-        self.state.reset()
+        _call(self.state.reset, body)
         return self.overview()
 
     def requests(self, query: Mapping[str, str], _body: Any) -> dict[str, Any]:
