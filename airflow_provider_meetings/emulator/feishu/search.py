@@ -18,7 +18,7 @@ from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 _MINUTES: Final = "feishu.minutes_search"
 _AVATAR: Final = "https://example.invalid/avatar.jpg"
-Range = tuple[datetime | None, datetime | None]
+_ALWAYS: Final = {"start_time": "0001-01-01T00:00:00+00:00", "end_time": "9999-12-31T23:59:59+00:00"}
 
 
 # https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/minutes-v1/minute/search
@@ -30,17 +30,19 @@ async def minutes_search(state: EmulatorState, request: Request) -> Response:
     """
     authorize(state, request, _MINUTES, "user")
     body = await json_body(request)
+    filters = body.get("filter") or {}
+    size = answers.whole_number(request.query_params.get("page_size", "15"))
     try:
-        size, filters = _page_size(request), _object(body, "filter")
-        created = _range(filters, "create_time")
-        owners = _texts(filters, "owner_ids")
-    except ValueError:
+        start, end, owners = _filters(filters)
+    except (AttributeError, TypeError, ValueError):
         raise answers.error(_MINUTES, 99992402) from None
+    if size is None or not 1 <= size <= 30:
+        raise answers.error(_MINUTES, 99992402)
     found = [
         minute
         for minute in state.company.feishu_minutes.values()
         if minute.status not in {"deleted", "forbidden"}
-        and _within(minute.create_time, created)
+        and start <= minute.create_time <= end
         and (not owners or answers.user_id(request, minute.owner, _MINUTES, 99992402) in owners)
     ]
     found.sort(key=lambda minute: minute.create_time, reverse=True)
@@ -64,45 +66,14 @@ async def minutes_search(state: EmulatorState, request: Request) -> Response:
     return answers.success(data, state.now())
 
 
-def _page_size(request: Request) -> int:
-    size = answers.whole_number(request.query_params.get("page_size", "15"))
-    if size is None or not 1 <= size <= 30:
-        raise ValueError("page_size")
-    return size
-
-
-def _object(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = body.get(name) or {}
-    if not isinstance(value, dict):
-        raise ValueError(name)
-    return value
-
-
-def _texts(body: Mapping[str, Any], name: str) -> list[str]:
-    value = body.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(name)
-    return value
-
-
-def _range(body: Mapping[str, Any], name: str) -> Range:
-    """Return both ends of a range of ISO 8601 times with time zones; both are optional."""
-    value = _object(body, name)
-    ends = []
-    for end in ("start_time", "end_time"):
-        text = value.get(end)
-        if text is not None and not isinstance(text, str):
-            raise ValueError(end)
-        time = None if text is None else datetime.fromisoformat(text)
-        if time is not None and time.tzinfo is None:
-            raise ValueError(end)
-        ends.append(time)
-    return ends[0], ends[1]
-
-
-def _within(time: datetime, ends: Range) -> bool:
-    start, end = ends
-    return (start is None or start <= time) and (end is None or time <= end)
+def _filters(filters: Mapping[str, Any]) -> tuple[datetime, datetime, list[str]]:
+    """Return both ends of ``create_time``, ISO 8601 with time zones, and the owners; all are optional."""
+    created = {**_ALWAYS, **(filters.get("create_time") or {})}
+    start, end = (datetime.fromisoformat(created[name]) for name in _ALWAYS)
+    owners = filters.get("owner_ids") or []
+    if start.tzinfo is None or end.tzinfo is None or not isinstance(owners, list):
+        raise ValueError(filters)
+    return start, end, owners
 
 
 HANDLERS: Final[dict[str, Handler]] = {_MINUTES: minutes_search}
