@@ -20,7 +20,7 @@ from airflow_provider_meetings.emulator.model.company import milliseconds
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.model.wecom import WecomFile
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
-from airflow_provider_meetings.emulator.wecom.listing import is_done
+from airflow_provider_meetings.emulator.wecom.recordings import is_done
 
 
 # https://developer.work.weixin.qq.com/document/path/98196
