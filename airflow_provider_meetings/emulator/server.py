@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_meetings.emulator.app import create_app
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
@@ -28,7 +27,7 @@ def serve(state: EmulatorState, host: str = "127.0.0.1", port: int = 0) -> Itera
     # Connections inherit this option. asyncio sets it only if the socket has its protocol, which create_server does not
     # set; without it each response, sent in two writes, waits 40 ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    app = _ConnectionCloser(create_app(state, host))
+    app = create_app(state, host)
     server = _Server(
         uvicorn.Config(
             app,
@@ -44,7 +43,7 @@ def serve(state: EmulatorState, host: str = "127.0.0.1", port: int = 0) -> Itera
             server_header=False,
         )
     )
-    app.server = server
+    app.state.server = server
     thread = threading.Thread(target=server.run, args=([listener],), name="meetings-emulator", daemon=True)
     thread.start()
     try:
@@ -55,30 +54,6 @@ def serve(state: EmulatorState, host: str = "127.0.0.1", port: int = 0) -> Itera
         server.stop()
         thread.join()
         listener.close()
-
-
-class _ConnectionCloser:
-    """Let the application close a connection, which ASGI cannot: a body can then end before its length."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.server: uvicorn.Server | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add ``emulator.close_connection`` to the scope."""
-
-        async def close_connection() -> None:
-            connections = list(self.server.server_state.connections) if self.server else []
-            found = [one for one in connections if getattr(one, "client", None) == scope["client"]]
-            if not found:
-                raise RuntimeError("the client's connection is unknown: is there a proxy in between?")
-            for connection in found:
-                if connection.transport is not None:
-                    # Not abort(): sent bytes must arrive.
-                    connection.transport.close()
-
-        scope["emulator.close_connection"] = close_connection
-        await self.app(scope, receive, send)
 
 
 class _Server(uvicorn.Server):

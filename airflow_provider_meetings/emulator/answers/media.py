@@ -121,7 +121,7 @@ class _Body(StreamingResponse):
         async for chunk in self.body_iterator:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         if not self.stalls:
-            await close_connection(scope)
+            close_connection(scope)
         await until_disconnect(receive)
 
 

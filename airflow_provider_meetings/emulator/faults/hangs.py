@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -107,16 +106,16 @@ class WithheldResponse(Response):
             await self.response(scope, receive, send)
             return
         self.hangs.count_withheld()
-        await close_connection(scope)
+        close_connection(scope)
         await until_disconnect(receive)
 
 
-async def close_connection(scope: Scope) -> None:
-    """Close the connection of a request. ASGI cannot do this; `emulator.server` adds it to the scope."""
-    close: Callable[[], Awaitable[None]] | None = scope.get("emulator.close_connection")
-    if close is None:
-        raise RuntimeError("only the emulator's own server can close a connection; use emulator.server.serve")
-    await close()
+def close_connection(scope: Scope) -> None:
+    """Close the connection of a request, which ASGI cannot: a body can then end before its length."""
+    for connection in scope["app"].state.server.server_state.connections:
+        if connection.client == scope["client"] and connection.transport is not None:
+            # Not abort(): sent bytes must arrive.
+            connection.transport.close()
 
 
 async def until_disconnect(receive: Receive) -> None:
