@@ -86,7 +86,8 @@ class RequestLog:
         for part in parts:
             withheld += [name for name in _SECRETS if isinstance(part, dict) and part.pop(name, None)]
         query, headers, parsed = parts
-        self.state.log(RequestRecord(request.method, request.url.path, query, headers, parsed, tuple(withheld)))
+        record = RequestRecord(request.method, request.url.path, query, headers, parsed, tuple(withheld))
+        self.state.requests.append(record)
         unread = [body]
 
         async def replay() -> Message:

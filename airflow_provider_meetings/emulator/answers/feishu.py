@@ -49,10 +49,10 @@ class FeishuError(Exception):
         self.scopes = scopes
 
 
-def error(endpoint: str, code: int) -> FeishuError:
+def error(endpoint: str, code: int, headers: Mapping[str, str] | None = None) -> FeishuError:
     """Return the error that the documents of ``endpoint`` list under ``code``."""
     row = documented(endpoint, code)
-    return FeishuError(row.status, row.code, row.message)
+    return FeishuError(row.status, row.code, row.message, headers)
 
 
 def missing_scope(endpoint: str, code: int, scopes: tuple[str, ...]) -> FeishuError:

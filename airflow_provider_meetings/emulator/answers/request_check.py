@@ -61,14 +61,12 @@ async def _answer(state: EmulatorState, request: Request, endpoint: Endpoint, ha
             return _injected_error(endpoint, failure)
         _check_rate_limits(state, request, endpoint)
         return await handler(state, request)
-    except FeishuError as error:
+    except (FeishuError, WecomError) as error:
         if error.code in _RATE_LIMIT_CODES:
-            state.count_throttled(endpoint)
+            state.throttled[endpoint.name] += 1
+        if isinstance(error, WecomError):
+            return wecom.error_response(error, request)
         return feishu.error_response(error, state.now(), _SHAPES.get(endpoint.name, "envelope"))
-    except WecomError as error:
-        if error.errcode in _RATE_LIMIT_CODES:
-            state.count_throttled(endpoint)
-        return wecom.error_response(error, request)
 
 
 def _injected_error(endpoint: Endpoint, failure: Failure) -> Response:
@@ -103,9 +101,7 @@ def _check_rate_limits(state: EmulatorState, request: Request, endpoint: Endpoin
     if endpoint.name == "feishu.post":
         # Moments has its own code and sends no reset header.
         raise feishu.error("feishu.post", _POST_THROTTLED)
-    message = feishu.error(endpoint.name, _THROTTLED).msg
-    headers = _rate_limit_headers(exceeded.limit, exceeded.reset)
-    raise FeishuError(429, _THROTTLED, message, headers)
+    raise feishu.error(endpoint.name, _THROTTLED, _rate_limit_headers(exceeded.limit, exceeded.reset))
 
 
 def _rate_limit_headers(limit: int, reset: int) -> dict[str, str]:

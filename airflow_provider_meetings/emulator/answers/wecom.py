@@ -21,9 +21,9 @@ _INT32: Final = 2**31 - 1
 class WecomError(Exception):
     """An error answer: WeCom's errcode and errmsg."""
 
-    def __init__(self, errcode: int, errmsg: str, status: int = 200) -> None:
-        super().__init__(errcode, errmsg)
-        self.errcode = errcode
+    def __init__(self, code: int, errmsg: str, status: int = 200) -> None:
+        super().__init__(code, errmsg)
+        self.code = code
         self.errmsg = errmsg
         self.status = status
 
@@ -49,9 +49,9 @@ def error_response(error: WecomError, request: Request) -> JSONResponse:
     """Return ``error``; its errmsg ends with a request id, the caller's address and a link."""
     hint = 10**18 + secrets.randbelow(9 * 10**18)
     address = request.client.host if request.client else "127.0.0.1"
-    more = f"https://open.work.weixin.qq.com/devtool/query?e={error.errcode}"
+    more = f"https://open.work.weixin.qq.com/devtool/query?e={error.code}"
     errmsg = f"{error.errmsg}, hint: [{hint}], from ip: {address}, more info at {more}"
-    return JSONResponse({"errcode": error.errcode, "errmsg": errmsg}, error.status)
+    return JSONResponse({"errcode": error.code, "errmsg": errmsg}, error.status)
 
 
 # https://developer.work.weixin.qq.com/document/path/90455

@@ -20,7 +20,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
     FEISHU_USER,
     find_app,
 )
-from airflow_provider_meetings.emulator.state.consents import Challenge, Consent, ConsentError
+from airflow_provider_meetings.emulator.state.consents import Challenge, ConsentError, Grant
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 # The vendor serves this page on the host for accounts; the emulator serves all on one host.
@@ -91,9 +91,7 @@ async def token(state: EmulatorState, request: Request) -> Response:
     seconds = state.token_seconds
     try:
         app = _app(state, request, body)
-        scope = _text(body, "scope")
-        consent = _consent(state, body, app, scope)
-        issued = state.consents.issue(consent, scope, seconds, state.refresh_seconds)
+        issued = state.consents.issue(_grant(state, body, app), seconds, state.refresh_seconds)
     except ConsentError as error:
         raise answers.error(_EXCHANGE, error.code) from None
     content: dict[str, Any] = {"code": 0, "access_token": issued.access_token, "expires_in": seconds}
@@ -103,8 +101,8 @@ async def token(state: EmulatorState, request: Request) -> Response:
     return answers.flat(content, state.now())
 
 
-def _consent(state: EmulatorState, body: dict[str, Any], app: App, scope: str | None) -> Consent:
-    grant_type = _required(body, "grant_type")
+def _grant(state: EmulatorState, body: dict[str, Any], app: App) -> Grant:
+    scope, grant_type = _text(body, "scope"), _required(body, "grant_type")
     if grant_type == "authorization_code":
         code, redirect_uri = _required(body, "code"), _text(body, "redirect_uri")
         verifier = _text(body, "code_verifier")

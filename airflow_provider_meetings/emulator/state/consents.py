@@ -48,6 +48,10 @@ class Consent:
     ends_at: float
 
 
+Grant = tuple[Consent, frozenset[str]]
+"""A consent, and those of its scopes that a token has."""
+
+
 @dataclass(slots=True)
 class _Code:
     consent: Consent
@@ -114,8 +118,10 @@ class Consents:
 
     def use_code(
         self, code: str, app_id: str, redirect_uri: str | None, verifier: str | None, *, scope: str | None
-    ) -> Consent:
-        """Return the consent of ``code`` and mark the code as used. A refused request does not use it: assumed.
+    ) -> Grant:
+        """Return the consent of ``code`` with the requested scopes, and mark the code as used.
+
+        A refused request does not use it: assumed.
 
         :raises ConsentError: the request is refused.
         """
@@ -133,12 +139,12 @@ class Consents:
                 raise ConsentError(20071)
             if known.challenge is not None and not _verify(known.challenge, verifier):
                 raise ConsentError(20049)
-            _requested_scopes(known.consent, scope)
+            scopes = _requested_scopes(known.consent, scope)
             known.used = True
-            return known.consent
+            return known.consent, scopes
 
-    def use_refresh_token(self, refresh_token: str, app_id: str, *, self_built: bool, scope: str | None) -> Consent:
-        """Return the consent of ``refresh_token`` and mark the token as used; a refused request does not use it.
+    def use_refresh_token(self, refresh_token: str, app_id: str, *, self_built: bool, scope: str | None) -> Grant:
+        """Return the consent of ``refresh_token`` with the requested scopes, and mark the token as used, as a code.
 
         :raises ConsentError: the request is refused.
         """
@@ -152,21 +158,16 @@ class Consents:
                 raise ConsentError(20073 if known.status == "used" else 20064)
             if self._clock() >= min(known.expires_at, known.consent.ends_at):
                 raise ConsentError(20037)
-            _requested_scopes(known.consent, scope)
+            scopes = _requested_scopes(known.consent, scope)
             known.status = "used"
-            return known.consent
+            return known.consent, scopes
 
-    def issue(self, consent: Consent, scope: str | None, seconds: int, refresh_seconds: int) -> TokenPair:
-        """Return new tokens of ``consent``, limited to ``scope`` if it is not empty.
-
-        The refresh token expires no later than the consent.
-
-        :raises ConsentError: ``scope`` has a duplicate, or a scope that was not granted.
-        """
+    def issue(self, grant: Grant, seconds: int, refresh_seconds: int) -> TokenPair:
+        """Return new tokens. The refresh token expires no later than the consent."""
+        consent, scopes = grant
         with self._lock:
-            scopes = _requested_scopes(consent, scope)
             token = self._tokens.new("feishu_user", seconds)
-            self._access_tokens[token] = (consent, scopes)
+            self._access_tokens[token] = grant
             if OFFLINE not in scopes:
                 return TokenPair(token, scopes, None, 0)
             refresh_token = "eyJ." + secrets.token_urlsafe(32)
@@ -174,7 +175,7 @@ class Consents:
             self._refresh_tokens[refresh_token] = _RefreshToken(consent, self._clock() + lifetime)
             return TokenPair(token, scopes, refresh_token, lifetime)
 
-    def by_access_token(self, access_token: str) -> tuple[Consent, frozenset[str]]:
+    def by_access_token(self, access_token: str) -> Grant:
         """Return the consent of a user's access token and the scopes of this token.
 
         :raises KeyError: the token is unknown.

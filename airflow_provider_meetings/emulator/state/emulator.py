@@ -184,11 +184,6 @@ class EmulatorState:
             if endpoint.token:
                 self.token_requests[endpoint.platform] += 1
 
-    def count_throttled(self, endpoint: Endpoint) -> None:
-        """Count one request that was refused by a rate limit."""
-        with self._lock:
-            self.throttled[endpoint.name] += 1
-
     def forget_counters(self) -> None:
         """Clear the log and the counters; tokens and rate limits keep their state."""
         with self._lock:
@@ -237,8 +232,3 @@ class EmulatorState:
         """Return the number of polls that :meth:`count_poll` has counted."""
         with self._lock:
             return self._polls[stage, object_id]
-
-    def log(self, record: RequestRecord) -> None:
-        """Append ``record`` to :attr:`requests`."""
-        with self._lock:
-            self.requests.append(record)

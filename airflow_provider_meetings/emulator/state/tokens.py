@@ -18,12 +18,8 @@ Holder = Literal[AppHolder, "feishu_user"]
 # A token is returned again while it is valid for at least so many seconds. Feishu then returns a second one:
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
 # WeCom: "the same result within validity", from older copies of https://developer.work.weixin.qq.com/document/path/91039
-_REUSE_IF_VALID_FOR: Final[Mapping[AppHolder, int]] = {
-    "feishu": 30 * 60,
-    "feishu_store": 30 * 60,
-    "feishu_app": 30 * 60,
-    "wecom": 1,
-}
+_FEISHU_REUSE_SECONDS: Final = 30 * 60
+_WECOM_REUSE_SECONDS: Final = 1
 # Assumed: as long as the vendor's SDK for Go keeps a ticket, https://github.com/larksuite/oapi-sdk-go
 _TICKET_SECONDS: Final = 12 * 3600
 _PREFIX: Final[Mapping[Holder, str]] = {
@@ -44,13 +40,12 @@ class Tokens:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.RLock()
-        self._tokens: dict[Holder, dict[str, float]] = {}
         self.reset()
 
     def reset(self) -> None:
         """Forget all tokens except the user's fixed token, which never expires."""
         with self._lock:
-            self._tokens = {holder: {} for holder in _PREFIX}
+            self._tokens: dict[Holder, dict[str, float]] = {holder: {} for holder in _PREFIX}
             self._tokens["feishu_user"][FEISHU_USER_TOKEN] = math.inf
 
     def issue(self, holder: AppHolder, seconds: int) -> tuple[str, int]:
@@ -60,7 +55,8 @@ class Tokens:
             tokens = self._tokens[holder]
             if tokens:
                 newest = next(reversed(tokens))
-                if tokens[newest] - now >= _REUSE_IF_VALID_FOR[holder]:
+                reuse = _WECOM_REUSE_SECONDS if holder == "wecom" else _FEISHU_REUSE_SECONDS
+                if tokens[newest] - now >= reuse:
                     return newest, int(tokens[newest] - now)
             return self.new(holder, seconds), seconds
 
@@ -96,7 +92,6 @@ class AppTickets:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._pushed: dict[str, float] = {}
         self.reset()
 
     def reset(self) -> None:
