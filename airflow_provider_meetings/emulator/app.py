@@ -20,14 +20,14 @@ from airflow_provider_meetings.emulator.answers.media import MEDIA_HANDLERS
 from airflow_provider_meetings.emulator.answers.request_check import Handler, checked_routes
 from airflow_provider_meetings.emulator.answers.wecom import WecomError
 from airflow_provider_meetings.emulator.control.routes import PREFIX, Control
-from airflow_provider_meetings.emulator.feishu import meetings, minutes, oauth, posts, report, search, store, tokens
+from airflow_provider_meetings.emulator.feishu import meetings, minutes, oauth, posts, report, search, tokens
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState, RequestRecord
 from airflow_provider_meetings.emulator.wecom import files, recordings, transcripts
 
 _ENDPOINT_HANDLERS: Final[dict[str, Handler]] = {
     name: handler
     for module in (
-        tokens, store, oauth, search, meetings, minutes, report, posts,
+        tokens, oauth, search, meetings, minutes, report, posts,
         recordings, files, transcripts,
     )
     for name, handler in module.HANDLERS.items()

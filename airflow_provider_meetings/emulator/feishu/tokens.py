@@ -1,4 +1,4 @@
-"""Feishu's tenant tokens of self-built apps, and the check of a request's token."""
+"""Feishu's tokens of self-built and of store apps, and the check of a request's token."""
 
 from __future__ import annotations
 
@@ -11,25 +11,64 @@ from airflow_provider_meetings.emulator.answers import feishu as answers
 from airflow_provider_meetings.emulator.answers.feishu import json_body
 from airflow_provider_meetings.emulator.answers.request_check import Handler
 from airflow_provider_meetings.emulator.model.feishu_apps import NEEDED, SELF_BUILT_ONLY, App, Cloud, missing_scopes
-from airflow_provider_meetings.emulator.seed.credentials import find_app
+from airflow_provider_meetings.emulator.seed.credentials import FEISHU_TENANT_KEY, find_app
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
 
 Caller = Literal["tenant", "user"]
 
 _TENANT: Final = "feishu.tenant_access_token"
+_RESEND: Final = "feishu.app_ticket_resend"
+_APP: Final = "feishu.app_access_token"
+_STORE_TENANT: Final = "feishu.store_tenant_access_token"
 
 
 # https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token_internal
 async def tenant_access_token(state: EmulatorState, request: Request) -> Response:
     """Answer without an envelope, with ``expire`` in seconds. Assumed: 10014 for a store app."""
-    if app_of_body(state.cloud, await json_body(request), _TENANT).store:
+    if _app_of_body(state.cloud, await json_body(request), _TENANT).store:
         raise answers.error(_TENANT, 10014)
     token, expire = state.issue_token("feishu")
     return answers.flat({"code": 0, "msg": "ok", "tenant_access_token": token, "expire": expire}, state.now())
 
 
+# https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_ticket_resend
+async def resend(state: EmulatorState, request: Request) -> Response:
+    """Push a ticket; only ``GET /_emulator/`` shows it. Self-built apps get 10016."""
+    app = _app_of_body(state.cloud, await json_body(request), _RESEND)
+    if not app.store:
+        raise answers.error(_RESEND, 10016)
+    state.app_tickets.push()
+    return answers.flat({"code": 0, "msg": "success"}, state.now())
+
+
+# https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/app_access_token
+async def app_access_token(state: EmulatorState, request: Request) -> Response:
+    """Answer without an envelope, with the app's token. The vendor's SDK expects 10012 for an invalid ticket."""
+    body = await json_body(request)
+    app = _app_of_body(state.cloud, body, _APP)
+    if not app.store or not state.app_tickets.is_valid(body.get("app_ticket")):
+        raise answers.error(_APP, 10012)
+    token, expire = state.tokens.issue("feishu_app", state.token_seconds)
+    return answers.flat({"code": 0, "msg": "success", "app_access_token": token, "expire": expire}, state.now())
+
+
+# https://open.feishu.cn/document/ukTMukTMukTM/ukDNz4SO0MjL5QzM/auth-v3/auth/tenant_access_token
+async def store_tenant_access_token(state: EmulatorState, request: Request) -> Response:
+    """Answer without an envelope. Assumed: 99991664 for an invalid app token, 10013 for a tenant without the app."""
+    body = await json_body(request)
+    app_token, tenant_key = body.get("app_access_token"), body.get("tenant_key")
+    if not isinstance(app_token, str) or not isinstance(tenant_key, str):
+        raise answers.error(_STORE_TENANT, 10003)
+    if state.tokens.status("feishu_app", app_token) != "valid":
+        raise answers.error(_STORE_TENANT, 99991664)
+    if tenant_key != FEISHU_TENANT_KEY:
+        raise answers.error(_STORE_TENANT, 10013)
+    token, expire = state.tokens.issue("feishu_store", state.token_seconds)
+    return answers.flat({"code": 0, "msg": "success", "tenant_access_token": token, "expire": expire}, state.now())
+
+
 # https://open.feishu.cn/document/ukTMukTMukTM/ugjM14COyUjL4ITN
-def app_of_body(cloud: Cloud, body: dict[str, Any], endpoint: str) -> App:
+def _app_of_body(cloud: Cloud, body: dict[str, Any], endpoint: str) -> App:
     """Return the app with the id and secret in ``body``.
 
     The page lists only the codes. Users report, with HTTP 200, 10003 for an unknown app id, such as one of the other
@@ -89,4 +128,9 @@ def _check_store_app(endpoint: str) -> None:
         raise answers.missing_scope(endpoint, 99991672, NEEDED[endpoint])
 
 
-HANDLERS: Final[dict[str, Handler]] = {_TENANT: tenant_access_token}
+HANDLERS: Final[dict[str, Handler]] = {
+    _TENANT: tenant_access_token,
+    _RESEND: resend,
+    _APP: app_access_token,
+    _STORE_TENANT: store_tenant_access_token,
+}

@@ -104,7 +104,7 @@ class TestStoreApp:
             with pytest.raises(AirflowException, match=message):
                 self.read()
         # The block does not apply to another tenant that has installed the app.
-        monkeypatch.setattr("airflow_provider_meetings.emulator.feishu.store.FEISHU_TENANT_KEY", "another-tenant")
+        monkeypatch.setattr("airflow_provider_meetings.emulator.feishu.tokens.FEISHU_TENANT_KEY", "another-tenant")
         self.connect(store, tenant_key="another-tenant")
         self.read()
         self.connect(store)
