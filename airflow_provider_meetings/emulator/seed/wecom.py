@@ -10,7 +10,6 @@ from functools import cache
 from typing import Final
 
 from airflow_provider_meetings.emulator.model.company import SHANGHAI
-from airflow_provider_meetings.emulator.model.documents import docx, pdf
 from airflow_provider_meetings.emulator.model.media import Media
 from airflow_provider_meetings.emulator.model.wecom import WecomFile, WecomRecording, WecomSharing
 from airflow_provider_meetings.emulator.seed.transcripts import as_file, transcript
@@ -47,7 +46,7 @@ _WEEKLY: Final = (
 
 @cache
 def recordings() -> tuple[WecomRecording, ...]:
-    """Return all recordings of the company, in any order. Their documents take 7 ms to make, hence the cache."""
+    """Return all recordings of the company, in any order. They take some milliseconds to make, hence the cache."""
     return (*_standups(), *_weeklies(), *_special_records(), *_special_day())
 
 
@@ -110,7 +109,7 @@ def _recording(
 
 def _file(name: str, start: datetime, minutes: int, *, summarized: bool, largest: int) -> WecomFile:
     text = f"会议纪要 {name}\n1. 进展正常。\n2. Next steps: see the tracker.\n"
-    summaries = (docx(text.splitlines()), Media.of(text.encode(), "txt"), pdf(f"Minutes of {name}"))
+    summaries = (Media(2_000, "docx", name), Media.of(text.encode(), "txt"), Media(1_000, "pdf", name))
     record_file_id = name.replace("mr-", "rf-", 1)
     owner = name.split("-")[2]
     spoken = transcript(owner, external=name.startswith(SHARED_RECORD), detected=not name.startswith(PROCESSING_RECORD))

@@ -1,13 +1,9 @@
 from __future__ import annotations
 
-import io
-import zipfile
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.emulator.model.documents import docx, pdf
 from airflow_provider_meetings.emulator.model.media import CONTENT_TYPES, Kind, Media
 
 LONG = Media(700_001, "mp4", "long")
@@ -50,14 +46,3 @@ def test_boxes_span_the_file(kind: Kind, brand: bytes) -> None:
 @pytest.mark.parametrize("kind", ["txt", "srt", "html"])
 def test_text_is_printable(kind: Kind) -> None:
     assert Media(9000, kind).read().decode("ascii").replace("\n", "").isprintable()
-
-
-def test_documents_are_valid() -> None:
-    with zipfile.ZipFile(io.BytesIO(docx(["第一 <段>", "two & more"]).read())) as archive:
-        assert archive.testzip() is None
-        assert "第一 &lt;段&gt;" in archive.read("word/document.xml").decode()
-    content = pdf("Minutes (draft)").read()
-    table = int(content.rsplit(b"startxref\n", 1)[1].split(b"\n")[0])
-    assert content[table:].startswith(b"xref\n0 6\n")
-    offsets = [int(line[:10]) for line in content[table:].splitlines()[3:8]]
-    assert [content[offset:].split(b" ")[0] for offset in offsets] == [b"1", b"2", b"3", b"4", b"5"]
