@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
+import msgspec
+import msgspec.structs
 import pendulum
 
 from airflow_provider_meetings.api.models import Recording, RecordingState
@@ -17,13 +16,21 @@ TAKEN_FOR = 3600.0
 """How long a run has an item for itself, in seconds; a retry of the same run may take it again at once."""
 DAY = 86_400.0
 _VOLATILE = frozenset({"asked_at", "listed_by", "reason", "revisit"})
-_EMPTY: tuple[object, ...] = ((), frozenset())
-_BEGIN, _END = -62_135_596_800, 253_402_300_800  # of what a datetime can be
-_IDS = ("recording_id", "meeting_id", "meeting_number")
+IDS = ("recording_id", "meeting_id", "meeting_number")
+
+Time = Annotated[float, msgspec.Meta(ge=-62_135_596_800, lt=253_402_300_800)]
+"""Seconds, since the epoch or of a duration, that a datetime can be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A part of a ledger. Types are checked when it is read: anyone who can write to the store can write ledgers."""
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with other values."""
+        return msgspec.structs.replace(self, **changes)
+
+
+class Seen(Record):
     """The latest answer of the platform about an item; times are seconds since the epoch, in all classes here.
 
     :param entry: the entry that has it; decides between two answers of the same time.
@@ -36,31 +43,30 @@ class Seen:
     :param replaced_by: the id of the recording, which has its own item since it is known.
     """
 
-    at: float
+    at: Time
     entry: str
-    state: str
+    state: RecordingState
     digest: str
     selector: str
     run: str
-    taken_at: float
-    asked_at: float
+    taken_at: Time
+    asked_at: Time
     reason: str | None = None
     recording_id: str | None = None
     meeting_id: str | None = None
     meeting_number: str | None = None
-    started_at: float | None = None
-    missing_since: float | None = None
-    open_since: float | None = None
+    started_at: Time | None = None
+    missing_since: Time | None = None
+    open_since: Time | None = None
     replaced_by: str | None = None
 
     @property
     def is_pending(self) -> bool:
         """Return whether the recording may still become ready; an overdue one is asked for again."""
-        return self.state == RecordingState.OVERDUE or RecordingState(self.state).is_pending
+        return self.state is RecordingState.OVERDUE or self.state.is_pending
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class Settled(Record):
     """What the latest load of an item has written.
 
     :param digest: of the recording that was loaded; see `Seen`.
@@ -68,15 +74,14 @@ class Settled:
     :param refused: kinds of files that the platform refused.
     """
 
-    at: float
+    at: Time
     entry: str
     digest: str
     missing: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Record):
     """A recording, or a meeting whose recording has no id yet.
 
     It is open while one of the entries that `opened` it is not `closed`. Who closes it names the entries that it has
@@ -86,9 +91,9 @@ class Item:
     """
 
     seen: Seen
-    first_seen: float
+    first_seen: Time
     settled: Settled | None = None
-    settled_at: float | None = None
+    settled_at: Time | None = None
     opened: frozenset[str] = frozenset()
     closed: frozenset[str] = frozenset()
 
@@ -146,7 +151,7 @@ class Item:
         answered = (
             self.settled is not None
             and self.is_live
-            and (self.seen.state != RecordingState.READY or self.settled.refused)
+            and (self.seen.state is not RecordingState.READY or self.settled.refused)
         )
         old = now > (self.first_seen if self.settled_at is None else self.settled_at) + revisit
         return old and not self.is_open and not answered and self.next_check(revisit) is None
@@ -155,8 +160,7 @@ class Item:
         """Return the item with what both know."""
         settled = [one for one in (self.settled, other.settled) if one]
         times = [one for one in (self.settled_at, other.settled_at) if one is not None]
-        return replace(
-            self,
+        return self.replace(
             seen=max(self.seen, other.seen, key=_order),
             first_seen=min(self.first_seen, other.first_seen),
             settled=max(settled, key=_order, default=None),
@@ -170,65 +174,10 @@ class Item:
         """Return the ids to ask for it again."""
         started = self.seen.started_at
         return RecordingRef(
-            **{name: getattr(self.seen, name) for name in _IDS},
+            **{name: getattr(self.seen, name) for name in IDS},
             started_at=None if started is None else pendulum.from_timestamp(started),
             listed_by=self.seen.selector,
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the item as plain JSON, without empty values."""
-        data = _filled(self) | {"seen": _filled(self.seen)}
-        if self.settled:
-            data["settled"] = _filled(self.settled)
-        return data | {name: sorted(data[name]) for name in ("opened", "closed") if name in data}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Rebuild the item.
-
-        :raises TypeError, ValueError: for anything else.
-        """
-        RecordingState(data["seen"]["state"])
-        settled = data.get("settled")
-        if settled is not None:
-            kinds = {name: tuple(settled.get(name, ())) for name in ("missing", "refused")}
-            settled = Settled(**{**settled, **kinds})
-        names = {name: frozenset(data.get(name, ())) for name in ("opened", "closed")}
-        item = cls(**{**data, "seen": Seen(**data["seen"]), "settled": settled, **names})
-        _check(item)
-        _check(item.seen)
-        if item.settled:
-            _check(item.settled)
-        return item
-
-
-def moment(value: Any) -> float:
-    """Return a time or a duration in seconds.
-
-    :raises ValueError: for anything else, and for a time that no datetime has.
-    """
-    if type(value) not in {int, float} or not _BEGIN <= value < _END:  # NaN is not
-        raise ValueError("it is no time")
-    return float(value)
-
-
-def _check(value: Item | Seen | Settled) -> None:
-    """Raise ValueError for a field of another type: anyone who can write to the store can write ledgers."""
-    for name, kind in _KINDS[type(value)]:
-        found = getattr(value, name)
-        if found is None and kind.endswith("None"):
-            continue
-        if kind.startswith("float"):
-            moment(found)
-        elif not all(isinstance(text, str) for text in ((found,) if kind.startswith("str") else found)):
-            raise ValueError(f"{name} is no text")
-
-
-_KINDS = {
-    cls: [(one.name, str(one.type)) for one in fields(cls) if not str(one.type).startswith("Se")]
-    for cls in (Item, Seen, Settled)
-}
-"""The names and types of the fields that are times or texts."""
 
 
 def key_of(recording: Recording | RecordingRef) -> str:
@@ -247,11 +196,7 @@ def key_of(recording: Recording | RecordingRef) -> str:
 def recording_digest(recording: Recording) -> str:
     """Return what changes when the platform's values of a recording change."""
     values = {name: value for name, value in recording.to_dict().items() if name not in _VOLATILE}
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _filled(value: Item | Seen | Settled) -> dict[str, Any]:
-    return {name: item for name in value.__slots__ if (item := getattr(value, name)) is not None and item not in _EMPTY}
+    return hashlib.sha256(msgspec.json.encode(values, order="deterministic")).hexdigest()[:16]
 
 
 def _order(value: Seen | Settled) -> tuple[float, str, str]:

@@ -118,13 +118,13 @@ class LedgerRun:
         returned = item and not item.is_live and item.seen.selector == WINDOW
         if item and (is_first_miss or not (by_hand or changed or returned or self._is_due(item))):
             if item.seen.missing_since != missing_since:
-                seen = replace(item.seen, at=self._later(item), missing_since=missing_since)
-                self._change(key, replace(item, seen=seen))
+                seen = item.seen.replace(at=self._later(item), missing_since=missing_since)
+                self._change(key, item.replace(seen=seen))
             return None
         seen = Seen(
             at=self._later(item),
             entry=self.entry,
-            state=str(recording.state),
+            state=recording.state,
             digest=digest,
             selector=item.seen.selector if item else recording.listed_by or WINDOW,
             run=self._run,
@@ -149,7 +149,7 @@ class LedgerRun:
             lacking = self._lacks(item)
             if lacking and item.seen.recording_id is None and item.seen.selector == WINDOW:
                 # The report shows meetings with a recording: this one ended without one.
-                self._change(key, replace(item, closed=item.closed | item.opened))
+                self._change(key, item.replace(closed=item.closed | item.opened))
             elif self._is_due(item) or (lacking and item.seen.state == RecordingState.READY):
                 yield item.ref
 
@@ -159,8 +159,8 @@ class LedgerRun:
             item = Item(seen=seen, first_seen=self._now, opened=frozenset({self.entry}))
         elif changed or not item.is_open or not seen.is_pending:
             opened = item.opened | {self.entry}
-            item = replace(item, opened=opened, closed=item.closed | item.opened)
-        self._change(key, replace(item, seen=seen, first_seen=min(item.first_seen, self._now)))
+            item = item.replace(opened=opened, closed=item.closed | item.opened)
+        self._change(key, item.replace(seen=seen, first_seen=min(item.first_seen, self._now)))
 
     def _open_since(self, item: Item | None, *, by_hand: bool) -> float:
         if item is None or not item.is_open or (by_hand and item.is_expired(self._now, self._revisit)):
@@ -176,8 +176,8 @@ class LedgerRun:
             key_of(one) for one in (replace(recording, recording_id=None), number, replace(number, started_at=None))
         }:
             if (item := self._state.items.get(key)) and item.is_live:
-                seen = replace(item.seen, at=self._later(item), replaced_by=recording.recording_id)
-                self._change(key, replace(item, seen=seen, closed=item.closed | item.opened))
+                seen = item.seen.replace(at=self._later(item), replaced_by=recording.recording_id)
+                self._change(key, item.replace(seen=seen, closed=item.closed | item.opened))
 
     def _change(self, key: str, item: Item) -> None:
         self.changes.items[key] = item

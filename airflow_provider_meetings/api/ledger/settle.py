@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
 from airflow_provider_meetings.api.ledger.items import Settled, key_of, recording_digest
 from airflow_provider_meetings.api.ledger.ledger import check_first, new_entry
@@ -51,8 +50,7 @@ def settle(
         missing = _families(found, _ABSENT)
         if recording.recording_id in unfinished:
             missing.append(SPEAKERS)
-        changes.items[key_of(recording)] = replace(
-            item,
+        changes.items[key_of(recording)] = item.replace(
             closed=item.closed | item.opened.intersection(entries),
             settled=Settled(
                 at=at,

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Literal, Self
 
-from airflow_provider_meetings.api.ledger.items import DAY, Item, moment
+import msgspec
 
-SCHEMA = 1
+from airflow_provider_meetings.api.ledger.items import DAY, Item, Time
+
 DEFAULT_REVISIT = 14 * DAY
 
 _MANY = 16
 """More closed entries have only items that are asked for in each of many runs, for a kind of file that is missing."""
 
-Interval = tuple[float, float]
-First = tuple[float, str, tuple[str, ...]]
+Interval = tuple[Time, Time]
+First = tuple[Time, str, tuple[str, ...]]
 """Texts that the first writer decides on: the time and the entry of the write, and the texts."""
 
 
-@dataclass(slots=True, kw_only=True)
-class State:
+class State(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """The content of one object of a ledger, or of all together.
 
     :param pipeline: platform and tenant.
@@ -34,10 +32,10 @@ class State:
 
     pipeline: First | None = None
     kinds: First | None = None
-    items: dict[str, Item] = field(default_factory=dict)
-    intervals: dict[str, tuple[Interval, ...]] = field(default_factory=dict)
-    since: dict[str, float] = field(default_factory=dict)
-    watched: tuple[float, str, float] | None = None
+    items: dict[str, Item] = {}
+    intervals: dict[str, tuple[Interval, ...]] = {}
+    since: dict[str, Time] = {}
+    watched: tuple[Time, str, Time] | None = None
 
     @property
     def revisit(self) -> float:
@@ -86,7 +84,7 @@ class State:
         it is asked for once more.
         """
         self.items = {
-            key: replace(item, opened=item.opened - item.closed, closed=frozenset())
+            key: item.replace(opened=item.opened - item.closed, closed=frozenset())
             if len(item.closed) > _MANY
             else item
             for key, item in self.items.items()
@@ -95,44 +93,20 @@ class State:
 
     def to_bytes(self) -> bytes:
         """Return the state as JSON."""
-        data = {
-            "schema": SCHEMA,
-            "pipeline": self.pipeline,
-            "kinds": self.kinds,
-            "items": {key: item.to_dict() for key, item in self.items.items()},
-            "intervals": self.intervals,
-            "since": self.since,
-            "watched": self.watched,
-        }
-        return json.dumps(data, separators=(",", ":")).encode()
+        return msgspec.json.encode(_Object(1, self), order="deterministic")
 
-    @classmethod
-    def from_bytes(cls, content: bytes) -> Self:
+    @staticmethod
+    def from_bytes(content: bytes) -> State:
         """Parse a state.
 
-        :raises ValueError, TypeError: for anything else than the output of `to_bytes`.
+        :raises msgspec.DecodeError, RecursionError: for anything else than the output of `to_bytes`.
         """
-        data = json.loads(content)
-        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
-            raise ValueError("it is no object of this schema")
-        items = {str(key): Item.from_dict(item) for key, item in data["items"].items()}
-        intervals = {
-            str(selector): union((), ((moment(begin), moment(end)) for begin, end in found))
-            for selector, found in data["intervals"].items()
-        }
-        since = {str(selector): moment(start) for selector, start in data["since"].items()}
-        watched = data["watched"]
-        if watched is not None:
-            at, entry, seconds = watched
-            watched = moment(at), str(entry), moment(seconds)
-        return cls(
-            pipeline=_parse(data["pipeline"]),
-            kinds=_parse(data["kinds"]),
-            items=items,
-            intervals=intervals,
-            since=since,
-            watched=watched,
-        )
+        return msgspec.json.decode(content, type=_Object).state
+
+
+class _Object(msgspec.Struct):
+    schema: Literal[1]
+    state: State
 
 
 def union(intervals: Iterable[Interval], more: Iterable[Interval]) -> tuple[Interval, ...]:
@@ -150,10 +124,3 @@ def union(intervals: Iterable[Interval], more: Iterable[Interval]) -> tuple[Inte
 
 def _first(one: First | None, other: First | None) -> First | None:
     return min((value for value in (one, other) if value), default=None)
-
-
-def _parse(value: Any) -> First | None:
-    if value is None:
-        return None
-    at, entry, texts = value
-    return moment(at), str(entry), tuple(map(str, texts))

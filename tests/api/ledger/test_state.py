@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.ledger.items import DAY, Item, Seen, Settled
 from airflow_provider_meetings.api.ledger.state import State, union
+from airflow_provider_meetings.api.models import RecordingState
 
 ENTRIES = ["e1", "e2", "e3"]
 TIMES = st.integers(0, 4).map(float)
 
 
 def seen(**changes: Any) -> Seen:
-    values = {"at": 0.0, "entry": "e1", "state": "ready", "digest": "d", "selector": "window", "run": "r"}
+    values = {"at": 0.0, "entry": "e1", "digest": "d", "selector": "window", "run": "r"}
+    changes["state"] = RecordingState(changes.get("state", "ready"))
     return Seen(**{**values, "taken_at": 0.0, "asked_at": 0.0, **changes})
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import random
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ def write(store: Store, writer: int, rounds: int) -> None:
         changes = State(intervals={selector: ((number, number + 1.0),)}, since={selector: 0.0})
         if number:
             before = _key(writer, number - 1)
-            changes.items[before] = replace(state.items[before], closed=frozenset({entry}))
+            changes.items[before] = state.items[before].replace(closed=frozenset({entry}))
         entry = new_entry()
         changes.items[_key(writer, number)] = item(opened=frozenset({entry}))
         try:
