@@ -11,15 +11,16 @@ import pendulum
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
+from airflow_provider_meetings.api.ledger.listing import LedgerListing
 from airflow_provider_meetings.api.models import RecordingState
-from airflow_provider_meetings.api.query import RecordingQuery
+from airflow_provider_meetings.api.query import SELECTORS, RecordingQuery
 from airflow_provider_meetings.api.windows import ListedWindow, WindowOutcome
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.batches import BATCH_SIZE, BatchWriter, warn_if_large
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
-from airflow_provider_meetings.hooks.metrics import CallingTask, tracked
+from airflow_provider_meetings.hooks.metrics import AirflowMeter, CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
-from airflow_provider_meetings.operators.by_ledger import ListingByLedger
+from airflow_provider_meetings.hooks.stores import store_at
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -107,9 +108,15 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
             query = self._query()
             listing = None
             if self.ledger is not None:
-                start, end = (query.start if self.start else None), (query.end if self.end else None)
-                listing = ListingByLedger(
-                    self.ledger, client, context, query=query, start=start, end=end, revisit=self.revisit
+                ti = context["ti"]
+                listing = LedgerListing(
+                    store_at(self.ledger, "ledger"),
+                    client,
+                    run=f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}",
+                    ids={name: getattr(query, name) for name in SELECTORS},
+                    start=query.start.timestamp() if query.start and self.start else None,
+                    end=query.end.timestamp() if query.end and self.end else None,
+                    revisit=self.revisit.total_seconds(),
                 )
             found: list[dict[str, Any]] = []
             size, batches, windows = self.batch_size, None, None
@@ -132,7 +139,10 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
             self.log.info("Listed %d recordings; windows: %s", states.total(), report.counts())
             report.check()
             if listing:
-                listing.write(self.log)
+                listing.write()
+                AirflowMeter().ledger(listing.state, listing.now, listing.selectors)
+                opened = sum(item.is_open for item in listing.state.items.values())
+                self.log.info("The ledger %s has %d open items", listing.ledger.uri, opened)
             elif not states.keys() - _NOTHING:
                 for selector in query.selectors:
                     self.log.info("Found nothing by %s. %s", selector, client.visible.get(selector, ""))

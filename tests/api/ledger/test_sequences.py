@@ -19,7 +19,6 @@ from airflow_provider_meetings.api.ledger import ledger as module
 from airflow_provider_meetings.api.ledger.items import DAY, Item
 from airflow_provider_meetings.api.ledger.ledger import Ledger
 from airflow_provider_meetings.api.ledger.listing import LedgerListing
-from airflow_provider_meetings.api.ledger.run import LedgerRun
 from airflow_provider_meetings.api.ledger.settle import settle
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import Recording, RecordingState, StoredFile
@@ -118,6 +117,9 @@ class MemoryStore:
     def discard(self, key: str) -> None:
         self.objects.pop(key, None)
 
+    def check_writable(self) -> None:
+        """Nothing can be wrong."""
+
 
 @dataclass
 class World:
@@ -131,6 +133,8 @@ class World:
     runs: int = 0
     fails: bool = False
 
+    platform = "acme"
+    tenant = "t"
     windowed = ("owner_ids",)
     ids: ClassVar[dict[str, tuple[str, ...]]] = {"owner_ids": ("zhang",)}
     selector: ClassVar[str] = OWNER
@@ -163,6 +167,9 @@ class World:
                 yield one
         report(window)
 
+    def clock(self) -> float:
+        return self.now
+
     def state(self) -> State:
         return self.ledger().read()
 
@@ -173,28 +180,30 @@ class World:
         """Yield the tasks of a run; a run that dies has no more."""
         self.runs += 1
         name = name or f"run {self.runs}"
-        ledger = self.ledger()
-        state = ledger.read()
-        run = LedgerRun(state, run=name, now=self.now, revisit=REVISIT)
         found: list[Recording] = []
+        start, end = (DAY, max(DAY + 1, self.now - DAY)) if fault == "backfill" else (0.0, None)
+        listing = LedgerListing(
+            self.store,
+            self,
+            run=name,
+            ids=self.ids,
+            start=start,
+            end=end,
+            revisit=REVISIT,  # type: ignore[arg-type]
+        )
 
         def lists() -> None:
             self.fails = fault == "page fails"
-            start, end = (DAY, max(DAY + 1, self.now - DAY)) if fault == "backfill" else (0.0, None)
-            listing = LedgerListing(self, run, ids=self.ids, start=start, end=end, now=self.now)  # type: ignore[arg-type]
             found.extend(listing.recordings(lambda _: None))
             if fault != "dies before the write":
-                run.changes.watched = (self.now, run.entry, REVISIT)
-                ledger.write(run.changes)
-                state.merge(run.changes)
-                ledger.compact(state, self.now)
+                listing.write()
 
         asked = self.now
         yield lists
         if fault == "retried after the write":
             yield from self.steps("none", name)
         elif fault not in {"page fails", "dies before the write", "dies after the write"}:
-            yield lambda: self.load(run.entry, found, asked, fault)
+            yield lambda: self.load(listing.entry, found, asked, fault)
 
     def load(self, entry: str, found: Sequence[Recording], asked: float, fault: str) -> None:
         """Land and load what was found, and close it."""
