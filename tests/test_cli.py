@@ -120,14 +120,14 @@ def test_pending_shows_what_waits(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert run("pending", url, "-o", "json") == 1
     shown = json.loads(capsys.readouterr().out)
     (pending,) = shown["pending"]
-    names = ("item", "selector", "day", "state", "reason", "since")
+    names = ("item_key", "listed_by", "day", "state", "reason", "waits_since")
     assert [pending[name] for name in names] == [
         *("recording:1", "window", "1970-01-06", "ready", "state 2", "1970-01-07T00:00:00+00:00")
     ]
     day_counts = {"listed": 2, "landed": 1, "open": 1, "settled": 0, "lost": 0}
-    assert shown["counts"] == [{"selector": "window", "day": "1970-01-06", **day_counts}]
+    assert shown["counts"] == [{"listed_by": "window", "day": "1970-01-06", **day_counts}]
     dates = {"listed_up_to": "1970-01-10T00:00:00+00:00", "settled_up_to": "1970-01-06T00:00:00+00:00"}
-    assert shown["dates"] == [{"selector": "window", **dates}]
+    assert shown["dates"] == [{"listed_by": "window", **dates}]
     assert run("pending", url, "--older-than", "36500d") == 0
     assert "recording:1" in capsys.readouterr().out
     (tmp_path / FOLDER / "x.json").write_text("{")

@@ -81,17 +81,18 @@ class LedgerCheckOperator(BaseOperator):
             found = check_ledger(store_at(self.ledger, "ledger"), self.older_than)
         for one in found.open:
             self.log.info(
-                "%s of %s, day %s, waits since %s: %s %s; next check %s",
-                *(one[name] for name in ("item", "selector", "day", "since", "state", "reason", "next_check")),
+                "%(item_key)s of %(listed_by)s, day %(day)s, waits since %(waits_since)s: %(state)s %(reason)s; next "
+                "check %(next_check_at)s",
+                one,
             )
         self.log.info("Dates: %s; %d open items", found.dates, len(found.open))
         summary = {"dates": found.dates, "counts": found.counts, "open": found.open[:LISTED]}
         context["ti"].xcom_push(key="summary", value=summary)
         if found.late or found.lost:
-            late = ", ".join(one["item"] for one in found.late[:20])
+            late, lost = (", ".join(one["item_key"] for one in some[:20]) for some in (found.late, found.lost))
             raise AirflowFailException(
                 f"{len(found.late)} items of the ledger {self.ledger} are open for more than {self.older_than}: "
-                f"{late}; {found.lost} are closed although nothing has settled them. The log has the reason of each; "
-                "run the DAG of the ledger, or list them by their ids"
+                f"{late}; {len(found.lost)} are closed although nothing has settled them: {lost}. The log has the "
+                "reason of each open one; run the DAG of the ledger, or list them by their ids"
             )
         return summary

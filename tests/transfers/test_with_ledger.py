@@ -89,7 +89,7 @@ def test_rows_show_what_the_load_leaves_open(warehouse: Path, pipeline: Pipeline
     ]
     state = pipeline.state()
     assert state.watched is not None
-    dates = {one["selector"]: one for one in report.dates(state, state.watched[0])}
+    dates = {one["listed_by"]: one for one in report.dates(state, state.watched[0])}
     clocks = rows(warehouse, "SELECT * FROM sync_clocks")
     assert {row["selector"] for row in clocks} == set(dates) == {f"owner_id:{owner}" for owner in OWNERS}
     for row in clocks:

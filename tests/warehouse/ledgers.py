@@ -10,7 +10,7 @@ OWNER: Row = {"platform": "wecom", "tenant": "corp"}
 DONE = "2026-05-03T00:00:00+00:00"
 DATE: Row = {
     **OWNER,
-    "selector": "owner_id:zhang",
+    "listed_by": "owner_id:zhang",
     "listed_up_to": "2026-05-04T00:00:00+00:00",
     "settled_up_to": "2026-05-02T00:00:00+00:00",
 }

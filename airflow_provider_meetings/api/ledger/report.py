@@ -1,4 +1,4 @@
-"""What a ledger says: the open items, the counts of each selector and day, and the dates."""
+"""What a ledger says: its items, the counts of each selector and day, and the dates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.api.ledger.items import Item
+from airflow_provider_meetings.api.ledger.items import IDS, Item
 from airflow_provider_meetings.api.ledger.ledger import Ledger
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import RecordingState
@@ -26,16 +26,16 @@ class LedgerReport:
 
     :param dates: by selector; see `dates`.
     :param counts: by selector and day; see `counts`.
-    :param open: the open items; see `open_items`.
-    :param late: those that are open for too long.
-    :param lost: the number of items that are closed although no load has settled them.
+    :param open: the open items, the oldest first.
+    :param late: those that are open for too long; an expired one is late until it is expired for as long.
+    :param lost: the items that are closed although no load has settled them.
     """
 
     dates: list[dict[str, Any]]
     counts: list[dict[str, Any]]
     open: list[dict[str, Any]]
     late: list[dict[str, Any]]
-    lost: int
+    lost: list[dict[str, Any]]
 
 
 def check_ledger(store: Store, older_than: timedelta, now: float | None = None) -> LedgerReport:
@@ -45,50 +45,48 @@ def check_ledger(store: Store, older_than: timedelta, now: float | None = None) 
     """
     state = Ledger(store).read()
     now = time.time() if now is None else now
-    found = list(open_items(state, now))
     before = now - older_than.total_seconds()
-    by_day = list(counts(state))
+    found = list(rows(state, now))
+    waiting = [one for one in found if one["settled_at"] is None]
     return LedgerReport(
         dates=list(dates(state, now)),
-        counts=by_day,
-        open=found,
-        late=[one for one in found if _is_late(state.items[one["item"]], before, state.revisit)],
-        lost=sum(one["lost"] for one in by_day),
+        counts=list(counts(state)),
+        open=waiting,
+        late=[one for one in waiting if _is_late(state.items[one["item_key"]], before, state.revisit)],
+        lost=[one for one in found if _kind(state.items[one["item_key"]]) == "lost"],
     )
 
 
-def open_items(state: State, now: float) -> Iterator[dict[str, Any]]:
-    """Yield each open item as plain JSON, the oldest first: what it is, since when, and when it is asked for again."""
-    found = [(key, item) for key, item in state.items.items() if item.is_open]
-    for key, item in sorted(found, key=lambda one: (one[1].waits_since, one[0])):
+def rows(state: State, now: float) -> Iterator[dict[str, Any]]:
+    """Yield what each item is, since when it waits, and when it is asked for again; the oldest first, times in UTC."""
+    for key, item in sorted(state.items.items(), key=lambda one: (one[1].waits_since, one[0])):
         seen = item.seen
         yield {
-            "item": key,
-            "selector": seen.selector,
+            "item_key": key,
+            "listed_by": seen.selector,
             "day": _day(item),
-            "state": "expired" if item.is_expired(now, state.revisit) else seen.state,
+            "state": "expired" if item.is_expired(now, state.revisit) else str(seen.state),
             "reason": seen.reason,
-            "recording_id": seen.recording_id,
-            "meeting_id": seen.meeting_id,
-            "meeting_number": seen.meeting_number,
-            "since": _text(item.waits_since),
-            "next_check": _text(item.next_check(state.revisit)),
-            "deadline": _text(item.waits_since + state.revisit) if seen.is_pending else None,
+            **{name: getattr(seen, name) for name in IDS},
+            "first_seen_at": _text(item.first_seen),
+            "last_seen_at": _text(seen.at),
+            "waits_since": _text(item.waits_since) if item.is_open else None,
+            "next_check_at": _text(item.next_check(state.revisit)),
+            "deadline": _text(item.waits_since + state.revisit) if item.is_open and seen.is_pending else None,
+            # A meeting whose recording has its own item is closed without being settled.
+            "settled_at": None if item.is_open else _text(item.settled_at or seen.at),
         }
 
 
 def counts(state: State) -> Iterator[dict[str, Any]]:
-    """Yield the counts of each selector and day; ``listed`` is the sum of the others.
-
-    ``lost`` are items that are closed although no load has settled them.
-    """
+    """Yield for each selector and day how many recordings were listed, and how many of these are what."""
     found: dict[tuple[str, str], Counter[str]] = {}
     for item in state.items.values():
         if kind := _kind(item):
             found.setdefault((item.seen.selector, _day(item)), Counter())[kind] += 1
     for (selector, day), kinds in sorted(found.items()):
         numbers = {name: kinds[name] for name in _COUNTS}
-        yield {"selector": selector, "day": day, "listed": kinds.total(), **numbers}
+        yield {"listed_by": selector, "day": day, "listed": kinds.total(), **numbers}
 
 
 def dates(state: State, now: float) -> Iterator[dict[str, Any]]:
@@ -96,39 +94,22 @@ def dates(state: State, now: float) -> Iterator[dict[str, Any]]:
     for selector in sorted(state.since):
         listed = state.listed_up_to(selector)
         yield {
-            "selector": selector,
-            # By a clock that ran ahead a listing may claim what is still to come.
+            "listed_by": selector,
             "listed_up_to": None if listed is None else _text(min(listed, now)),
             "settled_up_to": _text(state.settled_up_to(selector, now)),
         }
 
 
 def projection(state: State) -> dict[str, Any]:
-    """Return all items and the dates as plain JSON, with platform and tenant, as of the latest listing.
-
-    `settled_at` is None while an item is open.
-    """
+    """Return all items and the dates as plain JSON, with platform and tenant, as of the latest listing."""
     if state.pipeline is None or state.watched is None:
         return {"items": [], "dates": []}
     now = state.watched[0]
     owner = dict(zip(("platform", "tenant"), state.pipeline[2], strict=True))
-    items = (
-        {
-            "item_key": key,
-            "recording_id": item.seen.recording_id,
-            "meeting_id": item.seen.meeting_id,
-            "meeting_number": item.seen.meeting_number,
-            "listed_by": item.seen.selector,
-            "state": "expired" if item.is_expired(now, state.revisit) else item.seen.state,
-            "reason": item.seen.reason,
-            "first_seen_at": _text(item.first_seen),
-            "last_seen_at": _text(item.seen.at),
-            # A meeting whose recording has its own item is closed without being settled.
-            "settled_at": None if item.is_open else _text(item.settled_at or item.seen.at),
-        }
-        for key, item in state.items.items()
-    )
-    return {"items": [owner | one for one in items], "dates": [owner | one for one in dates(state, now)]}
+    return {
+        "items": [owner | one for one in rows(state, now)],
+        "dates": [owner | one for one in dates(state, now)],
+    }
 
 
 def _is_late(item: Item, before: float, revisit: float) -> bool:
@@ -142,7 +123,7 @@ def _kind(item: Item) -> str | None:
     if item.settled is None or not item.is_live:
         # A meeting whose recording has its own item, or that ended without one.
         return "lost" if item.seen.recording_id else None
-    return "landed" if item.seen.state == RecordingState.READY else "settled"
+    return "landed" if item.seen.state is RecordingState.READY else "settled"
 
 
 def _day(item: Item) -> str:

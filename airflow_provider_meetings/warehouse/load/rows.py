@@ -172,7 +172,8 @@ def clock_rows(dates: Iterable[Neutral], now: datetime) -> list[Row]:
     clocks = [
         {
             **one,
-            "clock_id": digest([one.get("selector")]),
+            "selector": one.get("listed_by"),
+            "clock_id": digest([one.get("listed_by")]),
             "seen_until": one.get("listed_up_to"),
             "settled_until": one.get("settled_up_to"),
             "_landed_at": now,

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from airflow_provider_meetings.api.query import WINDOW
 from airflow_provider_meetings.api.sanitize import storable_text
 from airflow_provider_meetings.manifests import manifests
 from airflow_provider_meetings.warehouse.errors import LoadError
@@ -148,14 +149,10 @@ class Redaction:
 
         A date whose selector is dropped is left out: others would share its row.
         """
-        dates = [self._redact({**one, "listed_by": one["selector"]}) for one in ledger["dates"]]
+        dates = map(self._redact, ledger["dates"])
         return {
             "items": [{**self._redact(item), "item_key": self._item_key(item)} for item in ledger["items"]],
-            "dates": [
-                {**one, "selector": one["listed_by"]}
-                for one in dates
-                if one["listed_by"] == one["selector"] or ":" in one["listed_by"]
-            ],
+            "dates": [one for one in dates if ":" in one["listed_by"] or one["listed_by"] == WINDOW],
         }
 
     def _item_key(self, item: Neutral) -> str:

@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_meetings.api.client import NOT_LISTED
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.ledger.items import DAY, key_of
-from airflow_provider_meetings.api.ledger.report import counts, dates, open_items
+from airflow_provider_meetings.api.ledger.report import counts, dates, rows
 from airflow_provider_meetings.api.ledger.run import LedgerRun
 from airflow_provider_meetings.api.ledger.settle import settle
 from airflow_provider_meetings.api.ledger.state import State
@@ -352,8 +352,8 @@ def test_changed_recording_waits_since_its_change(source: Source) -> None:
     source.closes(run, taken)
     for day in (15, 16):
         source.lists(day * DAY, recording(title="New"))
-        (waits,) = open_items(source.state, day * DAY)
-        assert (waits["state"], waits["since"]) == ("ready", "1970-01-16T00:00:00+00:00")
+        (waits,) = rows(source.state, day * DAY)
+        assert (waits["state"], waits["waits_since"]) == ("ready", "1970-01-16T00:00:00+00:00")
 
 
 @pytest.mark.parametrize("state", ["absent", "processing"])
@@ -414,7 +414,9 @@ def test_clock_that_ran_ahead_delays_nothing(source: Source) -> None:
     run, taken = source.lists(DAY, recording(1), pending, third, name="next")
     assert [one.recording_id for one in taken] == ["r1", "r2", "r3"]
     source.closes(run, taken)
-    assert [one["since"] for one in open_items(source.state, DAY)] == ["1970-01-02T00:00:00+00:00"]
+    assert [one["waits_since"] for one in rows(source.state, DAY) if one["waits_since"]] == [
+        "1970-01-02T00:00:00+00:00"
+    ]
     assert source.lists(1.5 * DAY, recording(3))[1] == []
     assert [one.revisit for one in source.lists(2 * DAY, recording(3))[1]] == [True]
 

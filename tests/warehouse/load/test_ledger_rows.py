@@ -37,12 +37,12 @@ def test_item_is_pending_until_it_settles(load: Load, dump: Dump, sql: Sql) -> N
 
 
 def test_dates_may_move_back(load: Load, dump: Dump, now: datetime) -> None:
-    assert load(ledger=ledger(dates=[DATE, {**DATE, "selector": "window"}]))["sync_clocks"] == 2
+    assert load(ledger=ledger(dates=[DATE, {**DATE, "listed_by": "window"}]))["sync_clocks"] == 2
     before = {row["selector"]: row for row in dump("sync_clocks")}
     assert before["window"]["clock_id"] != before["owner_id:zhang"]["clock_id"]
     earlier = {**DATE, "settled_up_to": "2026-04-30T00:00:00+00:00"}
     later = now + timedelta(hours=1)
-    assert load(ledger=ledger(dates=[earlier, {**DATE, "selector": "window"}]), now=later)["sync_clocks"] == 1
+    assert load(ledger=ledger(dates=[earlier, {**DATE, "listed_by": "window"}]), now=later)["sync_clocks"] == 1
     after = {row["selector"]: row for row in dump("sync_clocks")}
     assert after["window"] == before["window"]
     assert [after["owner_id:zhang"][name][:10] for name in ("seen_until", "settled_until")] == [

@@ -363,7 +363,7 @@ def test_key_of_item_is_redacted_with_its_number_and_start(redact: dict[str, str
 
 
 def test_selector_of_date_is_redacted() -> None:
-    window = {**DATE, "selector": "window"}
+    window = {**DATE, "listed_by": "window"}
     says = ledger(item(reason="zhang"), dates=[DATE, window])
     for redact, selectors in (
         ({"meeting_id": "hash"}, ["owner_id:zhang", "window"]),
@@ -371,5 +371,5 @@ def test_selector_of_date_is_redacted() -> None:
         ({"owner_id": "drop"}, ["window"]),
     ):
         found = redaction(**redact).ledger(says)
-        assert [one["selector"] for one in found["dates"]] == selectors
+        assert [one["listed_by"] for one in found["dates"]] == selectors
         assert ("zhang" in repr(found)) == ("owner_id" not in redact)
