@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -66,7 +66,14 @@ class VerifyOperator(BaseOperator):
         summary = {**counts, "findings": first}
         context["ti"].xcom_push(key="summary", value=summary)
         if failing := {kind: counts[kind] for kind in self.fail_on if counts[kind]}:
-            raise _verification_error(self.target, failing, first)
+            found = ", ".join(f"{count} {kind}" for kind, count in failing.items())
+            examples = [f"{one['uri']} is {one['finding']}" for one in first if one["finding"] in failing]
+            raise AirflowFailException(
+                f"Verification of {self.target} failed: {found}. "
+                f"{'; '.join(examples[:5])}{'; …' if len(examples) > 5 else ''}. "
+                "The task log lists all findings. Land missing, changed and unreadable files again; move orphaned "
+                "objects away, or remove 'orphaned' from fail_on"
+            )
         return summary
 
 
@@ -119,15 +126,3 @@ class SweepOperator(BaseOperator):
                 "Check that this worker may delete there; a retry removes the rest"
             )
         return {**counts, "leftovers": first}
-
-
-def _verification_error(
-    target: str, failing: Mapping[str, int], first: Sequence[Mapping[str, Any]]
-) -> AirflowFailException:
-    counts = ", ".join(f"{count} {kind}" for kind, count in failing.items())
-    examples = [f"{finding['uri']} is {finding['finding']}" for finding in first if finding["finding"] in failing]
-    return AirflowFailException(
-        f"Verification of {target} failed: {counts}. {'; '.join(examples[:5])}{'; …' if len(examples) > 5 else ''}. "
-        "The task log lists all findings. Land missing, changed and unreadable files again; move orphaned objects "
-        "away, or remove 'orphaned' from fail_on"
-    )
