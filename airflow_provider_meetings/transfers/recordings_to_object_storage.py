@@ -168,58 +168,41 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
     ) -> tuple[dict[str, Any], list[Failed]]:
         """Pass the stored files to `add`, and return the summary and the failures."""
         outcomes: Counter[str] = Counter()
-        written, failures, refused, named = 0, list[Failed](), list[StoredFile](), set[str | None]()
+        written, failures, named = 0, list[Failed](), set[str | None]()
+        lists: dict[str, list[Any]] = {"not_ready": [], "without_files": [], "refused": [], "failed": []}
         for result in results:
+            media = result.media
+            ids = {"recording_id": media.recording_id, "file_id": media.file_id, "kind": media.kind}
             named.add(result.recording.recording_id)
             if isinstance(result, Landed):
                 stored = result.stored
             elif self.on_refused == "record" and client.refuses(result.error):
                 stored = result.stored_file("refused")
-                refused.append(stored)
+                lists["refused"].append({**ids, "reason": stored.reason})
                 self.log.warning("%s is refused: %s", result.what, result.error)
             else:
                 stored = result.stored_file("failed")
                 failures.append(result)
+                lists["failed"].append({**ids, "error": type(result.error).__name__})
                 self.log.error("Landing %s failed: %s", result.what, result.error)
             outcomes[stored.outcome] += 1
             if stored.outcome in {"landed", "resumed", "replaced"}:
                 written += stored.size or 0
             add(stored.to_dict())
-        counts = dict(outcomes)
-        not_ready = [
-            {"recording_id": r.recording_id, "meeting_id": r.meeting_id, "state": str(r.state)}
-            for r in recordings
-            if r.state is not RecordingState.READY
-        ]
-        ready = (r.recording_id for r in recordings if r.state is RecordingState.READY)
-        without_files = [str(recording_id) for recording_id in ready if recording_id not in named]
-        self.log.info("Files: %s; %d bytes written; %d recordings not ready", counts, written, len(not_ready))
-        if without_files:
+        for r in recordings:
+            if r.state is not RecordingState.READY:
+                not_ready = {"recording_id": r.recording_id, "meeting_id": r.meeting_id, "state": str(r.state)}
+                lists["not_ready"].append(not_ready)
+            elif r.recording_id not in named:
+                lists["without_files"].append(str(r.recording_id))
+        summary: dict[str, Any] = {"outcomes": dict(outcomes), "bytes": written}
+        summary |= {name: found[:LISTED] for name, found in lists.items()}
+        summary["counts"] = counts = {name: len(found) for name, found in lists.items()}
+        self.log.info(
+            "Files: %s; %d bytes written; %d recordings not ready", summary["outcomes"], written, counts["not_ready"]
+        )
+        if without_files := lists["without_files"]:
             self.log.warning("No file of the requested kinds in: %s", ", ".join(without_files))
-        failed = [
-            {
-                "recording_id": failure.recording.recording_id,
-                "file_id": failure.media.file_id,
-                "kind": failure.media.kind,
-                "error": type(failure.error).__name__,
-            }
-            for failure in failures
-        ]
-        lists: dict[str, list[Any]] = {
-            "not_ready": not_ready,
-            "without_files": without_files,
-            "refused": [
-                {"recording_id": file.recording_id, "file_id": file.file_id, "kind": file.kind, "reason": file.reason}
-                for file in refused
-            ],
-            "failed": failed,
-        }
-        summary = {
-            "outcomes": counts,
-            "bytes": written,
-            **{name: found[:LISTED] for name, found in lists.items()},
-            "counts": {name: len(found) for name, found in lists.items()},
-        }
         return summary, failures
 
 
