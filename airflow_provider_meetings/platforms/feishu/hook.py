@@ -19,9 +19,13 @@ from airflow_provider_meetings.hooks.shared_state import durable_backend, kept_o
 from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
 from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
-from airflow_provider_meetings.platforms.feishu.auth.consent import START_AGAIN, read_redirect, start_consent
+from airflow_provider_meetings.platforms.feishu.auth.consent import (
+    CONSENT_SECONDS,
+    START_AGAIN,
+    read_redirect,
+    start_consent,
+)
 from airflow_provider_meetings.platforms.feishu.auth.identity import Consent, Credentials, StoreApp, read_identity
-from airflow_provider_meetings.platforms.feishu.auth.models import CONSENT_SECONDS
 from airflow_provider_meetings.platforms.feishu.errors import PLATFORM
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient, FeishuUserClient
 from airflow_provider_meetings.platforms.feishu.transcripts import READERS

@@ -15,8 +15,8 @@ from airflow_provider_meetings.api.http.rate_limit import Quota
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.sanitize import check_text
 from airflow_provider_meetings.platforms.feishu.auth.app_token import AppTokens
+from airflow_provider_meetings.platforms.feishu.auth.consent import parse_token_pair
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
-from airflow_provider_meetings.platforms.feishu.auth.models import parse_token_pair
 from airflow_provider_meetings.platforms.feishu.errors import decode
 from airflow_provider_meetings.platforms.feishu.quotas import USER_TOKEN
 

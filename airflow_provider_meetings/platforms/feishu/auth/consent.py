@@ -1,16 +1,28 @@
-"""The consent of a user in a browser, which may run on another machine: an address to open, and one to paste back."""
+"""The consent of a user in a browser, perhaps on another machine: an address to open, one to paste back, tokens."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import secrets
+from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from airflow_provider_meetings.api.errors import InvalidRequest, PermissionDenied
+from airflow_provider_meetings.api.errors import InvalidRequest, PermissionDenied, ServerError
+from airflow_provider_meetings.api.http.fields import Raw
+from airflow_provider_meetings.api.http.oauth import TokenPair
+from airflow_provider_meetings.platforms.feishu.api.models import FeishuAnswer
 from airflow_provider_meetings.platforms.feishu.auth.identity import Consent
 from airflow_provider_meetings.platforms.feishu.errors import accounts_url
 
+log = logging.getLogger(__name__)
+
+# The lifetimes in the examples of both pages.
+_ACCESS_SECONDS: Final = 7200
+_REFRESH_SECONDS: Final = 7 * 86400
+CONSENT_SECONDS: Final = 365 * 86400.0
+"""How long after a consent the platform renews its tokens; no token lives longer."""
 START_AGAIN = "Start again: the address of a consent works once, within ten minutes, and its code within five."
 
 
@@ -56,3 +68,43 @@ def read_redirect(redirected_to: str) -> tuple[str, str]:
         )
     # A terminal in another encoding may produce half a surrogate pair.
     return code, state.encode(errors="replace").decode()
+
+
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/get-user-access-token
+# https://open.feishu.cn/document/uAjLw4CM/ukTMukTMukTM/authentication-management/access-token/refresh-user-access-token
+def parse_token_pair(body: object) -> TokenPair:
+    """Read the tokens of a user.
+
+    The code or refresh token that was sent for them works once, so an answer with both tokens is always accepted:
+    invalid lifetimes and scopes are replaced by defaults, with a warning.
+
+    :raises PermissionDenied: if there is no refresh token.
+    :raises ServerError: if there is no access token.
+    """
+    raw = FeishuAnswer.fields.mapping(body, "answer")
+    refresh = FeishuAnswer.fields.text(raw, "refresh_token")
+    if not refresh:
+        raise PermissionDenied(
+            "feishu issued no refresh token",
+            platform="feishu",
+            next_step="Give the app the scope offline_access, let it refresh user tokens (both in the developer "
+            "console), publish a version, and have the user consent again.",
+        )
+    return TokenPair(
+        FeishuAnswer.fields.required(raw, "access_token"),
+        _seconds(raw, "expires_in", _ACCESS_SECONDS),
+        refresh,
+        _seconds(raw, "refresh_token_expires_in", _REFRESH_SECONDS),
+        raw["scope"] if isinstance(raw.get("scope"), str) else "",
+    )
+
+
+def _seconds(raw: Raw, name: str, default: int) -> int:
+    try:
+        seconds = FeishuAnswer.fields.integer(raw, name)
+    except ServerError:
+        seconds = None
+    if seconds is None or not 0 < seconds <= CONSENT_SECONDS + 86400:
+        log.warning("Invalid %s of a user's token; assuming %d s", name, default)
+        return default
+    return seconds

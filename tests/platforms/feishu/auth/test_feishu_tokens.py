@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_meetings.api.errors import PermissionDenied, ServerError
 from airflow_provider_meetings.platforms.feishu.api.models import MinuteItem, UserInfo, parse_page
-from airflow_provider_meetings.platforms.feishu.auth.models import parse_token_pair
+from airflow_provider_meetings.platforms.feishu.auth.consent import parse_token_pair
 
 TOKEN_ANSWER = {
     "code": 0,
