@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from traceback import extract_tb
@@ -65,14 +64,11 @@ def files_of(
     kind fails, with the id of the recording as that of the file.
 
     :param receipt: returns the receipt of a file. If all formats of a kind that the platform had are landed, it is not
-        asked for them; it may have added one since, which a revisit finds.
+        asked for them; it may have added one since, which a revisit finds. None asks for all.
     """
     seen: set[tuple[str, ...]] = set()
     for recording in recordings:
-        landed = list(_landed(client, recording, kinds, receipt)) if receipt and not recording.revisit else []
-        known = {media.kind.partition("-")[0] for media in landed}
-        rest = [kind for kind in kinds if kind.partition("-")[0] not in known]
-        for media in chain(landed, _listed(client, recording, rest, receipt)):
+        for media in _listed(client, recording, kinds, receipt):
             if isinstance(media, Failed):
                 yield media
                 continue
@@ -90,7 +86,7 @@ def _listed(
     by_family: dict[str, list[str]] = {}
     for kind in kinds:
         by_family.setdefault(kind.partition("-")[0], []).append(kind)
-    linked = {family: by_family.pop(family) for family in client.linked_kinds if family in by_family}
+    linked = [by_family.pop(family) for family in client.linked_kinds if family in by_family]
     try:
         yield from client.media(recording, list(chain.from_iterable(by_family.values())))
     except MeetingsApiError as error:
@@ -105,47 +101,37 @@ def _listed(
                 kind=family,
             )
             yield Failed(recording, media, error)
-    for family, requested in linked.items():
+    for requested in linked:
         for file in recording.files:
-            try:
-                found = list(client.media(replace(recording, files=(file,)), requested))
-            except MeetingsApiError as error:
-                yield Failed(recording, replace(file, kind=family), error)
-                continue
-            if recording.revisit and receipt:
-                # What the platform has no longer stays landed, and is not absent.
-                receipts = _receipts(client, recording, file, family, receipt)
-                kept = [one for one in receipts if MediaKind.wanted(one.kind, requested)]
-                found = [media for media in found if media.kind != family or not kept]
-                known = {media.kind for media in found}
-                found += [replace(file, kind=one.kind, declared_size=None) for one in kept if one.kind not in known]
-            yield from found
+            yield from _formats(client, recording, file, requested, receipt)
 
 
-def _landed(
-    client: MeetingsClient, recording: Recording, kinds: Sequence[str], receipt: FindReceipt
-) -> Iterator[MediaFile]:
-    """Yield the files of each kind of `linked_kinds` that has landed in all formats of all files."""
-    for family in client.linked_kinds:
-        requested = [kind for kind in kinds if kind.partition("-")[0] == family]
-        found: list[MediaFile] = []
-        for file in recording.files if requested else ():
-            receipts = _receipts(client, recording, file, family, receipt)
-            formats = tuple(dict.fromkeys(chain.from_iterable(one.formats or () for one in receipts)))
-            wanted = MediaKind.formats(formats, requested)
-            if not {one.kind for one in receipts}.issuperset(wanted):
-                break
-            found += [replace(file, kind=kind, declared_size=None, formats=formats) for kind in wanted]
-        else:
-            yield from found
-
-
-def _receipts(
-    client: MeetingsClient, recording: Recording, file: MediaFile, family: str, receipt: FindReceipt
-) -> list[Receipt]:
-    """Return the receipts of a file in all formats of a kind."""
+def _formats(
+    client: MeetingsClient, recording: Recording, file: MediaFile, requested: Sequence[str], receipt: FindReceipt | None
+) -> Iterator[MediaFile | Failed]:
+    """Yield a file in the `requested` formats of one kind."""
+    family = requested[0].partition("-")[0]
     offered = [kind for kind in client.kinds if kind.partition("-")[0] == family]
-    return [one for kind in offered if (one := receipt(recording, replace(file, kind=kind)))]
+    receipts = [one for kind in offered if receipt and (one := receipt(recording, replace(file, kind=kind)))]
+    landed = [one.kind for one in receipts]
+    if not recording.revisit:
+        formats = tuple(dict.fromkeys(chain.from_iterable(one.formats or () for one in receipts)))
+        wanted = MediaKind.formats(formats, requested)
+        if set(wanted).issubset(landed):
+            yield from (replace(file, kind=kind, declared_size=None, formats=formats) for kind in wanted)
+            return
+    try:
+        found = list(client.media(replace(recording, files=(file,)), requested))
+    except MeetingsApiError as error:
+        yield Failed(recording, replace(file, kind=family), error)
+        return
+    if recording.revisit:
+        # What the platform has no longer stays landed, and is not absent.
+        kept = [kind for kind in landed if MediaKind.wanted(kind, requested)]
+        found = [media for media in found if media.kind != family or not kept]
+        known = {media.kind for media in found}
+        found += [replace(file, kind=kind, declared_size=None) for kind in kept if kind not in known]
+    yield from found
 
 
 def land_all(
@@ -162,19 +148,16 @@ def land_all(
         joined.
     :raises Stopped: if `land` was stopped by anybody else.
     """
-    queued: deque[Future[Landed | Failed] | Failed] = deque()
+    queued: deque[Future[Landed | Failed]] = deque()
     executor = ThreadPoolExecutor(workers, thread_name_prefix="landing")
     try:
         for file in files:
-            if isinstance(file, Failed):
-                queued.append(file)
-            else:
-                # Each with its own copy of the context: Airflow finds the task's log by it.
-                queued.append(executor.submit(copy_context().run, partial(_land, land, *file)))
+            # Each with its own copy of the context: Airflow finds the task's log by it.
+            queued.append(executor.submit(copy_context().run, _land, land, file))
             while len(queued) >= workers * _MAX_QUEUED_PER_WORKER:
-                yield _result(queued.popleft())
+                yield queued.popleft().result()
         while queued:
-            yield _result(queued.popleft())
+            yield queued.popleft().result()
     except BaseException:
         stop()
         raise
@@ -182,7 +165,10 @@ def land_all(
         executor.shutdown(cancel_futures=True)
 
 
-def _land(land: Land, recording: Recording, media: MediaFile) -> Landed | Failed:
+def _land(land: Land, file: tuple[Recording, MediaFile] | Failed) -> Landed | Failed:
+    if isinstance(file, Failed):
+        return file
+    recording, media = file
     try:
         return Landed(recording, media, land(recording, media))
     except Stopped:
@@ -205,7 +191,3 @@ def _unexpected(error: Exception, media: MediaFile) -> ServerError:
         platform=media.platform,
         next_step="Try again; if it happens again, report it with this line.",
     )
-
-
-def _result(queued: Future[Landed | Failed] | Failed) -> Landed | Failed:
-    return queued if isinstance(queued, Failed) else queued.result()
