@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_meetings.emulator.answers import feishu, wecom
-from airflow_provider_meetings.emulator.answers.feishu import FeishuError
+from airflow_provider_meetings.emulator.answers.feishu import FeishuError, json_body
 from airflow_provider_meetings.emulator.answers.media import MEDIA_HANDLERS
 from airflow_provider_meetings.emulator.answers.request_check import Handler, checked_routes
 from airflow_provider_meetings.emulator.answers.wecom import WecomError
@@ -81,10 +80,8 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         body = await request.body()
-        withheld: list[str] = []
-        parts = [dict(request.query_params), dict(request.headers), _parse(body)]
-        for part in parts:
-            withheld += [name for name in _SECRETS if isinstance(part, dict) and part.pop(name, None)]
+        parts: list[dict[str, Any]] = [dict(request.query_params), dict(request.headers), await json_body(request)]
+        withheld = [name for part in parts for name in _SECRETS if part.pop(name, None)]
         query, headers, parsed = parts
         record = RequestRecord(request.method, request.url.path, query, headers, parsed, tuple(withheld))
         self.state.requests.append(record)
@@ -113,10 +110,3 @@ class HeaderCase:
             await send(message)
 
         await self.app(scope, receive, send_capitalized)
-
-
-def _parse(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None

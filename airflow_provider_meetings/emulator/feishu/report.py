@@ -25,41 +25,33 @@ async def meeting_list(state: EmulatorState, request: Request) -> Response:
     """Answer with one page of meetings, the oldest first (assumed); ``page_token`` is the offset of the next page.
 
     The filters of the page are left out, and scheduled meetings. ``meeting_id`` is the 9-digit number here;
-    ``meeting_instance_id`` is the id of all other endpoints. For new
-    apps only users' tokens have the scope; ``meeting_list_tenant`` False emulates such an app.
+    ``meeting_instance_id`` is the id of all other endpoints. For new apps only users' tokens have the scope;
+    ``meeting_list_tenant`` False emulates such an app.
     """
     caller = authorize(state, request, _NAME, "tenant", "user")
     if caller == "tenant" and not state.meeting_list_tenant:
         raise answers.error(_NAME, 99991672)
     query = request.query_params
-    start, end = _window(state, request)
-    size = answers.whole_number(query.get("page_size", "20"))
-    offset = query.get("page_token", "")
-    if size is None or not 20 <= size <= 100 or answers.whole_number(offset or "0") is None:
-        raise answers.error(_NAME, _PARAM_ERROR)
-    running = query.get("meeting_status") == "1"
-    found = {
-        meeting.meeting_id: meeting
-        for meeting in state.company.feishu_meetings_between(start, end)
-        if (meeting.status == "running") == running
-    }
-    page, next_offset = state.pages.cut(_NAME, found, offset, size)
-    rows = [_row(state, request, meeting) for meeting in page]
-    data = {"meeting_list": rows, "page_token": next_offset or "", "has_more": next_offset is not None}
-    return answers.success(data, state.now())
-
-
-def _window(state: EmulatorState, request: Request) -> tuple[int, int]:
-    query = request.query_params
     start, end = answers.whole_number(query.get("start_time")), answers.whole_number(query.get("end_time"))
-    status = query.get("meeting_status", "2")
+    status, offset = query.get("meeting_status", "2"), query.get("page_token", "")
+    size = answers.whole_number(query.get("page_size", "20"))
     if start is None or end is None or end < start or status not in {"1", "2"}:
+        raise answers.error(_NAME, _PARAM_ERROR)
+    if size is None or not 20 <= size <= 100 or answers.whole_number(offset or "0") is None:
         raise answers.error(_NAME, _PARAM_ERROR)
     if start > state.calendar():
         raise answers.error(_NAME, 126005)
     if end - start > _YEAR:
         raise answers.error(_NAME, 126006)
-    return start, end
+    found = {
+        meeting.meeting_id: meeting
+        for meeting in state.company.feishu_meetings_between(start, end)
+        if (meeting.status == "running") == (status == "1")
+    }
+    page, next_offset = state.pages.cut(_NAME, found, offset, size)
+    rows = [_row(state, request, meeting) for meeting in page]
+    data = {"meeting_list": rows, "page_token": next_offset or "", "has_more": next_offset is not None}
+    return answers.success(data, state.now())
 
 
 def _row(state: EmulatorState, request: Request, meeting: FeishuMeeting) -> dict[str, Any]:

@@ -33,13 +33,13 @@ _LINK_SECONDS: Final[Mapping[Platform, int]] = {"feishu": 24 * 3600, "wecom": 6 
 
 @dataclass(frozen=True, slots=True)
 class RequestRecord:
-    """One received request without its secrets; header names in lower case, ``body`` is the parsed JSON or None."""
+    """One received request without its secrets; header names in lower case, ``body`` is its JSON object or empty."""
 
     method: str
     path: str
     query: dict[str, str]
     headers: dict[str, str]
-    body: Any
+    body: dict[str, Any]
     withheld: tuple[str, ...] = ()
     """The names of its secrets in query, headers and body."""
 
