@@ -43,7 +43,7 @@ def stage(label: str, target: Table, names: Sequence[str], *extra: Column[object
     for name in names:
         column = target.c[name]
         # JSON is staged as text: binary COPY does not take it otherwise, and so it is parsed once, when it is merged.
-        kind = types.text() if isinstance(column.type, JSON) else column.type
+        kind = types.TEXT if isinstance(column.type, JSON) else column.type
         columns.append(Column(name, kind, primary_key=column.primary_key, autoincrement=False))
     columns += extra
     table = Table(

@@ -6,7 +6,6 @@ Only key columns are NOT NULL, since a column that a later version adds must be 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -22,18 +21,16 @@ _SOURCE = "The platform's own fields, without links and passwords"
 _LENGTHS = {"platform": 32, "tenant": 128, "kind": 64, "reaction_type": 128, "landing_id": 64, "window_id": 64}
 
 
-def _column(
-    kind: Callable[[], TypeEngine[Any]], name: str, comment: str, *, from_source: bool = False
-) -> Column[object]:
-    return Column(name, kind(), comment=comment, info={"from_source": from_source})
+def _column(kind: TypeEngine[Any], name: str, comment: str, *, from_source: bool = False) -> Column[object]:
+    return Column(name, kind, comment=comment, info={"from_source": from_source})
 
 
-_id = partial(_column, types.identifier)
-_text = partial(_column, types.text)
-_time = partial(_column, types.timestamp)
-_integer = partial(_column, BigInteger)
-_boolean = partial(_column, Boolean)
-_json = partial(_column, types.json)
+_id = partial(_column, types.identifier())
+_text = partial(_column, types.TEXT)
+_time = partial(_column, types.TIMESTAMP)
+_integer = partial(_column, BigInteger())
+_boolean = partial(_column, Boolean())
+_json = partial(_column, types.JSON_DOCUMENT)
 
 
 def _key(**comments: str) -> Columns:

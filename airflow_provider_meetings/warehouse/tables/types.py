@@ -34,20 +34,10 @@ def identifier(length: int = ID_LENGTH) -> TypeEngine[Any]:
     )
 
 
-def text() -> TypeEngine[Any]:
-    """Return the type of text of any language and length."""
-    return Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
-
-
-def timestamp() -> TypeEngine[Any]:
-    """Return the type of a time with time zone; in MySQL, whose TIMESTAMP ends in 2038, a DATETIME in UTC."""
-    return DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
-
-
-def json() -> TypeEngine[Any]:
-    """Return the type of a JSON document."""
-    return JSON().with_variant(postgresql.JSONB(), "postgresql")
-
+TEXT = Text().with_variant(mysql.LONGTEXT(charset="utf8mb4"), "mysql", "mariadb")
+# In MySQL, whose TIMESTAMP ends in 2038, a DATETIME in UTC.
+TIMESTAMP = DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+JSON_DOCUMENT = JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 # The first pattern that matches a database's type names its family.
 _FAMILIES: tuple[tuple[str, str], ...] = (
