@@ -52,12 +52,8 @@ def tables(prefix: str = "", schema: str | None = None) -> Tables:
 
     :param prefix: the prefix of each table's name; the dialect quotes any characters.
     :param schema: the schema of the tables; None for the connection's own.
-    :raises LoadError: for control characters, a prefix or schema that is too long, and a blank schema.
+    :raises LoadError: for a prefix or schema that is too long.
     """
-    if any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in prefix + (schema or "")):
-        raise LoadError("table_prefix and schema must not contain control characters")
-    if schema is not None and not schema.strip():
-        raise LoadError("schema is blank; use None for the connection's own schema")
     for what, name, longest in (
         ("table_prefix", prefix, _MAX_PREFIX_BYTES),
         ("schema", schema or "", _MAX_SCHEMA_BYTES),

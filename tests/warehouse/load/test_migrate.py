@@ -207,18 +207,9 @@ def test_hostile_names_are_quoted(
     assert load(recordings=[recording(reason="new")], **names)["recordings"] == 1
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        {"table_prefix": "a\x00"},
-        {"table_prefix": "schema" * 9},
-        {"schema": "a\nb"},
-        {"schema": " "},
-        {"schema": "会" * 22},
-    ],
-)
-def test_invalid_names_are_refused(load: Load, names: dict[str, str]) -> None:
-    with pytest.raises(LoadError, match=r"control|blank|longer than (32|63) bytes"):
+@pytest.mark.parametrize("names", [{"table_prefix": "schema" * 9}, {"schema": "会" * 22}])
+def test_long_names_are_refused(load: Load, names: dict[str, str]) -> None:
+    with pytest.raises(LoadError, match=r"longer than (32|63) bytes"):
         load(**names)
 
 
