@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -137,26 +137,21 @@ def landing_rows(batch: Sequence[Neutral], run: RunKey, now: datetime) -> list[R
 def window_rows(summaries: Iterable[Neutral], run: RunKey, now: datetime) -> list[Row]:
     """Return the rows of `discovery_windows`: each window of a listing."""
     listed = []
-    for window in _windows(summaries):
-        query = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
-        if "number" in window:  # the selector is redacted
-            query.append(window["number"])
-        data = {
-            **window,
+    for summary in summaries:
+        common = {
             **asdict(run),
-            "window_id": digest([*asdict(run).values(), *query]),
-            "from_at": window.get("start"),
-            "to_at": window.get("end"),
+            "platform": summary.get("platform"),
+            "tenant": summary.get("tenant"),
             "finished_at": now,
         }
-        listed.append(data)
+        for window in summary.get("windows") or ():
+            query = [window.get(name) for name in ("endpoint", "selector", "start", "end")]
+            if "number" in window:  # the selector is redacted
+                query.append(window["number"])
+            identity = digest([*asdict(run).values(), *query])
+            times = {"from_at": window.get("start"), "to_at": window.get("end")}
+            listed.append({**window, **common, **times, "window_id": identity})
     return _window(listed)
-
-
-def _windows(summaries: Iterable[Neutral]) -> Iterator[Neutral]:
-    for summary in summaries:
-        owner = {name: summary.get(name) for name in ("platform", "tenant")}
-        yield from ({**window, **owner} for window in summary.get("windows") or ())
 
 
 def pending_rows(items: Iterable[Neutral]) -> list[Row]:

@@ -99,8 +99,6 @@ def _parsed(value: object) -> datetime | None:
 
 def integer(value: object) -> int:
     """Return an integer that fits a bigint."""
-    if type(value) is int and -_BIGINT <= value < _BIGINT:
-        return value
     if isinstance(value, bool) or not isinstance(value, int) or not -_BIGINT <= value < _BIGINT:
         raise ConversionError("is not a whole number of 64 bits")
     return int(value)
