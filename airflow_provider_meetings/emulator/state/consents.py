@@ -180,8 +180,7 @@ class Consents:
 
         :raises KeyError: the token is unknown.
         """
-        with self._lock:
-            return self._access_tokens[access_token]
+        return self._access_tokens[access_token]
 
     def count_presented(self, refresh_token: object) -> None:
         """Count one request with ``refresh_token``, also if it is refused."""

@@ -193,18 +193,16 @@ class EmulatorState:
 
     def issue_link(self, platform: Platform, media: Media, filename: str, object_id: str = "") -> str:
         """Return a random code that leads to ``media`` until it expires."""
-        with self._lock:
-            documented = 3600 if media.kind in {"txt", "docx", "docs", "pdf"} else _LINK_SECONDS[platform]
-            seconds = documented if self.link_seconds is None else self.link_seconds
-            code = secrets.token_urlsafe(32)
-            self._links[code] = Link(media, filename, self.clock() + seconds, object_id)
-            return code
+        documented = 3600 if media.kind in {"txt", "docx", "docs", "pdf"} else _LINK_SECONDS[platform]
+        seconds = documented if self.link_seconds is None else self.link_seconds
+        code = secrets.token_urlsafe(32)
+        self._links[code] = Link(media, filename, self.clock() + seconds, object_id)
+        return code
 
     def open_link(self, code: str) -> Link | None:
         """Return the target of ``code``; None if it is unknown or expired."""
-        with self._lock:
-            link = self._links.get(code)
-            return link if link is not None and self.clock() < link.expires_at else None
+        link = self._links.get(code)
+        return link if link is not None and self.clock() < link.expires_at else None
 
     def not_ready(self, object_id: str, polls: int) -> None:
         """Let one object answer "not ready" for the next ``polls`` polls at each of its stages.
@@ -218,8 +216,7 @@ class EmulatorState:
 
     def polls_needed(self, object_id: str, *, processing: bool) -> int:
         """Return the number of polls until an object is ready; by default ``not_ready_polls`` in processing, else 0."""
-        with self._lock:
-            return self._not_ready.get(object_id, self.not_ready_polls if processing else 0)
+        return self._not_ready.get(object_id, self.not_ready_polls if processing else 0)
 
     def count_poll(self, stage: str, object_id: str) -> int:
         """Count one poll of an object and return the number of polls before it."""
@@ -230,5 +227,4 @@ class EmulatorState:
 
     def polls(self, stage: str, object_id: str) -> int:
         """Return the number of polls that :meth:`count_poll` has counted."""
-        with self._lock:
-            return self._polls[stage, object_id]
+        return self._polls[stage, object_id]

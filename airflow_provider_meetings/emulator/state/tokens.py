@@ -44,9 +44,9 @@ class Tokens:
 
     def reset(self) -> None:
         """Forget all tokens except the user's fixed token, which never expires."""
-        with self._lock:
-            self._tokens: dict[Holder, dict[str, float]] = {holder: {} for holder in _PREFIX}
-            self._tokens["feishu_user"][FEISHU_USER_TOKEN] = math.inf
+        tokens: dict[Holder, dict[str, float]] = {holder: {} for holder in _PREFIX}
+        tokens["feishu_user"][FEISHU_USER_TOKEN] = math.inf
+        self._tokens = tokens
 
     def issue(self, holder: AppHolder, seconds: int) -> tuple[str, int]:
         """Return the newest token of ``holder``, or a new one, and the whole seconds until it expires."""
@@ -62,18 +62,16 @@ class Tokens:
 
     def new(self, holder: Holder, seconds: int) -> str:
         """Return a new token that is valid for ``seconds``."""
-        with self._lock:
-            token = _PREFIX[holder] + secrets.token_urlsafe(32)
-            self._tokens[holder][token] = self._clock() + seconds
-            return token
+        token = _PREFIX[holder] + secrets.token_urlsafe(32)
+        self._tokens[holder][token] = self._clock() + seconds
+        return token
 
     def status(self, holder: Holder, token: str) -> TokenStatus:
         """Return the status of ``token``; a revoked token is unknown."""
-        with self._lock:
-            expires_at = self._tokens[holder].get(token)
-            if expires_at is None:
-                return "unknown"
-            return "valid" if self._clock() < expires_at else "expired"
+        expires_at = self._tokens[holder].get(token)
+        if expires_at is None:
+            return "unknown"
+        return "valid" if self._clock() < expires_at else "expired"
 
     def revoke(self, token: str | None = None) -> bool:
         """Revoke ``token``, or all access tokens for None; return whether it existed."""
@@ -91,29 +89,24 @@ class AppTickets:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self.reset()
 
     def reset(self) -> None:
         """Forget all tickets except the fixed one, pushed now."""
-        with self._lock:
-            self._pushed = {FEISHU_APP_TICKET: self._clock()}
+        self._pushed = {FEISHU_APP_TICKET: self._clock()}
 
     def push(self) -> str:
         """Push a new ticket. Assumed: earlier tickets stay valid until they expire."""
-        with self._lock:
-            ticket = "ticket-" + secrets.token_urlsafe(16)
-            self._pushed[ticket] = self._clock()
-            return ticket
+        ticket = "ticket-" + secrets.token_urlsafe(16)
+        self._pushed[ticket] = self._clock()
+        return ticket
 
     def is_valid(self, ticket: object) -> bool:
         """Return whether ``ticket`` was pushed and has not expired."""
-        with self._lock:
-            pushed_at = self._pushed.get(ticket) if isinstance(ticket, str) else None
-            return pushed_at is not None and self._clock() < pushed_at + _TICKET_SECONDS
+        pushed_at = self._pushed.get(ticket) if isinstance(ticket, str) else None
+        return pushed_at is not None and self._clock() < pushed_at + _TICKET_SECONDS
 
     @property
     def pushed(self) -> list[str]:
         """Return all tickets, the latest last."""
-        with self._lock:
-            return list(self._pushed)
+        return list(self._pushed)
