@@ -83,8 +83,7 @@ class RequestLog:
         parts: list[dict[str, Any]] = [dict(request.query_params), dict(request.headers), await json_body(request)]
         withheld = [name for part in parts for name in _SECRETS if part.pop(name, None)]
         query, headers, parsed = parts
-        record = RequestRecord(request.method, request.url.path, query, headers, parsed, tuple(withheld))
-        self.state.requests.append(record)
+        self.state.log(RequestRecord(request.method, request.url.path, query, headers, parsed, tuple(withheld)))
         unread = [body]
 
         async def replay() -> Message:

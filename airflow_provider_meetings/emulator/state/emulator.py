@@ -228,3 +228,7 @@ class EmulatorState:
     def polls(self, stage: str, object_id: str) -> int:
         """Return the number of polls that :meth:`count_poll` has counted."""
         return self._polls[stage, object_id]
+
+    def log(self, record: RequestRecord) -> None:
+        """Append ``record`` to :attr:`requests`, before it is answered; a test may replace this."""
+        self.requests.append(record)
