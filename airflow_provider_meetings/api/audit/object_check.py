@@ -35,7 +35,7 @@ class Finding(PlainJson):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """The result for one receipt or checkpoint.
+    """The result for one receipt.
 
     :param object_name: the object it names, in its own folder; None if it cannot be read.
     :param bytes_read: bytes of the object that were read.
@@ -51,13 +51,13 @@ def make_finding(store: Store, key: str, kind: FindingKind, expected: str, seen:
     return Finding(printable(key, 1000), printable(store.uri(key), 2000), kind, printable(expected), printable(seen))
 
 
-def check_checkpoint(store: Store, listed: ListedObject) -> CheckResult:
+def object_in_progress(store: Store, key: str) -> str | None:
     """Return the object that a checkpoint names; None if it is not a checkpoint of this provider."""
     try:
-        checkpoint = Checkpoint.from_bytes(store.read(listed.key))
+        checkpoint = Checkpoint.from_bytes(store.read(key))
     except OSError:
-        checkpoint = None
-    return CheckResult(object_name=checkpoint.name if checkpoint else None)
+        return None
+    return checkpoint.name if checkpoint else None
 
 
 def check_receipt(store: Store, listed: ListedObject, *, full: bool) -> CheckResult:

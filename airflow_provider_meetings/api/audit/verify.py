@@ -19,9 +19,9 @@ from airflow_provider_meetings.api.audit.object_check import (
     CheckResult,
     Finding,
     FindingKind,
-    check_checkpoint,
     check_receipt,
     make_finding,
+    object_in_progress,
 )
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.layout import BATCH_SUFFIX, CHECKPOINT_SUFFIX, RECEIPT_SUFFIX, stem
@@ -110,8 +110,10 @@ class Verification:
             if name.endswith(RECEIPT_SUFFIX):
                 self._counts["receipts"] += 1
                 yield folder, listed, executor.submit(check_receipt, self._store, listed, full=self._full)
-            elif name.endswith(CHECKPOINT_SUFFIX):
-                yield folder, listed, executor.submit(check_checkpoint, self._store, listed)
+            elif name.endswith(CHECKPOINT_SUFFIX) and (object_name := object_in_progress(self._store, listed.key)):
+                self._counts["in_progress"] += 1
+                if listed.modified >= self._publishing_since:
+                    folder.in_progress.add(object_name)
             elif name and not name.endswith(BATCH_SUFFIX):  # some tools mark a folder by an object that ends in a slash
                 self._counts["objects"] += 1
                 folder.objects[name] = listed.size
@@ -125,9 +127,6 @@ class Verification:
             yield from self._find_orphans(folder)
             return
         result = future.result()
-        if listed.key.endswith(CHECKPOINT_SUFFIX):
-            self._finish_checkpoint(folder, listed, result)
-            return
         self._counts["bytes_read"] += result.bytes_read
         finding = result.finding
         if result.object_name is None:
@@ -140,15 +139,6 @@ class Verification:
         self._counts["proven" if finding is None else finding.finding] += 1
         if finding is not None:
             yield finding
-
-    def _finish_checkpoint(self, folder: _Folder, listed: ListedObject, result: CheckResult) -> None:
-        if result.object_name is None:
-            self._counts["objects"] += 1
-            folder.objects[listed.key.rpartition("/")[2]] = listed.size
-            return
-        self._counts["in_progress"] += 1
-        if listed.modified >= self._publishing_since:
-            folder.in_progress.add(result.object_name)
 
     def _find_orphans(self, folder: _Folder) -> Iterator[Finding]:
         for name, size in folder.objects.items():
