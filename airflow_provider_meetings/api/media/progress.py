@@ -55,19 +55,11 @@ class Progress:
         self._logged_at = now
         self._count()
         rate = self._fetched / max(now - self._start, 1e-6)
+        whole, left = " MiB", ""
         if length:
-            left = max(length - received, 0) / max(rate, 1)
-            log.info(
-                "%s: %.1f of %.1f MiB (%d %%), %s, about %d s left",
-                self._label,
-                received / _MIB,
-                length / _MIB,
-                100 * received // length,
-                _format_rate(rate),
-                left,
-            )
-        else:
-            log.info("%s: %.1f MiB, %s", self._label, received / _MIB, _format_rate(rate))
+            whole = f" of {length / _MIB:.1f} MiB ({100 * received // length} %)"
+            left = f", about {max(length - received, 0) / max(rate, 1):.0f} s left"
+        log.info("%s: %.1f%s, %s%s", self._label, received / _MIB, whole, _format_rate(rate), left)
 
     def end(self, size: int) -> None:
         """Report that the object is complete, with `size` bytes."""
