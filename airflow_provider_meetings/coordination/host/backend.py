@@ -49,8 +49,11 @@ class HostBackend(DurableBackend):
         self._now = now
 
     def get(self, key: str) -> bytes | None:
-        with self._locked(_name(key, "value"), shared=True, create=False) as file:
-            record = _read(file) if file is not None else None
+        name = _name(key, "value")
+        if not self._folder.has(name):  # else it would be created
+            return None
+        with self._locked(name, shared=True) as file:
+            record = _read(file)
         if record is None or not record.remaining(self._now(), unknown=0.0):
             return None
         return record.payload
@@ -65,8 +68,7 @@ class HostBackend(DurableBackend):
     def lock(self, key: str, timeout: float) -> Iterator[None]:
         """Hold the lock of the key; see `Backend`. The kernel releases it when the process ends."""
         with self._folder.translated_errors():
-            file = self._folder.open_locked(_name(key, "lock"), create=True, timeout=timeout)
-            assert file is not None  # noqa: S101  # created above
+            file = self._folder.open_locked(_name(key, "lock"), timeout=timeout)
         holder = os.getpid()
         _HELD.add(file)
         try:
@@ -98,8 +100,9 @@ class HostBackend(DurableBackend):
     def read(self, key: str) -> bytes | None:
         """Return the record; see `DurableBackend`. It is replaced as a whole, so no lock is needed."""
         with self._folder.translated_errors():
-            file = self._folder.open(_name(key, "record"), create=False)
-            if file is None:
+            try:
+                file = self._folder.open(_name(key, "record"))
+            except FileNotFoundError:
                 return None
             try:
                 record = _read(file)
@@ -119,22 +122,21 @@ class HostBackend(DurableBackend):
         return True
 
     @contextlib.contextmanager
-    def _locked(self, name: str, *, shared: bool = False, create: bool = True) -> Iterator[int | None]:
+    def _locked(self, name: str, *, shared: bool = False) -> Iterator[int]:
         with self._folder.translated_errors():
             try:
-                file = self._folder.open_locked(name, create=create, shared=shared, timeout=_FILE_LOCK_SECONDS)
+                file = self._folder.open_locked(name, shared=shared, timeout=_FILE_LOCK_SECONDS)
             except Busy as error:
                 raise BackendError(f"{error}: look for a stopped process of this user and end it") from None
             try:
                 yield file
             finally:
-                if file is not None:
-                    _unlock(file)
+                _unlock(file)
 
     def _sweep(self) -> None:
         """Once a day, remove files that were not used for a week: each new secret and app adds keys."""
         with self._locked(_SWEPT) as file:
-            record = _read(file) if file is not None else None
+            record = _read(file)
             if record is not None and record.remaining(self._now(), unknown=0.0):
                 return
             _write(file, Record(self._now(), 86400.0))
@@ -151,8 +153,7 @@ def _read(file: int) -> Record | None:
     return Record.from_bytes(os.pread(file, min(os.fstat(file).st_size, _LARGEST), 0))
 
 
-def _write(file: int | None, record: Record) -> None:
-    assert file is not None  # noqa: S101  # it was opened with create=True
+def _write(file: int, record: Record) -> None:
     data = record.to_bytes()
     try:
         written = 0
@@ -164,9 +165,9 @@ def _write(file: int | None, record: Record) -> None:
         raise
 
 
-def _read_slots(file: int | None, now: BootClock) -> tuple[float, float, float]:
+def _read_slots(file: int, now: BootClock) -> tuple[float, float, float]:
     """Return the seconds until the queue ends, the seconds until the block ends, and the last spacing."""
-    record = _read(file) if file is not None else None
+    record = _read(file)
     if record is None:
         return 0.0, 0.0, 0.0
     block_seconds, _, spacing = record.payload.decode().partition(" ")

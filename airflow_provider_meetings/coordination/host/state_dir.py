@@ -56,29 +56,30 @@ class StateFolder:
             remedy = _REMEDIES.get(error.errno or 0, "use another folder")
             self._refuse(error.strerror or type(error).__name__, remedy)
 
-    def open(self, name: str, *, create: bool) -> int | None:
-        """Open a file for reading and writing; return None if it is missing and `create` is false."""
+    def has(self, name: str) -> bool:
+        """Return whether a file exists."""
+        with self.translated_errors(), self._opened() as folder:
+            return os.access(name, os.F_OK, dir_fd=folder, follow_symlinks=False)
+
+    def open(self, name: str, *, create: bool = False) -> int:
+        """Open a file for reading and writing."""
         # NONBLOCK: opening a named pipe in the place of a file would wait forever.
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | (os.O_CREAT if create else 0)
         with self._opened() as folder:
-            try:
-                file = os.open(name, flags, 0o600, dir_fd=folder)
-            except FileNotFoundError:
-                if create:
-                    raise
-                return None
+            file = os.open(name, flags, 0o600, dir_fd=folder)
         info = os.fstat(file)
         if not stat.S_ISREG(info.st_mode) or info.st_uid != os.geteuid() or info.st_mode & 0o077:
             os.close(file)
             self._refuse(f"{name[:12]}… in it is not a private regular file", "remove it")
         return file
 
-    def open_locked(self, name: str, *, create: bool, shared: bool = False, timeout: float) -> int | None:
-        """Open a file and lock it; return None if it is missing and `create` is false.
+    def open_locked(self, name: str, *, shared: bool = False, timeout: float) -> int:
+        """Open a file, or create it, and lock it.
 
         :raises Busy: after `timeout` seconds.
         """
-        while (file := self.open(name, create=create)) is not None:
+        while True:
+            file = self.open(name, create=True)
             try:
                 self.lock(file, shared=shared, timeout=timeout)
             except BaseException:
@@ -87,7 +88,6 @@ class StateFolder:
             if os.fstat(file).st_nlink:
                 return file
             os.close(file)  # it was swept between open and lock
-        return None
 
     def sweep(self, seconds: float, endings: tuple[str, ...]) -> None:
         """Remove unlocked files with these endings that were not written for `seconds`."""
@@ -99,9 +99,7 @@ class StateFolder:
                     self._remove(folder, name)
 
     def _remove(self, folder: int, name: str) -> None:
-        file = self.open(name, create=False)
-        if file is None:
-            return
+        file = self.open(name)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(name, dir_fd=folder)

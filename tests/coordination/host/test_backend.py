@@ -280,7 +280,7 @@ def test_lock_on_swept_file_is_retried(tmp_path: Path, monkeypatch: pytest.Monke
             path.unlink()
 
     monkeypatch.setattr(StateFolder, "lock", lock)
-    file = folder.open_locked("k.lock", create=True, timeout=0)
+    file = folder.open_locked("k.lock", timeout=0)
     assert file is not None
     try:
         assert os.fstat(file).st_ino == path.stat().st_ino
