@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from functools import partial
 from typing import Any, Final
 
@@ -58,7 +59,7 @@ def create_app(state: EmulatorState, host: str = "localhost") -> Starlette:
             *(Route(path, partial(handler, state)) for path, handler in _OTHER_HANDLERS.items()),
             *Control(state, host).routes(),
         ],
-        middleware=[Middleware(RequestLog, state=state), Middleware(HeaderCase)],
+        middleware=[Middleware(RequestLog, state=state), Middleware(Headers, state=state)],
         exception_handlers={HTTPException: unrouted},
     )
     # The vendors send no redirects here, so a client that depends on them must fail.
@@ -94,18 +95,20 @@ class RequestLog:
         await self.app(scope, replay, send)
 
 
-class HeaderCase:
-    """Send header names as ``X-Tt-Logid``, which Feishu's Python SDK needs; Starlette sends them in lower case."""
+class Headers:
+    """Send the date, and header names as ``X-Tt-Logid``, as Feishu's Python SDK needs them, not in lower case."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, state: EmulatorState) -> None:
         self.app = app
+        self.state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Capitalize the header names of the response."""
+        """Capitalize the header names of the response, and add the date of the company's calendar."""
 
         async def send_capitalized(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [(name.title(), value) for name, value in message["headers"]]
+                headers = [(name.title(), value) for name, value in message["headers"]]
+                message["headers"] = [*headers, (b"Date", formatdate(self.state.calendar(), usegmt=True).encode())]
             await send(message)
 
         await self.app(scope, receive, send_capitalized)

@@ -18,6 +18,7 @@ from airflow_provider_meetings.emulator.seed.feishu import (
     READY_MINUTE,
 )
 from airflow_provider_meetings.emulator.seed.wecom import ENDLESS_RECORD, OWNERS
+from airflow_provider_meetings.hooks.clock import CLOCK_FILE
 from airflow_provider_meetings.operators.ledger import LedgerCheckOperator, SettleOperator
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
@@ -193,3 +194,18 @@ def test_check_fails_for_what_waits_too_long(emulated: Any, wecom: Pipeline) -> 
     found = wecom.list("one")
     with pytest.raises(AirflowFailException, match=f"{len(found)} items of the ledger .* are open"):
         wecom.check(older_than=timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize(("hours", "ahead"), [(0.9, False), (1.1, True)])
+def test_clock_that_runs_ahead_writes_nothing(
+    emulated: Any, wecom: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: float, ahead: bool
+) -> None:
+    (tmp_path / "now").write_text(str(int(emulated.state.calendar()) + hours * 3600))
+    monkeypatch.setenv(CLOCK_FILE, str(tmp_path / "now"))
+    if ahead:
+        with pytest.raises(AirflowFailException, match=r"clock of this worker is 39\d\d s ahead .* Set the clock"):
+            wecom.list("one")
+        monkeypatch.delenv(CLOCK_FILE)
+        assert wecom.check() == {"dates": [], "counts": [], "open": []}
+    else:
+        assert wecom.list("one")

@@ -6,7 +6,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from threading import local
 from typing import Any
 
@@ -104,6 +105,8 @@ class Transport:
         self.request_timeout = (CONNECT_SECONDS, READ_SECONDS)
         self.on_secret = on_secret
         self.queue_timeout = queue_timeout
+        self.answered_at: float | None = None
+        """When the platform sent its latest answer, by its own clock, in seconds since the epoch."""
         self._max_attempts = max_attempts
         self._rate_limiter = rate_limiter
         self._main_caller = Caller()
@@ -279,6 +282,8 @@ class Transport:
         finally:
             if kept:
                 adapter.close()
+        with suppress(TypeError, ValueError):  # no date, or none that can be read
+            self.answered_at = parsedate_to_datetime(response.headers.get("Date")).timestamp()
         log.debug("%s %s answered %s", request.method, redact(request.url), response.status_code)
         return response
 

@@ -10,6 +10,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_meetings.api.client import MeetingsClient
+from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.layout import RECEIPT_SUFFIX
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import Store
@@ -21,6 +22,8 @@ from airflow_provider_meetings.api.windows import ListedWindow, Report, WindowOu
 
 _SINGLE = 1000
 """How many recordings are asked for by their ids in one query."""
+_AHEAD = 3600
+"""How far the clock may be ahead of the platform's, in seconds."""
 _WHOLE = frozenset({WindowOutcome.COMPLETE, WindowOutcome.HALVED})
 
 
@@ -96,8 +99,16 @@ class LedgerListing:
     def write(self) -> None:
         """Write what the listing has found.
 
+        :raises InvalidRequest: if the clock runs ahead of the platform's: it would claim what is still to come.
         :raises StoreError: if the store fails.
         """
+        answered = self._client.transport.answered_at
+        if answered is not None and self.now > answered + _AHEAD:
+            raise InvalidRequest(
+                f"The clock of this worker is {self.now - answered:.0f} s ahead of that of {self._client.platform}; "
+                "nothing is written to the ledger",
+                next_step="Set the clock, then clear the task.",
+            )
         changes = self._run.changes
         changes.pipeline = (self.now, self.entry, self._pipeline)
         changes.watched = (self.now, self.entry, self._revisit)

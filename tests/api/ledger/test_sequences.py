@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pendulum
@@ -133,6 +134,7 @@ class World:
     runs: int = 0
     fails: bool = False
 
+    transport = SimpleNamespace(answered_at=None)
     platform = "acme"
     tenant = "t"
     windowed = ("owner_ids",)
