@@ -209,7 +209,7 @@ def check_times(start: DateTime, end: DateTime) -> tuple[DateTime, DateTime]:
             "'@daily' has an empty data interval; use CronDataIntervalTimetable, or give start and end"
         )
     if end < start:
-        raise InvalidRequest(f"end ({end.isoformat()}) is before start ({start.isoformat()}): swap them")
+        raise InvalidRequest(f"end ({end.isoformat()}) is before start ({start.isoformat()}): swap them, or begin earlier")
     return start, end
 
 
