@@ -183,7 +183,7 @@ def test_plan_as_table(emulated: Emulated, capsys: pytest.CaptureFixture[str]) -
     [
         (("nowhere", "--owner-ids", "a", *WINDOW), "nowhere"),
         (("feishu_default", "--owner-ids", "a", *WINDOW, "--per-day", "5"), "does not support owner_ids"),
-        (("wecom_default", "--owner-ids", "a", "--start", WINDOW[3], "--end", WINDOW[1]), "swap them"),
+        (("wecom_default", "--owner-ids", "a", "--start", WINDOW[3], "--end", WINDOW[1]), "Swap them"),
         (("wecom_default", "--owner-ids", "a"), "set start and end"),
         (("wecom_default", "--owner-ids", "a", *WINDOW, "--kinds", "film"), "film"),
         (("feishu_default", "--meeting-ids", READY_MEETING, "--per-day", "5"), "needs a window"),

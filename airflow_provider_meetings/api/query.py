@@ -209,7 +209,8 @@ def check_times(start: DateTime, end: DateTime) -> tuple[DateTime, DateTime]:
             "'@daily' has an empty data interval; use CronDataIntervalTimetable, or give start and end"
         )
     if end < start:
-        raise InvalidRequest(f"end ({end.isoformat()}) is before start ({start.isoformat()}): swap them, or begin earlier")
+        text = f"end ({end.isoformat()}) is before start ({start.isoformat()})"
+        raise InvalidRequest(text, next_step="Swap them, or begin earlier.")
     return start, end
 
 

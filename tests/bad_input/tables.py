@@ -216,7 +216,7 @@ WINDOW = [
     Row("start", None, "give both start and end", "or neither", WECOM | {"owner_ids": ["a"]}),
     Row("end", None, "give both start and end", "or neither", WECOM | {"owner_ids": ["a"]}),
     Row("end", DAY["start"], "is empty", "CronDataIntervalTimetable", WECOM | {"owner_ids": ["a"]}),
-    Row("end", "2026-11-11T00:00:00+08:00", "is before start", "swap them", WECOM | {"owner_ids": ["a"]}),
+    Row("end", "2026-11-11T00:00:00+08:00", "is before start", "Swap them", WECOM | {"owner_ids": ["a"]}),
     Row("start", DAY["start"], "feishu supports start and end only with", "omit them", {"end": DAY["end"]}),
 ]
 FEISHU_OWNERS = Row(
@@ -498,7 +498,7 @@ TABLES: dict[type, Table] = {
             *times("start", {"end": DAY["end"]}),
             *times("end", {"start": DAY["start"]}),
             Row("start", DAY["end"], "is empty", "CronDataIntervalTimetable", {"end": DAY["end"]}),
-            Row("end", DAY["start"], "is before start", "swap them", {"start": DAY["end"]}),
+            Row("end", DAY["start"], "is before start", "Swap them", {"start": DAY["end"]}),
             Row("start", DAY["start"], "give both start and end", "or neither"),
         ],
         [],
