@@ -35,10 +35,8 @@ class Checkpoint:
     @classmethod
     def from_bytes(cls, data: bytes | None) -> Checkpoint | None:
         """Parse a checkpoint; None if it is missing, truncated or of another schema."""
-        if data is None:
-            return None
         try:
-            checkpoint = cls(**json.loads(data))
+            checkpoint = cls(**json.loads(data or b""))
         except (ValueError, TypeError, RecursionError):
             return None
         return checkpoint if checkpoint._is_valid() else None

@@ -53,10 +53,8 @@ class Receipt:
     @classmethod
     def from_bytes(cls, data: bytes | None) -> Receipt | None:
         """Parse a receipt; None if it is missing, truncated, invalid or of another schema."""
-        if data is None:
-            return None
         try:
-            receipt = cls(**json.loads(data))
+            receipt = cls(**json.loads(data or b""))
             if not receipt._is_valid():
                 return None
             receipt.stored_file("skipped", receipt.uri)
