@@ -157,5 +157,5 @@ class Landing:
             ended_at=media.ended_at.isoformat() if media.ended_at else None,
             version=old.version + changed if old else 1,
             former_sha256=(old.sha256 if changed else old.former_sha256) if old else None,
-            formats=list(media.formats) or None,
+            formats=tuple(media.formats) or None,
         )

@@ -2,65 +2,64 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
 
 from airflow_provider_meetings import __version__
 from airflow_provider_meetings.api.landing.layout import CHECKPOINT_SUFFIX, RECEIPT_SUFFIX
 from airflow_provider_meetings.api.models import MediaFile, StoredFile
-from airflow_provider_meetings.api.sanitize import storable_text
 
-SCHEMA = 2
 IDENTITY = ("platform", "tenant", "recording_id", "file_id", "kind")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_Text = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")]
+_Sha256 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+_MAX_INTEGER = 2**63 - 1  # databases store 64 bits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was landed. Holds no link and no title; times in ISO 8601 UTC, `size` in bytes, hashes in hexadecimal.
+
+    Types are checked when it is read: anyone who can write to the lake can write receipts.
 
     `name` is the object's name in the receipt's folder; `validator` is the store's validator of this version.
     `formats` are those of `MediaFile`. `version` counts the contents that were landed, from 1; `former_sha256` is that
     of the version before, if it is known.
     """
 
-    platform: str
-    tenant: str
-    recording_id: str
-    meeting_id: str | None
-    file_id: str
-    kind: str
-    name: str
-    uri: str
-    size: int
-    sha256: str
-    media_type: str
-    validator: str
-    landed_at: str
-    started_at: str | None
-    ended_at: str | None
-    formats: Sequence[str] | None = None
-    version: int = 1
-    former_sha256: str | None = None
-    tool: str = f"airflow-provider-meetings {__version__}"
-    schema: int = SCHEMA
+    platform: _Text
+    tenant: _Text
+    recording_id: _Text
+    meeting_id: _Text | None
+    file_id: _Text
+    kind: _Text
+    name: _Text
+    uri: _Text
+    size: Annotated[int, Meta(ge=0, le=_MAX_INTEGER)]
+    sha256: _Sha256
+    media_type: _Text
+    validator: _Text
+    landed_at: _Text
+    started_at: _Text | None
+    ended_at: _Text | None
+    formats: tuple[_Text, ...] | None = None
+    version: Annotated[int, Meta(ge=1, le=_MAX_INTEGER)] = 1
+    former_sha256: _Sha256 | None = None
+    tool: _Text = f"airflow-provider-meetings {__version__}"
+    schema: Literal[2] = 2
 
     def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+        return msgspec.json.format(msgspec.json.encode(self, order="sorted"), indent=1) + b"\n"
 
     @classmethod
     def from_bytes(cls, data: bytes | None) -> Receipt | None:
         """Parse a receipt; None if it is missing, truncated, invalid or of another schema."""
         try:
-            receipt = cls(**json.loads(data or b""))
-            if not receipt._is_valid():
-                return None
+            receipt = msgspec.json.decode(data or b"", type=cls)
             receipt.stored_file("skipped", receipt.uri)
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, RecursionError):
             return None
-        return receipt
+        return receipt if _is_object_name(receipt.name) else None
 
     def stored_file(self, outcome: str, uri: str) -> StoredFile:
         """Return the stored file, with the address that it has today."""
@@ -70,26 +69,6 @@ class Receipt:
     def describes(self, media: MediaFile) -> bool:
         """Return whether this is the receipt of that file."""
         return all(getattr(self, name) == getattr(media, name) for name in IDENTITY)
-
-    def _is_valid(self) -> bool:
-        """Check every field: anyone who can write to the lake can write receipts."""
-        texts = [getattr(self, field.name) for field in fields(self) if field.type == "str"]
-        texts += [text for text in (self.meeting_id, self.started_at, self.ended_at) if text is not None]
-        texts += [] if self.formats is None else self.formats
-        return (
-            type(self.schema) is int
-            and self.schema == SCHEMA
-            and _is_integer(self.size, 0)
-            and _is_integer(self.version, 1)
-            and all(isinstance(text, str) and storable_text(text) == text for text in texts)
-            and isinstance(self.formats, list | None)
-            and all(_SHA256.fullmatch(text) for text in (self.sha256, self.former_sha256) if text is not None)
-            and _is_object_name(self.name)
-        )
-
-
-def _is_integer(value: object, minimum: int) -> bool:
-    return type(value) is int and minimum <= value < 2**63  # True is an int; databases store 64 bits
 
 
 def _is_object_name(name: str) -> bool:

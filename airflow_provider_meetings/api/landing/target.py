@@ -110,7 +110,7 @@ class LandingTarget:
         name = key.rpartition("/")[2]
 
         def save_state(state: Mapping[str, Any]) -> None:
-            checkpoint = Checkpoint(name=name, length=length, validator=validator, writer_state=state)
+            checkpoint = Checkpoint(name=name, length=length, validator=validator, writer_state=dict(state))
             self._has_checkpoint = True  # set first: a write that fails may have happened
             self.store.put(self._checkpoint_key, checkpoint.to_bytes())
 
