@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "_meetings_ledger"
 MAX_BYTES = 256 * 1024 * 1024
-"""The largest object; 21,400 items have 11 MB."""
+"""The largest object; 21,400 items have 13 MB."""
 MAX_OBJECTS = 16
 """From how many objects on they are merged into one."""
 _ATTEMPTS = 30
