@@ -64,15 +64,13 @@ class PostgresEngine(Engine):
     def prepare(self, connection: Any) -> None:
         connection.rollback()
         connection.autocommit = False
-        if connection.info.parameter_status("client_encoding") != "UTF8":
-            self._encode(connection)
-
-    def _encode(self, connection: Any) -> None:
+        if connection.info.parameter_status("client_encoding") == "UTF8":
+            return
         if hasattr(connection, "set_client_encoding"):
             connection.set_client_encoding("UTF8")
-            return
-        self.run(connection, "SET client_encoding TO 'UTF8'")  # psycopg 3 reads it from the server
-        connection.commit()  # a rollback would undo it
+        else:  # psycopg 3 reads it from the server
+            self.run(connection, "SET client_encoding TO 'UTF8'")
+            connection.commit()  # a rollback would undo it
 
     def shape(self, connection: Any, table: Table) -> Shape:
         """Read the columns from the catalog, along the search path if there is no schema."""
@@ -124,17 +122,14 @@ class PostgresEngine(Engine):
                 reason += f", {what.partition('_')[0]} {name!r}"
         if code == "23502":
             reason += " is NOT NULL in the database, and a row has no value for it"
-        # Without a code, the server sent no answer.
-        hint = _HINTS.get(code) or _HINTS.get(code[:2]) or (_HINTS["08"] if _lost(error) else None)
+        hint = _HINTS.get(code) or _HINTS.get(code[:2])
+        if not code and type(error).__name__ in {"OperationalError", "InterfaceError"}:
+            hint = _HINTS["08"]  # the server sent no answer
         return f"{reason}: {hint}" if hint else reason
 
 
 def _code(error: Exception) -> str:
     return str(getattr(error, "sqlstate", None) or getattr(error, "pgcode", None) or "")
-
-
-def _lost(error: Exception) -> bool:
-    return type(error).__name__ in {"OperationalError", "InterfaceError"}
 
 
 def _line(row: Row) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Column, MetaData, Table
 from sqlalchemy.schema import CreateTable
@@ -23,6 +23,7 @@ from airflow_provider_meetings.warehouse.merge.statements import DmlStep, Merge,
 ATTEMPTS = 12
 """How often a merge is tried after write conflicts."""
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
@@ -42,20 +43,20 @@ class Session:
     sleep: Callable[[float], None] = time.sleep
 
     def shape(self, table: Table) -> Shape:
-        return self._safely(table, lambda: self.engine.shape(self.connection, table))
+        return self._safely(table, self.engine.shape, self.connection, table)
 
     def has_schema(self, name: str) -> bool:
-        return self._safely(None, lambda: self.engine.has_schema(self.connection, name))
+        return self._safely(None, self.engine.has_schema, self.connection, name)
 
     def begin(self) -> None:
-        self._safely(None, lambda: self.engine.begin_merging(self.connection))
+        self._safely(None, self.engine.begin_merging, self.connection)
 
     def lock_ddl(self) -> None:
-        self._safely(None, lambda: self.engine.lock_ddl(self.connection))
+        self._safely(None, self.engine.lock_ddl, self.connection)
 
     def define(self, statements: Sequence[str], table: Table | None = None) -> None:
         for statement in statements:
-            self._safely(table, lambda sql=statement: self.engine.run(self.connection, sql))  # type: ignore[misc]  # mypy takes the bound value for a parameter
+            self._safely(table, self.engine.run, self.connection, statement)
 
     def commit(self) -> None:
         self._safely(None, self.connection.commit)
@@ -66,7 +67,7 @@ class Session:
             self.connection.rollback()
 
     def begin_staging(self) -> None:
-        self._safely(None, lambda: self.engine.begin_staging(self.connection))
+        self._safely(None, self.engine.begin_staging, self.connection)
 
     def create_stage(self, stage: Stage) -> None:
         # Rows are appended faster without a key, except in MySQL, which stores them in its order.
@@ -76,7 +77,7 @@ class Session:
     def append(self, stage: Stage, rows: Sequence[Row]) -> None:
         """Put rows into a stage, which has none of the same keys."""
         if rows:
-            self._safely(stage.target, lambda: self.engine.append(self.connection, stage, rows))
+            self._safely(stage.target, self.engine.append, self.connection, stage, rows)
 
     def merge(
         self, stages: Sequence[Stage], steps: Sequence[Step], first: Callable[[], None] | None = None
@@ -88,8 +89,8 @@ class Session:
         :param first: what to do before the steps, in the same transaction.
         """
         for stage in stages:
-            self._safely(stage.target, lambda s=stage: self.engine.index_stage(self.connection, s))  # type: ignore[misc]  # mypy takes the bound value for a parameter
-        self._safely(None, lambda: self.engine.keep_stages(self.connection))
+            self._safely(stage.target, self.engine.index_stage, self.connection, stage)
+        self._safely(None, self.engine.keep_stages, self.connection)
         for attempt in range(ATTEMPTS):
             try:
                 if first is not None:
@@ -101,7 +102,7 @@ class Session:
                 if not error.write_conflict or attempt == ATTEMPTS - 1:
                     raise
             log.info("Write conflict; retrying merge (attempt %s of %s)", attempt + 2, ATTEMPTS)
-            self._safely(None, lambda: self.engine.restore_stages(self.connection))
+            self._safely(None, self.engine.restore_stages, self.connection)
             self.sleep(random.uniform(0, min(2.0, 0.05 * 2**attempt)))  # noqa: S311 - jitter
         raise AssertionError("the last attempt returns or raises")
 
@@ -110,7 +111,7 @@ class Session:
         for step in steps:
             if isinstance(step, Merge):
                 name = step.target.name
-                count = self._safely(step.target, lambda m=step: self.engine.merge(self.connection, m))  # type: ignore[misc]  # mypy takes the bound value for a parameter
+                count = self._safely(step.target, self.engine.merge, self.connection, step)
             else:
                 name, count = step.table.name, self._change(step)
                 if not step.counted:
@@ -121,11 +122,13 @@ class Session:
     def _change(self, step: DmlStep) -> int:
         compiled: Any = step.statement.compile(dialect=self.engine.dialect)
         values = [compiled.params[name] for name in compiled.positiontup or ()]
-        return self._safely(step.table, lambda: self.engine.change(self.connection, str(compiled), values))
+        return self._safely(step.table, self.engine.change, self.connection, str(compiled), values)
 
-    def _safely(self, table: Table | None, call: Callable[[], Result]) -> Result:
+    def _safely(
+        self, table: Table | None, call: Callable[Arguments, Result], *args: Arguments.args, **named: Arguments.kwargs
+    ) -> Result:
         try:
-            return call()
+            return call(*args, **named)
         except LoadError:
             raise
         except Exception as error:

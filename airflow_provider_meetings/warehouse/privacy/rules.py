@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Literal
 
 from sqlalchemy import JSON, Column, Table, Text
 
 from airflow_provider_meetings.manifests import manifests
 from airflow_provider_meetings.warehouse.errors import LoadError
-from airflow_provider_meetings.warehouse.load.plans import PostPlan, RecordingPlan
-from airflow_provider_meetings.warehouse.load.transcripts import ContentPlan
 from airflow_provider_meetings.warehouse.tables.tables import tables
 from airflow_provider_meetings.warehouse.tables.types import Id
 
@@ -120,11 +117,10 @@ def check(redact: Mapping[str, str], tables: Iterable[Table]) -> None:
             raise LoadError(f"redact: column {name!r} {reason}; the only possible action is {possible[name][0]!r}")
 
 
-# Only the tables' columns matter here, not prefix, schema or time.
-_SHAPE = tables()
-_NEVER = datetime.min.replace(tzinfo=UTC)
+# Only the tables' columns matter here, not prefix and schema.
+_T = tables()
 
-CONTENTS = tuple(ContentPlan(_SHAPE, _NEVER, read_back=True).tables)
+CONTENTS = (_T.transcript_segments, _T.minute_chapters, _T.minute_todos, _T.minute_keywords, _T.minute_statistics)
 """Tables of artifact files."""
-RECORDINGS = (*RecordingPlan(_SHAPE, _NEVER).tables, *CONTENTS)
-POSTS = tuple(PostPlan(_SHAPE, _NEVER).tables)
+POSTS = (_T.posts, _T.post_reactions)
+RECORDINGS = tuple(table for table in _T if table not in POSTS)
