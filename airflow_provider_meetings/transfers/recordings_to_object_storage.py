@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -25,6 +26,8 @@ from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter, CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.hooks.stores import store_at
+
+log = logging.getLogger(__name__)
 
 OnRefused = Literal["record", "fail"]
 LISTED = 200
@@ -222,9 +225,17 @@ class LandedFiles:
             return self._store is not None and self._store.get(_landed(key)) is not None
 
     def add(self, key: str) -> None:
-        if self._store is not None:
+        if self._store is None:
+            return
+        try:
             with SUPERVISOR_LOCK:
                 self._store.set(_landed(key), True)
+        except Exception as error:  # Airflow raises various types; the file has landed nevertheless
+            log.warning(
+                "Airflow's task state store failed (%s): if this try fails, the next one takes %s for another's",
+                type(error).__name__,
+                key,
+            )
 
     def clear(self) -> None:
         """Forget all files, so that a cleared task starts from nothing."""

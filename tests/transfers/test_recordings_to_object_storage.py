@@ -252,6 +252,20 @@ def test_fail_keeps_what_an_earlier_try_landed(emulated: Any, context: Any, tmp_
         land_media(context, tmp_path, **arguments)
 
 
+def test_failing_task_state_store_fails_no_landing(
+    emulated: Any, context: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(TaskStateStore):
+        def set(self, *_: Any) -> None:
+            raise RuntimeError("no supervisor")
+
+    context["task_state_store"] = Failing()
+    recordings = list_feishu(context, READY_MEETING)
+    arguments = {"meetings_conn_id": "feishu_default", "recordings": recordings, "if_present": "replace"}
+    assert [f["outcome"] for f in land_media(context, tmp_path, **arguments)] == ["landed"]
+    assert "task state store failed (RuntimeError)" in caplog.text
+
+
 @pytest.mark.parametrize("code", [99991672, 2091003])
 def test_missing_scope_and_not_ready_are_no_refusal(emulated: Any, context: Any, tmp_path: Path, code: int) -> None:
     recordings = list_feishu(context, READY_MEETING)
