@@ -47,10 +47,8 @@ class MediaSession:
     def __init__(
         self, transport: Transport, allowed_hosts: Iterable[str] = (), *, answer_seconds: float = 60.0
     ) -> None:
+        self._transport = transport
         self._platform = transport.platform
-        self._proxies = transport.proxies
-        self._verify = transport.verify
-        self._timeout = transport.request_timeout
         self._addresses = MediaAddresses(transport.base_url, allowed_hosts, platform=transport.platform)
         self._answer_seconds = answer_seconds
         self._adapter = GuardedAdapter(self._addresses)
@@ -111,10 +109,9 @@ class MediaSession:
             url = str(request.url)
             keep_queries_out_of_logs(url)
             self._addresses.check_host(urlsplit(url).hostname or "")
-            proxies = self._proxies or get_environ_proxies(url)
-            send = partial(
-                self._adapter.send, request, stream=True, timeout=self._timeout, verify=self._verify, proxies=proxies
-            )
+            timeout, verify = self._transport.request_timeout, self._transport.verify
+            proxies = self._transport.proxies or get_environ_proxies(url)
+            send = partial(self._adapter.send, request, stream=True, timeout=timeout, verify=verify, proxies=proxies)
             response = self._adapter.exchange(send, self._answer_seconds)
         except MeetingsApiError:
             raise
