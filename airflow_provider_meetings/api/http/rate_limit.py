@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final, Protocol
 
 from airflow_provider_meetings.api.errors import RateLimited
+from airflow_provider_meetings.api.http.usage import Usage
 
 MAX_SECONDS: Final = 3600.0
 """The longest wait that an answer can ask for: a wrong number must not stop an endpoint for years."""
@@ -70,11 +71,12 @@ class RateLimiter(Protocol):
 def wait_for_slot(
     limiter: RateLimiter,
     quota: Quota,
-    pause: Callable[[Quota, float], None],
+    pause: Callable[[float], None],
     clock: Callable[[], float],
     timeout: float,
+    usage: Usage,
 ) -> None:
-    """Wait for a slot of `quota` that is still valid after the wait.
+    """Wait for a slot of `quota` that is still valid after the wait; count the seconds in `usage`.
 
     :param pause: sleeps for the given seconds.
     :param clock: monotonic seconds.
@@ -82,9 +84,12 @@ def wait_for_slot(
     """
     lost, deadline = 0, clock() + timeout
     while (delay := limiter.reserve(quota, max(0.0, deadline - clock()))) > 0:
-        due = clock() + delay
-        pause(quota, delay)
-        late = clock() - due if lost < _MAX_LATE_SLOTS else 0.0
+        start = clock()
+        try:
+            pause(delay)
+        finally:
+            usage.add(quota.endpoint, waited=clock() - start)
+        late = clock() - start - delay if lost < _MAX_LATE_SLOTS else 0.0
         if limiter.still_valid(quota, late) or lost == _MAX_LOST_SLOTS:
             return
         lost += 1

@@ -162,14 +162,8 @@ class Transport:
         :raises ServerError: if the transport is interrupted.
         """
         if self._rate_limiter is not None:
-            wait_for_slot(self._rate_limiter, quota, self._pause_in_queue, self._clock, self.queue_timeout)
-
-    def _pause_in_queue(self, quota: Quota, seconds: float) -> None:
-        start = self._clock()
-        try:
-            self.pause(seconds)
-        finally:
-            self.caller.usage.add(quota.endpoint, waited=self._clock() - start)
+            usage = self.caller.usage
+            wait_for_slot(self._rate_limiter, quota, self.pause, self._clock, self.queue_timeout, usage)
 
     def call(
         self,
