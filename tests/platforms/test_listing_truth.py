@@ -24,7 +24,7 @@ from airflow_provider_meetings.emulator.seed.credentials import (
 )
 from airflow_provider_meetings.emulator.server import serve
 from airflow_provider_meetings.emulator.state.emulator import EmulatorState
-from airflow_provider_meetings.platforms.feishu.api import search
+from airflow_provider_meetings.platforms.feishu.api import client as feishu_client
 from airflow_provider_meetings.platforms.feishu.api.meetings import ONGOING
 from airflow_provider_meetings.platforms.feishu.auth.identity import Credentials
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
@@ -132,7 +132,7 @@ def test_listing_equals_truth_or_names_what_is_missing(
     name: str, bench: Bench, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, client = CASES[name], bench.clients[name]
-    monkeypatch.setattr(search, "_MOST", CASES["feishu owners"].reliable)
+    monkeypatch.setattr(feishu_client, "_MOST", CASES["feishu owners"].reliable)
 
     @settings(max_examples=pytestconfig.getoption("--sequences") // 2, deadline=None)
     @given(examples(case))
