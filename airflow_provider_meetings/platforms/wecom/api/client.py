@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from math import ceil, floor
 from typing import Any
 
+import requests
 from pendulum import DateTime
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.http.auth import Token, TokenAuth, TokenStore, token_key
 from airflow_provider_meetings.api.http.pagination import Page, pages
+from airflow_provider_meetings.api.http.rate_limit import Quota
+from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.listing import list_windows
 from airflow_provider_meetings.api.query import check_id, check_times, windows
 from airflow_provider_meetings.api.windows import Report, ignore
@@ -18,22 +23,64 @@ from airflow_provider_meetings.platforms.wecom import quotas
 from airflow_provider_meetings.platforms.wecom.api.models import (
     Record,
     RecordingFile,
+    WeComAnswer,
     parse_files,
     parse_records,
 )
 from airflow_provider_meetings.platforms.wecom.api.models_transcripts import Transcripts, parse_transcript
-from airflow_provider_meetings.platforms.wecom.auth import WeComSession
+from airflow_provider_meetings.platforms.wecom.errors import PLATFORM, decode
 
 DEFAULT_BASE_URL = "https://qyapi.weixin.qq.com"
 LONGEST_WINDOW = timedelta(days=31)
 PAGE_SIZE = 20
 
 
-class WeComEndpoints(WeComSession):
+class WeComEndpoints:
     """Call WeCom as one self-built app, which sees only meetings that it created through the API.
 
-    The arguments are those of `WeComSession`.
+    :param transport: bound to ``https://qyapi.weixin.qq.com``.
+    :param corp_id: the corp's id, ``ww…``.
+    :param corp_secret: the app's secret.
     """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        corp_id: str,
+        corp_secret: str,
+        tokens: TokenStore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.transport = transport
+        self._corp_id = corp_id
+        self._corp_secret = corp_secret
+        self._clock = clock
+        self._auth = TokenAuth(
+            key=token_key(PLATFORM, transport.base_url, corp_id, corp_secret),
+            fetch=self._fetch_token,
+            place=_in_query,
+            store=tokens,
+            on_secret=transport.on_secret,
+        )
+
+    def whoami(self) -> str:
+        """Fetch a token; return the corp and the host."""
+        self._auth.signature()
+        return f"corp {self._corp_id} at {self.transport.base_url}"
+
+    # https://developer.work.weixin.qq.com/document/path/91039
+    def _fetch_token(self) -> Token:
+        login = {"corpid": self._corp_id, "corpsecret": self._corp_secret}
+        path, quota = "/cgi-bin/gettoken", quotas.TOKEN
+        body = self.transport.call("GET", path, decode, quota=quota, params=login, max_attempts=1)
+        read = WeComAnswer.fields
+        lifetime = read.integer(body, "expires_in") or 0
+        return Token(read.required(body, "access_token"), self._clock() + lifetime, lifetime)
+
+    def _post(self, path: str, quota: Quota, body: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = self.transport.call("POST", path, decode, quota=quota, json=body, auth=self._auth)
+        return answer
 
     # https://developer.work.weixin.qq.com/document/path/98192
     def list_recordings(
@@ -107,3 +154,7 @@ class WeComEndpoints(WeComSession):
 
 def _checked(**ids: str) -> dict[str, Any]:
     return {name: check_id(value, name) for name, value in ids.items()}
+
+
+def _in_query(request: requests.PreparedRequest, token: str) -> None:
+    request.prepare_url(request.url, {"access_token": token})
