@@ -41,7 +41,7 @@ def is_template(value: Any) -> bool:
     """Return whether Airflow renders or resolves `value` before the task runs."""
     if isinstance(value, list | tuple | set):
         return any(map(is_template, value))
-    return hasattr(value, "resolve") or (isinstance(value, str) and ("{{" in value or "{%" in value))
+    return _holds_reference(value) or (isinstance(value, str) and ("{{" in value or "{%" in value))
 
 
 def _holds_reference(value: Any) -> bool:

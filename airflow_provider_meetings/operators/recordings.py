@@ -42,11 +42,10 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
     :param start: start of the window, aware; required for WeCom and for Feishu's `owner_ids` and `meeting_numbers`.
         Without ids, all of the window, where the platform lists it: Feishu. (templated)
     :param end: end of the window, aware, exclusive; not in the future. (templated)
-    :param meeting_ids: the platform's meeting ids; a list or a JSON list in a string. (templated)
-    :param meeting_numbers: WeCom's meeting codes, Feishu's 9-digit numbers; a list or a JSON list in a string.
-        (templated)
+    :param meeting_ids: the platform's meeting ids. These and other ids: a list or a JSON list in a string. (templated)
+    :param meeting_numbers: WeCom's meeting codes, Feishu's 9-digit numbers. (templated)
     :param owner_ids: WeCom's userids: meetings that these users created. Feishu's user ids: minutes that these users
-        own; requires a connection with the identity ``user``. A list or a JSON list in a string. (templated)
+        own; requires a connection with the identity ``user``. (templated)
     :param batches_to: URL of a folder, such as ``s3://conn_id@bucket/batches``: write the recordings there as NDJSON,
         in constant memory, and return the URIs; every argument `recordings` takes them. None to return the recordings
         themselves. (templated)

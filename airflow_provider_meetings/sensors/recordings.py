@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Timer
 from typing import Any, get_args
@@ -22,7 +23,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralTimeout
 from airflow.triggers.base import StartTriggerArgs
 
-from airflow_provider_meetings.api.errors import InvalidRequest, RateLimited, ServerError
+from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, RateLimited, ServerError
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.api.poll import Poll, Until
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
@@ -34,10 +35,8 @@ from airflow_provider_meetings.hooks.metrics import CallingTask, UsageReport
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.triggers.recordings import TIMEOUT_MARGIN, RecordingReadyTrigger
 
-GIVE_UP_AFTER = timedelta(hours=1)
 _IDS = ("meeting_ids", "meeting_numbers", "recording_ids", "owner_ids")
-_STORED = "wait"
-"""The key of the task state store."""
+_STORED = "wait"  # the key in the task state store
 
 
 class RecordingReadySensor(CallingTask, BaseSensorOperator):
@@ -49,12 +48,11 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
     :param meetings_conn_id: a connection of a meeting platform; its type selects the platform. (templated)
     :param recordings: the result of an earlier listing, or URIs of NDJSON files with the same. Resolved from XComs,
         never rendered.
-    :param meeting_ids: the platform's meeting ids; a list or a JSON list in a string. (templated)
-    :param recording_ids: Feishu's minute tokens; a list or a JSON list in a string. (templated)
-    :param meeting_numbers: WeCom's meeting codes, Feishu's 9-digit numbers; a list or a JSON list in a string.
-        (templated)
+    :param meeting_ids: the platform's meeting ids. These and other ids: a list or a JSON list in a string. (templated)
+    :param meeting_numbers: WeCom's meeting codes, Feishu's 9-digit numbers. (templated)
+    :param recording_ids: Feishu's minute tokens. (templated)
     :param owner_ids: WeCom's userids: meetings that these users created. Feishu's user ids: minutes that these users
-        own; requires a connection with the identity ``user``. A list or a JSON list in a string. (templated)
+        own; requires a connection with the identity ``user``. (templated)
     :param start: start of the window, aware. Default for WeCom and for Feishu's `owner_ids`: the last 31 days. Set it
         for a recurring meeting, because earlier recordings of the same meeting would match as well. (templated)
     :param end: end of the window, aware, exclusive. (templated)
@@ -99,7 +97,9 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         self.start = start
         self.end = end
         self.until: Until = arguments.choice(self, "until", until, get_args(Until))
-        if give_up_after is not None and not isinstance(give_up_after, timedelta):
+        if give_up_after is None:
+            give_up_after = min(timedelta(hours=1), timedelta(seconds=self.timeout))
+        if not isinstance(give_up_after, timedelta):
             raise ValueError(f"{self.task_id}: give_up_after must be a timedelta or None, got {give_up_after!r:.60}")
         self.give_up_after = give_up_after
         started = arguments.flag(self, "start_from_trigger", start_from_trigger)
@@ -111,12 +111,12 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait on the worker or, if deferrable, in the triggerer."""
-        return self._run(lambda: self._wait(context, self._stored(context)))
+        with self._run():
+            return self._wait(context, self._stored(context))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Continue after the trigger's event, or after Airflow's own deferral timeout."""
-
-        def resume() -> Any:
+        with self._run():
             try:
                 # Not that of sensors, which skips the task for any error.
                 return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
@@ -127,8 +127,6 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
                 if self.until == "ready":
                     raise AirflowSensorTimeout(str(error)) from error
                 return self._wait(context, {}, late=True)
-
-        return self._run(resume)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the recordings of the states in the trigger's event, or raise its error; may defer again."""
@@ -144,13 +142,12 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
             raise AirflowException(message) from ServerError(message, retry_after=event["retry_after"])
         return self._wait(context, event, late=status == "timeout")
 
-    def _run(self, wait: Callable[[], Any]) -> Any:
-        """Call `wait`, log the API usage once, and apply `soft_fail` and `never_fail` as for a poke."""
+    @contextmanager
+    def _run(self) -> Iterator[None]:
+        """Log the API usage once, and apply `soft_fail` and `never_fail` as for a poke."""
         usage = self._usage = UsageReport()
         try:
-            result = wait()
-            warn_if_large(self.log, result or (), "map the sensor over smaller batches")
-            return result
+            yield
         except (AirflowRescheduleException, AirflowSkipException):
             raise
         except (Exception, AirflowTaskTimeout) as error:
@@ -171,10 +168,8 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
                 return []
             poll = Poll(query, self.until, known)
             schedule = self._schedule(known.get("started") or context["ti"].start_date.timestamp())
-            client = hook.client
             # A thread, because a platform that never answers would hold this one for longer.
             timer = Timer(max(0.0, schedule.left(time.time())) + GRACE_SECONDS, hook.interrupt)
-            timer.daemon = True
             try:
                 if not late:
                     timer.start()
@@ -190,19 +185,20 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
                 timer.cancel()
             if late:
                 self._expire(poll, hook)
-            found = poll.results(client)
+            found = poll.results(hook.client)
         self.log.info("All %d recordings are %s", len(found), self.until)
-        return [recording.to_dict() for recording in found]
+        result = [recording.to_dict() for recording in found]
+        warn_if_large(self.log, result, "map the sensor over smaller batches")
+        return result
 
     def _rounds(self, context: Context, wait: Wait, hook: MeetingsHook) -> None:
         while True:
             begun, error = time.time(), None
             try:
-                with hook.error_mapping():
-                    wait.poll.ask(hook.client)
-            except AirflowFailException:
-                raise
-            except AirflowException as failed:
+                wait.poll.ask(hook.client)
+            except MeetingsApiError as failed:
+                if failed.permanent:
+                    raise
                 error = failed
             if (pause := wait.next_round(begun, time.time(), error)) is None:
                 return
@@ -249,8 +245,7 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         if store := context.get("task_state_store"):
             this_try = {"try_number": context["ti"].try_number, "started": wait.schedule.started}
             store.set(_STORED, {**this_try, **wait.known()})
-        again = pendulum.from_timestamp(time.time() + pause)
-        raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]  # Airflow's own
+        raise AirflowRescheduleException(pendulum.from_timestamp(time.time() + pause))  # type: ignore[no-untyped-call]
 
     def _stored(self, context: Context) -> Mapping[str, Any]:
         """Return what an earlier process of this try has stored; before Airflow 3.3 only when it was."""
@@ -264,14 +259,11 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         return {"started": first.timestamp()} if first else {}
 
     def _schedule(self, started: float) -> Schedule:
-        give_up_after = self.give_up_after
-        if give_up_after is None:
-            give_up_after = min(GIVE_UP_AFTER, timedelta(seconds=self.timeout))
         return Schedule(
             started=started,
             timeout=self.timeout,
             execution_timeout=self.execution_timeout.total_seconds() if self.execution_timeout else None,
-            give_up_after=None if self.silent_fail else give_up_after.total_seconds(),
+            give_up_after=None if self.silent_fail else self.give_up_after.total_seconds(),
             poke_interval=self.poke_interval,
             exponential_backoff=bool(self.exponential_backoff),
             max_wait=self.max_wait.total_seconds() if self.max_wait else None,
@@ -293,12 +285,10 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         return RecordingQuery(start=self.start, end=self.end, recordings=refs, **ids)
 
     def _start_from_trigger(self) -> StartTriggerArgs:
-        names = ("meetings_conn_id", *_IDS, "start", "end")
-        given = [name for name in names if arguments.is_template(getattr(self, name))]
-        if given or self.recordings is not None:
+        if given := [name for name in self.template_fields if arguments.is_template(getattr(self, name))]:
             raise ValueError(
                 f"{self.task_id}: start_from_trigger needs literal ids, times and connection, without templates and "
-                f"outputs of other tasks: change {', '.join(given) or 'recordings'}, or use deferrable=True"
+                f"outputs of other tasks: change {', '.join(given)}, or use deferrable=True"
             )
         query = RecordingQuery(start=self.start, end=self.end, **self._ids())
         Poll(query, self.until)  # checks the number of items
