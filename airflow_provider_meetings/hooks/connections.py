@@ -65,13 +65,18 @@ def hook_of(conn_id: object, name: str) -> Any:
 
     :raises AirflowFailException: as `connection`, and for a type without a hook.
     """
-    conn = connection(conn_id, name)
+    return load_hook(connection(conn_id, name), name)
+
+
+def load_hook(conn: Any, name: str) -> Any:
+    """Return the hook of a connection that is read; see `hook_of`."""
     try:
         return conn.get_hook()
     except (AirflowException, ImportError) as error:
+        kind = str(conn.conn_type)[:60]
         raise AirflowFailException(
-            f"{name}: connection {conn_id!r} is of type {str(conn.conn_type)[:60]!r}, which has no hook here "
-            f"({type(error).__name__}): install the Airflow provider of that type, or use another connection"
+            f"{name}: connection {conn.conn_id!r} is of type {kind!r}, which has no hook here "
+            f"({type(error).__name__}): install apache-airflow-providers-{kind} on every worker and triggerer, or use another connection"
         ) from None
 
 

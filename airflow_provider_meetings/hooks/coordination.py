@@ -9,14 +9,14 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowNotFoundException
 
 from airflow_provider_meetings.coordination.backend import BackendError, DurableBackend
 from airflow_provider_meetings.coordination.redis.backend import RedisBackend
 from airflow_provider_meetings.coordination.sql.backend import SqlBackend
 from airflow_provider_meetings.coordination.sql.dialects import code
 from airflow_provider_meetings.coordination.sql.errors import from_database
-from airflow_provider_meetings.hooks.connections import SUPERVISOR_LOCK, connection
+from airflow_provider_meetings.hooks.connections import SUPERVISOR_LOCK, connection, load_hook
 
 NAME = "coordination_conn_id"
 _REDIS_PORT = 6379
@@ -63,13 +63,7 @@ def make_backend(conn: Any) -> DurableBackend:
 
 
 def _hook(conn: Any) -> Any:
-    try:
-        hook = conn.get_hook()
-    except (AirflowException, ImportError) as error:
-        raise AirflowFailException(
-            f"{NAME}: the hook of {describe(conn)} cannot be loaded ({type(error).__name__}): install "
-            f"apache-airflow-providers-{conn.conn_type} on every worker and triggerer, or remove the extra"
-        ) from None
+    hook = load_hook(conn, NAME)
     # The hook must not ask Airflow again: it opens connections in any thread, also while another thread calls Airflow.
     get_connection = hook.get_connection
     hook.get_connection = lambda conn_id: conn if conn_id == conn.conn_id else get_connection(conn_id)
