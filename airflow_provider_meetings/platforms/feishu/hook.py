@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
 from airflow_provider_meetings.api.http.auth import TokenStore
-from airflow_provider_meetings.api.http.oauth import ConsentStatus, TokenPair, UserTokens, day, ends_soon
+from airflow_provider_meetings.api.http.oauth import ConsentStatus, UserTokens, day, ends_soon
 from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.api.media.session import MediaSession
 from airflow_provider_meetings.coordination.memory import PROCESS_TOKENS
@@ -18,7 +18,6 @@ from airflow_provider_meetings.hooks.meetings import ConsentHook, Login
 from airflow_provider_meetings.hooks.shared_state import durable_backend, kept_on_this_host
 from airflow_provider_meetings.platforms.feishu import MANIFEST
 from airflow_provider_meetings.platforms.feishu.api.client import DEFAULT_BASE_URL
-from airflow_provider_meetings.platforms.feishu.api.models import UserInfo
 from airflow_provider_meetings.platforms.feishu.auth.consent import (
     CONSENT_SECONDS,
     START_AGAIN,
@@ -118,17 +117,14 @@ class FeishuHook(ConsentHook):
             # Before the code is used: the address works once, whatever happens next.
             users.finish_consent(state)
             tokens = client.exchange_code(code, **started)
-            user = self._user_info(client, tokens)
+            user_id = name = ""
+            try:
+                user = client.get_user_info(tokens)
+                user_id, name = user.open_id or "", user.name or ""
+            except MeetingsApiError as error:
+                self.log.info("Could not read the user of the consent: %s", error)
             # Written once: from now on only the process that renews it may change it.
-            consent_status = users.accept(tokens, user.open_id or "" if user else "")
-        return consent_status, user.name or "" if user else ""
-
-    def _user_info(self, client: FeishuClient, tokens: TokenPair) -> UserInfo | None:
-        try:
-            return client.get_user_info(tokens)
-        except MeetingsApiError as error:
-            self.log.info("Could not read the user of the consent: %s", error)
-            return None
+            return users.accept(tokens, user_id), name
 
     def describe_consent(self, consent_status: ConsentStatus) -> str:
         """Return for whom and until when a consent is valid, with a warning if that ends soon; see `ConsentHook`."""

@@ -110,7 +110,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
         return tuple(questions)
 
     def _list(self, query: RecordingQuery, report: Report, wanted: Wanted) -> Iterator[Recording]:
-        if _is_named(query):
+        if query.recordings and query.recordings[0].recording_id:
             find = self._of_owner if named.is_of_owner(query) else self._of_meeting
             found = {recording.recording_id: recording for recording in find(query, report)}
             yield from found.values()
@@ -258,10 +258,6 @@ class WeComClient(WeComEndpoints, MeetingsClient):
 
 def _download(address: str | None, file_type: str | None = None) -> Download | None:
     return Download(address, file_type or "") if address else None
-
-
-def _is_named(query: RecordingQuery) -> bool:
-    return bool(query.recordings and query.recordings[0].recording_id)
 
 
 def _meeting(file: MediaFile) -> str:
