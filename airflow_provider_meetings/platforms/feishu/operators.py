@@ -15,6 +15,7 @@ from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.batches import warn_if_large
 from airflow_provider_meetings.hooks.metrics import CallingTask, tracked
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
+from airflow_provider_meetings.platforms.feishu.api.ids import check_digits
 from airflow_provider_meetings.platforms.feishu.hook import FeishuHook
 from airflow_provider_meetings.platforms.feishu.recordings import FeishuClient
 
@@ -54,6 +55,8 @@ class FeishuPostsOperator(CallingTask, BaseOperator):
             post_ids = check_ids(arguments.ids(self.post_ids, "post_ids"), "post_ids")
             if not post_ids:
                 raise AirflowFailException("post_ids is empty: name at least one post")
+            for post_id in post_ids:  # before the first request
+                check_digits(post_id, "post_id")
             client = hook.get_conn()
             posts = [self._read(client, post_id) for post_id in post_ids]
         self.log.info("Read %d posts; %d unknown or deleted", len(posts), sum(p is None or p.deleted for p in posts))
