@@ -76,8 +76,8 @@ def load_hook(conn: Any, name: str) -> Any:
         kind = str(conn.conn_type)[:60]
         raise AirflowFailException(
             f"{name}: connection {conn.conn_id!r} is of type {kind!r}, which has no hook here "
-            f"({type(error).__name__}): install apache-airflow-providers-{kind} on every worker and triggerer, or use "
-            "another connection"
+            f"({type(error).__name__}): install the Airflow provider of that type, apache-airflow-providers-{kind}, on "
+            "every worker and triggerer, or use another connection"
         ) from None
 
 
