@@ -276,8 +276,8 @@ class Transport:
         finally:
             if kept:
                 adapter.close()
-        with suppress(TypeError, ValueError):  # no date, or none that can be read
-            self.answered_at = parsedate_to_datetime(response.headers.get("Date")).timestamp()
+        with suppress(KeyError, ValueError):  # no date, or none that can be read
+            self.answered_at = parsedate_to_datetime(response.headers["Date"]).timestamp()
         log.debug("%s %s answered %s", request.method, redact(request.url), response.status_code)
         return response
 

@@ -30,7 +30,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
         return msgspec.structs.replace(self, **changes)
 
 
-class Seen(Record):
+class Seen(Record, frozen=True, kw_only=True):
     """The latest answer of the platform about an item; times are seconds since the epoch, in all classes here.
 
     :param entry: the entry that has it; decides between two answers of the same time.
@@ -66,7 +66,7 @@ class Seen(Record):
         return self.state is RecordingState.OVERDUE or self.state.is_pending
 
 
-class Settled(Record):
+class Settled(Record, frozen=True, kw_only=True):
     """What the latest load of an item has written.
 
     :param digest: of the recording that was loaded; see `Seen`.
@@ -81,7 +81,7 @@ class Settled(Record):
     refused: tuple[str, ...] = ()
 
 
-class Item(Record):
+class Item(Record, frozen=True, kw_only=True):
     """A recording, or a meeting whose recording has no id yet.
 
     It is open while one of the entries that `opened` it is not `closed`. Who closes it names the entries that it has

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import pendulum
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_meetings.api.client import NOT_LISTED, Wanted
+from airflow_provider_meetings.api.client import NOT_LISTED, MeetingsClient, Wanted
 from airflow_provider_meetings.api.errors import ServerError
-from airflow_provider_meetings.api.landing.store import ListedObject
+from airflow_provider_meetings.api.landing.store import ListedObject, Store
 from airflow_provider_meetings.api.ledger import ledger as module
 from airflow_provider_meetings.api.ledger.items import DAY, Item
 from airflow_provider_meetings.api.ledger.ledger import Ledger
@@ -184,15 +184,8 @@ class World:
         name = name or f"run {self.runs}"
         found: list[Recording] = []
         start, end = (DAY, max(DAY + 1, self.now - DAY)) if fault == "backfill" else (0.0, None)
-        listing = LedgerListing(
-            self.store,
-            self,
-            run=name,
-            ids=self.ids,
-            start=start,
-            end=end,
-            revisit=REVISIT,  # type: ignore[arg-type]
-        )
+        store, client = cast(Store, self.store), cast(MeetingsClient, self)  # the parts that it uses
+        listing = LedgerListing(store, client, run=name, ids=self.ids, start=start, end=end, revisit=REVISIT)
 
         def lists() -> None:
             self.fails = fault == "page fails"

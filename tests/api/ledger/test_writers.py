@@ -54,7 +54,7 @@ def write(store: Store, writer: int, rounds: int) -> None:
     rng = random.Random(writer)
     selector, entry = f"owner_id:{writer}", ""
     for number in range(rounds):
-        ledger = Ledger(CutStore(store, rng.randrange(12)))  # type: ignore[arg-type]  # it has the same methods
+        ledger = Ledger(CutStore(store, rng.randrange(12)))
         state = read(ledger)
         assert {_key(writer, earlier) for earlier in range(number)} <= state.items.keys(), (
             "it reads what it has written"
