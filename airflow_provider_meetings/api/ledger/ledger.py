@@ -7,8 +7,6 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.ledger.state import First, State
@@ -88,7 +86,7 @@ class Ledger:
             return False
         try:
             state.merge(State.from_bytes(bytes(content)))
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidRequest(
                 f"{self._store.uri(key)} cannot be read as a part of a ledger ({type(error).__name__})",
                 next_step=_NEXT_STEP,

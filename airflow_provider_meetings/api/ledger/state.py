@@ -99,7 +99,7 @@ class State(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     def from_bytes(content: bytes) -> State:
         """Parse a state.
 
-        :raises msgspec.DecodeError, RecursionError: for anything else than the output of `to_bytes`.
+        :raises ValueError, RecursionError: for anything else than the output of `to_bytes`.
         """
         return msgspec.json.decode(content, type=_Object).state
 

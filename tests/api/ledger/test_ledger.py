@@ -170,8 +170,18 @@ def test_reader_whose_listing_is_torn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"null", b'{"schema": 2}', b"{}", b"[" * 100_000, b"\xff", State().to_bytes()[:-5]],
-    ids=["empty", "truncated", "null", "schema", "keys", "nested", "bytes", "cut"],
+    [
+        b"",
+        b"{",
+        b"null",
+        b'{"schema": 2}',
+        b"{}",
+        b"[" * 100_000,
+        b"\xff",
+        State(since={"window": 0.0}).to_bytes().replace(b"window", b"\xff"),
+        State().to_bytes()[:-5],
+    ],
+    ids=["empty", "truncated", "null", "schema", "keys", "nested", "bytes", "text", "cut"],
 )
 def test_unreadable_ledger_is_an_error(store: LocalStore, content: bytes) -> None:
     Ledger(store).write(state_of("recording:1"))
