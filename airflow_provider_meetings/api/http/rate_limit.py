@@ -106,14 +106,15 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     for value in (reset, retry_after):
         if match := re.fullmatch(r"([0-9]+(?:\.[0-9]*)?)(?:\s*,\s*\1)*", value):  # equal headers are joined
             return min(float(match[1]), MAX_SECONDS)
-    end = _http_date(retry_after)
+    end = http_date(retry_after)
     if end is None:
         return None
-    now = _http_date(headers.get("Date", "")) or datetime.now(UTC)
+    now = http_date(headers.get("Date", "")) or datetime.now(UTC)
     return min(max((end - now).total_seconds(), 0.0), MAX_SECONDS)
 
 
-def _http_date(value: str) -> datetime | None:
+def http_date(value: str) -> datetime | None:
+    """Return the time of a header, in UTC; None if it has no valid one."""
     try:
         time = parsedate_to_datetime(value)
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

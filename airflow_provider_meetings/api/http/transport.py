@@ -6,8 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from email.utils import parsedate_to_datetime
+from contextlib import contextmanager
 from threading import local
 from typing import Any
 
@@ -34,7 +33,7 @@ from airflow_provider_meetings.api.errors import (
 from airflow_provider_meetings.api.http.auth import Signature, TokenAuth
 from airflow_provider_meetings.api.http.body import read_whole
 from airflow_provider_meetings.api.http.cancellation import Caller, CancellableAdapter, DeadlineExceeded
-from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter, wait_for_slot
+from airflow_provider_meetings.api.http.rate_limit import Quota, RateLimiter, http_date, wait_for_slot
 from airflow_provider_meetings.api.http.redaction import is_http, keep_queries_out_of_logs, redact, unreachable
 
 log = logging.getLogger(__name__)
@@ -276,8 +275,8 @@ class Transport:
         finally:
             if kept:
                 adapter.close()
-        with suppress(KeyError, ValueError):  # no date, or none that can be read
-            self.answered_at = parsedate_to_datetime(response.headers["Date"]).timestamp()
+        if date := http_date(response.headers.get("Date", "")):
+            self.answered_at = date.timestamp()
         log.debug("%s %s answered %s", request.method, redact(request.url), response.status_code)
         return response
 

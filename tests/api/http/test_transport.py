@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +24,7 @@ from airflow_provider_meetings.api.http.transport import Transport
 from airflow_provider_meetings.coordination.memory import ProcessTokenStore
 from tests.contract.acme_api import ERRORS, OK, QUOTA, REFUSED, Start, StartMedia, closed_port, decode, token_auth
 from tests.contract.leaks import error_text, logged
-from tests.contract.media.origin import Handler, Origin, json_body, raw_body
+from tests.contract.media.origin import Handler, Origin, json_body, raw_body, verbatim
 
 
 def test_params_and_json_are_sent(origin: Origin, start: Start) -> None:
@@ -42,6 +43,32 @@ def test_rejected_token_is_refreshed(origin: Origin, start: Start) -> None:
     assert transport.call("GET", "/api", decode, quota=QUOTA, auth=token_auth(transport)) == {"value": 1}
     authorizations = [request.headers["authorization"] for request in origin.requests if request.path == "/api"]
     assert authorizations == ["Bearer t-one", "Bearer t-two"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai"])
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Thu, 01 Jan 1970 00:00:01 GMT", 1.0),
+        ("Thu, 01 Jan 1970 00:00:01 -0000", 1.0),  # without a zone, which is UTC and not the worker's
+        ("Thu, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_time_of_the_latest_answer(
+    origin: Origin, start: Start, monkeypatch: pytest.MonkeyPatch, zone: str, date: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    origin.on("/api", verbatim(f'HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: 11\r\n\r\n{{"value":1}}'.encode()))
+    transport = start(origin.url)
+    try:
+        transport.call("GET", "/api", decode, quota=QUOTA)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert transport.answered_at == seconds
 
 
 @pytest.mark.parametrize("tokens", [("t-one", "t-two"), ("t-same", "t-same")])
