@@ -114,6 +114,11 @@ def test_renamed_recording_is_returned_again(emulated: Any, wecom: Pipeline) -> 
     assert not any("Another title" in one.read_text() for one in objects)
 
 
+def test_recordings_that_a_task_has_changed_are_closed(emulated: Any, wecom: Pipeline) -> None:
+    found = [{**one, "title": "half of \ud83d", "source": {"number": 2**70}} for one in wecom.list("one")]
+    assert wecom.settle("one", found, wecom.land(found)) == {"closed": len(found) - 1, "left_open": 0}
+
+
 def test_killed_landing_closes_nothing(emulated: Any, wecom: Pipeline) -> None:
     found = wecom.list("one")
     assert wecom.settle("one", found, []) == {"closed": 0, "left_open": 0}
