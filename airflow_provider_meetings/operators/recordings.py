@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CLOCK_TOLERANCE = timedelta(hours=1)
 """How far the worker's clock may be behind the one that made the window."""
+LONGEST_REVISIT = timedelta(days=36_500)  # so that its end is a time
 NAMED_WINDOWS = 20  # in an error
 _NOTHING = frozenset({RecordingState.ABSENT, RecordingState.UNKNOWN})
 
@@ -94,8 +95,11 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         self.owner_ids = owner_ids
         self.batches_to = batches_to
         self.batch_size = None if batch_size is None else arguments.positive(self, "batch_size", batch_size)
-        if not isinstance(revisit, timedelta) or revisit < timedelta(days=1):
-            raise ValueError(f"{self.task_id}: revisit must be a timedelta of at least one day, got {revisit!r}")
+        if not isinstance(revisit, timedelta) or not timedelta(days=1) <= revisit <= LONGEST_REVISIT:
+            raise ValueError(
+                f"{self.task_id}: revisit must be a timedelta of at least one day and at most "
+                f"{LONGEST_REVISIT.days} days, got {revisit!r}"
+            )
         self.ledger = ledger
         self.revisit = revisit
 

@@ -234,7 +234,7 @@ TABLES: dict[type, Table] = {
         ]
         + [
             Row("revisit", value, f"got {value!r:.60}", "a timedelta of at least one day")
-            for value in (None, 7, True, "14d", [7], Opaque(), timedelta(0), timedelta(hours=23))
+            for value in (None, 7, True, "14d", [7], Opaque(), timedelta(0), timedelta(hours=23), timedelta.max)
         ],
         [
             *_conn(NO_CONN),
