@@ -103,9 +103,11 @@ class LedgerListing:
         :raises StoreError: if the store fails.
         """
         answered = self._client.transport.answered_at
-        if answered is not None and self.now > answered + _AHEAD:
+        # Both: the latest answer may be hours after the begin, and the clock may have been set in between.
+        ahead = 0.0 if answered is None else max(self.now, self._client.clock()) - answered
+        if ahead > _AHEAD:
             raise InvalidRequest(
-                f"The clock of this worker is {self.now - answered:.0f} s ahead of that of {self._client.platform}; "
+                f"The clock of this worker is {ahead:.0f} s ahead of that of {self._client.platform}; "
                 "nothing is written to the ledger",
                 next_step="Set the clock, then clear the task.",
             )

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_meetings.api.client import NOT_LISTED, MeetingsClient, Wanted
-from airflow_provider_meetings.api.errors import ServerError
+from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
 from airflow_provider_meetings.api.landing.store import ListedObject, Store
 from airflow_provider_meetings.api.ledger import ledger as module
 from airflow_provider_meetings.api.ledger.items import DAY, Item
@@ -358,3 +358,20 @@ def test_faults_lose_nothing(
         check_end(world)
 
     run()
+
+
+@pytest.mark.parametrize("is_set", [False, True])
+def test_long_listing_by_a_clock_that_is_ahead_writes_nothing(is_set: bool) -> None:
+    world = World([], now=100 * DAY)
+    store, client = cast(Store, world.store), cast(MeetingsClient, world)
+    listing = LedgerListing(store, client, run="one", ids=World.ids, start=0.0, end=None, revisit=REVISIT)
+    assert not list(listing.recordings(lambda _: None))
+    if is_set:  # to the platform's time
+        world.now -= DAY / 12
+        world.transport = SimpleNamespace(answered_at=world.now)
+    else:
+        world.now += DAY / 6
+        world.transport = SimpleNamespace(answered_at=world.now - DAY / 12)
+    with pytest.raises(InvalidRequest, match="7200 s ahead of that of acme"):
+        listing.write()
+    assert world.state() == State()
