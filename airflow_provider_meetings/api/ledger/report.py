@@ -6,10 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import pendulum
 
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.ledger.items import IDS, Item
@@ -129,8 +127,9 @@ def _kind(item: Item) -> str | None:
 def _day(item: Item) -> str:
     """Return the day, in UTC, on which a recording started, or else was first seen."""
     started = item.first_seen if item.seen.started_at is None else item.seen.started_at
-    return str(pendulum.from_timestamp(started).date())
+    return str(datetime.fromtimestamp(started, UTC).date())
 
 
 def _text(time: float | None) -> str | None:
-    return None if time is None else pendulum.from_timestamp(int(time)).isoformat()
+    # Not by pendulum, which takes eight times as long: a load writes some 100,000 times.
+    return None if time is None else datetime.fromtimestamp(int(time), UTC).isoformat()
