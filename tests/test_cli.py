@@ -130,6 +130,10 @@ def test_pending_shows_what_waits(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert shown["dates"] == [{"listed_by": "window", **dates}]
     assert run("pending", url, "--older-than", "36500d") == 0
     assert "recording:1" in capsys.readouterr().out
+    lost = {**opened, "seen": seen(recording_id="3"), "closed": frozenset({"e1"})}
+    Ledger(LocalStore(tmp_path, url)).write(State(items={"recording:3": item(**lost)}))
+    assert run("pending", url, "--older-than", "36500d", "-o", "json") == 1
+    assert [one["item_key"] for one in json.loads(capsys.readouterr().out)["lost"]] == ["recording:3"]
     (tmp_path / FOLDER / "x.json").write_text("{")
     assert run("pending", url) == 2
 

@@ -90,7 +90,7 @@ def pending(args: Namespace) -> int:
     """Show what waits in a ledger."""
     found = check_ledger(store_at(args.ledger, "ledger"), args.older_than)
     columns = ("item_key", "listed_by", "day", "state", "reason", "waits_since", "next_check_at")
-    summary: dict[str, Any] = {"ledger": args.ledger, "dates": found.dates, "counts": found.counts}
+    summary: dict[str, Any] = {"ledger": args.ledger, "dates": found.dates, "counts": found.counts, "lost": found.lost}
     if args.output not in {"json", "yaml"}:
         summary = {"ledger": args.ledger, "open": len(found.open), "lost": len(found.lost)}
     _show(summary, "pending", found.open, columns, args.output)

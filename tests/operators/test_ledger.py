@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
-from airflow_provider_meetings.api.ledger.ledger import FOLDER
+from airflow_provider_meetings.api.ledger.ledger import FOLDER, Ledger
+from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.emulator.seed.feishu import (
     PROCESSING_MEETING,
     PROCESSING_MINUTE,
@@ -21,7 +22,9 @@ from airflow_provider_meetings.emulator.seed.wecom import ENDLESS_RECORD, OWNERS
 from airflow_provider_meetings.hooks.clock import CLOCK_FILE
 from airflow_provider_meetings.operators.ledger import LedgerCheckOperator, SettleOperator
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
+from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
+from tests.api.ledger.test_state import item, seen
 from tests.conftest import TaskInstance
 
 Found = list[dict[str, Any]]
@@ -199,6 +202,13 @@ def test_check_fails_for_what_waits_too_long(emulated: Any, wecom: Pipeline) -> 
     found = wecom.list("one")
     with pytest.raises(AirflowFailException, match=f"{len(found)} items of the ledger .* are open"):
         wecom.check(older_than=timedelta(microseconds=1))
+
+
+def test_check_names_what_was_closed_without_being_settled(tmp_path: Path) -> None:
+    lost = item(seen=seen(recording_id="r1"), opened=frozenset({"e1"}), closed=frozenset({"e1"}))
+    Ledger(LocalStore(tmp_path, f"file://{tmp_path}")).write(State(items={"recording:r1": lost}))
+    with pytest.raises(AirflowFailException, match=r"1 are closed although nothing has settled them: recording:r1\. "):
+        LedgerCheckOperator(task_id="check", ledger=f"file://{tmp_path}").execute(in_run())
 
 
 @pytest.mark.parametrize(("hours", "ahead"), [(0.9, False), (1.1, True)])
