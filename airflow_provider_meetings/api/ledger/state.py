@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import msgspec
 
@@ -30,7 +30,7 @@ class State(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     :param watched: for how many seconds items are watched or waited for, as (time, entry, seconds) of the latest run.
     """
 
-    pipeline: First | None = None
+    pipeline: tuple[Time, str, Annotated[tuple[str, ...], msgspec.Meta(min_length=2, max_length=2)]] | None = None
     kinds: First | None = None
     items: dict[str, Item] = {}
     intervals: dict[str, tuple[Interval, ...]] = {}

@@ -215,7 +215,13 @@ def test_value_of_another_type_is_an_error(store: LocalStore, changes: dict[str,
 
 @pytest.mark.parametrize(
     "changes",
-    [{"watched": [1.0]}, {"since": {"window": float("inf")}}, {"intervals": {"window": [[0, 1e300]]}}, {"kinds": [1]}],
+    [
+        {"watched": [1.0]},
+        {"pipeline": [1.0, "e1", ["feishu"]]},
+        {"since": {"window": float("inf")}},
+        {"intervals": {"window": [[0, 1e300]]}},
+        {"kinds": [1]},
+    ],
     ids=str,
 )
 def test_date_that_is_none_is_an_error(store: LocalStore, changes: dict[str, Any]) -> None:
