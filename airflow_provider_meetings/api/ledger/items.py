@@ -19,7 +19,8 @@ DAY = 86_400.0
 _VOLATILE = frozenset({"asked_at", "listed_by", "reason", "revisit"})
 IDS = ("recording_id", "meeting_id", "meeting_number")
 
-Time = Annotated[float, msgspec.Meta(ge=-62_135_596_800, lt=253_402_300_800)]
+FIRST, LAST = -62_135_596_800, 253_402_300_799
+Time = Annotated[float, msgspec.Meta(ge=FIRST, lt=LAST + 1)]
 """Seconds, since the epoch or of a duration, that a datetime can be."""
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.api.ledger.items import IDS, Item
+from airflow_provider_meetings.api.ledger.items import FIRST, IDS, LAST, Item
 from airflow_provider_meetings.api.ledger.ledger import Ledger
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import RecordingState
@@ -132,4 +132,5 @@ def _day(item: Item) -> str:
 
 def _text(time: float | None) -> str | None:
     # Not by pendulum, which takes eight times as long: a load writes some 100,000 times.
-    return None if time is None else datetime.fromtimestamp(int(time), UTC).isoformat()
+    # The end of a wait may be after the last time of a datetime.
+    return None if time is None else datetime.fromtimestamp(min(max(int(time), FIRST), LAST), UTC).isoformat()

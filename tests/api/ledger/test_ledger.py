@@ -14,7 +14,7 @@ import pytest
 from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
 from airflow_provider_meetings.api.landing.store import ListedObject
 from airflow_provider_meetings.api.ledger import ledger as module
-from airflow_provider_meetings.api.ledger.items import DAY, Settled
+from airflow_provider_meetings.api.ledger.items import DAY, FIRST, LAST, Settled
 from airflow_provider_meetings.api.ledger.ledger import FOLDER, MAX_OBJECTS, Ledger, new_entry
 from airflow_provider_meetings.api.ledger.report import check_ledger
 from airflow_provider_meetings.api.ledger.state import State
@@ -230,6 +230,15 @@ def test_date_that_is_none_is_an_error(store: LocalStore, changes: dict[str, Any
     store.put(f"{FOLDER}/one.json", json.dumps(content).encode())
     with pytest.raises(InvalidRequest, match=r"cannot be read as a part of a ledger"):
         Ledger(store).read()
+
+
+@pytest.mark.parametrize("at", [FIRST, LAST])
+def test_times_at_the_ends_of_the_calendar_are_shown(store: LocalStore, at: float) -> None:
+    changes = {"seen": seen(at=at, taken_at=at, state="processing"), "first_seen": at, "opened": OPEN}
+    watched = (at, "e1", at)
+    Ledger(store).write(State(items={"recording:1": item(**changes)}, watched=watched))
+    (found,) = check_ledger(store, timedelta(days=3), now=0.0).open
+    assert (found["first_seen_at"][:4], found["deadline"][:4]) == (("9999",) * 2 if at > 0 else ("0001",) * 2)
 
 
 def test_oversized_ledger_is_an_error(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
