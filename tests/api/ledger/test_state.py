@@ -40,7 +40,7 @@ ITEMS = st.builds(
     opened=SETS,
     closed=SETS,
 )
-FIRST = st.none() | st.tuples(TIMES, st.sampled_from(ENTRIES), st.just(("a",)) | st.just(("b",)))
+FIRST = st.none() | st.tuples(TIMES, st.sampled_from(ENTRIES), st.sampled_from([("a", "t"), ("b", "t")]))
 INTERVALS = st.lists(st.tuples(TIMES, TIMES), max_size=3).map(lambda found: union((), found))
 STATES = st.builds(
     State,
