@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.ledger.items import FIRST, IDS, LAST, Item
 from airflow_provider_meetings.api.ledger.ledger import Ledger
@@ -39,9 +40,13 @@ class LedgerReport:
 def check_ledger(store: Store, older_than: timedelta, now: float | None = None) -> LedgerReport:
     """Read a ledger, and find what is open for too long.
 
-    :raises InvalidRequest, StoreError: see `Ledger.read`.
+    :raises InvalidRequest, StoreError: see `Ledger.read`; also for an address without a ledger.
     """
-    state = Ledger(store).read()
+    ledger = Ledger(store)
+    if (state := ledger.read()) == State():
+        raise InvalidRequest(
+            f"There is no ledger at {ledger.uri}", next_step="Check the address; the first listing writes the ledger."
+        )
     now = time.time() if now is None else now
     before = now - older_than.total_seconds()
     found = list(rows(state, now))
