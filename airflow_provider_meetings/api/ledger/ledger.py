@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
 from airflow_provider_meetings.api.landing.store import Store
+from airflow_provider_meetings.api.ledger import marks
 from airflow_provider_meetings.api.ledger.state import First, State
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ _NEXT_STEP = (
 
 
 def in_ledger(key: str) -> bool:
-    """Return whether an object is in the folder of a ledger, at any depth."""
-    return f"/{FOLDER}/" in f"/{key}"
+    """Return whether an object is in the folder of a ledger or of its marks, at any depth."""
+    return any(f"/{folder}/" in f"/{key}" for folder in (FOLDER, marks.FOLDER))
 
 
 def new_entry() -> str:

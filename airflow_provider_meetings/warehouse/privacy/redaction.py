@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from airflow_provider_meetings.api.ledger.marks import MIN_KEY_BYTES
 from airflow_provider_meetings.api.query import WINDOW
 from airflow_provider_meetings.api.sanitize import storable_text
 from airflow_provider_meetings.manifests import manifests
@@ -33,7 +34,6 @@ from airflow_provider_meetings.warehouse.privacy.rules import (
 )
 from airflow_provider_meetings.warehouse.privacy.scrub import Replacements, Scrub, add_replacement
 
-MIN_KEY_BYTES = 16
 _SPEAKERS = frozenset({"speaker_id", "speaker_name"})
 _MAX_DEPTH = 100
 _SELECTORS = ("owner_id", "meeting_id", "meeting_number", "recording_id")

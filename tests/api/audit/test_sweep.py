@@ -22,6 +22,7 @@ from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import PartialUpload
 from airflow_provider_meetings.api.ledger.ledger import FOLDER as FOLDER_OF_LEDGER
 from airflow_provider_meetings.api.ledger.ledger import Ledger
+from airflow_provider_meetings.api.ledger.marks import FOLDER as FOLDER_OF_MARKS
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
@@ -311,7 +312,8 @@ def test_ledger_stays(lake: Lake) -> None:
     (ledger,) = lake.files()
     lake.age(lake.root / ledger, 9 * DAY)
     lake.put(f"{ledger}.batch.ndjson", 9 * DAY)
-    lake.put(f"{FOLDER}/{FOLDER_OF_LEDGER}/x.part.json", 9 * DAY, CHECKPOINT_DATA)
+    for folder in (FOLDER_OF_LEDGER, FOLDER_OF_MARKS):
+        lake.put(f"{FOLDER}/{folder}/x.part.json", 9 * DAY, CHECKPOINT_DATA)
     before = lake.files()
     assert lake.sweep() == ([], {"delete": True})
     lake.put(f"{ledger}.part", 9 * DAY)

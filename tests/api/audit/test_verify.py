@@ -19,6 +19,7 @@ from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.checkpoint import Checkpoint
 from airflow_provider_meetings.api.landing.store import ListedObject, ObjectStat, Store
 from airflow_provider_meetings.api.ledger.ledger import Ledger
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.storage.fsspec.store import FilesystemStore
 from airflow_provider_meetings.storage.local.store import LocalStore
@@ -365,7 +366,9 @@ def test_control_characters_in_names_are_escaped(bench: Bench) -> None:
 def test_ledger_is_no_part_of_a_lake(bench: Bench, tmp_path: Path) -> None:
     """Wherever below the target it is; a ledger alone is no lake."""
     for folder in (bench.root, bench.root / "acme" / "ledgers"):
-        Ledger(LocalStore(folder, "file:///ledger")).write(State())
+        store = LocalStore(folder, "file:///ledger")
+        Ledger(store).write(State())
+        Marks(store, lambda: b"0123456789abcdef").add(MarkKind.RECORDING, "acme", "t", "r1", {})
     with pytest.raises(InvalidRequest, match="Found nothing"):
         verify(bench)
     bench.land(video(BODY))
