@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
-from airflow.sdk.log import mask_secret
+from airflow.providers.common.compat.sdk import BaseOperator, Context
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.batches import is_uri
+from airflow_provider_meetings.hooks.redact_key import redact_key
 from airflow_provider_meetings.transfers.settlement import Settlement
 from airflow_provider_meetings.transfers.transcript_files import read_artifacts
 from airflow_provider_meetings.warehouse.errors import LoadError
@@ -45,18 +45,12 @@ def check_redact(operator: BaseOperator, redact: Any, tables: Iterable[Table]) -
 
 
 def redaction(redact: Mapping[str, str], tables: Iterable[Table]) -> Redaction:
-    """Create the redaction, with the key from Airflow's configuration; the key is masked in logs.
+    """Create the redaction, with the key from Airflow's configuration.
 
     :raises InvalidRequest: for hashes without a key, or with a key that is too short.
     """
-    key = ""
-    if "hash" in redact.values():
-        # The output of a command (redact_key_cmd) ends with a newline, which is not part of the key.
-        key = (conf.get("meetings", "redact_key", fallback="") or "").strip()
-        if key:
-            mask_secret(key)
     try:
-        return Redaction(redact, key.encode(), tables)
+        return Redaction(redact, redact_key() if "hash" in redact.values() else b"", tables)
     except LoadError as error:
         raise InvalidRequest(str(error)) from None
 

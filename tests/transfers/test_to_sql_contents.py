@@ -179,7 +179,7 @@ def test_key_is_masked(
     warehouse: Path, feishu: Inputs, context: Any, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masked: list[str] = []
-    monkeypatch.setattr("airflow_provider_meetings.transfers.inputs.mask_secret", masked.append)
+    monkeypatch.setattr("airflow_provider_meetings.hooks.redact_key.mask_secret", masked.append)
     load(context, **feishu, redact={"owner_id": "drop"})
     assert masked == []
     load(context, **feishu, redact={"owner_id": "hash"})
