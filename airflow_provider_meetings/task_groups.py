@@ -31,6 +31,7 @@ def land_recordings(
     ledger: str | None = None,
     revisit: timedelta = timedelta(days=14),
     batches_to: str | None = None,
+    exclude: Mapping[str, Any] | None = None,
     group_id: str = "recordings",
 ) -> TaskGroup:
     """List recordings by a ledger, land their files, and load their metadata.
@@ -42,6 +43,7 @@ def land_recordings(
     :param owner_ids: what to list by; without it and `meeting_numbers` the window alone, where the platform lists it.
     :param sql_conn_id: the warehouse; None to land files only.
     :param ledger: URL of the ledger; None for `target`.
+    :param exclude: the recordings of which no file is landed.
     """
     ledger = target if ledger is None else ledger
     with TaskGroup(group_id) as group:
@@ -54,6 +56,7 @@ def land_recordings(
             ledger=ledger,
             revisit=revisit,
             batches_to=batches_to,
+            exclude=exclude,
         )
         landed = RecordingsToObjectStorageOperator(
             task_id="land",

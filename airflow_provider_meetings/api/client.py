@@ -56,6 +56,8 @@ class MeetingsClient(ABC):
     """What the platform lists by a selector, as a sentence for a listing that found nothing."""
     kinds: ClassVar[tuple[str, ...]]
     """The kinds of media that the platform offers, one per format."""
+    sharing_field: ClassVar[str] = ""
+    """The field of a file's `source` with its sharing state; empty if the platform does not tell it."""
     linked_kinds: ClassVar[tuple[str, ...]] = ()
     """The kinds whose formats differ by file: `media` requests them."""
     states: ClassVar[Mapping[int, RecordingState]] = {}

@@ -19,7 +19,10 @@ from airflow_provider_meetings.api.times import parse_time
 
 
 class RecordingState(StrEnum):
-    """The state of a recording. The first three mean "not yet"; only sensors set `overdue`; the rest are final."""
+    """The state of a recording. The first three mean "not yet"; only sensors set `overdue`; the rest are final.
+
+    What the user has excluded or forgotten is `excluded`, whatever the platform says.
+    """
 
     RECORDING = "recording"
     PROCESSING = "processing"
@@ -29,6 +32,7 @@ class RecordingState(StrEnum):
     FORBIDDEN = "forbidden"
     UNKNOWN = "unknown"
     OVERDUE = "overdue"
+    EXCLUDED = "excluded"
 
     @property
     def is_pending(self) -> bool:

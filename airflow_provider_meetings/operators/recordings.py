@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pendulum
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
+from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import InvalidRequest, ServerError
+from airflow_provider_meetings.api.exclude import Exclude
+from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.ledger.listing import LedgerListing
+from airflow_provider_meetings.api.ledger.marks import Marks
 from airflow_provider_meetings.api.models import RecordingState
 from airflow_provider_meetings.api.query import SELECTORS, RecordingQuery
 from airflow_provider_meetings.api.windows import ListedWindow, WindowOutcome
@@ -19,6 +23,7 @@ from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.batches import BATCH_SIZE, BatchWriter, warn_if_large
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter, CallingTask, tracked
+from airflow_provider_meetings.hooks.redact_key import redact_key
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.hooks.stores import store_at
 
@@ -29,6 +34,7 @@ CLOCK_TOLERANCE = timedelta(hours=1)
 """How far the worker's clock may be behind the one that made the window."""
 LONGEST_REVISIT = timedelta(days=36_500)  # so that its end is a time
 NAMED_WINDOWS = 20  # in an error
+_RULES = "Write for example {'owner_ids': ['zhangwei'], 'title': '(?i)interview'}."
 _NOTHING = frozenset({RecordingState.ABSENT, RecordingState.UNKNOWN})
 
 
@@ -55,6 +61,9 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
     :param ledger: URL of the folder with the pipeline's ledger, best the target of its landings: list each selector
         from where its listings ended, and again what is watched; return only what must be landed or loaded. `start` is
         where a new ledger begins; `start` and `end` together are the window of this run, a backfill. (templated)
+    :param exclude: which recordings to return with the state ``excluded``, and no title, owner or file: a dict of
+        ``owner_ids``, a list; ``title``, a regular expression that is searched in the first 500 characters; and for
+        WeCom ``sharing``, a list of sharing states. (templated)
     :param revisit: with `ledger`, for how long settled recordings are watched, and pending ones waited for.
     :returns: list of recordings as dicts; with `batch_size` a list of such lists; with `batches_to` a list of URIs.
     """
@@ -68,6 +77,7 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         "owner_ids",
         "batches_to",
         "ledger",
+        "exclude",
     )
 
     def __init__(
@@ -82,6 +92,7 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         batches_to: str | None = None,
         batch_size: int | None = None,
         ledger: str | None = None,
+        exclude: Mapping[str, Any] | None = None,
         revisit: timedelta = timedelta(days=14),
         **kwargs: Any,
     ) -> None:
@@ -101,6 +112,7 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
                 f"{LONGEST_REVISIT.days} days, got {revisit!r}"
             )
         self.ledger = ledger
+        self.exclude = exclude
         self.revisit = revisit
 
     def execute(self, context: Context) -> list[Any]:
@@ -109,17 +121,20 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
         with tracked(hook, self), hook.error_mapping():
             client = hook.get_conn()
             query = self._query()
+            store = None if self.ledger is None else store_at(self.ledger, "ledger")
+            exclude = self._exclude(client, store)
             listing = None
-            if self.ledger is not None:
+            if store is not None:
                 ti = context["ti"]
                 listing = LedgerListing(
-                    store_at(self.ledger, "ledger"),
+                    store,
                     client,
                     run=f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}",
                     ids={name: getattr(query, name) for name in SELECTORS},
                     start=query.start.timestamp() if query.start and self.start else None,
                     end=query.end.timestamp() if query.end and self.end else None,
                     revisit=self.revisit.total_seconds(),
+                    exclude=exclude,
                 )
             found: list[dict[str, Any]] = []
             size, batches, windows = self.batch_size, None, None
@@ -130,16 +145,21 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
             report = WindowReport(self.log, windows, by_ledger=listing is not None)
             states: Counter[RecordingState] = Counter()
             try:
-                for recording in listing.recordings(report.add) if listing else client.list(query, report.add):
+                for recording in (
+                    listing.recordings(report.add)
+                    if listing
+                    else (exclude.apply(one)[0] for one in client.list(query, report.add))
+                ):
                     states[recording.state] += 1
                     add(recording.to_dict())
             finally:
                 summary: dict[str, Any] = {"platform": client.platform, "tenant": client.tenant}
-                summary["windows"] = report.windows()
+                summary |= {"windows": report.windows(), "excluded": dict(exclude.counts)}
                 if listing:
                     summary["ledger"] = listing.entry
                 context["ti"].xcom_push(key="summary", value=summary)
-            self.log.info("Listed %d recordings; windows: %s", states.total(), report.counts())
+            counts = (states.total(), report.counts(), summary["excluded"] or "nothing")
+            self.log.info("Listed %d recordings; windows: %s; excluded or forgotten: %s", *counts)
             report.check()
             if listing:
                 listing.write()
@@ -153,6 +173,14 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
                 return batches.finish()
         warn_if_large(self.log, found, "set batches_to to a URL, and the result is a list of URIs")
         return [found[i : i + size] for i in range(0, len(found), size)] if size else found
+
+    def _exclude(self, client: MeetingsClient, store: Store | None) -> Exclude:
+        rules = {} if self.exclude is None else self.exclude
+        if not isinstance(rules, Mapping):
+            raise InvalidRequest(f"exclude must be a dict, got {type(rules).__name__}", next_step=_RULES)
+        rules = {k: v if k == "title" else arguments.ids(v, f"exclude: {k}") for k, v in rules.items()}
+        marks = Marks(store, redact_key) if store else None
+        return Exclude(rules, marks, platform=client.platform, sharing_field=client.sharing_field)
 
     def _query(self) -> RecordingQuery:
         names = ("meeting_ids", "meeting_numbers", "owner_ids")

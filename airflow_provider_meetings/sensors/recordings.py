@@ -24,7 +24,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralTimeo
 from airflow.triggers.base import StartTriggerArgs
 
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError, RateLimited, ServerError
-from airflow_provider_meetings.api.models import Recording
+from airflow_provider_meetings.api.models import Recording, RecordingState
 from airflow_provider_meetings.api.poll import Poll, Until
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.api.wait import GRACE_SECONDS, Schedule, TimedOut, Wait
@@ -90,6 +90,7 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         set_retry_policy(self)
         self.meetings_conn_id = meetings_conn_id
         self.recordings = arguments.as_literal(recordings)
+        self._excluded: list[Recording] = []
         self.meeting_ids = meeting_ids
         self.meeting_numbers = meeting_numbers
         self.recording_ids = recording_ids
@@ -165,7 +166,7 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         with (self._usage or UsageReport()).track(hook), hook.error_mapping():
             if (query := self._query(context)) is None:
                 self.log.info("No recordings to wait for")
-                return []
+                return [recording.to_dict() for recording in self._excluded]
             poll = Poll(query, self.until, known)
             schedule = self._schedule(known.get("started") or context["ti"].start_date.timestamp())
             # A thread, because a platform that never answers would hold this one for longer.
@@ -187,7 +188,7 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
                 self._expire(poll, hook)
             found = poll.results(hook.client)
         self.log.info("All %d recordings are %s", len(found), self.until)
-        result = [recording.to_dict() for recording in found]
+        result = [recording.to_dict() for recording in (*found, *self._excluded)]
         warn_if_large(self.log, result, "map the sensor over smaller batches")
         return result
 
@@ -277,9 +278,11 @@ class RecordingReadySensor(CallingTask, BaseSensorOperator):
         refs: tuple[RecordingRef, ...] = ()
         ids = self._ids()
         if self.recordings is not None:
-            if given := [name for name in _IDS if ids[name]]:
-                raise InvalidRequest(f"Give either recordings or {', '.join(given)}, not both")
-            refs = RecordingQuery.refs(arguments.values(Recording, self.recordings, "recordings", context))
+            if others := [name for name in _IDS if ids[name]]:
+                raise InvalidRequest(f"Give either recordings or {', '.join(others)}, not both")
+            given = list(arguments.values(Recording, self.recordings, "recordings", context))
+            self._excluded = [one for one in given if one.state is RecordingState.EXCLUDED]
+            refs = RecordingQuery.refs(one for one in given if one.state is not RecordingState.EXCLUDED)
             if not refs:
                 return None
         return RecordingQuery(start=self.start, end=self.end, recordings=refs, **ids)

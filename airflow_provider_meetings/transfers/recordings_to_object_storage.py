@@ -13,10 +13,12 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import InvalidRequest, MeetingsApiError
+from airflow_provider_meetings.api.exclude import Exclude
 from airflow_provider_meetings.api.landing.batch import Failed, Landed, files_of, land_all
 from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
 from airflow_provider_meetings.api.landing.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.landing.transfer import Limits
+from airflow_provider_meetings.api.ledger.marks import Marks
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.api.query import check_ids
 from airflow_provider_meetings.hooks import arguments
@@ -24,6 +26,7 @@ from airflow_provider_meetings.hooks.batches import BatchWriter, warn_if_large
 from airflow_provider_meetings.hooks.connections import SUPERVISOR_LOCK
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.metrics import AirflowMeter, CallingTask, tracked
+from airflow_provider_meetings.hooks.redact_key import redact_key
 from airflow_provider_meetings.hooks.retry_policy import set_retry_policy
 from airflow_provider_meetings.hooks.stores import store_at
 
@@ -38,9 +41,10 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
     """Land the media of ready recordings; each file is verified and gets a receipt.
 
     Download links are resolved immediately before use and never leave the worker. Object names are deterministic, and
-    an object gets its final name only when it is complete, so any run can be repeated. Recordings that are not ready
-    are skipped; they are listed in the log and in the second XCom, ``summary``, as are ready recordings without a file
-    of the requested kinds. If files fail, the task pushes its result with those that did not, and then fails.
+    an object gets its final name only when it is complete, so any run can be repeated. Recordings that are not ready,
+    or were forgotten, are skipped; they are listed in the log and in the second XCom, ``summary``, as are ready
+    recordings without a file of the requested kinds. If files fail, the task pushes its result with those that did not,
+    and then fails.
 
     :param meetings_conn_id: a connection of the recordings' platform. (templated)
     :param recordings: the output of `ListRecordingsOperator` or `RecordingReadySensor`, or URIs of NDJSON files with
@@ -110,10 +114,12 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
             # A killed task stops its landings; partial uploads stay, and the next try resumes them.
             limits = Limits(max_bytes=self.max_bytes, stop=hook.interrupted)
             kinds = self._available_kinds(client)
-            recordings = list(arguments.values(Recording, self.recordings, "recordings", context))
+            store = store_at(self.target)
+            exclude = Exclude({}, Marks(store, redact_key))
+            values = arguments.values(Recording, self.recordings, "recordings", context)
+            recordings = [exclude.apply(one)[0] for one in values]
             ready = self._ready(client, recordings)
             batches = BatchWriter(self.batches_to, context, "stored_files") if self.batches_to is not None else None
-            store = store_at(self.target)
             store.check_writable()
             landing = Landing(
                 client, store, layout=layout, if_present=self.if_present, limits=limits, meter=AirflowMeter()
@@ -159,7 +165,8 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
                     f"{self.meetings_conn_id!r} is of type {client.platform}"
                 )
             if recording.state is not RecordingState.READY:
-                self.log.info("Skipping %s: state is %s", recording.label, recording.state)
+                why = f" ({recording.reason})" if recording.state is RecordingState.EXCLUDED else ""
+                self.log.info("Skipping %s: state is %s%s", recording.label, recording.state, why)
         return [recording for recording in recordings if recording.state is RecordingState.READY]
 
     def _collect(

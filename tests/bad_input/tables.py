@@ -202,6 +202,37 @@ BATCHES_TO = [replace(row, parameter="batches_to") for row in TARGET if row.valu
 FROM_LEDGER = WECOM | {"owner_ids": ["a"], "meeting_ids": None, "ledger": "file://{lake}", "start": None, "end": None}
 LEDGER = [replace(row, parameter="ledger") for row in BATCHES_TO]
 
+EXCLUDE = [
+    *(
+        Row("exclude", value, kind, "Write for example {'owner_ids': ['zhangwei']")
+        for value, kind in [
+            (7, "got int"),
+            (True, "got bool"),
+            ("", "got str"),
+            ("{'title': 'x'}", "got str"),
+            (b"x", "got bytes"),
+            (["title"], "got list"),
+            (Opaque(), "got Opaque"),
+        ]
+    ),
+    *(
+        Row("exclude", {"title": value}, kind, "Write for example '(?i)interview|")
+        for value, kind in [
+            ("(", "'(' is not a regular expression"),
+            (7, "7 is not a regular expression"),
+            (b"x", "b'x' is not a regular expression"),
+            (["x"], "['x'] is not a regular expression"),
+            ("", "'' is found in every title"),
+            (".*", "'.*' is found in every title"),
+        ]
+    ),
+    *(replace(row, parameter="exclude", value={"owner_ids": row.value}) for row in id_lists("owner_ids")),
+    Row("exclude", {"participants": ["a"]}, "feishu does not tell 'participants'", "It tells owner_ids, title"),
+    Row("exclude", {"sharing": [1]}, "feishu does not tell 'sharing'", "It tells owner_ids, title"),
+    Row("exclude", {7: ["a"]}, "feishu does not tell 7", "It tells owner_ids, title"),
+    Row("exclude", {LONG: ["a"]}, "feishu does not tell 'aaaa", "It tells owner_ids, title"),
+]
+
 TIMEZONES = [
     Row("timezone", value, f"({type(value).__name__})", "use an IANA name")
     for value in (None, 7, True, b"UTC", ["UTC"], "", "Mars/Olympus", "../../etc/passwd", LONG, "a\0b")
@@ -251,6 +282,7 @@ TABLES: dict[type, Table] = {
                 "set start and end",
                 WECOM | {"end": None, "owner_ids": ["a"]},
             ),
+            *EXCLUDE,
             *id_lists("meeting_ids"),
             *id_lists("meeting_numbers"),
             *id_lists("owner_ids"),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.ledger.ledger import FOLDER, Ledger
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.emulator.seed.feishu import (
     PROCESSING_MEETING,
@@ -18,11 +21,13 @@ from airflow_provider_meetings.emulator.seed.feishu import (
     READY_MEETING,
     READY_MINUTE,
 )
-from airflow_provider_meetings.emulator.seed.wecom import ENDLESS_RECORD, OWNERS
+from airflow_provider_meetings.emulator.seed.wecom import ENDLESS_RECORD, OWNERS, PROCESSING_RECORD
 from airflow_provider_meetings.hooks.clock import CLOCK_FILE
+from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.operators.ledger import LedgerCheckOperator, SettleOperator
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.task_groups import land_recordings
 from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from tests.api.ledger.test_state import item, seen
 from tests.conftest import TaskInstance
@@ -225,3 +230,95 @@ def test_clock_that_runs_ahead_writes_nothing(
             wecom.check()
     else:
         assert wecom.list("one")
+
+
+KEY = "0123456789abcdef"
+
+
+def mark(pipeline: Pipeline, kind: MarkKind, platform: str, tenant: str, one: str) -> Marks:
+    marks = Marks(store_at(pipeline.ledger), KEY.encode)
+    marks.add(kind, platform, tenant, one, {})
+    return marks
+
+
+def test_excluded_recordings_are_settled_until_the_rules_change(emulated: Any, wecom: Pipeline) -> None:
+    hosted = {
+        one.meeting_record_id for one in emulated.state.company.wecom_recordings.values() if one.host_user_id == "lina"
+    }
+    found = wecom.list("one", exclude={"owner_ids": ["lina"]})
+    assert ids([one for one in found if one["state"] == "excluded"]) == hosted
+    wecom.settle("one", found, wecom.land(found))
+    assert ids(wecom.check()["open"]) == {ENDLESS_RECORD}
+    folder = Path(wecom.ledger.removeprefix("file://"))
+    assert not any(one in str(path) for one in hosted for path in folder.rglob("*"))
+    assert ids(wecom.list("two", exclude={"owner_ids": ["lina"]})) == {ENDLESS_RECORD}
+    again = wecom.list("three")
+    assert ids(again) == {*hosted, ENDLESS_RECORD}
+    assert ids(wecom.land(again)) == hosted
+    assert wecom.contexts["two"]["ti"].pushed["summary"]["excluded"] == {"excluded by owner_ids": len(hosted)}
+
+
+def test_forgotten_recordings_and_owners_stay_out(
+    emulated: Any, wecom: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the listing, by a rebuilt ledger, by ids, and by a landing that is given them."""
+    monkeypatch.setenv("AIRFLOW__MEETINGS__REDACT_KEY", KEY)
+    everything = wecom.list("one")
+    company = emulated.state.company.wecom_recordings
+    (of,) = {(one["platform"], one["tenant"]) for one in everything}
+    mark(wecom, MarkKind.OWNER, *of, "lina")
+    marks = mark(wecom, MarkKind.RECORDING, *of, PROCESSING_RECORD)
+    hosted = {one.meeting_record_id for one in company.values() if one.host_user_id == "lina"}
+    before = len(emulated.state.requests)
+    landed = wecom.land(everything)
+    assert ids(landed) == set(company) - hosted - {PROCESSING_RECORD, ENDLESS_RECORD}
+    asked = " ".join(str(request) for request in emulated.state.requests[before:])
+    assert not any(one in asked for one in hosted)
+    # Another run than the one that died with its listing.
+    found = wecom.list("two")
+    assert not ids(found) & {*hosted, PROCESSING_RECORD}
+    assert wecom.contexts["two"]["ti"].pushed["summary"]["excluded"] == {"forgotten": len(hosted) + 1}
+    assert not ids(wecom.check()["open"]) & {*hosted, PROCESSING_RECORD}
+    shutil.rmtree(Path(wecom.ledger.removeprefix("file://"), FOLDER))
+    assert not ids(wecom.list("three")) & {*hosted, PROCESSING_RECORD}
+    by_hand = {"meeting_ids": [company[PROCESSING_RECORD].meetingid], "owner_ids": None}
+    assert ids(wecom.list("four", **by_hand)) == {ENDLESS_RECORD}, "what is due"
+    assert marks.remove(MarkKind.RECORDING, *of, PROCESSING_RECORD)
+    assert ids(wecom.list("five")) >= {PROCESSING_RECORD}
+
+
+def test_forgotten_minute_is_asked_for_no_more(
+    emulated: Any, feishu: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__MEETINGS__REDACT_KEY", KEY)
+    found = feishu.list("one")
+    (ready,) = (one for one in found if one["recording_id"] == READY_MINUTE)
+    mark(feishu, MarkKind.RECORDING, ready["platform"], ready["tenant"], READY_MINUTE)
+    feishu.settle("one", found, feishu.land(found))
+    assert READY_MINUTE not in ids(feishu.list("two"))
+    before = len(emulated.state.requests)
+    feishu.list("three")
+    paths = [request.path for request in emulated.state.requests[before:]]
+    assert not any(READY_MINUTE in path or READY_MEETING in path for path in paths)
+
+
+def test_marks_need_their_key(emulated: Any, wecom: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    mark(wecom, MarkKind.OWNER, "wecom", "corp", "lina")
+    monkeypatch.delenv("AIRFLOW__MEETINGS__REDACT_KEY", raising=False)
+    runs: list[Callable[[], Found]] = [lambda: wecom.list("one"), lambda: wecom.land([])]
+    for run in runs:
+        with pytest.raises(AirflowFailException, match="Set the option redact_key"):
+            run()
+    monkeypatch.setenv("AIRFLOW__MEETINGS__REDACT_KEY", KEY[::-1])
+    for run in runs:
+        with pytest.raises(AirflowFailException, match="made with another key"):
+            run()
+
+
+def test_task_group_excludes() -> None:
+    rules = {"owner_ids": ["lina"]}
+    with DAG("meetings", schedule=None) as dag:
+        land_recordings(meetings_conn_id="wecom_default", start=START, target="file:///data/lake", exclude=rules)
+    listing = dag.get_task("recordings.list")
+    assert isinstance(listing, ListRecordingsOperator)
+    assert listing.exclude == rules

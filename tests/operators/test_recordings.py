@@ -19,6 +19,7 @@ from airflow_provider_meetings.hooks import arguments, batches
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.platforms.wecom.recordings import WeComClient
 from airflow_provider_meetings.transfers.inputs import RecordingInputs
+from airflow_provider_meetings.transfers.recordings_to_object_storage import RecordingsToObjectStorageOperator
 from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 from tests.contract.revocation import revoke_at_requests
 from tests.sensors.test_modes import DELETED, company_of
@@ -284,3 +285,75 @@ def test_owner_that_is_refused(emulated: Any, context: Any) -> None:
     assert [(w["selector"], w["outcome"]) for w in windows if w["outcome"] != "complete"] == [
         (OWNERS[0], "refused")
     ] * 2
+
+
+def land(context: Any, tmp_path: Path, conn_id: str, recordings: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = RecordingsToObjectStorageOperator(
+        task_id="land", meetings_conn_id=conn_id, recordings=recordings, target=f"file://{tmp_path}/lake"
+    ).execute(context)
+    return found
+
+
+def test_exclude_by_owner_title_and_sharing(
+    emulated: Any, context: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    company = emulated.state.company.wecom_recordings
+    window = {"start": "2026-10-28T00:00:00+08:00"}
+    everything = {one["recording_id"] for one in wecom(owner_ids=list(OWNERS), **window).execute(context)}
+    rules = {"owner_ids": ["wangfang"], "title": "(?i)ROADMAP|站会", "sharing": [1]}
+    found = wecom(owner_ids=list(OWNERS), exclude=rules, **window).execute(context)
+    logged = capsys.readouterr().out
+    expected = {
+        one.meeting_record_id: "owner_ids"
+        if one.host_user_id == "wangfang"
+        else "title"
+        if "roadmap" in one.title or "站会" in one.title
+        else "sharing"
+        for one in company.values()
+        if one.host_user_id == "wangfang"
+        or "roadmap" in one.title
+        or "站会" in one.title
+        or any(file.sharing for file in one.files)
+    }
+    out = [one for one in found if one["state"] == "excluded"]
+    expected = {one: rule for one, rule in expected.items() if one in everything}
+    assert set(expected.values()) == {"owner_ids", "title", "sharing"}
+    assert {one["recording_id"]: one["reason"] for one in out} == {
+        one: f"excluded by {rule}" for one, rule in expected.items()
+    }
+    assert {one["recording_id"] for one in found} == everything
+    names = {"platform", "tenant", "recording_id", "meeting_id", "meeting_number", "state", "reason", "started_at"}
+    assert all({name for name, value in one.items() if value} == {*names, "asked_at"} for one in out)
+    summary = context["ti"].pushed["summary"]["excluded"]
+    assert summary == {f"excluded by {rule}": list(expected.values()).count(rule) for rule in expected.values()}
+    assert f"excluded or forgotten: {summary}" in logged
+    assert not any(one.title in logged for one in company.values())
+    before = len(emulated.state.requests)
+    landed = land(context, tmp_path, "wecom_default", found)
+    assert {one["recording_id"] for one in landed} == {one["recording_id"] for one in found if one["state"] == "ready"}
+    asked = " ".join(str(request) for request in emulated.state.requests[before:])
+    assert all(one not in asked for one in expected)
+
+
+def test_no_link_of_an_excluded_minute_is_asked_for(emulated: Any, context: Any, tmp_path: Path) -> None:
+    def feishu(**arguments: Any) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = ListRecordingsOperator(
+            task_id="list", meetings_conn_id="feishu_default", meeting_ids=[READY_MEETING], **arguments
+        ).execute(context)
+        return listed
+
+    (ready,) = feishu()
+    (found,) = feishu(exclude={"owner_ids": [ready["owner_id"]]})
+    assert (found["state"], found["recording_id"]) == ("excluded", ready["recording_id"])
+    assert not any(found[name] for name in ("title", "owner_id", "page_url", "listed_by", "files", "source"))
+    before = len(emulated.state.requests)
+    assert land(context, tmp_path, "feishu_default", [found]) == []
+    assert [request for request in emulated.state.requests[before:] if ready["recording_id"] in request.path] == []
+    land(context, tmp_path, "feishu_default", [ready])
+    assert [request for request in emulated.state.requests[before:] if ready["recording_id"] in request.path]
+
+
+def test_exclude_is_templated(emulated: Any, context: Any) -> None:
+    operator = wecom(owner_ids=["lina"], exclude={"owner_ids": "{{ ['li' ~ 'na'] | tojson }}"})
+    operator.render_template_fields({})
+    assert {one["state"] for one in operator.execute(context)} >= {"excluded"}

@@ -24,8 +24,14 @@ from airflow.sdk.bases.operator import TriggerFailureReason
 from airflow.serialization.serialized_objects import DagSerialization
 
 from airflow_provider_meetings.api.query import RecordingQuery
-from airflow_provider_meetings.emulator.seed.feishu import PROCESSING_MINUTE, READY_MEETING, RUNNING_MEETING
+from airflow_provider_meetings.emulator.seed.feishu import (
+    AUDIO_ONLY_MEETING,
+    PROCESSING_MINUTE,
+    READY_MEETING,
+    RUNNING_MEETING,
+)
 from airflow_provider_meetings.emulator.seed.wecom import PROCESSING_RECORD
+from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
 from airflow_provider_meetings.sensors import recordings
 from airflow_provider_meetings.sensors.recordings import RecordingReadySensor
 from airflow_provider_meetings.triggers.recordings import TIMEOUT_MARGIN
@@ -52,6 +58,24 @@ def wecom(emulated: Any, **arguments: Any) -> RecordingReadySensor:
             **arguments,
         }
     )
+
+
+@pytest.mark.parametrize("with_others", [False, True])
+def test_excluded_recordings_are_not_asked_for(emulated: Any, context: Any, with_others: bool) -> None:
+    """They go on as they are: who closes a ledger needs them."""
+    listed = ListRecordingsOperator(
+        task_id="list", meetings_conn_id="feishu_default", meeting_ids=[READY_MEETING], exclude={"title": "."}
+    ).execute(context)
+    assert [one["state"] for one in listed] == ["excluded"]
+    others = ListRecordingsOperator(
+        task_id="list", meetings_conn_id="feishu_default", meeting_ids=[AUDIO_ONLY_MEETING]
+    ).execute(context)
+    before = len(emulated.state.requests)
+    found = feishu(recordings=[*listed, *(others if with_others else [])]).execute(context)
+    assert [one["state"] for one in found] == [*(["ready"] if with_others else []), "excluded"]
+    assert found[-1] == listed[0]
+    paths = [request.path for request in emulated.state.requests[before:]]
+    assert not any(listed[0]["recording_id"] in path or READY_MEETING in path for path in paths)
 
 
 def test_recordings_of_listing(emulated: Any, context: Any) -> None:

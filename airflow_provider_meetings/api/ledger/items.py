@@ -10,6 +10,7 @@ import msgspec
 import msgspec.structs
 import pendulum
 
+from airflow_provider_meetings.api.ledger.marks import FORGOTTEN
 from airflow_provider_meetings.api.models import Recording, RecordingState
 from airflow_provider_meetings.api.query import RecordingRef
 
@@ -42,6 +43,7 @@ class Seen(Record, frozen=True, kw_only=True):
     :param asked_at: when the contents of its files were last asked for.
     :param missing_since: when a complete listing first lacked it, after it was ready.
     :param open_since: when it was opened, if it was not open.
+    :param excluded_by: what has excluded it; see `Exclude.apply`.
     :param replaced_by: the id of the recording, which has its own item since it is known.
     """
 
@@ -60,6 +62,7 @@ class Seen(Record, frozen=True, kw_only=True):
     started_at: Time | None = None
     missing_since: Time | None = None
     open_since: Time | None = None
+    excluded_by: str | None = None
     replaced_by: str | None = None
 
     @property
@@ -132,8 +135,8 @@ class Item(Record, frozen=True, kw_only=True):
         if self.is_open:
             due = self.seen.taken_at + TAKEN_FOR
             return None if self.is_expired(due, revisit) else due
-        if self.settled is None or not self.is_live:  # another item has taken its place
-            return None
+        if self.settled is None or not self.is_live or self.seen.reason == FORGOTTEN:
+            return None  # not live: another item has taken its place
         since = self.first_seen if self.settled_at is None else self.settled_at
         if self.settled.missing:
             due = self.seen.asked_at + TAKEN_FOR

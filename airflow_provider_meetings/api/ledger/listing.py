@@ -11,6 +11,7 @@ import pendulum
 
 from airflow_provider_meetings.api.client import MeetingsClient
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.exclude import Exclude
 from airflow_provider_meetings.api.landing.layout import RECEIPT_SUFFIX
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.landing.store import Store
@@ -34,6 +35,7 @@ class LedgerListing:
     :param ids: by the names of selectors; none lists the windows alone.
     :param start: seconds since the epoch; together with `end` the window of this run, alone where the ledger begins.
     :param revisit: in seconds; see `Item.next_check`.
+    :param exclude: see `LedgerRun`.
     :raises InvalidRequest: for an unreadable ledger, for that of another platform or tenant, and for one that has not
         listed a selector yet, without `start`.
     """
@@ -48,6 +50,7 @@ class LedgerListing:
         start: float | None,
         end: float | None,
         revisit: float,
+        exclude: Exclude | None = None,
     ) -> None:
         self.now = client.clock()
         self.ledger = Ledger(store)
@@ -57,7 +60,7 @@ class LedgerListing:
         self._revisit = revisit
         check_first(self.state.pipeline, self._pipeline, "another pipeline:")
         landed = _landed_keys(store) if self.state.pipeline is None else frozenset[str]()
-        self._run = LedgerRun(self.state, run=run, now=self.now, revisit=revisit, landed=landed)
+        self._run = LedgerRun(self.state, run=run, now=self.now, revisit=revisit, landed=landed, exclude=exclude)
         backfill = (start, end) if start is not None and end is not None else None
         self._is_backfill = backfill is not None
         self._windows: list[tuple[str, str, tuple[float, float] | None]] = []

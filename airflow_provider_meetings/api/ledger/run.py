@@ -9,14 +9,16 @@ import pendulum
 
 from airflow_provider_meetings.api.client import NOT_LISTED
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.ledger.items import DAY, TAKEN_FOR, Item, Seen, key_of, recording_digest
+from airflow_provider_meetings.api.exclude import Exclude
+from airflow_provider_meetings.api.ledger.items import DAY, TAKEN_FOR, Item, Seen, Settled, key_of, recording_digest
 from airflow_provider_meetings.api.ledger.ledger import new_entry
+from airflow_provider_meetings.api.ledger.marks import FORGOTTEN
 from airflow_provider_meetings.api.ledger.state import Interval, State
 from airflow_provider_meetings.api.models import Recording, RecordingState
 from airflow_provider_meetings.api.query import WINDOW, RecordingRef
 
 _MOMENT = 0.001
-_EXISTED = frozenset({RecordingState.READY, RecordingState.GONE})
+_EXISTED = frozenset({RecordingState.READY, RecordingState.GONE, RecordingState.EXCLUDED})
 
 
 class LedgerRun:
@@ -27,10 +29,21 @@ class LedgerRun:
     :param now: the moment of asking, in seconds since the epoch.
     :param revisit: in seconds; see `Item.next_check`.
     :param landed: the keys of what has a receipt; for a new ledger. Those that are too old to be watched stay out.
+    :param exclude: None excludes nothing.
     """
 
-    def __init__(self, state: State, *, run: str, now: float, revisit: float, landed: Container[str] = ()) -> None:
+    def __init__(
+        self,
+        state: State,
+        *,
+        run: str,
+        now: float,
+        revisit: float,
+        landed: Container[str] = (),
+        exclude: Exclude | None = None,
+    ) -> None:
         self.entry = new_entry()
+        self._exclude = exclude or Exclude({})
         self.changes = State()
         self._state = state
         self._run = run
@@ -90,12 +103,15 @@ class LedgerRun:
     def take(self, recording: Recording, *, by_hand: bool = False) -> Recording | None:
         """Return a recording that the platform has answered with, if it must be landed or loaded; None if not.
 
-        An item that another run took less than an hour ago is not returned, unless it has changed.
+        An item that another run took less than an hour ago is not returned, unless it has changed; what was forgotten
+        is closed, and not returned.
 
         :param by_hand: whether the user has named it: it is returned also if it is not due, and its wait begins anew.
         """
         if not (recording.recording_id or recording.meeting_id or recording.meeting_number):
             return recording  # a refused owner: no recording, and asked for again by each listing
+        listed_by = recording.listed_by or WINDOW
+        recording, excluded_by = self._exclude.apply(recording)
         key = key_of(recording)
         self._shown.add(key)
         self._supersede(recording)
@@ -126,7 +142,7 @@ class LedgerRun:
             entry=self.entry,
             state=recording.state,
             digest=digest,
-            selector=item.seen.selector if item else recording.listed_by or WINDOW,
+            selector=item.seen.selector if item else listed_by,
             run=self._run,
             taken_at=self._now,
             asked_at=self._now,
@@ -137,7 +153,13 @@ class LedgerRun:
             started_at=recording.started_at.timestamp() if recording.started_at else None,
             missing_since=missing_since,
             open_since=self._open_since(item, by_hand=by_hand),
+            excluded_by=excluded_by,
         )
+        if recording.reason == FORGOTTEN:
+            item = item or Item(seen=seen, first_seen=self._now)
+            settled = Settled(at=self._now, entry=self.entry, digest=digest)
+            self._change(key, item.replace(seen=seen, closed=item.closed | item.opened, settled=settled))
+            return None
         self._open(key, item, seen, changed=changed)
         return replace(recording, revisit=item is not None and item.settled is not None)
 
@@ -191,6 +213,8 @@ class LedgerRun:
             return not item.is_expired(self._now, self._revisit)
         if item.seen.taken_at > self._now + TAKEN_FOR and item.is_live:
             return True  # taken by a clock that ran ahead
+        if item.seen.excluded_by and item.seen.excluded_by not in self._exclude:
+            return True
         due = item.next_check(self._revisit)
         return due is not None and due <= self._now
 

@@ -47,6 +47,7 @@ class WeComClient(WeComEndpoints, MeetingsClient):
     """Call WeCom as one self-built app; the endpoints are those of `WeComEndpoints`, the tenant is the corp id."""
 
     platform: ClassVar[str] = "wecom"
+    sharing_field: ClassVar[str] = "sharing_state"
     selectors: ClassVar[tuple[str, ...]] = ("meeting_ids", "meeting_numbers", "owner_ids", "recordings")
     windowed: ClassVar[tuple[str, ...]] = selectors
     # https://developer.work.weixin.qq.com/document/path/98192

@@ -40,6 +40,7 @@ ConflictInsert = Callable[[Table], "sqlite.Insert | postgresql.Insert"]
 
 PENDING_STATES = frozenset(str(s) for s in RecordingState if s.is_pending or s is RecordingState.OVERDUE)
 # Literals, not bound values: placeholders are for the values of rows only.
+_EXCLUDED: ColumnElement[str] = literal_column(f"'{RecordingState.EXCLUDED}'")
 _PENDING: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in sorted(PENDING_STATES)]
 
 
@@ -54,11 +55,13 @@ def is_settled(row: Columns) -> ColumnElement[bool]:
 def is_current(existing: Columns, incoming: Columns) -> ColumnElement[bool]:
     """Whether the platform did not answer with the existing row after the incoming one.
 
-    A settled recording is not pending again: "pending" is also what the platform failed to answer.
+    A settled recording is not pending again: "pending" is also what the platform failed to answer. One that was loaded
+    before it was excluded keeps its row.
     """
+    stays = and_(is_settled(existing), existing["state"] != _EXCLUDED, incoming["state"] == _EXCLUDED)
     first_settled = and_(~is_settled(existing), is_settled(incoming))
     not_older = or_(existing["asked_at"].is_(None), existing["asked_at"] <= incoming["asked_at"])
-    return or_(first_settled, and_(or_(~is_settled(existing), is_settled(incoming)), not_older))
+    return and_(~stays, or_(first_settled, and_(or_(~is_settled(existing), is_settled(incoming)), not_older)))
 
 
 def observation_changed(existing: Columns, incoming: Columns) -> ColumnElement[bool]:

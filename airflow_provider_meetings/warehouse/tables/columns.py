@@ -78,7 +78,7 @@ def recordings() -> Columns:
         _time("started_at", "Start of the recording, UTC; Feishu's create_time"),
         _time("ended_at", "End of the recording, UTC"),
         _integer("duration_ms", "Duration in milliseconds"),
-        _text("state", "recording, processing, absent, ready, gone, forbidden, unknown or overdue"),
+        _text("state", "recording, processing, absent, ready, gone, forbidden, unknown, overdue or excluded"),
         _integer("state_code", "The platform's own number for the state; WeCom's", from_source=True),
         _text("reason", "The reason for the state, if the state alone does not show it"),
         _text("page_url", "The recording's page for signed-in users; not a download link"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pendulum
@@ -10,13 +11,17 @@ import pytest
 
 from airflow_provider_meetings.api.client import NOT_LISTED
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.exclude import Exclude
+from airflow_provider_meetings.api.landing.store import Store
 from airflow_provider_meetings.api.ledger.items import DAY, key_of
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
 from airflow_provider_meetings.api.ledger.report import counts, dates, rows
 from airflow_provider_meetings.api.ledger.run import LedgerRun
 from airflow_provider_meetings.api.ledger.settle import settle
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import Recording, RecordingState, StoredFile
 from airflow_provider_meetings.api.query import WINDOW, RecordingRef
+from airflow_provider_meetings.storage.local.store import LocalStore
 
 REVISIT = 14 * DAY
 OWNER = "owner_id:zhang"
@@ -427,3 +432,127 @@ def test_ledger_that_was_deleted_is_rebuilt(source: Source) -> None:
     rebuilt = LedgerRun(State(), run="b", now=20 * DAY, revisit=REVISIT, landed={"recording:r1", "recording:r2"})
     found = [rebuilt.take(one) for one in (recording(1), recording(2, started=19 * DAY), recording(3))]
     assert [one.recording_id for one in found if one] == ["r2", "r3"]
+
+
+class Excluding(Source):
+    """A pipeline whose rules and marks change."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.rules: dict[str, Any] = {}
+        self.marks = Marks(store, lambda: b"0123456789abcdef")
+
+    def run(self, now: float, name: str | None = None) -> LedgerRun:
+        exclude = Exclude(self.rules, self.marks)
+        return LedgerRun(self.state, run=name or str(now), now=now, revisit=REVISIT, exclude=exclude)
+
+    def mark(self, kind: MarkKind, one: str) -> None:
+        self.marks.add(kind, "acme", "t", one, {})
+
+    def asks_for(self, now: float, *found: Recording) -> set[str | None]:
+        """Return what a run asks for by its id, beside the listing of `found`."""
+        run = self.run(now)
+        for one in found:
+            run.take(one)
+        return {ref.recording_id for ref in run.due()}
+
+
+@pytest.fixture
+def excluding(tmp_path: Path) -> Excluding:
+    return Excluding(LocalStore(tmp_path, f"file://{tmp_path}"))
+
+
+MINE = recording(1, owner_id="mine", title="Mine")
+
+
+def test_excluded_recording_is_settled_by_the_load(excluding: Excluding) -> None:
+    excluding.rules = {"owner_ids": ["mine"]}
+    run, taken = excluding.lists(DAY, MINE, recording(2, owner_id="other"))
+    assert [(one.recording_id, one.state) for one in taken] == [("r1", "excluded"), ("r2", "ready")]
+    assert excluding.is_open(MINE)
+    excluding.closes(run, taken)
+    (mine, _) = rows(excluding.state, DAY)
+    assert (mine["state"], mine["reason"], mine["listed_by"]) == ("excluded", "excluded by owner_ids", OWNER)
+    assert mine["settled_at"]
+    assert [(one["landed"], one["settled"], one["open"]) for one in counts(excluding.state)] == [(1, 1, 0)]
+    assert excluding.lists(DAY + 7200, MINE)[1] == []
+
+
+def test_excluded_title_is_not_in_the_ledger(excluding: Excluding) -> None:
+    """Also not by its digest: another title of an excluded recording changes nothing."""
+    excluding.rules = {"owner_ids": ["mine"]}
+    run, taken = excluding.lists(DAY, MINE)
+    excluding.closes(run, taken)
+    assert excluding.lists(DAY + 7200, recording(1, owner_id="mine", title="Other"))[1] == []
+
+
+def test_other_rules_let_it_in_at_any_age(excluding: Excluding) -> None:
+    """It is asked for by its id, where no listing shows it any more."""
+    excluding.rules = {"owner_ids": ["mine"]}
+    for now in (DAY, DAY + REVISIT):  # the end of its watch
+        run, taken = excluding.lists(now, MINE)
+        excluding.closes(run, taken)
+    excluding.state.drop(200 * DAY)
+    assert excluding.asks_for(200 * DAY) == set()
+    excluding.rules = {"owner_ids": ["others"]}
+    assert excluding.asks_for(200 * DAY) == {"r1"}
+    run, taken = excluding.lists(200 * DAY, MINE)
+    assert [(one.state, one.title, one.revisit) for one in taken] == [("ready", "Mine", True)]
+    excluding.closes(run, taken)
+    assert excluding.lists(200 * DAY + 7200, MINE)[1] == []
+
+
+def test_landed_recording_that_is_excluded_later(excluding: Excluding) -> None:
+    run, taken = excluding.lists(DAY, MINE)
+    excluding.closes(run, taken)
+    excluding.rules = {"title": "Mine"}
+    run, taken = excluding.lists(2 * DAY, MINE)
+    assert [one.state for one in taken] == ["excluded"]
+    excluding.closes(run, taken)
+    assert not excluding.is_open(MINE)
+
+
+@pytest.mark.parametrize("kind", [MarkKind.RECORDING, MarkKind.OWNER])
+@pytest.mark.parametrize("before", ["new", "open", "settled"])
+def test_forgotten_recording_is_closed_and_never_asked_for(excluding: Excluding, kind: MarkKind, before: str) -> None:
+    if before != "new":
+        run, taken = excluding.lists(DAY, MINE)
+    if before == "settled":
+        excluding.closes(run, taken)
+    excluding.mark(kind, "r1" if kind is MarkKind.RECORDING else "mine")
+    run, taken = excluding.lists(3 * DAY, MINE)
+    assert taken == []
+    assert run.take(MINE, by_hand=True) is None
+    (item,) = rows(excluding.state, 3 * DAY)
+    assert (item["state"], item["reason"], item["next_check_at"]) == ("excluded", "forgotten", None)
+    assert not excluding.is_open(MINE)
+    for day in range(4, 60):
+        assert excluding.asks_for(day * DAY) == set()
+        ref = RecordingRef(recording_id=None, meeting_id="m1", started_at=MINE.started_at)
+        assert excluding.run(day * DAY).wanted(ref) is None
+        assert excluding.lists(day * DAY, MINE)[1] == []
+    assert next(counts(excluding.state))["lost"] == 0
+
+
+def test_unforgotten_recording_is_asked_for_again(excluding: Excluding) -> None:
+    excluding.mark(MarkKind.OWNER, "mine")
+    excluding.lists(DAY, MINE)
+    excluding.marks.remove(MarkKind.OWNER, "acme", "t", "mine")
+    assert excluding.asks_for(300 * DAY) == {"r1"}
+    _, taken = excluding.lists(300 * DAY, MINE)
+    assert [(one.recording_id, one.state) for one in taken] == [("r1", "ready")]
+
+
+def test_rebuilt_ledger_does_not_return_what_was_forgotten(excluding: Excluding) -> None:
+    excluding.mark(MarkKind.RECORDING, "r1")
+    excluding.lists(DAY, MINE)
+    excluding.state = State()
+    assert excluding.lists(2 * DAY, MINE)[1] == []
+
+
+def test_platform_that_fails_to_answer_does_not_reopen_it(excluding: Excluding) -> None:
+    excluding.rules = {"owner_ids": ["mine"]}
+    run, taken = excluding.lists(DAY, MINE)
+    excluding.closes(run, taken)
+    assert excluding.lists(2 * DAY, recording(1, "absent"))[1] == []
+    assert not excluding.is_open(MINE)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from airflow_provider_meetings.api.exclude import Exclude
 from airflow_provider_meetings.api.models import Recording
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.rounds import BATCH
@@ -179,6 +180,40 @@ def test_recording_with_ids_only_keeps_other_columns(
     assert (after["_deleted_at"] is not None) == (state == "gone")
     load(recordings=[recording(reason=None)])
     assert (dump("recordings")[0]["reason"], dump("recordings")[0]["_deleted_at"]) == (None, None)
+
+
+def excluded(one: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
+    found, _ = Exclude({"owner_ids": [one["owner_id"]]}).apply(Recording.from_dict({**one, **changes}))
+    return found.to_dict()
+
+
+def test_recording_that_is_excluded_after_it_was_landed_keeps_its_rows(
+    load: Load, recording: Make, stored: Make, dump: Dump, now: datetime
+) -> None:
+    load(recordings=[recording(owner_id="lina")], stored_files=[stored()])
+    before = {table: dump(table) for table in NONE}
+    later = now + timedelta(hours=1)
+    load(recordings=[excluded(recording(owner_id="lina"), asked_at=later.isoformat())], now=later)
+    assert {table: dump(table) for table in NONE} == before
+
+
+def test_excluded_recording_has_ids_until_it_is_let_in(load: Load, recording: Make, dump: Dump, now: datetime) -> None:
+    load(recordings=[excluded(recording(owner_id="lina"))])
+    (row,) = dump("recordings")
+    assert (row["state"], row["reason"], row["recording_id"]) == ("excluded", "excluded by owner_ids", "rec-1")
+    assert [row[name] for name in ("title", "owner_id", "page_url", "listed_by")] == [None] * 4
+    assert dump("recording_files") == []
+    load(recordings=[recording(owner_id="lina", reason=None)], now=now + timedelta(hours=1))
+    (row,) = dump("recordings")
+    assert (row["state"], row["reason"], row["owner_id"], row["title"]) == ("ready", None, "lina", "周会")
+
+
+@pytest.mark.sqlite_cases
+@pytest.mark.parametrize("state", ["processing", "overdue"])
+def test_pending_recording_that_is_excluded(load: Load, recording: Make, dump: Dump, state: str) -> None:
+    load(recordings=[recording(state=state, owner_id="lina", files=[])])
+    load(recordings=[excluded(recording(owner_id="lina"))])
+    assert [row["state"] for row in dump("recordings")] == ["excluded"]
 
 
 def test_unlisted_file_is_marked_deleted(load: Load, recording: Make, stored: Make, dump: Dump, now: datetime) -> None:
