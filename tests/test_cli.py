@@ -17,9 +17,11 @@ from airflow.cli.cli_parser import get_parser
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.ledger.items import Settled
 from airflow_provider_meetings.api.ledger.ledger import FOLDER, Ledger
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.cli.definition import age
 from airflow_provider_meetings.emulator.seed.feishu import READY_MEETING
+from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.storage.local.store import LocalStore
 from tests.api.ledger.test_state import item, seen
 from tests.conftest import Emulated
@@ -136,6 +138,32 @@ def test_pending_shows_what_waits(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert [one["item_key"] for one in json.loads(capsys.readouterr().out)["lost"]] == ["recording:3"]
     (tmp_path / FOLDER / "x.json").write_text("{")
     assert run("pending", url) == 2
+
+
+def test_unforget_removes_marks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "0123456789abcdef"
+    urls = [f"file://{tmp_path}/{name}" for name in ("ledger", "lake")]
+    for url in urls:
+        marks = Marks(store_at(url), key.encode)
+        for kind, one in ((MarkKind.RECORDING, "r1"), (MarkKind.RECORDING, "r2"), (MarkKind.OWNER, "o1")):
+            marks.add(kind, "acme", "t", one, {})
+    command = ("unforget", *urls, "--platform", "acme", "--tenant", "t", "--recordings", "r1", "--owners", "o1", "-o")
+    monkeypatch.delenv("AIRFLOW__MEETINGS__REDACT_KEY", raising=False)
+    assert run(*command, "json") == 2
+    assert "Set the option redact_key" in capsys.readouterr().err
+    monkeypatch.setenv("AIRFLOW__MEETINGS__REDACT_KEY", key)
+    assert run(*command, "json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "removed": 4,
+        "marks": [{"kind": "recording", "id": "r1", "removed": 2}, {"kind": "owner", "id": "o1", "removed": 2}],
+    }
+    assert run(*command, "table") == 1
+    for url in urls:
+        marks = Marks(store_at(url), key.encode)
+        of = (MarkKind.RECORDING, "acme", "t")
+        assert (marks.has(*of, "r1"), marks.has(*of, "r2")) == (False, True)
 
 
 WINDOW = ("--start", "2026-11-04T00:00:00+08:00", "--end", "2026-11-10T00:00:00+08:00")

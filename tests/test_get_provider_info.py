@@ -75,7 +75,14 @@ def test_airflow_finds_the_commands() -> None:
     assert ProvidersManager().cli_command_functions >= {get_commands}  # type: ignore[no-untyped-call]
     group = ALL_COMMANDS_DICT["meetings"]
     assert isinstance(group, GroupCommand)
-    assert [command.name for command in group.subcommands] == ["verify", "sweep", "pending", "plan", "authorize"]
+    assert [command.name for command in group.subcommands] == [
+        "verify",
+        "sweep",
+        "pending",
+        "unforget",
+        "plan",
+        "authorize",
+    ]
 
 
 def test_airflow_builds_the_connection_forms() -> None:

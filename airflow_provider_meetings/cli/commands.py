@@ -24,11 +24,13 @@ from rich.markup import escape
 
 from airflow_provider_meetings.api.audit.sweep import Sweep, SweepOutcome
 from airflow_provider_meetings.api.audit.verify import Verification
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
 from airflow_provider_meetings.api.ledger.report import check_ledger
 from airflow_provider_meetings.api.plan import plan_backfill
 from airflow_provider_meetings.api.query import RecordingQuery
 from airflow_provider_meetings.api.sanitize import printable
 from airflow_provider_meetings.hooks.meetings import ConsentHook, MeetingsHook
+from airflow_provider_meetings.hooks.redact_key import redact_key
 from airflow_provider_meetings.hooks.stores import store_at
 
 FINDINGS, FAILED = 1, 2
@@ -95,6 +97,23 @@ def pending(args: Namespace) -> int:
         summary = {"ledger": args.ledger, "open": len(found.open), "lost": len(found.lost)}
     _show(summary, "pending", found.open, columns, args.output)
     return FINDINGS if found.late or found.lost else 0
+
+
+@command
+def unforget(args: Namespace) -> int:
+    """Remove the marks of what was forgotten."""
+    places = [Marks(store_at(url, "url"), redact_key) for url in args.urls]
+    rows = [
+        {
+            "kind": kind,
+            "id": one,
+            "removed": sum(marks.remove(kind, args.platform, args.tenant, one) for marks in places),
+        }
+        for kind in MarkKind
+        for one in getattr(args, f"{kind}s")
+    ]
+    _show({"removed": sum(row["removed"] for row in rows)}, "marks", rows, ("kind", "id", "removed"), args.output)
+    return 0 if all(row["removed"] for row in rows) else FINDINGS
 
 
 @command

@@ -86,6 +86,17 @@ def get_commands() -> list[CLICommand]:
             ARG_OUTPUT,
         ),
         _command(
+            "unforget",
+            "Remove the marks of what was forgotten",
+            "Let the next listing that finds it land again what was forgotten; nothing is fetched by this. Exit codes: "
+            "0 removed, 1 an id has no mark, 2 failed.",
+            _arg("urls", nargs="+", metavar="url", help="The ledger, and each target, such as file:///data/lake"),
+            _arg("--platform", required=True, help="The platform: feishu, wecom"),
+            _arg("--tenant", required=True, help="The tenant, as in the rows"),
+            *(_ids(f"--{kind}s", f"Ids of {kind}s") for kind in ("recording", "owner", "post", "author")),
+            ARG_OUTPUT,
+        ),
+        _command(
             "plan",
             "Estimate the requests, hours and bytes of a backfill",
             "Estimate what it costs to list the recordings of a window and to land their files, from a sample of the "
