@@ -59,7 +59,8 @@ class Exclude:
         return by == self._digest or (self._marks is not None and by in self._marks)
 
     def _rule(self, recording: Recording) -> str | None:
-        if recording.owner_id in self._owners:
+        has_id = recording.recording_id or recording.meeting_id or recording.meeting_number
+        if has_id and recording.owner_id in self._owners:  # else an owner that was refused
             return "excluded by owner_ids"
         if self._title and recording.title and self._title.search(recording.title[:MAX_TITLE]):
             return "excluded by title"

@@ -145,11 +145,8 @@ class ListRecordingsOperator(CallingTask, BaseOperator):
             report = WindowReport(self.log, windows, by_ledger=listing is not None)
             states: Counter[RecordingState] = Counter()
             try:
-                for recording in (
-                    listing.recordings(report.add)
-                    if listing
-                    else (exclude.apply(one)[0] for one in client.list(query, report.add))
-                ):
+                listed = listing.recordings(report.add) if listing else client.list(query, report.add)
+                for recording in listed if listing else (exclude.apply(one)[0] for one in listed):
                     states[recording.state] += 1
                     add(recording.to_dict())
             finally:

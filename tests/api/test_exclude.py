@@ -60,6 +60,11 @@ def test_not_excluded(rule: dict[str, Any]) -> None:
     assert not exclude.counts
 
 
+def test_owner_that_was_refused_is_no_recording() -> None:
+    refused = Recording(platform="acme", tenant="t", recording_id=None, owner_id="lina", state=RecordingState.UNKNOWN)
+    assert rules(owner_ids=["lina"]).apply(refused) == (refused, None)
+
+
 def test_what_is_not_known_excludes_nothing() -> None:
     bare = recording(owner_id=None, title=None, files=())
     assert rules(owner_ids=["lina"], title=".", sharing=["None"]).apply(bare) == (bare, None)
