@@ -22,6 +22,7 @@ _REASONS = {
     "it is built from columns that can be redacted": ("landing_id", "window_id", "clock_id"),
     "it is built from other columns: redact recording_id, meeting_id or meeting_number": ("item_key",),
     "redact owner_id, meeting_id, meeting_number or recording_id instead": ("selector", "listed_by"),
+    "it is about an erasure": ("subject_hash", "scope", "erasure_id", "erased_at", "asked_by", "counts"),
     "it is a row number": ("segment_no", "item_no"),
     "it describes the task": (
         *("dag_id", "run_id", "task_id", "map_index", "try_number", "pages", "items", "first_seen_at", "last_seen_at"),

@@ -279,3 +279,15 @@ def sync_clocks() -> Columns:
         _time("settled_until", "Up to when all that it listed is settled, UTC; may move back"),
         _time("_landed_at", "When this row last changed, UTC"),
     ]
+
+
+def erasures() -> Columns:
+    """One recording, post, person or kind of file that was forgotten; loads leave it out."""
+    return [
+        *_key(subject_hash="HMAC-SHA256 of what was forgotten, with the option redact_key"),
+        _text("scope", "recording, file, post, owner or author"),
+        _id("erasure_id", "The plan that it was part of"),
+        _time("erased_at", "When the plan was made, UTC"),
+        _text("asked_by", "Who asked for it, as given"),
+        _json("counts", "What the whole plan removed and redacted in this database or lake, by table"),
+    ]

@@ -37,6 +37,7 @@ class Tables:
     pending_items: Table
     discovery_windows: Table
     sync_clocks: Table
+    erasures: Table
 
     def __iter__(self) -> Iterator[Table]:
         return (getattr(self, f.name) for f in fields(self))

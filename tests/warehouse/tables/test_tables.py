@@ -29,6 +29,7 @@ def test_table_names() -> None:
         "pending_items",
         "discovery_windows",
         "sync_clocks",
+        "erasures",
     ]
 
 
