@@ -17,8 +17,9 @@ from airflow_provider_meetings.api.exclude import Exclude
 from airflow_provider_meetings.api.landing.batch import Failed, Landed, files_of, land_all
 from airflow_provider_meetings.api.landing.landing import IfPresent, Landing
 from airflow_provider_meetings.api.landing.layout import DEFAULT_LAYOUT, Layout
+from airflow_provider_meetings.api.landing.receipt import without_object
 from airflow_provider_meetings.api.landing.transfer import Limits
-from airflow_provider_meetings.api.ledger.marks import Marks
+from airflow_provider_meetings.api.ledger.marks import FORGOTTEN, Marks
 from airflow_provider_meetings.api.models import MediaFile, MediaKind, Recording, RecordingState, StoredFile
 from airflow_provider_meetings.api.query import check_ids
 from airflow_provider_meetings.hooks import arguments
@@ -115,7 +116,8 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
             limits = Limits(max_bytes=self.max_bytes, stop=hook.interrupted)
             kinds = self._available_kinds(client)
             store = store_at(self.target)
-            exclude = Exclude({}, Marks(store, redact_key))
+            marks = Marks(store, redact_key)
+            exclude = Exclude({}, marks)
             values = arguments.values(Recording, self.recordings, "recordings", context)
             recordings = [exclude.apply(one)[0] for one in values]
             ready = self._ready(client, recordings)
@@ -127,6 +129,8 @@ class RecordingsToObjectStorageOperator(CallingTask, BaseOperator):
             earlier = LandedFiles(context.get("task_state_store") if self.if_present in {"replace", "fail"} else None)
 
             def land(recording: Recording, media: MediaFile) -> StoredFile:
+                if marks.has_file(media):
+                    return without_object(media, "refused", FORGOTTEN)
                 key = layout.receipt_key(recording, media)
                 stored = landing.land(recording, media, if_present="verify" if key in earlier else None)
                 earlier.add(key)

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.landing.store import Store
-from airflow_provider_meetings.api.models import Recording
+from airflow_provider_meetings.api.models import MediaFile, Recording
 
 FOLDER = "_meetings_forgotten"
 """Beside the folder of a ledger: who deletes, restores or compacts that one leaves the marks alone."""
@@ -30,6 +30,8 @@ class MarkKind(StrEnum):
     OWNER = "owner"
     POST = "post"
     AUTHOR = "author"
+    FILE = "file"
+    """Files of a kind: the recording's id, a slash, and the kind."""
 
 
 def subject_hash(key: bytes, kind: MarkKind, platform: str, tenant: str, subject: str) -> str:
@@ -72,6 +74,11 @@ class Marks:
     def has(self, kind: MarkKind, platform: str, tenant: str, subject: str | None) -> bool:
         """Return whether an id is marked."""
         return bool(self._found and subject) and self._mark(kind, platform, tenant, str(subject)) in self._found
+
+    def has_file(self, file: MediaFile) -> bool:
+        """Return whether files of its kind are marked in its recording."""
+        ids = (f"{file.recording_id}/{kind}" for kind in (file.kind, file.kind.partition("-")[0]))
+        return any(self.has(MarkKind.FILE, file.platform, file.tenant, one) for one in ids)
 
     def mark_of(self, recording: Recording) -> str | None:
         """Return the mark of a recording or of its owner; None if there is none."""
