@@ -40,6 +40,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": _modules(Feishu="platforms.feishu.hook", WeCom="platforms.wecom.hook"),
         "operators": _modules(
             "operators.recordings",
+            "operators.forget",
             "operators.landings",
             "operators.ledger",
             "operators.run_state",

@@ -112,6 +112,23 @@ def test_failed_check_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture
     assert re.match(f"airflow meetings: .*file://{tmp_path}/nowhere/", printed.err)
 
 
+def test_forget_plans_and_applies(
+    lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__MEETINGS__REDACT_KEY", "a key of the tests, long enough")
+    plan = f"file://{tmp_path}/plan.json"
+    where = ("--platform", "acme", "--tenant", "t1", "--targets", f"file://{lake}", "-o", "json")
+    assert run("forget", plan, "--recordings", "nowhere", *where) == 0
+    assert "Nothing found" in capsys.readouterr().err
+    assert run("forget", plan, "--recordings", "rec-1", *where) == 0
+    (counts,) = json.loads(capsys.readouterr().out)["counts"]
+    assert (counts["table"], counts["removed"]) == ("objects", 4)
+    assert len(list(lake.iterdir())) == 4
+    assert run("forget", plan, "--apply") == 0
+    assert [path.name for path in lake.iterdir()] == ["_meetings_forgotten"]
+    assert "rec-1" not in (tmp_path / "plan.json").read_text()
+
+
 def test_pending_shows_what_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url, day = f"file://{tmp_path}", 86_400.0
     opened = {"seen": seen(started_at=5 * day, reason="state 2"), "opened": frozenset({"e1"}), "first_seen": 6 * day}

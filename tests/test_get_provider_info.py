@@ -81,6 +81,7 @@ def test_airflow_finds_the_commands() -> None:
         "pending",
         "unforget",
         "plan",
+        "forget",
         "authorize",
     ]
 

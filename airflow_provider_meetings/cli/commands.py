@@ -32,6 +32,7 @@ from airflow_provider_meetings.api.sanitize import printable
 from airflow_provider_meetings.hooks.meetings import ConsentHook, MeetingsHook
 from airflow_provider_meetings.hooks.redact_key import redact_key
 from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.transfers import erasure
 
 FINDINGS, FAILED = 1, 2
 _MAX_LINE = 8192
@@ -126,6 +127,17 @@ def plan(args: Namespace) -> int:
         backfill = plan_backfill(hook.client, query, args.kinds, per_day=args.per_day, batch_size=args.batch_size)
     columns = ("endpoint", "for", "windows", "requests", "hours")
     _show(backfill, "endpoints", backfill.pop("endpoints"), columns, args.output)
+    return 0
+
+
+@command
+def forget(args: Namespace) -> int:
+    """Plan what is to be forgotten, or apply a plan."""
+    plan = erasure.forget(args.plan, vars(args), everything=args.all, apply=args.apply)
+    rows, columns = plan.pop("counts"), ("place", "table", "removed", "redacted", "partitions", "bytes")
+    if not rows:
+        _say("Nothing found")
+    _show(plan, "counts", rows, columns, args.output)
     return 0
 
 

@@ -31,6 +31,11 @@ def age(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+def ages(text: str) -> dict[str, timedelta]:
+    """Parse ages by kind of file, such as ``video=90d,transcript=365d``."""
+    return {kind: age(one) for kind, _, one in (part.partition("=") for part in text.split(","))}
+
+
 def _arg(*flags: str, **options: Any) -> Arg:
     return Arg(flags, **options)  # type: ignore[no-untyped-call]  # Airflow's own
 
@@ -94,6 +99,7 @@ def get_commands() -> list[CLICommand]:
             _arg("--platform", required=True, help="The platform: feishu, wecom"),
             _arg("--tenant", required=True, help="The tenant, as in the rows"),
             *(_ids(f"--{kind}s", f"Ids of {kind}s") for kind in ("recording", "owner", "post", "author")),
+            _ids("--files", "Files of a kind: the recording's id, a slash, and the kind"),
             ARG_OUTPUT,
         ),
         _command(
@@ -110,6 +116,27 @@ def get_commands() -> list[CLICommand]:
             _ids("--kinds", "Kinds of files to land (default: video)", ("video",)),
             _arg("--per-day", help="Recordings per day (default: counted in a sample)", **_POSITIVE),
             _arg("--batch-size", help="Recordings per batch (default: 1000)", default=1000, **_POSITIVE),
+            ARG_OUTPUT,
+        ),
+        _command(
+            "forget",
+            "Plan what is to be forgotten, or apply a plan",
+            "Plan what goes: recordings, a person, or old files. With --apply, remove it. Nothing is deleted on the "
+            "platforms. Exit codes: 0 planned or applied, 2 not, or not to the end: apply it again.",
+            _arg("plan", help="URL of the plan, such as file:///data/plan.json; it has ids until it is applied"),
+            _ids("--recordings", "Ids of recordings"),
+            _ids("--person", "Ids and names of one person"),
+            _arg(
+                "--older-than", help="Ages by kind: video=90d,transcript=365d", type=ages, default={}, metavar="K=AGE"
+            ),
+            *(_arg(f"--{name}", help=f"The {name} of the recordings or the person") for name in ("platform", "tenant")),
+            _arg("--ledger", help="The argument ledger of the DAG"),
+            _ids("--targets", "URLs below which landed files and batches are"),
+            _ids("--sql", "Databases: conn_id, conn_id/schema or conn_id/schema/table_prefix"),
+            _ids("--lakes", "URLs of lakes of rows"),
+            _arg("--asked-by", help="Who asked for it, for the marks", default=""),
+            _arg("--all", help="Allow a plan after which nothing stays", action="store_true"),
+            _arg("--apply", help="Apply the plan", action="store_true"),
             ARG_OUTPUT,
         ),
         _command(

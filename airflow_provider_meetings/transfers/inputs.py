@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.ledger.marks import MarkKind, subject_hash
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.batches import is_uri
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_meetings.transfers.to_parquet import RecordingsToParquetOperator
     from airflow_provider_meetings.transfers.to_sql import RecordingsToSqlOperator
 
+log = logging.getLogger(__name__)
 _IDS = ("recording_id", "meeting_id", "meeting_number")
 
 
@@ -55,6 +58,26 @@ def redaction(redact: Mapping[str, str], tables: Iterable[Table]) -> Redaction:
         raise InvalidRequest(str(error)) from None
 
 
+def remembered(rows: Iterable[Neutral], forgotten: Container[str]) -> Iterator[Neutral]:
+    """Leave out recordings, files and posts that were forgotten; log how many.
+
+    :param forgotten: hashes of the table `erasures`; empty if nothing was forgotten.
+    :raises InvalidRequest: without a key.
+    """
+    left_out = 0
+    for row in rows:
+        recording, family = row.get("recording_id"), str(row.get("kind")).partition("-")[0]
+        ids: list[tuple[MarkKind, Any]] = [(kind, row.get(f"{kind}_id")) for kind in MarkKind if kind != MarkKind.FILE]
+        ids += [(MarkKind.FILE, f"{recording}/{kind}") for kind in (family, row.get("kind"))]
+        of = (str(row.get("platform")), str(row.get("tenant")))
+        if forgotten and any(id_ and subject_hash(redact_key(), kind, *of, id_) in forgotten for kind, id_ in ids):
+            left_out += 1
+        else:
+            yield row
+    if left_out:
+        log.info("Left out %s items that were forgotten", left_out)
+
+
 class RecordingInputs(Inputs):
     """The inputs of a load of recordings, from the arguments of its operator.
 
@@ -63,6 +86,7 @@ class RecordingInputs(Inputs):
     """
 
     def __init__(self, operator: RecordingsToSqlOperator | RecordingsToParquetOperator, context: Context) -> None:
+        self.forgotten: Container[str] = ()
         self._recordings = operator.recordings
         # The output of a task that was killed is None.
         self._stored_files = arguments.of_tasks(operator.stored_files, context) if operator.lands_files else None
@@ -82,9 +106,8 @@ class RecordingInputs(Inputs):
     def recordings(self) -> Iterator[Neutral]:
         rows = arguments.rows(Recording, self._recordings, "recordings", self._context)
         # An owner whose recordings could not be listed is no recording.
-        return self._redaction.recordings(
-            row for row in rows if any(row.get(n) for n in _IDS) or not row.get("owner_id")
-        )
+        known = (row for row in rows if any(row.get(n) for n in _IDS) or not row.get("owner_id"))
+        return self._redaction.recordings(remembered(known, self.forgotten))
 
     def stored_files(self) -> Iterator[Neutral]:
         return self._redaction.stored_files(self._files())
@@ -116,13 +139,15 @@ class RecordingInputs(Inputs):
 
     def _files(self) -> Iterator[Neutral]:
         files = () if self._stored_files is None else self._stored_files
-        return arguments.rows(StoredFile, files, "stored_files", self._context)
+        return remembered(arguments.rows(StoredFile, files, "stored_files", self._context), self.forgotten)
 
 
-def post_input(posts: Any, *, redact: Mapping[str, str], context: Context) -> Callable[[], Iterator[Neutral]]:
+def post_input(
+    posts: Any, *, redact: Mapping[str, str], context: Context, forgotten: Container[str]
+) -> Callable[[], Iterator[Neutral]]:
     """Return the input of a load of posts; see `RecordingInputs`."""
     redacted = redaction(redact, rules.POSTS)
-    return lambda: redacted.posts(arguments.rows(Post, posts, "posts", context))
+    return lambda: redacted.posts(remembered(arguments.rows(Post, posts, "posts", context), forgotten))
 
 
 def run_key(context: Context) -> RunKey:

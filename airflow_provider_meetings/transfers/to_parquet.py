@@ -12,6 +12,7 @@ from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.transfers.inputs import RecordingInputs, check_redact, post_input, run_key
+from airflow_provider_meetings.warehouse.erase.rows import forgotten_in_lake
 from airflow_provider_meetings.warehouse.lake.landing import Counts, land_posts, land_recordings
 from airflow_provider_meetings.warehouse.privacy import rules
 from airflow_provider_meetings.warehouse.privacy.rules import Action
@@ -65,8 +66,9 @@ class RecordingsToParquetOperator(BaseOperator):
     def execute(self, context: Context) -> Counts:
         """Merge into the affected partitions."""
         with error_mapping():
-            inputs = RecordingInputs(self, context)
-            counts = land_recordings(store_at(self.target), inputs, run=run_key(context), now=pendulum.now("UTC"))
+            store, inputs = store_at(self.target), RecordingInputs(self, context)
+            inputs.forgotten = forgotten_in_lake(store)
+            counts = land_recordings(store, inputs, run=run_key(context), now=pendulum.now("UTC"))
             inputs.close(self.log)
             return counts
 
@@ -100,5 +102,7 @@ class PostsToParquetOperator(BaseOperator):
     def execute(self, context: Context) -> Counts:
         """Merge into the affected partitions."""
         with error_mapping():
-            posts = post_input(self.posts, redact=self.redact, context=context)
-            return land_posts(store_at(self.target), posts, now=pendulum.now("UTC"))
+            store = store_at(self.target)
+            forgotten = forgotten_in_lake(store)
+            posts = post_input(self.posts, redact=self.redact, context=context, forgotten=forgotten)
+            return land_posts(store, posts, now=pendulum.now("UTC"))

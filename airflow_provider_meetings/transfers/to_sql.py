@@ -16,6 +16,7 @@ from airflow_provider_meetings.hooks.connections import hook_of
 from airflow_provider_meetings.hooks.meetings import error_mapping
 from airflow_provider_meetings.transfers.inputs import RecordingInputs, check_redact, post_input, run_key
 from airflow_provider_meetings.warehouse.engines import engine_for
+from airflow_provider_meetings.warehouse.erase.rows import forgotten_in_database
 from airflow_provider_meetings.warehouse.errors import LoadError
 from airflow_provider_meetings.warehouse.load.loader import load_posts, load_recordings
 from airflow_provider_meetings.warehouse.load.migrate import SchemaChanges
@@ -90,8 +91,9 @@ class RecordingsToSqlOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
         with error_mapping():
-            engine = _engine(self)
+            engine = engine_at(self.sql_conn_id, self.schema, self.table_prefix)
             inputs = RecordingInputs(self, context)
+            inputs.forgotten = forgotten_in_database(engine, tables(self.table_prefix, self.schema))
             counts = load_recordings(
                 engine,
                 inputs,
@@ -145,9 +147,11 @@ class PostsToSqlOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Load in one transaction."""
         with error_mapping():
-            posts = post_input(self.posts, redact=self.redact, context=context)
+            engine = engine_at(self.sql_conn_id, self.schema, self.table_prefix)
+            forgotten = forgotten_in_database(engine, tables(self.table_prefix, self.schema))
+            posts = post_input(self.posts, redact=self.redact, context=context, forgotten=forgotten)
             return load_posts(
-                _engine(self),
+                engine,
                 posts(),
                 now=pendulum.now("UTC"),
                 schema=self.schema,
@@ -156,9 +160,8 @@ class PostsToSqlOperator(BaseOperator):
             )
 
 
-def _engine(operator: RecordingsToSqlOperator | PostsToSqlOperator) -> Engine:
-    """Return the engine of the operator's connection; checks come first, because opening may create a file."""
-    conn_id, schema, prefix = operator.sql_conn_id, operator.schema, operator.table_prefix
+def engine_at(conn_id: str, schema: str | None = None, prefix: str = "") -> Engine:
+    """Return the engine of a connection; checks come first, because opening may create a file."""
     hook = hook_of(conn_id, "sql_conn_id")
     if not isinstance(hook, DbApiHook):
         raise AirflowFailException(

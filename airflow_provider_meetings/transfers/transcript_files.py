@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 from airflow.providers.common.compat.sdk import AirflowException, Connection
 
 from airflow_provider_meetings.api.artifacts import Reader
 from airflow_provider_meetings.api.errors import FileTooLarge, InvalidRequest
-from airflow_provider_meetings.api.models import MediaKind, StoredFile
+from airflow_provider_meetings.api.models import MediaKind, StoredFile, TranscriptSegment
 from airflow_provider_meetings.hooks.meetings import MeetingsHook
 from airflow_provider_meetings.hooks.stores import ObjectReader
 from airflow_provider_meetings.warehouse.load.transcripts import Content
@@ -50,6 +51,13 @@ def read_artifacts(files: Iterable[StoredFile]) -> Iterator[Content]:
         yield Content(reader.item, file.to_dict(), (row.to_dict() for row in rows))
     for kind, count in unreadable.items():
         log.info("Skipping %s files of kind %s: no reader for their format", count, kind)
+
+
+def segments(file: StoredFile, content: bytes) -> Iterator[TranscriptSegment]:
+    """Yield the segments of a transcript with a reader; none for other files."""
+    reader = _readers(file.platform, "a landed file").get("-".join(file.kind.split("-")[:2]))
+    if reader and reader.item is TranscriptSegment:
+        yield from cast("Iterator[TranscriptSegment]", reader.read(file, content))
 
 
 def _readers(platform: str, label: str) -> Mapping[str, Reader]:

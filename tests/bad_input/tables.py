@@ -13,6 +13,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_meetings.api.landing.layout import DEFAULT_LAYOUT, Layout
 from airflow_provider_meetings.api.query import RecordingQuery, RecordingRef
 from airflow_provider_meetings.emulator.seed.feishu import NAMED_POST, READY_MEETING, READY_MINUTE
+from airflow_provider_meetings.operators.forget import ForgetOperator
 from airflow_provider_meetings.operators.landings import SweepOperator, VerifyOperator
 from airflow_provider_meetings.operators.ledger import LedgerCheckOperator, SettleOperator
 from airflow_provider_meetings.operators.recordings import ListRecordingsOperator
@@ -408,6 +409,41 @@ TABLES: dict[type, Table] = {
             for value in (None, 7, True, "3d", [7], Opaque(), timedelta(0), timedelta(days=-1))
         ],
         LEDGER,
+    ),
+    ForgetOperator: Table(
+        {
+            "task_id": "forget",
+            "plan": "file://{lake}",
+            "recordings": ["r"],
+            "platform": "feishu",
+            "tenant": "t",
+            "ledger": "file://{lake}",
+        },
+        [*_flag("everything"), *_flag("apply")],
+        [
+            *(replace(row, parameter="plan") for row in TARGET),
+            *(
+                Row(name, True, "got bool", "a list of texts")
+                for name in ("recordings", "person", "targets", "sql", "lakes")
+            ),
+            *(
+                Row(name, [7.0], "got float", "Give texts")
+                for name in ("recordings", "person", "targets", "sql", "lakes")
+            ),
+            Row("recordings", [], "Nothing to forget", "no recordings, person or older_than"),
+            Row("person", ["a"], "Give one of", "recordings, person, older_than"),
+            Row("older_than", 7, "got '7'", "must be ages by kind"),
+            Row("older_than", {"videos": timedelta(1)}, "got 'videos'", "must be ages by kind"),
+            Row("older_than", {"video": 90}, "got 'video'", "must be ages by kind"),
+            Row("older_than", {"video": timedelta(-1)}, "got 'video'", "must be ages by kind"),
+            *(Row(name, None, "Give both", "of the recordings or the person") for name in ("platform", "tenant")),
+            *(Row(name, b"x", "got bytes", "Give texts") for name in ("platform", "tenant", "asked_by")),
+            Row("targets", ["x"], "is not a URL", "file:///data/lake"),
+            Row("lakes", ["x"], "is not a URL", "file:///data/lake"),
+            Row("sql", ["feishu_default"], "FeishuHook", "postgres, mysql, duckdb or sqlite", label="sql_conn_id"),
+            Row("ledger", None, "Give one of", "targets, sql, lakes"),
+            Row("ledger", "x", "is not a URL", "file:///data/lake"),
+        ],
     ),
     VerifyOperator: Table(
         {"task_id": "verify", "target": f"file://{Path(__file__).parent}", "fail_on": []},

@@ -56,12 +56,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, value in others.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(value))
+    monkeypatch.setenv("AIRFLOW__MEETINGS__REDACT_KEY", "a key of the tests, long enough")
     return tmp_path
 
 
 def make(cls: type, row: Row | None, place: Path = Path("/nowhere")) -> Any:
     arguments = {**TABLES[cls].valid, **(row.also if row else {}), **({row.parameter: row.value} if row else {})}
-    for name in ("target", "ledger"):
+    for name in ("target", "ledger", "plan"):
         if arguments.get(name) == "file://{lake}":
             arguments[name] = f"file://{place}/lake"
     return cls(**copy.copy(arguments))

@@ -107,14 +107,15 @@ class Ledger:
         except OSError as error:
             raise StoreError(f"The ledger {self._store.uri(key)}: {error.strerror or error}") from None
 
-    def compact(self, state: State, now: float) -> None:
+    def compact(self, state: State, now: float, *, at_least: int | None = None) -> None:
         """If there are many objects, write what `read` has returned as one, and delete those that it was read from.
 
         Items that are too old to be watched are left out. If an object that has one cannot be deleted, it stays.
 
         :param now: what counts as now for the items.
+        :param at_least: how many objects are many; None for `MAX_OBJECTS`.
         """
-        if len(self._read) < MAX_OBJECTS:
+        if len(self._read) < (MAX_OBJECTS if at_least is None else at_least):
             return
         state.drop(now)
         self.write(state)

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import ClauseElement, Column, MetaData, Select, Table
 from sqlalchemy.schema import CreateTable
 
 from airflow_provider_meetings.warehouse.errors import LoadError
@@ -119,10 +119,16 @@ class Session:
             counts[name] = counts.get(name, 0) + count
         return counts
 
+    def rows(self, table: Table, query: Select[Any]) -> list[Row]:
+        """Run a query that reads a table."""
+        return self._safely(table, self.engine.run, self.connection, *self._compiled(query))
+
     def _change(self, step: DmlStep) -> int:
-        compiled: Any = step.statement.compile(dialect=self.engine.dialect)
-        values = [compiled.params[name] for name in compiled.positiontup or ()]
-        return self._safely(step.table, self.engine.change, self.connection, str(compiled), values)
+        return self._safely(step.table, self.engine.change, self.connection, *self._compiled(step.statement))
+
+    def _compiled(self, statement: ClauseElement) -> tuple[str, list[Any]]:
+        compiled: Any = statement.compile(dialect=self.engine.dialect)
+        return str(compiled), [compiled.params[name] for name in compiled.positiontup or ()]
 
     def _safely(
         self, table: Table | None, call: Callable[Arguments, Result], *args: Arguments.args, **named: Arguments.kwargs

@@ -1,0 +1,204 @@
+"""Plan what is to be forgotten, and apply the plan to marks, databases, lakes of rows, and stores."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.ledger.ledger import Ledger
+from airflow_provider_meetings.api.ledger.marks import MIN_KEY_BYTES, Marks, subject_hash
+from airflow_provider_meetings.api.models import MediaKind
+from airflow_provider_meetings.api.query import WINDOW
+from airflow_provider_meetings.api.sanitize import check_text
+from airflow_provider_meetings.hooks.arguments import ids
+from airflow_provider_meetings.hooks.redact_key import redact_key
+from airflow_provider_meetings.hooks.stores import store_at
+from airflow_provider_meetings.transfers.to_sql import engine_at
+from airflow_provider_meetings.transfers.transcript_files import segments
+from airflow_provider_meetings.warehouse.erase.eraser import Counts, Eraser
+from airflow_provider_meetings.warehouse.erase.objects import erase_objects
+from airflow_provider_meetings.warehouse.erase.rows import erase_lake, erase_rows
+from airflow_provider_meetings.warehouse.tables.tables import tables
+
+SUBJECTS = ("recordings", "person", "older_than")
+PLACES = ("targets", "sql", "lakes")
+_MEASURES = ("removed", "redacted", "partitions", "bytes")
+
+
+def forget(url: str, options: Mapping[str, Any], *, everything: bool, apply: bool) -> dict[str, Any]:
+    """Make a plan, apply one, or both; return it without ids and names.
+
+    A plan that was applied in part is applied to its end before a new one is made.
+
+    :param url: of the plan, a JSON object; it has ids until it is applied.
+    :param options: the arguments of `ForgetOperator`.
+    :raises InvalidRequest: for no subject or two, if nothing would stay, and for a recording that is being landed.
+    """
+    next_step = "Set it to a URL such as file:///data/lake/plan.json."
+    folder, _, key = check_text(url, "plan", next_step=next_step).rpartition("/")
+    store = store_at(f"{folder}/", "plan")
+    try:
+        plan = json.loads(b"".join(store.open(key)))
+    except FileNotFoundError:
+        plan = None
+    has_subject = any(options[name] for name in SUBJECTS)
+    if not has_subject and not (plan and apply):
+        raise InvalidRequest(f"Nothing to forget: no recordings, person or older_than, and no plan at {url} to apply")
+    if plan and plan["state"] == "begun" and not apply:
+        raise InvalidRequest(f"The plan at {url} was applied in part", next_step="Apply it, or choose another URL.")
+
+    def save(state: str) -> None:
+        store.put(key, json.dumps(plan | {"state": state}, ensure_ascii=False).encode())
+
+    # A plan that was applied in part knows of what its rows have gone already.
+    steps = [plan] if apply and plan and plan["state"] in ({"begun"} if has_subject else {"planned", "begun"}) else []
+    for step in [*steps, *([None] if has_subject else ())]:
+        erasure = Erasure(plan := step or _new(options))
+        if step is None:
+            erasure.find(everything=everything)
+            save("planned")
+        if apply:
+            save("begun")
+            erasure.apply()
+            plan |= {"subject": None, "state": "applied"}
+            save("applied")
+    return {name: value for name, value in (plan or {}).items() if name != "subject"}
+
+
+class Erasure:
+    """A plan and its places.
+
+    :raises InvalidRequest: for an invalid place, and without a key for the marks.
+    """
+
+    def __init__(self, plan: dict[str, Any]) -> None:
+        self.plan = plan
+        if len(redact_key()) < MIN_KEY_BYTES:
+            raise InvalidRequest(
+                f"What is forgotten is marked by hashes, which need a key of at least {MIN_KEY_BYTES} bytes",
+                next_step="Set the option redact_key of section [meetings].",
+            )
+        where, at = plan["where"], datetime.fromisoformat(plan["made_at"])
+        self._eraser = Eraser(plan["subject"], redact_key())
+        urls = {**where, "ledger": [where["ledger"]] if where["ledger"] else []}
+        self._stores = {url: store_at(url, name) for name in ("ledger", "targets", "lakes") for url in urls[name]}
+        self._rows = {url: partial(erase_lake, self._stores[url], self._eraser, at) for url in where["lakes"]}
+        for place in where["sql"]:
+            conn_id, schema, prefix = (*place.split("/", 2), "", "")[:3]
+            target = tables(prefix, schema or None)
+            self._rows[place] = partial(
+                erase_rows, engine_at(conn_id, schema or None, prefix), target, self._eraser, at
+            )
+
+    def find(self, *, everything: bool) -> None:
+        """Add to the plan what would go and what cannot be reached.
+
+        :raises InvalidRequest: if nothing would stay.
+        """
+        met = None
+        while met != (met := (len(self._eraser.recordings), len(self._eraser.posts))):
+            counts = {place: erase(None) for place, erase in self._rows.items()}
+            counts |= {url: counts.get(url, Counts()) + self._objects(url) for url in self.plan["where"]["targets"]}
+        if not (self._eraser.stays or everything) and self._eraser.recordings:
+            raise InvalidRequest("Nothing of what was looked at would stay", next_step="To allow it, give --all.")
+        self.plan["counts"] = [
+            {"place": place, "table": table, **{name: found[table, name] for name in _MEASURES}}
+            for place, found in counts.items()
+            for table in dict.fromkeys(table for table, _ in found)
+        ]
+        unsearched = sum(key[:3] in self._eraser.shared for key in self._eraser.unsearched)
+        self.plan["unreachable"] = [
+            *([f"{unsearched} media files and documents of others, which are not searched"] if unsearched else ()),
+            "versions of objects, and what an Object Lock keeps; backups and copies; XComs, logs, arguments of DAGs",
+        ]
+        self.plan["subject"] = self._eraser.subject()
+
+    def apply(self) -> None:
+        """Mark, then remove: rows, then objects. Each step may be repeated, so a killed one is applied again.
+
+        :raises InvalidRequest: for a recording that is being landed: nothing was removed.
+        """
+        plan, where = self.plan, self.plan["where"]
+        for url in where["targets"]:
+            self._objects(url)
+        marks = self._eraser.marks()
+        about = {name: plan[name] for name in ("erasure_id", "asked_by")} | {"erased_at": plan["made_at"]}
+        for url in self._stores.keys() & {where["ledger"], *where["targets"]}:
+            known = Marks(self._stores[url], redact_key)
+            for mark in marks:
+                known.add(*mark, {**about, "scope": mark[0]})
+        for place, erase in self._rows.items():
+            counts = {one["table"]: one for one in plan["counts"] if one["place"] == place}
+            rows = [
+                {**about, "platform": of[0], "tenant": of[1], "scope": str(kind), "counts": counts}
+                | {"subject_hash": subject_hash(redact_key(), kind, *of)}
+                for kind, *of in marks
+            ]
+            erase(rows)
+        # Each once more, because another erasure may have written meanwhile what it had read before.
+        for url in where["targets"]:
+            while self._objects(url, apply=True):
+                pass
+        while where["ledger"] and self._forget_items(Ledger(self._stores[where["ledger"]])):
+            pass
+
+    def _forget_items(self, ledger: Ledger) -> bool:
+        """Remove items and selectors from a ledger; return whether there were any."""
+        state, eraser = ledger.read(), self._eraser
+        of = dict(zip(("platform", "tenant"), state.pipeline[2] if state.pipeline else ("", ""), strict=True))
+        before, selectors = state.to_bytes(), {*state.intervals, *state.since} if eraser.concerns(of) else ()
+        for key, item in [*state.items.items()]:
+            if eraser.goes({**of, "recording_id": item.seen.recording_id}):
+                del state.items[key]
+            elif eraser.concerns(of) and eraser.is_named(item.seen.selector):
+                state.items[key] = item.replace(seen=item.seen.replace(selector=WINDOW))
+        for selector in filter(eraser.is_named, selectors):
+            state.intervals.pop(selector, None)
+            state.since.pop(selector, None)
+        if changed := state.to_bytes() != before:
+            ledger.compact(state, time.time(), at_least=0)
+        return changed
+
+    def _objects(self, url: str, *, apply: bool = False) -> Counts:
+        return erase_objects(self._stores[url], self._eraser, segments, apply=apply)
+
+
+def _new(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plan without what would go, after checking the options."""
+    texts = {name: _texts(options[name], name) for name in ("recordings", "person", *PLACES)}
+    for name in ("platform", "tenant", "ledger", "asked_by"):
+        _texts([options[name]] if options[name] else [], name)
+    older_than, of = options["older_than"] or {}, [options["platform"], options["tenant"]]
+    ages = older_than.items() if isinstance(older_than, Mapping) else [(str(older_than), None)]
+    for kind, age in ages:
+        if str(kind).partition("-")[0] not in set(MediaKind) or not isinstance(age, timedelta) or age < timedelta():
+            raise InvalidRequest(f"older_than must be ages by kind, of {', '.join(MediaKind)}; got {kind!r:.60}")
+    if sum(map(bool, (texts["recordings"], texts["person"], older_than))) != 1:
+        raise InvalidRequest(f"Give one of {', '.join(SUBJECTS)}")
+    if not all(of) and (any(of) or not older_than):
+        raise InvalidRequest("Give both the platform and the tenant of the recordings or the person")
+    where = {"ledger": options["ledger"], **{name: texts[name] for name in PLACES}}
+    if not any(where.values()):
+        raise InvalidRequest(f"Give one of ledger, {', '.join(PLACES)}")
+    now = datetime.now(UTC)
+    subject = {
+        "of": of if all(of) else None,
+        "person": texts["person"],
+        "older_than": {kind: (now - age).isoformat() for kind, age in older_than.items()},
+        "recordings": [[*of, one, []] for one in texts["recordings"]],
+    }
+    plan = {"erasure_id": secrets.token_hex(8), "made_at": now.isoformat(), "asked_by": options["asked_by"]}
+    return {**plan, "state": "planned", "where": where, "subject": subject}
+
+
+def _texts(value: Any, name: str) -> list[str]:
+    found = ids(value, name) or []
+    if not isinstance(found, list | tuple):
+        raise InvalidRequest(f"{name} must be a list of texts, got {type(value).__name__}")
+    return [check_text(one, name, next_step="Give texts.") for one in found]

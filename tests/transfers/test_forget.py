@@ -1,0 +1,276 @@
+"""Forget recordings, persons and old files: everywhere that a pipeline writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+from airflow_provider_meetings.api.landing.receipt import Receipt
+from airflow_provider_meetings.emulator.seed.feishu import (
+    ENGLISH_MINUTE,
+    MIA_WANG,
+    READY_MEETING,
+    READY_MINUTE,
+)
+from airflow_provider_meetings.storage.local.store import LocalStore
+from airflow_provider_meetings.storage.local.writer import LocalWriter
+from airflow_provider_meetings.warehouse.load.session import Session
+from tests.conftest import Emulated
+from tests.transfers.everywhere import OWN, PEOPLE, WORDS, Contents, Everywhere, everywhere
+
+VIDEO_DAYS = datetime.now(UTC) - datetime(2026, 11, 11, tzinfo=UTC)
+"""The first minute is older, the second one is not."""
+
+
+@pytest.fixture(params=["feishu sqlite disk"])
+def pipeline(
+    request: pytest.FixtureRequest, emulated: Emulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> Iterator[Everywhere]:
+    platform, engine, store = request.param.split()
+    with everywhere(platform, engine, store, tmp_path, monkeypatch) as found:
+        found.run("first")
+        yield found
+
+
+def differences(before: Contents, after: Contents) -> tuple[set[str], set[str]]:
+    """Return what has gone, and what has changed."""
+    assert after.keys() <= before.keys()
+    return before.keys() - after.keys(), {name for name in after if after[name] != before[name]}
+
+
+@pytest.mark.parametrize(
+    "pipeline",
+    ["feishu postgres s3", "wecom postgres disk", "feishu duckdb disk", "wecom duckdb s3", "feishu mysql disk"],
+    indirect=True,
+)
+def test_person_is_nowhere_after_he_was_forgotten(pipeline: Everywhere) -> None:
+    person, words, own = (texts[pipeline.platform] for texts in (PEOPLE, WORDS, OWN))
+    before, planted = pipeline.contents(volatile=False), pipeline.where(*person, *words)
+    assert len(planted) > 20
+    counts = pipeline.forget(person=person)["counts"]
+    assert pipeline.contents(volatile=False) == before
+    assert {one["table"] for one in counts} >= {"recordings", "transcript_segments", "objects"}
+    pipeline.forget(apply=True)
+    assert pipeline.where(*person, *words) == []
+    gone, changed = differences(before, pipeline.contents(volatile=False))
+    named = {name for name in planted if name in before}
+    of_his = {name for name in before if any(one in name or f'"{one}"' in before[name] for one in own)}
+    assert gone == of_his | {name for name in named if "discovery_windows" in name or "sync_clocks" in name}
+    # A receipt and the row of a file change with the file.
+    stems = {name.rpartition(".")[0] for name in named if name.endswith((".txt", ".srt", ".json"))}
+    files = {name for name in before if name.removesuffix(".receipt.json") in stems}
+    rows = {name for name in changed if "recording_files" in name}
+    assert changed - rows == (named | files) - gone
+    assert len(rows) == 2 * len(files - named - gone)
+    again = pipeline.forget(apply=True)
+    assert again["state"] == "applied"
+    assert not any(one in json.dumps(again, ensure_ascii=False) for one in person)
+
+
+def test_words_of_others_stay(pipeline: Everywhere) -> None:
+    pipeline.forget(person=PEOPLE["feishu"], apply=True)
+    folder = pipeline.root / "media" / "feishu" / "2026-11-11" / ENGLISH_MINUTE
+    for name in (f"{ENGLISH_MINUTE}.transcript-txt.txt", f"{ENGLISH_MINUTE}.transcript-srt.srt"):
+        text = (folder / name).read_text()
+        assert "Mia Wang" in text
+        assert "gripper demo" in text
+        assert "ship it on Friday" in text
+    receipt = Receipt.from_bytes((folder / f"{ENGLISH_MINUTE}.transcript-txt.receipt.json").read_bytes())
+    assert receipt is not None
+    assert (receipt.version, receipt.former_sha256) == (2, None)
+
+
+def test_viewers_assignees_and_authors(pipeline: Everywhere) -> None:
+    pipeline.forget(person=["ou_bluewave0zhaomin", "赵敏"], apply=True)
+    contents = pipeline.contents()
+    (statistics,) = (
+        json.loads(row)
+        for name, row in contents.items()
+        if f"sql minute_statistics {READY_MINUTE}" in name.replace("feishu cli_bluewave0emulator ", "")
+    )
+    assert [one["user_id"] for one in json.loads(statistics["viewers"])] == ["ou_bluewave0chenyu", MIA_WANG.open_id]
+    assert statistics["user_view_count"] == 3
+    todos = [
+        json.loads(row)["assignees"]
+        for name, row in contents.items()
+        if "sql minute_todos" in name and READY_MINUTE in name
+    ]
+    assert [json.loads(one) for one in todos] == [[], ["陈宇"]]
+
+
+def test_recording(pipeline: Everywhere) -> None:
+    before = pipeline.contents(volatile=False)
+    pipeline.forget(recordings=[READY_MINUTE], apply=True)
+    assert pipeline.where(READY_MINUTE) == []
+    gone, changed = differences(before, pipeline.contents(volatile=False))
+    assert gone == {name for name in before if READY_MINUTE in name or f'"{READY_MINUTE}"' in before[name]}
+    assert changed == set()
+
+
+def test_without_receipts_by_the_address(pipeline: Everywhere) -> None:
+    for receipt in (pipeline.root / "media").rglob("*.receipt.json"):
+        receipt.unlink()
+    pipeline.forget(recordings=[READY_MINUTE], apply=True)
+    assert pipeline.where(READY_MINUTE) == []
+    assert [name for name in pipeline.where(ENGLISH_MINUTE) if name.startswith("feishu/")]
+
+
+def test_old_files_go_and_their_recordings_stay(pipeline: Everywhere) -> None:
+    before = pipeline.contents(volatile=False)
+    pipeline.forget(older_than={"video": VIDEO_DAYS, "chapters": VIDEO_DAYS}, apply=True)
+    gone, changed = differences(before, pipeline.contents(volatile=False))
+    assert {name.split()[1] for name in gone if " " in name} == {"recording_files", "landings", "minute_chapters"}
+    assert len([name for name in gone if " " not in name]) == 4
+    assert changed == set()
+    pipeline.run("revisit", meeting_ids=[READY_MEETING], ledger=None)
+    assert not [name for name in pipeline.contents() if READY_MINUTE in name and ".video." in name]
+
+
+@pytest.mark.parametrize("pipeline", ["feishu sqlite disk", "wecom duckdb disk"], indirect=True)
+def test_it_stays_forgotten(pipeline: Everywhere) -> None:
+    person = PEOPLE[pipeline.platform]
+    pipeline.forget(person=person, apply=True)
+    others = {"owner_ids": ["lisi", "lina"]} if pipeline.platform == "wecom" else {}
+    for run in ("daily", "again"):
+        pipeline.run(run, **others)
+        assert pipeline.where(*person) == []
+    for one in (pipeline.root / "media" / "_meetings_ledger").iterdir():
+        one.unlink()
+    pipeline.run("rebuilt", **others)
+    assert pipeline.where(*person) == []
+
+
+def test_two_at_once(pipeline: Everywhere) -> None:
+    people = [["ou_bluewave0zhaomin", "赵敏"], list(PEOPLE["feishu"])]
+    plans = [f"file://{pipeline.root}/{number}.json" for number in range(2)]
+    for plan, person in zip(plans, people, strict=True):
+        pipeline.forget(person=person, plan=plan)
+
+    def apply(plan: str) -> None:
+        for _ in range(10):
+            try:
+                pipeline.forget(plan=plan, apply=True)
+                return
+            except (AirflowException, OSError):
+                continue
+
+    threads = [Thread(target=apply, args=[plan]) for plan in plans]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert pipeline.where(*people[0], *people[1]) == []
+
+
+def test_killed_anywhere_and_applied_again(pipeline: Everywhere, request: pytest.FixtureRequest) -> None:
+    """A child is killed before its n-th write, then the plan is applied again: the same end as without a kill."""
+    pipeline.forget(person=PEOPLE["feishu"])
+    planned = pipeline.copy()
+    pipeline.forget(apply=True)
+    expected, steps = pipeline.contents(volatile=False), steps_of(pipeline, planned, None)
+    kills = min(max(3, int(request.config.getoption("--kills")) // 4), steps)
+    for number in range(kills):
+        steps_of(pipeline, planned, number * steps // kills)
+        pipeline.forget(apply=True)
+        assert pipeline.contents(volatile=False) == expected, number
+        assert pipeline.where(*PEOPLE["feishu"]) == []
+
+
+def steps_of(pipeline: Everywhere, planned: Path, kill_at: int | None) -> int:
+    """Apply a plan in a child, which is killed before its n-th write; return the number of writes."""
+    pipeline.restore(planned)
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        steps = count()
+
+        def step(real: Callable[..., Any]) -> Callable[..., Any]:
+            def stepped(*arguments: Any, **options: Any) -> Any:
+                if next(steps) == kill_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(*arguments, **options)
+
+            return stepped
+
+        for owner, name in ((LocalStore, "put"), (LocalStore, "delete"), (LocalWriter, "publish"), (Session, "commit")):
+            setattr(owner, name, step(getattr(owner, name)))
+        pipeline.forget(apply=True)
+        os.write(writer, str(next(steps)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader) as said:
+        return int(said.read() or 0)
+
+
+def test_person_who_is_nowhere(pipeline: Everywhere) -> None:
+    before = pipeline.contents(volatile=False)
+    assert pipeline.forget(person=["ou_nobody"], apply=True)["counts"] == []
+    assert pipeline.contents(volatile=False) == before
+    assert [name for name in pipeline.contents() if "_meetings_forgotten" in name]
+
+
+def test_recording_that_is_being_landed(pipeline: Everywhere) -> None:
+    folder = pipeline.root / "media" / "feishu" / "2026-11-10" / READY_MINUTE
+    (folder / f"{READY_MINUTE}.audio.part.json").write_text("{}")
+    before = pipeline.contents()
+    with pytest.raises(AirflowFailException, match="is being landed"):
+        pipeline.forget(recordings=[READY_MINUTE], apply=True)
+    assert pipeline.contents() == before
+    os.utime(folder / f"{READY_MINUTE}.audio.part.json", (0, 0))
+    pipeline.forget(recordings=[READY_MINUTE], apply=True)
+    assert pipeline.where(READY_MINUTE) == []
+
+
+def test_warehouse_is_away(pipeline: Everywhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline.forget(person=PEOPLE["feishu"])
+    (pipeline.root / "warehouse.sqlite").rename(pipeline.root / "away")
+    (pipeline.root / "warehouse.sqlite").mkdir()
+    with pytest.raises(Exception, match="cannot be opened"):
+        pipeline.forget(apply=True)
+    with pytest.raises(AirflowFailException, match="was applied in part"):
+        pipeline.forget(recordings=["another"])
+    (pipeline.root / "warehouse.sqlite").rmdir()
+    (pipeline.root / "away").rename(pipeline.root / "warehouse.sqlite")
+    pipeline.forget(apply=True)
+    assert pipeline.where(*PEOPLE["feishu"]) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({}, "Nothing to forget"),
+        ({"apply": True}, "no plan"),
+        ({"recordings": ["a"], "person": ["b"]}, "Give one of"),
+        ({"recordings": ["a"], "tenant": None}, "platform and the tenant"),
+        ({"older_than": {"videos": timedelta(1)}}, "older_than"),
+        ({"older_than": {"video": timedelta(0)}}, "would stay"),
+        (
+            {"person": ["ou_bluewave0chenyu"], "targets": [], "sql": [], "lakes": [], "ledger": None},
+            "Give one of ledger",
+        ),
+    ],
+)
+def test_bad_input(pipeline: Everywhere, arguments: dict[str, Any], match: str) -> None:
+    with pytest.raises(AirflowFailException, match=match):
+        pipeline.forget(**arguments)
+
+
+def test_without_key(pipeline: Everywhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIRFLOW__MEETINGS__REDACT_KEY")
+    with pytest.raises(AirflowFailException, match="redact_key"):
+        pipeline.forget(recordings=[READY_MINUTE])
+
+
+def test_everything(pipeline: Everywhere) -> None:
+    pipeline.forget(older_than={"video": timedelta(0)}, everything=True, apply=True)
+    assert not [name for name in pipeline.contents() if name.endswith(".mp4")]
