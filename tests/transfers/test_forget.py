@@ -150,6 +150,14 @@ def test_it_stays_forgotten(pipeline: Everywhere) -> None:
     assert pipeline.where(*person) == []
 
 
+def test_loads_leave_out_what_erasures_has(pipeline: Everywhere) -> None:
+    pipeline.forget(recordings=[READY_MINUTE], ledger=None, targets=[], apply=True)
+    pipeline.run("again", ledger=None)
+    left = pipeline.where(READY_MINUTE)
+    assert left
+    assert not [name for name in left if name.startswith(("sql", "lake")) and "discovery_windows" not in name]
+
+
 def test_two_at_once(pipeline: Everywhere) -> None:
     people = [["ou_bluewave0zhaomin", "赵敏"], list(PEOPLE["feishu"])]
     plans = [f"file://{pipeline.root}/{number}.json" for number in range(2)]
