@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_provider_meetings.api.errors import InvalidRequest
 from airflow_provider_meetings.api.ledger.ledger import Ledger
-from airflow_provider_meetings.api.ledger.marks import MIN_KEY_BYTES, Marks, subject_hash
+from airflow_provider_meetings.api.ledger.marks import Marks, check_key, subject_hash
 from airflow_provider_meetings.api.models import MediaKind
 from airflow_provider_meetings.api.query import WINDOW
 from airflow_provider_meetings.api.sanitize import check_text
@@ -79,13 +79,9 @@ class Erasure:
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
-        if len(redact_key()) < MIN_KEY_BYTES:
-            raise InvalidRequest(
-                f"What is forgotten is marked by hashes, which need a key of at least {MIN_KEY_BYTES} bytes",
-                next_step="Set the option redact_key of section [meetings].",
-            )
+        check_key(key := redact_key(), (), "")
         where, at = plan["where"], datetime.fromisoformat(plan["made_at"])
-        self._eraser = Eraser(plan["subject"], redact_key())
+        self._eraser = Eraser(plan["subject"], key)
         urls = {**where, "ledger": [where["ledger"]] if where["ledger"] else []}
         self._stores = {url: store_at(url, name) for name in ("ledger", "targets", "lakes") for url in urls[name]}
         self._rows = {url: partial(erase_lake, self._stores[url], self._eraser, at) for url in where["lakes"]}

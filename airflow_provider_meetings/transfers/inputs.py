@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 from sqlalchemy import Table
 
 from airflow_provider_meetings.api.errors import InvalidRequest
-from airflow_provider_meetings.api.ledger.marks import MarkKind, subject_hash
+from airflow_provider_meetings.api.ledger.marks import MarkKind, check_key, subject_hash
 from airflow_provider_meetings.api.models import Post, Recording, StoredFile
 from airflow_provider_meetings.hooks import arguments
 from airflow_provider_meetings.hooks.batches import is_uri
@@ -58,19 +58,21 @@ def redaction(redact: Mapping[str, str], tables: Iterable[Table]) -> Redaction:
         raise InvalidRequest(str(error)) from None
 
 
-def remembered(rows: Iterable[Neutral], forgotten: Container[str]) -> Iterator[Neutral]:
+def remembered(rows: Iterable[Neutral], forgotten: Collection[str]) -> Iterator[Neutral]:
     """Leave out recordings, files and posts that were forgotten; log how many.
 
     :param forgotten: hashes of the table `erasures`; empty if nothing was forgotten.
-    :raises InvalidRequest: without a key.
+    :raises InvalidRequest: without a key, and with another key than that of the hashes.
     """
-    left_out = 0
+    left_out, key = 0, redact_key() if forgotten else b""
+    if forgotten:
+        check_key(key, forgotten, "The table erasures")
     for row in rows:
         recording, family = row.get("recording_id"), str(row.get("kind")).partition("-")[0]
         ids: list[tuple[MarkKind, Any]] = [(kind, row.get(f"{kind}_id")) for kind in MarkKind if kind != MarkKind.FILE]
         ids += [(MarkKind.FILE, f"{recording}/{kind}") for kind in (family, row.get("kind"))]
         of = (str(row.get("platform")), str(row.get("tenant")))
-        if forgotten and any(id_ and subject_hash(redact_key(), kind, *of, id_) in forgotten for kind, id_ in ids):
+        if forgotten and any(id_ and subject_hash(key, kind, *of, id_) in forgotten for kind, id_ in ids):
             left_out += 1
         else:
             yield row
@@ -86,7 +88,7 @@ class RecordingInputs(Inputs):
     """
 
     def __init__(self, operator: RecordingsToSqlOperator | RecordingsToParquetOperator, context: Context) -> None:
-        self.forgotten: Container[str] = ()
+        self.forgotten: Collection[str] = ()
         self._recordings = operator.recordings
         # The output of a task that was killed is None.
         self._stored_files = arguments.of_tasks(operator.stored_files, context) if operator.lands_files else None
@@ -143,7 +145,7 @@ class RecordingInputs(Inputs):
 
 
 def post_input(
-    posts: Any, *, redact: Mapping[str, str], context: Context, forgotten: Container[str]
+    posts: Any, *, redact: Mapping[str, str], context: Context, forgotten: Collection[str]
 ) -> Callable[[], Iterator[Neutral]]:
     """Return the input of a load of posts; see `RecordingInputs`."""
     redacted = redaction(redact, rules.POSTS)

@@ -282,3 +282,14 @@ def test_without_key(pipeline: Everywhere, monkeypatch: pytest.MonkeyPatch) -> N
 def test_everything(pipeline: Everywhere) -> None:
     pipeline.forget(older_than={"video": timedelta(0)}, everything=True, apply=True)
     assert not [name for name in pipeline.contents() if name.endswith(".mp4")]
+
+
+@pytest.mark.parametrize("other", ["", "another key, long enough"])
+def test_load_with_another_key(pipeline: Everywhere, monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    """A target without marks, so that only the loads know what was forgotten."""
+    pipeline.forget(person=PEOPLE["feishu"], apply=True)
+    monkeypatch.setenv("AIRFLOW__MEETINGS__REDACT_KEY", other)
+    pipeline.url += "_2"
+    with pytest.raises(AirflowFailException, match="key"):
+        pipeline.run("other", ledger=None)
+    assert not [name for name in pipeline.where(*PEOPLE["feishu"]) if name.startswith(("sql", "lake"))]

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Self
@@ -35,8 +35,32 @@ class MarkKind(StrEnum):
 
 
 def subject_hash(key: bytes, kind: MarkKind, platform: str, tenant: str, subject: str) -> str:
-    """Return the HMAC-SHA256 that stands for an id, in hexadecimal; also in the table ``erasures``."""
-    return hmac.new(key, json.dumps([kind, platform, tenant, subject]).encode(), hashlib.sha256).hexdigest()
+    """Return the key's fingerprint and the HMAC-SHA256 that stands for an id; also in the table ``erasures``."""
+    digest = hmac.new(key, json.dumps([kind, platform, tenant, subject]).encode(), hashlib.sha256).hexdigest()
+    return f"{_fingerprint(key)}-{digest}"
+
+
+def check_key(key: bytes, hashes: Iterable[str], place: str) -> None:
+    """Check that `subject_hash` makes comparable hashes with a key.
+
+    :param place: which has the hashes.
+    :raises InvalidRequest: for a key that is too short, and for hashes that another key has made.
+    """
+    if len(key) < MIN_KEY_BYTES:
+        raise InvalidRequest(
+            f"What was forgotten is marked by hashes, which need a key of at least {MIN_KEY_BYTES} bytes",
+            next_step="Set the option redact_key of section [meetings], for existing marks to the key of them.",
+        )
+    if not all(one.startswith(_fingerprint(key)) for one in hashes):
+        raise InvalidRequest(
+            f"{place} has marks of what was forgotten that were made with another key",
+            next_step="Set the option redact_key of section [meetings] back to the key of the marks: with another "
+            "one, what was forgotten would be landed again.",
+        )
+
+
+def _fingerprint(key: bytes) -> str:
+    return hmac.new(key, b"meetings marks", hashlib.sha256).hexdigest()[:8]
 
 
 class Marks:
@@ -58,12 +82,8 @@ class Marks:
         :raises OSError: if the store fails.
         """
         found = [match for one in self._store.walk(FOLDER) if (match := _OBJECT.fullmatch(one.key))]
-        if any(match[1] != self._fingerprint for match in found):
-            raise InvalidRequest(
-                f"{self._store.uri(FOLDER)} has marks of what was forgotten that were made with another key",
-                next_step="Set the option redact_key of section [meetings] back to the key of the marks: with another "
-                "one, what was forgotten would be landed again.",
-            )
+        if found:
+            check_key(self._key, [match[1] for match in found], self._store.uri(FOLDER))
         self._found = {match[0] for match in found}
         return self
 
@@ -103,17 +123,9 @@ class Marks:
         return had
 
     def _mark(self, kind: MarkKind, platform: str, tenant: str, subject: str) -> str:
-        return f"{FOLDER}/{self._fingerprint}-{subject_hash(self._key, kind, platform, tenant, subject)}.json"
+        return f"{FOLDER}/{subject_hash(self._key, kind, platform, tenant, subject)}.json"
 
     @cached_property
     def _key(self) -> bytes:
-        if len(key := self._get_key()) < MIN_KEY_BYTES:
-            raise InvalidRequest(
-                f"What was forgotten is marked by hashes, which need a key of at least {MIN_KEY_BYTES} bytes",
-                next_step="Set the option redact_key of section [meetings], for existing marks to the key of them.",
-            )
+        check_key(key := self._get_key(), (), "")
         return key
-
-    @property
-    def _fingerprint(self) -> str:
-        return hmac.new(self._key, b"meetings marks", hashlib.sha256).hexdigest()[:8]

@@ -284,7 +284,7 @@ def sync_clocks() -> Columns:
 def erasures() -> Columns:
     """One recording, post, person or kind of file that was forgotten; loads leave it out."""
     return [
-        *_key(subject_hash="HMAC-SHA256 of what was forgotten, with the option redact_key"),
+        *_key(subject_hash="Fingerprint of the option redact_key, and HMAC-SHA256 of what was forgotten"),
         _text("scope", "recording, file, post, owner or author"),
         _id("erasure_id", "The plan that it was part of"),
         _time("erased_at", "When the plan was made, UTC"),
