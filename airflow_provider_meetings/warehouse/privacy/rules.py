@@ -124,4 +124,4 @@ _T = tables()
 CONTENTS = (_T.transcript_segments, _T.minute_chapters, _T.minute_todos, _T.minute_keywords, _T.minute_statistics)
 """Tables of artifact files."""
 POSTS = (_T.posts, _T.post_reactions)
-RECORDINGS = tuple(table for table in _T if table not in POSTS)
+RECORDINGS = tuple(table for table in _T if table not in (*POSTS, _T.erasures))
