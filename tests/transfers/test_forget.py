@@ -293,3 +293,18 @@ def test_load_with_another_key(pipeline: Everywhere, monkeypatch: pytest.MonkeyP
     with pytest.raises(AirflowFailException, match="key"):
         pipeline.run("other", ledger=None)
     assert not [name for name in pipeline.where(*PEOPLE["feishu"]) if name.startswith(("sql", "lake"))]
+
+
+def test_addresses_stay(pipeline: Everywhere) -> None:
+    """A person whose id is also the name of a folder."""
+    before = pipeline.contents(volatile=False)
+    pipeline.forget(person=["media"], apply=True)
+    assert pipeline.contents(volatile=False) == before
+
+
+def test_objects_of_others(pipeline: Everywhere) -> None:
+    other = pipeline.root / "media" / "exports" / READY_MINUTE / "notes.txt"
+    other.parent.mkdir(parents=True)
+    other.write_text("not ours")
+    pipeline.forget(recordings=[READY_MINUTE], apply=True)
+    assert [str(name) for name in pipeline.where(READY_MINUTE)] == [f"exports/{READY_MINUTE}/notes.txt"]

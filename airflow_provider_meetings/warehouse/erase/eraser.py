@@ -30,7 +30,8 @@ Counts = Counter[tuple[str, str]]
 _RECORDING = ("platform", "tenant", "recording_id")
 FILE = (*_RECORDING, "file_id", "kind")
 _SPOKEN = ("speaker_id", "speaker_name", "text")
-_FIXED = NOT_REDACTABLE.keys() - {"selector", "listed_by"}
+# An address that is changed leads nowhere, since the object keeps its name.
+_FIXED = NOT_REDACTABLE.keys() - {"selector", "listed_by"} | {"uri"}
 
 
 class Eraser:
@@ -137,10 +138,11 @@ class Eraser:
         return gone or is_own or post in self.posts
 
     def in_path(self, key: str) -> bool:
-        """Return whether an address contains the id of a recording that goes as a whole."""
+        """Return whether an address contains the id of a recording that goes as a whole, and its platform or tenant."""
         *folders, name = key.split("/")
         parts = {*folders, stem(name).rpartition(".")[0]}
-        return any(safe_name(of[2]) in parts for of, kinds in self.recordings.items() if not kinds)
+        whole = ([safe_name(one) for one in of] for of, kinds in self.recordings.items() if not kinds)
+        return any(recording in parts and not parts.isdisjoint(of) for *of, recording in whole)
 
     def clean(self, value: Any) -> Any:
         """Return a copy of a JSON value without the person: his entries of lists, his texts elsewhere."""
