@@ -150,7 +150,7 @@ class Erasure:
         of = dict(zip(("platform", "tenant"), state.pipeline[2] if state.pipeline else ("", ""), strict=True))
         before, selectors = state.to_bytes(), {*state.intervals, *state.since} if eraser.concerns(of) else ()
         for key, item in [*state.items.items()]:
-            if eraser.goes({**of, "recording_id": item.seen.recording_id}):
+            if eraser.goes({**of, "recording_id": item.seen.recording_id or item.seen.replaced_by}):
                 del state.items[key]
             elif eraser.concerns(of) and eraser.is_named(item.seen.selector):
                 state.items[key] = item.replace(seen=item.seen.replace(selector=WINDOW))

@@ -16,12 +16,15 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_provider_meetings.api.landing.receipt import Receipt
+from airflow_provider_meetings.api.ledger.ledger import Ledger
+from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.emulator.seed.feishu import (
     ENGLISH_MINUTE,
     MIA_WANG,
     READY_MEETING,
     READY_MINUTE,
 )
+from airflow_provider_meetings.hooks.stores import store_at
 from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
 from airflow_provider_meetings.warehouse.load.session import Session
@@ -308,3 +311,12 @@ def test_objects_of_others(pipeline: Everywhere) -> None:
     other.write_text("not ours")
     pipeline.forget(recordings=[READY_MINUTE], apply=True)
     assert [str(name) for name in pipeline.where(READY_MINUTE)] == [f"exports/{READY_MINUTE}/notes.txt"]
+
+
+def test_meeting_that_became_a_recording(pipeline: Everywhere) -> None:
+    ledger = Ledger(store_at(pipeline.url))
+    (item,) = (one for one in ledger.read().items.values() if one.seen.recording_id == READY_MINUTE)
+    meeting = item.replace(seen=item.seen.replace(recording_id=None, replaced_by=READY_MINUTE))
+    ledger.write(State(items={"meeting": meeting}))
+    pipeline.forget(recordings=[READY_MINUTE], apply=True)
+    assert pipeline.where(READY_MINUTE) == []
