@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from airflow_provider_meetings.api.errors import InvalidRequest
+from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
 from airflow_provider_meetings.api.ledger.ledger import Ledger
 from airflow_provider_meetings.api.ledger.marks import Marks, check_key, subject_hash
 from airflow_provider_meetings.api.models import MediaKind
@@ -28,6 +28,7 @@ from airflow_provider_meetings.warehouse.tables.tables import tables
 
 SUBJECTS = ("recordings", "person", "older_than")
 PLACES = ("targets", "sql", "lakes")
+_ATTEMPTS = 10
 _MEASURES = ("removed", "redacted", "partitions", "bytes")
 
 
@@ -119,6 +120,7 @@ class Erasure:
         """Mark, then remove: rows, then objects. Each step may be repeated, so a killed one is applied again.
 
         :raises InvalidRequest: for a recording that is being landed: nothing was removed.
+        :raises StoreError: if a store keeps what is deleted.
         """
         plan, where = self.plan, self.plan["where"]
         for url in where["targets"]:
@@ -139,10 +141,9 @@ class Erasure:
             erase(rows)
         # Each once more, because another erasure may have written meanwhile what it had read before.
         for url in where["targets"]:
-            while self._objects(url, apply=True):
-                pass
-        while where["ledger"] and self._forget_items(Ledger(self._stores[where["ledger"]])):
-            pass
+            _repeat(partial(self._objects, url, apply=True), url)
+        if where["ledger"]:
+            _repeat(partial(self._forget_items, Ledger(self._stores[where["ledger"]])), where["ledger"])
 
     def _forget_items(self, ledger: Ledger) -> bool:
         """Remove items and selectors from a ledger; return whether there were any."""
@@ -163,6 +164,18 @@ class Erasure:
 
     def _objects(self, url: str, *, apply: bool = False) -> Counts:
         return erase_objects(self._stores[url], self._eraser, segments, apply=apply)
+
+
+def _repeat(step: Callable[[], object], place: str) -> None:
+    """Repeat a step until it finds nothing.
+
+    :raises StoreError: if it still does.
+    """
+    if all(step() for _ in range(_ATTEMPTS)):
+        raise StoreError(
+            f"{place} has still some of what was removed {_ATTEMPTS} times",
+            next_step="Look whether objects can be deleted there, and whether a run writes them; apply the plan again.",
+        )
 
 
 def _new(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -320,3 +320,19 @@ def test_meeting_that_became_a_recording(pipeline: Everywhere) -> None:
     ledger.write(State(items={"meeting": meeting}))
     pipeline.forget(recordings=[READY_MINUTE], apply=True)
     assert pipeline.where(READY_MINUTE) == []
+
+
+def test_ledger_that_cannot_be_deleted(pipeline: Everywhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    delete = LocalStore.delete
+
+    def refuse(store: LocalStore, key: str) -> None:
+        if "_meetings_ledger" in key:
+            raise PermissionError(13, "Locked")
+        delete(store, key)
+
+    monkeypatch.setattr(LocalStore, "delete", refuse)
+    with pytest.raises(AirflowException, match="still some"):
+        pipeline.forget(recordings=[READY_MINUTE], apply=True)
+    monkeypatch.setattr(LocalStore, "delete", delete)
+    pipeline.forget(apply=True)
+    assert pipeline.where(READY_MINUTE) == []
