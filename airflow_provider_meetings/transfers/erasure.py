@@ -123,6 +123,8 @@ class Erasure:
         :raises StoreError: if a store keeps what is deleted.
         """
         plan, where = self.plan, self.plan["where"]
+        for erase in self._rows.values():
+            erase(None)  # what has come since the plan was made is marked as well
         for url in where["targets"]:
             self._objects(url)
         marks = self._eraser.marks()

@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_meetings.api.landing.receipt import Receipt
 from airflow_provider_meetings.api.ledger.ledger import Ledger
+from airflow_provider_meetings.api.ledger.marks import MarkKind, Marks
 from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.emulator.seed.feishu import (
     ENGLISH_MINUTE,
@@ -29,7 +30,7 @@ from airflow_provider_meetings.storage.local.store import LocalStore
 from airflow_provider_meetings.storage.local.writer import LocalWriter
 from airflow_provider_meetings.warehouse.load.session import Session
 from tests.conftest import Emulated
-from tests.transfers.everywhere import OWN, PEOPLE, WORDS, Contents, Everywhere, everywhere
+from tests.transfers.everywhere import OWN, PEOPLE, TENANTS, WORDS, Contents, Everywhere, everywhere
 
 VIDEO_DAYS = datetime.now(UTC) - datetime(2026, 11, 11, tzinfo=UTC)
 """The first minute is older, the second one is not."""
@@ -336,3 +337,13 @@ def test_ledger_that_cannot_be_deleted(pipeline: Everywhere, monkeypatch: pytest
     monkeypatch.setattr(LocalStore, "delete", delete)
     pipeline.forget(apply=True)
     assert pipeline.where(READY_MINUTE) == []
+
+
+def test_recordings_that_came_after_the_plan(pipeline: Everywhere, key: str) -> None:
+    pipeline.forget(person=PEOPLE["feishu"], targets=[])
+    path = pipeline.root / "plan.json"
+    plan = json.loads(path.read_text())
+    path.write_text(json.dumps(plan | {"subject": plan["subject"] | {"shared": []}}))
+    pipeline.forget(apply=True)
+    marks = Marks(store_at(pipeline.url), key.encode)
+    assert marks.has(MarkKind.RECORDING, "feishu", TENANTS["feishu"], ENGLISH_MINUTE)
