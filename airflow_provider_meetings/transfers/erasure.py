@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 from airflow_provider_meetings.api.errors import InvalidRequest, StoreError
+from airflow_provider_meetings.api.ledger.items import TAKEN_FOR
 from airflow_provider_meetings.api.ledger.ledger import Ledger
 from airflow_provider_meetings.api.ledger.marks import Marks, check_key, subject_hash
+from airflow_provider_meetings.api.ledger.state import State
 from airflow_provider_meetings.api.models import MediaKind
 from airflow_provider_meetings.api.query import WINDOW
 from airflow_provider_meetings.api.sanitize import check_text
@@ -119,7 +121,7 @@ class Erasure:
     def apply(self) -> None:
         """Mark, then remove: rows, then objects. Each step may be repeated, so a killed one is applied again.
 
-        :raises InvalidRequest: for a recording that is being landed: nothing was removed.
+        :raises InvalidRequest: for a recording that is being landed, or was listed and not loaded: nothing was removed.
         :raises StoreError: if a store keeps what is deleted.
         """
         plan, where = self.plan, self.plan["where"]
@@ -127,6 +129,8 @@ class Erasure:
             erase(None)  # what has come since the plan was made is marked as well
         for url in where["targets"]:
             self._objects(url)
+        if where["ledger"]:
+            self._check_idle(Ledger(self._stores[where["ledger"]]).read())
         marks = self._eraser.marks()
         about = {name: plan[name] for name in ("erasure_id", "asked_by")} | {"erased_at": plan["made_at"]}
         for url in self._stores.keys() & {where["ledger"], *where["targets"]}:
@@ -146,6 +150,17 @@ class Erasure:
             _repeat(partial(self._objects, url, apply=True), url)
         if where["ledger"]:
             _repeat(partial(self._forget_items, Ledger(self._stores[where["ledger"]])), where["ledger"])
+
+    def _check_idle(self, state: State) -> None:
+        platform, tenant = state.pipeline[2] if state.pipeline else ("", "")
+        for key, item in state.items.items():
+            of = {"platform": platform, "tenant": tenant, "recording_id": item.seen.recording_id}
+            is_taken = item.is_open and item.seen.taken_at > time.time() - TAKEN_FOR
+            if is_taken and (self._eraser.goes(of) or tuple(of.values()) in self._eraser.shared):
+                raise InvalidRequest(
+                    f"The run {item.seen.run} has listed {key} within the last hour, and has not loaded it yet",
+                    next_step="Wait for its end, or an hour. Nothing was removed.",
+                )
 
     def _forget_items(self, ledger: Ledger) -> bool:
         """Remove items and selectors from a ledger; return whether there were any."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -347,3 +348,18 @@ def test_recordings_that_came_after_the_plan(pipeline: Everywhere, key: str) -> 
     pipeline.forget(apply=True)
     marks = Marks(store_at(pipeline.url), key.encode)
     assert marks.has(MarkKind.RECORDING, "feishu", TENANTS["feishu"], ENGLISH_MINUTE)
+
+
+def test_recording_that_a_run_has_listed(pipeline: Everywhere) -> None:
+    pipeline.forget(recordings=[READY_MINUTE])
+    ledger = Ledger(store_at(pipeline.url))
+    ((name, item),) = (one for one in ledger.read().items.items() if one[1].seen.recording_id == READY_MINUTE)
+    seen = item.seen.replace(taken_at=time.time(), at=time.time(), entry="listed", run="dag/today/list/-1")
+    ledger.write(State(items={name: item.replace(seen=seen, opened=frozenset({"listed"}))}))
+    before = pipeline.contents(volatile=False)
+    with pytest.raises(AirflowFailException, match="dag/today"):
+        pipeline.forget(apply=True)
+    assert pipeline.contents(volatile=False) == before
+    ledger.write(State(items={name: item.replace(closed=frozenset({"listed"}))}))
+    pipeline.forget(apply=True)
+    assert pipeline.where(READY_MINUTE) == []
